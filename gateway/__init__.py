@@ -1,0 +1,1 @@
+"""A FHIR-facing reverse proxy for the Halo Connect FHIR API."""

@@ -1,0 +1,151 @@
+"""Envelope of a Bundle: links by relation, entries as raw bytes, copy on write.
+
+A resource nobody changes leaves as the very bytes that came: only the envelope is decoded.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import msgspec
+from msgspec import Raw
+
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_list = msgspec.json.Decoder(list[Raw])
+_text = msgspec.json.Decoder(str)
+_encode = msgspec.json.Encoder().encode
+
+
+class UnreadableError(ValueError):
+    """The body is not one JSON object in UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One `Bundle.link`; `fields` keeps what else it holds (extensions, ids)."""
+
+    relation: str
+    url: str
+    fields: Mapping[str, Raw]
+
+    def at(self, url: str) -> "Link":
+        """The link with another URL; itself when it is the same."""
+        return self if url == self.url else replace(self, url=url)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `Bundle.entry`, or a lone resource as if it were one."""
+
+    fields: Mapping[str, Raw]
+
+    @property
+    def full_url(self) -> str:
+        """`entry.fullUrl`, or an empty string."""
+        return string(self.fields.get("fullUrl"))
+
+    @property
+    def resource(self) -> Raw | None:
+        """The bytes of the resource."""
+        return self.fields.get("resource")
+
+    def with_field(self, name: str, value: Raw) -> "Entry":
+        """The entry with one field replaced."""
+        return Entry({**self.fields, name: value})
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A Bundle taken apart; `fields` holds everything as it came, links and entries what replaces it."""
+
+    fields: Mapping[str, Raw]
+    links: tuple[Link, ...]
+    entries: tuple[Entry, ...]
+
+    def changed(
+        self, *, links: tuple[Link, ...] | None = None, entries: tuple[Entry, ...] | None = None
+    ) -> Self:
+        """A copy with other links or entries."""
+        return replace(
+            self,
+            links=self.links if links is None else links,
+            entries=self.entries if entries is None else entries,
+        )
+
+    def encoded(self) -> bytes:
+        """The Bundle as JSON; raw parts keep their bytes."""
+        fields: dict[str, object] = dict(self.fields)
+        _put(fields, "link", [_link_fields(link) for link in self.links])
+        _put(fields, "entry", [entry.fields for entry in self.entries])
+        return _encode(fields)
+
+
+def whole(body: bytes) -> dict[str, Raw]:
+    """The top-level fields of a whole body; raises UnreadableError when any of it is not UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as problem:
+        raise UnreadableError(type(problem).__name__) from problem
+    return opened(body)
+
+
+def opened(body: bytes | Raw) -> dict[str, Raw]:
+    """The top-level fields of a JSON object, each as its raw bytes; raises UnreadableError."""
+    try:
+        return _fields.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise UnreadableError(type(problem).__name__) from problem
+
+
+def bundle(fields: Mapping[str, Raw]) -> Bundle:
+    """The Bundle with these top-level fields; raises UnreadableError when its parts have the wrong shape."""
+    links = tuple(_link(opened(raw)) for raw in _items(fields.get("link")))
+    entries = tuple(Entry(opened(raw)) for raw in _items(fields.get("entry")))
+    return Bundle(fields, links, entries)
+
+
+def string(raw: Raw | None) -> str:
+    """A raw JSON value as text; an empty string when it is absent or no string."""
+    try:
+        return _text.decode(raw) if raw is not None else ""
+    except msgspec.DecodeError:
+        return ""
+
+
+def quoted(text: str) -> Raw:
+    """The text as a raw JSON string."""
+    return Raw(_encode(text))
+
+
+def with_meta(resource: Raw, name: str, change: Callable[[str], str | None]) -> Raw:
+    """The resource with the string `meta.<name>` changed, dropped if None; the same object if it stays."""
+    fields = opened(resource)
+    meta = opened(fields["meta"]) if "meta" in fields else {}
+    old = string(meta.get(name))
+    new = change(old) if old else old
+    if new == old:
+        return resource
+    changed = {key: quoted(new or "") if key == name else raw for key, raw in meta.items()}
+    if new is None:
+        del changed[name]
+    return Raw(_encode({**fields, "meta": changed}))
+
+
+def _items(raw: Raw | None) -> list[Raw]:
+    try:
+        return _list.decode(raw) if raw is not None else []
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise UnreadableError(type(problem).__name__) from problem
+
+
+def _link(fields: Mapping[str, Raw]) -> Link:
+    return Link(string(fields.get("relation")), string(fields.get("url")), fields)
+
+
+def _link_fields(link: Link) -> dict[str, Raw]:
+    return {**link.fields, "relation": quoted(link.relation), "url": quoted(link.url)}
+
+
+def _put(fields: dict[str, object], name: str, items: list[object]) -> None:
+    if items or name in fields:
+        fields[name] = items

@@ -1,0 +1,98 @@
+"""What travels through the gateway: one frozen request in, one frozen response out."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from gateway.core.interaction import Interaction
+from gateway.core.search import NOTHING, Search
+
+#: Header fields in order, names in lower case.
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One practice: its Halo GUID, IANA time zone, and the repairs switched off for it."""
+
+    guid: str
+    zone: ZoneInfo
+    name: str = ""
+    repairs_off: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class FhirRequest:
+    """A client's request, checked and taken apart.
+
+    `asked` is the client's own search and never changes; `search` is what goes upstream.
+    `path` is relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute
+    URLs of the same FHIR base on our side and on Halo's, without a trailing slash. `accepted` is the media
+    type to answer in, `received` when the request came.
+    """
+
+    method: str
+    interaction: Interaction
+    path: str
+    public_base: str
+    upstream_base: str
+    accepted: str = ""
+    site: Site | None = None
+    asked: Search = NOTHING
+    search: Search = NOTHING
+    headers: Headers = ()
+    body: bytes = b""
+    request_id: str = ""
+    received: datetime = datetime.min
+
+    def header(self, name: str) -> str:
+        """The first value of a header (lower-case name), or an empty string."""
+        return _header(self.headers, name)
+
+    def changed(self, **changes: Any) -> Self:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+    @cached_property
+    def upstream_url(self) -> str:
+        """The absolute URL to ask upstream."""
+        url = f"{self.upstream_base}/{self.path}" if self.path else self.upstream_base
+        return f"{url}?{self.search.query}" if self.search.query else url
+
+    @cached_property
+    def upstream_body(self) -> bytes:
+        """The body to send upstream: the client's own bytes unless a repair changed the search form."""
+        return self.body if self.search is self.asked else self.search.form.encode() or self.body
+
+
+@dataclass(frozen=True)
+class FhirResponse:
+    """An answer on its way to the client; `repairs` names what was mended on the way."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    repairs: tuple[str, ...] = field(default=())
+
+    def header(self, name: str) -> str:
+        """The first value of a header (lower-case name), or an empty string."""
+        return _header(self.headers, name)
+
+    def changed(self, **changes: Any) -> Self:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+    def with_header(self, name: str, value: str) -> Self:
+        """A copy in which this header has this one value."""
+        kept = tuple(each for each in self.headers if each[0] != name)
+        return replace(self, headers=(*kept, (name, value)))
+
+
+Handler = Callable[[FhirRequest], Awaitable[FhirResponse]]
+
+
+def _header(headers: Headers, name: str) -> str:
+    return next((value for key, value in headers if key == name), "")

@@ -1,0 +1,215 @@
+"""The kinds of failure that are the gateway's own: bad requests, limits, the way to the upstream.
+
+What an upstream spells is in `gateway/dialects/`; both have the same shape and one code space.
+"""
+
+from gateway.core.failure import Kind, Repeat
+
+_CHANGE = Repeat.AFTER_CHANGE
+
+BAD_REQUEST = Kind(
+    "bad-request", 400, "invalid", "The request cannot be understood.", repeat=_CHANGE, sent=False
+)
+PATH_ENCODING = Kind(
+    "bad-path",
+    400,
+    "invalid",
+    "The path of the URL is malformed: use the upstream's own paths, without encoded slashes or dots.",
+    repeat=_CHANGE,
+    sent=False,
+)
+GUID_MALFORMED = Kind(
+    "bad-guid",
+    400,
+    "value",
+    "The site in the URL is not a Halo GUID: write 8-4-4-4-12 hexadecimal digits.",
+    repeat=_CHANGE,
+    sent=False,
+)
+BODY_UNREADABLE = Kind(
+    "bad-body",
+    400,
+    "structure",
+    "The body is not one readable JSON resource: send one FHIR resource as UTF-8 JSON.",
+    message="MSG_CANT_PARSE_CONTENT",
+    repeat=_CHANGE,
+    sent=False,
+)
+DATE_SYNTAX = Kind(
+    "bad-date",
+    400,
+    "value",
+    "A date parameter is not valid.",
+    message="MSG_DATE_FORMAT",
+    repeat=_CHANGE,
+    sent=False,
+)
+DATE_INEXPRESSIBLE = Kind(
+    "date-not-expressible",
+    400,
+    "not-supported",
+    "This date search cannot be carried out exactly.",
+    message="MSG_PARAM_INVALID",
+    repeat=_CHANGE,
+    sent=False,
+)
+TOO_COSTLY = Kind(
+    "filter-budget",
+    400,
+    "too-costly",
+    "The search is too broad to be answered exactly: add another criterion.",
+    repeat=_CHANGE,
+    sent=False,
+)
+CREDENTIALS_MISSING = Kind(
+    "credentials-missing",
+    401,
+    "login",
+    "Credentials are missing: send Ocp-Apim-Subscription-Key, or for the desktop API Authorization"
+    " and DeviceId.",
+    message="MSG_AUTH_REQUIRED",
+    repeat=_CHANGE,
+    sent=False,
+)
+UNKNOWN_PATH = Kind(
+    "unknown-path",
+    404,
+    "not-found",
+    "Nothing is served at this path: see /openapi.yaml for what is.",
+    repeat=_CHANGE,
+    sent=False,
+)
+SITE_NOT_MOUNTED = Kind(
+    "site-not-mounted",
+    404,
+    "not-found",
+    "No site is mounted here: use /integrator/sites/{siteId}/fhir/R4, or have the operator set server.site.",
+    repeat=_CHANGE,
+    sent=False,
+)
+SITE_ZONE_UNKNOWN = Kind(
+    "configuration",
+    503,
+    "not-supported",
+    "The gateway does not know this practice's time zone, without which dates cannot be read: its operator"
+    " should set sites.<guid>.time_zone or sites.default.time_zone.",
+    repeat=Repeat.AFTER_FIX,
+    retry_after=300,
+    sent=False,
+)
+METHOD = Kind(
+    "method-not-allowed",
+    405,
+    "not-supported",
+    "The method is not allowed here: see the Allow header for those that are.",
+    message="MSG_OP_NOT_ALLOWED",
+    repeat=_CHANGE,
+    sent=False,
+)
+NOT_ACCEPTABLE = Kind(
+    "media-type",
+    406,
+    "not-supported",
+    "Only JSON is available: ask for application/fhir+json.",
+    repeat=_CHANGE,
+    sent=False,
+)
+BODY_TOO_LARGE = Kind(
+    "body-too-large",
+    413,
+    "too-long",
+    "The request body is over the gateway's limit: send a smaller one.",
+    repeat=_CHANGE,
+    sent=False,
+)
+URI_TOO_LONG = Kind(
+    "uri-too-long",
+    414,
+    "too-long",
+    "The URL is too long: search by POST to _search.",
+    repeat=_CHANGE,
+    sent=False,
+)
+MEDIA_TYPE = Kind(
+    "media-type",
+    415,
+    "not-supported",
+    "The body's media type is not supported: send application/fhir+json, and a search form as"
+    " application/x-www-form-urlencoded.",
+    repeat=_CHANGE,
+    sent=False,
+)
+PAGE_EXPIRED = Kind(
+    "page-expired",
+    410,
+    "expired",
+    "The page link has expired: search again.",
+    repeat=_CHANGE,
+    sent=False,
+)
+PAGE_UNKNOWN = Kind(
+    "page-unknown",
+    404,
+    "not-found",
+    "The page link is not one of yours: search again.",
+    repeat=_CHANGE,
+    sent=False,
+)
+FILTER_IGNORED = Kind(
+    "upstream-ignored-filter",
+    502,
+    "incomplete",
+    "The practice system ignored a date criterion, so its answer is not the one asked for: leave the"
+    " criterion out and filter on your side, and tell the operator to run halo-gateway probe.",
+    repeat=Repeat.AFTER_FIX,
+)
+GATEWAY_ERROR = Kind(
+    "gateway-error",
+    500,
+    "exception",
+    "The gateway failed: give its operator the reference in diagnostics.",
+    repeat=Repeat.ONCE,
+)
+UPSTREAM_CONNECT = Kind(
+    "upstream-connect",
+    502,
+    "transient",
+    "Halo Cloud cannot be reached from the gateway: try again; if it lasts, the gateway's operator should"
+    " check its network.",
+    repeat=Repeat.YES,
+    retry_after=5,
+    sent=False,
+)
+UPSTREAM_RESET = Kind(
+    "upstream-reset",
+    502,
+    "transient",
+    "The connection to Halo Cloud broke before the answer was complete: try again.",
+    repeat=Repeat.YES,
+    retry_after=5,
+)
+UPSTREAM_TIMEOUT = Kind(
+    "upstream-timeout",
+    504,
+    "timeout",
+    "Halo Cloud did not answer in time: narrow the search, or try again later.",
+    repeat=Repeat.YES,
+    retry_after=30,
+)
+WRITE_UNKNOWN = Kind(
+    "write-outcome-unknown",
+    504,
+    "timeout",
+    "The connection ended before the practice confirmed the change: it may or may not have been made."
+    " Read the resource before you send it again.",
+    repeat=Repeat.AFTER_CHANGE,
+)
+OVERLOADED = Kind(
+    "overloaded",
+    503,
+    "throttled",
+    "The gateway is busy: try again.",
+    repeat=Repeat.YES,
+    retry_after=5,
+    sent=False,
+)

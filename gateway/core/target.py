@@ -1,0 +1,54 @@
+"""A raw request path -> what it addresses. Built anew from checked segments, never copied through."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from gateway.core import kinds
+from gateway.core.failure import Failure
+
+_MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HIDDEN = re.compile(r"%(2f|5c|2e|25|00)|\\", re.IGNORECASE)
+_SEGMENT = re.compile(r"[A-Za-z0-9\-._~$]+", re.ASCII)
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path addresses: a FHIR path of a site, or one of Halo's other endpoints (`guid` empty)."""
+
+    surface: str
+    guid: str
+    path: str
+
+
+def segments(raw: str) -> tuple[str, ...]:
+    """The checked segments of a raw path; one trailing slash is forgiven. Raises Failure 400 or 404."""
+    if _MALFORMED.search(raw) or _HIDDEN.search(raw):
+        raise Failure(kinds.PATH_ENCODING)
+    parts = tuple(unquote(part) for part in raw.removeprefix("/").removesuffix("/").split("/"))
+    if any(part in {"", ".", ".."} for part in parts):
+        raise Failure(kinds.PATH_ENCODING)
+    if not all(_SEGMENT.fullmatch(part) for part in parts):
+        raise Failure(kinds.UNKNOWN_PATH)
+    return parts
+
+
+def target(raw: str) -> Target:
+    """The target of a raw path. Raises Failure 400 for a malformed path or GUID."""
+    parts = segments(raw)
+    if parts[:2] == ("fhir", "R4"):
+        return Target("", "", "/".join(parts[2:]))
+    if parts[1:2] == ("sites",) and parts[3:5] == ("fhir", "R4"):
+        return Target(parts[0], guid(parts[2]), "/".join(parts[5:]))
+    if parts[1:2] == ("sites",) and len(parts) > 2:  # noqa: PLR2004 - surface, "sites", GUID
+        guid(parts[2])
+    return Target(parts[0], "", "/".join(parts))
+
+
+def guid(text: str) -> str:
+    """A Halo GUID in lower case. Raises Failure 400 when it is none."""
+    lowered = text.lower()
+    if not _GUID.fullmatch(lowered):
+        raise Failure(kinds.GUID_MALFORMED)
+    return lowered

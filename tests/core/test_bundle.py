@@ -1,0 +1,70 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from gateway.core.bundle import Bundle, UnreadableError, bundle, opened, quoted, string, whole, with_meta
+
+BODY = (
+    b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
+    b'"entry":[{"fullUrl":"f","resource":{ "resourceType" : "Patient","d":1.50e0,"a":"\\u00e9" },"search":{}}]}'
+)
+
+
+def read(body: bytes) -> Bundle:
+    return bundle(opened(body))
+
+
+def test_a_resource_nobody_touches_leaves_as_the_bytes_that_came() -> None:
+    whole = read(BODY)
+    out = whole.changed(links=tuple(link.at("v") for link in whole.links)).encoded()
+    assert b'{ "resourceType" : "Patient","d":1.50e0,"a":"\\u00e9" }' in out
+    assert b'"x":1.00' in out
+    assert msgspec.json.decode(out)["link"] == [{"relation": "next", "url": "v", "id": "k"}]
+
+
+def test_a_bundle_without_links_or_entries_gets_none() -> None:
+    assert read(b'{"resourceType":"Bundle","total":0}').encoded() == b'{"resourceType":"Bundle","total":0}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"null", b'{"a":', b'{"a":1}x', b"\xff\xfe", b'{"entry":3}', b'{"link":[3]}'],
+)
+def test_what_is_no_readable_bundle_says_so(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read(body)
+
+
+def test_bytes_that_are_no_utf_8_are_refused_wherever_they_stand() -> None:
+    with pytest.raises(UnreadableError):
+        whole(b'{"a":{"b":"\xff"}}')
+    assert bytes(whole('{"a":"é"}'.encode())["a"]) == '"é"'.encode()
+
+
+def test_deep_nesting_neither_crashes_nor_changes() -> None:
+    deep = b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"
+    assert bytes(opened(deep)["a"]) == b"[" * 100 + b"]" * 100
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
+    try:
+        opened(body)
+    except UnreadableError as problem:
+        assert str(problem).isidentifier()
+
+
+def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
+    resource = Raw(b'{"id":"1","meta":{"versionId":"3","lastUpdated":"old"},"n":1.0}')
+    assert with_meta(resource, "lastUpdated", lambda text: text) is resource
+    assert with_meta(resource, "source", str.upper) is resource
+    assert bytes(with_meta(resource, "lastUpdated", lambda _: "new")) == (
+        b'{"id":"1","meta":{"versionId":"3","lastUpdated":"new"},"n":1.0}'
+    )
+    assert bytes(with_meta(resource, "lastUpdated", lambda _: None)) == b'{"id":"1","meta":{"versionId":"3"},"n":1.0}'
+
+
+def test_only_a_json_string_is_text() -> None:
+    assert [string(each) for each in (None, Raw(b"3"), quoted("é"))] == ["", "", "é"]
