@@ -1,0 +1,130 @@
+"""FHIR date values as exact half-open ranges (R4 search.html 3.1.1.4.7, datatypes.html date and dateTime)."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+Time: TypeAlias = int | Fraction
+"""Exact seconds since 1970-01-01T00:00:00, on the UTC axis or on a wall clock."""
+
+DAY: Final = 86_400
+EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+YEAR_1: Final = (1 - EPOCH_ORDINAL) * DAY
+YEAR_10000: Final = (date.max.toordinal() + 1 - EPOCH_ORDINAL) * DAY
+
+GRAMMAR: Final = (
+    "[eq|ne|gt|lt|ge|le|sa|eb|ap]YYYY[-MM[-DD[Thh:mm[:ss[.fraction]][Z|+hh:mm|-hh:mm]]]],"
+    " an existing date, 00:00 to 23:59, an offset of at most 14:00"
+)
+
+_PREFIX = re.compile("eq|ne|gt|lt|ge|le|sa|eb|ap")
+_VALUE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)"
+    r"(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+\- ])(\d\d):(\d\d))?)?)?)?",
+    re.ASCII,
+)
+
+
+class DateValueError(ValueError):
+    """The text is not a FHIR date value; the message is the grammar, never the text."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A date is written as {GRAMMAR}.")
+
+
+@dataclass(frozen=True, slots=True)
+class DateValue:
+    """A prefix and the range `[start, end)` of one unit of the precision written.
+
+    `zoned`: the range is on the UTC axis; otherwise on the wall clock of the site.
+    """
+
+    prefix: str
+    start: Time
+    end: Time
+    zoned: bool = False
+
+
+def parse_date_value(text: str) -> DateValue:
+    """The value of a search parameter; escaped colons and a space for a lost `+` are understood.
+
+    Raises `DateValueError` for another grammar, an unknown prefix or an impossible date.
+    """
+    prefix = _PREFIX.match(text)
+    if prefix is None:
+        return _parsed("eq", text)
+    return _parsed(prefix.group(), text[2:])
+
+
+def parse_stored_date(text: str) -> DateValue:
+    """The range of an element's date, dateTime or instant. Raises `DateValueError`."""
+    return _parsed("eq", text)
+
+
+def whole(time: Fraction) -> Time:
+    """The same time, as an int where it is a whole second."""
+    return time.numerator if time.denominator == 1 else time
+
+
+def _parsed(prefix: str, text: str) -> DateValue:
+    found = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescaped(text))
+    if found is None:
+        raise DateValueError
+    year, month, day, hour, minute, second, fraction, utc, sign, *offset = found.groups()
+    try:
+        if hour is None:
+            return _calendar(prefix, int(year), month, day)
+        midnight = _midnight(int(year), int(month), int(day))
+    except ValueError:
+        raise DateValueError from None
+    start = midnight + _clock(hour, minute, second)
+    zoned = utc is not None or sign is not None
+    if sign is not None:
+        start -= _offset(sign, *offset)
+    if fraction is not None:
+        return _fractional(prefix, start, fraction, zoned=zoned)
+    return DateValue(prefix, start, start + (60 if second is None else 1), zoned)
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("%3A", ":").replace("%3a", ":").replace("\\:", ":")
+
+
+def _midnight(year: int, month: int, day: int) -> int:
+    return (date(year, month, day).toordinal() - EPOCH_ORDINAL) * DAY
+
+
+def _calendar(prefix: str, year: int, month: str | None, day: str | None) -> DateValue:
+    if month is None:
+        return DateValue(prefix, _midnight(year, 1, 1), _first_of(year + 1, 1))
+    if day is None:
+        return DateValue(prefix, _midnight(year, int(month), 1), _first_of(year, int(month) + 1))
+    start = _midnight(year, int(month), int(day))
+    return DateValue(prefix, start, start + DAY)
+
+
+def _first_of(year: int, month: int) -> int:
+    year, month = (year + 1, 1) if month > 12 else (year, month)  # noqa: PLR2004 - months of a year
+    return YEAR_10000 if year > date.max.year else _midnight(year, month, 1)
+
+
+def _clock(hour: str, minute: str, second: str | None) -> int:
+    seconds = int(second or 0)
+    if hour > "23" or minute > "59" or seconds > 60:  # noqa: PLR2004 - R4 allows the leap second
+        raise DateValueError
+    return int(hour) * 3600 + int(minute) * 60 + seconds
+
+
+def _offset(sign: str, hour: str, minute: str) -> int:
+    if minute > "59" or hour + minute > "1400":
+        raise DateValueError
+    seconds = int(hour) * 3600 + int(minute) * 60
+    return -seconds if sign == "-" else seconds
+
+
+def _fractional(prefix: str, start: int, digits: str, *, zoned: bool) -> DateValue:
+    exact = start + Fraction(Decimal(f"0.{digits}"))
+    return DateValue(prefix, whole(exact), whole(exact + Fraction(1, 10 ** len(digits))), zoned)

@@ -1,0 +1,72 @@
+"""Instants as FHIR wants them, from what the upstream shows (R4 datatypes.html instant).
+
+The fraction stays digit for digit; a wall time shown twice is the later instant, so that a synchronising
+client may see a record twice but never miss it; a wall time that was skipped is moved forward.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from typing import Final, Literal
+
+from gateway.core.date_bounds import second_text
+from gateway.core.date_value import YEAR_1, YEAR_10000, DateValueError, Time, parse_stored_date
+from gateway.core.date_zone import instants, offset_at, utc_low
+
+Mode = Literal["ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"]
+"""How an upstream labels its times; `ok` and `naive` trust an offset and read none as the site's wall clock."""
+
+Shown = Literal["utc", "site"]
+
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_UTC_LABELS: Final = frozenset({"Z", "+00:00", "-00:00"})
+_MINUTE: Final = 60
+
+_BELIEVED: Final[Mapping[Mode, Callable[[str], str | None]]] = {
+    "ok": lambda label: label or None,
+    "naive": lambda label: label or None,
+    "local-labelled-utc": lambda label: None if label in _UTC_LABELS else label or None,
+    "utc-labelled-local": lambda _: "Z",
+    "fixed-standard-offset": lambda label: label if label in _UTC_LABELS else None,
+}
+"""The offset that holds for a label; `None`: the digits are the site's wall clock."""
+
+
+def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc") -> str | None:
+    """The instant meant, in UTC or with the site's offset; the same text when nothing is to correct.
+
+    `None` for a bare date, which has no instant, and for what is not a FHIR time.
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    digits, second, fraction, label = found.groups(default="")
+    believed = _BELIEVED[mode](label)
+    try:
+        time = parse_stored_date(f"{digits}:{second or '00'}{believed or ''}")
+    except DateValueError:
+        return None
+    at = time.start if time.zoned else latest_instant(zone, time.start)
+    return _printed(int(at), fraction, zone if shown == "site" else UTC)
+
+
+def latest_instant(zone: tzinfo, wall: Time) -> Time:
+    """The last instant at which the wall clock shows that second; in a gap as if it had not yet moved."""
+    known = instants(zone, wall)
+    return known[-1] if known else wall - offset_at(zone, utc_low(zone, wall) - 1)
+
+
+def column_zone(mode: Mode, zone: tzinfo) -> tzinfo:
+    """The zone of the column behind the digits shown, for `DateFacts.columns`."""
+    return UTC if mode == "utc-labelled-local" else zone
+
+
+def _printed(instant: int, fraction: str, zone: tzinfo) -> str | None:
+    offset = offset_at(zone, instant)
+    if offset % _MINUTE:
+        offset = 0
+    if not YEAR_1 <= instant + offset < YEAR_10000:
+        return None
+    hours, minutes = divmod(abs(offset) // _MINUTE, 60)
+    label = "Z" if zone is UTC or not offset else f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
+    return f"{second_text(instant + offset)}{fraction}{label}"

@@ -1,0 +1,121 @@
+"""What an upstream said, without what it said it about.
+
+Integrators adjust their logic by phrases ("Login failed for user", "away on that date"); names, identifiers,
+numbers, addresses and keys inside them are nobody else's business. SQL statements go altogether.
+Words that start with a capital stay only if they belong to the vocabulary of error messages: an unknown
+one may be a surname.
+"""
+
+import re
+
+MASK = "…"
+_LONGEST = 300
+_READ = 2_000
+
+_SQL = re.compile(
+    r"""\b(?:
+      select\b[^.;]{0,2000}?\bfrom\b | select\s+(?:\*|top\b|distinct\b|@|\[|case\b|count\s*\(|\w+\s*,|\w+\.\w)
+    | insert\s+into\b | update\s+\S+\s+set\b | delete\s+from\b | merge\s+(?:into\s+)?\S+\s+(?:as|using)\b
+    | exec(?:ute)?\s+(?:@|\[|\w+\.\w|[a-z]{1,4}_\w) | declare\s+@ | set\s+@ | values\s*\(
+    | with\s+\S+\s+as\s*\( | (?:create|alter|drop|truncate)\s+(?:table|view|proc\w*|function|database|index)\b
+    | (?:where|having|and|or|on)\s+[\[\]\w."]+\s*(?:=|<|>|!|like\b|in\s*\(|between\b|is\s+(?:not\s+)?null)
+    | (?:inner|left|right|full|cross|outer)\s+join\b
+    ).*""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+_QUOTED = r"""
+    (?:(?<!\w)|(?<=\b[NnXxBbEeUu]))'.*?(?:'(?!\w)|$)
+  | "[^"]*(?:"|$) | `[^`]*(?:`|$) | “[^”]*(?:”|$) | \u2018.*?(?:\u2019(?!\w)|$) | «[^»]*(?:»|$)
+  | \[+[^\]]*(?:\]+|$) | \{[^}]*(?:\}|$) | <[^>]*(?:>|$)
+"""
+_BRACKETED = r"\((?!\d{1,4}\s?[kmg]b\))[^()]*[A-Z\d][^()]*(?:\)|$)"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+
+#: (pattern, what stays): in this order, each over the whole text.
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.VERBOSE | re.DOTALL), kept)
+    for pattern, kept in (
+        (_QUOTED, MASK),
+        (r"(?i:\b[a-z][a-z0-9+.-]*://\S+|\bwww\.\S+)", MASK),
+        (r"[^\s@]+@[^\s@]+\.[^\s@]+", MASK),
+        (r"(?:\b[A-Za-z]:\\|\\\\)\S+", MASK),
+        (r"(?i:\bbearer\s+[\w.~+/=-]{12,})", MASK),
+        (
+            r"(?i)\b((?:\w*key|token|secret|password|pwd|sig|signature|authorization)\s*[:=]\s*)\S+",
+            rf"\1{MASK}",
+        ),
+        (r"(?i)(\bfor\s+user\s+)(?!…)[^\s.,;:]+", rf"\1{MASK}"),
+        (r"(\b[\w.:\-]+=)\s*[^\s&;,]+(?:\s+[A-Z][\w'\u2019-]*)*", rf"\1{MASK}"),
+        (r"\b[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\b", MASK),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", MASK),
+        (r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])(?<!\b\d\d:\d\d:\d\d)", MASK),
+        (r"[+(]{0,2}\d(?:[\s().\-/]{0,3}\d){5,}", MASK),
+        (_BRACKETED, MASK),
+        (r"\b([A-Z][A-Za-z]{2,63})/[A-Za-z0-9\-.]+", rf"\1/{MASK}"),
+        (rf"(?i)\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\.?,?\s+\d{{2,4}}\b", MASK),
+        (rf"(?i)\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}}\b", MASK),
+        (r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", MASK),
+        (r"\b(?=\w*\d)(?=\w*[^\W\d_])\w{6,}\b", MASK),
+        (r"\b(?=\S*[\d+/=])[\w+/=-]{16,}", MASK),
+    )
+)
+_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+#: Words that may stand with a capital: of error messages, protocols, databases and FHIR.
+_WORDS = """
+a access account action active address admin administrator again all allergy allowed already an and
+another any api application appointment are argument arguments as at attachment attempt authentication
+author authorised authorization authorized away azure backup bad bandwidth be been bundle busy but by
+byte call caller can cannot capability care cast change check client clinic clinical closed cloud code
+codes column command communication complete condition conflict conformance connect connection consent
+contact container content conversion convert cosmos could coverage create created credentials current
+data database date day db deadlock delete deleted denied description details developer device diagnostic
+did disabled document does driver due duplicate duplicated element empty encounter end ensure enterprise
+entity entry error errors exceeded exception execute executed execution expired explicit extension
+external failed failure family fatal fhir field file for forbidden format found from function gateway
+general get given gone group guid halo has have header healthcare host hour html http https id identifier
+if ihi immediate immunization import in inactive incorrect index info information inner input insert
+instance insufficient int integration integrator internal invalid io ip is issue it item json key kind
+language length licence license limit line link list location lock log login long make malformed
+mandatory many match maximum may medicare medication message method microsoft minutes missing more mssql
+must name net network new no not null number object observation occured occurred odbc of offline old on
+once only operation option or order organisation organization orphaned out outcome overflow page
+parameter parameters parse path patient payload pending permission person phone plan please policy pool
+post practice practitioner precondition prep prepare preparing primary problem procedure process
+processing product properties property protocol provide provided provider proxy put queries query
+questionnaire queue quota rate reached read record records reference referral refused registered reject
+rejected related replenished report request requests required reset resource response result resulted
+results retry return returned role row rows schedule schema search seconds security see server servers
+service session site size slot snapshot sort source specified sql stage state statement status stored
+string structure subject subscription succeeded success supplied support supported syntax system table
+task tenant terminology that the there this through time timed timeout tls to token too transaction
+transport truncated try type unable unauthorised unauthorized unavailable unexpected unhandled unknown
+unprocessable unreachable unsupported update upload uri url use used user using validation value values
+version view violation volume waiting was we were when with write xml you your zone
+"""
+_VOCABULARY = frozenset(_WORDS.split())
+
+
+def masked(text: str) -> str:
+    """An upstream's message, at most 300 characters, with all that may identify anybody replaced by `…`."""
+    plain = without_sql(text)
+    for pattern, kept in _RULES:
+        plain = pattern.sub(kept, plain)
+    plain = _MASKS.sub(MASK, _WORD.sub(_word, plain)).strip()
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + MASK
+
+
+def without_sql(text: str) -> str:
+    """The message on one line, printable, cut where an SQL statement starts."""
+    line = " ".join("".join(each if each.isprintable() else " " for each in text[:_READ]).split())
+    return _SQL.sub(MASK, line)
+
+
+def _word(found: re.Match[str]) -> str:
+    word = found[0]
+    stem = word.partition("'")[0].replace("-", "")
+    known = stem.islower() or all(part.lower() in _VOCABULARY for part in _PART.findall(stem))
+    return word if known and word.isascii() else MASK
