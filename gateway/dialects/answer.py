@@ -1,0 +1,127 @@
+"""Whether an upstream's answer is what was asked for. Cheap for good ones: 8 MB bodies pass here."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.dialects.envelope import LONGEST_ENVELOPE, upstream_error
+from gateway.dialects.envelope_outcome import fails
+
+_NO_BODY = frozenset({202, 204, 205, 304})
+_GOOD = frozenset({200, 201, 202, 203, 204, 205, 304})
+_TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
+_ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"executionFailed"')
+_EXPECTED = {
+    "search-type": "Bundle",
+    "history": "Bundle",
+    "transaction": "Bundle",
+    "capabilities": "CapabilityStatement",
+}
+_READS = frozenset({"read", "vread"})
+_MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
+
+
+class _Head(msgspec.Struct):
+    resourceType: str = ""  # noqa: N815 - FHIR's name
+
+
+class _Query(msgspec.Struct):
+    errorDetails: dict[str, Any] | None = None  # noqa: N815 - Halo's names
+    errorCode: int | str | None = None  # noqa: N815
+    errorMessage: str | None = None  # noqa: N815
+    status: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request and its answer, judged together.
+
+    `fhir` is whether the upstream speaks FHIR at all; reads of `any_type` may return any resource.
+    """
+
+    request: FhirRequest
+    response: FhirResponse
+    fhir: bool = True
+    any_type: frozenset[str] = frozenset()
+
+    @property
+    def good(self) -> bool:
+        """Whether it may go on to the client: right status, right resource, and complete."""
+        if self.response.status not in _GOOD:
+            return False
+        if not self.fhir or self.request.interaction.code == "other":
+            return not self._reports_error
+        return self._bodiless or self._binary or (self._whole and self._fits)
+
+    @property
+    def expected(self) -> str:
+        """The resource type that was asked for; empty when any will do."""
+        wanted = self.request.interaction
+        if wanted.type in self.any_type:
+            return ""
+        return wanted.type if wanted.code in _READS else _EXPECTED.get(wanted.code, "")
+
+    @property
+    def received(self) -> str:
+        """The type of the resource in the body, without decoding the rest; empty when there is none."""
+        found = _TYPE.match(self.response.body[:200])
+        if found:
+            return found[1].decode()
+        return (_decoded(self.response.body, _Head) or _Head()).resourceType
+
+    @property
+    def _bodiless(self) -> bool:
+        wanted = self.request
+        allowed = self.response.status in _NO_BODY or wanted.method == "HEAD" or wanted.interaction.writes
+        return allowed and not self.response.body.strip()
+
+    @property
+    def _binary(self) -> bool:
+        plain = "json" not in self.response.header("content-type")
+        return self.request.interaction.type == "Binary" and self.expected == "Binary" and plain
+
+    @property
+    def _whole(self) -> bool:
+        return self.response.body[-64:].rstrip().endswith(b"}")
+
+    @property
+    def _fits(self) -> bool:
+        received = self.received
+        if received == "OperationOutcome":
+            return self._good_outcome
+        return bool(received) and self.expected in {"", received}
+
+    @property
+    def _good_outcome(self) -> bool:
+        wanted = self.request.interaction
+        if wanted.operation == "validate" or self.expected == "OperationOutcome":
+            return True
+        if wanted.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
+            return False
+        return not fails(_decoded(self.response.body, dict[str, Any]) or {})
+
+    @property
+    def _reports_error(self) -> bool:
+        body = self.response.body
+        if len(body) > LONGEST_ENVELOPE:
+            body = _query(body)
+        return upstream_error(body).speaks
+
+
+def _query(body: bytes) -> bytes:
+    """The fields of a large query object that say how it went; scanned for before anything is decoded."""
+    query = _decoded(body, _Query) if any(field in body for field in _ERROR_FIELDS) else None
+    return msgspec.json.encode(query) if query else b""
+
+
+_T = TypeVar("_T")
+
+
+def _decoded(body: bytes, kind: type[_T]) -> _T | None:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None

@@ -1,0 +1,80 @@
+"""`OperationOutcome.issue.diagnostics`: where it happened, ids for support, the upstream's own words."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.core.failure import Kind
+from gateway.core.masking import masked, without_sql
+from gateway.dialects.answer import Answer
+from gateway.dialects.kinds import NOT_FHIR, UNRECOGNISED
+from gateway.dialects.upstream_error import UpstreamError
+
+UpstreamText = Literal["masked", "full", "none"]
+
+#: Codes as upstreams spell them: Halo Link's, the database's, API Management's. Not enumerated by us.
+UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
+
+_REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._\-]{3,63}")
+_MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+\-]{1,60}")
+_TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
+_CODE = re.compile(r"-?\d{1,5}")
+_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
+_UNCLEAR = frozenset({NOT_FHIR.code, UNRECOGNISED.code})
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """What is known of one failure, for those who look into it."""
+
+    dialect: str
+    answer: Answer
+    error: UpstreamError
+    kind: Kind
+
+    def text(self, upstream_text: UpstreamText) -> str:
+        """`name=value` facts, then the upstream's words: masked, in full but for SQL, or not at all."""
+        facts = " ".join(f"{name}={value}" for name, value in self._facts() if value)
+        said = _said(self.error.message, upstream_text)
+        return f"{facts}: {said}" if said else facts
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        error, response = self.error, self.answer.response
+        yield "upstream", self.dialect
+        yield "status", str(response.status)
+        yield "type", _TYPES.get(error.error_type, "")
+        yield "code", error.error_code if _CODE.fullmatch(error.error_code) else ""
+        yield "exception", _matching(_NAME, error.exception)
+        yield from self._shape()
+        yield "request", _matching(_ID, self.answer.request.request_id)
+        yield "upstream-request", next(filter(None, map(self._id, _REQUEST_IDS)), "")
+
+    def _shape(self) -> Iterator[tuple[str, str]]:
+        if self.kind.code in _UNCLEAR or self.answer.response.status < 300:  # noqa: PLR2004 - success
+            media_type = self.answer.response.header("content-type").partition(";")[0].strip().lower()
+            yield "content-type", _matching(_MEDIA_TYPE, media_type)
+            yield "shape", self.error.shape
+            yield "expected", self.answer.expected
+
+    def _id(self, name: str) -> str:
+        return _matching(_ID, self.answer.response.header(name))
+
+
+def codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
+    """The upstream's own codes as (system, code): as it coded them, and those of its other shapes."""
+    kind, code = _TYPES.get(error.error_type, ""), error.error_code
+    coded = f"{kind}-{code}" if kind and _CODE.fullmatch(code) else ""
+    named = filter(None, (coded, _matching(_NAME, error.exception)))
+    return (*error.codings, *((UPSTREAM_CODES, each) for each in named))
+
+
+def _said(message: str, upstream_text: UpstreamText) -> str:
+    if upstream_text == "none":
+        return ""
+    return masked(message) if upstream_text == "masked" else without_sql(message)
+
+
+def _matching(pattern: re.Pattern[str], text: str) -> str:
+    return text if pattern.fullmatch(text) else ""

@@ -1,0 +1,129 @@
+"""How one upstream spells its failures, and the Failure that one of its answers means."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.exchange import FhirRequest, FhirResponse, Headers
+from gateway.core.failure import Failure, Kind, Repeat
+from gateway.core.kinds import WRITE_UNKNOWN
+from gateway.core.outcome import CODE_SYSTEM
+from gateway.dialects.answer import Answer
+from gateway.dialects.any_upstream import ROWS
+from gateway.dialects.diagnostics import Diagnostics, UpstreamText, codings
+from gateway.dialects.envelope import upstream_error
+from gateway.dialects.kinds import UNRECOGNISED
+from gateway.dialects.retry_after import retry_after
+from gateway.dialects.row import Row
+from gateway.dialects.upstream_error import UpstreamError
+
+_CREDENTIALS = ("ocp-apim-subscription-key", "authorization")
+_WAITING_HELPS = frozenset({Repeat.YES, Repeat.ONCE})
+_SAFE = frozenset({"GET", "HEAD"})
+
+#: Upstream issue types that say more than ours, where a row relays.
+_MORE_SPECIFIC = frozenset(
+    {
+        *("structure", "required", "value", "invariant", "not-supported", "duplicate", "multiple-matches"),
+        *("not-found", "deleted", "too-long", "code-invalid", "extension", "too-costly", "business-rule"),
+        *("conflict", "processing"),
+    }
+)
+
+NOT_MATCHED = Row("unrecognised", UNRECOGNISED)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One upstream's way to fail: its rows, first match wins, before those every upstream shares.
+
+    `fhir` is whether its good answers are FHIR resources, `challenge` the WWW-Authenticate of a 401 (RFC 9110
+    11.6.1), `any_type` the types whose reads may return any resource.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    fhir: bool = True
+    challenge: str = 'Bearer realm="fhir"'
+    any_type: frozenset[str] = frozenset()
+
+    def failure(
+        self,
+        request: FhirRequest,
+        response: FhirResponse,
+        *,
+        now: datetime,
+        upstream_text: UpstreamText = "masked",
+    ) -> Failure | None:
+        """The Failure that an answer means; None for a good one. `now` turns a date to seconds."""
+        answer = Answer(request, response, self.fhir, self.any_type)
+        if answer.good:
+            return None
+        error = upstream_error(response.body).under(response.status)
+        found = _Found(self, answer, error, self.row(error))
+        return found.failure(now, upstream_text)
+
+    def row(self, error: UpstreamError) -> Row:
+        """The first row that an upstream error matches; `unrecognised` when none does."""
+        return next((row for row in (*self.rows, *ROWS) if row.matches(error)), NOT_MATCHED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    dialect: Dialect
+    answer: Answer
+    error: UpstreamError
+    row: Row
+
+    def failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
+        response, before = self.answer.response, self._kind
+        kind = WRITE_UNKNOWN if _writes(self.answer.request) and before.leaves_writes_open else before
+        return Failure(
+            kind,
+            diagnostics=Diagnostics(self.dialect.name, self.answer, self.error, kind).text(upstream_text),
+            expression=self.error.expression,
+            issue=self._issue(kind),
+            retry_after=self._wait(kind, now),
+            codings=(*_replaced(kind, before), *codings(self.error)),
+            headers=tuple(self._headers(kind)),
+            received=response,
+        )
+
+    @property
+    def _kind(self) -> Kind:
+        anonymous = not any(self.answer.request.header(name) for name in _CREDENTIALS)
+        return self.row.own if self.row.own and anonymous else self.row.kind
+
+    def _issue(self, kind: Kind) -> str:
+        relayed = self.row.relays and kind is self.row.kind and self.error.issue in _MORE_SPECIFIC
+        return self.error.issue if relayed else kind.issue
+
+    def _wait(self, kind: Kind, now: datetime) -> int | None:
+        if kind.repeat not in _WAITING_HELPS:
+            return kind.retry_after
+        asked = retry_after(self.answer.response.header("retry-after"), self.error.message, now)
+        return kind.retry_after if asked is None else asked
+
+    def _headers(self, kind: Kind) -> Headers:
+        passed = _PASSED.get(kind.status, ())
+        found = ((name, self.answer.response.header(name)) for name in passed)
+        challenge = (("www-authenticate", self.dialect.challenge),) if kind.status == _UNAUTHORISED else ()
+        return (*challenge, *((name, value) for name, value in found if value))
+
+
+_UNAUTHORISED = 401
+
+#: What else an upstream's header says that a client can act on, by our status.
+_PASSED: dict[int, Iterable[str]] = {
+    405: ("allow",),
+    429: ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+}
+
+
+def _replaced(kind: Kind, before: Kind) -> tuple[tuple[str, str], ...]:
+    return () if kind is before else ((CODE_SYSTEM, before.code),)
+
+
+def _writes(request: FhirRequest) -> bool:
+    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE
+    return request.interaction.writes or unknown
