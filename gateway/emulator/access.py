@@ -1,0 +1,46 @@
+"""Who may ask: subscription keys, and desktop tokens bound to one device and one site."""
+
+from secrets import token_urlsafe
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from gateway.emulator.errors import INVALID_KEY, MISSING_KEY
+from gateway.emulator.search.refusal import Refusal
+from gateway.emulator.state import State
+
+KEY_HEADER: Final = "ocp-apim-subscription-key"
+DESKTOP_GRANT: Final = "urn:halo-connect:oauth:desktop-token"
+_TOKEN_SECONDS: Final = 3600
+
+
+def subscription_key(request: Request) -> str:
+    """The subscription key a request carries, or nothing."""
+    return request.headers.get(KEY_HEADER, "")
+
+
+def check_key(state: State, request: Request) -> None:
+    """Raises Refusal (401) in Azure API Management's words unless the key is known."""
+    key = subscription_key(request)
+    if not key:
+        raise Refusal("apim", 401, MISSING_KEY, "login")
+    if key not in state.settings.keys:
+        raise Refusal("apim", 401, INVALID_KEY, "login")
+
+
+def check_desktop(state: State, request: Request, guid: str) -> None:
+    """Raises Refusal (401) unless the bearer token was given to this DeviceId for this site."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    device = request.headers.get("deviceid", "")
+    if scheme.lower() != "bearer" or state.tokens.get(token) != (device, guid.lower()):
+        raise Refusal("apim", 401, "Invalid token", "login")
+
+
+def desktop_token(state: State, form: dict[str, str]) -> dict[str, Any]:
+    """A new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403)."""
+    if form.get("grant_type") != DESKTOP_GRANT or not form.get("device_id") or not form.get("site_id"):
+        raise Refusal("wrapped", 400, "grant_type, device_id and site_id must be provided.", "required")
+    site = state.site(form["site_id"])
+    token = token_urlsafe(24)
+    state.tokens[token] = (form["device_id"], site.guid)
+    return {"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS}

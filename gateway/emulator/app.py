@@ -1,0 +1,30 @@
+"""The emulator as an ASGI application."""
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from gateway.emulator.control import Control
+from gateway.emulator.front import METHODS, Front
+from gateway.emulator.misbehaviour import TRANSPORT
+from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.state import State
+
+
+class Emulator(Starlette):
+    """A Starlette application that keeps hold of each connection's transport, to misuse it on demand."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one ASGI event; uvicorn's `send` is bound to the request cycle that owns the transport."""
+        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
+        await super().__call__(scope, receive, send)
+
+
+def create_emulator(settings: EmulatorSettings = EmulatorSettings()) -> Starlette:  # noqa: B008 - frozen
+    """An emulator with its own state, kept as `app.state.emulator`."""
+    state = State(settings)
+    front = Front(state)
+    routes = [*Control(state).routes(), Route("/{path:path}", front.answer, methods=METHODS)]
+    app = Emulator(routes=routes)
+    app.state.emulator = state
+    return app

@@ -1,0 +1,59 @@
+"""The CapabilityStatement of a site, with the quirks of Halo's published example or without."""
+
+from typing import Any, Final
+
+from gateway.emulator.search.parameters import TYPES, parameters_of
+from gateway.emulator.visit import Visit
+
+_AU_PROFILES: Final = {
+    "Patient": "http://hl7.org.au/fhir/StructureDefinition/au-patient",
+    "Practitioner": "http://hl7.org.au/fhir/StructureDefinition/au-practitioner",
+    "PractitionerRole": "http://hl7.org.au/fhir/StructureDefinition/au-practitionerrole",
+    "Organization": "http://hl7.org.au/fhir/StructureDefinition/au-organization",
+    "Location": "http://hl7.org.au/fhir/StructureDefinition/au-location",
+}
+_OPERATIONS: Final = {"Patient": ("summary",), "Slot": ("find-free",), "Appointment": ("find-free",)}
+
+
+def capability_statement(visit: Visit) -> dict[str, Any]:
+    """What `metadata` answers. Quirks: `patchFormat: [""]`, no `date`, the home page as URL, only `read`."""
+    quirks = visit.broken("capability-statement")
+    version = visit.site.engine_version
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": visit.site.guid,
+        "version": version,
+        "name": "RestServer",
+        "status": "active",
+        **({} if quirks else {"date": "2026-06-19"}),
+        "publisher": "Halo Connect Pty Ltd",
+        "contact": [{"telecom": [{"system": "url", "value": "https://haloconnect.io"}]}],
+        "copyright": "All Rights Reserved",
+        "kind": "instance",
+        "software": {"name": "BP/Halo FHIR Server", "version": f"{version.rpartition('.')[0]}+{'0' * 40}"},
+        "implementation": {
+            "description": "Halo FHIR Server",
+            "url": "https://haloconnect.io" if quirks else visit.client_base,
+        },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "application/json"],
+        **({"patchFormat": [""]} if quirks else {}),
+        "rest": [{"mode": "server", "resource": [_resource(name, quirks=quirks) for name in TYPES]}],
+    }
+
+
+def _resource(name: str, *, quirks: bool) -> dict[str, Any]:
+    profile = {"supportedProfile": [_AU_PROFILES[name]]} if name in _AU_PROFILES else {}
+    interactions = ("read",) if quirks else ("read", "search-type")
+    operations = [
+        {"name": operation, "definition": f"http://hl7.org/fhir/OperationDefinition/{name}-{operation}"}
+        for operation in _OPERATIONS.get(name, ())
+    ]
+    return {
+        "type": name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        **profile,
+        "interaction": [{"code": code} for code in interactions],
+        "searchParam": [{"name": row.code, "type": row.type} for row in parameters_of(name)],
+        **({"operation": operations} if operations else {}),
+    }

@@ -1,0 +1,113 @@
+"""The control endpoints under `/_emulator`, which Halo does not have."""
+
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.emulator.errors import json_response
+from gateway.emulator.faults import FaultRule
+from gateway.emulator.settings import merged
+from gateway.emulator.sites import SITES
+from gateway.emulator.state import State
+
+
+class Control:
+    """Faults, settings, bill, journal and truth of a running emulator."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def routes(self) -> list[Route]:
+        """The routes of the control endpoints."""
+        return [
+            Route("/_emulator/faults", self.get_faults),
+            Route("/_emulator/faults", self.add_faults, methods=["POST"]),
+            Route("/_emulator/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/_emulator/settings", self.get_settings),
+            Route("/_emulator/settings", self.patch_settings, methods=["PATCH"]),
+            Route("/_emulator/reset", self.reset, methods=["POST"]),
+            Route("/_emulator/requests", self.requests),
+            Route("/_emulator/requests", self.clear_requests, methods=["DELETE"]),
+            Route("/_emulator/bill", self.bill),
+            Route("/_emulator/bill", self.clear_bill, methods=["DELETE"]),
+            Route("/_emulator/sites", self.sites),
+            Route("/_emulator/truth/{guid}/{resource_type}", self.truth),
+        ]
+
+    async def get_faults(self, _: Request) -> Response:
+        """The fault rules in force."""
+        return json_response([rule.model_dump() for rule in self.state.rules.rules])
+
+    async def add_faults(self, request: Request) -> Response:
+        """Adds one rule or a list of them: 201 with all rules in force, 400 when one is malformed."""
+        try:
+            asked = msgspec.json.decode(await request.body())
+            rules = [
+                FaultRule.model_validate(rule) for rule in (asked if isinstance(asked, list) else [asked])
+            ]
+        except (msgspec.DecodeError, ValidationError) as error:
+            return _bad_request(error)
+        self.state.rules.rules += rules
+        return json_response([rule.model_dump() for rule in self.state.rules.rules], 201)
+
+    async def clear_faults(self, _: Request) -> Response:
+        """Drops all fault rules: 204."""
+        self.state.rules.rules.clear()
+        return Response(status_code=204)
+
+    async def get_settings(self, _: Request) -> Response:
+        """The settings in force."""
+        return json_response(self.state.settings.model_dump(mode="json"))
+
+    async def patch_settings(self, request: Request) -> Response:
+        """Merges a JSON Merge Patch (RFC 7396) into the settings: 200 with all of them, or 400."""
+        try:
+            self.state.settings = merged(self.state.settings, msgspec.json.decode(await request.body()))
+        except (msgspec.DecodeError, ValidationError) as error:
+            return _bad_request(error)
+        return json_response(self.state.settings.model_dump(mode="json"))
+
+    async def reset(self, _: Request) -> Response:
+        """Back to the state at start: 204."""
+        self.state.reset()
+        return Response(status_code=204)
+
+    async def requests(self, _: Request) -> Response:
+        """The last requests, oldest first."""
+        return json_response(list(self.state.journal))
+
+    async def clear_requests(self, _: Request) -> Response:
+        """Forgets the requests: 204."""
+        self.state.journal.clear()
+        return Response(status_code=204)
+
+    async def bill(self, _: Request) -> Response:
+        """The bill so far."""
+        return json_response(self.state.bill.as_json())
+
+    async def clear_bill(self, _: Request) -> Response:
+        """Starts a new bill: 204."""
+        self.state.bill.clear()
+        return Response(status_code=204)
+
+    async def sites(self, _: Request) -> Response:
+        """The sites, with the time zones Halo never tells."""
+        fields = ("guid", "name", "zone_name", "pms_id", "pairing_code", "halo_link_version", "size_limit")
+        return json_response([{name: getattr(site, name) for name in fields} for site in SITES.values()])
+
+    async def truth(self, request: Request) -> Response:
+        """All rows of a type with R4-correct values, each as `{active, resource}`; or 404."""
+        practice = self.state.practices.get(request.path_params["guid"].lower())
+        if practice is None:
+            return json_response({"detail": "no such site; see /_emulator/sites"}, 404)
+        rows = practice.rows(request.path_params["resource_type"], active_only=False)
+        return json_response([{"active": row.active, "resource": row.resource} for row in rows])
+
+
+def _bad_request(error: msgspec.DecodeError | ValidationError) -> Response:
+    details: Any = str(error)
+    return json_response({"detail": details}, 400)

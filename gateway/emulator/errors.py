@@ -1,0 +1,87 @@
+"""Refusals in the shapes Halo's guides and OpenAPI show, or as plain OperationOutcomes."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from gateway.emulator.search.refusal import Refusal, Surface
+
+FIRELY: Final = "http://hl7.org/fhir/dotnet-api-operation-outcome"
+MISSING_KEY: Final = (
+    "Access denied due to missing subscription key. "
+    "Make sure to include subscription key when making requests to an API."
+)
+INVALID_KEY: Final = (
+    "Access denied due to invalid subscription key. "
+    "Make sure to provide a valid key for an active subscription."
+)
+NO_OPERATION: Final = "Unable to match incoming request to an operation."
+NO_CONTACT: Final = "Site could not be contacted, please try again later or contact a system administrator."
+SLOW_QUERY: Final = "Query took more than 30 seconds to return a result."
+UNREACHABLE: Final = "Site cannot be contacted. Site is currently unreachable."
+OFFLINE: Final = "Site cannot be contacted. Site is offline."
+
+
+def too_large(limit: int) -> Refusal:
+    """413 as the query layer words it; `limit` in bytes."""
+    size = f"{limit // 2**20}mb" if limit >= 2**20 else f"{limit}b"
+    return Refusal(
+        "query",
+        413,
+        "Query was executed successfully but an error occurred preparing it to be uploaded, results were too "
+        f"large. Immediate query results beyond message size limit ({size})",
+        "too-costly",
+    )
+
+
+def outcome(severity: str, code: str, text: str) -> dict[str, Any]:
+    """An OperationOutcome as the Firely SDK makes it: code 5003, message in `details.text`."""
+    details = {"coding": [{"system": FIRELY, "code": "5003"}], "text": text}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": severity, "code": code, "details": details}],
+    }
+
+
+def error_response(refusal: Refusal, *, broken: bool, old_engine: bool) -> Response:
+    """The response to a refused request; `broken` is the `error-envelope` fault.
+
+    An old engine's own errors then come inside HTTP 200 as root fields (before release 23.927).
+    """
+    status, body = refusal.status, outcome("error", refusal.issue, refusal.text)
+    if broken:
+        body = SHAPES[refusal.surface](refusal)
+        if old_engine and refusal.surface in {"engine", "query"}:
+            status, body = 200, {"errorCode": refusal.status, "errorMessage": refusal.text}
+    return json_response(body, status, refusal.headers)
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response, `application/json` as the OpenAPI declares even for FHIR."""
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json; charset=utf-8")
+
+
+def _status(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "status": refusal.status,
+        "statusText": HTTPStatus(refusal.status).phrase,
+        "message": refusal.text,
+    }
+
+
+SHAPES: Final[dict[Surface, Callable[[Refusal], dict[str, Any]]]] = {
+    "apim": lambda refusal: {"statusCode": refusal.status, "message": refusal.text},
+    "wrapped": lambda refusal: {"error": _status(refusal)},
+    "flat": _status,
+    "engine": lambda refusal: outcome("fatal", "exception", refusal.text),
+    "query": lambda refusal: {
+        "errorDetails": {
+            "errorType": "http",
+            "errorCode": refusal.status,
+            "errorMessage": refusal.text,
+        }
+    },
+}

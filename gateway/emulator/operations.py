@@ -1,0 +1,78 @@
+"""`Patient/{id}/$summary` (a small IPS document) and `$find-free` (free slots)."""
+
+from typing import Any, Final
+
+from gateway.emulator.bundle import searchset
+from gateway.emulator.population.records import Record
+from gateway.emulator.population.vocabulary import LOINC, concept
+from gateway.emulator.search.query import Pair
+from gateway.emulator.search.refusal import Refusal, bad_argument
+from gateway.emulator.visit import Visit
+
+_SECTIONS: Final = (
+    ("11450-4", "Problem list", "Condition"),
+    ("48765-2", "Allergies and adverse reactions", "AllergyIntolerance"),
+    ("10160-0", "Medication use", "MedicationStatement"),
+    ("11369-6", "Immunizations", "Immunization"),
+)
+_FIND_FREE: Final = {"start", "end", "schedule", "_count", "_page_token", "_offset", "_page"}
+
+
+def patient_summary(visit: Visit, identity: str) -> dict[str, Any]:
+    """An IPS document Bundle: Composition, Patient and four sections. Raises Refusal (404)."""
+    patient = visit.row("Patient", identity)
+    if not patient:
+        raise Refusal("engine", 404, "Resource not found", "not-found")
+    sections = [
+        (_section(*row, found), found) for row in _SECTIONS if (found := _records(visit, row[2], identity))
+    ]
+    resources = [_composition(visit, patient, [section for section, _ in sections])]
+    resources += [
+        visit.shown(record) for record in (patient, *(row for _, found in sections for row in found))
+    ]
+    return {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{visit.site.guid}"},
+        "timestamp": "2026-06-30T00:00:00Z",
+        "entry": [{"fullUrl": visit.full_url(resource), "resource": resource} for resource in resources],
+    }
+
+
+def find_free(visit: Visit, pairs: list[Pair]) -> dict[str, Any]:
+    """A searchset of free slots between `start` and `end` (both in Halo's date forms), by schedule."""
+    if unknown := [name for name, _ in pairs if name not in _FIND_FREE]:
+        raise bad_argument(f"Unsupported operation parameter: {unknown[0]}")
+    names = {"start": ("start", "ge"), "end": ("start", "lt")}
+    wanted = [
+        (names[name][0], names[name][1] + value) if name in names else (name, value) for name, value in pairs
+    ]
+    return searchset(visit, "Slot", [("status", "free"), *wanted])
+
+
+def _records(visit: Visit, resource_type: str, patient: str) -> list[Record]:
+    local = f"Patient/{patient}"
+    rows = visit.engine.rows(resource_type)
+    return [
+        row for row in rows if (row.resource.get("subject") or row.resource["patient"])["reference"] == local
+    ]
+
+
+def _section(code: str, title: str, resource_type: str, found: list[Record]) -> dict[str, Any]:
+    entries = [{"reference": f"{resource_type}/{record.resource['id']}"} for record in found]
+    return {"title": title, "code": concept(LOINC, code, title), "entry": entries}
+
+
+def _composition(visit: Visit, patient: Record, sections: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "resourceType": "Composition",
+        "id": f"summary-{patient.resource['id']}",
+        "meta": {"lastUpdated": patient.resource["meta"]["lastUpdated"]},
+        "status": "final",
+        "type": concept(LOINC, "60591-5", "Patient summary"),
+        "subject": {"reference": f"Patient/{patient.resource['id']}"},
+        "date": "2026-06-30",
+        "author": [{"reference": "Organization/1"}],
+        "title": f"Patient summary, {visit.site.name}",
+        "section": sections,
+    }

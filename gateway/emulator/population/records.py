@@ -1,0 +1,101 @@
+"""What generators share: a seeded source of chance, the site's clock, and a numbered list of records."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from gateway.emulator.sites import Site
+
+Resource = dict[str, Any]
+
+FIRST_CHANGE: Final = datetime(2025, 1, 6, tzinfo=UTC)
+_CHANGES_SPAN: Final = timedelta(days=540)
+_SHORT_FRACTIONS: Final = {"Observation": 3, "Appointment": 6, "DocumentReference": 6}
+
+
+@dataclass
+class Record:
+    """One row of the practice's database: the resource with R4-correct values, and whether it is active."""
+
+    resource: Resource
+    active: bool = True
+
+
+def wall_instant(wall: datetime, zone: ZoneInfo) -> str:
+    """A wall-clock time of `zone` as an R4 instant with that zone's offset; honours `fold`."""
+    return wall.replace(tzinfo=zone).isoformat()
+
+
+def exists(wall: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks of `zone` ever show `wall` (false inside the hour skipped in October)."""
+    there_and_back = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there_and_back.replace(tzinfo=None) == wall.replace(tzinfo=None)
+
+
+def ambiguous(wall: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks of `zone` show `wall` twice."""
+    offsets = {wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    return len(offsets) == 2 and exists(wall, zone)  # noqa: PLR2004 - two readings
+
+
+@dataclass
+class Chart:
+    """A practice being filled: `add` numbers records per type from 1, as Best Practice's integer keys do."""
+
+    site: Site
+    rng: Random
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def add(self, resource: Resource, *, active: bool = True) -> Resource:
+        """The resource with its new `id` and `meta.lastUpdated`, kept."""
+        kind = resource["resourceType"]
+        self.numbers[kind] += 1
+        made = {
+            "resourceType": kind,
+            "id": str(self.numbers[kind]),
+            "meta": {"lastUpdated": self.last_updated(kind)},
+            **resource,
+        }
+        self.records.setdefault(kind, []).append(Record(made, active))
+        return made
+
+    def last_updated(self, kind: str) -> str:
+        """A random instant in UTC with the fraction digits of the type, never in a repeated local hour."""
+        moment = FIRST_CHANGE + timedelta(milliseconds=self.rng.randrange(int(_CHANGES_SPAN / _MILLISECOND)))
+        if ambiguous(moment.astimezone(self.site.zone).replace(tzinfo=None), self.site.zone):
+            moment += timedelta(hours=3)
+        return utc_instant(moment, kind)
+
+    def chance(self, probability: float) -> bool:
+        """True with the given probability."""
+        return self.rng.random() < probability
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        """One of the options."""
+        return self.rng.choice(options)
+
+    def wall(self, first: datetime, days: int) -> datetime:
+        """A wall-clock time in opening hours within `days` of `first`, to the minute."""
+        return first + timedelta(
+            days=self.rng.randrange(days), hours=self.rng.randrange(8, 18), minutes=self.rng.randrange(60)
+        )
+
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def utc_instant(moment: datetime, kind: str) -> str:
+    """`moment` as an R4 instant in UTC, with as many fraction digits as rows of this type show."""
+    digits = _SHORT_FRACTIONS.get(kind, 0)
+    plain = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{plain}.{moment.microsecond:06}"[: len(plain) + 1 + digits] + "Z" if digits else f"{plain}Z"
+
+
+def reference(resource: Resource) -> Resource:
+    """A relative Reference to a resource."""
+    return {"reference": f"{resource['resourceType']}/{resource['id']}"}

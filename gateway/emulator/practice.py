@@ -1,0 +1,63 @@
+"""One practice's database: made on first use, changed by create and update."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.emulator.population.practice_data import practice_data
+from gateway.emulator.population.records import Record, utc_instant
+from gateway.emulator.search.index import Index
+from gateway.emulator.search.parameters import Parameter
+from gateway.emulator.settings import EmulatorSettings, Variants
+from gateway.emulator.sites import Site
+
+
+class Practice:
+    """The rows of one site, by type and id, and the index over them."""
+
+    def __init__(self, site: Site, settings: EmulatorSettings) -> None:
+        self.site = site
+        self.index = Index()
+        self._settings = settings
+
+    @cached_property
+    def tables(self) -> dict[str, dict[str, Record]]:
+        """All rows, active or not, by resource type and id."""
+        data = practice_data(self.site, self._settings)
+        return {
+            resource_type: {record.resource["id"]: record for record in records}
+            for resource_type, records in data.items()
+        }
+
+    def rows(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
+        """The rows of a type in table order."""
+        rows = self.tables.get(resource_type, {}).values()
+        return [record for record in rows if record.active] if active_only else rows
+
+    def row(self, resource_type: str, identity: str, *, active_only: bool) -> Record | None:
+        """One row, or None when there is none (or none that is shown)."""
+        record = self.tables.get(resource_type, {}).get(identity)
+        return record if record and (record.active or not active_only) else None
+
+    def column_zone(self, parameter: Parameter, variants: Variants) -> ZoneInfo:
+        """The clock a date column keeps: the site's, or UTC by variant `column_zones["Type.code"]`."""
+        names = (f"{parameter.base}.{parameter.code}", f"*.{parameter.code}")
+        zones = [variants.column_zones[name] for name in names if name in variants.column_zones]
+        return ZoneInfo("UTC") if zones[:1] == ["utc"] else self.site.zone
+
+    def create(self, resource: dict[str, Any]) -> Record:
+        """A new row with the next free number as id."""
+        table = self.tables.setdefault(resource["resourceType"], {})
+        identity = str(max(map(int, table), default=0) + 1)
+        return self.update({**resource, "id": identity})
+
+    def update(self, resource: dict[str, Any]) -> Record:
+        """The row of this id with new content, changed now; inactive when the resource says so."""
+        kind, identity = resource["resourceType"], resource["id"]
+        meta = {**resource.get("meta", {}), "lastUpdated": utc_instant(datetime.now(UTC), kind)}
+        record = Record({**resource, "meta": meta}, resource.get("active", True))
+        self.tables.setdefault(kind, {})[identity] = record
+        self.index.forget(kind, identity)
+        return record

@@ -1,0 +1,95 @@
+"""Rows as a site's engine shows them: spoiled timestamps, absolute attachment URLs, trimmed elements."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from gateway.emulator.settings import LastUpdatedStyle
+
+_SUBSETTED: Final = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "SUBSETTED",
+}
+_ALWAYS: Final = {"resourceType", "id", "meta"}
+_MANDATORY: Final = {
+    "Appointment": {"status", "participant"},
+    "Slot": {"schedule", "status", "start", "end"},
+    "Schedule": {"actor"},
+    "AllergyIntolerance": {"patient"},
+    "Immunization": {"status", "vaccineCode", "patient", "occurrenceDateTime"},
+    "MedicationStatement": {"status", "medicationCodeableConcept", "subject"},
+    "Condition": {"subject"},
+    "Observation": {"status", "code"},
+    "Encounter": {"status", "class"},
+    "DocumentReference": {"status", "content"},
+    "Binary": {"contentType"},
+}
+_NOT_IN_SUMMARY: Final = {"text", "contained", "reaction", "dosage", "location", "participant", "lotNumber"}
+
+
+def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> str:
+    """A UTC instant as a type's rows show it: right, without a zone, or with a wrong one."""
+    moment, (_, _, fraction) = datetime.fromisoformat(instant), instant[:-1].partition(".")
+    local, fraction = moment.astimezone(zone), f".{fraction}" if fraction else ""
+    wall = local.strftime("%Y-%m-%dT%H:%M:%S")
+    standard = (local.utcoffset() or timedelta(0)) - (local.dst() or timedelta(0))
+    return {
+        "ok": instant,
+        "offset": wall + fraction + _offset(local.utcoffset()),
+        "naive": wall + fraction,
+        "naive-7": f"{wall}.{fraction[1:].ljust(7, '0')}",
+        "local-labelled-utc": f"{wall}{fraction}Z",
+        "utc-labelled-local": f"{instant[:-1]}{_offset(local.utcoffset())}",
+        "fixed-standard-offset": wall + fraction + _offset(standard),
+    }[style]
+
+
+def trimmed(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> dict[str, Any]:
+    """A resource under `_summary` or `_elements`, tagged SUBSETTED when anything was left out."""
+    kept = _kept(resource, summary, elements)
+    if kept == set(resource):
+        return resource
+    meta = resource["meta"]
+    tagged = {**meta, "tag": [*meta.get("tag", []), _SUBSETTED]}
+    return {name: value for name, value in resource.items() if name in kept} | {"meta": tagged}
+
+
+def with_attachment_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
+    """A DocumentReference whose relative attachment URLs are put on `base`; other resources as they are."""
+    if resource["resourceType"] != "DocumentReference":
+        return resource
+    contents = [
+        {**content, "attachment": _on_base(content["attachment"], base)} for content in resource["content"]
+    ]
+    return {**resource, "content": contents}
+
+
+def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: ZoneInfo) -> dict[str, Any]:
+    """A resource with `meta.lastUpdated` in the style of its type."""
+    meta = resource["meta"]
+    return {**resource, "meta": {**meta, "lastUpdated": instant_in_style(meta["lastUpdated"], style, zone)}}
+
+
+def utc_now() -> str:
+    """The present instant to the second, in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _offset(offset: timedelta | None) -> str:
+    minutes = int((offset or timedelta(0)).total_seconds() // 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def _kept(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> set[str]:
+    mandatory = _ALWAYS | _MANDATORY.get(resource["resourceType"], set())
+    if elements:
+        return set(resource) & (mandatory | set(elements))
+    return {
+        "text": set(resource) & (mandatory | {"text"}),
+        "data": set(resource) - {"text"},
+        "true": set(resource) & mandatory | set(resource) - _NOT_IN_SUMMARY,
+    }.get(summary, set(resource))
+
+
+def _on_base(attachment: dict[str, Any], base: str) -> dict[str, Any]:
+    return {**attachment, "url": f"{base}/{attachment['url']}"} if "url" in attachment else attachment

@@ -1,0 +1,1 @@
+"""Search as R4 describes it, over one practice's records, with the variants Halo leaves open."""

@@ -1,0 +1,124 @@
+"""Dates as they are asked for and as the practice's columns keep them, both as half-open wall-clock spans."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from gateway.emulator.search.refusal import bad_argument
+
+PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+INSTANT_WIDTH: Final = timedelta(microseconds=1)
+"""A point, on columns that keep microseconds: contained in, above or below exactly when R4 says so."""
+
+_R4_VALUE: Final = re.compile(
+    r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
+    r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+_EXACT_VALUE: Final = re.compile(r"(?:[a-z]{2})?\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?")
+_WIDTHS: Final = {
+    "day": timedelta(days=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search value: prefix and the span it covers, on the wall clock of the column."""
+
+    prefix: str
+    low: datetime
+    high: datetime
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A column value: what it shows as a span, and the raw first instant with its hidden fraction."""
+
+    low: datetime
+    high: datetime
+    raw: datetime
+    kind: Literal["point", "period"] = "point"
+    partial: bool = False
+
+
+def asked(text: str, zone: ZoneInfo, *, exact_only: bool) -> Asked:
+    """A search value read; with a zone it is moved to `zone`, without one its digits are taken as they are.
+
+    `exact_only` is the documented issue: only YYYY-MM-DD and YYYY-MM-DDThh:mm:ss pass.
+    Raises Refusal (400).
+    """
+    if exact_only and not _EXACT_VALUE.fullmatch(text):
+        raise bad_argument("Datetime search parameters must be YYYY-MM-DD or YYYY-MM-DDThh:mm:ss")
+    match = _R4_VALUE.fullmatch(text)
+    if not match or (match["prefix"] or "eq") not in PREFIXES:
+        raise bad_argument("Invalid date search parameter value")
+    try:
+        low, high = _span(match, zone)
+    except (ValueError, OverflowError):
+        raise bad_argument("Invalid date search parameter value") from None
+    return Asked(match["prefix"] or "eq", low, high)
+
+
+def stored(value: Any, zone: ZoneInfo, *, hidden: timedelta, instant: bool) -> Stored | None:
+    """An element value (date, dateTime, instant or Period) as a column keeps it on the clock of `zone`."""
+    if isinstance(value, dict):
+        return _period(value, zone, hidden)
+    match = _R4_VALUE.fullmatch(str(value))
+    if not match:
+        return None
+    low, high = _span(match, zone)
+    fraction = hidden if match["second"] and not match["fraction"] else timedelta(0)
+    return Stored(low, low + INSTANT_WIDTH if instant else high, low + fraction, partial=not match["day"])
+
+
+def hidden_fraction(resource_type: str, identity: str) -> timedelta:
+    """The milliseconds a row's time keeps but the resource does not show; the same for the same row."""
+    return timedelta(milliseconds=crc32(f"{resource_type}/{identity}".encode()) % 1000)
+
+
+def _period(value: dict[str, Any], zone: ZoneInfo, hidden: timedelta) -> Stored | None:
+    ends = [
+        stored(value[name], zone, hidden=hidden, instant=False) if name in value else None
+        for name in ("start", "end")
+    ]
+    start, end = ends
+    if start is None and end is None:
+        return None
+    return Stored(
+        start.low if start else datetime.min,  # noqa: DTZ901 - the open end of a wall-clock span
+        end.high if end else datetime.max,  # noqa: DTZ901 - as above
+        start.raw if start else datetime.min,  # noqa: DTZ901 - as above
+        "period",
+    )
+
+
+def _span(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime]:
+    numbers = {name: int(match[name]) for name in ("month", "day", "hour", "minute", "second") if match[name]}
+    start = datetime(int(match["year"]), **({"month": 1, "day": 1} | numbers))  # type: ignore[arg-type]  # noqa: DTZ001
+    width = _width(match, start)
+    if match["fraction"]:
+        start += timedelta(microseconds=int(match["fraction"].ljust(6, "0")[:6]))
+    if match["zone"]:
+        start = _moved(start, match["zone"], zone)
+    return start, start + width
+
+
+def _moved(wall: datetime, offset: str, zone: ZoneInfo) -> datetime:
+    moment = datetime.fromisoformat(wall.isoformat() + offset.replace("Z", "+00:00"))
+    return moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+
+
+def _width(match: re.Match[str], start: datetime) -> timedelta:
+    if match["fraction"]:
+        return timedelta(microseconds=10 ** (6 - min(len(match["fraction"]), 6)))
+    for name in ("second", "minute", "day"):
+        if match[name]:
+            return _WIDTHS[name]
+    if match["month"]:
+        return (start + timedelta(days=31)).replace(day=1) - start
+    return start.replace(year=start.year + 1) - start

@@ -1,0 +1,120 @@
+"""Which rows of a practice a search selects, and in what order."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from gateway.emulator.population.records import Record
+from gateway.emulator.practice import Practice
+from gateway.emulator.search.date_models import around, date_matches
+from gateway.emulator.search.dates import Stored, asked
+from gateway.emulator.search.parameters import Parameter
+from gateway.emulator.search.query import Criterion, Search
+from gateway.emulator.search.refusal import bad_argument
+from gateway.emulator.search.values import folded, reference_matches, string_matches, token_matches
+from gateway.emulator.settings import Variants
+
+Predicate = Callable[[list[Any]], bool]
+
+
+class Engine:
+    """Search over one practice under one site's variants.
+
+    `exact_dates` is the documented issue with date formats; `hides_inactive` the one with inactive records.
+    """
+
+    def __init__(
+        self,
+        practice: Practice,
+        variants: Variants,
+        now: datetime,
+        *,
+        exact_dates: bool,
+        hides_inactive: bool,
+    ) -> None:
+        self.practice, self.variants, self.now = practice, variants, now
+        self.exact_dates, self.hides_inactive = exact_dates, hides_inactive
+
+    def select(self, search: Search) -> list[Record]:
+        """The matching rows in the order asked for; without `_sort` in the order of the table."""
+        matching = set.intersection(
+            {record.resource["id"] for record in self.rows(search.base)},
+            *(self._matching(criterion) for criterion in search.criteria),
+        )
+        rows = [record for record in self.rows(search.base) if record.resource["id"] in matching]
+        for parameter, descending in reversed(search.sort):
+            rows.sort(key=self._sort_key(parameter), reverse=descending)
+        return rows
+
+    def rows(self, resource_type: str) -> Iterable[Record]:
+        """The rows of a type that Halo shows."""
+        return self.practice.rows(resource_type, active_only=self.hides_inactive)
+
+    def values(self, parameter: Parameter) -> dict[str, list[Any]]:
+        """By id, what the shown rows hold under a parameter."""
+        zone = self.practice.column_zone(parameter, self.variants)
+        return self.practice.index.values(parameter, self.rows(parameter.base), zone)
+
+    def _matching(self, criterion: Criterion) -> set[str]:
+        if criterion.inner:
+            return self._joined(criterion, criterion.inner)
+        predicate = self._predicate(criterion)
+        columns = self.values(criterion.parameter)
+        return {identity for identity, values in columns.items() if predicate(values)}
+
+    def _joined(self, criterion: Criterion, inner: Criterion) -> set[str]:
+        found, references = self._matching(inner), self.values(criterion.parameter)
+        if criterion.reverse:
+            named = (local for identity in found for local in references.get(identity, []))
+            ours = f"{criterion.base}/"
+            return {local.removeprefix(ours) for local in named if local.startswith(ours)}
+        targets = {f"{inner.base}/{identity}" for identity in found}
+        return {identity for identity, values in references.items() if targets.intersection(values)}
+
+    def _predicate(self, criterion: Criterion) -> Predicate:
+        if criterion.modifier == "missing":
+            wanted = criterion.values == ("true",)
+            return lambda values: (not values) == wanted
+        if criterion.parameter.type == "date":
+            return self._date_predicate(criterion)
+        matches = _MATCHERS[criterion.parameter.type]
+        negated, modifier = criterion.modifier == "not", criterion.modifier
+
+        def predicate(values: list[Any]) -> bool:
+            found = any(matches(value, wanted, modifier) for value in values for wanted in criterion.values)
+            return found != negated
+
+        return predicate
+
+    def _date_predicate(self, criterion: Criterion) -> Predicate:
+        zone = self.practice.column_zone(criterion.parameter, self.variants)
+        wanted = [asked(value, zone, exact_only=self.exact_dates) for value in criterion.values]
+        if not self.variants.sa_eb and any(value.prefix in {"sa", "eb"} for value in wanted):
+            raise bad_argument("Unsupported search prefix")
+        now = self.now.astimezone(zone).replace(tzinfo=None)
+        wanted = [around(value, now) if value.prefix == "ap" else value for value in wanted]
+        return lambda columns: any(date_matches(c, value, self.variants) for c in columns for value in wanted)
+
+    def _sort_key(self, parameter: Parameter) -> Callable[[Record], tuple[Any, ...]]:
+        values = self.values(parameter)
+
+        def key(record: Record) -> tuple[Any, ...]:
+            found = values[record.resource["id"]]
+            return (True, _sortable(found[0])) if found else (False,)
+
+        return key
+
+
+def _sortable(value: Any) -> tuple[bool, Any]:
+    """A key that puts numbers before text and compares each among its own."""
+    if isinstance(value, Stored):
+        return True, value.raw
+    text = str(value[1] if isinstance(value, tuple) else value).rpartition("/")[2]
+    return (False, int(text)) if text.isdecimal() else (True, folded(text))
+
+
+_MATCHERS: dict[str, Callable[[Any, str, str], bool]] = {
+    "string": string_matches,
+    "token": token_matches,
+    "reference": reference_matches,
+}

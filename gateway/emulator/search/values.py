@@ -1,0 +1,66 @@
+"""Element values against string, token and reference search values (R4 search.html 3.1.1.4)."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, Final
+
+_ABSOLUTE: Final = re.compile(r"^https?://.*/([A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$")
+
+Token = tuple[str | None, str, str]
+"""System (None: a bare code, whose system is implied), code, text."""
+
+
+def folded(text: str) -> str:
+    """Text without case and accents, as R4's string search compares."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
+
+
+def string_matches(value: str, wanted: str, modifier: str) -> bool:
+    """Whether a string starts with (default), contains, or exactly equals what is wanted."""
+    if modifier == "exact":
+        return value == wanted
+    if modifier == "contains":
+        return folded(wanted) in folded(value)
+    return folded(value).startswith(folded(wanted))
+
+
+def tokens(value: Any) -> Iterator[Token]:
+    """The tokens in a CodeableConcept, Coding, Identifier, ContactPoint, code, string or boolean."""
+    if isinstance(value, bool):
+        yield None, str(value).lower(), ""
+    elif not isinstance(value, dict):
+        yield None, str(value), ""
+    elif "code" in value or "value" in value:
+        yield value.get("system", ""), value.get("code") or value.get("value", ""), value.get("display", "")
+    else:
+        for coding in value.get("coding", []):
+            yield coding.get("system", ""), coding.get("code", ""), coding.get("display", "")
+        yield "", "", value.get("text", "")
+
+
+def token_matches(token: Token, wanted: str, modifier: str) -> bool:
+    """Whether a token meets `code`, `system|code`, `|code` or `system|`, or its text under `:text`."""
+    system, code, text = token
+    if modifier == "text":
+        return bool(text) and folded(text).startswith(folded(wanted))
+    wanted_system, bar, wanted_code = wanted.rpartition("|")
+    if bar and system is not None and system != wanted_system:
+        return False
+    return bool(code) and (code == wanted_code or (bool(bar) and not wanted_code))
+
+
+def local_reference(value: Any) -> str:
+    """`Type/id` of a Reference, of its text, or of an absolute URL ending so; otherwise the text itself."""
+    text = str(value.get("reference", "") if isinstance(value, dict) else value)
+    match = _ABSOLUTE.match(text)
+    return f"{match[1]}/{match[2]}" if match else text
+
+
+def reference_matches(value: str, wanted: str, modifier: str) -> bool:
+    """Whether a local reference meets `Type/id`, an absolute URL, or a bare id (of type `modifier`)."""
+    wanted = local_reference(wanted)
+    if "/" not in wanted:
+        return value == f"{modifier}/{wanted}" if modifier else value.endswith(f"/{wanted}")
+    return value == wanted

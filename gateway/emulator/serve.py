@@ -1,0 +1,100 @@
+"""Running the emulator: as a program, or in a thread beside a test."""
+
+import http.client
+import signal
+import socket
+import sys
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.emulator.app import create_emulator
+from gateway.emulator.settings import EmulatorSettings
+
+
+class AnnouncingServer(uvicorn.Server):
+    """A uvicorn server that calls back once it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, announce: Any) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts listening, then announces."""
+        await super().startup(sockets)
+        self._announce()
+
+
+def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+    """Runs until SIGTERM or SIGINT; port 0 picks a free one. Prints one line with the address."""
+    listening = bound(host, port)
+    address = f"http://{host}:{listening.getsockname()[1]}"
+
+    def announce() -> None:
+        sys.stdout.write(f"halo emulator listening on {address}\n")
+        sys.stdout.flush()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean stop
+    server = AnnouncingServer(_config(create_emulator(settings)), announce)
+    server.run([listening])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    return listening
+
+
+class RunningEmulator:
+    """`with RunningEmulator() as emulator:` serves on a free port of 127.0.0.1 from a thread."""
+
+    def __init__(self, settings: EmulatorSettings = EmulatorSettings()) -> None:  # noqa: B008 - frozen
+        self.app: Starlette = create_emulator(settings)
+        self._socket = bound("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._ready = threading.Event()
+        self._server = AnnouncingServer(_config(self.app), self._ready.set)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise TimeoutError("the emulator did not start within 10 s")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """The decoded answer of a control endpoint, e.g. `control("POST", "faults", {...})`.
+
+        Raises ValueError when the endpoint refuses.
+        """
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        connection.request(method, f"/_emulator/{path}", None if body is None else msgspec.json.encode(body))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            raise ValueError(content.decode())
+        return msgspec.json.decode(content) if content else None
+
+    def _run(self) -> None:
+        self._server.run([self._socket])
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
+    )

@@ -1,0 +1,90 @@
+"""The practices behind the emulator: invented GUIDs, their zones, engines and limits."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+BRISBANE: Final = "00000000-0000-4000-8000-00000000b415"
+SYDNEY: Final = "00000000-0000-4000-8000-000000005d00"
+PERTH: Final = "00000000-0000-4000-8000-000000009e47"
+MOVED: Final = "00000000-0000-4000-8000-00000000d0d0"
+"""A GUID that is no longer authoritative: 403, as after a server change."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One PMS database behind one Halo GUID. `size_limit` in bytes; `share` of the configured patients."""
+
+    guid: str
+    name: str
+    city: str
+    state: str
+    zone_name: str
+    pms_id: str
+    pairing_code: str
+    halo_link_version: str
+    engine_version: str
+    size_limit: int
+    share: float
+    old_engine: bool = False
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The practice's time zone, which Halo's metadata never tells."""
+        return ZoneInfo(self.zone_name)
+
+
+_CURRENT: Final = ("26.0619.10213", "26.619.10213.0", 8 * 1024 * 1024)
+_OLD: Final = ("23.0829.1114", "23.829.1114.0", 1024 * 1024)
+
+SITES: Final = {
+    site.guid: site
+    for site in (
+        Site(
+            BRISBANE, "Halo Clinic Brisbane", "Brisbane", "QLD", "Australia/Brisbane",
+            "10001", "BNE001", *_CURRENT, 1.0,
+        ),
+        Site(
+            SYDNEY, "Halo Clinic Sydney", "Sydney", "NSW", "Australia/Sydney",
+            "10002", "SYD002", *_CURRENT, 0.4,
+        ),
+        Site(
+            PERTH, "Halo Clinic Perth", "Perth", "WA", "Australia/Perth",
+            "10003", "PER003", *_OLD, 0.3, old_engine=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def site_status(site: Site, availability: str, now: str) -> dict[str, Any]:
+    """The answer of `GET /integrator/sites/{guid}`: integrator OpenAPI 26.619, deprecated fields included."""
+    return {
+        **site_summary(site, availability),
+        "enrichedAt": now,
+        "catalogue": [{"name": "BPSPatients", "isDefault": True}],
+        "practiceMetadata": {
+            "pmsType": "BestPractice",
+            "practiceName": site.name,
+            "practiceManagementSiteId": site.pms_id,
+            "practiceManagementVersion": "1.12.1.1027",
+        },
+        "name": site.name,
+        "practiceManagementSiteId": site.pms_id,
+        "practiceManagementName": "Best Practice",
+        "practiceManagementVersion": "1.12.1.1027",
+        "createdAt": "2023-02-01T00:00:00Z",
+        "authoritative": True,
+        "clientTimestampUTC": now,
+        "heartbeatTimestampUTC": now,
+    }
+
+
+def site_summary(site: Site, availability: str) -> dict[str, Any]:
+    """A site as it stands in the list of `GET /integrator/sites`."""
+    return {
+        "id": site.guid,
+        "pmsType": "BestPractice",
+        "availability": availability,
+        "status": "active",
+        "haloLinkVersion": site.halo_link_version,
+    }

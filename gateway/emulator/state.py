@@ -1,0 +1,44 @@
+"""Everything a running emulator remembers."""
+
+import re
+from collections import deque
+from typing import Final
+
+from gateway.emulator.bill import Bill, Journal
+from gateway.emulator.errors import NO_OPERATION
+from gateway.emulator.faults import FaultRules
+from gateway.emulator.practice import Practice
+from gateway.emulator.search.refusal import Refusal
+from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.sites import MOVED, SITES, Site
+
+_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class State:
+    """Settings in force, practices, faults on demand, bill, journal; desktop tokens, by device and site."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self.original = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the settings given at start, with fresh data and nothing remembered."""
+        self.settings = self.original
+        self.practices = {guid: Practice(site, self.settings) for guid, site in SITES.items()}
+        self.rules = FaultRules()
+        self.bill = Bill()
+        self.journal: Journal = deque(maxlen=self.settings.keep_requests)
+        self.tokens: dict[str, tuple[str, str]] = {}
+
+    def site(self, guid: str) -> Site:
+        """The site of a GUID. Raises Refusal: 400 without one, 404 malformed, 403 moved, 401 unknown here."""
+        if not guid:
+            raise Refusal("flat", 400, "Halo GUID must be provided.", "required")
+        if not _GUID.fullmatch(guid):
+            raise Refusal("apim", 404, NO_OPERATION, "not-found")
+        if guid.lower() == MOVED:
+            raise Refusal("wrapped", 403, "Site is not authoritative.", "forbidden")
+        if guid.lower() not in SITES:
+            raise Refusal("wrapped", 401, "Halo GUID is inactive or does not exist.", "login")
+        return SITES[guid.lower()]
