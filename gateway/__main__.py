@@ -1,0 +1,91 @@
+"""The command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+
+from gateway import settings as configuration
+from gateway.documentation import effective, known_issues_table
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="halo-gateway")
+def main() -> None:
+    """A FHIR-facing reverse proxy for the Halo Connect FHIR API."""
+
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="HALO_GATEWAY_CONFIG",
+    help="TOML file; HALO_GATEWAY_… environment variables override it.",
+)
+_host = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+
+
+def _settings(config: Path | None) -> configuration.Settings:
+    try:
+        return configuration.load(config)
+    except configuration.ConfigurationError as problem:
+        raise click.ClickException(f"the configuration has problems:\n{problem}") from None
+
+
+@main.command()
+@_host
+@click.option("--port", default=8080, help="Port to listen on; 0 picks a free one.")
+@_config
+def serve(host: str, port: int, config: Path | None) -> None:
+    """Run the gateway."""
+    from gateway.app import create_app
+    from gateway.log import configure
+    from gateway.serving import Serving
+
+    settings = _settings(config)
+    configure(settings.log.level)
+    Serving(create_app(settings), host, port, "halo-gateway listening on").run()
+
+
+@main.command()
+@_host
+@click.option("--port", default=8090, help="Port to listen on; 0 picks a free one.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, exists=True), help="TOML file with the emulator's switches."
+)
+def emulate(host: str, port: int, config: Path | None) -> None:
+    """Run the stand-in for Halo Connect: synthetic practices with the documented faults."""
+    from gateway.emulator.serve import serve
+    from gateway.emulator.settings import EmulatorSettings
+
+    switches = tomllib.loads(config.read_text()) if config else {}
+    serve(EmulatorSettings.model_validate(switches), host, port)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End after the tour: exit code 0, or 1 if a repair did not hold.")
+@_host
+@click.option("--port", default=8080, help="Port of the gateway; 0 picks a free one.")
+def demo(*, once: bool, host: str, port: int) -> None:
+    """Start emulator and gateway, show each repair side by side, and keep serving."""
+    from gateway.demo.tour import tour
+
+    sys.exit(tour(once=once, host=host, port=port))
+
+
+@main.command("known-issues")
+@_config
+def known_issues(config: Path | None) -> None:
+    """List the upstream's known issues and which repairs are on."""
+    click.echo(known_issues_table(_settings(config)))
+
+
+@main.command()
+@_config
+def check(config: Path | None) -> None:
+    """Check the configuration and print what is in effect, secrets masked."""
+    click.echo(effective(_settings(config)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The gateway on one screen: which handler wraps which, and which path leads to them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from gateway.core.exchange import Handler
+from gateway.dialects import DIALECTS
+from gateway.handlers.answered import Answered
+from gateway.handlers.normalised import Normalised
+from gateway.handlers.observed import Observed
+from gateway.handlers.repaired import Repaired
+from gateway.handlers.transport import PooledTransport
+from gateway.handlers.upstream import Upstream
+from gateway.repairs import REPAIRS
+from gateway.settings import Settings
+from gateway.web.endpoint import Endpoint
+from gateway.web.health import livez, readyz
+from gateway.web.incoming import Incoming
+from gateway.web.openapi import openapi
+from gateway.web.unknown import unknown
+
+_log = structlog.get_logger()
+
+#: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
+OTHER_PATHS = (
+    "/integrator/sites",
+    "/integrator/sites/{siteId}",
+    "/integrator/pair-site",
+    "/integrator/pairSite",
+    "/integrator/token",
+    "/integrator/sites/{siteId}/queries/{query:path}",
+    "/desktop/sites/{siteId}/queries/{query:path}",
+)
+FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
+
+
+def handler(upstream: Handler) -> Handler:
+    """One exchange, from the outside in."""
+    return Observed(Answered(Normalised(Repaired(upstream, REPAIRS), REPAIRS), _report))
+
+
+def create_app(
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Starlette:
+    """The ASGI application of a gateway with these settings."""
+    pool = transport or _pool(settings)
+    incoming = Incoming(settings)
+    handle = handler(Upstream(pool, DIALECTS["halo-connect"], now))
+    fhir, other = Endpoint(incoming.fhir, handle), Endpoint(incoming.other, handle)
+    return Starlette(
+        routes=[
+            *(Route(path + rest, fhir) for path in FHIR_PATHS for rest in ("", "/{path:path}")),
+            *(Route(path, other) for path in OTHER_PATHS),
+            Route("/livez", livez),
+            Route("/readyz", readyz({})),
+            Route("/healthz", readyz({})),
+            Route("/openapi.yaml", openapi),
+        ],
+        exception_handlers={HTTPException: unknown},
+        lifespan=_closing(pool),
+    )
+
+
+def _pool(settings: Settings) -> PooledTransport:
+    upstream = settings.upstream
+    return PooledTransport(
+        limits=httpx.Limits(
+            max_connections=upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
+        ),
+        timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
+        max_body=upstream.max_body,
+    )
+
+
+def _closing(pool: httpx.AsyncBaseTransport) -> Lifespan[Starlette]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        await pool.aclose()
+
+    return lifespan
+
+
+def _report(reference: str, problem: BaseException) -> None:
+    _log.error("unexpected", reference=reference, exc_info=problem)

@@ -1,0 +1,1 @@
+"""The rim: each handler wraps the next one; none imports another."""

@@ -1,0 +1,26 @@
+"""Errors come in half a dozen shapes, some inside a 200: clients get one OperationOutcome.
+
+What the shapes mean is in `gateway/dialects/`; `handlers/answered.py` writes the outcome.
+"""
+
+from gateway.core.bundle import UnreadableError, opened, string
+from gateway.core.exchange import FhirResponse
+from gateway.repairs.repair import KnownIssue, Repair
+
+
+def fires(received: FhirResponse) -> bool:
+    """Whether an upstream error needs mending: it came under a 2xx, or is no OperationOutcome."""
+    try:
+        shape = string(opened(received.body).get("resourceType"))
+    except UnreadableError:
+        shape = ""
+    return received.status < 400 or shape != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
+
+
+REPAIR = Repair(
+    KnownIssue(
+        "error-envelope",
+        "Errors come in six shapes, some of them inside a 200",
+        "Halo Connect troubleshooting, 'Errors'; integrator OpenAPI 26.619, error responses",
+    ),
+)

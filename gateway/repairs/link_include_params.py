@@ -1,0 +1,38 @@
+"""Bundle links lose `_include` and `_revinclude`, so the next page comes without the included resources."""
+
+from urllib.parse import urlsplit
+
+from gateway.core.bundle import Link
+from gateway.core.exchange import FhirRequest
+from gateway.core.search import Parameter, search
+from gateway.repairs.repair import KnownIssue, Links, Repair
+
+_INCLUDES = frozenset({"_include", "_revinclude"})
+
+
+def completed(request: FhirRequest, links: Links) -> Links:
+    """The links of a searchset with the include parameters asked for; those kept are not doubled."""
+    wanted = [each for each in request.asked.as_get().parameters if each.code in _INCLUDES]
+    if not (wanted and request.interaction.searches):
+        return links
+    new = tuple(link.at(_with(link, wanted)) for link in links)
+    return links if new == links else new
+
+
+def _with(link: Link, wanted: list[Parameter]) -> str:
+    parts = urlsplit(link.url)
+    kept = {(each.name, each.value) for each in search(parts.query).parameters}
+    missing = [each.raw for each in wanted if (each.name, each.value) not in kept]
+    if not missing:
+        return link.url
+    return parts._replace(query="&".join(filter(None, [parts.query, *missing]))).geturl()
+
+
+REPAIR = Repair(
+    KnownIssue(
+        "link-include-params",
+        "Bundle links lose _include and _revinclude",
+        "Halo Connect troubleshooting, FHIR known issues (newer page): fixed in an upcoming release",
+    ),
+    links=completed,
+)

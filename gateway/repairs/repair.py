@@ -1,0 +1,42 @@
+"""The one shape of a repair: a known issue and the facets of an exchange in which it is undone.
+
+A facet is a pure function that gives back the very object it got when there is nothing to do, so that
+`is not` tells whether the repair fired.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.core.bundle import Entry, Link
+from gateway.core.exchange import FhirRequest, FhirResponse, Site
+
+Links = tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIssue:
+    """One published or observed issue of the upstream. `id` is the same word everywhere."""
+
+    id: str
+    title: str
+    source: str
+    fixed_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One known issue and what undoes it.
+
+    `request` works on the way in; `links`, `entry` (each entry of a Bundle, or a lone resource) and
+    `refusal` (an upstream error's body) on the way out.
+    """
+
+    issue: KnownIssue
+    request: Callable[[FhirRequest], FhirRequest] | None = None
+    links: Callable[[FhirRequest, Links], Links] | None = None
+    entry: Callable[[FhirRequest, Entry], Entry] | None = None
+    refusal: Callable[[FhirRequest, FhirResponse], FhirResponse] | None = None
+
+    def active(self, site: Site | None) -> bool:
+        """Whether the repair is on for a site; never where no site is known."""
+        return site is not None and self.issue.id not in site.repairs_off

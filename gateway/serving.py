@@ -1,0 +1,80 @@
+"""Runs an ASGI application: one line on stdout when it accepts connections, exit 0 on SIGTERM."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Self
+
+import uvicorn
+from starlette.types import ASGIApp
+
+#: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
+DRAIN = 30
+
+
+class Serving(uvicorn.Server):
+    """A uvicorn server that says where it listens and takes SIGTERM for an orderly end."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, greeting: str = "") -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=DRAIN,
+            )
+        )
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then greet: who reads the line may connect at once."""
+        await super().startup(sockets)
+        if self.started and self._greeting:
+            print(f"{self._greeting} {self.url}", flush=True)  # noqa: T201 - promised on stdout
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT ask for an orderly end; unlike uvicorn's, not raised again after it."""
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class InThread(Serving):
+    """A server in a thread: `with InThread(app) as server: server.url`; port 0 picks a free one."""
+
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(app, host, port)
+        self._thread = Thread(target=self.run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the server did not start")
+            self._thread.join(0.01)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.should_exit = True
+        self._thread.join()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the main thread."""
+        yield

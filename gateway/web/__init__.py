@@ -1,0 +1,1 @@
+"""Starlette on one side, our two dataclasses on the other."""

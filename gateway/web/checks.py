@@ -1,0 +1,91 @@
+"""What a client can get wrong is refused here, by name, before any query goes upstream."""
+
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.core import kinds
+from gateway.core.bundle import UnreadableError, opened
+from gateway.core.failure import Failure
+from gateway.core.interaction import Interaction, allowed_methods, interaction
+from gateway.core.negotiation import FORM_BODIES, RESOURCE_BODIES, media_type
+from gateway.core.search import Search, search
+from gateway.core.target import Target, target
+
+#: Which credentials each of Halo's surfaces wants.
+_CREDENTIALS = {
+    "integrator": ("ocp-apim-subscription-key",),
+    "desktop": ("authorization", "deviceid"),
+}
+_PATCH = "application/json-patch+json"
+
+
+def aimed(request: Request, max_uri: int) -> Target:
+    """What the raw path addresses. Raises Failure 400, 404 or 414."""
+    raw = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
+    if len(raw) + len(request.scope["query_string"]) > max_uri:
+        raise Failure(kinds.URI_TOO_LONG)
+    return target(raw)
+
+
+def interacting(method: str, path: str) -> Interaction:
+    """The FHIR interaction. Raises Failure 404 or 405."""
+    found = interaction(method, path)
+    if found is not None:
+        return found
+    allowed = allowed_methods(path)
+    raise (
+        Failure(kinds.METHOD, headers=(("allow", ", ".join(allowed)),))
+        if allowed
+        else Failure(kinds.UNKNOWN_PATH)
+    )
+
+
+def surface(request: Request) -> str:
+    """The surface whose credentials the request carries, `integrator` first. Raises Failure 401."""
+    found = next((name for name in _CREDENTIALS if _has(request, name)), None)
+    if found is None:
+        raise Failure(kinds.CREDENTIALS_MISSING)
+    return found
+
+
+def authenticated(request: Request, wanted: str) -> None:
+    """Raises Failure 401 when the request lacks the credentials of a surface; they are judged upstream."""
+    if not _has(request, wanted):
+        raise Failure(kinds.CREDENTIALS_MISSING)
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """The whole request body. Raises Failure 413 as soon as it passes the limit."""
+    read = bytearray()
+    try:
+        async for piece in request.stream():
+            read += piece
+            if len(read) > limit:
+                raise Failure(kinds.BODY_TOO_LARGE)
+    except ClientDisconnect:
+        raise Failure(kinds.BAD_REQUEST) from None
+    return bytes(read)
+
+
+def searched(request: Request, act: Interaction, content: bytes) -> Search:
+    """The search that URL and form state together. Raises Failure 400 or 415 for any other body."""
+    form = act.searches and request.method == "POST"
+    kind = media_type(request.headers.get("content-type", ""))
+    if content and kind not in (FORM_BODIES if form else RESOURCE_BODIES):
+        raise Failure(kinds.MEDIA_TYPE)
+    if content and not form and kind != _PATCH:
+        _readable(content)
+    try:
+        return search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
+    except UnicodeDecodeError:
+        raise Failure(kinds.BAD_REQUEST) from None
+
+
+def _readable(content: bytes) -> None:
+    try:
+        opened(content)
+    except UnreadableError:
+        raise Failure(kinds.BODY_UNREADABLE) from None
+
+
+def _has(request: Request, wanted: str) -> bool:
+    return all(request.headers.get(name, "").strip() for name in _CREDENTIALS[wanted])

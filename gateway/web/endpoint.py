@@ -1,0 +1,60 @@
+"""The ASGI endpoint of every upstream path: read the request, have it handled, send the answer."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from gateway.core.exchange import FhirRequest, FhirResponse, Handler
+from gateway.core.failure import Failure
+from gateway.handlers.answered import answer
+from gateway.web.incoming import request_id
+
+_log = structlog.get_logger()
+#: Answers are about patients: nobody on the way may keep them, and each client's own is its own.
+_ALWAYS = (
+    (b"x-intermediary", b"halo-gateway"),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"accept, authorization, deviceid, ocp-apim-subscription-key, prefer"),
+)
+
+Read = Callable[[Request], Awaitable[FhirRequest]]
+
+
+class Endpoint:
+    """One way of reading requests, in front of one handler."""
+
+    def __init__(self, read: Read, handler: Handler) -> None:
+        self._read = read
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        request = Request(scope, receive)
+        try:
+            read = await self._read(request)
+        except Failure as failure:
+            _log.info("refused", code=failure.kind.code, status=failure.kind.status)
+            await sent(answer(failure), request, send, request_id(request))
+        else:
+            await sent(_in_kind(read, await self._handler(read)), request, send, read.request_id)
+
+
+async def sent(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:
+    """Send an answer; to HEAD without its body, with the length that GET would have."""
+    given = {name for name, _ in response.headers}
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
+    headers += [each for each in _ALWAYS if each[0].decode() not in given]
+    headers += [(b"x-request-id", identifier.encode()), (b"content-length", b"%d" % len(response.body))]
+    if response.repairs:
+        headers.append((b"gateway-repairs", ", ".join(response.repairs).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+
+
+def _in_kind(request: FhirRequest, response: FhirResponse) -> FhirResponse:
+    """The answer under the media type that was asked for; Halo calls every FHIR answer application/json."""
+    if request.site is None or not response.body or "json" not in response.header("content-type"):
+        return response
+    return response.with_header("content-type", f"{request.accepted}; charset=utf-8")

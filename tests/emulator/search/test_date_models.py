@@ -1,0 +1,100 @@
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.emulator.search.date_models import around, date_matches
+from gateway.emulator.search.dates import PREFIXES, Asked, Stored
+from gateway.emulator.settings import Variants
+
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+NOON = datetime(2026, 6, 1, 12)  # noqa: DTZ001 - wall clock
+MORNING = NOON.replace(hour=0)
+
+
+def point(start: datetime, fraction: timedelta = timedelta(0)) -> Stored:
+    return Stored(start, start + SECOND, start + fraction)
+
+
+def meets(column: Stored, value: Asked, **variants: object) -> bool:
+    return date_matches(column, value, Variants.model_validate(variants))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("naive-sql", {"ne", "gt", "ge", "sa", "ap"}),
+        ("r4-a", {"eq", "ge", "le", "ap"}),
+        ("r4-b", {"eq", "gt", "ge", "le", "ap"}),
+    ],
+)
+def test_noon_against_its_own_day(model: str, expected: set[str]) -> None:
+    found = {p for p in PREFIXES if meets(point(NOON), Asked(p, MORNING, MORNING + DAY), date_model=model)}
+    assert found == expected
+
+
+@pytest.mark.parametrize("model", ["r4-a", "r4-b"])
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [(-1, {"ne", "gt", "ge", "sa"}), (1, {"ne", "lt", "le", "eb"})],
+)
+def test_noon_against_the_days_around_it(model: str, days: int, expected: set[str]) -> None:
+    start = MORNING + days * DAY
+    found = {p for p in PREFIXES if meets(point(NOON), Asked(p, start, start + DAY), date_model=model)}
+    assert found == expected
+
+
+def test_plain_sql_misses_a_hidden_fraction_that_r4_does_not() -> None:
+    column, value = point(NOON, timedelta(milliseconds=300)), Asked("eq", NOON, NOON + SECOND)
+    assert not meets(column, value, date_model="naive-sql")
+    assert meets(column, value, date_model="r4-a")
+
+
+@given(
+    offset=st.integers(-5, 5),
+    fraction=st.integers(0, 999),
+    prefix=st.sampled_from(["ge", "lt"]),
+)
+def test_ge_and_lt_of_whole_seconds_agree_in_every_model(offset: int, fraction: int, prefix: str) -> None:
+    column = point(NOON + offset * SECOND, timedelta(milliseconds=fraction))
+    value = Asked(prefix, NOON, NOON + SECOND)
+    answers = {meets(column, value, date_model=model) for model in ("naive-sql", "r4-a", "r4-b")}
+    assert answers == {offset >= 0 if prefix == "ge" else offset < 0}
+
+
+VISIT = Stored(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14), "period")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("r4", {"ne", "lt", "le", "ap"}),
+        ("overlap", {"eq", "lt", "ge", "le", "ap"}),
+        ("start-only", {"ne", "lt", "le", "eb"}),
+    ],
+)
+def test_a_visit_over_midnight_against_its_second_day(model: str, expected: set[str]) -> None:
+    day = {prefix: Asked(prefix, MORNING, MORNING + DAY) for prefix in PREFIXES}
+    assert {prefix for prefix, value in day.items() if meets(VISIT, value, period_model=model)} == expected
+
+
+def test_a_period_without_start_is_null_in_a_start_column() -> None:
+    column = Stored(datetime.min, NOON, datetime.min, "period")  # noqa: DTZ901 - wall clock
+    value = Asked("lt", NOON + DAY, NOON + DAY + SECOND)
+    assert not meets(column, value, period_model="start-only")
+    assert meets(column, value, period_model="r4")
+
+
+def test_partial_values_can_be_null_columns() -> None:
+    year = Stored(MORNING, MORNING + 365 * DAY, MORNING, partial=True)
+    value = Asked("ge", MORNING, MORNING + DAY)
+    assert meets(year, value)
+    assert not meets(year, value, partial_dates="null")
+
+
+def test_approximately_widens_by_a_tenth_of_the_distance_from_now() -> None:
+    value = around(Asked("ap", MORNING, MORNING + DAY), MORNING + 11 * DAY)
+    assert (value.low, value.high) == (MORNING - DAY, MORNING + 2 * DAY)
+    today = Asked("ap", MORNING, MORNING + DAY)
+    assert around(today, NOON) == today

@@ -1,0 +1,92 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.emulator.search.query import Search, criterion, split_values, understood
+from gateway.emulator.search.refusal import Refusal
+
+escaped = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
+
+
+@given(st.lists(st.text(min_size=1), max_size=5))
+def test_splitting_undoes_escaping(values: list[str]) -> None:
+    text = ",".join(value.translate(escaped) for value in values)
+    assert split_values(text) == tuple(values)
+
+
+def test_empty_alternatives_are_dropped() -> None:
+    assert split_values(",a,,b,") == ("a", "b")
+
+
+def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
+    search = understood(
+        "Patient",
+        [
+            ("name", "smith"),
+            ("birthdate", "ge1980-01-01"),
+            ("colour", "blue"),
+            ("gender", ""),
+            ("_include", "Patient:organization"),
+            ("_revinclude:iterate", "Condition:patient"),
+            ("_sort", "-birthdate,_id"),
+            ("_count", "5000"),
+            ("_elements", "name,birthDate"),
+            ("_summary", "data"),
+            ("_total", "none"),
+        ],
+    )
+    assert [each.parameter.code for each in search.criteria] == ["name", "birthdate"]
+    assert search.ignored == ["colour"]
+    assert ("colour", "blue") not in search.used
+    assert ("gender", "") not in search.used
+    assert len(search.includes) == 2
+    assert [(key.code, descending) for key, descending in search.sort] == [
+        ("birthdate", True),
+        ("_id", False),
+    ]
+    assert (search.count, search.elements) == (1000, ("name", "birthDate"))
+    assert (search.summary, search.total) == ("data", "none")
+
+
+def test_twenty_to_a_page_when_nothing_is_said() -> None:
+    assert Search("Patient").count == 20
+
+
+@pytest.mark.parametrize("count", ["-1", "many", "1.5"])
+def test_a_count_that_is_no_number_is_refused(count: str) -> None:
+    with pytest.raises(Refusal, match="_count"):
+        understood("Patient", [("_count", count)])
+
+
+@pytest.mark.parametrize("name", ["birthdate:exact", "name:below", "gender:contains", "organization:Slots"])
+def test_a_modifier_the_type_has_not_is_refused(name: str) -> None:
+    with pytest.raises(Refusal, match="modifier"):
+        criterion("Patient", name, "x")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("nothing", "x"),
+        ("patient.nothing", "x"),
+        ("_has:Condition:patient:nothing", "x"),
+        ("_has:Condition:recorder:code", "x"),
+        ("_has:Condition", "x"),
+        ("_include", "Appointment:nothing"),
+        ("_include", "nonsense"),
+        ("_sort", "nothing"),
+    ],
+)
+def test_what_is_not_known_is_ignored_by_name(pair: tuple[str, str]) -> None:
+    assert understood("Slot" if pair[0].startswith("_has") else "Appointment", [pair]).ignored == [pair[0]]
+
+
+def test_a_chain_and_a_reverse_chain_are_understood() -> None:
+    chain = criterion("Appointment", "patient:Patient.name", "smith")
+    assert chain
+    assert chain.inner
+    assert (chain.base, chain.inner.base, chain.inner.parameter.code) == ("Appointment", "Patient", "name")
+    has = criterion("Patient", "_has:Condition:patient:code", "44054006")
+    assert has
+    assert has.inner
+    assert (has.base, has.reverse, has.inner.base) == ("Patient", True, "Condition")
