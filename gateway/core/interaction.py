@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from gateway.core.resource_types import RESOURCE_TYPES
+
 Code = Literal[
     "capabilities",
     "create",
@@ -78,16 +80,21 @@ def _by_method(codes: _Codes) -> dict[str, Code]:
 _ROUTES = tuple((re.compile(path), _by_method(codes)) for path, codes in _TABLE)
 
 
+def _known(found: re.Match[str]) -> bool:
+    return found.groupdict().get("type", "Patient") in RESOURCE_TYPES
+
+
 def allowed_methods(path: str) -> tuple[str, ...]:
     """Methods that mean something at a path below the base; empty for a path FHIR does not know."""
-    return next((tuple(sorted(codes)) for pattern, codes in _ROUTES if pattern.fullmatch(path)), ())
+    matches = ((pattern.fullmatch(path), codes) for pattern, codes in _ROUTES)
+    return next((tuple(sorted(codes)) for found, codes in matches if found and _known(found)), ())
 
 
 def interaction(method: str, path: str) -> Interaction | None:
     """The interaction that method and path (no leading slash) name, or None."""
     for pattern, codes in _ROUTES:
         found = pattern.fullmatch(path)
-        if found and method in codes:
+        if found and method in codes and _known(found):
             parts = {name: text or "" for name, text in found.groupdict().items() if name != "version"}
             return Interaction(codes[method], **parts)
     return None

@@ -68,17 +68,16 @@ def _refusal(client: SyncFHIRClient) -> Seen:
     try:
         client.resources("Patient").fetch_raw()
     except OperationOutcome as refused:
-        return _said(refused), "issue" in refused.resource
+        return _said(refused), "details" in refused.resource["issue"][0]
     return "no error at all", False
 
 
 def _said(refused: OperationOutcome) -> str:
-    """What the client can read of a refusal; fhirpy takes any JSON body for an OperationOutcome."""
-    body = refused.resource
-    if "issue" not in body:
-        return f"no OperationOutcome but JSON with {', '.join(map(repr, body))}"
-    issue = body["issue"][0]
-    return f"{issue['code']}: {issue.get('details', {}).get('text', '')[:70]}"
+    """What a program can read of a refusal; fhirpy wraps a body that is no OperationOutcome as diagnostics."""
+    issue = refused.resource["issue"][0]
+    if "details" not in issue:
+        return f"not FHIR: {issue.get('diagnostics', '')[:70]}"
+    return f"{issue['code']}: {issue['details'].get('text', '')[:70]}"
 
 
 def seen(stop: Stop, client: SyncFHIRClient) -> Seen:
