@@ -1,0 +1,22 @@
+import pytest
+
+from gateway.core.exchange import FhirResponse
+from gateway.repairs.error_envelope import fires
+
+OUTCOME = b'{"resourceType":"OperationOutcome","issue":[]}'
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (FhirResponse(400, body=OUTCOME), False),
+        (FhirResponse(200, body=OUTCOME), True),
+        (FhirResponse(503, body=b'{"error":{}}'), True),
+        (FhirResponse(502, body=b"<html>"), True),
+        (FhirResponse(500), True),
+    ],
+)
+def test_it_fires_for_everything_but_an_operation_outcome_under_an_error_status(
+    response: FhirResponse, expected: bool
+) -> None:
+    assert fires(response) is expected

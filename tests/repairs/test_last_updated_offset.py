@@ -1,0 +1,41 @@
+import pytest
+from exchanges import SITE, fhir_request
+from msgspec import Raw
+
+from gateway.core.bundle import Entry
+from gateway.repairs.last_updated_offset import stamped
+
+
+def resource(stamp: str) -> Raw:
+    return Raw(f'{{"resourceType":"Patient","meta":{{"lastUpdated":"{stamp}"}},"x":1.0}}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("broken", "repaired"),
+    [
+        ("2026-07-01T10:00:00", "2026-07-01T00:00:00Z"),
+        ("2026-01-01T10:00:00", "2025-12-31T23:00:00Z"),
+        ("2026-07-01T10:00:00+10:00", "2026-07-01T00:00:00Z"),
+        ("2026-07-01T10:00:00.1234567", "2026-07-01T00:00:00.1234567Z"),
+        ("2026-04-05T02:30:00", "2026-04-04T16:30:00Z"),
+        ("2026-07-01T00:00:00Z", "2026-07-01T00:00:00Z"),
+    ],
+)
+def test_every_form_becomes_one_instant(broken: str, repaired: str) -> None:
+    entry = stamped(fhir_request(), Entry({"resource": resource(broken)}))
+    assert entry.resource == resource(repaired)
+    assert stamped(fhir_request(), entry) is entry
+
+
+def test_a_bare_date_is_no_instant_and_is_left_out() -> None:
+    entry = stamped(fhir_request(), Entry({"resource": resource("2026-07-01")}))
+    assert b"lastUpdated" not in bytes(entry.resource or b"")
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"resourceType":"Patient"}', b'{"meta":{"lastUpdated":3}}', b'{"lastUpdated":"x"}']
+)
+def test_what_has_no_stamp_stays(body: bytes) -> None:
+    entry = Entry({"resource": Raw(body)})
+    assert stamped(fhir_request(), entry) is entry
+    assert stamped(fhir_request(site=SITE), Entry({})) == Entry({})

@@ -1,0 +1,94 @@
+"""What holds for every repair: one id everywhere, and a fault that is real without it and gone with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Pair
+
+from gateway.emulator.settings import FAULTS
+from gateway.repairs import REPAIRS
+from gateway.repairs.repair import Repair
+
+IDS = [repair.issue.id for repair in REPAIRS]
+
+
+def links_hosts(pair: Pair, straight: bool) -> bool:
+    page = (pair.straight if straight else pair.get)("Patient?_count=1").json()
+    return pair.url in page["link"][0]["url"]
+
+
+def include_kept(pair: Pair, straight: bool) -> bool:
+    page = (pair.straight if straight else pair.get)(
+        "Appointment?_include=Appointment:patient&_count=1"
+    ).json()
+    return all("_include" in link["url"] for link in page["link"])
+
+
+def date_understood(pair: Pair, straight: bool) -> bool:
+    return (pair.straight if straight else pair.get)("Appointment?date=2026-04&_count=1").status_code == 200
+
+
+def stamps_alike(pair: Pair, straight: bool) -> bool:
+    ask = pair.straight if straight else pair.get
+    stamps = [
+        ask(f"{each}/1").json()["meta"]["lastUpdated"] for each in ("Patient", "Appointment", "Condition")
+    ]
+    return all(stamp.endswith("Z") for stamp in stamps)
+
+
+def error_readable(pair: Pair, straight: bool) -> bool:
+    pair.fault(kind="offline", times=1)
+    return bool((pair.straight if straight else pair.get)("Patient/1").json().get("issue"))
+
+
+HEALTHY: dict[str, Callable[[Pair, bool], bool]] = {
+    "search-date-format": date_understood,
+    "link-include-params": include_kept,
+    "link-base-url": links_hosts,
+    "last-updated-offset": stamps_alike,
+    "error-envelope": error_readable,
+}
+
+
+def test_every_repair_has_its_own_id_file_fault_and_test() -> None:
+    assert len(set(IDS)) == len(IDS)
+    assert set(IDS) <= set(FAULTS)
+    assert set(HEALTHY) == set(IDS)
+    for name in IDS:
+        stem = name.replace("-", "_")
+        assert (ROOT / "gateway" / "repairs" / f"{stem}.py").is_file()
+        assert (Path(__file__).parent / f"test_{stem}.py").is_file()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_fault_is_real_straight_from_the_emulator_and_gone_through_the_gateway(
+    pair: Pair, name: str
+) -> None:
+    assert not HEALTHY[name](pair, True)
+    assert HEALTHY[name](pair, False)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_repair_leaves_alone_what_is_already_right(pair: Pair, name: str) -> None:
+    pair.settings(faults={name: False})
+    assert HEALTHY[name](pair, False)
+
+
+def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
+    from exchanges import SITE
+
+    repair = Repair(REPAIRS[0].issue)
+    assert repair.active(SITE)
+    assert not repair.active(None)
+    assert not repair.active(type(SITE)(SITE.guid, SITE.zone, repairs_off=frozenset({repair.issue.id})))
+
+
+def test_the_header_names_what_was_mended(pair: Pair) -> None:
+    page = pair.get("Appointment?date=2026-04&_include=Appointment:patient&_count=1")
+    assert page.headers["gateway-repairs"] == (
+        "search-date-format, link-include-params, link-base-url, last-updated-offset"
+    )
+    assert pair.get("metadata").headers.get("gateway-repairs") is None
+    pair.fault(kind="offline", times=1)
+    assert pair.get("Patient/1").headers["gateway-repairs"] == "error-envelope"

@@ -1,0 +1,51 @@
+import pytest
+from exchanges import SITE, fhir_request
+
+from gateway.core.failure import Failure
+from gateway.repairs.search_date_format import exact
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("birthdate=1980", "birthdate=ge1980-01-01&birthdate=lt1981-01-01"),
+        ("a=1&date=2026-04&b=2", "a=1&date=ge2026-04-01T00:00:00&date=lt2026-05-01T00:00:00&b=2"),
+        ("date=ge2026-07-01T00:00:00Z", "date=ge2026-07-01T10:00:00"),
+        ("date=ge2026-07-01T00:00:00+10:00", "date=ge2026-07-01T00:00:00"),
+        ("date=ge2026&x=1&date=lt2027", "date=ge2026-01-01T00:00:00&date=lt2027-01-01T00:00:00&x=1"),
+    ],
+)
+def test_dates_go_upstream_in_its_two_formats(query: str, sent: str) -> None:
+    path = "Patient" if "birthdate" in query else "Appointment"
+    request = exact(fhir_request(path, query))
+    assert request.search.query == sent
+    assert request.asked.query == query
+    assert exact(request) is request
+
+
+def test_a_form_stays_a_form() -> None:
+    request = exact(fhir_request("Patient/_search", "", "POST", form="birthdate=1980"))
+    assert request.search.query == ""
+    assert request.upstream_body == b"birthdate=ge1980-01-01&birthdate=lt1981-01-01"
+
+
+@pytest.mark.parametrize("query", ["name=2026-04", "family=1980", "_count=2", "birthdate:missing=true"])
+def test_what_is_no_date_parameter_is_never_guessed_at(query: str) -> None:
+    request = fhir_request("Patient", query)
+    assert exact(request) is request
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("birthdate=2023-02-29", "bad-date"),
+        ("birthdate=zz2023", "bad-date"),
+        ("birthdate:exact=2023", "date-not-expressible"),
+    ],
+)
+def test_a_bad_date_is_refused_by_its_parameters_name(query: str, code: str) -> None:
+    with pytest.raises(Failure) as refused:
+        exact(fhir_request("Patient", query, site=SITE))
+    assert refused.value.kind.code == code
+    assert refused.value.expression.startswith("http.birthdate")
+    assert "2023" not in refused.value.text
