@@ -37,8 +37,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.VERBOSE | re.DOTALL), kept)
     for pattern, kept in (
         (_QUOTED, MASK),
-        (r"(?i:\b[a-z][a-z0-9+.-]*://\S+|\bwww\.\S+)", MASK),
-        (r"[^\s@]+@[^\s@]+\.[^\s@]+", MASK),
+        (r"(?i:\b[a-z][a-z0-9+.-]{0,20}://\S+|\bwww\.\S+)", MASK),
+        (r"[^\s@]{1,64}@[^\s@]{1,99}\.[^\s@]+", MASK),
         (r"(?:\b[A-Za-z]:\\|\\\\)\S+", MASK),
         (r"(?i:\bbearer\s+[\w.~+/=-]{12,})", MASK),
         (
@@ -46,7 +46,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"\1{MASK}",
         ),
         (r"(?i)(\bfor\s+user\s+)(?!…)[^\s.,;:]+", rf"\1{MASK}"),
-        (r"(\b[\w.:\-]+=)\s*[^\s&;,]+(?:\s+[A-Z][\w'\u2019-]*)*", rf"\1{MASK}"),
+        (r"(\b[\w.:\-]{1,40}=)\s*[^\s&;,]+(?:\s+[A-Z][\w'\u2019-]*)*", rf"\1{MASK}"),
         (r"\b[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\b", MASK),
         (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", MASK),
         (r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])(?<!\b\d\d:\d\d:\d\d)", MASK),
@@ -56,8 +56,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\.?,?\s+\d{{2,4}}\b", MASK),
         (rf"(?i)\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}}\b", MASK),
         (r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", MASK),
-        (r"\b(?=\w*\d)(?=\w*[^\W\d_])\w{6,}\b", MASK),
-        (r"\b(?=\S*[\d+/=])[\w+/=-]{16,}", MASK),
+        (r"\b(?=\w{0,60}\d)(?=\w{0,60}[^\W\d_])\w{6,}", MASK),
+        (r"\b(?=\S{0,60}[\d+/=])[\w+/=-]{16,}", MASK),
     )
 )
 _MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
@@ -66,35 +66,39 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 #: Words that may stand with a capital: of error messages, protocols, databases and FHIR.
 _WORDS = """
-a access account action active address admin administrator again all allergy allowed already an and
-another any api application appointment are argument arguments as at attachment attempt authentication
-author authorised authorization authorized away azure backup bad bandwidth be been bundle busy but by
-byte call caller can cannot capability care cast change check client clinic clinical closed cloud code
-codes column command communication complete condition conflict conformance connect connection consent
-contact container content conversion convert cosmos could coverage create created credentials current
-data database date day db deadlock delete deleted denied description details developer device diagnostic
-did disabled document does driver due duplicate duplicated element empty encounter end ensure enterprise
-entity entry error errors exceeded exception execute executed execution expired explicit extension
-external failed failure family fatal fhir field file for forbidden format found from function gateway
-general get given gone group guid halo has have header healthcare host hour html http https id identifier
-if ihi immediate immunization import in inactive incorrect index info information inner input insert
-instance insufficient int integration integrator internal invalid io ip is issue it item json key kind
-language length licence license limit line link list location lock log login long make malformed
-mandatory many match maximum may medicare medication message method microsoft minutes missing more mssql
-must name net network new no not null number object observation occured occurred odbc of offline old on
-once only operation option or order organisation organization orphaned out outcome overflow page
-parameter parameters parse path patient payload pending permission person phone plan please policy pool
-post practice practitioner precondition prep prepare preparing primary problem procedure process
-processing product properties property protocol provide provided provider proxy put queries query
-questionnaire queue quota rate reached read record records reference referral refused registered reject
-rejected related replenished report request requests required reset resource response result resulted
-results retry return returned role row rows schedule schema search seconds security see server servers
-service session site size slot snapshot sort source specified sql stage state statement status stored
-string structure subject subscription succeeded success supplied support supported syntax system table
-task tenant terminology that the there this through time timed timeout tls to token too transaction
-transport truncated try type unable unauthorised unauthorized unavailable unexpected unhandled unknown
-unprocessable unreachable unsupported update upload uri url use used user using validation value values
-version view violation volume waiting was we were when with write xml you your zone
+a aborted access account action active address admin administrator again all allergy allowed already an
+and another any api application appointment are argument arguments arithmetic as at attachment attempt
+authentication author authorised authorization authorized away azure backup bad bandwidth be been bit
+booked booking broken bundle busy but by byte calendar call caller can canceled cancelled cannot
+capability care cast certificate change char check client clinic clinical closed cloud code codes column
+command communication complete completed condition conflict conformance connect connection consent
+constraint contact container content conversion convert converting cosmos could coverage create created
+credentials current data database date datetime day db deadlock deadlocked delete deleted denied
+description details developer device diagnostic diary did disabled division dns doctor document does down
+driver due duplicate duplicated element empty encounter end ensure enterprise entity entry error errors
+exceeded exception execute executed execution expired explicit extension external failed failure family
+fatal fhir field file for forbidden foreign format found from function gateway general get given gone gp
+group guid halo handshake has have header healthcare host hour html http https id identifier if ihi
+immediate immunization import in inactive incorrect index info information inner input insert instance
+insufficient int integration integrator internal invalid io ip is issue it item json key kind language
+late later length licence license limit line link list location lock locked log login long make malformed
+mandatory many match maximum may medicare medication message method microsoft minute minutes missing more
+mssql must name net network new no not now null number nurse nvarchar object observation occured occurred
+odbc of offline old on once only operation option or order organisation organization orphaned other out
+outcome overflow page parameter parameters parse path patient payload pending per permission person phone
+plan please policy pool post practice practitioner precondition prep prepare preparing primary problem
+procedure process processing product properties property protocol provide provided provider proxy put
+queries query questionnaire queue quota rate reached read record records reference referral refused
+registered reject rejected related replenished report request requests required reset resource response
+result resulted results retry return returned role rolling row rows same schedule schema search seconds
+security see server servers service session should site size slot slow snapshot socket some sort source
+specified sql ssl stage state statement status stored stream string structure subject subscription
+succeeded success such supplied support supported syntax system table task tcp tenant terminology than
+that the then there these this those through time timed timeout tls to token too took transaction
+transport trigger truncated truncation trust try type unable unauthorised unauthorized unavailable
+unexpected unhandled unique unknown unprocessable unreachable unsupported update upload uri url use used
+user using validation value values varchar version view violation volume wait waiting was we were what
+when which who why will window with would write xml you your zero zone
 """
 _VOCABULARY = frozenset(_WORDS.split())
 

@@ -12,7 +12,7 @@ DIALECTS: Mapping[str, Dialect] = {
     for each in (
         Dialect("halo-connect", halo_connect.ROWS, challenge=_KEY),
         Dialect("halo-sql", halo_sql.ROWS, fhir=False, challenge=_KEY),
-        Dialect("health-gorilla", health_gorilla.ROWS, any_type=frozenset({"RequestResult"})),
+        Dialect("health-gorilla", health_gorilla.ROWS),
         Dialect("halo-itsm", halo_itsm.ROWS, fhir=False, challenge='Bearer realm="halo-itsm"'),
     )
 }

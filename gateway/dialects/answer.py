@@ -37,15 +37,11 @@ class _Query(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A request and its answer, judged together.
-
-    `fhir` is whether the upstream speaks FHIR at all; reads of `any_type` may return any resource.
-    """
+    """A request and its answer, judged together. `fhir` is whether the upstream speaks FHIR at all."""
 
     request: FhirRequest
     response: FhirResponse
     fhir: bool = True
-    any_type: frozenset[str] = frozenset()
 
     @property
     def good(self) -> bool:
@@ -60,8 +56,6 @@ class Answer:
     def expected(self) -> str:
         """The resource type that was asked for; empty when any will do."""
         wanted = self.request.interaction
-        if wanted.type in self.any_type:
-            return ""
         return wanted.type if wanted.code in _READS else _EXPECTED.get(wanted.code, "")
 
     @property
@@ -101,14 +95,22 @@ class Answer:
             return True
         if wanted.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
             return False
-        return not fails(_decoded(self.response.body, dict[str, Any]) or {})
+        return not self._fails
+
+    @property
+    def envelope(self) -> bytes:
+        """The part of the body that may say what went wrong: all of it, unless it is a large query object."""
+        body = self.response.body
+        return body if len(body) <= LONGEST_ENVELOPE else _query(body) or body
 
     @property
     def _reports_error(self) -> bool:
-        body = self.response.body
-        if len(body) > LONGEST_ENVELOPE:
-            body = _query(body)
-        return upstream_error(body).speaks
+        error = upstream_error(self.envelope)
+        return self._fails if error.shape == "outcome" else error.speaks
+
+    @property
+    def _fails(self) -> bool:
+        return fails(_decoded(self.response.body, dict[str, Any]) or {})
 
 
 def _query(body: bytes) -> bytes:

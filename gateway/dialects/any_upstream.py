@@ -98,10 +98,13 @@ _MEANINGS: dict[_Meaning, dict[tuple[int, ...], str]] = {
         (419, 440): "The gateway's session at the upstream has ended. Try again.",
     },
     _Meaning(502, "transient", _YES, 5): {
-        (421, 425, 499): "The upstream dropped the request. Try again.",
+        (421, 499): "The upstream dropped the request. Try again.",
     },
     _Meaning(422, "business-rule", _CHANGE): {
         (422,): "The upstream rejected the content. Correct it by diagnostics.",
+    },
+    _Meaning(503, "transient", _YES, 5): {
+        (425,): "The upstream was not ready for the request. Try again.",
     },
     _Meaning(503, "lock-error", _YES, 5): {
         (423,): "The record is in use by somebody else. Try again.",

@@ -38,14 +38,13 @@ class Dialect:
     """One upstream's way to fail: its rows, first match wins, before those every upstream shares.
 
     `fhir` is whether its good answers are FHIR resources, `challenge` the WWW-Authenticate of a 401 (RFC 9110
-    11.6.1), `any_type` the types whose reads may return any resource.
+    11.6.1).
     """
 
     name: str
     rows: tuple[Row, ...]
     fhir: bool = True
     challenge: str = 'Bearer realm="fhir"'
-    any_type: frozenset[str] = frozenset()
 
     def failure(
         self,
@@ -56,10 +55,10 @@ class Dialect:
         upstream_text: UpstreamText = "masked",
     ) -> Failure | None:
         """The Failure that an answer means; None for a good one. `now` turns a date to seconds."""
-        answer = Answer(request, response, self.fhir, self.any_type)
+        answer = Answer(request, response, self.fhir)
         if answer.good:
             return None
-        error = upstream_error(response.body).under(response.status)
+        error = upstream_error(answer.envelope).under(response.status)
         found = _Found(self, answer, error, self.row(error))
         return found.failure(now, upstream_text)
 

@@ -10,7 +10,7 @@ LONGEST_WAIT = 86_400
 
 _UNITS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3_600}
 _TEXT = re.compile(
-    r"(?i)(?:again|retry|wait|after|in)\D{0,20}?\b(\d{1,7})\s*(second|sec|minute|min|hour)s?\b"
+    r"(?i)\b(?:again|retry|wait|after|in)\b\D{0,20}?\b(\d{1,7})\s*(second|sec|minute|min|hour)s?\b"
     r"|replenished\s+in\s+(?:(\d{1,3})\.)?(\d{1,3}):(\d{2}):(\d{2})"
 )
 

@@ -1,0 +1,84 @@
+import time
+from typing import Any
+
+import pytest
+from dialects.upstreams import firely, request, response
+
+from gateway.dialects.answer import Answer
+
+_BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
+_PATIENT = {"resourceType": "Patient", "id": "1"}
+_DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "body"),
+    [
+        ("GET Patient", 200, _BUNDLE),
+        ("POST Patient/_search", 200, _BUNDLE),
+        ("GET Patient", 200, b' \n{ "resourceType" : "Bundle" } \n'),
+        ("GET Patient", 200, {"id": "x", **_BUNDLE}),
+        ("GET Patient/1/_history", 200, _BUNDLE),
+        ("GET Patient/1", 200, _PATIENT),
+        ("GET Patient/1/_history/2", 200, _PATIENT),
+        ("GET metadata", 200, {"resourceType": "CapabilityStatement"}),
+        ("GET Patient/1/$everything", 200, _PATIENT),
+        ("POST Patient/$validate", 200, firely("An error is the answer here")),
+        ("POST Patient", 201, b""),
+        ("POST Patient", 201, _PATIENT),
+        ("PUT Patient/1", 200, _DONE),
+        ("DELETE Patient/1", 204, b""),
+        ("POST ", 200, _BUNDLE),
+        ("GET Patient", 202, b""),
+        ("GET Patient", 202, _DONE),
+        ("GET Patient/1", 304, b""),
+        ("HEAD Patient/1", 200, b""),
+        ("HEAD Patient/1", 200, _PATIENT),
+        ("GET OperationOutcome/1", 200, _DONE),
+        ("GET somewhere/else", 200, b"<html>"),
+    ],
+)
+def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
+    assert Answer(request(line), response(status, body)).good
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "body"),
+    [
+        ("GET Patient", 200, b""),
+        ("GET Patient", 200, _PATIENT),
+        ("GET Patient", 200, firely("Broken")),
+        ("GET Patient", 200, _DONE),
+        ("GET Patient/1", 200, _BUNDLE),
+        ("GET Patient/1", 200, {"resourceType": 7}),
+        ("GET metadata", 200, _PATIENT),
+        ("GET Patient", 200, b'{"resourceType":"Bundle","entry":[{"res'),
+        ("GET Patient", 200, b'{"id":"x","resourceType":"Bun}'),
+        ("GET Patient", 200, b"<html></html>"),
+        ("GET Patient", 200, {"errorDetails": {}}),
+        ("POST Patient/1/$op", 200, firely("Broken")),
+        ("PUT Patient/1", 200, firely("Broken")),
+        ("PUT Patient/1", 200, b'{"resourceType":"OperationOutcome",,}'),
+        ("PUT Patient/1", 200, b"OK"),
+        ("GET Patient", 206, _BUNDLE),
+        ("GET Patient", 302, b""),
+        ("GET Patient", 404, _BUNDLE),
+        ("HEAD Patient/1", 500, b""),
+        ("GET somewhere/else", 200, {"error": {"status": 500, "message": "x"}}),
+    ],
+)
+def test_anything_else_is_not(line: str, status: int, body: Any) -> None:
+    assert not Answer(request(line), response(status, body)).good
+
+
+def test_a_binary_may_come_in_its_own_media_type() -> None:
+    pdf = response(200, b"%PDF-1.7", ("content-type", "application/pdf"))
+    assert Answer(request("GET Binary/1"), pdf).good
+    assert not Answer(request("GET Patient/1"), pdf).good
+
+
+def test_eight_megabytes_are_judged_in_no_time() -> None:
+    body = b'{"resourceType":"Bundle","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
+    answer, start = Answer(request(), response(200, body)), time.perf_counter()
+    assert all(answer.good for _ in range(100))
+    assert time.perf_counter() - start < 1
