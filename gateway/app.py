@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 
 import httpx
 import structlog
@@ -14,9 +15,12 @@ from starlette.types import Lifespan
 from gateway.core.exchange import Handler
 from gateway.dialects import DIALECTS
 from gateway.handlers.answered import Answered
+from gateway.handlers.gathered import Gathered
 from gateway.handlers.normalised import Normalised
 from gateway.handlers.observed import Observed
+from gateway.handlers.paged import Paged
 from gateway.handlers.repaired import Repaired
+from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
 from gateway.repairs import REPAIRS
@@ -42,9 +46,11 @@ OTHER_PATHS = (
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 
 
-def handler(upstream: Handler) -> Handler:
+def handler(upstream: Handler, settings: Settings) -> Handler:
     """One exchange, from the outside in."""
-    return Observed(Answered(Normalised(Repaired(upstream, REPAIRS), REPAIRS), _report))
+    gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
+    paged = Paged(Normalised(gathered, REPAIRS), _seal(settings), timedelta(seconds=settings.pages.lifetime))
+    return Observed(Answered(paged, _report))
 
 
 def create_app(
@@ -56,7 +62,7 @@ def create_app(
     """The ASGI application of a gateway with these settings."""
     pool = transport or _pool(settings)
     incoming = Incoming(settings)
-    handle = handler(Upstream(pool, DIALECTS["halo-connect"], now))
+    handle = handler(Upstream(pool, DIALECTS["halo-connect"], now), settings)
     fhir, other = Endpoint(incoming.fhir, handle), Endpoint(incoming.other, handle)
     return Starlette(
         routes=[
@@ -70,6 +76,13 @@ def create_app(
         exception_handlers={HTTPException: unknown},
         lifespan=_closing(pool),
     )
+
+
+def _seal(settings: Settings) -> Seal:
+    keys = [key.get_secret_value() for key in settings.pages.keys]
+    if not keys:
+        _log.warning("pages.keys is not set: page links end with this process and fail on other replicas")
+    return Seal(keys or [token_hex()])
 
 
 def _pool(settings: Settings) -> PooledTransport:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -88,6 +88,23 @@ class SiteSettings(_Section):
     repairs: Switches = Field({}, description="repairs on (true) or off (false), by id")
 
 
+class Pages(_Section):
+    """Links to further pages of a result."""
+
+    keys: tuple[SecretStr, ...] = Field(
+        (),
+        description="secrets that seal page links: the first seals, all open; without one, links end"
+        " with the process",
+    )
+    lifetime: int = Field(86_400, gt=0, description="seconds that a page link is good for")
+
+
+class Search(_Section):
+    """How far a search may go."""
+
+    max_queries: int = Field(5, gt=0, description="upstream queries for one page of a filtered search")
+
+
 class Log(_Section):
     """What is logged, to stderr, one JSON object per line."""
 
@@ -105,6 +122,8 @@ class Settings(BaseSettings):
     upstream: Upstream = Field(Upstream(), description="the Halo Connect API")
     repairs: Switches = Field({}, description="repairs on or off for all sites, by id")
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
+    pages: Pages = Field(Pages(), description="links to further pages of a result")
+    search: Search = Field(Search(), description="how far a search may go")
     log: Log = Field(Log(), description="what is logged")
 
     def site(self, guid: str) -> Site | None:

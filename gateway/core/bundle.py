@@ -72,6 +72,20 @@ class Bundle:
             entries=self.entries if entries is None else entries,
         )
 
+    @property
+    def total(self) -> int | None:
+        """`Bundle.total`, if it is there."""
+        raw = self.fields.get("total")
+        text = bytes(raw) if raw is not None else b""
+        return int(text) if text.isdigit() else None
+
+    def with_total(self, total: int | None) -> "Bundle":
+        """The Bundle with this total, or without one; itself when that changes nothing."""
+        if total == self.total:
+            return self
+        fields = {name: raw for name, raw in self.fields.items() if name != "total"}
+        return replace(self, fields=fields if total is None else {**fields, "total": Raw(b"%d" % total)})
+
     def encoded(self) -> bytes:
         """The Bundle as JSON; raw parts keep their bytes."""
         fields: dict[str, object] = dict(self.fields)

@@ -13,8 +13,8 @@ PeriodModel = Literal["unknown", "r4", "overlap", "start-only"]
 Key = tuple[str, str]
 """Resource type (or `*`) and code."""
 
+_RANGES: Final = frozenset({"Period", "Timing"})
 _Fact = TypeVar("_Fact")
-_NOTHING: Final[Mapping[Key, object]] = MappingProxyType({})
 
 PARTIAL: Final[frozenset[Key]] = frozenset(
     {
@@ -57,6 +57,13 @@ class DateFacts:
     def precision_of(self, parameter: DateParameter) -> Precision | None:
         """How exact the upstream's values are; `None`: not configured."""
         return _fact(self.precision, parameter)
+
+    def has_points(self, parameter: DateParameter) -> bool:
+        """Whether only points stand there: by its type, or as configured where the type leaves the choice."""
+        if parameter.kind != "range":
+            return True
+        choice = not parameter.paths or any(path.type not in _RANGES for path in parameter.paths)
+        return choice and self.precision_of(parameter) is not None
 
     def may_be_partial(self, parameter: DateParameter) -> bool:
         """Whether the element is one that holds a bare year or month until a probe says otherwise."""

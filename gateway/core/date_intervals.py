@@ -31,7 +31,7 @@ def union(sets: Iterable[Intervals]) -> Intervals:
 
 def intersection(left: Intervals, right: Intervals) -> Intervals:
     """Every time that is in both sets."""
-    return tuple((max(a, c), min(b, d)) for a, b in left for c, d in right if max(a, c) < min(b, d))
+    return complement(union((complement(left), complement(right))))
 
 
 def complement(intervals: Intervals) -> Intervals:
@@ -42,8 +42,10 @@ def complement(intervals: Intervals) -> Intervals:
 
 def coalesced(intervals: Intervals, count: int) -> Intervals:
     """A superset of at most `count` intervals: the narrowest gaps are closed first."""
+    if len(intervals) <= count:
+        return intervals
     gaps = sorted(range(1, len(intervals)), key=lambda i: intervals[i][0] - intervals[i - 1][1])
-    cuts = sorted(gaps[max(0, len(intervals) - count) :])
+    cuts = sorted(gaps[len(intervals) - count :])
     starts = [0, *cuts, len(intervals)]
     return tuple((intervals[a][0], intervals[b - 1][1]) for a, b in pairwise(starts) if a < b)
 

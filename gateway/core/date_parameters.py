@@ -67,6 +67,7 @@ class Resolved:
 
 
 Declared = Mapping[tuple[str, str], DateParameter]
+_Way = tuple[frozenset[str], str, Via, bool]
 _NONE: Final[Declared] = MappingProxyType({})
 
 
@@ -103,6 +104,16 @@ def resolve(resource: str, name: str, extra: Declared = _NONE) -> Resolved | Non
     `name` is as sent, with chain, `_has` and modifier (R4 search.html 3.1.1.5.5, 3.1.1.5.6); `extra` are the
     date parameters the site's CapabilityStatement adds.
     """
+    return _ending(*_walked(resource, name), extra) if extra else _known(resource, name)
+
+
+@lru_cache(maxsize=1024)
+def _known(resource: str, name: str) -> Resolved | None:
+    return _ending(*_walked(resource, name), _NONE)
+
+
+def _walked(resource: str, name: str) -> _Way:
+    """The types in which the last name of a chain is looked up, that name, and how it is reached."""
     types, multi = frozenset({resource}), False
     via: Via = "direct"
     while True:
@@ -118,10 +129,10 @@ def resolve(resource: str, name: str, extra: Declared = _NONE) -> Resolved | Non
             )
             via = "chain" if via == "direct" else via
         else:
-            return _ending(types, name, extra, via=via, multi=multi)
+            return types, name, via, multi
 
 
-def _ending(types: frozenset[str], name: str, extra: Declared, *, via: Via, multi: bool) -> Resolved | None:
+def _ending(types: frozenset[str], name: str, via: Via, multi: bool, extra: Declared) -> Resolved | None:
     code, _, modifier = name.partition(":")
     dates = [_parameter(each, code, extra) for each in sorted(types)]
     found = tuple(each for each in dates if each)

@@ -15,7 +15,7 @@ from gateway.core.date_intervals import Interval, Intervals, intersection, union
 from gateway.core.date_match import DatePredicate
 from gateway.core.date_parameters import DateParameter
 from gateway.core.date_plan import TOO_COSTLY, DatePlan, refused, strategy
-from gateway.core.date_points import Lattice, coarsest, floor_year, lattice, point_sets
+from gateway.core.date_points import Lattice, floor_year, lattice, point_sets
 from gateway.core.date_ranges import Alternative, basis, superset
 from gateway.core.date_value import YEAR_10000, DateValue
 from gateway.core.date_zone import BEGIN, END
@@ -71,10 +71,10 @@ def planned(asked: Asked, parameter: DateParameter) -> DatePlan:
     """The plan for that element: exact where possible, otherwise a superset with the original as filter."""
     column = asked.facts.column(parameter, asked.site)
     at = [[(value, edges(value, asked.site, column)) for value in repeat] for repeat in asked.values]
-    if parameter.kind == "range" and asked.facts.precision_of(parameter) is None:
-        answer = _by_basis(asked, at) or _by_superset(asked, parameter, at)
-    else:
+    if asked.facts.has_points(parameter):
         answer = _by_points(asked, parameter, at)
+    else:
+        answer = _by_basis(asked, at) or _by_superset(asked, parameter, at)
     return _plan(asked, parameter, answer)
 
 
@@ -136,7 +136,7 @@ def _with_comma(alternatives: list[Alternative]) -> list[Alternative]:
 
 def _by_superset(asked: Asked, parameter: DateParameter, at: Bounded) -> _Answer:
     facts, exact = asked.facts, True
-    unit = floor_year if facts.may_be_partial(parameter) else coarsest(facts.precision_of(parameter))
+    unit = floor_year if facts.may_be_partial(parameter) else None
     sets = []
     for repeat in at:
         found = [

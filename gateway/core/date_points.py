@@ -90,12 +90,6 @@ _UPPER: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
 }
 
 
-def coarsest(precision: str | None) -> Round | None:
-    """The floor of the coarsest unit of mixed values; `None`: they are not mixed."""
-    count = _COARSEST.get(precision or "")
-    return _UNITS[count - 1] if count else None
-
-
 @lru_cache
 def lattice(kind: str, precision: str | None) -> Lattice:
     """The roundings for an element of that kind; times of unknown precision may show fractions."""

@@ -14,7 +14,7 @@ from gateway.core.date_bounds import day_text, edges, second_text, widened
 from gateway.core.date_facts import DateFacts
 from gateway.core.date_match import DatePredicate
 from gateway.core.date_parameters import Resolved, date_parameter, resolve
-from gateway.core.date_plan import DatePlan, refused, strategy
+from gateway.core.date_plan import TOO_COSTLY, DatePlan, refused, strategy
 from gateway.core.date_planning import Asked, Repeats, planned
 from gateway.core.date_points import ceil_second, floor_day, floor_second
 from gateway.core.date_value import GRAMMAR, YEAR_1, YEAR_10000, DateValue, DateValueError, parse_date_value
@@ -23,6 +23,7 @@ _COMMA: Final = re.compile(r"(?<!\\),")
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 
 _SINGLE: Final = frozenset({"single", "widen+filter"})
+_MOST: Final = 1000
 _SYNTAX: Final = f"write dates as {GRAMMAR}."
 _MISSING: Final = "write true or false, and nothing else."
 _MODIFIER: Final = "a date parameter takes no modifier but :missing."
@@ -56,9 +57,10 @@ def since(text: str, facts: DateFacts, zone: tzinfo, resource: str = "Resource")
     value = _bare(text)
     if parameter is None or value is None:
         return refused("_since", "value", _SYNTAX)
+    value = replace(value, prefix="ge")
     low = edges(value, zone, facts.column(parameter, zone))
     sent, exact = floor_second(low.start_low), low.start_low == low.start_high == floor_second(low.start_low)
-    predicate = DatePredicate(parameter, ((replace(value, prefix="ge"),),))
+    predicate = DatePredicate(parameter, ((value,),))
     why = (
         "One instant on the column's clock." if exact else "The instant cannot be written as a whole second."
     )
@@ -124,11 +126,13 @@ def _modified(name: str, modifier: str, given: Sequence[str]) -> DatePlan:
 
 def _agreed(name: str, found: Resolved, values: Repeats, at: _Site) -> DatePlan:
     """One plan for every type the chain may end in; they must all send the same."""
+    if sum(len(repeat) for repeat in values) > _MOST:
+        return refused(name, "too-costly", TOO_COSTLY)
     asked = Asked(name, values, at.facts, at.zone, found.multi, found.via == "direct")
     plans = [planned(asked, parameter) for parameter in found.parameters]
-    if any(each.queries != plans[0].queries for each in plans):
+    if any(each.problem or each.queries != plans[0].queries for each in plans[1:]):
         return refused(name, "not-supported", _TYPED)
-    return next((each for each in plans if each.problem), plans[0])
+    return plans[0]
 
 
 def _composite(name: str, found: Resolved, given: Sequence[str], at: _Site) -> DatePlan:

@@ -20,6 +20,9 @@ GRAMMAR: Final = (
     " an existing date, 00:00 to 23:59, an offset of at most 14:00"
 )
 
+_LONGEST: Final = 4096
+"""No date needs more; exact fractions of millions of digits would hold up everybody else."""
+
 _PREFIX = re.compile("eq|ne|gt|lt|ge|le|sa|eb|ap")
 _VALUE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)"
@@ -71,7 +74,7 @@ def whole(time: Fraction) -> Time:
 
 def _parsed(prefix: str, text: str) -> DateValue:
     found = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescaped(text))
-    if found is None:
+    if found is None or len(text) > _LONGEST:
         raise DateValueError
     year, month, day, hour, minute, second, fraction, utc, sign, *offset = found.groups()
     try:

@@ -1,34 +1,45 @@
 """What travels through the gateway: one frozen request in, one frozen response out."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from gateway.core.bundle import Bundle, bundle, string, whole
+from gateway.core.date_facts import DateFacts
+from gateway.core.date_plan import DatePlan
 from gateway.core.interaction import Interaction
+from gateway.core.page import START, Position
 from gateway.core.search import NOTHING, Search
 
 #: Header fields in order, names in lower case.
 Headers = tuple[tuple[str, str], ...]
 
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+#: What may be assumed of an upstream nobody probed.
+FACTS = DateFacts()
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One practice: its Halo GUID, IANA time zone, and the repairs switched off for it."""
+    """One practice: its Halo GUID, IANA time zone, repairs switched off, and how its upstream takes dates."""
 
     guid: str
     zone: ZoneInfo
     name: str = ""
     repairs_off: frozenset[str] = frozenset()
+    dates: DateFacts = FACTS
 
 
 @dataclass(frozen=True)
 class FhirRequest:
     """A client's request, checked and taken apart.
 
-    `asked` is the client's own search and never changes; `search` is what goes upstream.
+    `asked` is the client's own search and never changes; `search` is what goes upstream, in several
+    `parts` where its `dates` need that (none at all: provably nothing matches), from `position` on.
     `path` is relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute
     URLs of the same FHIR base on our side and on Halo's, without a trailing slash. `accepted` is the media
     type to answer in, `received` when the request came.
@@ -43,10 +54,13 @@ class FhirRequest:
     site: Site | None = None
     asked: Search = NOTHING
     search: Search = NOTHING
+    parts: tuple[Search, ...] | None = None
+    dates: tuple[DatePlan, ...] = ()
+    position: Position = START
     headers: Headers = ()
     body: bytes = b""
     request_id: str = ""
-    received: datetime = datetime.min
+    received: datetime = EPOCH
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""
@@ -70,12 +84,19 @@ class FhirRequest:
 
 @dataclass(frozen=True)
 class FhirResponse:
-    """An answer on its way to the client; `repairs` names what was mended on the way."""
+    """An answer on its way to the client; `repairs` names what was mended on the way.
+
+    A Bundle that was opened travels as `bundle` and stands for the body. `pages` leads from the relation of
+    a link to a position, where they are known; `ignored` names parameters the upstream did not use.
+    """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
-    repairs: tuple[str, ...] = field(default=())
+    repairs: tuple[str, ...] = ()
+    bundle: Bundle | None = None
+    pages: Mapping[str, Position] | None = None
+    ignored: frozenset[str] = frozenset()
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""
@@ -84,6 +105,23 @@ class FhirResponse:
     def changed(self, **changes: Any) -> Self:
         """A copy with some fields replaced."""
         return replace(self, **changes)
+
+    def opened(self) -> Self:
+        """The answer with its body opened if it is a Bundle. Raises UnreadableError."""
+        if self.bundle is not None or b'"Bundle"' not in self.body:
+            return self
+        fields = whole(self.body)
+        return (
+            replace(self, bundle=bundle(fields)) if string(fields.get("resourceType")) == "Bundle" else self
+        )
+
+    def with_bundle(self, changed: Bundle) -> Self:
+        """The answer with another Bundle for a body."""
+        return self if changed is self.bundle else replace(self, bundle=changed, body=b"")
+
+    def closed(self) -> Self:
+        """The answer as bytes."""
+        return self if self.body or self.bundle is None else replace(self, body=self.bundle.encoded())
 
     def with_header(self, name: str, value: str) -> Self:
         """A copy in which this header has this one value."""

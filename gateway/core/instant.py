@@ -14,7 +14,7 @@ from gateway.core.date_value import YEAR_1, YEAR_10000, DateValueError, Time, pa
 from gateway.core.date_zone import instants, offset_at, utc_low
 
 Mode = Literal["ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"]
-"""How an upstream labels its times; `ok` and `naive` trust an offset and read none as the site's wall clock."""
+"""How an upstream labels its times; `ok` and `naive` trust an offset, and none is the site's wall clock."""
 
 Shown = Literal["utc", "site"]
 

@@ -155,13 +155,32 @@ PAGE_UNKNOWN = Kind(
     repeat=_CHANGE,
     sent=False,
 )
+UPSTREAM_LINK = Kind(
+    "upstream-link",
+    502,
+    "processing",
+    "The upstream's next page is not on the practice's own FHIR base, so it is not followed and the result is"
+    " not complete: the gateway's operator should report it to Halo.",
+    repeat=Repeat.AFTER_FIX,
+)
+SORT = Kind(
+    "sort-not-supported",
+    400,
+    "not-supported",
+    "The date criterion needs several upstream queries, whose answers cannot be merged in this order: leave"
+    " _sort out, or sort by the date parameter itself.",
+    message="MSG_SORT_UNKNOWN",
+    repeat=_CHANGE,
+    sent=False,
+)
 FILTER_IGNORED = Kind(
     "upstream-ignored-filter",
-    502,
-    "incomplete",
-    "The practice system ignored a date criterion, so its answer is not the one asked for: leave the"
-    " criterion out and filter on your side, and tell the operator to run halo-gateway probe.",
-    repeat=Repeat.AFTER_FIX,
+    400,
+    "not-supported",
+    "The practice system ignores this date criterion and the gateway cannot check it on the matches: search"
+    " without it, and without _elements and _summary, and filter on your side.",
+    message="MSG_PARAM_UNKNOWN",
+    repeat=Repeat.AFTER_CHANGE,
 )
 GATEWAY_ERROR = Kind(
     "gateway-error",

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from gateway.core import kinds
+from gateway.core.bundle import UnreadableError
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.core.outcome import MEDIA_TYPE, encoded, outcome
+from gateway.dialects.kinds import NOT_FHIR
 from gateway.repairs import error_envelope
 
 Report = Callable[[str, BaseException], None]
@@ -25,6 +27,8 @@ class Answered:
             return await self._inner(request)
         except Failure as failure:
             return answer(failure, request)
+        except UnreadableError:
+            return answer(Failure(NOT_FHIR, diagnostics=f"request={request.request_id}"), request)
         except Exception as problem:  # noqa: BLE001 - the rim of the gateway: a bug must become an answer
             reference = uuid4().hex
             self._report(reference, problem)

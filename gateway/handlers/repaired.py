@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from gateway.core.bundle import UnreadableError
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
-from gateway.core.failure import Failure
-from gateway.dialects.kinds import NOT_FHIR
 from gateway.repairs.mending import mended
 from gateway.repairs.repair import Repair
 
@@ -19,15 +16,10 @@ class Repaired:
         self._repairs = repairs
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The mended answer. Raises Failure when the upstream's JSON is unreadable."""
+        """The mended answer. Raises UnreadableError when the upstream's JSON cannot be read."""
         response = await self._inner(request)
         active = [each for each in self._repairs if each.active(request.site)]
-        try:
-            return await _finished(request, response, active) if active else response
-        except UnreadableError as problem:
-            raise Failure(
-                NOT_FHIR, diagnostics=f"request={request.request_id}", received=response
-            ) from problem
+        return await _finished(request, response, active) if active else response
 
 
 async def _finished(request: FhirRequest, response: FhirResponse, active: Sequence[Repair]) -> FhirResponse:

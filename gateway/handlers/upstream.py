@@ -71,4 +71,4 @@ def _failure(request: FhirRequest, problem: httpx.HTTPError) -> Failure:
     kind, sent = next((kind, sent) for shape, kind, sent in _KINDS if isinstance(problem, shape))
     if sent and request.interaction.writes:
         kind = kinds.WRITE_UNKNOWN
-    return Failure(kind, diagnostics=f"request={request.request_id} cause={problem}")
+    return Failure(kind, diagnostics=f"request={request.request_id} cause={type(problem).__name__}")

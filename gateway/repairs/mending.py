@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Raw
 
-from gateway.core.bundle import Bundle, Entry, UnreadableError, bundle, string, whole
+from gateway.core.bundle import Bundle, Entry, whole
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.repairs.repair import Repair
 
@@ -25,22 +25,24 @@ def mended(
     """
     if not response.body:
         return response
-    fields, fired = whole(response.body), set[str]()
-    if string(fields.get("resourceType")) == "Bundle":
-        body = yield from _bundle(request, bundle(fields), repairs, fired)
+    opened, fired = response.opened(), set[str]()
+    if opened.bundle is not None:
+        new = yield from _bundle(request, opened.bundle, repairs, fired)
+        opened = opened.with_bundle(new)
     else:
-        body = _lone(request, response.body, repairs, fired)
-    return response.changed(body=body, repairs=_in_order(repairs, fired)) if fired else response
+        whole(response.body)
+        opened = opened.changed(body=_lone(request, response.body, repairs, fired))
+    return opened.changed(repairs=_in_order(repairs, fired)) if fired else opened
 
 
 def _lone(request: FhirRequest, body: bytes, repairs: Sequence[Repair], fired: _Fired) -> bytes:
     entry = _entry(request, Entry({"resource": Raw(body)}), repairs, fired)
-    return bytes(entry.fields["resource"])
+    return bytes(entry.fields["resource"]) if fired else body
 
 
 def _bundle(
     request: FhirRequest, old: Bundle, repairs: Sequence[Repair], fired: _Fired
-) -> Generator[None, None, bytes]:
+) -> Generator[None, None, Bundle]:
     links = old.links
     for repair in repairs:
         links = _facet(repair, repair.links, request, links, fired)
@@ -51,7 +53,7 @@ def _bundle(
         if done > PIECE:
             done = 0
             yield
-    return old.changed(links=links, entries=tuple(entries)).encoded() if fired else b""
+    return old.changed(links=links, entries=tuple(entries)) if fired else old
 
 
 def _entry(request: FhirRequest, entry: Entry, repairs: Sequence[Repair], fired: _Fired) -> Entry:
@@ -73,6 +75,3 @@ def _facet(
 
 def _in_order(repairs: Sequence[Repair], fired: _Fired) -> tuple[str, ...]:
     return tuple(each.issue.id for each in repairs if each.issue.id in fired)
-
-
-__all__ = ["PIECE", "UnreadableError", "mended"]

@@ -19,10 +19,11 @@ def links_hosts(pair: Pair, straight: bool) -> bool:
 
 
 def include_kept(pair: Pair, straight: bool) -> bool:
-    page = (pair.straight if straight else pair.get)(
-        "Appointment?_include=Appointment:patient&_count=1"
-    ).json()
-    return all("_include" in link["url"] for link in page["link"])
+    query = "Appointment?date=ge2026-01-01&_include=Appointment:patient&_count=5"
+    page = (pair.straight if straight else pair.get)(query).json()
+    following = next(link["url"] for link in page["link"] if link["relation"] == "next")
+    second = pair.straight(following.partition("/fhir/R4/")[2]) if straight else pair.ask("GET", following)
+    return any(entry["resource"]["resourceType"] == "Patient" for entry in second.json()["entry"])
 
 
 def date_understood(pair: Pair, straight: bool) -> bool:

@@ -1,0 +1,207 @@
+"""One client page out of the pages of one or more upstream queries: filtered, merged, with honest totals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.core import kinds
+from gateway.core.bundle import Bundle, Entry
+from gateway.core.date_match import DatePredicate, matches
+from gateway.core.date_value import parse_date_value
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.includes import mode, without_orphans
+from gateway.core.page import START, Position
+from gateway.core.page_links import positions, shown_search
+from gateway.core.search import Search, search
+from gateway.core.target import segments
+
+#: Parameters under which a resource does not show the element its date criterion is about.
+HIDING = frozenset({"_elements", "_summary"})
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def asking(request: FhirRequest, position: Position) -> FhirRequest:
+    """The upstream request for a position: the start of a part, or the upstream's own link."""
+    sent = (request.parts or (request.search,))[position.part]
+    if not position.rest:
+        return request.changed(search=sent, parts=None)
+    link = urlsplit(position.rest)
+    path = "/".join(segments(link.path)).removesuffix("/_search") if link.path.strip("/") else ""
+    return request.changed(
+        method="GET", path=path, asked=sent, search=restored(search(link.query), sent), body=b"", parts=None
+    )
+
+
+def restored(link: Search, sent: Search) -> Search:
+    """A link's query with the parameters it lost; a link that shows none of them is opaque and stays."""
+    shown = {each.name for each in link.parameters}
+    lost = [each for each in sent.as_get().parameters if each.name not in shown]
+    return link.with_added(lost) if len(lost) < len(sent.parameters) else link
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """What has been read for one client page of a search."""
+
+    request: FhirRequest
+    matches: tuple[Entry, ...] = ()
+    others: tuple[Entry, ...] = ()
+    totals: Mapping[int, int] | None = None
+    unfiltered: bool = False
+    first: FhirResponse | None = None
+    repairs: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
+    pages: Mapping[str, Position] = field(default_factory=dict)
+
+    @property
+    def following(self) -> Position | None:
+        """Where the next upstream page is; None at the end."""
+        return self.pages.get("next")
+
+    def with_page(self, position: Position, response: FhirResponse) -> Self:
+        """What was read, and one more page. Raises Failure when a dropped criterion cannot be made good."""
+        bundle = response.opened().bundle or Bundle({}, (), ())
+        unfiltered = position.unfiltered or self.unfiltered or self._dropped(position, bundle)
+        found = [entry for entry in bundle.entries if mode(entry) == "match"]
+        kept = [entry for entry in found if self._meets(entry, position, unfiltered=unfiltered)]
+        total = bundle.total
+        return replace(
+            self,
+            matches=self.matches + tuple(kept),
+            others=self.others + tuple(entry for entry in bundle.entries if mode(entry) != "match"),
+            totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
+            unfiltered=unfiltered,
+            first=self.first or response,
+            repairs=tuple(dict.fromkeys((*self.repairs, *response.repairs))),
+            ignored=self.ignored | self._ignored(position, bundle),
+            pages=self._after(position, bundle, unfiltered=unfiltered),
+        )
+
+    @property
+    def enough(self) -> bool:
+        """Whether the client's page is done: another whole upstream page might exceed its `_count`."""
+        return bool(self.matches) or self.following is None
+
+    def response(self) -> FhirResponse:
+        """The client's page. `pages` leads on; `total` is there only where it is true."""
+        first = (self.first or FhirResponse(200)).opened()
+        whole = first.bundle or Bundle({}, (), ())
+        entries = (*self.matches, *self._included(), *self._outcomes())
+        bundle = whole.changed(entries=_unique(entries)).with_total(self.total)
+        return first.with_bundle(bundle).changed(repairs=self.repairs, pages=self.pages, ignored=self.ignored)
+
+    @property
+    def total(self) -> int | None:
+        """The number of matches on all pages, if it is known."""
+        if self.request.position.rest or self.request.position.part or self.following:
+            return self._summed if self._exact else None
+        return len(self.matches) if not self._exact else self._summed
+
+    @property
+    def _summed(self) -> int | None:
+        totals = self.totals or {}
+        return sum(totals.values()) if len(totals) == len(self._parts) else None
+
+    @property
+    def _exact(self) -> bool:
+        return not (self.unfiltered or self._filters)
+
+    @cached_property
+    def _filters(self) -> tuple[DatePredicate, ...]:
+        return tuple(plan.filter for plan in self.request.dates if plan.filter)
+
+    def _meets(self, entry: Entry, position: Position, *, unfiltered: bool) -> bool:
+        predicates = self._every if unfiltered else self._filters
+        earlier, site = self._earlier(position), self.request.site
+        if not (predicates or earlier) or entry.resource is None or site is None:
+            return True
+        resource = _decode(entry.resource)
+        if not all(matches(predicate, resource, site.zone) for predicate in predicates):
+            return False
+        return not any(matches(predicate, resource, site.zone) for predicate in earlier)
+
+    def _earlier(self, position: Position) -> list[DatePredicate]:
+        """The conditions of earlier parts that overlap this one: what meets them was given there."""
+        return [
+            DatePredicate(
+                plan.predicate.parameter, tuple((parse_date_value(each),) for each in sent.values(plan.name))
+            )
+            for plan in self.request.dates
+            if plan.dedupe and plan.predicate is not None
+            for sent in self._parts[: position.part]
+        ]
+
+    @cached_property
+    def _every(self) -> tuple[DatePredicate, ...]:
+        """Every date criterion. Raises Failure when one cannot be checked on the matches."""
+        hidden = any(each.name in HIDING for each in self.request.search.parameters)
+        unknown = next((plan for plan in self.request.dates if plan.predicate is None or hidden), None)
+        if unknown is not None:
+            raise Failure(kinds.FILTER_IGNORED, expression=f"http.{unknown.name}")
+        return tuple(plan.predicate for plan in self.request.dates if plan.predicate)
+
+    def _after(self, position: Position, bundle: Bundle, *, unfiltered: bool) -> Mapping[str, Position]:
+        """Where the client may go from here: anywhere the upstream leads, or on through the parts."""
+        found = positions(self.request, bundle, position.part, unfiltered=unfiltered)
+        if len(self._parts) == 1 and self._exact and not unfiltered:
+            return found
+        more = Position(position.part + 1, "", unfiltered) if position.part + 1 < len(self._parts) else None
+        following = found.get("next") or more
+        return {"first": START} | ({"next": following} if following else {})
+
+    def _shown(self, position: Position, bundle: Bundle) -> Search | None:
+        """The search in the upstream's `self` link, where that link is one that shows searches."""
+        shown = None if position.rest else shown_search(bundle)
+        names = {each.name for each in shown.parameters} if shown else set()
+        return shown if names <= {each.name for each in self._sent(position).parameters} else None
+
+    def _dropped(self, position: Position, bundle: Bundle) -> bool:
+        """Whether the upstream's own `self` link lacks a date criterion that was sent."""
+        shown, names = self._shown(position, bundle), {plan.name for plan in self.request.dates}
+        if shown is None:
+            return False
+        kept = {(each.name, each.value) for each in shown.parameters}
+        return any(
+            each.name in names and (each.name, each.value) not in kept
+            for each in self._sent(position).parameters
+        )
+
+    def _ignored(self, position: Position, bundle: Bundle) -> frozenset[str]:
+        """Names of other parameters that the `self` link lacks: the client is told by its own `self`."""
+        shown, names = self._shown(position, bundle), {plan.name for plan in self.request.dates}
+        if shown is None:
+            return frozenset()
+        sent = {each.name for each in self._sent(position).parameters}
+        return frozenset(sent - names - {each.name for each in shown.parameters})
+
+    def _sent(self, position: Position) -> Search:
+        return self._parts[position.part]
+
+    @property
+    def _parts(self) -> tuple[Search, ...]:
+        return self.request.parts or (self.request.search,)
+
+    def _included(self) -> Sequence[Entry]:
+        included = [entry for entry in self.others if mode(entry) == "include"]
+        if self._exact:
+            return included
+        asked = self.request.asked.parameters
+        reverse = frozenset(each.value.partition(":")[0] for each in asked if each.code == "_revinclude")
+        return without_orphans(self.matches, included, reverse)
+
+    def _outcomes(self) -> Sequence[Entry]:
+        return [entry for entry in self.others if mode(entry) not in {"match", "include"}]
+
+
+def _unique(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Each `fullUrl` once, as bdl-7 wants: a match comes first and wins over an include."""
+    seen: dict[str, Entry] = {}
+    for number, entry in enumerate(entries):
+        seen.setdefault(entry.full_url or f"#{number}", entry)
+    return tuple(seen.values())

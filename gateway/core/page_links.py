@@ -1,0 +1,37 @@
+"""The paging links of an upstream Bundle as positions, and what its `self` link says was searched."""
+
+from urllib.parse import urlsplit
+
+from gateway.core import kinds
+from gateway.core.bundle import Bundle
+from gateway.core.exchange import FhirRequest
+from gateway.core.failure import Failure
+from gateway.core.page import Position
+from gateway.core.search import Search, search
+
+#: Relations upstream (R4's example writes `previous`, IANA registers `prev`) -> ours.
+_PAGING = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}
+
+
+def positions(
+    request: FhirRequest, bundle: Bundle, part: int = 0, *, unfiltered: bool = False
+) -> dict[str, Position]:
+    """The position behind each paging link. Raises Failure 502 for one off the site's FHIR base."""
+    found = {}
+    for link in bundle.links:
+        relation = _PAGING.get(link.relation)
+        if relation is not None:
+            found[relation] = Position(part, _rest(request, link.url), unfiltered)
+    return found
+
+
+def shown_search(bundle: Bundle) -> Search | None:
+    """The search that the upstream's `self` link states; None without such a link."""
+    link = next((each for each in bundle.links if each.relation == "self"), None)
+    return None if link is None else search(urlsplit(link.url).query)
+
+
+def _rest(request: FhirRequest, url: str) -> str:
+    if not url.startswith((f"{request.public_base}/", f"{request.public_base}?")):
+        raise Failure(kinds.UPSTREAM_LINK)
+    return url[len(request.public_base) :]
