@@ -25,6 +25,7 @@ from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
+from gateway.settings.sites import Sites
 from gateway.web.endpoint import Endpoint
 from gateway.web.health import livez, readyz
 from gateway.web.incoming import Incoming
@@ -61,7 +62,7 @@ def create_app(
 ) -> Starlette:
     """The ASGI application of a gateway with these settings."""
     pool = transport or _pool(settings)
-    incoming = Incoming(settings)
+    incoming = Incoming(settings, Sites(settings))
     handle = handler(Upstream(pool, DIALECTS["halo-connect"], now), settings)
     fhir, other = Endpoint(incoming.fhir, handle), Endpoint(incoming.other, handle)
     return Starlette(

@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
+from gateway.settings.sites import DEFAULT, chosen
 
 
 def known_issues_page() -> str:
@@ -48,7 +49,7 @@ def effective(settings: Settings) -> str:
 
 
 def _switch(settings: Settings, repair: str) -> str:
-    return "on" if settings.chosen("default").repairs.get(repair, True) else "off"
+    return "on" if chosen(settings, DEFAULT).repairs.get(repair, True) else "off"
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:

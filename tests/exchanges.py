@@ -38,5 +38,8 @@ def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **
 
 def json_response(content: object, status: int = 200, **headers: str) -> FhirResponse:
     """An upstream answer with a JSON body."""
-    fields = {"content-type": "application/json", **{key.replace("_", "-"): value for key, value in headers.items()}}
+    fields = {
+        "content-type": "application/json",
+        **{key.replace("_", "-"): value for key, value in headers.items()},
+    }
     return FhirResponse(status, tuple(fields.items()), msgspec.json.encode(content))

@@ -131,12 +131,15 @@ def quoted(text: str) -> Raw:
     return Raw(_encode(text))
 
 
-def with_meta(resource: Raw, name: str, change: Callable[[str], str | None]) -> Raw:
-    """The resource with the string `meta.<name>` changed, dropped if None; the same object if it stays."""
+def with_meta(resource: Raw, name: str, change: Callable[[str, str], str | None]) -> Raw:
+    """The resource with `meta.<name>` changed, dropped if None; the same object if it stays.
+
+    `change` is given the resource's type and the old text.
+    """
     fields = opened(resource)
     meta = opened(fields["meta"]) if "meta" in fields else {}
     old = string(meta.get(name))
-    new = change(old) if old else old
+    new = change(string(fields.get("resourceType")), old) if old else old
     if new == old:
         return resource
     changed = {key: quoted(new or "") if key == name else raw for key, raw in meta.items()}

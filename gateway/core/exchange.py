@@ -1,7 +1,7 @@
 """What travels through the gateway: one frozen request in, one frozen response out."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.core.bundle import Bundle, bundle, string, whole
 from gateway.core.date_facts import DateFacts
 from gateway.core.date_plan import DatePlan
+from gateway.core.instant import Mode, Shown
 from gateway.core.interaction import Interaction
 from gateway.core.page import START, Position
 from gateway.core.search import NOTHING, Search
@@ -25,13 +26,19 @@ FACTS = DateFacts()
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One practice: its Halo GUID, IANA time zone, repairs switched off, and how its upstream takes dates."""
+    """One practice: its Halo GUID, IANA time zone, repairs switched off, and what is known of its upstream.
+
+    `dates`: how it takes dates; `last_updated`: how it labels `meta.lastUpdated`, by resource type or `*`;
+    `shown`: how the gateway shows it.
+    """
 
     guid: str
     zone: ZoneInfo
     name: str = ""
     repairs_off: frozenset[str] = frozenset()
     dates: DateFacts = FACTS
+    last_updated: Mapping[str, Mode] = field(default_factory=dict)
+    shown: Shown = "utc"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """An ASGI request -> FhirRequest."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -26,6 +27,7 @@ class Incoming:
     """Reads requests by the settings of this gateway."""
 
     settings: Settings
+    sites: Callable[[str], Site | None]
 
     async def fhir(self, request: Request) -> FhirRequest:
         """The FHIR request. Raises Failure 4xx that says what to change."""
@@ -81,7 +83,7 @@ class Incoming:
         return Target(checks.surface(request), self.settings.server.site, aim.path)
 
     def _site(self, guid: str) -> Site:
-        site = self.settings.site(guid)
+        site = self.sites(guid)
         if site is None:
             raise Failure(kinds.SITE_ZONE_UNKNOWN)
         return site

@@ -41,7 +41,8 @@ def test_allowed_methods_are_those_with_a_meaning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "writes"), [("create", True), ("update", True), ("delete", True), ("read", False), ("search-type", False)]
+    ("code", "writes"),
+    [("create", True), ("update", True), ("delete", True), ("read", False), ("search-type", False)],
 )
 def test_only_changes_of_data_are_writes(code: str, writes: bool) -> None:
     assert Interaction(code).writes is writes  # type: ignore[arg-type]

@@ -12,7 +12,10 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
         (f"/integrator/sites/{GUID}/fhir/R4/Patient/1", Target("integrator", GUID, "Patient/1")),
         (f"/integrator/sites/{GUID.upper()}/fhir/R4/Patient/", Target("integrator", GUID, "Patient")),
         (f"/desktop/sites/{GUID}/fhir/R4", Target("desktop", GUID, "")),
-        (f"/integrator/sites/{GUID}/fhir/R4/Patient/1/%24summary", Target("integrator", GUID, "Patient/1/$summary")),
+        (
+            f"/integrator/sites/{GUID}/fhir/R4/Patient/1/%24summary",
+            Target("integrator", GUID, "Patient/1/$summary"),
+        ),
         ("/fhir/R4/Patient", Target("", "", "Patient")),
         ("/integrator/token", Target("integrator", "", "integrator/token")),
         (f"/integrator/sites/{GUID}", Target("integrator", "", f"integrator/sites/{GUID}")),

@@ -1,6 +1,7 @@
 """What a client sees of each interaction, over real sockets, with the emulator behind the gateway."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -42,13 +43,20 @@ def test_metadata_operations_and_vread_pass(pair: Pair) -> None:
 
 
 def test_a_patient_is_created_and_updated(pair: Pair) -> None:
-    new = {"resourceType": "Patient", "name": [{"family": "Testperson", "given": ["Ada"]}], "gender": "female"}
+    new = {
+        "resourceType": "Patient",
+        "name": [{"family": "Testperson", "given": ["Ada"]}],
+        "gender": "female",
+    }
     headers = {"content_type": "application/fhir+json"}
     created = pair.ask("POST", f"{pair.base()}/Patient", json.dumps(new).encode(), **headers)
     assert created.status_code == 201
     made = created.json()
     updated = pair.ask(
-        "PUT", f"{pair.base()}/Patient/{made['id']}", json.dumps(made | {"gender": "other"}).encode(), **headers
+        "PUT",
+        f"{pair.base()}/Patient/{made['id']}",
+        json.dumps(made | {"gender": "other"}).encode(),
+        **headers,
     )
     assert updated.status_code == 200
     assert pair.get(f"Patient/{made['id']}").json()["gender"] == "other"
@@ -92,11 +100,18 @@ def test_the_desktop_api_takes_its_own_credentials(pair: Pair) -> None:
         ("GET", "/integrator/sites?practiceManagementSiteId=1", None),
     ],
 )
-def test_halos_other_endpoints_pass_unchanged(pair: Pair, method: str, path: str, content: bytes | None) -> None:
+def test_halos_other_endpoints_pass_unchanged(
+    pair: Pair, method: str, path: str, content: bytes | None
+) -> None:
     ours = pair.ask(method, pair.url + path, content, content_type="application/json")
     theirs = pair.ask(method, pair.emulator.url + path, content, content_type="application/json")
-    assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
+    assert (ours.status_code, timeless(ours.text)) == (theirs.status_code, timeless(theirs.text))
     assert ours.headers["content-type"] == theirs.headers["content-type"]
+
+
+def timeless(text: str) -> str:
+    """The text without the clock readings in it."""
+    return re.sub(r"20\d\d-\d\d-\d\dT[0-9:.]+", "", text)
 
 
 def test_only_allowed_headers_pass_in_either_direction(pair: Pair) -> None:

@@ -1,0 +1,124 @@
+"""The sections of the configuration: every setting with its default, its limits and its meaning."""
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from gateway.core.date_facts import PeriodModel, Precision
+from gateway.core.date_zone import zone
+from gateway.core.instant import Mode, Shown
+from gateway.repairs import REPAIRS
+
+
+def _known_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+def _known_repairs(switches: dict[str, bool]) -> dict[str, bool]:
+    unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
+    if unknown:
+        raise ValueError(f"no such repair: {', '.join(sorted(unknown))}; see halo-gateway known-issues")
+    return switches
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Switches = Annotated[dict[str, bool], AfterValidator(_known_repairs)]
+Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+
+
+#: `Type.parameter`, or `*.parameter` for every type.
+ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-Za-z0-9_-]*$")]
+TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
+
+
+class Section(BaseModel):
+    """A part of the configuration: closed, and never changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Timeouts(Section):
+    """How long each step of an upstream exchange may take, in seconds."""
+
+    connect: float = Field(5.0, gt=0, description="seconds until a connection stands")
+    read: float = Field(35.0, gt=0, description="seconds of silence; Halo itself gives up at 30")
+    idle: float = Field(20.0, gt=0, description="seconds an unused connection is kept for the next query")
+
+
+class Upstream(Section):
+    """The Halo Connect API."""
+
+    url: HttpUrl = Field(HttpUrl("https://api.haloconnect.io"), description="where Halo Cloud answers")
+    timeouts: Timeouts = Field(Timeouts(), description="how long each step may take")
+    max_connections: int = Field(100, gt=0, description="connections at the same time")
+    max_body: int = Field(64_000_000, gt=0, description="bytes of an answer, unpacked; more is refused")
+
+
+class Server(Section):
+    """How the gateway is reached."""
+
+    public_url: HttpUrl | None = Field(None, description="what clients call it; else taken from Host")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="networks whose X-Forwarded-Host, -Proto and -Prefix are believed"
+    )
+    site: Guid | None = Field(None, description="the site that is also mounted as plain /fhir/R4")
+    max_body: int = Field(2_000_000, gt=0, description="bytes of a request body")
+    max_uri: int = Field(16_000, gt=0, description="characters of a request's path and query")
+
+
+class SearchFacts(Section):
+    """What is known of one practice's upstream; `halo-gateway probe` finds it out. Defaults are cautious."""
+
+    repeats: bool = Field(True, description="a parameter given twice means both")
+    comma: bool = Field(False, description="a comma list of dates means any of them")
+    sa_eb: bool = Field(False, description="the prefixes sa and eb are understood")
+    period: PeriodModel = Field("unknown", description="how Periods are compared")
+    columns: dict[ParameterKey, TimeZone] = Field(
+        {}, description="zone of the column behind `Type.parameter`, where it is not the site's"
+    )
+    precision: dict[ParameterKey, Precision] = Field(
+        {}, description="how exact the values behind `Type.parameter` are"
+    )
+    dates: tuple[ParameterKey, ...] = Field(
+        (), description="date parameters that the site's CapabilityStatement adds to R4's"
+    )
+
+
+class SiteSettings(Section):
+    """One practice; what is not set comes from `sites.default`."""
+
+    name: str = Field("", description="an alias for logs and metrics; no patient or practice data")
+    time_zone: TimeZone | None = Field(None, description="IANA name of the practice server's zone")
+    repairs: Switches = Field({}, description="repairs on (true) or off (false), by id")
+    search: SearchFacts = Field(SearchFacts(), description="what is known of its upstream")
+    last_updated: dict[TypeKey, Mode] = Field(
+        {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"
+    )
+    show_times: Shown = Field("utc", description="show `meta.lastUpdated` in UTC or with the site's offset")
+
+
+class Pages(Section):
+    """Links to further pages of a result."""
+
+    keys: tuple[SecretStr, ...] = Field(
+        (),
+        description="secrets that seal page links: the first seals, all open; without one, links end"
+        " with the process",
+    )
+    lifetime: int = Field(86_400, gt=0, description="seconds that a page link is good for")
+
+
+class Search(Section):
+    """How far a search may go."""
+
+    max_splits: int = Field(4, gt=0, description="upstream queries that one search may be split into")
+    max_queries: int = Field(5, gt=0, description="upstream queries for one page of a filtered search")
+
+
+class Log(Section):
+    """What is logged, to stderr, one JSON object per line."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level written")
