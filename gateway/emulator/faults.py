@@ -70,7 +70,7 @@ class FaultRule(BaseModel):
     def matches(self, method: str, path: str, key: str) -> bool:
         """Whether the rule applies to a request; `path` with its query."""
         return (
-            (self.site is None or f"/sites/{self.site}" in path)
+            (self.site is None or f"/sites/{self.site}".lower() in path.lower())
             and (self.method is None or self.method == method)
             and (self.key is None or self.key == key)
             and re.search(self.path, path) is not None

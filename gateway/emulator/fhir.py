@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.emulator.bundle import searchset
 from gateway.emulator.capability_statement import capability_statement
 from gateway.emulator.errors import json_response, too_large
-from gateway.emulator.operations import find_free, patient_summary
+from gateway.emulator.operations import find_free, identified_patient, patient_summary
 from gateway.emulator.search.parameters import TYPES
 from gateway.emulator.search.query import Pair
 from gateway.emulator.search.refusal import Refusal, bad_argument
@@ -45,6 +45,8 @@ def _found(visit: Visit, request: Request, path: list[str], body: bytes) -> dict
             return find_free(visit, parameters(request, body))
         case "GET", ["Patient", identity, "$summary"]:
             return patient_summary(visit, identity)
+        case "GET", ["Patient", "$summary"]:
+            return patient_summary(visit, identified_patient(visit, parameters(request, body)))
         case ("GET", [name]) | ("POST", [name, "_search"]) if name in TYPES:
             return searchset(visit, name, parameters(request, body))
     return _read(visit, method, path)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from gateway.emulator.search.query import Pair
+from gateway.emulator.search.query import DEFAULT_COUNT, Pair
 from gateway.emulator.search.refusal import bad_argument
 from gateway.emulator.settings import EmulatorSettings, LinkForm, Variants
 
@@ -55,12 +55,13 @@ def position(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
     try:
         if "_page_token" in asked:
             return _from_token(asked["_page_token"], rest)
-        if "_page" in asked:
-            count = int(dict(rest).get("_count", "20"))
-            return rest, (int(asked["_page"]) - 1) * count
-        return rest, int(asked.get("_offset", "0"))
+        offset, page = int(asked.get("_offset", "0")), int(asked.get("_page", "1"))
+        count = int(dict(rest).get("_count", DEFAULT_COUNT)) if "_page" in asked else 0
     except (ValueError, zlib.error, msgspec.DecodeError):
         raise bad_argument("Unable to parse page link") from None
+    if offset < 0 or page < 1:
+        raise bad_argument("Unable to parse page link")
+    return rest, offset + (page - 1) * count
 
 
 def _from_token(token: str, rest: list[Pair]) -> tuple[list[Pair], int]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway.emulator.bundle import searchset
 from gateway.emulator.population.records import Record
 from gateway.emulator.population.vocabulary import LOINC, concept
-from gateway.emulator.search.query import Pair
+from gateway.emulator.search.query import Pair, understood
 from gateway.emulator.search.refusal import Refusal, bad_argument
 from gateway.emulator.visit import Visit
 
@@ -37,6 +37,20 @@ def patient_summary(visit: Visit, identity: str) -> dict[str, Any]:
         "timestamp": "2026-06-30T00:00:00Z",
         "entry": [{"fullUrl": visit.full_url(resource), "resource": resource} for resource in resources],
     }
+
+
+def identified_patient(visit: Visit, pairs: list[Pair]) -> str:
+    """The id of the one patient `Patient/$summary?identifier=` names, as the IPS operation asks.
+
+    Raises Refusal: 400 without an identifier, 404 when it is nobody's or not one patient's.
+    """
+    identifiers = [("identifier", value) for name, value in pairs if name == "identifier"]
+    if not identifiers:
+        raise bad_argument("$summary needs an id or an identifier")
+    found = visit.engine.select(understood("Patient", identifiers))
+    if len(found) != 1:
+        raise Refusal("engine", 404, "Resource not found", "not-found")
+    return str(found[0].resource["id"])
 
 
 def find_free(visit: Visit, pairs: list[Pair]) -> dict[str, Any]:

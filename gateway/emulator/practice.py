@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,17 @@ from gateway.emulator.population.records import Record, utc_instant
 from gateway.emulator.search.index import Index
 from gateway.emulator.search.parameters import Parameter
 from gateway.emulator.settings import EmulatorSettings, Variants
-from gateway.emulator.sites import Site
+from gateway.emulator.sites import SITES, Site
+
+
+@lru_cache(maxsize=8)
+def _made(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict[str, Record]]:
+    """Rows as first made, by type and id. Kept, because a reset wants them again; a Record never changes."""
+    settings = EmulatorSettings(seed=seed, patients=patients, documents=documents)
+    return {
+        resource_type: {record.resource["id"]: record for record in records}
+        for resource_type, records in practice_data(SITES[guid], settings).items()
+    }
 
 
 class Practice:
@@ -25,11 +35,9 @@ class Practice:
     @cached_property
     def tables(self) -> dict[str, dict[str, Record]]:
         """All rows, active or not, by resource type and id."""
-        data = practice_data(self.site, self._settings)
-        return {
-            resource_type: {record.resource["id"]: record for record in records}
-            for resource_type, records in data.items()
-        }
+        settings = self._settings
+        made = _made(self.site.guid, settings.seed, settings.patients, settings.documents)
+        return {resource_type: dict(rows) for resource_type, rows in made.items()}
 
     def rows(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
         """The rows of a type in table order."""

@@ -32,7 +32,8 @@ class AnnouncingServer(uvicorn.Server):
 def serve(settings: EmulatorSettings, host: str, port: int) -> None:
     """Runs until SIGTERM or SIGINT; port 0 picks a free one. Prints one line with the address."""
     listening = bound(host, port)
-    address = f"http://{host}:{listening.getsockname()[1]}"
+    authority = f"[{host}]" if ":" in host else host
+    address = f"http://{authority}:{listening.getsockname()[1]}"
 
     def announce() -> None:
         sys.stdout.write(f"halo emulator listening on {address}\n")

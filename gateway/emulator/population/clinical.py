@@ -20,10 +20,10 @@ _RECENT: Final = datetime(2026, 3, 1)  # noqa: DTZ001 - as above
 _HISTORY_DAYS: Final = 2_600
 
 
-def add_clinical(chart: Chart, patient: str, fullness: float) -> None:
-    """Records of every clinical type for `Patient/{patient}`; `fullness` scales how many."""
+def add_clinical(chart: Chart, patient: str, fullness: float, least: int) -> None:
+    """Records of every clinical type for a patient: at `least` so many of each, scaled by `fullness`."""
     for generate, most in _GENERATORS:
-        for _ in range(int(chart.rng.random() * fullness * (most + 1))):
+        for _ in range(max(least, int(chart.rng.random() * fullness * (most + 1)))):
             for resource in generate(chart, {"reference": f"Patient/{patient}"}):
                 chart.add(resource, active=not chart.chance(0.05))
 

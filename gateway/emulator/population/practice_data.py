@@ -21,6 +21,7 @@ def practice_data(site: Site, settings: EmulatorSettings) -> dict[str, list[Reco
     add_diary(chart)
     for record in chart.records["Patient"]:
         identity = record.resource["id"]
-        add_clinical(chart, identity, fullness=3 if identity == "1" else 1)
+        fullness, least = (3, 3) if identity == "1" else (1, 0)
+        add_clinical(chart, identity, fullness, least)
     add_documents(chart, settings.documents)
     return chart.records

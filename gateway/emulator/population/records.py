@@ -17,7 +17,7 @@ _CHANGES_SPAN: Final = timedelta(days=540)
 _SHORT_FRACTIONS: Final = {"Observation": 3, "Appointment": 6, "DocumentReference": 6}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Record:
     """One row of the practice's database: the resource with R4-correct values, and whether it is active."""
 

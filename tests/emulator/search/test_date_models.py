@@ -34,6 +34,15 @@ def test_noon_against_its_own_day(model: str, expected: set[str]) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, {"eq", "ge", "le", "ap"}), (-1, {"ne", "lt", "le", "eb"}), (1, {"ne", "gt", "ge", "sa"})],
+)
+def test_plain_sql_compares_with_the_second_itself(seconds: int, expected: set[str]) -> None:
+    column = point(NOON + seconds * SECOND)
+    assert {p for p in PREFIXES if meets(column, Asked(p, NOON, NOON + SECOND))} == expected
+
+
 @pytest.mark.parametrize("model", ["r4-a", "r4-b"])
 @pytest.mark.parametrize(
     ("days", "expected"),

@@ -33,6 +33,7 @@ def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
             ("_elements", "name,birthDate"),
             ("_summary", "data"),
             ("_total", "none"),
+            ("_format", "json"),
         ],
     )
     assert [each.parameter.code for each in search.criteria] == ["name", "birthdate"]

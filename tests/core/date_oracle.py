@@ -1,0 +1,258 @@
+"""What R4 says about a stored range and a search range, and three upstreams; knows nothing of the rewriter.
+
+Times are exact seconds since 1970, on the UTC axis or on the site's wall clock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the origin of both axes
+NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
+ZONES = ("Brisbane", "Sydney", "Adelaide", "Perth", "Hobart", "Lord_Howe", "Darwin", "Broken_Hill")
+PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+NEAR = 90 * 60
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search value as text, and the range it stands for."""
+
+    text: str
+    prefix: str
+    s: Fraction
+    e: Fraction
+    zoned: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored value: as shown, as a range on both axes, and as the upstream's column holds it."""
+
+    shown: Any
+    wall: tuple[Fraction, Fraction]
+    utc: tuple[Fraction, Fraction]
+    column: tuple[Fraction, Fraction]
+
+    def range(self, *, zoned: bool) -> tuple[Fraction, Fraction]:
+        return self.utc if zoned else self.wall
+
+
+@cache
+def site(name: str) -> ZoneInfo:
+    with files("tzdata.zoneinfo").joinpath("Australia", name).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+@cache
+def changes(name: str) -> tuple[int, ...]:
+    """Every change of the offset from 1985 to 2036, found minute by minute inside the day it happens."""
+    first, last = _seconds(datetime(1985, 1, 1)), _seconds(datetime(2036, 1, 1))  # noqa: DTZ001 - UTC axis
+    found = []
+    for a, b in pairwise(range(first, last, 86400)):
+        if offset(name, a) != offset(name, b):
+            found.append(next(t for t in range(a, b + 1, 60) if offset(name, t) != offset(name, a)))
+    return tuple(found)
+
+
+def offset(name: str, instant: Fraction | int) -> int:
+    at = (EPOCH + timedelta(seconds=instant // 1)).replace(tzinfo=UTC).astimezone(site(name))
+    shift = at.utcoffset()
+    assert shift is not None
+    return int(shift.total_seconds())
+
+
+def holds(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -> bool:
+    """The prefix as R4 words it, for `[s, e)` searched and `[ts, te)` stored."""
+    point = ts == te
+    contained = s <= ts and (ts < e if point else te <= e)
+    overlaps = ts < e and (te > s or (point and ts == s))
+    above = ts >= e if point else te > e
+    below = ts < s
+    return {
+        "eq": contained,
+        "ne": not contained,
+        "gt": above,
+        "lt": below,
+        "ge": above or contained,
+        "le": below or contained,
+        "sa": not overlaps and ts >= e,
+        "eb": not overlaps and (ts < s if point else te <= s),
+        "ap": overlaps,
+    }[prefix]
+
+
+def answers(repeats: list[list[Asked]], row: list[Stored]) -> bool:
+    """Whether R4 returns a resource with these values."""
+    return all(
+        any(holds(a.prefix, a.s, a.e, *stored.range(zoned=a.zoned)) for a in repeat for stored in row)
+        for repeat in repeats
+    )
+
+
+def sends_back(model: str, value: str, row: list[Stored]) -> bool:
+    """Whether an upstream of that model selects the row by one parameter, its commas being OR."""
+    return any(_meets(model, part[:2], part[2:], stored) for part in value.split(",") for stored in row)
+
+
+def _meets(model: str, prefix: str, text: str, stored: Stored) -> bool:
+    bound = Fraction(_seconds(datetime.fromisoformat(text)))
+    unit = 86400 if len(text) == 10 else 1
+    ts, te = stored.column
+    if prefix == "lt":
+        return ts < bound
+    if model in ("naive", "start-only"):
+        assert prefix == "ge"
+        return ts >= bound
+    if model in ("b", "overlap"):
+        assert prefix == "ge"
+        return te > bound or ts >= bound
+    return holds(prefix, bound, bound + unit, ts, te)
+
+
+class Dice:
+    """Random searches and rows, a good third of them within 90 minutes of a change of the clock."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.zone = random.choice(ZONES)
+        self.fractions = ["", "0", "5", "250", "999"]
+
+    def instant(self) -> int:
+        near = changes(self.zone) or changes("Sydney")
+        if self.random.random() < 0.38:
+            step = self.random.choice((1, 60, 1800))
+            return self.random.choice(near) + self.random.randint(-NEAR // step, NEAR // step) * step
+        return self.random.randint(_seconds(datetime(1986, 1, 1)), _seconds(datetime(2035, 6, 1)))  # noqa: DTZ001
+
+    def asked(self, prefixes: tuple[str, ...] = PREFIXES) -> Asked:
+        prefix, instant = self.random.choice(prefixes), self.instant()
+        written = self.random.choice(("", prefix)) if prefix == "eq" else prefix
+        if self.random.random() < 0.55:
+            return self._widened(self._zoned(written, prefix, instant))
+        return self._widened(self._naive(written, prefix, instant + offset(self.zone, instant)))
+
+    def _zoned(self, written: str, prefix: str, instant: int) -> Asked:
+        own = offset(self.zone, instant) // 60 * 60
+        shift = self.random.choice((0, own, 36000, self.random.randint(-56, 56) * 900))
+        label = "Z" if shift == 0 else f"{'-' if shift < 0 else '+'}{_clock(abs(shift))}"
+        text, start, width = self._time(instant + shift, self.random.choice(("minute", "second", "fraction")))
+        return Asked(f"{written}{text}{label}", prefix, start - shift, start - shift + width, zoned=True)
+
+    def _naive(self, written: str, prefix: str, wall: int) -> Asked:
+        unit = self.random.choice(("year", "month", "day", "minute", "second", "fraction"))
+        if unit in ("minute", "second", "fraction"):
+            text, start, width = self._time(wall + self.random.choice((0, 0, 0, 1800, 3600)), unit)
+            return Asked(f"{written}{text}", prefix, start, start + width, zoned=False)
+        text, first, last = _calendar(wall, unit)
+        return Asked(f"{written}{text}", prefix, first, last, zoned=False)
+
+    def _time(self, wall: int, unit: str) -> tuple[str, Fraction, Fraction]:
+        if unit == "minute":
+            wall -= wall % 60
+            return _text(wall)[:16], Fraction(wall), Fraction(60)
+        if unit == "second":
+            return _text(wall), Fraction(wall), Fraction(1)
+        digits = self.random.choice(("0", "000", "5", "9", "999", "250", f"{self.random.randint(0, 99):02}"))
+        width = Fraction(1, 10 ** len(digits))
+        self.fractions += [digits, digits, f"{digits}7", f"{digits}7"]
+        return f"{_text(wall)}.{digits}", wall + int(digits) * width, width
+
+    def _widened(self, asked: Asked) -> Asked:
+        if asked.prefix != "ap":
+            return asked
+        here = Fraction(_seconds(NOW.replace(tzinfo=None)))
+        here += 0 if asked.zoned else offset(self.zone, here)
+        gap = asked.s - here if here < asked.s else here - asked.e if here > asked.e else Fraction(0)
+        return Asked(asked.text, "ap", asked.s - gap / 10, asked.e + gap / 10, zoned=asked.zoned)
+
+    def moment(self, near: list[Asked]) -> int:
+        """An instant close to an end of a search, or to the same wall time at another offset, or anywhere."""
+        if not near or self.random.random() < 0.15:
+            return self.instant()
+        asked = self.random.choice(near)
+        end = self.random.choice((asked.s, asked.e)) // 1
+        end -= 0 if asked.zoned else offset(self.zone, end - 36000)
+        far = self.random.choice((0, 0, 0, 60, 1800, 3600, 3600, 7200, 86400))
+        return end + self.random.choice((-1, 0, 0, 1, 2)) + self.random.choice((-far, far))
+
+    def point(self, instant: int, precision: str, *, width: int = 1, column: str = "site") -> Stored:
+        """A stored point: `second` (with a fraction nobody sees), `frac`, a `date`, or a partial dateTime."""
+        if precision in ("date", "day", "month", "year"):
+            return self._partial(instant, precision)
+        digits = self.random.choice(self.fractions) if precision == "frac" else ""
+        unit = Fraction(1, 10 ** len(digits))
+        start = instant + int(digits or 0) * unit
+        shift = offset(self.zone, start)
+        wall, stored = start + shift, start + (0 if column == "utc" else shift)
+        hidden = Fraction(self.random.choice((0, 0, 457, 999)), 1000) if precision == "second" else 0
+        fraction = f".{digits}" if digits else ""
+        return Stored(
+            f"{_text(instant + shift)}{fraction}{'+' if shift >= 0 else '-'}{_clock(abs(shift))}",
+            (wall, wall + unit * width),
+            (start, start + unit * width),
+            (stored + hidden, stored + (hidden if width == 0 else max(unit * width, hidden))),
+        )
+
+    def _partial(self, instant: int, unit: str) -> Stored:
+        text, first, last = _calendar(instant + offset(self.zone, instant), unit)
+        midnights = (self._midnight(first), self._midnight(last))
+        return Stored(text, (first, last), midnights, (first, last if unit == "date" else first + 1))
+
+    def _midnight(self, wall: Fraction) -> Fraction:
+        local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=site(self.zone))
+        return Fraction(_seconds(local.astimezone(UTC).replace(tzinfo=None)))
+
+    def later_on_the_wall(self, first: int, last: int) -> int:
+        """An end that the wall clock also shows as later: a column of wall times cannot hold another."""
+        turned = last + offset(self.zone, last) < first + offset(self.zone, first)
+        return last + 7200 if turned else last
+
+    def period(self, first: int, last: int, *, whole: bool = False) -> Stored:
+        """A Period between two instants; either end may be open, unless `whole`, or only a day."""
+        ends = [self.point(each, self.random.choice(("second", "second", "day"))) for each in (first, last)]
+        gone = None if whole else self.random.choice((None, None, None, 0, 1))
+        shown = {
+            name: end.shown
+            for index, (name, end) in enumerate(zip(("start", "end"), ends, strict=True))
+            if gone != index
+        }
+        always = Fraction(10**13)
+
+        def between(of: str) -> tuple[Fraction, Fraction]:
+            ts = -always if gone == 0 else getattr(ends[0], of)[0]
+            return ts, always if gone == 1 else getattr(ends[1], of)[1]
+
+        return Stored(shown, between("wall"), between("utc"), between("wall"))
+
+
+def _seconds(moment: datetime) -> int:
+    return (moment.replace(tzinfo=None) - EPOCH) // timedelta(seconds=1)
+
+
+def _text(seconds: int) -> str:
+    return (EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}"
+
+
+def _calendar(wall: int, unit: str) -> tuple[str, Fraction, Fraction]:
+    day = (EPOCH + timedelta(seconds=wall)).date()
+    if unit == "year":
+        return f"{day.year:04}", _day(date(day.year, 1, 1)), _day(date(day.year + 1, 1, 1))
+    if unit == "month":
+        later = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+        return f"{day:%Y-%m}", _day(day.replace(day=1)), _day(later)
+    return f"{day:%Y-%m-%d}", _day(day), _day(day + timedelta(days=1))
+
+
+def _day(day: date) -> Fraction:
+    return Fraction((day - date(1970, 1, 1)).days * 86400)

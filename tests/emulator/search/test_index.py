@@ -1,0 +1,32 @@
+from gateway.emulator.population.records import Record
+from gateway.emulator.search.index import Index
+from gateway.emulator.search.parameters import PARAMETERS
+from gateway.emulator.sites import SITES, SYDNEY
+
+ZONE = SITES[SYDNEY].zone
+FAMILY = PARAMETERS["Patient", "family"]
+
+
+def patient(identity: str, family: str) -> Record:
+    return Record({"resourceType": "Patient", "id": identity, "name": [{"family": family}]})
+
+
+def test_values_stay_as_first_read_until_the_row_is_forgotten() -> None:
+    index, record = Index(), patient("1", "Old")
+    assert index.values(FAMILY, [record], ZONE) == {"1": ["Old"]}
+    record.resource["name"][0]["family"] = "New"
+    assert index.values(FAMILY, [record], ZONE) == {"1": ["Old"]}
+    index.forget("Patient", "1")
+    assert index.values(FAMILY, [record], ZONE) == {"1": ["New"]}
+
+
+def test_only_the_rows_asked_about_are_told() -> None:
+    index, rows = Index(), [patient("1", "A"), patient("2", "B")]
+    index.values(FAMILY, rows, ZONE)
+    assert index.values(FAMILY, rows[1:], ZONE) == {"2": ["B"]}
+
+
+def test_references_to_other_types_than_the_targets_are_left_out() -> None:
+    actors = [{"actor": {"reference": name}} for name in ("Patient/1", "Practitioner/2")]
+    row = Record({"resourceType": "Appointment", "id": "1", "participant": actors})
+    assert Index().values(PARAMETERS["Appointment", "patient"], [row], ZONE) == {"1": ["Patient/1"]}

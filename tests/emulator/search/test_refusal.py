@@ -1,0 +1,17 @@
+from gateway.emulator.search.refusal import Refusal, bad_argument
+
+
+def test_a_refusal_says_who_answers_what() -> None:
+    refusal = Refusal("wrapped", 503, "Away", "transient")
+    assert (refusal.surface, refusal.status, refusal.text, refusal.issue) == (
+        "wrapped",
+        503,
+        "Away",
+        "transient",
+    )
+    assert refusal.headers == {}
+
+
+def test_a_bad_argument_is_the_engines_400() -> None:
+    refusal = bad_argument("No")
+    assert (refusal.surface, refusal.status, refusal.issue) == ("engine", 400, "invalid")

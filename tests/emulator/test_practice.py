@@ -1,0 +1,33 @@
+from gateway.emulator.practice import Practice
+from gateway.emulator.search.parameters import PARAMETERS
+from gateway.emulator.settings import EmulatorSettings, Variants
+from gateway.emulator.sites import SITES, SYDNEY
+
+SETTINGS = EmulatorSettings(patients=20, documents=0)
+
+
+def test_a_new_row_has_the_next_number_and_is_changed_now() -> None:
+    practice = Practice(SITES[SYDNEY], SETTINGS)
+    before = len(practice.tables["Patient"])
+    record = practice.create({"resourceType": "Patient", "id": "chosen"})
+    assert record.resource["id"] == str(before + 1)
+    others = (row.resource["meta"]["lastUpdated"] for row in practice.tables["Patient"].values())
+    assert record.resource["meta"]["lastUpdated"] == max(others)
+
+
+def test_a_row_made_inactive_is_only_shown_on_request() -> None:
+    practice = Practice(SITES[SYDNEY], SETTINGS)
+    practice.update({"resourceType": "Patient", "id": "1", "active": False})
+    assert practice.row("Patient", "1", active_only=True) is None
+    assert practice.row("Patient", "1", active_only=False) is not None
+    assert "1" not in {row.resource["id"] for row in practice.rows("Patient", active_only=True)}
+
+
+def test_a_column_keeps_the_clock_its_variant_names() -> None:
+    practice, date = Practice(SITES[SYDNEY], SETTINGS), PARAMETERS["Appointment", "date"]
+    changed = PARAMETERS["Slot", "_lastUpdated"]
+    variants = Variants(column_zones={"Appointment.date": "utc", "*._lastUpdated": "utc"})
+    assert practice.column_zone(date, Variants()).key == "Australia/Sydney"
+    assert practice.column_zone(date, variants).key == "UTC"
+    assert practice.column_zone(changed, variants).key == "UTC"
+    assert practice.column_zone(PARAMETERS["Slot", "start"], variants).key == "Australia/Sydney"

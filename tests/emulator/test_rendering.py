@@ -1,0 +1,81 @@
+from typing import Any, get_args
+
+import pytest
+
+from gateway.emulator.rendering import instant_in_style, trimmed, with_attachment_urls, with_last_updated
+from gateway.emulator.settings import LastUpdatedStyle
+from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
+
+SUMMER, WINTER = "2026-01-15T02:03:04Z", "2026-07-15T20:03:04.125Z"
+
+
+@pytest.mark.parametrize(
+    ("site", "instant", "style", "expected"),
+    [
+        (SYDNEY, SUMMER, "ok", "2026-01-15T02:03:04Z"),
+        (SYDNEY, SUMMER, "offset", "2026-01-15T13:03:04+11:00"),
+        (SYDNEY, WINTER, "offset", "2026-07-16T06:03:04.125+10:00"),
+        (PERTH, SUMMER, "offset", "2026-01-15T10:03:04+08:00"),
+        (SYDNEY, SUMMER, "naive", "2026-01-15T13:03:04"),
+        (SYDNEY, WINTER, "naive-7", "2026-07-16T06:03:04.1250000"),
+        (BRISBANE, SUMMER, "naive-7", "2026-01-15T12:03:04.0000000"),
+        (SYDNEY, SUMMER, "local-labelled-utc", "2026-01-15T13:03:04Z"),
+        (SYDNEY, SUMMER, "utc-labelled-local", "2026-01-15T02:03:04+11:00"),
+        (SYDNEY, SUMMER, "fixed-standard-offset", "2026-01-15T13:03:04+10:00"),
+        (SYDNEY, WINTER, "fixed-standard-offset", "2026-07-16T06:03:04.125+10:00"),
+    ],
+)
+def test_each_style_of_last_updated(site: str, instant: str, style: LastUpdatedStyle, expected: str) -> None:
+    assert instant_in_style(instant, style, SITES[site].zone) == expected
+
+
+def test_every_style_is_known() -> None:
+    assert all(instant_in_style(SUMMER, style, SITES[SYDNEY].zone) for style in get_args(LastUpdatedStyle))
+
+
+def test_restyling_leaves_the_row_alone() -> None:
+    row = {"resourceType": "Patient", "id": "1", "meta": {"lastUpdated": SUMMER, "versionId": "3"}}
+    shown = with_last_updated(row, "naive", SITES[SYDNEY].zone)
+    assert shown["meta"] == {"lastUpdated": "2026-01-15T13:03:04", "versionId": "3"}
+    assert row["meta"] == {"lastUpdated": SUMMER, "versionId": "3"}
+
+
+ROW: dict[str, Any] = {
+    "resourceType": "Slot",
+    "id": "1",
+    "meta": {"lastUpdated": SUMMER},
+    "text": {"status": "generated"},
+    "status": "free",
+    "comment": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("summary", "elements", "kept"),
+    [
+        ("text", (), {"text", "status"}),
+        ("data", (), {"status", "comment"}),
+        ("true", (), {"status", "comment"}),
+        ("false", ("comment",), {"status", "comment"}),
+    ],
+)
+def test_what_is_trimmed_is_tagged(summary: str, elements: tuple[str, ...], kept: set[str]) -> None:
+    shown = trimmed(ROW, summary, elements)
+    assert set(shown) == {"resourceType", "id", "meta"} | kept
+    assert shown["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert "tag" not in ROW["meta"]
+
+
+def test_what_is_whole_is_the_same_object() -> None:
+    assert trimmed(ROW, "false", ()) is ROW
+
+
+def test_relative_attachments_come_onto_the_base() -> None:
+    row = {
+        "resourceType": "DocumentReference",
+        "content": [{"attachment": {"url": "Binary/1"}}, {"attachment": {"data": "eA=="}}],
+    }
+    assert [each["attachment"] for each in with_attachment_urls(row, "http://h/R4")["content"]] == [
+        {"url": "http://h/R4/Binary/1"},
+        {"data": "eA=="},
+    ]

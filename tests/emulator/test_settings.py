@@ -1,0 +1,54 @@
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.emulator.faults import Kind
+from gateway.emulator.settings import FAULTS, EmulatorSettings, LastUpdatedStyle, LinkForm, Variants, merged
+from gateway.emulator.sites import BRISBANE, PERTH
+
+TOML = f"""
+patients = 20
+[faults]
+"link-base-url" = false
+[variants]
+paging = "offset"
+[sites."{PERTH}"]
+size_limit = 1000
+[sites."{PERTH}".faults]
+"link-base-url" = true
+[sites."{PERTH}".variants]
+paging = "page"
+"""
+
+
+def test_settings_are_read_from_toml(tmp_path: Path) -> None:
+    path = tmp_path / "emulator.toml"
+    path.write_text(TOML)
+    settings = EmulatorSettings.from_toml(path)
+    assert settings.patients == 20
+    assert [settings.fault("link-base-url", guid) for guid in (BRISBANE, PERTH)] == [False, True]
+    assert [settings.variants_at(guid).paging for guid in (BRISBANE, PERTH)] == ["offset", "page"]
+    assert settings.override(PERTH).size_limit == 1000
+
+
+def test_every_documented_fault_is_on_by_default() -> None:
+    assert all(EmulatorSettings().fault(fault, BRISBANE) for fault in FAULTS)
+
+
+def test_settings_never_change_but_are_merged_into_new_ones() -> None:
+    settings = EmulatorSettings(faults={"link-base-url": False})
+    changed = merged(settings, {"faults": {"error-envelope": False}, "keys": ["k"]})
+    assert changed.faults == {"link-base-url": False, "error-envelope": False}
+    assert changed.keys == ("k",)
+    assert settings.faults == {"link-base-url": False}
+    with pytest.raises(ValidationError):
+        settings.patients = 7  # type: ignore[misc] # that it cannot be done is the point
+
+
+def test_every_switch_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
+    names = {*FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
+    values = {*get_args(Kind), *get_args(LinkForm), *get_args(LastUpdatedStyle)}
+    assert {name for name in names | values if f"`{name}`" not in text} <= {"faults", "variants", "sites"}
