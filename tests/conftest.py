@@ -13,15 +13,18 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES, SYDNEY
 from gateway.serving import InThread
-from gateway.settings import Server, Settings, SiteSettings, Upstream
+from gateway.settings import SearchFacts, Server, Settings, SiteSettings, Upstream
 
 KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 ROOT = Path(__file__).parent.parent
 
 
-def settings_for(upstream: str) -> Settings:
+def settings_for(upstream: str, facts: SearchFacts | None = None) -> Settings:
     """A gateway's settings in front of an emulator: its sites with their zones, Brisbane at /fhir/R4."""
-    sites = {site.guid: SiteSettings(time_zone=site.zone.key) for site in SITES.values()}
+    sites = {
+        site.guid: SiteSettings(time_zone=site.zone.key, search=facts or SearchFacts())
+        for site in SITES.values()
+    }
     return Settings(
         upstream=Upstream.model_validate({"url": upstream}), sites=sites, server=Server(site=BRISBANE)
     )

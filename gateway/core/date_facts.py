@@ -55,8 +55,8 @@ class DateFacts:
         return _fact(self.columns, parameter) or site
 
     def precision_of(self, parameter: DateParameter) -> Precision | None:
-        """How exact the upstream's values are; `None`: not configured."""
-        return _fact(self.precision, parameter)
+        """How exact the upstream's values are: as configured, or a year where people remember by the year."""
+        return "mixed-year" if self.guesses(parameter) else _fact(self.precision, parameter)
 
     def has_points(self, parameter: DateParameter) -> bool:
         """Whether only points stand there: by its type, or as configured where the type leaves the choice."""
@@ -64,6 +64,11 @@ class DateFacts:
             return True
         choice = not parameter.paths or any(path.type not in _RANGES for path in parameter.paths)
         return choice and self.precision_of(parameter) is not None
+
+    def guesses(self, parameter: DateParameter) -> bool:
+        """Whether nobody said how exact the values are, nor how the upstream compares a partial one."""
+        unknown = _fact(self.precision, parameter) is None
+        return unknown and parameter.kind == "dateTime" and self.may_be_partial(parameter)
 
     def may_be_partial(self, parameter: DateParameter) -> bool:
         """Whether the element is one that holds a bare year or month until a probe says otherwise."""

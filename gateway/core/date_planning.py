@@ -88,7 +88,13 @@ def _by_points(asked: Asked, parameter: DateParameter, at: Bounded) -> _Answer:
         return _Answer(sent, exact or not all(outer), _inexact(on, at, _REPEATS), dedupe=True)
     every, sure = reduce(intersection, outer), reduce(intersection, inner)
     sent = disjoint(every, facts, day=day) if every else Conditions(())
-    return _Answer(sent, every == sure, _inexact(on, at, _JOINED if every == sure else _CLOCK))
+    exact = every == sure and not (facts.guesses(parameter) and _straddles(every))
+    return _Answer(sent, exact, _inexact(on, at, _JOINED if exact else _CLOCK))
+
+
+def _straddles(intervals: Intervals) -> bool:
+    """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
+    return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
 
 
 def _sets(on: Lattice, at: Bounded, floor: int) -> tuple[list[Intervals], list[Intervals]]:

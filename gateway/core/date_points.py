@@ -96,8 +96,8 @@ def lattice(kind: str, precision: str | None) -> Lattice:
     floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
     if precision in _COARSEST:
         units = _UNITS[1 if kind == "date" else 0 : _COARSEST[precision]]
-        top, ceils = units[-1], (ceil, ceil, ceil)
-        return Lattice((top, ceil, ceil), ceils, ceils, (ceil, ceil, top), units)
+        top, ceils, near = units[-1], (ceil, ceil, ceil), ceil if kind == "date" else floor
+        return Lattice((top, near, near), ceils, ceils, (near, near, top), units)
     if kind != "date" and precision != "second":
         down, up = (floor, floor, floor), (ceil, ceil, ceil)
         return Lattice(down, up, up, down)
