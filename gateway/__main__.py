@@ -73,6 +73,20 @@ def demo(*, once: bool, host: str, port: int) -> None:
     sys.exit(tour(once=once, host=host, port=port))
 
 
+@main.command()
+@click.argument("search")
+@click.option("--site", "guid", required=True, help="Halo GUID of the practice.")
+@_config
+def explain(search: str, guid: str, config: Path | None) -> None:
+    """Say what SEARCH, like 'Appointment?date=2026-04', means and costs. Asks nothing upstream."""
+    from gateway.explain import explained
+
+    try:
+        click.echo(explained(_settings(config), guid, search))
+    except ValueError as problem:
+        raise click.ClickException(str(problem)) from None
+
+
 @main.command("known-issues")
 @_config
 def known_issues(config: Path | None) -> None:

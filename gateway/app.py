@@ -15,6 +15,7 @@ from starlette.types import Lifespan
 from gateway.core.exchange import Handler
 from gateway.dialects import DIALECTS
 from gateway.handlers.answered import Answered
+from gateway.handlers.explained import Explained
 from gateway.handlers.gathered import Gathered
 from gateway.handlers.normalised import Normalised
 from gateway.handlers.observed import Observed
@@ -51,7 +52,7 @@ def handler(upstream: Handler, settings: Settings) -> Handler:
     """One exchange, from the outside in."""
     gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
     paged = Paged(Normalised(gathered, REPAIRS), _seal(settings), timedelta(seconds=settings.pages.lifetime))
-    return Observed(Answered(paged, _report))
+    return Observed(Answered(Explained(paged), _report))
 
 
 def create_app(

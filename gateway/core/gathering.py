@@ -18,10 +18,8 @@ from gateway.core.includes import mode, without_orphans
 from gateway.core.page import START, Position
 from gateway.core.page_links import positions, shown_search
 from gateway.core.search import Search, search
+from gateway.core.search_plan import HIDING
 from gateway.core.target import segments
-
-#: Parameters under which a resource does not show the element its date criterion is about.
-HIDING = frozenset({"_elements", "_summary"})
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 

@@ -37,6 +37,11 @@ class Interaction:
         return self.code == "search-type"
 
     @property
+    def lists(self) -> bool:
+        """Whether it answers with pages of entries that can be filtered and merged."""
+        return self.code in {"search-type", "history"}
+
+    @property
     def writes(self) -> bool:
         """Whether it changes data, so that it is never repeated and never kept."""
         return self.code in {"create", "update", "patch", "delete", "transaction"}
@@ -64,7 +69,15 @@ _TABLE: tuple[tuple[str, _Codes], ...] = (
     (_OPERATION, ((_BOTH, "operation"),)),
     (rf"{_TYPE}/_search", ((_POST, "search-type"),)),
     (rf"{_TYPE}/_history", ((_READING, "history"),)),
-    (_TYPE, ((_READING, "search-type"), (_POST, "create"))),
+    (
+        _TYPE,
+        (
+            (_READING, "search-type"),
+            (_POST, "create"),
+            (_PUT, "update"),
+            (_PATCH, "patch"),
+        ),
+    ),
     (rf"{_TYPE}/{_OPERATION}", ((_BOTH, "operation"),)),
     (rf"{_TYPE}/{_ID}", ((_READING, "read"), (_PUT, "update"), (_PATCH, "patch"), (_DELETE, "delete"))),
     (rf"{_TYPE}/{_ID}/_history", ((_READING, "history"),)),

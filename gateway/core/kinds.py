@@ -163,13 +163,11 @@ UPSTREAM_LINK = Kind(
     " not complete: the gateway's operator should report it to Halo.",
     repeat=Repeat.AFTER_FIX,
 )
-SORT = Kind(
-    "sort-not-supported",
+NOTHING_TO_EXPLAIN = Kind(
+    "nothing-to-explain",
     400,
-    "not-supported",
-    "The date criterion needs several upstream queries, whose answers cannot be merged in this order: leave"
-    " _sort out, or sort by the date parameter itself.",
-    message="MSG_SORT_UNKNOWN",
+    "required",
+    "Send a Parameters resource whose parameter `search` has a valueString like Appointment?date=2026-04.",
     repeat=_CHANGE,
     sent=False,
 )

@@ -19,9 +19,7 @@ class Gathered:
         """The page at the request's position. Raises Failure when nothing exact is affordable."""
         if request.parts == ():
             return nothing()
-        if request.position.rest and not request.interaction.searches:
-            return await self._inner(asking(request, request.position))
-        if not request.interaction.searches or request.method == "HEAD":
+        if not request.interaction.lists:
             return await self._inner(request)
         return await self._counted(request) if counts(request) else await self._page(request)
 

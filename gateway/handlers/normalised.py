@@ -25,5 +25,10 @@ def _mended(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirReques
     for repair in repairs:
         before = request
         request = repair.request(before) if repair.request else before
-        fired += () if request is before else (repair.issue.id,)
+        fired += () if _sent(request) == _sent(before) else (repair.issue.id,)
     return request, fired
+
+
+def _sent(request: FhirRequest) -> tuple[object, ...]:
+    """What goes upstream."""
+    return request.parts or (request.search,), request.headers, request.body

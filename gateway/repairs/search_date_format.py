@@ -1,11 +1,11 @@
 """Date searches upstream take `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss` only; clients may send any R4 date."""
 
-from gateway.core import date_search, kinds
-from gateway.core.date_plan import DatePlan, alone, combine
-from gateway.core.exchange import FhirRequest, Site
+from gateway.core import kinds
+from gateway.core.date_plan import DatePlan, DateProblem
+from gateway.core.exchange import FhirRequest, Headers, Site
 from gateway.core.failure import Failure
-from gateway.core.gathering import HIDING
-from gateway.core.search import Parameter, Search
+from gateway.core.search import Search, search
+from gateway.core.search_plan import search_plan
 from gateway.repairs.repair import KnownIssue, Repair
 
 #: A plan's problem -> our kind of failure.
@@ -14,77 +14,56 @@ _KINDS = {
     "not-supported": kinds.DATE_INEXPRESSIBLE,
     "too-costly": kinds.TOO_COSTLY,
 }
+#: Criteria of a conditional create, as a search string in a header (R4 http.html#ccreate).
+_CRITERIA = "if-none-exist"
 
 
 def exact(request: FhirRequest) -> FhirRequest:
     """The request with its date criteria as the upstream understands them. Raises Failure 400."""
-    if request.site is None or not request.interaction.searches or request.parts is not None:
+    if request.site is None or request.parts is not None:
         return request
-    plans = _plans(request, request.site)
-    if not plans:
+    return _searched(_conditional(request, request.site), request.site)
+
+
+def _searched(request: FhirRequest, site: Site) -> FhirRequest:
+    plan = search_plan(request, request.search, site)
+    if plan is None:
         return request
-    names = {plan.name for plan in plans}
-    if not any(_selective(each) for each in request.search.parameters if each.name not in names):
-        plans = [alone(plan) for plan in plans]
-    queries = combine(plans, request.site.dates.max_splits)
-    if queries.problem:
-        raise Failure(
-            _KINDS[queries.problem.kind], text=queries.problem.text, expression=queries.problem.expression
-        )
-    visible = request.search.mapped(_unhidden) if queries.filters else request.search
-    parts = tuple(_written(visible, names, pairs) for pairs in queries.queries)
-    ordered = _sorted(parts, request.search, plans)
-    if ordered == (request.search,) and queries.exact:
+    if plan.problem:
+        raise refusal(plan.problem)
+    if not request.interaction.lists:
+        return _alone(request, plan.dates, plan.parts)
+    first = plan.parts[0] if plan.parts else request.search
+    return request.changed(search=first, parts=plan.parts, dates=plan.dates)
+
+
+def _conditional(request: FhirRequest, site: Site) -> FhirRequest:
+    """The request with the criteria of `If-None-Exist` made exact."""
+    given = request.header(_CRITERIA)
+    criteria = search(given.partition("?")[2] or given)
+    plan = search_plan(request, criteria, site) if given else None
+    if plan is None:
         return request
-    return request.changed(search=ordered[0] if ordered else visible, parts=ordered, dates=tuple(plans))
+    if plan.problem:
+        raise refusal(plan.problem)
+    written = _alone(request.changed(search=criteria), plan.dates, plan.parts).search.query
+    return request if written == criteria.query else request.changed(headers=_with(request.headers, written))
 
 
-def _plans(request: FhirRequest, site: Site) -> list[DatePlan]:
-    names = dict.fromkeys(each.name for each in request.search.parameters)
-    plans = (_plan(request, site, name) for name in names)
-    return [plan for plan in plans if plan is not None and plan.strategy not in {"ignored", "pass-through"}]
+def _alone(request: FhirRequest, dates: tuple[DatePlan, ...], parts: tuple[Search, ...]) -> FhirRequest:
+    """The request with one exact search: nothing can be filtered or merged before a write or an operation."""
+    if len(parts) != 1 or not all(plan.exact for plan in dates):
+        raise Failure(kinds.DATE_INEXPRESSIBLE, expression=f"http.{dates[0].name}")
+    return request.changed(search=parts[0]) if parts[0] is not request.search else request
 
 
-def _plan(request: FhirRequest, site: Site, name: str) -> DatePlan | None:
-    values = request.search.values(name)
-    return date_search.plan(request.interaction.type, name, values, site.dates, site.zone, request.received)
+def _with(headers: Headers, criteria: str) -> Headers:
+    return tuple((name, criteria if name == _CRITERIA else value) for name, value in headers)
 
 
-def _selective(each: Parameter) -> bool:
-    """Whether a parameter narrows the result."""
-    return not each.name.startswith("_") or each.name in {"_id", "_has"}
-
-
-def _unhidden(each: Parameter) -> tuple[Parameter, ...]:
-    """Nothing for a parameter that would hide the element a filter looks at, or all matches."""
-    return () if each.name in HIDING or (each.name, each.value) == ("_count", "0") else (each,)
-
-
-def _written(search: Search, names: set[str], pairs: tuple[tuple[str, str], ...]) -> Search:
-    """The search with its date parameters replaced, each where the first of its name stood."""
-    wanted: dict[str, list[str]] = {name: [] for name in names}
-    for name, value in pairs:
-        wanted[name].append(value)
-    same = all(search.values(name) == tuple(values) for name, values in wanted.items())
-    return search if same else search.mapped(lambda each: _replaced(each, search, wanted))
-
-
-def _replaced(each: Parameter, search: Search, wanted: dict[str, list[str]]) -> tuple[Parameter, ...]:
-    if each.name not in wanted:
-        return (each,)
-    first = next(one for one in search.parameters if one.name == each.name)
-    return tuple(each.replaced(value) for value in wanted[each.name]) if each is first else ()
-
-
-def _sorted(parts: tuple[Search, ...], search: Search, plans: list[DatePlan]) -> tuple[Search, ...]:
-    """Several parts in the order of `_sort`. Raises Failure 400 where only merging could give that order."""
-    key = ",".join(search.values("_sort")).split(",")[0]
-    if len(parts) <= 1 or not key:
-        return parts
-    split = [plan.name for plan in plans if len(plan.queries) > 1]
-    if split != [key.removeprefix("-")]:
-        raise Failure(kinds.SORT, expression="http._sort")
-    return parts[::-1] if key.startswith("-") else parts
+def refusal(problem: DateProblem) -> Failure:
+    """The failure that a plan's problem is."""
+    return Failure(_KINDS[problem.kind], text=problem.text, expression=problem.expression)
 
 
 REPAIR = Repair(

@@ -35,7 +35,7 @@ def test_method_and_path_name_an_interaction(method: str, path: str, expected: I
 
 
 def test_allowed_methods_are_those_with_a_meaning() -> None:
-    assert allowed_methods("Patient") == ("GET", "HEAD", "POST")
+    assert allowed_methods("Patient") == ("GET", "HEAD", "PATCH", "POST", "PUT")
     assert allowed_methods("Patient/_search") == ("POST",)
     assert allowed_methods("a/b/c/d/e") == ()
 

@@ -60,7 +60,7 @@ def test_bad_input_is_refused_without_a_query(
 
 def test_a_wrong_method_says_which_are_allowed(pair: Pair) -> None:
     response = pair.ask("DELETE", f"{pair.base()}/Patient")
-    assert response.headers["allow"] == "GET, HEAD, POST"
+    assert response.headers["allow"] == "GET, HEAD, PATCH, POST, PUT"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""`halo-gateway explain`: the answer of `$explain` without a running gateway."""
+
+from datetime import UTC, datetime
+
+from gateway.core.exchange import FhirRequest
+from gateway.core.explanation import explanation
+from gateway.core.failure import Failure
+from gateway.core.interaction import OTHER
+from gateway.handlers.explained import asked
+from gateway.settings import Settings
+from gateway.settings.sites import Sites
+
+
+def explained(settings: Settings, guid: str, search: str) -> str:
+    """What a search means and costs at a site. Raises ValueError for a site or search that cannot be read."""
+    site = Sites(settings)(guid)
+    if site is None:
+        raise ValueError(f"sites.{guid}.time_zone or sites.default.time_zone must be set: dates depend on it")
+    now = datetime.now(UTC)
+    request = FhirRequest("GET", OTHER, "", "", "", site=site, received=now)
+    try:
+        return "\n".join(explanation(asked(request, search), site))
+    except Failure as failure:
+        raise ValueError(failure.text) from None
