@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.core.bundle import Bundle, UnreadableError, bundle, opened, quoted, string, whole, with_meta
+from gateway.core.bundle import Bundle, UnreadableError, bundle, opened, quoted, string, whole
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
@@ -54,19 +54,6 @@ def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
         opened(body)
     except UnreadableError as problem:
         assert str(problem).isidentifier()
-
-
-def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
-    resource = Raw(b'{"id":"1","meta":{"versionId":"3","lastUpdated":"old"},"n":1.0}')
-    assert with_meta(resource, "lastUpdated", lambda _, text: text) is resource
-    assert with_meta(resource, "source", lambda _, text: text.upper()) is resource
-    assert bytes(with_meta(resource, "lastUpdated", lambda _, __: "new")) == (
-        b'{"id":"1","meta":{"versionId":"3","lastUpdated":"new"},"n":1.0}'
-    )
-    assert (
-        bytes(with_meta(resource, "lastUpdated", lambda _, __: None))
-        == b'{"id":"1","meta":{"versionId":"3"},"n":1.0}'
-    )
 
 
 def test_only_a_json_string_is_text() -> None:

@@ -238,5 +238,5 @@ def test_nothing_is_lost_nothing_is_surplus_and_the_filter_is_r4(name: str) -> N
 
 def test_the_decisions_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\ndate search against R4's table: {dict(SEEN.most_common())}")  # noqa: T201 - asked for
+        print(f"\ndate search against R4's table: {dict(SEEN.most_common())}")
     assert SEEN["decisions"] >= SEEN["plans"]
