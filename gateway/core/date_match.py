@@ -40,6 +40,11 @@ def matches(predicate: DatePredicate, resource: Mapping[str, Any], zone: tzinfo)
     )
 
 
+def shows(predicate: DatePredicate, resource: Mapping[str, Any]) -> bool:
+    """Whether the decoded resource has a readable value where the predicate looks."""
+    return any(_targets(predicate.parameter, resource))
+
+
 def _contained(s: Time, e: Time, ts: Time, te: Time) -> bool:
     return s <= ts < e and te <= e
 

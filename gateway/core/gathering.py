@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,35 +11,15 @@ from gateway.core import kinds
 from gateway.core.bundle import Bundle, Entry
 from gateway.core.date_match import DatePredicate, matches
 from gateway.core.date_value import parse_date_value
+from gateway.core.dropped import disproved, hides, ignored, lacks, stated, warned
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
 from gateway.core.includes import mode, without_orphans
 from gateway.core.page import START, Position
-from gateway.core.page_links import positions, shown_search
-from gateway.core.search import Search, search
-from gateway.core.search_plan import HIDING
-from gateway.core.target import segments
+from gateway.core.page_links import positions
+from gateway.core.search import Search
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def asking(request: FhirRequest, position: Position) -> FhirRequest:
-    """The upstream request for a position: the start of a part, or the upstream's own link."""
-    sent = (request.parts or (request.search,))[position.part]
-    if not position.rest:
-        return request.changed(search=sent, parts=None)
-    link = urlsplit(position.rest)
-    path = "/".join(segments(link.path)).removesuffix("/_search") if link.path.strip("/") else ""
-    return request.changed(
-        method="GET", path=path, asked=sent, search=restored(search(link.query), sent), body=b"", parts=None
-    )
-
-
-def restored(link: Search, sent: Search) -> Search:
-    """A link's query with the parameters it lost; a link that shows none of them is opaque and stays."""
-    shown = {each.name for each in link.parameters}
-    lost = [each for each in sent.as_get().parameters if each.name not in shown]
-    return link.with_added(lost) if len(lost) < len(sent.parameters) else link
 
 
 @dataclass(frozen=True)
@@ -77,7 +56,8 @@ class Gathering:
             unfiltered=unfiltered,
             first=self.first or response,
             repairs=tuple(dict.fromkeys((*self.repairs, *response.repairs))),
-            ignored=self.ignored | self._ignored(position, bundle),
+            ignored=self.ignored
+            | ignored(self._sent(position), self._names, stated(position, self._sent(position), bundle)),
             pages=self._after(position, bundle, unfiltered=unfiltered),
         )
 
@@ -138,11 +118,23 @@ class Gathering:
     @cached_property
     def _every(self) -> tuple[DatePredicate, ...]:
         """Every date criterion. Raises Failure when one cannot be checked on the matches."""
-        hidden = any(each.name in HIDING for each in self.request.search.parameters)
+        hidden = hides(self.request.search)
         unknown = next((plan for plan in self.request.dates if plan.predicate is None or hidden), None)
         if unknown is not None:
             raise Failure(kinds.FILTER_IGNORED, expression=f"http.{unknown.name}")
         return tuple(plan.predicate for plan in self.request.dates if plan.predicate)
+
+    def _dropped(self, position: Position, bundle: Bundle) -> bool:
+        """Whether the upstream says, or its matches show, that it did not use a date criterion."""
+        if not self.request.dates:
+            return False
+        sent = self._sent(position)
+        said = lacks(sent, self._names, stated(position, sent, bundle)) or warned(self._names, bundle)
+        return said or (not hides(sent) and disproved(self.request, bundle))
+
+    @property
+    def _names(self) -> frozenset[str]:
+        return frozenset(plan.name for plan in self.request.dates)
 
     def _after(self, position: Position, bundle: Bundle, *, unfiltered: bool) -> Mapping[str, Position]:
         """Where the client may go from here: anywhere the upstream leads, or on through the parts."""
@@ -152,31 +144,6 @@ class Gathering:
         more = Position(position.part + 1, "", unfiltered) if position.part + 1 < len(self._parts) else None
         following = found.get("next") or more
         return {"first": START} | ({"next": following} if following else {})
-
-    def _shown(self, position: Position, bundle: Bundle) -> Search | None:
-        """The search in the upstream's `self` link, where that link is one that shows searches."""
-        shown = None if position.rest else shown_search(bundle)
-        names = {each.name for each in shown.parameters} if shown else set()
-        return shown if names <= {each.name for each in self._sent(position).parameters} else None
-
-    def _dropped(self, position: Position, bundle: Bundle) -> bool:
-        """Whether the upstream's own `self` link lacks a date criterion that was sent."""
-        shown, names = self._shown(position, bundle), {plan.name for plan in self.request.dates}
-        if shown is None:
-            return False
-        kept = {(each.name, each.value) for each in shown.parameters}
-        return any(
-            each.name in names and (each.name, each.value) not in kept
-            for each in self._sent(position).parameters
-        )
-
-    def _ignored(self, position: Position, bundle: Bundle) -> frozenset[str]:
-        """Names of other parameters that the `self` link lacks: the client is told by its own `self`."""
-        shown, names = self._shown(position, bundle), {plan.name for plan in self.request.dates}
-        if shown is None:
-            return frozenset()
-        sent = {each.name for each in self._sent(position).parameters}
-        return frozenset(sent - names - {each.name for each in shown.parameters})
 
     def _sent(self, position: Position) -> Search:
         return self._parts[position.part]

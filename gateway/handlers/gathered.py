@@ -1,9 +1,10 @@
 """Answers a search out of as many upstream queries as its dates need, and of as few as it can."""
 
 from gateway.core import kinds
+from gateway.core.asking import asking
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.core.gathering import Gathering, asking
+from gateway.core.gathering import Gathering
 from gateway.core.outcome import MEDIA_TYPE
 from gateway.core.page import Position
 
