@@ -46,13 +46,17 @@ OTHER_PATHS = (
     "/desktop/sites/{siteId}/queries/{query:path}",
 )
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
+#: The repairs that any FHIR server needs once it stands behind another address.
+RELOCATING = tuple(each for each in REPAIRS if each.issue.id.endswith("-base-url"))
+
+Ask = Callable[[str], Handler]
 
 
-def handler(upstream: Handler, settings: Settings) -> Handler:
-    """One exchange, from the outside in."""
+def handler(upstream: Handler, settings: Settings, seal: Seal) -> Handler:
+    """One exchange with a practice, from the outside in."""
     gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
-    paged = Paged(Normalised(gathered, REPAIRS), _seal(settings), timedelta(seconds=settings.pages.lifetime))
-    return Observed(Answered(Explained(paged), _report))
+    paged = Paged(Normalised(gathered, REPAIRS), seal, timedelta(seconds=settings.pages.lifetime))
+    return Observed(Answered(Explained(paged)))
 
 
 def create_app(
@@ -62,21 +66,24 @@ def create_app(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
     """The ASGI application of a gateway with these settings."""
-    pool = transport or _pool(settings)
-    incoming = Incoming(settings, Sites(settings))
-    handle = handler(Upstream(pool, DIALECTS["halo-connect"], now), settings)
-    fhir, other = Endpoint(incoming.fhir, handle), Endpoint(incoming.other, handle)
+    upstreams: dict[str, UpstreamSettings] = {"": settings.upstream, **settings.upstreams}
+    pools = {name: transport or _pool(each) for name, each in upstreams.items()}
+    mounts = _Mounts(settings, _seal(settings))
+    routes = []
+    for name, each in upstreams.items():
+        asking = partial(Upstream, pools[name], now=now, upstream_text=settings.errors.upstream_text)
+        routes += mounts.routes(name, each, lambda dialect, asking=asking: asking(DIALECTS[dialect]))
     return Starlette(
         routes=[
-            *(Route(path + rest, fhir) for path in FHIR_PATHS for rest in ("", "/{path:path}")),
-            *(Route(path, other) for path in OTHER_PATHS),
+            *routes,
+            Route(PATH, code_system),
             Route("/livez", livez),
             Route("/readyz", readyz({})),
             Route("/healthz", readyz({})),
             Route("/openapi.yaml", openapi),
         ],
         exception_handlers={HTTPException: unknown},
-        lifespan=_closing(pool),
+        lifespan=_closing(pools.values()),
     )
 
 

@@ -1,7 +1,7 @@
 """Which search parameters are dates, and where their values stand: the R4 registry as a packaged table.
 
 `date_parameters.json` holds, per resource type, the date parameters (path, element types, repeats?), the
-composites with a date part, the codes that are dates only on other types, and the targets of references;
+composites with a date part, the codes of all other parameters, and the targets of references;
 tests/recipes/date_parameters.py makes it.
 """
 
@@ -20,6 +20,7 @@ _DATES: Final = _TABLE["dates"]
 _REFERENCES: Final = _TABLE["references"]
 _OTHERS: Final = _TABLE["others"]
 _COMPOSITES: Final = _TABLE["composites"]
+_EVERY: Final = ("Resource", "DomainResource")
 _TYPES: Final = frozenset({*_DATES, *_REFERENCES})
 
 Kind = Literal["date", "instant", "dateTime", "range"]
@@ -82,6 +83,11 @@ def date_parameter(resource: str, code: str) -> DateParameter | None:
     return DateParameter(
         resource, code, _kind(kinds), bool(multi), tuple(_path(path, each) for each in kinds)
     )
+
+
+def registered(resource: str, code: str) -> bool:
+    """Whether R4 itself has a search parameter of that code on that type."""
+    return any(code in table.get(base, ()) for table in (_DATES, _OTHERS) for base in (resource, *_EVERY))
 
 
 def declared(resource: str, code: str) -> DateParameter:

@@ -143,7 +143,7 @@ def test_the_recipe_writes_one_line_per_type() -> None:
             return [(expression, [base], False)]
 
     registry: object = Registry()
-    assert others(registry, {"start"}) == {"GraphDefinition": ["start"]}  # type: ignore[arg-type]
+    assert others(registry) == {"GraphDefinition": ["start"], "Slot": ["who", "a-b"]}  # type: ignore[arg-type]
     assert references(registry) == {"Slot": {"who": ["Patient", 0]}}  # type: ignore[arg-type]
     assert composites(registry) == {"Slot": {"a-b": [1, "start", 2]}}  # type: ignore[arg-type]
     assert compact({"dates": {"Slot": {"start": ["start", "instant", 0]}}}) == (

@@ -93,13 +93,12 @@ def _targets(base: str, parameter: Json) -> str:
     return "*" if len(targets) > ANYTHING else " ".join(sorted(targets))
 
 
-def others(registry: Registry, codes: set[str]) -> dict[str, list[str]]:
-    """`base -> codes` that are dates on another type, but not on this one."""
+def others(registry: Registry) -> dict[str, list[str]]:
+    """`base -> codes` of every parameter that is no date there."""
     table: dict[str, list[str]] = {}
     for parameter in registry.parameters:
-        if parameter["type"] != "date" and parameter["code"] in codes:
-            for base in parameter["base"]:
-                table.setdefault(base, []).append(parameter["code"])
+        for base in parameter["base"] if parameter["type"] != "date" else []:
+            table.setdefault(base, []).append(parameter["code"])
     return table
 
 
@@ -122,7 +121,7 @@ def table(folder: Path) -> dict[str, Json]:
     return {
         "dates": found,
         "composites": composites(registry),
-        "others": others(registry, {code for codes in found.values() for code in codes}),
+        "others": others(registry),
         "references": references(registry),
     }
 
