@@ -202,6 +202,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
+@pytest.mark.timeout(900)
 def test_every_search_returns_exactly_what_r4_says(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     count = CASES // len(MODELS) + 1
 
