@@ -1,11 +1,13 @@
 """Pages and tables generated from the code, so that they cannot disagree with it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from gateway.dialects.documentation import errors_page
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
 from gateway.settings.sites import DEFAULT, chosen
@@ -52,13 +54,17 @@ def _switch(settings: Settings, repair: str) -> str:
     return "on" if chosen(settings, DEFAULT).repairs.get(repair, True) else "off"
 
 
+#: What stands between the name of a table of sections and the name of a setting.
+_KEYS = {"sites": "<guid>.", "upstreams": "<name>."}
+
+
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         inner = _section(field)
         if inner is None:
             yield f"| `{prefix}{name}` | `{_default(field)}` | {field.description} |"
         else:
-            yield from _rows(inner, f"{prefix}{name}.{'<guid>.' if name == 'sites' else ''}")
+            yield from _rows(inner, f"{prefix}{name}.{_KEYS.get(name, '')}")
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -67,6 +73,8 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
     return json.dumps(field.get_default(call_default_factory=True), default=str)
 
 
@@ -88,3 +96,22 @@ once, or prints what is in effect. `sites.default` holds for every site; `sites.
 A site whose time zone is not set is not served: a wrong zone would shift every date search and every
 `lastUpdated`, so there is no default.
 """
+
+
+#: File name below docs/ -> what it holds.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration_page,
+    "errors.md": errors_page,
+    "known-issues.md": known_issues_page,
+}
+
+
+def written(folder: Path) -> list[Path]:
+    """The generated pages, written into a folder; raises OSError where it cannot be written."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+    return [folder / name for name in PAGES]
+
+
+if __name__ == "__main__":
+    written(Path("docs"))

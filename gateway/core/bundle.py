@@ -3,12 +3,14 @@
 A resource nobody changes leaves as the very bytes that came: only the envelope is decoded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import msgspec
 from msgspec import Raw
+
+from gateway.core.repeated_names import repeats
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _list = msgspec.json.Decoder(list[Raw])
@@ -17,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class UnreadableError(ValueError):
-    """The body is not one JSON object in UTF-8."""
+    """The body is not one JSON object in UTF-8, or names a field twice where the gateway must look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +106,33 @@ def whole(body: bytes) -> dict[str, Raw]:
 
 
 def opened(body: bytes | Raw) -> dict[str, Raw]:
-    """The top-level fields of a JSON object, each as its raw bytes; raises UnreadableError."""
+    """The top-level fields of a JSON object, each as its raw bytes; raises UnreadableError.
+
+    A name given twice is refused (R4 json.html: names are unique): keeping one value would lose the other.
+    """
     try:
-        return _fields.decode(body)
+        fields = _fields.decode(body)
+        repeated = repeats(body, fields)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise UnreadableError(type(problem).__name__) from problem
+    if repeated:
+        raise UnreadableError("DuplicateName")
+    return fields
 
 
 def bundle(fields: Mapping[str, Raw]) -> Bundle:
     """The Bundle with these top-level fields; raises UnreadableError when its parts have the wrong shape."""
-    links = tuple(_link(opened(raw)) for raw in _items(fields.get("link")))
-    entries = tuple(Entry(opened(raw)) for raw in _items(fields.get("entry")))
+    links = tuple(_link(opened(raw)) for raw in items(fields.get("link")))
+    entries = tuple(Entry(opened(raw)) for raw in items(fields.get("entry")))
     return Bundle(fields, links, entries)
+
+
+def items(raw: Raw | None) -> list[Raw]:
+    """The values of a raw JSON array; none when it is absent. Raises UnreadableError."""
+    try:
+        return _list.decode(raw) if raw is not None else []
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise UnreadableError(type(problem).__name__) from problem
 
 
 def string(raw: Raw | None) -> str:
@@ -131,28 +148,9 @@ def quoted(text: str) -> Raw:
     return Raw(_encode(text))
 
 
-def with_meta(resource: Raw, name: str, change: Callable[[str, str], str | None]) -> Raw:
-    """The resource with `meta.<name>` changed, dropped if None; the same object if it stays.
-
-    `change` is given the resource's type and the old text.
-    """
-    fields = opened(resource)
-    meta = opened(fields["meta"]) if "meta" in fields else {}
-    old = string(meta.get(name))
-    new = change(string(fields.get("resourceType")), old) if old else old
-    if new == old:
-        return resource
-    changed = {key: quoted(new or "") if key == name else raw for key, raw in meta.items()}
-    if new is None:
-        del changed[name]
-    return Raw(_encode({**fields, "meta": changed}))
-
-
-def _items(raw: Raw | None) -> list[Raw]:
-    try:
-        return _list.decode(raw) if raw is not None else []
-    except (msgspec.DecodeError, RecursionError) as problem:
-        raise UnreadableError(type(problem).__name__) from problem
+def encoded(value: Mapping[str, Raw] | list[Raw]) -> Raw:
+    """An object or array of raw values as one raw value."""
+    return Raw(_encode(value))
 
 
 def _link(fields: Mapping[str, Raw]) -> Link:

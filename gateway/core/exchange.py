@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from gateway.core.bundle import Bundle, bundle, string, whole
@@ -19,6 +19,9 @@ from gateway.core.search import NOTHING, Search
 Headers = tuple[tuple[str, str], ...]
 
 
+#: A refusal, or a searchset that says it is incomplete.
+Inactive = Literal["refuse", "empty"]
+
 EPOCH = datetime.fromtimestamp(0, UTC)
 #: What may be assumed of an upstream nobody probed.
 FACTS = DateFacts()
@@ -29,7 +32,7 @@ class Site:
     """One practice: its Halo GUID, IANA time zone, repairs switched off, and what is known of its upstream.
 
     `dates`: how it takes dates; `last_updated`: how it labels `meta.lastUpdated`, by resource type or `*`;
-    `shown`: how the gateway shows it.
+    `shown`: how the gateway shows it; `inactive`: what a search for inactive records gets.
     """
 
     guid: str
@@ -39,6 +42,7 @@ class Site:
     dates: DateFacts = FACTS
     last_updated: Mapping[str, Mode] = field(default_factory=dict)
     shown: Shown = "utc"
+    inactive: Inactive = "refuse"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,16 @@ Hop-by-hop fields (RFC 9110 section 7.6.1) are in neither table; nor is any fiel
 
 from gateway.core.exchange import Headers
 
+#: Each goes only to an upstream whose credential it is.
+CREDENTIALS = frozenset({"authorization", "deviceid", "ocp-apim-subscription-key"})
+
 #: Client to upstream.
 UPWARDS = {
     "accept-language": "display texts",
-    "authorization": "the desktop API's bearer token",
+    "authorization": "bearer token of the desktop API, Health Gorilla and HaloITSM",
     "content-type": "media type of the body",
     "deviceid": "the desktop API's second credential",
+    "hg-idempotency-key": "Health Gorilla makes a repeated create one by it",
     "if-match": "version-aware update, judged by the upstream",
     "if-none-exist": "conditional create, judged by the upstream",
     "ocp-apim-subscription-key": "the integrator API's credential",
@@ -21,6 +25,7 @@ UPWARDS = {
 
 #: Upstream to client.
 DOWNWARDS = {
+    "allow": "methods of a resource",
     "content-disposition": "file name of a Binary or of a query's result",
     "content-language": "language of the body",
     "content-location": "which version or status URL the body stands for",
@@ -42,6 +47,7 @@ DOWNWARDS = {
     "x-progress": "how far an asynchronous request has come",
     "x-ratelimit-limit": "the integrator's own quota",
     "x-ratelimit-remaining": "the integrator's own quota",
+    "x-ratelimit-reset": "the integrator's own quota",
 }
 
 

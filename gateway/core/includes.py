@@ -7,12 +7,16 @@ from gateway.core.bundle import Entry, opened, string
 
 _REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"\\#]+)"')
 _TAIL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
+#: The usual spellings, which need no decoding: a page may have thousands of entries.
+_MODES = {b'{"mode":"%s"}' % name.encode(): name for name in ("match", "include", "outcome")}
 
 
 def mode(entry: Entry) -> str:
     """`entry.search.mode`; an entry that does not say is a match."""
-    search = entry.fields.get("search")
-    return (string(opened(search).get("mode")) if search is not None else "") or "match"
+    raw = entry.fields.get("search")
+    if raw is None:
+        return "match"
+    return _MODES.get(bytes(raw)) or string(opened(raw).get("mode")) or "match"
 
 
 def key(entry: Entry) -> str:

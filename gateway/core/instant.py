@@ -7,11 +7,12 @@ client may see a record twice but never miss it; a wall time that was skipped is
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import Final, Literal
 
 from gateway.core.date_bounds import second_text
 from gateway.core.date_value import YEAR_1, YEAR_10000, DateValueError, Time, parse_stored_date
-from gateway.core.date_zone import instants, offset_at, utc_low
+from gateway.core.date_zone import instants, offset_at, segments, utc_low
 
 Mode = Literal["ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"]
 """How an upstream labels its times; `ok` and `naive` trust an offset, and none is the site's wall clock."""
@@ -21,6 +22,8 @@ Shown = Literal["utc", "site"]
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _UTC_LABELS: Final = frozenset({"Z", "+00:00", "-00:00"})
 _MINUTE: Final = 60
+_HOURS: Final = 24
+_DAY: Final = 86_400
 
 _BELIEVED: Final[Mapping[Mode, Callable[[str], str | None]]] = {
     "ok": lambda label: label or None,
@@ -40,6 +43,9 @@ def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc")
     found = _TIME.fullmatch(text)
     if found is None:
         return None
+    usual = _usual(found, mode, zone, shown)
+    if usual is not None:
+        return usual
     digits, second, fraction, label = found.groups(default="")
     believed = _BELIEVED[mode](label)
     try:
@@ -48,6 +54,37 @@ def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc")
         return None
     at = time.start if time.zoned else latest_instant(zone, time.start)
     return _printed(int(at), fraction, zone if shown == "site" else UTC)
+
+
+def _usual(found: re.Match[str], mode: Mode, zone: tzinfo, shown: Shown) -> str | None:
+    """The same for a day on which the clock is not changed: a shift by minutes. None for any other."""
+    digits, second, fraction, label = found.groups(default="")
+    around = _days(zone, digits[:10])
+    hour, minute = int(digits[11:13]), int(digits[14:])
+    if around is None or hour >= _HOURS or minute >= _MINUTE or (second or "00") >= "60":
+        return None
+    believed = _BELIEVED[mode](label)
+    if believed not in {None, "Z"}:
+        return None
+    days, offset, own = around
+    shift = (offset if shown == "site" else 0) - (offset if believed is None else 0)
+    day, minutes = divmod(hour * _MINUTE + minute + shift, _HOURS * _MINUTE)
+    time = f"{days[day + 1]}T{minutes // _MINUTE:02}:{minutes % _MINUTE:02}:{second or '00'}{fraction}"
+    return time + (own if shown == "site" else "Z")
+
+
+@lru_cache(maxsize=4096)
+def _days(zone: tzinfo, date: str) -> tuple[tuple[str, str, str], int, str] | None:
+    """The dates around one, the minutes that its clock is ahead of UTC all day, and how that is written."""
+    try:
+        start = int(parse_stored_date(date).start)
+    except DateValueError:
+        return None
+    around = segments(zone, start // _DAY)
+    if len(around) != 1 or around[0][2] % _MINUTE or not YEAR_1 < start < YEAR_10000 - 2 * _DAY:
+        return None
+    days = tuple(second_text(start + each * _DAY)[:10] for each in (-1, 0, 1))
+    return (days[0], days[1], days[2]), around[0][2] // _MINUTE, _label(around[0][2])
 
 
 def latest_instant(zone: tzinfo, wall: Time) -> Time:
@@ -67,6 +104,10 @@ def _printed(instant: int, fraction: str, zone: tzinfo) -> str | None:
         offset = 0
     if not YEAR_1 <= instant + offset < YEAR_10000:
         return None
-    hours, minutes = divmod(abs(offset) // _MINUTE, 60)
-    label = "Z" if zone is UTC or not offset else f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
+    label = "Z" if zone is UTC else _label(offset)
     return f"{second_text(instant + offset)}{fraction}{label}"
+
+
+def _label(offset: int) -> str:
+    hours, minutes = divmod(abs(offset) // _MINUTE, 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}" if offset else "Z"

@@ -65,8 +65,8 @@ CREDENTIALS_MISSING = Kind(
     "credentials-missing",
     401,
     "login",
-    "Credentials are missing: send Ocp-Apim-Subscription-Key, or for the desktop API Authorization"
-    " and DeviceId.",
+    "Credentials are missing: send Ocp-Apim-Subscription-Key, for the desktop API Authorization and"
+    " DeviceId, for another upstream Authorization.",
     message="MSG_AUTH_REQUIRED",
     repeat=_CHANGE,
     sent=False,
@@ -76,6 +76,15 @@ UNKNOWN_PATH = Kind(
     404,
     "not-found",
     "Nothing is served at this path: see /openapi.yaml for what is.",
+    repeat=_CHANGE,
+    sent=False,
+)
+TYPE_UNKNOWN = Kind(
+    "type-unknown",
+    404,
+    "not-supported",
+    "The path names no resource type of FHIR R4: check its spelling, with a capital.",
+    message="MSG_UNKNOWN_TYPE",
     repeat=_CHANGE,
     sent=False,
 )
@@ -186,12 +195,13 @@ GATEWAY_ERROR = Kind(
     "exception",
     "The gateway failed: give its operator the reference in diagnostics.",
     repeat=Repeat.ONCE,
+    retry_after=10,
 )
 UPSTREAM_CONNECT = Kind(
     "upstream-connect",
     502,
     "transient",
-    "Halo Cloud cannot be reached from the gateway: try again; if it lasts, the gateway's operator should"
+    "The upstream cannot be reached from the gateway: try again; if it lasts, the gateway's operator should"
     " check its network.",
     repeat=Repeat.YES,
     retry_after=5,
@@ -201,7 +211,7 @@ UPSTREAM_RESET = Kind(
     "upstream-reset",
     502,
     "transient",
-    "The connection to Halo Cloud broke before the answer was complete: try again.",
+    "The connection to the upstream broke before the answer was complete: try again.",
     repeat=Repeat.YES,
     retry_after=5,
 )
@@ -209,15 +219,23 @@ UPSTREAM_TIMEOUT = Kind(
     "upstream-timeout",
     504,
     "timeout",
-    "Halo Cloud did not answer in time: narrow the search, or try again later.",
+    "The upstream did not answer in time: narrow the search, or try again later.",
     repeat=Repeat.YES,
     retry_after=30,
+)
+ANSWER_TOO_LARGE = Kind(
+    "result-too-large",
+    413,
+    "too-costly",
+    "The upstream's answer is larger than the gateway takes: ask for smaller pages (_count), or a narrower"
+    " search.",
+    repeat=_CHANGE,
 )
 WRITE_UNKNOWN = Kind(
     "write-outcome-unknown",
     504,
     "timeout",
-    "The connection ended before the practice confirmed the change: it may or may not have been made."
+    "The exchange ended before the upstream confirmed the change: it may or may not have been made."
     " Read the resource before you send it again.",
     repeat=Repeat.AFTER_CHANGE,
 )

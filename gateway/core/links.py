@@ -1,25 +1,55 @@
 """URLs on the upstream base, on ours, and nothing else.
 
 Halo's documents show one FHIR base under several prefixes (`/integrator`, `/desktop`, `/api`, bare) and
-say nothing of the host its links carry, so a link is known by its path tail: `/sites/{guid}/fhir/R4`.
+say nothing of the host its links carry, so a URL is known by its path tail: `/sites/{guid}/fhir/R4`.
 """
 
 import re
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from gateway.core.exchange import FhirRequest
 
-_TAIL = re.compile(r".*?/sites/(?P<guid>[0-9A-Fa-f-]{36})/fhir/R4(?P<rest>/.*)?", re.ASCII)
+_ON_SITE = re.compile(
+    r"((?i:https?)://[^/?#]*)?(/[^/?#]+)*?/sites/(?P<guid>[0-9A-Fa-f-]{36})/fhir/R4(?P<rest>[/?#].*)?",
+    re.ASCII,
+)
+_RELATIVE = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
 
 
 def on_public_base(request: FhirRequest, url: str) -> str:
     """The URL on the gateway's base if it is on the upstream's FHIR base of this site, else unchanged.
 
-    Relative and query-only URLs resolve against the request, as RFC 3986 section 5 says.
+    A relative URL that begins with a resource type stands on the base; others resolve against the request,
+    as RFC 3986 section 5 says.
     """
-    absolute = urljoin(request.upstream_url, url) if url else url
-    rest = _rest(request, absolute)
+    if "://" in url[:8] or not url:
+        return public_url(request, url)
+    if _RELATIVE.fullmatch(url):
+        return f"{request.public_base}/{url}"
+    try:
+        return public_url(request, urljoin(request.upstream_url, url))
+    except ValueError:
+        return url
+
+
+def public_url(request: FhirRequest, url: str) -> str:
+    """The URL on the gateway's base if it is absolute, or root-relative, and on the site's FHIR base."""
+    rest = _rest(request, url)
     return url if rest is None else request.public_base + rest
+
+
+def relative_url(request: FhirRequest, url: str) -> str:
+    """A URL below the gateway's base as the upstream's own: relative to its base; others unchanged."""
+    base = f"{request.public_base}/"
+    host = base.index("/", base.index("://") + 3)
+    same = url[:host].lower() == base[:host].lower() and url.startswith(base[host:], host)
+    return url[len(base) :] if same else url
+
+
+def upstream_url(request: FhirRequest, url: str) -> str:
+    """A URL below the gateway's base on the upstream's; others unchanged."""
+    rest = relative_url(request, url)
+    return url if rest is url else f"{request.upstream_base}/{rest}"
 
 
 def _rest(request: FhirRequest, url: str) -> str | None:
@@ -27,8 +57,7 @@ def _rest(request: FhirRequest, url: str) -> str | None:
     for base in (request.public_base, request.upstream_base):
         if url.startswith((f"{base}/", f"{base}?")):
             return url[len(base) :]
-    parts = urlsplit(url)
-    found = _TAIL.fullmatch(parts.path)
+    found = _ON_SITE.fullmatch(url)
     if found is None or request.site is None or found["guid"].lower() != request.site.guid:
         return None
-    return (found["rest"] or "") + (f"?{parts.query}" if parts.query else "")
+    return found["rest"] or ""

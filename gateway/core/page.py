@@ -66,5 +66,8 @@ def packed(page: Page) -> bytes:
 
 
 def unpacked(data: bytes) -> Page:
-    """The page of what `packed` gave."""
-    return msgspec.msgpack.decode(zlib.decompress(data), type=Page)
+    """The page of what `packed` gave. Raises ValueError, as for one that another version made."""
+    try:
+        return msgspec.msgpack.decode(zlib.decompress(data), type=Page)
+    except (zlib.error, msgspec.MsgspecError) as problem:
+        raise ValueError(type(problem).__name__) from None

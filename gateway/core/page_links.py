@@ -6,6 +6,7 @@ from gateway.core import kinds
 from gateway.core.bundle import Bundle
 from gateway.core.exchange import FhirRequest
 from gateway.core.failure import Failure
+from gateway.core.links import on_public_base
 from gateway.core.page import Position
 from gateway.core.search import Search, search
 
@@ -32,6 +33,7 @@ def shown_search(bundle: Bundle) -> Search | None:
 
 
 def _rest(request: FhirRequest, url: str) -> str:
-    if not url.startswith((f"{request.public_base}/", f"{request.public_base}?")):
+    ours = on_public_base(request, url)
+    if not ours.startswith((f"{request.public_base}/", f"{request.public_base}?")):
         raise Failure(kinds.UPSTREAM_LINK)
-    return url[len(request.public_base) :]
+    return ours[len(request.public_base) :]

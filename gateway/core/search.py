@@ -11,6 +11,23 @@ from urllib.parse import quote, unquote_plus
 
 Place = Literal["url", "form"]
 
+#: Parameters of every search that are in no resource type's registry (R4 search.html, tables).
+CONTROL = frozenset(
+    {
+        *(
+            "_contained",
+            "_containedType",
+            "_count",
+            "_elements",
+            "_format",
+            "_has",
+            "_include",
+            "_lastUpdated",
+        ),
+        *("_list", "_page", "_pretty", "_revinclude", "_since", "_sort", "_summary", "_total"),
+    }
+)
+
 _SAFE = "-._~!*'()/,;:@$|"
 
 

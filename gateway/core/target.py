@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from gateway.core import kinds
 from gateway.core.failure import Failure
@@ -10,7 +10,12 @@ from gateway.core.failure import Failure
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HIDDEN = re.compile(r"%(2f|5c|2e|25|00)|\\", re.IGNORECASE)
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~$]+", re.ASCII)
+_STATUS = re.compile(r"(/[A-Za-z0-9\-._]+)*/RequestResult/[A-Za-z0-9\-._]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+#: Below our base: what lies beside the upstream's FHIR base, on its origin.
+BESIDE = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,22 @@ def segments(raw: str) -> tuple[str, ...]:
     if not all(_SEGMENT.fullmatch(part) for part in parts):
         raise Failure(kinds.UNKNOWN_PATH)
     return parts
+
+
+def below(raw: str, mount: str) -> str:
+    """The checked path below a mount, without slashes at its ends. Raises Failure 400 or 404."""
+    rest = raw.removeprefix(mount)
+    return "/".join(segments(rest)) if rest.strip("/") else ""
+
+
+def beside(base: str, url: str) -> str:
+    """The path of an asynchronous job's status URL on the origin of a FHIR base; empty for other URLs.
+
+    Health Gorilla's lies at `/fhir/RequestResult/{id}`, beside its FHIR base `/fhir/R4`.
+    """
+    ours, parts = urlsplit(base), urlsplit(url)
+    same = (parts.scheme or ours.scheme, parts.netloc or ours.netloc) == (ours.scheme, ours.netloc)
+    return parts.path if same and _STATUS.fullmatch(parts.path) else ""
 
 
 def target(raw: str) -> Target:

@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.dialects.envelope import LONGEST_ENVELOPE, upstream_error
 from gateway.dialects.envelope_outcome import fails
+from gateway.dialects.searchset import failing_outcome
 
 _NO_BODY = frozenset({202, 204, 205, 304})
 _GOOD = frozenset({200, 201, 202, 203, 204, 205, 304})
@@ -50,7 +51,7 @@ class Answer:
             return False
         if not self.fhir or self.request.interaction.code == "other":
             return not self._reports_error
-        return self._bodiless or self._binary or (self._whole and self._fits)
+        return self._bodiless or self._binary or (self._whole and self._fits and not self._failing_entry)
 
     @property
     def expected(self) -> str:
@@ -100,8 +101,15 @@ class Answer:
     @property
     def envelope(self) -> bytes:
         """The part of the body that may say what went wrong: all of it, unless it is a large query object."""
-        body = self.response.body
+        body = self._failing_entry or self.response.body
         return body if len(body) <= LONGEST_ENVELOPE else _query(body) or body
+
+    @property
+    def _failing_entry(self) -> bytes:
+        wanted = self.request
+        strict = "handling=strict" in wanted.header("prefer").replace(" ", "").lower()
+        searched = wanted.interaction.searches and self.response.status in _GOOD
+        return failing_outcome(self.response.body, strict=strict) if searched else b""
 
     @property
     def _reports_error(self) -> bool:

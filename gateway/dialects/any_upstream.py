@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args
 from gateway.core.failure import Kind, Repeat
 from gateway.dialects import kinds
 from gateway.dialects.row import Row
+from gateway.dialects.searchset import UNSUPPORTED
 from gateway.dialects.upstream_error import Shape
 
 #: Statuses that mean nothing without a body that can be read.
@@ -161,6 +162,7 @@ def _rows() -> Iterator[Row]:
 
 
 ROWS: tuple[Row, ...] = (
+    Row("http-200-parameter", kinds.PARAMETER_UNKNOWN, range(200, 206), shapes={"outcome"}, says=UNSUPPORTED),
     Row("http-200-error-body", kinds.ERROR_IN_200, status=range(200, 206), shapes=KNOWN_SHAPES - _NO_ERRORS),
     Row("http-200-not-fhir", kinds.NOT_FHIR, status=range(200, 206), shapes=_NO_ERRORS),
     Row("http-401", kinds.CREDENTIALS, status={401}, own=kinds.OWN_CREDENTIALS),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Kind
 from gateway.core.masking import masked, without_sql
 from gateway.dialects.answer import Answer
@@ -53,13 +54,17 @@ class Diagnostics:
 
     def _shape(self) -> Iterator[tuple[str, str]]:
         if self.kind.code in _UNCLEAR or self.answer.response.status < 300:  # noqa: PLR2004 - success
-            media_type = self.answer.response.header("content-type").partition(";")[0].strip().lower()
-            yield "content-type", _matching(_MEDIA_TYPE, media_type)
+            yield "content-type", media_type(self.answer.response)
             yield "shape", self.error.shape
             yield "expected", self.answer.expected
 
     def _id(self, name: str) -> str:
         return _matching(_ID, self.answer.response.header(name))
+
+
+def media_type(response: FhirResponse) -> str:
+    """The bare media type of an answer; empty when the field holds anything else."""
+    return _matching(_MEDIA_TYPE, response.header("content-type").partition(";")[0].strip().lower())
 
 
 def codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:

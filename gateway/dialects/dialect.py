@@ -1,11 +1,13 @@
 """How one upstream spells its failures, and the Failure that one of its answers means."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure, Kind, Repeat
+from gateway.core.headers import CREDENTIALS
 from gateway.core.kinds import WRITE_UNKNOWN
 from gateway.core.outcome import CODE_SYSTEM
 from gateway.dialects.answer import Answer
@@ -17,7 +19,6 @@ from gateway.dialects.retry_after import retry_after
 from gateway.dialects.row import Row
 from gateway.dialects.upstream_error import UpstreamError
 
-_CREDENTIALS = ("ocp-apim-subscription-key", "authorization")
 _WAITING_HELPS = frozenset({Repeat.YES, Repeat.ONCE})
 _SAFE = frozenset({"GET", "HEAD"})
 
@@ -38,13 +39,15 @@ class Dialect:
     """One upstream's way to fail: its rows, first match wins, before those every upstream shares.
 
     `fhir` is whether its good answers are FHIR resources, `challenge` the WWW-Authenticate of a 401 (RFC 9110
-    11.6.1).
+    11.6.1), `credentials` the header fields it takes, `largest_page` the greatest `_count` it allows.
     """
 
     name: str
     rows: tuple[Row, ...]
     fhir: bool = True
     challenge: str = 'Bearer realm="fhir"'
+    credentials: frozenset[str] = CREDENTIALS
+    largest_page: int | None = None
 
     def failure(
         self,
@@ -76,7 +79,7 @@ class _Found:
 
     def failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
         response, before = self.answer.response, self._kind
-        kind = WRITE_UNKNOWN if _writes(self.answer.request) and before.leaves_writes_open else before
+        kind = WRITE_UNKNOWN if may_write(self.answer.request) and before.leaves_writes_open else before
         return Failure(
             kind,
             diagnostics=Diagnostics(self.dialect.name, self.answer, self.error, kind).text(upstream_text),
@@ -90,7 +93,7 @@ class _Found:
 
     @property
     def _kind(self) -> Kind:
-        anonymous = not any(self.answer.request.header(name) for name in _CREDENTIALS)
+        anonymous = not any(self.answer.request.header(name) for name in self.dialect.credentials)
         return self.row.own if self.row.own and anonymous else self.row.kind
 
     def _issue(self, kind: Kind) -> str:
@@ -107,10 +110,12 @@ class _Found:
         passed = _PASSED.get(kind.status, ())
         found = ((name, self.answer.response.header(name)) for name in passed)
         challenge = (("www-authenticate", self.dialect.challenge),) if kind.status == _UNAUTHORISED else ()
-        return (*challenge, *((name, value) for name, value in found if value))
+        return (*challenge, *((name, value) for name, value in found if _PLAIN.fullmatch(value)))
 
 
 _UNAUTHORISED = 401
+#: Methods or a number: a header field, too, may only hold what it is for.
+_PLAIN = re.compile(r"(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?: *, *|$))+|\d{1,12}")
 
 #: What else an upstream's header says that a client can act on, by our status.
 _PASSED: dict[int, Iterable[str]] = {
@@ -123,6 +128,7 @@ def _replaced(kind: Kind, before: Kind) -> tuple[tuple[str, str], ...]:
     return () if kind is before else ((CODE_SYSTEM, before.code),)
 
 
-def _writes(request: FhirRequest) -> bool:
+def may_write(request: FhirRequest) -> bool:
+    """Whether a request changes data, or may: what an operation or a SQL query does, nobody knows here."""
     unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE
     return request.interaction.writes or unknown

@@ -8,19 +8,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.core.resource_types import RESOURCE_TYPES
 from gateway.dialects.upstream_error import UpstreamError
 from gateway.dialects.words import token, words
 
 _GRAVITY = ("fatal", "error", "warning", "information")
 _MOST = 5
 _SYSTEM = re.compile(r"(?:https?://|urn:)[A-Za-z0-9./_:#\-]{1,150}")
-_PATH = re.compile(r"(?:http\.)?[A-Za-z]{1,64}(?:(?:\.[A-Za-z]{1,64})|\[\d{1,4}\])*")
+_CODE = re.compile(r"-?\d{1,6}|MSG_[A-Z_]{1,60}|[a-z]+(?:-[a-z]+){0,6}")
+_PATH = re.compile(r"(?:http|(?P<type>[A-Z][A-Za-z]{1,63}))(?:(?:\.[a-z_][A-Za-z]{0,63})|\[\d{1,4}\])*")
 
 
 def operation_outcome(found: Mapping[str, Any]) -> UpstreamError:
     """What an OperationOutcome says; its gravest issue comes first."""
     issues = sorted(_objects(found.get("issue")), key=_gravity)[:_MOST]
-    texts = dict.fromkeys(filter(None, (_said(each) for each in issues)))
+    texts = dict.fromkeys(filter(None, (said(each) for each in issues)))
     codings = dict.fromkeys(pair for each in issues for pair in _codings(each))
     return UpstreamError(
         "outcome",
@@ -42,7 +44,8 @@ def _gravity(issue: Mapping[str, Any]) -> int:
     return _GRAVITY.index(severity) if severity in _GRAVITY else 1
 
 
-def _said(issue: Mapping[str, Any]) -> str:
+def said(issue: Mapping[str, Any]) -> str:
+    """The words of one issue, wherever the upstream puts them."""
     details = issue.get("details")
     text = words(details.get("text")) if isinstance(details, dict) else ""
     diagnostics = words(issue.get("diagnostics"))
@@ -53,13 +56,14 @@ def _codings(issue: Mapping[str, Any]) -> list[tuple[str, str]]:
     details = issue.get("details")
     codings = _objects(details.get("coding")) if isinstance(details, dict) else ()
     pairs = [(words(each.get("system")), token(each.get("code"))) for each in codings]
-    return [(system, code) for system, code in pairs if code and _SYSTEM.fullmatch(system)]
+    return [(system, code) for system, code in pairs if _CODE.fullmatch(code) and _SYSTEM.fullmatch(system)]
 
 
 def _expression(issue: Mapping[str, Any]) -> str:
     paths = issue.get("expression") or issue.get("location") or ()
     first = words(paths[0]) if isinstance(paths, list) and paths else ""
-    return first if _PATH.fullmatch(first) else ""
+    path = _PATH.fullmatch(first)
+    return first if path and path["type"] in {None, *RESOURCE_TYPES} else ""
 
 
 def _objects(found: Any) -> Sequence[Mapping[str, Any]]:

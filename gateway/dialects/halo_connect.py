@@ -8,6 +8,7 @@ from gateway.dialects import halo_refusals as refusals
 from gateway.dialects import kinds, practice
 from gateway.dialects.any_upstream import KNOWN_SHAPES
 from gateway.dialects.row import Row
+from gateway.dialects.searchset import UNSUPPORTED
 
 _LINK = frozenset({"halolink", ""})
 _ENVELOPES = frozenset({"details", "root"})
@@ -110,7 +111,7 @@ REQUEST = (
         kinds.PARAMETER_UNKNOWN,
         status={400},
         shapes={"outcome"},
-        says=r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter",
+        says=UNSUPPORTED,
     ),
     Row("halo-400-oo", refusals.REQUEST_REFUSED, status={400}, shapes={"outcome"}, relays=True),
     Row("halo-400-other", kinds.BAD_REQUEST, status={400}, shapes=KNOWN_SHAPES),

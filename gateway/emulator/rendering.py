@@ -1,5 +1,6 @@
 """Rows as a site's engine shows them: spoiled timestamps, absolute attachment URLs, trimmed elements."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -24,6 +25,8 @@ _MANDATORY: Final = {
     "DocumentReference": {"status", "content"},
     "Binary": {"contentType"},
 }
+_URLS: Final = {"reference", "url"}
+_LOCAL: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
 _NOT_IN_SUMMARY: Final = {"text", "contained", "reaction", "dosage", "location", "participant", "lotNumber"}
 
 
@@ -54,14 +57,9 @@ def trimmed(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -
     return {name: value for name, value in resource.items() if name in kept} | {"meta": tagged}
 
 
-def with_attachment_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
-    """A DocumentReference whose relative attachment URLs are put on `base`; other resources as they are."""
-    if resource["resourceType"] != "DocumentReference":
-        return resource
-    contents = [
-        {**content, "attachment": _on_base(content["attachment"], base)} for content in resource["content"]
-    ]
-    return {**resource, "content": contents}
+def with_absolute_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
+    """A resource whose relative references and attachment URLs are put on `base`."""
+    return {name: _absolute(value, base) for name, value in resource.items()}
 
 
 def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: ZoneInfo) -> dict[str, Any]:
@@ -91,5 +89,12 @@ def _kept(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> 
     }.get(summary, set(resource))
 
 
-def _on_base(attachment: dict[str, Any], base: str) -> dict[str, Any]:
-    return {**attachment, "url": f"{base}/{attachment['url']}"} if "url" in attachment else attachment
+def _absolute(value: Any, base: str) -> Any:
+    if isinstance(value, list):
+        return [_absolute(each, base) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: f"{base}/{each}" if name in _URLS and _LOCAL.fullmatch(str(each)) else _absolute(each, base)
+        for name, each in value.items()
+    }

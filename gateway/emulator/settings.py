@@ -13,6 +13,7 @@ FAULTS: Final = (
     "search-date-format",
     "link-include-params",
     "link-base-url",
+    "reference-base-url",
     "last-updated-offset",
     "error-envelope",
     "inactive-records",

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.emulator.links import upstream_base
 from gateway.emulator.population.records import Record
 from gateway.emulator.practice import Practice
-from gateway.emulator.rendering import trimmed, with_attachment_urls, with_last_updated
+from gateway.emulator.rendering import trimmed, with_absolute_urls, with_last_updated
 from gateway.emulator.search.engine import Engine
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import Site
@@ -68,7 +68,9 @@ class Visit:
 
     def shown(self, record: Record, summary: str = "false", elements: tuple[str, ...] = ()) -> dict[str, Any]:
         """A row as this site shows it."""
-        resource = with_attachment_urls(record.resource, self.base or self.client_base)
+        resource = record.resource
+        if self.broken("reference-base-url"):
+            resource = with_absolute_urls(resource, self.base or self.client_base)
         if self.broken("last-updated-offset"):
             style = self.variants.last_updated.get(resource["resourceType"], "ok")
             resource = with_last_updated(resource, style, self.site.zone)

@@ -1,46 +1,68 @@
 """Turns a Failure into an answer: the one place that does, with the only `except Exception`."""
 
-from collections.abc import Callable
+import traceback
 from uuid import uuid4
+
+import structlog
 
 from gateway.core import kinds
 from gateway.core.bundle import UnreadableError
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
+from gateway.core.negotiation import FHIR_JSON
 from gateway.core.outcome import MEDIA_TYPE, encoded, outcome
+from gateway.dialects.dialect import may_write
 from gateway.dialects.kinds import NOT_FHIR
 from gateway.repairs import error_envelope
 
-Report = Callable[[str, BaseException], None]
+_log = structlog.get_logger()
 
 
 class Answered:
     """Always an answer: what failed becomes an OperationOutcome, what is unexpected a reference number."""
 
-    def __init__(self, inner: Handler, report: Report) -> None:
+    def __init__(self, inner: Handler) -> None:
         self._inner = inner
-        self._report = report
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer, or the failure's OperationOutcome."""
+        """The inner answer as bytes, or the failure's OperationOutcome."""
         try:
-            return await self._inner(request)
+            return (await self._inner(request)).closed()
         except Failure as failure:
             return answer(failure, request)
         except UnreadableError:
-            return answer(Failure(NOT_FHIR, diagnostics=f"request={request.request_id}"), request)
+            kind = kinds.WRITE_UNKNOWN if may_write(request) else NOT_FHIR
+            return answer(Failure(kind, diagnostics=f"request={request.request_id}"), request)
         except Exception as problem:  # noqa: BLE001 - the rim of the gateway: a bug must become an answer
-            reference = uuid4().hex
-            self._report(reference, problem)
-            return answer(Failure(kinds.GATEWAY_ERROR, diagnostics=f"reference={reference}"), request)
+            return answer(unexpected(problem), request)
 
 
 def answer(failure: Failure, request: FhirRequest | None = None) -> FhirResponse:
-    """The OperationOutcome of a failure; the upstream's own body where the repair is off."""
-    repair = error_envelope.REPAIR
-    if failure.received and request and not repair.active(request.site):
+    """The OperationOutcome of a failure; the upstream's own body where the client or a setting wants that."""
+    if failure.received and request and _as_received(request):
         return failure.received
-    fired = (repair.issue.id,) if failure.received and error_envelope.fires(failure.received) else ()
+    fired = failure.received is not None and error_envelope.fires(failure.received)
     waiting = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *waiting, *failure.headers)
-    return FhirResponse(failure.kind.status, headers, encoded(outcome(failure)), fired)
+    repairs = (error_envelope.REPAIR.issue.id,) if fired else ()
+    return FhirResponse(failure.kind.status, headers, encoded(outcome(failure)), repairs)
+
+
+def unexpected(problem: BaseException) -> Failure:
+    """The failure that an exception nobody expected means: its reference number leads to the log.
+
+    The log names the places but never repeats the exception's words, which may hold a client's values; those
+    are there at debug level.
+    """
+    reference = uuid4().hex
+    places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(problem.__traceback__)]
+    _log.error("unexpected", reference=reference, exception=type(problem).__name__, places=places)
+    _log.debug("unexpected", reference=reference, exc_info=problem)
+    return Failure(kinds.GATEWAY_ERROR, diagnostics=f"reference={reference}")
+
+
+def _as_received(request: FhirRequest) -> bool:
+    """Whether an upstream's error goes out as it came: on Halo's own endpoints unless FHIR is named."""
+    if request.site is None:
+        return FHIR_JSON not in request.header("accept").lower()
+    return not error_envelope.REPAIR.active(request.site)

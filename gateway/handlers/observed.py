@@ -5,7 +5,9 @@ from time import perf_counter
 
 import structlog
 
+from gateway.core.date_parameters import registered
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
+from gateway.core.search import CONTROL, Parameter
 
 _log = structlog.get_logger()
 
@@ -40,5 +42,11 @@ def shape(request: FhirRequest) -> dict[str, object]:
         "method": request.method,
         "interaction": request.interaction.code,
         "type": request.interaction.type,
-        "parameters": sorted({each.code for each in request.asked.parameters}),
+        "parameters": sorted({_known(request, each) for each in request.asked.parameters}),
     }
+
+
+def _known(request: FhirRequest, parameter: Parameter) -> str:
+    """The parameter's code; a name that R4 does not have may be a value in the wrong place."""
+    code = parameter.code.partition(".")[0]
+    return code if code in CONTROL or registered(request.interaction.type, code) else "other"

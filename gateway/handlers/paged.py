@@ -66,7 +66,7 @@ class Paged:
         )
 
     def _linked(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
-        if response.bundle is None:
+        if response.bundle is None or "signature" in response.bundle.fields:
             return response
         pages = positions(request, response.bundle) if response.pages is None else response.pages
         links = (_self(request, response), *self._pages(request, pages))

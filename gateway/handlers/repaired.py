@@ -1,7 +1,7 @@
 """Applies the repairs' answer facets, giving other requests their turn between the pieces of a large body."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.repairs.mending import mended
@@ -9,7 +9,7 @@ from gateway.repairs.repair import Repair
 
 
 class Repaired:
-    """The answer mended on the way out."""
+    """The answer mended on the way out; one that a repair gives itself is never asked for upstream."""
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
@@ -17,13 +17,17 @@ class Repaired:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The mended answer. Raises UnreadableError when the upstream's JSON cannot be read."""
-        response = await self._inner(request)
+        if request.site is None:
+            return await self._inner(request)
         active = [each for each in self._repairs if each.active(request.site)]
-        return await _finished(request, response, active) if active else response
+        answers = ((each.issue.id, each.answer(request)) for each in active if each.answer)
+        for name, answer in answers:
+            if answer is not None:
+                return answer.changed(repairs=(name,))
+        return await _finished(mended(request, await self._inner(request), active))
 
 
-async def _finished(request: FhirRequest, response: FhirResponse, active: Sequence[Repair]) -> FhirResponse:
-    steps = mended(request, response, active)
+async def _finished(steps: Generator[None, None, FhirResponse]) -> FhirResponse:
     while True:
         try:
             next(steps)

@@ -22,6 +22,8 @@ _ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
     (aiohttp.ClientError, httpx.ReadError),
     (ConnectionError, httpx.ReadError),
 )
+#: True of the packed body only: aiohttp has unpacked it, and httpx would try again.
+_UNPACKED = frozenset({b"content-encoding", b"content-length"})
 #: aiohttp adds these by itself when they are absent.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -49,7 +51,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 timeout=self._timeout,
             ) as answer:
                 body = await self._read(answer)
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(body))
+        headers = [each for each in answer.raw_headers if each[0].lower() not in _UNPACKED]
+        return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(body))
 
     async def aclose(self) -> None:
         """Close every connection."""

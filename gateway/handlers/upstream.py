@@ -4,22 +4,33 @@ from collections.abc import Callable
 from datetime import datetime
 
 import httpx
+import structlog
 
 from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure, Kind
-from gateway.core.headers import DOWNWARDS, UPWARDS, passing
+from gateway.core.headers import CREDENTIALS, DOWNWARDS, UPWARDS, passing
 from gateway.core.negotiation import FHIR_JSON
-from gateway.dialects.dialect import Dialect
+from gateway.core.outcome import CODE_SYSTEM
+from gateway.core.search import Parameter, Search
+from gateway.dialects.diagnostics import UpstreamText, media_type
+from gateway.dialects.dialect import Dialect, may_write
+from gateway.dialects.kinds import UNRECOGNISED
+from gateway.dialects.searchset import lowered
 
+_log = structlog.get_logger()
+_UNRECOGNISED = (CODE_SYSTEM, UNRECOGNISED.code)
 _VIA = ("via", "1.1 halo-gateway")
 _ALWAYS = (("accept-encoding", "gzip"), _VIA)
-#: A transport's exception -> our kind, the first that matches. Those before a byte was sent come first.
+#: Bytes of an upstream's error that the log shows at debug level.
+_SHOWN = 4_000
+#: A transport's exception -> our kind, the first that matches, and whether the request may have been sent.
 _KINDS: tuple[tuple[type[httpx.HTTPError], Kind, bool], ...] = (
     (httpx.ConnectError, kinds.UPSTREAM_CONNECT, False),
     (httpx.ConnectTimeout, kinds.UPSTREAM_CONNECT, False),
     (httpx.UnsupportedProtocol, kinds.UPSTREAM_CONNECT, False),
     (httpx.TimeoutException, kinds.UPSTREAM_TIMEOUT, True),
+    (httpx.DecodingError, kinds.ANSWER_TOO_LARGE, True),
     (httpx.HTTPError, kinds.UPSTREAM_RESET, True),
 )
 
@@ -28,39 +39,73 @@ class Upstream:
     """One exchange with the upstream; an error, whatever its shape, is raised as Failure."""
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport, dialect: Dialect, now: Callable[[], datetime]
+        self,
+        transport: httpx.AsyncBaseTransport,
+        dialect: Dialect,
+        now: Callable[[], datetime],
+        upstream_text: UpstreamText = "masked",
     ) -> None:
         self._transport = transport
         self._dialect = dialect
         self._now = now
+        self._text = upstream_text
+        foreign = CREDENTIALS - dialect.credentials
+        self._upwards = {name: why for name, why in UPWARDS.items() if name not in foreign}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The upstream's answer. Raises Failure."""
         response = await self._sent(request)
-        failure = self._dialect.failure(request, response, now=self._now()) if request.site else None
+        failure = self._dialect.failure(request, response, now=self._now(), upstream_text=self._text)
+        shown = response.changed(headers=passing(response.headers, DOWNWARDS))
         if failure is not None:
+            failure.received = shown
+            self._noted(failure, request, response)
             raise failure
-        return response
+        body = lowered(shown.body) if request.interaction.searches else shown.body
+        return shown if body is shown.body else shown.changed(body=body)
 
     async def _sent(self, request: FhirRequest) -> FhirResponse:
         try:
-            answer = await self._transport.handle_async_request(_outgoing(request))
+            answer = await self._transport.handle_async_request(self._outgoing(request))
         except httpx.HTTPError as problem:
             raise _failure(request, problem) from problem
-        return FhirResponse(answer.status_code, passing(_headers(answer), DOWNWARDS), await answer.aread())
+        return FhirResponse(answer.status_code, _headers(answer), await answer.aread())
+
+    def _outgoing(self, request: FhirRequest) -> httpx.Request:
+        """The request as the upstream sees it. HEAD is asked as GET: its headers are the mended answer's."""
+        method = "GET" if request.method == "HEAD" else request.method
+        headers = (
+            *passing(request.headers, self._upwards),
+            ("accept", self._accept(request)),
+            ("x-request-id", request.request_id),
+            *_ALWAYS,
+        )
+        if self._dialect.largest_page is not None:
+            request = request.changed(search=_paged(request.search, self._dialect.largest_page))
+        return httpx.Request(method, request.upstream_url, headers=headers, content=request.upstream_body)
+
+    def _accept(self, request: FhirRequest) -> str:
+        """FHIR where FHIR is spoken; elsewhere naming FHIR is about errors, which we write."""
+        wanted = request.header("accept")
+        return FHIR_JSON if self._dialect.fhir else "*/*" if FHIR_JSON in wanted else wanted or "*/*"
+
+    def _noted(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
+        """The log: a shape nobody knows at warning, an upstream's own words at debug level only."""
+        known = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
+        if failure.kind is UNRECOGNISED or _UNRECOGNISED in failure.codings:
+            _log.warning(UNRECOGNISED.code, **known, content_type=media_type(response))
+        said = response.body[:_SHOWN].decode("utf-8", "replace")
+        _log.debug("upstream-failure", **known, code=failure.kind.code, said=said)
 
 
-def _outgoing(request: FhirRequest) -> httpx.Request:
-    """The request as Halo sees it. HEAD is asked as GET: its headers are those of the mended answer."""
-    method = "GET" if request.method == "HEAD" else request.method
-    accept = FHIR_JSON if request.site else request.header("accept") or "*/*"
-    headers = (
-        *passing(request.headers, UPWARDS),
-        ("accept", accept),
-        ("x-request-id", request.request_id),
-        *_ALWAYS,
-    )
-    return httpx.Request(method, request.upstream_url, headers=headers, content=request.upstream_body)
+def _paged(search: Search, largest: int) -> Search:
+    """The search with no `_count` above the largest page."""
+    return search.mapped(lambda each: (_capped(each, largest),))
+
+
+def _capped(each: Parameter, largest: int) -> Parameter:
+    asked = each.value if each.name == "_count" else ""
+    return each.replaced(str(largest)) if asked.isdecimal() and int(asked[:9]) > largest else each
 
 
 def _headers(answer: httpx.Response) -> Headers:
@@ -69,6 +114,7 @@ def _headers(answer: httpx.Response) -> Headers:
 
 def _failure(request: FhirRequest, problem: httpx.HTTPError) -> Failure:
     kind, sent = next((kind, sent) for shape, kind, sent in _KINDS if isinstance(problem, shape))
-    if sent and request.interaction.writes:
-        kind = kinds.WRITE_UNKNOWN
-    return Failure(kind, diagnostics=f"request={request.request_id} cause={type(problem).__name__}")
+    said = f"request={request.request_id} cause={type(problem).__name__}"
+    if sent and may_write(request):
+        return Failure(kinds.WRITE_UNKNOWN, diagnostics=said, codings=((CODE_SYSTEM, kind.code),))
+    return Failure(kind, diagnostics=said)

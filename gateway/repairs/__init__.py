@@ -1,18 +1,24 @@
 """REPAIRS: every known issue that the gateway hides, in the order in which they are undone."""
 
 from gateway.repairs import (
+    capability_statement,
     error_envelope,
+    inactive_records,
     last_updated_offset,
     link_base_url,
     link_include_params,
+    reference_base_url,
     search_date_format,
 )
 from gateway.repairs.repair import Repair
 
-REPAIRS: tuple[Repair, ...] = (
+_OTHERS = (
     search_date_format.REPAIR,
+    inactive_records.REPAIR,
     link_include_params.REPAIR,
     link_base_url.REPAIR,
+    reference_base_url.REPAIR,
     last_updated_offset.REPAIR,
     error_envelope.REPAIR,
 )
+REPAIRS: tuple[Repair, ...] = (*_OTHERS, capability_statement.repair(_OTHERS))

@@ -1,20 +1,50 @@
 """`meta.lastUpdated` is shown in another time zone per resource type, or in none."""
 
-from gateway.core.bundle import Entry, with_meta
+from gateway.core.bundle import Entry, encoded, opened, string
 from gateway.core.exchange import FhirRequest, Site
 from gateway.core.instant import corrected_instant
-from gateway.repairs.repair import KnownIssue, Repair
-
-_HERE = b'"lastUpdated"'
+from gateway.core.meta import with_meta, with_text
+from gateway.repairs.repair import Fields, KnownIssue, Repair
 
 
 def stamped(request: FhirRequest, entry: Entry) -> Entry:
-    """The entry with `meta.lastUpdated` as an instant in UTC; a bare date, which is none, is left out."""
-    resource, site = entry.resource, request.site
-    if resource is None or site is None or _HERE not in bytes(resource):
+    """The entry with `meta.lastUpdated` and `response.lastModified` as instants; a bare date is left out."""
+    site = request.site
+    if site is None:
         return entry
-    new = with_meta(resource, "lastUpdated", lambda kind, text: _instant(site, kind, text))
-    return entry if new is resource else entry.with_field("resource", new)
+    if "response" in entry.fields:
+        entry = _modified(site, request.interaction.type, entry)
+    old = entry.resource
+    if old is None:
+        return entry
+    new = with_meta(old, "lastUpdated", lambda kind, text: _instant(site, kind, text))
+    return entry if new is old else entry.with_field("resource", new)
+
+
+def dated(request: FhirRequest, fields: Fields) -> Fields:
+    """A Bundle's own fields with `timestamp` and `meta.lastUpdated` as instants."""
+    site = request.site
+    if site is None:
+        return fields
+    new = _with_instant(fields, "timestamp", "Bundle", site)
+    if "meta" not in new:
+        return new
+    old = opened(new["meta"])
+    meta = _with_instant(old, "lastUpdated", "Bundle", site)
+    return new if meta is old else {**new, "meta": encoded(meta)}
+
+
+def _modified(site: Site, kind: str, entry: Entry) -> Entry:
+    old = opened(entry.fields["response"])
+    new = _with_instant(old, "lastModified", kind, site)
+    return entry if new is old else entry.with_field("response", encoded(new))
+
+
+def _with_instant(fields: Fields, name: str, kind: str, site: Site) -> Fields:
+    """The fields with one corrected; the same object if it stays."""
+    old = string(fields.get(name))
+    new = _instant(site, kind, old) if old else old
+    return fields if new == old else with_text(fields, name, new)
 
 
 def _instant(site: Site, kind: str, text: str) -> str | None:
@@ -29,4 +59,5 @@ REPAIR = Repair(
         "Halo Connect troubleshooting, FHIR known issues (both pages)",
     ),
     entry=stamped,
+    fields=dated,
 )

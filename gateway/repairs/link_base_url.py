@@ -13,9 +13,9 @@ def rebased(request: FhirRequest, links: Links) -> Links:
 
 
 def located(request: FhirRequest, entry: Entry) -> Entry:
-    """The entry with its `fullUrl` on the gateway's base; `urn:` and other servers' URLs stay."""
+    """The entry with its `fullUrl` on the gateway's base, absolute; `urn:` and other servers' URLs stay."""
     old = entry.full_url
-    new = on_public_base(request, old) if "://" in old else old
+    new = on_public_base(request, old)
     return entry if new == old else entry.with_field("fullUrl", quoted(new))
 
 

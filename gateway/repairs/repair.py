@@ -4,13 +4,16 @@ A facet is a pure function that gives back the very object it got when there is 
 `is not` tells whether the repair fired.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from msgspec import Raw
+
 from gateway.core.bundle import Entry, Link
-from gateway.core.exchange import FhirRequest, FhirResponse, Site
+from gateway.core.exchange import FhirRequest, FhirResponse, Headers, Site
 
 Links = tuple[Link, ...]
+Fields = Mapping[str, Raw]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,18 @@ class KnownIssue:
 class Repair:
     """One known issue and what undoes it.
 
-    `request` works on the way in; `links`, `entry` (each entry of a Bundle, or a lone resource) and
-    `refusal` (an upstream error's body) on the way out.
+    `request` works on the way in, and `answer` answers there what the upstream must not be asked; `links`,
+    `entry` (each entry of a Bundle, or a lone resource), `fields` (a Bundle's own) and `headers` work on the
+    way out.
     """
 
     issue: KnownIssue
     request: Callable[[FhirRequest], FhirRequest] | None = None
+    answer: Callable[[FhirRequest], FhirResponse | None] | None = None
     links: Callable[[FhirRequest, Links], Links] | None = None
     entry: Callable[[FhirRequest, Entry], Entry] | None = None
-    refusal: Callable[[FhirRequest, FhirResponse], FhirResponse] | None = None
+    fields: Callable[[FhirRequest, Fields], Fields] | None = None
+    headers: Callable[[FhirRequest, Headers], Headers] | None = None
 
     def active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never where no site is known."""

@@ -3,23 +3,30 @@
 The only reader of environment and files. Every problem is reported at once, by the setting's name.
 """
 
+import os
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from gateway.settings.sections import (
+    Errors,
     Log,
+    MountedUpstream,
+    MountName,
     Pages,
     Search,
     SearchFacts,
+    Section,
     Server,
     SiteKey,
     SiteSettings,
@@ -33,47 +40,80 @@ class ConfigurationError(ValueError):
     """What is wrong with the configuration: one line per setting."""
 
 
-class Settings(BaseSettings):
-    """The whole configuration."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="HALO_GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+class Settings(Section):
+    """The whole configuration; by itself it reads neither file nor environment: `load` does."""
 
     server: Server = Field(Server(), description="how the gateway is reached")
     upstream: Upstream = Field(Upstream(), description="the Halo Connect API")
+    upstreams: dict[MountName, MountedUpstream] = Field(
+        {}, description="further upstreams by name, each below its own path"
+    )
+    errors: Errors = Field(Errors(), description="what a client is told of an upstream's own words")
     repairs: Switches = Field({}, description="repairs on or off for all sites, by id")
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
     pages: Pages = Field(Pages(), description="links to further pages of a result")
     search: Search = Field(Search(), description="how far a search may go")
     log: Log = Field(Log(), description="what is logged")
 
+    @field_validator("upstreams")
+    @classmethod
+    def _apart(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
+        paths = [each.path for each in upstreams.values()]
+        twice = sorted({path for path in paths if paths.count(path) > 1})
+        if twice:
+            raise ValueError(f"two upstreams share a path: {', '.join(twice)}")
+        return upstreams
+
+
+PREFIX = "HALO_GATEWAY_"
+#: Variables of ours that are no settings.
+_OTHER = frozenset({"config", "probe_key"})
+
 
 def load(path: Path | None = None) -> Settings:
     """The settings of a TOML file and the environment. Raises ConfigurationError naming every problem."""
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--config: no such file: {path}")
+    slips = [f"{name}: no such setting, in the environment" for name in _slips()]
     try:
-        return _from(path)()
+        found = _from(path)()
     except ValidationError as problem:
-        raise ConfigurationError("\n".join(map(_line, problem.errors(include_input=False)))) from None
-    except (SettingsError, ValueError) as problem:
-        raise ConfigurationError(str(problem)) from None
+        lines = map(_line, problem.errors(include_input=False))
+        raise ConfigurationError("\n".join([*slips, *lines])) from None
+    except ValueError as problem:
+        raise ConfigurationError(f"{path}: {problem}") from None
+    if slips:
+        raise ConfigurationError("\n".join(slips))
+    return found
+
+
+def _slips() -> list[str]:
+    """Names in the environment that look like settings and are none: pydantic-settings passes them over."""
+    ours = (name.removeprefix(PREFIX).lower() for name in os.environ if name.startswith(PREFIX))
+    return sorted(name for name in ours if name.split("__")[0] not in {*Settings.model_fields, *_OTHER})
+
+
+class _Environment(EnvSettingsSource):
+    """The environment; a list that is no JSON is left for validation to refuse by its setting's name."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def _from(path: Path | None) -> type[Settings]:
-    class Loaded(Settings):
+    class Loaded(BaseSettings, Settings):
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        )
+
         @classmethod
         def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+            return _Environment(settings_cls), TomlConfigSettingsSource(settings_cls, path)
 
     return Loaded
 
@@ -84,7 +124,9 @@ def _line(error: ErrorDetails) -> str:
 
 __all__ = [
     "ConfigurationError",
+    "Errors",
     "Log",
+    "MountedUpstream",
     "Pages",
     "Search",
     "SearchFacts",

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, Secr
 
 from gateway.core.date_facts import PeriodModel, Precision
 from gateway.core.date_zone import zone
+from gateway.core.exchange import Inactive
 from gateway.core.instant import Mode, Shown
 from gateway.repairs import REPAIRS
 
@@ -28,6 +29,20 @@ Switches = Annotated[dict[str, bool], AfterValidator(_known_repairs)]
 Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 
+#: The gateway's own first segments.
+_TAKEN = frozenset(
+    {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin"}
+)
+
+
+def _free(path: str) -> str:
+    if path.removeprefix("/") in _TAKEN:
+        raise ValueError("the gateway itself serves this path: choose another")
+    return path
+
+
+MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z][A-Za-z0-9\-]{0,30}$"), AfterValidator(_free)]
+MountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$")]
 
 #: `Type.parameter`, or `*.parameter` for every type.
 ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-Za-z0-9_-]*$")]
@@ -55,6 +70,24 @@ class Upstream(Section):
     timeouts: Timeouts = Field(Timeouts(), description="how long each step may take")
     max_connections: int = Field(100, gt=0, description="connections at the same time")
     max_body: int = Field(64_000_000, gt=0, description="bytes of an answer, unpacked; more is refused")
+
+
+class MountedUpstream(Upstream):
+    """An upstream beside the default one, below a path of its own."""
+
+    url: HttpUrl = Field(description="its base: of FHIR, of the REST API, or where its Halo Cloud answers")
+    dialect: Literal["halo-connect", "health-gorilla", "halo-itsm"] = Field(
+        description="how it spells its errors, and what it is: halo-connect, health-gorilla or halo-itsm"
+    )
+    path: MountPath = Field(description="where clients find it, such as /hg")
+
+
+class Errors(Section):
+    """What a client is told of an upstream's own words."""
+
+    upstream_text: Literal["masked", "full", "none"] = Field(
+        "masked", description="its message in diagnostics: masked, full but for SQL, or none"
+    )
 
 
 class Server(Section):
@@ -96,6 +129,11 @@ class SiteSettings(Section):
     search: SearchFacts = Field(SearchFacts(), description="what is known of its upstream")
     last_updated: dict[TypeKey, Mode] = Field(
         {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"
+    )
+    inactive: Inactive = Field(
+        "refuse",
+        description="what a search for inactive records gets, which the upstream never returns: 400, or an"
+        " empty result that says it is incomplete",
     )
     show_times: Shown = Field("utc", description="show `meta.lastUpdated` in UTC or with the site's offset")
 

@@ -48,6 +48,7 @@ def _site(settings: Settings, guid: str) -> Site | None:
         _facts(settings, found, zone(found.time_zone)),
         found.last_updated,
         found.show_times,
+        found.inactive,
     )
 
 

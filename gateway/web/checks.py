@@ -1,5 +1,7 @@
 """What a client can get wrong is refused here, by name, before any query goes upstream."""
 
+import re
+
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.core import kinds
@@ -7,23 +9,35 @@ from gateway.core.bundle import UnreadableError, opened
 from gateway.core.failure import Failure
 from gateway.core.interaction import Interaction, allowed_methods, interaction
 from gateway.core.negotiation import FORM_BODIES, RESOURCE_BODIES, media_type
+from gateway.core.resource_types import RESOURCE_TYPES
 from gateway.core.search import Search, search
-from gateway.core.target import Target, target
+from gateway.core.target import Target, below, target
+from gateway.dialects import DIALECTS
 
-#: Which credentials each of Halo's surfaces wants.
+#: Which credentials each surface wants: Halo's two, and Health Gorilla.
 _CREDENTIALS = {
     "integrator": ("ocp-apim-subscription-key",),
     "desktop": ("authorization", "deviceid"),
+    "health-gorilla": ("authorization",),
 }
+_HALO = ("integrator", "desktop")
+_CHALLENGES = {
+    "integrator": DIALECTS["halo-connect"].challenge,
+    "desktop": 'Bearer realm="fhir"',
+    "health-gorilla": DIALECTS["health-gorilla"].challenge,
+}
+_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _PATCH = "application/json-patch+json"
 
 
-def aimed(request: Request, max_uri: int) -> Target:
-    """What the raw path addresses. Raises Failure 400, 404 or 414."""
-    raw = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
-    if len(raw) + len(request.scope["query_string"]) > max_uri:
-        raise Failure(kinds.URI_TOO_LONG)
-    return target(raw)
+def aimed(request: Request, max_uri: int, mount: str = "") -> Target:
+    """What the raw path below a mount addresses. Raises Failure 400, 404 or 414."""
+    return target(_raw(request, max_uri).removeprefix(mount))
+
+
+def pointed(request: Request, max_uri: int, mount: str) -> str:
+    """The path below a mount. Raises Failure 400, 404 or 414."""
+    return below(_raw(request, max_uri), mount)
 
 
 def interacting(method: str, path: str) -> Interaction:
@@ -32,25 +46,25 @@ def interacting(method: str, path: str) -> Interaction:
     if found is not None:
         return found
     allowed = allowed_methods(path)
-    raise (
-        Failure(kinds.METHOD, headers=(("allow", ", ".join(allowed)),))
-        if allowed
-        else Failure(kinds.UNKNOWN_PATH)
-    )
+    if allowed:
+        raise Failure(kinds.METHOD, headers=(("allow", ", ".join(allowed)),))
+    first = path.partition("/")[0]
+    named = _TYPE.fullmatch(first) and first not in RESOURCE_TYPES
+    raise Failure(kinds.TYPE_UNKNOWN if named else kinds.UNKNOWN_PATH)
 
 
 def surface(request: Request) -> str:
     """The surface whose credentials the request carries, `integrator` first. Raises Failure 401."""
-    found = next((name for name in _CREDENTIALS if _has(request, name)), None)
+    found = next((name for name in _HALO if _has(request, name)), None)
     if found is None:
-        raise Failure(kinds.CREDENTIALS_MISSING)
+        raise _missing("integrator")
     return found
 
 
 def authenticated(request: Request, wanted: str) -> None:
     """Raises Failure 401 when the request lacks the credentials of a surface; they are judged upstream."""
     if not _has(request, wanted):
-        raise Failure(kinds.CREDENTIALS_MISSING)
+        raise _missing(wanted)
 
 
 async def body(request: Request, limit: int) -> bytes:
@@ -85,6 +99,18 @@ def _readable(content: bytes) -> None:
         opened(content)
     except UnreadableError:
         raise Failure(kinds.BODY_UNREADABLE) from None
+
+
+def _raw(request: Request, max_uri: int) -> str:
+    raw: str = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
+    if len(raw) + len(request.scope["query_string"]) > max_uri:
+        raise Failure(kinds.URI_TOO_LONG)
+    return raw
+
+
+def _missing(wanted: str) -> Failure:
+    """401 with the challenge that RFC 9110 15.5.2 demands."""
+    return Failure(kinds.CREDENTIALS_MISSING, headers=(("www-authenticate", _CHALLENGES[wanted]),))
 
 
 def _has(request: Request, wanted: str) -> bool:

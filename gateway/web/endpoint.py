@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.handlers.answered import answer
+from gateway.handlers.answered import answer, unexpected
 from gateway.web.incoming import request_id
 
 _log = structlog.get_logger()
@@ -35,10 +35,16 @@ class Endpoint:
         try:
             read = await self._read(request)
         except Failure as failure:
-            _log.info("refused", code=failure.kind.code, status=failure.kind.status)
-            await sent(answer(failure), request, send, request_id(request))
+            await _refused(failure, request, send)
+        except Exception as problem:  # noqa: BLE001 - a bug in reading must become an answer, too
+            await _refused(unexpected(problem), request, send)
         else:
             await sent(_in_kind(read, await self._handler(read)), request, send, read.request_id)
+
+
+async def _refused(failure: Failure, request: Request, send: Send) -> None:
+    _log.info("refused", code=failure.kind.code, status=failure.kind.status)
+    await sent(answer(failure), request, send, request_id(request))
 
 
 async def sent(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:
@@ -55,6 +61,7 @@ async def sent(response: FhirResponse, request: Request, send: Send, identifier:
 
 def _in_kind(request: FhirRequest, response: FhirResponse) -> FhirResponse:
     """The answer under the media type that was asked for; Halo calls every FHIR answer application/json."""
-    if request.site is None or not response.body or "json" not in response.header("content-type"):
+    plain = request.site is None or request.interaction.code == "other"
+    if plain or not response.body or "json" not in response.header("content-type"):
         return response
     return response.with_header("content-type", f"{request.accepted}; charset=utf-8")

@@ -11,15 +11,25 @@ from starlette.requests import Request
 from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, Headers, Site
 from gateway.core.failure import Failure
-from gateway.core.interaction import OTHER
+from gateway.core.interaction import OTHER, Interaction
 from gateway.core.negotiation import answered_as
 from gateway.core.search import search
 from gateway.core.target import Target
-from gateway.settings import Settings
+from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.web import checks
 from gateway.web.origin import origin, public_base
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request goes: its path, and the base above it on our side and on the upstream's."""
+
+    path: str
+    public_base: str
+    upstream_base: str
+    site: Callable[[], Site | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,53 +38,36 @@ class Incoming:
 
     settings: Settings
     sites: Callable[[str], Site | None]
+    mounted: MountedUpstream | None = None
 
     async def fhir(self, request: Request) -> FhirRequest:
         """The FHIR request. Raises Failure 4xx that says what to change."""
-        aim = self._mounted(checks.aimed(request, self.settings.server.max_uri), request)
+        aim = self._at_site(checks.aimed(request, self.settings.server.max_uri, self._mount), request)
         act = checks.interacting(request.method, aim.path)
         checks.authenticated(request, aim.surface)
-        body = await checks.body(request, self.settings.server.max_body)
-        asked = checks.searched(request, act, body)
-        return FhirRequest(
-            method=request.method,
-            interaction=act,
-            path=aim.path,
-            public_base=public_base(request, self.settings.server),
-            upstream_base=f"{self._upstream}/{aim.surface}/sites/{aim.guid}/fhir/R4",
-            accepted=answered_as(asked.values("_format"), request.headers.get("accept", "")),
-            site=self._site(aim.guid),
-            asked=asked,
-            search=asked.without("_format"),
-            headers=_headers(request),
-            body=body,
-            request_id=request_id(request),
-            received=datetime.now(UTC),
-        )
+        ours = public_base(request, self.settings.server)
+        theirs = f"{self._upstream}/{aim.surface}/sites/{aim.guid}/fhir/R4"
+        place = Place(aim.path, ours, theirs, lambda: self._site(aim.guid))
+        return await fhir(request, self.settings.server.max_body, act, place)
 
     async def other(self, request: Request) -> FhirRequest:
         """A request to one of Halo's endpoints that are not FHIR, passed through as it came."""
-        aim = checks.aimed(request, self.settings.server.max_uri)
+        aim = checks.aimed(request, self.settings.server.max_uri, self._mount)
         checks.authenticated(request, aim.surface)
-        asked = search(request.scope["query_string"].decode("ascii", "replace"))
-        return FhirRequest(
-            method=request.method,
-            interaction=OTHER,
-            path=aim.path,
-            public_base=origin(request, self.settings.server),
-            upstream_base=self._upstream,
-            asked=asked,
-            search=asked,
-            headers=_headers(request),
-            body=await checks.body(request, self.settings.server.max_body),
-            request_id=request_id(request),
+        ours = origin(request, self.settings.server) + self._mount
+        return await other(
+            request, self.settings.server.max_body, Place(aim.path, ours, self._upstream, lambda: None)
         )
 
     @property
     def _upstream(self) -> str:
-        return str(self.settings.upstream.url).rstrip("/")
+        return base_of(self.mounted or self.settings.upstream)
 
-    def _mounted(self, aim: Target, request: Request) -> Target:
+    @property
+    def _mount(self) -> str:
+        return self.mounted.path if self.mounted else ""
+
+    def _at_site(self, aim: Target, request: Request) -> Target:
         """The target with its site: the one mounted as /fhir/R4 where the path names none."""
         if aim.guid:
             return aim
@@ -87,6 +80,51 @@ class Incoming:
         if site is None:
             raise Failure(kinds.SITE_ZONE_UNKNOWN)
         return site
+
+
+async def fhir(request: Request, max_body: int, act: Interaction, place: Place) -> FhirRequest:
+    """A FHIR request for a place. Raises Failure 4xx, and what finding its site raises."""
+    body = await checks.body(request, max_body)
+    asked = checks.searched(request, act, body)
+    return FhirRequest(
+        method=request.method,
+        interaction=act,
+        path=place.path,
+        public_base=place.public_base,
+        upstream_base=place.upstream_base,
+        accepted=answered_as(asked.values("_format"), request.headers.get("accept", "")),
+        site=place.site(),
+        asked=asked,
+        search=asked.without("_format"),
+        headers=_headers(request),
+        body=body,
+        request_id=request_id(request),
+        received=datetime.now(UTC),
+    )
+
+
+async def other(request: Request, max_body: int, place: Place) -> FhirRequest:
+    """A request that is not FHIR, to be passed through as it came. Raises Failure 4xx."""
+    asked = search(request.scope["query_string"].decode("ascii", "replace"))
+    return FhirRequest(
+        method=request.method,
+        interaction=OTHER,
+        path=place.path,
+        public_base=place.public_base,
+        upstream_base=place.upstream_base,
+        site=place.site(),
+        asked=asked,
+        search=asked,
+        headers=_headers(request),
+        body=await checks.body(request, max_body),
+        request_id=request_id(request),
+        received=datetime.now(UTC),
+    )
+
+
+def base_of(upstream: Upstream) -> str:
+    """The configured base of an upstream, without a trailing slash."""
+    return str(upstream.url).rstrip("/")
 
 
 def request_id(request: Request) -> str:

@@ -7,16 +7,23 @@ from starlette.responses import Response
 from gateway.core import kinds
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer
+from gateway.web.incoming import request_id
 
 _KINDS = {405: kinds.METHOD}
 
 
 async def unknown(request: Request, problem: Exception) -> Response:
     """An OperationOutcome for 404 and 405, whatever the path."""
-    del request
     if not isinstance(problem, HTTPException):
         raise problem
     kind = _KINDS.get(problem.status_code, kinds.UNKNOWN_PATH)
-    headers = problem.headers or {}
-    said = answer(Failure(kind, headers=tuple((name.lower(), value) for name, value in headers.items())))
-    return Response(said.body, said.status, dict(said.headers))
+    allowed = (problem.headers or {}).get("Allow", "")
+    methods = ", ".join(sorted(each.strip() for each in allowed.split(",")))
+    return refusal(Failure(kind, headers=(("allow", methods),) if methods else ()), request)
+
+
+def refusal(failure: Failure, request: Request) -> Response:
+    """The answer to a request that no handler sees."""
+    said = answer(failure)
+    always = {"x-request-id": request_id(request), "x-intermediary": "halo-gateway"}
+    return Response(said.body, said.status, dict(said.headers) | always)

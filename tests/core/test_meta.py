@@ -21,7 +21,7 @@ def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
     "body",
     [
         b'{"resourceType":"Patient","meta":{"lastUpdated":"old"},"x":1.0,"x":2}',
-        b'{ "resourceType" : "Patient",\n "id": "1", "meta" : { "versionId":"3", "lastUpdated" : "old" } , "n":[1.50e0] }',
+        b'{ "resourceType" : "Patient",\n "meta" : { "versionId":"3", "lastUpdated":"old" }, "n":1.5e0 }',
         b'{"n":[{"meta":{"lastUpdated":"kept"}}],"resourceType":"Patient","meta":{"lastUpdated":"old"}}',
         b'{"resourceType":"Patient","text":{"a":"\\"meta\\":{"},"meta":{"tag":[{}],"lastUpdated":"old"}}',
     ],

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.core.failure import Failure
-from gateway.core.target import Target, target
+from gateway.core.target import Target, below, beside, target
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -48,3 +48,42 @@ def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
     with pytest.raises(Failure) as refused:
         target(raw)
     assert refused.value.kind.code == code
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ("/hg", ""),
+        ("/hg/", ""),
+        ("/hg/Patient/1", "Patient/1"),
+        ("/hg/Patient/", "Patient"),
+        ("/hg/~/a", "~/a"),
+    ],
+)
+def test_a_mount_is_taken_off_a_path(raw: str, path: str) -> None:
+    assert below(raw, "/hg") == path
+
+
+@pytest.mark.parametrize("raw", ["/hg/../x", "/hg/a%2fb", "/hg//x", "/hg/%zz", "/hg/a b"])
+def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
+    with pytest.raises(Failure):
+        below(raw, "/hg")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://api.example/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
+        ("/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
+        ("/RequestResult/7f", "/RequestResult/7f"),
+        ("//elsewhere.example/fhir/RequestResult/7f", ""),
+        ("http://api.example/fhir/RequestResult/7f", ""),
+        ("https://api.example:444/fhir/RequestResult/7f", ""),
+        ("https://api.example/fhir/RequestResult", ""),
+        ("https://api.example/fhir/RequestResult/a/b", ""),
+        ("https://api.example/admin", ""),
+        ("", ""),
+    ],
+)
+def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: str) -> None:
+    assert beside("https://api.example/fhir/R4", url) == path

@@ -1,4 +1,5 @@
 import pytest
+from dialects.catalogue import STATUSES
 from dialects.upstreams import NOW, apim, check, failed, failure, request, response
 
 from gateway.dialects import DIALECTS, kinds
@@ -7,44 +8,6 @@ from gateway.dialects.dialect import Dialect
 
 PLAIN = Dialect("plain", ())
 _BUNDLE = {"resourceType": "Bundle"}
-
-#: upstream's status -> (ours, issue type, Retry-After)
-STATUSES: dict[int, tuple[int, str, int | None]] = {
-    **dict.fromkeys((100, 101, 102, 103, 206, 207, 208, 226), (502, "exception", None)),
-    **dict.fromkeys((300, 301, 302, 303, 305, 307, 308), (502, "exception", None)),
-    **dict.fromkeys((406, 416, 417, 418, 426, 505, 506, 508, 510, 525, 526), (502, "exception", None)),
-    **dict.fromkeys((407, 419, 440, 511), (502, "security", None)),
-    **dict.fromkeys((421, 499, 502), (502, "transient", 5)),
-    **dict.fromkeys((504, 522, 524), (504, "timeout", 30)),
-    **dict.fromkeys((521, 523), (503, "no-store", 30)),
-    400: (400, "invalid", None),
-    401: (401, "login", None),
-    402: (502, "business-rule", None),
-    403: (403, "forbidden", None),
-    404: (404, "not-found", None),
-    405: (405, "not-supported", None),
-    408: (504, "timeout", 5),
-    409: (409, "conflict", None),
-    410: (410, "deleted", None),
-    411: (500, "exception", None),
-    412: (412, "conflict", None),
-    413: (413, "too-long", None),
-    414: (414, "too-long", None),
-    415: (415, "not-supported", None),
-    422: (422, "business-rule", None),
-    423: (503, "lock-error", 5),
-    424: (502, "processing", None),
-    425: (503, "transient", 5),
-    428: (428, "business-rule", None),
-    429: (429, "throttled", 5),
-    431: (502, "exception", None),
-    451: (451, "suppressed", None),
-    500: (502, "exception", 10),
-    501: (501, "not-supported", None),
-    503: (503, "transient", 30),
-    507: (503, "no-store", 300),
-    520: (502, "transient", 10),
-}
 
 
 @pytest.mark.parametrize("status", STATUSES)

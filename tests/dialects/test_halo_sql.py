@@ -1,31 +1,17 @@
 from typing import Any
 
 import pytest
-from dialects.upstreams import details, failed, failure, wrapped
+from dialects.catalogue import HALO_SQL
+from dialects.upstreams import failed, failure, wrapped
 
 from gateway.core.failure import Kind
 from gateway.core.kinds import WRITE_UNKNOWN
-from gateway.dialects import halo_refusals, halo_sql, kinds, practice
+from gateway.dialects import halo_sql
 
 _QUERIES = "GET queries/immediate"
 
-#: (status, body, kind)
-CATALOGUE: list[tuple[int, Any, Kind]] = [
-    (400, details("mssql", 207, "Invalid column name 'x'."), halo_sql.QUERY_REFUSED),
-    (400, wrapped(400, "Failed to convert parameter value from a String"), halo_sql.VALUE_REFUSED),
-    (400, details("haloLink", 1, "SQL query string cannot be null or void"), halo_sql.QUERY_REFUSED),
-    (200, {"status": "executionFailed", **details("mssql", 2812, "Gone")}, halo_sql.QUERY_REFUSED),
-    (200, {"status": "executionFailed"}, kinds.ERROR_IN_200),
-    (400, details("mssql", 1205, "-"), practice.DATABASE_BUSY),
-    (400, details("mssql", 18456, "Login failed for user 'x'"), halo_refusals.NOT_AUTHORISED),
-    (400, details("http", 413, "-"), halo_sql.RESULT_TOO_LARGE),
-    (400, wrapped(400, "QueryResultsTooLarge"), halo_sql.RESULT_TOO_LARGE),
-    (404, wrapped(404, "The server cannot find the requested resource."), kinds.NOT_FOUND),
-    (503, wrapped(503, "Site could not be contacted"), practice.UNREACHABLE),
-]
 
-
-@pytest.mark.parametrize(("status", "body", "kind"), CATALOGUE)
+@pytest.mark.parametrize(("status", "body", "kind"), HALO_SQL)
 def test_each_failure_has_its_kind(status: int, body: Any, kind: Kind) -> None:
     assert failed("halo-sql", status, body, line=_QUERIES).kind == kind
 

@@ -13,7 +13,7 @@ from gateway.core.outcome import outcome
 from gateway.dialects import DIALECTS
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-KEY = (("ocp-apim-subscription-key", "planted-key"),)
+KEY = (("ocp-apim-subscription-key", "planted-key"), ("authorization", "Bearer planted-token"))
 
 #: The 31 codes of the R4 issue-type value set (valueset-issue-type.html), a required binding.
 ISSUE_TYPES = frozenset(

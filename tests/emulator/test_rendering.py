@@ -2,7 +2,7 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.emulator.rendering import instant_in_style, trimmed, with_attachment_urls, with_last_updated
+from gateway.emulator.rendering import instant_in_style, trimmed, with_absolute_urls, with_last_updated
 from gateway.emulator.settings import LastUpdatedStyle
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
@@ -73,9 +73,14 @@ def test_what_is_whole_is_the_same_object() -> None:
 def test_relative_attachments_come_onto_the_base() -> None:
     row = {
         "resourceType": "DocumentReference",
+        "subject": {"reference": "Patient/1", "identifier": {"system": "Patient/1"}},
         "content": [{"attachment": {"url": "Binary/1"}}, {"attachment": {"data": "eA=="}}],
     }
-    assert [each["attachment"] for each in with_attachment_urls(row, "http://h/R4")["content"]] == [
+    assert with_absolute_urls(row, "http://h/R4")["subject"] == {
+        "reference": "http://h/R4/Patient/1",
+        "identifier": {"system": "Patient/1"},
+    }
+    assert [each["attachment"] for each in with_absolute_urls(row, "http://h/R4")["content"]] == [
         {"url": "http://h/R4/Binary/1"},
         {"data": "eA=="},
     ]

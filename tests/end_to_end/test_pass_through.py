@@ -13,13 +13,14 @@ FORM = {"content_type": "application/x-www-form-urlencoded"}
 
 
 def test_a_read_is_the_same_resource_with_mended_meta(pair: Pair) -> None:
+    pair.settings(faults={"reference-base-url": False})
     ours, theirs = pair.get("Patient/1").json(), pair.straight("Patient/1").json()
     assert ours.pop("meta") != theirs.pop("meta")
     assert ours == theirs
 
 
 def test_a_body_without_anything_to_mend_passes_byte_for_byte(pair: Pair) -> None:
-    pair.settings(faults={"last-updated-offset": False})
+    pair.settings(faults={"last-updated-offset": False, "reference-base-url": False})
     assert pair.get("Patient/1").content == pair.straight("Patient/1").content
 
 
@@ -70,8 +71,9 @@ def test_head_has_the_headers_of_get_and_no_body(pair: Pair) -> None:
 
 
 def test_one_site_is_also_mounted_as_plain_fhir_r4(pair: Pair) -> None:
-    plain = pair.ask("GET", f"{pair.url}/fhir/R4/Patient/1").json()
-    assert plain == pair.get("Patient/1", BRISBANE).json()
+    plain = pair.ask("GET", f"{pair.url}/fhir/R4/Patient/1")
+    ours = pair.get("Patient/1", BRISBANE)
+    assert plain.text == ours.text.replace(pair.base(BRISBANE), f"{pair.url}/fhir/R4")
     page = pair.ask("GET", f"{pair.url}/fhir/R4/Patient?_count=2").json()
     assert all(link["url"].startswith(f"{pair.url}/fhir/R4/Patient") for link in page["link"])
 

@@ -43,11 +43,31 @@ def error_readable(pair: Pair, straight: bool) -> bool:
     return bool((pair.straight if straight else pair.get)("Patient/1").json().get("issue"))
 
 
+def references_ours(pair: Pair, straight: bool) -> bool:
+    patient = (pair.straight if straight else pair.get)("Patient/1").json()
+    reference = patient["managingOrganization"]["reference"]
+    return reference in {"Organization/1", f"{pair.base()}/Organization/1"}
+
+
+def inactive_never_silently_empty(pair: Pair, straight: bool) -> bool:
+    answer = (pair.straight if straight else pair.get)("Patient?active=false")
+    return answer.status_code == 400 or bool(answer.json()["total"])
+
+
+def statement_whole(pair: Pair, straight: bool) -> bool:
+    statement = (pair.straight if straight else pair.get)("metadata").json()
+    searched = {"code": "search-type"} in statement["rest"][0]["resource"][0]["interaction"]
+    return "date" in statement and "patchFormat" not in statement and searched
+
+
 HEALTHY: dict[str, Callable[[Pair, bool], bool]] = {
     "search-date-format": date_understood,
     "link-include-params": include_kept,
     "link-base-url": links_hosts,
+    "reference-base-url": references_ours,
     "last-updated-offset": stamps_alike,
+    "inactive-records": inactive_never_silently_empty,
+    "capability-statement": statement_whole,
     "error-envelope": error_readable,
 }
 
@@ -88,8 +108,8 @@ def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
 def test_the_header_names_what_was_mended(pair: Pair) -> None:
     page = pair.get("Appointment?date=2026-04&_include=Appointment:patient&_count=1")
     assert page.headers["gateway-repairs"] == (
-        "search-date-format, link-include-params, link-base-url, last-updated-offset"
+        "search-date-format, link-include-params, link-base-url, reference-base-url, last-updated-offset"
     )
-    assert pair.get("metadata").headers.get("gateway-repairs") is None
+    assert pair.get("metadata").headers["gateway-repairs"] == "capability-statement"
     pair.fault(kind="offline", times=1)
     assert pair.get("Patient/1").headers["gateway-repairs"] == "error-envelope"

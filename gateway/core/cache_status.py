@@ -1,0 +1,59 @@
+"""What the cache says it did: the Cache-Status field (RFC 9211), without a key."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.core.failure import Failure
+
+NAME = "halo-gateway"
+
+#: Why a request went upstream, as RFC 9211 section 2.2 names it.
+Forward = Literal["bypass", "method", "uri-miss", "request", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """One decision: a hit with the seconds it is still fresh, or why it was forwarded and what came of it."""
+
+    forward: Forward | None = None
+    ttl: int | None = None
+    status: int | None = None
+    stored: bool = False
+    collapsed: bool = False
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The field's value."""
+        parts = (
+            "hit" if self.forward is None else f"fwd={self.forward}",
+            "" if self.status is None else f"fwd-status={self.status}",
+            "" if self.ttl is None else f"ttl={self.ttl}",
+            "stored" if self.stored else "",
+            "collapsed" if self.collapsed else "",
+            f"detail={self.detail}" if self.detail else "",
+        )
+        return "; ".join((NAME, *filter(None, parts)))
+
+
+def avoided(field: str) -> Literal["hit", "collapsed", ""]:
+    """What spared an upstream query, by a Cache-Status field of this cache; nothing where one was made."""
+    said = {each.strip() for each in field.split(";")}
+    return "hit" if "hit" in said else "collapsed" if "collapsed" in said else ""
+
+
+def said(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:
+    """The failure again, for one of those who share it, with what the cache did in its header fields."""
+    own = (("cache-status", status.text), *(() if age is None else (("age", str(age)),)))
+    received = failure.received and failure.received.with_header("cache-status", status.text)
+    return Failure(
+        failure.kind,
+        text=failure.text,
+        diagnostics=failure.diagnostics,
+        expression=failure.expression,
+        issue=failure.issue,
+        retry_after=failure.retry_after,
+        codings=failure.codings,
+        headers=(*failure.headers, *own),
+        received=received,
+    )

@@ -1,0 +1,56 @@
+"""`Resource.meta` changed in place: the rest of the resource keeps its bytes."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from msgspec import Raw
+
+from gateway.core.bundle import encoded, opened, quoted, string
+
+_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+_SCALARS = rb'(?:"\w+"\s*:\s*(?:"[^"\\]*"|true|false)\s*,\s*)*'
+
+#: Given the resource's type and the old text: the new text, or None to leave the element out.
+Change = Callable[[str, str], str | None]
+
+
+def with_meta(resource: Raw, name: str, change: Change) -> Raw:
+    """The resource with `meta.<name>` changed, dropped if None; the same object if it stays."""
+    body = bytes(resource)
+    found = _place(name).match(body)
+    kind = _TYPE.search(found[1]) if found else None
+    if found is None or kind is None:
+        return _decoded(resource, name, change) if f'"{name}"'.encode() in body else resource
+    old = found[2].decode()
+    new = change(kind[1].decode(), old)
+    if new == old:
+        return resource
+    if new is None:
+        return _decoded(resource, name, change)
+    start, end = found.span(2)
+    return Raw(body[:start] + bytes(quoted(new))[1:-1] + body[end:])
+
+
+@cache
+def _place(name: str) -> re.Pattern[bytes]:
+    """Matches from the start of a resource to the element, where only scalars come before: exact and fast."""
+    head = rb'\{\s*(%s)"meta"\s*:\s*\{\s*%s' % (_SCALARS, _SCALARS)
+    return re.compile(head + rb'"%s"\s*:\s*"([^"\\]+)"' % name.encode())
+
+
+def _decoded(resource: Raw, name: str, change: Change) -> Raw:
+    fields = opened(resource)
+    meta = opened(fields["meta"]) if "meta" in fields else {}
+    old = string(meta.get(name))
+    new = change(string(fields.get("resourceType")), old) if old else old
+    if new == old:
+        return resource
+    return encoded({**fields, "meta": encoded(with_text(meta, name, new))})
+
+
+def with_text(fields: Mapping[str, Raw], name: str, text: str | None) -> Mapping[str, Raw]:
+    """The fields with another text under one name, or without it."""
+    if text is None:
+        return {key: raw for key, raw in fields.items() if key != name}
+    return {key: quoted(text) if key == name else raw for key, raw in fields.items()}

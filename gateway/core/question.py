@@ -1,0 +1,52 @@
+"""A question that may be answered from memory, as the cache knows it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.cache_control import Wanted, wanted
+from gateway.core.cache_key import cache_key
+from gateway.core.exchange import FhirRequest, Site
+from gateway.core.freshness import Freshness, keepable, types
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """How a gateway caches.
+
+    `secret` keys the names of what is kept and is the same in all replicas; `version` is that of the
+    configuration and, where it is known, of a site's engine; `shared_callers` leads from a caller's hash to
+    its group. `lease`: seconds that a killed replica may hold up the others, 0 without replicas; `orphans`:
+    queries that may run on when nobody waits; `downstream`: the Cache-Control of answers.
+    """
+
+    secret: bytes
+    freshness: Callable[[Site], Freshness] = lambda _: Freshness()
+    version: Callable[[Site], str] = lambda _: ""
+    shared_callers: Mapping[str, str] = field(default_factory=dict)
+    max_body: int = 8_000_000
+    lease: float = 0.0
+    orphans: int = 100
+    downstream: str = "private, no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with its key, the resource types it is about, and what the client wants of the cache."""
+
+    request: FhirRequest
+    site: str
+    key: str
+    types: frozenset[str]
+    freshness: Freshness
+    wanted: Wanted
+
+
+def question(request: FhirRequest, site: Site, caching: Caching) -> Question | None:
+    """The question that a request puts; None where its answer is never kept."""
+    freshness, about = caching.freshness(site), types(request)
+    if not keepable(request) or freshness.lifetime(about) <= 0:
+        return None
+    key = cache_key(
+        request, caching.secret, version=caching.version(site), shared_callers=caching.shared_callers
+    )
+    return Question(request, site.guid, key, about, freshness, wanted(request))

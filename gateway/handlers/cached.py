@@ -1,0 +1,145 @@
+"""Answers from memory what was asked a moment ago, and asks once what many ask at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from math import inf
+
+from gateway.core.cache_status import CacheStatus, Forward, said
+from gateway.core.exchange import FhirRequest, FhirResponse, Handler
+from gateway.core.failure import Failure, Kind, Repeat
+from gateway.core.freshness import ANY_TYPE, written_types
+from gateway.core.question import Caching, Question, question
+from gateway.core.stored_response import StoredResponse, as_of, is_away, judged, lasting
+from gateway.core.validators import not_modified
+from gateway.dialects.dialect import may_write
+from gateway.stores.flights import Flights
+from gateway.stores.responses import Fetched, Responses
+from gateway.stores.store import Store
+
+NOT_STORED = Kind(
+    "not-cached",
+    HTTPStatus.GATEWAY_TIMEOUT,
+    "not-found",
+    "The gateway holds no answer that is fresh enough: ask again without Cache-Control: only-if-cached.",
+    repeat=Repeat.AFTER_CHANGE,
+    sent=False,
+)
+
+
+class Cached:
+    """One upstream query for equal questions at once, and for as long as their answer is fresh."""
+
+    def __init__(self, inner: Handler, store: Store, caching: Caching, now: Callable[[], datetime]) -> None:
+        self._inner = inner
+        self._caching = caching
+        self._now = now
+        self._responses = Responses(inner, store, caching, now)
+        self._flights = Flights[Fetched](caching.orphans)
+        self._writes: set[asyncio.Task[FhirResponse]] = set()
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The answer, with what the cache did in Cache-Status. Raises Failure."""
+        if request.site is None:
+            return await self._inner(request)
+        if may_write(request):
+            return await _passed(request, "method", self._written)
+        asked = question(request, request.site, self._caching)
+        if asked is None or asked.wanted.no_store:
+            return await _passed(request, "request" if asked else "bypass", self._inner)
+        return await self._answered(asked)
+
+    async def purge(self, site: str, type_: str = ANY_TYPE) -> None:
+        """Let nothing kept of a site (Halo GUID), or of one resource type there, be served again."""
+        await self._responses.generations.raised(site, (type_,))
+
+    async def _answered(self, asked: Question) -> FhirResponse:
+        stored = None if asked.wanted.no_cache else await self._responses.get(asked)
+        if stored and asked.wanted.served(self._age(stored), stored.lifetime, stored.stale):
+            return self._hit(asked, stored)
+        if asked.wanted.only_if_cached:
+            raise said(Failure(NOT_STORED), CacheStatus("request"))
+        if stored and self._useful(asked, stored, stored.revalidate):
+            self._flights.start(asked.key, self._ask(asked, stored), self._mark(asked))
+            return self._hit(asked, stored, "revalidating")
+        return await self._asked(asked, stored)
+
+    async def _asked(self, asked: Question, stored: StoredResponse | None) -> FhirResponse:
+        """What the upstream says now; what it said before, where that is allowed while it is away."""
+        forward = self._forward(asked, stored)
+        try:
+            fetched, collapsed = await self._flights.shared(
+                asked.key, self._ask(asked, stored), self._mark(asked), fresh=asked.wanted.no_cache
+            )
+        except Failure as failure:
+            if stored and is_away(failure) and self._useful(asked, stored, stored.stale):
+                return self._hit(asked, stored, "practice-away")
+            raise said(failure, CacheStatus(forward, status=_received(failure))) from failure
+        response = lasting(fetched.response) if collapsed else judged(fetched.response)
+        status = CacheStatus(forward, status=response.status, stored=fetched.stored, collapsed=collapsed)
+        return self._finished(asked.request, response, status)
+
+    def _hit(self, asked: Question, stored: StoredResponse, detail: str = "") -> FhirResponse:
+        age = self._age(stored)
+        status = CacheStatus(ttl=int(stored.lifetime - age), detail=detail)
+        try:
+            response = stored.response
+        except Failure as failure:
+            raise said(failure, status, age=int(age)) from None
+        if age >= stored.lifetime:
+            response = as_of(response, datetime.fromtimestamp(stored.born, UTC).isoformat(timespec="seconds"))
+        return self._finished(asked.request, response.with_header("age", str(int(age))), status)
+
+    def _finished(self, request: FhirRequest, response: FhirResponse, status: CacheStatus) -> FhirResponse:
+        told = response.with_header("cache-status", status.text)
+        told = told.with_header("cache-control", self._caching.downstream)
+        return not_modified(request, told) or told
+
+    def _useful(self, asked: Question, stored: StoredResponse, more: float) -> bool:
+        """Whether an answer past its lifetime may still be given, within so many seconds more."""
+        age = self._age(stored)
+        return asked.wanted.takes_stale(age) and stored.lifetime <= age < stored.lifetime + more
+
+    def _forward(self, asked: Question, stored: StoredResponse | None) -> Forward:
+        if asked.wanted.no_cache or (stored and self._age(stored) < stored.lifetime):
+            return "request"
+        return "stale" if stored else "uri-miss"
+
+    def _ask(self, asked: Question, stored: StoredResponse | None) -> Callable[[], Awaitable[Fetched]]:
+        return lambda: self._responses.fetched(asked, stored.born if stored else -inf)
+
+    def _mark(self, asked: Question) -> Callable[[], object]:
+        return lambda: self._responses.generations.here(asked.site, asked.types)
+
+    def _age(self, stored: StoredResponse) -> float:
+        return stored.age(self._now().timestamp())
+
+    async def _written(self, request: FhirRequest) -> FhirResponse:
+        """The answer to a write, which goes on when its client leaves: what it changed must be known."""
+        task = asyncio.get_running_loop().create_task(self._writing(request))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _writing(self, request: FhirRequest) -> FhirResponse:
+        site, changed = request.site.guid if request.site else "", written_types(request)
+        await self._responses.generations.raised(site, changed)
+        try:
+            return await self._inner(request)
+        finally:
+            await self._responses.generations.raised(site, changed)
+
+
+async def _passed(request: FhirRequest, forward: Forward, inner: Handler) -> FhirResponse:
+    """What the cache has no part in."""
+    try:
+        response = judged(await inner(request))
+    except Failure as failure:
+        raise said(failure, CacheStatus(forward, status=_received(failure))) from failure
+    return response.with_header("cache-status", CacheStatus(forward, status=response.status).text)
+
+
+def _received(failure: Failure) -> int | None:
+    """The status the upstream answered with, if it did."""
+    return failure.received.status if failure.received else None

@@ -1,0 +1,161 @@
+"""Leaves a struggling practice alone: longer after each failure, and one look before all come back."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import uuid4
+
+import structlog
+
+from gateway.core import backoff
+from gateway.core.backoff import RESTING, SEEN_IN_STATUS, WELL, Doubling, Rest
+from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Site
+from gateway.core.failure import Failure
+from gateway.core.outcome import CODE_SYSTEM
+from gateway.stores.remembered import Remembered
+from gateway.stores.store import Store
+
+_log = structlog.get_logger()
+#: Whether a site is online, by a look that costs nothing; None where that cannot be told.
+Look = Callable[[FhirRequest], Awaitable[bool | None]]
+
+_PROBE = 60.0
+_LOOK = 5.0
+_FORGOTTEN = 86_400.0
+#: Others are asked to come back after this many seconds while one request tries.
+_TRYING = 2
+
+
+async def nowhere(request: FhirRequest) -> None:
+    """None: nobody can look."""
+    del request
+
+
+class Rests:
+    """How each site is, shared through the store."""
+
+    def __init__(
+        self, store: Store, doubling: Doubling, clock: Callable[[], float], chance: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._doubling = doubling
+        self._chance = chance
+        self._known = Remembered(store, Rest, "rest:", clock, lifetime=_FORGOTTEN)
+        self.now = clock
+
+    async def of(self, site: str, *, fresh: bool = False) -> Rest:
+        """What is known of a site's trouble; `reason` and `until` say why and how long it is left alone."""
+        return await self._known.get(site, fresh=fresh) or WELL
+
+    async def every(self, sites: Iterable[str] = ()) -> dict[str, Rest]:
+        """Every site in trouble that this process has met, and those named."""
+        found = {each: await self.of(each, fresh=True) for each in {*sites, *self._known.names()}}
+        return {site: rest for site, rest in found.items() if rest != WELL}
+
+    async def lift(self, site: str) -> None:
+        """Treat a site as well."""
+        await self._known.delete(site)
+
+    async def check(self, request: FhirRequest) -> None:
+        """Nothing while the site may be asked. Raises Failure 503 while it rests."""
+        rest = await self.of(request.site.guid) if request.site else WELL
+        if rest.state(self.now()) == "resting":
+            raise refusal(rest, rest.left(self.now()))
+
+    async def failed(self, site: Site, failure: Failure, started: float) -> None:
+        """Count a failure if it says that the practice is in trouble."""
+        before = await self.of(site.guid, fresh=True)
+        after = backoff.after_failure(
+            before, failure, started, self.now(), self._doubling, chance=self._chance()
+        )
+        if after is before:
+            return
+        await self._known.set(site.guid, after)
+        if after.rests:
+            seconds = round(after.left(self.now()))
+            _log.warning("site-rests", site=site.name, reason=after.reason, seconds=seconds)
+
+    async def answered(self, site: Site, started: float) -> None:
+        """Note that the practice answered."""
+        before = await self.of(site.guid)
+        if before is WELL or backoff.after_answer(before, started) is before:
+            return
+        await self._known.delete(site.guid)
+        if before.rests:
+            _log.info("site-well", site=site.name, reason=before.reason)
+
+    async def claim(self, site: str, holder: str) -> bool:
+        """Whether this request is the one that finds out how the site is."""
+        return await self._store.claim(f"rest-probe:{site}", holder, _PROBE)
+
+    async def release(self, site: str, holder: str) -> None:
+        """Let another request find out."""
+        await self._store.release(f"rest-probe:{site}", holder)
+
+
+class Rested:
+    """While a site rests its requests get 503 with Retry-After at once and cost nothing.
+
+    When the pause is over, one request, or a free `look` at the site's status, decides.
+    """
+
+    def __init__(self, inner: Handler, rests: Rests, look: Look = nowhere) -> None:
+        self._inner = inner
+        self._rests = rests
+        self._look = look
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The inner answer. Raises Failure 503 while the site rests."""
+        if request.site is None:
+            return await self._inner(request)
+        await self._rests.check(request)
+        rest = await self._rests.of(request.site.guid)
+        if rest.state(self._rests.now()) == "half-open":
+            return await self._trying(request, request.site)
+        return await self._watched(request, request.site)
+
+    async def _watched(self, request: FhirRequest, site: Site) -> FhirResponse:
+        started = self._rests.now()
+        try:
+            response = await self._inner(request)
+        except Failure as failure:
+            if backoff.answered(failure):
+                await self._rests.answered(site, started)
+            else:
+                await self._rests.failed(site, failure, started)
+            raise
+        await self._rests.answered(site, started)
+        return response
+
+    async def _trying(self, request: FhirRequest, site: Site) -> FhirResponse:
+        holder = uuid4().hex
+        if not await self._rests.claim(site.guid, holder):
+            raise refusal(await self._rests.of(site.guid), _TRYING)
+        try:
+            rest = await self._rests.of(site.guid, fresh=True)
+            await self._rests.check(request)
+            await self._looked(request, site, rest)
+            return await self._watched(request, site)
+        finally:
+            await self._rests.release(site.guid, holder)
+
+    async def _looked(self, request: FhirRequest, site: Site, rest: Rest) -> None:
+        """Raises Failure when a look shows that the site is still away; the pause then goes on, for free."""
+        if rest.reason not in SEEN_IN_STATUS or await self._online(request) is not False:
+            return
+        away = refusal(rest, 1)
+        await self._rests.failed(site, away, self._rests.now())
+        still = await self._rests.of(site.guid)
+        raise refusal(still, still.left(self._rests.now()))
+
+    async def _online(self, request: FhirRequest) -> bool | None:
+        try:
+            async with asyncio.timeout(_LOOK):
+                return await self._look(request)
+        except (Failure, TimeoutError):
+            return None
+
+
+def refusal(rest: Rest, seconds: float) -> Failure:
+    """The Failure that a resting site's requests get, with the reason's code beside ours."""
+    return Failure(RESTING, retry_after=max(1, math.ceil(seconds)), codings=((CODE_SYSTEM, rest.reason),))

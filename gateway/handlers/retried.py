@@ -1,0 +1,141 @@
+"""Sends a failed read again where that can help, within the client's patience and the site's budget."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gateway.core import kinds
+from gateway.core.backoff import Doubling, wait_asked
+from gateway.core.exchange import FhirRequest, FhirResponse, Handler
+from gateway.core.failure import Failure
+from gateway.core.outcome import CODE_SYSTEM
+from gateway.core.retry import SLOT, Budget, allowed, slots
+from gateway.dialects.dialect import may_write
+from gateway.stores.store import Store
+
+_log = structlog.get_logger()
+#: How often the upstream was asked, where that is more than once.
+ATTEMPTS = "gateway-attempts"
+_FREE = frozenset({"capabilities"})
+_KEPT = 2 * 3_600.0
+
+
+class Spending:
+    """What each site was asked in the last hour, and how much of that were retries."""
+
+    def __init__(self, store: Store, budget: Budget, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._budget = budget
+        self._clock = clock
+
+    async def query(self, site: str) -> None:
+        """Count one query that may have been billed."""
+        await self._add("queries", site, 1)
+
+    async def retry(self, site: str) -> bool:
+        """Whether the site's budget has room for one more retry, which is then spent."""
+        await self._add("retries", site, 1)
+        granted = self._budget.grants(await self.sum("queries", site), await self.sum("retries", site))
+        if not granted:
+            await self._add("retries", site, -1)
+        return granted
+
+    async def sum(self, what: str, site: str) -> int:
+        """The `queries` or `retries` of the last hour."""
+        found = [await self._store.add(f"{what}:{site}:{slot}", 0, _KEPT) for slot in slots(self._clock())]
+        return sum(found)
+
+    async def _add(self, what: str, site: str, amount: int) -> None:
+        await self._store.add(f"{what}:{site}:{int(self._clock() // SLOT)}", amount, _KEPT)
+
+
+class Retried:
+    """The upstream's answer, at the second or third attempt if need be.
+
+    `unanswered`: reads that timed out or broke off are sent once more, too. `longest` is how many seconds one
+    attempt may take as a whole. Waits are drawn from zero to a doubling cap (full jitter), but never shorter
+    than the upstream asks; what would outlast the client's patience is not waited for.
+    """
+
+    def __init__(  # noqa: PLR0913 - its collaborators, each once
+        self,
+        inner: Handler,
+        spending: Spending,
+        doubling: Doubling,
+        patience: Callable[[FhirRequest], float],
+        *,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        unanswered: bool = False,
+        longest: float = 60.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._inner = inner
+        self._spending = spending
+        self._doubling = doubling
+        self._patience = patience
+        self._clock = clock
+        self._chance = chance
+        self._unanswered = unanswered
+        self._longest = longest
+        self._sleep = sleep
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The answer; `Gateway-Attempts` says how many were made if not one. Raises Failure."""
+        started, attempts = self._clock(), 0
+        while True:
+            attempts += 1
+            try:
+                response = await self._attempt(request)
+            except Failure as failure:
+                wait = await self._wait(request, failure, attempts, self._clock() - started)
+                if wait is None:
+                    failure.headers += _told(attempts)
+                    raise
+                await self._sleep(wait)
+            else:
+                return response.changed(headers=(*response.headers, *_told(attempts)))
+
+    async def _attempt(self, request: FhirRequest) -> FhirResponse:
+        sent = True
+        try:
+            async with asyncio.timeout(self._longest):
+                return await self._inner(request)
+        except TimeoutError:
+            raise _too_long(request) from None
+        except Failure as failure:
+            sent = failure.kind.sent
+            raise
+        finally:
+            if sent and request.interaction.code not in _FREE:
+                await self._spending.query(_site(request))
+
+    async def _wait(
+        self, request: FhirRequest, failure: Failure, attempts: int, waited: float
+    ) -> float | None:
+        """Seconds until the next attempt; None when there is none."""
+        if may_write(request) or attempts > allowed(failure, unanswered=self._unanswered):
+            return None
+        wait = max(self._chance() * self._doubling.wait(attempts), wait_asked(failure) or 0.0)
+        if waited + wait > self._patience(request) or not await self._spending.retry(_site(request)):
+            return None
+        _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
+        return wait
+
+
+def _site(request: FhirRequest) -> str:
+    return request.site.guid if request.site else ""
+
+
+def _told(attempts: int) -> tuple[tuple[str, str], ...]:
+    return ((ATTEMPTS, str(attempts)),) if attempts > 1 else ()
+
+
+def _too_long(request: FhirRequest) -> Failure:
+    """The Failure of an exchange that did not end, however slowly bytes kept coming."""
+    said = f"request={request.request_id} cause=total-time"
+    if may_write(request):
+        codings = ((CODE_SYSTEM, kinds.UPSTREAM_TIMEOUT.code),)
+        return Failure(kinds.WRITE_UNKNOWN, diagnostics=said, codings=codings)
+    return Failure(kinds.UPSTREAM_TIMEOUT, diagnostics=said)

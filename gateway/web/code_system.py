@@ -1,0 +1,31 @@
+"""The CodeSystem of our failure codes, for everybody: who reads an OperationOutcome may look them up."""
+
+from functools import cache
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.failure import Failure
+from gateway.core.negotiation import answered_as
+from gateway.core.outcome import encoded
+from gateway.dialects import documentation
+from gateway.web.unknown import refusal
+
+#: Below every FHIR base, and at the root.
+PATH = "/CodeSystem/gateway-error"
+
+
+async def code_system(request: Request) -> Response:
+    """The CodeSystem resource (R4 codesystem.html), or 406."""
+    try:
+        accepted = answered_as(
+            tuple(request.query_params.getlist("_format")), request.headers.get("accept", "")
+        )
+    except Failure as failure:
+        return refusal(failure, request)
+    return Response(_resource(), media_type=f"{accepted}; charset=utf-8")
+
+
+@cache
+def _resource() -> bytes:
+    return encoded(documentation.code_system())

@@ -1,0 +1,97 @@
+"""`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.caps import share
+from gateway.core.cost import Cost, Subject
+from gateway.stores.daily_use import Standing
+
+#: Halo gives up at 30 seconds, the gateway at 35.
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
+
+
+class Metrics:
+    """Monotonic counters, raised where things happen."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._exchanges = Counter(
+            "halo_gateway_exchanges",
+            "Exchanges by what they cost or saved",
+            ("class", "site", "type"),
+            registry=registry,
+        )
+        self._bytes = Counter(
+            "halo_gateway_exchange_bytes",
+            "Bytes of answers by what they cost or saved",
+            ("class", "site"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "halo_gateway_upstream_seconds",
+            "Time of one upstream exchange",
+            ("site",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "halo_gateway_failures", "Requests that failed, by our code", ("code", "site"), registry=registry
+        )
+        self._repairs = Counter(
+            "halo_gateway_repairs",
+            "Upstream answers that a repair looked at: fired, or no-op where nothing was to mend",
+            ("repair", "site", "outcome"),
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
+
+    def exchange(self, subject: Subject, cost: Cost, octets: int, seconds: float | None) -> None:
+        """One exchange; `seconds` where the upstream was asked."""
+        self._exchanges.labels(cost, subject.name, subject.type).inc()
+        self._bytes.labels(cost, subject.name).inc(octets)
+        if seconds is not None:
+            self._seconds.labels(subject.name).observe(seconds)
+
+    def failure(self, subject: Subject, code: str) -> None:
+        """A request that failed, by our code."""
+        self._failures.labels(code, subject.name).inc()
+
+    def repairs(self, subject: Subject, fired: Sequence[str], active: Sequence[str]) -> None:
+        """Which repairs looked at an upstream's answer, and which of them found something to mend."""
+        for name in active:
+            self._repairs.labels(name, subject.name, "fired" if name in fired else "no-op").inc()
+
+    def show(self, standings: Callable[[], Iterable[Standing]]) -> None:
+        """Show also how much of each site's daily caps is used."""
+        self._registry.register(_Caps(standings))
+
+    def register(self, collector: Collector) -> None:
+        """Show also what another collector knows, such as a cache's size."""
+        self._registry.register(collector)
+
+    async def endpoint(self, request: Request) -> Response:
+        """The metrics in Prometheus' text format 0.0.4."""
+        del request
+        headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
+        return Response(generate_latest(self._registry), headers=headers)
+
+
+class _Caps(Collector):
+    def __init__(self, standings: Callable[[], Iterable[Standing]]) -> None:
+        self._standings = standings
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        used = GaugeMetricFamily(
+            "halo_gateway_cap_used_ratio", "Used part of the nearer daily cap", labels=("site",)
+        )
+        for each in self._standings():
+            used.add_metric((each.name,), share(each.cap, each.use))
+        yield used

@@ -1,0 +1,71 @@
+"""Every contender as a server on the server's core: `with NAME(upstream, folder) as url`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from bench import measure
+from bench.contenders import UPSTREAM, fastapi_proxy_lib, starlette_httpx
+from bench.scratch import python_with
+
+Proxy = Callable[[str, Path], AbstractContextManager[str]]
+_TESTS = Path(__file__).parent.parent
+_UVICORN = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+
+
+@contextmanager
+def gateway(upstream: str, folder: Path) -> Iterator[str]:
+    """This gateway: `halo-gateway serve`."""
+    port = measure.free_port()
+    settings = {
+        "HALO_GATEWAY_UPSTREAM__URL": upstream,
+        "HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE": "Australia/Sydney",
+        "HALO_GATEWAY_LOG__LEVEL": "warning",
+    }
+    command = (sys.executable, "-m", "gateway", "serve", "--port", str(port))
+    with measure.running(command, port, folder / "gateway.log", environment=settings) as url:
+        yield url
+
+
+def nginx(upstream: str, folder: Path) -> AbstractContextManager[str]:
+    """nginx `proxy_pass` with connections kept."""
+    inner = folder / "proxy"
+    inner.mkdir()
+    return measure.nginx(inner, upstream=int(upstream.rpartition(":")[2]))
+
+
+@contextmanager
+def straight(upstream: str, folder: Path) -> Iterator[str]:
+    """No proxy at all."""
+    del folder
+    yield upstream
+
+
+def contenders() -> dict[str, Proxy]:
+    """Every contender that can be had, by name; says which cannot."""
+    found: dict[str, Proxy] = {
+        "straight": straight,
+        "nginx": nginx,
+        "gateway": gateway,
+        "starlette+httpx": _on_uvicorn(Path(sys.executable), starlette_httpx.__name__),
+    }
+    python = python_with("fastapi-proxy-lib", "fastapi", "uvicorn", "uvloop", "httptools")
+    if python is None:
+        measure.say("without fastapi-proxy-lib: it could not be installed")
+        return found
+    return {**found, "fastapi-proxy-lib": _on_uvicorn(python, fastapi_proxy_lib.__name__)}
+
+
+def _on_uvicorn(python: Path, factory: str) -> Proxy:
+    @contextmanager
+    def proxy(upstream: str, folder: Path) -> Iterator[str]:
+        port = measure.free_port()
+        app = (f"bench.contenders:{factory}", "--factory", "--app-dir", str(_TESTS))
+        command = (str(python), "-m", "uvicorn", *app, "--port", str(port), *_UVICORN)
+        with measure.running(
+            command, port, folder / f"{factory}.log", environment={UPSTREAM: upstream}
+        ) as url:
+            yield url
+
+    return proxy

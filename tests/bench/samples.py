@@ -1,0 +1,74 @@
+"""Synthetic answers of any size, as an upstream gives them."""
+
+import json
+from itertools import count
+from typing import Any
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+BASE = f"integrator/sites/{GUID}/fhir/R4"
+PATIENT = f"{BASE}/Patient/p-1"
+SEARCH = f"{BASE}/Appointment"
+
+#: Nothing to repair, or one wall time without an offset in every resource.
+CLEAN, NAIVE = "2026-05-04T03:02:01Z", "2026-05-04T13:02:01"
+
+
+def patient(size: int) -> bytes:
+    """A Patient of about that many bytes in which nothing needs repair."""
+    resource: dict[str, Any] = {
+        "resourceType": "Patient",
+        "id": "p-1",
+        "meta": {"versionId": "1", "lastUpdated": CLEAN},
+        "name": [{"family": "Example", "given": ["Robin"]}],
+        "birthDate": "1980-02-03",
+        "contact": [],
+    }
+    contact = {"name": {"text": "Sample Person"}, "telecom": [{"system": "phone", "value": "0491 570 006"}]}
+    resource["contact"] = [contact] * (size // len(_encoded(contact)))
+    return _encoded(resource)
+
+
+def searchset(size: int, upstream: str, stamp: str = CLEAN) -> bytes:
+    """A page of about that many bytes whose links and `fullUrl`s are on the upstream's base."""
+    base = f"{upstream}/{BASE}"
+    one = len(_encoded(_entry(base, 0, stamp)))
+    entries = [_entry(base, number, stamp) for number, _ in zip(count(), range(size // one), strict=False)]
+    links = {"self": "Appointment?_count=50", "next": "Appointment?_count=50&_offset=50"}
+    return _encoded(
+        {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(entries),
+            "link": [{"relation": name, "url": f"{base}/{rest}"} for name, rest in links.items()],
+            "entry": entries,
+        }
+    )
+
+
+def _entry(base: str, number: int, stamp: str) -> dict[str, Any]:
+    actors = [f"{kind}/{number}" for kind in ("Patient", "Practitioner", "Location")]
+    resource = {
+        "resourceType": "Appointment",
+        "id": f"a-{number}",
+        "meta": {"versionId": "1", "lastUpdated": stamp},
+        "identifier": [{"system": "https://example.org/appointments", "value": f"{number:08}"}],
+        "status": "booked",
+        "appointmentType": {"coding": [{"code": "ROUTINE", "display": "Routine"}], "text": "Standard"},
+        "description": "A synthetic appointment, long enough for a line",
+        "comment": "Seen before; bring the letter of the last visit and the list of medicines",
+        "start": "2026-05-04T09:00:00+10:00",
+        "end": "2026-05-04T09:15:00+10:00",
+        "minutesDuration": 15,
+        "participant": [
+            {"actor": {"reference": each}, "required": "required", "status": "accepted"} for each in actors
+        ],
+    }
+    return {
+        "fullUrl": f"{base}/Appointment/a-{number}",
+        "resource": resource,
+        "search": {"mode": "match"},
+    }
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

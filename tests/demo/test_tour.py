@@ -1,0 +1,58 @@
+"""The tour, with real servers: it holds with every repair on, and says so where one is off."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import Pair, settings_for
+
+from gateway.app import create_app
+from gateway.demo.stops import STOPS, Stop
+from gateway.demo.tour import _walk
+from gateway.repairs import REPAIRS
+from gateway.serving import InThread
+
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
+
+
+def demo(**environment: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "gateway", "demo", "--once", "--port", "0"]
+    return subprocess.run(
+        program, capture_output=True, text=True, check=False, timeout=100, env=CLEAN | environment
+    )
+
+
+def test_the_demo_shows_every_stop_both_ways_and_ends_well() -> None:
+    ran = demo()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for stop in STOPS:
+        assert f"{stop.issue}: {stop.asks}" in ran.stdout
+    assert ran.stdout.count("  straight  BAD") == ran.stdout.count("  gateway   ok ") == len(STOPS)
+    assert "Upstream queries in all: straight " in ran.stdout
+    assert "Every repair held." in ran.stdout
+
+
+def test_every_repair_has_a_stop_and_every_stop_a_repair() -> None:
+    assert sorted(stop.issue for stop in STOPS) == sorted(repair.issue.id for repair in REPAIRS)
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.issue)
+def test_a_tour_with_one_repair_off_says_that_it_did_not_hold(
+    pair: Pair, stop: Stop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_for(pair.emulator.url).model_copy(update={"repairs": {stop.issue: False}})
+    with InThread(create_app(settings)) as gateway:
+        assert not _walk(pair.emulator, gateway.url)
+    shown = capsys.readouterr().out
+    assert "A repair did not hold." in shown
+    assert "BAD" in shown.partition(f"{stop.issue}: ")[2].partition("gateway  ")[2].splitlines()[0]
+
+
+def test_the_tour_holds_on_the_running_pair(pair: Pair) -> None:
+    assert _walk(pair.emulator, pair.url)
+
+
+def test_the_environment_of_a_production_gateway_does_not_reach_the_demo() -> None:
+    ran = demo(HALO_GATEWAY_REPAIRS='{"last-updated-offset": false}')
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,0 +1,92 @@
+"""A gateway with a cache: `python cached_gateway.py UPSTREAM REDIS` serves a replica on that Redis."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gateway.core.exchange import Site
+from gateway.core.freshness import Freshness
+from gateway.core.question import Caching
+from gateway.dialects import DIALECTS
+from gateway.emulator.sites import SITES
+from gateway.handlers.answered import Answered
+from gateway.handlers.cached import Cached
+from gateway.handlers.gathered import Gathered
+from gateway.handlers.normalised import Normalised
+from gateway.handlers.observed import Observed
+from gateway.handlers.paged import Paged
+from gateway.handlers.repaired import Repaired
+from gateway.handlers.seal import Seal
+from gateway.handlers.transport import PooledTransport
+from gateway.handlers.upstream import Upstream
+from gateway.log import configure
+from gateway.repairs import REPAIRS
+from gateway.serving import Serving
+from gateway.settings import Settings, SiteSettings
+from gateway.settings.sites import Sites
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+from gateway.stores.store import Store
+from gateway.web.endpoint import Endpoint
+from gateway.web.incoming import Incoming
+
+LEASE = 1.5
+
+
+def settings_for(upstream: str) -> Settings:
+    sites = {guid: SiteSettings(time_zone=site.zone.key) for guid, site in SITES.items()}
+    return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
+
+
+def replica(upstream: str, redis: str) -> Starlette:
+    """One of several gateways on one Redis."""
+    shared = RedisStore(redis, ["synthetic key"])
+    return cached_gateway(upstream, FallbackStore(shared, MemoryStore, pause=0.2), lease=LEASE)
+
+
+def cached_gateway(
+    upstream: str,
+    store: Store,
+    *,
+    lease: float = 0.0,
+    freshness: Callable[[Site], Freshness] = lambda _: Freshness(),
+) -> Starlette:
+    """The wiring as `gateway/app.py` has it, with one practice surface."""
+    settings = settings_for(upstream)
+    pool = PooledTransport(
+        limits=httpx.Limits(max_connections=50), timeout=httpx.Timeout(10), max_body=9_000_000
+    )
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    asking = Upstream(pool, DIALECTS["halo-connect"], now)
+    gathered = Gathered(Repaired(asking, REPAIRS), 5)
+    cached = Cached(gathered, store, Caching(b"synthetic", freshness, lease=lease), now)
+    paged = Paged(Normalised(cached, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
+    endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, Observed(Answered(paged)))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        await pool.aclose()
+        if isinstance(store, FallbackStore):
+            await store.aclose()
+        await asyncio.sleep(0)
+
+    return Starlette(
+        routes=[Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", endpoint)], lifespan=lifespan
+    )
+
+
+if __name__ == "__main__":
+    configure("error")
+    Serving(replica(*sys.argv[1:]), "127.0.0.1", 0, "listening on").run()

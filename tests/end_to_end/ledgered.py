@@ -1,0 +1,101 @@
+"""A gateway with nothing but what the ledger needs: `python ledgered.py UPSTREAM LEDGER` serves it."""
+
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gateway.app import OTHER_PATHS
+from gateway.core.caps import Cap
+from gateway.core.exchange import Handler
+from gateway.dialects import DIALECTS
+from gateway.emulator.sites import SITES
+from gateway.handlers.answered import Answered
+from gateway.handlers.counted import Counted, Credited
+from gateway.handlers.gathered import Gathered
+from gateway.handlers.normalised import Normalised
+from gateway.handlers.paged import Paged
+from gateway.handlers.repaired import Repaired
+from gateway.handlers.seal import Seal
+from gateway.handlers.transport import PooledTransport
+from gateway.handlers.upstream import Upstream
+from gateway.log import configure
+from gateway.repairs import REPAIRS
+from gateway.serving import Serving
+from gateway.settings import Settings, SiteSettings
+from gateway.settings.sites import Sites
+from gateway.stores.daily_use import DailyUse
+from gateway.stores.ledger import Ledger
+from gateway.stores.recorder import Recorder
+from gateway.web.admin import Admin
+from gateway.web.endpoint import Endpoint
+from gateway.web.incoming import Incoming
+from gateway.web.metrics import Metrics
+
+TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+NAMES = {guid: site.name for guid, site in SITES.items()}
+
+
+def settings_for(upstream: str) -> Settings:
+    sites = {guid: SiteSettings(name=site.city, time_zone=site.zone.key) for guid, site in SITES.items()}
+    return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
+
+
+async def _nothing(*_: str) -> Mapping[str, Any]:
+    return {}
+
+
+async def _none(*_: str) -> int:
+    return 0
+
+
+def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Starlette:
+    """The wiring as `gateway/app.py` has it, without a cache."""
+    sites, metrics, use = Sites(settings), Metrics(), DailyUse(lambda _: cap)
+    recorder = Recorder(ledger, use, metrics, sites=sites)
+    incoming = Incoming(settings, sites)
+    pool = PooledTransport(
+        limits=httpx.Limits(max_connections=20), timeout=httpx.Timeout(2), max_body=9_000_000
+    )
+
+    def asking(dialect: str) -> Handler:
+        return Counted(Upstream(pool, DIALECTS[dialect], lambda: datetime.now(UTC)), recorder)
+
+    def around(inner: Handler) -> Handler:
+        return Answered(Credited(inner, recorder))
+
+    gathered = Gathered(Repaired(asking("halo-connect"), REPAIRS), 5)
+    paged = Paged(Normalised(gathered, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
+    fhir, other = Endpoint(incoming.fhir, around(paged)), Endpoint(incoming.other, around(asking("halo-sql")))
+    admin = Admin(TOKEN, ledger.rows, _nothing, _none, lambda: use.standings(datetime.now(UTC)), NAMES)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        ledger.open()
+        use.restore(ledger.rows())
+        yield
+        await pool.aclose()
+        ledger.close()
+
+    return Starlette(
+        routes=[
+            Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", fhir),
+            *(Route(each, other) for each in OTHER_PATHS),
+            Route("/metrics", metrics.endpoint),
+            *admin.routes(),
+        ],
+        lifespan=lifespan,
+    )
+
+
+if __name__ == "__main__":
+    configure("error")
+    upstream, path = sys.argv[1:]
+    Serving(ledgered(settings_for(upstream), Ledger(Path(path))), "127.0.0.1", 0, "listening on").run()

@@ -1,0 +1,54 @@
+"""What the upstream never shows is never passed off as not being there."""
+
+import pytest
+from conftest import Pair, settings_for
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from gateway.app import create_app
+from gateway.emulator.sites import BRISBANE, SYDNEY
+from gateway.serving import InThread
+
+
+@pytest.mark.parametrize("query", ["active=false", "active:not=true&_summary=count", "active=false&_count=0"])
+def test_a_search_for_inactive_patients_is_refused_and_never_asked(pair: Pair, query: str) -> None:
+    assert pair.straight(f"Patient?{query}").json()["total"] == 0
+    before = len(pair.sent())
+    response = pair.get(f"Patient?{query}")
+    outcome = OperationOutcome.model_validate_json(response.text)
+    assert (response.status_code, outcome.issue[0].code) == (400, "not-supported")
+    assert len(pair.sent()) == before
+
+
+def test_by_setting_the_answer_is_empty_and_says_that_it_is_incomplete(pair: Pair) -> None:
+    settings = settings_for(pair.emulator.url)
+    sites = {guid: each.model_copy(update={"inactive": "empty"}) for guid, each in settings.sites.items()}
+    with InThread(create_app(settings.model_copy(update={"sites": sites}))) as gateway:
+        base = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4"
+        response = pair.ask("GET", f"{base}/Patient?active=false&name=a")
+        notes = pair.ask("GET", f"{base}/metadata").json()["rest"][0]["documentation"]
+    bundle = Bundle.model_validate_json(response.text)
+    assert [entry.search.mode for entry in bundle.entry] == ["outcome"]
+    assert bundle.entry[0].resource.issue[0].code == "incomplete"
+    assert bundle.link[0].url.endswith("/Patient?active=false&name=a")
+    assert bundle.total is None
+    assert response.headers["gateway-repairs"] == "inactive-records"
+    assert pair.sent()[-1]["path"] == f"/integrator/sites/{SYDNEY}/fhir/R4/metadata"
+    assert "answered empty" in notes
+
+
+def test_not_found_says_unknown_or_inactive(pair: Pair) -> None:
+    rows = pair.emulator.control("GET", f"truth/{BRISBANE}/Patient")
+    inactive = next(row["resource"]["id"] for row in rows if not row["active"])
+    for path in (f"Patient/{inactive}", "Patient/99999"):
+        response = pair.get(path, BRISBANE)
+        text = OperationOutcome.model_validate_json(response.text).issue[0].details.text
+        assert response.status_code == 404
+        assert "active" in text
+
+
+def test_where_the_repair_is_off_the_search_is_asked(pair: Pair) -> None:
+    settings = settings_for(pair.emulator.url).model_copy(update={"repairs": {"inactive-records": False}})
+    with InThread(create_app(settings)) as gateway:
+        url = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient?active=false"
+        assert pair.ask("GET", url).json()["total"] == 0

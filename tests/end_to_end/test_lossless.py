@@ -1,0 +1,86 @@
+"""What the gateway need not change is not changed; what cannot be read is an error; all that leaves is R4."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from conftest import Pair
+
+HEADERS = {"content-type": "application/json"}
+
+
+def answered(pair: Pair, body: str, path: str = "Patient/1") -> Any:
+    pair.fault(kind="answer", status=200, body=body, times=1, headers=HEADERS)
+    return pair.get(path)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '"value":0.10',
+        '"value":1e-7,"big":123456789012345678901234567890',
+        '"future":{"z":1,"a":[null,true]},"_active":{"id":"x"}',
+        '"text":{"div":"\\u00e9 é \\uD83D\\uDE00 \\/ "}',
+        f'"deep":{"[" * 100}{"]" * 100}',
+        '"twice":{"a":1,"a":2}',
+    ],
+)
+@pytest.mark.parametrize("stamp", ["2026-07-01T10:00:00", "2026-07-01T00:00:00Z"])
+def test_a_resource_survives_whether_it_is_mended_or_not(pair: Pair, inside: str, stamp: str) -> None:
+    body = f'{{"resourceType":"Patient","id":"1", "meta":{{"lastUpdated":"{stamp}"}},{inside}}}'
+    assert answered(pair, body).text == body.replace("T10:00:00", "T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"resourceType":"Patient","id":"1","id":"2"}',
+        '{"resourceType":"Patient","meta":{"lastUpdated":"x","lastUpdated":"y"},"n":[{}],"a":}',
+        '{"resourceType":"Patient","id":"1"',
+        '{"resourceType":"Patient","id":01}',
+        '{"resourceType":"Patient",' + '"a":{' * 5000 + "}" * 5000 + "}",
+        "[]",
+        "nothing",
+    ],
+)
+def test_what_cannot_be_read_is_502_and_never_data(pair: Pair, body: str) -> None:
+    response = answered(pair, body)
+    assert (response.status_code, response.json()["resourceType"]) == (502, "OperationOutcome")
+
+
+VALID = [
+    *("Patient/1", "Appointment/1", "DocumentReference/12", "Binary/1", "Practitioner/1", "Observation/1"),
+    *(
+        "Patient?_count=5&_revinclude=Condition:patient&_include=Patient:organization",
+        "Patient?_summary=count",
+    ),
+    *(
+        "Appointment?date=2026-04&_count=5&_include=Appointment:patient",
+        "Patient?birthdate=ne1980-02-29&_count=3",
+    ),
+    *("Patient?name=Nobody", "Patient?colour=red&_count=2", "Patient?_elements=name&_count=2", "metadata"),
+    *(
+        "Patient/1/$summary",
+        "Slot/$find-free?_count=3",
+        "Patient/none",
+        "Patient?birthdate=x",
+        "Patient?active=false",
+    ),
+    *("Patient?_page=x", "Nothing/1", "Patient?_format=xml", "Condition?_count=50", "Immunization?_count=50"),
+]
+
+
+@pytest.mark.parametrize("path", VALID)
+def test_every_answer_is_valid_r4(pair: Pair, path: str) -> None:
+    resource = pair.get(path).json()
+    kind = resource["resourceType"]
+    model = getattr(import_module(f"fhir.resources.R4B.{kind.lower()}"), kind)
+    model.model_validate(resource)
+
+
+@pytest.mark.parametrize("kind", ["offline", "too-large", "login-failed", "quota", "no-contact", "truncate"])
+def test_every_failure_is_valid_r4(pair: Pair, kind: str) -> None:
+    from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+    pair.fault(kind=kind, times=1)
+    OperationOutcome.model_validate_json(pair.get("Patient?_count=2").text)

@@ -1,0 +1,201 @@
+"""A surname, a Medicare number and a subscription key go through every route and every failure; none leaks.
+
+Looked at: log records (structlog's and the standard library's), the headers of every answer, the URLs the
+gateway makes up, and the text of every error that is the gateway's own. The emulator's lines and the
+resources of the practice are not the gateway's words.
+"""
+
+import json
+import logging
+from typing import get_args
+from urllib.parse import quote
+
+import httpx
+import pytest
+from conftest import Pair
+from structlog.testing import capture_logs
+
+from gateway.emulator.faults import Kind
+from gateway.emulator.sites import BRISBANE, SYDNEY
+
+SURNAME = "Zzyzx"
+MEDICARE = "2954471371"
+KEY = "other-key"
+TOKEN = "bearer-zyxwv"  # noqa: S105 - synthetic
+SECRETS = (SURNAME, MEDICARE, KEY, TOKEN, "zyxwv")
+HEADERS = {"Ocp-Apim-Subscription-Key": KEY, "X-Correlation-Id": "c-1"}
+DESKTOP = {"Authorization": f"Bearer {TOKEN}", "DeviceId": "d-1"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/fhir+json"}
+PATIENT = json.dumps(
+    {"resourceType": "Patient", "name": [{"family": SURNAME}], "identifier": [{"value": MEDICARE}]}
+).encode()
+SEARCH = (
+    f"family={SURNAME}&identifier={quote('http://ns.electronichealth.net.au/id/medicare-number|')}{MEDICARE}"
+)
+FHIR = f"/integrator/sites/{SYDNEY}/fhir/R4"
+
+#: Method, path, headers, body: every route, with something private in each place that can hold it.
+REQUESTS: list[tuple[str, str, dict[str, str], bytes]] = [
+    ("GET", f"{FHIR}/Patient?{SEARCH}", {}, b""),
+    ("GET", f"{FHIR}/Patient?family:exact={SURNAME}&_include=Patient:{SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient?birthdate={SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient?{SURNAME}={MEDICARE}", {}, b""),
+    ("GET", f"{FHIR}/Patient?{SURNAME}:{MEDICARE}", {}, b""),
+    ("GET", f"{FHIR}/Patient?_format={SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient?_page={SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient?date=2026-13&name={SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Appointment?date={SURNAME}", {}, b""),
+    ("HEAD", f"{FHIR}/Patient?{SEARCH}", {}, b""),
+    ("POST", f"{FHIR}/Patient/_search", FORM, SEARCH.encode()),
+    ("POST", f"{FHIR}/Patient/_search", JSON, PATIENT),
+    ("GET", f"{FHIR}/Patient/{SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient/{MEDICARE}/_history/{SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/{SURNAME}/{MEDICARE}", {}, b""),
+    ("GET", f"{FHIR}/Patient/{SURNAME}%2f{MEDICARE}", {}, b""),
+    ("GET", f"{FHIR}/Patient/{MEDICARE}/$summary", {}, b""),
+    ("GET", f"{FHIR}/Patient/$summary?identifier={MEDICARE}", {}, b""),
+    ("POST", f"{FHIR}/Patient", JSON, PATIENT),
+    ("POST", f"{FHIR}/Patient", JSON, PATIENT[:-1]),
+    ("POST", f"{FHIR}/Patient", {"Content-Type": f"text/{SURNAME}"}, PATIENT),
+    ("PUT", f"{FHIR}/Patient/{MEDICARE}", JSON, PATIENT),
+    ("PATCH", f"{FHIR}/Patient/{MEDICARE}", {"Content-Type": "application/json-patch+json"}, b'["Zzyzx"]'),
+    ("DELETE", f"{FHIR}/Patient/{SURNAME}", {}, b""),
+    ("POST", FHIR, JSON, PATIENT),
+    ("GET", f"/fhir/R4/Patient?{SEARCH}", {}, b""),
+    ("GET", f"/desktop/sites/{BRISBANE}/fhir/R4/Patient?{SEARCH}", DESKTOP, b""),
+    ("GET", f"/integrator/sites/{SURNAME}/fhir/R4/Patient", {}, b""),
+    ("GET", f"/integrator/sites?practiceManagementSiteId={SURNAME}", {}, b""),
+    ("GET", f"/integrator/sites/{SURNAME}", {}, b""),
+    ("POST", f"/integrator/sites/{SYDNEY}/queries/immediate", JSON, PATIENT),
+    ("POST", f"/integrator/pair-site?pairingCode={SURNAME}", JSON, PATIENT),
+    ("POST", "/integrator/token", FORM, f"device_id={SURNAME}&site_id={MEDICARE}".encode()),
+    ("GET", f"/{SURNAME}/{MEDICARE}", {}, b""),
+    ("POST", f"/livez?name={SURNAME}", {}, b""),
+    ("GET", f"/readyz?name={SURNAME}", {}, b""),
+    ("GET", f"/CodeSystem/gateway-error?_format={SURNAME}", {}, b""),
+    ("GET", f"{FHIR}/Patient", {"Host": f"{SURNAME}/x"}, b""),
+    ("GET", f"{FHIR}/Patient", {"Accept": f"text/{SURNAME}"}, b""),
+    ("GET", f"{FHIR}/Patient/1", {"X-Request-Id": f"{SURNAME} {MEDICARE}"}, b""),
+    ("GET", f"{FHIR}/Patient/1", {"User-Agent": SURNAME, "Prefer": SURNAME}, b""),
+]
+#: Failures in which an upstream repeats what it was asked.
+ECHO = f"No column '{SURNAME}' for {MEDICARE} with key {KEY} near '{SURNAME}'"
+SAID = {"severity": "error", "code": "invalid", "diagnostics": ECHO}
+ECHOES = [
+    {"status": 500, "body": ECHO},
+    {"status": 400, "body": {"errorCode": 5003, "errorMessage": ECHO}},
+    {"status": 200, "body": {"errorCode": 5003, "errorMessage": ECHO}},
+    {"status": 422, "body": {"resourceType": "OperationOutcome", "issue": [SAID]}},
+    {"status": 404, "body": {"error": {"status": 404, "message": ECHO}}},
+    {"status": 503, "body": f"<html>{ECHO}</html>", "headers": {"content-type": "text/html"}},
+    {"status": 302, "headers": {"location": f"https://evil.example/?family={SURNAME}"}},
+]  # fmt: skip
+FAULTS = [{"kind": kind, "times": 1} for kind in get_args(Kind) if kind not in {"answer", "hang"}]
+
+
+class Records(logging.Handler):
+    """Every record of the standard library's loggers."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(
+            f"{record.name} {record.getMessage()} {record.exc_text or ''} {record.exc_info or ''}"
+        )
+
+
+def leaks(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret.lower() in text.lower()]
+
+
+def asked(
+    pair: Pair, method: str, path: str, headers: dict[str, str], body: bytes
+) -> tuple[httpx.Response, str]:
+    """The answer, and everything that was logged on the way."""
+    records = Records()
+    loggers = [
+        logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "aiohttp", "asyncio", "gateway")
+    ]
+    for logger in loggers:
+        logger.addHandler(records)
+    try:
+        with capture_logs() as lines:
+            answer = httpx.request(
+                method, pair.url + path, headers=HEADERS | headers, content=body, trust_env=False, timeout=30
+            )
+    finally:
+        for logger in loggers:
+            logger.removeHandler(records)
+    return answer, "\n".join([*map(repr, lines), *(text for text in records.texts if "httpx" not in text)])
+
+
+def shown(answer: httpx.Response) -> str:
+    """What the gateway itself says in an answer: its headers, and its error text."""
+    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return headers + (answer.text if answer.status_code >= 400 and b"gateway-error" in answer.content else "")
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "body"), REQUESTS)
+def test_nothing_private_is_logged_or_said(
+    pair: Pair, method: str, path: str, headers: dict[str, str], body: bytes
+) -> None:
+    answer, logged = asked(pair, method, path, headers, body)
+    assert leaks(logged) == []
+    assert leaks(shown(answer)) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"])
+@pytest.mark.parametrize(
+    "path", [f"{FHIR}/Patient?{SEARCH}", f"{FHIR}/Patient/{SURNAME}", f"/integrator/sites/{SURNAME}"]
+)
+def test_no_failure_of_the_upstream_leaks(pair: Pair, fault: dict[str, object], path: str) -> None:
+    pair.fault(**fault | ({"per_second": 0} if fault["kind"] == "rate-limit" else {}))
+    answer, logged = asked(pair, "GET", path, {}, b"")
+    assert leaks(logged) == []
+    assert leaks(shown(answer)) == []
+
+
+@pytest.mark.parametrize("echo", ECHOES, ids=lambda echo: f"{echo['status']}")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_upstream_that_repeats_the_question_is_not_repeated(
+    pair: Pair, method: str, echo: dict[str, object]
+) -> None:
+    pair.fault(kind="answer", times=1, **echo)
+    path, headers, body = (
+        (f"Patient?{SEARCH}", {}, b"") if method == "GET" else ("Patient/_search", FORM, SEARCH.encode())
+    )
+    answer, logged = asked(pair, method, f"{FHIR}/{path}", headers, body)
+    assert answer.status_code >= 400
+    assert leaks(logged) == []
+    assert leaks(shown(answer)) == []
+
+
+def test_links_made_up_by_the_gateway_hold_no_search_values(pair: Pair) -> None:
+    """`self` is the client's own search, given back to that client alone; page links hold nothing of it."""
+    page = pair.ask(
+        "POST",
+        f"{pair.base()}/Patient/_search",
+        b"name:contains=z&_count=1",
+        **{"Content-Type": FORM["Content-Type"]},
+    ).json()
+    urls = [link["url"] for link in page["link"] if link["relation"] != "self"]
+    assert urls
+    assert all("contains" not in url and "name" not in url for url in urls)
+
+
+def test_a_client_that_leaves_in_the_middle_leaks_nothing(pair: Pair) -> None:
+    pair.fault(kind="delay", delay=1, times=1)
+    with pytest.raises(httpx.ReadTimeout), capture_logs() as lines:
+        httpx.get(f"{pair.url}{FHIR}/Patient?{SEARCH}", headers=HEADERS, timeout=0.2, trust_env=False)
+    pair.get("Patient/1")
+    assert leaks(repr(lines)) == []
+
+
+def test_the_looking_itself_works(pair: Pair) -> None:
+    answer, logged = asked(pair, "GET", f"{FHIR}/Patient?{SEARCH}", {}, b"")
+    assert "exchange" in logged
+    assert SURNAME in answer.text
+    assert leaks(f"x{SURNAME.upper()}x") == [SURNAME]

@@ -1,0 +1,196 @@
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+import pytest
+from exchanges import fhir_request
+from structlog.testing import capture_logs
+
+from gateway.core import kinds
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure, Kind
+from gateway.core.interaction import OTHER
+from gateway.dialects import DIALECTS
+from gateway.dialects.kinds import UNRECOGNISED
+from gateway.handlers.upstream import Upstream
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+PATIENT = {"resourceType": "Patient", "id": "1"}
+CREDENTIALS = (
+    ("ocp-apim-subscription-key", "k"),
+    ("authorization", "Bearer t"),
+    ("deviceid", "d"),
+    ("accept", "text/html"),
+    ("cookie", "c=1"),
+)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """What stands for the network: answers by a function, keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[], httpx.Response]) -> None:
+        self._answer = answer
+        self.sent: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return self._answer()
+
+
+def json(content: object, status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, content=msgspec.json.encode(content), headers=named)
+
+
+def raising(problem: Exception) -> httpx.Response:
+    raise problem
+
+
+def exchange(
+    request: FhirRequest, answer: Callable[[], httpx.Response], dialect: str = "halo-connect"
+) -> tuple[FhirResponse, httpx.Request]:
+    wire = Wire(answer)
+    response = asyncio.run(Upstream(wire, DIALECTS[dialect], lambda: NOW)(request))
+    assert len(wire.sent) == 1
+    return response, wire.sent[0]
+
+
+def refused(
+    request: FhirRequest, answer: Callable[[], httpx.Response], dialect: str = "halo-connect"
+) -> Failure:
+    with capture_logs(), pytest.raises(Failure) as failure:
+        exchange(request, answer, dialect)
+    return failure.value
+
+
+@pytest.mark.parametrize(
+    ("dialect", "names"),
+    [
+        ("halo-connect", {"ocp-apim-subscription-key", "authorization", "deviceid"}),
+        ("health-gorilla", {"authorization"}),
+        ("halo-itsm", {"authorization"}),
+    ],
+)
+def test_each_upstream_gets_its_own_credentials_only(dialect: str, names: set[str]) -> None:
+    _, sent = exchange(fhir_request("Patient/1", headers=CREDENTIALS), lambda: json(PATIENT), dialect)
+    assert names == sent.headers.keys() & {name for name, _ in CREDENTIALS} - {"accept"}
+
+
+def test_fhir_is_asked_for_as_fhir_whatever_the_client_accepts() -> None:
+    _, sent = exchange(fhir_request("Patient/1", headers=CREDENTIALS), lambda: json(PATIENT))
+    assert sent.headers["accept"] == "application/fhir+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "asked"),
+    [("text/csv", "text/csv"), ("", "*/*"), ("application/fhir+json", "*/*")],
+)
+def test_what_is_not_fhir_is_asked_for_as_the_client_does(accept: str, asked: str) -> None:
+    request = fhir_request("Patient", headers=(("accept", accept),), interaction=OTHER, site=None)
+    _, sent = exchange(request, lambda: json({"rows": 1}), "halo-sql")
+    assert sent.headers["accept"] == asked
+
+
+def test_head_is_asked_as_get() -> None:
+    _, sent = exchange(fhir_request("Patient/1", method="HEAD"), lambda: json(PATIENT))
+    assert sent.method == "GET"
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("_count=500", "_count=100"),
+        ("_count=100", "_count=100"),
+        ("_count=x", "_count=x"),
+        ("a=500", "a=500"),
+    ],
+)
+def test_pages_are_no_larger_than_the_upstream_allows(query: str, asked: str) -> None:
+    bundle = {"resourceType": "Bundle", "type": "searchset"}
+    _, sent = exchange(fhir_request("Patient", query), lambda: json(bundle), "health-gorilla")
+    assert sent.url.query.decode() == asked
+    _, sent = exchange(fhir_request("Patient", query), lambda: json(bundle))
+    assert sent.url.query.decode() == query
+
+
+def test_a_posted_search_is_capped_in_its_form() -> None:
+    request = fhir_request("Patient/_search", method="POST", form="name=A&_count=101")
+    _, sent = exchange(request, lambda: json({"resourceType": "Bundle"}), "health-gorilla")
+    assert sent.content == b"name=A&_count=100"
+
+
+def test_only_named_header_fields_come_back() -> None:
+    response, _ = exchange(fhir_request("Patient/1"), lambda: json(PATIENT, etag='W/"1"', server="x"))
+    assert dict(response.headers) == {"etag": 'W/"1"'}
+
+
+def test_ids_that_stop_here_are_in_diagnostics_and_allow_reaches_the_client() -> None:
+    failure = refused(
+        fhir_request(), lambda: json({}, 405, x_ms_request_id="abcd-1234", allow="GET", server="x")
+    )
+    assert "upstream-request=abcd-1234" in failure.diagnostics
+    assert ("allow", "GET") in failure.headers
+    assert failure.received is not None
+    assert dict(failure.received.headers) == {"allow": "GET"}
+
+
+TRANSPORT: list[tuple[Exception, Kind, bool]] = [
+    (httpx.ConnectError("x"), kinds.UPSTREAM_CONNECT, False),
+    (httpx.ConnectTimeout("x"), kinds.UPSTREAM_CONNECT, False),
+    (httpx.UnsupportedProtocol("x"), kinds.UPSTREAM_CONNECT, False),
+    (httpx.ReadTimeout("x"), kinds.UPSTREAM_TIMEOUT, True),
+    (httpx.ReadError("x"), kinds.UPSTREAM_RESET, True),
+    (httpx.DecodingError("x"), kinds.ANSWER_TOO_LARGE, True),
+]
+
+
+@pytest.mark.parametrize(("problem", "kind", "sent"), TRANSPORT)
+def test_each_way_to_lose_an_answer_has_its_kind(problem: Exception, kind: Kind, sent: bool) -> None:
+    assert refused(fhir_request(), lambda: raising(problem)).kind is kind
+    written = refused(fhir_request("Patient/1", method="PUT"), lambda: raising(problem))
+    assert written.kind is (kinds.WRITE_UNKNOWN if sent else kind)
+
+
+@pytest.mark.parametrize("line", ["POST Patient/1/$x", "DELETE Patient/1", "PATCH Patient/1"])
+def test_whatever_may_have_changed_data_is_said_to_be_open(line: str) -> None:
+    method, _, path = line.partition(" ")
+    failure = refused(fhir_request(path, method=method), lambda: raising(httpx.ReadTimeout("x")))
+    assert failure.kind is kinds.WRITE_UNKNOWN
+    assert failure.codings[0][1] == "upstream-timeout"
+
+
+def test_the_words_of_a_broken_connection_stay_here() -> None:
+    failure = refused(fhir_request(), lambda: raising(httpx.ReadError("10.0.0.1 Zzyzx")))
+    assert failure.diagnostics == "request=r-1 cause=ReadError"
+
+
+def test_an_ignored_parameter_called_fatal_reaches_the_client_as_a_warning() -> None:
+    issue = {"severity": "fatal", "code": "exception", "details": {"text": "Argument not supported: x"}}
+    entry = {
+        "resource": {"resourceType": "OperationOutcome", "issue": [issue]},
+        "search": {"mode": "outcome"},
+    }
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    response, _ = exchange(fhir_request(), lambda: json(bundle))
+    assert b'"warning"' in response.body
+    assert b'"fatal"' not in response.body
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_an_unknown_shape_is_told_to_the_operator(method: str) -> None:
+    with capture_logs() as lines, pytest.raises(Failure):
+        exchange(
+            fhir_request("Patient/1", method=method),
+            lambda: json({"fault": "Zzyzx"}, 500, content_type="application/x-new"),
+        )
+    told = next(each for each in lines if each["event"] == UNRECOGNISED.code)
+    assert (told["log_level"], told["status"], told["content_type"]) == ("warning", 500, "application/x-new")
+    assert told["upstream"] == "halo-connect"
+
+
+def test_the_upstreams_own_words_are_in_the_log_at_debug_level_only() -> None:
+    with capture_logs() as lines, pytest.raises(Failure):
+        exchange(fhir_request(), lambda: json({"Message": "Zzyzx"}, 400))
+    assert [each["log_level"] for each in lines if "Zzyzx" in str(each)] == ["debug"]

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+from exchanges import SITE, fhir_request
+from fhir.resources.R4B.bundle import Bundle
+
+from gateway.core.failure import Failure
+from gateway.core.outcome import outcome
+from gateway.repairs.inactive_records import ASKED, answered, refused
+
+ASKING = [
+    ("Patient", "active=false"),
+    ("Patient", "name=a&active=true,false"),
+    ("Patient", "active:not=true"),
+    ("Practitioner", "active=http://terminology.hl7.org/CodeSystem/special-values|false"),
+    ("Schedule", "active=|false"),
+    ("Location", "status=inactive"),
+    ("Location", "status:not=active"),
+    ("Appointment", "patient.active=false"),
+    ("Appointment", "actor:Patient.active:not=true"),
+    ("Appointment", "location:Location.status=inactive"),
+    ("Practitioner", "_has:PractitionerRole:practitioner:active=false"),
+    ("Observation", "status=final,entered-in-error"),
+    ("AllergyIntolerance", "verification-status=entered-in-error"),
+]
+PASSING = [
+    ("Patient", "active=true"),
+    ("Patient", "active:not=false"),
+    ("Patient", "active:missing=false"),
+    ("Patient", "name=false&address=inactive"),
+    ("Location", "status=suspended"),
+    ("AllergyIntolerance", "clinical-status=inactive"),
+    ("Condition", "clinical-status=resolved,inactive"),
+    ("Appointment", "status=cancelled"),
+    ("Appointment", "status:not=entered-in-error"),
+    ("Medication", "status=entered-in-error"),
+    ("Patient", "_has=x"),
+]
+
+
+@pytest.mark.parametrize(("kind", "query"), ASKING)
+@pytest.mark.parametrize("path", ["", "/_search"])
+def test_a_search_for_inactive_records_is_refused_by_the_criterions_name(
+    kind: str, query: str, path: str
+) -> None:
+    form = {"form": query} if path else {}
+    with pytest.raises(Failure) as found:
+        refused(fhir_request(f"{kind}{path}", "" if path else query, "POST" if path else "GET", **form))
+    issue = outcome(found.value)["issue"][0]
+    assert (found.value.kind.status, issue["code"]) == (400, "not-supported")
+    assert "inactive" in issue["details"]["text"]
+    assert "false" not in json.dumps(issue)
+
+
+@pytest.mark.parametrize(("kind", "query"), PASSING)
+def test_what_active_records_can_meet_passes(kind: str, query: str) -> None:
+    request = fhir_request(kind, query)
+    assert refused(request) is request
+    assert answered(request) is None
+
+
+@pytest.mark.parametrize(("kind", "query"), ASKING)
+def test_a_site_may_answer_empty_but_never_silently(kind: str, query: str) -> None:
+    request = fhir_request(kind, query, site=type(SITE)(SITE.guid, SITE.zone, inactive="empty"))
+    assert refused(request) is request
+    answer = answered(request)
+    assert answer is not None
+    bundle = Bundle.model_validate_json(answer.body)
+    assert bundle.total is None
+    assert bundle.entry[0].search.mode == "outcome"
+    assert bundle.entry[0].resource.issue[0].code == "incomplete"
+
+
+def test_reads_and_creates_are_not_searches() -> None:
+    assert answered(fhir_request("Patient/1", "active=false")) is None
+    assert refused(fhir_request("Patient", "active=false", "POST")).interaction.code == "create"
+
+
+def test_the_table_is_about_types_that_r4_has() -> None:
+    from gateway.core.resource_types import RESOURCE_TYPES
+
+    assert {kind for kind, _ in ASKED} - {"*"} <= RESOURCE_TYPES

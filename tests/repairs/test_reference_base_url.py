@@ -1,0 +1,154 @@
+import json
+
+import pytest
+from exchanges import GUID, fhir_request
+
+from gateway.core.bundle import Entry
+from gateway.core.exchange import FhirRequest
+from gateway.core.failure import Failure
+from gateway.repairs.reference_base_url import sent, shown, shown_headers
+
+BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
+INTERNAL = f"http://10.1.2.3:8080/sites/{GUID}/fhir/R4"
+FORMS = [
+    f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4",
+    f"HTTP://API.haloconnect.io/desktop/sites/{GUID.upper()}/fhir/R4",
+    f"/api/sites/{GUID}/fhir/R4",
+    INTERNAL,
+]
+
+
+def entry(**fields: object) -> Entry:
+    from msgspec import Raw
+
+    return Entry({name: Raw(json.dumps(value).encode()) for name, value in fields.items()})
+
+
+def text(value: Entry) -> str:
+    return json.dumps({name: json.loads(bytes(raw)) for name, raw in value.fields.items()})
+
+
+@pytest.mark.parametrize("base", FORMS)
+def test_references_come_to_our_base_once_whatever_form_the_upstream_uses(base: str) -> None:
+    request = fhir_request("Appointment")
+    old = entry(resource={"participant": [{"actor": {"reference": f"{base}/Patient/1"}}]})
+    new = shown(request, old)
+    assert text(new) == text(old).replace(base, BASE)
+    assert shown(request, new) is new
+
+
+def test_the_other_urls_of_an_entry_move_too() -> None:
+    old = entry(
+        link=[{"relation": "self", "url": f"{INTERNAL}/Patient"}],
+        request={"method": "GET", "url": f"{INTERNAL}/Patient/1"},
+        response={"status": "201", "location": f"{INTERNAL}/Patient/1/_history/1"},
+    )
+    assert text(shown(fhir_request("Patient"), old)) == text(old).replace(INTERNAL, BASE)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "Patient/1",
+        "#p",
+        "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
+        "https://other.example/fhir/Patient/1",
+        f"{INTERNAL}x/Patient/1",
+        INTERNAL.replace("00a/", "00b/") + "/Patient/1",
+        f"https://other.example/?{INTERNAL}/Patient/1",
+    ],
+)
+def test_what_is_not_on_this_sites_base_stays(reference: str) -> None:
+    old = entry(resource={"subject": {"reference": reference}})
+    assert shown(fhir_request("Observation"), old) is old
+    assert shown(fhir_request("Observation", site=None), old) is old
+
+
+def test_headers_that_name_a_resource_move() -> None:
+    request = fhir_request("Patient", method="POST")
+    headers = (
+        ("location", f"{INTERNAL}/Patient/7/_history/1"),
+        ("content-location", "Patient/7"),
+        ("link", f'<{INTERNAL}/Patient?p=2>; rel="next", <https://other.example/x>; rel="help"'),
+        ("etag", f'W/"{INTERNAL}"'),
+    )
+    new = dict(shown_headers(request, headers))
+    assert new["location"] == f"{BASE}/Patient/7/_history/1"
+    assert new["content-location"] == f"{BASE}/Patient/7"
+    assert new["link"] == f'<{BASE}/Patient?p=2>; rel="next", <https://other.example/x>; rel="help"'
+    assert new["etag"] == f'W/"{INTERNAL}"'
+    once = shown_headers(request, headers)
+    assert shown_headers(request, once) is once
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"patient={BASE}/Patient/1", "patient=Patient/1"),
+        (f"a=1&subject={BASE}/Patient/1,{BASE}/Patient/2&b=%20x", "a=1&subject=Patient/1,Patient/2&b=%20x"),
+        (f"subject:Patient={BASE.upper()}/Patient/1", None),
+        (f"subject={BASE.replace('gw.example', 'GW.example')}/Patient/1", "subject=Patient/1"),
+        (f"identifier={BASE}/sid|1", None),
+        (f"code={BASE}/CodeSystem/1|x", None),
+        (f"url={BASE}/Questionnaire/1", None),
+        (f"subject={BASE}/Nonsense/1", None),
+        (f"subject={BASE}x/Patient/1", None),
+        ("subject=https://other.example/fhir/Patient/1", None),
+        ("subject=Patient/1&name=x%2Cy", None),
+    ],
+)
+def test_our_base_in_a_search_becomes_relative_and_nothing_else_changes(
+    query: str, expected: str | None
+) -> None:
+    request = fhir_request("Observation", query)
+    changed = sent(request)
+    assert changed.search.query == (expected or query)
+    assert changed.asked.query == query
+    assert (changed is request) == (expected is None)
+    assert sent(changed) is changed
+
+
+def test_a_posted_search_changes_in_its_form() -> None:
+    request = fhir_request("Observation/_search", "", "POST", form=f"subject={BASE}/Patient/1")
+    assert sent(request).upstream_body == b"subject=Patient/1"
+
+
+def create(body: object, **changes: object) -> FhirRequest:
+    return fhir_request("Patient", "", "POST", body=json.dumps(body).encode(), **changes)
+
+
+def test_references_in_a_body_become_relative_and_attachments_the_upstreams() -> None:
+    body = {
+        "resourceType": "Patient",
+        "identifier": [{"system": f"{BASE}/sid", "assigner": {"reference": f"{BASE}/Organization/1"}}],
+        "photo": [{"url": f"{BASE}/Binary/1"}],
+        "generalPractitioner": [{"reference": "https://other.example/fhir/Practitioner/1"}],
+    }
+    changed = json.loads(sent(create(body)).body)
+    assert changed["identifier"][0] == {
+        "system": f"{BASE}/sid",
+        "assigner": {"reference": "Organization/1"},
+    }
+    assert changed["photo"] == [{"url": f"{create({}).upstream_base}/Binary/1"}]
+    assert changed["generalPractitioner"] == body["generalPractitioner"]
+
+
+def test_a_body_without_our_urls_goes_up_as_the_bytes_that_came() -> None:
+    request = create({"resourceType": "Patient", "x": [1.10]})
+    assert sent(request) is request
+
+
+def test_conditional_criteria_become_relative_too() -> None:
+    criteria = f"identifier=http://ns|1&organization={BASE}/Organization/1"
+    request = create({}, headers=(("if-none-exist", criteria), ("accept", BASE)))
+    assert sent(request).headers == (
+        ("if-none-exist", "identifier=http://ns|1&organization=Organization/1"),
+        ("accept", BASE),
+    )
+
+
+def test_a_body_that_cannot_be_changed_safely_is_refused() -> None:
+    body = b'{"photo":{"url":"%s/Binary/1","url":"x"}}' % BASE.encode()
+    with pytest.raises(Failure) as refused:
+        sent(fhir_request("Patient", "", "POST", body=body))
+    assert refused.value.kind.status == 400

@@ -1,0 +1,183 @@
+"""The handlers against trouble, in their order, over a real connection pool and an embedded store."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+from conftest import KEY, settings_for
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gateway.core.backoff import Doubling
+from gateway.core.exchange import FhirRequest, Handler
+from gateway.core.pace import Claimant
+from gateway.core.relocation import Practice
+from gateway.core.retry import Budget, patience
+from gateway.dialects import DIALECTS
+from gateway.emulator.serve import RunningEmulator
+from gateway.handlers.answered import Answered
+from gateway.handlers.bounded import Bounded
+from gateway.handlers.gathered import Gathered
+from gateway.handlers.normalised import Normalised
+from gateway.handlers.paced import Paced, Rates
+from gateway.handlers.paged import Paged
+from gateway.handlers.paused import Paused, Pauses
+from gateway.handlers.relocated import Relocated
+from gateway.handlers.repaired import Repaired
+from gateway.handlers.resized import Resized
+from gateway.handlers.rested import Rested, Rests
+from gateway.handlers.retried import Retried, Spending
+from gateway.handlers.seal import Seal
+from gateway.handlers.site_directory import SiteDirectory
+from gateway.handlers.transport import PooledTransport
+from gateway.handlers.upstream import Upstream
+from gateway.repairs import REPAIRS
+from gateway.serving import InThread
+from gateway.settings.sites import Sites
+from gateway.stores.memory import MemoryStore
+from gateway.web.endpoint import Endpoint
+from gateway.web.incoming import Incoming
+
+T = TypeVar("T")
+
+
+@dataclass
+class Limits:
+    """What a test sets; the rest is as an operator would have it, but quicker."""
+
+    rate: float | None = None
+    patience: float = 3.0
+    retry: Doubling = field(default_factory=lambda: Doubling(0.05, 0.2))
+    rest: Doubling = field(default_factory=lambda: Doubling(30.0, 300.0))
+    budget: Budget = field(default_factory=Budget)
+    unanswered: bool = False
+    longest: float = 5.0
+    read: float = 5.0
+    most: int = 16
+    queue: int = 200
+    size_limit: int = 8 * 2**20
+    practices: dict[str, Practice] = field(default_factory=dict)
+    who: Callable[[FhirRequest], Claimant] = lambda request: Claimant("key", request.header("x-caller"))
+
+
+class Chain:
+    """Everything between Repaired and the wire, with the shared state at hand."""
+
+    def __init__(self, limits: Limits, seed: int = 7) -> None:
+        self.store = MemoryStore()
+        self.pool = PooledTransport(
+            limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
+            timeout=httpx.Timeout(limits.read, connect=1.0),
+            max_body=64_000_000,
+        )
+        self.rests = Rests(self.store, limits.rest, time.time, random.Random(seed).random)
+        self.pauses = Pauses(self.store, time.time, secret=b"secret")
+        self.rates = Rates(self.store, time.time, limits.rate)
+        self.spending = Spending(self.store, limits.budget, time.time)
+        self.relocated: Relocated
+        self.resilient = self._composed(limits, seed)
+
+    def _composed(self, limits: Limits, seed: int) -> Handler:
+        def waits(request: FhirRequest) -> float:
+            return patience(request, limits.patience)
+
+        directory = SiteDirectory(self._upstream("halo-sql"))
+        retried = Retried(
+            self._upstream("halo-connect"),
+            self.spending,
+            limits.retry,
+            waits,
+            clock=time.monotonic,
+            chance=random.Random(seed).random,
+            unanswered=limits.unanswered,
+            longest=limits.longest,
+        )
+        self.relocated = Relocated(retried, self.store, limits.practices.get, directory.successor, time.time)
+        bounded = Bounded(self.relocated, limits.most, limits.queue, waits, self.rests.check)
+        paced = Paced(bounded, self.rates, limits.who, waits)
+        rested = Rested(paced, self.rests, directory.online)
+        paused = Paused(rested, self.pauses)
+        return Resized(paused, self.store, lambda _: limits.size_limit, lambda _: "26.619", time.time)
+
+    def _upstream(self, dialect: str) -> Upstream:
+        return Upstream(self.pool, DIALECTS[dialect], lambda: datetime.now(UTC))
+
+
+def app(chain: Chain, upstream: str) -> Starlette:
+    """A gateway of that chain, without cache and ledger."""
+    settings = settings_for(upstream)
+    gathered = Gathered(Repaired(chain.resilient, REPAIRS), settings.search.max_queries)
+    whole = Answered(Paged(Normalised(gathered, REPAIRS), Seal(["key"]), timedelta(hours=1)))
+    endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, whole)
+    base = "/integrator/sites/{siteId}/fhir/R4"
+
+    @asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await chain.pool.aclose()
+
+    return Starlette(routes=[Route(base, endpoint), Route(base + "/{path:path}", endpoint)], lifespan=closing)
+
+
+@dataclass
+class Standing:
+    """A gateway in front of an emulator, for one test."""
+
+    emulator: RunningEmulator
+    chain: Chain
+    url: str
+
+    def base(self, guid: str) -> str:
+        return f"{self.url}/integrator/sites/{guid}/fhir/R4"
+
+    def get(self, guid: str, path: str, **headers: str) -> httpx.Response:
+        """One answer of the gateway."""
+        return self.ask("GET", f"{self.base(guid)}/{path}", **headers)
+
+    def ask(self, method: str, url: str, content: bytes | None = None, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, url, content=content, headers=KEY | named, timeout=30, trust_env=False)
+
+    def fault(self, **rule: Any) -> None:
+        self.emulator.control("POST", "faults", rule)
+
+    def well(self) -> None:
+        self.emulator.control("DELETE", "faults")
+
+    def sent(self, under: str = "/fhir/") -> list[dict[str, Any]]:
+        """What reached the emulator, below a path."""
+        return [each for each in self.emulator.control("GET", "requests") if under in each["path"]]
+
+    def billed(self) -> int:
+        return int(self.emulator.control("GET", "bill")["queries"])
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.emulator.control("DELETE", "requests")
+        self.emulator.control("DELETE", "bill")
+
+
+@contextmanager
+def standing(emulator: RunningEmulator, limits: Limits | None = None) -> Iterator[Standing]:
+    """A gateway with these limits in front of a running emulator that was reset."""
+    emulator.control("POST", "reset")
+    chain = Chain(limits or Limits())
+    with InThread(app(chain, emulator.url)) as server:
+        yield Standing(emulator, chain, server.url)
+
+
+def together(asks: list[Callable[[httpx.AsyncClient], Awaitable[T]]]) -> list[T]:
+    """What many askers got at once, in the order they stand."""
+
+    async def run() -> list[T]:
+        limits = httpx.Limits(max_connections=400)
+        async with httpx.AsyncClient(headers=KEY, timeout=60, trust_env=False, limits=limits) as client:
+            return await asyncio.gather(*(each(client) for each in asks))
+
+    return asyncio.run(run())

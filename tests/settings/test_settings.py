@@ -1,0 +1,224 @@
+"""Where the configuration comes from, and what is said when it is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.documentation import effective
+from gateway.settings import ConfigurationError, Settings, load
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine that runs the tests."""
+    for name in [each for each in os.environ if each.upper().startswith("HALO_GATEWAY_")]:
+        monkeypatch.delenv(name)
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    file = folder / "gateway.toml"
+    file.write_text(text)
+    return load(file)
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as found:
+        loaded(folder, text)
+    return str(found.value).splitlines()
+
+
+def test_without_file_and_environment_the_defaults_hold() -> None:
+    settings = load()
+    assert str(settings.upstream.url) == "https://api.haloconnect.io/"
+    assert (settings.upstream.timeouts.read, settings.server.trusted_proxies) == (35, ())
+    assert settings.model_dump() == Settings().model_dump()
+
+
+def test_a_toml_file_sets_every_section(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        f"""
+        repairs = {{ link-base-url = false }}
+        [server]
+        public_url = "https://fhir.example.com.au"
+        trusted_proxies = ["10.0.0.0/8"]
+        [upstream.timeouts]
+        connect = 2
+        [sites.default]
+        time_zone = "Australia/Brisbane"
+        [sites.{GUID}]
+        name = "harbour"
+        """,
+    )
+    assert str(settings.server.public_url) == "https://fhir.example.com.au/"
+    assert settings.upstream.timeouts.connect == 2
+    assert settings.upstream.timeouts.read == 35
+    assert settings.repairs == {"link-base-url": False}
+    assert settings.sites[GUID].name == "harbour"
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_UPSTREAM__TIMEOUTS__CONNECT", "3")
+    monkeypatch.setenv("HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE", "Australia/Perth")
+    settings = loaded(
+        tmp_path,
+        """
+        [upstream.timeouts]
+        connect = 2
+        read = 40
+        [sites.default]
+        time_zone = "Australia/Brisbane"
+        """,
+    )
+    assert (settings.upstream.timeouts.connect, settings.upstream.timeouts.read) == (3, 40)
+    assert settings.sites["default"].time_zone == "Australia/Perth"
+
+
+def test_one_site_can_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"HALO_GATEWAY_SITES__{GUID.upper()}__TIME_ZONE", "Australia/Perth")
+    assert load().sites[GUID].time_zone == "Australia/Perth"
+
+
+def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_SERVER__TRUSTED_PROXIES", '["10.0.0.0/8", "::1/128"]')
+    assert [str(each) for each in load().server.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_all_problems_are_reported_at_once_by_the_settings_names(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        f"""
+        [server]
+        trusted_proxies = ["not-a-network"]
+        [upstream]
+        url = "nonsense"
+        max_connections = 0
+        [upstream.timeouts]
+        read = -1
+        [sites.default]
+        time_zone = "Australia/Atlantis"
+        [sites.{GUID}.repairs]
+        no-such-repair = false
+        [log]
+        level = "loud"
+        """,
+    )
+    for name in (
+        "server.trusted_proxies",
+        "upstream.url",
+        "upstream.max_connections",
+        "upstream.timeouts.read",
+        "sites.default.time_zone",
+        f"sites.{GUID}.repairs",
+        "log.level",
+    ):
+        assert any(line.startswith(name) for line in found), f"{name} is not in {found}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[server]\nprot = 1", "server.prot"),
+        ("[upstream.timeout]\nread = 1", "upstream.timeout"),
+        ("nonsense = 1", "nonsense"),
+        ("[sites.default]\ntimezone = 'Australia/Perth'", "sites.default.timezone"),
+        ("[sites.harbour]\ntime_zone = 'Australia/Perth'", "sites.harbour"),
+        ("[repairs]\nlink-base = false", "repairs"),
+        (f"[sites.{GUID.upper()}]\ntime_zone = 'Australia/Perth'", f"sites.{GUID.upper()}"),
+    ],
+)
+def test_what_no_setting_is_called_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    assert any(line.startswith(named) for line in problems(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("HALO_GATEWAY_UPSTREAM__TIMEOUTS__CONECT", "1", "upstream.timeouts.conect"),
+        ("HALO_GATEWAY_SERVER__TRUSTED_PROXIES", "10.0.0.0/8", "server.trusted_proxies"),
+        ("HALO_GATEWAY_UPSTREM__URL", "http://127.0.0.1:1", "upstrem"),
+        ("HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE", "Australia/Atlantis", "sites.default.time_zone"),
+    ],
+)
+def test_a_slip_in_the_environment_is_refused_too(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as found:
+        load()
+    assert named in str(found.value).lower()
+
+
+def test_the_variable_that_names_the_file_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_CONFIG", "/etc/gateway.toml")
+    assert load().model_dump() == Settings().model_dump()
+
+
+def test_a_file_that_is_not_there_or_no_toml_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no such file"):
+        load(tmp_path / "absent.toml")
+    with pytest.raises(ConfigurationError, match=r"gateway\.toml"):
+        loaded(tmp_path, "[server\n")
+
+
+def test_secrets_never_show(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, f"[pages]\nkeys = ['{SECRET}']")
+    assert settings.pages.keys[0].get_secret_value() == SECRET
+    for shown in (repr(settings), str(settings), effective(settings), settings.model_dump_json()):
+        assert SECRET not in shown
+
+
+def test_a_secret_in_the_wrong_place_does_not_show_in_the_problem(tmp_path: Path) -> None:
+    for text in (f"[pages]\nkeys = '{SECRET}'", f"[pages]\nkey = ['{SECRET}']", f"pages = '{SECRET}'"):
+        assert SECRET not in "\n".join(problems(tmp_path, text))
+
+
+def test_a_secret_does_not_show_when_the_environment_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_PAGES__KEYS", SECRET)
+    with pytest.raises(ConfigurationError) as found:
+        load()
+    assert "pages" in str(found.value)
+    assert SECRET not in str(found.value)
+
+
+def test_nothing_changes_after_reading() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().server = Settings().server  # type: ignore[misc] # that it is refused is the point
+
+
+_GORILLA = """
+[upstreams.gorilla]
+url = "https://api.healthgorilla.example/fhir/R4"
+dialect = "health-gorilla"
+path = "/hg"
+"""
+
+
+def test_further_upstreams_stand_beside_the_default_one(tmp_path: Path) -> None:
+    found = loaded(tmp_path, _GORILLA)
+    assert str(found.upstream.url) == "https://api.haloconnect.io/"
+    gorilla = found.upstreams["gorilla"]
+    assert (gorilla.dialect, gorilla.path, gorilla.timeouts.read) == ("health-gorilla", "/hg", 35.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (
+            _GORILLA.replace("/hg", "/integrator"),
+            "upstreams.gorilla.path: the gateway itself serves this path",
+        ),
+        (_GORILLA.replace("/hg", "hg"), "upstreams.gorilla.path: String should match"),
+        (_GORILLA.replace("/hg", "/a/b"), "upstreams.gorilla.path: String should match"),
+        (_GORILLA.replace("health-gorilla", "epic"), "upstreams.gorilla.dialect: Input should be"),
+        (_GORILLA + _GORILLA.replace("gorilla]", "second]"), "upstreams: two upstreams share a path: /hg"),
+        ("[upstreams.x]\npath = '/x'", "upstreams.x.url: Field required"),
+        ("[errors]\nupstream_text = 'some'", "errors.upstream_text: Input should be"),
+    ],
+)
+def test_a_further_upstream_that_cannot_be_is_named(tmp_path: Path, changed: str, problem: str) -> None:
+    assert any(each.startswith(problem) for each in problems(tmp_path, changed))

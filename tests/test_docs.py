@@ -1,0 +1,108 @@
+"""What the pages say exists: commands, targets, links, settings, repairs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click import Group
+from conftest import ROOT
+
+from gateway.__main__ import main
+from gateway.documentation import configuration_page
+from gateway.emulator.sites import SITES
+from gateway.repairs import REPAIRS
+from gateway.settings import load
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+OURS = ("halo-gateway", "make", "python -m gateway")
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of every command of ours in a page's code blocks."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    shell = "\n".join(text for language, text in blocks if language in {"", "sh"}).replace("\\\n", " ")
+    lines = [line.strip() for line in shell.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(OURS)]
+
+
+def mentioned(page: Path) -> set[str]:
+    """The commands of `halo-gateway` that the running text names."""
+    return set(re.findall(r"`halo-gateway ([a-z-]+)", page.read_text(encoding="utf-8")))
+
+
+def command_of(words: list[str]) -> str:
+    start = 1 if words[0] == "halo-gateway" else 3
+    return words[start]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_code_block_exists(page: Path) -> None:
+    for words in commands(page):
+        if words[0] == "make":
+            assert set(words[1:2]) <= TARGETS, words
+        else:
+            assert isinstance(main, Group)
+            command = main.commands[command_of(words)]
+            known = {name for each in command.params for name in each.opts}
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_the_text_exists(page: Path) -> None:
+    assert isinstance(main, Group)
+    assert mentioned(page) <= set(main.commands)
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert {"make demo", "make test"} <= {" ".join(words) for words in commands(ROOT / "README.md")}
+    assert {"serve", "check"} <= {
+        command_of(words) for words in commands(ROOT / "README.md") if words[0] != "make"
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8"))]
+    inside = [target for target in targets if target and "://" not in target]
+    assert [target for target in inside if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_reachable_from_the_readme() -> None:
+    linked = {target for target in LINK.findall(README) if target.startswith("docs/")}
+    assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
+
+
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) < 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    rows = re.findall(r"^\| `([^`]+)`", configuration_page(), re.MULTILINE)
+    sections = "|".join(sorted({row.partition(".")[0] for row in rows}))
+    found = re.findall(rf"`((?:{sections})\.[a-z_.<>]+)`", page.read_text(encoding="utf-8"))
+    named = [name.replace("sites.default", "sites.<guid>") for name in found if not name.endswith(".py")]
+    prefixes = {row[: match.start()] for row in rows for match in re.finditer(r"\.|$", row)}
+    assert [name for name in named if name.removesuffix(".<id>") not in prefixes] == []
+
+
+def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "gateway.toml"
+    file.write_text(block)
+    assert load(file).sites["default"].time_zone == "Australia/Brisbane"
+
+
+def test_the_curl_of_the_readme_names_a_site_of_the_emulator() -> None:
+    assert set(re.findall(r"00000000-0000-4000-8000-[0-9a-f]{12}", README)) <= set(SITES)
+
+
+def test_the_changelog_names_every_repair() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "## [Unreleased]" in changelog
+    assert [repair.issue.id for repair in REPAIRS if f"`{repair.issue.id}`" not in changelog] == []

@@ -1,0 +1,24 @@
+import asyncio
+
+import msgspec
+from web.scopes import scoped
+
+from gateway.dialects.documentation import all_kinds
+from gateway.web.code_system import code_system
+
+
+def test_it_names_every_code_that_a_client_can_meet() -> None:
+    response = asyncio.run(code_system(scoped()))
+    concepts = msgspec.json.decode(bytes(response.body))["concept"]
+    assert {each["code"] for each in concepts} == {kind.code for kind in all_kinds()}
+
+
+def test_it_comes_under_the_type_that_was_asked_for() -> None:
+    plain = asyncio.run(code_system(scoped(query="_format=application/json")))
+    assert plain.headers["content-type"] == "application/json; charset=utf-8"
+
+
+def test_it_comes_as_json_only() -> None:
+    response = asyncio.run(code_system(scoped(headers={"accept": "text/html"})))
+    assert response.status_code == 406
+    assert b'"OperationOutcome"' in bytes(response.body)
