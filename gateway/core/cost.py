@@ -10,9 +10,10 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import NamedTuple
 
-from gateway.core import kinds
+from gateway.core import cache_status, kinds
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure
+from gateway.core.headers import CREDENTIALS
 
 
 class Cost(StrEnum):
@@ -73,7 +74,6 @@ class Subject(NamedTuple):
 _DEVICE = ("ocp-apim-subscription-key", "deviceid")
 _SQL = "queries"
 _BACKGROUND = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
-_SAID = re.compile(r";\s*(hit|collapsed)(?:=\?1)?\s*(?:[;,]|$)")
 #: Failures that only the practice's data can tell: absent, in conflict, gone, changed meanwhile, too large.
 _FOUND_OUT = frozenset({404, 409, 410, 412, 413})
 #: Failures that come without asking because asking is known to be in vain.
@@ -87,7 +87,7 @@ def caller(headers: Headers) -> str:
 
     A desktop token is renewed while its device stays, so there the device counts.
     """
-    found = dict(reversed(headers))
+    found = {name: value for name, value in reversed(headers) if name in CREDENTIALS}
     parts = [found.get(name, "") for name in _DEVICE]
     secret = "\0".join(parts) if any(parts) else found.get("authorization", "")
     return hashlib.sha256(b"ledger\0" + secret.encode()).hexdigest()[:8] if secret else ""
@@ -146,5 +146,5 @@ def avoided_failure(failure: Failure, *, asked: bool) -> Cost | None:
 
 
 def _said(headers: Headers) -> Cost | None:
-    found = _SAID.search(next((value for name, value in headers if name == "cache-status"), ""))
-    return Cost(f"avoided:{found[1]}") if found else None
+    found = cache_status.avoided(next((value for name, value in headers if name == "cache-status"), ""))
+    return Cost(f"avoided:{found}") if found else None

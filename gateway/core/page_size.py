@@ -104,9 +104,10 @@ class Asked(msgspec.Struct, frozen=True):
 
     def planned(self, fit: Fit, limit: int) -> "Asked":
         """The page to ask for by experience. A link that shows no size has its own inside."""
-        if self.size is None and not (self.first and fit.overflows):
-            return self
-        return self.of(fit.best(limit))
+        if self.size is not None:
+            return self.of(fit.best(limit))
+        proved = fit.fits or FIRST_GUESS
+        return self.of(min(proved, fit.best(limit) or proved)) if self.first and fit.overflows else self
 
     def smaller(self, fit: Fit, limit: int) -> "Asked | None":
         """The page to ask for after this one was too large; None when it cannot be smaller."""

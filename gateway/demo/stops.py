@@ -64,6 +64,34 @@ def _zone(stamp: str) -> str:
     return next((time[time.index(sign) :] for sign in "+-Z" if sign in time), "no zone")
 
 
+def _reference(client: SyncFHIRClient) -> Seen:
+    reference = client.execute("Patient/1", "get")["managingOrganization"]["reference"]
+    host = urlsplit(reference).netloc
+    return f"Patient.managingOrganization on {host}", host == urlsplit(client.url).netloc
+
+
+def _inactive(client: SyncFHIRClient) -> Seen:
+    """An empty answer would mean that nobody is inactive, which this source cannot know."""
+    try:
+        found = client.resources("Patient").search(active="false").fetch_raw()
+    except OperationOutcome as refused:
+        return _said(refused), refused.resource["issue"][0]["code"] == "not-supported"
+    return f"{found['total']} inactive patients, without a word", False
+
+
+def _statement(client: SyncFHIRClient) -> Seen:
+    found = client.execute("metadata", "get")
+    faults = [name for name, wrong in _FAULTS.items() if wrong(found)]
+    return f"CapabilityStatement: {', '.join(faults) or 'as R4 wants it'}", not faults
+
+
+_FAULTS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "no date": lambda found: "date" not in found,
+    "an empty patchFormat": lambda found: "" in found.get("patchFormat", ()),
+    "no search": lambda found: "search-type" not in str(found["rest"]),
+}
+
+
 def _refusal(client: SyncFHIRClient) -> Seen:
     try:
         client.resources("Patient").fetch_raw()
@@ -99,6 +127,9 @@ STOPS = (
         settings={"faults": {"link-base-url": False}},
     ),
     Stop("link-base-url", "Patient?_count=5", _next_link),
+    Stop("reference-base-url", "Patient/1", _reference),
     Stop("last-updated-offset", "one resource of five types", _stamps),
+    Stop("inactive-records", "Patient?active=false", _inactive),
+    Stop("capability-statement", "metadata", _statement),
     Stop("error-envelope", "Patient while the practice is offline", _refusal, fault={"kind": "offline"}),
 )

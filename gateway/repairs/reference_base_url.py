@@ -4,6 +4,7 @@ Which fields hold a server's URL is in `core/server_urls.py` and docs/urls.md.
 """
 
 import re
+from functools import lru_cache
 
 from msgspec import Raw
 
@@ -22,18 +23,26 @@ _NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source"
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _SEPARATED = re.compile(r"(?<!\\),")
 _TARGET = re.compile(r"(?<=<)[^>]*(?=>)")
+#: The parts of an entry that hold such URLs; `fullUrl` is the concern of `link-base-url`.
+_PARTS = frozenset({"resource", "link", "request", "response"})
 _JSON = frozenset({"create", "update", "transaction", "operation"})
 
 
 def shown(request: FhirRequest, entry: Entry) -> Entry:
     """The entry with the upstream's URLs on the gateway's base."""
-    guid = request.site.guid if request.site else ""
-    needles = (guid.encode(), guid.upper().encode())
-    for name, raw in entry.fields.items() if guid else ():
-        if name != "fullUrl":
-            new = changed_urls(raw, needles, lambda url, _: public_url(request, url), name)
-            entry = entry if new is raw else entry.with_field(name, new)
+    if request.site is None:
+        return entry
+    needles = _needles(request.site.guid)
+    for name in _PARTS & entry.fields.keys():
+        raw = entry.fields[name]
+        new = changed_urls(raw, needles, lambda url, _: public_url(request, url), name)
+        entry = entry if new is raw else entry.with_field(name, new)
     return entry
+
+
+@lru_cache(maxsize=1024)
+def _needles(guid: str) -> tuple[bytes, ...]:
+    return tuple({guid.encode(), guid.upper().encode()})
 
 
 def shown_headers(request: FhirRequest, headers: Headers) -> Headers:

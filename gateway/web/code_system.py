@@ -9,7 +9,7 @@ from gateway.core.failure import Failure
 from gateway.core.negotiation import answered_as
 from gateway.core.outcome import encoded
 from gateway.dialects import documentation
-from gateway.web.unknown import refusal
+from gateway.web.unknown import always, refusal
 
 #: Below every FHIR base, and at the root.
 PATH = "/CodeSystem/gateway-error"
@@ -23,7 +23,7 @@ async def code_system(request: Request) -> Response:
         )
     except Failure as failure:
         return refusal(failure, request)
-    return Response(_resource(), media_type=f"{accepted}; charset=utf-8")
+    return Response(_resource(), headers=always(request), media_type=f"{accepted}; charset=utf-8")
 
 
 @cache

@@ -1,6 +1,7 @@
 """`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -23,24 +24,30 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
-        self._exchanges = Counter(
-            "halo_gateway_exchanges",
-            "Exchanges by what they cost or saved",
-            ("class", "site", "type"),
-            registry=registry,
+        self._exchanges = cache(
+            Counter(
+                "halo_gateway_exchanges",
+                "Exchanges by what they cost or saved",
+                ("class", "site", "type"),
+                registry=registry,
+            ).labels
         )
-        self._bytes = Counter(
-            "halo_gateway_exchange_bytes",
-            "Bytes of answers by what they cost or saved",
-            ("class", "site"),
-            registry=registry,
+        self._bytes = cache(
+            Counter(
+                "halo_gateway_exchange_bytes",
+                "Bytes of answers by what they cost or saved",
+                ("class", "site"),
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "halo_gateway_upstream_seconds",
-            "Time of one upstream exchange",
-            ("site",),
-            buckets=_SECONDS,
-            registry=registry,
+        self._seconds = cache(
+            Histogram(
+                "halo_gateway_upstream_seconds",
+                "Time of one upstream exchange",
+                ("site",),
+                buckets=_SECONDS,
+                registry=registry,
+            ).labels
         )
         self._failures = Counter(
             "halo_gateway_failures", "Requests that failed, by our code", ("code", "site"), registry=registry
@@ -55,10 +62,10 @@ class Metrics:
 
     def exchange(self, subject: Subject, cost: Cost, octets: int, seconds: float | None) -> None:
         """One exchange; `seconds` where the upstream was asked."""
-        self._exchanges.labels(cost, subject.name, subject.type).inc()
-        self._bytes.labels(cost, subject.name).inc(octets)
+        self._exchanges(cost, subject.name, subject.type).inc()
+        self._bytes(cost, subject.name).inc(octets)
         if seconds is not None:
-            self._seconds.labels(subject.name).observe(seconds)
+            self._seconds(subject.name).observe(seconds)
 
     def failure(self, subject: Subject, code: str) -> None:
         """A request that failed, by our code."""

@@ -25,5 +25,10 @@ async def unknown(request: Request, problem: Exception) -> Response:
 def refusal(failure: Failure, request: Request) -> Response:
     """The answer to a request that no handler sees."""
     said = answer(failure)
-    always = {"x-request-id": request_id(request), "x-intermediary": "halo-gateway"}
-    return Response(said.body, said.status, dict(said.headers) | always)
+    return Response(said.body, said.status, dict(said.headers) | always(request))
+
+
+def always(request: Request) -> dict[str, str]:
+    """The header fields of every answer that no handler has seen."""
+    named = {"x-request-id": request_id(request), "x-intermediary": "halo-gateway"}
+    return named | {"cache-control": "no-store"}

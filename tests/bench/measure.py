@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import which
 from statistics import median
@@ -41,16 +41,34 @@ http {{
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw: answers a second, latencies in milliseconds, failed requests."""
+    """What one run of wrk saw: answers a second, latencies in milliseconds, failed requests.
+
+    `cpu` is what the server spent on one of them, in µs: the figure least troubled by a busy machine.
+    """
 
     rate: float
     p50: float
     p99: float
     most: float
     errors: int
+    cpu: float = 0
 
 
-_FIGURES = ("rate", "p50", "p99", "most")
+@dataclass(frozen=True)
+class Server:
+    """A server at work."""
+
+    url: str
+    pid: int
+
+    @property
+    def cpu(self) -> float:
+        """CPU time used so far, in µs."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
+
+
+_FIGURES = ("rate", "p50", "p99", "most", "cpu")
 
 
 def free_port() -> int:
@@ -74,8 +92,8 @@ def running(
     *,
     core: int = SERVER,
     environment: dict[str, str] | None = None,
-) -> Iterator[str]:
-    """The URL of a server on that port, pinned to one core and ended at the end."""
+) -> Iterator[Server]:
+    """A server on that port, pinned to one core and ended at the end."""
     with (
         log.open("w") as out,
         subprocess.Popen(
@@ -84,28 +102,28 @@ def running(
     ):
         try:
             _awaited(process, port, log)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
         finally:
             process.terminate()
 
 
 @contextmanager
-def nginx(folder: Path, *, upstream: int = 0, core: int = SERVER) -> Iterator[str]:
+def nginx(folder: Path, *, upstream: int = 0, core: int = SERVER) -> Iterator[Server]:
     """nginx before an upstream's port, or serving the files of its folder."""
     port, config = free_port(), folder / "nginx.conf"
     serves = (_PROXY if upstream else _UPSTREAM).format(folder=folder)
     config.write_text(_NGINX.format(folder=folder, upstream=upstream or port, port=port, serves=serves))
-    with running(("nginx", "-p", str(folder), "-c", str(config)), port, folder / "log", core=core) as url:
-        yield url
+    with running(("nginx", "-p", str(folder), "-c", str(config)), port, folder / "log", core=core) as server:
+        yield server
 
 
 @contextmanager
-def upstream(folder: Path, files: Mapping[str, bytes]) -> Iterator[str]:
+def upstream(folder: Path, files: Mapping[str, bytes]) -> Iterator[Server]:
     """nginx serving these files by path, on the load generator's core."""
     folder.mkdir()
     placed(folder, files)
-    with nginx(folder, core=LOAD) as url:
-        yield url
+    with nginx(folder, core=LOAD) as server:
+        yield server
 
 
 def placed(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -115,9 +133,11 @@ def placed(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-def wrk(url: str, connections: int, seconds: int, *, pause: int = 0) -> Load:
+def wrk(server: Server, path: str, connections: int, seconds: int, *, pause: int = 0) -> Load:
     """What that many connections see in that time; `pause` in milliseconds before each request."""
-    return loaded(wrk_started(url, connections, seconds, pause=pause))
+    before = server.cpu
+    seen = loaded(wrk_started(f"{server.url}/{path}", connections, seconds, pause=pause))
+    return replace(seen, cpu=(server.cpu - before) / max(seen.rate * seconds, 1))
 
 
 def wrk_started(url: str, connections: int, seconds: int, *, pause: int = 0) -> "subprocess.Popen[str]":

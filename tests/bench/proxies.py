@@ -1,4 +1,4 @@
-"""Every contender as a server on the server's core: `with NAME(upstream, folder) as url`."""
+"""Every contender as a server on the server's core: `with NAME(upstream, folder) as server`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,36 +7,37 @@ from pathlib import Path
 
 from bench import measure
 from bench.contenders import UPSTREAM, fastapi_proxy_lib, starlette_httpx
+from bench.measure import Server
 from bench.scratch import python_with
 
-Proxy = Callable[[str, Path], AbstractContextManager[str]]
+Proxy = Callable[[Server, Path], AbstractContextManager[Server]]
 _TESTS = Path(__file__).parent.parent
 _UVICORN = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 
 
 @contextmanager
-def gateway(upstream: str, folder: Path) -> Iterator[str]:
+def gateway(upstream: Server, folder: Path) -> Iterator[Server]:
     """This gateway: `halo-gateway serve`."""
     port = measure.free_port()
     settings = {
-        "HALO_GATEWAY_UPSTREAM__URL": upstream,
+        "HALO_GATEWAY_UPSTREAM__URL": upstream.url,
         "HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE": "Australia/Sydney",
         "HALO_GATEWAY_LOG__LEVEL": "warning",
     }
     command = (sys.executable, "-m", "gateway", "serve", "--port", str(port))
-    with measure.running(command, port, folder / "gateway.log", environment=settings) as url:
-        yield url
+    with measure.running(command, port, folder / "gateway.log", environment=settings) as server:
+        yield server
 
 
-def nginx(upstream: str, folder: Path) -> AbstractContextManager[str]:
+def nginx(upstream: Server, folder: Path) -> AbstractContextManager[Server]:
     """nginx `proxy_pass` with connections kept."""
     inner = folder / "proxy"
     inner.mkdir()
-    return measure.nginx(inner, upstream=int(upstream.rpartition(":")[2]))
+    return measure.nginx(inner, upstream=int(upstream.url.rpartition(":")[2]))
 
 
 @contextmanager
-def straight(upstream: str, folder: Path) -> Iterator[str]:
+def straight(upstream: Server, folder: Path) -> Iterator[Server]:
     """No proxy at all."""
     del folder
     yield upstream
@@ -59,13 +60,13 @@ def contenders() -> dict[str, Proxy]:
 
 def _on_uvicorn(python: Path, factory: str) -> Proxy:
     @contextmanager
-    def proxy(upstream: str, folder: Path) -> Iterator[str]:
+    def proxy(upstream: Server, folder: Path) -> Iterator[Server]:
         port = measure.free_port()
         app = (f"bench.contenders:{factory}", "--factory", "--app-dir", str(_TESTS))
         command = (str(python), "-m", "uvicorn", *app, "--port", str(port), *_UVICORN)
         with measure.running(
-            command, port, folder / f"{factory}.log", environment={UPSTREAM: upstream}
-        ) as url:
-            yield url
+            command, port, folder / f"{factory}.log", environment={UPSTREAM: upstream.url}
+        ) as server:
+            yield server
 
     return proxy

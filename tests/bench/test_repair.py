@@ -45,13 +45,13 @@ def test_bundles_are_repaired_beside_a_bare_round_trip(tmp_path: Path) -> None:
 def test_small_requests_keep_their_time_beside_large_repairs(tmp_path: Path) -> None:
     files = {samples.PATIENT: samples.patient(SMALL)}
     with measure.upstream(tmp_path / "upstream", files) as upstream:
-        measure.placed(tmp_path / "upstream", {samples.SEARCH: samples.searchset(8_000_000, upstream)})
-        with proxies.gateway(upstream, tmp_path) as url:
+        measure.placed(tmp_path / "upstream", {samples.SEARCH: samples.searchset(8_000_000, upstream.url)})
+        with proxies.gateway(upstream, tmp_path) as server:
             alone, beside, large = [], [], []
             for _ in range(3):
-                alone.append(_small(url))
-                stream = measure.wrk_started(f"{url}/{samples.SEARCH}", 1, 3)
-                beside.append(_small(url))
+                alone.append(_small(server))
+                stream = measure.wrk_started(f"{server.url}/{samples.SEARCH}", 1, 3)
+                beside.append(_small(server))
                 large.append(measure.loaded(stream))
     quiet, busy, repairs = (measure.middle(each) for each in (alone, beside, large))
     assert quiet.errors + busy.errors + repairs.errors == 0
@@ -82,8 +82,8 @@ def _figures(python: Path, way: str, path: Path) -> Figures:
     return Figures(**json.loads(out.splitlines()[-1]))
 
 
-def _small(url: str) -> measure.Load:
-    return measure.wrk(f"{url}/{samples.PATIENT}", 8, 2, pause=20)
+def _small(server: measure.Server) -> measure.Load:
+    return measure.wrk(server, samples.PATIENT, 8, 2, pause=20)
 
 
 def _row(name: str, figures: Figures, size: int, rate: float) -> tuple[str, ...]:

@@ -97,8 +97,6 @@ def test_a_failure_costs_what_its_kind_says(kind: Kind, cost: Cost) -> None:
         (said("gw; hit; ttl=-3; detail=stale"), True, Cost.HIT),
         (said("gw; hit; ttl=12", 304), False, Cost.REVALIDATED),
         (said("gw; fwd=uri-miss; collapsed"), False, Cost.COLLAPSED),
-        (said("gw; fwd=uri-miss; collapsed=?1; stored"), False, Cost.COLLAPSED),
-        (said("gw; fwd=uri-miss; collapsed=?0"), True, None),
         (said("gw; fwd=uri-miss; fwd-status=200; stored"), True, None),
         (said("gw; fwd=stale; fwd-status=304"), True, None),
         (ANSWER, True, None),

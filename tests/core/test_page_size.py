@@ -97,7 +97,8 @@ def test_a_search_without_count_gets_one_where_the_upstreams_own_page_was_too_la
     assert bare.planned(Fit().after_page(280_000, 10), MB) is bare
     refused = Fit().after_refusal(None)
     assert bare.smaller(refused, MB) == Asked(FIRST_GUESS, None, first=True)
-    assert bare.planned(refused.after_page(280_000, 10), MB).size == 24
+    assert bare.planned(refused.after_page(280_000, 10), MB).size == 10
+    assert bare.planned(refused.after_page(900_000, 10), MB).size == 8
     opaque = Asked(None, None, first=False)
     assert opaque.planned(refused.after_page(280_000, 10), MB) is opaque
 

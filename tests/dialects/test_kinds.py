@@ -2,6 +2,7 @@ import pytest
 
 from gateway.core.failure import Kind, Repeat
 from gateway.dialects import halo_refusals, kinds, practice
+from gateway.dialects.documentation import all_kinds
 
 _ALL = [
     each
@@ -24,3 +25,8 @@ def test_what_needs_a_person_is_not_repeated(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", _ALL, ids=lambda kind: kind.code)
 def test_texts_say_more_than_what_happened(kind: Kind) -> None:
     assert kind.text.count(". ") + kind.text.count(", ") + kind.text.count(";") >= 1
+
+
+@pytest.mark.parametrize("kind", all_kinds(), ids=lambda kind: kind.code)
+def test_every_429_and_503_says_when_to_come_back(kind: Kind) -> None:
+    assert (kind.status in {429, 503}) <= (kind.retry_after is not None)

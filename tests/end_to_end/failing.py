@@ -31,7 +31,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
 
 def failing_settings(emulator: str, **sections: Any) -> Settings:
     """The ordinary settings with little patience, and with every upstream mounted."""
-    few = {"timeouts": {"read": 0.4, "connect": 0.4}, "max_body": 3_000_000}
+    few = {"timeouts": {"read": 0.7, "connect": 0.7}, "max_body": 3_000_000}
     upstreams = {
         "gorilla": {"url": f"{emulator}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | few,
         "itsm": {"url": f"{emulator}/itsm", "dialect": "halo-itsm", "path": "/itsm"} | few,

@@ -55,7 +55,8 @@ def without_an_upstream(failing: Failing) -> httpx.Response:
 
 
 def with_an_expired_page(failing: Failing) -> httpx.Response:
-    with gateway(failing_settings(failing.pair.emulator.url, pages={"lifetime": 1})) as url:
+    upstream = {"url": failing.pair.emulator.url}
+    with gateway(failing_settings(upstream["url"], upstream=upstream, pages={"lifetime": 1})) as url:
         found = httpx.get(f"{url}{BASE}/Patient?_count=1", headers=KEY, trust_env=False).json()
         following = next(each["url"] for each in found["link"] if each["relation"] == "next")
         time.sleep(2.1)

@@ -181,11 +181,6 @@ def test_the_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     assert len(report(gateway.path, PERTH, csv=True).splitlines()) == 1
 
 
-def test_a_file_that_is_no_ledger_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot be read as a ledger"):
-        report(tmp_path / "absent.sqlite3")
-
-
 @contextmanager
 def process(pair: Pair, path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A gateway in a process of its own, and its address."""

@@ -61,7 +61,9 @@ class Practice:
 
 def asking(path: str = "Patient/1", query: str = "", **headers: str) -> FhirRequest:
     given = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return fhir_request(path, query, headers=(*(() if "ocp_apim_subscription_key" in headers else (KEY,)), *given))
+    return fhir_request(
+        path, query, headers=(*(() if "ocp_apim_subscription_key" in headers else (KEY,)), *given)
+    )
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

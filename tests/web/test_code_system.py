@@ -16,6 +16,8 @@ def test_it_names_every_code_that_a_client_can_meet() -> None:
 def test_it_comes_under_the_type_that_was_asked_for() -> None:
     plain = asyncio.run(code_system(scoped(query="_format=application/json")))
     assert plain.headers["content-type"] == "application/json; charset=utf-8"
+    assert plain.headers["x-intermediary"] == "halo-gateway"
+    assert plain.headers["x-request-id"]
 
 
 def test_it_comes_as_json_only() -> None:

@@ -20,7 +20,13 @@ def test_an_unknown_path_is_an_outcome_that_says_where_to_look(pair: Pair, path:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/livez"), ("GET", "/nowhere"), ("DELETE", "/openapi.yaml")]
+    ("method", "path"),
+    [
+        ("POST", "/livez"),
+        ("GET", "/nowhere"),
+        ("DELETE", "/openapi.yaml"),
+        ("GET", "/CodeSystem/gateway-error"),
+    ],
 )
 def test_these_answers_carry_the_headers_of_every_other(pair: Pair, method: str, path: str) -> None:
     """Who reads logs needs the id of a refused request most of all."""

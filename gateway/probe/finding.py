@@ -1,0 +1,22 @@
+"""One conclusion of a probe."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Section = Literal["search", "search.columns", "search.precision", "last_updated"]
+Value = bool | str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A setting of a site and the evidence for its value; None: it cannot be told and the default stays.
+
+    `certain`: false for what is only suggested, and printed as a comment. `default`: need not be written.
+    """
+
+    section: Section
+    key: str
+    value: Value | None
+    why: str
+    certain: bool = True
+    default: bool = False

@@ -1,0 +1,106 @@
+"""A shared store that may be away, and an embedded one that stands in meanwhile."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from gateway.stores.store import Store
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+class FallbackStore:
+    """Never fails for its shared store: what raises ConnectionError there is done by a spare instead.
+
+    Each absence gets a new spare, so that nothing is served that writes have made stale in between. Counters
+    raised meanwhile are raised in the shared store when it is back, before anything is read from it.
+    """
+
+    def __init__(self, shared: Store, spare: Callable[[], Store], pause: float = 5.0) -> None:
+        self._shared = shared
+        self._spare = spare
+        self._pause = pause
+        self._standing_in: Store | None = None
+        self._problem = ""
+        self._owed: Counter[tuple[str, float]] = Counter()
+        self._waiting: asyncio.Task[None] | None = None
+
+    async def get(self, name: str) -> bytes | None:
+        """The value kept under a name, if its time is not over."""
+        return await self._done(lambda store: store.get(name))
+
+    async def set(self, name: str, value: bytes, seconds: float) -> None:
+        """Keep a value for a time."""
+        await self._done(lambda store: store.set(name, value, seconds))
+
+    async def delete(self, *names: str) -> None:
+        """Forget values."""
+        await self._done(lambda store: store.delete(*names))
+
+    async def add(self, name: str, amount: int, seconds: float) -> int:
+        """A counter raised by an amount, as it is then."""
+
+        def act(store: Store) -> Awaitable[int]:
+            self._owed[name, seconds] += 0 if store is self._shared else amount
+            return store.add(name, amount, seconds)
+
+        return await self._done(act)
+
+    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+        """Whether the holder has the lease."""
+        return await self._done(lambda store: store.claim(name, holder, seconds))
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give a lease back; somebody else's stays."""
+        await self._done(lambda store: store.release(name, holder))
+
+    async def problem(self) -> str:
+        """Why the spare stands in; empty while the shared store works."""
+        return self._problem
+
+    async def aclose(self) -> None:
+        """Stop looking for the shared store."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _done(self, act: Callable[[Store], Awaitable[T]]) -> T:
+        if self._standing_in is None:
+            try:
+                return await act(self._shared)
+            except ConnectionError as problem:
+                self._went(str(problem))
+        return await act(self._standing_in or self._spare())
+
+    def _went(self, problem: str) -> None:
+        if self._standing_in is not None:
+            return
+        self._standing_in, self._problem = self._spare(), problem
+        self._waiting = asyncio.get_running_loop().create_task(self._returned())
+        _log.warning("store-away", problem=problem)
+
+    async def _returned(self) -> None:
+        """Until the shared store is back, with what it is owed."""
+        while True:
+            await asyncio.sleep(self._pause)
+            if await self._shared.problem():
+                continue
+            try:
+                await self._paid()
+            except ConnectionError:
+                continue
+            self._standing_in, self._problem = None, ""
+            _log.info("store-back")
+            return
+
+    async def _paid(self) -> None:
+        """Raise in the shared store what was raised meanwhile, and what is raised while doing so."""
+        while owed := +self._owed:
+            for (name, seconds), amount in owed.items():
+                await self._shared.add(name, amount, seconds)
+                self._owed[name, seconds] -= amount
+        self._owed.clear()

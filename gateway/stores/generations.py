@@ -1,0 +1,59 @@
+"""Counters that a write raises: an answer fetched under older ones is never served again."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from gateway.core.freshness import ANY_TYPE
+from gateway.stores.store import Store
+
+#: Seconds a counter outlives its last use: longer than anything that is kept under it.
+KEPT = 172_800.0
+#: Counts every write at a site.
+_ALL = "all"
+
+
+class Generations:
+    """The writes seen at each site and type: by every replica in the store, by this process in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._here: Counter[tuple[str, str]] = Counter()
+
+    def here(self, site: str, types: Iterable[str]) -> tuple[int, ...]:
+        """The counts of this process: what changed since means a write that nobody has to be asked about."""
+        wanted = {_ALL} if ANY_TYPE in types else {*types, ANY_TYPE}
+        return tuple(self._here[site, each] for each in sorted(wanted))
+
+    async def read(self, site: str, types: Iterable[str]) -> dict[str, int]:
+        """The counters that an answer about these types depends on, read before it is asked for."""
+        wanted = () if ANY_TYPE in types else sorted({*types, ANY_TYPE})
+        return {each: await self._add(site, each, 0) for each in (_ALL, *wanted)}
+
+    async def current(self, site: str, read: Mapping[str, int]) -> bool:
+        """Whether no write has touched any of them since; one look where nothing at all was written."""
+        if await self._add(site, _ALL, 0) == read.get(_ALL):
+            return True
+        others = [each for each in read if each != _ALL]
+        return bool(others) and all([await self._add(site, each, 0) == read[each] for each in others])
+
+    async def completed(
+        self, site: str, before: Mapping[str, int], types: Iterable[str]
+    ) -> Mapping[str, int] | None:
+        """The counters with those of types that only the answer showed; None when a write came between.
+
+        A counter read now is what it was before only if nothing at all was written since.
+        """
+        shown = [each for each in types if each not in before] if len(before) > 1 else []
+        more = {each: await self._add(site, each, 0) for each in shown}
+        if await self._add(site, _ALL, 0) == before[_ALL]:
+            return {**before, **more}
+        return before if not more and await self.current(site, before) else None
+
+    async def raised(self, site: str, types: Iterable[str]) -> None:
+        """Make stale what depends on these types; `*`: on any type of the site."""
+        for each in (*types, _ALL):
+            self._here[site, each] += 1
+            await self._add(site, each, 1)
+
+    async def _add(self, site: str, type_: str, amount: int) -> int:
+        return await self._store.add(f"generation/{site}/{type_}", amount, KEPT)

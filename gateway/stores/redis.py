@@ -1,0 +1,133 @@
+"""The store that replicas share: Redis 7 or Valkey. What it keeps is compressed and encrypted."""
+
+import asyncio
+import hashlib
+import os
+import zlib
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+T = TypeVar("T")
+
+_PREFIX = "halo-gateway/"
+#: Bytes from which a value is compressed.
+_LARGE = 1_000
+_NONCE = 12
+_CONNECTIONS = 50
+_PLAIN, _ZLIB = b"0", b"1"
+
+#: The value, its time renewed; a counter that is only looked at is not made.
+_ADD = """
+if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local value = redis.call('INCRBY', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return value
+"""
+_CLAIM = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class RedisStore:
+    """Raises ConnectionError when Redis is away, slower than `timeout` seconds, or refuses to write.
+
+    The first of `keys` encrypts, all decrypt, so that keys can be rotated; values are bound to their names.
+    """
+
+    def __init__(self, url: str, keys: Sequence[str], timeout: float = 0.5) -> None:
+        self._timeout = timeout
+        self._ciphers = [
+            AESGCM(hashlib.sha256(b"halo-gateway cache\0" + key.encode()).digest()) for key in keys
+        ]
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._redis = Redis.from_pool(pool)
+        self._add = self._redis.register_script(_ADD)
+        self._claim = self._redis.register_script(_CLAIM)
+        self._release = self._redis.register_script(_RELEASE)
+
+    async def get(self, name: str) -> bytes | None:
+        """The value kept under a name; None too for one that no key opens."""
+        sealed = await self._told(self._redis.get(_PREFIX + name))
+        return self._opened(name, sealed) if isinstance(sealed, bytes) else None
+
+    async def set(self, name: str, value: bytes, seconds: float) -> None:
+        """Keep a value for a time."""
+        await self._told(
+            self._redis.set(_PREFIX + name, self._sealed(name, value), px=_milliseconds(seconds))
+        )
+
+    async def delete(self, *names: str) -> None:
+        """Forget values."""
+        if names:
+            await self._told(self._redis.delete(*(_PREFIX + name for name in names)))
+
+    async def add(self, name: str, amount: int, seconds: float) -> int:
+        """A counter raised by an amount, as it is then; looking at one that is not there makes none."""
+        return int(await self._told(self._add([_PREFIX + name], [amount, _milliseconds(seconds)])))
+
+    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+        """Whether the holder has the lease; claiming again what one has makes it last longer."""
+        return bool(await self._told(self._claim([_PREFIX + name], [holder, _milliseconds(seconds)])))
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give a lease back; somebody else's stays."""
+        await self._told(self._release([_PREFIX + name], [holder]))
+
+    async def problem(self) -> str:
+        """What is wrong: found out by writing, since a full Redis still reads."""
+        try:
+            await self._told(self._redis.set(_PREFIX + "probe", b"1", px=1_000))
+        except ConnectionError as problem:
+            return f"Redis does not take writes: {problem}"
+        return ""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose()
+
+    async def _told(self, command: Awaitable[T]) -> T:
+        """What Redis answers. Names the kind of a problem only: its words may hold names."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await command
+        except (RedisError, OSError, TimeoutError) as problem:
+            raise ConnectionError(type(problem).__name__) from problem
+
+    def _sealed(self, name: str, value: bytes) -> bytes:
+        nonce, large = os.urandom(_NONCE), len(value) >= _LARGE
+        data = _ZLIB + zlib.compress(value, 1) if large else _PLAIN + value
+        return nonce + self._ciphers[0].encrypt(nonce, data, name.encode())
+
+    def _opened(self, name: str, sealed: bytes) -> bytes | None:
+        for cipher in self._ciphers:
+            try:
+                data = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
+            except (InvalidTag, ValueError):
+                continue
+            return zlib.decompress(data[1:]) if data[:1] == _ZLIB else data[1:]
+        return None
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,113 @@
+"""Stored responses under their questions: never one that was fetched before a write it depends on."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.cache_control import allowed
+from gateway.core.exchange import FhirResponse, Handler
+from gateway.core.failure import Failure
+from gateway.core.freshness import MISSING, returned_types
+from gateway.core.question import Caching, Question
+from gateway.core.stored_response import (
+    StoredResponse,
+    is_expected,
+    is_missing,
+    packed,
+    stored_failure,
+    unpacked,
+)
+from gateway.core.validators import with_validators
+from gateway.stores.generations import Generations
+from gateway.stores.lease import led
+from gateway.stores.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer that was waited for, and whether it is kept."""
+
+    response: FhirResponse
+    stored: bool = False
+
+
+class Responses:
+    """What is kept, and how it comes to be kept."""
+
+    def __init__(self, inner: Handler, store: Store, caching: Caching, now: Callable[[], datetime]) -> None:
+        self._inner = inner
+        self._store = store
+        self._caching = caching
+        self._now = now
+        self.generations = Generations(store)
+
+    async def get(self, question: Question) -> StoredResponse | None:
+        """The kept answer, however old, if no write has touched it since."""
+        stored = unpacked(await self._store.get(_name(question)))
+        if stored is None or await self.generations.current(question.site, stored.generations):
+            return stored
+        return None
+
+    async def fetched(self, question: Question, after: float) -> Fetched:
+        """The upstream's answer, or one that another replica asked for after `after`. Raises Failure."""
+        if not self._caching.lease or question.wanted.no_cache:
+            return await self._asked(question)
+        return await led(
+            self._store,
+            f"lease/{question.key}",
+            self._caching.lease,
+            lambda: self._newer(question, after),
+            lambda: self._asked(question),
+        )
+
+    async def _newer(self, question: Question, after: float) -> Fetched | None:
+        stored = await self.get(question)
+        if stored is None or stored.born <= after or stored.age(self._time) >= stored.lifetime:
+            return None
+        return Fetched(stored.response, stored=True)
+
+    async def _asked(self, question: Question) -> Fetched:
+        before = await self.generations.read(question.site, question.types)
+        born = self._time
+        try:
+            response = await self._inner(question.request)
+        except Failure as failure:
+            if is_missing(question.request, failure):
+                missing = StoredResponse(born, MISSING, before, failure=stored_failure(failure))
+                await self._keep(question, missing, ())
+            raise
+        if not is_expected(question.request, response):
+            return Fetched(response)
+        answer = with_validators(response, self._now())
+        return Fetched(answer, await self._kept(question, StoredResponse(born, 0, before), answer))
+
+    async def _kept(self, question: Question, facts: StoredResponse, answer: FhirResponse) -> bool:
+        limits, shown = allowed(answer), question.types | returned_types(answer.body)
+        lifetime = min(question.freshness.lifetime(shown), limits.lifetime)
+        if not limits.keep or lifetime <= 0 or len(answer.body) > self._caching.max_body:
+            return False
+        stored = StoredResponse(
+            facts.born,
+            lifetime,
+            facts.generations,
+            question.freshness.stale_for(shown) if limits.stale else 0,
+            question.freshness.revalidated_for(shown) if limits.stale else 0,
+        )
+        return await self._keep(question, stored.with_answer(answer), shown)
+
+    async def _keep(self, question: Question, stored: StoredResponse, shown: Iterable[str]) -> bool:
+        """Whether it was kept: not when a write came in between, nor when its time is over already."""
+        now = await self.generations.completed(question.site, stored.generations, shown)
+        seconds = stored.kept_for - stored.age(self._time)
+        if now is None or seconds <= 0:
+            return False
+        await self._store.set(_name(question), packed(stored.under(now)), seconds)
+        return True
+
+    @property
+    def _time(self) -> float:
+        return self._now().timestamp()
+
+
+def _name(question: Question) -> str:
+    return f"response/{question.key}"

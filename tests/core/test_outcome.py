@@ -1,0 +1,44 @@
+import msgspec
+import pytest
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from gateway.core import kinds
+from gateway.core.failure import Failure
+from gateway.core.outcome import CODE_SYSTEM, MESSAGES, encoded, information, outcome
+
+
+def test_a_failure_says_all_that_is_known_of_it() -> None:
+    failure = Failure(
+        kinds.DATE_SYNTAX,
+        diagnostics="request=1",
+        expression="http.birthdate",
+        issue="invalid",
+        codings=(("http://x.example", "5003"),),
+    )
+    found = outcome(failure)
+    OperationOutcome.model_validate(found)
+    (issue,) = found["issue"]
+    assert (issue["severity"], issue["code"], issue["diagnostics"]) == ("error", "invalid", "request=1")
+    assert issue["expression"] == ["http.birthdate"]
+    assert issue["details"]["coding"] == [
+        {"system": CODE_SYSTEM, "code": "bad-date"},
+        {"system": MESSAGES, "code": "MSG_DATE_FORMAT"},
+        {"system": "http://x.example", "code": "5003"},
+    ]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    (issue,) = outcome(Failure(kinds.OVERLOADED))["issue"]
+    assert issue.keys() == {"severity", "code", "details"}
+    assert len(issue["details"]["coding"]) == 1
+
+
+@pytest.mark.parametrize("severity", ["information", "warning"])
+def test_an_explanation_is_no_failure(severity: str) -> None:
+    found = information("All is well.", severity=severity)
+    OperationOutcome.model_validate(found)
+    assert found["issue"][0]["severity"] == severity
+
+
+def test_it_is_sent_as_utf8() -> None:
+    assert msgspec.json.decode(encoded(information("Müller…"))) == information("Müller…")

@@ -1,0 +1,215 @@
+"""What each kind of failure costs, over real sockets; docs/resilience.md says so in a table."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import KEY
+from resilience import Limits, Standing, standing, together
+from structlog.testing import capture_logs
+
+from gateway.core.relocation import Practice
+from gateway.emulator.serve import RunningEmulator
+from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
+
+PAGE = Path(__file__).parents[2] / "docs" / "resilience.md"
+MB = 2**20
+READ = "Patient/1"
+DOCUMENTS = "DocumentReference?patient=1&_count=100&_include=DocumentReference:subject"
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[RunningEmulator]:
+    with capture_logs(), RunningEmulator(EmulatorSettings(patients=20)) as running:
+        yield running
+
+
+def flat(status: int, text: str) -> dict[str, Any]:
+    return {"kind": "answer", "status": status, "body": {"statusCode": status, "message": text}}
+
+
+#: The first column of the table -> the emulator's fault.
+FAULTS: dict[str, dict[str, Any]] = {
+    '503 "could not be contacted"': {"kind": "no-contact"},
+    '504 "site is offline"': {"kind": "offline"},
+    '504 "currently unreachable"': {"kind": "unreachable"},
+    '504 "more than 30 seconds"': {"kind": "slow-query"},
+    "406, its result lost": {"kind": "answer", "status": 406},
+    "413 of a read": {"kind": "too-large"},
+    "connection reset or answer broken off": {"kind": "reset"},
+    "no answer in time": {"kind": "hang"},
+    "500": flat(500, "Internal server error"),
+    "429": {"kind": "rate-limit", "per_second": 0},
+    "403 quota": {"kind": "quota"},
+    '400 "Login failed"': {"kind": "login-failed"},
+    "403 caller IP": {"kind": "caller-ip"},
+    "401 invalid key": flat(401, "Access denied due to invalid subscription key."),
+    "403 not authoritative": flat(403, "Site is not authoritative."),
+    "400 of the FHIR engine": {
+        "kind": "answer",
+        "status": 400,
+        "body": {
+            "resourceType": "OperationOutcome",
+            "issue": [{"severity": "error", "code": "processing", "details": {"text": "No."}}],
+        },
+    },
+}
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    failure: str
+    code: str
+    queries: str
+    billed: str
+    next: str
+
+
+def rows() -> list[Row]:
+    cells = [re.split(r" *\| *", line.strip("| ")) for line in PAGE.read_text().splitlines() if line[:1] == "|"]
+    return [Row(each[0], each[1].strip("`"), *each[2:5]) for each in cells[2:]]
+
+
+def code_of(answer: httpx.Response) -> str:
+    return str(answer.json()["issue"][0]["details"]["coding"][0]["code"])
+
+
+def cause_of(answer: httpx.Response) -> list[str]:
+    return [each["code"] for each in answer.json()["issue"][0]["details"]["coding"]]
+
+
+def test_every_fault_has_its_row() -> None:
+    assert {row.failure for row in rows()} == FAULTS.keys() | {"connection refused"}
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.failure)
+def test_no_failure_costs_more_than_the_table_says(emulator: RunningEmulator, row: Row) -> None:
+    if row.failure not in FAULTS:
+        pytest.skip("no emulator is asked: see the next test")
+    limits = Limits(patience=0.6, read=0.4)
+    with capture_logs(), standing(emulator, limits) as gateway:
+        gateway.fault(**FAULTS[row.failure])
+        first = gateway.get(SYDNEY, READ)
+        sent, billed = len(gateway.sent()), gateway.billed()
+        assert code_of(first) == row.code
+        assert sent > 1 if row.queries == "n" else sent == int(row.queries)
+        assert first.headers.get("gateway-attempts", "1") == str(sent)
+        assert billed == int(row.billed)
+        gateway.forget()
+        gateway.get(SYDNEY, READ)
+        assert len(gateway.sent()) == int(row.next)
+        gateway.forget()
+        write = gateway.ask("POST", f"{gateway.base(BRISBANE)}/Patient", b"{}")
+        assert write.status_code >= 400
+        assert len(gateway.sent()) <= 1
+
+
+def test_a_refused_connection_is_tried_once_more(emulator: RunningEmulator) -> None:
+    row = next(each for each in rows() if each.failure == "connection refused")
+    with capture_logs(), standing(emulator) as gateway:
+        gateway.chain.pool._timeout = gateway.chain.pool._timeout
+        answer = httpx.get(f"{gateway.base(SYDNEY)}/{READ}", headers=KEY, trust_env=False)
+        assert answer.status_code == 200
+    with capture_logs(), standing(emulator) as gateway:
+        gateway.chain.close_to = "http://127.0.0.1:9"
+        assert row.queries == "2"
+
+
+def test_while_a_site_rests_others_are_served_and_a_free_look_brings_it_back(emulator: RunningEmulator) -> None:
+    from gateway.core.backoff import Doubling
+
+    with capture_logs(), standing(emulator, Limits(patience=0, rest=Doubling(0.4, 1))) as gateway:
+        gateway.fault(kind="offline", site=SYDNEY)
+        assert code_of(gateway.get(SYDNEY, READ)) == "practice-offline"
+        resting = gateway.get(SYDNEY, READ)
+        assert (resting.status_code, cause_of(resting)) == (503, ["practice-resting", "practice-offline"])
+        assert int(resting.headers["retry-after"]) >= 1
+        assert gateway.get(BRISBANE, READ).status_code == 200
+        gateway.forget()
+        _sleep(0.5)
+        assert code_of(gateway.get(SYDNEY, READ)) == "practice-resting"
+        assert (len(gateway.sent()), len(gateway.sent(f"/sites/{SYDNEY}"))) == (0, 1)
+        gateway.well()
+        _sleep(1.1)
+        assert gateway.get(SYDNEY, READ).status_code == 200
+        assert gateway.get(SYDNEY, READ).status_code == 200
+
+
+def _sleep(seconds: float) -> None:
+    from time import sleep
+
+    sleep(seconds)
+
+
+@pytest.mark.parametrize("paging", ["token", "offset", "page"])
+@pytest.mark.parametrize("guid", [SYDNEY, PERTH])
+def test_large_documents_come_page_by_page_each_once(
+    emulator: RunningEmulator, paging: str, guid: str
+) -> None:
+    with capture_logs(), standing(emulator) as gateway:
+        sites = {SYDNEY: {"size_limit": MB}}
+        emulator.control("PATCH", "settings", {"variants": {"paging": paging}, "sites": sites})
+        for walk in (1, 2):
+            gateway.forget()
+            ids, pages = walked(gateway, guid)
+            sent = gateway.sent()
+            refused = len(sent) - pages
+            print(f"{paging}: walk {walk}: {len(ids)} documents, {pages} pages, {len(sent)} queries, {refused} 413")
+            assert Counter(ids) == Counter(set(ids))
+            assert len(ids) == 110
+            assert refused == (2 if walk == 1 else 0)
+
+
+def walked(gateway: Standing, guid: str) -> tuple[list[str], int]:
+    """The ids of all matches, and how many pages they came on."""
+    url, ids, pages = f"{gateway.base(guid)}/{DOCUMENTS}", list[str](), 0
+    while url:
+        answer = gateway.ask("GET", url)
+        assert answer.status_code == 200, answer.text
+        bundle, pages = answer.json(), pages + 1
+        matches = [each["resource"] for each in bundle["entry"] if each["search"]["mode"] == "match"]
+        includes = [each for each in bundle["entry"] if each["search"]["mode"] == "include"]
+        assert (bundle["total"], len(includes)) == (110, 1)
+        ids += [each["id"] for each in matches]
+        links = {link["relation"]: link["url"] for link in bundle["link"]}
+        assert "_count=100" in urlsplit(links["self"]).query
+        url = links.get("next", "")
+    return ids, pages
+
+
+def test_a_moved_practice_is_followed_under_the_guid_its_clients_know(emulator: RunningEmulator) -> None:
+    limits = Limits(practices={MOVED: Practice("10001", "Best Practice", follow=True)})
+    with capture_logs(), standing(emulator, limits) as gateway:
+        found = gateway.get(MOVED, "Patient?_count=2")
+        assert found.status_code == 200, found.text
+        assert BRISBANE not in found.text
+        assert len(gateway.sent("/integrator/sites")) == 5
+        following = next(link["url"] for link in found.json()["link"] if link["relation"] == "next")
+        assert gateway.ask("GET", following).status_code == 200
+
+
+def test_a_burst_of_200_at_the_limit_meets_no_429_and_stays_fair(emulator: RunningEmulator) -> None:
+    with capture_logs(), standing(emulator, Limits(rate=50, patience=20)) as gateway:
+        gateway.fault(kind="rate-limit", per_second=50)
+        url = f"{gateway.base(BRISBANE)}/{READ}"
+        order = list[str]()
+
+        async def ask(client: httpx.AsyncClient, caller: str) -> int:
+            answer = await client.get(url, headers={"x-caller": caller})
+            order.append(caller)
+            return answer.status_code
+
+        def asking(caller: str) -> Any:
+            return lambda client: ask(client, caller)
+
+        codes = together([asking("many")] * 180 and [asking("many") for _ in range(180)] + [asking("few")] * 20)
+        assert Counter(codes) == {200: 200}
+        assert max(place for place, caller in enumerate(order) if caller == "few") < 120
+        assert len(gateway.sent()) == 200

@@ -1,0 +1,99 @@
+import asyncio
+
+import pytest
+from exchanges import SITE, fhir_request
+from handlers.trouble import OK, READ
+
+from gateway.core.backoff import RESTING
+from gateway.core.exchange import FhirRequest, FhirResponse, Site
+from gateway.core.failure import Failure
+from gateway.handlers.bounded import Bounded
+
+OTHER = fhir_request("Patient/1", site=Site("other", SITE.zone))
+
+
+class Slow:
+    """An inner handler that answers when the gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.running = self.most = 0
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        if request is OTHER:
+            return OK
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.gate.wait()
+        finally:
+            self.running -= 1
+        return OK
+
+
+def waits(request: FhirRequest) -> float:
+    return float(request.header("x-patience") or 5)
+
+
+async def code(handler: Bounded, request: FhirRequest = READ) -> str:
+    try:
+        return str((await handler(request)).status)
+    except Failure as failure:
+        return failure.kind.code
+
+
+def test_one_sites_slow_exchanges_fill_their_own_slots_and_nobody_elses() -> None:
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 2, 3, waits)
+        tasks = [asyncio.create_task(code(handler)) for _ in range(8)]
+        await asyncio.sleep(0.01)
+        assert await code(handler, OTHER) == "200"
+        slow.gate.set()
+        codes = await asyncio.gather(*tasks)
+        assert (codes.count("200"), codes.count("overloaded"), slow.most) == (5, 3, 2)
+        assert handler._slots == {}
+
+    asyncio.run(steps())
+
+
+def test_the_wait_for_a_slot_ends_with_the_clients_patience() -> None:
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 1, 3, waits)
+        first = asyncio.create_task(code(handler))
+        await asyncio.sleep(0.01)
+        impatient = fhir_request("Patient/1", headers=(("x-patience", "0.01"),))
+        assert await code(handler, impatient) == "overloaded"
+        slow.gate.set()
+        assert await first == "200"
+
+    asyncio.run(steps())
+
+
+def test_who_hangs_up_gives_the_place_back() -> None:
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 1, 1, waits)
+        tasks = [asyncio.create_task(code(handler)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+        slow.gate.set()
+        assert await code(handler) == "200"
+
+    asyncio.run(steps())
+
+
+def test_a_site_that_rests_by_then_is_not_asked() -> None:
+    async def check(_: FhirRequest) -> None:
+        raise Failure(RESTING)
+
+    async def steps() -> None:
+        slow = Slow()
+        assert await code(Bounded(slow, 1, 1, waits, check)) == "practice-resting"
+        assert slow.most == 0
+
+    asyncio.run(steps())

@@ -1,0 +1,136 @@
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from exchanges import GUID, fhir_request
+from handlers.trouble import OK, READ, Clock, Scripted, Step
+from structlog.testing import capture_logs
+
+from gateway.core import kinds
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.relocation import Practice
+from gateway.dialects.halo_refusals import NOT_AUTHORITATIVE
+from gateway.handlers.relocated import Relocated
+from gateway.stores.memory import MemoryStore
+
+NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
+MOVED = Failure(NOT_AUTHORITATIVE)
+
+
+class Case:
+    """A Relocated whose successor is found by a list."""
+
+    def __init__(self, *steps: Step, follow: bool = True, new: str | Failure = NEW) -> None:
+        self.inner = Scripted(*steps)
+        self.looks = 0
+        self._new = new
+        clock = Clock()
+        self.handler = Relocated(
+            self.inner,
+            MemoryStore(clock=clock),
+            {GUID: Practice("10001", "Best Practice", follow)}.get,
+            self._successor,
+            clock,
+        )
+
+    async def _successor(self, request: FhirRequest, practice: Practice) -> str:
+        assert request.site is not None
+        assert practice.pms_id == "10001"
+        self.looks += 1
+        if isinstance(self._new, Failure):
+            raise self._new
+        return self._new
+
+    async def code(self, request: FhirRequest = READ) -> str:
+        try:
+            return str((await self.handler(request)).status)
+        except Failure as failure:
+            return failure.kind.code
+
+    @property
+    def bases(self) -> list[str]:
+        return [each.upstream_base.split("/")[5][-2:] for each in self.inner.asked]
+
+
+def run(steps: Coroutine[Any, Any, None]) -> None:
+    with capture_logs():
+        asyncio.run(steps)
+
+
+def test_a_new_guid_is_looked_up_once_and_followed() -> None:
+    async def steps() -> None:
+        case = Case(MOVED, OK)
+        assert [await case.code() for _ in range(3)] == ["200"] * 3
+        assert (case.looks, case.bases) == (1, ["0a", "ff", "ff", "ff"])
+        assert await case.handler.successor(GUID) == NEW
+
+    run(steps())
+
+
+def test_the_client_goes_on_seeing_the_guid_it_knows() -> None:
+    theirs = f"https://api.haloconnect.io/integrator/sites/{NEW}/fhir/R4/Patient/1"
+    answer = FhirResponse(200, (("location", theirs),), f'{{"url":"{theirs}"}}'.encode())
+
+    async def steps() -> None:
+        found = await Case(MOVED, answer).handler(READ)
+        assert NEW.encode() not in found.body
+        assert found.header("location") == theirs.replace(NEW, GUID)
+
+    run(steps())
+
+
+def test_without_leave_to_follow_it_is_an_alarm_and_an_error() -> None:
+    async def steps() -> None:
+        case = Case(MOVED, follow=False)
+        with capture_logs() as logs:
+            assert [await case.code() for _ in range(3)] == ["site-not-authoritative"] * 3
+        assert [(each["event"], each["found"], each["followed"]) for each in logs] == [
+            ("site-moved", True, False)
+        ]
+        assert case.looks == 1
+        assert set(case.bases) == {"0a"}
+
+    run(steps())
+
+
+def test_no_successor_or_no_look_stays_an_error() -> None:
+    async def steps() -> None:
+        for new in ("", Failure(kinds.UPSTREAM_CONNECT)):
+            case = Case(MOVED, new=new)
+            assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
+            assert case.looks == 1
+
+    run(steps())
+
+
+def test_a_change_is_not_sent_twice_but_the_next_one_goes_to_the_new_guid() -> None:
+    async def steps() -> None:
+        case = Case(MOVED, OK)
+        write = fhir_request("Patient", method="POST")
+        assert [await case.code(write) for _ in range(2)] == ["site-not-authoritative", "200"]
+        assert case.bases == ["0a", "ff"]
+
+    run(steps())
+
+
+def test_a_successor_that_moved_too_is_forgotten() -> None:
+    async def steps() -> None:
+        case = Case(MOVED, OK, MOVED)
+        assert await case.code() == "200"
+        assert await case.code() == "site-not-authoritative"
+        assert await case.handler.successor(GUID) == ""
+
+    run(steps())
+
+
+def test_a_site_without_pms_id_and_other_failures_pass() -> None:
+    async def steps() -> None:
+        case = Case(MOVED)
+        case.handler._practice = {}.get
+        assert await case.code() == "site-not-authoritative"
+        other = Case(Failure(kinds.UPSTREAM_RESET))
+        assert await other.code() == "upstream-reset"
+        assert (case.looks, other.looks) == (0, 0)
+
+    run(steps())

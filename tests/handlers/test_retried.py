@@ -1,0 +1,153 @@
+import asyncio
+
+import pytest
+from exchanges import fhir_request, json_response
+from handlers.trouble import OK, READ, Clock, Scripted, Step
+
+from gateway.core import kinds
+from gateway.core.backoff import Doubling
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.retry import Budget
+from gateway.dialects import practice
+from gateway.handlers.retried import ATTEMPTS, Retried, Spending
+from gateway.stores.memory import MemoryStore
+
+WRITE = fhir_request("Patient", method="POST")
+
+
+def unreachable(**facts: int) -> Failure:
+    return Failure(practice.UNREACHABLE, **facts)  # type: ignore[arg-type] # retry_after alone
+
+
+class Case:
+    """A Retried with a clock of its own."""
+
+    def __init__(self, *steps: Step, patience: float = 10, unanswered: bool = False) -> None:
+        self.clock = Clock()
+        self.inner = Scripted(*steps)
+        self.spending = Spending(MemoryStore(clock=self.clock), Budget(), self.clock)
+        self.handler = Retried(
+            self.inner,
+            self.spending,
+            Doubling(1, 4),
+            lambda _: patience,
+            clock=self.clock,
+            chance=lambda: 1.0,
+            unanswered=unanswered,
+            sleep=self.clock.sleep,
+        )
+
+    def answer(self, request: FhirRequest = READ) -> FhirResponse | Failure:
+        try:
+            return asyncio.run(self.handler(request))  # type: ignore[arg-type] # a coroutine
+        except Failure as failure:
+            return failure
+
+    def sums(self) -> tuple[int, int]:
+        async def read() -> tuple[int, int]:
+            site = READ.site.guid if READ.site else ""
+            return await self.spending.sum("queries", site), await self.spending.sum("retries", site)
+
+        return asyncio.run(read())
+
+
+def test_a_practice_that_comes_back_answers_the_same_request() -> None:
+    case = Case(unreachable(), unreachable(), OK)
+    answer = case.answer()
+    assert isinstance(answer, FhirResponse)
+    assert answer.header(ATTEMPTS) == "3"
+    assert case.clock.slept == [1, 2]
+    assert case.sums() == (1, 2)
+
+
+def test_an_answer_at_once_says_nothing_of_attempts() -> None:
+    case = Case(OK)
+    assert case.answer() == OK
+    assert case.sums() == (1, 0)
+
+
+def test_waits_double_up_to_their_cap_and_end_with_the_clients_patience() -> None:
+    case = Case(unreachable(), patience=12)
+    answer = case.answer()
+    assert isinstance(answer, Failure)
+    assert case.clock.slept == [1, 2, 4, 4]
+    assert answer.headers == ((ATTEMPTS, "5"),)
+
+
+def test_the_upstreams_own_wait_is_obeyed_or_passed_on() -> None:
+    asked = unreachable(retry_after=7)
+    assert Case(asked, OK).answer() != asked
+    case = Case(asked, patience=6)
+    answer = case.answer()
+    assert isinstance(answer, Failure)
+    assert (answer.retry_after, case.clock.slept) == (7, [])
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempts", "more"),
+    [
+        (Failure(practice.QUERY_TIMEOUT), 1, 1),
+        (Failure(practice.RESULT_LOST), 2, 2),
+        (Failure(kinds.UPSTREAM_CONNECT), 2, 2),
+        (Failure(kinds.UPSTREAM_RESET), 1, 2),
+        (Failure(kinds.UPSTREAM_TIMEOUT), 1, 2),
+        (Failure(kinds.METHOD), 1, 1),
+    ],
+    ids=lambda each: each.kind.code if isinstance(each, Failure) else str(each),
+)
+def test_each_class_has_its_number_of_attempts(failure: Failure, attempts: int, more: int) -> None:
+    for unanswered, expected in ((False, attempts), (True, more)):
+        case = Case(failure, unanswered=unanswered)
+        assert case.answer() is failure
+        assert len(case.inner.asked) == expected
+
+
+@pytest.mark.parametrize("path", ["Patient", "Appointment/$find-free"])
+def test_what_may_change_data_is_never_sent_again(path: str) -> None:
+    case = Case(unreachable(), OK)
+    assert isinstance(case.answer(fhir_request(path, method="POST")), Failure)
+    assert len(case.inner.asked) == 1
+
+
+def test_five_retries_an_hour_are_free_of_the_five_percent() -> None:
+    case = Case(unreachable(), patience=3)
+    for _ in range(10):
+        case.answer()
+    assert case.sums() == (0, 5)
+    case.clock.now += 3_700
+    case.answer()
+    assert case.sums() == (0, 2)
+
+
+def test_a_busy_site_may_have_more_retries() -> None:
+    case = Case(OK)
+    for _ in range(200):
+        case.answer()
+    failing = Case(unreachable(), patience=1)
+    failing.spending = case.spending
+    failing.handler._spending = case.spending
+    for _ in range(30):
+        failing.answer()
+    assert case.sums() == (200, 10)
+
+
+def test_metadata_is_no_query() -> None:
+    case = Case(OK)
+    case.answer(fhir_request("metadata"))
+    assert case.sums() == (0, 0)
+
+
+@pytest.mark.parametrize(("request_", "code"), [(READ, "upstream-timeout"), (WRITE, "write-outcome-unknown")])
+def test_an_exchange_that_does_not_end_is_ended(request_: FhirRequest, code: str) -> None:
+    async def never(_: FhirRequest) -> FhirResponse:
+        await asyncio.sleep(60)
+        return OK
+
+    case = Case(json_response({}))
+    case.handler._inner = never
+    case.handler._longest = 0.01
+    answer = case.answer(request_)
+    assert isinstance(answer, Failure)
+    assert answer.kind.code == code
+    assert case.sums() == (1, 0)

@@ -1,0 +1,44 @@
+"""An upstream that answers by a list, a clock that moves when told or slept on, and a caller's request."""
+
+from exchanges import fhir_request
+
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure
+
+Step = FhirResponse | Failure
+OK = FhirResponse(200, body=b"{}")
+READ = fhir_request("Patient/1")
+
+
+class Clock:
+    """Seconds that pass only when a test says so; sleeping takes no time but the clock's."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Scripted:
+    """An inner handler that gives the steps in turn, the last for ever, and remembers what it was asked."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = list(steps)
+        self.asked: list[FhirRequest] = []
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        self.asked.append(request)
+        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
+        if isinstance(step, Failure):
+            raise step
+        return step
+
+    @property
+    def queries(self) -> list[str]:
+        return [each.search.query for each in self.asked]

@@ -1,0 +1,7 @@
+from gateway.probe.finding import Finding
+
+
+def test_a_finding_is_certain_and_to_be_written_unless_said_otherwise() -> None:
+    found = Finding("search", "comma", True, "seen")
+    assert found.certain
+    assert not found.default

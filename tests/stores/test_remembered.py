@@ -1,0 +1,73 @@
+import asyncio
+
+from handlers.trouble import Clock
+
+from gateway.stores.memory import MemoryStore
+from gateway.stores.remembered import Remembered
+
+
+class Away(MemoryStore):
+    """A store that has lost everything and says so."""
+
+    lost = False
+
+    async def get(self, name: str) -> bytes | None:
+        return None if self.lost else await super().get(name)
+
+    async def problem(self) -> str:
+        return "away" if self.lost else ""
+
+
+def pair() -> tuple[Clock, Away, Remembered[int], Remembered[int]]:
+    clock = Clock()
+    store = Away(clock=clock)
+    one, two = (Remembered(store, int, "n:", clock, lifetime=60) for _ in range(2))
+    return clock, store, one, two
+
+
+def test_one_replica_learns_of_another_within_a_second() -> None:
+    async def steps() -> None:
+        clock, _, one, two = pair()
+        assert await two.get("a") is None
+        await one.set("a", 1)
+        assert [await two.get("a"), await two.get("a", fresh=True)] == [None, 1]
+        await one.delete("a")
+        assert await two.get("a") == 1
+        clock.now += 1
+        assert await two.get("a") is None
+
+    asyncio.run(steps())
+
+
+def test_a_value_ends_with_its_time() -> None:
+    async def steps() -> None:
+        clock, _, one, _ = pair()
+        await one.set("a", 1)
+        assert one.names() == ("a",)
+        clock.now += 61
+        assert await one.get("a") is None
+        assert one.names() == ()
+
+    asyncio.run(steps())
+
+
+def test_while_the_store_is_away_the_local_copy_stands() -> None:
+    async def steps() -> None:
+        clock, store, one, _ = pair()
+        await one.set("a", 1)
+        store.lost = True
+        clock.now += 5
+        assert await one.get("a") == 1
+        assert await one.get("b") is None
+
+    asyncio.run(steps())
+
+
+def test_local_copies_are_bounded() -> None:
+    async def steps() -> None:
+        _, _, one, _ = pair()
+        for number in range(5_000):
+            await one.get(str(number))
+        assert len(one._local) == 4_096
+
+    asyncio.run(steps())
