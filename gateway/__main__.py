@@ -1,8 +1,11 @@
 """The command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
 
+import os
 import sys
 import tomllib
+from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -83,6 +86,51 @@ def explain(search: str, guid: str, config: Path | None) -> None:
 
     try:
         click.echo(explained(_settings(config), guid, search))
+    except ValueError as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+@main.command()
+@click.argument("guid")
+@click.option("--budget", default=25, help="Queries it may ask at most; each is billed.")
+@click.option("--previous", type=click.File(), help="What an earlier probe printed: says what has changed.")
+@_config
+def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
+    """Ask the practice with Halo GUID how its upstream behaves, and print the settings to write.
+
+    The subscription key is read from HALO_GATEWAY_PROBE_KEY. Nothing is changed at the practice.
+    """
+    from gateway.log import configure
+    from gateway.probe.printed import printed
+    from gateway.probe.run import announcement, probe
+
+    configure("error")
+    settings, key = _settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
+    click.echo(announcement(budget), err=True)
+    try:
+        report = probe(settings, guid.lower(), {"Ocp-Apim-Subscription-Key": key}, budget=budget)
+        click.echo(printed(report, settings, previous.read() if previous else ""))
+    except ValueError as problem:
+        raise click.ClickException(str(problem)) from None
+    sys.exit(bool(report.problem))
+
+
+@main.command()
+@click.option("--site", default="", help="Halo GUID of one practice.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the site's zone.")
+@click.option("--csv", is_flag=True, help="One line per day and class, to reconcile with the invoice.")
+@_config
+def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
+    """Print what was paid and what was saved."""
+    from gateway.ledger import report
+
+    settings = _settings(config)
+    if settings.ledger.path is None:
+        raise click.ClickException("set ledger.path: without it nothing is kept")
+    names = {guid: each.name for guid, each in settings.sites.items() if each.name}
+    try:
+        day = since.date() if since else None
+        click.echo(report(settings.ledger.path, site, day, csv=csv, names=names))
     except ValueError as problem:
         raise click.ClickException(str(problem)) from None
 

@@ -17,10 +17,12 @@ from starlette.routing import Route
 from gateway.core.backoff import Doubling
 from gateway.core.exchange import FhirRequest, Handler
 from gateway.core.pace import Claimant
+from gateway.core.pauses import caller
 from gateway.core.relocation import Practice
 from gateway.core.retry import Budget, patience
 from gateway.dialects import DIALECTS
 from gateway.emulator.serve import RunningEmulator
+from gateway.emulator.sites import MOVED, SYDNEY
 from gateway.handlers.answered import Answered
 from gateway.handlers.bounded import Bounded
 from gateway.handlers.gathered import Gathered
@@ -39,12 +41,18 @@ from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
 from gateway.repairs import REPAIRS
 from gateway.serving import InThread
+from gateway.settings import SiteSettings
 from gateway.settings.sites import Sites
 from gateway.stores.memory import MemoryStore
 from gateway.web.endpoint import Endpoint
 from gateway.web.incoming import Incoming
 
 T = TypeVar("T")
+
+
+def claimant(request: FhirRequest) -> Claimant:
+    """Who wants a turn: the key, and the caller a test names."""
+    return Claimant(caller(request, b"secret"), request.header("x-caller"))
 
 
 @dataclass
@@ -63,7 +71,7 @@ class Limits:
     queue: int = 200
     size_limit: int = 8 * 2**20
     practices: dict[str, Practice] = field(default_factory=dict)
-    who: Callable[[FhirRequest], Claimant] = lambda request: Claimant("key", request.header("x-caller"))
+    who: Callable[[FhirRequest], Claimant] = claimant
 
 
 class Chain:
@@ -111,7 +119,9 @@ class Chain:
 
 def app(chain: Chain, upstream: str) -> Starlette:
     """A gateway of that chain, without cache and ledger."""
-    settings = settings_for(upstream)
+    known = settings_for(upstream)
+    moved = {MOVED: SiteSettings(time_zone="Australia/Brisbane")}
+    settings = known.model_copy(update={"sites": known.sites | moved})
     gathered = Gathered(Repaired(chain.resilient, REPAIRS), settings.search.max_queries)
     whole = Answered(Paged(Normalised(gathered, REPAIRS), Seal(["key"]), timedelta(hours=1)))
     endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, whole)
@@ -161,6 +171,13 @@ class Standing:
         """Begin to count anew."""
         self.emulator.control("DELETE", "requests")
         self.emulator.control("DELETE", "bill")
+
+
+@contextmanager
+def before_nothing() -> Iterator[str]:
+    """The FHIR base of a gateway whose upstream refuses connections."""
+    with InThread(app(Chain(Limits()), "http://127.0.0.1:9")) as server:
+        yield f"{server.url}/integrator/sites/{SYDNEY}/fhir/R4"
 
 
 @contextmanager

@@ -35,6 +35,15 @@ BODY_UNREADABLE = Kind(
     repeat=_CHANGE,
     sent=False,
 )
+COUNT = Kind(
+    "bad-count",
+    400,
+    "value",
+    "_count is not a number of matches: write a whole number, 0 or more.",
+    message="MSG_PARAM_INVALID",
+    repeat=_CHANGE,
+    sent=False,
+)
 DATE_SYNTAX = Kind(
     "bad-date",
     400,

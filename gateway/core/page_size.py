@@ -25,6 +25,8 @@ ALONE: Final = (
 COUNT: Final = "_count"
 #: The share of the limit that a page should fill: entries differ in size.
 AIM: Final = 0.7
+#: Less than that of the limit cannot have been too large: the limits in use are 1 MB and 8 MB.
+_FAR_BELOW: Final = 0.1
 #: The page asked for where neither the client nor experience names a size.
 FIRST_GUESS: Final = 10
 
@@ -66,9 +68,13 @@ class Fit(msgspec.Struct, frozen=True, array_like=True):
     def best(self, limit: int) -> int | None:
         """The page size to use under a limit in bytes; None while nothing is known."""
         by_bytes = max(1, int(AIM * limit / self.each)) if self.each else None
-        by_trial = max(1, self.fits, self.fails // 2) if self.fails else None
+        by_trial = max(1, self.fits, self.fails // 2) if self._fails_by_size(limit) else None
         known = [each for each in (by_bytes, by_trial) if each is not None]
         return divisible(min(known)) if known else None
+
+    def _fails_by_size(self, limit: int) -> bool:
+        """Whether size explains what failed; a 413 far below the limit is a fault that will pass."""
+        return bool(self.fails) and not (self.each and self.each * self.fails < _FAR_BELOW * limit)
 
     def _changed(self, **changes: object) -> Self:
         changed = msgspec.structs.replace(self, **changes)
@@ -136,14 +142,15 @@ def asking_for(request: FhirRequest, page: Asked) -> FhirRequest:
     return request.changed(search=changed)
 
 
-def continued(links: tuple[Link, ...], sent: Search, size: int) -> tuple[Link, ...]:
-    """The links of a page whose size we chose: one that shows criteria shows the size, too.
+def continued(bundle: Bundle, sent: Search, size: int) -> Bundle:
+    """The page with links that show the size we chose, where they show criteria; itself when they do.
 
     Without it the client's `_count` would be put back, and where pages have numbers matches would be skipped.
     An opaque link has the size inside.
     """
     criteria = {each.name for each in sent.parameters} - {COUNT}
-    return tuple(_sized(link, criteria, size) for link in links)
+    links = tuple(_sized(link, criteria, size) for link in bundle.links)
+    return bundle if links == bundle.links else bundle.changed(links=links)
 
 
 def kind_of_search(request: FhirRequest) -> str:
@@ -166,12 +173,6 @@ def stated_limit(failure: Failure) -> int | None:
 def matches(body: bytes) -> int:
     """The number of matches in a searchset, without decoding it."""
     return len(_MATCH.findall(body))
-
-
-def sized_bundle(bundle: Bundle, sent: Search, size: int) -> Bundle:
-    """The Bundle with links that go on in pages of this size; itself when they do already."""
-    links = continued(bundle.links, sent, size)
-    return bundle if links == bundle.links else bundle.changed(links=links)
 
 
 def _number(given: tuple[Parameter, ...], names: frozenset[str] | set[str]) -> int | None:

@@ -80,20 +80,21 @@ def found(rules: tuple[Rule, ...], failure: Failure) -> Rule | None:
     return next((rule for rule in rules if rule.fits(failure.kind.code, said)), None)
 
 
+def caller(request: FhirRequest, secret: bytes) -> str:
+    """Whose credentials a request shows, as a keyed hash; empty when it shows none."""
+    shown = [request.header(name) for name in _CREDENTIALS]
+    return _hidden("\0".join(shown), secret) if any(shown) else ""
+
+
 def names(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
     """The name a request has in each scope it belongs to; whoever reads one learns no key and no id."""
-    site, who = request.site.guid if request.site else "", _caller(request, secret)
+    site, who = request.site.guid if request.site else "", caller(request, secret)
     named: dict[Scope, str] = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
     named |= {"caller": f"caller:{who}"} if who else {}
     named |= {"site": f"site:{site}"} if site else {}
     named |= {"caller-at-site": f"caller-at-site:{site}:{who}"} if site else {}
     day = _practitioner_day(request)
     return named | ({"practitioner": f"practitioner:{site}:{_hidden(day, secret)}"} if site and day else {})
-
-
-def _caller(request: FhirRequest, secret: bytes) -> str:
-    shown = [request.header(name) for name in _CREDENTIALS]
-    return _hidden("\0".join(shown), secret) if any(shown) else ""
 
 
 def _practitioner_day(request: FhirRequest) -> str:

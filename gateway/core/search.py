@@ -77,6 +77,8 @@ class Search:
 
     def mapped(self, change: Callable[[Parameter], Iterable[Parameter]]) -> "Search":
         """The search with each parameter replaced by what `change` gives; itself when nothing changed."""
+        if not self.parameters:
+            return self
         new = tuple(result for each in self.parameters for result in change(each))
         return self if _same(new, self.parameters) else Search(new)
 

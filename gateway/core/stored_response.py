@@ -24,7 +24,7 @@ _PASSING = frozenset(
 )
 #: An outcome among the entries that says the result may not be whole.
 _DOUBT = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
-_AS_OF = "The practice cannot be reached just now, or is being asked again: this answer is as of {}."
+_AS_OF = "This answer is not fresh: it is as of {}."
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.core.exchange import FhirResponse
+from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Kind
-from gateway.core.masking import masked, without_sql
+from gateway.core.headers import CREDENTIALS
+from gateway.core.masking import MASK, masked, without_sql
 from gateway.dialects.answer import Answer
 from gateway.dialects.kinds import NOT_FHIR, UNRECOGNISED
 from gateway.dialects.upstream_error import UpstreamError
@@ -23,6 +24,8 @@ _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+\-]{1,60}")
 _TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
 _CODE = re.compile(r"-?\d{1,5}")
 _NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
+#: Characters from which on a repeated value tells something.
+_TELLING = 4
 _UNCLEAR = frozenset({NOT_FHIR.code, UNRECOGNISED.code})
 
 
@@ -38,7 +41,7 @@ class Diagnostics:
     def text(self, upstream_text: UpstreamText) -> str:
         """`name=value` facts, then the upstream's words: masked, in full but for SQL, or not at all."""
         facts = " ".join(f"{name}={value}" for name, value in self._facts() if value)
-        said = _said(self.error.message, upstream_text)
+        said = _said(unrepeated(self.error.message, self.answer.request), upstream_text)
         return f"{facts}: {said}" if said else facts
 
     def _facts(self) -> Iterator[tuple[str, str]]:
@@ -73,6 +76,18 @@ def codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
     coded = f"{kind}-{code}" if kind and _CODE.fullmatch(code) else ""
     named = filter(None, (coded, _matching(_NAME, error.exception)))
     return (*error.codings, *((UPSTREAM_CODES, each) for each in named))
+
+
+def unrepeated(message: str, request: FhirRequest) -> str:
+    """An upstream's words without the credentials and search values that they repeat from the request."""
+    given = (value for name, value in request.headers if name in CREDENTIALS)
+    words = {word for text in given for word in text.split()} | {
+        each.value for each in request.asked.parameters
+    }
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) >= _TELLING:
+            message = re.sub(re.escape(word), MASK, message, flags=re.IGNORECASE)
+    return message
 
 
 def _said(message: str, upstream_text: UpstreamText) -> str:

@@ -14,9 +14,9 @@ from gateway.core.page_size import (
     Fit,
     asked,
     asking_for,
+    continued,
     kind_of_search,
     matches,
-    sized_bundle,
     stated_limit,
 )
 from gateway.stores.remembered import Remembered
@@ -75,7 +75,7 @@ class Resized:
                 _log.info("page-too-large", size=page.size, type=request.interaction.type)
                 page = _smaller(page, fit, limit, failure)
             else:
-                await self._came(name, response, limit)
+                await self._came(name, engine, response, limit)
                 return _continued(request, page, response)
 
     async def _alone(self, request: FhirRequest) -> FhirResponse:
@@ -100,7 +100,9 @@ class Resized:
         await self._claimed(name)
         return fit
 
-    async def _came(self, name: str, response: FhirResponse, limit: int) -> None:
+    async def _came(self, name: str, engine: str, response: FhirResponse, limit: int) -> None:
+        if len(response.body) > limit:
+            await self._limits.delete(engine)
         fit = await self._fits.get(name) or UNKNOWN
         if len(response.body) < _SMALL * limit and fit is UNKNOWN:
             return
@@ -145,5 +147,5 @@ def _continued(request: FhirRequest, page: Asked, response: FhirResponse) -> Fhi
     opened = response.opened()
     if opened.bundle is None:
         return response
-    sized = sized_bundle(opened.bundle, request.asked, page.size)
+    sized = continued(opened.bundle, request.asked, page.size)
     return response if sized is opened.bundle else response.with_bundle(sized).closed()

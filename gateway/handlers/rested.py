@@ -152,7 +152,9 @@ class Rested:
         try:
             async with asyncio.timeout(_LOOK):
                 return await self._look(request)
-        except (Failure, TimeoutError):
+        except Failure as failure:
+            return False if backoff.cause(failure) in SEEN_IN_STATUS else None
+        except TimeoutError:
             return None
 
 

@@ -27,7 +27,9 @@ def mended(
     """
     work = _Mending(request, repairs)
     body, response = response.body, response.changed(headers=work.headers(response.headers), body=b"")
-    if body:
+    if "json" not in (response.header("content-type") or "json"):  # a Binary under its own type
+        response = response.changed(body=body)
+    elif body:
         response = yield from work.body(response, body)
     return response.changed(repairs=work.fired) if work.fired else response
 

@@ -19,7 +19,11 @@ from pydantic_settings import (
 )
 
 from gateway.settings.sections import (
+    Admin,
+    Caps,
     Errors,
+    Ledger,
+    LedgerCaller,
     Log,
     MountedUpstream,
     MountName,
@@ -53,6 +57,8 @@ class Settings(Section):
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
     pages: Pages = Field(Pages(), description="links to further pages of a result")
     search: Search = Field(Search(), description="how far a search may go")
+    ledger: Ledger = Field(Ledger(), description="what was paid and saved")
+    admin: Admin = Field(Admin(), description="the operators' endpoints")
     log: Log = Field(Log(), description="what is logged")
 
     @field_validator("upstreams")
@@ -123,8 +129,12 @@ def _line(error: ErrorDetails) -> str:
 
 
 __all__ = [
+    "Admin",
+    "Caps",
     "ConfigurationError",
     "Errors",
+    "Ledger",
+    "LedgerCaller",
     "Log",
     "MountedUpstream",
     "Pages",

@@ -1,6 +1,7 @@
 """The sections of the configuration: every setting with its default, its limits and its meaning."""
 
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr
@@ -120,12 +121,46 @@ class SearchFacts(Section):
     )
 
 
+class Caps(Section):
+    """What a practice's level of usage allows a day, in the site's zone."""
+
+    queries: int | None = Field(None, gt=0, description="queries a day that Halo's level of usage allows")
+    bytes: int | None = Field(None, gt=0, description="bytes of answers a day that it allows")
+    stop_batch: bool = Field(False, description="refuse batch work once a cap is used up")
+
+
+class LedgerCaller(Section):
+    """One caller by name; until then it shows as eight digits made from its credentials."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = Field(description="its alias")
+    batch: bool = Field(False, description="its requests are batch work")
+
+
+class Ledger(Section):
+    """What was paid and saved."""
+
+    path: Path | None = Field(None, description="SQLite file; without one, counts end with the process")
+    keep_days: int = Field(800, gt=0, description="days that are kept")
+    callers: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")], LedgerCaller] = Field(
+        {}, description="names for callers, by the eight digits the ledger shows"
+    )
+
+
+class Admin(Section):
+    """The operators' endpoints."""
+
+    token: SecretStr | None = Field(
+        None, min_length=16, description="bearer token of /admin; without one it is not there"
+    )
+
+
 class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
     name: str = Field("", description="an alias for logs and metrics; no patient or practice data")
     time_zone: TimeZone | None = Field(None, description="IANA name of the practice server's zone")
     repairs: Switches = Field({}, description="repairs on (true) or off (false), by id")
+    caps: Caps = Field(Caps(), description="its daily caps")
     search: SearchFacts = Field(SearchFacts(), description="what is known of its upstream")
     last_updated: dict[TypeKey, Mode] = Field(
         {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"

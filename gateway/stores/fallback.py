@@ -79,7 +79,8 @@ class FallbackStore:
     def _went(self, problem: str) -> None:
         if self._standing_in is not None:
             return
-        self._standing_in, self._problem = self._spare(), problem
+        self._standing_in = self._spare()
+        self._problem = f"the shared store is away ({problem}): this process goes on with its own memory"
         self._waiting = asyncio.get_running_loop().create_task(self._returned())
         _log.warning("store-away", problem=problem)
 

@@ -73,7 +73,8 @@ class Responses:
             response = await self._inner(question.request)
         except Failure as failure:
             if is_missing(question.request, failure):
-                missing = StoredResponse(born, MISSING, before, failure=stored_failure(failure))
+                seconds = min(MISSING, question.freshness.lifetime(question.types))
+                missing = StoredResponse(born, seconds, before, failure=stored_failure(failure))
                 await self._keep(question, missing, ())
             raise
         if not is_expected(question.request, response):

@@ -27,6 +27,9 @@ _CHALLENGES = {
     "health-gorilla": DIALECTS["health-gorilla"].challenge,
 }
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
+_COUNT = re.compile(r"\d{0,9}", re.ASCII)
+_READING = frozenset({"GET", "HEAD"})
+_BODY = frozenset({"content-length", "transfer-encoding"})
 _PATCH = "application/json-patch+json"
 
 
@@ -69,6 +72,8 @@ def authenticated(request: Request, wanted: str) -> None:
 
 async def body(request: Request, limit: int) -> bytes:
     """The whole request body. Raises Failure 413 as soon as it passes the limit."""
+    if request.method in _READING and not _BODY & set(request.headers):
+        return b""
     read = bytearray()
     try:
         async for piece in request.stream():
@@ -89,9 +94,12 @@ def searched(request: Request, act: Interaction, content: bytes) -> Search:
     if content and not form and kind != _PATCH:
         _readable(content)
     try:
-        return search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
+        found = search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
     except UnicodeDecodeError:
         raise Failure(kinds.BAD_REQUEST) from None
+    if act.lists and not all(_COUNT.fullmatch(each) for each in found.values("_count")):
+        raise Failure(kinds.COUNT, expression="http._count")
+    return found
 
 
 def _readable(content: bytes) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from secrets import token_hex
 
 from starlette.requests import Request
 
@@ -130,7 +130,7 @@ def base_of(upstream: Upstream) -> str:
 def request_id(request: Request) -> str:
     """The client's X-Request-Id if it is one, else a new one."""
     given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 
 def _headers(request: Request) -> Headers:

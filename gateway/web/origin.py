@@ -25,9 +25,9 @@ def origin(request: Request, server: Server) -> str:
     """Scheme, host and prefix that clients use; forwarded only by trusted proxies. Raises Failure 400."""
     if server.public_url is not None:
         return str(server.public_url).rstrip("/")
-    trusted = _trusted(request, server)
+    trusted = bool(server.trusted_proxies) and _trusted(request, server)
     host = (trusted and _first(request, "x-forwarded-host")) or request.headers.get("host", "")
-    scheme = (trusted and _first(request, "x-forwarded-proto")) or request.url.scheme
+    scheme = (trusted and _first(request, "x-forwarded-proto")) or request.scope["scheme"]
     prefix = (trusted and _first(request, "x-forwarded-prefix").rstrip("/")) or ""
     if not (_HOST.fullmatch(host) and scheme in {"http", "https"} and _PREFIX.fullmatch(prefix)):
         raise Failure(kinds.BAD_REQUEST, expression="http.Host")

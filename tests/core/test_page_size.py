@@ -4,7 +4,7 @@ from exchanges import fhir_request, json_response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.bundle import Link
+from gateway.core.bundle import Bundle, Link
 from gateway.core.failure import Failure
 from gateway.core.page_size import (
     FIRST_GUESS,
@@ -92,6 +92,12 @@ def test_what_failed_is_forgotten_when_a_larger_page_came() -> None:
     assert fit.after_page(1_000, 60).fails == 0
 
 
+def test_a_413_far_below_the_limit_is_not_held_against_the_size() -> None:
+    fit = Fit().after_page(50_000, 50).after_refusal(40)
+    assert fit.best(8 * MB) == 5_872
+    assert fit.after_page(280_000, 10).best(MB) == 24
+
+
 def test_a_search_without_count_gets_one_where_the_upstreams_own_page_was_too_large() -> None:
     bare = Asked(None, None, first=True)
     assert bare.planned(Fit().after_page(280_000, 10), MB) is bare
@@ -131,9 +137,12 @@ def test_a_link_with_criteria_gets_the_size_and_an_opaque_one_stays() -> None:
         Link("next", f"{BASE}/DocumentReference?patient=1&_page=2&_count=24", {}),
         Link("next", f"{BASE}/DocumentReference?_token=abc", {}),
     )
-    urls = [each.url for each in continued(links, sent, 24)]
+    bundle = Bundle({}, links, ())
+    urls = [each.url for each in continued(bundle, sent, 24).links]
     assert urls[0].endswith("patient=1&_page=2&_count=24")
     assert urls[1:] == [each.url for each in links[1:]]
+    settled = Bundle({}, links[1:], ())
+    assert continued(settled, sent, 24) is settled
 
 
 def test_what_is_included_makes_another_kind_of_search_and_its_name_shows_nothing() -> None:

@@ -1,8 +1,7 @@
 """A gateway with a cache: `python cached_gateway.py UPSTREAM REDIS` serves a replica on that Redis."""
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +9,6 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.core.exchange import Site
-from gateway.core.freshness import Freshness
 from gateway.core.question import Caching
 from gateway.dialects import DIALECTS
 from gateway.emulator.sites import SITES
@@ -38,28 +35,29 @@ from gateway.web.endpoint import Endpoint
 from gateway.web.incoming import Incoming
 
 LEASE = 1.5
+PUBLIC = "https://gw.example"
 
 
-def settings_for(upstream: str) -> Settings:
+def settings_for(upstream: str, public_url: str | None = None) -> Settings:
     sites = {guid: SiteSettings(time_zone=site.zone.key) for guid, site in SITES.items()}
-    return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
+    server = {"public_url": public_url}
+    return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites, "server": server})
 
 
 def replica(upstream: str, redis: str) -> Starlette:
     """One of several gateways on one Redis."""
     shared = RedisStore(redis, ["synthetic key"])
-    return cached_gateway(upstream, FallbackStore(shared, MemoryStore, pause=0.2), lease=LEASE)
+    store, settings = FallbackStore(shared, MemoryStore, pause=0.2), settings_for(upstream, PUBLIC)
+    return cached_gateway(settings, store, Caching(b"synthetic", lease=LEASE), (store, shared))
 
 
 def cached_gateway(
-    upstream: str,
+    settings: Settings,
     store: Store,
-    *,
-    lease: float = 0.0,
-    freshness: Callable[[Site], Freshness] = lambda _: Freshness(),
+    caching: Caching,
+    closing: tuple[FallbackStore | RedisStore, ...] = (),
 ) -> Starlette:
     """The wiring as `gateway/app.py` has it, with one practice surface."""
-    settings = settings_for(upstream)
     pool = PooledTransport(
         limits=httpx.Limits(max_connections=50), timeout=httpx.Timeout(10), max_body=9_000_000
     )
@@ -69,7 +67,7 @@ def cached_gateway(
 
     asking = Upstream(pool, DIALECTS["halo-connect"], now)
     gathered = Gathered(Repaired(asking, REPAIRS), 5)
-    cached = Cached(gathered, store, Caching(b"synthetic", freshness, lease=lease), now)
+    cached = Cached(gathered, store, caching, now)
     paged = Paged(Normalised(cached, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
     endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, Observed(Answered(paged)))
 
@@ -77,10 +75,8 @@ def cached_gateway(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         yield
-        await pool.aclose()
-        if isinstance(store, FallbackStore):
-            await store.aclose()
-        await asyncio.sleep(0)
+        for each in (*closing, pool):
+            await each.aclose()
 
     return Starlette(
         routes=[Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", endpoint)], lifespan=lifespan

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from conftest import KEY, Pair
-from end_to_end.cached_gateway import cached_gateway
+from end_to_end.cached_gateway import cached_gateway, settings_for
 
+from gateway.core.question import Caching
 from gateway.emulator.sites import BRISBANE, SYDNEY
 from gateway.serving import InThread
 from gateway.stores.memory import MemoryStore
@@ -20,7 +21,9 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 @pytest.fixture
 def url(pair: Pair) -> Iterator[str]:
     """A gateway with an empty cache in front of the emulator."""
-    with InThread(cached_gateway(pair.emulator.url, MemoryStore())) as gateway:
+    with InThread(
+        cached_gateway(settings_for(pair.emulator.url), MemoryStore(), Caching(b"synthetic"))
+    ) as gateway:
         yield gateway.url
 
 
@@ -80,7 +83,11 @@ def test_a_hit_has_the_same_entries_and_its_own_links(pair: Pair, client: httpx.
 
 def test_two_tokens_for_the_same_page_share_one_entry(pair: Pair, client: httpx.Client) -> None:
     following = [
-        next(link["url"] for link in client.get("Patient?_count=2").json()["link"] if link["relation"] == "next")
+        next(
+            link["url"]
+            for link in client.get("Patient?_count=2").json()["link"]
+            if link["relation"] == "next"
+        )
         for _ in range(2)
     ]
     assert following[0] != following[1]
@@ -105,10 +112,17 @@ def test_a_refused_key_gets_nothing_out_of_the_cache(client: httpx.Client) -> No
 
 
 def test_a_write_is_seen_at_once(client: httpx.Client) -> None:
-    new = {"resourceType": "Patient", "name": [{"family": "Testperson", "given": ["Ada"]}], "gender": "female"}
+    new = {
+        "resourceType": "Patient",
+        "name": [{"family": "Testperson", "given": ["Ada"]}],
+        "gender": "female",
+    }
     made = client.post("Patient", json=new, headers=FHIR).json()
     path = f"Patient/{made['id']}"
-    assert (client.get(path).json()["gender"], status(client.get(path))[:17]) == ("female", "halo-gateway; hit")
+    assert (client.get(path).json()["gender"], status(client.get(path))[:17]) == (
+        "female",
+        "halo-gateway; hit",
+    )
     written = client.put(path, json=made | {"gender": "other"}, headers=FHIR)
     assert status(written) == "halo-gateway; fwd=method; fwd-status=200"
     assert client.get(path).json()["gender"] == "other"

@@ -66,7 +66,9 @@ def test_a_write_through_one_replica_is_seen_through_the_other(replicas: tuple[s
     assert get(other, path).json()["gender"] == "unknown"
 
 
-def test_without_redis_each_replica_goes_on(pair: Pair, redis: RedisServer, replicas: tuple[str, str]) -> None:
+def test_without_redis_each_replica_goes_on(
+    pair: Pair, redis: RedisServer, replicas: tuple[str, str]
+) -> None:
     redis.stop()
     for url in replicas:
         assert get(url).status_code == 200

@@ -80,7 +80,7 @@ REQUESTS: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", f"{FHIR}/Patient/1", {"User-Agent": SURNAME, "Prefer": SURNAME}, b""),
 ]
 #: Failures in which an upstream repeats what it was asked.
-ECHO = f"No column '{SURNAME}' for {MEDICARE} with key {KEY} near '{SURNAME}'"
+ECHO = f"No column '{SURNAME}' for {MEDICARE} with key {KEY} near: SELECT * FROM P WHERE N='{SURNAME}'"  # noqa: S608 - an error text
 SAID = {"severity": "error", "code": "invalid", "diagnostics": ECHO}
 ECHOES = [
     {"status": 500, "body": ECHO},
@@ -129,7 +129,8 @@ def asked(
     finally:
         for logger in loggers:
             logger.removeHandler(records)
-    return answer, "\n".join([*map(repr, lines), *(text for text in records.texts if "httpx" not in text)])
+    told = [line for line in lines if line["log_level"] != "debug"]  # there an upstream's words are shown
+    return answer, "\n".join([*map(repr, told), *(text for text in records.texts if "httpx" not in text)])
 
 
 def shown(answer: httpx.Response) -> str:

@@ -46,6 +46,8 @@ def refused(response: httpx.Response, status: int) -> OperationOutcome:
         ("GET", f"{FHIR}/Patient/%zz", {}, b"", 400),
         ("GET", f"{FHIR}/Patient?birthdate=2023-02-29", {}, b"", 400),
         ("GET", f"{FHIR}/Patient?birthdate=xx2023", {}, b"", 400),
+        ("GET", f"{FHIR}/Patient?_count=-1", {}, b"", 400),
+        ("GET", f"{FHIR}/Patient?_count=many", {}, b"", 400),
         ("GET", f"{FHIR}/Patient?birthdate:exact=2023", {}, b"", 400),
     ],
 )

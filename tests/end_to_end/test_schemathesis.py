@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
 
 @st.composite
 def cases(draw: st.DrawFn, operation: APIOperation[Any, Any, Any, Any]) -> Case[Any]:
-    """What the document allows at a site that exists; two in three with a path and a search that mean something."""
+    """What the document allows, at a site that exists; two in three with a path that means something."""
     case = draw(operation.as_strategy())
     if "siteId" in case.path_parameters:
         case.path_parameters["siteId"] = draw(st.sampled_from(SITES))

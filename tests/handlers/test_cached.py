@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from exchanges import NOW, fhir_request, json_response
 
+from gateway.core.cache_key import caller
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
 from gateway.core.freshness import Freshness
@@ -33,7 +34,7 @@ class Practice:
         self.opened = asyncio.Event()
         self.opened.set()
         chosen = freshness or Freshness()
-        self.store = MemoryStore(clock=lambda: self.now.timestamp())
+        self.store = MemoryStore(clock=self._seconds)
         self.cached = Cached(
             self._upstream, self.store, Caching(b"s", lambda _: chosen, **caching), self._clock
         )
@@ -49,6 +50,9 @@ class Practice:
 
     def _clock(self) -> datetime:
         return self.now
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
     async def _upstream(self, request: FhirRequest) -> FhirResponse:
         self.asked.append(f"{request.method} {request.path}?{request.search.query}")
@@ -215,11 +219,13 @@ def test_a_write_whose_client_left_goes_on_and_makes_stale_after_it() -> None:
         await asyncio.sleep(0.01)
         writing.cancel()
         await asyncio.sleep(0)
-        practice.opened.set()
-        reading = await practice.get()
+        reading = asyncio.create_task(practice.get())
         await asyncio.sleep(0.01)
-        assert "fwd" in status(reading)
-        assert "fwd" in status(await practice.get()) or len(practice.asked) == 2
+        practice.opened.set()
+        await reading
+        await asyncio.sleep(0.01)
+        assert practice.asked == ["PUT Patient/1?", "GET Patient/1?"]
+        assert "fwd=uri-miss" in status(await practice.get())
 
     run(scene)
 
@@ -244,6 +250,11 @@ def test_different_callers_never_share_unless_they_are_said_to_be_one() -> None:
         practice = Practice()
         await practice.get()
         assert "fwd" in status(await practice.get(ocp_apim_subscription_key="other"))
+        groups = {caller(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
+        shared = Practice(shared_callers=groups)
+        await shared.get()
+        assert "hit" in status(await shared.get(ocp_apim_subscription_key="other"))
+        assert "fwd" in status(await shared.get(ocp_apim_subscription_key="third"))
 
     run(scene)
 

@@ -33,6 +33,7 @@ class Upstream:
         self.paging = paging
         self.shows_count = shows_count
         self.default = 20
+        self.named = "too many"
         self.refused = self.asked = 0
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -48,7 +49,7 @@ class Upstream:
         answer = json_response(self._bundle(shown, count))
         if len(answer.body) > self.limit:
             self.refused += 1
-            said = json_response({"errorMessage": "beyond message size limit (too many)"}, 413)
+            said = json_response({"errorMessage": f"beyond message size limit ({self.named})"}, 413)
             raise Failure(RESULT_TOO_LARGE, received=said)
         return answer
 
@@ -146,6 +147,17 @@ def test_a_larger_page_is_tried_a_few_times_a_day_and_a_raised_limit_is_found() 
         case.clock.now += 28_801
         assert max(map(len, case.walk())) == expected
     assert upstream.refused == 0
+
+
+def test_a_limit_that_a_413_named_is_forgotten_when_a_larger_answer_comes() -> None:
+    upstream = Upstream([28 * KB] * 110, 2**20)
+    upstream.named = "1mb"
+    case = Case(upstream)
+    assert max(map(len, case.walk())) == 24
+    upstream.limit = 8_000 * KB
+    case.clock.now += 28_801
+    assert max(map(len, case.walk())) >= 48
+    assert max(map(len, case.walk())) == 100
 
 
 def test_a_try_that_fails_costs_one_query_and_no_more_that_day_part() -> None:

@@ -101,6 +101,19 @@ def test_a_free_look_that_shows_the_site_away_costs_no_query() -> None:
     run(steps())
 
 
+def test_a_look_that_fails_because_the_site_is_away_shows_that() -> None:
+    async def away(_: FhirRequest) -> bool:
+        raise OFFLINE
+
+    async def steps() -> None:
+        case = Case(OFFLINE, look=away)
+        await case.code()
+        case.clock.now += 11
+        assert await case.code() == "practice-resting"
+
+    run(steps())
+
+
 @pytest.mark.parametrize("seen", [True, None])
 def test_a_look_that_shows_it_online_or_nothing_lets_a_request_decide(seen: bool | None) -> None:
     async def look(_: FhirRequest) -> bool | None:

@@ -62,7 +62,9 @@ def test_values_never_push_out_counters() -> None:
     asyncio.run(scene())
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.binary(max_size=300), st.floats(0.1, 50)), max_size=60))
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.binary(max_size=300), st.floats(0.1, 50)), max_size=60)
+)
 def test_it_never_holds_more_than_its_bytes(writes: list[tuple[str, bytes, float]]) -> None:
     async def scene() -> None:
         clock = Clock()

@@ -1,0 +1,122 @@
+"""What one process holds as long as it serves: connections, seal, ledger, counters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+
+from gateway.core.caps import Cap
+from gateway.dialects import DIALECTS
+from gateway.handlers.counted import Counted
+from gateway.handlers.seal import Seal
+from gateway.handlers.transport import PooledTransport
+from gateway.handlers.upstream import Upstream
+from gateway.settings import Settings
+from gateway.settings import Upstream as UpstreamSettings
+from gateway.settings.sites import Sites, chosen
+from gateway.stores.daily_use import DailyUse
+from gateway.stores.ledger import Ledger
+from gateway.stores.recorder import Caller, Recorder
+from gateway.web.admin import Admin
+from gateway.web.metrics import Metrics
+
+_log = structlog.get_logger()
+
+Now = Callable[[], datetime]
+Ask = Callable[[str], Counted]
+
+
+def clock() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Process:
+    """Everything with a life of its own; opened and closed with the application."""
+
+    settings: Settings
+    transport: httpx.AsyncBaseTransport | None = None
+    now: Now = clock
+    pools: list[httpx.AsyncBaseTransport] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.sites = Sites(settings)
+        self.seal = _seal(settings)
+        self.metrics = Metrics()
+        self.ledger = Ledger(settings.ledger.path, keep_days=settings.ledger.keep_days)
+        self.use = DailyUse(self._cap)
+        callers = {digits: Caller(each.name, each.batch) for digits, each in settings.ledger.callers.items()}
+        self.recorder = Recorder(
+            self.ledger, self.use, self.metrics, sites=self.sites, callers=callers, now=self.now
+        )
+        self.metrics.show(lambda: self.use.standings(self.now()))
+
+    def asking(self, upstream: UpstreamSettings) -> Ask:
+        """What asks one upstream in a dialect, counting every exchange, over one pool of connections."""
+        pool = self.transport or _pool(upstream)
+        self.pools.append(pool)
+        text = self.settings.errors.upstream_text
+        return lambda dialect: Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder)
+
+    def admin(self) -> Admin:
+        """The operators' endpoints; none without a token."""
+        token = self.settings.admin.token
+        names = {guid: each.name for guid, each in self.settings.sites.items() if each.name}
+        return Admin(
+            token.get_secret_value() if token else "",
+            self.ledger.rows,
+            _no_cache,
+            _nothing_kept,
+            lambda: self.use.standings(self.now()),
+            names,
+            self.now,
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Open the ledger and go on with today's counts; at the end close all, losing nothing."""
+        del app
+        self.ledger.open()
+        self.use.restore(self.ledger.rows(since=(self.now() - timedelta(days=1)).date().isoformat()))
+        yield
+        for pool in self.pools:
+            await pool.aclose()
+        await asyncio.to_thread(self.ledger.close)
+
+    def _cap(self, guid: str) -> Cap | None:
+        caps = chosen(self.settings, guid).caps
+        return Cap(caps.queries, caps.bytes, caps.stop_batch) if caps.queries or caps.bytes else None
+
+
+def _seal(settings: Settings) -> Seal:
+    keys = [key.get_secret_value() for key in settings.pages.keys]
+    if not keys:
+        _log.warning("pages.keys is not set: page links end with this process and fail on other replicas")
+    return Seal(keys or [token_hex()])
+
+
+def _pool(upstream: UpstreamSettings) -> PooledTransport:
+    return PooledTransport(
+        limits=httpx.Limits(
+            max_connections=upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
+        ),
+        timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
+        max_body=upstream.max_body,
+    )
+
+
+async def _no_cache() -> dict[str, object]:
+    return {}
+
+
+async def _nothing_kept(site: str, kind: str, patient: str) -> int:
+    del site, kind, patient
+    return 0

@@ -1,0 +1,39 @@
+import pytest
+
+from gateway.core.cache_status import CacheStatus, avoided, said
+from gateway.core.exchange import FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.kinds import UPSTREAM_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "spared"),
+    [
+        (CacheStatus(ttl=3), "halo-gateway; hit; ttl=3", "hit"),
+        (
+            CacheStatus(ttl=-3, detail="practice-away"),
+            "halo-gateway; hit; ttl=-3; detail=practice-away",
+            "hit",
+        ),
+        (
+            CacheStatus("uri-miss", status=200, stored=True, collapsed=True),
+            "halo-gateway; fwd=uri-miss; fwd-status=200; stored; collapsed",
+            "collapsed",
+        ),
+        (CacheStatus("bypass"), "halo-gateway; fwd=bypass", ""),
+    ],
+)
+def test_a_decision_in_the_words_of_rfc_9211(status: CacheStatus, text: str, spared: str) -> None:
+    assert status.text == text
+    assert avoided(text) == spared
+
+
+def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
+    one = Failure(UPSTREAM_TIMEOUT, diagnostics="d", headers=(("allow", "GET"),), received=FhirResponse(504))
+    told = said(one, CacheStatus("stale", status=504), age=2)
+    assert (told.kind, told.diagnostics, told.retry_after) == (one.kind, "d", one.retry_after)
+    assert told.headers[0] == ("allow", "GET")
+    assert dict(told.headers)["age"] == "2"
+    assert told.received is not None
+    assert told.received.header("cache-status") == dict(told.headers)["cache-status"]
+    assert one.headers == (("allow", "GET"),)

@@ -1,0 +1,51 @@
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from conftest import settings_for
+from structlog.testing import capture_logs
+
+from gateway.process import Process
+from gateway.settings import Admin, Ledger, Settings
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def answering(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={})
+
+
+def process(settings: Settings) -> Process:
+    return Process(settings, httpx.MockTransport(answering), lambda: NOW)
+
+
+def test_one_pool_per_upstream_is_closed_with_the_application() -> None:
+    with capture_logs():
+        held = process(settings_for("http://upstream"))
+    ask = held.asking(held.settings.upstream)
+    assert ask("halo-connect") is not ask("halo-sql")
+    assert len(held.pools) == 1
+
+
+def test_the_ledger_is_there_while_the_application_is(tmp_path: Path) -> None:
+    settings = settings_for("http://upstream").model_copy(
+        update={"ledger": Ledger(path=tmp_path / "ledger.db")}
+    )
+
+    async def live() -> None:
+        held = process(settings)
+        async with held.lifespan(None):  # type: ignore[arg-type]
+            assert held.ledger.problem() == ""
+
+    with capture_logs():
+        asyncio.run(live())
+    assert (tmp_path / "ledger.db").is_file()
+
+
+def test_without_a_token_there_are_no_operators_endpoints() -> None:
+    with capture_logs() as lines:
+        assert process(Settings()).admin().routes() == []
+        token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
+        assert len(process(token).admin().routes()) == 3
+    assert "pages.keys" in lines[0]["event"]
