@@ -148,7 +148,7 @@ class Standing:
 
     def get(self, guid: str, path: str, **headers: str) -> httpx.Response:
         """One answer of the gateway."""
-        return self.ask("GET", f"{self.base(guid)}/{path}", **headers)
+        return self.ask("GET", f"{self.base(guid)}/{path}", None, **headers)
 
     def ask(self, method: str, url: str, content: bytes | None = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

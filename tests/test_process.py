@@ -36,7 +36,7 @@ def test_the_ledger_is_there_while_the_application_is(tmp_path: Path) -> None:
     async def live() -> None:
         held = process(settings)
         async with held.lifespan(None):  # type: ignore[arg-type]
-            assert held.ledger.problem() == ""
+            assert await held.ledger.problem() == ""
 
     with capture_logs():
         asyncio.run(live())

@@ -83,3 +83,10 @@ def test_use_is_seen_by_the_second() -> None:
     assert sent.observed("k") == 3
     sent.add("k", 9)
     assert sent.observed("k") == 1
+
+
+def test_keys_that_were_used_longest_ago_are_forgotten() -> None:
+    sent = Sent()
+    for number in range(5_000):
+        sent.add(str(number), 1)
+    assert (sent.last("0"), sent.last("4999")) == (0, 1)

@@ -98,8 +98,13 @@ def test_path_tricks_never_reach_the_upstream(pair: Pair, target: str) -> None:
     """Written to the socket as they are: client libraries would tidy them up."""
     parts = urlsplit(pair.url)
     with socket.create_connection((parts.hostname, parts.port)) as raw:
-        head = f"GET {target} HTTP/1.1\r\nHost: gw\r\nOcp-Apim-Subscription-Key: demo-key\r\nConnection: close\r\n\r\n"
-        raw.sendall(head.encode())
+        head = (
+            f"GET {target} HTTP/1.1",
+            "Host: gw",
+            "Ocp-Apim-Subscription-Key: demo-key",
+            "Connection: close",
+        )
+        raw.sendall("\r\n".join((*head, "", "")).encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     assert answer.split(b" ")[1] in {b"400", b"404"}
     assert pair.sent() == []

@@ -1,11 +1,8 @@
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from exchanges import fhir_request, json_response
-from handlers.trouble import OK, Clock
-from structlog.testing import capture_logs
+from handlers.trouble import OK, Asking, Clock, run
 
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
@@ -41,7 +38,7 @@ class Limited:
         return OK
 
 
-class Case:
+class Case(Asking):
     """A Paced with a clock of its own before a limited upstream; the clock moves by sleeping only."""
 
     def __init__(self, limit: int, rate: float | None, patience: float = 30, most: int = 1_000) -> None:
@@ -54,18 +51,6 @@ class Case:
         for _ in range(20):
             await asyncio.sleep(0)
         await self.clock.sleep(seconds)
-
-    async def code(self, request: FhirRequest) -> str:
-        try:
-            return str((await self.handler(request)).status)
-        except Failure as failure:
-            self.last = failure
-            return failure.kind.code
-
-
-def run(steps: Coroutine[Any, Any, None]) -> None:
-    with capture_logs():
-        asyncio.run(steps)
 
 
 @pytest.mark.parametrize("limit", [2, 6, 20, 100])

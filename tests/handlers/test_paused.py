@@ -1,9 +1,7 @@
-import asyncio
-from collections.abc import Coroutine
 from typing import Any
 
 from exchanges import SITE, fhir_request, json_response
-from handlers.trouble import OK, Clock, Scripted, Step
+from handlers.trouble import OK, Asking, Clock, Scripted, Step, run
 from structlog.testing import capture_logs
 
 from gateway.core.exchange import FhirRequest, Site
@@ -26,7 +24,7 @@ def said(kind: Kind, text: str = "", **facts: Any) -> Failure:
     return Failure(kind, received=json_response({"message": text}, kind.status), **facts)
 
 
-class Case:
+class Case(Asking):
     """A Paused with a clock of its own."""
 
     def __init__(self, *steps: Step, rules: tuple[Rule, ...] = ()) -> None:
@@ -34,18 +32,6 @@ class Case:
         self.inner = Scripted(*steps)
         self.pauses = Pauses(MemoryStore(clock=self.clock), self.clock, rules, b"secret")
         self.handler = Paused(self.inner, self.pauses)
-
-    async def code(self, request: FhirRequest) -> str:
-        try:
-            return str((await self.handler(request)).status)
-        except Failure as failure:
-            self.last = failure
-            return failure.kind.code
-
-
-def run(steps: Coroutine[Any, Any, None]) -> None:
-    with capture_logs():
-        asyncio.run(steps)
 
 
 def test_a_quota_pauses_this_key_at_this_site_until_it_refills() -> None:

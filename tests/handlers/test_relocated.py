@@ -1,9 +1,5 @@
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
-
 from exchanges import GUID, fhir_request
-from handlers.trouble import OK, READ, Clock, Scripted, Step
+from handlers.trouble import OK, READ, Asking, Clock, Scripted, Step, run
 from structlog.testing import capture_logs
 
 from gateway.core import kinds
@@ -18,7 +14,7 @@ NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
 MOVED = Failure(NOT_AUTHORITATIVE)
 
 
-class Case:
+class Case(Asking):
     """A Relocated whose successor is found by a list."""
 
     def __init__(self, *steps: Step, follow: bool = True, new: str | Failure = NEW) -> None:
@@ -42,20 +38,9 @@ class Case:
             raise self._new
         return self._new
 
-    async def code(self, request: FhirRequest = READ) -> str:
-        try:
-            return str((await self.handler(request)).status)
-        except Failure as failure:
-            return failure.kind.code
-
     @property
     def bases(self) -> list[str]:
         return [each.upstream_base.split("/")[5][-2:] for each in self.inner.asked]
-
-
-def run(steps: Coroutine[Any, Any, None]) -> None:
-    with capture_logs():
-        asyncio.run(steps)
 
 
 def test_a_new_guid_is_looked_up_once_and_followed() -> None:

@@ -1,11 +1,8 @@
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from exchanges import GUID, SITE, fhir_request
-from handlers.trouble import OK, READ, Clock, Scripted, Step
-from structlog.testing import capture_logs
+from handlers.trouble import OK, READ, Asking, Clock, Scripted, Step, run
 
 from gateway.core.backoff import WELL, Doubling
 from gateway.core.exchange import FhirRequest, FhirResponse
@@ -19,7 +16,7 @@ from gateway.stores.memory import MemoryStore
 OFFLINE = Failure(practice.OFFLINE)
 
 
-class Case:
+class Case(Asking):
     """A Rested with a clock of its own; `codes` is what each request got."""
 
     def __init__(self, *steps: Step, look: Look = nowhere, store: MemoryStore | None = None) -> None:
@@ -28,24 +25,12 @@ class Case:
         self.rests = Rests(store or MemoryStore(clock=self.clock), Doubling(10, 300), self.clock, lambda: 1.0)
         self.handler = Rested(self.inner, self.rests, look)
 
-    async def code(self, request: FhirRequest = READ) -> str:
-        try:
-            return str((await self.handler(request)).status)
-        except Failure as failure:
-            self.last = failure
-            return failure.kind.code
-
     async def codes(self, number: int, step: float = 0) -> list[str]:
         found = []
         for _ in range(number):
             found.append(await self.code())
             self.clock.now += step
         return found
-
-
-def run(steps: Coroutine[Any, Any, None]) -> None:
-    with capture_logs():
-        asyncio.run(steps)
 
 
 def test_while_a_site_rests_nothing_is_sent_and_retry_after_counts_down() -> None:

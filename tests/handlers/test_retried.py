@@ -40,7 +40,7 @@ class Case:
 
     def answer(self, request: FhirRequest = READ) -> FhirResponse | Failure:
         try:
-            return asyncio.run(self.handler(request))  # type: ignore[arg-type] # a coroutine
+            return asyncio.run(self.handler(request))
         except Failure as failure:
             return failure
 

@@ -1,6 +1,11 @@
 """An upstream that answers by a list, a clock that moves when told or slept on, and a caller's request."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 from exchanges import fhir_request
+from structlog.testing import capture_logs
 
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
@@ -42,3 +47,23 @@ class Scripted:
     @property
     def queries(self) -> list[str]:
         return [each.search.query for each in self.asked]
+
+
+class Asking:
+    """A handler under test, asked for a status or a failure's code; the last failure is kept."""
+
+    handler: Any
+    last: Failure
+
+    async def code(self, request: FhirRequest = READ) -> str:
+        try:
+            return str((await self.handler(request)).status)
+        except Failure as failure:
+            self.last = failure
+            return failure.kind.code
+
+
+def run(steps: Coroutine[Any, Any, None]) -> None:
+    """The steps of a test, with log lines kept out of its output."""
+    with capture_logs():
+        asyncio.run(steps)

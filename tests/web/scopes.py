@@ -33,7 +33,8 @@ def scoped(
     pieces: tuple[bytes, ...] = (b"",),
 ) -> Request:
     """A request with this raw path; its body arrives in these pieces."""
-    fields = {"host": "gw.example"} | (headers or {})
+    framing = {"transfer-encoding": "chunked"} if pieces != (b"",) else {}
+    fields = {"host": "gw.example"} | framing | (headers or {})
     scope = {
         "type": "http",
         "method": method,
