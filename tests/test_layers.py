@@ -22,7 +22,6 @@ EXCUSED = {
     "core/resource_types.py": "R4's list of names: tests/core/test_interaction.py",
     "demo/stops.py": "tests/demo/test_tour.py stops at each",
     "repairs/repair.py": "the shape: tests/repairs/test_repairs.py",
-    "repairs/mending.py": "what all repairs share: tests/repairs/test_repairs.py",
     "serving.py": "a process to the outside: tests/test_main.py; in a thread: every end-to-end test",
     "stores/store.py": "an interface without code",
 }

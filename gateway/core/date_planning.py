@@ -15,7 +15,7 @@ from gateway.core.date_intervals import Interval, Intervals, intersection, union
 from gateway.core.date_match import DatePredicate
 from gateway.core.date_parameters import DateParameter
 from gateway.core.date_plan import TOO_COSTLY, DatePlan, refused, strategy
-from gateway.core.date_points import Lattice, floor_year, lattice, point_sets
+from gateway.core.date_points import Lattice, floor_year, lattice, point_sets, straddled
 from gateway.core.date_ranges import Alternative, basis, superset
 from gateway.core.date_value import YEAR_10000, DateValue
 from gateway.core.date_zone import BEGIN, END
@@ -88,13 +88,8 @@ def _by_points(asked: Asked, parameter: DateParameter, at: Bounded) -> _Answer:
         return _Answer(sent, exact or not all(outer), _inexact(on, at, _REPEATS), dedupe=True)
     every, sure = reduce(intersection, outer), reduce(intersection, inner)
     sent = disjoint(every, facts, day=day) if every else Conditions(())
-    exact = every == sure and not (facts.guesses(parameter) and _straddles(every))
+    exact = every == sure and not (facts.guesses(parameter) and straddled(every))
     return _Answer(sent, exact, _inexact(on, at, _JOINED if exact else _CLOCK))
-
-
-def _straddles(intervals: Intervals) -> bool:
-    """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
-    return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
 
 
 def _sets(on: Lattice, at: Bounded, floor: int) -> tuple[list[Intervals], list[Intervals]]:

@@ -130,6 +130,11 @@ def _set(prefix: str, at: tuple[Time, Time, Time, Time], lower: Rounds, upper: R
     )
 
 
+def straddled(intervals: Intervals) -> bool:
+    """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
+    return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
+
+
 def _straddled(on: Lattice, at: Edges) -> bool:
     """Whether a partial value may start inside the range and end after it."""
     return any(at.start_low <= unit(at.end_high) < at.end_high for unit in on.units)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 
@@ -84,6 +84,6 @@ def _instant(fields: Mapping[str, Raw]) -> datetime | None:
     text = string(_meta(fields).get("lastUpdated"))
     try:
         found = datetime.fromisoformat(text).replace(microsecond=0)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None

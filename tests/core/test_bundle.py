@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from gateway.core.bundle import Bundle, UnreadableError, bundle, opened, quoted,
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
-    b'"entry":[{"fullUrl":"f","resource":{ "resourceType" : "Patient","d":1.50e0,"a":"\\u00e9" },"search":{}}]}'
+    b'"entry":[{"fullUrl":"f","resource":{ "resourceType" : "Patient","d":1.50e0,"a":"\\u00e9" },'
+    b'"search":{}}]}'
 )
 
 
@@ -50,10 +53,8 @@ def test_deep_nesting_neither_crashes_nor_changes() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
-    try:
-        opened(body)
-    except UnreadableError as problem:
-        assert str(problem).isidentifier()
+    with suppress(UnreadableError):
+        assert all(isinstance(raw, Raw) for raw in opened(body).values())
 
 
 def test_only_a_json_string_is_text() -> None:

@@ -1,0 +1,19 @@
+from exchanges import SITE, fhir_request
+
+from gateway.core.freshness import Freshness
+from gateway.core.question import Caching, question
+
+
+def test_a_question_knows_its_key_its_types_and_what_the_client_wants() -> None:
+    request = fhir_request("Patient", "name=a", headers=(("cache-control", "no-cache"),))
+    asked = question(request, SITE, Caching(b"s", version=lambda site: site.guid))
+    assert asked is not None
+    assert (asked.site, asked.types, asked.wanted.no_cache) == (SITE.guid, {"Patient"}, True)
+    other = question(request, SITE, Caching(b"s", version=lambda _: "another engine"))
+    assert other is not None
+    assert other.key != asked.key
+
+
+def test_what_is_never_kept_is_no_question() -> None:
+    assert question(fhir_request("Patient/1/_history"), SITE, Caching(b"s")) is None
+    assert question(fhir_request("Patient/1"), SITE, Caching(b"s", lambda _: Freshness("off"))) is None

@@ -1,0 +1,54 @@
+import asyncio
+
+import pytest
+
+from gateway.core.freshness import ANY_TYPE
+from gateway.stores.generations import Generations
+from gateway.stores.memory import MemoryStore
+
+SITE = "s"
+
+
+@pytest.mark.parametrize(
+    ("about", "written", "current"),
+    [
+        (["Patient"], ["Slot"], True),
+        (["Patient"], ["Patient"], False),
+        (["Patient", "Slot"], ["Slot"], False),
+        (["Patient"], [ANY_TYPE], False),
+        ([ANY_TYPE], ["Slot"], False),
+        (["Patient", ANY_TYPE], ["Slot"], False),
+    ],
+)
+def test_a_write_makes_stale_what_is_about_its_types(
+    about: list[str], written: list[str], *, current: bool
+) -> None:
+    async def scene() -> None:
+        store = MemoryStore()
+        ours, replica = Generations(store), Generations(store)
+        before, here = await ours.read(SITE, about), ours.here(SITE, about)
+        assert await ours.current(SITE, before)
+        await ours.raised("another site", written)
+        assert await ours.current(SITE, before)
+        assert ours.here(SITE, about) == here
+        await replica.raised(SITE, written)
+        assert await ours.current(SITE, before) is current
+        assert await ours.completed(SITE, before, about) == (before if current else None)
+        await ours.raised(SITE, written)
+        assert (ours.here(SITE, about) == here) is current
+
+    asyncio.run(scene())
+
+
+def test_types_that_only_the_answer_showed_are_counted_unless_anything_was_written_meanwhile() -> None:
+    async def scene() -> None:
+        generations = Generations(MemoryStore())
+        await generations.raised(SITE, ["Practitioner"])
+        before = await generations.read(SITE, ["Patient"])
+        found = await generations.completed(SITE, before, ["Patient", "Practitioner"])
+        assert found == {**before, "Practitioner": 1}
+        await generations.raised(SITE, ["Slot"])
+        assert await generations.completed(SITE, before, ["Patient", "Practitioner"]) is None
+        assert await generations.completed(SITE, before, ["Patient"]) == before
+
+    asyncio.run(scene())
