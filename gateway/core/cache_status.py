@@ -44,16 +44,9 @@ def avoided(field: str) -> Literal["hit", "collapsed", ""]:
 
 def said(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:
     """The failure again, for one of those who share it, with what the cache did in its header fields."""
+    told = Failure(failure.kind)
+    vars(told).update(vars(failure))
     own = (("cache-status", status.text), *(() if age is None else (("age", str(age)),)))
-    received = failure.received and failure.received.with_header("cache-status", status.text)
-    return Failure(
-        failure.kind,
-        text=failure.text,
-        diagnostics=failure.diagnostics,
-        expression=failure.expression,
-        issue=failure.issue,
-        retry_after=failure.retry_after,
-        codings=failure.codings,
-        headers=(*failure.headers, *own),
-        received=received,
-    )
+    told.headers = (*failure.headers, *own)
+    told.received = failure.received and failure.received.with_header("cache-status", status.text)
+    return told

@@ -9,6 +9,7 @@ from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.core.page_size import (
     ALONE,
+    COUNT,
     TOO_LARGE,
     Asked,
     Fit,
@@ -141,8 +142,8 @@ def _too_costly(failure: Failure) -> Failure:
 
 
 def _continued(request: FhirRequest, page: Asked, response: FhirResponse) -> FhirResponse:
-    """The page with links that go on in pages of its size, if that is not the one asked for."""
-    if page.size is None or page == asked(request):
+    """The page with links that go on in pages of its size, if that is not the client's own."""
+    if page.size is None or request.asked.values(COUNT)[-1:] == (str(page.size),):
         return response
     opened = response.opened()
     if opened.bundle is None:

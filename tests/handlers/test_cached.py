@@ -1,7 +1,7 @@
 """One query for equal questions, for as long as the answer is fresh, and never after a write."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -279,7 +279,7 @@ def test_what_must_be_asked_each_time_is(path: str, query: str) -> None:
     run(scene)
 
 
-def searchset(*resources: dict[str, object], mode: str = "match") -> FhirResponse:
+def searchset(*resources: Mapping[str, object], mode: str = "match") -> FhirResponse:
     entries = [{"resource": each, "search": {"mode": mode}} for each in resources]
     return json_response({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
@@ -339,7 +339,8 @@ def test_a_page_keeps_its_positions_and_what_was_ignored() -> None:
         )
         first = await practice.get("Patient", "name=a")
         second = await practice.get("Patient", "name=a")
-        assert (second.pages, second.ignored, second.repairs) == (pages, {"x"}, ("link-base-url",))
+        assert (second.pages, second.ignored) == (pages, first.ignored)
+        assert second.repairs == ("link-base-url",)
         assert second.body == first.closed().body
 
     run(scene)

@@ -92,7 +92,7 @@ class Case:
             position = found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     sizes=st.lists(st.integers(10, 30 * KB), min_size=1, max_size=120),
     limit=st.integers(40 * KB, 400 * KB),
@@ -108,6 +108,11 @@ def test_whatever_the_sizes_every_match_comes_once_and_in_order(
         pages = case.walk(f"patient=1&_count={count}")
         assert [each for page in pages for each in page] == [str(each) for each in range(len(sizes))]
         assert max(map(len, pages)) <= count
+
+
+def test_a_smaller_page_stays_small_where_links_show_a_number_and_no_size() -> None:
+    upstream = Upstream([10] * 7 + [30 * KB] * 4, 56 * KB, shows_count=False)
+    assert [len(page) for page in Case(upstream).walk("patient=1&_count=7")] == [7, 1, 1, 1, 1]
 
 
 def test_the_second_walk_costs_no_413() -> None:
