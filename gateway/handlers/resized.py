@@ -124,9 +124,10 @@ class Resized:
 
 
 def _smaller(page: Asked, fit: Fit, limit: int, failure: Failure) -> Asked:
+    """The page to ask for next. Raises Failure 413 for one resource, or a numbered page of unknown size."""
     found = page.smaller(fit, limit)
     if found is None:
-        raise _too_costly(failure) from failure
+        raise _too_costly(failure) if page.size else failure
     return found
 
 

@@ -488,6 +488,14 @@ def test_off_asks_every_time() -> None:
     run(scene)
 
 
+def test_what_is_at_no_site_is_none_of_the_caches_business() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        assert status(await practice.cached(asking().changed(site=None))) == ""
+
+    run(scene)
+
+
 def test_a_purge_makes_a_site_stale() -> None:
     async def scene() -> None:
         practice = Practice()

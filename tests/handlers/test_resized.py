@@ -202,6 +202,13 @@ def test_one_match_over_the_limit_says_what_to_do(query: str) -> None:
     assert (refused.value.kind.status, refused.value.issue, refused.value.text) == (413, "too-costly", ALONE)
 
 
+def test_a_numbered_page_of_unknown_size_is_not_guessed_at() -> None:
+    with pytest.raises(Failure) as refused:
+        Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False)).walk("patient=1")
+    assert "_count" in refused.value.text
+    assert refused.value.text != ALONE
+
+
 def test_a_read_over_the_limit_says_what_to_do_too() -> None:
     inner = Scripted(Failure(RESULT_TOO_LARGE))
     with pytest.raises(Failure) as refused:

@@ -55,6 +55,7 @@ def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -
             await store.release("lease", "h")
             await store.delete("v")
             assert "away (TimeoutError)" in await store.problem()
+            await asyncio.sleep(0.05)
             shared.away = False
             await until_back(store)
         assert [each["event"] for each in lines] == ["store-away", "store-back"]

@@ -87,7 +87,7 @@ def test_what_changed_since_a_query_began_ends_its_sharing() -> None:
         third = asyncio.create_task(flights.shared("a", upstream.ask, mark))
         await settle()
         upstream.may.set()
-        assert await asyncio.gather(before, after, third) == [(1, False), (2, False), (2, True)]
+        assert [await before, await after, await third] == [(1, False), (2, False), (2, True)]
 
     asyncio.run(scene())
 
