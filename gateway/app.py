@@ -64,7 +64,8 @@ def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
     upstream = process.settings.upstreams.get(name)
     path = upstream.path if upstream else ""
     incoming = Incoming(process.settings, process.sites, upstream)
-    fhir = Endpoint(incoming.fhir, repaired(ask("halo-connect"), process))
+    asked = process.resilient(upstream or process.settings.upstream, ask)
+    fhir = Endpoint(incoming.fhir, repaired(asked, process))
     other = Endpoint(incoming.other, around(ask("halo-sql"), process))
     bases = (route for base in FHIR_PATHS for route in _below(path + base, fhir))
     return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]

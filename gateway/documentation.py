@@ -55,7 +55,7 @@ def _switch(settings: Settings, repair: str) -> str:
 
 
 #: What stands between the name of a table of sections and the name of a setting.
-_KEYS = {"sites": "<guid>.", "upstreams": "<name>.", "callers": "<digits>."}
+_KEYS = {"sites": "<guid>.", "upstreams": "<name>.", "callers": "<digits>.", "rules": "[]."}
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -12,16 +12,19 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.core.caps import Cap
+from gateway.core.exchange import Handler
 from gateway.dialects import DIALECTS
 from gateway.handlers.counted import Counted
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
+from gateway.resilience import Resilience, secret
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
-from gateway.settings.sites import Sites, chosen
+from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.ledger import Ledger
+from gateway.stores.memory import MemoryStore
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
 from gateway.web.metrics import Metrics
@@ -49,7 +52,11 @@ class Process:
     def __post_init__(self) -> None:
         settings = self.settings
         self.sites = Sites(settings)
-        self.seal = _seal(settings)
+        self._site = by_guid(settings)
+        spare = token_hex()
+        self.seal = _seal(settings, spare)
+        self._secret = secret(settings, spare)
+        self.store = MemoryStore()
         self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger.path, keep_days=settings.ledger.keep_days)
         self.use = DailyUse(self._cap)
@@ -65,6 +72,10 @@ class Process:
         self.pools.append(pool)
         text = self.settings.errors.upstream_text
         return lambda dialect: Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder)
+
+    def resilient(self, upstream: UpstreamSettings, ask: Ask) -> Handler:
+        """What asks Halo Connect, in spite of trouble."""
+        return Resilience(self.settings, upstream, self.store, self._secret).around(ask)
 
     def admin(self) -> Admin:
         """The operators' endpoints; none without a token."""
@@ -92,15 +103,15 @@ class Process:
         await asyncio.to_thread(self.ledger.close)
 
     def _cap(self, guid: str) -> Cap | None:
-        caps = chosen(self.settings, guid).caps
+        caps = self._site(guid).caps
         return Cap(caps.queries, caps.bytes, caps.stop_batch) if caps.queries or caps.bytes else None
 
 
-def _seal(settings: Settings) -> Seal:
+def _seal(settings: Settings, spare: str) -> Seal:
     keys = [key.get_secret_value() for key in settings.pages.keys]
     if not keys:
         _log.warning("pages.keys is not set: page links end with this process and fail on other replicas")
-    return Seal(keys or [token_hex()])
+    return Seal(keys or [spare])
 
 
 def _pool(upstream: UpstreamSettings) -> PooledTransport:

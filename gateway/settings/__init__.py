@@ -18,12 +18,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.settings.operation import Admin, Ledger, LedgerCaller, PageSize, Pauses, Rest, Retry
 from gateway.settings.sections import (
-    Admin,
     Caps,
     Errors,
-    Ledger,
-    LedgerCaller,
     Log,
     MountedUpstream,
     MountName,
@@ -57,6 +55,10 @@ class Settings(Section):
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
     pages: Pages = Field(Pages(), description="links to further pages of a result")
     search: Search = Field(Search(), description="how far a search may go")
+    retry: Retry = Field(Retry(), description="repeating reads that certainly did not run")
+    rest: Rest = Field(Rest(), description="leaving a failing practice alone")
+    pauses: Pauses = Field(Pauses(), description="messages that mean: not now")
+    page_size: PageSize = Field(PageSize(), description="pages that fit under Halo's limit")
     ledger: Ledger = Field(Ledger(), description="what was paid and saved")
     admin: Admin = Field(Admin(), description="the operators' endpoints")
     log: Log = Field(Log(), description="what is logged")
@@ -137,7 +139,11 @@ __all__ = [
     "LedgerCaller",
     "Log",
     "MountedUpstream",
+    "PageSize",
     "Pages",
+    "Pauses",
+    "Rest",
+    "Retry",
     "Search",
     "SearchFacts",
     "Server",

@@ -1,7 +1,6 @@
 """The sections of the configuration: every setting with its default, its limits and its meaning."""
 
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr
@@ -61,6 +60,7 @@ class Timeouts(Section):
 
     connect: float = Field(5.0, gt=0, description="seconds until a connection stands")
     read: float = Field(35.0, gt=0, description="seconds of silence; Halo itself gives up at 30")
+    total: float = Field(60.0, gt=0, description="seconds one exchange may take as a whole")
     idle: float = Field(20.0, gt=0, description="seconds an unused connection is kept for the next query")
 
 
@@ -69,6 +69,9 @@ class Upstream(Section):
 
     url: HttpUrl = Field(HttpUrl("https://api.haloconnect.io"), description="where Halo Cloud answers")
     timeouts: Timeouts = Field(Timeouts(), description="how long each step may take")
+    rate: float | None = Field(
+        None, gt=0, description="requests a second for each key; without one, learned from 429s"
+    )
     max_connections: int = Field(100, gt=0, description="connections at the same time")
     max_body: int = Field(64_000_000, gt=0, description="bytes of an answer, unpacked; more is refused")
 
@@ -129,31 +132,6 @@ class Caps(Section):
     stop_batch: bool = Field(False, description="refuse batch work once a cap is used up")
 
 
-class LedgerCaller(Section):
-    """One caller by name; until then it shows as eight digits made from its credentials."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = Field(description="its alias")
-    batch: bool = Field(False, description="its requests are batch work")
-
-
-class Ledger(Section):
-    """What was paid and saved."""
-
-    path: Path | None = Field(None, description="SQLite file; without one, counts end with the process")
-    keep_days: int = Field(800, gt=0, description="days that are kept")
-    callers: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")], LedgerCaller] = Field(
-        {}, description="names for callers, by the eight digits the ledger shows"
-    )
-
-
-class Admin(Section):
-    """The operators' endpoints."""
-
-    token: SecretStr | None = Field(
-        None, min_length=16, description="bearer token of /admin; without one it is not there"
-    )
-
-
 class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
@@ -161,6 +139,10 @@ class SiteSettings(Section):
     time_zone: TimeZone | None = Field(None, description="IANA name of the practice server's zone")
     repairs: Switches = Field({}, description="repairs on (true) or off (false), by id")
     caps: Caps = Field(Caps(), description="its daily caps")
+    pms_id: str = Field("", description="the practice software's own id of it; finds it again after a move")
+    pms_name: str = Field("Best Practice", description="the practice software, as Halo names it")
+    follow: bool = Field(False, description="go on with the new Halo GUID of the same pms_id after a move")
+    size_limit: int | None = Field(None, gt=0, description="bytes of its answers, where they differ")
     search: SearchFacts = Field(SearchFacts(), description="what is known of its upstream")
     last_updated: dict[TypeKey, Mode] = Field(
         {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"

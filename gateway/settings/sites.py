@@ -1,5 +1,6 @@
 """Sites as the core knows them, out of the configuration."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
 
@@ -34,6 +35,12 @@ def chosen(settings: Settings, guid: str) -> SiteSettings:
     repairs = {**settings.repairs, **default.repairs, **own.repairs}
     update = {name: getattr(own, name) for name in own.model_fields_set}
     return default.model_copy(update={**update, "repairs": repairs})
+
+
+def by_guid(settings: Settings) -> Callable[[str], SiteSettings]:
+    """What finds the settings of a site; made once, since it is asked with every request."""
+    known = {guid: chosen(settings, guid) for guid in {*settings.sites, DEFAULT}}
+    return lambda guid: known.get(guid, known[DEFAULT])
 
 
 def _site(settings: Settings, guid: str) -> Site | None:

@@ -1,0 +1,88 @@
+"""Between the repairs and the wire: what keeps clients working, and a struggling practice in peace."""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+
+from gateway.core.backoff import Doubling
+from gateway.core.cost import background
+from gateway.core.cost import caller as digits
+from gateway.core.exchange import FhirRequest, Handler
+from gateway.core.pace import Claimant
+from gateway.core.pauses import Rule, caller
+from gateway.core.relocation import Practice
+from gateway.core.retry import Budget, patience
+from gateway.handlers.bounded import Bounded
+from gateway.handlers.paced import Paced, Rates
+from gateway.handlers.paused import Paused, Pauses
+from gateway.handlers.relocated import Relocated
+from gateway.handlers.resized import Resized
+from gateway.handlers.rested import Rested, Rests
+from gateway.handlers.retried import Retried, Spending
+from gateway.handlers.site_directory import SiteDirectory
+from gateway.settings import Settings, Upstream
+from gateway.settings.sites import by_guid
+from gateway.stores.store import Store
+
+Ask = Callable[[str], Handler]
+
+
+class Resilience:
+    """The handlers around one Halo Connect, and the state they share with other replicas."""
+
+    def __init__(self, settings: Settings, upstream: Upstream, store: Store, secret: bytes) -> None:
+        self._settings = settings
+        self._upstream = upstream
+        self._store = store
+        self._secret = secret
+        self._site = by_guid(settings)
+        rules = tuple(Rule(**each.model_dump()) for each in settings.pauses.rules)
+        rest, retry = settings.rest, settings.retry
+        self.spending = Spending(store, Budget(retry.share, retry.least), time.time)
+        self.rests = Rests(store, Doubling(rest.start, rest.longest), time.time, random.random)
+        self.pauses = Pauses(store, time.time, rules, secret)
+        self.rates = Rates(store, time.time, upstream.rate)
+
+    def around(self, ask: Ask) -> Handler:
+        """What asks the upstream: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried."""
+        settings, directory = self._settings, SiteDirectory(ask("halo-sql"))
+        retried = Retried(
+            ask("halo-connect"),
+            self.spending,
+            Doubling(settings.retry.first, settings.retry.longest),
+            self._waits,
+            clock=time.monotonic,
+            chance=random.random,
+            unanswered=settings.retry.unanswered,
+            longest=self._upstream.timeouts.total,
+        )
+        relocated = Relocated(retried, self._store, self._practice, directory.successor, time.time)
+        rest = settings.rest
+        bounded = Bounded(relocated, rest.concurrency, rest.queue, self._waits, self.rests.check)
+        rested = Rested(Paced(bounded, self.rates, self._who, self._waits), self.rests, directory.online)
+        paused = Paused(rested, self.pauses)
+        return Resized(
+            paused, self._store, self._limit, lambda _: "", time.time, probing=settings.page_size.probe
+        )
+
+    def _waits(self, request: FhirRequest) -> float:
+        return patience(request, self._settings.retry.patience)
+
+    def _who(self, request: FhirRequest) -> Claimant:
+        key, known = caller(request, self._secret), self._settings.ledger.callers.get(digits(request.headers))
+        return Claimant(key, key, bool(known and known.batch) or background(request.headers))
+
+    def _practice(self, guid: str) -> Practice | None:
+        found = self._site(guid)
+        return Practice(found.pms_id, found.pms_name, found.follow) if found.pms_id else None
+
+    def _limit(self, request: FhirRequest) -> int:
+        guid = request.site.guid if request.site else ""
+        return self._site(guid).size_limit or self._settings.page_size.limit
+
+
+def secret(settings: Settings, spare: str) -> bytes:
+    """What hashes callers, equal on all replicas that share a page key."""
+    keys = [key.get_secret_value() for key in settings.pages.keys] or [spare]
+    return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()

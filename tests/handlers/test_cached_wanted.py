@@ -1,0 +1,119 @@
+"""What a client may want of the cache, and when it gets something stale."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from exchanges import json_response
+from handlers.caching import PATIENT, Practice, run, searchset, status
+
+from gateway.core.failure import Failure
+from gateway.core.freshness import Freshness
+from gateway.core.kinds import UPSTREAM_TIMEOUT
+from gateway.dialects.kinds import NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("directive", "age", "hit"),
+    [
+        ("max-age=10", 9, True),
+        ("max-age=10", 11, False),
+        ("min-fresh=30", 20, True),
+        ("min-fresh=30", 40, False),
+        ("no-cache", 0, False),
+        ("no-store", 0, False),
+        ("max-stale", 61, False),
+        ("only-if-cached", 1, True),
+    ],
+)
+def test_a_clients_directives_tighten(directive: str, age: float, *, hit: bool) -> None:
+    async def scene() -> None:
+        practice = Practice()
+        await practice.get()
+        practice.later(age)
+        assert ("hit" in status(await practice.get(cache_control=directive))) is hit
+
+    run(scene)
+
+
+def test_only_if_cached_is_a_504_when_nothing_is_kept_and_costs_nothing() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        with pytest.raises(Failure) as refused:
+            await practice.get(cache_control="only-if-cached")
+        assert (refused.value.kind.status, practice.asked) == (504, [])
+
+    run(scene)
+
+
+def test_no_store_leaves_nothing_behind() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        first = await practice.get(cache_control="no-store")
+        assert status(first) == "halo-gateway; fwd=request; fwd-status=200"
+        assert practice.store.size == 0
+
+    run(scene)
+
+
+AWAY = Freshness(stale={"Patient": 300, "*": 300})
+
+
+def test_a_stale_answer_is_given_only_while_the_practice_is_away_and_says_so() -> None:
+    async def scene() -> None:
+        practice = Practice(AWAY)
+        practice.answer = searchset(PATIENT)
+        await practice.get("Patient", "name=a")
+        practice.later(100)
+        practice.answer = Failure(UPSTREAM_TIMEOUT)
+        stale = (await practice.get("Patient", "name=a")).closed()
+        assert (status(stale), stale.header("age"), stale.header("etag")) == (
+            "halo-gateway; hit; ttl=-40; detail=practice-away",
+            "100",
+            "",
+        )
+        outcome = msgspec.json.decode(stale.body)["entry"][-1]
+        assert outcome["search"] == {"mode": "outcome"}
+        assert "as of 2026-07-01T02:00:00+00:00" in outcome["resource"]["issue"][0]["details"]["text"]
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("freshness", "path", "age", "failure", "directive"),
+    [
+        (Freshness(), "Patient/1", 61, UPSTREAM_TIMEOUT, ""),
+        (AWAY, "Patient/1", 361, UPSTREAM_TIMEOUT, ""),
+        (AWAY, "Patient/1", 61, NOT_FOUND, ""),
+        (AWAY, "Patient/1", 61, UPSTREAM_TIMEOUT, "no-cache"),
+        (AWAY, "Patient/1", 61, UPSTREAM_TIMEOUT, "max-age=10"),
+        (AWAY, "AllergyIntolerance/1", 61, UPSTREAM_TIMEOUT, ""),
+    ],
+)
+def test_a_stale_answer_is_refused(
+    freshness: Freshness, path: str, age: float, failure: Any, directive: str
+) -> None:
+    async def scene() -> None:
+        practice = Practice(freshness)
+        practice.answer = json_response({"resourceType": path.partition("/")[0], "id": "1"})
+        await practice.get(path)
+        practice.later(age)
+        practice.answer = Failure(failure)
+        with pytest.raises(Failure):
+            await practice.get(path, cache_control=directive)
+
+    run(scene)
+
+
+def test_while_revalidating_the_old_answer_is_given_and_a_new_one_fetched() -> None:
+    async def scene() -> None:
+        practice = Practice(Freshness(revalidate={"Patient": 30}))
+        await practice.get()
+        practice.later(61)
+        assert "detail=revalidating" in status(await practice.get())
+        await asyncio.sleep(0.01)
+        assert status(await practice.get()) == "halo-gateway; hit; ttl=60"
+        assert len(practice.asked) == 2
+
+    run(scene)

@@ -1,0 +1,103 @@
+"""After a write nothing older is served, whatever became of the write."""
+
+import asyncio
+
+import pytest
+from exchanges import fhir_request, json_response
+from handlers.caching import KEY, PATIENT, Practice, asking, run, status
+
+from gateway.core.exchange import FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.kinds import WRITE_UNKNOWN
+
+
+def test_a_write_makes_stale_at_once_and_for_good() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        await practice.get()
+        await practice.write()
+        assert "fwd=uri-miss" in status(await practice.get())
+        assert "hit" in status(await practice.get())
+
+    run(scene)
+
+
+@pytest.mark.parametrize("outcome", [json_response(PATIENT), Failure(WRITE_UNKNOWN)])
+def test_what_was_fetched_before_a_write_is_never_kept_after_it(outcome: FhirResponse | Failure) -> None:
+    async def scene() -> None:
+        practice = Practice()
+        practice.opened.clear()
+        reading = asyncio.create_task(practice.get())
+        await asyncio.sleep(0.01)
+        practice.answer = outcome
+        writing = asyncio.create_task(practice.write())
+        await asyncio.sleep(0.01)
+        practice.opened.set()
+        await asyncio.gather(reading, writing, return_exceptions=True)
+        practice.answer = json_response(PATIENT)
+        assert "fwd=uri-miss" in status(await practice.get())
+
+    run(scene)
+
+
+def test_who_asks_after_a_write_does_not_share_a_query_from_before_it() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        practice.opened.clear()
+        before = asyncio.create_task(practice.get())
+        await asyncio.sleep(0.01)
+        writing = asyncio.create_task(practice.write())
+        await asyncio.sleep(0.01)
+        after = asyncio.create_task(practice.get())
+        await asyncio.sleep(0.01)
+        practice.opened.set()
+        await asyncio.gather(before, writing, after)
+        assert len(practice.asked) == 3
+
+    run(scene)
+
+
+def test_a_write_whose_client_left_goes_on_and_makes_stale_after_it() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        practice.opened.clear()
+        writing = asyncio.create_task(practice.write())
+        await asyncio.sleep(0.01)
+        writing.cancel()
+        await asyncio.sleep(0)
+        reading = asyncio.create_task(practice.get())
+        await asyncio.sleep(0.01)
+        practice.opened.set()
+        await reading
+        await asyncio.sleep(0.01)
+        assert practice.asked == ["PUT Patient/1?", "GET Patient/1?"]
+        assert "fwd=uri-miss" in status(await practice.get())
+
+    run(scene)
+
+
+def test_a_booking_makes_slots_stale_but_not_the_directory() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        practice.answer = json_response({"resourceType": "Slot", "id": "1"})
+        await practice.get("Slot/1")
+        practice.answer = json_response({"resourceType": "Location", "id": "1"})
+        await practice.get("Location/1")
+        await practice.cached(fhir_request("Appointment", method="POST", headers=(KEY,)))
+        assert "hit" in status(await practice.get("Location/1"))
+        practice.answer = json_response({"resourceType": "Slot", "id": "1"})
+        assert "fwd=uri-miss" in status(await practice.get("Slot/1"))
+
+    run(scene)
+
+
+def test_a_purge_makes_a_site_stale() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        request = asking()
+        await practice.cached(request)
+        assert request.site is not None
+        await practice.cached.purge(request.site.guid)
+        assert "fwd" in status(await practice.get())
+
+    run(scene)
