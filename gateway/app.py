@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from gateway.core.exchange import Handler
 from gateway.handlers.answered import Answered
+from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Credited
 from gateway.handlers.explained import Explained
 from gateway.handlers.gathered import Gathered
@@ -54,7 +55,8 @@ def repaired(upstream: Handler, process: Process) -> Handler:
     """One exchange with a practice, from the outside in."""
     settings = process.settings
     gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
-    informed = Informed(Normalised(gathered, REPAIRS), upstream)
+    cached = Cached(gathered, process.store, process.caching, process.now)
+    informed = Informed(Normalised(cached, REPAIRS), upstream)
     paged = Paged(informed, process.seal, timedelta(seconds=settings.pages.lifetime))
     return around(Explained(paged), process)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -18,13 +18,13 @@ from gateway.handlers.counted import Counted
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
+from gateway.keeping import caching, store
 from gateway.resilience import Resilience, secret
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.ledger import Ledger
-from gateway.stores.memory import MemoryStore
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
 from gateway.web.metrics import Metrics
@@ -56,7 +56,9 @@ class Process:
         spare = token_hex()
         self.seal = _seal(settings, spare)
         self._secret = secret(settings, spare)
-        self.store = MemoryStore()
+        self.closing = AsyncExitStack()
+        self.store = store(settings.cache, self.closing)
+        self.caching = caching(settings, spare)
         self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger.path, keep_days=settings.ledger.keep_days)
         self.use = DailyUse(self._cap)
@@ -98,6 +100,7 @@ class Process:
         self.ledger.open()
         self.use.restore(self.ledger.rows(since=(self.now() - timedelta(days=1)).date().isoformat()))
         yield
+        await self.closing.aclose()
         for pool in self.pools:
             await pool.aclose()
         await asyncio.to_thread(self.ledger.close)

@@ -13,29 +13,37 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES, SYDNEY
 from gateway.serving import InThread
-from gateway.settings import SearchFacts, Server, Settings, SiteSettings, Upstream
+from gateway.settings import Cache, Retry, SearchFacts, Server, Settings, SiteSettings, Upstream
 
 KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 ROOT = Path(__file__).parent.parent
 
 
 def settings_for(upstream: str, facts: SearchFacts | None = None) -> Settings:
-    """A gateway's settings in front of an emulator: its sites with their zones, Brisbane at /fhir/R4."""
+    """A gateway's settings in front of an emulator: its sites with their zones, Brisbane at /fhir/R4.
+
+    Nothing is kept or repeated, so that every test sees its own exchange and no other.
+    """
     sites = {
         site.guid: SiteSettings(time_zone=site.zone.key, search=facts or SearchFacts())
         for site in SITES.values()
     }
     return Settings(
-        upstream=Upstream.model_validate({"url": upstream}), sites=sites, server=Server(site=BRISBANE)
+        upstream=Upstream.model_validate({"url": upstream}),
+        sites=sites,
+        server=Server(site=BRISBANE),
+        cache=Cache(profile="off"),
+        retry=Retry(share=0, least=0, patience=1),
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pair:
     """An emulator and the gateway in front of it."""
 
     emulator: RunningEmulator
     url: str
+    spoilt: bool = False
 
     def base(self, guid: str = SYDNEY) -> str:
         return f"{self.url}/integrator/sites/{guid}/fhir/R4"
@@ -64,21 +72,44 @@ class Pair:
 
     def fault(self, **rule: object) -> None:
         """Let the emulator fail on purpose."""
+        self.spoilt = True
         self.emulator.control("POST", "faults", rule)
 
 
+class Running:
+    """One emulator, and a gateway that is replaced once a failure has taught it something."""
+
+    def __init__(self, emulator: RunningEmulator) -> None:
+        self._emulator = emulator
+        self._gateway: InThread | None = None
+
+    def pair(self) -> Pair:
+        """The pair as new."""
+        self._emulator.control("POST", "reset")
+        if self._gateway is None:
+            self._gateway = InThread(create_app(settings_for(self._emulator.url))).__enter__()
+        return Pair(self._emulator, self._gateway.url)
+
+    def stop(self) -> None:
+        """End the gateway; the next test gets another."""
+        if self._gateway is not None:
+            self._gateway.__exit__()
+            self._gateway = None
+
+
 @pytest.fixture(scope="session")
-def running() -> Iterator[Pair]:
-    with (
-        RunningEmulator(EmulatorSettings(patients=30, documents=5)) as emulator,
-        InThread(create_app(settings_for(emulator.url))) as gateway,
-    ):
-        yield Pair(emulator, gateway.url)
+def running() -> Iterator[Running]:
+    with RunningEmulator(EmulatorSettings(patients=30, documents=5)) as emulator:
+        found = Running(emulator)
+        yield found
+        found.stop()
 
 
 @pytest.fixture
-def pair(running: Pair) -> Iterator[Pair]:
+def pair(running: Running) -> Iterator[Pair]:
     """The running pair, as new; log lines stay out of the test's output."""
-    running.emulator.control("POST", "reset")
     with capture_logs():
-        yield running
+        found = running.pair()
+        yield found
+        if found.spoilt:
+            running.stop()

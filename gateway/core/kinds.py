@@ -198,6 +198,14 @@ FILTER_IGNORED = Kind(
     message="MSG_PARAM_UNKNOWN",
     repeat=Repeat.AFTER_CHANGE,
 )
+NOT_STORED = Kind(
+    "not-cached",
+    504,
+    "not-found",
+    "The gateway holds no answer that is fresh enough: ask again without Cache-Control: only-if-cached.",
+    repeat=_CHANGE,
+    sent=False,
+)
 GATEWAY_ERROR = Kind(
     "gateway-error",
     500,

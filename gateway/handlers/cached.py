@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from http import HTTPStatus
 from math import inf
 
 from gateway.core.cache_status import CacheStatus, Forward, said
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
-from gateway.core.failure import Failure, Kind, Repeat
+from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, written_types
+from gateway.core.kinds import NOT_STORED
 from gateway.core.question import Caching, Question, question
 from gateway.core.stored_response import StoredResponse, as_of, is_away, judged, lasting
 from gateway.core.validators import not_modified
@@ -17,15 +17,6 @@ from gateway.dialects.dialect import may_write
 from gateway.stores.flights import Flights
 from gateway.stores.responses import Fetched, Responses
 from gateway.stores.store import Store
-
-NOT_STORED = Kind(
-    "not-cached",
-    HTTPStatus.GATEWAY_TIMEOUT,
-    "not-found",
-    "The gateway holds no answer that is fresh enough: ask again without Cache-Control: only-if-cached.",
-    repeat=Repeat.AFTER_CHANGE,
-    sent=False,
-)
 
 
 class Cached:

@@ -18,20 +18,27 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gateway.settings.operation import Admin, Ledger, LedgerCaller, PageSize, Pauses, Rest, Retry
+from gateway.settings.operation import (
+    Admin,
+    Cache,
+    Ledger,
+    LedgerCaller,
+    PageSize,
+    Pauses,
+    Rest,
+    Retry,
+)
+from gateway.settings.practice import Caps, SearchFacts, SiteCache, SiteSettings
 from gateway.settings.sections import (
-    Caps,
     Errors,
     Log,
     MountedUpstream,
     MountName,
     Pages,
     Search,
-    SearchFacts,
     Section,
     Server,
     SiteKey,
-    SiteSettings,
     Switches,
     Timeouts,
     Upstream,
@@ -55,6 +62,7 @@ class Settings(Section):
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
     pages: Pages = Field(Pages(), description="links to further pages of a result")
     search: Search = Field(Search(), description="how far a search may go")
+    cache: Cache = Field(Cache(), description="what is answered without asking again")
     retry: Retry = Field(Retry(), description="repeating reads that certainly did not run")
     rest: Rest = Field(Rest(), description="leaving a failing practice alone")
     pauses: Pauses = Field(Pauses(), description="messages that mean: not now")
@@ -132,6 +140,7 @@ def _line(error: ErrorDetails) -> str:
 
 __all__ = [
     "Admin",
+    "Cache",
     "Caps",
     "ConfigurationError",
     "Errors",
@@ -148,6 +157,7 @@ __all__ = [
     "SearchFacts",
     "Server",
     "Settings",
+    "SiteCache",
     "SiteSettings",
     "Timeouts",
     "Upstream",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from gateway.settings.sections import Section
+from gateway.settings.sections import MountName, Section
 
 
 class Retry(Section):
@@ -86,3 +86,38 @@ class Admin(Section):
     token: SecretStr | None = Field(
         None, min_length=16, description="bearer token of /admin; without one it is not there"
     )
+
+
+class Redis(Section):
+    """The store that replicas share."""
+
+    url: SecretStr | None = Field(None, description="redis:// or rediss:// URL")
+    timeout: float = Field(
+        0.5, gt=0, description="seconds one command may take; then this process's memory stands in"
+    )
+
+
+class Cache(Section):
+    """What is answered without asking again; docs/cache.md."""
+
+    profile: Literal["off", "cautious", "balanced"] = Field(
+        "balanced", description="how long answers may be reused"
+    )
+    max_bytes: int = Field(256_000_000, gt=0, description="bytes of the embedded store")
+    max_body: int = Field(8_000_000, gt=0, description="bytes of an answer that is kept at most")
+    keys: tuple[SecretStr, ...] = Field(
+        (), description="secrets that encrypt and name what is kept; the first encrypts; needed with Redis"
+    )
+    shared_callers: dict[MountName, tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]] = Field(
+        {}, description="by alias: hashes of credentials whose holders share answers"
+    )
+    orphans: int = Field(100, ge=0, description="queries that may run on when nobody waits for them")
+    lease: float = Field(5.0, gt=0, description="seconds that a killed replica may hold up the others")
+    downstream: str = Field("private, no-cache", description="Cache-Control of answers")
+    redis: Redis = Field(Redis(), description="the store that replicas share")
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.redis.url and not self.keys:
+            raise ValueError("cache.redis.url needs cache.keys: what leaves the process is encrypted")
+        return self

@@ -5,10 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
-from gateway.core.date_facts import PeriodModel, Precision
 from gateway.core.date_zone import zone
-from gateway.core.exchange import Inactive
-from gateway.core.instant import Mode, Shown
 from gateway.repairs import REPAIRS
 
 
@@ -104,55 +101,6 @@ class Server(Section):
     site: Guid | None = Field(None, description="the site that is also mounted as plain /fhir/R4")
     max_body: int = Field(2_000_000, gt=0, description="bytes of a request body")
     max_uri: int = Field(16_000, gt=0, description="characters of a request's path and query")
-
-
-class SearchFacts(Section):
-    """What is known of one practice's upstream; `halo-gateway probe` finds it out. Defaults are cautious."""
-
-    repeats: bool = Field(True, description="a parameter given twice means both")
-    comma: bool = Field(False, description="a comma list of dates means any of them")
-    sa_eb: bool = Field(False, description="the prefixes sa and eb are understood")
-    period: PeriodModel = Field("unknown", description="how Periods are compared")
-    columns: dict[ParameterKey, TimeZone] = Field(
-        {}, description="zone of the column behind `Type.parameter`, where it is not the site's"
-    )
-    precision: dict[ParameterKey, Precision] = Field(
-        {}, description="how exact the values behind `Type.parameter` are"
-    )
-    dates: tuple[ParameterKey, ...] = Field(
-        (), description="date parameters that the site's CapabilityStatement adds to R4's"
-    )
-
-
-class Caps(Section):
-    """What a practice's level of usage allows a day, in the site's zone."""
-
-    queries: int | None = Field(None, gt=0, description="queries a day that Halo's level of usage allows")
-    bytes: int | None = Field(None, gt=0, description="bytes of answers a day that it allows")
-    stop_batch: bool = Field(False, description="refuse batch work once a cap is used up")
-
-
-class SiteSettings(Section):
-    """One practice; what is not set comes from `sites.default`."""
-
-    name: str = Field("", description="an alias for logs and metrics; no patient or practice data")
-    time_zone: TimeZone | None = Field(None, description="IANA name of the practice server's zone")
-    repairs: Switches = Field({}, description="repairs on (true) or off (false), by id")
-    caps: Caps = Field(Caps(), description="its daily caps")
-    pms_id: str = Field("", description="the practice software's own id of it; finds it again after a move")
-    pms_name: str = Field("Best Practice", description="the practice software, as Halo names it")
-    follow: bool = Field(False, description="go on with the new Halo GUID of the same pms_id after a move")
-    size_limit: int | None = Field(None, gt=0, description="bytes of its answers, where they differ")
-    search: SearchFacts = Field(SearchFacts(), description="what is known of its upstream")
-    last_updated: dict[TypeKey, Mode] = Field(
-        {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"
-    )
-    inactive: Inactive = Field(
-        "refuse",
-        description="what a search for inactive records gets, which the upstream never returns: 400, or an"
-        " empty result that says it is incomplete",
-    )
-    show_times: Shown = Field("utc", description="show `meta.lastUpdated` in UTC or with the site's offset")
 
 
 class Pages(Section):

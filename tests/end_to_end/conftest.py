@@ -8,17 +8,11 @@ from conftest import Pair
 from end_to_end.failing import Failing, failing_settings, gateway
 
 
-@pytest.fixture(scope="session")
-def impatient(running: Pair) -> Iterator[Failing]:
+@pytest.fixture
+def failing(pair: Pair) -> Iterator[Failing]:
+    """The impatient gateway, new for each test: a failure teaches it to leave the practice alone."""
     with (
-        gateway(failing_settings(running.emulator.url)) as url,
+        gateway(failing_settings(pair.emulator.url)) as url,
         httpx.Client(timeout=30, trust_env=False) as client,
     ):
-        yield Failing(running, url, client)
-
-
-@pytest.fixture
-def failing(pair: Pair, impatient: Failing) -> Failing:
-    """The impatient gateway; the emulator as new."""
-    assert pair is impatient.pair
-    return impatient
+        yield Failing(pair, url, client)

@@ -1,0 +1,54 @@
+"""What is kept for later: the store of this process or of all replicas, and how answers are cached in it."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from gateway.core.exchange import Site
+from gateway.core.freshness import Freshness
+from gateway.core.question import Caching
+from gateway.settings import Cache, Settings
+from gateway.settings.sites import by_guid
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+from gateway.stores.store import Store
+
+
+def store(cache: Cache, closing: AsyncExitStack) -> Store:
+    """The store that the settings name; `closing` closes it with the application."""
+    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes)  # noqa: E731 - a factory
+    if cache.redis.url is None:
+        return embedded()
+    shared = RedisStore(cache.redis.url.get_secret_value(), list(_plain(cache)), cache.redis.timeout)
+    both = FallbackStore(shared, embedded)
+    closing.push_async_callback(shared.aclose)
+    closing.push_async_callback(both.aclose)
+    return both
+
+
+def caching(settings: Settings, spare: str) -> Caching:
+    """How answers are cached. Without configured keys, `spare` names them for this process alone."""
+    cache, site = settings.cache, by_guid(settings)
+    secret = next(_plain(cache), spare)
+    configured = hashlib.sha256((settings.model_dump_json() + version("halo-gateway")).encode()).hexdigest()
+
+    def freshness(of: Site) -> Freshness:
+        own = site(of.guid).cache
+        return Freshness(own.profile or cache.profile, own.lifetimes, own.stale, own.revalidate)
+
+    return Caching(
+        hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
+        freshness,
+        lambda _: configured,
+        {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
+        cache.max_body,
+        cache.lease if cache.redis.url else 0.0,
+        cache.orphans,
+        cache.downstream,
+    )
+
+
+def _plain(cache: Cache) -> Iterator[str]:
+    return (key.get_secret_value() for key in cache.keys)
