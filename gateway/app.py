@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from gateway.core.exchange import Handler
 from gateway.handlers.answered import Answered
-from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Credited
 from gateway.handlers.explained import Explained
 from gateway.handlers.gathered import Gathered
@@ -25,7 +24,7 @@ from gateway.repairs import REPAIRS
 from gateway.settings import Settings
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
-from gateway.web.health import livez, readyz
+from gateway.web.health import in_order, livez, readyz
 from gateway.web.incoming import Incoming
 from gateway.web.mounted import Mounted
 from gateway.web.openapi import openapi
@@ -55,8 +54,7 @@ def repaired(upstream: Handler, process: Process) -> Handler:
     """One exchange with a practice, from the outside in."""
     settings = process.settings
     gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
-    cached = Cached(gathered, process.store, process.caching, process.now)
-    informed = Informed(Normalised(cached, REPAIRS), upstream)
+    informed = Informed(Normalised(process.cached(gathered), REPAIRS), upstream)
     paged = Paged(informed, process.seal, timedelta(seconds=settings.pages.lifetime))
     return around(Explained(paged), process)
 
@@ -98,7 +96,7 @@ def create_app(
 ) -> Starlette:
     """The ASGI application of a gateway with these settings."""
     process = Process(settings, transport, now)
-    ready = readyz({})
+    ready = readyz({"configuration": in_order}, process.warnings)
     mounted = [
         route
         for name, each in settings.upstreams.items()

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from gateway.core.caps import Cap
 from gateway.core.exchange import Handler
 from gateway.dialects import DIALECTS
+from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Counted
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
@@ -27,6 +28,7 @@ from gateway.stores.daily_use import DailyUse
 from gateway.stores.ledger import Ledger
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
+from gateway.web.health import Checks
 from gateway.web.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -48,6 +50,7 @@ class Process:
     transport: httpx.AsyncBaseTransport | None = None
     now: Now = clock
     pools: list[httpx.AsyncBaseTransport] = field(default_factory=list)
+    caches: list[Cached] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -75,9 +78,19 @@ class Process:
         text = self.settings.errors.upstream_text
         return lambda dialect: Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder)
 
+    def cached(self, inner: Handler) -> Handler:
+        """What keeps answers for a while."""
+        self.caches.append(Cached(inner, self.store, self.caching, self.now))
+        return self.caches[-1]
+
     def resilient(self, upstream: UpstreamSettings, ask: Ask) -> Handler:
         """What asks Halo Connect, in spite of trouble."""
         return Resilience(self.settings, upstream, self.store, self._secret).around(ask)
+
+    @property
+    def warnings(self) -> Checks:
+        """What an operator should know of, though the gateway serves without it."""
+        return {"store": self.store.problem, "ledger": self.ledger.problem}
 
     def admin(self) -> Admin:
         """The operators' endpoints; none without a token."""
@@ -86,8 +99,8 @@ class Process:
         return Admin(
             token.get_secret_value() if token else "",
             self.ledger.rows,
-            _no_cache,
-            _nothing_kept,
+            self._cache_statistics,
+            self._forget,
             lambda: self.use.standings(self.now()),
             names,
             self.now,
@@ -104,6 +117,17 @@ class Process:
         for pool in self.pools:
             await pool.aclose()
         await asyncio.to_thread(self.ledger.close)
+
+    async def _cache_statistics(self) -> dict[str, object]:
+        problem = await self.store.problem()
+        held = getattr(self.store, "size", None)
+        return {"bytes": held, "profile": self.settings.cache.profile, "problem": problem}
+
+    async def _forget(self, site: str, kind: str, patient: str) -> int:
+        """Nothing of the site, or of one type, is served any more; of one patient: of the whole site."""
+        for cached in self.caches:
+            await cached.purge(site, "*" if patient or not kind else kind)
+        return len(self.caches)
 
     def _cap(self, guid: str) -> Cap | None:
         caps = self._site(guid).caps
@@ -125,12 +149,3 @@ def _pool(upstream: UpstreamSettings) -> PooledTransport:
         timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
         max_body=upstream.max_body,
     )
-
-
-async def _no_cache() -> dict[str, object]:
-    return {}
-
-
-async def _nothing_kept(site: str, kind: str, patient: str) -> int:
-    del site, kind, patient
-    return 0

@@ -1,5 +1,6 @@
 """Runs an ASGI application: one line on stdout when it accepts connections, exit 0 on SIGTERM."""
 
+import asyncio
 import gc
 import signal
 import socket
@@ -82,6 +83,11 @@ class InThread(Serving):
     def __exit__(self, *problem: object) -> None:
         self.should_exit = True
         self._thread.join()
+
+    async def main_loop(self) -> None:
+        """As uvicorn's, but it ends at once."""
+        while not await self.on_tick(1):  # noqa: ASYNC110 - uvicorn's flag is no event
+            await asyncio.sleep(0.01)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

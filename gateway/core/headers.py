@@ -51,6 +51,17 @@ DOWNWARDS = {
 }
 
 
+#: Upstream to our cache, which takes them off again: what they say was said of another representation.
+FRESHNESS = {
+    "age": "how old the answer was already",
+    "cache-control": "whether and how long it may be kept",
+    "date": "when it was made",
+    "expires": "until when it is fresh",
+    "pragma": "HTTP/1.0's no-cache",
+    "vary": "what else it depends on",
+}
+
+
 def passing(headers: Headers, allowed: dict[str, str]) -> Headers:
     """The fields that may pass, without those that `Connection` declares hop-by-hop."""
     hops = {

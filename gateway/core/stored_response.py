@@ -10,11 +10,10 @@ from gateway.core.bundle import Entry, UnreadableError, opened, quoted, string
 from gateway.core.bundle import encoded as raw
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure, Kind, Repeat
+from gateway.core.headers import FRESHNESS
 from gateway.core.outcome import encoded, information
 from gateway.core.page import Position
 
-#: Upstream header fields that the cache judges, and writes itself.
-_JUDGED = frozenset({"age", "cache-control", "date", "expires", "pragma", "vary"})
 #: Those that are about one exchange.
 _PASSING = frozenset(
     {
@@ -136,12 +135,12 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
 
 def judged(response: FhirResponse) -> FhirResponse:
     """The answer without the fields that the cache has read and writes itself."""
-    return _without(response, _JUDGED)
+    return _without(response, FRESHNESS)
 
 
 def lasting(response: FhirResponse) -> FhirResponse:
     """The answer as somebody else may have it: without the fields of one exchange."""
-    return _without(response, _JUDGED | _PASSING)
+    return _without(response, FRESHNESS | _PASSING)
 
 
 def _without(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
@@ -198,5 +197,5 @@ def _outcomes(response: FhirResponse) -> bytes:
     """The OperationOutcomes among the entries."""
     bundle = response.opened().bundle
     entries = bundle.entries if bundle else ()
-    resources = (bytes(each.resource) for each in entries if each.resource is not None)
+    resources = (bytes(each.resource or b"") for each in entries)
     return b"".join(each for each in resources if b'"OperationOutcome"' in each)

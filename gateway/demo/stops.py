@@ -101,7 +101,7 @@ def _refusal(client: SyncFHIRClient) -> Seen:
 
 
 def _said(refused: OperationOutcome) -> str:
-    """What a program can read of a refusal; fhirpy wraps a body that is no OperationOutcome as diagnostics."""
+    """What a program can read of a refusal; fhirpy wraps what is no OperationOutcome as diagnostics."""
     issue = refused.resource["issue"][0]
     if "details" not in issue:
         return f"not FHIR: {issue.get('diagnostics', '')[:70]}"

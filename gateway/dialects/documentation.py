@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gateway.core import kinds as own
+from gateway.core.backoff import RESTING
+from gateway.core.caps import SITE_CAP
 from gateway.core.failure import Kind
 from gateway.core.outcome import CODE_SYSTEM
+from gateway.core.pauses import PAUSED
 from gateway.dialects import DIALECTS, any_upstream
 from gateway.dialects.dialect import NOT_MATCHED
 from gateway.dialects.row import Row
@@ -93,7 +96,7 @@ def _sources() -> Iterator[tuple[str, tuple[Row, ...]]]:
 
 
 def _own_kinds() -> tuple[Kind, ...]:
-    return tuple(each for each in vars(own).values() if isinstance(each, Kind))
+    return (*(each for each in vars(own).values() if isinstance(each, Kind)), RESTING, PAUSED, SITE_CAP)
 
 
 def _row_cells(rows: tuple[Row, ...]) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ import structlog
 from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure, Kind
-from gateway.core.headers import CREDENTIALS, DOWNWARDS, UPWARDS, passing
+from gateway.core.headers import CREDENTIALS, DOWNWARDS, FRESHNESS, UPWARDS, passing
 from gateway.core.negotiation import FHIR_JSON
 from gateway.core.outcome import CODE_SYSTEM
 from gateway.core.search import Parameter, Search
@@ -35,6 +35,10 @@ _KINDS: tuple[tuple[type[httpx.HTTPError], Kind, bool], ...] = (
 )
 
 
+#: The dialect whose answers a cache judges, and strips of what it judged them by.
+_CACHED = "halo-connect"
+
+
 class Upstream:
     """One exchange with the upstream; an error, whatever its shape, is raised as Failure."""
 
@@ -50,13 +54,14 @@ class Upstream:
         self._now = now
         self._text = upstream_text
         foreign = CREDENTIALS - dialect.credentials
+        self._downwards = DOWNWARDS | (FRESHNESS if dialect.name == _CACHED else {})
         self._upwards = {name: why for name, why in UPWARDS.items() if name not in foreign}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The upstream's answer. Raises Failure."""
         response = await self._sent(request)
         failure = self._dialect.failure(request, response, now=self._now(), upstream_text=self._text)
-        shown = response.changed(headers=passing(response.headers, DOWNWARDS))
+        shown = response.changed(headers=passing(response.headers, self._downwards))
         if failure is not None:
             failure.received = shown
             self._noted(failure, request, response)

@@ -46,7 +46,10 @@ class PauseRule(Section):
     def _readable(self) -> Self:
         if not (self.says or self.code):
             raise ValueError("a rule needs says or code")
-        re.compile(self.says)
+        try:
+            re.compile(self.says)
+        except re.error as problem:
+            raise ValueError("says is no regular expression") from problem
         return self
 
 

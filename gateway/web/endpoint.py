@@ -19,6 +19,9 @@ _ALWAYS = (
     (b"vary", b"accept, authorization, deviceid, ocp-apim-subscription-key, prefer"),
 )
 
+#: Statuses without a body, whose length would be that of another answer (RFC 9110 section 8.6).
+_BODILESS = frozenset({204, 304})
+
 Read = Callable[[Request], Awaitable[FhirRequest]]
 
 
@@ -52,7 +55,9 @@ async def sent(response: FhirResponse, request: Request, send: Send, identifier:
     given = {name for name, _ in response.headers}
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
     headers += [each for each in _ALWAYS if each[0].decode() not in given]
-    headers += [(b"x-request-id", identifier.encode()), (b"content-length", b"%d" % len(response.body))]
+    headers.append((b"x-request-id", identifier.encode()))
+    if response.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % len(response.body)))
     if response.repairs:
         headers.append((b"gateway-repairs", ", ".join(response.repairs).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -22,16 +22,25 @@ async def livez(request: Request) -> Response:
     return Health({"status": "pass"}, headers={"cache-control": "no-store"})
 
 
-def readyz(checks: Checks) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint: 200 while configuration and stores are in order, else 503 with what is not."""
+async def in_order() -> str:
+    """Nothing: a process whose configuration has a problem does not start."""
+    return ""
+
+
+def readyz(checks: Checks, warnings: Checks | None = None) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint: 200 while configuration and stores are in order, else 503 with what is not.
+
+    `warnings` are told, but the gateway serves without what they are about.
+    """
 
     async def endpoint(request: Request) -> Response:
         del request
         found = {name: await check() for name, check in checks.items()}
-        status = "fail" if any(found.values()) else "pass"
+        told = {name: await check() for name, check in (warnings or {}).items()}
+        status = "fail" if any(found.values()) else "warn" if any(told.values()) else "pass"
         code = HTTPStatus.SERVICE_UNAVAILABLE if any(found.values()) else HTTPStatus.OK
         return Health(
-            {"status": status, "checks": {name: [_component(problem)] for name, problem in found.items()}},
+            {"status": status, "checks": _components(found, "fail") | _components(told, "warn")},
             code,
             headers={"cache-control": "no-store"},
         )
@@ -39,5 +48,8 @@ def readyz(checks: Checks) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _component(problem: str) -> dict[str, str]:
-    return {"status": "fail", "output": problem} if problem else {"status": "pass"}
+def _components(found: Mapping[str, str], status: str) -> dict[str, list[dict[str, str]]]:
+    return {
+        name: [{"status": status, "output": problem} if problem else {"status": "pass"}]
+        for name, problem in found.items()
+    }

@@ -63,12 +63,14 @@ class Failing:
         parts = {"headers": KEY} | parts
         return self.client.request(method, self.url + path, **parts)
 
-    def answering(self, dialect: str, status: int, body: object, method: str = "GET") -> httpx.Response:
+    def answering(
+        self, dialect: str, status: int, body: object, method: str = "GET", path: str = ""
+    ) -> httpx.Response:
         """What a client gets when the upstream answers so."""
         body = body.decode() if isinstance(body, bytes) else body
         self.pair.fault(kind="answer", status=status, body=body, times=1)
-        path, headers = ASKED[dialect]
-        return self.ask(method, path, headers=headers)
+        usual, headers = ASKED[dialect]
+        return self.ask(method, path or usual, headers=headers)
 
     def journal(self, method: str) -> list[dict[str, object]]:
         """What the emulator has seen of a method since the last reset."""

@@ -127,8 +127,8 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
         faulty(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
-#: What limits a gateway's own load is not built yet; a write's open outcome has its own file.
-ELSEWHERE = {kinds.OVERLOADED, kinds.WRITE_UNKNOWN}
+#: A full queue is in test_resilience, the cache in test_cache; a write's open outcome has its own file.
+ELSEWHERE = {kinds.OVERLOADED, kinds.NOT_STORED, kinds.WRITE_UNKNOWN}
 
 
 @pytest.mark.parametrize(("kind", "provoked"), PROVOKED)

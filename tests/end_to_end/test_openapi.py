@@ -41,7 +41,7 @@ def test_where_the_app_restricts_methods_the_document_does_too() -> None:
     for path, methods in routes().items():
         if methods is not None:
             documented = {name.upper() for name in DOCUMENT["paths"][path]} - {"PARAMETERS"}
-            assert documented | {"HEAD"} == methods, path
+            assert documented | ({"HEAD"} & methods) == methods, path
 
 
 def test_every_status_that_a_failure_can_have_is_documented() -> None:

@@ -1,0 +1,48 @@
+import asyncio
+from contextlib import AsyncExitStack
+
+from exchanges import SITE
+
+from gateway.keeping import caching, store
+from gateway.settings import Cache, Settings
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+
+SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]})
+
+
+def test_without_redis_the_store_is_this_processes_own() -> None:
+    assert isinstance(store(Cache(), AsyncExitStack()), MemoryStore)
+
+
+def test_a_redis_that_is_away_is_stood_in_for_and_closed_at_the_end() -> None:
+    async def live() -> tuple[bytes | None, str]:
+        async with AsyncExitStack() as closing:
+            shared = store(SHARED, closing)
+            assert isinstance(shared, FallbackStore)
+            await shared.set("a", b"1", 10)
+            return await shared.get("a"), await shared.problem()
+
+    value, problem = asyncio.run(live())
+    assert value == b"1"
+    assert problem
+
+
+def test_a_sites_profile_goes_over_the_general_one() -> None:
+    settings = Settings.model_validate(
+        {"cache": {"profile": "cautious"}, "sites": {SITE.guid: {"cache": {"profile": "off"}}}}
+    )
+    found = caching(settings, "spare")
+    other = type(SITE)("0a1b2c3d-0000-4000-8000-00000000000b", SITE.zone)
+    assert (found.freshness(SITE).profile, found.freshness(other).profile) == ("off", "cautious")
+
+
+def test_names_are_keyed_and_change_with_the_configuration() -> None:
+    one, two = caching(Settings(), "a"), caching(Settings(), "b")
+    assert one.secret != two.secret
+    assert (
+        one.version(SITE)
+        == two.version(SITE)
+        != caching(Settings(cache=Cache(profile="off")), "a").version(SITE)
+    )
+    assert caching(Settings(cache=SHARED), "a").secret == caching(Settings(cache=SHARED), "b").secret
