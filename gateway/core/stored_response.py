@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 
 import msgspec
@@ -135,15 +136,15 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
 
 def judged(response: FhirResponse) -> FhirResponse:
     """The answer without the fields that the cache has read and writes itself."""
-    return _without(response, FRESHNESS)
+    return _without(response, FRESHNESS.keys())
 
 
 def lasting(response: FhirResponse) -> FhirResponse:
     """The answer as somebody else may have it: without the fields of one exchange."""
-    return _without(response, FRESHNESS | _PASSING)
+    return _without(response, FRESHNESS.keys() | _PASSING)
 
 
-def _without(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
+def _without(response: FhirResponse, names: AbstractSet[str]) -> FhirResponse:
     return response.changed(headers=tuple(each for each in response.headers if each[0] not in names))
 
 
@@ -196,6 +197,5 @@ def _type(response: FhirResponse) -> str:
 def _outcomes(response: FhirResponse) -> bytes:
     """The OperationOutcomes among the entries."""
     bundle = response.opened().bundle
-    entries = bundle.entries if bundle else ()
-    resources = (bytes(each.resource or b"") for each in entries)
-    return b"".join(each for each in resources if b'"OperationOutcome"' in each)
+    found = (bytes(each.resource or b"") for each in bundle.entries) if bundle else ()
+    return b"".join(each for each in found if b'"OperationOutcome"' in each)

@@ -45,9 +45,12 @@ def failing_settings(emulator: str, **sections: Any) -> Settings:
 
 @contextmanager
 def gateway(settings: Settings, **parts: Any) -> Iterator[str]:
-    """The URL of a gateway of its own."""
-    with InThread(create_app(settings, **parts)) as running:
+    """The URL of a gateway of its own, which ends in its own time."""
+    running = InThread(create_app(settings, **parts)).__enter__()
+    try:
         yield running.url
+    finally:
+        running.should_exit = True
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dialects.upstreams import failed
 from end_to_end.failing import ASKED, BASE, Failing, code, outcome
 
 from gateway.core.failure import Kind
+from gateway.core.page_size import ALONE
 from gateway.dialects import DIALECTS, kinds
 from gateway.dialects.practice import RESULT_TOO_LARGE
 
@@ -24,12 +25,10 @@ def test_every_row_is_an_outcome_with_its_own_status(
     failing: Failing, dialect: str, row: str, status: int, body: Any, kind: Kind
 ) -> None:
     """What the table promises is what a client reads."""
-    smaller = (
-        kind is RESULT_TOO_LARGE and dialect == "halo-connect"
-    )  # of a search, a smaller page is asked for
-    response = failing.answering(dialect, status, body, path=f"{BASE}/Patient/1" if smaller else "")
+    alone = kind is RESULT_TOO_LARGE and dialect == "halo-connect"  # a search is asked again, smaller
+    response = failing.answering(dialect, status, body, path=f"{BASE}/Patient/1" if alone else "")
     issue = outcome(response, kind.status)
-    assert (code(issue), issue["details"]["text"]) == (kind.code, kind.text)
+    assert (code(issue), issue["details"]["text"]) == (kind.code, ALONE if alone else kind.text)
     expected = failed(dialect, status, body)
     assert issue["code"] == expected.issue
     wait = None if expected.retry_after is None else str(expected.retry_after)
