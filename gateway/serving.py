@@ -37,9 +37,15 @@ class Serving(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then greet: who reads the line may connect at once."""
         await super().startup(sockets)
-        _settle()
+        self.settle()
         if self.started and self._greeting:
             print(f"{self._greeting} {self.url}", flush=True)  # noqa: T201 - promised on stdout
+
+    def settle(self) -> None:
+        """What was made at start stays for good: the collector need not look at it with every request."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,13 +62,6 @@ class Serving(uvicorn.Server):
         """Where it listens."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _settle() -> None:
-    """What was made at start stays for good: the collector need not look at it with every request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 class InThread(Serving):
@@ -83,6 +82,9 @@ class InThread(Serving):
     def __exit__(self, *problem: object) -> None:
         self.should_exit = True
         self._thread.join()
+
+    def settle(self) -> None:
+        """The process is somebody else's."""
 
     async def main_loop(self) -> None:
         """As uvicorn's, but it ends at once."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 
 import msgspec
@@ -15,7 +14,8 @@ from gateway.core.headers import FRESHNESS
 from gateway.core.outcome import encoded, information
 from gateway.core.page import Position
 
-#: Those that are about one exchange.
+_JUDGED = frozenset(FRESHNESS)
+#: Fields about one exchange.
 _PASSING = frozenset(
     {
         *("ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining"),
@@ -136,15 +136,15 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
 
 def judged(response: FhirResponse) -> FhirResponse:
     """The answer without the fields that the cache has read and writes itself."""
-    return _without(response, FRESHNESS.keys())
+    return _without(response, _JUDGED)
 
 
 def lasting(response: FhirResponse) -> FhirResponse:
     """The answer as somebody else may have it: without the fields of one exchange."""
-    return _without(response, FRESHNESS.keys() | _PASSING)
+    return _without(response, _JUDGED | _PASSING)
 
 
-def _without(response: FhirResponse, names: AbstractSet[str]) -> FhirResponse:
+def _without(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
     return response.changed(headers=tuple(each for each in response.headers if each[0] not in names))
 
 

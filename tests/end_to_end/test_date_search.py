@@ -27,7 +27,7 @@ from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 from gateway.settings import SearchFacts
 
-CASES = int(os.environ.get("DATE_CASES", "2000"))
+CASES = int(os.environ.get("DATE_CASES", "1000"))
 SITES = {BRISBANE: "Brisbane", SYDNEY: "Sydney", PERTH: "Perth"}
 #: resource type, date parameter, how to reach its values, whether they are points of no width
 TARGETS = (

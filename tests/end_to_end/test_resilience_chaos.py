@@ -21,7 +21,7 @@ from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 ASKERS = 8
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "offline"},
