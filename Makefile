@@ -11,7 +11,7 @@ demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (
 	$(BIN)/halo-gateway demo $(ARGS)
 
 test: $(READY)  ## everything that needs no extra server, in under 3 minutes
-	$(BIN)/pytest -m "not node and not bench" $(ARGS)
+	$(BIN)/pytest -n auto -m "not node and not bench" $(ARGS)
 
 check: $(READY)  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
