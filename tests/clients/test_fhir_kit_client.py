@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
-from clients.truth import Found, collected, truth
+from clients.truth import LINKS, Found, collected, truth
 from conftest import KEY, Pair
 
 from gateway.emulator.sites import SYDNEY
@@ -62,7 +62,9 @@ def _absent(why: str) -> None:
     pytest.skip(why)
 
 
-def test_all_pages_with_includes_are_the_truth(pair: Pair, folder: Path) -> None:
+@pytest.mark.parametrize("links", LINKS, ids=lambda links: "-".join(links.values()))
+def test_all_pages_with_includes_are_the_truth(pair: Pair, folder: Path, links: dict[str, str]) -> None:
+    pair.settings(variants=links)
     (header, key), *_ = KEY.items()
     command = ["node", "walk.mjs", pair.base(), header, key]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100)

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from clients.truth import Found, collected, truth
+from clients.truth import LINKS, Found, collected, truth
 from conftest import KEY, Pair
 
 from gateway.emulator.sites import PERTH, SYDNEY
@@ -39,6 +39,13 @@ def test_all_pages_with_includes_are_the_truth(pair: Pair, guid: str) -> None:
     found = walked(pair.base(guid))
     assert found.pages > 2
     assert found == truth(pair, guid, found.pages)
+
+
+@pytest.mark.parametrize("links", LINKS, ids=lambda links: "-".join(links.values()))
+def test_every_form_of_link_is_followed_to_the_end(pair: Pair, links: dict[str, str]) -> None:
+    pair.settings(variants=links)
+    found = walked(pair.base())
+    assert found == truth(pair, SYDNEY, found.pages)
 
 
 def test_its_own_page_iterator_follows_our_links(pair: Pair) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from clients.truth import Found, collected, truth
+from clients.truth import LINKS, Found, collected, truth
 from conftest import KEY, Pair
 from fhirpy import SyncFHIRClient
 
@@ -28,6 +28,13 @@ def test_all_pages_with_includes_are_the_truth(pair: Pair, guid: str) -> None:
     found = walked(pair.base(guid), _include=["Appointment:patient"], _count=["40"])
     assert found.pages > 2
     assert found == truth(pair, guid, found.pages)
+
+
+@pytest.mark.parametrize("links", LINKS, ids=lambda links: "-".join(links.values()))
+def test_every_form_of_link_is_followed_to_the_end(pair: Pair, links: dict[str, str]) -> None:
+    pair.settings(variants=links)
+    found = walked(pair.base(), _include=["Appointment:patient"], _count=["40"])
+    assert found == truth(pair, SYDNEY, found.pages)
 
 
 def test_the_same_straight_from_the_emulator_is_not(pair: Pair) -> None:

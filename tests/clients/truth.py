@@ -45,3 +45,18 @@ def _active(pair: Pair, guid: str, kind: str) -> list[dict[str, Any]]:
 
 def _name(resource: dict[str, Any]) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
+
+
+#: Every way in which the emulator can spell links, with each kind of paging at least twice.
+LINKS = [
+    {"link_form": form, "paging": paging}
+    for form, paging in (
+        ("absolute-public", "token"),
+        ("absolute-internal", "offset"),
+        ("api", "page"),
+        ("integrator", "token"),
+        ("desktop", "offset"),
+        ("root-relative", "page"),
+        ("query-only", "offset"),
+    )
+]
