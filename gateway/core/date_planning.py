@@ -21,8 +21,7 @@ from gateway.core.date_value import YEAR_10000, DateValue
 from gateway.core.date_zone import BEGIN, END
 
 Repeats = tuple[tuple[DateValue, ...], ...]
-Bounded = list[list[tuple[DateValue, Edges]]]
-"""Per repeat its values with their ends on the column's clock."""
+Bounded = list[list[tuple[DateValue, Edges]]]  # per repeat its values with their ends on the column's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,9 @@ def _by_points(asked: Asked, parameter: DateParameter, at: Bounded) -> _Answer:
         return _Answer(sent, exact or not all(outer), _inexact(on, at, _REPEATS), dedupe=True)
     every, sure = reduce(intersection, outer), reduce(intersection, inner)
     sent = disjoint(every, facts, day=day) if every else Conditions(())
-    exact = every == sure and not (facts.guesses(parameter) and straddled(every))
-    return _Answer(sent, exact, _inexact(on, at, _JOINED if exact else _CLOCK))
+    guessed = facts.guesses(parameter) and straddled(every)  # then a partial value may be in two parts
+    why = _inexact(on, at, _JOINED if every == sure else _CLOCK)
+    return _Answer(sent, every == sure and not guessed, why, dedupe=guessed)
 
 
 def _sets(on: Lattice, at: Bounded, floor: int) -> tuple[list[Intervals], list[Intervals]]:

@@ -102,16 +102,21 @@ class Gathering:
         resource = _decode(entry.resource)
         if not all(matches(predicate, resource, site.zone) for predicate in predicates):
             return False
-        return not any(matches(predicate, resource, site.zone) for predicate in earlier)
+        return not any(all(matches(each, resource, site.zone) for each in part) for part in earlier)
 
-    def _earlier(self, position: Position) -> list[DatePredicate]:
-        """The conditions of earlier parts that overlap this one: what meets them was given there."""
+    def _earlier(self, position: Position) -> list[list[DatePredicate]]:
+        """The conditions of each earlier part, where parts may overlap: what meets them was given there."""
+        if not any(plan.dedupe for plan in self.request.dates):
+            return []
         return [
-            DatePredicate(
-                plan.predicate.parameter, tuple((parse_date_value(each),) for each in sent.values(plan.name))
-            )
-            for plan in self.request.dates
-            if plan.dedupe and plan.predicate is not None
+            [
+                DatePredicate(
+                    plan.predicate.parameter,
+                    tuple((parse_date_value(each),) for each in sent.values(plan.name)),
+                )
+                for plan in self.request.dates
+                if plan.predicate is not None
+            ]
             for sent in self._parts[: position.part]
         ]
 

@@ -333,3 +333,11 @@ def test_a_rewrite_takes_microseconds() -> None:
         made("Appointment", "date", value)
         taken.append(perf_counter() - start)
     assert median(taken) < Fraction(1, 1000)
+
+
+def test_parts_that_a_partial_date_may_be_in_twice_are_said_to_overlap() -> None:
+    found = plan(
+        "Immunization", "date", ["ne2025-08-29T14:00:01Z"], DateFacts(), zone("Australia/Brisbane"), NOW
+    )
+    assert found is not None
+    assert (len(found.queries), found.exact, found.dedupe) == (2, False, True)
