@@ -125,6 +125,12 @@ def test_an_ignored_parameter_is_named_so_that_self_can_leave_it_out() -> None:
     assert read.response().ignored == {"colour"}
 
 
+def test_a_signed_searchset_keeps_its_very_bytes() -> None:
+    signed = FhirResponse(200, body=b'{"resourceType":"Bundle", "signature":{}, "entry":[]}')
+    read = Gathering(fhir_request("Patient", "name=a")).with_page(START, signed)
+    assert read.response().closed().body == signed.body
+
+
 def overlapping() -> FhirRequest:
     from dataclasses import replace
 
