@@ -23,6 +23,7 @@ def gateway(upstream: Server, folder: Path) -> Iterator[Server]:
         "HALO_GATEWAY_UPSTREAM__URL": upstream.url,
         "HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE": "Australia/Sydney",
         "HALO_GATEWAY_LOG__LEVEL": "warning",
+        "HALO_GATEWAY_CACHE__PROFILE": "off",  # the way through is measured, not the cache
     }
     command = (sys.executable, "-m", "gateway", "serve", "--port", str(port))
     with measure.running(command, port, folder / "gateway.log", environment=settings) as server:
