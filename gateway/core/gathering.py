@@ -46,7 +46,8 @@ class Gathering:
         bundle = response.opened().bundle or Bundle({}, (), ())
         unfiltered = position.unfiltered or self.unfiltered or self._dropped(position, bundle)
         found = [entry for entry in bundle.entries if mode(entry) == "match"]
-        kept = [entry for entry in found if self._meets(entry, position, unfiltered=unfiltered)]
+        earlier = self._earlier(position)
+        kept = [entry for entry in found if self._meets(entry, earlier, unfiltered=unfiltered)]
         total = bundle.total
         return replace(
             self,
@@ -90,15 +91,16 @@ class Gathering:
 
     @property
     def _exact(self) -> bool:
-        return not (self.unfiltered or self._filters)
+        overlapping = any(plan.dedupe for plan in self.request.dates)  # then totals do not add
+        return not (self.unfiltered or self._filters or overlapping)
 
     @cached_property
     def _filters(self) -> tuple[DatePredicate, ...]:
         return tuple(plan.filter for plan in self.request.dates if plan.filter)
 
-    def _meets(self, entry: Entry, position: Position, *, unfiltered: bool) -> bool:
+    def _meets(self, entry: Entry, earlier: list[list[DatePredicate]], *, unfiltered: bool) -> bool:
         predicates = self._every if unfiltered else self._filters
-        earlier, site = self._earlier(position), self.request.site
+        site = self.request.site
         if not (predicates or earlier) or entry.resource is None or site is None:
             return True
         resource = _decode(entry.resource)

@@ -33,7 +33,7 @@ def search_plan(request: FhirRequest, criteria: Search, site: Site) -> SearchPla
     queries = combine(plans, site.dates.max_splits)
     if queries.problem:
         return SearchPlan(tuple(plans), problem=queries.problem)
-    visible = criteria.mapped(_unhidden) if queries.filters else criteria
+    visible = criteria.mapped(_unhidden) if queries.filters or queries.dedupe else criteria
     return _sorted(
         tuple(plans), tuple(_written(visible, names, pairs) for pairs in queries.queries), criteria
     )

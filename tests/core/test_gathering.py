@@ -147,6 +147,8 @@ def test_overlapping_parts_give_each_match_once() -> None:
     assert request.parts is not None
     long = entry("1", period={"start": "2026-04-01T00:00:00+11:00", "end": "2026-04-30T00:00:00+10:00"})
     late = entry("2", period={"start": "2026-05-01T00:00:00+10:00", "end": "2026-05-02T00:00:00+10:00"})
-    read = Gathering(request).with_page(START, page([long])).with_page(Position(1), page([long, late]))
+    read = Gathering(request).with_page(START, page([long], total=1))
+    read = read.with_page(Position(1), page([long, late], total=2))
     assert len(request.parts) == 2
     assert ids(read.response()) == ["Encounter/1", "Encounter/2"]
+    assert total(read.response()) == 2
