@@ -14,7 +14,8 @@ from gateway.core.pauses import Rule, caller
 from gateway.core.relocation import Practice
 from gateway.core.retry import Budget, patience
 from gateway.handlers.bounded import Bounded
-from gateway.handlers.paced import Paced, Rates
+from gateway.handlers.metered import Metered
+from gateway.handlers.paced import Paced
 from gateway.handlers.paused import Paused, Pauses
 from gateway.handlers.relocated import Relocated
 from gateway.handlers.resized import Resized
@@ -23,6 +24,7 @@ from gateway.handlers.retried import Retried, Spending
 from gateway.handlers.site_directory import SiteDirectory
 from gateway.settings import Settings, Upstream
 from gateway.settings.sites import by_guid
+from gateway.stores.rates import Rates
 from gateway.stores.store import Store
 
 Ask = Callable[[str], Handler]
@@ -45,10 +47,10 @@ class Resilience:
         self.rates = Rates(store, time.time, upstream.rate)
 
     def around(self, ask: Ask) -> Handler:
-        """What asks the upstream: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried."""
+        """What asks: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried ▸ Metered."""
         settings, directory = self._settings, SiteDirectory(ask("halo-sql"))
         retried = Retried(
-            ask("halo-connect"),
+            Metered(ask("halo-connect"), self.rates),
             self.spending,
             Doubling(settings.retry.first, settings.retry.longest),
             self._waits,

@@ -8,8 +8,9 @@ from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
 from gateway.core.pace import Claimant
 from gateway.dialects.kinds import RATE_LIMITED
-from gateway.handlers.paced import Paced, Rates
+from gateway.handlers.paced import Paced
 from gateway.stores.memory import MemoryStore
+from gateway.stores.rates import Rates
 
 
 def request(caller: str, batch: str = "") -> FhirRequest:

@@ -1,0 +1,68 @@
+import asyncio
+
+from exchanges import fhir_request
+from handlers.test_paced import Limited, request, who
+from handlers.trouble import Asking, Clock, run
+
+from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.handlers.metered import Metered
+from gateway.handlers.paced import Paced
+from gateway.stores.memory import MemoryStore
+from gateway.stores.rates import Rates
+
+
+class Case(Asking):
+    """A Metered that is reached late, or twice, after a turn."""
+
+    def __init__(self, limit: int, *, late: float = 0.0, times: int = 1) -> None:
+        self.clock = Clock()
+        self.inner = Limited(self.clock, limit)
+        self.rates = Rates(MemoryStore(clock=self.clock), self.clock, limit)
+        self.metered = Metered(self.inner, self.rates, sleep=self.clock.sleep)
+        self.gate = asyncio.Event()
+        self.late, self.times = late, times
+        self.handler = Paced(self._held, self.rates, who, lambda _: 60, sleep=self._sleep)
+
+    async def _held(self, request: FhirRequest) -> FhirResponse:
+        if self.late:
+            await self.gate.wait()
+        for _ in range(self.times):
+            response = await self.metered(request)
+        return response
+
+    async def _sleep(self, seconds: float) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await self.clock.sleep(seconds)
+
+
+def test_what_a_queue_held_up_leaves_within_the_rate() -> None:
+    async def steps() -> None:
+        case = Case(10, late=1)
+        asked = [asyncio.create_task(case.code(request("a"))) for _ in range(40)]
+        for _ in range(400):
+            await asyncio.sleep(0)
+        case.clock.now += 60
+        case.gate.set()
+        assert await asyncio.gather(*asked) == ["200"] * 40
+        assert case.inner.refused == 0
+
+    run(steps())
+
+
+def test_what_is_asked_again_takes_another_turn() -> None:
+    async def steps() -> None:
+        case = Case(5, times=3)
+        assert [await case.code(request("a")) for _ in range(10)] == ["200"] * 10
+        assert (len(case.inner.sent), case.inner.refused) == (30, 0)
+
+    run(steps())
+
+
+def test_without_a_turn_nothing_waits() -> None:
+    async def steps() -> None:
+        case = Case(1)
+        assert [(await case.metered(fhir_request())).status for _ in range(1)] == [200]
+        assert case.clock.slept == []
+
+    run(steps())

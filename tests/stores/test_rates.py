@@ -1,0 +1,52 @@
+import asyncio
+
+from handlers.trouble import Clock
+from structlog.testing import capture_logs
+
+from gateway.core.failure import Failure
+from gateway.dialects.kinds import RATE_LIMITED
+from gateway.stores.memory import MemoryStore
+from gateway.stores.rates import Rates, Turn
+
+
+async def go(rates: Rates) -> float:
+    """The seconds to wait, after a request left if there are none."""
+    wait = await rates.delay("k")
+    if not wait:
+        rates.left("k")
+    return wait
+
+
+def test_replicas_share_the_rate_and_what_a_429_taught() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        one, other = Rates(store, clock, 1.0), Rates(store, clock, 1.0)
+        assert (await go(one), await go(other) > 0) == (0, True)
+        await one.refused("k", Failure(RATE_LIMITED, retry_after=30), clock())
+        clock.now += 10
+        assert round(await other.blocked("k")) == 20
+
+    with capture_logs():
+        asyncio.run(steps())
+
+
+def test_unanswered_requests_hold_back_more() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        rates = Rates(MemoryStore(clock=clock), clock, 2.0)
+        assert await go(rates) == 0
+        clock.now += 0.6
+        assert await go(rates) == 0
+        clock.now += 0.601
+        assert await go(rates) > 0
+        clock.now += 0.05
+        assert await go(rates) == 0
+
+    asyncio.run(steps())
+
+
+def test_a_turn_is_good_for_one_departure() -> None:
+    clock = Clock()
+    turn = Turn(Rates(MemoryStore(), clock).left("k"))
+    assert (turn.used() is None, turn.used() is None, turn.key) == (False, True, "k")
