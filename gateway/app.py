@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from gateway.core.exchange import Handler
@@ -25,6 +26,7 @@ from gateway.settings import Settings
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
 from gateway.web.health import in_order, livez, readyz
+from gateway.web.hits import HitsFirst
 from gateway.web.incoming import Incoming
 from gateway.web.mounted import Mounted
 from gateway.web.openapi import openapi
@@ -65,7 +67,7 @@ def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
     path = upstream.path if upstream else ""
     incoming = Incoming(process.settings, process.sites, upstream)
     asked = process.resilient(upstream or process.settings.upstream, ask)
-    fhir = Endpoint(incoming.fhir, repaired(asked, process))
+    fhir = Endpoint(incoming.fhir, repaired(asked, process), process.hits)
     other = Endpoint(incoming.other, around(ask("halo-sql"), process))
     bases = (route for base in FHIR_PATHS for route in _below(path + base, fhir))
     return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]
@@ -94,7 +96,10 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] = clock,
 ) -> Starlette:
-    """The ASGI application of a gateway with these settings."""
+    """The ASGI application of a gateway with these settings.
+
+    `state.hits` are the answers that a server may give itself; None where other replicas have to be asked.
+    """
     process = Process(settings, transport, now)
     ready = readyz({"configuration": in_order}, process.warnings)
     mounted = [
@@ -102,7 +107,8 @@ def create_app(
         for name, each in settings.upstreams.items()
         for route in _MOUNTED[each.dialect](process, process.asking(each), name)
     ]
-    return Starlette(
+    shared = settings.cache.redis.url is not None
+    app = Starlette(
         routes=[
             *halo_connect(process, process.asking(settings.upstream)),
             *mounted,
@@ -115,8 +121,11 @@ def create_app(
             *process.admin().routes(),
         ],
         exception_handlers={HTTPException: unknown},
+        middleware=[Middleware(HitsFirst, hits=process.hits)] if shared else [],
         lifespan=process.lifespan,
     )
+    app.state.hits = None if shared else process.hits
+    return app
 
 
 def _below(base: str, endpoint: Endpoint) -> list[Route]:

@@ -18,7 +18,7 @@ from gateway.stores.store import Store
 
 def store(cache: Cache, closing: AsyncExitStack) -> Store:
     """The store that the settings name; `closing` closes it with the application."""
-    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes)  # noqa: E731 - a factory
+    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - prepared(cache))  # noqa: E731 - a factory
     if cache.redis.url is None:
         return embedded()
     shared = RedisStore(cache.redis.url.get_secret_value(), list(_plain(cache)), cache.redis.timeout)
@@ -26,6 +26,11 @@ def store(cache: Cache, closing: AsyncExitStack) -> Store:
     closing.push_async_callback(shared.aclose)
     closing.push_async_callback(both.aclose)
     return both
+
+
+def prepared(cache: Cache) -> int:
+    """Bytes for answers that are ready to be sent."""
+    return cache.max_bytes // 4
 
 
 def caching(settings: Settings, spare: str) -> Caching:

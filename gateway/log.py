@@ -1,22 +1,56 @@
 """One JSON object per line on stderr; time in UTC."""
 
+import asyncio
+import atexit
 import logging
 import sys
+from typing import BinaryIO, cast
 
+import orjson
 import structlog
 
 
 def configure(level: str) -> None:
     """Write log lines of this level and above."""
+    lines = Lines(sys.stderr.buffer)
+    atexit.register(lines.write_out)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, lines)),
         cache_logger_on_first_use=True,
     )
+
+
+class Lines:
+    """A stream that writes the lines of one turn of the event loop together; without a loop at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._waiting: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        """Take a line."""
+        self._waiting.append(line)
+
+    def flush(self) -> None:
+        """Have what waits written by the end of this turn."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.write_out()
+            return
+        if len(self._waiting) == 1:
+            loop.call_soon(self.write_out)
+
+    def write_out(self) -> None:
+        """Write what waits."""
+        lines, self._waiting = self._waiting, []
+        self._stream.write(b"".join(lines))
+        self._stream.flush()

@@ -19,7 +19,7 @@ from gateway.handlers.counted import Counted
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
-from gateway.keeping import caching, store
+from gateway.keeping import caching, prepared, store
 from gateway.resilience import Resilience, secret
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
@@ -29,6 +29,7 @@ from gateway.stores.ledger import Ledger
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
 from gateway.web.health import Checks
+from gateway.web.hits import Hits
 from gateway.web.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -68,6 +69,12 @@ class Process:
         callers = {digits: Caller(each.name, each.batch) for digits, each in settings.ledger.callers.items()}
         self.recorder = Recorder(
             self.ledger, self.use, self.metrics, sites=self.sites, callers=callers, now=self.now
+        )
+        self.hits = Hits(
+            prepared(settings.cache),
+            self.recorder,
+            lambda: self.now().timestamp(),
+            peers=bool(settings.server.trusted_proxies),
         )
         self.metrics.show(lambda: self.use.standings(self.now()))
 

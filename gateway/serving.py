@@ -7,10 +7,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from gateway.web.hit_protocol import answering
 
 #: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
 DRAIN = 30
@@ -30,6 +32,7 @@ class Serving(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=DRAIN,
+                **_protocol(app),
             )
         )
         self._greeting = greeting
@@ -62,6 +65,12 @@ class Serving(uvicorn.Server):
         """Where it listens."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _protocol(app: ASGIApp) -> dict[str, Any]:
+    """The protocol that gives an application's hits itself, where it has any."""
+    hits = getattr(getattr(app, "state", None), "hits", None)
+    return {"http": answering(hits)} if hits else {}
 
 
 class InThread(Serving):

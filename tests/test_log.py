@@ -1,9 +1,14 @@
+import asyncio
 import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
 
 import pytest
+
+from gateway.log import Lines
 
 PROGRAM = """
 import structlog
@@ -49,3 +54,26 @@ def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
 )
 def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -> None:
     assert [line["event"] for line in lines(level)] == events
+
+
+def test_lines_of_one_turn_of_the_loop_are_written_together() -> None:
+    written: list[bytes] = []
+
+    class Stream(BytesIO):
+        def write(self, data: Any) -> int:
+            written.append(bytes(data))
+            return len(data)
+
+    async def turn(lines: Lines) -> None:
+        for number in b"ab":
+            lines.write(b"%c\n" % number)
+            lines.flush()
+        assert written == []
+        await asyncio.sleep(0)
+        assert written == [b"a\nb\n"]
+
+    lines = Lines(Stream())
+    asyncio.run(turn(lines))
+    lines.write(b"c\n")
+    lines.flush()
+    assert written == [b"a\nb\n", b"c\n"]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from gateway.core.bundle import Bundle, bundle, string, whole
@@ -93,12 +93,26 @@ class FhirRequest:
         return self.body if self.search is self.asked else self.search.form.encode() or self.body
 
 
+class Kept(NamedTuple):
+    """What a cache knows of a fresh answer; `born` and `ends` are seconds since 1970.
+
+    `unchanged` says whether no write through this process has touched it since; `current` asks that of all
+    replicas and is None where there are none.
+    """
+
+    born: float
+    ends: float
+    unchanged: Callable[[], bool]
+    current: Callable[[], Awaitable[bool]] | None = None
+
+
 @dataclass(frozen=True)
 class FhirResponse:
     """An answer on its way to the client; `repairs` names what was mended on the way.
 
     A Bundle that was opened travels as `bundle` and stands for the body. `pages` leads from the relation of
-    a link to a position, where they are known; `ignored` names parameters the upstream did not use.
+    a link to a position, where they are known; `ignored` names parameters the upstream did not use; `kept`
+    is there if a cache gave the answer.
     """
 
     status: int
@@ -108,6 +122,7 @@ class FhirResponse:
     bundle: Bundle | None = None
     pages: Mapping[str, Position] | None = None
     ignored: frozenset[str] = frozenset()
+    kept: Kept | None = None
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 
 from gateway.core.cache_status import CacheStatus, Forward, said
-from gateway.core.exchange import FhirRequest, FhirResponse, Handler
+from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Kept
 from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, written_types
 from gateway.core.kinds import NOT_STORED
@@ -80,7 +81,15 @@ class Cached:
             raise said(failure, status, age=int(age)) from None
         if age >= stored.lifetime:
             response = as_of(response, datetime.fromtimestamp(stored.born, UTC).isoformat(timespec="seconds"))
+        else:
+            response = response.changed(kept=self._kept(asked, stored))
         return self._finished(asked.request, response.with_header("age", str(int(age))), status)
+
+    def _kept(self, asked: Question, stored: StoredResponse) -> Kept:
+        generations = self._responses.generations
+        shared = self._caching.lease > 0
+        current = partial(generations.current, asked.site, stored.generations) if shared else None
+        return Kept(stored.born, stored.born + stored.lifetime, generations.unchanged(asked.site), current)
 
     def _finished(self, request: FhirRequest, response: FhirResponse, status: CacheStatus) -> FhirResponse:
         told = response.with_header("cache-status", status.text)

@@ -106,7 +106,11 @@ class Cache(Section):
     profile: Literal["off", "cautious", "balanced"] = Field(
         "balanced", description="how long answers may be reused"
     )
-    max_bytes: int = Field(256_000_000, gt=0, description="bytes of the embedded store")
+    max_bytes: int = Field(
+        256_000_000,
+        gt=0,
+        description="bytes of the embedded store, a quarter of them for answers ready to be sent",
+    )
     max_body: int = Field(8_000_000, gt=0, description="bytes of an answer that is kept at most")
     keys: tuple[SecretStr, ...] = Field(
         (), description="secrets that encrypt and name what is kept; the first encrypts; needed with Redis"

@@ -1,7 +1,7 @@
 """Counters that a write raises: an answer fetched under older ones is never served again."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.core.freshness import ANY_TYPE
 from gateway.stores.store import Store
@@ -23,6 +23,11 @@ class Generations:
         """The counts of this process: what changed since means a write that nobody has to be asked about."""
         wanted = {_ALL} if ANY_TYPE in types else {*types, ANY_TYPE}
         return tuple(self._here[site, each] for each in sorted(wanted))
+
+    def unchanged(self, site: str) -> Callable[[], bool]:
+        """A question for later: whether nothing at all was written at a site through this process since."""
+        name, now = (site, _ALL), self._here[site, _ALL]
+        return lambda: self._here[name] == now
 
     async def read(self, site: str, types: Iterable[str]) -> dict[str, int]:
         """The counters that an answer about these types depends on, read before it is asked for."""

@@ -9,14 +9,15 @@ from starlette.types import Receive, Scope, Send
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer, unexpected
-from gateway.web.incoming import request_id
+from gateway.web.hits import Hits, raw
+from gateway.web.incoming import named
 
 _log = structlog.get_logger()
 #: Answers are about patients: nobody on the way may keep them, and each client's own is its own.
 _ALWAYS = (
     (b"x-intermediary", b"halo-gateway"),
     (b"cache-control", b"no-store"),
-    (b"vary", b"accept, authorization, deviceid, ocp-apim-subscription-key, prefer"),
+    (b"vary", b"accept, accept-encoding, authorization, deviceid, ocp-apim-subscription-key, prefer"),
 )
 
 #: Statuses without a body, whose length would be that of another answer (RFC 9110 section 8.6).
@@ -26,11 +27,12 @@ Read = Callable[[Request], Awaitable[FhirRequest]]
 
 
 class Endpoint:
-    """One way of reading requests, in front of one handler."""
+    """One way of reading requests, in front of one handler; `hits` keeps what may be given again as it is."""
 
-    def __init__(self, read: Read, handler: Handler) -> None:
+    def __init__(self, read: Read, handler: Handler, hits: Hits | None = None) -> None:
         self._read = read
         self._handler = handler
+        self._hits = hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -42,26 +44,38 @@ class Endpoint:
         except Exception as problem:  # noqa: BLE001 - a bug in reading must become an answer, too
             await _refused(unexpected(problem), request, send)
         else:
-            await sent(_in_kind(read, await self._handler(read)), request, send, read.request_id)
+            response = _in_kind(read, await self._handler(read))
+            self._keep(request.scope, read, response)
+            await sent(response, request, send, read.request_id)
+
+    def _keep(self, scope: Scope, request: FhirRequest, response: FhirResponse) -> None:
+        asked = raw(self._hits, scope) if self._hits and response.kept else None
+        if self._hits and asked:
+            self._hits.keep(asked, request, response, _fields(response))
 
 
 async def _refused(failure: Failure, request: Request, send: Send) -> None:
     _log.info("refused", code=failure.kind.code, status=failure.kind.status)
-    await sent(answer(failure), request, send, request_id(request))
+    await sent(answer(failure), request, send, named(request))
 
 
 async def sent(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:
     """Send an answer; to HEAD without its body, with the length that GET would have."""
+    headers = [*_fields(response), (b"x-request-id", identifier.encode())]
+    if response.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+
+
+def _fields(response: FhirResponse) -> list[tuple[bytes, bytes]]:
+    """The fields of an answer, whichever exchange it is for."""
     given = {name for name, _ in response.headers}
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
     headers += [each for each in _ALWAYS if each[0].decode() not in given]
-    headers.append((b"x-request-id", identifier.encode()))
-    if response.status not in _BODILESS:
-        headers.append((b"content-length", b"%d" % len(response.body)))
     if response.repairs:
         headers.append((b"gateway-repairs", ", ".join(response.repairs).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+    return headers
 
 
 def _in_kind(request: FhirRequest, response: FhirResponse) -> FhirResponse:

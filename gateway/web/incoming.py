@@ -1,10 +1,8 @@
 """An ASGI request -> FhirRequest."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from secrets import token_hex
 
 from starlette.requests import Request
 
@@ -18,8 +16,7 @@ from gateway.core.target import Target
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.web import checks
 from gateway.web.origin import origin, public_base
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{1,128}", re.ASCII)
+from gateway.web.request_id import request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ async def fhir(request: Request, max_body: int, act: Interaction, place: Place) 
         search=asked.without("_format"),
         headers=_headers(request),
         body=body,
-        request_id=request_id(request),
+        request_id=named(request),
         received=datetime.now(UTC),
     )
 
@@ -117,7 +114,7 @@ async def other(request: Request, max_body: int, place: Place) -> FhirRequest:
         search=asked,
         headers=_headers(request),
         body=await checks.body(request, max_body),
-        request_id=request_id(request),
+        request_id=named(request),
         received=datetime.now(UTC),
     )
 
@@ -127,10 +124,9 @@ def base_of(upstream: Upstream) -> str:
     return str(upstream.url).rstrip("/")
 
 
-def request_id(request: Request) -> str:
-    """The client's X-Request-Id if it is one, else a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+def named(request: Request) -> str:
+    """The name of this exchange."""
+    return request_id(request.headers.get("x-request-id", ""))
 
 
 def _headers(request: Request) -> Headers:

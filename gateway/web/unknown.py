@@ -7,7 +7,7 @@ from starlette.responses import Response
 from gateway.core import kinds
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer
-from gateway.web.incoming import request_id
+from gateway.web.incoming import named
 
 _KINDS = {405: kinds.METHOD}
 
@@ -30,5 +30,8 @@ def refusal(failure: Failure, request: Request) -> Response:
 
 def always(request: Request) -> dict[str, str]:
     """The header fields of every answer that no handler has seen."""
-    named = {"x-request-id": request_id(request), "x-intermediary": "halo-gateway"}
-    return named | {"cache-control": "no-store"}
+    return {
+        "x-request-id": named(request),
+        "x-intermediary": "halo-gateway",
+        "cache-control": "no-store",
+    }

@@ -10,7 +10,7 @@ from gateway.core.exchange import FhirRequest
 from gateway.core.failure import Failure
 from gateway.settings import Settings
 from gateway.settings.sites import Sites
-from gateway.web.incoming import Incoming, request_id
+from gateway.web.incoming import Incoming, named
 
 DESKTOP = {"authorization": "Bearer t", "deviceid": "d-1"}
 UPSTREAM = "https://api.haloconnect.io"
@@ -145,11 +145,11 @@ def test_header_names_come_in_lower_case_and_repeats_are_kept() -> None:
 
 @pytest.mark.parametrize("given", ["trace-7", "A.b_c-9", "x" * 128])
 def test_a_request_id_that_can_stand_in_a_log_is_kept(given: str) -> None:
-    assert request_id(scoped(headers={"x-request-id": given})) == given
+    assert named(scoped(headers={"x-request-id": given})) == given
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, 'a"b', "name@example", "é"])
 def test_any_other_is_replaced_by_a_new_one(given: str) -> None:
-    first, second = (request_id(scoped(headers={"x-request-id": given})) for _ in range(2))
+    first, second = (named(scoped(headers={"x-request-id": given})) for _ in range(2))
     assert first != second
     assert given not in {first, second}

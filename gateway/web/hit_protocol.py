@@ -1,0 +1,59 @@
+"""uvicorn's HTTP protocol, answering hits once a request's head is there: no task, no scope, no routing."""
+
+from time import perf_counter
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.core.hit import rendered
+from gateway.web.hits import Hits
+
+
+class HitProtocol(HttpToolsProtocol):
+    """Writes a hit itself where nothing else is under way on the connection; all else is uvicorn's.
+
+    A subclass names its `hits`.
+    """
+
+    hits: Hits
+    _answered = False
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is read."""
+        self._answered = self._ready and self._hit()
+        if not self._answered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is read."""
+        if self._answered:
+            self._answered = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    @property
+    def _ready(self) -> bool:
+        """Whether a plain GET may be answered now: none before it is unanswered, and the client reads."""
+        return (
+            self.parser.get_method() == b"GET"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+        )
+
+    def _hit(self) -> bool:
+        started = perf_counter()
+        asked = self.hits.asked(self.url, self.headers, self.client[0] if self.client else "")
+        hit = asked and self.hits.found(asked)
+        if asked is None or hit is None:
+            return False
+        moment, form = self.hits.answered(asked, hit, started), hit.form(asked)
+        head = (STATUS_LINE[200], rendered(self.server_state.default_headers), form.head, rendered(moment))
+        self.transport.write(b"".join((*head, b"\r\n", form.body)))
+        return True
+
+
+def answering(hits: Hits) -> type[HitProtocol]:
+    """The protocol that answers from these hits."""
+    return type("AnsweringProtocol", (HitProtocol,), {"hits": hits})
