@@ -4,7 +4,6 @@ A resource nobody changes leaves as the very bytes that came: only the envelope 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Self
 
 import msgspec
@@ -16,14 +15,14 @@ _fields = msgspec.json.Decoder(dict[str, Raw])
 _list = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
+_replaced = msgspec.structs.replace
 
 
 class UnreadableError(ValueError):
     """The body is not one JSON object in UTF-8, or names a field twice where the gateway must look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One `Bundle.link`; `fields` keeps what else it holds (extensions, ids)."""
 
     relation: str
@@ -32,11 +31,10 @@ class Link:
 
     def at(self, url: str) -> "Link":
         """The link with another URL; itself when it is the same."""
-        return self if url == self.url else replace(self, url=url)
+        return self if url == self.url else _replaced(self, url=url)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One `Bundle.entry`, or a lone resource as if it were one."""
 
     fields: Mapping[str, Raw]
@@ -56,8 +54,7 @@ class Entry:
         return Entry({**self.fields, name: value})
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """A Bundle taken apart; `fields` holds everything as it came, links and entries what replaces it."""
 
     fields: Mapping[str, Raw]
@@ -68,7 +65,7 @@ class Bundle:
         self, *, links: tuple[Link, ...] | None = None, entries: tuple[Entry, ...] | None = None
     ) -> Self:
         """A copy with other links or entries."""
-        return replace(
+        return _replaced(
             self,
             links=self.links if links is None else links,
             entries=self.entries if entries is None else entries,
@@ -86,7 +83,7 @@ class Bundle:
         if total == self.total:
             return self
         fields = {name: raw for name, raw in self.fields.items() if name != "total"}
-        return replace(self, fields=fields if total is None else {**fields, "total": Raw(b"%d" % total)})
+        return _replaced(self, fields=fields if total is None else {**fields, "total": Raw(b"%d" % total)})
 
     def encoded(self) -> bytes:
         """The Bundle as JSON; raw parts keep their bytes."""
