@@ -44,9 +44,11 @@ class PooledTransport(httpx.AsyncBaseTransport):
         with _as_httpx():
             async with self._opened().request(
                 request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
+                _url(request),
+                headers=[
+                    (name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw
+                ],
+                data=request.read() or None,
                 allow_redirects=False,
                 timeout=self._timeout,
             ) as answer:
@@ -82,6 +84,13 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 answer.close()
                 raise httpx.DecodingError("the answer is over upstream.max_body")
         return b"".join(pieces)
+
+
+def _url(request: httpx.Request) -> URL:
+    """The URL; its path and query are the `target` extension where there is one, as httpx documents it."""
+    url, target = request.url, request.extensions.get("target")
+    text = f"{url.scheme}://{url.netloc.decode()}{target.decode()}" if target else str(url)
+    return URL(text, encoded=True)
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Asks the upstream: the innermost handler, the only one that sends."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 
 import httpx
 import structlog
@@ -22,6 +24,8 @@ _log = structlog.get_logger()
 _UNRECOGNISED = (CODE_SYSTEM, UNRECOGNISED.code)
 _VIA = ("via", "1.1 halo-gateway")
 _ALWAYS = (("accept-encoding", "gzip"), _VIA)
+#: A path and query that httpx would send as it stands; it quotes any other.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
 #: Bytes of an upstream's error that the log shows at debug level.
 _SHOWN = 4_000
 #: A transport's exception -> our kind, the first that matches, and whether the request may have been sent.
@@ -35,6 +39,8 @@ _KINDS: tuple[tuple[type[httpx.HTTPError], Kind, bool], ...] = (
 )
 
 
+#: Methods that say how long their body is even where they have none (RFC 9110 section 8.6).
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
 #: The dialect whose answers a cache judges, and strips of what it judged them by.
 _CACHED = "halo-connect"
 
@@ -61,7 +67,7 @@ class Upstream:
         """The upstream's answer. Raises Failure."""
         response = await self._sent(request)
         failure = self._dialect.failure(request, response, now=self._now(), upstream_text=self._text)
-        shown = response.changed(headers=passing(response.headers, self._downwards))
+        shown = FhirResponse(response.status, passing(response.headers, self._downwards), response.body)
         if failure is not None:
             failure.received = shown
             self._noted(failure, request, response)
@@ -74,7 +80,8 @@ class Upstream:
             answer = await self._transport.handle_async_request(self._outgoing(request))
         except httpx.HTTPError as problem:
             raise _failure(request, problem) from problem
-        return FhirResponse(answer.status_code, _headers(answer), await answer.aread())
+        headers = _headers(answer)
+        return FhirResponse(answer.status_code, headers, await _body(answer, headers))
 
     def _outgoing(self, request: FhirRequest) -> httpx.Request:
         """The request as the upstream sees it. HEAD is asked as GET: its headers are the mended answer's."""
@@ -87,7 +94,7 @@ class Upstream:
         )
         if self._dialect.largest_page is not None:
             request = request.changed(search=_paged(request.search, self._dialect.largest_page))
-        return httpx.Request(method, request.upstream_url, headers=headers, content=request.upstream_body)
+        return _asking(method, request.upstream_url, headers, request.upstream_body)
 
     def _accept(self, request: FhirRequest) -> str:
         """FHIR where FHIR is spoken; elsewhere naming FHIR is about errors, which we write."""
@@ -113,8 +120,45 @@ def _capped(each: Parameter, largest: int) -> Parameter:
     return each.replaced(str(largest)) if asked.isdecimal() and int(asked[:9]) > largest else each
 
 
+def _asking(method: str, url: str, headers: Headers, body: bytes) -> httpx.Request:
+    """The same as `httpx.Request(method, url, headers=headers, content=body)` for a sixth of its cost."""
+    aim, target = _aimed(url)
+    length = (("content-length", str(len(body))),) if body or method in _SENDING else ()
+    return httpx.Request(
+        method,
+        aim,
+        headers=(("host", aim.netloc.decode()), *headers, *length),
+        stream=httpx.ByteStream(body),
+        extensions={"target": target.encode()} if target else None,
+    )
+
+
+def _aimed(url: str) -> tuple[httpx.URL, str]:
+    """The origin, parsed once, with a `target` for it; the whole URL where httpx must quote."""
+    end = max(url.find("/", url.find("://") + 3), 0)
+    origin, target = url[:end], url[end:]
+    if origin and "/." not in target and _PLAIN.fullmatch(target):
+        return _url(origin), target
+    return httpx.URL(url), ""
+
+
+@lru_cache(maxsize=256)
+def _url(origin: str) -> httpx.URL:
+    return httpx.URL(origin)
+
+
 def _headers(answer: httpx.Response) -> Headers:
-    return tuple((name.lower(), value) for name, value in answer.headers.multi_items())
+    return tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers.raw
+    )
+
+
+async def _body(answer: httpx.Response, headers: Headers) -> bytes:
+    """The whole body; httpx's decoders are for what is packed, its streams for what is not yet here."""
+    packed = any(name == "content-encoding" for name, _ in headers)
+    if isinstance(answer.stream, httpx.ByteStream) and not packed:
+        return b"".join(answer.stream)
+    return await answer.aread()
 
 
 def _failure(request: FhirRequest, problem: httpx.HTTPError) -> Failure:

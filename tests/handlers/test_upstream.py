@@ -1,4 +1,6 @@
 import asyncio
+import gzip
+import string
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -6,12 +8,15 @@ import httpx
 import msgspec
 import pytest
 from exchanges import fhir_request
+from hypothesis import example, given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure, Kind
 from gateway.core.interaction import OTHER
+from gateway.core.search import Parameter, Search
 from gateway.dialects import DIALECTS
 from gateway.dialects.kinds import UNRECOGNISED
 from gateway.handlers.upstream import Upstream
@@ -55,6 +60,12 @@ def exchange(
     response = asyncio.run(Upstream(wire, DIALECTS[dialect], lambda: NOW)(request))
     assert len(wire.sent) == 1
     return response, wire.sent[0]
+
+
+def asked_for(sent: httpx.Request) -> httpx.URL:
+    """The URL that goes over the wire, as httpx's own transport understands a request."""
+    target = sent.extensions.get("target")
+    return sent.url.copy_with(raw_path=target) if target else sent.url
 
 
 def refused(
@@ -110,15 +121,51 @@ def test_head_is_asked_as_get() -> None:
 def test_pages_are_no_larger_than_the_upstream_allows(query: str, asked: str) -> None:
     bundle = {"resourceType": "Bundle", "type": "searchset"}
     _, sent = exchange(fhir_request("Patient", query), lambda: json(bundle), "health-gorilla")
-    assert sent.url.query.decode() == asked
+    assert asked_for(sent).query.decode() == asked
     _, sent = exchange(fhir_request("Patient", query), lambda: json(bundle))
-    assert sent.url.query.decode() == query
+    assert asked_for(sent).query.decode() == query
+
+
+@given(st.text(string.printable + "é/.%", max_size=30), st.text(string.printable + "é%", max_size=30))
+@example("Patient/..", "")
+@example("..", "%zz")
+@example("a b", 'name="|x|{}"')
+def test_the_url_and_its_header_fields_are_those_that_httpx_would_make(path: str, query: str) -> None:
+    request = fhir_request("Patient").changed(path=path.strip("\t\r\n\v\f"), method="POST", body=b"{}")
+    request = request.changed(search=Search((Parameter("", "", query.strip("\t\r\n\v\f")),)))
+    try:
+        theirs = httpx.Request("POST", request.upstream_url, content=b"{}")
+    except httpx.InvalidURL:
+        return
+    _, sent = exchange(request, lambda: json(PATIENT), "halo-sql")
+    assert str(asked_for(sent)) == str(theirs.url)
+    assert theirs.headers.items() <= sent.headers.items()
+
+
+def test_header_fields_outside_ascii_come_back_byte_for_byte() -> None:
+    name = "filename=übung.txt"
+    for encoding in ("latin-1", "utf-8"):
+        raw = [(b"Content-Disposition", name.encode(encoding))]
+        response, _ = exchange(
+            fhir_request("Patient/1"),
+            lambda raw=raw: httpx.Response(200, headers=raw, content=msgspec.json.encode(PATIENT)),
+        )
+        assert response.header("content-disposition").encode("latin-1") == name.encode(encoding)
+
+
+def test_what_a_transport_leaves_packed_is_unpacked() -> None:
+    packed = gzip.compress(msgspec.json.encode(PATIENT))
+    response, _ = exchange(
+        fhir_request("Patient/1"),
+        lambda: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(packed)),
+    )
+    assert response.body == msgspec.json.encode(PATIENT)
 
 
 def test_a_posted_search_is_capped_in_its_form() -> None:
     request = fhir_request("Patient/_search", method="POST", form="name=A&_count=101")
     _, sent = exchange(request, lambda: json({"resourceType": "Bundle"}), "health-gorilla")
-    assert sent.content == b"name=A&_count=100"
+    assert sent.read() == b"name=A&_count=100"
 
 
 def test_only_named_header_fields_come_back() -> None:
