@@ -1,7 +1,7 @@
 """What is kept for later: the store of this process or of all replicas, and how answers are cached in it."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
@@ -33,8 +33,11 @@ def prepared(cache: Cache) -> int:
     return cache.max_bytes // 4
 
 
-def caching(settings: Settings, spare: str) -> Caching:
-    """How answers are cached. Without configured keys, `spare` names them for this process alone."""
+def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[str]]) -> Caching:
+    """How answers are cached; `engine` gives the version of a site's engine by its GUID.
+
+    Without configured keys, `spare` names what is kept for this process alone.
+    """
     cache, site = settings.cache, by_guid(settings)
     secret = next(_plain(cache), spare)
     configured = hashlib.sha256((settings.model_dump_json() + version("halo-gateway")).encode()).hexdigest()
@@ -43,10 +46,13 @@ def caching(settings: Settings, spare: str) -> Caching:
         own = site(of.guid).cache
         return Freshness(own.profile or cache.profile, own.lifetimes, own.stale, own.revalidate)
 
+    async def versions(of: Site) -> str:
+        return f"{configured} {await engine(of.guid)}"
+
     return Caching(
         hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
         freshness,
-        lambda _: configured,
+        versions,
         {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
         cache.max_body,
         cache.lease if cache.redis.url else 0.0,

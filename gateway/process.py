@@ -16,6 +16,7 @@ from gateway.core.exchange import Handler
 from gateway.dialects import DIALECTS
 from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Counted
+from gateway.handlers.recognised import Recognised
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
@@ -25,6 +26,7 @@ from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
+from gateway.stores.engines import Engines
 from gateway.stores.ledger import Ledger
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
@@ -35,7 +37,7 @@ from gateway.web.metrics import Metrics
 _log = structlog.get_logger()
 
 Now = Callable[[], datetime]
-Ask = Callable[[str], Counted]
+Ask = Callable[[str], Handler]
 
 
 def clock() -> datetime:
@@ -62,7 +64,8 @@ class Process:
         self._secret = secret(settings, spare)
         self.closing = AsyncExitStack()
         self.store = store(settings.cache, self.closing)
-        self.caching = caching(settings, spare)
+        self.engines = Engines(self.store, lambda: self.now().timestamp(), self._purge)
+        self.caching = caching(settings, spare, self.engines.version)
         self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger.path, keep_days=settings.ledger.keep_days)
         self.use = DailyUse(self._cap)
@@ -83,7 +86,9 @@ class Process:
         pool = self.transport or _pool(upstream)
         self.pools.append(pool)
         text = self.settings.errors.upstream_text
-        return lambda dialect: Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder)
+        return lambda dialect: Recognised(
+            Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder), self.engines
+        )
 
     def cached(self, inner: Handler) -> Handler:
         """What keeps answers for a while."""
@@ -132,9 +137,12 @@ class Process:
 
     async def _forget(self, site: str, kind: str, patient: str) -> int:
         """Nothing of the site, or of one type, is served any more; of one patient: of the whole site."""
-        for cached in self.caches:
-            await cached.purge(site, "*" if patient or not kind else kind)
+        await self._purge(site, "*" if patient or not kind else kind)
         return len(self.caches)
+
+    async def _purge(self, site: str, kind: str = "*") -> None:
+        for cached in self.caches:
+            await cached.purge(site, kind)
 
     def _cap(self, guid: str) -> Cap | None:
         caps = self._site(guid).caps

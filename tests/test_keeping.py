@@ -1,8 +1,10 @@
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from exchanges import SITE
 
+from gateway.core.exchange import Site
 from gateway.keeping import caching, store
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
@@ -28,21 +30,32 @@ def test_a_redis_that_is_away_is_stood_in_for_and_closed_at_the_end() -> None:
     assert problem
 
 
+async def engine(guid: str) -> str:
+    return f"engine of {guid}"
+
+
 def test_a_sites_profile_goes_over_the_general_one() -> None:
     settings = Settings.model_validate(
         {"cache": {"profile": "cautious"}, "sites": {SITE.guid: {"cache": {"profile": "off"}}}}
     )
-    found = caching(settings, "spare")
+    found = caching(settings, "spare", engine)
     other = type(SITE)("0a1b2c3d-0000-4000-8000-00000000000b", SITE.zone)
     assert (found.freshness(SITE).profile, found.freshness(other).profile) == ("off", "cautious")
 
 
-def test_names_are_keyed_and_change_with_the_configuration() -> None:
-    one, two = caching(Settings(), "a"), caching(Settings(), "b")
+def version(settings: Settings, guid: str = SITE.guid) -> str:
+    return asyncio.run(_version(settings, replace(SITE, guid=guid)))
+
+
+async def _version(settings: Settings, site: Site) -> str:
+    return await caching(settings, "spare", engine).version(site)
+
+
+def test_names_are_keyed_and_change_with_the_configuration_and_the_engine() -> None:
+    one, two = (caching(Settings(), spare, engine) for spare in ("a", "b"))
     assert one.secret != two.secret
-    assert (
-        one.version(SITE)
-        == two.version(SITE)
-        != caching(Settings(cache=Cache(profile="off")), "a").version(SITE)
-    )
-    assert caching(Settings(cache=SHARED), "a").secret == caching(Settings(cache=SHARED), "b").secret
+    assert version(Settings()) == version(Settings())
+    assert version(Settings()) != version(Settings(cache=Cache(profile="off")))
+    assert version(Settings()) != version(Settings(), "another")
+    same = (caching(Settings(cache=SHARED), "a", engine) for _ in range(2))
+    assert len({each.secret for each in same}) == 1

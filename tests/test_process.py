@@ -4,10 +4,11 @@ from pathlib import Path
 
 import httpx
 from conftest import settings_for
+from exchanges import GUID, fhir_request
 from structlog.testing import capture_logs
 
 from gateway.process import Process
-from gateway.settings import Admin, Ledger, Settings
+from gateway.settings import Admin, Cache, Ledger, Settings
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -49,3 +50,28 @@ def test_without_a_token_there_are_no_operators_endpoints() -> None:
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
         assert len(process(token).admin().routes()) == 3
     assert "pages.keys" in lines[0]["event"]
+
+
+def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
+    version = ["26.619.1"]
+
+    def engine(request: httpx.Request) -> httpx.Response:
+        statement = {"resourceType": "CapabilityStatement", "version": version[0]}
+        found = statement if request.url.path.endswith("metadata") else {"resourceType": "Patient", "id": "1"}
+        return httpx.Response(200, json=found)
+
+    async def live() -> list[str]:
+        settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
+        held = Process(settings, httpx.MockTransport(engine), lambda: NOW)
+        cached = held.cached(held.asking(held.settings.upstream)("halo-connect"))
+        no_cache = (("cache-control", "no-cache"),)
+        patient, metadata = fhir_request("Patient/1"), fhir_request("metadata", headers=no_cache)
+        steps = [metadata, patient, metadata, patient]
+        before = [(await cached(each)).header("cache-status").split("; ")[1] for each in steps]
+        assert held.engines.of(GUID) == "26.619.1"
+        version[0] = "26.701.1"
+        return before + [(await cached(each)).header("cache-status").split("; ")[1] for each in steps]
+
+    with capture_logs():
+        said = asyncio.run(live())
+    assert said == ["fwd=request", "fwd=uri-miss", "fwd=request", "hit"] * 2

@@ -1,12 +1,17 @@
 """A question that may be answered from memory, as the cache knows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.cache_control import Wanted, wanted
 from gateway.core.cache_key import cache_key
 from gateway.core.exchange import FhirRequest, Site
 from gateway.core.freshness import Freshness, keepable, types
+
+
+async def _one(_: Site) -> str:
+    """Where there is one configuration, and nobody tells engines apart."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class Caching:
 
     secret: bytes
     freshness: Callable[[Site], Freshness] = lambda _: Freshness()
-    version: Callable[[Site], str] = lambda _: ""
+    version: Callable[[Site], Awaitable[str]] = _one
     shared_callers: Mapping[str, str] = field(default_factory=dict)
     max_body: int = 8_000_000
     lease: float = 0.0
@@ -41,12 +46,10 @@ class Question:
     wanted: Wanted
 
 
-def question(request: FhirRequest, site: Site, caching: Caching) -> Question | None:
-    """The question that a request puts; None where its answer is never kept."""
+def question(request: FhirRequest, site: Site, caching: Caching, version: str = "") -> Question | None:
+    """The question that a request puts; None where its answer is never kept. `version`: `caching` knows."""
     freshness, about = caching.freshness(site), types(request)
     if not keepable(request) or freshness.lifetime(about) <= 0:
         return None
-    key = cache_key(
-        request, caching.secret, version=caching.version(site), shared_callers=caching.shared_callers
-    )
+    key = cache_key(request, caching.secret, version=version, shared_callers=caching.shared_callers)
     return Question(request, site.guid, key, about, freshness, wanted(request))

@@ -37,7 +37,8 @@ class Cached:
             return await self._inner(request)
         if may_write(request):
             return await _passed(request, "method", self._written)
-        asked = question(request, request.site, self._caching)
+        version = await self._caching.version(request.site)
+        asked = question(request, request.site, self._caching, version)
         if asked is None or asked.wanted.no_store:
             return await _passed(request, "request" if asked else "bypass", self._inner)
         return await self._answered(asked)

@@ -6,11 +6,11 @@ from gateway.core.question import Caching, question
 
 def test_a_question_knows_its_key_its_types_and_what_the_client_wants() -> None:
     request = fhir_request("Patient", "name=a", headers=(("cache-control", "no-cache"),))
-    asked = question(request, SITE, Caching(b"s", version=lambda site: site.guid))
+    asked = question(request, SITE, Caching(b"s"), "engine")
     assert asked is not None
     assert asked.types == {"Patient"}
     assert (asked.site, asked.wanted.no_cache) == (SITE.guid, True)
-    other = question(request, SITE, Caching(b"s", version=lambda _: "another engine"))
+    other = question(request, SITE, Caching(b"s"), "another engine")
     assert other is not None
     assert other.key != asked.key
 
