@@ -7,13 +7,16 @@ from gateway.core.failure import Failure
 
 NAME = "halo-gateway"
 
-#: Why a request went upstream, as RFC 9211 section 2.2 names it.
-Forward = Literal["bypass", "method", "uri-miss", "request", "stale"]
+#: Why a request went upstream, as RFC 9211 section 2.2 names it; empty where it did not and was no hit.
+Forward = Literal["bypass", "method", "uri-miss", "request", "stale", ""]
 
 
 @dataclass(frozen=True, slots=True)
 class CacheStatus:
-    """One decision: a hit with the seconds it is still fresh, or why it was forwarded and what came of it."""
+    """One decision: a hit with the seconds it is still fresh, or why it was forwarded and what came of it.
+
+    Neither, where the gateway answers itself: `detail` says with what.
+    """
 
     forward: Forward | None = None
     ttl: int | None = None
@@ -26,7 +29,7 @@ class CacheStatus:
     def text(self) -> str:
         """The field's value."""
         parts = (
-            "hit" if self.forward is None else f"fwd={self.forward}",
+            "hit" if self.forward is None else self.forward and f"fwd={self.forward}",
             "" if self.status is None else f"fwd-status={self.status}",
             "" if self.ttl is None else f"ttl={self.ttl}",
             "stored" if self.stored else "",
@@ -40,6 +43,14 @@ def avoided(field: str) -> Literal["hit", "collapsed", ""]:
     """What spared an upstream query, by a Cache-Status field of this cache; nothing where one was made."""
     said = {each.strip() for each in field.split(";")}
     return "hit" if "hit" in said else "collapsed" if "collapsed" in said else ""
+
+
+def forwarded(failure: Failure, forward: Forward, *, collapsed: bool = False) -> CacheStatus:
+    """What became of a question that failed: it was forwarded, unless the gateway itself refused it."""
+    if failure.received is None and not failure.kind.sent:
+        return CacheStatus("", detail=failure.kind.code)
+    status = failure.received.status if failure.received else None
+    return CacheStatus(forward, status=status, collapsed=collapsed)
 
 
 def said(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.core.cache_control import Wanted, wanted
-from gateway.core.cache_key import cache_key
+from gateway.core.cache_key import cache_key, caller
+from gateway.core.cost import background
 from gateway.core.exchange import FhirRequest, Site
 from gateway.core.freshness import Freshness, keepable, types
 
@@ -36,11 +37,15 @@ class Caching:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request with its key, the resource types it is about, and what the client wants of the cache."""
+    """A request with its key, the resource types it is about, and what the client wants of the cache.
+
+    `asker` tells apart who may be refused what another is not: by credentials, and as background work.
+    """
 
     request: FhirRequest
     site: str
     key: str
+    asker: str
     types: frozenset[str]
     freshness: Freshness
     wanted: Wanted
@@ -52,4 +57,5 @@ def question(request: FhirRequest, site: Site, caching: Caching, version: str = 
     if not keepable(request) or freshness.lifetime(about) <= 0:
         return None
     key = cache_key(request, caching.secret, version=version, shared_callers=caching.shared_callers)
-    return Question(request, site.guid, key, about, freshness, wanted(request))
+    asker = f"{caller(request.headers)} {background(request.headers)}"
+    return Question(request, site.guid, key, asker, about, freshness, wanted(request))

@@ -46,10 +46,10 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     failure: "StoredFailure | None" = None
 
     @property
-    def response(self) -> FhirResponse:
-        """The answer again. Raises the Failure that it is."""
+    def answer(self) -> FhirResponse | Failure:
+        """The answer again, or the Failure that it is."""
         if self.failure is not None:
-            raise self.failure.failure
+            return self.failure.failure
         return FhirResponse(
             self.status, self.headers, self.body, self.repairs, pages=self.pages, ignored=self.ignored
         )

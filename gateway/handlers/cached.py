@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from functools import partial
 from math import inf
 
-from gateway.core.cache_status import CacheStatus, Forward, said
+from gateway.core.cache_control import wanted
+from gateway.core.cache_status import CacheStatus, Forward, forwarded, said
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Kept
 from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, written_types
@@ -39,9 +40,11 @@ class Cached:
             return await _passed(request, "method", self._written)
         version = await self._caching.version(request.site)
         asked = question(request, request.site, self._caching, version)
-        if asked is None or asked.wanted.no_store:
-            return await _passed(request, "request" if asked else "bypass", self._inner)
-        return await self._answered(asked)
+        if asked and not asked.wanted.no_store:
+            return await self._answered(asked)
+        if wanted(request).only_if_cached:
+            raise _not_stored()
+        return await _passed(request, "request" if asked else "bypass", self._inner)
 
     async def purge(self, site: str, type_: str = ANY_TYPE) -> None:
         """Let nothing kept of a site (Halo GUID), or of one resource type there, be served again."""
@@ -52,7 +55,7 @@ class Cached:
         if stored and asked.wanted.served(self._age(stored), stored.lifetime, stored.stale):
             return self._hit(asked, stored)
         if asked.wanted.only_if_cached:
-            raise said(Failure(NOT_STORED), CacheStatus("request"))
+            raise _not_stored()
         if stored and self._useful(asked, stored, stored.revalidate):
             self._flights.start(asked.key, self._ask(asked, stored), self._mark(asked))
             return self._hit(asked, stored, "revalidating")
@@ -61,25 +64,34 @@ class Cached:
     async def _asked(self, asked: Question, stored: StoredResponse | None) -> FhirResponse:
         """What the upstream says now; what it said before, where that is allowed while it is away."""
         forward = self._forward(asked, stored)
-        try:
-            fetched, collapsed = await self._flights.shared(
-                asked.key, self._ask(asked, stored), self._mark(asked), fresh=asked.wanted.no_cache
-            )
-        except Failure as failure:
-            if stored and is_away(failure) and self._useful(asked, stored, stored.stale):
+        fetched, collapsed = await self._flown(asked, stored)
+        if isinstance(fetched.response, Failure):
+            if stored and is_away(fetched.response) and self._useful(asked, stored, stored.stale):
                 return self._hit(asked, stored, "practice-away")
-            raise said(failure, CacheStatus(forward, status=_received(failure))) from failure
+            raise said(fetched.response, forwarded(fetched.response, forward, collapsed=collapsed))
         response = lasting(fetched.response) if collapsed else judged(fetched.response)
         status = CacheStatus(forward, status=response.status, stored=fetched.stored, collapsed=collapsed)
         return self._finished(asked.request, response, status)
 
+    async def _flown(self, asked: Question, stored: StoredResponse | None) -> tuple[Fetched, bool]:
+        """What one query for all gave, and whether somebody else's did; not what only they are refused."""
+        fetched, joined = await self._shared(asked, asked.key, stored)
+        if joined and not fetched.concerns(asked.asker):
+            fetched, joined = await self._shared(asked, f"{asked.key} {asked.asker}", stored)
+        return fetched, joined or fetched.collapsed
+
+    async def _shared(
+        self, asked: Question, name: str, stored: StoredResponse | None
+    ) -> tuple[Fetched, bool]:
+        ask, mark = self._ask(asked, stored), self._mark(asked)
+        return await self._flights.shared(name, ask, mark, fresh=asked.wanted.no_cache)
+
     def _hit(self, asked: Question, stored: StoredResponse, detail: str = "") -> FhirResponse:
         age = self._age(stored)
         status = CacheStatus(ttl=int(stored.lifetime - age), detail=detail)
-        try:
-            response = stored.response
-        except Failure as failure:
-            raise said(failure, status, age=int(age)) from None
+        response = stored.answer
+        if isinstance(response, Failure):
+            raise said(response, status, age=int(age))
         if age >= stored.lifetime:
             response = as_of(response, datetime.fromtimestamp(stored.born, UTC).isoformat(timespec="seconds"))
         else:
@@ -137,10 +149,12 @@ async def _passed(request: FhirRequest, forward: Forward, inner: Handler) -> Fhi
     try:
         response = judged(await inner(request))
     except Failure as failure:
-        raise said(failure, CacheStatus(forward, status=_received(failure))) from failure
-    return response.with_header("cache-status", CacheStatus(forward, status=response.status).text)
+        raise said(failure, forwarded(failure, forward)) from failure
+    empty = request.parts == ()
+    status = CacheStatus("", detail="empty") if empty else CacheStatus(forward, status=response.status)
+    return response.with_header("cache-status", status.text)
 
 
-def _received(failure: Failure) -> int | None:
-    """The status the upstream answered with, if it did."""
-    return failure.received.status if failure.received else None
+def _not_stored() -> Failure:
+    failure = Failure(NOT_STORED)
+    return said(failure, forwarded(failure, "request"))

@@ -25,10 +25,20 @@ from gateway.stores.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer that was waited for, and whether it is kept."""
+    """What was waited for: an answer, or why there is none.
 
-    response: FhirResponse
+    `asker` asked for it; `stored`: it is kept; `collapsed`: another replica asked.
+    """
+
+    response: FhirResponse | Failure
+    asker: str
     stored: bool = False
+    collapsed: bool = False
+
+    def concerns(self, asker: str) -> bool:
+        """Whether it holds for somebody who did not ask for it: not a refusal, which is another's own."""
+        answered = isinstance(self.response, FhirResponse) or self.response.kind.sent
+        return answered or asker == self.asker
 
 
 class Responses:
@@ -49,7 +59,7 @@ class Responses:
         return None
 
     async def fetched(self, question: Question, after: float) -> Fetched:
-        """The upstream's answer, or one that another replica asked for after `after`. Raises Failure."""
+        """The upstream's answer, or one that another replica asked for after `after`."""
         if not self._caching.lease or question.wanted.no_cache:
             return await self._asked(question)
         return await led(
@@ -64,7 +74,7 @@ class Responses:
         stored = await self.get(question)
         if stored is None or stored.born <= after or stored.age(self._time) >= stored.lifetime:
             return None
-        return Fetched(stored.response, stored=True)
+        return Fetched(stored.answer, question.asker, stored=True, collapsed=True)
 
     async def _asked(self, question: Question) -> Fetched:
         before = await self.generations.read(question.site, question.types)
@@ -72,15 +82,19 @@ class Responses:
         try:
             response = await self._inner(question.request)
         except Failure as failure:
-            if is_missing(question.request, failure):
-                seconds = min(MISSING, question.freshness.lifetime(question.types))
-                missing = StoredResponse(born, seconds, before, failure=stored_failure(failure))
-                await self._keep(question, missing, ())
-            raise
+            return await self._failed(question, StoredResponse(born, 0, before), failure)
         if not is_expected(question.request, response):
-            return Fetched(response)
+            return Fetched(response, question.asker)
         answer = with_validators(response, self._now())
-        return Fetched(answer, await self._kept(question, StoredResponse(born, 0, before), answer))
+        kept = await self._kept(question, StoredResponse(born, 0, before), answer)
+        return Fetched(answer, question.asker, stored=kept)
+
+    async def _failed(self, question: Question, facts: StoredResponse, failure: Failure) -> Fetched:
+        if is_missing(question.request, failure):
+            seconds = min(MISSING, question.freshness.lifetime(question.types))
+            missing = StoredResponse(facts.born, seconds, facts.generations, failure=stored_failure(failure))
+            await self._keep(question, missing, ())
+        return Fetched(failure, question.asker)
 
     async def _kept(self, question: Question, facts: StoredResponse, answer: FhirResponse) -> bool:
         limits, shown = allowed(answer), question.types | returned_types(answer.body)

@@ -1,9 +1,9 @@
 import pytest
 
-from gateway.core.cache_status import CacheStatus, avoided, said
+from gateway.core.cache_status import CacheStatus, avoided, forwarded, said
 from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Failure
-from gateway.core.kinds import UPSTREAM_TIMEOUT
+from gateway.core.kinds import NOT_STORED, UPSTREAM_TIMEOUT
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from gateway.core.kinds import UPSTREAM_TIMEOUT
             "collapsed",
         ),
         (CacheStatus("bypass"), "halo-gateway; fwd=bypass", ""),
+        (CacheStatus("", detail="empty"), "halo-gateway; detail=empty", ""),
     ],
 )
 def test_a_decision_in_the_words_of_rfc_9211(status: CacheStatus, text: str, spared: str) -> None:
@@ -37,3 +38,18 @@ def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
     assert told.received is not None
     assert told.received.header("cache-status") == dict(told.headers)["cache-status"]
     assert one.headers == (("allow", "GET"),)
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (Failure(NOT_STORED), "halo-gateway; detail=not-cached"),
+        (Failure(UPSTREAM_TIMEOUT), "halo-gateway; fwd=stale; collapsed"),
+        (
+            Failure(NOT_STORED, received=FhirResponse(401)),
+            "halo-gateway; fwd=stale; fwd-status=401; collapsed",
+        ),
+    ],
+)
+def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, text: str) -> None:
+    assert forwarded(failure, "stale", collapsed=True).text == text

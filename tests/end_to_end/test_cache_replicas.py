@@ -44,6 +44,7 @@ def test_two_replicas_asked_at_once_cost_one_query(pair: Pair, replicas: tuple[s
     pair.fault(kind="delay", delay=0.5, times=1)
     answers = all_at_once(20, *(url + PATH for url in replicas))
     assert {each.status_code for each in answers} == {200}
+    assert sum("collapsed" in status(each) or "hit" in status(each) for each in answers) == 19
     assert billed(pair) == 1
 
 

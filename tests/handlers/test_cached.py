@@ -7,10 +7,11 @@ from exchanges import json_response
 from handlers.caching import KEY, PATIENT, Practice, asking, run, searchset, status
 
 from gateway.core.cache_key import caller
+from gateway.core.caps import SITE_CAP
 from gateway.core.failure import Failure
 from gateway.core.freshness import Freshness
 from gateway.core.kinds import UPSTREAM_TIMEOUT
-from gateway.dialects.kinds import NOT_FOUND
+from gateway.dialects.kinds import CREDENTIALS, NOT_FOUND
 
 
 def test_a_second_question_is_answered_from_memory_with_its_age() -> None:
@@ -75,12 +76,79 @@ def test_a_failed_leader_tells_all_who_wait() -> None:
         asked = [asyncio.create_task(practice.get()) for _ in range(5)]
         await asyncio.sleep(0.01)
         practice.opened.set()
-        failures = await asyncio.gather(*asked, return_exceptions=True)
-        assert all(isinstance(each, Failure) and each.kind is UPSTREAM_TIMEOUT for each in failures)
+        given = await asyncio.gather(*asked, return_exceptions=True)
+        failures = [each for each in given if isinstance(each, Failure) and each.kind is UPSTREAM_TIMEOUT]
         assert len({id(each) for each in failures}) == 5
+        assert sum("collapsed" in dict(each.headers)["cache-status"] for each in failures) == 4
         assert len(practice.asked) == 1
         practice.answer = json_response(PATIENT)
         assert "fwd=uri-miss" in status(await practice.get())
+
+    run(scene)
+
+
+async def together(practice: Practice, first: Failure, *askers: dict[str, str]) -> list[object]:
+    """What each gets where the first one's query fails, and any later one would succeed."""
+    practice.opened.clear()
+    practice.answer = first
+    asked = [asyncio.create_task(practice.get(**askers[0]))]
+    await asyncio.sleep(0.01)
+    practice.answer = json_response(PATIENT)
+    asked += [asyncio.create_task(practice.get(**each)) for each in askers[1:]]
+    await asyncio.sleep(0.01)
+    practice.opened.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return [each.kind.code if isinstance(each, Failure) else status(each) for each in answers]
+
+
+BATCH, CLINIC = {"priority": "u=7"}, dict[str, str]()
+
+
+def test_what_stops_batch_work_stops_nobody_who_waits_with_it() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        answers = await together(practice, Failure(SITE_CAP), BATCH, BATCH, CLINIC, CLINIC)
+        assert answers[:2] == ["site-cap", "site-cap"]
+        assert [each.split("; ")[1:] for each in map(str, answers[2:])] == [
+            ["fwd=uri-miss", "fwd-status=200", "stored"],
+            ["fwd=uri-miss", "fwd-status=200", "stored", "collapsed"],
+        ]
+        assert len(practice.asked) == 2
+
+    run(scene)
+
+
+def test_a_refused_key_refuses_nobody_else_of_its_group() -> None:
+    async def scene() -> None:
+        groups = {caller(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
+        practice = Practice(shared_callers=groups)
+        other = {"ocp_apim_subscription_key": "other"}
+        answers = await together(practice, Failure(CREDENTIALS), other, {})
+        assert answers[0] == "upstream-credentials"
+        assert "stored" in str(answers[1])
+
+    run(scene)
+
+
+def test_what_failed_at_the_practice_failed_for_all_who_wait() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        answers = await together(practice, Failure(UPSTREAM_TIMEOUT), BATCH, CLINIC)
+        assert answers == ["upstream-timeout", "upstream-timeout"]
+        assert len(practice.asked) == 1
+
+    run(scene)
+
+
+def test_batch_work_shares_what_somebody_else_is_given() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        practice.opened.clear()
+        asked = [asyncio.create_task(practice.get(**each)) for each in (CLINIC, BATCH)]
+        await asyncio.sleep(0.01)
+        practice.opened.set()
+        answers = await asyncio.gather(*asked)
+        assert ("collapsed" in status(answers[1]), len(practice.asked)) == (True, 1)
 
     run(scene)
 

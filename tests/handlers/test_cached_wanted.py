@@ -47,6 +47,28 @@ def test_only_if_cached_is_a_504_when_nothing_is_kept_and_costs_nothing() -> Non
     run(scene)
 
 
+@pytest.mark.parametrize(
+    ("freshness", "path", "directive"),
+    [
+        (Freshness("off"), "Patient/1", "only-if-cached"),
+        (Freshness(), "Appointment/$find-free", "only-if-cached"),
+        (Freshness(), "Patient/1", "only-if-cached, no-store"),
+        (Freshness(), "Patient/1", "only-if-cached, no-cache"),
+    ],
+)
+def test_only_if_cached_is_a_504_too_where_nothing_ever_is_kept(
+    freshness: Freshness, path: str, directive: str
+) -> None:
+    async def scene() -> None:
+        practice = Practice(freshness)
+        with pytest.raises(Failure) as refused:
+            await practice.get(path, cache_control=directive)
+        assert (refused.value.kind.status, practice.asked) == (504, [])
+        assert dict(refused.value.headers)["cache-status"] == "halo-gateway; detail=not-cached"
+
+    run(scene)
+
+
 def test_no_store_leaves_nothing_behind() -> None:
     async def scene() -> None:
         practice = Practice()

@@ -52,9 +52,9 @@ def test_what_another_replica_asked_later_is_taken_and_what_is_older_is_not() ->
         store = MemoryStore()
         one, other = Replica(store), Replica(store)
         asked = one.question()
-        await one.responses.fetched(asked, -inf)
-        await other.responses.fetched(asked, -inf)
-        assert other.asked == 0
+        led = await one.responses.fetched(asked, -inf)
+        followed = await other.responses.fetched(asked, -inf)
+        assert (led.collapsed, followed.collapsed, other.asked) == (False, True, 0)
         await other.responses.fetched(asked, NOW.timestamp())
         assert other.asked == 1
 
