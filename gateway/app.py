@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from gateway.core.exchange import Handler
 from gateway.handlers.answered import Answered
+from gateway.handlers.cached import Uncached
 from gateway.handlers.counted import Credited
 from gateway.handlers.explained import Explained
 from gateway.handlers.gathered import Gathered
@@ -68,7 +69,7 @@ def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
     incoming = Incoming(process.settings, process.sites, upstream)
     asked = process.resilient(upstream or process.settings.upstream, ask)
     fhir = Endpoint(incoming.fhir, repaired(asked, process), process.hits)
-    other = Endpoint(incoming.other, around(ask("halo-sql"), process))
+    other = Endpoint(incoming.other, around(Uncached(ask("halo-sql")), process))
     bases = (route for base in FHIR_PATHS for route in _below(path + base, fhir))
     return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]
 
@@ -76,14 +77,16 @@ def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
 def health_gorilla(process: Process, ask: Ask, name: str) -> list[Route]:
     """Health Gorilla: FHIR on our base."""
     upstream = process.settings.upstreams[name]
-    chain = around(Repaired(Polled(ask("health-gorilla")), RELOCATING), process)
+    chain = around(Uncached(Repaired(Polled(ask("health-gorilla")), RELOCATING)), process)
     return _below(upstream.path, Endpoint(Mounted(process.settings, name, upstream).fhir, chain))
 
 
 def halo_itsm(process: Process, ask: Ask, name: str) -> list[Route]:
     """HaloITSM: only its errors change."""
     upstream = process.settings.upstreams[name]
-    endpoint = Endpoint(Mounted(process.settings, name, upstream).rest, around(ask("halo-itsm"), process))
+    endpoint = Endpoint(
+        Mounted(process.settings, name, upstream).rest, around(Uncached(ask("halo-itsm")), process)
+    )
     return [Route(upstream.path + "/{path:path}", endpoint)]
 
 

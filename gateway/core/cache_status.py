@@ -39,6 +39,10 @@ class CacheStatus:
         return "; ".join((NAME, *filter(None, parts)))
 
 
+#: Of what was answered before the cache saw it.
+LOCAL = CacheStatus("", detail="local").text
+
+
 def avoided(field: str) -> Literal["hit", "collapsed", ""]:
     """What spared an upstream query, by a Cache-Status field of this cache; nothing where one was made."""
     said = {each.strip() for each in field.split(";")}

@@ -35,7 +35,7 @@ class Cached:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The answer, with what the cache did in Cache-Status. Raises Failure."""
         if request.site is None:
-            return await self._inner(request)
+            return await Uncached(self._inner)(request)
         if may_write(request):
             return await _passed(request, "method", self._written)
         version = await self._caching.version(request.site)
@@ -142,6 +142,17 @@ class Cached:
             return await self._inner(request)
         finally:
             await self._responses.generations.raised(site, changed)
+
+
+class Uncached:
+    """Says that the cache has no part in what passes here."""
+
+    def __init__(self, inner: Handler) -> None:
+        self._inner = inner
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The inner answer."""
+        return await _passed(request, "method" if may_write(request) else "bypass", self._inner)
 
 
 async def _passed(request: FhirRequest, forward: Forward, inner: Handler) -> FhirResponse:

@@ -6,6 +6,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from gateway.core.cache_status import LOCAL
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer, unexpected
@@ -17,6 +18,7 @@ _log = structlog.get_logger()
 _ALWAYS = (
     (b"x-intermediary", b"halo-gateway"),
     (b"cache-control", b"no-store"),
+    (b"cache-status", LOCAL.encode()),
     (b"vary", b"accept, accept-encoding, authorization, deviceid, ocp-apim-subscription-key, prefer"),
 )
 

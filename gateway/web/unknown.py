@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.core import kinds
+from gateway.core.cache_status import LOCAL
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer
 from gateway.web.incoming import named
@@ -34,4 +35,5 @@ def always(request: Request) -> dict[str, str]:
         "x-request-id": named(request),
         "x-intermediary": "halo-gateway",
         "cache-control": "no-store",
+        "cache-status": LOCAL,
     }

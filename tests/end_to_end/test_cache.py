@@ -15,6 +15,7 @@ from gateway.serving import InThread
 from gateway.stores.memory import MemoryStore
 
 FHIR = {"content-type": "application/fhir+json"}
+FHIR_BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -170,3 +171,26 @@ def test_free_slots_are_asked_for_every_time(pair: Pair, client: httpx.Client) -
     answers = [client.get(path) for _ in range(2)]
     assert {status(each).partition("; fwd-status")[0] for each in answers} == {"halo-gateway; fwd=bypass"}
     assert len(pair.sent()) == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "said"),
+    [
+        ("GET", "/nowhere", 404, "detail=local"),
+        ("GET", "/CodeSystem/gateway-error", 200, "detail=local"),
+        ("GET", f"{FHIR_BASE}/Patient/%zz", 400, "detail=local"),
+        ("GET", f"{FHIR_BASE}/Patient?_page=forged", 404, "detail=local"),
+        ("GET", f"{FHIR_BASE}/Patient?birthdate=2023-02-29", 400, "detail=local"),
+        ("GET", f"{FHIR_BASE}/Patient?birthdate=gt2023&birthdate=lt2022", 200, "detail=empty"),
+        ("GET", f"{FHIR_BASE}/Patient?_count=1", 200, "fwd=bypass; fwd-status=200"),
+        ("POST", f"{FHIR_BASE}/Patient", 400, "fwd=method; fwd-status=400"),
+        ("GET", f"/integrator/sites/{SYDNEY}", 200, "fwd=bypass; fwd-status=200"),
+        ("GET", "/integrator/sites", 400, "fwd=bypass; fwd-status=400"),
+    ],
+)
+def test_every_answer_says_what_the_cache_did(
+    pair: Pair, method: str, path: str, code: int, said: str
+) -> None:
+    content = b'{"resourceType":"Location"}' if method == "POST" else None
+    answer = pair.ask(method, pair.url + path, content, content_type="application/fhir+json")
+    assert (answer.status_code, status(answer)) == (code, f"halo-gateway; {said}")

@@ -57,6 +57,7 @@ def test_bad_input_is_refused_without_a_query(
     response = httpx.request(method, pair.url + path, headers=KEY | headers, content=content, trust_env=False)
     outcome = refused(response, status)
     assert outcome.issue[0].details.text
+    assert response.headers["cache-status"] == "halo-gateway; detail=local"
     assert pair.sent() == []
 
 

@@ -30,7 +30,7 @@ class Practice:
         chosen = freshness or Freshness()
         self.store = MemoryStore(clock=self._seconds)
         self.cached = Cached(
-            self._upstream, self.store, Caching(b"s", lambda _: chosen, **caching), self._clock
+            self.upstream, self.store, Caching(b"s", lambda _: chosen, **caching), self._clock
         )
 
     async def get(self, path: str = "Patient/1", query: str = "", **headers: str) -> FhirResponse:
@@ -48,7 +48,7 @@ class Practice:
     def _seconds(self) -> float:
         return self.now.timestamp()
 
-    async def _upstream(self, request: FhirRequest) -> FhirResponse:
+    async def upstream(self, request: FhirRequest) -> FhirResponse:
         self.asked.append(f"{request.method} {request.path}?{request.search.query}")
         answer = self.answer
         await self.opened.wait()

@@ -3,15 +3,17 @@
 import asyncio
 
 import pytest
-from exchanges import json_response
+from exchanges import fhir_request, json_response
 from handlers.caching import KEY, PATIENT, Practice, asking, run, searchset, status
 
 from gateway.core.cache_key import caller
 from gateway.core.caps import SITE_CAP
+from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Failure
 from gateway.core.freshness import Freshness
 from gateway.core.kinds import UPSTREAM_TIMEOUT
 from gateway.dialects.kinds import CREDENTIALS, NOT_FOUND
+from gateway.handlers.cached import Uncached
 
 
 def test_a_second_question_is_answered_from_memory_with_its_age() -> None:
@@ -87,7 +89,7 @@ def test_a_failed_leader_tells_all_who_wait() -> None:
     run(scene)
 
 
-async def together(practice: Practice, first: Failure, *askers: dict[str, str]) -> list[object]:
+async def together(practice: Practice, first: Failure, *askers: dict[str, str]) -> list[str]:
     """What each gets where the first one's query fails, and any later one would succeed."""
     practice.opened.clear()
     practice.answer = first
@@ -98,7 +100,12 @@ async def together(practice: Practice, first: Failure, *askers: dict[str, str]) 
     await asyncio.sleep(0.01)
     practice.opened.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    return [each.kind.code if isinstance(each, Failure) else status(each) for each in answers]
+    return [status(each) if isinstance(each, FhirResponse) else _code(each) for each in answers]
+
+
+def _code(problem: BaseException) -> str:
+    assert isinstance(problem, Failure)
+    return problem.kind.code
 
 
 BATCH, CLINIC = {"priority": "u=7"}, dict[str, str]()
@@ -109,7 +116,7 @@ def test_what_stops_batch_work_stops_nobody_who_waits_with_it() -> None:
         practice = Practice()
         answers = await together(practice, Failure(SITE_CAP), BATCH, BATCH, CLINIC, CLINIC)
         assert answers[:2] == ["site-cap", "site-cap"]
-        assert [each.split("; ")[1:] for each in map(str, answers[2:])] == [
+        assert [each.split("; ")[1:] for each in answers[2:]] == [
             ["fwd=uri-miss", "fwd-status=200", "stored"],
             ["fwd=uri-miss", "fwd-status=200", "stored", "collapsed"],
         ]
@@ -125,7 +132,7 @@ def test_a_refused_key_refuses_nobody_else_of_its_group() -> None:
         other = {"ocp_apim_subscription_key": "other"}
         answers = await together(practice, Failure(CREDENTIALS), other, {})
         assert answers[0] == "upstream-credentials"
-        assert "stored" in str(answers[1])
+        assert "stored" in answers[1]
 
     run(scene)
 
@@ -222,7 +229,20 @@ def test_off_asks_every_time() -> None:
 def test_what_is_at_no_site_is_none_of_the_caches_business() -> None:
     async def scene() -> None:
         practice = Practice()
-        assert status(await practice.cached(asking().changed(site=None))) == ""
+        for cached in (practice.cached, Uncached(practice.upstream)):
+            passed = status(await cached(asking().changed(site=None)))
+            assert passed == "halo-gateway; fwd=bypass; fwd-status=200"
+            written = status(await cached(fhir_request("Patient", method="POST", site=None)))
+            assert written == "halo-gateway; fwd=method; fwd-status=200"
+
+    run(scene)
+
+
+def test_what_provably_matches_nothing_was_neither_kept_nor_forwarded() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        empty = await practice.cached(asking("Patient").changed(parts=()))
+        assert status(empty) == "halo-gateway; detail=empty"
 
     run(scene)
 

@@ -46,6 +46,7 @@ def test_every_answer_says_that_a_gateway_stands_between_and_may_not_be_kept() -
     assert (status, body) == (200, PATIENT.body)
     assert headers["x-intermediary"] == "halo-gateway"
     assert headers["cache-control"] == "no-store"
+    assert headers["cache-status"] == "halo-gateway; detail=local"
     assert "ocp-apim-subscription-key" in headers["vary"]
     assert headers["x-request-id"] == "r-1"
     assert headers["content-length"] == str(len(body))
