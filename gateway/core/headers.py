@@ -15,12 +15,18 @@ UPWARDS = {
     "content-type": "media type of the body",
     "deviceid": "the desktop API's second credential",
     "hg-idempotency-key": "Health Gorilla makes a repeated create one by it",
-    "if-match": "version-aware update, judged by the upstream",
     "if-none-exist": "conditional create, judged by the upstream",
     "ocp-apim-subscription-key": "the integrator API's credential",
     "prefer": "handling, return and respond-async belong to the server that acts",
     "user-agent": "Halo's support finds an integrator's requests by it",
     "x-correlation-id": "the client's own tracing",
+}
+
+#: Client to upstream with a change; with a read they are about the gateway's own representation.
+CONDITIONS = {
+    "if-match": "version-aware update, judged by the upstream",
+    "if-none-match": "create only what is not there yet, judged by the upstream",
+    "if-unmodified-since": "change only what nobody else has changed, judged by the upstream",
 }
 
 #: Upstream to client.

@@ -44,6 +44,16 @@ COUNT = Kind(
     repeat=_CHANGE,
     sent=False,
 )
+NO_VERSION = Kind(
+    "etag-no-version",
+    400,
+    "not-supported",
+    "The condition names an ETag that the gateway made of an answer's content. The practice system gives no"
+    " version to compare with, so nothing was changed: read the resource again, then send the change without"
+    " If-Match and If-None-Match.",
+    repeat=_CHANGE,
+    sent=False,
+)
 DATE_SYNTAX = Kind(
     "bad-date",
     400,

@@ -1,6 +1,7 @@
 """Validators of an answer, and whether a client already has it (RFC 9110 sections 8.8 and 13)."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -15,6 +16,11 @@ from gateway.core.exchange import FhirRequest, FhirResponse
 #: Of a Bundle: what changes from one asking to the next, and what is looked at apart.
 _PASSING = frozenset({"entry", "id", "link", "meta", "timestamp"})
 _READING = frozenset({"GET", "HEAD"})
+_CONDITIONS = frozenset({"if-match", "if-none-match"})
+#: An entity-tag (RFC 9110 section 8.8.3), of which weak comparison looks at the quoted part only.
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
+#: What the tags that the gateway makes begin with.
+_OWN = '"gw-'
 #: RFC 9110 section 15.4.5: what a 304 repeats, and what the gateway says of itself.
 _REPEATED = frozenset(
     {"age", "cache-control", "cache-status", "content-location", "etag", "expires", "last-modified", "vary"}
@@ -31,7 +37,7 @@ def with_validators(response: FhirResponse, now: datetime) -> FhirResponse:
         return response
     answer = response.closed().opened()
     fields = opened(answer.body) if answer.bundle is None else answer.bundle.fields
-    tagged = answer.with_header("etag", f'W/"gw-{_digest(answer, fields)}"')
+    tagged = answer.with_header("etag", f'W/{_OWN}{_digest(answer, fields)}"')
     changed = _instant(fields) if answer.bundle is None and not answer.header("last-modified") else None
     if changed is None:
         return tagged
@@ -49,11 +55,16 @@ def not_modified(request: FhirRequest, response: FhirResponse) -> FhirResponse |
     return FhirResponse(HTTPStatus.NOT_MODIFIED, kept)
 
 
+def names_no_version(request: FhirRequest) -> bool:
+    """Whether a change depends on an ETag that the gateway made: the upstream has never heard of it."""
+    given = (value for name, value in request.headers if name in _CONDITIONS)
+    return any(tag.startswith(_OWN) for value in given for tag in _TAG.findall(value))
+
+
 def _matches(tags: str, response: FhirResponse) -> bool:
     """Weak comparison, as If-None-Match wants it."""
-    own = response.header("etag").removeprefix("W/")
-    given = {each.strip().removeprefix("W/") for each in tags.split(",")}
-    return bool(own) and (own in given or tags.strip() == "*")
+    own = _TAG.fullmatch(response.header("etag"))
+    return own is not None and (own[1] in _TAG.findall(tags) or tags.strip() == "*")
 
 
 def _unchanged(request: FhirRequest, response: FhirResponse) -> bool:

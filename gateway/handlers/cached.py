@@ -11,10 +11,10 @@ from gateway.core.cache_status import CacheStatus, Forward, forwarded, said
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Kept
 from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, written_types
-from gateway.core.kinds import NOT_STORED
+from gateway.core.kinds import NO_VERSION, NOT_STORED
 from gateway.core.question import Caching, Question, question
 from gateway.core.stored_response import StoredResponse, as_of, is_away, judged, lasting
-from gateway.core.validators import not_modified
+from gateway.core.validators import names_no_version, not_modified
 from gateway.dialects.dialect import may_write
 from gateway.stores.flights import Flights
 from gateway.stores.responses import Fetched, Responses
@@ -130,6 +130,8 @@ class Cached:
 
     async def _written(self, request: FhirRequest) -> FhirResponse:
         """The answer to a write, which goes on when its client leaves: what it changed must be known."""
+        if names_no_version(request):
+            raise Failure(NO_VERSION)
         task = asyncio.get_running_loop().create_task(self._writing(request))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)

@@ -11,7 +11,7 @@ import structlog
 from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure, Kind
-from gateway.core.headers import CREDENTIALS, DOWNWARDS, FRESHNESS, UPWARDS, passing
+from gateway.core.headers import CONDITIONS, CREDENTIALS, DOWNWARDS, FRESHNESS, UPWARDS, passing
 from gateway.core.negotiation import FHIR_JSON
 from gateway.core.outcome import CODE_SYSTEM
 from gateway.core.search import Parameter, Search
@@ -87,7 +87,7 @@ class Upstream:
         """The request as the upstream sees it. HEAD is asked as GET: its headers are the mended answer's."""
         method = "GET" if request.method == "HEAD" else request.method
         headers = (
-            *passing(request.headers, self._upwards),
+            *passing(request.headers, self._upwards | (CONDITIONS if may_write(request) else {})),
             ("accept", self._accept(request)),
             ("x-request-id", request.request_id),
             *_ALWAYS,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.exchange import FhirResponse
-from gateway.core.validators import not_modified, with_validators
+from gateway.core.validators import names_no_version, not_modified, with_validators
 
 PATIENT = {"resourceType": "Patient", "id": "1", "meta": {"lastUpdated": "2026-06-30T10:00:00.5+10:00"}}
 
@@ -87,6 +87,9 @@ TAG = 'W/"gw-1"'
         ({"if-none-match": '"gw-1"'}, True),
         ({"if-none-match": 'W/"x", W/"gw-1"'}, True),
         ({"if-none-match": "*"}, True),
+        ({"if-none-match": 'W/"x",W/"gw-1"'}, True),
+        ({"if-none-match": 'W/"x, gw-1"'}, False),
+        ({"if-none-match": "gw-1"}, False),
         ({"if-none-match": 'W/"x"'}, False),
         ({"if-none-match": 'W/"x"', "if-modified-since": "Tue, 30 Jun 2026 00:00:00 GMT"}, False),
         ({"if-modified-since": "Tue, 30 Jun 2026 00:00:00 GMT"}, True),
@@ -113,6 +116,33 @@ def test_a_304_repeats_the_validators_and_no_body() -> None:
 def test_only_a_good_answer_to_get_is_not_modified(path: str, method: str, status: int) -> None:
     request = fhir_request(path, method=method, headers=(("if-none-match", "*"),))
     assert not_modified(request, json_response(PATIENT, status, etag=TAG)) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "given_", "same"),
+    [('"a,b"', 'W/"x", "a,b"', True), ('"a,b"', '"a"', False), ("unquoted", "unquoted", False)],
+)
+def test_an_upstreams_tag_is_compared_whole(tag: str, given_: str, *, same: bool) -> None:
+    found = not_modified(
+        fhir_request("Patient/1", headers=(("if-none-match", given_),)), json_response(PATIENT, etag=tag)
+    )
+    assert (found is not None) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "made"),
+    [
+        ("if-match", TAG, True),
+        ("if-match", '"gw-1"', True),
+        ("if-match", 'W/"3", W/"gw-1"', True),
+        ("if-none-match", TAG, True),
+        ("if-match", 'W/"3"', False),
+        ("if-none-match", "*", False),
+        ("if-none-exist", 'identifier="gw-1"', False),
+    ],
+)
+def test_a_change_cannot_depend_on_a_tag_that_we_made(name: str, value: str, *, made: bool) -> None:
+    assert names_no_version(fhir_request("Patient/1", method="PUT", headers=((name, value),))) is made
 
 
 @given(st.text(), st.text())

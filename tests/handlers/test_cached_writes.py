@@ -101,3 +101,17 @@ def test_a_purge_makes_a_site_stale() -> None:
         assert "fwd" in status(await practice.get())
 
     run(scene)
+
+
+def test_a_change_that_depends_on_our_own_etag_is_refused_and_never_sent() -> None:
+    async def scene() -> None:
+        practice = Practice()
+        tag = (await practice.get()).header("etag")
+        with pytest.raises(Failure) as refused:
+            await practice.cached(fhir_request("Patient/1", method="PUT", headers=(KEY, ("if-match", tag))))
+        assert (refused.value.kind.status, refused.value.kind.code) == (400, "etag-no-version")
+        assert dict(refused.value.headers)["cache-status"] == "halo-gateway; detail=etag-no-version"
+        assert practice.asked == ["GET Patient/1?"]
+        assert "hit" in status(await practice.get())
+
+    run(scene)

@@ -89,6 +89,19 @@ def test_each_upstream_gets_its_own_credentials_only(dialect: str, names: set[st
     assert names == sent.headers.keys() & {name for name, _ in CREDENTIALS} - {"accept"}
 
 
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [("PUT", {"if-match", "if-none-match", "if-unmodified-since"}), ("GET", set())],
+)
+def test_the_conditions_of_a_change_are_the_upstreams_those_of_a_read_are_ours(
+    method: str, names: set[str]
+) -> None:
+    fields = (("if-match", 'W/"3"'), ("if-none-match", "*"), ("if-unmodified-since", "x"))
+    request = fhir_request("Patient/1", method=method, headers=fields)
+    _, sent = exchange(request, lambda: json(PATIENT))
+    assert sent.headers.keys() & {name for name, _ in fields} == names
+
+
 def test_fhir_is_asked_for_as_fhir_whatever_the_client_accepts() -> None:
     _, sent = exchange(fhir_request("Patient/1", headers=CREDENTIALS), lambda: json(PATIENT))
     assert sent.headers["accept"] == "application/fhir+json"
