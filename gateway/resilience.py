@@ -12,7 +12,7 @@ from gateway.core.exchange import FhirRequest, Handler
 from gateway.core.pace import Claimant
 from gateway.core.pauses import Rule, caller
 from gateway.core.relocation import Practice
-from gateway.core.retry import Budget, patience
+from gateway.core.retry import Budget, left
 from gateway.handlers.bounded import Bounded
 from gateway.handlers.metered import Metered
 from gateway.handlers.paced import Paced
@@ -69,7 +69,7 @@ class Resilience:
         )
 
     def _waits(self, request: FhirRequest) -> float:
-        return patience(request, self._settings.retry.patience)
+        return left(request, self._settings.retry.patience, time.monotonic())
 
     def _who(self, request: FhirRequest) -> Claimant:
         key, known = caller(request, self._secret), self._settings.ledger.callers.get(digits(request.headers))

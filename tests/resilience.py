@@ -19,7 +19,7 @@ from gateway.core.exchange import FhirRequest, Handler
 from gateway.core.pace import Claimant
 from gateway.core.pauses import caller
 from gateway.core.relocation import Practice
-from gateway.core.retry import Budget, patience
+from gateway.core.retry import Budget, left
 from gateway.dialects import DIALECTS
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import MOVED, SYDNEY
@@ -93,7 +93,7 @@ class Chain:
 
     def _composed(self, limits: Limits, seed: int) -> Handler:
         def waits(request: FhirRequest) -> float:
-            return patience(request, limits.patience)
+            return left(request, limits.patience, time.monotonic())
 
         directory = SiteDirectory(self._upstream("halo-sql"))
         retried = Retried(

@@ -1,4 +1,5 @@
 import asyncio
+from time import monotonic
 
 import pytest
 from conftest import settings_for
@@ -7,9 +8,10 @@ from structlog.testing import capture_logs
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.dialects.practice import RESULT_TOO_LARGE
+from gateway.core.waiting import Waiting
+from gateway.dialects.practice import RESULT_TOO_LARGE, UNREACHABLE
 from gateway.resilience import Resilience, secret
-from gateway.settings import Pages, Rest, Settings
+from gateway.settings import Pages, Rest, Retry, Settings
 from gateway.stores.memory import MemoryStore
 
 
@@ -46,6 +48,34 @@ def test_one_site_cannot_hold_up_another() -> None:
 
     settings = settings_for("http://upstream").model_copy(update={"rest": Rest(concurrency=1, queue=0)})
     assert asked(halo, fhir_request("Patient/2"), settings=settings)[0].status == 200
+
+
+def test_all_waits_of_a_request_share_one_patience() -> None:
+    """Who waited 0.7 of a second for a slot does not wait 0.6 more for a retry when it has only one."""
+    asked_for: list[str] = []
+
+    async def halo(request: FhirRequest) -> FhirResponse:
+        asked_for.append(request.path)
+        if request.path == "Patient/1":
+            await asyncio.sleep(0.7)
+            return json_response({"resourceType": "Patient"})
+        raise Failure(UNREACHABLE, retry_after=0.6)  # type: ignore[arg-type] # shorter than Halo would say
+
+    found = settings_for("http://upstream").model_copy(
+        update={"rest": Rest(concurrency=1), "retry": Retry(patience=1)}
+    )
+
+    async def run() -> None:
+        chain = Resilience(found, found.upstream, MemoryStore(), b"secret").around(lambda _: halo)
+        first = asyncio.create_task(chain(fhir_request("Patient/1", waiting=Waiting(monotonic()))))
+        await asyncio.sleep(0)
+        with pytest.raises(Failure):
+            await chain(fhir_request("Patient/2", waiting=Waiting(monotonic())))
+        await first
+
+    with capture_logs():
+        asyncio.run(run())
+    assert asked_for == ["Patient/1", "Patient/2"]
 
 
 def test_replicas_with_one_page_key_hash_callers_alike() -> None:

@@ -16,6 +16,7 @@ from gateway.core.instant import Mode, Shown
 from gateway.core.interaction import Interaction
 from gateway.core.page import START, Position
 from gateway.core.search import NOTHING, Search
+from gateway.core.waiting import Waiting
 
 #: Structs of msgspec, not dataclasses: most handlers make a copy, and theirs costs a tenth.
 _replaced = msgspec.structs.replace
@@ -57,7 +58,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     `parts` where its `dates` need that (none at all: provably nothing matches), from `position` on.
     `path` is relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute
     URLs of the same FHIR base on our side and on Halo's, without a trailing slash. `accepted` is the media
-    type to answer in, `received` when the request came.
+    type to answer in, `received` when the request came, `waiting` how long its client has been kept since.
     """
 
     method: str
@@ -76,6 +77,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     body: bytes = b""
     request_id: str = ""
     received: datetime = EPOCH
+    waiting: Waiting = msgspec.field(default_factory=Waiting)
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""

@@ -54,6 +54,14 @@ def patience(request: FhirRequest, longest: float) -> float:
     return min(longest, float(found[1])) if found else longest
 
 
+def left(request: FhirRequest, longest: float, now: float) -> float:
+    """Seconds of the client's patience that are left; below 0 once it has waited longer.
+
+    `now` is of the clock that times the client's `waiting`.
+    """
+    return patience(request, longest) - request.waiting.seconds(now)
+
+
 def slots(now: float) -> tuple[int, ...]:
     """The ten-minute slots of the last hour, the current one first."""
     current = int(now // SLOT)

@@ -55,7 +55,8 @@ class Retried:
 
     `unanswered`: reads that timed out or broke off are sent once more, too. `longest` is how many seconds one
     attempt may take as a whole. Waits are drawn from zero to a doubling cap (full jitter), but never shorter
-    than the upstream asks; what would outlast the client's patience is not waited for.
+    than the upstream asks; what would outlast the client's `patience`, the seconds it will wait still, is not
+    waited for.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -83,18 +84,20 @@ class Retried:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The answer; `Gateway-Attempts` says how many were made if not one. Raises Failure."""
-        started, attempts = self._clock(), 0
+        attempts = 0
         while True:
-            attempts += 1
+            attempts, started = attempts + 1, self._clock()
             try:
                 response = await self._attempt(request)
             except Failure as failure:
-                wait = await self._wait(request, failure, attempts, self._clock() - started)
+                wait = await self._wait(request, failure, attempts)
                 if wait is None:
+                    request.waiting.asked(self._clock() - started)
                     failure.headers += _told(attempts)
                     raise
                 await self._sleep(wait)
             else:
+                request.waiting.asked(self._clock() - started)
                 return response.changed(headers=(*response.headers, *_told(attempts)))
 
     async def _attempt(self, request: FhirRequest) -> FhirResponse:
@@ -111,14 +114,12 @@ class Retried:
             if sent and request.interaction.code not in _FREE:
                 await self._spending.query(_site(request))
 
-    async def _wait(
-        self, request: FhirRequest, failure: Failure, attempts: int, waited: float
-    ) -> float | None:
+    async def _wait(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
         """Seconds until the next attempt; None when there is none."""
         if may_write(request) or attempts > allowed(failure, unanswered=self._unanswered):
             return None
         wait = max(self._chance() * self._doubling.wait(attempts), wait_asked(failure) or 0.0)
-        if waited + wait > self._patience(request) or not await self._spending.retry(_site(request)):
+        if wait > self._patience(request) or not await self._spending.retry(_site(request)):
             return None
         _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
         return wait

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 
 from starlette.requests import Request
 
@@ -13,6 +14,7 @@ from gateway.core.interaction import OTHER, Interaction
 from gateway.core.negotiation import answered_as
 from gateway.core.search import search
 from gateway.core.target import Target
+from gateway.core.waiting import Waiting
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.web import checks
 from gateway.web.origin import origin, public_base
@@ -97,6 +99,7 @@ async def fhir(request: Request, max_body: int, act: Interaction, place: Place) 
         body=body,
         request_id=named(request),
         received=datetime.now(UTC),
+        waiting=Waiting(monotonic()),
     )
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.failure import Failure, Kind
-from gateway.core.retry import AGAIN, UNANSWERED, Budget, allowed, patience, slots
+from gateway.core.retry import AGAIN, UNANSWERED, Budget, allowed, left, patience, slots
+from gateway.core.waiting import Waiting
 from gateway.dialects.documentation import all_kinds
 
 
@@ -47,3 +48,9 @@ def test_a_client_may_be_less_patient_than_the_gateway(prefer: str, seconds: flo
 
 def test_the_last_hour_is_six_slots() -> None:
     assert slots(6_000.0) == (10, 9, 8, 7, 6, 5)
+
+
+def test_what_a_client_has_waited_is_gone_from_its_patience() -> None:
+    request = fhir_request("Patient/1", headers=(("prefer", "wait=3"),), waiting=Waiting(100.0))
+    assert left(request, 10, 102.0) == 1
+    assert left(request.changed(path="Patient/2"), 10, 104.0) == -1

@@ -8,7 +8,8 @@ from gateway.core import kinds
 from gateway.core.backoff import Doubling
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.failure import Failure
-from gateway.core.retry import Budget
+from gateway.core.retry import Budget, left
+from gateway.core.waiting import Waiting
 from gateway.dialects import practice
 from gateway.handlers.retried import ATTEMPTS, Retried, Spending
 from gateway.stores.memory import MemoryStore
@@ -25,13 +26,14 @@ class Case:
 
     def __init__(self, *steps: Step, patience: float = 10, unanswered: bool = False) -> None:
         self.clock = Clock()
+        self.patience = patience
         self.inner = Scripted(*steps)
         self.spending = Spending(MemoryStore(clock=self.clock), Budget(), self.clock)
         self.handler = Retried(
             self.inner,
             self.spending,
             Doubling(1, 4),
-            lambda _: patience,
+            lambda request: left(request, self.patience, self.clock()),
             clock=self.clock,
             chance=lambda: 1.0,
             unanswered=unanswered,
@@ -39,8 +41,9 @@ class Case:
         )
 
     def answer(self, request: FhirRequest = READ) -> FhirResponse | Failure:
+        came = request.changed(waiting=Waiting(self.clock()))
         try:
-            return asyncio.run(self.handler(request))
+            return asyncio.run(self.handler(came))
         except Failure as failure:
             return failure
 
