@@ -37,16 +37,13 @@ class Pauses:
 
     async def every(self) -> dict[str, Pause]:
         """Every pause in force by its name, which says its scope and hides keys and ids."""
-        now = self._clock()
-        kept = await self._kept.get(_ALL) or {}
-        return {name: pause for name, pause in kept.items() if pause.until > now}
+        return self._in_force(await self._kept.get(_ALL))
 
     async def lift(self, name: str) -> bool:
         """End one pause now; whether there was one."""
-        kept = await self._fresh()
-        was = kept.pop(name, None)
-        await self._kept.set(_ALL, kept)
-        return was is not None
+        was = name in self._in_force(await self._kept.get(_ALL, fresh=True))
+        await self._kept.update(_ALL, lambda kept: self._without(kept, name))
+        return was
 
     async def check(self, request: FhirRequest) -> None:
         """Nothing if the request may go. Raises Failure 503 with the cause's code while it is paused."""
@@ -66,15 +63,20 @@ class Pauses:
         now, site = self._clock(), request.site.name if request.site else ""
         seconds = float(wait_asked(failure) or rule.seconds)
         pause = Pause(rule.id, rule.scope, failure.kind.code, site, now, now + min(_LONGEST, seconds))
-        kept = await self._fresh()
-        if len(kept) < _MOST or name in kept:
-            await self._kept.set(_ALL, {**kept, name: pause})
+        await self._kept.update(_ALL, lambda kept: self._with(kept, name, pause))
         level = _log.error if rule.alarm else _log.warning
         level("paused", rule=rule.id, scope=rule.scope, site=site, seconds=round(seconds), alarm=rule.alarm)
 
-    async def _fresh(self) -> dict[str, Pause]:
-        await self._kept.get(_ALL, fresh=True)
-        return await self.every()
+    def _in_force(self, kept: dict[str, Pause] | None) -> dict[str, Pause]:
+        now = self._clock()
+        return {name: pause for name, pause in (kept or {}).items() if pause.until > now}
+
+    def _without(self, kept: dict[str, Pause] | None, name: str) -> dict[str, Pause]:
+        return {each: pause for each, pause in self._in_force(kept).items() if each != name}
+
+    def _with(self, kept: dict[str, Pause] | None, name: str, pause: Pause) -> dict[str, Pause]:
+        known = self._in_force(kept)
+        return known | {name: pause} if len(known) < _MOST or name in known else known
 
 
 class Paused:

@@ -96,10 +96,9 @@ class Resized:
         return probe if await self._claimed(name) else planned
 
     async def _refused(self, name: str, page: Asked) -> Fit:
-        fit = (await self._fits.get(name, fresh=True) or UNKNOWN).after_refusal(page.size)
-        await self._fits.set(name, fit)
+        fit = await self._fits.update(name, lambda fit: (fit or UNKNOWN).after_refusal(page.size))
         await self._claimed(name)
-        return fit
+        return fit or UNKNOWN
 
     async def _came(self, name: str, engine: str, response: FhirResponse, limit: int) -> None:
         if len(response.body) > limit:
@@ -107,9 +106,9 @@ class Resized:
         fit = await self._fits.get(name) or UNKNOWN
         if len(response.body) < _SMALL * limit and fit is UNKNOWN:
             return
-        learned = fit.after_page(len(response.body), matches(response.body))
-        if learned is not fit:
-            await self._fits.set(name, learned)
+        page = len(response.body), matches(response.body)
+        if fit.after_page(*page) is not fit:
+            await self._fits.update(name, lambda fit: (fit or UNKNOWN).after_page(*page))
 
     async def _told(self, engine: str, failure: Failure, limit: int) -> int:
         """The limit that a 413 names, else the one assumed so far."""

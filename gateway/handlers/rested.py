@@ -64,15 +64,17 @@ class Rests:
 
     async def failed(self, site: Site, failure: Failure, started: float) -> None:
         """Count a failure if it says that the practice is in trouble."""
-        before = await self.of(site.guid, fresh=True)
-        after = backoff.after_failure(
-            before, failure, started, self.now(), self._doubling, chance=self._chance()
-        )
-        if after is before:
+        chance, now = self._chance(), self.now()
+
+        def change(rest: Rest | None) -> Rest:
+            return backoff.after_failure(rest or WELL, failure, started, now, self._doubling, chance=chance)
+
+        before = await self.of(site.guid)
+        if change(before) is before:
             return
-        await self._known.set(site.guid, after)
-        if after.rests:
-            seconds = round(after.left(self.now()))
+        after = await self._known.update(site.guid, change) or WELL
+        if after.rests and after.counted == now:
+            seconds = round(after.left(now))
             _log.warning("site-rests", site=site.name, reason=after.reason, seconds=seconds)
 
     async def answered(self, site: Site, started: float) -> None:
@@ -80,8 +82,8 @@ class Rests:
         before = await self.of(site.guid)
         if before is WELL or backoff.after_answer(before, started) is before:
             return
-        await self._known.delete(site.guid)
-        if before.rests:
+        after = await self._known.update(site.guid, lambda rest: _healed(rest, started))
+        if before.rests and after is None:
             _log.info("site-well", site=site.name, reason=before.reason)
 
     async def claim(self, site: str, holder: str) -> bool:
@@ -156,6 +158,10 @@ class Rested:
             return False if backoff.cause(failure) in SEEN_IN_STATUS else None
         except TimeoutError:
             return None
+
+
+def _healed(rest: Rest | None, started: float) -> Rest | None:
+    return None if rest is None or backoff.after_answer(rest, started) is WELL else rest
 
 
 def refusal(rest: Rest, seconds: float) -> Failure:

@@ -1,33 +1,52 @@
 """A shared store that may be away, and an embedded one that stands in meanwhile."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from time import monotonic
+from typing import NamedTuple, TypeVar
 
 import structlog
+from cachetools import TLRUCache
 
 from gateway.stores.store import Store
 
 T = TypeVar("T")
 
 _log = structlog.get_logger()
+#: Counters raised while the shared store is away that are remembered for it.
+_OWED = 100_000
+
+
+class _Owed(NamedTuple):
+    amount: int
+    seconds: float
+
+
+def _ends(_: str, owed: _Owed, now: float) -> float:
+    return now + owed.seconds
 
 
 class FallbackStore:
     """Never fails for its shared store: what raises ConnectionError there is done by a spare instead.
 
     Each absence gets a new spare, so that nothing is served that writes have made stale in between. Counters
-    raised meanwhile are raised in the shared store when it is back, before anything is read from it.
+    raised meanwhile are raised in the shared store when it is back, before anything is read from it; those
+    whose time is over by then count no more.
     """
 
-    def __init__(self, shared: Store, spare: Callable[[], Store], pause: float = 5.0) -> None:
+    def __init__(
+        self,
+        shared: Store,
+        spare: Callable[[], Store],
+        pause: float = 5.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._shared = shared
         self._spare = spare
         self._pause = pause
         self._standing_in: Store | None = None
         self._problem = ""
-        self._owed: Counter[tuple[str, float]] = Counter()
+        self._owed: TLRUCache[str, _Owed] = TLRUCache(_OWED, ttu=_ends, timer=clock)
         self._waiting: asyncio.Task[None] | None = None
 
     async def get(self, name: str) -> bytes | None:
@@ -46,7 +65,8 @@ class FallbackStore:
         """A counter raised by an amount, as it is then."""
 
         def act(store: Store) -> Awaitable[int]:
-            self._owed[name, seconds] += 0 if store is self._shared else amount
+            if store is not self._shared:
+                self._owe(name, amount, seconds)
             return store.add(name, amount, seconds)
 
         return await self._done(act)
@@ -100,8 +120,16 @@ class FallbackStore:
 
     async def _paid(self) -> None:
         """Raise in the shared store what was raised meanwhile, and what is raised while doing so."""
-        while owed := +self._owed:
-            for (name, seconds), amount in owed.items():
-                await self._shared.add(name, amount, seconds)
-                self._owed[name, seconds] -= amount
-        self._owed.clear()
+        while self._owed:
+            for name in tuple(self._owed):
+                owed = self._owed.pop(name, _Owed(0, 0))
+                try:
+                    await self._shared.add(name, *owed)
+                except ConnectionError:
+                    self._owe(name, *owed)
+                    raise
+
+    def _owe(self, name: str, amount: int, seconds: float) -> None:
+        before = self._owed.get(name)
+        if amount:
+            self._owed[name] = _Owed(amount + (before.amount if before else 0), seconds)

@@ -1,6 +1,9 @@
 """Values of one type kept in a Store, read through a local copy that is trusted for a moment."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from secrets import token_hex
 from typing import Generic, TypeVar
 
 import msgspec
@@ -11,6 +14,8 @@ T = TypeVar("T")
 
 #: Names whose local copies are kept; the oldest go first.
 _MOST = 4_096
+#: Seconds that one change may hold up others, and between two looks whether it is over.
+_CHANGE, _LOOK = 2.0, 0.01
 
 
 class Remembered(Generic[T]):
@@ -53,6 +58,20 @@ class Remembered(Generic[T]):
         self._noted(name, value)
         await self._store.set(self._prefix + name, msgspec.msgpack.encode(value), self._lifetime)
 
+    async def update(self, name: str, change: Callable[[T | None], T | None]) -> T | None:
+        """The value after a change to what the store has now, which no other change comes between.
+
+        The same object means no change, None that there is no value any more.
+        """
+        async with self._alone(name):
+            before = await self.get(name, fresh=True)
+            after = change(before)
+            if after is None and before is not None:
+                await self.delete(name)
+            elif after is not None and after is not before:
+                await self.set(name, after)
+            return after
+
     async def delete(self, name: str) -> None:
         """Forget a value."""
         self._noted(name, None)
@@ -61,6 +80,17 @@ class Remembered(Generic[T]):
     def names(self) -> tuple[str, ...]:
         """The names this process has dealt with lately."""
         return tuple(name for name, (_, value) in self._local.items() if value is not None)
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        """While nobody else changes the value; who was killed in the middle holds others up for `_CHANGE`."""
+        lease, holder = f"changing:{self._prefix}{name}", token_hex(8)
+        while not await self._store.claim(lease, holder, _CHANGE):  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(_LOOK)
+        try:
+            yield
+        finally:
+            await self._store.release(lease, holder)
 
     def _noted(self, name: str, value: T | None) -> T | None:
         self._local.pop(name, None)

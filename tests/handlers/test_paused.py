@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 from exchanges import SITE, fhir_request, json_response
@@ -116,5 +117,19 @@ def test_what_fits_no_rule_pauses_nothing() -> None:
     async def steps() -> None:
         case = Case(said(kinds.NOT_FOUND), OK)
         assert [await case.code(asking()) for _ in range(2)] == ["resource-not-found", "200"]
+
+    run(steps())
+
+
+def test_two_replicas_that_learn_at_once_lose_no_pause() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        one, two = (Pauses(store, clock, (), b"secret") for _ in range(2))
+        quota = said(refusals.QUOTA)
+        learning = [each.learn(asking(f"k-{n}"), quota) for n in range(20) for each in (one, two)]
+        await asyncio.gather(*learning)
+        clock.now += 2
+        assert len(await one.every()) == len(await two.every()) == 20
 
     run(steps())

@@ -1,5 +1,6 @@
 import asyncio
 
+from handlers.trouble import Clock
 from stores.redis_server import RedisServer, redis_server
 from structlog.testing import capture_logs
 
@@ -74,6 +75,25 @@ def test_counters_raised_meanwhile_are_raised_before_anything_is_read_again() ->
         shared.away = False
         await until_back(store)
         assert await store.add("n", 0, 60) == 3
+
+    asyncio.run(scene())
+
+
+def test_counters_whose_time_is_over_are_not_raised_late_and_none_are_kept_while_all_is_well() -> None:
+    async def scene() -> None:
+        clock, shared = Clock(), Shared()
+        store = FallbackStore(shared, MemoryStore, pause=0.02, clock=clock)
+        for number in range(100):
+            await store.add(f"slot:{number}", 1, 5)
+        assert len(store._owed) == 0
+        shared.away = True
+        await store.add("slot:old", 1, 5)
+        clock.now += 6
+        await store.add("slot:new", 1, 5)
+        assert list(store._owed) == ["slot:new"]
+        shared.away = False
+        await until_back(store)
+        assert [await store.add(f"slot:{name}", 0, 5) for name in ("old", "new")] == [0, 1]
 
     asyncio.run(scene())
 

@@ -71,3 +71,28 @@ def test_local_copies_are_bounded() -> None:
         assert len(one._local) == 4_096
 
     asyncio.run(steps())
+
+
+def test_changes_at_once_by_two_replicas_all_count() -> None:
+    async def steps() -> None:
+        _, store, one, two = pair()
+        await asyncio.gather(*(each.update("a", lambda n: (n or 0) + 1) for each in (one, two) * 10))
+        assert await one.get("a", fresh=True) == 20
+        assert await two.update("a", lambda n: n) == 20
+        assert await two.update("a", lambda _: None) is None
+        assert await store.get("n:a") is None
+
+    asyncio.run(steps())
+
+
+def test_a_change_whose_author_died_holds_the_next_up_for_two_seconds_at_most() -> None:
+    async def steps() -> None:
+        clock, store, one, _ = pair()
+        await store.claim("changing:n:a", "dead", 2.0)
+        later = asyncio.create_task(one.update("a", lambda _: 1))
+        await asyncio.sleep(0)
+        assert not later.done()
+        clock.now += 2.1
+        assert await later == 1
+
+    asyncio.run(steps())
