@@ -97,7 +97,7 @@ class Process:
 
     def resilient(self, upstream: UpstreamSettings, ask: Ask) -> Handler:
         """What asks Halo Connect, in spite of trouble."""
-        return Resilience(self.settings, upstream, self.store, self._secret).around(ask)
+        return Resilience(self.settings, upstream, self.store, self._secret, self.engines.of).around(ask)
 
     @property
     def warnings(self) -> Checks:

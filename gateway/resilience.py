@@ -31,13 +31,24 @@ Ask = Callable[[str], Handler]
 
 
 class Resilience:
-    """The handlers around one Halo Connect, and the state they share with other replicas."""
+    """The handlers around one Halo Connect, and the state they share with other replicas.
 
-    def __init__(self, settings: Settings, upstream: Upstream, store: Store, secret: bytes) -> None:
+    `engine` gives the version of a site's engine by its GUID.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        upstream: Upstream,
+        store: Store,
+        secret: bytes,
+        engine: Callable[[str], str],
+    ) -> None:
         self._settings = settings
         self._upstream = upstream
         self._store = store
         self._secret = secret
+        self._engine = engine
         self._site = by_guid(settings)
         rules = tuple(Rule(**each.model_dump()) for each in settings.pauses.rules)
         rest, retry = settings.rest, settings.retry
@@ -65,7 +76,7 @@ class Resilience:
         rested = Rested(Paced(bounded, self.rates, self._who, self._waits), self.rests, directory.online)
         paused = Paused(rested, self.pauses)
         return Resized(
-            paused, self._store, self._limit, lambda _: "", time.time, probing=settings.page_size.probe
+            paused, self._store, self._limit, self._version, time.time, probing=settings.page_size.probe
         )
 
     def _waits(self, request: FhirRequest) -> float:
@@ -78,6 +89,9 @@ class Resilience:
     def _practice(self, guid: str) -> Practice | None:
         found = self._site(guid)
         return Practice(found.pms_id, found.pms_name, found.follow) if found.pms_id else None
+
+    def _version(self, request: FhirRequest) -> str:
+        return self._engine(request.site.guid) if request.site else ""
 
     def _limit(self, request: FhirRequest) -> int:
         guid = request.site.guid if request.site else ""

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 
 import pytest
@@ -19,7 +20,9 @@ def asked(answer: Handler, *requests: FhirRequest, settings: Settings | None = N
     found = settings or settings_for("http://upstream")
 
     async def run() -> list[FhirResponse]:
-        around = Resilience(found, found.upstream, MemoryStore(), b"secret").around(lambda _: answer)
+        around = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619").around(
+            lambda _: answer
+        )
         return [await around(request) for request in requests]
 
     with capture_logs():
@@ -38,6 +41,33 @@ def test_a_page_that_is_too_large_is_asked_for_again_smaller() -> None:
     asked(halo, fhir_request("Patient", "_count=100"))
     assert int(counts[-1]) <= 30
     assert counts[0] == "100"
+
+
+def test_what_fits_is_forgotten_with_a_new_engine() -> None:
+    counts: list[str] = []
+    running = {"version": "26.619"}
+
+    async def halo(request: FhirRequest) -> FhirResponse:
+        counts.append(request.search.values("_count")[0])
+        if running["version"] == "26.619" and int(counts[-1]) > 30:
+            raise Failure(RESULT_TOO_LARGE)
+        return json_response({"resourceType": "Bundle", "type": "searchset", "total": 0})
+
+    async def run() -> None:
+        found = settings_for("http://upstream")
+        engine: Callable[[str], str] = lambda _: running["version"]  # noqa: E731 - one lambda
+        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", engine).around(lambda _: halo)
+        for version in ("26.619", "26.619", "26.700"):
+            running["version"] = version
+            counts.append("|")
+            await chain(fhir_request("Patient", "_count=100"))
+
+    with capture_logs():
+        asyncio.run(run())
+    first, second, third = " ".join(counts).split("|")[1:]
+    assert first.split()[0] == third.split()[0] == "100"
+    assert len(second.split()) == len(third.split()) == 1
+    assert int(second) <= 30
 
 
 def test_one_site_cannot_hold_up_another() -> None:
@@ -66,7 +96,9 @@ def test_all_waits_of_a_request_share_one_patience() -> None:
     )
 
     async def run() -> None:
-        chain = Resilience(found, found.upstream, MemoryStore(), b"secret").around(lambda _: halo)
+        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619").around(
+            lambda _: halo
+        )
         first = asyncio.create_task(chain(fhir_request("Patient/1", waiting=Waiting(monotonic()))))
         await asyncio.sleep(0)
         with pytest.raises(Failure):
