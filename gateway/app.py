@@ -27,6 +27,7 @@ from gateway.settings import Settings
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
 from gateway.web.health import in_order, livez, readyz
+from gateway.web.hit_protocol import protocol
 from gateway.web.hits import HitsFirst
 from gateway.web.incoming import Incoming
 from gateway.web.mounted import Mounted
@@ -101,7 +102,8 @@ def create_app(
 ) -> Starlette:
     """The ASGI application of a gateway with these settings.
 
-    `state.hits` are the answers that a server may give itself; None where other replicas have to be asked.
+    `state.http` is the protocol of its server, with the limits of the settings; it answers hits itself where
+    no other replicas have to be asked.
     """
     process = Process(settings, transport, now)
     ready = readyz({"configuration": in_order}, process.warnings)
@@ -127,7 +129,7 @@ def create_app(
         middleware=[Middleware(HitsFirst, hits=process.hits)] if shared else [],
         lifespan=process.lifespan,
     )
-    app.state.hits = None if shared else process.hits
+    app.state.http = protocol(settings.server, None if shared else process.hits)
     return app
 
 

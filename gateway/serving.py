@@ -7,12 +7,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any, Self
+from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
-
-from gateway.web.hit_protocol import answering
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
 DRAIN = 30
@@ -21,10 +20,19 @@ DRAIN = 30
 class Serving(uvicorn.Server):
     """A uvicorn server that says where it listens and takes SIGTERM for an orderly end."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, greeting: str = "") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        greeting: str = "",
+        http: type[asyncio.Protocol] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=http or _protocol(app),
+                ws="none",
                 host=host,
                 port=port,
                 access_log=False,
@@ -32,7 +40,6 @@ class Serving(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=DRAIN,
-                **_protocol(app),
             )
         )
         self._greeting = greeting
@@ -67,17 +74,23 @@ class Serving(uvicorn.Server):
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _protocol(app: ASGIApp) -> dict[str, Any]:
-    """The protocol that gives an application's hits itself, where it has any."""
-    hits = getattr(getattr(app, "state", None), "hits", None)
-    return {"http": answering(hits)} if hits else {}
+def _protocol(app: ASGIApp) -> type[asyncio.Protocol]:
+    """The protocol that an application asks for as `state.http`."""
+    http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpToolsProtocol)
+    return http
 
 
 class InThread(Serving):
     """A server in a thread: `with InThread(app) as server: server.url`; port 0 picks a free one."""
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__(app, host, port)
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        http: type[asyncio.Protocol] | None = None,
+    ) -> None:
+        super().__init__(app, host, port, http=http)
         self._thread = Thread(target=self.run, daemon=True)
 
     def __enter__(self) -> Self:

@@ -125,6 +125,22 @@ SITE_ZONE_UNKNOWN = Kind(
     retry_after=300,
     sent=False,
 )
+REQUEST_TIMEOUT = Kind(
+    "request-timeout",
+    408,
+    "timeout",
+    "The request did not arrive whole in time: send it again, without pauses.",
+    repeat=Repeat.YES,
+    sent=False,
+)
+HEAD_TOO_LARGE = Kind(
+    "headers-too-large",
+    431,
+    "too-long",
+    "The request's headers are over the gateway's limit: send fewer or shorter ones.",
+    repeat=_CHANGE,
+    sent=False,
+)
 METHOD = Kind(
     "method-not-allowed",
     405,

@@ -91,6 +91,15 @@ class Errors(Section):
     )
 
 
+class ClientTimeouts(Section):
+    """How long a client may take for its part of an exchange, in seconds."""
+
+    head: float = Field(10.0, gt=0, description="seconds for a request's first line and headers")
+    body: float = Field(60.0, gt=0, description="seconds for a request's body")
+    answer: float = Field(30.0, gt=0, description="seconds in which 64 kB of an answer must be taken")
+    idle: float = Field(65.0, gt=0, description="seconds an unused connection stays open")
+
+
 class Server(Section):
     """How the gateway is reached."""
 
@@ -100,6 +109,11 @@ class Server(Section):
     )
     site: Guid | None = Field(None, description="the site that is also mounted as plain /fhir/R4")
     max_body: int = Field(2_000_000, gt=0, description="bytes of a request body")
+    max_headers: int = Field(64_000, gt=0, description="bytes of a request's first line and headers")
+    max_connections: int = Field(
+        1_000, gt=0, description="clients' connections at once; further ones get 503, and twice as many none"
+    )
+    timeouts: ClientTimeouts = Field(ClientTimeouts(), description="how long clients may take")
     max_uri: int = Field(16_000, gt=0, description="characters of a request's path and query")
 
 

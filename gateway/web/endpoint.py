@@ -63,11 +63,17 @@ async def _refused(failure: Failure, request: Request, send: Send) -> None:
 
 async def sent(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:
     """Send an answer; to HEAD without its body, with the length that GET would have."""
+    headers = fields(response, identifier)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+
+
+def fields(response: FhirResponse, identifier: str) -> list[tuple[bytes, bytes]]:
+    """The fields of an answer in an exchange of this name."""
     headers = [*_fields(response), (b"x-request-id", identifier.encode())]
     if response.status not in _BODILESS:
         headers.append((b"content-length", b"%d" % len(response.body)))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+    return headers
 
 
 def _fields(response: FhirResponse) -> list[tuple[bytes, bytes]]:

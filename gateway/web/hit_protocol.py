@@ -1,20 +1,23 @@
-"""uvicorn's HTTP protocol, answering hits once a request's head is there: no task, no scope, no routing."""
+"""A connection that answers hits once a request's head is there: no task, no scope, no routing."""
 
 from time import perf_counter
+from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.core.hit import rendered
+from gateway.settings import Server
+from gateway.web.connection import Guarded, guarded
 from gateway.web.hits import Hits
 
 
-class HitProtocol(HttpToolsProtocol):
-    """Writes a hit itself where nothing else is under way on the connection; all else is uvicorn's.
+class HitProtocol(Guarded):
+    """Writes a hit itself where nothing else is under way on the connection; all else takes the long way.
 
-    A subclass names its `hits`.
+    `protocol` makes the class for a server.
     """
 
-    hits: Hits
+    hits: ClassVar[Hits]
     _answered = False
 
     def on_headers_complete(self) -> None:
@@ -27,6 +30,7 @@ class HitProtocol(HttpToolsProtocol):
         """The request is read."""
         if self._answered:
             self._answered = False
+            self.on_request_read()
             self.on_response_complete()
         else:
             super().on_message_complete()
@@ -54,6 +58,6 @@ class HitProtocol(HttpToolsProtocol):
         return True
 
 
-def answering(hits: Hits) -> type[HitProtocol]:
-    """The protocol that answers from these hits."""
-    return type("AnsweringProtocol", (HitProtocol,), {"hits": hits})
+def protocol(limits: Server, hits: Hits | None) -> type[Guarded]:
+    """The protocol of a server with these limits, which answers from these hits."""
+    return type("Protocol", (HitProtocol,), {"limits": limits, "hits": hits}) if hits else guarded(limits)

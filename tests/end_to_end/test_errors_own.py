@@ -127,8 +127,15 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
         faulty(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
-#: A full queue is in test_resilience, the cache in test_cache; a write's open outcome has its own file.
-ELSEWHERE = {kinds.OVERLOADED, kinds.NOT_STORED, kinds.WRITE_UNKNOWN}
+#: A full queue is in test_resilience, the cache in test_cache, what only raw sockets can do in
+#: tests/web/test_connection.py; a write's open outcome has its own file.
+ELSEWHERE = {
+    kinds.OVERLOADED,
+    kinds.NOT_STORED,
+    kinds.WRITE_UNKNOWN,
+    kinds.REQUEST_TIMEOUT,
+    kinds.HEAD_TOO_LARGE,
+}
 
 
 @pytest.mark.parametrize(("kind", "provoked"), PROVOKED)

@@ -1,0 +1,62 @@
+"""Clients that overload the gateway: nobody else, and no upstream connection, has to wait for them."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import KEY, Pair
+from end_to_end.failing import BASE, code, failing_settings, outcome
+
+from gateway.app import create_app
+from gateway.serving import InThread
+from gateway.web.connection import guarded
+
+LARGE = b'{"resourceType":"Binary","id":"1","data":"' + b"A" * 12_000_000 + b'"}'
+
+
+@pytest.fixture
+def narrow(pair: Pair) -> Iterator[InThread]:
+    """A gateway with one connection upstream, and room for three clients."""
+    upstream = {"url": pair.emulator.url, "max_connections": 1, "timeouts": {"read": 5}}
+    settings = failing_settings(pair.emulator.url, upstream=upstream, server={"max_connections": 3})
+    running = InThread(create_app(settings), http=guarded(settings.server)).__enter__()
+    yield running
+    running.should_exit = True
+
+
+def asked(url: str, path: str) -> socket.socket:
+    """A client that has asked and does not read."""
+    place = urlsplit(url)
+    client = socket.socket()
+    client.settimeout(20)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.connect((place.hostname, place.port))
+    credentials = "".join(f"{name}: {value}\r\n" for name, value in KEY.items())
+    client.sendall(f"GET {BASE}/{path} HTTP/1.1\r\nHost: gw\r\n{credentials}\r\n".encode())
+    return client
+
+
+def test_a_client_that_does_not_read_holds_no_upstream_connection(pair: Pair, narrow: InThread) -> None:
+    pair.fault(kind="answer", status=200, body=LARGE.decode(), path="Binary/1")
+    with asked(narrow.url, "Binary/1") as client:
+        assert client.recv(9) == b"HTTP/1.1 "
+        found = httpx.get(f"{narrow.url}{BASE}/Patient/1", headers=KEY, timeout=20, trust_env=False)
+        assert found.status_code == 200
+        assert len(pair.sent()) == 2
+        read = 9
+        while read < len(LARGE):
+            read += len(client.recv(1_000_000))
+
+
+def test_surplus_clients_get_503_with_retry_after(pair: Pair, narrow: InThread) -> None:
+    pair.fault(kind="hang")
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(asked(narrow.url, "Patient/1"))
+        refused = httpx.get(f"{narrow.url}{BASE}/Patient/1", headers=KEY, timeout=20, trust_env=False)
+        assert code(outcome(refused, 503)) == "overloaded"
+        alive = httpx.get(f"{narrow.url}/livez", timeout=20, trust_env=False)
+        assert alive.status_code == 200
