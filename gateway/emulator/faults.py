@@ -11,8 +11,8 @@ from gateway.emulator import errors
 from gateway.emulator.search.refusal import Refusal
 
 Kind = Literal[
-    "answer", "delay", "reset", "truncate", "hang", "rate-limit", "quota", "bandwidth-quota", "login-failed",
-    "caller-ip", "no-contact", "offline", "unreachable", "slow-query", "too-large",
+    "answer", "delay", "drip", "reset", "lost", "truncate", "hang", "rate-limit", "quota", "bandwidth-quota",
+    "login-failed", "caller-ip", "no-contact", "offline", "unreachable", "slow-query", "too-large",
 ]  # fmt: skip
 
 REFUSALS: Final[dict[str, tuple[str, int, str]]] = {
@@ -40,7 +40,10 @@ UNATTEMPTED: Final = {
 
 
 class FaultRule(BaseModel):
-    """One fault on demand. `times` None means until cleared; `path` is a regular expression, searched for."""
+    """One fault on demand. `times` None means until cleared; `path` is a regular expression, searched for.
+
+    `every` 3 lets two matching requests pass and fails the third.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,6 +58,8 @@ class FaultRule(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     delay: float = Field(default=0, ge=0)
     per_second: int = Field(default=1, ge=0)
+    every: int = Field(default=1, ge=1)
+    _met: int = PrivateAttr(default=0)
     _seen: dict[str, deque[float]] = PrivateAttr(default_factory=dict)
 
     @field_validator("path")
@@ -75,6 +80,11 @@ class FaultRule(BaseModel):
             and (self.key is None or self.key == key)
             and re.search(self.path, path) is not None
         )
+
+    def due(self) -> bool:
+        """Counts a matching request; whether it is one of those that fail."""
+        self._met += 1
+        return self._met % self.every == 0
 
     def over_limit(self, key: str) -> bool:
         """Counts a request of a key; whether it is one too many within a second."""
@@ -109,8 +119,10 @@ class FaultRules:
     def take(self, method: str, path: str, key: str) -> FaultRule | None:
         """The first rule that applies, used up once; None when all is well."""
         for rule in self.rules:
-            if rule.matches(method, path, key) and not (
-                rule.kind == "rate-limit" and not rule.over_limit(key)
+            if (
+                rule.matches(method, path, key)
+                and rule.due()
+                and not (rule.kind == "rate-limit" and not rule.over_limit(key))
             ):
                 self._use(rule)
                 return rule

@@ -1,6 +1,7 @@
 """The door of the emulator: writes down, misbehaves on demand, lets in, answers, charges."""
 
 import asyncio
+import time
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from gateway.emulator.errors import NO_OPERATION, error_response, json_response
 from gateway.emulator.faults import FaultRule
 from gateway.emulator.fhir import fhir_response
 from gateway.emulator.integrator import integrator_response
-from gateway.emulator.misbehaviour import Hang, Reset, Truncated
+from gateway.emulator.misbehaviour import SPOILT, Hang, Reset
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
 from gateway.emulator.state import State
@@ -32,16 +33,17 @@ class Front:
         """The answer to one request, recorded and charged."""
         body = await request.body()
         path, key = request.scope["path"].strip("/").split("/"), subscription_key(request)
-        self.state.journal.append(_written(request, body))
+        written = _written(request, body)
+        self.state.journal.append(written)
         rule = self.state.rules.take(request.method, f"{request.scope['path']}?{request.url.query}", key)
-        if rule:
+        if rule and rule.kind != "drip":
             await asyncio.sleep(rule.delay)
         response, attempted = self._answer(request, path, body, rule)
-        if rule and rule.kind == "truncate":
-            response = Truncated(response.body, response.status_code, dict(response.headers))
+        charged = charge(path, attempted=attempted)
         octets = 0 if request.method == "HEAD" else len(response.body)
-        self.state.bill.add(bill_line(key, path), charge(path, attempted=attempted), octets)
-        return response
+        self.state.bill.add(bill_line(key, path), charged, octets)
+        written |= {"status": response.status_code, "charge": charged, "answered": time.time()}
+        return SPOILT[rule.kind](response, rule.delay) if rule and rule.kind in SPOILT else response
 
     def _answer(
         self, request: Request, path: list[str], body: bytes, rule: FaultRule | None
@@ -49,7 +51,7 @@ class Front:
         """The answer, and whether the practice was asked for it."""
         site = path_site(path)
         try:
-            if rule and rule.kind not in {"delay", "truncate"}:
+            if rule and rule.kind not in {"delay", *SPOILT}:
                 return self._demanded(rule, site), rule_attempted(rule)
             return self._dispatch(request, path, body), True
         except Refusal as refusal:

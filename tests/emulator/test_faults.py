@@ -50,6 +50,11 @@ def test_a_rule_counts_down_and_the_next_takes_over(halo: Halo) -> None:
     assert [halo.ask("Patient").status_code for _ in range(4)] == [500, 500, 503, 200]
 
 
+def test_a_rule_can_spare_all_but_every_third(halo: Halo) -> None:
+    halo.fault("answer", status=502, every=3)
+    assert [halo.ask("Patient/1").status_code for _ in range(6)] == [200, 200, 502, 200, 200, 502]
+
+
 def test_a_rule_applies_to_its_site_path_method_and_key_only(halo: Halo) -> None:
     halo.fault("no-contact", site=BRISBANE, path=r"Patient\?.*name=", method="GET", key="demo-key")
     assert halo.ask("Patient?name=x", BRISBANE).status_code == 503

@@ -56,6 +56,7 @@ def test_what_was_sent_is_written_down(halo: Halo) -> None:
     assert (written["query"], written["parameters"]) == ("_count=2", [["_count", "2"]])
     assert written["body"] == [["name", "d'Angelo"], ["gender", ""]]
     assert written["headers"]["ocp-apim-subscription-key"] == "demo-key"
+    assert (written["status"], written["charge"]) == (200, "paid")
 
 
 def bill(halo: Halo) -> tuple[int, int, int]:

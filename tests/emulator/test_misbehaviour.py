@@ -2,6 +2,7 @@ import asyncio
 import time
 
 import httpx
+import msgspec
 import pytest
 from emulator.asking import KEY, Halo
 
@@ -15,6 +16,26 @@ def test_a_reset_drops_the_connection(halo: Halo) -> None:
     with pytest.raises(httpx.ReadError):
         halo.ask("Patient")
     assert halo.ask("Patient").status_code == 200
+
+
+def test_an_answer_is_lost_after_the_write_was_carried_out(halo: Halo) -> None:
+    before = len(halo.truth("Patient"))
+    for kind, created in (("reset", 0), ("lost", 1)):
+        halo.fault(kind, times=1)
+        with pytest.raises(httpx.ReadError):
+            halo.ask("Patient", method="POST", json={"resourceType": "Patient"})
+        assert len(halo.truth("Patient")) == before + created
+
+
+def test_a_dripping_body_is_whole_but_slow(halo: Halo) -> None:
+    right = halo.ask("Patient").json()
+    halo.fault("drip", delay=0.3, times=1)
+    started = time.monotonic()
+    with halo.http.stream("GET", f"{halo.base(SYDNEY)}/Patient") as answer:
+        pieces = list(answer.iter_raw())
+    assert time.monotonic() - started >= 0.3
+    assert len(pieces) > 5
+    assert msgspec.json.decode(b"".join(pieces)) == right
 
 
 def test_a_truncated_body_is_shorter_than_announced(halo: Halo) -> None:
@@ -42,7 +63,7 @@ def test_a_hang_answers_nothing_until_the_client_leaves(halo: Halo) -> None:
     assert halo.ask("Patient").status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["reset", "truncate"])
+@pytest.mark.parametrize("kind", ["reset", "lost", "truncate"])
 def test_without_a_socket_a_dropped_connection_is_an_exception(kind: str) -> None:
 
     async def ask() -> None:
