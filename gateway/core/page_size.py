@@ -91,11 +91,12 @@ def divisible(size: int) -> int:
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """The page that a request asks for: its size and number, where it names them."""
+    """The page that a request asks for: its size and number, where it names them; `most` is the client's."""
 
     size: int | None
     page: int | None
     first: bool
+    most: int | None = None
 
     def of(self, wanted: int | None) -> "Asked":
         """The page of at most the wanted size that begins at the same match; itself when it is small enough.
@@ -109,20 +110,21 @@ class Asked(msgspec.Struct, frozen=True):
         if self.size is None:
             return self
         size = next(each for each in range(wanted, 0, -1) if self.size % each == 0)
-        return Asked(size, (self.page - 1) * (self.size // size) + 1, self.first)
+        return msgspec.structs.replace(self, size=size, page=(self.page - 1) * (self.size // size) + 1)
 
     def planned(self, fit: Fit, limit: int) -> "Asked":
-        """The page to ask for by experience. A link that shows no size has its own inside."""
+        """The page to ask for by experience."""
         if self.size is not None:
             return self.of(fit.best(limit))
         proved = fit.fits or FIRST_GUESS
         return self.of(min(proved, fit.best(limit) or proved)) if self.first and fit.overflows else self
 
     def smaller(self, fit: Fit, limit: int) -> "Asked | None":
-        """The page to ask for after this one was too large; None when it cannot be smaller."""
-        if self.size is not None and self.size <= 1:
+        """The page to ask for after this one was too large; a link without size has the client's at most."""
+        size = self.most if self.size is None else self.size
+        if size is not None and size <= 1:
             return None
-        half = FIRST_GUESS if self.size is None else self.size // 2
+        half = self.size // 2 if self.size else min(FIRST_GUESS, (size or 2 * FIRST_GUESS) // 2)
         found = self.of(min(half, fit.best(limit) or half))
         return None if found == self else found
 
@@ -131,7 +133,8 @@ def asked(request: FhirRequest) -> Asked:
     """The page that an upstream request asks for."""
     given = request.search.parameters
     first = {each.name for each in given} <= {each.name for each in request.asked.parameters}
-    return Asked(_number(given, {COUNT}), _number(given, _PAGE_NUMBER), first)
+    theirs = _number(request.asked.parameters, {COUNT})
+    return Asked(_number(given, {COUNT}), _number(given, _PAGE_NUMBER), first, theirs)
 
 
 def asking_for(request: FhirRequest, page: Asked) -> FhirRequest:

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.core.asking import asking
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.core.page import START
+from gateway.core.page import START, Position
 from gateway.core.page_links import positions
 from gateway.core.page_size import ALONE
 from gateway.dialects.practice import OFFLINE, RESULT_TOO_LARGE
@@ -200,6 +201,16 @@ def test_one_match_over_the_limit_says_what_to_do(query: str) -> None:
     with pytest.raises(Failure) as refused:
         case.walk(query)
     assert (refused.value.kind.status, refused.value.issue, refused.value.text) == (413, "too-costly", ALONE)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_page_behind_an_opaque_link_never_grows_beyond_the_clients_own(count: int) -> None:
+    inner = Scripted(Failure(RESULT_TOO_LARGE), OK)
+    case = Case(inner)
+    request = fhir_request("DocumentReference", f"patient=1&_count={count}")
+    with capture_logs(), suppress(Failure):
+        asyncio.run(case.handler(asking(request, Position(rest="DocumentReference?_page_token=x"))))
+    assert [int(each.search.values("_count")[0]) for each in inner.asked[1:]] == [count // 2] * (count > 1)
 
 
 def test_a_numbered_page_of_unknown_size_is_not_guessed_at() -> None:
