@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
 import structlog
@@ -12,6 +13,7 @@ from gateway.core.backoff import RESTING, SEEN_IN_STATUS, WELL, Doubling, Rest
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.core.failure import Failure
 from gateway.core.outcome import CODE_SYSTEM
+from gateway.stores.lease import held
 from gateway.stores.remembered import Remembered
 from gateway.stores.store import Store
 
@@ -19,7 +21,8 @@ _log = structlog.get_logger()
 #: Whether a site is online, by a look that costs nothing; None where that cannot be told.
 Look = Callable[[FhirRequest], Awaitable[bool | None]]
 
-_PROBE = 60.0
+#: Seconds of the lease that the one who tries renews: a replica killed meanwhile blocks a site no longer.
+_PROBE = 3.0
 _LOOK = 5.0
 _FORGOTTEN = 86_400.0
 #: Others are asked to come back after this many seconds while one request tries.
@@ -90,9 +93,9 @@ class Rests:
         """Whether this request is the one that finds out how the site is."""
         return await self._store.claim(f"rest-probe:{site}", holder, _PROBE)
 
-    async def release(self, site: str, holder: str) -> None:
-        """Let another request find out."""
-        await self._store.release(f"rest-probe:{site}", holder)
+    def held(self, site: str, holder: str) -> AbstractAsyncContextManager[None]:
+        """While this lasts nobody else finds out; of a replica that was killed, no longer than a lease."""
+        return held(self._store, f"rest-probe:{site}", holder, _PROBE)
 
 
 class Rested:
@@ -133,13 +136,11 @@ class Rested:
         holder = uuid4().hex
         if not await self._rests.claim(site.guid, holder):
             raise refusal(await self._rests.of(site.guid), _TRYING)
-        try:
+        async with self._rests.held(site.guid, holder):
             rest = await self._rests.of(site.guid, fresh=True)
             await self._rests.check(request)
             await self._looked(request, site, rest)
             return await self._watched(request, site)
-        finally:
-            await self._rests.release(site.guid, holder)
 
     async def _looked(self, request: FhirRequest, site: Site, rest: Rest) -> None:
         """Raises Failure when a look shows that the site is still away; the pause then goes on, for free."""

@@ -1,7 +1,8 @@
 """One leader among replicas: the others wait for what it keeps, and take over when it is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import TypeVar
 
@@ -32,10 +33,17 @@ async def led(
         kept = await found()
         if kept is not None:
             return kept
-    renewing = asyncio.get_running_loop().create_task(_renewed(store, name, holder, seconds))
-    try:
+    async with held(store, name, holder, seconds):
         kept = await found()
         return await ask() if kept is None else kept
+
+
+@asynccontextmanager
+async def held(store: Store, name: str, holder: str, seconds: float) -> AsyncIterator[None]:
+    """A claimed lease: renewed as long as the block lasts, then given back."""
+    renewing = asyncio.get_running_loop().create_task(_renewed(store, name, holder, seconds))
+    try:
+        yield
     finally:
         renewing.cancel()
         await store.release(name, holder)

@@ -60,6 +60,19 @@ def test_one_request_finds_out_while_others_wait_and_a_failure_doubles_the_pause
     run(steps())
 
 
+def test_a_replica_killed_while_it_tried_holds_the_others_up_for_seconds_only() -> None:
+    async def steps() -> None:
+        case = Case(OFFLINE, OK)
+        await case.code()
+        case.clock.now += 11
+        assert await case.rests.claim(GUID, "killed")
+        assert await case.code() == "practice-resting"
+        case.clock.now += 3
+        assert await case.code() == "200"
+
+    run(steps())
+
+
 def test_an_answer_makes_the_site_well_for_all() -> None:
     async def steps() -> None:
         case = Case(OFFLINE, OK)
