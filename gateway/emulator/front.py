@@ -42,7 +42,8 @@ class Front:
         charged = charge(path, attempted=attempted)
         octets = 0 if request.method == "HEAD" else len(response.body)
         self.state.bill.add(bill_line(key, path), charged, octets)
-        written |= {"status": response.status_code, "charge": charged, "answered": time.time()}
+        status = getattr(request.state, "refused", response.status_code)
+        written |= {"status": status, "charge": charged, "answered": time.time()}
         return SPOILT[rule.kind](response, rule.delay) if rule and rule.kind in SPOILT else response
 
     def _answer(
@@ -55,6 +56,7 @@ class Front:
                 return self._demanded(rule, site), rule_attempted(rule)
             return self._dispatch(request, path, body), True
         except Refusal as refusal:
+            request.state.refused = refusal.status
             broken = self.state.settings.fault("error-envelope", site.guid if site else "")
             response = error_response(refusal, broken=broken, old_engine=bool(site and site.old_engine))
             return response, refusal_attempted(refusal, rule)

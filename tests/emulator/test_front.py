@@ -59,6 +59,12 @@ def test_what_was_sent_is_written_down(halo: Halo) -> None:
     assert (written["status"], written["charge"]) == (200, "paid")
 
 
+def test_an_error_inside_200_is_written_down_as_what_it_is(halo: Halo) -> None:
+    assert halo.ask("Patient/99999", PERTH).status_code == 200
+    (written,) = halo.emulator.control("GET", "requests")
+    assert (written["status"], written["charge"]) == (404, "paid")
+
+
 def bill(halo: Halo) -> tuple[int, int, int]:
     bill = halo.emulator.control("GET", "bill")
     return bill["queries"], bill["bytes"], bill["free"]
