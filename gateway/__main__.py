@@ -124,13 +124,9 @@ def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None)
     """Print what was paid and what was saved."""
     from gateway.ledger import report
 
-    settings = _settings(config)
-    if settings.ledger.path is None:
-        raise click.ClickException("set ledger.path: without it nothing is kept")
-    names = {guid: each.name for guid, each in settings.sites.items() if each.name}
     try:
         day = since.date() if since else None
-        click.echo(report(settings.ledger.path, site, day, csv=csv, names=names))
+        click.echo(report(_settings(config), site, day, csv=csv))
     except ValueError as problem:
         raise click.ClickException(str(problem)) from None
 

@@ -5,15 +5,22 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+import structlog
+
 from gateway.core.exchange import Site
 from gateway.core.freshness import Freshness
 from gateway.core.question import Caching
 from gateway.settings import Cache, Settings
 from gateway.settings.sites import by_guid
 from gateway.stores.fallback import FallbackStore
+from gateway.stores.ledger import Ledger
+from gateway.stores.ledger_file import LedgerFile
+from gateway.stores.ledger_shared import SharedLedger
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from gateway.stores.store import Store
+
+_log = structlog.get_logger()
 
 
 def store(cache: Cache, closing: AsyncExitStack) -> Store:
@@ -31,6 +38,23 @@ def store(cache: Cache, closing: AsyncExitStack) -> Store:
 def prepared(cache: Cache) -> int:
     """Bytes for answers that are ready to be sent."""
     return cache.max_bytes // 4
+
+
+def ledger(settings: Settings) -> Ledger:
+    """The ledger of this process's file, or of all replicas where they share a Redis."""
+    kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
+    if url:
+        return Ledger(SharedLedger(url, kept.path, keep_days=kept.keep_days, timeout=timeout))
+    if settings.cache.redis.url is not None and kept.store is None:
+        _log.warning("ledger.store is not set: caps and ledger are those of this replica alone, in its file")
+    return Ledger(LedgerFile(kept.path, kept.keep_days))
+
+
+def ledger_url(settings: Settings) -> str:
+    """Where the ledger of all replicas is; empty for a file. A file that was named stays what it is."""
+    kept, url = settings.ledger, settings.cache.redis.url
+    shared = kept.store == "redis" if kept.store else kept.path is None
+    return url.get_secret_value() if url and shared else ""
 
 
 def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[str]]) -> Caching:

@@ -1,31 +1,36 @@
-"""`halo-gateway ledger`: what was paid and what was saved, from the ledger's file."""
+"""`halo-gateway ledger`: what was paid and what was saved, from the ledger's file or that of all replicas."""
 
 import sqlite3
-from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
+from gateway.core.cost import Row
 from gateway.core.statement import as_csv, as_table
-from gateway.stores.ledger import read
+from gateway.keeping import ledger_url
+from gateway.settings import Settings
+from gateway.stores import ledger_file, ledger_shared
 
 
-def report(
-    path: Path,
-    site: str = "",
-    since: date | None = None,
-    *,
-    csv: bool = False,
-    names: Mapping[str, str] | None = None,
-) -> str:
+def report(settings: Settings, site: str = "", since: date | None = None, *, csv: bool = False) -> str:
     """The ledger as a table, or every row as CSV.
 
-    `site` is a Halo GUID or an alias; `names` leads from GUID to alias. Reads beside a running
-    gateway. Raises ValueError for a file that is none.
+    `site` is a Halo GUID or an alias. Reads beside running gateways. Raises ValueError for a file that is
+    none, for a Redis that is away, and where nothing is kept.
     """
-    known = names or {}
-    guid = next((each for each, name in known.items() if name == site), site.lower())
+    names = {guid: each.name for guid, each in settings.sites.items() if each.name}
+    guid = next((each for each, name in names.items() if name == site), site.lower())
+    rows = _rows(settings, guid, since.isoformat() if since else "")
+    return as_csv(rows, names).rstrip() if csv else as_table(rows, names)
+
+
+def _rows(settings: Settings, guid: str, since: str) -> list[Row]:
+    url, path = ledger_url(settings), settings.ledger.path
     try:
-        rows = read(path, guid, since.isoformat() if since else "")
+        if url:
+            return ledger_shared.read(url, guid, since)
+        if path:
+            return ledger_file.read(path, guid, since)
     except sqlite3.Error as problem:
         raise ValueError(f"{path} cannot be read as a ledger: {problem}") from None
-    return as_csv(rows, known).rstrip() if csv else as_table(rows, known)
+    except ConnectionError as problem:
+        raise ValueError(f"the Redis of cache.redis.url does not answer: {problem}") from None
+    raise ValueError("set ledger.path: without it nothing is kept")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from secrets import token_hex
 
 import httpx
@@ -20,14 +20,13 @@ from gateway.handlers.recognised import Recognised
 from gateway.handlers.seal import Seal
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
-from gateway.keeping import caching, prepared, store
+from gateway.keeping import caching, ledger, prepared, store
 from gateway.resilience import Resilience, secret
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.engines import Engines
-from gateway.stores.ledger import Ledger
 from gateway.stores.recorder import Caller, Recorder
 from gateway.web.admin import Admin
 from gateway.web.health import Checks
@@ -67,8 +66,9 @@ class Process:
         self.engines = Engines(self.store, lambda: self.now().timestamp(), self._purge)
         self.caching = caching(settings, spare, self.engines.version)
         self.metrics = Metrics()
-        self.ledger = Ledger(settings.ledger.path, keep_days=settings.ledger.keep_days)
-        self.use = DailyUse(self._cap)
+        self.ledger = ledger(settings)
+        self.use = DailyUse(self._cap, self.sites)
+        self.ledger.watch(lambda others: self.use.told(others, self.now()))
         callers = {digits: Caller(each.name, each.batch) for digits, each in settings.ledger.callers.items()}
         self.recorder = Recorder(
             self.ledger, self.use, self.metrics, sites=self.sites, callers=callers, now=self.now
@@ -122,8 +122,7 @@ class Process:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Open the ledger and go on with today's counts; at the end close all, losing nothing."""
         del app
-        self.ledger.open()
-        self.use.restore(self.ledger.rows(since=(self.now() - timedelta(days=1)).date().isoformat()))
+        await asyncio.to_thread(self.ledger.open)
         yield
         await self.closing.aclose()
         for pool in self.pools:

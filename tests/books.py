@@ -11,15 +11,20 @@ class Told:
     """In the order of telling."""
 
     lines: list[tuple[Line, int]] = field(default_factory=list)
-    exchanges: list[tuple[Subject, Cost, int, float | None]] = field(default_factory=list)
+    exchanges: list[tuple[Subject, Cost, int, int]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     failures: list[tuple[Subject, str]] = field(default_factory=list)
     mended: list[tuple[Subject, Sequence[str], Sequence[str]]] = field(default_factory=list)
 
-    def add(self, line: Line, octets: int) -> None:
-        self.lines.append((line, octets))
+    def add(self, line: Line, octets: int, queries: int = 1) -> None:
+        self.lines += [(line, octets // queries)] * queries
 
-    def exchange(self, subject: Subject, cost: Cost, octets: int, seconds: float | None) -> None:
-        self.exchanges.append((subject, cost, octets, seconds))
+    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
+        self.exchanges.append((subject, cost, octets, queries))
+
+    def asked(self, subject: Subject, seconds: float) -> None:
+        del subject
+        self.seconds.append(seconds)
 
     def failure(self, subject: Subject, code: str) -> None:
         self.failures.append((subject, code))
@@ -34,10 +39,6 @@ class Told:
     @property
     def octets(self) -> list[int]:
         return [octets for _, octets in self.lines]
-
-    @property
-    def seconds(self) -> list[float | None]:
-        return [seconds for *_, seconds in self.exchanges]
 
     @property
     def codes(self) -> list[str]:

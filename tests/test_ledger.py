@@ -3,29 +3,44 @@ from pathlib import Path
 
 import pytest
 from exchanges import GUID
+from stores.redis_server import redis_server
 
 from gateway.core.cost import Cost, Line
 from gateway.ledger import report
+from gateway.settings import Settings
 from gateway.stores.ledger import Ledger
+from gateway.stores.ledger_file import LedgerFile
+from gateway.stores.ledger_shared import SharedLedger
 
 TODAY = datetime.now(UTC).date()
 ELSEWHERE = "0a1b2c3d-0000-4000-8000-00000000000b"
+
+
+def rows_of(day: date) -> list[Line]:
+    return [
+        Line(day.isoformat(), site, "c0ffee00", "Slot", "search-type", Cost.BILLED)
+        for site in (GUID, ELSEWHERE)
+    ]
+
+
+def kept(path: Path | None, **more: object) -> Settings:
+    return Settings.model_validate({"sites": {GUID: {"name": "harbour"}}, "ledger": {"path": path}, **more})
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A ledger of two sites and two days."""
     found = tmp_path / "ledger.sqlite3"
-    ledger = Ledger(found)
+    ledger = Ledger(LedgerFile(found))
     for day in (TODAY, TODAY - timedelta(days=1)):
-        for site in (GUID, ELSEWHERE):
-            ledger.add(Line(day.isoformat(), site, "c0ffee00", "Slot", "search-type", Cost.BILLED), 500)
+        for each in rows_of(day):
+            ledger.add(each, 500)
     ledger.close()
     return found
 
 
 def lines(path: Path, site: str = "", since: date | None = None) -> int:
-    return len(report(path, site, since, csv=True, names={GUID: "harbour"}).splitlines()) - 1
+    return len(report(kept(path), site, since, csv=True).splitlines()) - 1
 
 
 def test_csv_has_every_row_or_those_of_a_site_by_either_name_or_from_a_day_on(path: Path) -> None:
@@ -37,7 +52,7 @@ def test_csv_has_every_row_or_those_of_a_site_by_either_name_or_from_a_day_on(pa
 
 
 def test_the_table_names_sites_as_the_configuration_does(path: Path) -> None:
-    table = report(path, names={GUID: "harbour"})
+    table = report(kept(path))
     assert "harbour" in table
     assert ELSEWHERE in table
     assert table.splitlines()[-1].split()[:2] == ["total", "4"]
@@ -45,4 +60,22 @@ def test_the_table_names_sites_as_the_configuration_does(path: Path) -> None:
 
 def test_a_file_that_is_no_ledger_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read as a ledger"):
-        report(tmp_path / "absent.sqlite3")
+        report(kept(tmp_path / "absent.sqlite3"))
+
+
+def test_where_nothing_is_kept_the_setting_is_named() -> None:
+    with pytest.raises(ValueError, match=r"set ledger\.path"):
+        report(kept(None))
+
+
+def test_replicas_with_a_redis_have_one_ledger_there() -> None:
+    with redis_server() as redis:
+        settings = kept(None, cache={"redis": {"url": redis.url}, "keys": ["synthetic"]})
+        ledger = Ledger(SharedLedger(redis.url))
+        for each in rows_of(TODAY):
+            ledger.add(each, 500)
+        ledger.close()
+        assert len(report(settings, "harbour", csv=True).splitlines()) == 2
+        redis.stop()
+        with pytest.raises(ValueError, match=r"cache\.redis\.url does not answer: ConnectionError"):
+            report(settings)

@@ -5,9 +5,9 @@ The only reader of environment and files. Every problem is reported at once, by 
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -79,6 +79,12 @@ class Settings(Section):
         if twice:
             raise ValueError(f"two upstreams share a path: {', '.join(twice)}")
         return upstreams
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.ledger.store == "redis" and self.cache.redis.url is None:
+            raise ValueError("ledger.store redis needs cache.redis.url")
+        return self
 
 
 PREFIX = "HALO_GATEWAY_"

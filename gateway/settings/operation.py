@@ -76,8 +76,16 @@ class LedgerCaller(Section):
 class Ledger(Section):
     """What was paid and saved."""
 
-    path: Path | None = Field(None, description="SQLite file; without one, counts end with the process")
-    keep_days: int = Field(800, gt=0, description="days that are kept")
+    path: Path | None = Field(
+        None,
+        description="SQLite file; without one, counts end with the process, or wait in memory for Redis",
+    )
+    store: Literal["file", "redis"] | None = Field(
+        None,
+        description="`file`, or `redis`: one ledger and one cap for all replicas, in cache.redis; by default"
+        " redis where cache.redis.url is set and path is not",
+    )
+    keep_days: int = Field(800, gt=0, le=36_500, description="days that are kept")
     callers: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")], LedgerCaller] = Field(
         {}, description="names for callers, by the eight digits the ledger shows"
     )

@@ -4,30 +4,36 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from gateway.core.caps import stopped
-from gateway.core.cost import Cost, Line, Subject, background, caller
+from gateway.core.caps import midnight, stopped
+from gateway.core.cost import PAID, Cost, Line, Subject, background, caller
 from gateway.core.exchange import FhirRequest, Site
 from gateway.stores.daily_use import DailyUse
 
 #: A name that comes from a client is kept only so often: forged keys and GUIDs must not fill the ledger.
 _SITES, _CALLERS = 5_000, 1_000
 OTHERS = "others"
+#: Lines that are made once a day; more are made more often.
+_LINES = 20_000
 _SURFACES = frozenset({"integrator", "desktop"})
 
 
 class Books(Protocol):
     """Where lines are kept; see `stores/ledger.py`."""
 
-    def add(self, line: Line, octets: int) -> None:
-        """Count one exchange."""
+    def add(self, line: Line, octets: int, queries: int = 1) -> None:
+        """Count exchanges, and all their bytes."""
         ...
 
 
 class Meter(Protocol):
     """What shows the figures of this process; see `web/metrics.py`."""
 
-    def exchange(self, subject: Subject, cost: Cost, octets: int, seconds: float | None) -> None:
-        """One exchange; `seconds` where the upstream was asked."""
+    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
+        """Exchanges, and all their bytes."""
+        ...
+
+    def asked(self, subject: Subject, seconds: float) -> None:
+        """How long the upstream was asked."""
         ...
 
     def failure(self, subject: Subject, code: str) -> None:
@@ -68,6 +74,7 @@ class Recorder:
         self._callers = callers or {}
         self._now = now
         self._known_sites, self._known_callers = _Names(_SITES), _Names(_CALLERS)
+        self._lines: dict[tuple[Subject, Cost], tuple[Line, datetime]] = {}
         self.meter = meter
 
     def subject(self, request: FhirRequest) -> Subject:
@@ -85,18 +92,44 @@ class Recorder:
             found.batch or background(request.headers),
         )
 
-    def count(self, subject: Subject, cost: Cost, octets: int = 0, seconds: float | None = None) -> None:
-        """Count one exchange of this class."""
+    def count(
+        self,
+        subject: Subject,
+        cost: Cost,
+        octets: int = 0,
+        seconds: float | None = None,
+        *,
+        queries: int = 1,
+    ) -> None:
+        """Count exchanges of this class, one unless `queries` says more; `octets` is the size of each.
+
+        A hit takes nothing but this: two look-ups of a line that is made once a day.
+        """
         now = self._now()
-        self._books.add(subject.line(cost, now), octets)
-        self._use.add(subject, cost, octets, now)
-        self.meter.exchange(subject, cost, octets, seconds)
+        line, end = self._lines.get((subject, cost)) or self._line(subject, cost, now)
+        if now >= end:
+            line, _ = self._line(subject, cost, now)
+        octets *= queries
+        self._books.add(line, octets, queries)
+        self.meter.exchange(subject, cost, octets, queries)
+        if cost in PAID:
+            self._use.add(subject, cost, octets, now, queries)
+        if seconds is not None:
+            self.meter.asked(subject, seconds)
 
     def admit(self, subject: Subject) -> None:
         """Raises Failure 429 for batch work at a site whose cap is used up."""
         now = self._now()
         if self._use.stops(subject, now):
             raise stopped(now, subject.zone)
+
+    def _line(self, subject: Subject, cost: Cost, now: datetime) -> tuple[Line, datetime]:
+        """The line of today, and when the day ends."""
+        if len(self._lines) >= _LINES:
+            self._lines.clear()
+        found = subject.line(cost, now), midnight(now, subject.zone)
+        self._lines[subject, cost] = found
+        return found
 
     def _site(self, request: FhirRequest) -> Site | None:
         surface, _, rest = request.path.partition("/sites/")

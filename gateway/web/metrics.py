@@ -1,10 +1,11 @@
 """`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.requests import Request
@@ -18,28 +19,18 @@ from gateway.stores.daily_use import Standing
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 
+#: Class, site and resource type -> exchanges, bytes.
+Exchanges = dict[tuple[Cost, str, str], list[int]]
+
+
 class Metrics:
     """Monotonic counters, raised where things happen."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
-        self._exchanges = cache(
-            Counter(
-                "halo_gateway_exchanges",
-                "Exchanges by what they cost or saved",
-                ("class", "site", "type"),
-                registry=registry,
-            ).labels
-        )
-        self._bytes = cache(
-            Counter(
-                "halo_gateway_exchange_bytes",
-                "Bytes of answers by what they cost or saved",
-                ("class", "site"),
-                registry=registry,
-            ).labels
-        )
+        self._exchanges: Exchanges = {}
+        registry.register(_Exchanges(self._exchanges))
         self._seconds = cache(
             Histogram(
                 "halo_gateway_upstream_seconds",
@@ -60,12 +51,19 @@ class Metrics:
         )
         ProcessCollector(registry=registry)
 
-    def exchange(self, subject: Subject, cost: Cost, octets: int, seconds: float | None) -> None:
-        """One exchange; `seconds` where the upstream was asked."""
-        self._exchanges(cost, subject.name, subject.type).inc()
-        self._bytes(cost, subject.name).inc(octets)
-        if seconds is not None:
-            self._seconds(subject.name).observe(seconds)
+    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
+        """Exchanges, and all their bytes."""
+        key = cost, subject.name, subject.type
+        amounts = self._exchanges.get(key)
+        if amounts is None:
+            self._exchanges[key] = [queries, octets]
+        else:
+            amounts[0] += queries
+            amounts[1] += octets
+
+    def asked(self, subject: Subject, seconds: float) -> None:
+        """How long the upstream was asked."""
+        self._seconds(subject.name).observe(seconds)
 
     def failure(self, subject: Subject, code: str) -> None:
         """A request that failed, by our code."""
@@ -89,6 +87,33 @@ class Metrics:
         del request
         headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
         return Response(generate_latest(self._registry), headers=headers)
+
+
+class _Exchanges(Collector):
+    """Reads the counts when it is asked, so that counting needs no look-up of labels."""
+
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._counts = exchanges
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        exchanges = CounterMetricFamily(
+            "halo_gateway_exchanges",
+            "Exchanges by what they cost or saved",
+            labels=("class", "site", "type"),
+        )
+        octets: Counts[tuple[Cost, str]] = Counts()
+        for (cost, site, kind), (queries, size) in self._counts.items():
+            exchanges.add_metric((cost, site, kind), queries)
+            octets[cost, site] += size
+        yield exchanges
+        sizes = CounterMetricFamily(
+            "halo_gateway_exchange_bytes",
+            "Bytes of answers by what they cost or saved",
+            labels=("class", "site"),
+        )
+        for labels, size in octets.items():
+            sizes.add_metric(labels, size)
+        yield sizes
 
 
 class _Caps(Collector):

@@ -32,6 +32,7 @@ from gateway.settings import Settings, SiteSettings
 from gateway.settings.sites import Sites
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.ledger import Ledger
+from gateway.stores.ledger_file import LedgerFile
 from gateway.stores.recorder import Recorder
 from gateway.web.admin import Admin
 from gateway.web.endpoint import Endpoint
@@ -58,6 +59,7 @@ async def _none(*_: str) -> int:
 def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Starlette:
     """The wiring as `gateway/app.py` has it, without a cache."""
     sites, metrics, use = Sites(settings), Metrics(), DailyUse(lambda _: cap)
+    ledger.watch(lambda others: use.told(others, datetime.now(UTC)))
     recorder = Recorder(ledger, use, metrics, sites=sites)
     incoming = Incoming(settings, sites)
     pool = PooledTransport(
@@ -79,7 +81,6 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         ledger.open()
-        use.restore(ledger.rows())
         yield
         await pool.aclose()
         ledger.close()
@@ -98,4 +99,6 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
 if __name__ == "__main__":
     configure("error")
     upstream, path = sys.argv[1:]
-    Serving(ledgered(settings_for(upstream), Ledger(Path(path))), "127.0.0.1", 0, "listening on").run()
+    Serving(
+        ledgered(settings_for(upstream), Ledger(LedgerFile(Path(path)))), "127.0.0.1", 0, "listening on"
+    ).run()

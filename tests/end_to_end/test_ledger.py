@@ -23,7 +23,9 @@ from gateway.core.statement import totals
 from gateway.emulator.sites import PERTH, SITES, SYDNEY
 from gateway.ledger import report
 from gateway.serving import InThread
-from gateway.stores.ledger import Ledger, read
+from gateway.settings import Settings
+from gateway.stores.ledger import Ledger
+from gateway.stores.ledger_file import LedgerFile, read
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -64,7 +66,7 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(pair: Pair, path: Path, cap: Cap | None = None) -> Iterator[Gateway]:
-    with InThread(ledgered(settings_for(pair.emulator.url), Ledger(path), cap)) as running:
+    with InThread(ledgered(settings_for(pair.emulator.url), Ledger(LedgerFile(path)), cap)) as running:
         yield Gateway(pair, running.url, path)
 
 
@@ -174,11 +176,13 @@ def test_batch_work_stops_at_the_cap_also_after_a_restart(pair: Pair, path: Path
 def test_the_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     gateway.get("Patient/1")
     gateway.ledger()
-    assert "Halo Clinic Sydney" in report(gateway.path, names={SYDNEY: "Halo Clinic Sydney"})
-    head, row = report(gateway.path, SYDNEY, csv=True).splitlines()
+    named = {SYDNEY: {"name": "Halo Clinic Sydney"}}
+    kept = Settings.model_validate({"sites": named, "ledger": {"path": gateway.path}})
+    assert "Halo Clinic Sydney" in report(kept)
+    head, row = report(kept, SYDNEY, csv=True).splitlines()
     assert head.endswith("class,queries,bytes")
     assert ",Patient,read,billed,1," in row
-    assert len(report(gateway.path, PERTH, csv=True).splitlines()) == 1
+    assert len(report(kept, PERTH, csv=True).splitlines()) == 1
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from exchanges import GUID, NOW, SITE
 from structlog.testing import capture_logs
 
 from gateway.core.caps import Cap
-from gateway.core.cost import Cost, Row, Subject
+from gateway.core.cost import Cost, Subject
 from gateway.stores.daily_use import DailyUse
 
 INTERACTIVE = Subject(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
@@ -93,13 +93,12 @@ def test_the_pace_is_that_of_the_last_hour() -> None:
     assert standing.hour.isoformat() == "2026-07-01T19:00:00+10:00"  # 14:00 and 330 minutes
 
 
-def test_a_restart_goes_on_from_the_ledger() -> None:
+TODAY = (GUID, "2026-07-01")
+
+
+def test_what_earlier_processes_paid_today_counts_beside_what_this_one_pays() -> None:
     daily = use()
-    line = INTERACTIVE.line(Cost.BILLED, NOW)
-    yesterday = line._replace(day="2026-06-30")
-    saved = line._replace(cost=Cost.HIT)
-    daily.restore([Row(line, 6, 60), Row(line._replace(type="Slot"), 3, 30)])
-    daily.restore([Row(yesterday, 50, 50), Row(saved, 50, 50)])
+    daily.told({TODAY: (9, 90), (GUID, "2026-06-30"): (50, 50)}, NOW)
     assert not daily.stops(BATCH, NOW)
     with capture_logs():
         paid(daily, 1)
@@ -108,7 +107,46 @@ def test_a_restart_goes_on_from_the_ledger() -> None:
     assert (standing.use.queries, standing.use.octets) == (10, 100)
 
 
-def test_a_restart_behind_a_used_up_cap_stops_batch_at_once() -> None:
+def test_a_restart_behind_a_used_up_cap_stops_batch_at_once_and_warns_no_second_time() -> None:
     daily = use()
-    daily.restore([Row(INTERACTIVE.line(Cost.BILLED, NOW), 10, 0)])
+    with capture_logs() as lines:
+        daily.told({TODAY: (10, 0)}, NOW)
+        assert daily.stops(BATCH, NOW)
+        paid(daily, 1)
+    assert lines == []
+
+
+def test_what_other_replicas_pay_meanwhile_is_added_up_and_warned_of() -> None:
+    daily = use()
+    with capture_logs() as lines:
+        paid(daily, 3)
+        for others in (2, 5, 5, 7):
+            daily.told({TODAY: (others, others)}, NOW)
+    assert [(each["event"], each["queries"]) for each in lines] == [("cap-near", 8), ("cap-reached", 10)]
+    assert daily.stops(BATCH, NOW)
+    (standing,) = daily.standings(NOW)
+    assert (standing.use.queries, standing.use.octets) == (10, 37)
+
+
+def test_a_replica_nobody_asks_knows_of_the_sites_that_others_ask() -> None:
+    daily = DailyUse(lambda _: CAP, {GUID: SITE}.get)
+    daily.told({TODAY: (4, 40), ("unknown", "2026-07-01"): (1, 1)}, NOW)
+    (standing,) = daily.standings(NOW)
+    assert (standing.site, standing.name, standing.use.queries) == (GUID, SITE.name, 4)
+
+
+def test_what_others_paid_yesterday_does_not_count_today() -> None:
+    daily = use()
+    daily.told({TODAY: (10, 0)}, NOW)
+    assert daily.stops(BATCH, NOW)
+    tomorrow = NOW + timedelta(days=1)
+    assert not daily.stops(BATCH, tomorrow)
+    daily.told({TODAY: (11, 0), (GUID, "2026-07-02"): (1, 0)}, tomorrow)
+    assert daily.standings(tomorrow)[0].use.queries == 1
+
+
+def test_several_at_once_are_so_many() -> None:
+    daily = use()
+    with capture_logs():
+        daily.add(INTERACTIVE, Cost.BILLED, 100, NOW, queries=10)
     assert daily.stops(BATCH, NOW)

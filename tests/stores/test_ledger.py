@@ -12,7 +12,8 @@ from exchanges import GUID
 from structlog.testing import capture_logs
 
 from gateway.core.cost import Cost, Line, Row
-from gateway.stores.ledger import Ledger, read
+from gateway.stores.ledger import Ledger
+from gateway.stores.ledger_file import LedgerFile, read
 
 TODAY = datetime.now(UTC).date().isoformat()
 OTHER_SITE = "0a1b2c3d-0000-4000-8000-00000000000b"
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger(path, every=0.05)
+    opened = Ledger(LedgerFile(path), every=0.05)
     opened.open()
     yield opened
     opened.close()
@@ -53,7 +54,7 @@ def test_rows_are_chosen_by_site_and_day(ledger: Ledger) -> None:
 
 
 def test_the_file_is_at_most_a_second_behind_while_the_gateway_runs(path: Path) -> None:
-    ledger = Ledger(path)
+    ledger = Ledger(LedgerFile(path))
     ledger.open()
     counted(ledger, line())
     until = time.monotonic() + 1
@@ -72,7 +73,7 @@ def _readable(path: Path) -> bool:
 
 
 def test_close_writes_what_no_thread_has_written_yet(path: Path) -> None:
-    ledger = Ledger(path, every=60)
+    ledger = Ledger(LedgerFile(path), every=60)
     ledger.open()
     counted(ledger, line(), line())
     ledger.close()
@@ -81,14 +82,14 @@ def test_close_writes_what_no_thread_has_written_yet(path: Path) -> None:
 
 def test_a_ledger_goes_on_where_it_ended(path: Path) -> None:
     for _ in range(3):
-        ledger = Ledger(path)
+        ledger = Ledger(LedgerFile(path))
         counted(ledger, line())
         ledger.close()
     assert read(path) == [Row(line(), 3, 30)]
 
 
 def test_two_processes_may_share_a_file(path: Path) -> None:
-    one, other = Ledger(path), Ledger(path)
+    one, other = Ledger(LedgerFile(path)), Ledger(LedgerFile(path))
     counted(one, line())
     counted(other, line())
     assert {tuple(one.rows()), tuple(other.rows())} <= {(Row(line(), 1, 10),), (Row(line(), 2, 20),)}
@@ -107,7 +108,7 @@ def test_threads_lose_no_count(ledger: Ledger) -> None:
 
 
 def test_without_a_path_counts_live_as_long_as_the_process() -> None:
-    ledger = Ledger()
+    ledger = Ledger(LedgerFile())
     counted(ledger, line(), line())
     assert ledger.rows() == [Row(line(), 2, 20)]
     ledger.close()
@@ -115,7 +116,7 @@ def test_without_a_path_counts_live_as_long_as_the_process() -> None:
 
 def test_a_file_that_cannot_be_written_delays_the_ledger_and_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "later"
-    ledger = Ledger(folder / "ledger.sqlite3", every=0.02)
+    ledger = Ledger(LedgerFile(folder / "ledger.sqlite3"), every=0.02)
     with capture_logs() as lines:
         ledger.open()
         counted(ledger, line())
@@ -139,7 +140,7 @@ def _until(held: Callable[[], bool]) -> None:
 
 def test_a_file_that_is_no_database_is_said_and_left_alone(path: Path) -> None:
     path.write_bytes(b"not a database" * 100)
-    ledger = Ledger(path)
+    ledger = Ledger(LedgerFile(path))
     counted(ledger, line(), line())
     with capture_logs() as lines:
         ledger.close()
@@ -150,14 +151,14 @@ def test_a_file_that_is_no_database_is_said_and_left_alone(path: Path) -> None:
 
 def test_days_long_past_are_forgotten(path: Path) -> None:
     old = (datetime.now(UTC) - timedelta(days=31)).date().isoformat()
-    ledger = Ledger(path, keep_days=30)
+    ledger = Ledger(LedgerFile(path, 30))
     counted(ledger, line(day=old), line())
     ledger.close()
     assert [each.line.day for each in read(path)] == [TODAY]
 
 
 def test_the_schema_has_no_room_for_a_patient(path: Path) -> None:
-    ledger = Ledger(path)
+    ledger = Ledger(LedgerFile(path))
     counted(ledger, line())
     ledger.close()
     with closing(sqlite3.connect(path)) as file:

@@ -31,19 +31,27 @@ def _labels(labels: dict[str, str]) -> str:
 
 def test_exchanges_are_counted_by_class_site_and_type() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.BILLED, 900, 0.3)
-    metrics.exchange(SUBJECT, Cost.HIT, 900, None)
-    metrics.exchange(SUBJECT, Cost.HIT, 100, None)
+    metrics.exchange(SUBJECT, Cost.BILLED, 900)
+    metrics.exchange(SUBJECT, Cost.HIT, 900)
+    metrics.exchange(SUBJECT, Cost.HIT, 100)
     found = shown(metrics)
     assert found["halo_gateway_exchanges_total", "class=billed,site=harbour,type=Patient"] == 1
     assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 2
     assert found["halo_gateway_exchange_bytes_total", "class=avoided:hit,site=harbour"] == 1_000
 
 
-def test_only_asking_takes_upstream_seconds() -> None:
+def test_many_exchanges_may_be_told_at_once() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.BILLED, 0, 0.3)
-    metrics.exchange(SUBJECT, Cost.HIT, 0, None)
+    metrics.exchange(SUBJECT, Cost.HIT, 5_000, 50)
+    metrics.exchange(SUBJECT._replace(type="Slot"), Cost.HIT, 1)
+    found = shown(metrics)
+    assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 50
+    assert found["halo_gateway_exchange_bytes_total", "class=avoided:hit,site=harbour"] == 5_001
+
+
+def test_the_time_upstream_is_a_histogram_by_site() -> None:
+    metrics = Metrics()
+    metrics.asked(SUBJECT, 0.3)
     found = shown(metrics)
     assert found["halo_gateway_upstream_seconds_count", "site=harbour"] == 1
     assert found["halo_gateway_upstream_seconds_bucket", "le=0.25,site=harbour"] == 0
@@ -64,7 +72,7 @@ def test_failures_are_counted_by_code_and_repairs_by_whether_they_fired() -> Non
 
 def test_no_metric_names_a_caller_or_a_guid() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.BILLED, 900, 0.3)
+    metrics.exchange(SUBJECT, Cost.BILLED, 900)
     metrics.failure(SUBJECT, "practice-offline")
     assert not [key for key in shown(metrics) if re.search(rf"c0ffee00|{GUID}", str(key))]
 
