@@ -69,8 +69,9 @@ def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
     path = upstream.path if upstream else ""
     incoming = Incoming(process.settings, process.sites, upstream)
     asked = process.resilient(upstream or process.settings.upstream, ask)
-    fhir = Endpoint(incoming.fhir, repaired(asked, process), process.hits)
-    other = Endpoint(incoming.other, around(Uncached(ask("halo-sql")), process))
+    fhir = Endpoint(incoming.fhir, repaired(asked, process), process.refused(), process.hits)
+    unkept = around(Uncached(ask("halo-sql")), process)
+    other = Endpoint(incoming.other, unkept, process.refused(fhir=False))
     bases = (route for base in FHIR_PATHS for route in _below(path + base, fhir))
     return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]
 
@@ -79,15 +80,16 @@ def health_gorilla(process: Process, ask: Ask, name: str) -> list[Route]:
     """Health Gorilla: FHIR on our base."""
     upstream = process.settings.upstreams[name]
     chain = around(Uncached(Repaired(Polled(ask("health-gorilla")), RELOCATING)), process)
-    return _below(upstream.path, Endpoint(Mounted(process.settings, name, upstream).fhir, chain))
+    mounted = Mounted(process.settings, name, upstream)
+    return _below(upstream.path, Endpoint(mounted.fhir, chain, process.refused(name)))
 
 
 def halo_itsm(process: Process, ask: Ask, name: str) -> list[Route]:
     """HaloITSM: only its errors change."""
     upstream = process.settings.upstreams[name]
-    endpoint = Endpoint(
-        Mounted(process.settings, name, upstream).rest, around(Uncached(ask("halo-itsm")), process)
-    )
+    chain = around(Uncached(ask("halo-itsm")), process)
+    rest = Mounted(process.settings, name, upstream).rest
+    endpoint = Endpoint(rest, chain, process.refused(name, fhir=False))
     return [Route(upstream.path + "/{path:path}", endpoint)]
 
 

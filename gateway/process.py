@@ -12,7 +12,8 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.core.caps import Cap
-from gateway.core.exchange import Handler
+from gateway.core.date_zone import zone
+from gateway.core.exchange import Handler, Site
 from gateway.dialects import DIALECTS
 from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Counted
@@ -27,11 +28,12 @@ from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.engines import Engines
-from gateway.stores.recorder import Caller, Recorder
+from gateway.stores.recorder import Caller, Known, Recorder
 from gateway.web.admin import Admin
 from gateway.web.health import Checks
 from gateway.web.hits import Hits
 from gateway.web.metrics import Metrics
+from gateway.web.refused import Refused
 
 _log = structlog.get_logger()
 
@@ -69,9 +71,13 @@ class Process:
         self.ledger = ledger(settings)
         self.use = DailyUse(self._cap, self.sites)
         self.ledger.watch(lambda others: self.use.told(others, self.now()))
-        callers = {digits: Caller(each.name, each.batch) for digits, each in settings.ledger.callers.items()}
         self.recorder = Recorder(
-            self.ledger, self.use, self.metrics, sites=self.sites, callers=callers, now=self.now
+            self.ledger,
+            self.use,
+            self.metrics,
+            sites=self.sites,
+            known=_known(settings),
+            now=self.now,
         )
         self.hits = Hits(
             prepared(settings.cache),
@@ -89,6 +95,12 @@ class Process:
         return lambda dialect: Recognised(
             Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder), self.engines
         )
+
+    def refused(self, mount: str = "", *, fhir: bool = True) -> Refused:
+        """What counts the requests refused below a path of their own, or below Halo Connect's."""
+        own = self.settings.server.site if fhir else None
+        site = Site(mount, zone("UTC"), mount) if mount else self.sites(own or "")
+        return Refused(self.recorder, self.sites, site, fhir)
 
     def cached(self, inner: Handler) -> Handler:
         """What keeps answers for a while."""
@@ -146,6 +158,11 @@ class Process:
     def _cap(self, guid: str) -> Cap | None:
         caps = self._site(guid).caps
         return Cap(caps.queries, caps.bytes, caps.stop_batch) if caps.queries or caps.bytes else None
+
+
+def _known(settings: Settings) -> Known:
+    callers = {digits: Caller(each.name, each.batch) for digits, each in settings.ledger.callers.items()}
+    return Known(callers, {*settings.sites, *settings.upstreams, settings.server.site or ""})
 
 
 def _seal(settings: Settings, spare: str) -> Seal:

@@ -1,12 +1,13 @@
 """Brings each exchange into the ledger, the day's use and the metrics, under names that are safe to keep."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from gateway.core.caps import midnight, stopped
 from gateway.core.cost import PAID, Cost, Line, Subject, background, caller
-from gateway.core.exchange import FhirRequest, Site
+from gateway.core.exchange import FhirRequest, Headers, Site
+from gateway.core.interaction import Interaction
 from gateway.stores.daily_use import DailyUse
 
 #: A name that comes from a client is kept only so often: forged keys and GUIDs must not fill the ledger.
@@ -52,10 +53,23 @@ class Caller(NamedTuple):
     batch: bool = False
 
 
+class Known(NamedTuple):
+    """What the configuration names: callers by their eight digits, and sites by GUID.
+
+    These keep their lines, however many names clients make up.
+    """
+
+    callers: Mapping[str, Caller]
+    sites: Collection[str] = ()
+
+
+NOBODY = Known({})
+
+
 class Recorder:
     """Brings each exchange into the ledger, the day's use and the metrics.
 
-    `callers` is by the caller's eight digits; `sites` finds a site by GUID, for what is not FHIR.
+    `sites` finds a site by GUID, for what is not FHIR.
     """
 
     def __init__(
@@ -65,32 +79,28 @@ class Recorder:
         meter: Meter,
         *,
         sites: Callable[[str], Site | None] = lambda _: None,
-        callers: Mapping[str, Caller] | None = None,
+        known: Known = NOBODY,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._books = books
         self._use = use
         self._sites = sites
-        self._callers = callers or {}
+        self._callers = known.callers
         self._now = now
-        self._known_sites, self._known_callers = _Names(_SITES), _Names(_CALLERS)
+        self._known_sites, self._known_callers = _Names(_SITES, known.sites), _Names(_CALLERS)
         self._lines: dict[tuple[Subject, Cost], tuple[Line, datetime]] = {}
         self.meter = meter
 
     def subject(self, request: FhirRequest) -> Subject:
         """Who asks where about what; kept beside an answer, later hits are counted by it."""
-        site, digits = self._site(request), caller(request.headers)
-        found = self._callers.get(digits) or Caller(self._known_callers(digits))
-        guid = self._known_sites(site.guid) if site else ""
-        return Subject(
-            guid,
-            site.name if site and guid != OTHERS else guid,
-            site.zone if site else UTC,
-            found.name,
-            request.interaction.type,
-            request.interaction.code,
-            found.batch or background(request.headers),
-        )
+        return self._subject(self._site(request), request.headers, request.interaction)
+
+    def refuse(self, site: Site | None, headers: Headers, act: Interaction, code: str) -> None:
+        """Count a request refused before it was read, for free, at a site that is known already or none."""
+        known = site if site and self._known_sites.holds(site.guid) else None
+        subject = self._subject(known, headers, act)
+        self.count(subject, Cost.FREE)
+        self.meter.failure(subject, code)
 
     def count(
         self,
@@ -131,6 +141,20 @@ class Recorder:
         self._lines[subject, cost] = found
         return found
 
+    def _subject(self, site: Site | None, headers: Headers, act: Interaction) -> Subject:
+        digits = caller(headers)
+        found = self._callers.get(digits) or Caller(self._known_callers(digits))
+        guid = self._known_sites(site.guid) if site else ""
+        return Subject(
+            guid,
+            site.name if site and guid != OTHERS else guid,
+            site.zone if site else UTC,
+            found.name,
+            act.type,
+            act.code,
+            found.batch or background(headers),
+        )
+
     def _site(self, request: FhirRequest) -> Site | None:
         surface, _, rest = request.path.partition("/sites/")
         named = request.site is None and surface in _SURFACES
@@ -138,11 +162,15 @@ class Recorder:
 
 
 class _Names:
-    """Names as they are until there are too many."""
+    """Names as they are until there are too many beside those given."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen: set[str] = set()
+    def __init__(self, most: int, given: Collection[str] = ()) -> None:
+        self._seen = set(given)
+        self._most = most + len(self._seen)
+
+    def holds(self, name: str) -> bool:
+        """Whether a name is kept already."""
+        return name in self._seen
 
     def __call__(self, name: str) -> str:
         if name not in self._seen and len(self._seen) >= self._most:

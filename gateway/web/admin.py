@@ -1,5 +1,6 @@
 """`/admin/…`: the ledger, the cache and purges, for the operator behind a bearer token."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _PRIVATE = {"cache-control": "no-store"}
 
 #: Site GUID, resource type and patient id (each of the last two may be empty: all) -> entries forgotten.
 Forget = Callable[[str, str, str], Awaitable[int]]
+Rows = Callable[[str, str], list[Row]]
 Statistics = Callable[[], Awaitable[Mapping[str, Any]]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -53,7 +55,7 @@ class Admin:
     """
 
     token: str
-    rows: Callable[[str, str], list[Row]]
+    rows: Rows
     statistics: Statistics
     forget: Forget
     standings: Callable[[], list[Standing]] = list
@@ -94,7 +96,7 @@ class Admin:
 
     async def _ledger(self, request: Request) -> Response:
         site, since, shape = _asked(request)
-        rows = await run_in_threadpool(self.rows, self._guid(site), since)
+        rows = await run_in_threadpool(_read, self.rows, self._guid(site), since)
         if shape == "csv":
             return PlainTextResponse(as_csv(rows, self.names), headers=_PRIVATE, media_type="text/csv")
         now = self.now()
@@ -133,6 +135,15 @@ def _asked(request: Request) -> tuple[str, str, str]:
     with suppress(ValueError):
         return given.get("site", ""), since and date.fromisoformat(since).isoformat(), shape
     raise _bad("since is a day, written like 2026-07-01.", "http.since")
+
+
+def _read(rows: Rows, guid: str, since: str) -> list[Row]:
+    """The ledger's rows. Raises Failure 503 where the disk or Redis does not give them."""
+    try:
+        return rows(guid, since)
+    except (ConnectionError, sqlite3.Error):
+        text = "The ledger cannot be read now, and /readyz says why: try again."
+        raise Failure(kinds.OVERLOADED, text=text) from None
 
 
 def _purge(body: bytes) -> Purge:

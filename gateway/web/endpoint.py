@@ -26,14 +26,19 @@ _ALWAYS = (
 _BODILESS = frozenset({204, 304})
 
 Read = Callable[[Request], Awaitable[FhirRequest]]
+#: Is told of what was refused before it was read.
+Tell = Callable[[Request, Failure], None]
 
 
 class Endpoint:
     """One way of reading requests, in front of one handler; `hits` keeps what may be given again as it is."""
 
-    def __init__(self, read: Read, handler: Handler, hits: Hits | None = None) -> None:
+    def __init__(
+        self, read: Read, handler: Handler, tell: Tell = lambda *_: None, hits: Hits | None = None
+    ) -> None:
         self._read = read
         self._handler = handler
+        self._tell = tell
         self._hits = hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,9 +47,9 @@ class Endpoint:
         try:
             read = await self._read(request)
         except Failure as failure:
-            await _refused(failure, request, send)
+            await self._refused(failure, request, send)
         except Exception as problem:  # noqa: BLE001 - a bug in reading must become an answer, too
-            await _refused(unexpected(problem), request, send)
+            await self._refused(unexpected(problem), request, send)
         else:
             response = _in_kind(read, await self._handler(read))
             self._keep(request.scope, read, response)
@@ -55,10 +60,10 @@ class Endpoint:
         if self._hits and asked:
             self._hits.keep(asked, request, response, _fields(response))
 
-
-async def _refused(failure: Failure, request: Request, send: Send) -> None:
-    _log.info("refused", code=failure.kind.code, status=failure.kind.status)
-    await sent(answer(failure), request, send, named(request))
+    async def _refused(self, failure: Failure, request: Request, send: Send) -> None:
+        _log.info("refused", code=failure.kind.code, status=failure.kind.status)
+        self._tell(request, failure)
+        await sent(answer(failure), request, send, named(request))
 
 
 async def sent(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:

@@ -9,18 +9,16 @@ from gateway.core.exchange import FhirRequest, Site
 from gateway.core.failure import Failure
 from gateway.core.interaction import OTHER
 from gateway.stores.daily_use import DailyUse
-from gateway.stores.recorder import OTHERS, Caller, Recorder
+from gateway.stores.recorder import NOBODY, OTHERS, Caller, Known, Recorder
 
 KEY = (("ocp-apim-subscription-key", "Zzyzx-key"),)
 DIGITS = caller(KEY)
 
 
-def recorder(
-    books: Told | None = None, cap: Cap | None = None, callers: dict[str, Caller] | None = None
-) -> Recorder:
+def recorder(books: Told | None = None, cap: Cap | None = None, known: Known = NOBODY) -> Recorder:
     told = books or Told()
     sites = {GUID: SITE}
-    return Recorder(told, DailyUse(lambda _: cap), told, sites=sites.get, callers=callers, now=lambda: NOW)
+    return Recorder(told, DailyUse(lambda _: cap), told, sites=sites.get, known=known, now=lambda: NOW)
 
 
 def other(path: str) -> FhirRequest:
@@ -37,7 +35,7 @@ def test_an_exchange_is_counted_under_its_site_caller_type_interaction_and_day()
 
 
 def test_a_caller_has_the_name_it_was_given() -> None:
-    told = recorder(callers={DIGITS: Caller("kiosk", batch=True)})
+    told = recorder(known=Known({DIGITS: Caller("kiosk", batch=True)}))
     subject = told.subject(fhir_request(headers=KEY))
     assert (subject.caller, subject.batch) == ("kiosk", True)
     assert told.subject(fhir_request()).caller == ""
@@ -82,3 +80,48 @@ def test_batch_work_beyond_the_cap_is_refused_until_midnight() -> None:
         told.admit(subject)
     assert refused.value.retry_after == 12 * 3_600
     told.admit(subject._replace(batch=False))
+
+
+def test_several_of_one_size_may_be_counted_at_once() -> None:
+    books = Told()
+    told = recorder(books)
+    told.count(told.subject(fhir_request()), Cost.HIT, 20, queries=3)
+    assert (books.costs, books.octets) == ([Cost.HIT] * 3, [20] * 3)
+    assert [(octets, queries) for *_, octets, queries in books.exchanges] == [(60, 3)]
+
+
+def test_a_day_ends_at_the_sites_midnight_though_the_line_is_kept() -> None:
+    books, hours = Told(), iter((12, 13, 14, 15))
+    told = Recorder(
+        books, DailyUse(lambda _: None), books, now=lambda: NOW.replace(hour=next(hours), minute=0)
+    )
+    subject = told.subject(fhir_request())
+    for _ in range(4):
+        told.count(subject, Cost.HIT)
+    assert [line.day for line, _ in books.lines] == ["2026-07-01"] * 2 + ["2026-07-02"] * 2
+
+
+def test_lines_that_are_made_ahead_stay_bounded_and_exact() -> None:
+    books = Told()
+    told = recorder(books)
+    subject = told.subject(fhir_request())
+    for number in range(20_010):
+        told.count(subject._replace(caller=f"{number:08x}"), Cost.HIT)
+    assert len(set(books.lines)) == 20_010
+
+
+def test_a_site_that_is_configured_keeps_its_name_among_any_number_of_forged_ones() -> None:
+    told = recorder(known=Known({}, {GUID}))
+    for each in range(5_100):
+        told.subject(fhir_request(site=Site(str(each), SITE.zone, str(each))))
+    assert told.subject(fhir_request()).site == GUID
+
+
+def test_a_refusal_is_free_and_a_failure_and_brings_up_no_new_site() -> None:
+    books = Told()
+    told = recorder(books, known=Known({}, {GUID}))
+    for site in (SITE, Site("forged", SITE.zone, "forged"), None):
+        told.refuse(site, KEY, OTHER, "guid-malformed")
+    lines = [Line("2026-07-01", each, DIGITS, "", "other", Cost.FREE) for each in (GUID, "", "")]
+    assert [line for line, _ in books.lines] == lines
+    assert books.codes == ["guid-malformed"] * 3

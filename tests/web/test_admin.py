@@ -1,5 +1,6 @@
 import asyncio
 import csv
+import sqlite3
 from collections.abc import Mapping
 from io import StringIO
 from typing import Any
@@ -219,3 +220,17 @@ def test_a_store_that_fails_is_an_outcome_without_its_words() -> None:
     assert response.status_code == 500
     assert issue(response)["code"] == "exception"
     assert "Zzyzx" not in response.text
+
+
+@pytest.mark.parametrize("problem", [ConnectionError("TimeoutError"), sqlite3.OperationalError("/path")])
+def test_a_ledger_that_cannot_be_read_is_said_to_be_tried_again(problem: Exception) -> None:
+    class Away(Told):
+        def rows(self, site: str, since: str) -> list[Row]:
+            self.asked.append((site, since))
+            raise problem
+
+    response = asked("GET", "/admin/ledger", Away())
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    assert "/readyz" in issue(response)["details"]["text"]
+    assert str(problem) not in response.text
