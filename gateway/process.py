@@ -139,6 +139,7 @@ class Process:
         await self.closing.aclose()
         for pool in self.pools:
             await pool.aclose()
+        self.recorder.settle()
         await asyncio.to_thread(self.ledger.close)
 
     async def _cache_statistics(self) -> dict[str, object]:

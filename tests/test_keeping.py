@@ -1,11 +1,13 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from exchanges import SITE
+from structlog.testing import capture_logs
 
 from gateway.core.exchange import Site
-from gateway.keeping import caching, store
+from gateway.keeping import caching, ledger, ledger_url, store
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
@@ -59,3 +61,20 @@ def test_names_are_keyed_and_change_with_the_configuration_and_the_engine() -> N
     assert version(Settings()) != version(Settings(), "another")
     same = (caching(Settings(cache=SHARED), "a", engine) for _ in range(2))
     assert len({each.secret for each in same}) == 1
+
+
+def test_replicas_with_a_redis_share_a_ledger_unless_a_file_was_named(tmp_path: Path) -> None:
+    redis = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]}
+    path = str(tmp_path / "ledger.db")
+    for kept, url, warnings in (
+        ({}, "redis://127.0.0.1:1", 0),
+        ({"path": path}, "", 1),
+        ({"path": path, "store": "redis"}, "redis://127.0.0.1:1", 0),
+        ({"path": path, "store": "file"}, "", 0),
+        ({"store": "file"}, "", 0),
+    ):
+        settings = Settings.model_validate({"cache": redis, "ledger": kept})
+        with capture_logs() as lines:
+            ledger(settings)
+        assert (ledger_url(settings), len(lines)) == (url, warnings)
+    assert ledger_url(Settings()) == ""

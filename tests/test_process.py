@@ -3,12 +3,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 from conftest import settings_for
 from exchanges import GUID, fhir_request
 from structlog.testing import capture_logs
 
+from gateway.core.cost import Cost
+from gateway.core.exchange import FhirResponse, Handler
 from gateway.process import Process
 from gateway.settings import Admin, Cache, Ledger, Settings
+from gateway.stores.ledger_file import read
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -57,7 +61,11 @@ def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
 
     def engine(request: httpx.Request) -> httpx.Response:
         statement = {"resourceType": "CapabilityStatement", "version": version[0]}
-        found = statement if request.extensions["target"].endswith(b"metadata") else {"resourceType": "Patient", "id": "1"}
+        found = (
+            statement
+            if request.extensions["target"].endswith(b"metadata")
+            else {"resourceType": "Patient", "id": "1"}
+        )
         return httpx.Response(200, json=found)
 
     async def live() -> list[str]:
@@ -75,3 +83,30 @@ def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
     with capture_logs():
         said = asyncio.run(live())
     assert said == ["fwd=request", "fwd=uri-miss", "fwd=request", "hit"] * 2
+
+
+def test_a_query_nobody_waits_for_is_in_the_ledger_though_the_process_ends_first(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    settings = settings_for("http://upstream").model_copy(update={"ledger": Ledger(path=path)})
+
+    async def endless(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3_600)
+        return answering(request)
+
+    async def live() -> None:
+        held = Process(settings, httpx.MockTransport(endless), lambda: NOW)
+        ask = held.asking(settings.upstream)("halo-connect")
+        async with held.lifespan(None):  # type: ignore[arg-type]
+            asked = asyncio.create_task(_called(ask))
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    with capture_logs():
+        asyncio.run(live())
+    assert [(row.line.cost, row.queries) for row in read(path)] == [(Cost.MAYBE_BILLED, 1)]
+
+
+async def _called(handler: Handler) -> FhirResponse:
+    return await handler(fhir_request("Patient/1"))

@@ -58,9 +58,9 @@ def forecast(cap: Cap, earlier: Use, later: Use, end: datetime) -> datetime | No
     """
     if share(cap, later) >= 1:
         return later.at
-    elapsed = later.at - earlier.at
-    if elapsed < _SHORTEST:
+    if not paced(earlier, later):
         return None
+    elapsed = later.at - earlier.at
     left = (end - later.at).total_seconds()
     waits = (
         elapsed.total_seconds() * (most - used) / (used - before)
@@ -69,6 +69,11 @@ def forecast(cap: Cap, earlier: Use, later: Use, end: datetime) -> datetime | No
     )
     wait = min(waits, default=left)
     return later.at + timedelta(seconds=wait) if wait < left else None
+
+
+def paced(earlier: Use, later: Use) -> bool:
+    """Whether two moments are far enough apart to tell a pace."""
+    return later.at - earlier.at >= _SHORTEST
 
 
 def midnight(now: datetime, zone: tzinfo) -> datetime:

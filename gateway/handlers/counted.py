@@ -47,6 +47,7 @@ class Counted:
             self._recorder.admit(subject)
         _asks()
         start, cost, octets = self._clock(), Cost.MAYBE_BILLED if paid else Cost.FREE, 0
+        exchange = self._recorder.begin(subject, cost)
         try:
             response = await self._inner(request)
             cost, octets = after_answer(request, response), len(response.body)
@@ -54,7 +55,7 @@ class Counted:
             cost, octets = after_failure(request, failure), _size(failure)
             raise
         finally:
-            self._recorder.count(subject, cost, octets, self._clock() - start)
+            self._recorder.end(exchange, cost, octets, self._clock() - start)
         return response
 
 
@@ -92,7 +93,7 @@ class Credited:
         subject, failure = self._recorder.subject(request), _failure(problem)
         cost = avoided_failure(failure, asked=bool(asked.count))
         if cost is not None:
-            self._recorder.count(subject, cost)
+            self._recorder.count(subject, cost, _size(failure))
         self._recorder.meter.failure(subject, failure.kind.code)
         if asked.count and failure.received is not None and _ENVELOPE in _active(request.site):
             fired = [_ENVELOPE] if error_envelope.fires(failure.received) else []

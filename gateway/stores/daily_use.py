@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.core.caps import THRESHOLDS, Cap, Use, forecast, midnight, share
+from gateway.core.caps import THRESHOLDS, Cap, Use, forecast, midnight, paced, share
 from gateway.core.cost import PAID, Cost, Subject
 from gateway.core.exchange import Site
 from gateway.stores.place import Paid
@@ -63,9 +63,18 @@ class _Day:
         if any(more):
             self.add(now, *more)
 
+    @property
+    def earlier(self) -> Use:
+        return self.marks[0] if self.marks else self.use
+
+    def forecast(self, now: datetime) -> str:
+        """The hour in words for the log."""
+        hour = self.hour(now)
+        known = hour or paced(self.earlier, replace(self.use, at=now))
+        return hour.isoformat() if hour else "not today" if known else "not known yet"
+
     def hour(self, now: datetime) -> datetime | None:
-        earlier = self.marks[0] if self.marks else self.use
-        found = forecast(self.cap, earlier, replace(self.use, at=now), self.until)
+        found = forecast(self.cap, self.earlier, replace(self.use, at=now), self.until)
         return found and found.astimezone(self.subject.zone).replace(minute=0, second=0, microsecond=0)
 
 
@@ -148,11 +157,10 @@ def _warn(day: _Day, now: datetime) -> None:
     for event in _passed(day):
         if event not in day.said:
             day.said.add(event)
-            hour = day.hour(now)
             _log.warning(
                 event,
                 site=day.subject.name,
                 queries=day.use.queries,
                 bytes=day.use.octets,
-                reached_in_hour=hour.isoformat() if hour else "not today",
+                reached_in_hour=day.forecast(now),
             )

@@ -89,6 +89,7 @@ class Recorder:
         self._now = now
         self._known_sites, self._known_callers = _Names(_SITES, known.sites), _Names(_CALLERS)
         self._lines: dict[tuple[Subject, Cost], tuple[Line, datetime]] = {}
+        self._begun: dict[object, tuple[Subject, Cost]] = {}
         self.meter = meter
 
     def subject(self, request: FhirRequest) -> Subject:
@@ -126,6 +127,23 @@ class Recorder:
             self._use.add(subject, cost, octets, now, queries)
         if seconds is not None:
             self.meter.asked(subject, seconds)
+
+    def begin(self, subject: Subject, cost: Cost) -> object:
+        """An exchange with an upstream, to be ended; until then it is of this class."""
+        exchange = object()
+        self._begun[exchange] = subject, cost
+        return exchange
+
+    def end(self, exchange: object, cost: Cost, octets: int, seconds: float) -> None:
+        """Count an exchange that was begun, and not settled before."""
+        begun = self._begun.pop(exchange, None)
+        if begun is not None:
+            self.count(begun[0], cost, octets, seconds)
+
+    def settle(self) -> None:
+        """Count what has not ended: for the end of the process, which such exchanges do not outlive."""
+        while self._begun:
+            self.count(*self._begun.popitem()[1])
 
     def admit(self, subject: Subject) -> None:
         """Raises Failure 429 for batch work at a site whose cap is used up."""

@@ -83,6 +83,7 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
         ledger.open()
         yield
         await pool.aclose()
+        recorder.settle()
         ledger.close()
 
     return Starlette(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.documentation import effective
 from gateway.settings import ConfigurationError, Settings, load
@@ -222,3 +223,8 @@ def test_further_upstreams_stand_beside_the_default_one(tmp_path: Path) -> None:
 )
 def test_a_further_upstream_that_cannot_be_is_named(tmp_path: Path, changed: str, problem: str) -> None:
     assert any(each.startswith(problem) for each in problems(tmp_path, changed))
+
+
+def test_a_ledger_for_replicas_needs_a_redis() -> None:
+    with pytest.raises(ValidationError, match=r"needs cache\.redis\.url"):
+        Settings.model_validate({"ledger": {"store": "redis"}})

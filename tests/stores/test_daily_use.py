@@ -83,6 +83,16 @@ def test_the_warning_names_the_hour_in_which_the_cap_will_be_reached() -> None:
     assert line["reached_in_hour"] == "2026-07-01T13:00:00+10:00"  # 12:00 and 100 minutes
 
 
+@pytest.mark.parametrize(
+    ("step", "said"), [(timedelta(seconds=1), "not known yet"), (timedelta(minutes=9), "not today")]
+)
+def test_a_pace_that_is_not_known_yet_is_not_taken_for_a_slow_one(step: timedelta, said: str) -> None:
+    daily = use(Cap(queries=100))
+    with capture_logs() as lines:
+        paid(daily, 80, step=step)
+    assert [each["reached_in_hour"] for each in lines] == [said]
+
+
 def test_the_pace_is_that_of_the_last_hour() -> None:
     daily = use(Cap(queries=700))
     last = paid(daily, 300, step=timedelta(seconds=10))  # 50 minutes at 6 a minute

@@ -125,3 +125,15 @@ def test_a_refusal_is_free_and_a_failure_and_brings_up_no_new_site() -> None:
     lines = [Line("2026-07-01", each, DIGITS, "", "other", Cost.FREE) for each in (GUID, "", "")]
     assert [line for line, _ in books.lines] == lines
     assert books.codes == ["guid-malformed"] * 3
+
+
+def test_what_has_not_ended_when_the_process_does_may_have_been_billed_and_is_counted_once() -> None:
+    books = Told()
+    told = recorder(books)
+    subject = told.subject(fhir_request())
+    ended, running = (told.begin(subject, Cost.MAYBE_BILLED) for _ in range(2))
+    told.end(ended, Cost.BILLED, 20, 0.5)
+    told.settle()
+    told.end(running, Cost.BILLED, 20, 0.5)
+    told.settle()
+    assert (books.costs, books.octets) == ([Cost.BILLED, Cost.MAYBE_BILLED], [20, 0])
