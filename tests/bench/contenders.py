@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 UPSTREAM = "BENCH_UPSTREAM"
+BODY = "BENCH_BODY"
 _KEPT = ("content-type",)
 
 
@@ -40,3 +42,15 @@ def fastapi_proxy_lib() -> Any:
     return import_module("fastapi_proxy_lib.fastapi.app").reverse_http_app(
         base_url=os.environ[UPSTREAM] + "/"
     )
+
+
+def starlette_route() -> Starlette:
+    """A Starlette route that gives the bytes of a file back, with the headers of a FHIR answer."""
+    body = Path(os.environ[BODY]).read_bytes()
+    headers = {"content-type": "application/fhir+json"}
+
+    async def kept(request: Request) -> Response:
+        del request
+        return Response(body, headers=headers)
+
+    return Starlette(routes=[Route("/{path:path}", kept)])

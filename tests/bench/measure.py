@@ -16,6 +16,7 @@ from statistics import median
 import pytest
 
 KEY = ("Ocp-Apim-Subscription-Key", "demo-key")
+Lines = tuple[str, ...]
 _CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
 SERVER, LOAD = _CORES[0], _CORES[-1]
 _MISSING = [each for each in ("nginx", "wrk", "taskset") if which(each) is None]
@@ -25,11 +26,14 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads memory f
 needs_servers = pytest.mark.skipif(bool(_MISSING), reason=f"not here: {', '.join(_MISSING)}")
 
 _UPSTREAM = "root {folder}; open_file_cache max=100;"
-_PROXY = 'location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }}'
+_PROXY = """
+location / {{ proxy_pass http://up{below}; proxy_http_version 1.1; proxy_set_header Connection ""; {more} }}
+"""
 _NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr;
 events {{ worker_connections 1024; }}
 http {{
+  {keeps}
   access_log off; default_type application/json; keepalive_requests 100000000; tcp_nodelay on;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
@@ -66,6 +70,29 @@ class Server:
         """CPU time used so far, in µs."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
+
+    def memory(self, field: str = "VmRSS") -> int:
+        """Bytes of memory that are resident, now or (`VmHWM`) at most so far."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How nginx keeps what it passes on: `valid` is its word for how long; `below` a folder upstream.
+
+    Keys are part of the question, and the access log is on, as they must be before a practice.
+    """
+
+    valid: str = "60m"
+    below: str = ""
+
+    def inside(self, folder: Path) -> tuple[str, str]:
+        """What stands in `http` and in `location`."""
+        zone = f"proxy_cache_path {folder}/kept levels=1:2 keys_zone=kept:10m max_size=256m inactive=60m;"
+        key = "proxy_cache_key $request_uri$http_ocp_apim_subscription_key; proxy_cache_lock on;"
+        log = f"access_log {folder}/access.log combined; sendfile on; open_file_cache max=100;"
+        return zone, f"proxy_cache kept; proxy_cache_valid 200 {self.valid}; {key} {log}"
 
 
 _FIGURES = ("rate", "p50", "p99", "most", "cpu")
@@ -108,11 +135,16 @@ def running(
 
 
 @contextmanager
-def nginx(folder: Path, *, upstream: int = 0, core: int = SERVER) -> Iterator[Server]:
-    """nginx before an upstream's port, or serving the files of its folder."""
+def nginx(
+    folder: Path, *, upstream: int = 0, keeping: Keeping | None = None, core: int = SERVER
+) -> Iterator[Server]:
+    """nginx before an upstream's port, keeping what it passes on or not; or serving its folder's files."""
     port, config = free_port(), folder / "nginx.conf"
-    serves = (_PROXY if upstream else _UPSTREAM).format(folder=folder)
-    config.write_text(_NGINX.format(folder=folder, upstream=upstream or port, port=port, serves=serves))
+    keeps, more = keeping.inside(folder) if keeping else ("", "")
+    below = keeping.below if keeping else ""
+    serves = (_PROXY if upstream else _UPSTREAM).format(folder=folder, more=more, below=below)
+    facts = {"folder": folder, "upstream": upstream or port, "port": port}
+    config.write_text(_NGINX.format(**facts, serves=serves, keeps=keeps))
     with running(("nginx", "-p", str(folder), "-c", str(config)), port, folder / "log", core=core) as server:
         yield server
 
@@ -133,18 +165,23 @@ def placed(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-def wrk(server: Server, path: str, connections: int, seconds: int, *, pause: int = 0) -> Load:
-    """What that many connections see in that time; `pause` in milliseconds before each request."""
+def wrk(
+    server: Server, path: str, connections: int, seconds: int, *, pause: int = 0, headers: Lines = ()
+) -> Load:
+    """What that many connections see in that time; see `wrk_started`."""
     before = server.cpu
-    seen = loaded(wrk_started(f"{server.url}/{path}", connections, seconds, pause=pause))
+    seen = loaded(wrk_started(f"{server.url}/{path}", connections, seconds, pause=pause, headers=headers))
     return replace(seen, cpu=(server.cpu - before) / max(seen.rate * seconds, 1))
 
 
-def wrk_started(url: str, connections: int, seconds: int, *, pause: int = 0) -> "subprocess.Popen[str]":
-    """wrk at work; `loaded` waits for it."""
+def wrk_started(
+    url: str, connections: int, seconds: int, *, pause: int = 0, headers: Lines = ()
+) -> "subprocess.Popen[str]":
+    """wrk at work; `loaded` waits for it. `pause` in milliseconds before each request."""
     script = Path(__file__).with_name("report.lua")
-    shape = ("-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-H", ": ".join(KEY))
-    command = pinned(LOAD, "wrk", *shape, "-s", str(script), url, "--", str(pause))
+    shape = ("-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s")
+    told = (word for each in (": ".join(KEY), *headers) for word in ("-H", each))
+    command = pinned(LOAD, "wrk", *shape, *told, "-s", str(script), url, "--", str(pause))
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

@@ -15,18 +15,19 @@ _TESTS = Path(__file__).parent.parent
 _UVICORN = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 
 
+def gateway(upstream: Server, folder: Path) -> AbstractContextManager[Server]:
+    """This gateway: `halo-gateway serve`; the way through is measured, not the cache."""
+    return serving(upstream, folder / "gateway.log", log__level="warning", cache__profile="off")
+
+
 @contextmanager
-def gateway(upstream: Server, folder: Path) -> Iterator[Server]:
-    """This gateway: `halo-gateway serve`."""
+def serving(upstream: Server, log: Path, **settings: object) -> Iterator[Server]:
+    """`halo-gateway serve` with these settings, `section__name=value`, else as users run it."""
     port = measure.free_port()
-    settings = {
-        "HALO_GATEWAY_UPSTREAM__URL": upstream.url,
-        "HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE": "Australia/Sydney",
-        "HALO_GATEWAY_LOG__LEVEL": "warning",
-        "HALO_GATEWAY_CACHE__PROFILE": "off",  # the way through is measured, not the cache
-    }
+    known = {"upstream__url": upstream.url, "sites__default__time_zone": "Australia/Sydney", **settings}
+    environment = {f"HALO_GATEWAY_{name.upper()}": str(value) for name, value in known.items()}
     command = (sys.executable, "-m", "gateway", "serve", "--port", str(port))
-    with measure.running(command, port, folder / "gateway.log", environment=settings) as server:
+    with measure.running(command, port, log, environment=environment) as server:
         yield server
 
 
@@ -50,24 +51,25 @@ def contenders() -> dict[str, Proxy]:
         "straight": straight,
         "nginx": nginx,
         "gateway": gateway,
-        "starlette+httpx": _on_uvicorn(Path(sys.executable), starlette_httpx.__name__),
+        "starlette+httpx": on_uvicorn(Path(sys.executable), starlette_httpx.__name__),
     }
     python = python_with("fastapi-proxy-lib", "fastapi", "uvicorn", "uvloop", "httptools")
     if python is None:
         measure.say("without fastapi-proxy-lib: it could not be installed")
         return found
-    return {**found, "fastapi-proxy-lib": _on_uvicorn(python, fastapi_proxy_lib.__name__)}
+    return {**found, "fastapi-proxy-lib": on_uvicorn(python, fastapi_proxy_lib.__name__)}
 
 
-def _on_uvicorn(python: Path, factory: str) -> Proxy:
+def on_uvicorn(python: Path, factory: str, environment: dict[str, str] | None = None) -> Proxy:
+    """A contender of `contenders.py` on uvicorn."""
+
     @contextmanager
     def proxy(upstream: Server, folder: Path) -> Iterator[Server]:
         port = measure.free_port()
         app = (f"bench.contenders:{factory}", "--factory", "--app-dir", str(_TESTS))
         command = (str(python), "-m", "uvicorn", *app, "--port", str(port), *_UVICORN)
-        with measure.running(
-            command, port, folder / f"{factory}.log", environment={UPSTREAM: upstream.url}
-        ) as server:
+        known = {UPSTREAM: upstream.url} | (environment or {})
+        with measure.running(command, port, folder / f"{factory}.log", environment=known) as server:
             yield server
 
     return proxy

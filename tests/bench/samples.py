@@ -1,13 +1,16 @@
 """Synthetic answers of any size, as an upstream gives them."""
 
 import json
-from itertools import count
+from collections.abc import Callable
 from typing import Any
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 BASE = f"integrator/sites/{GUID}/fhir/R4"
 PATIENT = f"{BASE}/Patient/p-1"
 SEARCH = f"{BASE}/Appointment"
+DIRECTORY = f"{BASE}/Organization"
+
+Make = Callable[[int, str], dict[str, Any]]
 
 #: Nothing to repair, or one wall time without an offset in every resource.
 CLEAN, NAIVE = "2026-05-04T03:02:01Z", "2026-05-04T13:02:01"
@@ -30,10 +33,19 @@ def patient(size: int) -> bytes:
 
 def searchset(size: int, upstream: str, stamp: str = CLEAN) -> bytes:
     """A page of about that many bytes whose links and `fullUrl`s are on the upstream's base."""
+    return _page("Appointment", _appointment, size, upstream, stamp)
+
+
+def directory(size: int, upstream: str) -> bytes:
+    """A page of Organizations of about that many bytes, with the same links: what may be kept for long."""
+    return _page("Organization", _organization, size, upstream, CLEAN)
+
+
+def _page(type_: str, resource: Make, size: int, upstream: str, stamp: str) -> bytes:
     base = f"{upstream}/{BASE}"
-    one = len(_encoded(_entry(base, 0, stamp)))
-    entries = [_entry(base, number, stamp) for number, _ in zip(count(), range(size // one), strict=False)]
-    links = {"self": "Appointment?_count=50", "next": "Appointment?_count=50&_offset=50"}
+    one = len(_encoded(_entry(base, resource(0, stamp))))
+    entries = [_entry(base, resource(number, stamp)) for number in range(size // one)]
+    links = {"self": f"{type_}?_count=50", "next": f"{type_}?_count=50&_offset=50"}
     return _encoded(
         {
             "resourceType": "Bundle",
@@ -45,9 +57,25 @@ def searchset(size: int, upstream: str, stamp: str = CLEAN) -> bytes:
     )
 
 
-def _entry(base: str, number: int, stamp: str) -> dict[str, Any]:
+def _organization(number: int, stamp: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Organization",
+        "id": f"o-{number}",
+        "meta": {"versionId": "1", "lastUpdated": stamp},
+        "identifier": [{"system": "https://example.org/organizations", "value": f"{number:08}"}],
+        "active": True,
+        "name": f"Example Street Medical Centre {number}",
+        "telecom": [
+            {"system": "phone", "value": "07 5550 0000", "use": "work"},
+            {"system": "email", "value": f"desk-{number}@example.org", "use": "work"},
+        ],
+        "address": [{"line": [f"{number} Example Street"], "city": "Brisbane", "postalCode": "4000"}],
+    }
+
+
+def _appointment(number: int, stamp: str) -> dict[str, Any]:
     actors = [f"{kind}/{number}" for kind in ("Patient", "Practitioner", "Location")]
-    resource = {
+    return {
         "resourceType": "Appointment",
         "id": f"a-{number}",
         "meta": {"versionId": "1", "lastUpdated": stamp},
@@ -63,8 +91,11 @@ def _entry(base: str, number: int, stamp: str) -> dict[str, Any]:
             {"actor": {"reference": each}, "required": "required", "status": "accepted"} for each in actors
         ],
     }
+
+
+def _entry(base: str, resource: dict[str, Any]) -> dict[str, Any]:
     return {
-        "fullUrl": f"{base}/Appointment/a-{number}",
+        "fullUrl": f"{base}/{resource['resourceType']}/{resource['id']}",
         "resource": resource,
         "search": {"mode": "match"},
     }

@@ -1,0 +1,80 @@
+"""An upstream that takes its time and counts: `python stub.py PORT SECONDS`.
+
+Answers `…/TYPE/ID` with a resource and `…/TYPE?NAME=ID` with a searchset, of 2 to 30 kB by the question,
+and every resource says which ID it was asked for. `GET /count` is answered with the number of queries, and
+does not count.
+"""
+
+import asyncio
+import json
+import sys
+from typing import cast
+from zlib import crc32
+
+import uvloop
+
+LEAST, MOST = 2_000, 30_000
+_TELECOM = b'{"system":"phone","value":"07 5550 0000","use":"work"},' * (MOST // 50)
+_ONE = len(_TELECOM) // (MOST // 50)
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n"
+_META = b'"meta":{"versionId":"1","lastUpdated":"2026-05-04T03:02:01Z"}'
+
+
+def answer(target: str) -> bytes:
+    """The body for a request target."""
+    size = LEAST + crc32(target.encode()) % (MOST - LEAST)
+    path, _, query = target.partition("?")
+    if not query:
+        type_, name = path.split("/")[-2:]
+        return _resource(type_, name, size)
+    type_, name = path.rpartition("/")[2], query.partition("=")[2].partition("&")[0]
+    count = 1 + size // 2_000
+    entries = b",".join(
+        b'{"resource":%b,"search":{"mode":"match"}}' % _resource(type_, f"{name}-{number}", size // count)
+        for number in range(count)
+    )
+    return b'{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%b]}' % (count, entries)
+
+
+def _resource(type_: str, name: str, size: int) -> bytes:
+    telecom = _TELECOM[: max(size // _ONE, 1) * _ONE - 1]
+    facts = (type_.encode(), name.encode(), _META, telecom)
+    return b'{"resourceType":"%b","id":"%b",%b,"telecom":[%b]}' % facts
+
+
+class Stub(asyncio.Protocol):
+    """One connection; requests have no body and never follow each other unasked."""
+
+    seconds, queries = 0.0, 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Answers go here."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._read = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a whole request when its time has come."""
+        self._read += data
+        if self._read.endswith(b"\r\n\r\n"):
+            target, self._read = self._read.split(b" ", 2)[1].decode(), b""
+            self._answer(target)
+
+    def _answer(self, target: str) -> None:
+        if target == "/count":
+            self._send(json.dumps(Stub.queries).encode())
+        else:
+            Stub.queries += 1
+            asyncio.get_running_loop().call_later(self.seconds, self._send, answer(target))
+
+    def _send(self, body: bytes) -> None:
+        self._transport.write(_HEAD % len(body) + body)
+
+
+async def _served(port: int, seconds: float) -> None:
+    Stub.seconds = seconds
+    server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", port, backlog=2048)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_served(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,0 +1,99 @@
+"""A cached search next to nginx `proxy_cache` and others that answer from memory, alternating in one run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import rmtree
+
+import httpx
+import pytest
+from bench import measure, samples
+from bench.keepers import KEPT, contenders, gateway
+from bench.measure import KEY, Load, Server
+
+pytestmark = [pytest.mark.bench, measure.needs_servers, pytest.mark.timeout(300)]
+
+CONNECTIONS, SECONDS, ROUNDS = 64, 2, 3
+#: Bytes of the answer, and the share of nginx's requests that is the aim.
+SIZES = ((20_000, 0.4), (300_000, 0.7))
+SEARCH = f"{samples.DIRECTORY}?_count=50"
+GZIP = ("Accept-Encoding: gzip",)
+OURS, PACKED, NGINX = "gateway", "gateway, gzip", "nginx proxy_cache"
+HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "rate : nginx", "CPU : nginx")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose logs, hundreds of MB, do not outlive the run."""
+    yield tmp_path
+    rmtree(tmp_path)
+
+
+@pytest.mark.parametrize(("size", "share"), SIZES)
+def test_a_cached_search_beside_others_that_answer_from_memory(folder: Path, size: int, share: float) -> None:
+    with ExitStack() as stack:
+        upstream = stack.enter_context(measure.upstream(folder / "upstream", {}))
+        sample = samples.directory(size, upstream.url)
+        measure.placed(folder / "upstream", {samples.DIRECTORY: sample})
+        ours = stack.enter_context(gateway(upstream, folder))
+        body = answered(ours, sample, upstream)
+        kept = f"{KEPT}/{samples.DIRECTORY}"
+        measure.placed(folder / "upstream", {kept: body})
+        others = contenders(folder / "upstream" / kept)
+        servers = {name: stack.enter_context(proxy(upstream, folder)) for name, proxy in others.items()}
+        for name, server in servers.items():
+            assert asked(server).content == body, name
+        rows = measured({OURS: ours, PACKED: ours, **servers})
+    shown(f"a cached search of {size // 1000} kB; {CONNECTIONS} connections", rows)
+    measure.aim("share of nginx's requests/s", rows[OURS].rate / rows[NGINX].rate, share, at_least=True)
+
+
+def answered(ours: Server, sample: bytes, upstream: Server) -> bytes:
+    """The gateway's answer, which is the upstream's but for its base; from memory and gzipped alike."""
+    asked(ours)
+    hit, packed = asked(ours), asked(ours, "gzip")
+    assert "; hit" in hit.headers["cache-status"]
+    page, expected = hit.json(), json.loads(sample.replace(upstream.url.encode(), ours.url.encode()))
+    assert expected.pop("link")[0] == page.pop("link")[0]  # the other one is sealed
+    assert page == expected
+    assert packed.json()["entry"] == page["entry"]
+    measure.say(f"gzip: {packed.headers.get('content-encoding', 'the answer is not encoded')}")
+    return hit.content
+
+
+def asked(server: Server, encoding: str = "identity") -> httpx.Response:
+    """The search, once; it must be answered well."""
+    headers = dict([KEY]) | {"accept-encoding": encoding}
+    answer = httpx.get(f"{server.url}/{SEARCH}", headers=headers, trust_env=False, timeout=20)
+    assert answer.status_code == httpx.codes.OK, f"{server.url}: {answer.text[:500]}"
+    return answer
+
+
+def measured(servers: Mapping[str, Server]) -> dict[str, Load]:
+    """Every server in turn, several rounds; no request may fail."""
+    rounds: dict[str, list[Load]] = {name: [] for name in servers}
+    for _ in range(ROUNDS):
+        for name, server in servers.items():
+            headers = GZIP if name == PACKED else ()
+            rounds[name].append(measure.wrk(server, SEARCH, CONNECTIONS, SECONDS, headers=headers))
+    rows = {name: measure.middle(each) for name, each in rounds.items()}
+    assert all(row.errors == 0 and row.rate > 0 for row in rows.values()), rows
+    return rows
+
+
+def shown(title: str, rows: Mapping[str, Load]) -> None:
+    base = rows[NGINX]
+    table = [
+        (
+            name,
+            f"{each.rate:,.0f}",
+            f"{each.p50:.2f}",
+            f"{each.p99:.2f}",
+            f"{each.cpu:.0f}",
+            f"{each.rate / base.rate:.0%}",
+            f"{each.cpu / base.cpu:.1f}",
+        )
+        for name, each in rows.items()
+    ]
+    measure.show(title, HEAD, table)
