@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -104,3 +106,30 @@ async def keeps_the_interface(store: Any) -> None:
     await asyncio.sleep(0.1)
     assert await store.claim("lease", "one", 60)
     assert await store.problem() == ""
+
+
+#: Keeps ten times what fits, and prints by how much the process grew, as a share of what may be kept.
+CHURN = """
+import asyncio, os, random
+from pathlib import Path
+from gateway.core.stored_response import StoredResponse, packed
+from gateway.stores.memory import MemoryStore
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+async def churn(chance=random.Random(1), most=20_000_000):
+    store, before = MemoryStore(most), resident()
+    for number in range(12_500):
+        body = bytes(chance.randrange(2_000, 30_000))
+        await store.set(str(number), packed(StoredResponse(0, 1, body=body)), 60)
+    print((resident() - before) / most)
+
+asyncio.run(churn())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory from /proc")
+def test_stored_responses_take_the_memory_that_is_counted() -> None:
+    program = subprocess.run([sys.executable, "-c", CHURN], capture_output=True, check=True, text=True)
+    assert float(program.stdout) < 1.2
