@@ -65,20 +65,23 @@ def handled() -> Way:
     """Every handler of the gateway, over an upstream that has its answer at hand."""
     from exchanges import fhir_request
 
-    from gateway.app import handler
+    from gateway.app import repaired
     from gateway.core.exchange import FhirRequest, FhirResponse
     from gateway.log import configure
-    from gateway.settings import Settings
+    from gateway.process import Process
+    from gateway.settings import Cache, Settings
 
     configure("error")
 
     async def upstream(request: FhirRequest) -> FhirResponse:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
-    handle, request = handler(upstream, Settings()), fhir_request("Appointment")
+    process = Process(Settings(cache=Cache(profile="off")))  # the way through is measured
+    handle, request = repaired(upstream, process), fhir_request("Appointment")
 
     async def way(body: bytes) -> bytes:
-        return (await handle(request.changed(body=body))).body
+        answer: FhirResponse = await handle(request.changed(body=body))
+        return answer.body
 
     return way
 

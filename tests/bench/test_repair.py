@@ -18,7 +18,7 @@ STAMPS = {"links, fullUrl": samples.CLEAN, "+ lastUpdated": samples.NAIVE}
 HEAD = ("", "MB/s", ": orjson", "peak memory", "longest hold ms")
 ORJSON = "orjson loads + dumps"
 #: Below this, memory comes in steps too coarse to say anything.
-VISIBLE = 1_000_000
+VISIBLE = 2_000_000
 TESTS = Path(__file__).parent.parent
 SMALL = 20_000
 
