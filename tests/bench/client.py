@@ -1,6 +1,7 @@
 """A client of raw sockets that costs little itself, so that many can ask at the same moment."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,16 +35,17 @@ class Connection:
         self._writer = writer
         self._host = host
 
-    async def ask(self, target: str, key: str = KEY[1]) -> Answer:
-        """The answer to a GET. Raises TimeoutError where none comes."""
+    async def ask(self, target: str, key: str = KEY[1], coding: str = "identity") -> Answer:
+        """The answer to a GET, unpacked. Raises TimeoutError where none comes."""
         start = perf_counter()
-        lines = (f"GET {target} HTTP/1.1", f"Host: {self._host}", f"{KEY[0]}: {key}", "\r\n")
-        self._writer.write("\r\n".join(lines).encode())
+        wants = (f"Host: {self._host}", f"{KEY[0]}: {key}", f"Accept-Encoding: {coding}")
+        self._writer.write("\r\n".join((f"GET {target} HTTP/1.1", *wants, "\r\n")).encode())
         async with asyncio.timeout(_PATIENCE):
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.partition(b"\r\ncontent-length:")[2].split(None, 1)[0])
             body = await self._reader.readexactly(length)
-        return Answer(int(head.split(None, 2)[1]), body, perf_counter() - start)
+        plain = gzip.decompress(body) if b"\r\ncontent-encoding: gzip\r\n" in head else body
+        return Answer(int(head.split(None, 2)[1]), plain, perf_counter() - start)
 
     async def close(self) -> None:
         """Leave."""

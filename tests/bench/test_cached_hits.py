@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
+from time import sleep
 
 import httpx
 import pytest
@@ -20,7 +21,8 @@ SIZES = ((20_000, 0.4), (300_000, 0.7))
 SEARCH = f"{samples.DIRECTORY}?_count=50"
 GZIP = ("Accept-Encoding: gzip",)
 OURS, PACKED, NGINX = "gateway", "gateway, gzip", "nginx proxy_cache"
-HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "rate : nginx", "CPU : nginx")
+#: A server whose core is not busy waited for wrk: then its CPU time says more than its rate.
+HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "core busy", "rate : nginx", "nginx's CPU : its")
 
 
 @pytest.fixture
@@ -46,20 +48,35 @@ def test_a_cached_search_beside_others_that_answer_from_memory(folder: Path, siz
             assert asked(server).content == body, name
         rows = measured({OURS: ours, PACKED: ours, **servers})
     shown(f"a cached search of {size // 1000} kB; {CONNECTIONS} connections", rows)
-    measure.aim("share of nginx's requests/s", rows[OURS].rate / rows[NGINX].rate, share, at_least=True)
+    for name in (OURS, PACKED):
+        row, theirs = rows[name], rows[NGINX]
+        measure.aim(f"{name}: share of nginx's requests/s", row.rate / theirs.rate, share, at_least=True)
+        measure.aim(f"{name}: the same by CPU time", theirs.cpu / row.cpu, share, at_least=True)
 
 
 def answered(ours: Server, sample: bytes, upstream: Server) -> bytes:
     """The gateway's answer, which is the upstream's but for its base; from memory and gzipped alike."""
-    asked(ours)
-    hit, packed = asked(ours), asked(ours, "gzip")
-    assert "; hit" in hit.headers["cache-status"]
+    first, hit, packed = asked(ours), eventually(ours, "identity"), eventually(ours, "gzip")
     page, expected = hit.json(), json.loads(sample.replace(upstream.url.encode(), ours.url.encode()))
     assert expected.pop("link")[0] == page.pop("link")[0]  # the other one is sealed
     assert page == expected
-    assert packed.json()["entry"] == page["entry"]
-    measure.say(f"gzip: {packed.headers.get('content-encoding', 'the answer is not encoded')}")
+    assert [each.json()["entry"] for each in (first, packed)] == [page["entry"]] * 2
     return hit.content
+
+
+def eventually(ours: Server, encoding: str) -> httpx.Response:
+    """The hit in that encoding: made ready by the first hits, if at all."""
+    for _ in range(20):
+        found = asked(ours, encoding)
+        if "; hit" in found.headers["cache-status"] and (
+            found.headers.get("content-encoding", "identity") == encoding
+        ):
+            break
+        sleep(0.1)
+    else:
+        measure.say(f"no hit is encoded as {encoding}")
+    assert "; hit" in found.headers["cache-status"]
+    return found
 
 
 def asked(server: Server, encoding: str = "identity") -> httpx.Response:
@@ -91,8 +108,9 @@ def shown(title: str, rows: Mapping[str, Load]) -> None:
             f"{each.p50:.2f}",
             f"{each.p99:.2f}",
             f"{each.cpu:.0f}",
+            f"{each.rate * each.cpu / 1e6:.0%}",
             f"{each.rate / base.rate:.0%}",
-            f"{each.cpu / base.cpu:.1f}",
+            f"{base.cpu / each.cpu:.0%}",
         )
         for name, each in rows.items()
     ]

@@ -19,24 +19,26 @@ pytestmark = [pytest.mark.bench, measure.needs_linux, pytest.mark.timeout(400)]
 
 KEYS, CLIENTS, CAP, OVER, HOUR = 100_000, 16, 64_000_000, 1.3, 3600
 SITES = [samples.BASE.replace("00000000000a", f"{number:012x}") for number in range(5)]
-CALLERS = [f"caller-{number}" for number in range(4)]
+#: Each with the coding it takes.
+CALLERS = [(f"caller-{number}", ("identity", "gzip")[number % 2]) for number in range(4)]
 #: What is asked, by turns: fresh for 5 seconds to an hour, so that some answers expire and most are evicted.
 QUESTIONS = (
     *("Practitioner/{}", "Organization?name={}", "Patient/{}", "Practitioner?identifier={}"),
     *("Location/{}", "Observation?patient={}", "Appointment?patient={}", "Organization/{}"),
 )
-#: One question in so many is one of the last so many again.
-AGAIN, RECENT = 4, 500
+#: One question in so many is one of the last so many again, so often.
+AGAIN, RECENT, TIMES = 8, 100, 3
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 MB = 1_000_000
 HEAD = ("MB", "at start", "peak", "end", "peak - start", "end - start", "cap", "counted at the end")
 
 
 class Asked(NamedTuple):
-    """A question: its target, who asks it, and what its answer must hold."""
+    """A question: its target, who asks it in which coding, and what its answer must hold."""
 
     target: str
     caller: str
+    coding: str
     holds: bytes
 
 
@@ -44,7 +46,7 @@ def question(number: int) -> Asked:
     """The n-th of the distinct questions."""
     target = f"/{SITES[number % len(SITES)]}/{QUESTIONS[number % len(QUESTIONS)].format(f'k{number}')}"
     name = f"k{number}-0" if "?" in target else f"k{number}"
-    return Asked(target, CALLERS[number % len(CALLERS)], f'"id":"{name}"'.encode())
+    return Asked(target, *CALLERS[number % len(CALLERS)], f'"id":"{name}"'.encode())
 
 
 def questions() -> Iterator[Asked]:
@@ -53,7 +55,7 @@ def questions() -> Iterator[Asked]:
     for number in range(KEYS):
         yield question(number)
         if number % AGAIN == 0:
-            yield question(chance.randint(max(number - RECENT, 0), number))
+            yield from [question(chance.randint(max(number - RECENT, 0), number))] * TIMES
 
 
 def test_memory_stays_near_the_cap(tmp_path: Path) -> None:
@@ -84,10 +86,10 @@ async def churned(server: Server) -> int:
 
 async def _asking(server: Server, source: Iterator[Asked]) -> int:
     connection, octets = await connected(server.url), 0
-    for target, caller, holds in source:
-        answer = await connection.ask(target, caller)
+    for target, caller, coding, holds in source:
+        answer = await connection.ask(target, caller, coding)
         assert answer.status == httpx.codes.OK, answer.body[:500]
-        assert holds in answer.body, target
+        assert holds in answer.body
         octets += len(answer.body)
     await connection.close()
     return octets
