@@ -61,11 +61,7 @@ def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
 
     def engine(request: httpx.Request) -> httpx.Response:
         statement = {"resourceType": "CapabilityStatement", "version": version[0]}
-        found = (
-            statement
-            if request.extensions["target"].endswith(b"metadata")
-            else {"resourceType": "Patient", "id": "1"}
-        )
+        found = statement if request.url.path.endswith("metadata") else {"resourceType": "Patient", "id": "1"}
         return httpx.Response(200, json=found)
 
     async def live() -> list[str]:

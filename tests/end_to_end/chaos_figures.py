@@ -14,7 +14,7 @@ from end_to_end.chaos_world import KEYS, QUIET, World
 
 from gateway.core.cost import Cost
 from gateway.core.retry import Budget
-from gateway.stores.ledger import read
+from gateway.stores.ledger_file import read
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))
 #: Seconds of the ledger that `kill -9` may lose, and those that a busy machine writes later.

@@ -63,9 +63,10 @@ def exchange(
 
 
 def asked_for(sent: httpx.Request) -> httpx.URL:
-    """The URL that goes over the wire, as httpx's own transport understands a request."""
-    target = sent.extensions.get("target")
-    return sent.url.copy_with(raw_path=target) if target else sent.url
+    """The URL that goes over the wire, by the text that our transport takes and by the one others parse."""
+    text = sent.extensions.get("url")
+    assert text is None or httpx.URL(text) == sent.url
+    return sent.url
 
 
 def refused(
