@@ -79,6 +79,6 @@ def test_a_binary_may_come_in_its_own_media_type() -> None:
 
 def test_eight_megabytes_are_judged_in_no_time() -> None:
     body = b'{"resourceType":"Bundle","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
-    answer, start = Answer(request(), response(200, body)), time.perf_counter()
+    answer, start = Answer(request(), response(200, body)), time.process_time()
     assert all(answer.good for _ in range(100))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

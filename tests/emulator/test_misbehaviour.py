@@ -29,12 +29,12 @@ def test_an_answer_is_lost_after_the_write_was_carried_out(halo: Halo) -> None:
 
 def test_a_dripping_body_is_whole_but_slow(halo: Halo) -> None:
     right = halo.ask("Patient").json()
-    halo.fault("drip", delay=0.3, times=1)
+    halo.fault("drip", delay=1, times=1)
     started = time.monotonic()
     with halo.http.stream("GET", f"{halo.base(SYDNEY)}/Patient") as answer:
         pieces = list(answer.iter_raw())
-    assert time.monotonic() - started >= 0.3
-    assert len(pieces) > 5
+    assert time.monotonic() - started >= 1
+    assert len(pieces) > 1
     assert msgspec.json.decode(b"".join(pieces)) == right
 
 
@@ -59,7 +59,7 @@ def test_a_hang_answers_nothing_until_the_client_leaves(halo: Halo) -> None:
     started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         halo.ask("Patient", timeout=0.2)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert halo.ask("Patient").status_code == 200
 
 
