@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from exchanges import SITE, fhir_request
 from handlers.trouble import OK, READ
+from turns import turns
 
 from gateway.core.backoff import RESTING
 from gateway.core.exchange import FhirRequest, FhirResponse, Site
@@ -47,7 +48,7 @@ def test_one_sites_slow_exchanges_fill_their_own_slots_and_nobody_elses() -> Non
         slow = Slow()
         handler = Bounded(slow, 2, 3, waits)
         tasks = [asyncio.create_task(code(handler)) for _ in range(8)]
-        await asyncio.sleep(0.01)
+        await turns()
         assert await code(handler, OTHER) == "200"
         slow.gate.set()
         codes = await asyncio.gather(*tasks)
@@ -62,7 +63,7 @@ def test_the_wait_for_a_slot_ends_with_the_clients_patience() -> None:
         slow = Slow()
         handler = Bounded(slow, 1, 3, waits)
         first = asyncio.create_task(code(handler))
-        await asyncio.sleep(0.01)
+        await turns()
         impatient = fhir_request("Patient/1", headers=(("x-patience", "0.01"),))
         assert await code(handler, impatient) == "overloaded"
         slow.gate.set()
@@ -76,7 +77,7 @@ def test_who_hangs_up_gives_the_place_back() -> None:
         slow = Slow()
         handler = Bounded(slow, 1, 1, waits)
         tasks = [asyncio.create_task(code(handler)) for _ in range(2)]
-        await asyncio.sleep(0.01)
+        await turns()
         for task in tasks:
             task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -4,6 +4,7 @@ import pytest
 from books import Told
 from exchanges import NOW, fhir_request, json_response
 from structlog.testing import capture_logs
+from turns import turns
 
 from gateway.core import kinds
 from gateway.core.bundle import UnreadableError
@@ -170,12 +171,12 @@ def crowd(size: int, inner: Handler, told: Told) -> list[FhirResponse | Exceptio
 
 
 async def slowly(request: FhirRequest) -> FhirResponse:
-    await asyncio.sleep(0.01)
+    await turns()
     return ANSWER
 
 
 async def timing_out(request: FhirRequest) -> FhirResponse:
-    await asyncio.sleep(0.01)
+    await turns()
     raise Failure(kinds.UPSTREAM_TIMEOUT)
 
 
