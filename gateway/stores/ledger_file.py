@@ -9,8 +9,8 @@ from gateway.core.cost import PAID, Cost, Line, Row
 from gateway.stores.place import Paid
 from gateway.stores.tally import Counts
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ledger (
+#: All that is kept of an exchange.
+COLUMNS = """
     day TEXT NOT NULL,
     site TEXT NOT NULL,
     caller TEXT NOT NULL,
@@ -19,6 +19,9 @@ CREATE TABLE IF NOT EXISTS ledger (
     class TEXT NOT NULL,
     queries INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
+"""
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS ledger ({COLUMNS}
     PRIMARY KEY (day, site, caller, type, interaction, class)
 ) STRICT, WITHOUT ROWID;
 """
@@ -115,7 +118,12 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _rows(file: sqlite3.Connection, site: str, since: str) -> list[Row]:
-    found = file.execute(_READ, (since, site, site))
+    return selected(file, _READ, since, site, site)
+
+
+def selected(file: sqlite3.Connection, query: str, *values: str | int) -> list[Row]:
+    """What a query for the columns finds, as rows."""
+    found = file.execute(query, values)
     return [
         Row(Line(day, guid, caller, kind, interaction, Cost(cost)), queries, octets)
         for day, guid, caller, kind, interaction, cost, queries, octets in found

@@ -9,24 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from gateway.core.cost import PAID, Cost, Line, Row
-from gateway.stores.ledger_file import connected
+from gateway.core.cost import PAID, Row
+from gateway.stores.ledger_file import COLUMNS, connected, selected
 from gateway.stores.tally import Counts
 
 #: Batch 0 is still open; others are sealed.
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sender (
     one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, batch INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS waiting (
-    day TEXT NOT NULL,
-    site TEXT NOT NULL,
-    caller TEXT NOT NULL,
-    type TEXT NOT NULL,
-    interaction TEXT NOT NULL,
-    class TEXT NOT NULL,
-    queries INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS waiting ({COLUMNS}
     batch INTEGER NOT NULL,
     PRIMARY KEY (batch, day, site, caller, type, interaction, class)
 ) STRICT;
@@ -75,7 +67,7 @@ class Outbox:
             if not sealed:
                 file.execute("UPDATE sender SET batch = ?", (number,))
                 file.execute(_SEAL, (number, _LARGEST))
-            return Batch(sender, number, _rows(file, "WHERE batch = ?", number))
+            return Batch(sender, number, selected(file, f"{_ROWS} WHERE batch = ?", number))
 
     def sent(self, number: int) -> None:
         """Forget a batch that has arrived."""
@@ -84,7 +76,7 @@ class Outbox:
 
     def rows(self, site: str = "", since: str = "") -> list[Row]:
         """What waits, of one site or all, from an ISO day on; a line may be in two batches."""
-        return _rows(self._file(), "WHERE day >= ? AND (? = '' OR site = ?)", since, site, site)
+        return selected(self._file(), f"{_ROWS} WHERE day >= ? AND (? = '' OR site = ?)", since, site, site)
 
     def paid(self, since: str) -> list[Row]:
         """What waits of what was paid, from an ISO day on."""
@@ -107,11 +99,3 @@ class Outbox:
             with self._opened as file:
                 file.execute(_NAMED, (uuid4().hex,))
         return self._opened
-
-
-def _rows(file: sqlite3.Connection, where: str, *values: str | int) -> list[Row]:
-    found = file.execute(f"{_ROWS} {where}", values)
-    return [
-        Row(Line(day, guid, caller, kind, interaction, Cost(cost)), queries, octets)
-        for day, guid, caller, kind, interaction, cost, queries, octets in found
-    ]

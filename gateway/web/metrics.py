@@ -102,7 +102,7 @@ class _Exchanges(Collector):
             labels=("class", "site", "type"),
         )
         octets: Counts[tuple[Cost, str]] = Counts()
-        for (cost, site, kind), (queries, size) in self._counts.items():
+        for (cost, site, kind), (queries, size) in list(self._counts.items()):
             exchanges.add_metric((cost, site, kind), queries)
             octets[cost, site] += size
         yield exchanges

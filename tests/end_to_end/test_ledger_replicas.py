@@ -66,14 +66,14 @@ class Replica:
 
     @property
     def billed(self) -> int:
-        """Queries of all replicas."""
-        found: int = self.ledger()["totals"]["billed"]["queries"]
-        return found
+        """Queries of all replicas; -1 while nobody can tell."""
+        found = self.ledger()
+        return int(found["totals"]["billed"]["queries"]) if found else -1
 
     @property
     def used(self) -> int:
         """Today's use as the cap sees it."""
-        return sum(each["queries"]["used"] for each in self.ledger()["caps"])
+        return sum(each["queries"]["used"] for each in (self.ledger() or {"caps": ()})["caps"])
 
     def warning(self) -> str:
         """What `/readyz` says of the ledger."""
@@ -160,8 +160,7 @@ def test_requests_go_on_while_redis_is_away_and_nothing_is_lost(redis: RedisServ
     assert [replica.get() for replica in (one, other) * 5] == [200] * 10
     _until(lambda: "Redis is away" in one.warning())
     redis.start()
-    _until(lambda: one.ledger() and one.billed == 12)
-    assert other.billed == 12
+    _until(lambda: one.billed == other.billed == 12)
     _until(lambda: "Redis is away" not in one.warning())
 
 
@@ -175,7 +174,8 @@ def test_sigterm_loses_nothing_and_what_redis_did_not_get_comes_with_the_next_st
     one.running.send_signal(signal.SIGTERM)
     assert one.running.wait(30) == 0
     redis.start()
-    assert start("one").billed == 20
+    again = start("one")
+    _until(lambda: again.billed == 20)
 
 
 def test_kill_9_loses_at_most_what_was_not_written_yet(start: Start) -> None:
@@ -185,7 +185,8 @@ def test_kill_9_loses_at_most_what_was_not_written_yet(start: Start) -> None:
     assert [one.get() for _ in range(3)] == [200] * 3
     one.running.kill()
     one.running.wait(30)
-    assert 10 <= start("one").billed <= 13
+    again = start("one")
+    _until(lambda: 10 <= again.billed <= 13)
 
 
 def test_what_is_refused_before_it_is_read_is_free_and_in_the_ledger(start: Start) -> None:
