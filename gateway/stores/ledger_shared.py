@@ -6,11 +6,12 @@ number of each sender. Redis holds what the ledger's file would: no patient, no 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
+import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -21,10 +22,14 @@ from gateway.stores.outbox import Batch, Outbox
 from gateway.stores.place import Paid
 from gateway.stores.tally import Counts, Tally, merged, rows
 
+_log = structlog.get_logger()
+
 #: The braces keep all of it in one slot of a cluster.
 _PREFIX = "halo-gateway/{ledger}/"
 _LINES, _PAID, _HASHES = _PREFIX + "lines/", _PREFIX + "paid/", _PREFIX + "hashes"
 _SEPARATOR = "\t"
+#: The one `maxmemory-policy` under which nothing is dropped before its time.
+_SAFE = "noeviction"
 _QUERIES, _BYTES = "queries", "bytes"
 
 #: KEYS: sender, the set of hashes, hashes. ARGV: number, seconds to keep, then hash, field and amount, again
@@ -58,6 +63,7 @@ class SharedLedger:
         self._redis = _client(url, timeout)
         self._add = self._redis.register_script(_ADD)
         self._doubt = ""
+        self._reached = False
 
     def keep(self, counts: Counts) -> None:
         """Let counts wait, all or none. Raises sqlite3.Error."""
@@ -82,9 +88,8 @@ class SharedLedger:
     def paid(self, since: str) -> Paid:
         """What all replicas have sent as paid, and what waits here, by site and day."""
         sums: Counter[tuple[str, str, str]] = Counter()
-        for row in self._outbox.paid(since):
-            sums[row.line.site, row.line.day, _QUERIES] += row.queries
-            sums[row.line.site, row.line.day, _BYTES] += row.octets
+        for line, queries, octets in self._outbox.paid(since):
+            sums.update({(line.site, line.day, _QUERIES): queries, (line.site, line.day, _BYTES): octets})
         with _telling():
             for day, field, amount in _held(self._redis, _PAID, since):
                 site, what = field.split(_SEPARATOR)
@@ -101,6 +106,7 @@ class SharedLedger:
         try:
             with _telling():
                 self._add(*_arguments(batch, self._seconds))
+                self._look()
         except ConnectionError as problem:
             self._doubt = "" if isinstance(problem.__cause__, ResponseError) else str(problem)
             raise
@@ -110,6 +116,16 @@ class SharedLedger:
         """Let go of files and connections."""
         self._outbox.close()
         self._redis.close()
+
+    def _look(self) -> None:
+        """Say once if Redis may drop lines for want of memory: that is how a mere cache is set up."""
+        if self._reached:
+            return
+        self._reached = True
+        with suppress(ResponseError, KeyError):
+            memory = self._redis.info("memory")
+            if memory["maxmemory"] and memory["maxmemory_policy"] != _SAFE:
+                _log.warning("ledger-may-be-evicted", policy=memory["maxmemory_policy"], needed=_SAFE)
 
 
 def read(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[Row]:

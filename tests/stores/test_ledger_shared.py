@@ -173,6 +173,67 @@ def test_a_redis_that_takes_no_writes_delays_the_ledger_of_which_nothing_is_miss
         ledger.close()
 
 
+@pytest.mark.parametrize(
+    ("options", "events"),
+    [
+        ((), []),
+        (("--maxmemory", "50mb", "--maxmemory-policy", "noeviction"), []),
+        (("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), ["ledger-may-be-evicted"]),
+    ],
+)
+def test_a_redis_that_may_drop_lines_is_said_once(options: tuple[str, ...], events: list[str]) -> None:
+    with redis_server(*options) as running, capture_logs() as lines:
+        ledger = shared(running)
+        for _ in range(3):
+            ledger.add(LINE, 10)
+            ledger.rows()
+        ledger.close()
+    assert [each["event"] for each in lines] == events
+
+
+def test_a_redis_that_does_not_tell_of_its_memory_is_used_all_the_same(redis: RedisServer) -> None:
+    with Redis.from_url(redis.url) as direct:
+        direct.execute_command("ACL", "SETUSER", "default", "-info")
+    ledger = shared(redis)
+    ledger.add(LINE, 10)
+    assert ledger.rows() == read(redis.url) == [Row(LINE, 1, 10)]
+    assert problem(ledger) == ""
+    ledger.close()
+
+
+def test_whatever_happens_to_redis_each_count_arrives_once(redis: RedisServer, tmp_path: Path) -> None:
+    paths = [tmp_path / "one.sqlite3", tmp_path / "other.sqlite3"]
+    with capture_logs():
+        for trouble in (signal.SIGSTOP, signal.SIGKILL) * 3:
+            ledgers = [Ledger(SharedLedger(redis.url, path, timeout=0.1), every=0.01) for path in paths]
+            for each in ledgers:
+                each.open()
+            _counted(ledgers, 500)
+            redis.signal(trouble)
+            _counted(ledgers, 500)
+            if trouble is signal.SIGSTOP:
+                redis.signal(signal.SIGCONT)
+            else:
+                redis.stop()
+                redis.start()
+            for each in ledgers:
+                each.close()
+        for path in paths:
+            last = Ledger(SharedLedger(redis.url, path))
+            patiently(last)
+            last.close()
+    total = 6 * 2 * 1_000
+    assert read(redis.url) == [Row(HIT, total // 2, total // 2), Row(LINE, total // 2, total * 5)]
+
+
+def _counted(ledgers: list[Ledger], times: int) -> None:
+    for number in range(times):
+        for each in ledgers:
+            each.add(LINE if number % 2 else HIT, 10 if number % 2 else 1)
+        if number % 50 == 0:
+            sleep(0.005)
+
+
 def test_days_end_by_themselves(redis: RedisServer) -> None:
     ledger = Ledger(SharedLedger(redis.url, keep_days=30))
     ledger.add(LINE, 10)
