@@ -41,6 +41,7 @@ class Ledger:
         self._closing = Event()
         self._writer = Thread(target=self._run, name="ledger", daemon=True)
         self._problem = ""
+        #: Counts on a line, from any thread, and waits for neither disk nor Redis.
         self.add = self._tally.add
 
     def watch(self, tell: Callable[[Paid], None]) -> None:

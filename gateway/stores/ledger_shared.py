@@ -1,14 +1,8 @@
-"""The ledger of all replicas, in Redis: one hash per day, added to in batches.
+"""The ledger of all replicas, in Redis: lines go there in batches, and wait in an outbox until they can."""
 
-A batch is added up by one script, at once or not at all, and at most once: the script remembers the last
-number of each sender. Redis holds what the ledger's file would: no patient, no URL, no key.
-"""
-
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -17,36 +11,16 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from gateway.core.cost import PAID, Cost, Line, Row
+from gateway.core.cost import Row
+from gateway.stores import ledger_hashes
 from gateway.stores.outbox import Batch, Outbox
 from gateway.stores.place import Paid
-from gateway.stores.tally import Counts, Tally, merged, rows
+from gateway.stores.tally import Counts, merged
 
 _log = structlog.get_logger()
 
-#: The braces keep all of it in one slot of a cluster.
-_PREFIX = "halo-gateway/{ledger}/"
-_LINES, _PAID, _HASHES = _PREFIX + "lines/", _PREFIX + "paid/", _PREFIX + "hashes"
-_SEPARATOR = "\t"
 #: The one `maxmemory-policy` under which nothing is dropped before its time.
 _SAFE = "noeviction"
-_QUERIES, _BYTES = "queries", "bytes"
-
-#: KEYS: sender, the set of hashes, hashes. ARGV: number, seconds to keep, then hash, field and amount, again
-#: and again; hashes are counted from 1.
-_ADD = """
-if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
-for at = 3, #ARGV, 3 do
-  redis.call('HINCRBY', KEYS[2 + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
-end
-for at = 3, #KEYS do
-  redis.call('SADD', KEYS[2], KEYS[at])
-  redis.call('EXPIRE', KEYS[at], ARGV[2])
-end
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-return 1
-"""
 
 
 class SharedLedger:
@@ -61,7 +35,7 @@ class SharedLedger:
         self._seconds = int(timedelta(days=keep_days).total_seconds())
         self._outbox = Outbox(path)
         self._redis = _client(url, timeout)
-        self._add = self._redis.register_script(_ADD)
+        self._add = self._redis.register_script(ledger_hashes.ADD)
         self._doubt = ""
         self._reached = False
 
@@ -83,39 +57,33 @@ class SharedLedger:
         if self._doubt:
             raise ConnectionError(self._doubt)
         with _telling():
-            return merged([*_rows(self._redis, site, since), *self._outbox.rows(site, since)])
+            return merged([*ledger_hashes.rows(self._redis, site, since), *self._outbox.rows(site, since)])
 
     def paid(self, since: str) -> Paid:
         """What all replicas have sent as paid, and what waits here, by site and day."""
-        sums: Counter[tuple[str, str, str]] = Counter()
-        for line, queries, octets in self._outbox.paid(since):
-            sums.update({(line.site, line.day, _QUERIES): queries, (line.site, line.day, _BYTES): octets})
         with _telling():
-            for day, field, amount in _held(self._redis, _PAID, since):
-                site, what = field.split(_SEPARATOR)
-                sums[site, day, what] += amount
-        return {(site, day): (sums[site, day, _QUERIES], sums[site, day, _BYTES]) for site, day, _ in sums}
+            return ledger_hashes.paid(self._redis, since, self._outbox.paid(since))
 
     @property
     def unsafe(self) -> int:
         """How many exchanges wait in memory alone."""
         return self._outbox.unsafe
 
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._outbox.close()
+        self._redis.close()
+
     def _send(self, batch: Batch) -> None:
         self._doubt = "a batch is on its way"
         try:
             with _telling():
-                self._add(*_arguments(batch, self._seconds))
+                self._add(*ledger_hashes.arguments(batch, self._seconds))
                 self._look()
         except ConnectionError as problem:
             self._doubt = "" if isinstance(problem.__cause__, ResponseError) else str(problem)
             raise
         self._doubt = ""
-
-    def close(self) -> None:
-        """Let go of files and connections."""
-        self._outbox.close()
-        self._redis.close()
 
     def _look(self) -> None:
         """Say once if Redis may drop lines for want of memory: that is how a mere cache is set up."""
@@ -131,7 +99,7 @@ class SharedLedger:
 def read(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[Row]:
     """What all replicas have sent. Raises ConnectionError."""
     with _client(url, timeout) as redis, _telling():
-        return _rows(redis, site, since)
+        return ledger_hashes.rows(redis, site, since)
 
 
 def _client(url: str, timeout: float) -> Redis:
@@ -151,51 +119,3 @@ def _telling() -> Iterator[None]:
         yield
     except (RedisError, OSError) as problem:
         raise ConnectionError(type(problem).__name__) from problem
-
-
-def _arguments(batch: Batch, seconds: int) -> tuple[list[str], list[str | int]]:
-    """What the script takes."""
-    sums = _sums(batch.rows)
-    hashes = list(dict.fromkeys(key for key, _ in sums))
-    places = {key: place for place, key in enumerate(hashes, 1)}
-    keys = [f"{_PREFIX}sender/{batch.sender}", _HASHES, *hashes]
-    triples: Iterable[tuple[str | int, ...]] = (
-        (places[key], field, amount) for (key, field), amount in sums.items()
-    )
-    return keys, [batch.number, seconds, *chain.from_iterable(triples)]
-
-
-def _sums(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
-    """Hash and field -> amount."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for line, queries, octets in rows:
-        names = {_LINES + line.day: _SEPARATOR.join(line[1:])}
-        if line.cost in PAID:
-            names[_PAID + line.day] = line.site
-        for key, name in names.items():
-            sums[key, name + _SEPARATOR + _QUERIES] += queries
-            sums[key, name + _SEPARATOR + _BYTES] += octets
-    return sums
-
-
-def _rows(redis: Redis, site: str, since: str) -> list[Row]:
-    tally = Tally()
-    for day, field, amount in _held(redis, _LINES, since):
-        guid, caller, kind, interaction, cost, what = field.split(_SEPARATOR)
-        line = Line(day, guid, caller, kind, interaction, Cost(cost))
-        if site in {"", guid}:
-            tally.add(line, *((0, amount) if what == _QUERIES else (amount, 0)))
-    return rows(tally.taken())
-
-
-def _held(redis: Redis, prefix: str, since: str) -> Iterator[tuple[str, str, int]]:
-    """Day, field and amount of all hashes under a prefix from an ISO day on."""
-    keys = sorted(
-        key for key in map(str, redis.smembers(_HASHES)) if key.startswith(prefix) and key >= prefix + since
-    )
-    pipeline = redis.pipeline(transaction=False)
-    for key in keys:
-        pipeline.hgetall(key)
-    for key, fields in zip(keys, pipeline.execute(), strict=True):
-        for field, amount in fields.items():
-            yield key.removeprefix(prefix), field, int(amount)
