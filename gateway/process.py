@@ -180,4 +180,5 @@ def _pool(upstream: UpstreamSettings) -> PooledTransport:
         ),
         timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
         max_body=upstream.max_body,
+        total=upstream.timeouts.total,
     )

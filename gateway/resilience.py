@@ -45,10 +45,10 @@ class Resilience:
         engine: Callable[[str], str],
     ) -> None:
         self._settings = settings
-        self._upstream = upstream
         self._store = store
         self._secret = secret
         self._engine = engine
+        self._room = upstream.max_connections
         self._site = by_guid(settings)
         rules = tuple(Rule(**each.model_dump()) for each in settings.pauses.rules)
         rest, retry = settings.rest, settings.retry
@@ -68,11 +68,12 @@ class Resilience:
             clock=time.monotonic,
             chance=random.random,
             unanswered=settings.retry.unanswered,
-            longest=self._upstream.timeouts.total,
         )
         relocated = Relocated(retried, self._store, self._practice, directory.successor, time.time)
         rest = settings.rest
-        bounded = Bounded(relocated, rest.concurrency, rest.queue, self._waits, self.rests.check)
+        bounded = Bounded(
+            relocated, rest.concurrency, rest.queue, self._waits, self.rests.check, room=self._room
+        )
         rested = Rested(Paced(bounded, self.rates, self._who, self._waits), self.rests, directory.online)
         paused = Paused(rested, self.pauses)
         return Resized(

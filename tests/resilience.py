@@ -83,6 +83,7 @@ class Chain:
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
             timeout=httpx.Timeout(limits.read, connect=1.0),
             max_body=64_000_000,
+            total=limits.longest,
         )
         self.rests = Rests(self.store, limits.rest, time.time, random.Random(seed).random)
         self.pauses = Pauses(self.store, time.time, secret=b"secret")
@@ -104,7 +105,6 @@ class Chain:
             clock=time.monotonic,
             chance=random.Random(seed).random,
             unanswered=limits.unanswered,
-            longest=limits.longest,
         )
         self.relocated = Relocated(retried, self.store, limits.practices.get, directory.successor, time.time)
         bounded = Bounded(self.relocated, limits.most, limits.queue, waits, self.rests.check)

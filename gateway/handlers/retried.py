@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from gateway.core import kinds
 from gateway.core.backoff import Doubling, wait_asked
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.core.outcome import CODE_SYSTEM
 from gateway.core.retry import SLOT, Budget, allowed, slots
 from gateway.dialects.dialect import may_write
 from gateway.stores.store import Store
@@ -53,10 +51,9 @@ class Spending:
 class Retried:
     """The upstream's answer, at the second or third attempt if need be.
 
-    `unanswered`: reads that timed out or broke off are sent once more, too. `longest` is how many seconds one
-    attempt may take as a whole. Waits are drawn from zero to a doubling cap (full jitter), but never shorter
-    than the upstream asks; what would outlast the client's `patience`, the seconds it will wait still, is not
-    waited for.
+    `unanswered`: reads that timed out or broke off are sent once more, too. Waits are drawn from zero to a
+    doubling cap (full jitter), but never shorter than the upstream asks; what would outlast the client's
+    `patience`, the seconds it will wait still, is not waited for.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -69,7 +66,6 @@ class Retried:
         clock: Callable[[], float],
         chance: Callable[[], float],
         unanswered: bool = False,
-        longest: float = 60.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
@@ -79,7 +75,6 @@ class Retried:
         self._clock = clock
         self._chance = chance
         self._unanswered = unanswered
-        self._longest = longest
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -103,10 +98,7 @@ class Retried:
     async def _attempt(self, request: FhirRequest) -> FhirResponse:
         sent = True
         try:
-            async with asyncio.timeout(self._longest):
-                return await self._inner(request)
-        except TimeoutError:
-            raise _too_long(request) from None
+            return await self._inner(request)
         except Failure as failure:
             sent = failure.kind.sent
             raise
@@ -131,12 +123,3 @@ def _site(request: FhirRequest) -> str:
 
 def _told(attempts: int) -> tuple[tuple[str, str], ...]:
     return ((ATTEMPTS, str(attempts)),) if attempts > 1 else ()
-
-
-def _too_long(request: FhirRequest) -> Failure:
-    """The Failure of an exchange that did not end, however slowly bytes kept coming."""
-    said = f"request={request.request_id} cause=total-time"
-    if may_write(request):
-        codings = ((CODE_SYSTEM, kinds.UPSTREAM_TIMEOUT.code),)
-        return Failure(kinds.WRITE_UNKNOWN, diagnostics=said, codings=codings)
-    return Failure(kinds.UPSTREAM_TIMEOUT, diagnostics=said)

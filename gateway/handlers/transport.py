@@ -29,12 +29,22 @@ _NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """One pool for the process: no redirects, no cookies, no proxies from the environment, no repeats."""
+    """One pool for the process: no redirects, no cookies, no proxies from the environment, no repeats.
 
-    def __init__(self, *, limits: httpx.Limits, timeout: httpx.Timeout, max_body: int) -> None:
+    `total` is how many seconds one exchange may take as a whole, however slowly bytes keep coming.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: httpx.Limits,
+        timeout: httpx.Timeout,
+        max_body: int,
+        total: float | None = None,
+    ) -> None:
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=timeout.pool, sock_connect=timeout.connect, sock_read=timeout.read
+            total=total, connect=timeout.pool, sock_connect=timeout.connect, sock_read=timeout.read
         )
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None

@@ -53,7 +53,45 @@ def test_one_sites_slow_exchanges_fill_their_own_slots_and_nobody_elses() -> Non
         slow.gate.set()
         codes = await asyncio.gather(*tasks)
         assert (codes.count("200"), codes.count("overloaded"), slow.most) == (5, 3, 2)
-        assert handler._slots == {}
+        assert not handler._running
+        assert not handler._waiting
+
+    asyncio.run(steps())
+
+
+def test_slow_sites_leave_room_for_the_next_one() -> None:
+    """Ten connections, and sites that would take four each: the third and the fourth still get theirs."""
+
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 4, 20, waits, room=10)
+        slow_sites = [fhir_request("Patient/1", site=Site(f"slow-{n}", SITE.zone)) for n in range(3)]
+        tasks = [asyncio.create_task(code(handler, each)) for each in slow_sites for _ in range(9)]
+        await asyncio.sleep(0.01)
+        assert slow.running == 4 + 3 + 2
+        assert await code(handler, OTHER) == "200"
+        slow.gate.set()
+        assert set(await asyncio.gather(*tasks)) == {"200"}
+        assert not handler._running
+        assert not handler._waiting
+
+    asyncio.run(steps())
+
+
+def test_slots_are_neither_lost_nor_given_twice_when_waiters_leave() -> None:
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 2, 50, waits, room=8)
+        tasks = [asyncio.create_task(code(handler)) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        for task in tasks[::3]:
+            task.cancel()
+        slow.gate.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [each for each in found if not isinstance(each, BaseException)] == ["200"] * 13
+        assert slow.most == 2
+        assert not handler._running
+        assert not handler._waiting
 
     asyncio.run(steps())
 

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from exchanges import fhir_request, json_response
+from exchanges import fhir_request
 from handlers.trouble import OK, READ, Clock, Scripted, Step
 
 from gateway.core import kinds
@@ -139,18 +139,3 @@ def test_metadata_is_no_query() -> None:
     case = Case(OK)
     case.answer(fhir_request("metadata"))
     assert case.sums() == (0, 0)
-
-
-@pytest.mark.parametrize(("request_", "code"), [(READ, "upstream-timeout"), (WRITE, "write-outcome-unknown")])
-def test_an_exchange_that_does_not_end_is_ended(request_: FhirRequest, code: str) -> None:
-    async def never(_: FhirRequest) -> FhirResponse:
-        await asyncio.sleep(60)
-        return OK
-
-    case = Case(json_response({}))
-    case.handler._inner = never
-    case.handler._longest = 0.01
-    answer = case.answer(request_)
-    assert isinstance(answer, Failure)
-    assert answer.kind.code == code
-    assert case.sums() == (1, 0)

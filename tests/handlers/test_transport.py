@@ -54,11 +54,20 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hea
     await reader.read()
 
 
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    """A body that keeps coming and never ends."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await asyncio.sleep(0.02)
+
+
 def transport(**parts: int) -> PooledTransport:
     return PooledTransport(
         limits=httpx.Limits(max_connections=2, keepalive_expiry=5),
         timeout=httpx.Timeout(0.2, connect=1),
         max_body=parts.get("max_body", 1_000),
+        total=1,
     )
 
 
@@ -95,6 +104,15 @@ def one(serve: Serve, method: str = "GET", content: bytes = b"", **parts: int) -
         (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), "ReadTimeout"),
         (saying(b"no HTTP at all\r\n\r\n"), "ReadError"),
         (saying(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno"), "ReadError"),
+        (
+            saying(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100_000 + b"\r\nContent-Length: 2\r\n\r\nok"),
+            "ReadError",
+        ),
+        (
+            saying(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 1_000 + b"Content-Length: 2\r\n\r\nok"),
+            "ReadError",
+        ),
+        (dripping, "ReadTimeout"),
     ],
 )
 def test_every_way_to_lose_an_answer_is_one_of_httpx(serve: Serve, problem: str) -> None:
