@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from gateway.core.backoff import Doubling
 from gateway.core.relocation import Practice
 from gateway.emulator.serve import RunningEmulator
-from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.settings import EmulatorSettings, LinkForm
 from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
 
 PAGE = Path(__file__).parents[2] / "docs" / "resilience.md"
@@ -136,21 +136,27 @@ def test_while_a_site_rests_others_are_served_and_a_free_look_brings_it_back(
         gateway.forget()
         sleep(0.5)
         assert code_of(gateway.get(SYDNEY, READ)) == "practice-resting"
-        assert (len(gateway.sent()), len(gateway.sent(f"/sites/{SYDNEY}"))) == (0, 1)
+        assert (len(gateway.sent()), len(gateway.sent(f"/sites/{SYDNEY}")), gateway.billed()) == (0, 1, 0)
         gateway.well()
         sleep(1.1)
         assert gateway.get(SYDNEY, READ).status_code == 200
         assert gateway.get(SYDNEY, READ).status_code == 200
 
 
-@pytest.mark.parametrize("paging", ["token", "offset", "page"])
-@pytest.mark.parametrize("guid", [SYDNEY, PERTH])
+PAGINGS = ("token", "offset", "page")
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("form", get_args(LinkForm))
 def test_large_documents_come_page_by_page_each_once(
-    emulator: RunningEmulator, paging: str, guid: str
+    emulator: RunningEmulator, paging: str, form: str
 ) -> None:
+    """At a site whose links have the fault, and at one without; under every form a link may have."""
+    guid = PERTH if form == "absolute-internal" else SYDNEY
     with capture_logs(), standing(emulator) as gateway:
         sites = {SYDNEY: {"size_limit": MB}}
-        emulator.control("PATCH", "settings", {"variants": {"paging": paging}, "sites": sites})
+        variants = {"paging": paging, "link_form": form}
+        emulator.control("PATCH", "settings", {"variants": variants, "sites": sites})
         for walk in (1, 2):
             gateway.forget()
             ids, pages = walked(gateway, guid)
@@ -162,9 +168,23 @@ def test_large_documents_come_page_by_page_each_once(
             assert refused == (2 if walk == 1 else 0)
 
 
-def walked(gateway: Standing, guid: str) -> tuple[list[str], int]:
+@pytest.mark.parametrize("paging", PAGINGS)
+def test_a_search_without_count_gets_one_once_its_own_page_was_too_large(
+    emulator: RunningEmulator, paging: str
+) -> None:
+    with capture_logs(), standing(emulator) as gateway:
+        sites = {SYDNEY: {"size_limit": 400_000}}
+        emulator.control("PATCH", "settings", {"variants": {"paging": paging}, "sites": sites})
+        for refused in (1, 0):
+            gateway.forget()
+            ids, pages = walked(gateway, SYDNEY, DOCUMENTS.replace("&_count=100", ""))
+            assert (len(ids), len(set(ids))) == (110, 110)
+            assert len(gateway.sent()) - pages == refused
+
+
+def walked(gateway: Standing, guid: str, search: str = DOCUMENTS) -> tuple[list[str], int]:
     """The ids of all matches, and how many pages they came on."""
-    url, ids, pages = f"{gateway.base(guid)}/{DOCUMENTS}", list[str](), 0
+    url, ids, pages = f"{gateway.base(guid)}/{search}", list[str](), 0
     while url:
         answer = gateway.ask("GET", url)
         assert answer.status_code == 200, answer.text
@@ -174,7 +194,7 @@ def walked(gateway: Standing, guid: str) -> tuple[list[str], int]:
         assert (bundle["total"], len(includes)) == (110, 1)
         ids += [each["id"] for each in matches]
         links = {link["relation"]: link["url"] for link in bundle["link"]}
-        assert "_count=100" in urlsplit(links["self"]).query
+        assert ("_count=100" in search) == ("_count=" in urlsplit(links["self"]).query)
         url = links.get("next", "")
     return ids, pages
 

@@ -220,6 +220,13 @@ def test_a_numbered_page_of_unknown_size_is_not_guessed_at() -> None:
     assert refused.value.text != ALONE
 
 
+def test_after_that_the_same_search_begins_with_a_size_and_comes_whole() -> None:
+    case = Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False))
+    with pytest.raises(Failure):
+        case.walk("patient=1")
+    assert [each for page in case.walk("patient=1") for each in page] == [str(each) for each in range(40)]
+
+
 def test_a_read_over_the_limit_says_what_to_do_too() -> None:
     inner = Scripted(Failure(RESULT_TOO_LARGE))
     with pytest.raises(Failure) as refused:
