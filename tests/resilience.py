@@ -70,6 +70,7 @@ class Limits:
     most: int = 16
     queue: int = 200
     size_limit: int = 8 * 2**20
+    max_body: int = 64_000_000
     practices: dict[str, Practice] = field(default_factory=dict)
     who: Callable[[FhirRequest], Claimant] = claimant
 
@@ -82,7 +83,7 @@ class Chain:
         self.pool = PooledTransport(
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
             timeout=httpx.Timeout(limits.read, connect=1.0),
-            max_body=64_000_000,
+            max_body=limits.max_body,
             total=limits.longest,
         )
         self.rests = Rests(self.store, limits.rest, time.time, random.Random(seed).random)

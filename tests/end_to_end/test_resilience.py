@@ -1,4 +1,4 @@
-"""What each kind of failure costs, over real sockets; docs/resilience.md says so in a table."""
+"""What each kind of failure costs, over real sockets; docs/operations.md says so in a table."""
 
 import re
 from collections import Counter
@@ -14,15 +14,19 @@ from conftest import KEY
 from resilience import Limits, Standing, before_nothing, standing, together
 from structlog.testing import capture_logs
 
-from gateway.core.backoff import Doubling
+from gateway.core.backoff import RESTS_AFTER, Doubling
+from gateway.core.pauses import RULES
 from gateway.core.relocation import Practice
+from gateway.core.retry import AGAIN, UNANSWERED
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings, LinkForm
 from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
 
-PAGE = Path(__file__).parents[2] / "docs" / "resilience.md"
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 MB = 2**20
 READ = "Patient/1"
+JSON = "application/fhir+json"
+PATIENT = b'{"resourceType":"Patient","name":[{"family":"Synthetic"}],"gender":"other"}'
 DOCUMENTS = "DocumentReference?patient=1&_count=100&_include=DocumentReference:subject"
 
 
@@ -32,10 +36,20 @@ def emulator() -> Iterator[RunningEmulator]:
         yield running
 
 
+def link(number: int, text: str) -> dict[str, Any]:
+    """What Halo Link reports through Halo Cloud."""
+    details = {"errorType": "haloLink", "errorCode": number, "errorMessage": text}
+    return {"kind": "answer", "status": 400, "body": {"errorDetails": details}}
+
+
 def flat(status: int, text: str) -> dict[str, Any]:
     return {"kind": "answer", "status": status, "body": {"statusCode": status, "message": text}}
 
 
+OUTCOME = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "code": "processing", "details": {"text": "No."}}],
+}
 #: The first column of the table -> the emulator's fault.
 FAULTS: dict[str, dict[str, Any]] = {
     '503 "could not be contacted"': {"kind": "no-contact"},
@@ -48,7 +62,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "no answer in time": {"kind": "hang"},
     "500": flat(500, "Internal server error"),
     "429": {"kind": "rate-limit", "per_second": 0},
-    "403 quota": {"kind": "quota"},
+    "403 quota, queries or bytes": {"kind": "quota"},
     '400 "Login failed"': {"kind": "login-failed"},
     "403 caller IP": {"kind": "caller-ip"},
     "401 invalid key": flat(401, "Access denied due to invalid subscription key."),
@@ -56,12 +70,38 @@ FAULTS: dict[str, dict[str, Any]] = {
     "400 of the FHIR engine": {
         "kind": "answer",
         "status": 400,
-        "body": {
-            "resourceType": "OperationOutcome",
-            "issue": [{"severity": "error", "code": "processing", "details": {"text": "No."}}],
-        },
+        "body": OUTCOME,
     },
 }
+
+
+FAULTS |= {
+    "503 of another kind": {"kind": "answer", "status": 503, "body": "<html>Busy</html>"},
+    "502 of a proxy": {"kind": "answer", "status": 502, "body": "<html>Bad Gateway</html>"},
+    '502 "unexpected result code"': flat(502, "The software returned an unexpected result code."),
+    "another 5xx": flat(599, "No"),
+    "400 code 0, connection closed": link(0, "Client connection was unexpectedly closed"),
+    "400 code 1, no SQL Server": link(1, "Error occured while establishing a connection to SQL Server"),
+    "400 code 3, query orphaned": link(3, "Query was orphaned"),
+    "400 code 5, upload failed": link(5, "Failed with status code PreconditionFailed"),
+    "400 deadlock": {
+        "kind": "answer",
+        "status": 400,
+        "body": {"errorDetails": {"errorType": "mssql", "errorCode": 1205, "errorMessage": "Deadlocked"}},
+    },
+    "400 code 1, of another kind": link(1, "SQL query string cannot be null or void"),
+    "200 with an error inside": {"kind": "answer", "status": 200, "body": OUTCOME},
+    "200 that is not FHIR": {"kind": "answer", "status": 200, "body": "<html>Hello</html>"},
+    "200 over `upstream.max_body`": {"kind": "answer", "status": 200, "body": "x" * 2_000_000},
+    "401 unknown GUID": flat(401, "Unauthorized"),
+    "403 developer licence": flat(403, "Developer site is not allowed to access this resource"),
+    "403 of another kind": flat(403, "No"),
+    "404 of a resource": {"kind": "delay"},
+}
+#: Failures that concern the key, or the gateway, at every site: a change at another one is not sent at all.
+EVERYWHERE = {"429", "403 caller IP", "401 invalid key"}
+#: What is read, where that is not the ordinary patient.
+READS = {"404 of a resource": "Patient/999999"}
 
 
 class Row(NamedTuple):
@@ -75,9 +115,10 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    cells = [
-        re.split(r" *\| *", line.strip("| ")) for line in PAGE.read_text().splitlines() if line[:1] == "|"
-    ]
+    section = (
+        PAGE.read_text(encoding="utf-8").partition("## What a failure may cost\n")[2].partition("\n## ")[0]
+    )
+    cells = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line[:1] == "|"]
     return [Row(each[0], each[1].strip("`"), *each[2:5]) for each in cells[2:]]
 
 
@@ -93,26 +134,33 @@ def test_every_fault_has_its_row() -> None:
     assert {row.failure for row in rows()} == FAULTS.keys() | {"connection refused"}
 
 
+def test_whatever_is_repeated_rests_or_pauses_has_its_row() -> None:
+    treated = (
+        AGAIN.keys() | UNANSWERED.keys() | RESTS_AFTER.keys() | {rule.code for rule in RULES if rule.code}
+    )
+    assert treated <= {row.code for row in rows()}
+
+
 @pytest.mark.parametrize(
     "row", [each for each in rows() if each.failure in FAULTS], ids=lambda row: row.failure
 )
 def test_no_failure_costs_more_than_the_table_says(emulator: RunningEmulator, row: Row) -> None:
-    limits = Limits(patience=0.6, read=1)
+    limits, read = Limits(patience=0.6, read=1, max_body=1_000_000), READS.get(row.failure, READ)
     with capture_logs(), standing(emulator, limits) as gateway:
         gateway.fault(**FAULTS[row.failure])
-        first = gateway.get(SYDNEY, READ)
+        first = gateway.get(SYDNEY, read)
         sent, billed = len(gateway.sent()), gateway.billed()
         assert code_of(first) == row.code
         assert sent > 1 if row.queries == "n" else sent == int(row.queries)
         assert first.headers.get("gateway-attempts", "1") == str(sent)
         assert billed == int(row.billed)
         gateway.forget()
-        gateway.get(SYDNEY, READ)
+        gateway.get(SYDNEY, read)
         assert len(gateway.sent()) == int(row.next)
         gateway.forget()
-        write = gateway.ask("POST", f"{gateway.base(BRISBANE)}/Patient", b"{}")
-        assert write.status_code >= 400
-        assert len(gateway.sent()) <= 1
+        write = gateway.ask("POST", f"{gateway.base(BRISBANE)}/Patient", PATIENT, content_type=JSON)
+        assert (write.status_code >= 400) == (row.failure not in READS)
+        assert len(gateway.sent()) == (0 if row.failure in EVERYWHERE else 1)
 
 
 def test_a_refused_connection_is_tried_once_more() -> None:
