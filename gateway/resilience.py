@@ -28,6 +28,8 @@ from gateway.stores.rates import Rates
 from gateway.stores.store import Store
 
 Ask = Callable[[str], Handler]
+#: What tells callers with one key apart, as far as they say; it decides whose turn it is and no more.
+_WHO = ("user-agent", "x-forwarded-for")
 
 
 class Resilience:
@@ -61,7 +63,7 @@ class Resilience:
         """What asks: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried ▸ Metered."""
         settings, directory = self._settings, SiteDirectory(ask("halo-sql"))
         retried = Retried(
-            Metered(ask("halo-connect"), self.rates),
+            Metered(ask("halo-connect"), self.rates, self._waits),
             self.spending,
             Doubling(settings.retry.first, settings.retry.longest),
             self._waits,
@@ -84,8 +86,12 @@ class Resilience:
         return left(request, self._settings.retry.patience, time.monotonic())
 
     def _who(self, request: FhirRequest) -> Claimant:
-        key, known = caller(request, self._secret), self._settings.ledger.callers.get(digits(request.headers))
-        return Claimant(key, key, bool(known and known.batch) or background(request.headers))
+        """One key may serve many programs, clients and practices: none waits until all of another is done."""
+        known = self._settings.ledger.callers.get(digits(request.headers))
+        site = request.site.guid if request.site else ""
+        who = "\0".join((site, *(request.header(each) for each in _WHO)))
+        batch = bool(known and known.batch) or background(request.headers)
+        return Claimant(caller(request, self._secret), who, batch)
 
     def _practice(self, guid: str) -> Practice | None:
         found = self._site(guid)

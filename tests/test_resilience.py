@@ -110,6 +110,35 @@ def test_all_waits_of_a_request_share_one_patience() -> None:
     assert asked_for == ["Patient/1", "Patient/2"]
 
 
+def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key() -> None:
+    order: list[str] = []
+
+    async def halo(request: FhirRequest) -> FhirResponse:
+        order.append(request.header("user-agent"))
+        return json_response({"resourceType": "Patient"})
+
+    def from_(program: str) -> FhirRequest:
+        return fhir_request("Patient/1", headers=(("authorization", "k"), ("user-agent", program)))
+
+    found = settings_for("http://upstream")
+    found = found.model_copy(
+        update={
+            "upstream": found.upstream.model_copy(update={"rate": 40.0}),
+            "retry": Retry(patience=60),
+        }
+    )
+
+    async def run() -> None:
+        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "").around(
+            lambda _: halo
+        )
+        await asyncio.gather(*(chain(from_(each)) for each in ["sync"] * 40 + ["clinic"] * 3))
+
+    with capture_logs():
+        asyncio.run(run())
+    assert (len(order), max(place for place, each in enumerate(order) if each == "clinic") < 20) == (43, True)
+
+
 def test_replicas_with_one_page_key_hash_callers_alike() -> None:
     keyed = Settings(pages=Pages.model_validate({"keys": ["synthetic"]}))
     assert secret(keyed, "a") == secret(keyed, "b")

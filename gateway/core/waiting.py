@@ -18,7 +18,7 @@ class Waiting:
         self._asking = 0.0
 
     def asked(self, seconds: float) -> None:
-        """Leave out the time of an upstream query."""
+        """Leave out the time of an upstream query; below 0, put back what of one was waiting after all."""
         self._asking += seconds
 
     def seconds(self, now: float) -> float:

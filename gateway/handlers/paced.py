@@ -50,7 +50,7 @@ class Paced:
         try:
             return await self._inner(request)
         except Failure as failure:
-            if failure.kind.code == RATE_LIMITED.code:
+            if failure.kind.code == RATE_LIMITED.code and failure.received is not None:
                 await self._rates.refused(claimant.key, failure, started)
             raise
         finally:

@@ -87,10 +87,12 @@ class Rates:
 
     async def refused(self, key: str, failure: Failure, started: float) -> None:
         """Learn from a 429."""
-        now, before = self.now(), await self._paces.get(key, fresh=True)
-        observed = self._sent.observed(key)
-        after = after_refusal(before, observed, started, now, failure.retry_after or 1)
-        await self._paces.set(key, after)
+        now, observed, wait = self.now(), self._sent.observed(key), failure.retry_after or 1
+
+        def lower(pace: Pace | None) -> Pace:
+            return after_refusal(pace, observed, started, now, wait)
+
+        after = await self._paces.update(key, lower) or lower(None)
         _log.warning("rate-lowered", per_second=round(after.rate, 2), seconds=round(after.blocked - now, 1))
 
     async def _took(self, key: str, current: Slot, allowed: float) -> bool:

@@ -1,24 +1,28 @@
 import asyncio
 
+import pytest
 from exchanges import fhir_request
 from handlers.test_paced import Limited, request, who
 from handlers.trouble import Asking, Clock, run
 
 from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.failure import Failure
+from gateway.core.waiting import Waiting
+from gateway.dialects.kinds import RATE_LIMITED
 from gateway.handlers.metered import Metered
 from gateway.handlers.paced import Paced
 from gateway.stores.memory import MemoryStore
-from gateway.stores.rates import Rates
+from gateway.stores.rates import TURN, Rates, Turn
 
 
 class Case(Asking):
     """A Metered that is reached late, or twice, after a turn."""
 
-    def __init__(self, limit: int, *, late: float = 0.0, times: int = 1) -> None:
+    def __init__(self, limit: int, *, late: float = 0.0, times: int = 1, patience: float = 60) -> None:
         self.clock = Clock()
         self.inner = Limited(self.clock, limit)
         self.rates = Rates(MemoryStore(clock=self.clock), self.clock, limit)
-        self.metered = Metered(self.inner, self.rates, sleep=self.clock.sleep)
+        self.metered = Metered(self.inner, self.rates, lambda _: patience, sleep=self.clock.sleep)
         self.gate = asyncio.Event()
         self.late, self.times = late, times
         self.handler = Paced(self._held, self.rates, who, lambda _: 60, sleep=self._sleep)
@@ -64,5 +68,37 @@ def test_without_a_turn_nothing_waits() -> None:
         case = Case(1)
         assert [(await case.metered(fhir_request())).status for _ in range(1)] == [200]
         assert case.clock.slept == []
+
+    run(steps())
+
+
+def test_a_second_turn_is_waited_for_as_long_as_the_client_is_patient() -> None:
+    async def steps() -> None:
+        case = Case(5, times=2, patience=1.5)
+        asked = fhir_request("Patient/1", headers=(("x-caller", "a"),), waiting=Waiting(case.clock()))
+        blocked = Failure(RATE_LIMITED, retry_after=60)
+        assert await case.code(asked) == "200"
+        assert asked.waiting.seconds(case.clock()) > 0
+        await case.rates.refused("key", blocked, case.clock() + 1)
+        TURN.set(Turn(case.rates.left("key")))
+        await case.metered(asked)
+        with pytest.raises(Failure) as refused:
+            await case.metered(asked)
+        assert (refused.value.kind.code, refused.value.retry_after) == ("rate-limited", 60)
+
+    run(steps())
+
+
+def test_our_own_refusal_teaches_no_lower_rate() -> None:
+    async def steps() -> None:
+        case = Case(5)
+
+        async def busy(request: FhirRequest) -> FhirResponse:
+            del request
+            raise Failure(RATE_LIMITED, retry_after=9)
+
+        case.handler = Paced(busy, case.rates, who, lambda _: 60, sleep=case._sleep)
+        assert await case.code(request("a")) == "rate-limited"
+        assert await case.rates.blocked("key") == 0
 
     run(steps())
