@@ -27,8 +27,7 @@ COUNT: Final = "_count"
 AIM: Final = 0.7
 #: Less than that of the limit cannot have been too large: the limits in use are 1 MB and 8 MB.
 _FAR_BELOW: Final = 0.1
-#: Bytes per match that differ by less than this share teach nothing new.
-_SAME: Final = 0.03
+_SAME: Final = 0.03  # bytes per match that differ by less than this share teach nothing new
 #: The page asked for where neither the client nor experience names a size.
 FIRST_GUESS: Final = 10
 
@@ -54,8 +53,7 @@ class Fit(msgspec.Struct, frozen=True, array_like=True):
         """What is known after a page came."""
         if not matches:
             return self
-        seen = octets / matches
-        each = max(seen, 0.8 * self.each + 0.2 * seen)
+        each = max(octets / matches, 0.8 * self.each + 0.2 * octets / matches)
         return self._changed(
             each=self.each if abs(each - self.each) < _SAME * self.each else each,
             fits=max(self.fits, matches),
