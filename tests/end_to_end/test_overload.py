@@ -9,8 +9,10 @@ import httpx
 import pytest
 from conftest import KEY, Pair
 from end_to_end.failing import BASE, code, failing_settings, outcome
+from web.raw import until
 
 from gateway.app import create_app
+from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 from gateway.serving import InThread
 from gateway.web.connection import guarded
 
@@ -27,7 +29,7 @@ def narrow(pair: Pair) -> Iterator[InThread]:
     running.should_exit = True
 
 
-def asked(url: str, path: str) -> socket.socket:
+def asked(url: str, path: str, base: str = BASE) -> socket.socket:
     """A client that has asked and does not read."""
     place = urlsplit(url)
     client = socket.socket()
@@ -35,7 +37,7 @@ def asked(url: str, path: str) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     client.connect((place.hostname, place.port))
     credentials = "".join(f"{name}: {value}\r\n" for name, value in KEY.items())
-    client.sendall(f"GET {BASE}/{path} HTTP/1.1\r\nHost: gw\r\n{credentials}\r\n".encode())
+    client.sendall(f"GET {base}/{path} HTTP/1.1\r\nHost: gw\r\n{credentials}\r\n".encode())
     return client
 
 
@@ -60,3 +62,22 @@ def test_surplus_clients_get_503_with_retry_after(pair: Pair, narrow: InThread) 
         assert code(outcome(refused, 503)) == "overloaded"
         alive = httpx.get(f"{narrow.url}/livez", timeout=20, trust_env=False)
         assert alive.status_code == 200
+
+
+def test_practices_that_hang_leave_a_connection_to_the_next(pair: Pair) -> None:
+    """Six connections upstream, and two practices that would take four each."""
+    upstream = {"url": pair.emulator.url, "max_connections": 6, "timeouts": {"read": 20}}
+    settings = failing_settings(pair.emulator.url, upstream=upstream, rest={"concurrency": 4})
+    running = InThread(create_app(settings), http=guarded(settings.server)).__enter__()
+    for guid in (SYDNEY, PERTH):
+        pair.fault(kind="hang", site=guid, path="/Patient/")
+    with ExitStack() as held:
+        for guid in (SYDNEY, PERTH):
+            for number in range(1, 6):
+                base = BASE.replace(SYDNEY, guid)
+                held.enter_context(asked(running.url, f"Patient/{number}", base))
+        until(lambda: sum("/Patient/" in str(each["path"]) for each in pair.sent()) == 5)
+        base = BASE.replace(SYDNEY, BRISBANE)
+        found = httpx.get(f"{running.url}{base}/Patient/1", headers=KEY, timeout=15, trust_env=False)
+    running.should_exit = True
+    assert found.status_code == 200
