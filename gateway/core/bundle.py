@@ -13,6 +13,7 @@ from gateway.core.repeated_names import repeats
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _list = msgspec.json.Decoder(list[Raw])
+_objects = msgspec.json.Decoder(list[dict[str, Raw]])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 _replaced = msgspec.structs.replace
@@ -130,6 +131,21 @@ def items(raw: Raw | None) -> list[Raw]:
         return _list.decode(raw) if raw is not None else []
     except (msgspec.DecodeError, RecursionError) as problem:
         raise UnreadableError(type(problem).__name__) from problem
+
+
+def objects(raw: Raw | None) -> list[dict[str, Raw]]:
+    """The objects of a raw JSON array, each as `opened` gives it; none when it is absent.
+
+    Raises UnreadableError. Written again they are as long as what came, unless that had white space or a
+    name twice.
+    """
+    try:
+        found = _objects.decode(raw) if raw is not None else []
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise UnreadableError(type(problem).__name__) from problem
+    if raw is None or len(_encode(found)) == len(memoryview(raw)):
+        return found
+    return [opened(each) for each in items(raw)]
 
 
 def string(raw: Raw | None) -> str:

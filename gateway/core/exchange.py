@@ -94,6 +94,12 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         return f"{url}?{self.search.query}" if self.search.query else url
 
     @cached_property
+    def bases(self) -> tuple[tuple[tuple[str, str], int], ...]:
+        """How a URL on our base or on the upstream's begins, and the base's length."""
+        both = (self.public_base, self.upstream_base)
+        return tuple(((f"{base}/", f"{base}?"), len(base)) for base in both)
+
+    @cached_property
     def upstream_body(self) -> bytes:
         """The body to send upstream: the client's own bytes unless a repair changed the search form."""
         return self.body if self.search is self.asked else self.search.form.encode() or self.body
@@ -164,4 +170,7 @@ Handler = Callable[[FhirRequest], Awaitable[FhirResponse]]
 
 
 def _header(headers: Headers, name: str) -> str:
-    return next((value for key, value in headers if key == name), "")
+    for key, value in headers:
+        if key == name:
+            return value
+    return ""

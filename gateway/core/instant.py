@@ -22,7 +22,8 @@ Shown = Literal["utc", "site"]
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _UTC_LABELS: Final = frozenset({"Z", "+00:00", "-00:00"})
 _MINUTE: Final = 60
-_HOURS: Final = 24
+_CLOCK: Final = tuple(f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
+_MINUTES: Final = {text: number for number, text in enumerate(_CLOCK)}
 _DAY: Final = 86_400
 
 _BELIEVED: Final[Mapping[Mode, Callable[[str], str | None]]] = {
@@ -59,18 +60,16 @@ def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc")
 def _usual(found: re.Match[str], mode: Mode, zone: tzinfo, shown: Shown) -> str | None:
     """The same for a day on which the clock is not changed: a shift by minutes. None for any other."""
     digits, second, fraction, label = found.groups(default="")
-    around = _days(zone, digits[:10])
-    hour, minute = int(digits[11:13]), int(digits[14:])
-    if around is None or hour >= _HOURS or minute >= _MINUTE or (second or "00") >= "60":
+    around, minute = _days(zone, digits[:10]), _MINUTES.get(digits[10:])
+    if around is None or minute is None or second >= "60":
         return None
     believed = _BELIEVED[mode](label)
     if believed not in {None, "Z"}:
         return None
     days, offset, own = around
     shift = (offset if shown == "site" else 0) - (offset if believed is None else 0)
-    day, minutes = divmod(hour * _MINUTE + minute + shift, _HOURS * _MINUTE)
-    time = f"{days[day + 1]}T{minutes // _MINUTE:02}:{minutes % _MINUTE:02}:{second or '00'}{fraction}"
-    return time + (own if shown == "site" else "Z")
+    day, minute = divmod(minute + shift, len(_CLOCK))
+    return f"{days[day + 1]}{_CLOCK[minute]}:{second or '00'}{fraction}{own if shown == 'site' else 'Z'}"
 
 
 @lru_cache(maxsize=4096)

@@ -54,9 +54,9 @@ def upstream_url(request: FhirRequest, url: str) -> str:
 
 def _rest(request: FhirRequest, url: str) -> str | None:
     """What stands behind the FHIR base in a URL of this request's site, with its query."""
-    for base in (request.public_base, request.upstream_base):
-        if url.startswith((f"{base}/", f"{base}?")):
-            return url[len(base) :]
+    for begins, length in request.bases:
+        if url.startswith(begins):
+            return url[length:]
     found = _ON_SITE.fullmatch(url)
     if found is None or request.site is None or found["guid"].lower() != request.site.guid:
         return None

@@ -8,8 +8,7 @@ from msgspec import Raw
 
 from gateway.core.bundle import encoded, opened, quoted, string
 
-_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
-_SCALARS = rb'(?:"\w+"\s*:\s*(?:"[^"\\]*"|true|false)\s*,\s*)*'
+_SCALARS = rb'(?:"\w++"\s*+:\s*+(?:"[^"\\]*+"|true|false)\s*+,\s*+)*'
 
 #: Given the resource's type and the old text: the new text, or None to leave the element out.
 Change = Callable[[str, str], str | None]
@@ -19,11 +18,10 @@ def with_meta(resource: Raw, name: str, change: Change) -> Raw:
     """The resource with `meta.<name>` changed, dropped if None; the same object if it stays."""
     body = bytes(resource)
     found = _place(name).match(body)
-    kind = _TYPE.search(found[1]) if found else None
-    if found is None or kind is None:
+    if found is None:
         return _decoded(resource, name, change) if f'"{name}"'.encode() in body else resource
     old = found[2].decode()
-    new = change(kind[1].decode(), old)
+    new = change(found[1].decode(), old)
     if new == old:
         return resource
     if new is None:
@@ -34,9 +32,9 @@ def with_meta(resource: Raw, name: str, change: Change) -> Raw:
 
 @cache
 def _place(name: str) -> re.Pattern[bytes]:
-    """Matches from the start of a resource to the element, where only scalars come before: exact and fast."""
-    head = rb'\{\s*(%s)"meta"\s*:\s*\{\s*%s' % (_SCALARS, _SCALARS)
-    return re.compile(head + rb'"%s"\s*:\s*"([^"\\]+)"' % name.encode())
+    """Matches from a resource's type to the element, where only scalars come before: exact and fast."""
+    head = rb'\{\s*+"resourceType"\s*+:\s*+"(\w++)"\s*+,\s*+%s"meta"\s*+:\s*+\{\s*+%s' % (_SCALARS, _SCALARS)
+    return re.compile(head + rb'"%s"\s*+:\s*+"([^"\\]++)"' % name.encode())
 
 
 def _decoded(resource: Raw, name: str, change: Change) -> Raw:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 
 from msgspec import Raw
 
-from gateway.core.bundle import UnreadableError, items, string, whole
+from gateway.core.bundle import UnreadableError, items, objects, string, whole
 
 #: Bytes of entries in one piece: about a millisecond of work.
 PIECE = 64_000
@@ -20,11 +20,12 @@ _BETWEEN = re.compile(rb"\}(\s*,\s*)\{\s*\Z")
 #: How far white space may reach between two entries, and how many wrong guesses are made before giving up.
 _REACH, _GUESSES = 200, 8
 
-Pieces = Generator[list[Raw], None, dict[str, Raw]]
+Entries = list[dict[str, Raw]]
+Pieces = Generator[Entries, None, dict[str, Raw]]
 
 
 def pieces(body: bytes) -> Pieces:
-    """A generator of the raw entries of a Bundle, in pieces, that returns its top-level fields.
+    """A generator of the entries of a Bundle, opened, in pieces, that returns its top-level fields.
 
     The entries of a short Bundle, and anything that is no Bundle, stay in the fields. Raises UnreadableError.
     """
@@ -34,7 +35,7 @@ def pieces(body: bytes) -> Pieces:
         return whole(body)
     rest = yield from _entries(body, start.end())
     tail = whole(b'{"entry":[' + body[rest:])
-    yield items(tail.pop("entry"))
+    yield objects(tail.pop("entry"))
     if not head.keys().isdisjoint(tail):
         raise UnreadableError("DuplicateKey")
     return head | tail
@@ -50,7 +51,7 @@ def _head(body: bytes, end: int) -> dict[str, Raw] | None:
     return fields if bundle and bytes(fields["entry"]) == b"[]" else None
 
 
-def _entries(body: bytes, start: int) -> Generator[list[Raw], None, int]:
+def _entries(body: bytes, start: int) -> Generator[Entries, None, int]:
     """Pieces of the entries, and at last where the rest begins, which is not cut."""
     key = _FIRST_KEY.match(body, start)
     while key is not None:
@@ -62,7 +63,7 @@ def _entries(body: bytes, start: int) -> Generator[list[Raw], None, int]:
     return start
 
 
-def _proved(body: bytes, start: int, key: bytes) -> Iterator[tuple[list[Raw], int]]:
+def _proved(body: bytes, start: int, key: bytes) -> Iterator[tuple[Entries, int]]:
     """The entries up to the first cut that is one, and where the next begin."""
     at = start + PIECE
     for _ in range(_GUESSES):
@@ -70,10 +71,28 @@ def _proved(body: bytes, start: int, key: bytes) -> Iterator[tuple[list[Raw], in
         between = _BETWEEN.search(body, max(start, at - _REACH), at - 1) if at else None
         if not at:
             return
-        if between is not None:
-            try:
-                piece = body[start : between.start() + 1]
-                piece.decode()
-                yield items(Raw(b"[" + piece + b"]")), between.end(1)
-            except (UnreadableError, UnicodeDecodeError):
-                continue
+        entries = _read(body[start : between.start() + 1]) if between else None
+        if between and entries is not None:
+            yield entries, between.end(1)
+
+
+def _read(piece: bytes) -> Entries | None:
+    """The entries of a piece, None where it is cut amiss. Raises UnreadableError for what is no entry."""
+    raw = Raw(b"[" + piece + b"]")
+    try:
+        piece.decode()
+        return objects(raw)
+    except UnicodeDecodeError:
+        return None
+    except UnreadableError:
+        if _is_array(raw):
+            raise
+        return None
+
+
+def _is_array(raw: Raw) -> bool:
+    try:
+        items(raw)
+    except UnreadableError:
+        return False
+    return True

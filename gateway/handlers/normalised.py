@@ -25,7 +25,7 @@ def _mended(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirReques
     for repair in repairs:
         before = request
         request = repair.request(before) if repair.request else before
-        fired += () if _sent(request) == _sent(before) else (repair.issue.id,)
+        fired += () if request is before or _sent(request) == _sent(before) else (repair.issue.id,)
     return request, fired
 
 

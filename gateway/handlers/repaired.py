@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Generator, Sequence
+from functools import lru_cache
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
-from gateway.repairs.mending import mended
+from gateway.repairs.mending import Facets, facets, mended
 from gateway.repairs.repair import Repair
 
 
@@ -14,17 +15,21 @@ class Repaired:
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
         self._repairs = repairs
+        self._known = lru_cache(maxsize=1024)(self._active)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The mended answer. Raises UnreadableError when the upstream's JSON cannot be read."""
         if request.site is None:
             return await self._inner(request)
-        active = [each for each in self._repairs if each.active(request.site)]
-        answers = ((each.issue.id, each.answer(request)) for each in active if each.answer)
-        for name, answer in answers:
-            if answer is not None:
-                return answer.changed(repairs=(name,))
+        active = self._known(request.site.repairs_off)
+        for name, answer in active.answer:
+            answered = answer(request)
+            if answered is not None:
+                return answered.changed(repairs=(name,))
         return await _finished(mended(request, await self._inner(request), active))
+
+    def _active(self, off: frozenset[str]) -> Facets:
+        return facets([each for each in self._repairs if each.issue.id not in off])
 
 
 async def _finished(steps: Generator[None, None, FhirResponse]) -> FhirResponse:

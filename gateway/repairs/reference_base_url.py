@@ -33,8 +33,9 @@ def shown(request: FhirRequest, entry: Entry) -> Entry:
     if request.site is None:
         return entry
     needles = _needles(request.site.guid)
-    for name in _PARTS & entry.fields.keys():
-        raw = entry.fields[name]
+    for name, raw in entry.fields.items():
+        if name not in _PARTS:
+            continue
         new = changed_urls(raw, needles, lambda url, _: public_url(request, url), name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry

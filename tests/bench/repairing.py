@@ -46,10 +46,10 @@ def mended() -> Way:
     from gateway.core.exchange import FhirResponse
     from gateway.repairs import REPAIRS, mending
 
-    request = fhir_request("Appointment")
+    request, facets = fhir_request("Appointment"), mending.facets(REPAIRS)
 
     async def way(body: bytes) -> bytes:
-        steps = mending.mended(request, FhirResponse(200, body=body), REPAIRS)
+        steps = mending.mended(request, FhirResponse(200, body=body), facets)
         while True:
             try:
                 next(steps)

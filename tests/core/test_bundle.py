@@ -1,3 +1,4 @@
+import json
 from contextlib import suppress
 
 import msgspec
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.core.bundle import Bundle, UnreadableError, bundle, opened, quoted, string, whole
+from gateway.core.bundle import Bundle, UnreadableError, bundle, items, objects, opened, quoted, string, whole
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
@@ -38,6 +39,19 @@ def test_a_bundle_without_links_or_entries_gets_none() -> None:
 def test_what_is_no_readable_bundle_says_so(body: bytes) -> None:
     with pytest.raises(UnreadableError):
         read(body)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=3)))
+def test_the_objects_of_an_array_are_those_opened_one_by_one(values: list[dict[str, object]]) -> None:
+    for raw in (Raw(json.dumps(values, indent=each).encode()) for each in (None, 1)):
+        assert objects(raw) == [opened(each) for each in items(raw)]
+    assert objects(Raw(msgspec.json.encode(values))) == [opened(msgspec.json.encode(each)) for each in values]
+
+
+@pytest.mark.parametrize("array", [b'[{"a":1,"a":2}]', b'[{},{"\\u0061":1, "a":2}]', b"[{},1]", b"[", b"{}"])
+def test_an_array_of_anything_but_objects_with_each_name_once_is_refused(array: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        objects(Raw(array))
 
 
 def test_bytes_that_are_no_utf_8_are_refused_wherever_they_stand() -> None:

@@ -7,17 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.core.bundle import UnreadableError, items, string
-from gateway.core.pieces import PIECE, pieces
+from gateway.core.bundle import UnreadableError, encoded, objects, string
+from gateway.core.pieces import PIECE, Entries, pieces
 
 
-def read(body: bytes) -> tuple[list[list[Raw]], dict[str, Raw]]:
+def read(body: bytes) -> tuple[list[Entries], dict[str, Raw]]:
     found, reading = [], pieces(body)
     while True:
         try:
             found.append(next(reading))
         except StopIteration as end:
             return found, end.value
+
+
+def plain(fields: dict[str, Raw]) -> dict[str, object]:
+    return {name: json.loads(bytes(raw)) for name, raw in fields.items()}
 
 
 def entry(number: int, **more: object) -> dict[str, object]:
@@ -38,9 +42,9 @@ def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
     whole = large()
     found, fields = read(json.dumps(whole, **layout).encode())
     assert len(found) > 2
-    assert max(sum(len(bytes(raw)) for raw in piece) for piece in found) < 3 * PIECE
-    assert [json.loads(bytes(raw)) for piece in found for raw in piece] == whole["entry"]
-    assert {name: json.loads(bytes(raw)) for name, raw in fields.items()} == whole | {"entry": []}
+    assert max(sum(len(bytes(encoded(each))) for each in piece) for piece in found) < 3 * PIECE
+    assert [plain(each) for piece in found for each in piece] == whole["entry"]
+    assert plain(fields) == whole | {"entry": []}
 
 
 @pytest.mark.parametrize(
@@ -56,19 +60,19 @@ def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
 def test_whatever_is_no_bundle_that_says_so_first_stays_whole(body: dict[str, object]) -> None:
     found, fields = read(json.dumps(body).encode())
     assert found == []
-    assert {name: json.loads(bytes(raw)) for name, raw in fields.items()} == body
+    assert plain(fields) == body
 
 
 def test_entries_of_one_shape_that_is_never_found_again_come_at_the_end() -> None:
     whole = large(0) | {"entry": [{"a": 1}] + [{"b": "x" * 900}] * 100}
     found, _ = read(json.dumps(whole).encode())
-    assert [json.loads(bytes(raw)) for piece in found for raw in piece] == whole["entry"]
+    assert [plain(each) for piece in found for each in piece] == whole["entry"]
 
 
 def test_cuts_that_only_look_like_one_are_not_believed() -> None:
     deep = [entry(each, contained=[entry(0) for _ in range(300)]) for each in range(3)]
     found, _ = read(json.dumps(large(0) | {"entry": deep}).encode())
-    assert [json.loads(bytes(raw)) for piece in found for raw in piece] == deep
+    assert [plain(each) for piece in found for each in piece] == deep
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,8 @@ def test_cuts_that_only_look_like_one_are_not_believed() -> None:
         lambda body: body[:-1] + b', "total": 2}',
         lambda body: body[:-1] + b', "entry": []}',
         lambda body: body[: len(body) // 2],
+        lambda body: body.replace(b'{"fullUrl": "https://h/Patient/200"', b'{"fullUrl": 1, "fullUrl": 2'),
+        lambda body: body.replace(b'{"fullUrl": "https://h/Patient/200"', b'7, {"fullUrl": "x"'),
     ],
 )
 def test_what_is_broken_anywhere_is_refused(spoil: Callable[[bytes], bytes]) -> None:
@@ -93,6 +99,6 @@ def test_what_is_broken_anywhere_is_refused(spoil: Callable[[bytes], bytes]) -> 
 def test_any_sizes_and_contents_come_whole(sizes: list[int], filling: str) -> None:
     entries = [{"fullUrl": str(size), "x": filling * (size // len(filling))} for size in sizes]
     found, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
-    given_back = [raw for piece in found for raw in piece] or items(fields["entry"])
-    assert [json.loads(bytes(raw)) for raw in given_back] == entries
+    given_back = [each for piece in found for each in piece] or objects(fields["entry"])
+    assert [plain(each) for each in given_back] == entries
     assert string(fields["resourceType"]) == "Bundle"

@@ -3,12 +3,12 @@ from exchanges import fhir_request
 
 from gateway.core.exchange import FhirResponse
 from gateway.repairs import REPAIRS
-from gateway.repairs.mending import mended
+from gateway.repairs.mending import facets, mended
 
 
 def test_a_binary_under_its_own_type_passes_as_it_is() -> None:
     pdf = FhirResponse(200, (("content-type", "application/pdf"),), b"%PDF \xff")
-    steps = mended(fhir_request("Binary/1"), pdf, REPAIRS)
+    steps = mended(fhir_request("Binary/1"), pdf, facets(REPAIRS))
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value == pdf
