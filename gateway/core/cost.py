@@ -87,7 +87,7 @@ def caller(headers: Headers) -> str:
 
     A desktop token is renewed while its device stays, so there the device counts.
     """
-    found = {name: value for name, value in reversed(headers) if name in CREDENTIALS}
+    found = dict(each for each in reversed(headers) if each[0] in CREDENTIALS)
     parts = [found.get(name, "") for name in _DEVICE]
     secret = "\0".join(parts) if any(parts) else found.get("authorization", "")
     return hashlib.sha256(b"ledger\0" + secret.encode()).hexdigest()[:8] if secret else ""

@@ -1,8 +1,9 @@
 """Method and path below a FHIR base -> the FHIR interaction (R4 http.html)."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from gateway.core.resource_types import RESOURCE_TYPES
 
@@ -22,8 +23,7 @@ Code = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(msgspec.Struct, frozen=True):
     """One FHIR interaction: its code, the resource type and id it names, the operation if it is one."""
 
     code: Code
@@ -90,7 +90,16 @@ def _by_method(codes: _Codes) -> dict[str, Code]:
     return {method: code for methods, code in codes for method in methods}
 
 
-_ROUTES = tuple((re.compile(path), _by_method(codes)) for path, codes in _TABLE)
+_Routes = tuple[tuple[re.Pattern[str], dict[str, Code]], ...]
+
+
+def _by_depth() -> dict[int, _Routes]:
+    """The routes by the number of slashes in their paths, so that few are tried."""
+    compiled = [(path.count("/"), re.compile(path), _by_method(codes)) for path, codes in _TABLE]
+    return {depth: tuple(each[1:] for each in compiled if each[0] == depth) for depth, *_ in compiled}
+
+
+_ROUTES = _by_depth()
 
 
 def _known(found: re.Match[str]) -> bool:
@@ -99,15 +108,16 @@ def _known(found: re.Match[str]) -> bool:
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """Methods that mean something at a path below the base; empty for a path FHIR does not know."""
-    matches = ((pattern.fullmatch(path), codes) for pattern, codes in _ROUTES)
+    matches = ((pattern.fullmatch(path), codes) for pattern, codes in _ROUTES.get(path.count("/"), ()))
     return next((tuple(sorted(codes)) for found, codes in matches if found and _known(found)), ())
 
 
 def interaction(method: str, path: str) -> Interaction | None:
     """The interaction that method and path (no leading slash) name, or None."""
-    for pattern, codes in _ROUTES:
-        found = pattern.fullmatch(path)
-        if found and method in codes and _known(found):
-            parts = {name: text or "" for name, text in found.groupdict().items() if name != "version"}
+    for pattern, codes in _ROUTES.get(path.count("/"), ()):
+        found = pattern.fullmatch(path) if method in codes else None
+        if found and _known(found):
+            parts = found.groupdict()
+            parts.pop("version", None)
             return Interaction(codes[method], **parts)
     return None

@@ -31,10 +31,10 @@ def changed_urls(value: Raw, needles: Needles, change: Change, name: str = "") -
     `name` is the value's own. All else keeps its bytes, a signed Bundle whole. Raises UnreadableError.
     """
     body = bytes(value)
-    found = [needle for needle in needles if needle in body]
+    found = tuple(filter(body.__contains__, needles))
     if not found:
         return value
-    new = None if b'"signature"' in body else _spliced(body, tuple(found), change)
+    new = None if b'"signature"' in body else _spliced(body, found, change)
     if new is None:
         return _walked(value, needles, change, name)
     return value if new == body else Raw(new)

@@ -9,6 +9,8 @@ from gateway.core.failure import Failure
 
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HIDDEN = re.compile(r"%(2f|5c|2e|25|00)|\\", re.IGNORECASE)
+#: A path that needs no decoding, and no look at its segments.
+_USUAL = re.compile(r"(?:/[A-Za-z0-9\-_~$][A-Za-z0-9\-._~$]*+)++/?", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~$]+", re.ASCII)
 _STATUS = re.compile(r"(/[A-Za-z0-9\-._]+)*/RequestResult/[A-Za-z0-9\-._]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -29,6 +31,8 @@ class Target:
 
 def segments(raw: str) -> tuple[str, ...]:
     """The checked segments of a raw path; one trailing slash is forgiven. Raises Failure 400 or 404."""
+    if _USUAL.fullmatch(raw):
+        return tuple(raw[1:].removesuffix("/").split("/"))
     if _MALFORMED.search(raw) or _HIDDEN.search(raw):
         raise Failure(kinds.PATH_ENCODING)
     parts = tuple(unquote(part) for part in raw.removeprefix("/").removesuffix("/").split("/"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
+from functools import lru_cache
 
 from gateway.core.date_facts import DateFacts, Key
 from gateway.core.date_parameters import declared
@@ -19,12 +20,16 @@ class Sites:
 
     def __init__(self, settings: Settings) -> None:
         self._default = _site(settings, DEFAULT)
+        self._other = lru_cache(maxsize=1024)(self._by_default)
         self._named = {guid: _site(settings, guid) for guid in settings.sites if guid != DEFAULT}
 
     def __call__(self, guid: str) -> Site | None:
         """The site of a GUID; None when no setting says its time zone."""
         if guid in self._named:
             return self._named[guid]
+        return self._other(guid)
+
+    def _by_default(self, guid: str) -> Site | None:
         return self._default and replace(self._default, guid=guid, name=guid[:8])
 
 

@@ -43,11 +43,13 @@ class Metrics:
         self._failures = Counter(
             "halo_gateway_failures", "Requests that failed, by our code", ("code", "site"), registry=registry
         )
-        self._repairs = Counter(
-            "halo_gateway_repairs",
-            "Upstream answers that a repair looked at: fired, or no-op where nothing was to mend",
-            ("repair", "site", "outcome"),
-            registry=registry,
+        self._repairs = cache(
+            Counter(
+                "halo_gateway_repairs",
+                "Upstream answers that a repair looked at: fired, or no-op where nothing was to mend",
+                ("repair", "site", "outcome"),
+                registry=registry,
+            ).labels
         )
         ProcessCollector(registry=registry)
 
@@ -72,7 +74,7 @@ class Metrics:
     def repairs(self, subject: Subject, fired: Sequence[str], active: Sequence[str]) -> None:
         """Which repairs looked at an upstream's answer, and which of them found something to mend."""
         for name in active:
-            self._repairs.labels(name, subject.name, "fired" if name in fired else "no-op").inc()
+            self._repairs(name, subject.name, "fired" if name in fired else "no-op").inc()
 
     def show(self, standings: Callable[[], Iterable[Standing]]) -> None:
         """Show also how much of each site's daily caps is used."""

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.core.failure import Failure
-from gateway.core.target import Target, below, beside, target
+from gateway.core.target import Target, below, beside, segments, target
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -87,3 +89,18 @@ def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
 )
 def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: str) -> None:
     assert beside("https://api.example/fhir/R4", url) == path
+
+
+@given(st.text("/.a$~-", max_size=12))
+@example("/a/./a")
+@example("/a/..")
+@example("/a//a/")
+def test_a_usual_path_means_what_it_means_written_in_escapes(raw: str) -> None:
+    def meant(path: str) -> object:
+        try:
+            return segments(path)
+        except Failure as failure:
+            return failure.kind
+
+    assert meant(raw) == meant(raw.replace("a", "%61"))
+    assert meant(f"/a{raw}") == meant(f"/%61{raw}")
