@@ -161,6 +161,11 @@ def quoted(text: str) -> Raw:
     return Raw(_encode(text))
 
 
+def escaped(text: str) -> bytes:
+    """The text as it stands between the quotes of a JSON string."""
+    return _encode(text)[1:-1]
+
+
 def encoded(value: Mapping[str, Raw] | list[Raw]) -> Raw:
     """An object or array of raw values as one raw value."""
     return Raw(_encode(value))

@@ -45,14 +45,13 @@ class Gathering:
         """What was read, and one more page. Raises Failure when a dropped criterion cannot be made good."""
         bundle = response.opened().bundle or Bundle({}, (), ())
         unfiltered = position.unfiltered or self.unfiltered or self._dropped(position, bundle)
-        found = [entry for entry in bundle.entries if mode(entry) == "match"]
-        earlier = self._earlier(position)
-        kept = [entry for entry in found if self._meets(entry, earlier, unfiltered=unfiltered)]
+        modes = [(entry, mode(entry) == "match") for entry in bundle.entries]
+        kept = self._kept([entry for entry, match in modes if match], position, unfiltered=unfiltered)
         total = bundle.total
         return replace(
             self,
             matches=self.matches + tuple(kept),
-            others=self.others + tuple(entry for entry in bundle.entries if mode(entry) != "match"),
+            others=self.others + tuple(entry for entry, match in modes if not match),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
             unfiltered=unfiltered,
             first=self.first or response,
@@ -98,10 +97,19 @@ class Gathering:
     def _filters(self) -> tuple[DatePredicate, ...]:
         return tuple(plan.filter for plan in self.request.dates if plan.filter)
 
-    def _meets(self, entry: Entry, earlier: list[list[DatePredicate]], *, unfiltered: bool) -> bool:
-        predicates = self._every if unfiltered else self._filters
+    def _kept(self, found: list[Entry], position: Position, *, unfiltered: bool) -> list[Entry]:
+        """The matches that meet what the upstream did not look at, and did not come with an earlier part."""
+        earlier = self._earlier(position)
+        predicates = self._every if unfiltered and found else self._filters
+        if not (predicates or earlier):
+            return found
+        return [entry for entry in found if self._meets(entry, predicates, earlier)]
+
+    def _meets(
+        self, entry: Entry, predicates: Sequence[DatePredicate], earlier: list[list[DatePredicate]]
+    ) -> bool:
         site = self.request.site
-        if not (predicates or earlier) or entry.resource is None or site is None:
+        if entry.resource is None or site is None:
             return True
         resource = _decode(entry.resource)
         if not all(matches(predicate, resource, site.zone) for predicate in predicates):

@@ -6,7 +6,7 @@ from functools import cache
 
 from msgspec import Raw
 
-from gateway.core.bundle import encoded, opened, quoted, string
+from gateway.core.bundle import encoded, escaped, opened, quoted, string
 
 _SCALARS = rb'(?:"\w++"\s*+:\s*+(?:"[^"\\]*+"|true|false)\s*+,\s*+)*'
 
@@ -27,7 +27,7 @@ def with_meta(resource: Raw, name: str, change: Change) -> Raw:
     if new is None:
         return _decoded(resource, name, change)
     start, end = found.span(2)
-    return Raw(body[:start] + bytes(quoted(new))[1:-1] + body[end:])
+    return Raw(body[:start] + escaped(new) + body[end:])
 
 
 @cache

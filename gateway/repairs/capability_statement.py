@@ -55,8 +55,8 @@ def repair(others: Sequence[Repair]) -> Repair:
     """The repair, which names the other ones that are active."""
 
     def ours(request: FhirRequest, entry: Entry) -> Entry:
-        old = entry.resource
-        if request.interaction.code != "capabilities" or old is None:
+        old = entry.resource if request.interaction.code == "capabilities" else None
+        if old is None:
             return entry
         names = [each.issue.id for each in (*others, own) if each.active(request.site)]
         new = _statement(request, opened(old), names)

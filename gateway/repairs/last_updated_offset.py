@@ -14,7 +14,7 @@ def stamped(request: FhirRequest, entry: Entry) -> Entry:
         return entry
     if "response" in entry.fields:
         entry = _modified(site, request.interaction.type, entry)
-    old = entry.resource
+    old = entry.fields.get("resource")
     if old is None:
         return entry
     new = with_meta(old, "lastUpdated", lambda kind, text: _instant(site, kind, text))
