@@ -64,6 +64,8 @@ def _usual(found: re.Match[str], mode: Mode, zone: tzinfo, shown: Shown) -> str 
     if around is None or minute is None or second >= "60":
         return None
     believed = _BELIEVED[mode](label)
+    if believed == label == "Z" and shown == "utc" and second:
+        return found[0]
     if believed not in {None, "Z"}:
         return None
     days, offset, own = around
