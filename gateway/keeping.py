@@ -82,6 +82,7 @@ def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[st
         cache.lease if cache.redis.url else 0.0,
         cache.orphans,
         cache.downstream,
+        cache.trust_etags,
     )
 
 

@@ -58,7 +58,8 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     `parts` where its `dates` need that (none at all: provably nothing matches), from `position` on.
     `path` is relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute
     URLs of the same FHIR base on our side and on Halo's, without a trailing slash. `accepted` is the media
-    type to answer in, `received` when the request came, `waiting` how long its client has been kept since.
+    type to answer in, `received` when the request came, `waiting` how long its client has been kept since,
+    `validator` the upstream's ETag of what is kept.
     """
 
     method: str
@@ -78,6 +79,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     request_id: str = ""
     received: datetime = EPOCH
     waiting: Waiting = msgspec.field(default_factory=Waiting)
+    validator: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""

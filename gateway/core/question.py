@@ -22,7 +22,8 @@ class Caching:
     `secret` keys the names of what is kept and is the same in all replicas; `version` is that of the
     configuration and, where it is known, of a site's engine; `shared_callers` leads from a caller's hash to
     its group. `lease`: seconds that a killed replica may hold up the others, 0 without replicas; `orphans`:
-    queries that may run on when nobody waits; `downstream`: the Cache-Control of answers.
+    queries that may run on when nobody waits; `downstream`: the Cache-Control of answers; `trust_etags`:
+    whether an upstream's own ETags are known to change with the content.
     """
 
     secret: bytes
@@ -33,6 +34,7 @@ class Caching:
     lease: float = 0.0
     orphans: int = 100
     downstream: str = "private, no-cache"
+    trust_etags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     """An answer, when it was asked for (seconds since 1970), how long it is fresh, and what makes it stale.
 
     `generations`: the counters of the site's types when it was asked for. `stale` and `revalidate`: seconds
-    beyond its lifetime. `failure`: the fields of a Failure, if the answer is that nothing is there.
+    beyond its lifetime; `validated`: for so long it is held, only to be validated. `failure`: the fields of a
+    Failure, if the answer is that nothing is there.
     """
 
     born: float
@@ -44,6 +45,7 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     pages: Mapping[str, Position] | None = None
     ignored: frozenset[str] = frozenset()
     failure: "StoredFailure | None" = None
+    validated: float = 0.0
 
     @property
     def answer(self) -> FhirResponse | Failure:
@@ -57,7 +59,7 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     @property
     def kept_for(self) -> float:
         """Seconds in which it may be of any use."""
-        return self.lifetime + max(self.stale, self.revalidate)
+        return self.lifetime + max(self.stale, self.revalidate, self.validated)
 
     def age(self, now: float) -> float:
         """Seconds since it was asked for: at least as old as what it says."""

@@ -11,11 +11,12 @@ import msgspec
 from msgspec import Raw
 
 from gateway.core.bundle import opened, string
-from gateway.core.exchange import FhirRequest, FhirResponse
+from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 
 #: Of a Bundle: what changes from one asking to the next, and what is looked at apart.
 _PASSING = frozenset({"entry", "id", "link", "meta", "timestamp"})
 _READING = frozenset({"GET", "HEAD"})
+_LONE = frozenset({"capabilities", "read", "vread"})
 _CONDITIONS = frozenset({"if-match", "if-none-match"})
 #: An entity-tag (RFC 9110 section 8.8.3), of which weak comparison looks at the quoted part only.
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -53,6 +54,16 @@ def not_modified(request: FhirRequest, response: FhirResponse) -> FhirResponse |
         return None
     kept = tuple(each for each in response.headers if each[0] in _REPEATED)
     return FhirResponse(HTTPStatus.NOT_MODIFIED, kept)
+
+
+def upstreams_tag(request: FhirRequest, headers: Headers) -> str:
+    """The ETag by which the upstream itself may say that a kept resource is still the same; empty without.
+
+    Not of a searchset, which the gateway made out of what came.
+    """
+    tag = next((value for name, value in headers if name == "etag"), "")
+    found = _TAG.fullmatch(tag)
+    return tag if found and request.interaction.code in _LONE and not found[1].startswith(_OWN) else ""
 
 
 def names_no_version(request: FhirRequest) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
+from http import HTTPStatus
 
 from gateway.core.cache_control import wanted
 from gateway.core.cache_status import CacheStatus, Forward, forwarded, said
@@ -51,7 +51,7 @@ class Cached:
         await self._responses.generations.raised(site, (type_,))
 
     async def _answered(self, asked: Question) -> FhirResponse:
-        stored = None if asked.wanted.no_cache else await self._responses.get(asked)
+        stored = await self._responses.get(asked)
         if stored and asked.wanted.served(self._age(stored), stored.lifetime, stored.stale):
             return self._hit(asked, stored)
         if asked.wanted.only_if_cached:
@@ -70,7 +70,8 @@ class Cached:
                 return self._hit(asked, stored, "practice-away")
             raise said(fetched.response, forwarded(fetched.response, forward, collapsed=collapsed))
         response = lasting(fetched.response) if collapsed else judged(fetched.response)
-        status = CacheStatus(forward, status=response.status, stored=fetched.stored, collapsed=collapsed)
+        received = HTTPStatus.NOT_MODIFIED if fetched.validated else response.status
+        status = CacheStatus(forward, status=received, stored=fetched.stored, collapsed=collapsed)
         return self._finished(asked.request, response, status)
 
     async def _flown(self, asked: Question, stored: StoredResponse | None) -> tuple[Fetched, bool]:
@@ -120,7 +121,7 @@ class Cached:
         return "stale" if stored else "uri-miss"
 
     def _ask(self, asked: Question, stored: StoredResponse | None) -> Callable[[], Awaitable[Fetched]]:
-        return lambda: self._responses.fetched(asked, stored.born if stored else -inf)
+        return lambda: self._responses.fetched(asked, stored)
 
     def _mark(self, asked: Question) -> Callable[[], object]:
         return lambda: self._responses.generations.here(asked.site, asked.types)

@@ -77,6 +77,7 @@ def _asking(request: FhirRequest, path: str, search: Search) -> FhirRequest:
         asked=search,
         search=search,
         body=b"",
+        validator="",
     )
 
 

@@ -91,6 +91,7 @@ class Upstream:
             *passing(request.headers, self._upwards | (CONDITIONS if may_write(request) else {})),
             ("accept", self._accept(request)),
             ("x-request-id", request.request_id),
+            *((("if-none-match", request.validator),) if request.validator else ()),
             *_ALWAYS,
         )
         if self._dialect.largest_page is not None:

@@ -129,6 +129,9 @@ class Cache(Section):
     orphans: int = Field(100, ge=0, description="queries that may run on when nobody waits for them")
     lease: float = Field(5.0, gt=0, description="seconds that a killed replica may hold up the others")
     downstream: str = Field("private, no-cache", description="Cache-Control of answers")
+    trust_etags: bool = Field(
+        False, description="validate resources by the upstream's own ETags: they change with every change"
+    )
     redis: Redis = Field(Redis(), description="the store that replicas share")
 
     @model_validator(mode="after")

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
+from math import inf
 
-from gateway.core.cache_control import allowed
-from gateway.core.exchange import FhirResponse, Handler
+from gateway.core.cache_control import Allowed, allowed
+from gateway.core.exchange import FhirResponse, Handler, Headers
 from gateway.core.failure import Failure
 from gateway.core.freshness import MISSING, returned_types
 from gateway.core.question import Caching, Question
@@ -17,7 +19,7 @@ from gateway.core.stored_response import (
     stored_failure,
     unpacked,
 )
-from gateway.core.validators import with_validators
+from gateway.core.validators import upstreams_tag, with_validators
 from gateway.stores.generations import Generations
 from gateway.stores.lease import led
 from gateway.stores.store import Store
@@ -27,13 +29,15 @@ from gateway.stores.store import Store
 class Fetched:
     """What was waited for: an answer, or why there is none.
 
-    `asker` asked for it; `stored`: it is kept; `collapsed`: another replica asked.
+    `asker` asked for it; `stored`: it is kept; `collapsed`: another replica asked; `validated`: the upstream
+    says that what was kept is still the same.
     """
 
     response: FhirResponse | Failure
     asker: str
     stored: bool = False
     collapsed: bool = False
+    validated: bool = False
 
     def concerns(self, asker: str) -> bool:
         """Whether it holds for somebody who did not ask for it: not a refusal, which is another's own."""
@@ -58,16 +62,16 @@ class Responses:
             return stored
         return None
 
-    async def fetched(self, question: Question, after: float) -> Fetched:
-        """The upstream's answer, or one that another replica asked for after `after`."""
+    async def fetched(self, question: Question, stored: StoredResponse | None) -> Fetched:
+        """The upstream's answer, or one that another replica asked for after what is `stored`."""
         if not self._caching.lease or question.wanted.no_cache:
-            return await self._asked(question)
+            return await self._asked(question, stored)
         return await led(
             self._store,
             f"lease/{question.key}",
             self._caching.lease,
-            lambda: self._newer(question, after),
-            lambda: self._asked(question),
+            lambda: self._newer(question, stored.born if stored else -inf),
+            lambda: self._asked(question, stored),
         )
 
     async def _newer(self, question: Question, after: float) -> Fetched | None:
@@ -76,18 +80,31 @@ class Responses:
             return None
         return Fetched(stored.answer, question.asker, stored=True, collapsed=True)
 
-    async def _asked(self, question: Question) -> Fetched:
-        before = await self.generations.read(question.site, question.types)
-        born = self._time
+    async def _asked(self, question: Question, stored: StoredResponse | None) -> Fetched:
+        facts = StoredResponse(self._time, 0, await self.generations.read(question.site, question.types))
+        tag = self._tag(question, stored.headers) if stored else ""
         try:
-            response = await self._inner(question.request)
+            response = await self._inner(question.request.changed(validator=tag) if tag else question.request)
         except Failure as failure:
-            return await self._failed(question, StoredResponse(born, 0, before), failure)
+            return await self._failed(question, facts, failure)
+        if stored and tag and response.status == HTTPStatus.NOT_MODIFIED:
+            return await self._same(question, facts, stored.answer, allowed(response))
         if not is_expected(question.request, response):
             return Fetched(response, question.asker)
         answer = with_validators(response, self._now())
-        kept = await self._kept(question, StoredResponse(born, 0, before), answer)
+        kept = await self._kept(question, facts, answer, allowed(answer))
         return Fetched(answer, question.asker, stored=kept)
+
+    async def _same(
+        self, question: Question, facts: StoredResponse, answer: FhirResponse | Failure, limits: Allowed
+    ) -> Fetched:
+        """What was kept, which the upstream says is still so."""
+        kept = isinstance(answer, FhirResponse) and await self._kept(question, facts, answer, limits)
+        return Fetched(answer, question.asker, stored=kept, validated=True)
+
+    def _tag(self, question: Question, headers: Headers) -> str:
+        """What the upstream may judge a kept answer by; empty without."""
+        return upstreams_tag(question.request, headers) if self._caching.trust_etags else ""
 
     async def _failed(self, question: Question, facts: StoredResponse, failure: Failure) -> Fetched:
         if is_missing(question.request, failure):
@@ -96,8 +113,10 @@ class Responses:
             await self._keep(question, missing, ())
         return Fetched(failure, question.asker)
 
-    async def _kept(self, question: Question, facts: StoredResponse, answer: FhirResponse) -> bool:
-        limits, shown = allowed(answer), question.types | returned_types(answer.body)
+    async def _kept(
+        self, question: Question, facts: StoredResponse, answer: FhirResponse, limits: Allowed
+    ) -> bool:
+        shown = question.types | returned_types(answer.body)
         lifetime = min(question.freshness.lifetime(shown), limits.lifetime)
         if not limits.keep or lifetime <= 0 or len(answer.body) > self._caching.max_body:
             return False
@@ -107,6 +126,7 @@ class Responses:
             facts.generations,
             question.freshness.stale_for(shown) if limits.stale else 0,
             question.freshness.revalidated_for(shown) if limits.stale else 0,
+            validated=lifetime if self._tag(question, answer.headers) else 0,
         )
         return await self._keep(question, stored.with_answer(answer), shown)
 

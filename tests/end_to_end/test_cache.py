@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from conftest import KEY, Pair
-from end_to_end.cached_gateway import cached_gateway, settings_for
+from end_to_end.cached_gateway import PUBLIC, cached_gateway, settings_for
+from structlog.testing import capture_logs
 
+from gateway.app import create_app
 from gateway.core.question import Caching
 from gateway.emulator.sites import BRISBANE, SYDNEY
 from gateway.serving import InThread
+from gateway.settings import Cache
 from gateway.stores.memory import MemoryStore
 
 FHIR = {"content-type": "application/fhir+json"}
@@ -194,3 +197,31 @@ def test_every_answer_says_what_the_cache_did(
     content = b'{"resourceType":"Location"}' if method == "POST" else None
     answer = pair.ask(method, pair.url + path, content, content_type="application/fhir+json")
     assert (answer.status_code, status(answer)) == (code, f"halo-gateway; {said}")
+
+
+def test_a_304_of_the_upstream_passes_every_handler_and_may_have_been_billed() -> None:
+    def versioned(request: httpx.Request) -> httpx.Response:
+        same = request.headers.get("if-none-match") == 'W/"7"'
+        found = httpx.Response(200, json={"resourceType": "Patient", "id": "1"})
+        return httpx.Response(
+            304 if same else 200, headers={"etag": 'W/"7"'}, content=b"" if same else found.content
+        )
+
+    async def asked() -> tuple[list[httpx.Response], str]:
+        cache = Cache(trust_etags=True)
+        settings = settings_for("http://upstream").model_copy(update={"cache": cache})
+        app = create_app(settings, transport=httpx.MockTransport(versioned))
+        asgi = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=asgi, base_url=PUBLIC) as each,
+        ):
+            headers = KEY | {"cache-control": "no-cache"}
+            answers = [await each.get(f"{FHIR_BASE}/Patient/1", headers=headers) for _ in range(2)]
+            return answers, (await each.get("/metrics")).text
+
+    with capture_logs():
+        (first, second), metrics = asyncio.run(asked())
+    assert (second.status_code, second.content) == (200, first.content)
+    assert status(second) == "halo-gateway; fwd=request; fwd-status=304; stored"
+    assert 'exchanges_total{class="maybe-billed",site="00000000",type="Patient"} 1.0' in metrics

@@ -24,6 +24,7 @@ class Practice:
     def __init__(self, freshness: Freshness | None = None, **caching: Any) -> None:
         self.now = NOW
         self.asked: list[str] = []
+        self.validators: list[str] = []
         self.answer: FhirResponse | Failure = json_response(PATIENT)
         self.opened = asyncio.Event()
         self.opened.set()
@@ -50,6 +51,7 @@ class Practice:
 
     async def upstream(self, request: FhirRequest) -> FhirResponse:
         self.asked.append(f"{request.method} {request.path}?{request.search.query}")
+        self.validators.append(request.validator)
         answer = self.answer
         await self.opened.wait()
         if isinstance(answer, Failure):

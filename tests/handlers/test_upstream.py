@@ -103,6 +103,13 @@ def test_the_conditions_of_a_change_are_the_upstreams_those_of_a_read_are_ours(
     assert sent.headers.keys() & {name for name, _ in fields} == names
 
 
+def test_a_kept_answer_is_put_to_the_upstream_by_its_own_etag() -> None:
+    request = fhir_request("Patient/1", headers=(("if-none-match", 'W/"gw-1"'),), validator='W/"7"')
+    answer, sent = exchange(request, lambda: httpx.Response(304, headers={"etag": 'W/"7"'}))
+    assert sent.headers["if-none-match"] == 'W/"7"'
+    assert (answer.status, answer.header("etag")) == (304, 'W/"7"')
+
+
 def test_fhir_is_asked_for_as_fhir_whatever_the_client_accepts() -> None:
     _, sent = exchange(fhir_request("Patient/1", headers=CREDENTIALS), lambda: json(PATIENT))
     assert sent.headers["accept"] == "application/fhir+json"

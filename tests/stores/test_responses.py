@@ -1,11 +1,11 @@
 import asyncio
 from datetime import datetime, timedelta
-from math import inf
 
 from exchanges import NOW, SITE, fhir_request, json_response
 
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.core.question import Caching, Question, question
+from gateway.core.stored_response import StoredResponse
 from gateway.stores.memory import MemoryStore
 from gateway.stores.responses import Responses
 
@@ -39,7 +39,7 @@ def test_an_answer_is_as_old_as_its_question() -> None:
     async def scene() -> None:
         replica = Replica(MemoryStore())
         asked = replica.question()
-        assert (await replica.responses.fetched(asked, -inf)).stored
+        assert (await replica.responses.fetched(asked, None)).stored
         stored = await replica.responses.get(asked)
         assert stored is not None
         assert (stored.born, stored.age(replica.now.timestamp())) == (NOW.timestamp(), 1)
@@ -52,10 +52,10 @@ def test_what_another_replica_asked_later_is_taken_and_what_is_older_is_not() ->
         store = MemoryStore()
         one, other = Replica(store), Replica(store)
         asked = one.question()
-        led = await one.responses.fetched(asked, -inf)
-        followed = await other.responses.fetched(asked, -inf)
+        led = await one.responses.fetched(asked, None)
+        followed = await other.responses.fetched(asked, None)
         assert (led.collapsed, followed.collapsed, other.asked) == (False, True, 0)
-        await other.responses.fetched(asked, NOW.timestamp())
+        await other.responses.fetched(asked, StoredResponse(NOW.timestamp(), 0))
         assert other.asked == 1
 
     asyncio.run(scene())
@@ -65,8 +65,8 @@ def test_no_cache_takes_no_other_replicas_word() -> None:
     async def scene() -> None:
         store = MemoryStore()
         one, other = Replica(store), Replica(store)
-        await one.responses.fetched(one.question(), -inf)
-        await other.responses.fetched(other.question(("cache-control", "no-cache")), -inf)
+        await one.responses.fetched(one.question(), None)
+        await other.responses.fetched(other.question(("cache-control", "no-cache")), None)
         assert other.asked == 1
 
     asyncio.run(scene())
@@ -76,7 +76,7 @@ def test_an_answer_from_before_a_write_is_never_read_again() -> None:
     async def scene() -> None:
         replica = Replica(MemoryStore())
         asked = replica.question()
-        await replica.responses.fetched(asked, -inf)
+        await replica.responses.fetched(asked, None)
         await replica.responses.generations.raised(SITE.guid, ["Patient"])
         assert await replica.responses.get(asked) is None
 
