@@ -1,27 +1,18 @@
 """A stored response (RFC 9111 section 3): what is kept of an answer, as bytes and back without loss."""
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
 
-from gateway.core.bundle import Entry, UnreadableError, opened, quoted, string
+from gateway.core.bundle import Entry, quoted
 from gateway.core.bundle import encoded as raw
-from gateway.core.exchange import FhirRequest, FhirResponse
-from gateway.core.failure import Failure, Kind, Repeat
-from gateway.core.headers import FRESHNESS
+from gateway.core.exchange import FhirResponse
+from gateway.core.failure import Failure, Kind
 from gateway.core.outcome import encoded, information
 from gateway.core.page import Position
+from gateway.core.storable import lasting, without
 
-_JUDGED = frozenset(FRESHNESS)
-#: Fields about one exchange.
-_PASSING = frozenset(
-    """ratelimit ratelimit-policy x-ratelimit-limit x-ratelimit-remaining retry-after x-correlation-id
-    x-progress x-ratelimit-reset""".split()  # noqa: SIM905 - a list would be eight lines
-)
-#: An outcome among the entries that says the result may not be whole.
-_DOUBT = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
 _AS_OF = "This answer is not fresh: it is as of {}."
 
 
@@ -139,41 +130,10 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
         return None
 
 
-def judged(response: FhirResponse) -> FhirResponse:
-    """The answer without the fields that the cache has read and writes itself."""
-    return _without(response, _JUDGED)
-
-
-def lasting(response: FhirResponse) -> FhirResponse:
-    """The answer as somebody else may have it: without the fields of one exchange."""
-    return _without(response, _JUDGED | _PASSING)
-
-
-def _without(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
-    return response.changed(headers=tuple(each for each in response.headers if each[0] not in names))
-
-
-def is_missing(request: FhirRequest, failure: Failure) -> bool:
-    """Whether a failure says that the one resource asked for is not there."""
-    kind = failure.kind
-    named = request.interaction.code in {"read", "vread"}
-    return named and kind.status == HTTPStatus.NOT_FOUND and kind.sent and kind.repeat is Repeat.NO
-
-
 def is_away(failure: Failure) -> bool:
     """Whether a failure says that the practice cannot be reached for now."""
     kind = failure.kind
     return kind.status >= HTTPStatus.BAD_GATEWAY and kind.issue in {"transient", "timeout", "no-store"}
-
-
-def is_expected(request: FhirRequest, response: FhirResponse) -> bool:
-    """Whether an answer is whole and what was asked for: the resource, or a searchset that doubts nothing."""
-    if response.status != HTTPStatus.OK:
-        return False
-    act = request.interaction
-    if act.searches:
-        return _type(response) == "Bundle" and not _DOUBT.search(_outcomes(response))
-    return _type(response) == (act.type or "CapabilityStatement")
 
 
 def as_of(response: FhirResponse, born: str) -> FhirResponse:
@@ -181,26 +141,10 @@ def as_of(response: FhirResponse, born: str) -> FhirResponse:
 
     Its ETag goes: a client must not take it for the fresh one.
     """
-    plain = _without(response, frozenset({"etag", "last-modified"}))
+    plain = without(response, frozenset({"etag", "last-modified"}))
     opened_ = plain.opened()
     if opened_.bundle is None or "signature" in opened_.bundle.fields:
         return plain
     said = information(_AS_OF.format(born), severity="warning", code="incomplete")
     entry = Entry({"resource": msgspec.Raw(encoded(said)), "search": raw({"mode": quoted("outcome")})})
     return opened_.with_bundle(opened_.bundle.changed(entries=(*opened_.bundle.entries, entry)))
-
-
-def _type(response: FhirResponse) -> str:
-    if response.bundle is not None:
-        return string(response.bundle.fields.get("resourceType"))
-    try:
-        return string(opened(response.body).get("resourceType"))
-    except UnreadableError:
-        return ""
-
-
-def _outcomes(response: FhirResponse) -> bytes:
-    """The OperationOutcomes among the entries."""
-    bundle = response.opened().bundle
-    found = (bytes(each.resource or b"") for each in (bundle.entries if bundle else ()))
-    return b"".join(each for each in found if b'"OperationOutcome"' in each)

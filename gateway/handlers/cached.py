@@ -13,7 +13,8 @@ from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, written_types
 from gateway.core.kinds import NO_VERSION, NOT_STORED
 from gateway.core.question import Caching, Question, question
-from gateway.core.stored_response import StoredResponse, as_of, is_away, judged, lasting
+from gateway.core.storable import judged, lasting
+from gateway.core.stored_response import StoredResponse, as_of, is_away
 from gateway.core.validators import names_no_version, not_modified
 from gateway.dialects.dialect import may_write
 from gateway.stores.flights import Flights

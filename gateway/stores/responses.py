@@ -11,14 +11,8 @@ from gateway.core.exchange import FhirResponse, Handler, Headers
 from gateway.core.failure import Failure
 from gateway.core.freshness import MISSING, returned_types
 from gateway.core.question import Caching, Question
-from gateway.core.stored_response import (
-    StoredResponse,
-    is_expected,
-    is_missing,
-    packed,
-    stored_failure,
-    unpacked,
-)
+from gateway.core.storable import is_expected, is_missing
+from gateway.core.stored_response import StoredResponse, packed, stored_failure, unpacked
 from gateway.core.validators import upstreams_tag, with_validators
 from gateway.stores.generations import Generations
 from gateway.stores.lease import led

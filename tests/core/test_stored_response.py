@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from exchanges import fhir_request, json_response
+from exchanges import json_response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,15 +14,10 @@ from gateway.core.stored_response import (
     StoredResponse,
     as_of,
     is_away,
-    is_expected,
-    is_missing,
-    judged,
-    lasting,
     packed,
     stored_failure,
     unpacked,
 )
-from gateway.dialects.halo_refusals import SITE_UNKNOWN
 from gateway.dialects.kinds import NOT_FOUND, OWN_CREDENTIALS
 
 HEADERS = st.lists(st.tuples(st.sampled_from(("etag", "content-type")), st.text(max_size=5)), max_size=3)
@@ -68,19 +63,6 @@ def test_what_is_no_stored_response_is_none(data: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "missing"),
-    [
-        ("Patient/1", NOT_FOUND, True),
-        ("Patient", NOT_FOUND, False),
-        ("Patient/1", SITE_UNKNOWN, False),
-        ("Patient/1", UPSTREAM_TIMEOUT, False),
-    ],
-)
-def test_what_means_that_the_resource_is_not_there(path: str, kind: Kind, *, missing: bool) -> None:
-    assert is_missing(fhir_request(path), Failure(kind)) is missing
-
-
-@pytest.mark.parametrize(
     ("kind", "away"),
     [(UPSTREAM_TIMEOUT, True), (UPSTREAM_CONNECT, True), (OWN_CREDENTIALS, False), (NOT_FOUND, False)],
 )
@@ -88,40 +70,11 @@ def test_what_means_that_the_practice_is_away(kind: Kind, *, away: bool) -> None
     assert is_away(Failure(kind)) is away
 
 
-def searchset(severity: str = "") -> FhirResponse:
-    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": severity}]}
-    entries = [{"resource": outcome, "search": {"mode": "outcome"}}] if severity else []
-    return json_response({"resourceType": "Bundle", "type": "searchset", "entry": entries})
-
-
-@pytest.mark.parametrize(
-    ("path", "answer", "expected"),
-    [
-        ("Patient", searchset(), True),
-        ("Patient", searchset().opened(), True),
-        ("Patient", searchset("information"), True),
-        ("Patient", searchset("warning"), False),
-        ("Patient", json_response({"resourceType": "Patient"}), False),
-        ("Patient/1", json_response({"resourceType": "Patient"}), True),
-        ("Patient/1", json_response({"resourceType": "Patient"}, 206), False),
-        ("Patient/1", json_response({"resourceType": "OperationOutcome"}), False),
-        ("Patient/1", FhirResponse(200, (), b"<html>"), False),
-        ("metadata", json_response({"resourceType": "CapabilityStatement"}), True),
-    ],
-)
-def test_what_is_whole_and_what_was_asked_for(path: str, answer: FhirResponse, *, expected: bool) -> None:
-    assert is_expected(fhir_request(path), answer) is expected
-
-
-def test_fields_of_one_exchange_and_of_caching_do_not_last() -> None:
-    names = ("etag", "cache-control", "age", "x-correlation-id", "ratelimit")
-    answer = FhirResponse(200, tuple((name, "1") for name in names))
-    assert [name for name, _ in lasting(answer).headers] == ["etag"]
-    assert [name for name, _ in judged(answer).headers] == ["etag", "x-correlation-id", "ratelimit"]
+SEARCHSET = json_response({"resourceType": "Bundle", "type": "searchset", "entry": []})
 
 
 def test_an_old_searchset_says_how_old_it_is_and_an_old_resource_has_no_room_to() -> None:
-    said = as_of(searchset().with_header("etag", "x"), "2026-07-01T02:00:00+00:00").closed()
+    said = as_of(SEARCHSET.with_header("etag", "x"), "2026-07-01T02:00:00+00:00").closed()
     (entry,) = msgspec.json.decode(said.body)["entry"]
     assert "as of 2026-07-01T02:00:00+00:00" in entry["resource"]["issue"][0]["details"]["text"]
     assert said.header("etag") == ""
