@@ -90,6 +90,14 @@ def keepable(request: FhirRequest) -> bool:
     )
 
 
+def says_its_age(request: FhirRequest) -> bool:
+    """Whether the answer to a question can say in itself that it is old: a searchset has room for an outcome.
+
+    A lone resource has none, and a tag would change it; what decides a treatment is then not given old.
+    """
+    return request.interaction.searches or not any(row(each).named for each in types(request))
+
+
 def types(request: FhirRequest) -> frozenset[str]:
     """The resource types that a question is about: searched, included, chained; `*` where that is open."""
     act = request.interaction

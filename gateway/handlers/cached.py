@@ -10,7 +10,7 @@ from gateway.core.cache_control import wanted
 from gateway.core.cache_status import CacheStatus, Forward, forwarded, said
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Kept
 from gateway.core.failure import Failure
-from gateway.core.freshness import ANY_TYPE, written_types
+from gateway.core.freshness import ANY_TYPE, says_its_age, written_types
 from gateway.core.kinds import NO_VERSION, NOT_STORED
 from gateway.core.question import Caching, Question, question
 from gateway.core.storable import judged, lasting
@@ -114,7 +114,8 @@ class Cached:
     def _useful(self, asked: Question, stored: StoredResponse, more: float) -> bool:
         """Whether an answer past its lifetime may still be given, within so many seconds more."""
         age = self._age(stored)
-        return asked.wanted.takes_stale(age) and stored.lifetime <= age < stored.lifetime + more
+        taken = asked.wanted.takes_stale(age) and says_its_age(asked.request)
+        return taken and stored.lifetime <= age < stored.lifetime + more
 
     def _forward(self, asked: Question, stored: StoredResponse | None) -> Forward:
         if asked.wanted.no_cache or (stored and self._age(stored) < stored.lifetime):

@@ -8,6 +8,7 @@ from gateway.core.freshness import (
     Freshness,
     keepable,
     returned_types,
+    says_its_age,
     too_long,
     types,
     written_types,
@@ -136,3 +137,19 @@ def test_the_types_of_an_answer_are_all_in_it_contained_ones_too() -> None:
 )
 def test_what_a_write_makes_stale(method: str, path: str, expected: tuple[str, ...]) -> None:
     assert written_types(fhir_request(path, method=method)) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("AllergyIntolerance", True),
+        ("AllergyIntolerance/1", False),
+        ("Observation/1", False),
+        ("Basic/1", False),
+        ("Patient/1", True),
+        ("Organization/1", True),
+        ("metadata", True),
+    ],
+)
+def test_what_decides_a_treatment_is_old_only_where_it_can_say_so(path: str, *, says: bool) -> None:
+    assert says_its_age(fhir_request(path)) is says

@@ -79,6 +79,7 @@ def test_no_store_leaves_nothing_behind() -> None:
     run(scene)
 
 
+NAMED = Freshness(stale={"AllergyIntolerance": 300})
 AWAY = Freshness(stale={"Patient": 300, "*": 300})
 
 
@@ -111,6 +112,7 @@ def test_a_stale_answer_is_given_only_while_the_practice_is_away_and_says_so() -
         (AWAY, "Patient/1", 61, UPSTREAM_TIMEOUT, "no-cache"),
         (AWAY, "Patient/1", 61, UPSTREAM_TIMEOUT, "max-age=10"),
         (AWAY, "AllergyIntolerance/1", 61, UPSTREAM_TIMEOUT, ""),
+        (NAMED, "AllergyIntolerance/1", 61, UPSTREAM_TIMEOUT, ""),
     ],
 )
 def test_a_stale_answer_is_refused(
@@ -124,6 +126,26 @@ def test_a_stale_answer_is_refused(
         practice.answer = Failure(failure)
         with pytest.raises(Failure):
             await practice.get(path, cache_control=directive)
+
+    run(scene)
+
+
+def test_a_lone_resource_says_that_it_is_stale_in_its_header_or_is_not_given_unasked() -> None:
+    async def scene() -> None:
+        practice = Practice(Freshness(stale={"Location": 300, "AllergyIntolerance": 300}))
+        for kind in ("Location", "AllergyIntolerance"):
+            practice.answer = json_response({"resourceType": kind, "id": "1"})
+            await practice.get(f"{kind}/1")
+        practice.answer = Failure(UPSTREAM_TIMEOUT)
+        practice.later(40)
+        old = await practice.get("AllergyIntolerance/1", cache_control="max-stale")
+        assert (status(old), old.header("age")) == ("halo-gateway; hit; ttl=-10", "40")
+        practice.later(3_600)
+        place = await practice.get("Location/1")
+        assert (status(place), place.header("age")) == (
+            "halo-gateway; hit; ttl=-40; detail=practice-away",
+            "3640",
+        )
 
     run(scene)
 
