@@ -86,6 +86,14 @@ class Process:
             peers=bool(settings.server.trusted_proxies),
         )
         self.metrics.show(lambda: self.use.standings(self.now()))
+        self.metrics.gauge(
+            "halo_gateway_store_away",
+            "1 while this process's memory stands in for the shared store",
+            lambda: getattr(self.store, "away", False),
+        )
+        self.metrics.gauge(
+            "halo_gateway_cache_bytes", "Bytes in the embedded store", lambda: getattr(self.store, "size", 0)
+        )
 
     def asking(self, upstream: UpstreamSettings) -> Ask:
         """What asks one upstream in a dialect, counting every exchange, over one pool of connections."""

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import settings_for
+from conftest import KEY, settings_for
 from exchanges import GUID, fhir_request
 from structlog.testing import capture_logs
 
+from gateway.app import create_app
 from gateway.core.cost import Cost
 from gateway.core.exchange import FhirResponse, Handler
+from gateway.emulator.sites import SYDNEY
 from gateway.process import Process
 from gateway.settings import Admin, Cache, Ledger, Settings
 from gateway.stores.ledger_file import read
@@ -106,3 +108,27 @@ def test_a_query_nobody_waits_for_is_in_the_ledger_though_the_process_ends_first
 
 async def _called(handler: Handler) -> FhirResponse:
     return await handler(fhir_request("Patient/1"))
+
+
+def test_an_operator_sees_that_redis_is_away_and_no_request_fails_for_it() -> None:
+    shared = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]})
+    settings = settings_for("http://upstream").model_copy(update={"cache": shared})
+
+    def engine(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"resourceType": "Patient", "id": "1"})
+
+    async def live() -> list[httpx.Response]:
+        app = create_app(settings, transport=httpx.MockTransport(engine))
+        web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gw.example")
+        async with app.router.lifespan_context(app), web:
+            path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
+            asked = [await web.get(path, headers=KEY) for _ in range(2)]
+            return [*asked, await web.get("/readyz"), await web.get("/metrics")]
+
+    with capture_logs() as lines:
+        first, second, ready, metrics = asyncio.run(live())
+    assert [each["event"] for each in lines].count("store-away") == 1
+    assert (first.status_code, second.headers["cache-status"][:17]) == (200, "halo-gateway; hit")
+    assert (ready.status_code, ready.json()["status"]) == (200, "warn")
+    assert "goes on with its own memory" in ready.json()["checks"]["store"][0]["output"]
+    assert "halo_gateway_store_away 1.0" in metrics.text

@@ -79,6 +79,11 @@ class FallbackStore:
         """Give a lease back; somebody else's stays."""
         await self._done(lambda store: store.release(name, holder))
 
+    @property
+    def away(self) -> bool:
+        """Whether the spare stands in."""
+        return self._standing_in is not None
+
     async def problem(self) -> str:
         """Why the spare stands in; empty while the shared store works."""
         return self._problem

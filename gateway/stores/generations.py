@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from secrets import randbelow
 
 from gateway.core.freshness import ANY_TYPE
 from gateway.stores.store import Store
@@ -10,6 +11,8 @@ from gateway.stores.store import Store
 KEPT = 172_800.0
 #: Counts every write at a site.
 _ALL = "all"
+#: Writes of a counter's life that fit into 64 bits: more than anybody will make.
+_STEP = 2**31
 
 
 class Generations:
@@ -55,10 +58,13 @@ class Generations:
         return before if not more and await self.current(site, before) else None
 
     async def raised(self, site: str, types: Iterable[str]) -> None:
-        """Make stale what depends on these types; `*`: on any type of the site."""
+        """Make stale what depends on these types; `*`: on any type of the site.
+
+        By any amount: a counter that a full store has dropped must not come to where it was.
+        """
         for each in (*types, _ALL):
             self._here[site, each] += 1
-            await self._add(site, each, 1)
+            await self._add(site, each, 1 + randbelow(_STEP))
 
     async def _add(self, site: str, type_: str, amount: int) -> int:
         return await self._store.add(f"generation/{site}/{type_}", amount, KEPT)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import RedisError
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ return 0
 class RedisStore:
     """Raises ConnectionError when Redis is away, slower than `timeout` seconds, or refuses to write.
 
+    A connection that broke while nobody used it, as in a restart of Redis, is made anew first.
+
     The first of `keys` encrypts, all decrypt, so that keys can be rotated; values are bound to their names.
     """
 
@@ -59,7 +62,7 @@ class RedisStore:
             timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 1, supported_errors=(Broken,)),
         )
         self._redis = Redis.from_pool(pool)
         self._add = self._redis.register_script(_ADD)
@@ -84,7 +87,10 @@ class RedisStore:
 
     async def add(self, name: str, amount: int, seconds: float) -> int:
         """A counter raised by an amount, as it is then; looking at one that is not there makes none."""
-        return int(await self._told(self._add([_PREFIX + name], [amount, _milliseconds(seconds)])))
+        number = await self._told(self._add([_PREFIX + name], [amount, _milliseconds(seconds)]))
+        if not isinstance(number, int):
+            raise ConnectionError("NotRedis")
+        return number
 
     async def claim(self, name: str, holder: str, seconds: float) -> bool:
         """Whether the holder has the lease; claiming again what one has makes it last longer."""

@@ -4,7 +4,7 @@ from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
@@ -79,6 +79,10 @@ class Metrics:
     def show(self, standings: Callable[[], Iterable[Standing]]) -> None:
         """Show also how much of each site's daily caps is used."""
         self._registry.register(_Caps(standings))
+
+    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Show also a figure that is looked up when it is asked for."""
+        Gauge(name, text, registry=self._registry).set_function(value)
 
     def register(self, collector: Collector) -> None:
         """Show also what another collector knows, such as a cache's size."""

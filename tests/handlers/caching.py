@@ -30,9 +30,8 @@ class Practice:
         self.opened.set()
         chosen = freshness or Freshness()
         self.store = MemoryStore(clock=self._seconds)
-        self.cached = Cached(
-            self.upstream, self.store, Caching(b"s", lambda _: chosen, **caching), self._clock
-        )
+        self.caching = Caching(b"s", lambda _: chosen, **caching)
+        self.cached = Cached(self.upstream, self.store, self.caching, self._clock)
 
     async def get(self, path: str = "Patient/1", query: str = "", **headers: str) -> FhirResponse:
         return await self.cached(asking(path, query, **headers))

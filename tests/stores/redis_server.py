@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import pytest
+from redis import Redis
 
 _PATIENCE = 10
 
@@ -45,6 +46,11 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def configure(self, name: str, value: str) -> None:
+        """Change one of its settings."""
+        with Redis.from_url(self.url) as redis:
+            redis.config_set(name, value)
 
     def signal(self, number: int) -> None:
         """SIGSTOP makes it slow without end, SIGCONT quick again."""

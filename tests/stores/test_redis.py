@@ -87,8 +87,7 @@ def test_a_full_redis_has_a_problem_though_it_reads() -> None:
     async def scene(running: RedisServer) -> None:
         store = RedisStore(running.url, KEYS)
         await store.set("v", b"1", 60)
-        with Redis.from_url(running.url) as redis:
-            redis.config_set("maxmemory", "1")
+        running.configure("maxmemory", "1")
         assert await store.get("v") == b"1"
         assert await store.problem() == "Redis does not take writes: OutOfMemoryError"
         with pytest.raises(ConnectionError):

@@ -90,3 +90,10 @@ def test_caps_and_other_collectors_are_shown_as_they_stand() -> None:
     found = shown(metrics)
     assert found["halo_gateway_cap_used_ratio", "site=harbour"] == 0.8
     assert found["halo_gateway_cache_entries", ""] == 3
+
+
+def test_a_figure_is_looked_up_when_it_is_asked_for() -> None:
+    metrics, held = Metrics(), [1.0]
+    metrics.gauge("halo_gateway_cache_bytes", "Bytes", lambda: held[0])
+    held[0] = 7
+    assert shown(metrics)["halo_gateway_cache_bytes", ""] == 7
