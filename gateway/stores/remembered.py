@@ -51,7 +51,7 @@ class Remembered(Generic[T]):
         found = await self._store.get(self._prefix + name)
         if found is None and value is not None and await self._store.problem():
             return value
-        return self._noted(name, None if found is None else self._decode(found))
+        return self._noted(name, None if found is None else self._read(found))
 
     async def set(self, name: str, value: T) -> None:
         """Keep a value."""
@@ -91,6 +91,13 @@ class Remembered(Generic[T]):
             yield
         finally:
             await self._store.release(lease, holder)
+
+    def _read(self, data: bytes) -> T | None:
+        """The value; None for what another version of the gateway wrote in another shape."""
+        try:
+            return self._decode(data)
+        except msgspec.DecodeError:
+            return None
 
     def _noted(self, name: str, value: T | None) -> T | None:
         self._local.pop(name, None)

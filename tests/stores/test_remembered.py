@@ -1,5 +1,6 @@
 import asyncio
 
+import msgspec
 from handlers.trouble import Clock
 
 from gateway.stores.memory import MemoryStore
@@ -94,5 +95,14 @@ def test_a_change_whose_author_died_holds_the_next_up_for_two_seconds_at_most() 
         assert not later.done()
         clock.now += 2.1
         assert await later == 1
+
+    asyncio.run(steps())
+
+
+def test_what_another_version_wrote_is_as_if_nothing_was_there() -> None:
+    async def steps() -> None:
+        _, store, one, _ = pair()
+        await store.set("n:a", msgspec.msgpack.encode("another shape"), 60)
+        assert await one.get("a") is None
 
     asyncio.run(steps())
