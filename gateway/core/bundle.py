@@ -3,7 +3,7 @@
 A resource nobody changes leaves as the very bytes that came: only the envelope is decoded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import msgspec
@@ -17,6 +17,9 @@ _objects = msgspec.json.Decoder(list[dict[str, Raw]])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 _replaced = msgspec.structs.replace
+
+#: How `unlinked` begins.
+_BEGINNING = b'{"resourceType":"Bundle"'
 
 
 class UnreadableError(ValueError):
@@ -92,6 +95,17 @@ class Bundle(msgspec.Struct, frozen=True):
         _put(fields, "link", [_link_fields(link) for link in self.links])
         _put(fields, "entry", [entry.fields for entry in self.entries])
         return _encode(fields)
+
+    def unlinked(self) -> bytes:
+        """The Bundle as JSON without links, in the form in which `linked` puts links in."""
+        kept = {name: raw for name, raw in self.fields.items() if name not in {"link", "resourceType"}}
+        return _replaced(self, fields={"resourceType": quoted("Bundle"), **kept}, links=()).encoded()
+
+
+def linked(body: bytes, links: Sequence[Link]) -> bytes:
+    """What `unlinked` gave, with links: nothing of it is decoded."""
+    written = _encode([_link_fields(link) for link in links])
+    return b"".join((_BEGINNING, b',"link":', written, body[len(_BEGINNING) :]))
 
 
 def whole(body: bytes) -> dict[str, Raw]:

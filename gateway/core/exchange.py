@@ -125,7 +125,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
 
     A Bundle that was opened travels as `bundle` and stands for the body. `pages` leads from the relation of
     a link to a position, where they are known; `ignored` names parameters the upstream did not use; `kept`
-    is there if a cache gave the answer.
+    is there if a cache gave the answer. `unlinked`: the body is a Bundle that wants links (`bundle.linked`).
     """
 
     status: int
@@ -136,6 +136,7 @@ class FhirResponse(msgspec.Struct, frozen=True):
     pages: Mapping[str, Position] | None = None
     ignored: frozenset[str] = frozenset()
     kept: Kept | None = None
+    unlinked: bool = False
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""

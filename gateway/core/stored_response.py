@@ -37,6 +37,7 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     ignored: frozenset[str] = frozenset()
     failure: "StoredFailure | None" = None
     validated: float = 0.0
+    unlinked: bool = False
 
     @property
     def answer(self) -> FhirResponse | Failure:
@@ -44,7 +45,13 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
         if self.failure is not None:
             return self.failure.failure
         return FhirResponse(
-            self.status, self.headers, self.body, self.repairs, pages=self.pages, ignored=self.ignored
+            self.status,
+            self.headers,
+            self.body,
+            self.repairs,
+            pages=self.pages,
+            ignored=self.ignored,
+            unlinked=self.unlinked,
         )
 
     @property
@@ -61,12 +68,15 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.structs.replace(self, generations=generations)
 
     def with_answer(self, response: FhirResponse) -> "StoredResponse":
-        """The same facts about an answer."""
+        """The same facts about an answer. A page whose links are known positions is kept without them."""
+        whole = response.opened().bundle if response.pages is not None else None
+        wants = whole is not None and "signature" not in whole.fields
         return msgspec.structs.replace(
             self,
             status=response.status,
             headers=lasting(response).headers,
-            body=response.closed().body,
+            body=whole.unlinked() if whole is not None and wants else response.closed().body,
+            unlinked=wants,
             repairs=response.repairs,
             pages=response.pages,
             ignored=response.ignored,
@@ -141,7 +151,7 @@ def as_of(response: FhirResponse, born: str) -> FhirResponse:
 
     Its ETag goes: a client must not take it for the fresh one.
     """
-    plain = without(response, frozenset({"etag", "last-modified"}))
+    plain = without(response, frozenset({"etag", "last-modified"})).changed(unlinked=False)
     opened_ = plain.opened()
     if opened_.bundle is None or "signature" in opened_.bundle.fields:
         return plain

@@ -29,13 +29,13 @@ _REPEATED = frozenset(
 
 
 def with_validators(response: FhirResponse, now: datetime) -> FhirResponse:
-    """The answer with an ETag, and Last-Modified where a resource says when it changed.
+    """The answer as bytes with an ETag, and Last-Modified where a resource says when it changed.
 
     The upstream's own stay. A gateway-made ETag is weak and begins with `gw-`: it stands for the content
     without links, so that the same page found again under new links is the same. Raises UnreadableError.
     """
     if response.status != HTTPStatus.OK or response.header("etag"):
-        return response
+        return response.closed()
     answer = response.closed().opened()
     fields = opened(answer.body) if answer.bundle is None else answer.bundle.fields
     tagged = answer.with_header("etag", f'W/{_OWN}{_digest(answer, fields)}"')

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from gateway.core import kinds
-from gateway.core.bundle import Link
+from gateway.core.bundle import Link, linked
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.core.page import Position, packed, page, unpacked
@@ -45,8 +45,12 @@ class Paged:
         token = request.asked.values(PARAMETER)
         request = self._opened(request, token[0]) if token else request
         response = await self._inner(request)
-        linked = self._linked(request, response.opened()) if request.interaction.code in _PAGED else response
-        return linked.closed()
+        if request.interaction.code not in _PAGED:
+            return response.closed()
+        if response.unlinked:
+            links = self._links(request, response, response.pages or {})
+            return response.changed(body=linked(response.body, links), unlinked=False)
+        return self._linked(request, response.opened()).closed()
 
     def _opened(self, request: FhirRequest, token: str) -> FhirRequest:
         try:
@@ -69,8 +73,13 @@ class Paged:
         if response.bundle is None or "signature" in response.bundle.fields:
             return response
         pages = positions(request, response.bundle) if response.pages is None else response.pages
-        links = (_self(request, response), *self._pages(request, pages))
+        links = self._links(request, response, pages)
         return response.with_bundle(response.bundle.changed(links=links))
+
+    def _links(
+        self, request: FhirRequest, response: FhirResponse, pages: Mapping[str, Position]
+    ) -> tuple[Link, ...]:
+        return _self(request, response), *self._pages(request, pages)
 
     def _pages(self, request: FhirRequest, pages: Mapping[str, Position]) -> list[Link]:
         path, query = request.path.removesuffix("/_search"), request.asked.as_get().query

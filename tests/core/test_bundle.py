@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.core.bundle import Bundle, UnreadableError, bundle, items, objects, opened, quoted, string, whole
+from gateway.core.bundle import (
+    Bundle,
+    Link,
+    UnreadableError,
+    bundle,
+    items,
+    linked,
+    objects,
+    opened,
+    quoted,
+    string,
+    whole,
+)
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
@@ -73,3 +85,22 @@ def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
 
 def test_only_a_json_string_is_text() -> None:
     assert [string(each) for each in (None, Raw(b"3"), quoted("é"))] == ["", "", "é"]
+
+
+@given(st.lists(st.sampled_from(("total", "id", "link", "entry", "type")), unique=True), st.integers(0, 5))
+def test_links_are_put_in_without_decoding_anything(names: list[str], place: int) -> None:
+    values = {
+        "total": b"1.00",
+        "id": b'"\xc3\xa9"',
+        "link": b'[{"relation":"next","url":"x"}]',
+        "entry": b'[{"resource":{"resourceType":"Patient","b":1.0}}]',
+        "type": b'"searchset"',
+    }
+    fields = [(name, values[name]) for name in names]
+    fields.insert(place, ("resourceType", b'"Bundle"'))
+    body = b"{" + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in fields) + b"}"
+    new = (Link("self", "https://gw.example/Patient", {}), Link("next", "y", {}))
+    put = opened(linked(read(body).unlinked(), new))
+    expected = {name: value for name, value in fields if name != "link"}
+    assert {name: bytes(raw) for name, raw in put.items() if name != "link"} == expected
+    assert [each.relation for each in bundle(put).links] == ["self", "next"]

@@ -47,6 +47,17 @@ def test_nothing_is_lost(
     assert again.age(born + 9) == pytest.approx(9)
 
 
+def test_a_page_is_kept_without_the_links_that_each_asking_seals_anew() -> None:
+    page = json_response({"resourceType": "Bundle", "link": [{"relation": "self", "url": "x"}], "total": 1})
+    kept = StoredResponse(0, 5).with_answer(page.changed(pages={}))
+    assert (kept.unlinked, kept.body) == (True, b'{"resourceType":"Bundle","total":1}')
+    old = as_of(page.changed(body=kept.body, pages={}, unlinked=True), "2026")
+    assert (old.unlinked, b"as of 2026" in old.closed().body) == (False, True)
+    signed = json_response({"resourceType": "Bundle", "link": [], "signature": {}}).changed(pages={})
+    assert StoredResponse(0, 5).with_answer(signed).body == signed.body
+    assert StoredResponse(0, 5).with_answer(page).body == page.body
+
+
 def test_a_failure_comes_back_as_it_was() -> None:
     failure = Failure(NOT_FOUND, diagnostics="d", expression="e", issue="deleted", codings=(("s", "c"),))
     stored = unpacked(packed(StoredResponse(0, 5, failure=stored_failure(failure))))

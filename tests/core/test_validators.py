@@ -51,6 +51,9 @@ def test_a_mended_entry_changes_it() -> None:
 def test_the_upstreams_own_validators_stay() -> None:
     given_ = json_response(PATIENT, etag='W/"7"')
     assert with_validators(given_, NOW) is given_
+    mended = bundle().with_header("etag", "x").opened()
+    assert mended.bundle is not None
+    assert b"Patient" in with_validators(mended.with_bundle(mended.bundle.with_total(7)), NOW).body
     assert with_validators(json_response(PATIENT, last_modified="x"), NOW).header("last-modified") == "x"
 
 

@@ -71,6 +71,20 @@ def test_links_are_ours_show_nothing_and_self_is_the_clients_own_search() -> Non
     assert not any("Zzyzx" in url or "abc" in url for name, url in found.items() if name != "self")
 
 
+def test_links_are_put_into_what_was_kept_without_them() -> None:
+    fresh = json_response(BUNDLE).opened()
+    assert fresh.bundle is not None
+    pages = {"next": Position(0, "?token=abc")}
+    kept = fresh.changed(body=fresh.bundle.unlinked(), bundle=None, pages=pages, unlinked=True)
+    request = asked()
+    answer, _ = paged(request, kept)
+    assert not answer.unlinked
+    assert list(links(answer)) == ["self", "next"]
+    assert links(answer)["self"] == f"{request.public_base}/Patient?name=Zzyzx&_count=2"
+    whole = msgspec.json.decode(paged(request, fresh.changed(pages=pages))[0].body)
+    assert {**msgspec.json.decode(answer.body), "link": None} == {**whole, "link": None}
+
+
 def test_a_posted_search_pages_by_get_and_keeps_its_criteria() -> None:
     request = fhir_request("Patient/_search", "", "POST", form="name=Zzyzx", headers=KEY)
     found = links(paged(request)[0])
