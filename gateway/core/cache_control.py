@@ -34,6 +34,11 @@ class Wanted:
     min_fresh: float = 0.0
     max_stale: float = 0.0
 
+    @property
+    def anew(self) -> bool:
+        """Whether only a query that begins after this request will do."""
+        return self.no_cache or self.max_age <= 0
+
     def served(self, age: float, lifetime: float, stale: float = 0.0) -> bool:
         """Whether an answer of this age will do; `stale`: seconds beyond its lifetime that are allowed."""
         if self.no_cache or self.no_store or age > self.max_age:

@@ -1,7 +1,6 @@
 """A stored response (RFC 9111 section 3): what is kept of an answer, as bytes and back without loss."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 import msgspec
 
@@ -9,10 +8,18 @@ from gateway.core.bundle import Entry, quoted
 from gateway.core.bundle import encoded as raw
 from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Failure, Kind
-from gateway.core.outcome import encoded, information
+from gateway.core.outcome import CODE_SYSTEM, encoded, information
 from gateway.core.page import Position
 from gateway.core.storable import lasting, without
 
+#: Codes of failures in which nobody at the practice answered. One that answered slowly, or refused this
+#: caller, is there.
+_AWAY = frozenset(
+    {
+        *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
+        *("upstream-connect", "upstream-reset", "upstream-timeout", "upstream-502", "upstream-503"),
+    }
+)
 _AS_OF = "This answer is not fresh: it is as of {}."
 
 
@@ -141,9 +148,9 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
 
 
 def is_away(failure: Failure) -> bool:
-    """Whether a failure says that the practice cannot be reached for now."""
-    kind = failure.kind
-    return kind.status >= HTTPStatus.BAD_GATEWAY and kind.issue in {"transient", "timeout", "no-store"}
+    """Whether a failure says that the practice cannot be reached for now, or rests because of that."""
+    codes = {failure.kind.code, *(code for system, code in failure.codings if system == CODE_SYSTEM)}
+    return not _AWAY.isdisjoint(codes)
 
 
 def as_of(response: FhirResponse, born: str) -> FhirResponse:

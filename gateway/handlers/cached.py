@@ -86,7 +86,7 @@ class Cached:
         self, asked: Question, name: str, stored: StoredResponse | None
     ) -> tuple[Fetched, bool]:
         ask, mark = self._ask(asked, stored), self._mark(asked)
-        return await self._flights.shared(name, ask, mark, fresh=asked.wanted.no_cache)
+        return await self._flights.shared(name, ask, mark, fresh=asked.wanted.anew)
 
     def _hit(self, asked: Question, stored: StoredResponse, detail: str = "") -> FhirResponse:
         age = self._age(stored)

@@ -84,6 +84,11 @@ class FallbackStore:
         """Whether the spare stands in."""
         return self._standing_in is not None
 
+    @property
+    def size(self) -> int:
+        """Bytes in use in the spare."""
+        return int(getattr(self._standing_in, "size", 0))
+
     async def problem(self) -> str:
         """Why the spare stands in; empty while the shared store works."""
         return self._problem

@@ -58,7 +58,7 @@ class Responses:
 
     async def fetched(self, question: Question, stored: StoredResponse | None) -> Fetched:
         """The upstream's answer, or one that another replica asked for after what is `stored`."""
-        if not self._caching.lease or question.wanted.no_cache:
+        if not self._caching.lease or question.wanted.anew:
             return await self._asked(question, stored)
         return await led(
             self._store,

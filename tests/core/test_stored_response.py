@@ -6,11 +6,15 @@ from exchanges import json_response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.backoff import RESTING
 from gateway.core.exchange import FhirResponse
-from gateway.core.failure import Failure, Kind
+from gateway.core.failure import Failure
 from gateway.core.kinds import UPSTREAM_CONNECT, UPSTREAM_TIMEOUT
+from gateway.core.outcome import CODE_SYSTEM
 from gateway.core.page import Position
+from gateway.core.pauses import PAUSED
 from gateway.core.stored_response import (
+    _AWAY,
     StoredResponse,
     as_of,
     is_away,
@@ -18,7 +22,9 @@ from gateway.core.stored_response import (
     stored_failure,
     unpacked,
 )
+from gateway.dialects import documentation
 from gateway.dialects.kinds import NOT_FOUND, OWN_CREDENTIALS
+from gateway.dialects.practice import OFFLINE, QUERY_TIMEOUT, RESULT_LOST, UNREACHABLE
 
 HEADERS = st.lists(st.tuples(st.sampled_from(("etag", "content-type")), st.text(max_size=5)), max_size=3)
 POSITIONS = st.dictionaries(
@@ -73,12 +79,28 @@ def test_what_is_no_stored_response_is_none(data: bytes | None) -> None:
     assert unpacked(data) is None
 
 
+RESTING_AWAY = Failure(RESTING, codings=((CODE_SYSTEM, OFFLINE.code),))
+RESTING_SLOW = Failure(RESTING, codings=((CODE_SYSTEM, QUERY_TIMEOUT.code),))
+QUOTA_PAUSE = Failure(PAUSED, codings=((CODE_SYSTEM, "upstream-quota"),))
+
+
 @pytest.mark.parametrize(
-    ("kind", "away"),
-    [(UPSTREAM_TIMEOUT, True), (UPSTREAM_CONNECT, True), (OWN_CREDENTIALS, False), (NOT_FOUND, False)],
+    ("failure", "away"),
+    [
+        *((Failure(kind), True) for kind in (OFFLINE, UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_CONNECT)),
+        *((Failure(kind), False) for kind in (QUERY_TIMEOUT, RESULT_LOST, OWN_CREDENTIALS, NOT_FOUND)),
+        (RESTING_AWAY, True),
+        (RESTING_SLOW, False),
+        (QUOTA_PAUSE, False),
+    ],
 )
-def test_what_means_that_the_practice_is_away(kind: Kind, *, away: bool) -> None:
-    assert is_away(Failure(kind)) is away
+def test_what_means_that_the_practice_is_away(failure: Failure, *, away: bool) -> None:
+    assert is_away(failure) is away
+
+
+def test_every_code_that_means_away_is_one() -> None:
+    known = {each.code for each in documentation.all_kinds()}
+    assert known >= _AWAY
 
 
 SEARCHSET = json_response({"resourceType": "Bundle", "type": "searchset", "entry": []})

@@ -160,13 +160,14 @@ def test_batch_work_shares_what_somebody_else_is_given() -> None:
     run(scene)
 
 
-def test_no_cache_shares_only_what_began_after_it_was_asked() -> None:
+@pytest.mark.parametrize("directive", ["no-cache", "max-age=0"])
+def test_who_wants_it_anew_shares_only_what_began_after_it_was_asked(directive: str) -> None:
     async def scene() -> None:
         practice = Practice()
         practice.opened.clear()
         first = asyncio.create_task(practice.get())
         await asyncio.sleep(0.01)
-        fresh = [asyncio.create_task(practice.get(cache_control="no-cache")) for _ in range(20)]
+        fresh = [asyncio.create_task(practice.get(cache_control=directive)) for _ in range(20)]
         await asyncio.sleep(0.01)
         practice.opened.set()
         await asyncio.gather(first, *fresh)

@@ -39,7 +39,7 @@ class OnRedis(Practice):
 
     def __init__(self, server: RedisServer) -> None:
         super().__init__(lease=1.0)
-        self.redis = RedisStore(server.url, ["synthetic key"], timeout=0.3)
+        self.redis = RedisStore(server.url, ["synthetic key"], timeout=2)
         self.shared = FallbackStore(self.redis, MemoryStore, pause=0.05)
         self.cached = Cached(self.upstream, self.shared, self.caching, lambda: self.now)
 
