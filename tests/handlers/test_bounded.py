@@ -67,7 +67,7 @@ def test_slow_sites_leave_room_for_the_next_one() -> None:
         handler = Bounded(slow, 4, 20, waits, room=10)
         slow_sites = [fhir_request("Patient/1", site=Site(f"slow-{n}", SITE.zone)) for n in range(3)]
         tasks = [asyncio.create_task(code(handler, each)) for each in slow_sites for _ in range(9)]
-        await asyncio.sleep(0.01)
+        await turns()
         assert slow.running == 4 + 3 + 2
         assert await code(handler, OTHER) == "200"
         slow.gate.set()
@@ -83,7 +83,7 @@ def test_slots_are_neither_lost_nor_given_twice_when_waiters_leave() -> None:
         slow = Slow()
         handler = Bounded(slow, 2, 50, waits, room=8)
         tasks = [asyncio.create_task(code(handler)) for _ in range(20)]
-        await asyncio.sleep(0.01)
+        await turns()
         for task in tasks[::3]:
             task.cancel()
         slow.gate.set()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from exchanges import fhir_request, json_response
 from handlers.caching import KEY, PATIENT, Practice, asking, run, searchset, status
+from turns import turns
 
 from gateway.core.cache_key import caller
 from gateway.core.caps import SITE_CAP
@@ -46,7 +47,7 @@ def test_fifty_at_once_cost_one_query() -> None:
         practice = Practice()
         practice.opened.clear()
         asked = [asyncio.create_task(practice.get()) for _ in range(50)]
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         answers = await asyncio.gather(*asked)
         assert len(practice.asked) == 1
@@ -60,11 +61,11 @@ def test_a_query_that_everybody_left_is_still_kept() -> None:
         practice = Practice()
         practice.opened.clear()
         left = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         left.cancel()
         await asyncio.sleep(0)
         practice.opened.set()
-        await asyncio.sleep(0.01)
+        await turns()
         assert "hit" in status(await practice.get())
 
     run(scene)
@@ -76,7 +77,7 @@ def test_a_failed_leader_tells_all_who_wait() -> None:
         practice.opened.clear()
         practice.answer = Failure(UPSTREAM_TIMEOUT)
         asked = [asyncio.create_task(practice.get()) for _ in range(5)]
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         given = await asyncio.gather(*asked, return_exceptions=True)
         failures = [each for each in given if isinstance(each, Failure) and each.kind is UPSTREAM_TIMEOUT]
@@ -94,10 +95,10 @@ async def together(practice: Practice, first: Failure, *askers: dict[str, str]) 
     practice.opened.clear()
     practice.answer = first
     asked = [asyncio.create_task(practice.get(**askers[0]))]
-    await asyncio.sleep(0.01)
+    await turns()
     practice.answer = json_response(PATIENT)
     asked += [asyncio.create_task(practice.get(**each)) for each in askers[1:]]
-    await asyncio.sleep(0.01)
+    await turns()
     practice.opened.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
     return [status(each) if isinstance(each, FhirResponse) else _code(each) for each in answers]
@@ -152,7 +153,7 @@ def test_batch_work_shares_what_somebody_else_is_given() -> None:
         practice = Practice()
         practice.opened.clear()
         asked = [asyncio.create_task(practice.get(**each)) for each in (CLINIC, BATCH)]
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         answers = await asyncio.gather(*asked)
         assert ("collapsed" in status(answers[1]), len(practice.asked)) == (True, 1)
@@ -166,9 +167,9 @@ def test_who_wants_it_anew_shares_only_what_began_after_it_was_asked(directive: 
         practice = Practice()
         practice.opened.clear()
         first = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         fresh = [asyncio.create_task(practice.get(cache_control=directive)) for _ in range(20)]
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         await asyncio.gather(first, *fresh)
         assert len(practice.asked) == 2

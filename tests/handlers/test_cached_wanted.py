@@ -1,12 +1,12 @@
 """What a client may want of the cache, and when it gets something stale."""
 
-import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 from exchanges import json_response
 from handlers.caching import PATIENT, Practice, run, searchset, status
+from turns import turns
 
 from gateway.core.failure import Failure
 from gateway.core.freshness import Freshness
@@ -156,7 +156,7 @@ def test_while_revalidating_the_old_answer_is_given_and_a_new_one_fetched() -> N
         await practice.get()
         practice.later(61)
         assert "detail=revalidating" in status(await practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         assert status(await practice.get()) == "halo-gateway; hit; ttl=60"
         assert len(practice.asked) == 2
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from exchanges import fhir_request, json_response
 from handlers.caching import KEY, PATIENT, Practice, asking, run, status
+from turns import turns
 
 from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Failure
@@ -28,10 +29,10 @@ def test_what_was_fetched_before_a_write_is_never_kept_after_it(outcome: FhirRes
         practice = Practice()
         practice.opened.clear()
         reading = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         practice.answer = outcome
         writing = asyncio.create_task(practice.write())
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         await asyncio.gather(reading, writing, return_exceptions=True)
         practice.answer = json_response(PATIENT)
@@ -45,11 +46,11 @@ def test_who_asks_after_a_write_does_not_share_a_query_from_before_it() -> None:
         practice = Practice()
         practice.opened.clear()
         before = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         writing = asyncio.create_task(practice.write())
-        await asyncio.sleep(0.01)
+        await turns()
         after = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         await asyncio.gather(before, writing, after)
         assert len(practice.asked) == 3
@@ -62,14 +63,14 @@ def test_a_write_whose_client_left_goes_on_and_makes_stale_after_it() -> None:
         practice = Practice()
         practice.opened.clear()
         writing = asyncio.create_task(practice.write())
-        await asyncio.sleep(0.01)
+        await turns()
         writing.cancel()
         await asyncio.sleep(0)
         reading = asyncio.create_task(practice.get())
-        await asyncio.sleep(0.01)
+        await turns()
         practice.opened.set()
         await reading
-        await asyncio.sleep(0.01)
+        await turns()
         assert practice.asked == ["PUT Patient/1?", "GET Patient/1?"]
         assert "fwd=uri-miss" in status(await practice.get())
 
