@@ -1,5 +1,8 @@
 """The emulator as an ASGI application."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -7,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.emulator.control import Control
 from gateway.emulator.front import METHODS, Front
 from gateway.emulator.misbehaviour import TRANSPORT
+from gateway.emulator.practice import utc
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.state import State
 
@@ -20,9 +24,12 @@ class Emulator(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def create_emulator(settings: EmulatorSettings = EmulatorSettings()) -> Starlette:  # noqa: B008 - frozen
-    """An emulator with its own state, kept as `app.state.emulator`."""
-    state = State(settings)
+def create_emulator(
+    settings: EmulatorSettings = EmulatorSettings(),  # noqa: B008 - frozen
+    clock: Callable[[], datetime] = utc,
+) -> Starlette:
+    """An emulator with its own state, kept as `app.state.emulator`; `clock` dates what is written."""
+    state = State(settings, clock)
     front = Front(state)
     routes = [*Control(state).routes(), Route("/{path:path}", front.answer, methods=METHODS)]
     app = Emulator(routes=routes)

@@ -28,10 +28,10 @@ def parameters(request: Request, body: bytes) -> list[Pair]:
 def fhir_response(visit: Visit, request: Request, path: list[str], body: bytes) -> Response:
     """The answer to one FHIR interaction. Raises Refusal for what Halo has not, or when it is too large."""
     match request.method, path:
-        case "POST", ["Patient"]:
-            return _create(visit, request, body)
-        case "PUT", ["Patient", identity]:
-            return _update(visit, request, identity, body)
+        case "POST", ["Patient" | "Appointment" as name]:
+            return _create(visit, request, _written(name, body))
+        case "PUT", ["Patient" | "Appointment" as name, identity]:
+            return _update(visit, request, identity, _written(name, body))
     return _fhir(visit, request, _found(visit, request, path, body))
 
 
@@ -77,27 +77,25 @@ def _read(visit: Visit, method: str, path: list[str]) -> dict[str, Any]:
     return visit.shown(record)
 
 
-def _create(visit: Visit, request: Request, body: bytes) -> Response:
-    resource = _patient(body)
+def _create(visit: Visit, request: Request, resource: dict[str, Any]) -> Response:
     record = visit.practice.create(resource)
     location = visit.full_url(record.resource)
     return _fhir(visit, request, visit.shown(record), 201, {"location": location})
 
 
-def _update(visit: Visit, request: Request, identity: str, body: bytes) -> Response:
-    resource = _patient(body)
+def _update(visit: Visit, request: Request, identity: str, resource: dict[str, Any]) -> Response:
     if resource.get("id") != identity:
         raise bad_argument("Resource id must equal the id in the URL")
-    if not visit.row("Patient", identity):
+    if not visit.row(resource["resourceType"], identity):
         raise Refusal("engine", 404, "Resource not found", "not-found")
     return _fhir(visit, request, visit.shown(visit.practice.update(resource)))
 
 
-def _patient(body: bytes) -> dict[str, Any]:
+def _written(name: str, body: bytes) -> dict[str, Any]:
     try:
         resource = msgspec.json.decode(body)
     except msgspec.DecodeError:
         raise bad_argument("Unable to parse the resource") from None
-    if not isinstance(resource, dict) or resource.get("resourceType") != "Patient":
-        raise bad_argument("A Patient resource is expected")
+    if not isinstance(resource, dict) or resource.get("resourceType") != name:
+        raise bad_argument(f"A resource of type {name} is expected")
     return resource

@@ -1,6 +1,6 @@
 """One practice's database: made on first use, changed by create and update."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -12,6 +12,11 @@ from gateway.emulator.search.index import Index
 from gateway.emulator.search.parameters import Parameter
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import SITES, Site
+
+
+def utc() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
 
 
 @lru_cache(maxsize=8)
@@ -27,8 +32,9 @@ def _made(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict
 class Practice:
     """The rows of one site, by type and id, and the index over them."""
 
-    def __init__(self, site: Site, settings: EmulatorSettings) -> None:
+    def __init__(self, site: Site, settings: EmulatorSettings, clock: Callable[[], datetime] = utc) -> None:
         self.site = site
+        self.clock = clock
         self.index = Index()
         self._settings = settings
 
@@ -62,10 +68,20 @@ class Practice:
         return self.update({**resource, "id": identity})
 
     def update(self, resource: dict[str, Any]) -> Record:
-        """The row of this id with new content, changed now; inactive when the resource says so."""
+        """The row of this id with new content, changed now; inactive when the resource says so.
+
+        An Appointment takes its Slots, and gives them back when it is cancelled.
+        """
         kind, identity = resource["resourceType"], resource["id"]
-        meta = {**resource.get("meta", {}), "lastUpdated": utc_instant(datetime.now(UTC), kind)}
-        record = Record({**resource, "meta": meta}, resource.get("active", True))
+        meta = {**resource.get("meta", {}), "lastUpdated": utc_instant(self.clock(), kind)}
+        active = resource.get("active", resource.get("status") != "cancelled")
+        record = Record({**resource, "meta": meta}, active)
         self.tables.setdefault(kind, {})[identity] = record
-        self.index.forget(kind, identity)
+        for slot in resource.get("slot", []):
+            self._take(slot["reference"].removeprefix("Slot/"), resource["status"])
         return record
+
+    def _take(self, slot: str, status: str) -> None:
+        wanted, row = "free" if status == "cancelled" else "busy", self.tables["Slot"].get(slot)
+        if row and row.resource["status"] != wanted:
+            self.update({**row.resource, "status": wanted})

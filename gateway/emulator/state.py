@@ -2,12 +2,14 @@
 
 import re
 from collections import deque
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from gateway.emulator.bill import Bill, Journal
 from gateway.emulator.errors import NO_OPERATION
 from gateway.emulator.faults import FaultRules
-from gateway.emulator.practice import Practice
+from gateway.emulator.practice import Practice, utc
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import MOVED, SITES, Site
@@ -18,14 +20,15 @@ _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 class State:
     """Settings in force, practices, faults on demand, bill, journal; desktop tokens, by device and site."""
 
-    def __init__(self, settings: EmulatorSettings) -> None:
+    def __init__(self, settings: EmulatorSettings, clock: Callable[[], datetime] = utc) -> None:
         self.original = settings
+        self.clock = clock
         self.reset()
 
     def reset(self) -> None:
         """Back to the settings given at start, with fresh data and nothing remembered."""
         self.settings = self.original
-        self.practices = {guid: Practice(site, self.settings) for guid, site in SITES.items()}
+        self.practices = {guid: Practice(site, self.settings, self.clock) for guid, site in SITES.items()}
         self.rules = FaultRules()
         self.bill = Bill()
         self.journal: Journal = deque(maxlen=self.settings.keep_requests)

@@ -1,7 +1,6 @@
 """One request as the site behind it sees it: the practice, the switches in force, the base URLs."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -57,7 +56,7 @@ class Visit:
         return Engine(
             self.practice,
             self.variants,
-            self.settings.now or datetime.now(UTC),
+            self.settings.now or self.practice.clock(),
             exact_dates=self.broken("search-date-format"),
             hides_inactive=self.broken("inactive-records"),
         )

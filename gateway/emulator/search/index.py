@@ -36,7 +36,7 @@ class Index:
     """What each row of one practice holds under each search parameter."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], dict[str, list[Any]]] = {}
+        self._kept: dict[tuple[str, str, str], dict[str, tuple[Record, list[Any]]]] = {}
 
     def values(self, parameter: Parameter, records: Iterable[Record], zone: ZoneInfo) -> dict[str, list[Any]]:
         """By id, the values the given rows hold under one parameter (dates on the clock of `zone`)."""
@@ -44,16 +44,10 @@ class Index:
         found = {}
         for record in records:
             identity = record.resource["id"]
-            if identity not in kept:
-                kept[identity] = _values(parameter, record.resource, zone)
-            found[identity] = kept[identity]
+            if identity not in kept or kept[identity][0] is not record:
+                kept[identity] = record, _values(parameter, record.resource, zone)
+            found[identity] = kept[identity][1]
         return found
-
-    def forget(self, resource_type: str, identity: str) -> None:
-        """Drops what is kept of a row that has changed."""
-        for (base, _, _), kept in self._kept.items():
-            if base == resource_type:
-                kept.pop(identity, None)
 
 
 def _values(parameter: Parameter, resource: dict[str, Any], zone: ZoneInfo) -> list[Any]:
