@@ -77,6 +77,15 @@ def test_a_created_patient_can_be_read_found_and_updated(halo: Halo) -> None:
     assert halo.ids("Patient?family=numbat") == [identity]
 
 
+def test_a_booked_appointment_can_be_found_and_its_slot_is_gone(halo: Halo) -> None:
+    slot = halo.ids("Slot?status=free&start=ge2026-06-22&_count=1")[0]
+    booking = {"resourceType": "Appointment", "status": "booked", "slot": [{"reference": f"Slot/{slot}"}]}
+    made = halo.ask("Appointment", method="POST", json=booking)
+    assert made.status_code == 201
+    assert halo.ids(f"Appointment?slot=Slot/{slot}") == [made.json()["id"]]
+    assert halo.json(f"Slot/{slot}")["status"] == "busy"
+
+
 def test_a_patient_made_inactive_vanishes(halo: Halo) -> None:
     patient = halo.json("Patient/2")
     assert halo.ask("Patient/2", method="PUT", json={**patient, "active": False}).status_code == 200

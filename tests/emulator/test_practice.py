@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from gateway.emulator.practice import Practice
 from gateway.emulator.search.parameters import PARAMETERS
 from gateway.emulator.settings import EmulatorSettings, Variants
@@ -13,6 +15,23 @@ def test_a_new_row_has_the_next_number_and_is_changed_now() -> None:
     assert record.resource["id"] == str(before + 1)
     others = (row.resource["meta"]["lastUpdated"] for row in practice.tables["Patient"].values())
     assert record.resource["meta"]["lastUpdated"] == max(others)
+
+
+def test_a_change_is_dated_by_the_clock_that_was_given() -> None:
+    practice = Practice(SITES[SYDNEY], SETTINGS, lambda: datetime(2026, 6, 22, tzinfo=UTC))
+    record = practice.create({"resourceType": "Patient"})
+    assert record.resource["meta"]["lastUpdated"] == "2026-06-22T00:00:00Z"
+
+
+def test_an_appointment_takes_its_slot_until_it_is_cancelled() -> None:
+    practice = Practice(SITES[SYDNEY], SETTINGS)
+    slots = practice.tables["Slot"]
+    free = next(name for name, row in slots.items() if row.resource["status"] == "free")
+    booking = {"resourceType": "Appointment", "status": "booked", "slot": [{"reference": f"Slot/{free}"}]}
+    made = practice.create(booking).resource
+    assert slots[free].resource["status"] == "busy"
+    assert not practice.update({**made, "status": "cancelled"}).active
+    assert slots[free].resource["status"] == "free"
 
 
 def test_a_row_made_inactive_is_only_shown_on_request() -> None:
