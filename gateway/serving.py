@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
 DRAIN = 30
+_FILES = 65_536
 
 
 class Serving(uvicorn.Server):
@@ -56,6 +58,7 @@ class Serving(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
+        _many_connections()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,6 +75,14 @@ class Serving(uvicorn.Server):
         """Where it listens."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _many_connections() -> None:
+    """Each connection is a file, of which many systems give a process 1,024 until it asks for more."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _protocol(app: ASGIApp) -> type[asyncio.Protocol]:

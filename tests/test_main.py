@@ -94,6 +94,16 @@ def test_serve_says_one_line_on_stdout_and_ends_well_when_told(
         assert ended(running) == (0, "")
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="limits of another process are read from /proc")
+def test_a_process_with_few_files_asks_for_more(emulator: RunningEmulator) -> None:
+    few = ("sh", "-c", 'ulimit -S -n 256; exec "$0" "$@"', *MODULE)
+    with serving(emulator, few) as (running, _):
+        limits = Path(f"/proc/{running.pid}/limits").read_text(encoding="ascii")
+        found = re.search(r"Max open files +(\d+) +(\d+)", limits)
+        assert found
+        assert int(found[1]) == min(65_536, int(found[2]))
+
+
 def test_sigterm_lets_the_exchange_in_flight_finish_and_takes_no_new_one(emulator: RunningEmulator) -> None:
     answers: list[httpx.Response] = []
     with serving(emulator) as (running, url):
