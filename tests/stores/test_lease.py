@@ -65,6 +65,26 @@ def test_a_leader_who_fails_lets_the_next_one_lead() -> None:
     asyncio.run(scene())
 
 
+class Deaf(MemoryStore):
+    """A store whose client swallows a cancellation that comes when the answer does."""
+
+    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+        try:
+            await asyncio.sleep(0.06)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+        return await super().claim(name, holder, seconds)
+
+
+def test_a_lease_is_free_when_its_leader_has_ended_even_if_it_was_being_renewed() -> None:
+    async def scene() -> None:
+        store = Deaf()
+        assert await Replica(store, []).get(0.5) == "asked"
+        assert await store.claim("lease", "another", 0.5)
+
+    asyncio.run(scene())
+
+
 def test_what_was_kept_just_before_the_lease_is_not_asked_for_again() -> None:
     async def scene() -> None:
         replica = Replica(MemoryStore(), ["kept"])
