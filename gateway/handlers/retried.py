@@ -1,6 +1,7 @@
 """Sends a failed read again where that can help, within the client's patience and the site's budget."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -8,7 +9,7 @@ import structlog
 from gateway.core.backoff import Doubling, wait_asked
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
-from gateway.core.retry import SLOT, Budget, allowed, slots
+from gateway.core.retry import Budget, allowed, slots
 from gateway.dialects.dialect import may_write
 from gateway.stores.store import Store
 
@@ -20,12 +21,17 @@ _KEPT = 2 * 3_600.0
 
 
 class Spending:
-    """What each site was asked in the last hour, and how much of that were retries."""
+    """What each site was asked in the last hour, and how much of that were retries.
+
+    By all replicas in the store, and by this process in memory: a store that is away, or comes back empty,
+    is no new budget.
+    """
 
     def __init__(self, store: Store, budget: Budget, clock: Callable[[], float]) -> None:
         self._store = store
         self._budget = budget
         self._clock = clock
+        self._own: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
 
     async def query(self, site: str) -> None:
         """Count one query that may have been billed."""
@@ -41,11 +47,16 @@ class Spending:
 
     async def sum(self, what: str, site: str) -> int:
         """The `queries` or `retries` of the last hour."""
-        found = [await self._store.add(f"{what}:{site}:{slot}", 0, _KEPT) for slot in slots(self._clock())]
-        return sum(found)
+        hour, own = slots(self._clock()), self._own[what, site]
+        found = [await self._store.add(f"{what}:{site}:{slot}", 0, _KEPT) for slot in hour]
+        return max(sum(found), sum(own[slot] for slot in hour))
 
     async def _add(self, what: str, site: str, amount: int) -> None:
-        await self._store.add(f"{what}:{site}:{int(self._clock() // SLOT)}", amount, _KEPT)
+        hour, own = slots(self._clock()), self._own[what, site]
+        for slot in own.keys() - hour:
+            del own[slot]
+        own[hour[0]] += amount
+        await self._store.add(f"{what}:{site}:{hour[0]}", amount, _KEPT)
 
 
 class Retried:

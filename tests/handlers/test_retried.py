@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from exchanges import fhir_request
+from exchanges import GUID, fhir_request
 from handlers.trouble import OK, READ, Clock, Scripted, Step
 
 from gateway.core import kinds
@@ -121,6 +121,20 @@ def test_five_retries_an_hour_are_free_of_the_five_percent() -> None:
     case.clock.now += 3_700
     case.answer()
     assert case.sums() == (0, 2)
+
+
+def test_a_store_that_comes_back_empty_is_no_new_budget() -> None:
+    case = Case(unreachable())
+    while case.sums()[1] < 5:
+        case.answer()
+    case.spending._store = MemoryStore(clock=case.clock)
+    asked = len(case.inner.asked)
+    case.answer()
+    assert len(case.inner.asked) == asked + 1
+    case.clock.now += 3_600
+    case.answer()
+    assert len(case.inner.asked) > asked + 2
+    assert case.sums()[1] == sum(case.spending._own["retries", GUID].values()) <= 5
 
 
 def test_a_busy_site_may_have_more_retries() -> None:
