@@ -41,8 +41,12 @@ class Kind:
 
     @property
     def leaves_writes_open(self) -> bool:
-        """Whether, after a write that failed so, nobody knows if the change was made."""
-        return self.sent and self.status >= HTTPStatus.INTERNAL_SERVER_ERROR and self.repeat in _UNSETTLED
+        """Whether, after a write that failed so, nobody knows if the change was made.
+
+        A result that is too large (issue type `too-costly`) is one of a query that ran.
+        """
+        ran = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.issue == "too-costly"
+        return self.sent and ran and self.repeat in _UNSETTLED
 
 
 _UNSETTLED = frozenset({Repeat.YES, Repeat.ONCE, Repeat.AFTER_CHANGE})

@@ -4,6 +4,8 @@ import pytest
 from conftest import KEY
 from end_to_end.failing import BASE, TOKEN, Failing, code, outcome
 
+from gateway.emulator.sites import PERTH, SYDNEY
+
 JSON = {"content-type": "application/fhir+json"}
 NEW = b'{"resourceType":"Patient"}'
 OLD = b'{"resourceType":"Patient","id":"1"}'
@@ -48,6 +50,22 @@ def test_an_error_after_a_write_leaves_open_what_it_leaves_open(
     assert (code(issue) == "write-outcome-unknown") is bool(cause)
     assert not cause or issue["details"]["coding"][1]["code"] == cause
     assert len(failing.journal("PUT")) == 1
+
+
+@pytest.mark.parametrize("guid", [SYDNEY, PERTH])
+def test_a_write_whose_result_is_too_large_was_made_and_is_not_called_refused(
+    failing: Failing, guid: str
+) -> None:
+    emulator = failing.pair.emulator
+    emulator.control("PATCH", "settings", {"sites": {guid: {"size_limit": 10}}})
+    before = len(emulator.control("GET", f"truth/{guid}/Patient"))
+    path = f"/integrator/sites/{guid}/fhir/R4/Patient"
+    issue = outcome(failing.ask("POST", path, headers=KEY | JSON, content=NEW), 504)
+    assert [each["code"] for each in issue["details"]["coding"]][:2] == [
+        "write-outcome-unknown",
+        "result-too-large",
+    ]
+    assert len(emulator.control("GET", f"truth/{guid}/Patient")) == before + 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
