@@ -69,7 +69,9 @@ class Gathering:
     def response(self) -> FhirResponse:
         """The client's page. `pages` leads on; `total` is there only where it is true."""
         first = (self.first or FhirResponse(200)).opened()
-        whole = first.bundle or Bundle({}, (), ())
+        whole = first.bundle
+        if whole is None:
+            return first  # accepted for later, or not modified: no page to add to
         if "signature" in whole.fields and not self.request.dates:
             return first  # any change would break its signature
         entries = (*self.matches, *self._included(), *self._outcomes())

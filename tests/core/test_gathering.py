@@ -125,6 +125,12 @@ def test_an_ignored_parameter_is_named_so_that_self_can_leave_it_out() -> None:
     assert read.response().ignored == {"colour"}
 
 
+@pytest.mark.parametrize("status", [202, 304])
+def test_an_answer_that_is_no_searchset_is_made_none(status: int) -> None:
+    answer = FhirResponse(status)
+    assert Gathering(fhir_request("Patient", "name=x")).with_page(START, answer).response() is answer
+
+
 def test_a_signed_searchset_keeps_its_very_bytes() -> None:
     signed = FhirResponse(200, body=b'{"resourceType":"Bundle", "signature":{}, "entry":[]}')
     read = Gathering(fhir_request("Patient", "name=a")).with_page(START, signed)

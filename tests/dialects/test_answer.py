@@ -46,6 +46,8 @@ def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
     ("line", "status", "body"),
     [
         ("GET Patient", 200, b""),
+        ("GET Patient", 204, b""),
+        ("GET Patient/1", 205, b""),
         ("GET Patient", 200, _PATIENT),
         ("GET Patient", 200, firely("Broken")),
         ("GET Patient", 200, _DONE),

@@ -23,9 +23,19 @@ def test_success_is_no_failure(status: int) -> None:
     assert PLAIN.failure(request(), response(status, _BUNDLE), now=NOW) is None
 
 
-@pytest.mark.parametrize("status", [202, 204, 205, 304])
-def test_some_answers_need_no_body(status: int) -> None:
-    assert PLAIN.failure(request(), response(status), now=NOW) is None
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("GET Patient", 202), ("GET Patient", 304), ("DELETE Patient/1", 204), ("DELETE Patient/1", 205)],
+)
+def test_some_answers_need_no_body(line: str, status: int) -> None:
+    assert PLAIN.failure(request(line), response(status), now=NOW) is None
+
+
+@pytest.mark.parametrize("status", [204, 205])
+def test_a_search_that_is_answered_with_nothing_has_failed(status: int) -> None:
+    found = PLAIN.failure(request("GET Patient"), response(status), now=NOW)
+    assert found is not None
+    assert found.kind is kinds.NOT_FHIR
 
 
 def test_statuses_nobody_assigned_count_by_their_class() -> None:
