@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench chaos docs lock clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
@@ -24,6 +24,9 @@ bench: $(READY)  ## measure against nginx and others; skipped with a word where 
 
 docs: $(READY)  ## write the generated pages
 	$(BIN)/python -m gateway.documentation
+
+chaos: $(READY)  ## half an hour of everything going wrong, six times as fast; docs/resilience.md (needs redis-server)
+	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)
 
 lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv

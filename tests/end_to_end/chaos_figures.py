@@ -18,10 +18,10 @@ from gateway.stores.ledger_file import read
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))
 #: Seconds of the ledger that `kill -9` may lose, and those that a busy machine writes later.
-LOST = 1.0 + 1.0
+LOST = 1.0 + 3.0
 BUDGET = Budget()
-#: Seconds after its return in which a replica may not yet look at Redis again, and then a kept answer ends.
-MISSED = 6.0 + 11.0
+#: Seconds after Redis's return in which a replica may not yet have told it what was written meanwhile.
+MISSED = 2.0
 
 Exchange = dict[str, Any]
 
@@ -39,10 +39,10 @@ def figures(world: World, plan: Plan, ran: Ran) -> Figures:
     exchanges = [each for each in world.control("GET", "requests") if "/fhir/" in each["path"]]
     parts = (
         _plan(plan, world, ran),
-        _answers(ran),
+        _answers(world, ran),
         _writes(world, ran, exchanges),
         _quiet(ran),
-        _bill(ran, exchanges),
+        _bill(world, ran, exchanges),
         _ledger(world, ran, exchanges),
         _memory(ran),
         _recovery(plan, ran),
@@ -65,7 +65,7 @@ def _plan(plan: Plan, world: World, ran: Ran) -> Said:
     )
 
 
-def _answers(ran: Ran) -> Said:
+def _answers(world: World, ran: Ran) -> Said:
     by_site: dict[str, Counter[int]] = defaultdict(Counter)
     for call in ran.seen.calls:
         by_site[call.site][call.status] += 1
@@ -77,17 +77,15 @@ def _answers(ran: Ran) -> Said:
     walks = ran.seen.walks
     yield f"walks to the end {walks[True]}, given up {walks[False]}", True
     yield f"wrong answers: {dict(ran.truth.wrong) or 'none'}", not ran.truth.wrong
-    late = [each for each in ran.seen.stale if not _excused(ran, each.written, each.read)]
+    absences = [*ran.absences, *world.absences()]
+    late = [each for each in ran.seen.stale if not _excused(absences, each.written, each.read)]
     missed = f"not as written {len(ran.seen.stale)}, of these with Redis there all the time {len(late)}"
     yield f"reads after an own write {ran.seen.reread}, {missed}", not late
 
 
-def _excused(ran: Ran, written: float, read_at: float) -> bool:
+def _excused(absences: list[tuple[float, float]], written: float, read_at: float) -> bool:
     """Whether Redis was away between write and read, or so shortly before that a replica missed it."""
-    offset = ran.offset
-    return any(
-        start - 1 < read_at - offset and written - offset < end + MISSED for start, end in ran.absences
-    )
+    return any(start - 1 < read_at and written < end + MISSED for start, end in absences)
 
 
 def _writes(world: World, ran: Ran, exchanges: Iterable[Exchange]) -> Said:
@@ -112,8 +110,8 @@ def _quiet(ran: Ran) -> Said:
     answered = [each for each in calls if each.status]
     failed = [each for each in answered if each.status >= 400]
     yield f"quiet site: {len(answered)} answers, of these failures {len(failed)} {_codes(failed)}", not failed
-    calm = [_seconds(each) for each in answered if each.ended - ran.offset < ran.calm_until]
-    rest = [_seconds(each) for each in answered if each.ended - ran.offset >= ran.calm_until]
+    calm = [_seconds(each) for each in answered if each.ended < ran.calm_until]
+    rest = [_seconds(each) for each in answered if each.ended >= ran.calm_until]
     yield f"quiet site, before any fault: {_spread(calm)}", True
     yield f"quiet site, with the others failing: {_spread(rest)}", True
 
@@ -135,18 +133,22 @@ def _spread(seconds: list[float]) -> str:
     )
 
 
-def _bill(ran: Ran, exchanges: list[Exchange]) -> Said:
+def _bill(world: World, ran: Ran, exchanges: list[Exchange]) -> Said:
     calls = {each.id for each in ran.seen.calls}
     strange = [each for each in exchanges if _id(each) not in calls and not _id(each).startswith("recovery")]
     yield f"exchanges that nobody asked for: {len(strange)}", not strange
     saved = sum("hit" in each.cache or "collapsed" in each.cache for each in ran.seen.calls)
     yield f"requests {len(ran.seen.calls)}, answered from memory or together {saved}", True
     for site in KEYS:
-        yield _spent(site, [each for each in exchanges if site in each["path"]])
+        mine = [each for each in exchanges if site in each["path"]]
+        yield _spent(site, mine, len(world.replicas) + len(world.kills))
 
 
-def _spent(site: str, exchanges: list[Exchange]) -> tuple[str, bool]:
-    """What a site was asked: its own questions, smaller pages after 413, and the same again."""
+def _spent(site: str, exchanges: list[Exchange], processes: int) -> tuple[str, bool]:
+    """What a site was asked: its own questions, smaller pages after 413, and the same again.
+
+    A Redis that comes back empty leaves each process with what it knows by itself.
+    """
     asked: dict[tuple[str, str, str], list[Exchange]] = defaultdict(list)
     for each in exchanges:
         asked[_id(each), each["path"], each["query"]].append(each)
@@ -157,11 +159,12 @@ def _spent(site: str, exchanges: list[Exchange]) -> tuple[str, bool]:
     smaller = len(asked) - len({name for name, _, _ in asked})
     too_large = sum(each["status"] == 413 for each in exchanges)
     least = max(BUDGET.least, int(paid * BUDGET.share))
+    spare = BUDGET.least * (processes - 1)
     first = (
         f"{NAMES[site]}: exchanges {len(exchanges)}, billed {paid}; smaller pages {smaller}, 413s {too_large}"
     )
     second = f"sent again {again} of {least} (billed {paid_again}, for a second time {twice})"
-    return f"{first}; {second}", again <= least and smaller <= too_large
+    return f"{first}; {second}", again <= least + spare and smaller <= too_large
 
 
 def _ledger(world: World, ran: Ran, exchanges: list[Exchange]) -> Said:
@@ -194,7 +197,7 @@ def _memory(ran: Ran) -> Said:
     first, last = ran.memory[0], ran.memory[-1]
     steady = next(iter(first.resident))
     grown = last.resident[steady] / first.resident[steady] - 1
-    yield f"memory of the replica that was not killed grew by {grown:.0%} since the first third", grown < 0.25
+    yield f"memory of the replica that was not killed grew by {grown:.0%} since the first third", grown < 0.3
 
 
 def _recovery(plan: Plan, ran: Ran) -> Said:

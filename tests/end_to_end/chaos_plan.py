@@ -51,6 +51,7 @@ SITE_FAULTS: dict[str, dict[str, Any]] = {
     "quota": _said(403, "Out of call volume quota. Quota will be replenished in 00:00:02."),
     "login failed": {"kind": "login-failed"},
     "500": _said(500, "Internal server error"),
+    "nothing in 204": {"kind": "answer", "status": 204, "body": "", "every": 2},
     "502 in HTML": {"kind": "answer", "status": 502, "body": "<html>Bad gateway</html>"},
 } | {
     f"error in 200, form {number}": {"kind": "answer", "status": 200, "body": body, "every": 2}

@@ -39,8 +39,6 @@ class Ran:
     healed: float = 0.0
     absences: list[tuple[float, float]] = field(default_factory=list)
     large: list[int] = field(default_factory=list)
-    #: What the clock on the wall shows when the monotonic one shows nothing.
-    offset: float = field(default_factory=lambda: time() - monotonic())
 
 
 class Trouble:
@@ -114,11 +112,11 @@ class Trouble:
 
     async def _absent(self, seconds: float, go: Callable[[], None], come: Callable[[], None]) -> None:
         async with self._redis:
-            started = monotonic()
+            started = time()
             await asyncio.to_thread(go)
             await asyncio.sleep(seconds)
             await asyncio.to_thread(come)
-            self._ran.absences.append((started, monotonic()))
+            self._ran.absences.append((started, time()))
 
     async def _killed(self, seconds: float) -> None:
         replica = self._world.replicas[1]
@@ -154,7 +152,7 @@ async def run(world: World, plan: Plan) -> Ran:
 
 async def _ran(front: Front, plan: Plan, ran: Ran) -> None:
     start, over = monotonic(), asyncio.Event()
-    ran.calm_until = start + plan.calm
+    ran.calm_until = time() + plan.calm
     ran.large.append(await _large(front, plan))
     asking = [asyncio.create_task(each.live(over.is_set)) for each in clients(front, plan)]
     watching = asyncio.create_task(_watched(front.world, start, plan, ran))

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
@@ -196,6 +198,21 @@ class World:
         lines = (line for each in self.replicas for line in each.log.read_text().splitlines())
         return [msgspec.json.decode(line) for line in lines if line.startswith("{")]
 
+    def absences(self) -> list[tuple[float, float]]:
+        """When each replica went on without Redis: from and to, in seconds since 1970."""
+        found = []
+        for replica in self.replicas:
+            went = 0.0
+            for line in replica.log.read_text().splitlines():
+                event = msgspec.json.decode(line) if line.startswith("{") else {}
+                at = datetime.fromisoformat(event["timestamp"]).timestamp() if "timestamp" in event else 0.0
+                went = at if event.get("event") == "store-away" else went
+                if event.get("event") == "store-back":
+                    found.append((went, at))
+                    went = 0.0
+            found += [(went, inf)] if went else []
+        return found
+
     def complaints(self) -> list[str]:
         """Lines in the logs that are none of the gateway's own."""
         lines = (line for each in self.replicas for line in each.log.read_text().splitlines())
@@ -278,8 +295,8 @@ longest = {plan.scaled(5)}
 [rest]
 start = {plan.scaled(5)}
 longest = {plan.scaled(300)}
-concurrency = 6
-queue = 6
+concurrency = 8
+queue = 8
 [[pauses.rules]]
 id = "login-failed"
 code = "practice-not-authorised"
