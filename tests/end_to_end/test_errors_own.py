@@ -98,6 +98,7 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
     (kinds.PATH_ENCODING, get(f"{BASE}/Patient/%zz")),
     (kinds.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
     (kinds.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
+    (kinds.NO_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
     (kinds.COUNT, get(f"{BASE}/Patient?_count=-1")),
     (kinds.DATE_SYNTAX, get(f"{BASE}/Patient?birthdate=2023-02-29")),
     (kinds.DATE_INEXPRESSIBLE, get(f"{BASE}/Patient?birthdate:exact=2023")),
