@@ -155,3 +155,17 @@ def together(replicas: Two, each: int) -> list[int]:
             return [found.status_code for found in await asyncio.gather(*map(client.get, urls))]
 
     return asyncio.run(run())
+
+
+def test_each_attempt_is_in_the_header_and_in_the_ledger(
+    emulator: RunningEmulator, redis: RedisServer
+) -> None:
+    admin = {"token": "synthetic-operator-token"}
+    with two(emulator, redis, retry={"patience": 5, "first": 0.01}, admin=admin) as replicas:
+        replicas.fault(kind="answer", status=406, path="/Patient/1", times=1)
+        found = replicas.ask(0)
+        assert (found.status_code, found.headers["gateway-attempts"]) == (200, "2")
+        operator = {"Authorization": f"Bearer {admin['token']}"}
+        ledger = httpx.get(f"{replicas.urls[0]}/admin/ledger", headers=operator, trust_env=False).json()
+        paid = sum(each["queries"] for cost, each in ledger["totals"].items() if "billed" in cost)
+        assert (replicas.sent(), paid) == (2, 2)
