@@ -1,7 +1,7 @@
 """Answers from memory what was asked a moment ago, and asks once what many ask at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -12,6 +12,7 @@ from gateway.core.exchange import FhirRequest, FhirResponse, Handler, Kept
 from gateway.core.failure import Failure
 from gateway.core.freshness import ANY_TYPE, says_its_age, written_types
 from gateway.core.kinds import NO_VERSION, NOT_STORED
+from gateway.core.patients import ANY_PATIENT
 from gateway.core.question import Caching, Question, question
 from gateway.core.storable import judged, lasting
 from gateway.core.stored_response import StoredResponse, as_of, is_away
@@ -47,9 +48,14 @@ class Cached:
             raise _not_stored()
         return await _passed(request, "request" if asked else "bypass", self._inner)
 
-    async def purge(self, site: str, type_: str = ANY_TYPE) -> None:
-        """Let nothing kept of a site (Halo GUID), or of one resource type there, be served again."""
-        await self._responses.generations.raised(site, (type_,))
+    async def purge(self, site: str, counters: Sequence[str] = (ANY_TYPE,)) -> None:
+        """Let nothing kept of a site (Halo GUID) that depends on these counters be served again."""
+        await self._responses.generations.raised(site, counters)
+
+    @property
+    def flights(self) -> int:
+        """Queries under way now."""
+        return self._flights.count
 
     async def _answered(self, asked: Question) -> FhirResponse:
         stored = await self._responses.get(asked)
@@ -126,7 +132,7 @@ class Cached:
         return lambda: self._responses.fetched(asked, stored)
 
     def _mark(self, asked: Question) -> Callable[[], object]:
-        return lambda: self._responses.generations.here(asked.site, asked.types)
+        return lambda: self._responses.generations.here(asked.site, asked.types | {ANY_PATIENT})
 
     def _age(self, stored: StoredResponse) -> float:
         return stored.age(self._now().timestamp())

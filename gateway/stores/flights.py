@@ -56,6 +56,11 @@ class Flights(Generic[T]):
         if self._joined(name, mark, fresh=False) is None and self._alone() < self._orphans:
             self._begun(name, ask, mark, fresh=False)
 
+    @property
+    def count(self) -> int:
+        """Queries that run or wait to."""
+        return len(self._all)
+
     def _joined(
         self, name: str, mark: Callable[[], object], *, fresh: bool
     ) -> tuple[_Flight[T], bool] | None:

@@ -10,6 +10,7 @@ from gateway.core.cache_control import Allowed, allowed
 from gateway.core.exchange import FhirResponse, Handler, Headers
 from gateway.core.failure import Failure
 from gateway.core.freshness import MISSING, returned_types
+from gateway.core.patients import besides, depends
 from gateway.core.question import Caching, Question
 from gateway.core.storable import is_expected, is_missing
 from gateway.core.stored_response import StoredResponse, packed, stored_failure, unpacked
@@ -75,7 +76,8 @@ class Responses:
         return Fetched(stored.answer, question.asker, stored=True, collapsed=True)
 
     async def _asked(self, question: Question, stored: StoredResponse | None) -> Fetched:
-        facts = StoredResponse(self._time, 0, await self.generations.read(question.site, question.types))
+        about = question.types | depends(question.request, question.types, self._caching.secret)
+        facts = StoredResponse(self._time, 0, await self.generations.read(question.site, about))
         tag = self._tag(question, stored.headers) if stored else ""
         try:
             response = await self._inner(question.request.changed(validator=tag) if tag else question.request)
@@ -122,7 +124,8 @@ class Responses:
             question.freshness.revalidated_for(shown) if limits.stale else 0,
             validated=lifetime if self._tag(question, answer.headers) else 0,
         )
-        return await self._keep(question, stored.with_answer(answer), shown)
+        patients = besides(question.request, answer, shown)
+        return await self._keep(question, stored.with_answer(answer), shown | patients)
 
     async def _keep(self, question: Question, stored: StoredResponse, shown: Iterable[str]) -> bool:
         """Whether it was kept: not when a write came in between, nor when its time is over already."""
