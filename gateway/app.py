@@ -115,15 +115,18 @@ def create_app(
         for route in _MOUNTED[each.dialect](process, process.asking(each), name)
     ]
     shared = settings.cache.redis.url is not None
+    plain = [
+        Route("/livez", livez),
+        Route("/readyz", ready),
+        Route("/healthz", ready),
+        Route("/metrics", process.metrics.endpoint),
+    ]
     app = Starlette(
         routes=[
             *halo_connect(process, process.asking(settings.upstream)),
             *mounted,
             Route(PATH, code_system),
-            Route("/livez", livez),
-            Route("/readyz", ready),
-            Route("/healthz", ready),
-            Route("/metrics", process.metrics.endpoint),
+            *plain,
             Route("/openapi.yaml", openapi),
             *process.admin().routes(),
         ],
@@ -131,6 +134,8 @@ def create_app(
         middleware=[Middleware(HitsFirst, hits=process.hits)] if shared else [],
         lifespan=process.lifespan,
     )
+    own = [*plain, *process.admin().own_routes()]
+    app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: unknown})
     app.state.http = protocol(settings.server, None if shared else process.hits)
     return app
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -19,6 +19,7 @@ from gateway.handlers.cached import Cached
 from gateway.handlers.counted import Counted
 from gateway.handlers.recognised import Recognised
 from gateway.handlers.seal import Seal
+from gateway.handlers.tallied import Tallied
 from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
 from gateway.keeping import caching, ledger, prepared, store
@@ -30,9 +31,11 @@ from gateway.stores.daily_use import DailyUse
 from gateway.stores.engines import Engines
 from gateway.stores.recorder import Caller, Known, Recorder
 from gateway.web.admin import Admin
+from gateway.web.beside import beside, bound_to
 from gateway.web.health import Checks
 from gateway.web.hits import Hits
 from gateway.web.metrics import Metrics
+from gateway.web.operated import Operated
 from gateway.web.refused import Refused
 
 _log = structlog.get_logger()
@@ -48,13 +51,15 @@ def clock() -> datetime:
 
 @dataclass
 class Process:
-    """Everything with a life of its own; opened and closed with the application."""
+    """Everything with a life of its own; opened and closed with the application.
+
+    Raises OSError where nobody can listen on admin.listen.
+    """
 
     settings: Settings
     transport: httpx.AsyncBaseTransport | None = None
     now: Now = clock
     pools: list[httpx.AsyncBaseTransport] = field(default_factory=list)
-    caches: list[Cached] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -63,6 +68,8 @@ class Process:
         spare = token_hex()
         self.seal = _seal(settings, spare)
         self._secret = secret(settings, spare)
+        listen = settings.admin.listen
+        self._own = bound_to(listen) if listen else None
         self.closing = AsyncExitStack()
         self.store = store(settings.cache, self.closing)
         self.engines = Engines(self.store, lambda: self.now().timestamp(), self._purge)
@@ -79,21 +86,16 @@ class Process:
             known=_known(settings),
             now=self.now,
         )
+        self.operated = Operated(settings, self.store, self.caching.secret, self.sites, self.now)
         self.hits = Hits(
             prepared(settings.cache),
             self.recorder,
             lambda: self.now().timestamp(),
             peers=bool(settings.server.trusted_proxies),
+            tally=self.operated.tally,
         )
         self.metrics.show(lambda: self.use.standings(self.now()))
-        self.metrics.gauge(
-            "halo_gateway_store_away",
-            "1 while this process's memory stands in for the shared store",
-            lambda: getattr(self.store, "away", False),
-        )
-        self.metrics.gauge(
-            "halo_gateway_cache_bytes", "Bytes in the embedded store", lambda: getattr(self.store, "size", 0)
-        )
+        self.metrics.watch(self.operated.families)
 
     def asking(self, upstream: UpstreamSettings) -> Ask:
         """What asks one upstream in a dialect, counting every exchange, over one pool of connections."""
@@ -112,12 +114,16 @@ class Process:
 
     def cached(self, inner: Handler) -> Handler:
         """What keeps answers for a while."""
-        self.caches.append(Cached(inner, self.store, self.caching, self.now))
-        return self.caches[-1]
+        cached = Cached(inner, self.store, self.caching, self.now)
+        self.operated.caches.append(cached)
+        return Tallied(cached, self.operated.tally)
 
     def resilient(self, upstream: UpstreamSettings, ask: Ask) -> Handler:
         """What asks Halo Connect, in spite of trouble."""
-        return Resilience(self.settings, upstream, self.store, self._secret, self.engines.of).around(ask)
+        resilience = Resilience(self.settings, upstream, self.store, self._secret, self.engines.of)
+        handler = resilience.around(ask)
+        self.operated.watches.extend(resilience.watched)
+        return handler
 
     @property
     def warnings(self) -> Checks:
@@ -125,44 +131,23 @@ class Process:
         return {"store": self.store.problem, "ledger": self.ledger.problem}
 
     def admin(self) -> Admin:
-        """The operators' endpoints; none without a token."""
-        token = self.settings.admin.token
-        names = {guid: each.name for guid, each in self.settings.sites.items() if each.name}
-        return Admin(
-            token.get_secret_value() if token else "",
-            self.ledger.rows,
-            self._cache_statistics,
-            self._forget,
-            lambda: self.use.standings(self.now()),
-            names,
-            self.now,
-        )
+        """The operators' endpoints."""
+        return self.operated.admin(self.ledger.rows, lambda: self.use.standings(self.now()))
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Open the ledger and go on with today's counts; at the end close all, losing nothing."""
-        del app
-        await asyncio.to_thread(self.ledger.open)
-        yield
+        async with beside(app.state.operators, self._own) if self._own else nullcontext():
+            await asyncio.to_thread(self.ledger.open)
+            yield
         await self.closing.aclose()
         for pool in self.pools:
             await pool.aclose()
         self.recorder.settle()
         await asyncio.to_thread(self.ledger.close)
 
-    async def _cache_statistics(self) -> dict[str, object]:
-        problem = await self.store.problem()
-        held = getattr(self.store, "size", None)
-        return {"bytes": held, "profile": self.settings.cache.profile, "problem": problem}
-
-    async def _forget(self, site: str, kind: str, patient: str) -> int:
-        """Nothing of the site, or of one type, is served any more; of one patient: of the whole site."""
-        await self._purge(site, "*" if patient or not kind else kind)
-        return len(self.caches)
-
-    async def _purge(self, site: str, kind: str = "*") -> None:
-        for cached in self.caches:
-            await cached.purge(site, kind)
+    async def _purge(self, site: str) -> None:
+        await self.operated.forget(site, "", "")
 
     def _cap(self, guid: str) -> Cap | None:
         caps = self._site(guid).caps

@@ -26,6 +26,7 @@ from gateway.settings import Settings, Upstream
 from gateway.settings.sites import by_guid
 from gateway.stores.rates import Rates
 from gateway.stores.store import Store
+from gateway.web.watch import Callers, Watch
 
 Ask = Callable[[str], Handler]
 #: What tells callers with one key apart, as far as they say; it decides whose turn it is and no more.
@@ -50,6 +51,7 @@ class Resilience:
         self._store = store
         self._secret = secret
         self._engine = engine
+        self._host = upstream.url.host or ""
         self._room = upstream.max_connections
         self._site = by_guid(settings)
         rules = tuple(Rule(**each.model_dump()) for each in settings.pauses.rules)
@@ -58,6 +60,8 @@ class Resilience:
         self.rests = Rests(store, Doubling(rest.start, rest.longest), time.time, random.random)
         self.pauses = Pauses(store, time.time, rules, secret)
         self.rates = Rates(store, time.time, upstream.rate)
+        self._callers = Callers()
+        self.watched: list[Watch] = []
 
     def around(self, ask: Ask) -> Handler:
         """What asks: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried ▸ Metered."""
@@ -76,22 +80,29 @@ class Resilience:
         bounded = Bounded(
             relocated, rest.concurrency, rest.queue, self._waits, self.rests.check, room=self._room
         )
-        rested = Rested(Paced(bounded, self.rates, self._who, self._waits), self.rests, directory.online)
-        paused = Paused(rested, self.pauses)
-        return Resized(
+        paced = Paced(bounded, self.rates, self._who, self._waits)
+        paused = Paused(Rested(paced, self.rests, directory.online), self.pauses)
+        resized = Resized(
             paused, self._store, self._limit, self._version, time.time, probing=settings.page_size.probe
         )
+        self.watched.append(self._watch(paced, bounded, relocated, resized))
+        return resized
+
+    def _watch(self, paced: Paced, bounded: Bounded, relocated: Relocated, resized: Resized) -> Watch:
+        kept = self.rests, self.pauses, self.rates, self.spending
+        return Watch(self._host, *kept, paced, bounded, relocated, resized, self._callers)
 
     def _waits(self, request: FhirRequest) -> float:
         return left(request, self._settings.retry.patience, time.monotonic())
 
     def _who(self, request: FhirRequest) -> Claimant:
         """One key may serve many programs, clients and practices: none waits until all of another is done."""
-        known = self._settings.ledger.callers.get(digits(request.headers))
+        key, shown = caller(request, self._secret), digits(request.headers)
+        known = self._settings.ledger.callers.get(shown)
+        self._callers.note(key, known.name if known else shown)
         site = request.site.guid if request.site else ""
         who = "\0".join((site, *(request.header(each) for each in _WHO)))
-        batch = bool(known and known.batch) or background(request.headers)
-        return Claimant(caller(request, self._secret), who, batch)
+        return Claimant(key, who, bool(known and known.batch) or background(request.headers))
 
     def _practice(self, guid: str) -> Practice | None:
         found = self._site(guid)

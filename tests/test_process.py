@@ -54,7 +54,8 @@ def test_without_a_token_there_are_no_operators_endpoints() -> None:
     with capture_logs() as lines:
         assert process(Settings()).admin().routes() == []
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
-        assert len(process(token).admin().routes()) == 3
+        paths = {each.path for each in process(token).admin().routes()}
+    assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
     assert "pages.keys" in lines[0]["event"]
 
 

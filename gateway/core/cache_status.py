@@ -1,6 +1,7 @@
 """What the cache says it did: the Cache-Status field (RFC 9211), without a key."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
 from gateway.core.failure import Failure
@@ -9,6 +10,16 @@ NAME = "halo-gateway"
 
 #: Why a request went upstream, as RFC 9211 section 2.2 names it; empty where it did not and was no hit.
 Forward = Literal["bypass", "method", "uri-miss", "request", "stale", ""]
+#: What one word of the field says of the whole, the most telling first.
+_OUTCOMES = {
+    "detail=practice-away": "stale",
+    "detail=revalidating": "stale",
+    "hit": "hit",
+    "collapsed": "collapsed",
+    "stored": "miss",
+    "fwd=method": "write",
+    "fwd=bypass": "bypass",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,19 @@ def forwarded(failure: Failure, forward: Forward, *, collapsed: bool = False) ->
         return CacheStatus("", detail=failure.kind.code)
     status = failure.received.status if failure.received else None
     return CacheStatus(forward, status=status, collapsed=collapsed)
+
+
+def outcome(field: str, status: int) -> str:
+    """What became of a request, for statistics; nothing where the cache did not see it.
+
+    `hit`, `revalidated` (304 from memory), `stale`, `collapsed`, `miss` (asked and kept), `not-stored` (asked
+    and not kept), `write`, `bypass` (never kept).
+    """
+    said = [each.strip() for each in field.split(";")]
+    found = next((code for name, code in _OUTCOMES.items() if name in said), "")
+    if not found and any(each.startswith("fwd=") for each in said):
+        return "not-stored"
+    return "revalidated" if found == "hit" and status == HTTPStatus.NOT_MODIFIED else found
 
 
 def said(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:

@@ -103,6 +103,10 @@ class Sent:
         _, count, previous = self._counts.get(key, (0.0, 1, 0))
         return float(max(1, count, previous))
 
+    def keys(self) -> tuple[str, ...]:
+        """The keys that were used lately."""
+        return tuple(self._counts)
+
     def last(self, key: str) -> float:
         """When a key was used last; 0 when that is forgotten."""
         return self._counts.get(key, (0.0, 0, 0))[0]

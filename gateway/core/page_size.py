@@ -164,8 +164,8 @@ def kind_of_search(request: FhirRequest) -> str:
         for each in request.search.parameters
         if each.code in {"_include", "_revinclude", "_elements", "_summary"}
     )
-    parts = (request.interaction.type, request.interaction.code, *sorted(included))
-    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+    parts = "\0".join((request.interaction.code, *sorted(included)))
+    return f"{request.interaction.type or 'all'}.{blake2b(parts.encode(), digest_size=12).hexdigest()}"
 
 
 def stated_limit(failure: Failure) -> int | None:

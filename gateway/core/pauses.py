@@ -97,6 +97,18 @@ def names(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
     return named | ({"practitioner": f"practitioner:{site}:{_hidden(day, secret)}"} if site and day else {})
 
 
+def scoped_to(pause: str) -> str:
+    """The GUID in the name of a pause; empty for one that is of no single practice."""
+    scope, _, rest = pause.partition(":")
+    return rest.partition(":")[0] if scope in {"site", "caller-at-site", "practitioner"} else ""
+
+
+def caller_of(pause: str) -> str:
+    """The hash of the caller in the name of a pause; empty where it is of no caller."""
+    scope, _, rest = pause.partition(":")
+    return rest.rpartition(":")[2] if scope in {"caller", "caller-at-site"} else ""
+
+
 def _practitioner_day(request: FhirRequest) -> str:
     """Who is asked for and when; empty unless a search names both."""
     given = request.search.parameters

@@ -20,9 +20,13 @@ class Budget(NamedTuple):
     share: float = 0.05
     least: int = 5
 
+    def most(self, queries: int) -> int:
+        """How many retries stand against that many billed queries."""
+        return max(self.least, int(queries * self.share))
+
     def grants(self, queries: int, retries: int) -> bool:
         """Whether that many retries stand against that many billed queries."""
-        return retries <= max(self.least, int(queries * self.share))
+        return retries <= self.most(queries)
 
 
 #: Code of a failure -> how often a read is sent again.

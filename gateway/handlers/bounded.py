@@ -54,6 +54,11 @@ class Bounded:
         finally:
             self._leave(name)
 
+    def load(self) -> dict[str, tuple[int, int]]:
+        """By site: exchanges under way, and requests that wait for them."""
+        names = {*self._running, *self._waiting}
+        return {name: (self._running[name], len(self._waiting.get(name, ()))) for name in names}
+
     async def _entered(self, name: str, request: FhirRequest) -> None:
         """Take a slot, at once or in turn."""
         line = self._waiting.get(name, ())

@@ -57,6 +57,10 @@ class Paced:
             TURN.reset(before)
             self._rates.answered(departure)
 
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait under each key."""
+        return {key: len(turns) for key, turns in self._waiting.items()}
+
     async def _turn(self, claimant: Claimant, patience: float) -> Departure:
         key = claimant.key
         if key not in self._waiting and not await self._rates.delay(key):

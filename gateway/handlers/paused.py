@@ -32,7 +32,7 @@ class Pauses:
     ) -> None:
         self._kept = Remembered(store, dict[str, Pause], "pauses:", clock, lifetime=_LONGEST)
         self._clock = clock
-        self._rules = (*rules, *RULES)
+        self.rules = (*rules, *RULES)
         self._secret = secret
 
     async def every(self) -> dict[str, Pause]:
@@ -56,14 +56,17 @@ class Pauses:
 
     async def learn(self, request: FhirRequest, failure: Failure) -> None:
         """Begin a pause if a rule says so."""
-        rule = found(self._rules, failure)
+        rule = found(self.rules, failure)
         name = names(request, self._secret).get(rule.scope) if rule else None
         if rule is None or name is None:
             return
         now, site = self._clock(), request.site.name if request.site else ""
         seconds = float(wait_asked(failure) or rule.seconds)
         pause = Pause(rule.id, rule.scope, failure.kind.code, site, now, now + min(_LONGEST, seconds))
+        known = name in self._in_force(await self._kept.get(_ALL))
         await self._kept.update(_ALL, lambda kept: self._with(kept, name, pause))
+        if known:
+            return
         level = _log.error if rule.alarm else _log.warning
         level("paused", rule=rule.id, scope=rule.scope, site=site, seconds=round(seconds), alarm=rule.alarm)
 

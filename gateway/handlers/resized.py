@@ -79,6 +79,14 @@ class Resized:
                 await self._came(name, engine, response, limit)
                 return _continued(request, page, response)
 
+    def learned(self) -> list[tuple[str, str]]:
+        """Site and kind of each search whose page size this process knows of."""
+        return [(name.partition(":")[0], name) for name in self._fits.names()]
+
+    async def fit(self, name: str) -> Fit:
+        """What is known of the pages of one kind of search."""
+        return await self._fits.get(name) or UNKNOWN
+
     async def _alone(self, request: FhirRequest) -> FhirResponse:
         try:
             return await self._inner(request)

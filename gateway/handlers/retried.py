@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -17,7 +18,16 @@ _log = structlog.get_logger()
 #: How often the upstream was asked, where that is more than once.
 ATTEMPTS = "gateway-attempts"
 _FREE = frozenset({"capabilities"})
-_KEPT = 2 * 3_600.0
+_HOUR = 3_600.0
+_KEPT = 2 * _HOUR
+
+
+class Spent(NamedTuple):
+    """A site's last hour: queries, retries among them, and retries it may still have."""
+
+    queries: int
+    retries: int
+    left: int
 
 
 class Spending:
@@ -32,6 +42,18 @@ class Spending:
         self._budget = budget
         self._clock = clock
         self._own: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+        self._retried: dict[str, float] = {}
+
+    async def of(self, site: str) -> Spent:
+        """What a site has spent and has left."""
+        queries, retries = await self.sum("queries", site), await self.sum("retries", site)
+        return Spent(queries, retries, max(0, self._budget.most(queries) - retries))
+
+    def retried(self) -> list[str]:
+        """The sites to which this process sent something again in the last hour."""
+        since = self._clock() - _HOUR
+        self._retried = {site: at for site, at in self._retried.items() if at > since}
+        return sorted(self._retried)
 
     async def query(self, site: str) -> None:
         """Count one query that may have been billed."""
@@ -39,6 +61,7 @@ class Spending:
 
     async def retry(self, site: str) -> bool:
         """Whether the site's budget has room for one more retry, which is then spent."""
+        self._retried[site] = self._clock()
         await self._add("retries", site, 1)
         granted = self._budget.grants(await self.sum("queries", site), await self.sum("retries", site))
         if not granted:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.settings.sections import MountName, Section
 
@@ -91,11 +91,30 @@ class Ledger(Section):
     )
 
 
+def _has_port(listen: str) -> str:
+    if int(listen.rpartition(":")[2]) > _PORTS:
+        raise ValueError(f"a port is at most {_PORTS}")
+    return listen
+
+
+_PORTS = 65_535
+Listen = Annotated[
+    str,
+    Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):\d{1,5}$"),
+    AfterValidator(_has_port),
+]
+
+
 class Admin(Section):
     """The operators' endpoints."""
 
     token: SecretStr | None = Field(
-        None, min_length=16, description="bearer token of /admin; without one it is not there"
+        None,
+        min_length=16,
+        description="bearer token of /admin; without one it is not there, but for a port of its own",
+    )
+    listen: Listen | None = Field(
+        None, description="host:port of /admin alone, instead of the gateway's own; for operators only"
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 from cachetools import TLRUCache
 
-from gateway.stores.store import Store
+from gateway.stores.store import Figures, Store
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class FallbackStore:
         self._pause = pause
         self._standing_in: Store | None = None
         self._problem = ""
+        self.absences = 0
         self._owed: TLRUCache[str, _Owed] = TLRUCache(_OWED, ttu=_ends, timer=clock)
         self._waiting: asyncio.Task[None] | None = None
 
@@ -84,10 +85,9 @@ class FallbackStore:
         """Whether the spare stands in."""
         return self._standing_in is not None
 
-    @property
-    def size(self) -> int:
-        """Bytes in use in the spare."""
-        return int(getattr(self._standing_in, "size", 0))
+    async def figures(self) -> Figures:
+        """What the store in use holds."""
+        return await self._done(lambda store: store.figures())
 
     async def problem(self) -> str:
         """Why the spare stands in; empty while the shared store works."""
@@ -110,6 +110,7 @@ class FallbackStore:
         if self._standing_in is not None:
             return
         self._standing_in = self._spare()
+        self.absences += 1
         self._problem = f"the shared store is away ({problem}): this process goes on with its own memory"
         self._waiting = asyncio.get_running_loop().create_task(self._returned())
         _log.warning("store-away", problem=problem)

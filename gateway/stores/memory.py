@@ -6,6 +6,8 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
+from gateway.stores.store import Figures
+
 #: What one kept value costs beyond its own bytes: objects, hash and heap entries.
 OVERHEAD = 600
 _COUNTERS = 100_000
@@ -33,11 +35,22 @@ def _ends(_: str, item: _Kept | _Counted | _Held, now: float) -> float:
     return now + item.seconds
 
 
+class _Values(TLRUCache[str, _Kept]):
+    """Counts what had to go before its time was over."""
+
+    evicted = 0
+
+    def popitem(self) -> tuple[str, _Kept]:
+        found = super().popitem()
+        self.evicted += 1
+        return found
+
+
 class MemoryStore:
     """Values within `max_bytes`: the least recently used go first. Counters and leases do not count."""
 
     def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic) -> None:
-        self._values: TLRUCache[str, _Kept] = TLRUCache(
+        self._values = _Values(
             max_bytes, ttu=_ends, timer=clock, getsizeof=lambda item: len(item.value) + OVERHEAD
         )
         self._counters: TLRUCache[str, _Counted] = TLRUCache(_COUNTERS, ttu=_ends, timer=clock)
@@ -85,6 +98,11 @@ class MemoryStore:
         found = self._leases.get(name)
         if found and found.holder == holder:
             self._leases.pop(name, None)
+
+    async def figures(self) -> Figures:
+        """What it holds; counters and leases beside."""
+        values = self._values
+        return Figures("embedded", len(values), self.size, int(values.maxsize), values.evicted)
 
     async def problem(self) -> str:
         """Nothing: memory is always there."""

@@ -49,6 +49,10 @@ class Rates:
         self._arrivals = Arrivals()
         self.now = clock
 
+    def keys(self) -> list[str]:
+        """The keys that were used or slowed down lately."""
+        return sorted({*self._paces.names(), *self._sent.keys()})
+
     async def of(self, key: str) -> float | None:
         """Requests per second that a key may send now; None is no limit."""
         return rate(await self._paces.get(key), self._ceiling, self.now())
@@ -93,7 +97,9 @@ class Rates:
             return after_refusal(pace, observed, started, now, wait)
 
         after = await self._paces.update(key, lower) or lower(None)
-        _log.warning("rate-lowered", per_second=round(after.rate, 2), seconds=round(after.blocked - now, 1))
+        if after.lowered == now:
+            seconds = round(after.blocked - now, 1)
+            _log.warning("rate-lowered", per_second=round(after.rate, 2), seconds=seconds)
 
     async def _took(self, key: str, current: Slot, allowed: float) -> bool:
         name = f"slot:{key}:{allowed:.4f}:{current.number}"

@@ -15,6 +15,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import RedisError
 
+from gateway.stores.store import Figures
+
 T = TypeVar("T")
 
 _PREFIX = "halo-gateway/"
@@ -22,6 +24,8 @@ _PREFIX = "halo-gateway/"
 _LARGE = 1_000
 _NONCE = 12
 _CONNECTIONS = 50
+#: Fields of INFO (Redis, `INFO`): bytes in use, their cap, keys that had to go.
+_INFO = ("used_memory", "maxmemory", "evicted_keys")
 _PLAIN, _ZLIB = b"0", b"1"
 
 #: The value, its time renewed; a counter that is only looked at is not made.
@@ -99,6 +103,15 @@ class RedisStore:
     async def release(self, name: str, holder: str) -> None:
         """Give a lease back; somebody else's stays."""
         await self._told(self._release([_PREFIX + name], [holder]))
+
+    async def figures(self) -> Figures:
+        """What this Redis holds, for us and for others; nothing where it does not say."""
+        try:
+            found = await self._told(self._redis.info())
+            entries = await self._told(self._redis.dbsize())
+        except ConnectionError:
+            return Figures("redis")
+        return Figures("redis", entries, *(int(found.get(name, 0)) for name in _INFO))
 
     async def problem(self) -> str:
         """What is wrong: found out by writing, since a full Redis still reads."""

@@ -1,6 +1,19 @@
 """The one interface of a place that keeps state for a while."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Figures(NamedTuple):
+    """What a store holds: entries and bytes in use, the cap in bytes (0: none), entries that had to go.
+
+    Of a shared store they are its own, whoever else uses it; None where it does not say.
+    """
+
+    kind: str
+    entries: int | None = None
+    octets: int | None = None
+    cap: int | None = None
+    evicted: int | None = None
 
 
 class Store(Protocol):
@@ -31,6 +44,10 @@ class Store(Protocol):
 
     async def release(self, name: str, holder: str) -> None:
         """Give a lease back; somebody else's stays."""
+        ...
+
+    async def figures(self) -> Figures:
+        """What it holds."""
         ...
 
     async def problem(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
@@ -35,12 +36,19 @@ class Hits:
     """
 
     def __init__(
-        self, max_bytes: int, recorder: Recorder, now: Callable[[], float], *, peers: bool = False
+        self,
+        max_bytes: int,
+        recorder: Recorder,
+        now: Callable[[], float],
+        *,
+        peers: bool = False,
+        tally: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self._hits: LRUCache[object, Hit] = LRUCache(max_bytes, getsizeof=_size)
         self._recorder = recorder
         self.now = now
         self._peers = peers
+        self._tally = Counter[tuple[str, str]]() if tally is None else tally
         self._packing: set[asyncio.Task[None]] = set()
 
     def asked(self, target: bytes, headers: Sequence[Field], peer: str) -> Asked | None:
@@ -74,6 +82,7 @@ class Hits:
         """Count and log one more answer; the fields that are its own."""
         identifier = request_id(asked.request_id)
         self._recorder.count(hit.subject, Cost.HIT, len(hit.plain.body))
+        self._tally[hit.subject.type, "hit"] += 1
         ms = round((perf_counter() - started) * 1000, 1)
         _log.info("exchange", request_id=identifier, **hit.shape, ms=ms)
         if asked.gzip and hit.gzip is None:

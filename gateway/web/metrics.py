@@ -1,12 +1,13 @@
 """`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +30,7 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
+        self._watched: list[Callable[[], Awaitable[Iterable[Metric]]]] = []
         self._exchanges: Exchanges = {}
         registry.register(_Exchanges(self._exchanges))
         self._seconds = cache(
@@ -80,19 +82,31 @@ class Metrics:
         """Show also how much of each site's daily caps is used."""
         self._registry.register(_Caps(standings))
 
-    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Show also a figure that is looked up when it is asked for."""
-        Gauge(name, text, registry=self._registry).set_function(value)
-
     def register(self, collector: Collector) -> None:
         """Show also what another collector knows, such as a cache's size."""
         self._registry.register(collector)
+
+    def watch(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
+        """Show also what has to be asked for, such as what a shared store knows."""
+        self._watched.append(families)
 
     async def endpoint(self, request: Request) -> Response:
         """The metrics in Prometheus' text format 0.0.4."""
         del request
         headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
-        return Response(generate_latest(self._registry), headers=headers)
+        now = CollectorRegistry()
+        now.register(_Now([family for families in self._watched for family in await families()]))
+        return Response(generate_latest(self._registry) + generate_latest(now), headers=headers)
+
+
+class _Now(Collector):
+    """Families that were asked for just now."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
 class _Exchanges(Collector):

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.core.cache_status import CacheStatus, avoided, forwarded, said
+from gateway.core.cache_status import CacheStatus, avoided, forwarded, outcome, said
 from gateway.core.exchange import FhirResponse
 from gateway.core.failure import Failure
 from gateway.core.kinds import NOT_STORED, UPSTREAM_TIMEOUT
@@ -53,3 +53,28 @@ def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
 )
 def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, text: str) -> None:
     assert forwarded(failure, "stale", collapsed=True).text == text
+
+
+@pytest.mark.parametrize(
+    ("status", "answered", "became"),
+    [
+        (CacheStatus(ttl=3), 200, "hit"),
+        (CacheStatus(ttl=3), 304, "revalidated"),
+        (CacheStatus(ttl=-3, detail="practice-away"), 200, "stale"),
+        (CacheStatus(ttl=-3, detail="revalidating"), 200, "stale"),
+        (CacheStatus("uri-miss", status=200, stored=True), 200, "miss"),
+        (CacheStatus("uri-miss", status=200, stored=True), 304, "miss"),
+        (CacheStatus("stale", status=200, stored=True, collapsed=True), 200, "collapsed"),
+        (CacheStatus("uri-miss", status=200), 200, "not-stored"),
+        (CacheStatus("request"), 504, "not-stored"),
+        (CacheStatus("method", status=201), 201, "write"),
+        (CacheStatus("bypass", status=200), 200, "bypass"),
+    ],
+)
+def test_what_became_of_a_request_is_one_word(status: CacheStatus, answered: int, became: str) -> None:
+    assert outcome(status.text, answered) == became
+
+
+@pytest.mark.parametrize("field", ["", "other-cache"])
+def test_of_what_the_cache_did_not_see_there_is_none(field: str) -> None:
+    assert outcome(field, 200) == ""

@@ -2,7 +2,7 @@ import pytest
 from exchanges import GUID, fhir_request, json_response
 
 from gateway.core.failure import Failure, Kind
-from gateway.core.pauses import RULES, Rule, found, names
+from gateway.core.pauses import RULES, Rule, caller, caller_of, found, names, scoped_to
 from gateway.dialects import halo_refusals as refusals
 from gateway.dialects import kinds
 
@@ -73,3 +73,12 @@ def test_a_practitioner_is_paused_for_one_date_however_the_search_is_written() -
 def test_without_credentials_there_is_no_caller_to_pause() -> None:
     assert "caller" not in names(fhir_request(), b"")
     assert names(fhir_request(headers=KEY), b"a") != names(fhir_request(headers=KEY), b"b")
+
+
+def test_the_name_of_a_pause_says_whose_it_is() -> None:
+    request = fhir_request("Appointment", "practitioner=7&date=2026-04-05", headers=KEY)
+    shown = names(request, b"secret")
+    sites = {scope: scoped_to(name) for scope, name in shown.items()}
+    assert sites == {"gateway": "", "caller": "", "site": GUID, "caller-at-site": GUID, "practitioner": GUID}
+    callers = {scope: caller_of(name) for scope, name in shown.items() if caller_of(name)}
+    assert callers == dict.fromkeys(("caller", "caller-at-site"), caller(request, b"secret"))

@@ -54,3 +54,10 @@ def test_what_a_client_has_waited_is_gone_from_its_patience() -> None:
     request = fhir_request("Patient/1", headers=(("prefer", "wait=3"),), waiting=Waiting(100.0))
     assert left(request, 10, 102.0) == 1
     assert left(request.changed(path="Patient/2"), 10, 104.0) == -1
+
+
+@pytest.mark.parametrize(("queries", "most"), [(0, 5), (99, 5), (200, 10)])
+def test_a_budget_is_a_share_but_at_least_a_handful(queries: int, most: int) -> None:
+    budget = Budget(0.05, 5)
+    assert budget.most(queries) == most
+    assert (budget.grants(queries, most), budget.grants(queries, most + 1)) == (True, False)

@@ -1,11 +1,10 @@
 """A gateway with nothing but what the ledger needs: `python ledgered.py UPSTREAM LEDGER` serves it."""
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -35,6 +34,8 @@ from gateway.stores.ledger import Ledger
 from gateway.stores.ledger_file import LedgerFile
 from gateway.stores.recorder import Recorder
 from gateway.web.admin import Admin
+from gateway.web.admin_asked import Names
+from gateway.web.admin_ledger import LedgerPages
 from gateway.web.endpoint import Endpoint
 from gateway.web.incoming import Incoming
 from gateway.web.metrics import Metrics
@@ -46,14 +47,6 @@ NAMES = {guid: site.name for guid, site in SITES.items()}
 def settings_for(upstream: str) -> Settings:
     sites = {guid: SiteSettings(name=site.city, time_zone=site.zone.key) for guid, site in SITES.items()}
     return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
-
-
-async def _nothing(*_: str) -> Mapping[str, Any]:
-    return {}
-
-
-async def _none(*_: str) -> int:
-    return 0
 
 
 def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Starlette:
@@ -75,7 +68,10 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
     gathered = Gathered(Repaired(asking("halo-connect"), REPAIRS), 5)
     paged = Paged(Normalised(gathered, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
     fhir, other = Endpoint(incoming.fhir, around(paged)), Endpoint(incoming.other, around(asking("halo-sql")))
-    admin = Admin(TOKEN, ledger.rows, _nothing, _none, lambda: use.standings(datetime.now(UTC)), NAMES)
+    pages = LedgerPages(
+        ledger.rows, lambda: use.standings(datetime.now(UTC)), Names(NAMES), lambda: datetime.now(UTC)
+    )
+    admin = Admin(TOKEN, [pages])
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

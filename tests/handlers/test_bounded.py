@@ -136,3 +136,17 @@ def test_a_site_that_rests_by_then_is_not_asked() -> None:
         assert slow.most == 0
 
     asyncio.run(steps())
+
+
+def test_the_load_is_what_runs_and_what_waits() -> None:
+    async def steps() -> None:
+        slow = Slow()
+        handler = Bounded(slow, 2, 5, waits)
+        tasks = [asyncio.create_task(code(handler)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert handler.load() == {SITE.guid: (2, 1)}
+        slow.gate.set()
+        await asyncio.gather(*tasks)
+        assert handler.load() == {}
+
+    asyncio.run(steps())

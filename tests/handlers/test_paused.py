@@ -133,3 +133,14 @@ def test_two_replicas_that_learn_at_once_lose_no_pause() -> None:
         assert len(await one.every()) == len(await two.every()) == 20
 
     run(steps())
+
+
+def test_a_pause_that_many_requests_learn_of_is_one_line() -> None:
+    async def steps() -> None:
+        case = Case(said(refusals.QUOTA, retry_after=60))
+        with capture_logs() as logs:
+            for _ in range(3):
+                await case.pauses.learn(asking(), said(refusals.QUOTA, retry_after=60))
+        assert [each["event"] for each in logs] == ["paused"]
+
+    run(steps())

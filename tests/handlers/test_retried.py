@@ -153,3 +153,13 @@ def test_metadata_is_no_query() -> None:
     case = Case(OK)
     case.answer(fhir_request("metadata"))
     assert case.sums() == (0, 0)
+
+
+def test_what_is_spent_and_left_is_known_for_an_hour() -> None:
+    case = Case(unreachable(), patience=3)
+    case.answer()
+    spent = asyncio.run(case.spending.of(GUID))
+    assert (spent.queries, spent.retries + spent.left) == (0, 5)
+    assert case.spending.retried() == [GUID]
+    case.clock.now += 3_601
+    assert case.spending.retried() == []

@@ -52,7 +52,7 @@ def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -
             assert await store.get("v") is None
             await store.set("v", b"2", 60)
             assert await store.get("v") == b"2"
-            assert (store.away, store.size) == (True, OVERHEAD + 1)
+            assert (store.away, (await store.figures()).octets) == (True, OVERHEAD + 1)
             assert await store.claim("lease", "h", 60)
             await store.release("lease", "h")
             await store.delete("v")
@@ -61,7 +61,7 @@ def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -
             shared.away = False
             await until_back(store)
         assert [each["event"] for each in lines] == ["store-away", "store-back"]
-        assert (store.away, store.size) == (False, 0)
+        assert (store.away, store.absences, (await store.figures()).entries) == (False, 1, 1)
         assert await store.get("v") == b"1"
 
     asyncio.run(scene())

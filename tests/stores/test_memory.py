@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.stores.memory import OVERHEAD, MemoryStore
+from gateway.stores.store import Figures
 
 
 class Clock:
@@ -133,3 +134,18 @@ asyncio.run(churn())
 def test_stored_responses_take_the_memory_that_is_counted() -> None:
     program = subprocess.run([sys.executable, "-c", CHURN], capture_output=True, check=True, text=True)
     assert float(program.stdout) < 1.2
+
+
+def test_its_figures_count_what_had_to_go_and_not_what_expired() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        store = MemoryStore(max_bytes=2 * (OVERHEAD + 10), clock=clock)
+        for name in ("a", "b", "c"):
+            await store.set(name, b"x" * 10, 60)
+        await store.delete("b")
+        assert await store.figures() == Figures("embedded", 1, OVERHEAD + 10, 2 * (OVERHEAD + 10), 1)
+        clock.now = 61
+        await store.set("d", b"", 60)
+        assert await store.figures() == Figures("embedded", 1, OVERHEAD, 2 * (OVERHEAD + 10), 1)
+
+    asyncio.run(scene())

@@ -50,3 +50,20 @@ def test_a_turn_is_good_for_one_departure() -> None:
     clock = Clock()
     turn = Turn(Rates(MemoryStore(), clock).left("k"))
     assert (turn.used() is None, turn.used() is None, turn.key) == (False, True, "k")
+
+
+def test_a_wave_of_429s_is_one_line() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        rates = Rates(MemoryStore(clock=clock), clock, 2.0)
+        assert rates.keys() == []
+        await go(rates)
+        started = clock()
+        with capture_logs() as lines:
+            for _ in range(3):
+                clock.now += 0.01
+                await rates.refused("k", Failure(RATE_LIMITED, retry_after=1), started)
+        assert [each["event"] for each in lines] == ["rate-lowered"]
+        assert rates.keys() == ["k"]
+
+    asyncio.run(steps())

@@ -8,6 +8,7 @@ from stores.redis_server import RedisServer, redis_server
 from stores.test_memory import keeps_the_interface
 
 from gateway.stores.redis import RedisStore
+from gateway.stores.store import Figures
 
 KEYS = ["a configured key"]
 
@@ -96,3 +97,19 @@ def test_a_full_redis_has_a_problem_though_it_reads() -> None:
 
     with redis_server("--maxmemory-policy", "noeviction") as running:
         asyncio.run(scene(running))
+
+
+def test_its_figures_are_redis_own_and_nothing_where_it_does_not_say(server: RedisServer) -> None:
+    async def scene() -> None:
+        store = RedisStore(server.url, KEYS)
+        await store.set("figures", b"1", 60)
+        found = await store.figures()
+        assert (found.kind, found.cap, found.evicted) == ("redis", 0, 0)
+        assert found.entries
+        assert found.octets
+        await store.aclose()
+        silent = RedisStore("redis://127.0.0.1:9/0", KEYS)
+        assert await silent.figures() == Figures("redis")
+        await silent.aclose()
+
+    asyncio.run(scene())

@@ -92,8 +92,12 @@ def test_caps_and_other_collectors_are_shown_as_they_stand() -> None:
     assert found["halo_gateway_cache_entries", ""] == 3
 
 
-def test_a_figure_is_looked_up_when_it_is_asked_for() -> None:
+def test_what_has_to_be_asked_for_is_asked_with_each_look() -> None:
     metrics, held = Metrics(), [1.0]
-    metrics.gauge("halo_gateway_cache_bytes", "Bytes", lambda: held[0])
+
+    async def families() -> list[GaugeMetricFamily]:
+        return [GaugeMetricFamily("halo_gateway_cache_bytes", "Bytes", value=held[0])]
+
+    metrics.watch(families)
     held[0] = 7
     assert shown(metrics)["halo_gateway_cache_bytes", ""] == 7

@@ -1,0 +1,64 @@
+"""A second application on a port of its own, in the loop of the first: the operators' endpoints."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+_log = structlog.get_logger()
+_DRAIN = 5
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the first server."""
+        yield
+
+
+@asynccontextmanager
+async def beside(app: ASGIApp, bound: socket.socket) -> AsyncIterator[str]:
+    """Serve an application on a bound socket, and close it when the context ends; gives the URL."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_DRAIN,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn's flag is no event
+        await asyncio.sleep(0.01)
+    url = _url(bound)
+    _log.info("operators-listen", url=url)
+    try:
+        yield url
+    finally:
+        server.should_exit = True
+        await serving
+        bound.close()
+
+
+def bound_to(listen: str) -> socket.socket:
+    """The socket at `host:port`. Raises OSError where nobody can listen there."""
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except OSError as problem:
+        why = os.strerror(problem.errno or 0) if problem.errno and problem.errno > 0 else "no such address"
+        raise OSError(f"admin.listen: nobody can listen on {listen}: {why}") from None
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

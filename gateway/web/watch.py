@@ -1,0 +1,49 @@
+"""What the handlers around one upstream keep of its practices and callers, side by side."""
+
+from dataclasses import dataclass, field
+
+from gateway.handlers.bounded import Bounded
+from gateway.handlers.paced import Paced
+from gateway.handlers.paused import Pauses
+from gateway.handlers.relocated import Relocated
+from gateway.handlers.resized import Resized
+from gateway.handlers.rested import Rests
+from gateway.handlers.retried import Spending
+from gateway.stores.rates import Rates
+
+#: Names of callers that are remembered; the oldest go first.
+_CALLERS = 1_000
+
+
+@dataclass
+class Callers:
+    """Names that are safe to show, by the keyed hash of a caller's credentials."""
+
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def note(self, key: str, name: str) -> None:
+        """Remember the name of one who asks."""
+        self._names.pop(key, None)
+        self._names[key] = name
+        if len(self._names) > _CALLERS:
+            del self._names[next(iter(self._names))]
+
+    def name(self, key: str) -> str:
+        """The name of a caller, or the beginning of the hash."""
+        return self._names.get(key, key[:8])
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the handlers around one upstream keep; rests, pauses and budgets are shared by all upstreams."""
+
+    upstream: str
+    rests: Rests
+    pauses: Pauses
+    rates: Rates
+    spending: Spending
+    paced: Paced
+    bounded: Bounded
+    relocated: Relocated
+    resized: Resized
+    callers: Callers
