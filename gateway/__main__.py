@@ -3,9 +3,11 @@
 import os
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -35,6 +37,14 @@ def _settings(config: Path | None) -> configuration.Settings:
         raise click.ClickException(f"the configuration has problems:\n{problem}") from None
 
 
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as problem:
+        raise click.ClickException(str(problem)) from None
+
+
 @main.command()
 @_host
 @click.option("--port", default=8080, help="Port to listen on; 0 picks a free one.")
@@ -47,7 +57,9 @@ def serve(host: str, port: int, config: Path | None) -> None:
 
     settings = _settings(config)
     configure(settings.log.level)
-    Serving(create_app(settings), host, port, "halo-gateway listening on").run()
+    with _problems():
+        app = create_app(settings)
+    Serving(app, host, port, "halo-gateway listening on").run()
 
 
 @main.command()
@@ -84,10 +96,8 @@ def explain(search: str, guid: str, config: Path | None) -> None:
     """Say what SEARCH, like 'Appointment?date=2026-04', means and costs. Asks nothing upstream."""
     from gateway.explain import explained
 
-    try:
+    with _problems():
         click.echo(explained(_settings(config), guid, search))
-    except ValueError as problem:
-        raise click.ClickException(str(problem)) from None
 
 
 @main.command()
@@ -107,11 +117,9 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
     configure("error")
     settings, key = _settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
     click.echo(announcement(budget), err=True)
-    try:
+    with _problems():
         report = probe(settings, guid.lower(), {"Ocp-Apim-Subscription-Key": key}, budget=budget)
         click.echo(printed(report, settings, previous.read() if previous else ""))
-    except ValueError as problem:
-        raise click.ClickException(str(problem)) from None
     sys.exit(bool(report.problem))
 
 
@@ -124,11 +132,52 @@ def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None)
     """Print what was paid and what was saved."""
     from gateway.ledger import report
 
-    try:
+    with _problems():
         day = since.date() if since else None
         click.echo(report(_settings(config), site, day, csv=csv))
-    except ValueError as problem:
-        raise click.ClickException(str(problem)) from None
+
+
+_url = click.option("--url", default="", help="Where it listens; else admin.listen, or port 8080 here.")
+
+
+@main.command()
+@click.option("--site", required=True, help="Halo GUID or alias of the practice.")
+@click.option("--type", "type_", default="", help="Only this resource type.")
+@click.option("--patient", default="", help="Only what may be about the patient with this id.")
+@_url
+@_config
+def purge(site: str, type_: str, patient: str, url: str, config: Path | None) -> None:
+    """Have a running gateway serve nothing any more that it keeps of a practice."""
+    _operated(config, url, lambda running: running.purge(site, type_, patient))
+
+
+@main.command()
+@click.option("--site", default="", help="Halo GUID or alias of one practice.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, with keys, pauses and page sizes.")
+@_url
+@_config
+def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
+    """Print how a running gateway finds each practice, and why it leaves one alone."""
+    _operated(config, url, lambda running: running.sites(site, as_json=as_json))
+
+
+@main.command()
+@click.option("--site", default="", help="Halo GUID or alias: ends its rest and its pauses.")
+@click.option("--pause", default="", help="Name of one pause, as /admin/pauses shows it.")
+@_url
+@_config
+def lift(site: str, pause: str, url: str, config: Path | None) -> None:
+    """Have a running gateway ask again what it leaves alone."""
+    if not (site or pause):
+        raise click.UsageError("name --site, --pause or both")
+    _operated(config, url, lambda running: running.lift(site, pause))
+
+
+def _operated(config: Path | None, url: str, act: Callable[[Any], str]) -> None:
+    from gateway.operating import gateway
+
+    with _problems():
+        click.echo(act(gateway(_settings(config), url)))
 
 
 @main.command("known-issues")

@@ -221,3 +221,19 @@ def test_an_unknown_command_or_a_missing_file_is_a_usage_error() -> None:
     code, output = run("check", "--config", "/nonexistent.toml")
     assert code != 0
     assert "no such file" in output.lower()
+
+
+def test_a_port_for_operators_that_is_taken_is_an_error_and_no_traceback(emulator: RunningEmulator) -> None:
+    taken = urlsplit(emulator.url).netloc
+    environment = os.environ | {"HALO_GATEWAY_ADMIN__LISTEN": taken}
+    ran = subprocess.run(
+        [*MODULE, "serve", "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=environment,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"admin.listen: nobody can listen on {taken}: Address already in use" in ran.stderr
+    assert "Traceback" not in ran.stderr
