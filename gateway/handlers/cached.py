@@ -32,6 +32,7 @@ class Cached:
         self._now = now
         self._responses = Responses(inner, store, caching, now)
         self._flights = Flights[Fetched](caching.orphans)
+        self._looks = Flights[StoredResponse | None](caching.orphans)
         self._writes: set[asyncio.Task[FhirResponse]] = set()
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -58,7 +59,7 @@ class Cached:
         return self._flights.count
 
     async def _answered(self, asked: Question) -> FhirResponse:
-        stored = await self._responses.get(asked)
+        stored = await self._stored(asked)
         if stored and asked.wanted.served(self._age(stored), stored.lifetime, stored.stale):
             return self._hit(asked, stored)
         if asked.wanted.only_if_cached:
@@ -67,6 +68,17 @@ class Cached:
             self._flights.start(asked.key, self._ask(asked, stored), self._mark(asked))
             return self._hit(asked, stored, "revalidating")
         return await self._asked(asked, stored)
+
+    async def _stored(self, asked: Question) -> StoredResponse | None:
+        """What is kept. Where others share the store, all who ask during one look share the next.
+
+        Hundreds of looks at once would take it longer than it may, and a store that is late counts as away;
+        a look that had begun before may not know of a write elsewhere.
+        """
+        if not self._caching.lease:
+            return await self._responses.get(asked)
+        look = partial(self._responses.get, asked)
+        return (await self._looks.shared(asked.key, look, self._mark(asked), fresh=True))[0]
 
     async def _asked(self, asked: Question, stored: StoredResponse | None) -> FhirResponse:
         """What the upstream says now; what it said before, where that is allowed while it is away."""

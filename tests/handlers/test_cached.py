@@ -14,7 +14,8 @@ from gateway.core.failure import Failure
 from gateway.core.freshness import Freshness
 from gateway.core.kinds import UPSTREAM_TIMEOUT
 from gateway.dialects.kinds import CREDENTIALS, NOT_FOUND
-from gateway.handlers.cached import Uncached
+from gateway.handlers.cached import Cached, Uncached
+from gateway.stores.memory import MemoryStore
 
 
 def test_a_second_question_is_answered_from_memory_with_its_age() -> None:
@@ -52,6 +53,31 @@ def test_fifty_at_once_cost_one_query() -> None:
         answers = await asyncio.gather(*asked)
         assert len(practice.asked) == 1
         assert sum("collapsed" in status(each) for each in answers) == 49
+
+    run(scene)
+
+
+class Watched(MemoryStore):
+    """A store that others share, each look at which takes a while."""
+
+    looks = 0
+
+    async def get(self, name: str) -> bytes | None:
+        self.looks += 1
+        await asyncio.sleep(0)
+        return await super().get(name)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["cold", "kept"])
+def test_fifty_at_once_look_into_a_shared_store_a_few_times(known: bool) -> None:
+    async def scene() -> None:
+        practice, store = Practice(lease=1.0), Watched()
+        practice.cached = Cached(practice.upstream, store, practice.caching, lambda: practice.now)
+        if known:
+            await practice.get()
+        store.looks = 0
+        await asyncio.gather(*(practice.get() for _ in range(50)))
+        assert (len(practice.asked), store.looks <= 4) == (1, True)
 
     run(scene)
 
