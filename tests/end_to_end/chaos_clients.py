@@ -223,7 +223,11 @@ class Writer(Client):
         if answer.status_code >= 400:
             write.ending = "unknown" if _open(answer) else "refused"
             return
-        write.ending, found = "done", self.front.truth.resource(self.site, answer.content)
+        write.ending = "done"
+        if not answer.content:
+            self.front.truth.accuse("a create confirmed with nothing")
+            return
+        found = self.front.truth.resource(self.site, answer.content)
         if answer.status_code != 201 or identifier(found) != mark:
             self.front.truth.accuse("a create answered with something else")
         elif self.random.random() < 0.5:

@@ -14,7 +14,6 @@ ERRORS_IN_200: tuple[object, ...] = (
     {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]},
     '{"resourceType":"Bundle","type":"searchset","entry":[{"resource":{"resourceType":"Pat',
     "<html><body>Bad gateway</body></html>",
-    "",
     "null",
     "[]",
     "{}",
@@ -51,7 +50,8 @@ SITE_FAULTS: dict[str, dict[str, Any]] = {
     "quota": _said(403, "Out of call volume quota. Quota will be replenished in 00:00:02."),
     "login failed": {"kind": "login-failed"},
     "500": _said(500, "Internal server error"),
-    "nothing in 204": {"kind": "answer", "status": 204, "body": "", "every": 2},
+    "nothing in 200": {"kind": "answer", "status": 200, "body": "", "method": "GET", "every": 2},
+    "nothing in 204": {"kind": "answer", "status": 204, "body": "", "method": "GET", "every": 2},
     "502 in HTML": {"kind": "answer", "status": 502, "body": "<html>Bad gateway</html>"},
 } | {
     f"error in 200, form {number}": {"kind": "answer", "status": 200, "body": body, "every": 2}

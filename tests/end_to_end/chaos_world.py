@@ -141,6 +141,8 @@ class Way:
         self._open.add(writer)
         try:
             await asyncio.gather(_copied(reader, out), _copied(there, writer))
+        except asyncio.CancelledError:
+            return  # the run has ended
         finally:
             self._open.discard(writer)
 
