@@ -18,6 +18,7 @@ configure({level!r})
 log = structlog.get_logger()
 log.debug("detail")
 log.info("exchange", status=200, repairs=("link-base-url",))
+log.debug("odd", text="\\ud800", number=2**70)
 try:
     1 / 0
 except ZeroDivisionError:
@@ -46,7 +47,7 @@ def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
 @pytest.mark.parametrize(
     ("level", "events"),
     [
-        ("debug", ["detail", "exchange", "unexpected"]),
+        ("debug", ["detail", "exchange", "odd", "unexpected"]),
         ("info", ["exchange", "unexpected"]),
         ("warning", ["unexpected"]),
         ("error", ["unexpected"]),
