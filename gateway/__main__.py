@@ -56,9 +56,9 @@ def serve(host: str, port: int, config: Path | None) -> None:
     from gateway.serving import Serving
 
     settings = _settings(config)
-    configure(settings.log.level)
+    lines = configure(settings.log.level)
     with _problems():
-        app = create_app(settings)
+        app = create_app(settings, line=lines.repeated)
     Serving(app, host, port, "halo-gateway listening on").run()
 
 

@@ -28,7 +28,7 @@ from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
 from gateway.web.health import in_order, livez, readyz
 from gateway.web.hit_protocol import protocol
-from gateway.web.hits import HitsFirst
+from gateway.web.hits import HitsFirst, Line
 from gateway.web.incoming import Incoming
 from gateway.web.mounted import Mounted
 from gateway.web.openapi import openapi
@@ -101,13 +101,14 @@ def create_app(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] = clock,
+    line: Line | None = None,
 ) -> Starlette:
     """The ASGI application of a gateway with these settings.
 
     `state.http` is the protocol of its server, with the limits of the settings; it answers hits itself where
     no other replicas have to be asked.
     """
-    process = Process(settings, transport, now)
+    process = Process(settings, transport, now, line)
     ready = readyz({"configuration": in_order}, process.warnings)
     mounted = [
         route

@@ -5,29 +5,34 @@ import atexit
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
 
+#: A line of which only a name (letters, digits, `.-_`) and the milliseconds are new each time.
+Repeated = Callable[[str, float], None]
 
-def configure(level: str) -> None:
-    """Write log lines of this level and above."""
-    lines = Lines(sys.stderr.buffer)
+
+def configure(level: str) -> "Lines":
+    """Write log lines of this level and above; what takes lines that are rendered already."""
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    lines = Lines(sys.stderr.buffer, informed=lowest <= logging.INFO)
     atexit.register(lines.write_out)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(_json),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, lines)),
         cache_logger_on_first_use=True,
     )
+    return lines
 
 
 def _json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
@@ -41,9 +46,23 @@ def _json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
 class Lines:
     """A stream that writes the lines of one turn of the event loop together; without a loop at once."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, informed: bool = True) -> None:
         self._stream = stream
         self._waiting: list[bytes] = []
+        self._informed = informed
+
+    def repeated(self, event: str, fields: Mapping[str, Any]) -> Repeated:
+        """Writes an event at level info, with the fields rendered once, its `request_id` and its `ms`."""
+        start = orjson.dumps({**fields, "event": event, "level": "info"})[:-1]
+
+        def told(name: str, ms: float) -> None:
+            time = datetime.now(UTC).isoformat()[:-6].encode()
+            self.write(
+                b'%b,"request_id":"%b","ms":%.1f,"timestamp":"%bZ"}\n' % (start, name.encode(), ms, time)
+            )
+            self.flush()
+
+        return told if self._informed else lambda _, __: None
 
     def write(self, line: bytes) -> None:
         """Take a line."""
@@ -61,6 +80,7 @@ class Lines:
 
     def write_out(self) -> None:
         """Write what waits."""
-        lines, self._waiting = self._waiting, []
-        self._stream.write(b"".join(lines))
+        ready = len(self._waiting)
+        self._stream.write(b"".join(self._waiting[:ready]))
         self._stream.flush()
+        del self._waiting[:ready]

@@ -1,6 +1,7 @@
 """What one process holds as long as it serves: connections, seal, ledger, counters."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from gateway.stores.recorder import Caller, Known, Recorder
 from gateway.web.admin import Admin
 from gateway.web.beside import beside, bound_to
 from gateway.web.health import Checks
-from gateway.web.hits import Hits
+from gateway.web.hits import Hits, Line
 from gateway.web.metrics import Metrics
 from gateway.web.operated import Operated
 from gateway.web.refused import Refused
@@ -59,6 +60,7 @@ class Process:
     settings: Settings
     transport: httpx.AsyncBaseTransport | None = None
     now: Now = clock
+    line: Line | None = None
     pools: list[httpx.AsyncBaseTransport] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,9 +92,10 @@ class Process:
         self.hits = Hits(
             prepared(settings.cache),
             self.recorder,
-            lambda: self.now().timestamp(),
+            time.time if self.now is clock else lambda: self.now().timestamp(),
             peers=bool(settings.server.trusted_proxies),
             tally=self.operated.tally,
+            line=self.line,
         )
         self.metrics.show(lambda: self.use.standings(self.now()))
         self.metrics.watch(self.operated.families)

@@ -57,6 +57,25 @@ def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -
     assert [line["event"] for line in lines(level)] == events
 
 
+def test_a_repeated_line_reads_like_any_other() -> None:
+    stream = BytesIO()
+    Lines(stream).repeated("exchange", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
+    line = json.loads(stream.getvalue())
+    stamp = datetime.fromisoformat(line.pop("timestamp"))
+    assert stamp.utcoffset() == UTC.utcoffset(None)
+    assert line == {
+        "status": 200,
+        "parameters": ["_count"],
+        "event": "exchange",
+        "level": "info",
+        "request_id": "r-1",
+        "ms": 0.1,
+    }
+    silent = BytesIO()
+    Lines(silent, informed=False).repeated("exchange", {})("r-1", 0.1)
+    assert silent.getvalue() == b""
+
+
 def test_lines_of_one_turn_of_the_loop_are_written_together() -> None:
     written: list[bytes] = []
 

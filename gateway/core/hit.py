@@ -1,7 +1,7 @@
 """A cached answer that is ready to be written again (RFC 9111 section 4), found by the raw request."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -57,27 +57,42 @@ class Hit:
     """A fresh answer with everything that can be known before it is asked for again.
 
     It is given `until` then (seconds since 1970), though it may be fresh for longer. `subject` is who and
-    what it is counted for, `shape` what the log may say of it.
+    what it is counted for, `told` logs one exchange by its name and its milliseconds.
     """
 
     kept: Kept
     until: float
     plain: Form
     subject: Any
-    shape: dict[str, object]
+    told: Callable[[str, float], None]
     gzip: Form | None = None
 
     def form(self, asked: Asked) -> Form:
         """The coding for a request."""
         return self.gzip if asked.gzip and self.gzip else self.plain
 
-    def moment(self, now: float, request_id: str) -> tuple[Field, ...]:
-        """The fields of this exchange alone."""
-        return (
-            (b"age", b"%d" % max(0, now - self.kept.born)),
-            (b"cache-status", _status(int(self.kept.ends - now))),
-            (b"x-request-id", request_id.encode()),
-        )
+    def moment(self, now: float, request_id: str) -> "Moment":
+        """What is of this exchange alone."""
+        age = max(0, int(now - self.kept.born))
+        return Moment(age, _status(int(self.kept.ends - now)), request_id.encode())
+
+
+class Moment(NamedTuple):
+    """The fields of one exchange: the age in seconds, what the cache did, and the name."""
+
+    age: int
+    status: bytes
+    name: bytes
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """As fields."""
+        return ((b"age", b"%d" % self.age), (b"cache-status", self.status), (b"x-request-id", self.name))
+
+    @property
+    def head(self) -> bytes:
+        """The end of a head, with its empty line."""
+        return b"age: %d\r\ncache-status: %b\r\nx-request-id: %b\r\n\r\n" % self
 
 
 @lru_cache(4_096)
@@ -114,4 +129,4 @@ def form(fields: Iterable[Field], body: bytes, coding: str = "") -> Form:
 
 def rendered(fields: Iterable[Field]) -> bytes:
     """Fields as HTTP/1.1 writes them (RFC 9112 section 5)."""
-    return b"".join(b"%b: %b\r\n" % each for each in fields)
+    return b"".join([b"%b: %b\r\n" % each for each in fields])

@@ -1,14 +1,18 @@
 """A connection that answers hits once a request's head is there: no task, no scope, no routing."""
 
+from functools import lru_cache
 from time import perf_counter
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.core.hit import rendered
+from gateway.core.hit import Field, rendered
 from gateway.settings import Server
 from gateway.web.connection import Guarded, guarded
 from gateway.web.hits import Hits
+
+#: Bytes from which a body is not copied behind its head.
+_LARGE = 65_536
 
 
 class HitProtocol(Guarded):
@@ -53,9 +57,18 @@ class HitProtocol(Guarded):
         if asked is None or hit is None:
             return False
         moment, form = self.hits.answered(asked, hit, started), hit.form(asked)
-        head = (STATUS_LINE[200], rendered(self.server_state.default_headers), form.head, rendered(moment))
-        self.transport.write(b"".join((*head, b"\r\n", form.body)))
+        head = (_start(tuple(self.server_state.default_headers)), form.head, moment.head)
+        if len(form.body) < _LARGE:
+            self.transport.write(b"".join((*head, form.body)))
+        else:
+            self.transport.writelines((b"".join(head), form.body))
         return True
+
+
+@lru_cache(maxsize=1)
+def _start(always: tuple[Field, ...]) -> bytes:
+    """The status line, and what uvicorn gives every answer: the second it is given in."""
+    return STATUS_LINE[200] + rendered(always)
 
 
 def protocol(limits: Server, hits: Hits | None) -> type[Guarded]:

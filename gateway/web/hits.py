@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 import structlog
@@ -12,12 +12,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.core.cost import Cost
 from gateway.core.exchange import FhirRequest, FhirResponse
-from gateway.core.hit import Asked, Field, Hit, asked, form
+from gateway.core.hit import Asked, Field, Hit, Moment, asked, form
 from gateway.handlers.observed import shape
 from gateway.stores.recorder import Recorder
 from gateway.web.request_id import request_id
 
 _log = structlog.get_logger()
+#: Logs one exchange by its name and its milliseconds.
+Told = Callable[[str, float], None]
+#: Makes that of an event and the fields that stay.
+Line = Callable[[str, Mapping[str, object]], Told]
 #: Bodies that gzip makes smaller for certain, and those whose coding would take long.
 _LEAST, _MOST = 1_000, 8_000_000
 _LEVEL = 4
@@ -33,6 +37,7 @@ class Hits:
 
     `peers`: whether a request's address changes what it is answered. Everything else is as on the long way:
     an answer ends with its lifetime and with every write at its site, and each one is counted and logged.
+    `line` renders what stays of a log line once.
     """
 
     def __init__(
@@ -43,12 +48,14 @@ class Hits:
         *,
         peers: bool = False,
         tally: Counter[tuple[str, str]] | None = None,
+        line: Line | None = None,
     ) -> None:
         self._hits: LRUCache[object, Hit] = LRUCache(max_bytes, getsizeof=_size)
         self._recorder = recorder
         self.now = now
         self._peers = peers
         self._tally = Counter[tuple[str, str]]() if tally is None else tally
+        self._line = line or _line
         self._packing: set[asyncio.Task[None]] = set()
 
     def asked(self, target: bytes, headers: Sequence[Field], peer: str) -> Asked | None:
@@ -75,16 +82,15 @@ class Hits:
             min(kept.ends, self.now() + _LONGEST),
             form(fields, response.body),
             self._recorder.subject(request),
-            {**told, "bytes": len(response.body)},
+            self._line("exchange", {**told, "bytes": len(response.body)}),
         )
 
-    def answered(self, asked: Asked, hit: Hit, started: float) -> tuple[Field, ...]:
-        """Count and log one more answer; the fields that are its own."""
+    def answered(self, asked: Asked, hit: Hit, started: float) -> Moment:
+        """Count and log one more answer; what is its own."""
         identifier = request_id(asked.request_id)
         self._recorder.count(hit.subject, Cost.HIT, len(hit.plain.body))
         self._tally[hit.subject.type, "hit"] += 1
-        ms = round((perf_counter() - started) * 1000, 1)
-        _log.info("exchange", request_id=identifier, **hit.shape, ms=ms)
+        hit.told(identifier, (perf_counter() - started) * 1000)
         if asked.gzip and hit.gzip is None:
             self._pack(hit)
         return hit.moment(self.now(), identifier)
@@ -114,7 +120,7 @@ class HitsFirst:
             await self._app(scope, receive, send)
             return
         moment, found = self._hits.answered(asked, hit, started), hit.form(asked)
-        headers = [*found.fields, *moment]
+        headers = [*found.fields, *moment.fields]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": found.body})
 
@@ -126,6 +132,10 @@ def raw(hits: Hits, scope: Scope) -> Asked | None:
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")
     return hits.asked(target, scope["headers"], (scope["client"] or ("",))[0])
+
+
+def _line(event: str, fields: Mapping[str, object]) -> Told:
+    return lambda name, ms: _log.info(event, **fields, request_id=name, ms=round(ms, 1))
 
 
 async def _current(hit: Hit) -> bool:

@@ -9,6 +9,10 @@ PLAIN: list[Field] = [(b"host", b"gw.example"), (b"ocp-apim-subscription-key", b
 TARGET = b"/fhir/R4/Patient?name=x"
 
 
+def unsaid(name: str, ms: float) -> None:
+    del name, ms
+
+
 def key(*more: Field, target: bytes = TARGET, peer: str = "") -> object:
     found = asked(target, [*PLAIN, *more], peer)
     assert found is not None
@@ -78,17 +82,18 @@ def test_a_form_has_its_length_and_no_field_of_another_exchange() -> None:
 
 
 def test_age_and_ttl_are_those_of_the_moment() -> None:
-    hit = Hit(Kept(100.0, 160.0, lambda: True), 130.0, form((), b""), None, {})
-    assert dict(hit.moment(107.9, "r-1")) == {
+    hit = Hit(Kept(100.0, 160.0, lambda: True), 130.0, form((), b""), None, unsaid)
+    assert dict(hit.moment(107.9, "r-1").fields) == {
         b"age": b"7",
         b"cache-status": b"halo-gateway; hit; ttl=52",
         b"x-request-id": b"r-1",
     }
-    assert dict(hit.moment(99.0, "r-1"))[b"age"] == b"0"
+    assert dict(hit.moment(99.0, "r-1").fields)[b"age"] == b"0"
+    assert hit.moment(107.9, "r-1").head == rendered(hit.moment(107.9, "r-1").fields) + b"\r\n"
 
 
 def test_the_gzip_form_goes_to_who_wants_it_once_it_is_there() -> None:
-    hit = Hit(Kept(0, 1, lambda: True), 1, form((), b"plain"), None, {})
+    hit = Hit(Kept(0, 1, lambda: True), 1, form((), b"plain"), None, unsaid)
     zipped = asked(TARGET, [(b"accept-encoding", b"gzip")], "")
     plain = asked(TARGET, [], "")
     assert zipped
