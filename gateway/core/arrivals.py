@@ -7,8 +7,10 @@ arrive at once. Times are seconds since 1970.
 from collections import deque
 from typing import Final, NamedTuple
 
-#: Seconds after which a request has arrived even if its answer takes longer.
-BELATED: Final = 0.25
+#: Seconds after which a request has arrived even if nothing at all is answered.
+BELATED: Final = 1.0
+#: Seconds by which ways differ: an answer shows that what left before it arrives within this time.
+_JITTER: Final = 0.25
 _WINDOW: Final = 1.0
 #: Keys that are remembered; the one used longest ago goes first.
 _KEYS: Final = 4_096
@@ -40,10 +42,10 @@ class Arrivals:
         return departure
 
     def answered(self, departure: Departure, now: float) -> None:
-        """Its answer is there, so it arrived before."""
+        """Its answer is there: it arrived before, and what had left before it has as good as arrived, too."""
         second = self._keys.get(departure.key)
-        if second and second.under_way.pop(departure.number, None) is not None:
-            second.arrived.append(now)
+        if second:
+            second.arrive(departure.number, now)
 
     def wait(self, key: str, most: int, now: float) -> float:
         """Seconds until fewer than `most` may be in the upstream's last second; 0 when that is so now."""
@@ -57,6 +59,11 @@ class _Second:
     def __init__(self) -> None:
         self.under_way: dict[int, float] = {}
         self.arrived: deque[float] = deque()
+
+    def arrive(self, last: int, now: float) -> None:
+        for number in [each for each in self.under_way if each <= last]:
+            left = self.under_way.pop(number)
+            self.arrived.append(now if number == last else max(now, left + _JITTER))
 
     def wait(self, most: int, now: float) -> float:
         for number in [each for each, at in self.under_way.items() if at + BELATED <= now]:

@@ -4,13 +4,17 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
-from gateway.core.arrivals import BELATED, Departure
+from gateway.core.arrivals import Departure
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.dialects.kinds import RATE_LIMITED
 from gateway.stores.rates import TURN, Rates
 
 _LATE = "The gateway keeps requests below the upstream's rate; this one waited as long as it could."
+
+
+#: Seconds for which a turn is good.
+_GOOD = 0.25
 
 
 class Metered:
@@ -40,7 +44,7 @@ class Metered:
         if turn is None:
             return await self._inner(request)
         departure = turn.used()
-        if departure and self._rates.now() - departure.at <= BELATED:
+        if departure and self._rates.now() - departure.at <= _GOOD:
             return await self._inner(request)
         return await self._later(turn.key, request)
 

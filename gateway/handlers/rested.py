@@ -135,12 +135,19 @@ class Rested:
     async def _trying(self, request: FhirRequest, site: Site) -> FhirResponse:
         holder = uuid4().hex
         if not await self._rests.claim(site.guid, holder):
-            raise refusal(await self._rests.of(site.guid), _TRYING)
+            return await self._behind(request, site)
         async with self._rests.held(site.guid, holder):
             rest = await self._rests.of(site.guid, fresh=True)
             await self._rests.check(request)
             await self._looked(request, site, rest)
             return await self._watched(request, site)
+
+    async def _behind(self, request: FhirRequest, site: Site) -> FhirResponse:
+        """Somebody else finds out, or has just done so."""
+        rest = await self._rests.of(site.guid)
+        if rest.state(self._rests.now()) != "well":
+            raise refusal(rest, _TRYING)
+        return await self._watched(request, site)
 
     async def _looked(self, request: FhirRequest, site: Site, rest: Rest) -> None:
         """Raises Failure when a look shows that the site is still away; the pause then goes on, for free."""
@@ -167,4 +174,5 @@ def _healed(rest: Rest | None, started: float) -> Rest | None:
 
 def refusal(rest: Rest, seconds: float) -> Failure:
     """The Failure that a resting site's requests get, with the reason's code beside ours."""
-    return Failure(RESTING, retry_after=max(1, math.ceil(seconds)), codings=((CODE_SYSTEM, rest.reason),))
+    why = ((CODE_SYSTEM, rest.reason),) if rest.reason else ()
+    return Failure(RESTING, retry_after=max(1, math.ceil(seconds)), codings=why)

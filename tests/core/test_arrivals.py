@@ -16,6 +16,16 @@ def test_a_request_counts_until_a_second_after_its_answer() -> None:
     assert arrivals.wait("k", 1, 11.2) == 0
 
 
+def test_an_answer_shows_that_what_left_before_has_arrived() -> None:
+    arrivals = Arrivals()
+    arrivals.left("k", 10.0)
+    second = arrivals.left("k", 10.1)
+    arrivals.left("k", 10.15)
+    arrivals.answered(second, 10.3)
+    assert arrivals.wait("k", 2, 11.31) == 0
+    assert arrivals.wait("k", 1, 11.31) > 0
+
+
 def test_a_slow_answer_is_no_late_arrival() -> None:
     arrivals = Arrivals()
     slow = arrivals.left("k", 10.0)

@@ -260,8 +260,8 @@ def test_a_moved_practice_is_followed_under_the_guid_its_clients_know(emulator: 
 
 
 def test_a_burst_of_200_at_the_limit_meets_no_429_and_stays_fair(emulator: RunningEmulator) -> None:
-    with capture_logs(), standing(emulator, Limits(rate=50, patience=20)) as gateway:
-        gateway.fault(kind="rate-limit", per_second=50)
+    with capture_logs(), standing(emulator, Limits(rate=20, patience=60)) as gateway:
+        gateway.fault(kind="rate-limit", per_second=20)
         url = f"{gateway.base(BRISBANE)}/{READ}"
         order = list[str]()
 

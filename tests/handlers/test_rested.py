@@ -73,6 +73,25 @@ def test_a_replica_killed_while_it_tried_holds_the_others_up_for_seconds_only() 
     run(steps())
 
 
+def test_who_finds_the_try_taken_by_one_that_has_just_healed_the_site_is_not_sent_away() -> None:
+    class Healing(MemoryStore):
+        """Another replica has the lease, and brings its answer in while it is claimed here."""
+
+        async def claim(self, name: str, holder: str, seconds: float) -> bool:
+            await case.rests.lift(GUID)
+            await super().claim(name, "other", seconds)
+            return await super().claim(name, holder, seconds)
+
+    async def steps() -> None:
+        await case.code()
+        case.clock.now += 11
+        assert await case.code() == "200"
+
+    case = Case(OFFLINE, OK)
+    case.rests._store = Healing(clock=case.clock)
+    run(steps())
+
+
 def test_an_answer_makes_the_site_well_for_all() -> None:
     async def steps() -> None:
         case = Case(OFFLINE, OK)

@@ -38,9 +38,9 @@ def test_unanswered_requests_hold_back_more() -> None:
         assert await go(rates) == 0
         clock.now += 0.6
         assert await go(rates) == 0
-        clock.now += 0.601
+        clock.now += 0.8
         assert await go(rates) > 0
-        clock.now += 0.05
+        clock.now += 0.7
         assert await go(rates) == 0
 
     asyncio.run(steps())
