@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-import orjson
+import msgspec
 import structlog
 
 #: A line of which only a name (letters, digits, `.-_`) and the milliseconds are new each time.
@@ -38,8 +38,8 @@ def configure(level: str) -> "Lines":
 def _json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
     """The line as JSON; by the slower renderer what the fast one has no form for, like half a surrogate."""
     try:
-        return orjson.dumps(line, default=default)
-    except TypeError:
+        return msgspec.json.encode(line, enc_hook=default)
+    except (OverflowError, TypeError, ValueError):
         return json.dumps(line, default=default).encode()
 
 
@@ -53,7 +53,7 @@ class Lines:
 
     def repeated(self, event: str, fields: Mapping[str, Any]) -> Repeated:
         """Writes an event at level info, with the fields rendered once, its `request_id` and its `ms`."""
-        start = orjson.dumps({**fields, "event": event, "level": "info"})[:-1]
+        start = msgspec.json.encode({**fields, "event": event, "level": "info"})[:-1]
 
         def told(name: str, ms: float) -> None:
             time = datetime.now(UTC).isoformat()[:-6].encode()
