@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.core.bundle import UnreadableError, opened, string
 from gateway.core.exchange import FhirRequest, FhirResponse
 from gateway.dialects.envelope import LONGEST_ENVELOPE, upstream_error
 from gateway.dialects.envelope_outcome import fails
@@ -89,7 +90,21 @@ class Answer:
         received = self.received
         if received == "OperationOutcome":
             return self._good_outcome
-        return bool(received) and self.expected in {"", received}
+        return bool(received) and self.expected in {"", received} and self._identified
+
+    @property
+    def _identified(self) -> bool:
+        """Whether it is the one resource that was asked for, by its id (R4 http.html: a SHALL).
+
+        A name given twice is no id at all: another reader might take the other value.
+        """
+        wanted = self.request.interaction
+        if wanted.code not in _READS:
+            return True
+        try:
+            return string(opened(self.response.body).get("id")).lower() == wanted.id.lower()
+        except UnreadableError:
+            return False
 
     @property
     def _good_outcome(self) -> bool:

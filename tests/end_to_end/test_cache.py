@@ -66,6 +66,14 @@ def test_fifty_equal_cold_requests_cost_one_query(pair: Pair, url: str) -> None:
     assert billed(pair) == 1
 
 
+def test_another_patients_record_is_a_fault_and_is_not_kept(pair: Pair, client: httpx.Client) -> None:
+    pair.fault(kind="answer", status=200, body={"resourceType": "Patient", "id": "2"}, times=1)
+    answers = [client.get("Patient/1") for _ in range(2)]
+    assert [each.status_code for each in answers] == [502, 200]
+    assert "upstream-not-fhir" in answers[0].text
+    assert (answers[1].json()["id"], billed(pair)) == ("1", 2)
+
+
 def test_spellings_of_a_question_share_one_entry(pair: Pair, client: httpx.Client) -> None:
     client.get("Appointment?date=2026-04-02&status=booked")
     again = [

@@ -105,7 +105,7 @@ def test_no_string_names_the_upstream_outside_the_fields_that_must(
         "link": [{"relation": "self", "url": UP}],
         "entry": entries,
     }
-    body = ({"resourceType": "Patient", "contained": made}) if lone else bundle
+    body = ({"resourceType": "Patient", "id": "1", "contained": made}) if lone else bundle
     pair.fault(kind="answer", status=200, body=body, times=1, headers={"location": f"{UP}/Basic/1"})
     response = pair.get("Patient/1" if lone else "Patient")
     assert response.status_code == 200, response.text
