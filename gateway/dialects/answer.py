@@ -16,6 +16,12 @@ _NO_BODY = frozenset({202, 204, 205, 304})
 _NOTHING = frozenset({204, 205})
 _GOOD = frozenset({200, 201, 202, 203, 204, 205, 304})
 _TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
+#: How servers begin a Bundle; what it has no words for is decoded.
+_BUNDLE = re.compile(
+    rb'\s*\{\s*"resourceType"\s*:\s*"Bundle"\s*,'
+    rb'(?:\s*"id"\s*:\s*"[^"\\]{0,64}"\s*,)?(?:\s*"meta"\s*:\s*\{[^{}]{0,200}\}\s*,)?'
+    rb'\s*"type"\s*:\s*"([a-z-]{1,32})"'
+)
 _ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"executionFailed"')
 _EXPECTED = {
     "search-type": "Bundle",
@@ -23,12 +29,23 @@ _EXPECTED = {
     "transaction": "Bundle",
     "capabilities": "CapabilityStatement",
 }
+#: `Bundle.type` by interaction (R4 bundle.html). A transaction's changes nothing once it is made.
+_BUNDLES = {"search-type": "searchset", "history": "history"}
 _READS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
 
 
 class _Head(msgspec.Struct):
     resourceType: str = ""  # noqa: N815 - FHIR's name
+    type: Any = None
+    errorDetails: Any = None  # noqa: N815 - Halo's names
+    errorCode: Any = None  # noqa: N815
+    errorMessage: Any = None  # noqa: N815
+
+    @property
+    def says_error(self) -> bool:
+        """Whether there is an error of Halo's beside the resource, in either of its formats."""
+        return bool(self.errorDetails or self.errorMessage) or self.errorCode is not None
 
 
 class _Query(msgspec.Struct):
@@ -90,7 +107,17 @@ class Answer:
         received = self.received
         if received == "OperationOutcome":
             return self._good_outcome
-        return bool(received) and self.expected in {"", received} and self._identified
+        return bool(received) and self.expected in {"", received} and self._told and self._identified
+
+    @property
+    def _told(self) -> bool:
+        """Whether it is the right kind of Bundle, if it must be one, and reports no error at its root."""
+        body, kind = self.response.body, _BUNDLES.get(self.request.interaction.code, "")
+        begun = _BUNDLE.match(body[:500]) if kind else None
+        if any(body.rfind(each) >= 0 for each in _ERROR_FIELDS) or (kind and begun is None):
+            head = _decoded(body, _Head) or _Head()
+            return kind in ("", head.type) and not head.says_error
+        return begun is None or begun[1].decode() == kind
 
     @property
     def _identified(self) -> bool:

@@ -141,11 +141,11 @@ def _outcome(found: _Object) -> bool:
 
 _READERS: tuple[tuple[Callable[[_Object], bool], Callable[[_Object], UpstreamError]], ...] = (
     (_outcome, operation_outcome),
-    (_holds("resourceType", str), _resource),
     (_holds("errorDetails", dict), _details),
     (_has("resultCode", "errorMessage"), _result),
     (lambda found: bool(found.get("errorCode") or found.get("errorMessage")), _root),
     (lambda found: found.get("status") == "executionFailed", _root),
+    (_holds("resourceType", str), _resource),
     (_holds("error", dict), _wrapped),
     (_has("statusCode", "message"), _apim),
     (_has("status", "message"), _flat),

@@ -7,6 +7,7 @@ from dialects.upstreams import firely, request, response
 from gateway.dialects.answer import Answer
 
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
+_HISTORY = {"resourceType": "Bundle", "type": "history"}
 _PATIENT = {"resourceType": "Patient", "id": "1"}
 _DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
 
@@ -16,9 +17,14 @@ _DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information
     [
         ("GET Patient", 200, _BUNDLE),
         ("POST Patient/_search", 200, _BUNDLE),
-        ("GET Patient", 200, b' \n{ "resourceType" : "Bundle" } \n'),
+        ("GET Patient", 200, b' \n{ "resourceType" : "Bundle" , "type" : "searchset" } \n'),
+        ("GET Patient", 200, b'{"resourceType":"Bundle","id":"x","meta":{"a":"b"},"type":"searchset"}'),
+        ("GET Patient", 200, {"resourceType": "Bundle", "total": 0, "meta": {"a": {}}, "type": "searchset"}),
+        ("GET Patient", 200, _BUNDLE | {"errorCode": None, "errorMessage": ""}),
+        ("GET Patient", 200, _BUNDLE | {"entry": [{"resource": {"errorMessage": "inside"}}]}),
+        ("GET Encounter/1", 200, {"resourceType": "Encounter", "id": "1", "type": [{"errorCode": 1}]}),
         ("GET Patient", 200, {"id": "x", **_BUNDLE}),
-        ("GET Patient/1/_history", 200, _BUNDLE),
+        ("GET Patient/1/_history", 200, _HISTORY),
         ("GET Patient/1", 200, _PATIENT),
         ("GET Patient/1/_history/2", 200, _PATIENT),
         ("GET metadata", 200, {"resourceType": "CapabilityStatement"}),
@@ -63,6 +69,14 @@ def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
         ("GET Patient/1", 200, {"resourceType": "Patient", "link": [{"id": "1"}], "id": "2"}),
         ("GET Patient/1", 200, b'{"resourceType":"Patient","id":"2","id":"1"}'),
         ("GET metadata", 200, _PATIENT),
+        ("GET Patient", 200, {"resourceType": "Bundle", "total": 0}),
+        ("GET Patient", 200, {"resourceType": "Bundle", "type": ["searchset"]}),
+        ("GET Patient", 200, _HISTORY),
+        ("GET Patient/1/_history", 200, _BUNDLE),
+        ("GET Patient", 200, _BUNDLE | {"errorCode": 0}),
+        ("GET Patient", 200, _BUNDLE | {"errorMessage": "Broken"}),
+        ("GET Patient", 200, {"errorDetails": {"errorCode": 1}} | _BUNDLE),
+        ("GET Patient/1", 200, _PATIENT | {"errorMessage": "Broken"}),
         ("GET Patient", 200, b'{"resourceType":"Bundle","entry":[{"res'),
         ("GET Patient", 200, b'{"id":"x","resourceType":"Bun}'),
         ("GET Patient", 200, b"<html></html>"),
@@ -89,7 +103,7 @@ def test_a_binary_may_come_in_its_own_media_type() -> None:
 
 
 def test_eight_megabytes_are_judged_in_no_time() -> None:
-    body = b'{"resourceType":"Bundle","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
+    body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
     answer, start = Answer(request(), response(200, body)), time.process_time()
     assert all(answer.good for _ in range(100))
     assert time.process_time() - start < 1

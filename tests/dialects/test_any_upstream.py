@@ -7,7 +7,7 @@ from gateway.dialects.any_upstream import OTHER_4XX, OTHER_5XX, ROWS
 from gateway.dialects.dialect import Dialect
 
 PLAIN = Dialect("plain", ())
-_BUNDLE = {"resourceType": "Bundle"}
+_BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -55,6 +55,19 @@ def test_html_under_a_200_is_not_fhir() -> None:
 
 def test_the_inner_status_of_an_error_in_a_200_decides() -> None:
     assert failed("halo-connect", 200, apim(429, "Slow down")).kind is kinds.RATE_LIMITED
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"errorDetails": {"errorCode": 429, "errorMessage": "Slow down"}},
+        {"errorCode": 429, "errorMessage": "Slow down"},
+    ],
+)
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_an_error_beside_a_resource_is_read_as_one_alone(beside: dict[str, object], size: int) -> None:
+    found = failed("halo-connect", 200, _BUNDLE | {"entry": [{"fullUrl": "x" * size}]} | beside)
+    assert found.kind is kinds.RATE_LIMITED
 
 
 @pytest.mark.parametrize("name", DIALECTS)

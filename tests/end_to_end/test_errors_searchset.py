@@ -70,6 +70,8 @@ def test_strict_handling_makes_an_ignored_argument_a_bad_request(failing: Failin
     "body",
     [
         PATIENT,
+        {"resourceType": "Bundle", "total": 0},
+        {"resourceType": "Bundle", "type": "history", "total": 0},
         {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]},
         '{"resourceType":"Bundle","type":"searchset","entry":[{"resou',
         "<html>Sign in</html>",
@@ -80,3 +82,9 @@ def test_strict_handling_makes_an_ignored_argument_a_bad_request(failing: Failin
 def test_a_200_that_is_not_what_was_asked_for_is_a_bad_gateway(failing: Failing, body: object) -> None:
     failing.pair.fault(kind="answer", status=200, body=body)
     outcome(failing.ask("GET", f"{BASE}/Patient"), 502)
+
+
+def test_an_error_beside_an_empty_bundle_is_not_shown_as_an_empty_bundle(failing: Failing) -> None:
+    body = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+    failing.pair.fault(kind="answer", status=200, body=body | {"errorCode": 9, "errorMessage": "Gone wrong"})
+    assert code(outcome(failing.ask("GET", f"{BASE}/Patient?name=A"), 502)) == "practice-query-failed"

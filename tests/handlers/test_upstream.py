@@ -185,7 +185,9 @@ def test_what_a_transport_leaves_packed_is_unpacked() -> None:
 
 def test_a_posted_search_is_capped_in_its_form() -> None:
     request = fhir_request("Patient/_search", method="POST", form="name=A&_count=101")
-    _, sent = exchange(request, lambda: json({"resourceType": "Bundle"}), "health-gorilla")
+    _, sent = exchange(
+        request, lambda: json({"resourceType": "Bundle", "type": "searchset"}), "health-gorilla"
+    )
     assert sent.read() == b"name=A&_count=100"
 
 

@@ -183,7 +183,14 @@ def test_the_announcement_says_how_many_at_most() -> None:
         ({"kind": "reset"}, "upstream-reset"),
         ({"kind": "truncate"}, "upstream-"),
         ({"kind": "answer", "status": 200, "body": "<html>"}, "upstream-not-fhir"),
-        ({"kind": "answer", "status": 200, "body": {"resourceType": "Bundle", "entry": [1]}}, "read as FHIR"),
+        (
+            {
+                "kind": "answer",
+                "status": 200,
+                "body": {"resourceType": "Bundle", "type": "searchset", "entry": [1]},
+            },
+            "read as FHIR",
+        ),
     ],
     ids=str,
 )
