@@ -8,7 +8,7 @@ from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.core.kinds import OVERLOADED
 
-Check = Callable[[FhirRequest], Awaitable[None]]
+Check = Callable[[FhirRequest], Awaitable[object]]
 _FULL = "Too many requests for this practice are under way: try again after Retry-After."
 
 

@@ -59,11 +59,12 @@ class Rests:
         """Treat a site as well."""
         await self._known.delete(site)
 
-    async def check(self, request: FhirRequest) -> None:
-        """Nothing while the site may be asked. Raises Failure 503 while it rests."""
+    async def check(self, request: FhirRequest) -> Rest:
+        """What is known of a site that may be asked. Raises Failure 503 while it rests."""
         rest = await self.of(request.site.guid) if request.site else WELL
         if rest.state(self.now()) == "resting":
             raise refusal(rest, rest.left(self.now()))
+        return rest
 
     async def failed(self, site: Site, failure: Failure, started: float) -> None:
         """Count a failure if it says that the practice is in trouble."""
@@ -113,8 +114,7 @@ class Rested:
         """The inner answer. Raises Failure 503 while the site rests."""
         if request.site is None:
             return await self._inner(request)
-        await self._rests.check(request)
-        rest = await self._rests.of(request.site.guid)
+        rest = await self._rests.check(request)
         if rest.state(self._rests.now()) == "half-open":
             return await self._trying(request, request.site)
         return await self._watched(request, request.site)

@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from secrets import token_hex
 from typing import Generic, TypeVar
 
 import msgspec
 
+from gateway.stores.flights import Flights
 from gateway.stores.store import Store
 
 T = TypeVar("T")
 
 #: Names whose local copies are kept; the oldest go first.
 _MOST = 4_096
+#: A local copy that was never made.
+_NEVER = (float("-inf"), None)
 #: Seconds that one change may hold up others, and between two looks whether it is over.
 _CHANGE, _LOOK = 2.0, 0.01
 
@@ -22,7 +26,8 @@ class Remembered(Generic[T]):
     """What replicas learn together, without a look-up for every request.
 
     A value lives for `lifetime` seconds after it was set; a local copy is trusted for `trusted` seconds, so
-    that is how late one replica hears of another. While the store is out of order the local copy stands.
+    that is how late one replica hears of another. All who find it run out share one look into the store.
+    While the store is out of order the local copy stands.
     """
 
     def __init__(
@@ -42,16 +47,16 @@ class Remembered(Generic[T]):
         self._lifetime = lifetime
         self._trusted = trusted
         self._local: dict[str, tuple[float, T | None]] = {}
+        self._looks = Flights[T | None](_MOST)
 
     async def get(self, name: str, *, fresh: bool = False) -> T | None:
         """The value of a name, or None; `fresh`: as the store has it now."""
-        read, value = self._local.get(name, (float("-inf"), None))
-        if not fresh and 0 <= self._clock() - read < self._trusted:
+        if fresh:
+            return self._noted(name, await self._looked(name))
+        read, value = self._local.get(name, _NEVER)
+        if 0 <= self._clock() - read < self._trusted:
             return value
-        found = await self._store.get(self._prefix + name)
-        if found is None and value is not None and await self._store.problem():
-            return value
-        return self._noted(name, None if found is None else self._read(found))
+        return (await self._looks.shared(name, partial(self._shared, name), lambda: None))[0]
 
     async def set(self, name: str, value: T) -> None:
         """Keep a value."""
@@ -80,6 +85,21 @@ class Remembered(Generic[T]):
     def names(self) -> tuple[str, ...]:
         """The names this process has dealt with lately."""
         return tuple(name for name, (_, value) in self._local.items() if value is not None)
+
+    async def _shared(self, name: str) -> T | None:
+        """What one look for all found; what was set or deleted here meanwhile is newer."""
+        before = self._local.get(name)
+        found = await self._looked(name)
+        now = self._local.get(name)
+        return now[1] if now and now is not before else self._noted(name, found)
+
+    async def _looked(self, name: str) -> T | None:
+        """What the store has; the local copy while it is out of order."""
+        value = self._local.get(name, _NEVER)[1]
+        found = await self._store.get(self._prefix + name)
+        if found is None and value is not None and await self._store.problem():
+            return value
+        return None if found is None else self._read(found)
 
     @asynccontextmanager
     async def _alone(self, name: str) -> AsyncIterator[None]:

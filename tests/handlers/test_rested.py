@@ -179,15 +179,17 @@ def test_refusals_by_the_practice_make_no_site_rest_and_end_a_row_of_failures() 
 def test_ten_that_fail_together_count_once() -> None:
     async def steps() -> None:
         case = Case(OFFLINE)
-        gate = asyncio.Event()
+        gate, all_sent = asyncio.Event(), asyncio.Semaphore(0)
 
         async def slow(_: FhirRequest) -> FhirResponse:
+            all_sent.release()
             await gate.wait()
             raise OFFLINE
 
         case.handler._inner = slow
         waiting = [asyncio.create_task(case.code()) for _ in range(10)]
-        await asyncio.sleep(0)
+        for _ in waiting:
+            await all_sent.acquire()
         case.clock.now += 5
         gate.set()
         await asyncio.gather(*waiting)

@@ -19,6 +19,22 @@ class Away(MemoryStore):
         return "away" if self.lost else ""
 
 
+class Slow(MemoryStore):
+    """A store that counts its looks and answers them when `ready` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready, self.asked = asyncio.Event(), asyncio.Event()
+        self.looks = 0
+
+    async def get(self, name: str) -> bytes | None:
+        self.looks += 1
+        self.asked.set()
+        found = await super().get(name)
+        await self.ready.wait()
+        return found
+
+
 def pair() -> tuple[Clock, Away, Remembered[int], Remembered[int]]:
     clock = Clock()
     store = Away(clock=clock)
@@ -104,5 +120,36 @@ def test_what_another_version_wrote_is_as_if_nothing_was_there() -> None:
         _, store, one, _ = pair()
         await store.set("n:a", msgspec.msgpack.encode("another shape"), 60)
         assert await one.get("a") is None
+
+    asyncio.run(steps())
+
+
+def test_a_hundred_at_once_look_into_the_store_once() -> None:
+    async def steps() -> None:
+        clock, store = Clock(), Slow()
+        one = Remembered(store, int, "n:", clock, lifetime=60)
+        await one.set("a", 1)
+        for looks in (1, 2):
+            clock.now += 1
+            store.ready.clear()
+            waiting = [asyncio.create_task(one.get("a")) for _ in range(100)]
+            await asyncio.sleep(0)
+            waiting.pop().cancel()
+            store.ready.set()
+            assert await asyncio.gather(*waiting) == [1] * 99
+            assert store.looks == looks
+
+    asyncio.run(steps())
+
+
+def test_what_is_set_during_a_look_is_newer_than_what_it_finds() -> None:
+    async def steps() -> None:
+        store = Slow()
+        one = Remembered(store, int, "n:", Clock(), lifetime=60)
+        look = asyncio.create_task(one.get("a"))
+        await store.asked.wait()
+        await one.set("a", 1)
+        store.ready.set()
+        assert [await look, await one.get("a")] == [1, 1]
 
     asyncio.run(steps())
