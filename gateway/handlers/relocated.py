@@ -11,6 +11,7 @@ from gateway.core.failure import Failure
 from gateway.core.relocation import Practice, at, back
 from gateway.dialects.dialect import may_write
 from gateway.dialects.halo_refusals import NOT_AUTHORITATIVE
+from gateway.stores.lease import held
 from gateway.stores.remembered import Remembered
 from gateway.stores.store import Store
 
@@ -21,6 +22,8 @@ _KEPT = 86_400.0
 #: Seconds until a GUID may be looked up again.
 _AGAIN = 900.0
 _LOOK = 10.0
+#: Seconds of the lease that the one who looks renews: a replica killed meanwhile blocks the next no longer.
+_LEASE = 3.0
 
 
 class Relocated:
@@ -71,11 +74,18 @@ class Relocated:
         return back(await self._inner(at(request, guid)), guid, site.guid)
 
     async def _found(self, request: FhirRequest, site: Site, practice: Practice) -> str:
-        if not await self._store.claim(f"successor-look:{site.guid}", uuid4().hex, _AGAIN):
-            return await self._known.get(site.guid, fresh=True) or ""
+        lease, holder = f"successor-look:{site.guid}", uuid4().hex
+        if await self._store.claim(lease, holder, _LEASE):
+            async with held(self._store, lease, holder, _LEASE):
+                if await self._store.get(f"successor-looked:{site.guid}") is None:
+                    return await self._learnt(request, site, practice)
+        return await self._known.get(site.guid, fresh=True) or ""
+
+    async def _learnt(self, request: FhirRequest, site: Site, practice: Practice) -> str:
         new = await self._looked(request, practice)
         if new:
             await self._known.set(site.guid, new)
+        await self._store.set(f"successor-looked:{site.guid}", b"1", _AGAIN)
         _log.error("site-moved", site=site.name, found=bool(new), followed=bool(new) and practice.follow)
         return new
 

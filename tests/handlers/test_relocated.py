@@ -17,14 +17,21 @@ MOVED = Failure(NOT_AUTHORITATIVE)
 class Case(Asking):
     """A Relocated whose successor is found by a list."""
 
-    def __init__(self, *steps: Step, follow: bool = True, new: str | Failure = NEW) -> None:
+    def __init__(
+        self,
+        *steps: Step,
+        follow: bool = True,
+        new: str | Failure = NEW,
+        store: MemoryStore | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.inner = Scripted(*steps)
         self.looks = 0
         self._new = new
-        clock = Clock()
+        self.clock = clock = clock or Clock()
         self.handler = Relocated(
             self.inner,
-            MemoryStore(clock=clock),
+            store or MemoryStore(clock=clock),
             {GUID: Practice("10001", "Best Practice", follow)}.get,
             self._successor,
             clock,
@@ -85,6 +92,42 @@ def test_no_successor_or_no_look_stays_an_error() -> None:
             case = Case(MOVED, new=new)
             assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
             assert case.looks == 1
+
+    run(steps())
+
+
+def test_a_look_is_made_again_after_a_quarter_of_an_hour() -> None:
+    async def steps() -> None:
+        case = Case(MOVED, new="")
+        for seconds, looks in ((0, 1), (890, 1), (20, 2), (20, 2)):
+            case.clock.now += seconds
+            assert await case.code() == "site-not-authoritative"
+            assert case.looks == looks
+
+    run(steps())
+
+
+class Leasing(MemoryStore):
+    """A store that remembers what was claimed."""
+
+    claimed: tuple[str, float] = ("", 0)
+
+    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+        self.claimed = name, seconds
+        return await super().claim(name, holder, seconds)
+
+
+def test_a_replica_killed_while_it_looked_holds_the_others_up_for_seconds_only() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        seen, store = Leasing(clock=clock), MemoryStore(clock=clock)
+        await Case(MOVED, OK, store=seen, clock=clock).code()
+        name, seconds = seen.claimed
+        await store.claim(name, "killed", seconds)
+        case = Case(MOVED, MOVED, OK, store=store, clock=clock)
+        assert (await case.code(), case.looks) == ("site-not-authoritative", 0)
+        clock.now += 5
+        assert (await case.code(), case.looks) == ("200", 1)
 
     run(steps())
 
