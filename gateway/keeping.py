@@ -21,6 +21,21 @@ from gateway.stores.redis import RedisStore
 from gateway.stores.store import Store
 
 _log = structlog.get_logger()
+#: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
+#: them share what is kept; all others, and any new one, are part of its version.
+BESIDE: dict[str, tuple[bool | set[str], str]] = {
+    "log": (True, "what is written down"),
+    "ledger": (True, "what is counted, and where"),
+    "admin": (True, "how operators come in"),
+    "retry": (True, "how often a question is put, not what it is"),
+    "rest": (True, "when a practice is asked; a refusal of ours is not kept"),
+    "server": (
+        {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
+        "what is let in; what is refused is not kept",
+    ),
+    "upstream": ({"timeouts", "rate", "max_connections"}, "how fast it is asked; a failure to is not kept"),
+    "cache": ({"max_bytes", "orphans", "lease", "redis"}, "how much is kept, and where"),
+}
 
 
 def store(cache: Cache, closing: AsyncExitStack) -> Store:
@@ -64,7 +79,7 @@ def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[st
     """
     cache, site = settings.cache, by_guid(settings)
     secret = next(_plain(cache), spare)
-    configured = hashlib.sha256((settings.model_dump_json() + version("halo-gateway")).encode()).hexdigest()
+    configured = _configured(settings)
 
     def freshness(of: Site) -> Freshness:
         own = site(of.guid).cache
@@ -84,6 +99,12 @@ def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[st
         cache.downstream,
         cache.trust_etags,
     )
+
+
+def _configured(settings: Settings) -> str:
+    """The version of all that shapes an answer, but for the site's engine."""
+    shaping = settings.model_dump_json(exclude={name: what for name, (what, _) in BESIDE.items()})
+    return hashlib.sha256((shaping + version("halo-gateway")).encode()).hexdigest()
 
 
 def _plain(cache: Cache) -> Iterator[str]:

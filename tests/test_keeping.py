@@ -3,11 +3,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from exchanges import SITE
 from structlog.testing import capture_logs
 
 from gateway.core.exchange import Site
-from gateway.keeping import caching, ledger, ledger_url, store
+from gateway.keeping import BESIDE, caching, ledger, ledger_url, store
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
@@ -61,6 +62,49 @@ def test_names_are_keyed_and_change_with_the_configuration_and_the_engine() -> N
     assert version(Settings()) != version(Settings(), "another")
     same = (caching(Settings(cache=SHARED), "a", engine) for _ in range(2))
     assert len({each.secret for each in same}) == 1
+
+
+OWN = (
+    {"log": {"level": "debug"}},
+    {"ledger": {"path": "/var/lib/replica-2.db", "keep_days": 30}},
+    {"admin": {"listen": "127.0.0.1:9001"}},
+    {"retry": {"patience": 1}},
+    {"rest": {"concurrency": 4}},
+    {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
+    {"upstream": {"max_connections": 7, "rate": 3}},
+    {"cache": {"max_bytes": 1_000_000, "lease": 1, "redis": {"timeout": 2}}},
+)
+SHAPING = (
+    {"sites": {SITE.guid: {"time_zone": "Australia/Perth"}}},
+    {"sites": {"default": {"show_times": "site"}}},
+    {"sites": {SITE.guid: {"search": {"comma": True}}}},
+    {"repairs": {"link-base-url": False}},
+    {"search": {"max_queries": 2}},
+    {"pages": {"lifetime": 60}},
+    {"page_size": {"limit": 1_000_000}},
+    {"errors": {"upstream_text": "none"}},
+    {"upstream": {"url": "https://api.stage.haloconnect.io"}},
+    {"server": {"public_url": "https://gw.example"}},
+    {"cache": {"profile": "cautious"}},
+    {"cache": {"trust_etags": True}},
+)
+
+
+@pytest.mark.parametrize("differs", OWN, ids=str)
+def test_replicas_share_answers_in_spite_of_settings_of_their_own(differs: dict[str, object]) -> None:
+    assert version(Settings.model_validate(differs)) == version(Settings())
+
+
+@pytest.mark.parametrize("differs", SHAPING, ids=str)
+def test_a_setting_that_shapes_answers_keeps_them_apart(differs: dict[str, object]) -> None:
+    assert version(Settings.model_validate(differs)) != version(Settings())
+
+
+def test_what_is_left_out_of_the_version_are_settings_and_each_is_tested() -> None:
+    assert {name for differs in OWN for name in differs} == set(BESIDE)
+    for name, (parts, _) in BESIDE.items():
+        section = getattr(Settings(), name)
+        assert parts is True or (isinstance(parts, set) and parts <= set(type(section).model_fields))
 
 
 def test_replicas_with_a_redis_share_a_ledger_unless_a_file_was_named(tmp_path: Path) -> None:
