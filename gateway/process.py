@@ -97,6 +97,7 @@ class Process:
             tally=self.operated.tally,
             line=self.line,
         )
+        self.operated.hits.append(self.hits)
         self.metrics.show(lambda: self.use.standings(self.now()))
         self.metrics.watch(self.operated.families)
 

@@ -58,6 +58,21 @@ class Hits:
         self._line = line or _line
         self._packing: set[asyncio.Task[None]] = set()
 
+    @property
+    def count(self) -> int:
+        """Answers that are kept."""
+        return len(self._hits)
+
+    @property
+    def size(self) -> int:
+        """Bytes in use, what they cost included."""
+        return int(self._hits.currsize)
+
+    @property
+    def most(self) -> int:
+        """Bytes that may be in use."""
+        return int(self._hits.maxsize)
+
     def asked(self, target: bytes, headers: Sequence[Field], peer: str) -> Asked | None:
         """What a raw GET asks; None if it may not have a hit."""
         return asked(target, headers, peer if self._peers else "")

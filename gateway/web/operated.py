@@ -22,6 +22,7 @@ from gateway.web.admin_asked import Names
 from gateway.web.admin_cache import CachePages, by_type
 from gateway.web.admin_ledger import LedgerPages
 from gateway.web.admin_sites import SitePages
+from gateway.web.hits import Hits
 from gateway.web.site_states import States
 from gateway.web.state_metrics import cache_families, site_families, store_families
 from gateway.web.watch import Watch
@@ -31,7 +32,7 @@ from gateway.web.watch import Watch
 class Operated:
     """The figures of a process and the levers on it; `secret` names patients as the caches do.
 
-    `caches`, `watches` and `tally` fill as handlers are wired and used.
+    `caches`, `hits`, `watches` and `tally` fill as handlers are wired and used.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class Operated:
     sites: Callable[[str], Site | None]
     now: Callable[[], datetime]
     caches: list[Cached] = field(default_factory=list)
+    hits: list[Hits] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
     tally: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -79,6 +81,11 @@ class Operated:
         return {
             "profile": self.settings.cache.profile,
             "store": {**held, "problem": await self._away() or None, "absences": self._absences},
+            "prepared": {
+                "entries": sum(each.count for each in self.hits),
+                "bytes": sum(each.size for each in self.hits),
+                "maxBytes": sum(each.most for each in self.hits),
+            },
             "flights": self._flights,
             **by_type(self.tally),
         }

@@ -128,6 +128,8 @@ def test_the_cache_counts_by_type_and_a_purge_of_a_patient_leaves_the_others(gat
     assert figures["types"]["Patient"] == {"hit": 4, "miss": 2}
     assert figures["requests"] == {"hit": 12, "miss": 6}
     assert (figures["store"]["kind"], figures["flights"]) == ("embedded", 0)
+    assert (figures["prepared"]["entries"], figures["prepared"]["maxBytes"]) == (6, 64_000_000)
+    assert figures["prepared"]["bytes"] > 0
     assert gateway.metrics()["cache_requests_total", "hit", "Patient"] == 4
     gateway.operate("POST", "/admin/purge", site=SYDNEY, patient="1")
     kept = {path for path in asked if "; hit" in gateway.get(path).headers["cache-status"]}

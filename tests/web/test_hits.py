@@ -107,6 +107,14 @@ def test_only_what_the_cache_gave_is_kept_and_only_what_fits() -> None:
         assert run(case) == []
 
 
+def test_what_is_ready_to_be_sent_is_counted_with_what_it_costs() -> None:
+    case = Case(max_bytes=50_000)
+    assert (case.hits.count, case.hits.size, case.hits.most) == (0, 0, 50_000)
+    case.keep()
+    assert case.hits.count == 1
+    assert len(json_response(PATIENT).body) < case.hits.size < 50_000
+
+
 def test_other_requests_are_not_answered() -> None:
     case = Case()
     case.keep()

@@ -58,6 +58,7 @@ def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
             "problem": None,
             "absences": 0,
         },
+        "prepared": {"entries": 0, "bytes": 0, "maxBytes": 0},
         "flights": 0,
         "requests": {"hit": 2},
         "types": {"Patient": {"hit": 2}},
