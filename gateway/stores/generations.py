@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from secrets import randbelow
 
 from gateway.core.freshness import ANY_TYPE
+from gateway.stores.flights import Flights
 from gateway.stores.store import Store
 
 #: Seconds a counter outlives its last use: longer than anything that is kept under it.
@@ -13,13 +15,20 @@ KEPT = 172_800.0
 _ALL = "all"
 #: Writes of a counter's life that fit into 64 bits: more than anybody will make.
 _STEP = 2**31
+#: Looks that may go on when nobody waits for them: all, they are short.
+_ALONE = 1_000
 
 
 class Generations:
-    """The writes seen at each site and type: by every replica in the store, by this process in memory."""
+    """The writes seen at each site and type: by every replica in the store, by this process in memory.
 
-    def __init__(self, store: Store) -> None:
+    `shared`: the store is not this process's own, and all who ask it about a site during one look share the
+    next, which begins after they asked.
+    """
+
+    def __init__(self, store: Store, *, shared: bool = False) -> None:
         self._store = store
+        self._looks = Flights[int](_ALONE) if shared else None
         self._here: Counter[tuple[str, str]] = Counter()
 
     def here(self, site: str, types: Iterable[str]) -> tuple[int, ...]:
@@ -39,7 +48,7 @@ class Generations:
 
     async def current(self, site: str, read: Mapping[str, int]) -> bool:
         """Whether no write has touched any of them since; one look where nothing at all was written."""
-        if await self._add(site, _ALL, 0) == read.get(_ALL):
+        if await self._total(site) == read.get(_ALL):
             return True
         others = [each for each in read if each != _ALL]
         return bool(others) and all([await self._add(site, each, 0) == read[each] for each in others])
@@ -65,6 +74,12 @@ class Generations:
         for each in (*types, _ALL):
             self._here[site, each] += 1
             await self._add(site, each, 1 + randbelow(_STEP))
+
+    async def _total(self, site: str) -> int:
+        look = partial(self._add, site, _ALL, 0)
+        if self._looks is None:
+            return await look()
+        return (await self._looks.shared(site, look, lambda: None, fresh=True))[0]
 
     async def _add(self, site: str, type_: str, amount: int) -> int:
         return await self._store.add(f"generation/{site}/{type_}", amount, KEPT)

@@ -48,7 +48,7 @@ class Responses:
         self._store = store
         self._caching = caching
         self._now = now
-        self.generations = Generations(store)
+        self.generations = Generations(store, shared=caching.lease > 0)
 
     async def get(self, question: Question) -> StoredResponse | None:
         """The kept answer, however old, if no write has touched it since."""

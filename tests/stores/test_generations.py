@@ -64,3 +64,38 @@ def test_a_counter_that_was_dropped_never_comes_to_where_it_was() -> None:
         assert not await emptied.current(SITE, before)
 
     asyncio.run(scene())
+
+
+class Slow(MemoryStore):
+    """A store that counts its looks and answers each when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.asked, self.go = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def add(self, name: str, amount: int, seconds: float) -> int:
+        found = await super().add(name, amount, seconds)
+        self.looks += 1
+        self.asked.release()
+        await self.go.acquire()
+        return found
+
+
+def test_a_hundred_who_ask_during_a_look_share_one_that_begins_after_they_asked() -> None:
+    async def scene() -> None:
+        store = Slow()
+        ours = Generations(store, shared=True)
+        early = asyncio.create_task(ours.current(SITE, {"all": 0}))
+        await store.asked.acquire()
+        await MemoryStore.add(store, f"generation/{SITE}/all", 5, 60)
+        late = [asyncio.create_task(ours.current(SITE, {"all": 5})) for _ in range(100)]
+        await asyncio.sleep(0)
+        store.go.release()
+        await store.asked.acquire()
+        store.go.release()
+        assert await early
+        assert await asyncio.gather(*late) == [True] * 100
+        assert store.looks == 2
+
+    asyncio.run(scene())
