@@ -1,4 +1,6 @@
 import asyncio
+import gc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from structlog.testing import capture_logs
 from gateway.app import create_app
 from gateway.core.cost import Cost
 from gateway.core.exchange import FhirResponse, Handler
+from gateway.core.failure import Failure
 from gateway.emulator.sites import SYDNEY
 from gateway.process import Process
 from gateway.settings import Admin, Cache, Ledger, Settings
@@ -133,3 +136,45 @@ def test_an_operator_sees_that_redis_is_away_and_no_request_fails_for_it() -> No
     assert (ready.status_code, ready.json()["status"]) == (200, "warn")
     assert "goes on with its own memory" in ready.json()["checks"]["store"][0]["output"]
     assert "halo_gateway_store_away 1.0" in metrics.text
+
+
+def _failures() -> list[Failure]:
+    return [each for each in gc.get_objects() if isinstance(each, Failure)]
+
+
+def _reset(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("", request=request)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("profile", ["off", "balanced"])
+@pytest.mark.parametrize(
+    "upstream",
+    [lambda _: httpx.Response(404, json={}), lambda _: httpx.Response(200, text='{"resourceType":'), _reset],
+    ids=["404", "not FHIR", "reset"],
+)
+def test_a_request_that_failed_is_gone_without_the_collector(
+    upstream: Callable[[httpx.Request], httpx.Response], profile: str, method: str
+) -> None:
+    settings = settings_for("http://upstream").model_copy(update={"cache": Cache(profile=profile)})
+
+    async def failed() -> tuple[int, list[Failure]]:
+        app = create_app(settings, transport=httpx.MockTransport(upstream))
+        web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gw.example")
+        headers = {**KEY, "content-type": "application/fhir+json", "cache-control": "no-cache"}
+        path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient"
+        gc.collect()
+        gc.disable()
+        before = _failures()
+        try:
+            answer = await web.request(
+                method, path, headers=headers, content=b"{}" if method == "POST" else b""
+            )
+            await asyncio.sleep(0)
+            return answer.status_code, [each for each in _failures() if each not in before]
+        finally:
+            gc.enable()
+
+    with capture_logs():
+        status, left = asyncio.run(failed())
+    assert (status in {404, 502, 504}, left) == (True, [])

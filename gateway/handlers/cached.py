@@ -153,10 +153,13 @@ class Cached:
         """The answer to a write, which goes on when its client leaves: what it changed must be known."""
         if names_no_version(request):
             raise Failure(NO_VERSION)
+        return await asyncio.shield(self._begun(request))
+
+    def _begun(self, request: FhirRequest) -> asyncio.Task[FhirResponse]:
         task = asyncio.get_running_loop().create_task(self._writing(request))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
+        return task
 
     async def _writing(self, request: FhirRequest) -> FhirResponse:
         site, changed = request.site.guid if request.site else "", written_types(request)

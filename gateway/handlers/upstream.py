@@ -72,7 +72,10 @@ class Upstream:
         if failure is not None:
             failure.received = shown
             self._noted(failure, request, response)
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # a frame that holds what it raised keeps all of it until the collector comes
         body = lowered(shown.body) if request.interaction.searches else shown.body
         return shown if body is shown.body else shown.changed(body=body)
 
