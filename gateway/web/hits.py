@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 import structlog
-from cachetools import LRUCache
+from cachetools import TLRUCache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.core.cost import Cost
@@ -33,7 +33,7 @@ _LONGEST = 60.0
 
 
 class Hits:
-    """Fresh answers of the cache by raw request, within `max_bytes`.
+    """Fresh answers of the cache by raw request, within `max_bytes`; gone when they are fresh no more.
 
     `peers`: whether a request's address changes what it is answered. Everything else is as on the long way:
     an answer ends with its lifetime and with every write at its site, and each one is counted and logged.
@@ -50,7 +50,7 @@ class Hits:
         tally: Counter[tuple[str, str]] | None = None,
         line: Line | None = None,
     ) -> None:
-        self._hits: LRUCache[object, Hit] = LRUCache(max_bytes, getsizeof=_size)
+        self._hits: TLRUCache[object, Hit] = TLRUCache(max_bytes, ttu=_ends, timer=now, getsizeof=_size)
         self._recorder = recorder
         self.now = now
         self._peers = peers
@@ -79,10 +79,13 @@ class Hits:
 
     def found(self, asked: Asked) -> Hit | None:
         """The answer that is still fresh, as far as this process knows."""
-        hit: Hit | None = self._hits.get(asked.key)
-        if hit is None or (hit.until > self.now() and hit.kept.unchanged()):
+        try:
+            hit: Hit = self._hits[asked.key]
+        except KeyError:
+            return None
+        if hit.kept.unchanged():
             return hit
-        del self._hits[asked.key]
+        self._hits.pop(asked.key, None)
         return None
 
     def keep(self, asked: Asked, request: FhirRequest, response: FhirResponse, fields: list[Field]) -> None:
@@ -161,6 +164,10 @@ async def _packed(hit: Hit) -> None:
     body = await asyncio.to_thread(gzip.compress, hit.plain.body, _LEVEL, mtime=0)
     fields = [each for each in hit.plain.fields if each[0] != b"content-length"]
     hit.gzip = form(fields, body, "gzip")
+
+
+def _ends(_: object, hit: Hit, __: float) -> float:
+    return hit.until
 
 
 def _size(hit: Hit) -> int:

@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import weakref
 from typing import Any
 
 from books import Told
@@ -151,3 +152,19 @@ def test_gzip_is_made_once_and_says_the_same() -> None:
 
     with capture_logs():
         asyncio.run(steps())
+
+
+def test_an_answer_that_is_fresh_no_more_leaves_the_memory_with_the_next_that_is_kept() -> None:
+    case = Case()
+
+    def unchanged() -> bool:
+        return True
+
+    gone = weakref.ref(unchanged)
+    case.keep(json_response(PATIENT).changed(kept=Kept(1_000.0, 1_060.0, unchanged)))
+    del unchanged
+    assert run(case)
+    case.time = 1_061.0
+    kept = Kept(1_061.0, 1_100.0, lambda: True)
+    case.keep(json_response(PATIENT).changed(kept=kept), headers={"ocp-apim-subscription-key": "other"})
+    assert gone() is None
