@@ -64,13 +64,18 @@ class _Second:
         for number in [each for each in self.under_way if each <= last]:
             left = self.under_way.pop(number)
             self.arrived.append(now if number == last else max(now, left + _JITTER))
+        self.forget(now)
 
     def wait(self, most: int, now: float) -> float:
         for number in [each for each, at in self.under_way.items() if at + BELATED <= now]:
             self.arrived.append(self.under_way.pop(number) + BELATED)
-        while self.arrived and self.arrived[0] + _WINDOW <= now:
-            self.arrived.popleft()
+        self.forget(now)
         if len(self.under_way) + len(self.arrived) < most:
             return 0.0
         first = self.arrived[0] if self.arrived else next(iter(self.under_way.values())) + BELATED
         return first + _WINDOW - now
+
+    def forget(self, now: float) -> None:
+        """What arrived before the last second."""
+        while self.arrived and self.arrived[0] + _WINDOW <= now:
+            self.arrived.popleft()

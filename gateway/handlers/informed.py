@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
+from cachetools import LRUCache
 
 from gateway.core.date_facts import Key
 from gateway.core.date_parameters import DateParameter
@@ -16,6 +17,8 @@ from gateway.core.search import NOTHING
 
 _log = structlog.get_logger()
 _KEPT = timedelta(hours=1)
+#: Sites whose statements are remembered.
+_SITES = 1_024
 
 
 class Informed:
@@ -28,7 +31,7 @@ class Informed:
     def __init__(self, inner: Handler, upstream: Handler) -> None:
         self._inner = inner
         self._upstream = upstream
-        self._known: dict[str, tuple[datetime, Mapping[Key, DateParameter]]] = {}
+        self._known: LRUCache[str, tuple[datetime, Mapping[Key, DateParameter]]] = LRUCache(_SITES)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer."""

@@ -1,11 +1,12 @@
 """Sends a failed read again where that can help, within the client's patience and the site's budget."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import structlog
+from cachetools import LRUCache, TTLCache
 
 from gateway.core.backoff import Doubling, wait_asked
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
@@ -20,6 +21,8 @@ ATTEMPTS = "gateway-attempts"
 _FREE = frozenset({"capabilities"})
 _HOUR = 3_600.0
 _KEPT = 2 * _HOUR
+#: Sites that this process remembers by itself.
+_SITES = 4_096
 
 
 class Spent(NamedTuple):
@@ -28,6 +31,14 @@ class Spent(NamedTuple):
     queries: int
     retries: int
     left: int
+
+
+class _Own(LRUCache[tuple[str, str], Counter[int]]):
+    """What this process counted itself, by kind and site and then by slot."""
+
+    def __missing__(self, key: tuple[str, str]) -> Counter[int]:
+        found = self[key] = Counter()
+        return found
 
 
 class Spending:
@@ -41,8 +52,8 @@ class Spending:
         self._store = store
         self._budget = budget
         self._clock = clock
-        self._own: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-        self._retried: dict[str, float] = {}
+        self._own = _Own(2 * _SITES)
+        self._retried: TTLCache[str, None] = TTLCache(_SITES, _HOUR, clock)
 
     async def of(self, site: str) -> Spent:
         """What a site has spent and has left."""
@@ -51,8 +62,6 @@ class Spending:
 
     def retried(self) -> list[str]:
         """The sites to which this process sent something again in the last hour."""
-        since = self._clock() - _HOUR
-        self._retried = {site: at for site, at in self._retried.items() if at > since}
         return sorted(self._retried)
 
     async def query(self, site: str) -> None:
@@ -61,7 +70,7 @@ class Spending:
 
     async def retry(self, site: str) -> bool:
         """Whether the site's budget has room for one more retry, which is then spent."""
-        self._retried[site] = self._clock()
+        self._retried[site] = None
         await self._add("retries", site, 1)
         granted = self._budget.grants(await self.sum("queries", site), await self.sum("retries", site))
         if not granted:

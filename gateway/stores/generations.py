@@ -1,6 +1,5 @@
 """Counters that a write raises: an answer fetched under older ones is never served again."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from secrets import randbelow
@@ -23,23 +22,25 @@ class Generations:
     """The writes seen at each site and type: by every replica in the store, by this process in memory.
 
     `shared`: the store is not this process's own, and all who ask it about a site during one look share the
-    next, which begins after they asked.
+    next, which begins after they asked. `most` types of sites are remembered here.
     """
 
-    def __init__(self, store: Store, *, shared: bool = False) -> None:
+    def __init__(self, store: Store, *, shared: bool = False, most: int = 100_000) -> None:
         self._store = store
         self._looks = Flights[int](_ALONE) if shared else None
-        self._here: Counter[tuple[str, str]] = Counter()
+        self._most = most
+        self._here: dict[tuple[str, str], int] = {}
+        self._writes = self._forgotten = 0
 
     def here(self, site: str, types: Iterable[str]) -> tuple[int, ...]:
-        """The counts of this process: what changed since means a write that nobody has to be asked about."""
+        """Marks of this process: what changed since means a write that nobody has to be asked about."""
         wanted = {_ALL} if ANY_TYPE in types else {*types, ANY_TYPE}
-        return tuple(self._here[site, each] for each in sorted(wanted))
+        return tuple(self._mark((site, each)) for each in sorted(wanted))
 
     def unchanged(self, site: str) -> Callable[[], bool]:
         """A question for later: whether nothing at all was written at a site through this process since."""
-        name, now = (site, _ALL), self._here[site, _ALL]
-        return lambda: self._here[name] == now
+        name, now = (site, _ALL), self._mark((site, _ALL))
+        return lambda: self._mark(name) == now
 
     async def read(self, site: str, types: Iterable[str]) -> dict[str, int]:
         """The counters that an answer about these types depends on, read before it is asked for."""
@@ -72,7 +73,7 @@ class Generations:
         By any amount: a counter that a full store has dropped must not come to where it was.
         """
         for each in (*types, _ALL):
-            self._here[site, each] += 1
+            self._written((site, each))
             await self._add(site, each, 1 + randbelow(_STEP))
 
     async def _total(self, site: str) -> int:
@@ -80,6 +81,17 @@ class Generations:
         if self._looks is None:
             return await look()
         return (await self._looks.shared(site, look, lambda: None, fresh=True))[0]
+
+    def _mark(self, name: tuple[str, str]) -> int:
+        """The number of the last write; of what is forgotten, a later one than any mark that it had."""
+        return self._here.get(name, self._forgotten)
+
+    def _written(self, name: tuple[str, str]) -> None:
+        self._writes += 1
+        self._here[name] = self._writes
+        if len(self._here) > self._most:
+            self._here.clear()
+            self._forgotten = self._writes
 
     async def _add(self, site: str, type_: str, amount: int) -> int:
         return await self._store.add(f"generation/{site}/{type_}", amount, KEPT)

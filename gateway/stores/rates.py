@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 import structlog
+from cachetools import LRUCache
 
 from gateway.core.arrivals import Arrivals, Departure
 from gateway.core.failure import Failure
@@ -15,6 +16,8 @@ _log = structlog.get_logger()
 #: A lesson is forgotten an hour after the last 429.
 _KEPT = 3_600.0
 _TICK = 0.001
+#: Keys that are remembered.
+_KEYS = 4_096
 
 
 class Turn:
@@ -44,7 +47,7 @@ class Rates:
         self._store = store
         self._ceiling = ceiling
         self._paces = Remembered(store, Pace, "pace:", clock, lifetime=_KEPT)
-        self._full: dict[str, Slot] = {}
+        self._full: LRUCache[str, Slot] = LRUCache(_KEYS)
         self._sent = Sent()
         self._arrivals = Arrivals()
         self.now = clock

@@ -64,3 +64,10 @@ def test_whatever_the_way_takes_no_second_holds_more_than_the_limit(
     seen = sorted(arrived)
     assert all(later - first >= 1 - 1e-4 for first, later in zip(seen, seen[most:], strict=False))
     assert all(first <= later for first, later in pairwise(seen))
+
+
+def test_what_arrived_is_forgotten_though_nobody_waits() -> None:
+    arrivals = Arrivals()
+    for second in range(1_000):
+        arrivals.answered(arrivals.left("k", second), second + 0.1)
+    assert len(arrivals._keys["k"].arrived) == 1

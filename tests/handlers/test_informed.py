@@ -1,8 +1,9 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from core.test_declared_dates import statement
-from exchanges import NOW, fhir_request
+from exchanges import NOW, SITE, fhir_request
 from structlog.testing import capture_logs
 
 from gateway.core.exchange import FhirRequest, FhirResponse
@@ -54,3 +55,9 @@ def test_an_unknown_one_is_looked_up_once_an_hour() -> None:
 
 def test_a_site_that_does_not_answer_leaves_it_unknown() -> None:
     assert run(fhir_request("Patient", "enrolled=2020"), fails=True) == ([set()], 1)
+
+
+def test_of_many_sites_the_one_used_longest_ago_is_forgotten() -> None:
+    sites = [replace(SITE, guid=str(number)) for number in range(1_025)]
+    requests = [fhir_request("Patient", "enrolled=2020", site=site) for site in (*sites, sites[-1], sites[0])]
+    assert run(*requests)[1] == 1_026

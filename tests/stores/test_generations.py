@@ -99,3 +99,19 @@ def test_a_hundred_who_ask_during_a_look_share_one_that_begins_after_they_asked(
         assert store.looks == 2
 
     asyncio.run(scene())
+
+
+def test_what_is_forgotten_counts_as_written() -> None:
+    async def scene() -> None:
+        generations = Generations(MemoryStore(), most=5)
+        before = generations.here(SITE, ["Patient"])
+        await generations.raised(SITE, ["Patient"])
+        written, unchanged = generations.here(SITE, ["Patient"]), generations.unchanged(SITE)
+        for number in range(3):
+            await generations.raised(f"site {number}", ["Slot"])
+        assert len({before, written, generations.here(SITE, ["Patient"])}) == 3
+        assert not unchanged()
+        assert generations.unchanged(SITE)()
+        assert len(generations._here) <= 5
+
+    asyncio.run(scene())

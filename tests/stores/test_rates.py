@@ -67,3 +67,15 @@ def test_a_wave_of_429s_is_one_line() -> None:
         assert rates.keys() == ["k"]
 
     asyncio.run(steps())
+
+
+def test_keys_whose_slot_was_full_longest_ago_are_forgotten() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        one, other = Rates(store, clock, 1.0), Rates(store, clock, 1.0)
+        for key in map(str, range(4_200)):
+            assert (await one.delay(key), await other.delay(key) > 0) == (0, True)
+        assert len(other._full) == 4_096
+
+    asyncio.run(steps())
