@@ -65,7 +65,8 @@ class Flights(Generic[T]):
         self, name: str, mark: Callable[[], object], *, fresh: bool
     ) -> tuple[_Flight[T], bool] | None:
         found = self._queued.get(name) if fresh else self._running.get(name)
-        return (found, True) if found and (fresh or found.mark == mark()) else None
+        ending = found is None or found.task.cancelling()
+        return (found, True) if found and not ending and (fresh or found.mark == mark()) else None
 
     def _begun(
         self, name: str, ask: Callable[[], Awaitable[T]], mark: Callable[[], object], fresh: bool

@@ -74,7 +74,15 @@ def test_a_failure_comes_back_as_it_was() -> None:
     assert (same.expression, same.issue, same.codings) == ("e", "deleted", (("s", "c"),))
 
 
-@given(st.none() | st.binary(max_size=50))
+@given(st.binary(max_size=50))
+def test_what_another_wrote_is_never_more_than_a_stored_response(data: bytes) -> None:
+    assert isinstance(unpacked(data), StoredResponse | None)
+
+
+WHOLE = packed(StoredResponse(0, 5))
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{}", b"\x92\xa1a\xa1b", WHOLE[:-1], WHOLE + b"x"])
 def test_what_is_no_stored_response_is_none(data: bytes | None) -> None:
     assert unpacked(data) is None
 

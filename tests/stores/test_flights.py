@@ -75,6 +75,19 @@ def test_so_many_queries_may_run_for_nobody(orphans: int, cancelled: int) -> Non
     asyncio.run(scene())
 
 
+def test_nobody_joins_a_query_that_is_being_ended() -> None:
+    async def scene() -> None:
+        flights, upstream = Flights[int](0), Upstream()
+        left = asyncio.create_task(flights.shared("a", upstream.ask, unchanged))
+        await settle()
+        left.cancel()
+        await asyncio.sleep(0)
+        upstream.may.set()
+        assert isinstance((await flights.shared("a", upstream.ask, unchanged))[0], int)
+
+    asyncio.run(scene())
+
+
 def test_what_changed_since_a_query_began_ends_its_sharing() -> None:
     async def scene() -> None:
         flights, upstream, writes = Flights[int](9), Upstream(), [0]
