@@ -85,8 +85,9 @@ class Spending:
 
     async def _add(self, what: str, site: str, amount: int) -> None:
         hour, own = slots(self._clock()), self._own[what, site]
-        for slot in own.keys() - hour:
-            del own[slot]
+        if hour[0] not in own:
+            for slot in own.keys() - hour:
+                del own[slot]
         own[hour[0]] += amount
         await self._store.add(f"{what}:{site}:{hour[0]}", amount, _KEPT)
 
