@@ -7,6 +7,8 @@ arrive at once. Times are seconds since 1970.
 from collections import deque
 from typing import Final, NamedTuple
 
+from cachetools import LRUCache
+
 #: Seconds after which a request has arrived even if nothing at all is answered.
 BELATED: Final = 1.0
 #: Seconds by which ways differ: an answer shows that what left before it arrives within this time.
@@ -28,17 +30,16 @@ class Arrivals:
     """Requests by key, each counted from when it left until a second after it must have arrived."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, _Second] = {}
+        self._keys: LRUCache[str, _Second] = LRUCache(_KEYS)
         self._number = 0
 
     def left(self, key: str, now: float) -> Departure:
         """Count a request that leaves now."""
         self._number += 1
         departure = Departure(key, now, self._number)
-        second = self._keys[key] = self._keys.pop(key) if key in self._keys else _Second()
+        second = self._keys.get(key) or _Second()
         second.under_way[departure.number] = now
-        if len(self._keys) > _KEYS:
-            del self._keys[next(iter(self._keys))]
+        self._keys[key] = second
         return departure
 
     def answered(self, departure: Departure, now: float) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
+from cachetools import LRUCache
 
 T = TypeVar("T")
 
@@ -88,15 +89,13 @@ class Sent:
     """How many requests each key sent in this second and in the one before, and when the last."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, tuple[float, int, int]] = {}
+        self._counts: LRUCache[str, tuple[float, int, int]] = LRUCache(_KEYS)
 
     def add(self, key: str, now: float) -> None:
         """Count one; the keys that were used longest ago are forgotten."""
-        last, count, previous = self._counts.pop(key, (now, 0, 0))
+        last, count, previous = self._counts.get(key, (now, 0, 0))
         seconds = int(now) - int(last)
         self._counts[key] = (now, count + 1, previous) if not seconds else (now, 1, count * (seconds == 1))
-        if len(self._counts) > _KEYS:
-            del self._counts[next(iter(self._counts))]
 
     def observed(self, key: str) -> float:
         """Requests per second at which a key was used last; at least 1."""

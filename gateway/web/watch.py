@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
+
 from gateway.handlers.bounded import Bounded
 from gateway.handlers.paced import Paced
 from gateway.handlers.paused import Pauses
@@ -11,7 +13,7 @@ from gateway.handlers.rested import Rests
 from gateway.handlers.retried import Spending
 from gateway.stores.rates import Rates
 
-#: Names of callers that are remembered; the oldest go first.
+#: Names of callers that are remembered; the one used longest ago goes first.
 _CALLERS = 1_000
 
 
@@ -19,14 +21,11 @@ _CALLERS = 1_000
 class Callers:
     """Names that are safe to show, by the keyed hash of a caller's credentials."""
 
-    _names: dict[str, str] = field(default_factory=dict)
+    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_CALLERS))
 
     def note(self, key: str, name: str) -> None:
         """Remember the name of one who asks."""
-        self._names.pop(key, None)
         self._names[key] = name
-        if len(self._names) > _CALLERS:
-            del self._names[next(iter(self._names))]
 
     def name(self, key: str) -> str:
         """The name of a caller, or the beginning of the hash."""
