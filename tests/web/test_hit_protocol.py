@@ -95,8 +95,7 @@ def test_gzip_arrives_as_the_same_resource(gateway: Gateway) -> None:
 
 
 def test_answers_keep_the_order_of_pipelined_requests(gateway: Gateway) -> None:
-    gateway.warm()
-    gateway.warm(host="gw.example", accept_encoding="identity")
+    gateway.written(head(), head(connection="close"))
     got = gateway.written(
         head("Patient/3", x_request_id="one"),
         head(x_request_id="two"),
@@ -116,6 +115,35 @@ def test_hits_on_one_connection_leave_it_in_order(gateway: Gateway) -> None:
     gateway.close_routes()
     got = gateway.written(head(), head(), head(), head("Patient/9", connection="close"))
     assert [each[:3] for each in got.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"404"]
+
+
+def test_the_heads_of_many_hits_are_not_added_up(gateway: Gateway) -> None:
+    gateway.written(head(), head(connection="close"))
+    gateway.close_routes()
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    asked = head(x_request_id="x" * 128).encode()
+    with socket.create_connection((host, int(port)), 30) as connection:
+        for _ in range(2 * 64_000 // len(asked)):
+            connection.sendall(asked)
+            assert whole(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def whole(connection: socket.socket) -> bytes:
+    """One answer, by its Content-Length."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += received(connection)
+    start, _, body = got.partition(b"\r\n\r\n")
+    length = next(line for line in start.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    while len(body) < int(length.split()[1]):
+        body += received(connection)
+    return start
+
+
+def received(connection: socket.socket) -> bytes:
+    piece = connection.recv(65_536)
+    assert piece, "the server closed the connection"
+    return piece
 
 
 def test_a_connection_that_ends_with_a_request_takes_the_long_way(gateway: Gateway) -> None:
