@@ -61,7 +61,7 @@ def _stop(stop: Stop, emulator: RunningEmulator, url: str) -> tuple[str, bool, i
     emulator.control("PATCH", "settings", stop.settings)
     if stop.fault:
         emulator.control("POST", "faults", stop.fault)
-    client = SyncFHIRClient(f"{url}/integrator/sites/{SYDNEY}/fhir/R4", extra_headers=_KEY)
+    client = SyncFHIRClient(f"{url}/integrator/sites/{stop.site}/fhir/R4", extra_headers=_KEY)
     text, good = seen(stop, client)
     bill: dict[str, Any] = emulator.control("GET", "bill")
     emulator.control("POST", "reset")

@@ -49,8 +49,10 @@ def test_a_tour_with_one_repair_off_says_that_it_did_not_hold(
     assert "BAD" in shown.partition(f"{stop.issue}: ")[2].partition("gateway  ")[2].splitlines()[0]
 
 
-def test_the_tour_holds_on_the_running_pair(pair: Pair) -> None:
+def test_the_tour_holds_on_the_running_pair_and_leaves_its_practice_well(pair: Pair) -> None:
+    pair.spoilt = True  # one of its stops makes a practice rest
     assert _walk(pair.emulator, pair.url)
+    assert pair.get("Appointment?date=2026-04&_count=2").status_code == 200
 
 
 def test_the_environment_of_a_production_gateway_does_not_reach_the_demo() -> None:
