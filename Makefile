@@ -4,14 +4,37 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+# A release of pip to install with, such as PIP=22.3; by default the one that Python brings.
+PIP ?=
 
-.PHONY: demo test check bench chaos docs lock clean
+# $(call install,FOLDER,LOCK): a virtual environment with exactly what a lock names, checked.
+# --no-deps: pip resolves nothing, so that a release made after the lock cannot change or stop the installation.
+define install
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(1)
+	$(if $(PIP),$(1)/bin/pip install -q --disable-pip-version-check --no-deps pip==$(PIP))
+	$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
+endef
+
+.PHONY: demo test test-newest test-install check bench chaos docs lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
 
 test: $(READY)  ## everything that needs no extra server, in under 3 minutes
 	$(BIN)/pytest -n auto -m "not node and not bench" $(ARGS)
+
+test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/pip install -q --disable-pip-version-check --upgrade pip
+	.venv-newest/bin/pip install -q --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[dev]'
+	.venv-newest/bin/pip check
+	@echo "The lock has other releases of:"
+	-@.venv-newest/bin/pip install --dry-run --no-deps -r requirements/dev.txt | grep -o "Would install.*"
+	.venv-newest/bin/pytest -n auto -m "not node and not bench" $(ARGS)
+
+test-install: $(READY)  ## build wheel and sdist, install each, and try every command away from here
+	$(BIN)/pytest -n 0 -m install $(ARGS)
 
 check: $(READY)  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -30,17 +53,32 @@ chaos: $(READY)  ## half an hour of everything going wrong, six times as fast; d
 
 lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock --upgrade
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --extra emulator pyproject.toml -o requirements.lock -c requirements-dev.lock
+	$(LOCK) --upgrade --extra dev -o requirements/dev.txt pyproject.toml
+	$(LOCK) --extra emulator -c requirements/dev.txt -o requirements/emulator.txt pyproject.toml
+	$(LOCK) -c requirements/dev.txt -o requirements/gateway.txt pyproject.toml
+	$(LOCK) --upgrade --group build -c requirements/dev.txt -o requirements/build.txt
 
-$(READY): requirements-dev.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate
+
+dist: .venv-build/.ready  ## build the sdist and the wheel into dist/
+	.venv-build/bin/python -m build --no-isolation --outdir dist .
+
+sbom: .venv-build/.ready  ## list what the gateway's image holds: dist/sbom.cdx.json (CycloneDX)
+	mkdir -p dist
+	.venv-build/bin/cyclonedx-py requirements requirements/gateway.txt --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON -o dist/sbom.cdx.json
+
+.venv-build/.ready: requirements/build.txt
+	$(call install,.venv-build,requirements/build.txt)
+	.venv-build/bin/pip check
+	touch $@
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(call install,$(VENV),requirements/dev.txt)
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip check
 	touch $@
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -31,8 +31,7 @@ LONG = {"core/kinds.py": "one table of failures, a row per kind"}
 #: What may lie in the project's folder.
 TOP = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
-    "compose.yaml", "docs", "gateway", "openapi", "pyproject.toml", "requirements-dev.lock",
-    "requirements.lock", "tests",
+    "compose.yaml", "deploy", "docs", "gateway", "openapi", "pyproject.toml", "requirements", "tests",
 }  # fmt: skip
 
 
