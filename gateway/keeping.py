@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 
 import structlog
 
+from gateway.code_version import code_version
 from gateway.core.exchange import Site
 from gateway.core.freshness import Freshness
 from gateway.core.question import Caching
@@ -104,7 +104,7 @@ def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[st
 def _configured(settings: Settings) -> str:
     """The version of all that shapes an answer, but for the site's engine."""
     shaping = settings.model_dump_json(exclude={name: what for name, (what, _) in BESIDE.items()})
-    return hashlib.sha256((shaping + version("halo-gateway")).encode()).hexdigest()
+    return hashlib.sha256((shaping + code_version()).encode()).hexdigest()
 
 
 def _plain(cache: Cache) -> Iterator[str]:

@@ -1,0 +1,78 @@
+"""The version of the code: equal for equal files, another one for any change that can shape an answer."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from gateway.code_version import code_version, digest
+
+#: Prints the version under which this code keeps answers of a site.
+PRINT = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from gateway.core.exchange import Site
+from gateway.keeping import caching
+from gateway.settings import Settings
+from datetime import UTC
+
+async def engine(guid: str) -> str:
+    return ""
+
+print(asyncio.run(caching(Settings(), "spare", engine).version(Site("a", UTC, "a"))))
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    return Path(shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=ignored))
+
+
+def stored_version(package: Path) -> str:
+    command = [sys.executable, "-c", PRINT, str(package.parent)]
+    return subprocess.run(command, capture_output=True, check=True, text=True, cwd=package.parent).stdout
+
+
+def change(path: Path) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + "\n# another byte\n", encoding="utf-8")
+
+
+def test_changed_repair_never_shares_stored_answers(package: Path) -> None:
+    before = stored_version(package)
+    assert stored_version(package) == before
+    change(package / "repairs" / "last_updated_offset.py")
+    assert stored_version(package) != before
+
+
+@pytest.mark.parametrize(
+    "name", ["core/bundle.py", "core/date_parameters.json", "handlers/cached.py", "app.py"]
+)
+def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
+    before = digest(package)
+    change(package / name)
+    assert digest(package) != before
+
+
+def test_a_renamed_file_changes_the_digest(package: Path) -> None:
+    before = digest(package)
+    (package / "core" / "bundle.py").rename(package / "core" / "bundles.py")
+    assert digest(package) != before
+
+
+def test_code_that_shapes_no_answer_changes_nothing(package: Path) -> None:
+    before = digest(package)
+    shutil.rmtree(package / "emulator")
+    change(package / "demo" / "tour.py")
+    (package / "core" / "__pycache__").mkdir()
+    (package / "core" / "__pycache__" / "bundle.cpython-311.pyc").write_bytes(b"compiled")
+    assert digest(package) == before
+
+
+def test_the_running_code_has_one_version() -> None:
+    assert code_version() == code_version()
+    assert len(code_version()) == 64
