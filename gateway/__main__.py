@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +12,7 @@ import click
 
 from gateway import settings as configuration
 from gateway.documentation import effective, known_issues_table
+from gateway.extras import require_extra
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -28,6 +28,7 @@ _config = click.option(
     help="TOML file; HALO_GATEWAY_… environment variables override it.",
 )
 _host = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+_PORT = click.IntRange(0, 65_535)
 
 
 def _settings(config: Path | None) -> configuration.Settings:
@@ -47,7 +48,7 @@ def _problems() -> Iterator[None]:
 
 @main.command()
 @_host
-@click.option("--port", default=8080, help="Port to listen on; 0 picks a free one.")
+@click.option("--port", type=_PORT, default=8080, help="Port to listen on; 0 picks a free one.")
 @_config
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
@@ -64,28 +65,33 @@ def serve(host: str, port: int, config: Path | None) -> None:
 
 @main.command()
 @_host
-@click.option("--port", default=8090, help="Port to listen on; 0 picks a free one.")
+@click.option("--port", type=_PORT, default=8090, help="Port to listen on; 0 picks a free one.")
 @click.option(
-    "--config", type=click.Path(path_type=Path, exists=True), help="TOML file with the emulator's switches."
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with the emulator's switches.",
 )
 def emulate(host: str, port: int, config: Path | None) -> None:
     """Run the stand-in for Halo Connect: synthetic practices with the documented faults."""
-    from gateway.emulator.serve import serve
-    from gateway.emulator.settings import EmulatorSettings
+    with _problems():
+        require_extra("emulator")
+        from gateway.emulator.serve import serve
+        from gateway.emulator.settings import from_toml
 
-    switches = tomllib.loads(config.read_text()) if config else {}
-    serve(EmulatorSettings.model_validate(switches), host, port)
+        serve(from_toml(config), host, port)
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the tour: exit code 0, or 1 if a repair did not hold.")
 @_host
-@click.option("--port", default=8080, help="Port of the gateway; 0 picks a free one.")
+@click.option("--port", type=_PORT, default=8080, help="Port of the gateway; 0 picks a free one.")
 def demo(*, once: bool, host: str, port: int) -> None:
     """Start emulator and gateway, show each repair side by side, and keep serving."""
-    from gateway.demo.tour import tour
+    with _problems():
+        require_extra("demo")
+        from gateway.demo.tour import tour
 
-    sys.exit(tour(once=once, host=host, port=port))
+        sys.exit(tour(once=once, host=host, port=port))
 
 
 @main.command()

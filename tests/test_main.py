@@ -77,7 +77,7 @@ def read(url: str) -> httpx.Response:
     return httpx.get(address, headers=KEY, timeout=20, trust_env=False)
 
 
-def ended(running: subprocess.Popen[str], within: float = 10) -> tuple[int, str]:
+def ended(running: subprocess.Popen[str], within: float = 30) -> tuple[int, str]:
     """Exit code and the rest of stdout."""
     out, _ = running.communicate(timeout=within)
     return running.returncode, out
@@ -107,20 +107,20 @@ def test_a_process_with_few_files_asks_for_more(emulator: RunningEmulator) -> No
 def test_sigterm_lets_the_exchange_in_flight_finish_and_takes_no_new_one(emulator: RunningEmulator) -> None:
     answers: list[httpx.Response] = []
     with serving(emulator) as (running, url):
-        emulator.control("POST", "faults", {"kind": "delay", "delay": 2, "times": 1})
+        emulator.control("POST", "faults", {"kind": "delay", "delay": 4, "times": 1})
         asking = Thread(target=lambda: answers.append(read(url)))
         asking.start()
         _until(lambda: bool(emulator.control("GET", "requests")))
         running.send_signal(signal.SIGTERM)
         _until(lambda: not _accepts(url))
         assert running.poll() is None, "it ended before the exchange did"
-        asking.join(10)
+        asking.join(30)
         assert ended(running) == (0, "")
     assert [answer.status_code for answer in answers] == [200]
     assert answers[0].json()["id"] == "1"
 
 
-def _until(holds: object, within: float = 1.5) -> None:
+def _until(holds: object, within: float = 30) -> None:
     assert callable(holds)
     deadline = time.monotonic() + within
     while not holds():
@@ -176,6 +176,31 @@ def test_emulate_takes_its_switches_from_a_file(tmp_path: Path) -> None:
     with program(*MODULE, "emulate", "--port", "0", "--config", str(file)) as (_, line):
         settings = httpx.get(f"{line.split()[-1]}/_emulator/settings", trust_env=False).json()
     assert (settings["patients"], settings["keys"]) == (5, ["another-key"])
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("emulate --config {bad}", "patients: "),
+        ("emulate --config /nonexistent.toml", "does not exist"),
+        ("emulate --config /", "is a directory"),
+        ("emulate --port 99999", "99999 is not in the range"),
+        ("emulate --port {taken}", "cannot listen on 127.0.0.1, port {taken}"),
+        ("serve --port 99999", "99999 is not in the range"),
+        ("demo --once --port 99999", "99999 is not in the range"),
+    ],
+)
+def test_bad_option_is_an_error_and_no_traceback(
+    command: str, said: str, emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    bad, taken = tmp_path / "bad.toml", urlsplit(emulator.url).port
+    bad.write_text("patients = 'many'\n")
+    words = command.format(bad=bad, taken=taken).split()
+    ran = subprocess.run([*MODULE, *words], capture_output=True, text=True, check=False, timeout=30)
+    assert ran.returncode in {1, 2}
+    assert ran.stdout == ""
+    assert said.format(taken=taken) in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -46,11 +46,15 @@ def serve(settings: EmulatorSettings, host: str, port: int) -> None:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A listening socket."""
+    """A listening socket. Raises OSError that names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
+    try:
+        listening.bind((host, port))
+    except OSError as problem:
+        listening.close()
+        raise OSError(f"cannot listen on {host}, port {port}: {problem.strerror}") from None
     return listening
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway.emulator.sites import SITES
 
@@ -109,11 +109,6 @@ class EmulatorSettings(Frozen):
             Variants.model_validate(override.variants)
         return sites
 
-    @classmethod
-    def from_toml(cls, path: Path) -> "EmulatorSettings":
-        """Settings read from a TOML file. Raises pydantic.ValidationError naming the wrong field."""
-        return cls.model_validate(tomllib.loads(path.read_text()))
-
     def override(self, guid: str) -> SiteOverride:
         """What one site does differently."""
         return self.sites.get(guid, SiteOverride())
@@ -126,6 +121,23 @@ class EmulatorSettings(Frozen):
         """The variants in force at a site."""
         changes = self.override(guid).variants
         return Variants.model_validate(self.variants.model_dump() | changes) if changes else self.variants
+
+
+def from_toml(path: Path | None) -> EmulatorSettings:
+    """Settings read from a TOML file. Raises ValueError with a line for each problem, OSError."""
+    if path is None:
+        return EmulatorSettings()
+    try:
+        return EmulatorSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as problem:
+        errors = problem.errors(include_input=False, include_url=False)
+        lines = [
+            f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
+            for error in errors
+        ]
+        raise ValueError("\n".join([f"{path} has problems:", *lines])) from None
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from None
 
 
 def merged(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:

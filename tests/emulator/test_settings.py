@@ -5,7 +5,15 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.emulator.faults import Kind
-from gateway.emulator.settings import FAULTS, EmulatorSettings, LastUpdatedStyle, LinkForm, Variants, merged
+from gateway.emulator.settings import (
+    FAULTS,
+    EmulatorSettings,
+    LastUpdatedStyle,
+    LinkForm,
+    Variants,
+    from_toml,
+    merged,
+)
 from gateway.emulator.sites import BRISBANE, PERTH
 
 TOML = f"""
@@ -26,11 +34,30 @@ paging = "page"
 def test_settings_are_read_from_toml(tmp_path: Path) -> None:
     path = tmp_path / "emulator.toml"
     path.write_text(TOML)
-    settings = EmulatorSettings.from_toml(path)
+    settings = from_toml(path)
     assert settings.patients == 20
     assert [settings.fault("link-base-url", guid) for guid in (BRISBANE, PERTH)] == [False, True]
     assert [settings.variants_at(guid).paging for guid in (BRISBANE, PERTH)] == ["offset", "page"]
     assert settings.override(PERTH).size_limit == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        (b"patients = 'many'\n[variants]\npaging = 'never'\n", ["patients: ", "variants.paging: "]),
+        (b"[faults]\nnonsense = true\n", ["faults: no such fault: nonsense"]),
+        (b"patients = [", ["emulator.toml: "]),
+        (b"\xff\xfe", ["emulator.toml: "]),
+    ],
+)
+def test_bad_file_is_refused_with_every_problem(content: bytes, problems: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "emulator.toml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"emulator\.toml") as refused:
+        from_toml(path)
+    assert not isinstance(refused.value, ValidationError)
+    for problem in problems:
+        assert problem in str(refused.value)
 
 
 def test_every_documented_fault_is_on_by_default() -> None:
