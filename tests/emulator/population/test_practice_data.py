@@ -1,4 +1,3 @@
-import time
 from importlib import import_module
 from typing import Any
 
@@ -64,9 +63,3 @@ def test_some_records_of_most_types_are_inactive(data: Data) -> None:
         states = {record.active for record in data[resource_type]}
         assert states == {True, False}, resource_type
     assert data["Patient"][0].active
-
-
-def test_the_default_population_is_made_in_time() -> None:
-    started = time.perf_counter()
-    practice_data(SITES[BRISBANE], EmulatorSettings())
-    assert time.perf_counter() - started < 1.5
