@@ -3,10 +3,6 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-# Which lock the image is installed from: `emulator` adds fhir.resources, which writes.validation needs.
-ARG LOCK=gateway
-# Seconds since 1970 that every file of the image gets, so that two builds are equal.
-ARG SOURCE_DATE_EPOCH
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 COPY requirements ./requirements
@@ -20,9 +16,14 @@ COPY gateway ./gateway
 COPY deploy/build-environment ./deploy/build-environment
 
 FROM build AS gateway-files
+# Which lock the gateway is installed from: `emulator` adds fhir.resources, which writes.validation needs.
+ARG LOCK=gateway
+# Seconds since 1970 that every file gets, so that two builds are equal.
+ARG SOURCE_DATE_EPOCH
 RUN rm -r gateway/emulator gateway/demo && deploy/build-environment "$LOCK"
 
 FROM build AS emulator-files
+ARG SOURCE_DATE_EPOCH
 RUN deploy/build-environment emulator
 
 FROM ${PYTHON_IMAGE} AS base

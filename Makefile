@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-# A release of pip to install with, such as PIP=22.3; by default the one that Python brings.
+# What to install with, such as PIP=pip==22.3, or PIP=pip for the newest; by default the pip that Python brings.
 PIP ?=
 
 # $(call install,FOLDER,LOCK): a virtual environment with exactly what a lock names, checked.
@@ -12,7 +12,7 @@ PIP ?=
 define install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(1)
-	$(if $(PIP),$(1)/bin/pip install -q --disable-pip-version-check --no-deps pip==$(PIP))
+	$(if $(PIP),$(1)/bin/pip install -q --disable-pip-version-check --no-deps --upgrade $(PIP))
 	$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
 endef
 
@@ -22,7 +22,7 @@ demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (
 	$(BIN)/halo-gateway demo $(ARGS)
 
 test: $(READY)  ## everything that needs no extra server, in under 3 minutes
-	$(BIN)/pytest -n auto -m "not node and not bench" $(ARGS)
+	$(BIN)/pytest -n auto -m "not node and not bench and not install" $(ARGS)
 
 test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest
@@ -31,9 +31,9 @@ test-newest:  ## the same with the newest releases of all direct dependencies, i
 	.venv-newest/bin/pip check
 	@echo "The lock has other releases of:"
 	-@.venv-newest/bin/pip install --dry-run --no-deps -r requirements/dev.txt | grep -o "Would install.*"
-	.venv-newest/bin/pytest -n auto -m "not node and not bench" $(ARGS)
+	.venv-newest/bin/pytest -n auto -m "not node and not bench and not install" --ignore tests/test_requirements.py $(ARGS)
 
-test-install: $(READY)  ## build wheel and sdist, install each, and try every command away from here
+test-install: $(READY) dist  ## install wheel, sdist and folder, also with pipx; try every command away from here
 	$(BIN)/pytest -n 0 -m install $(ARGS)
 
 check: $(READY)  ## format, lint, types, layers
