@@ -95,7 +95,8 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "gateway.toml"
     file.write_text(block)
-    assert load(file).sites["default"].time_zone == "Australia/Brisbane"
+    zones = [site.time_zone for site in load(file).sites.values()]
+    assert zones == ["Australia/Perth", "Australia/Sydney"]
 
 
 def test_the_curl_of_the_readme_names_a_site_of_the_emulator() -> None:

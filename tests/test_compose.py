@@ -1,0 +1,87 @@
+"""compose.yaml and the Dockerfile: what they set is valid, and no example guesses a time zone."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from gateway.emulator.sites import SITES
+from gateway.settings import ConfigurationError, Settings, load
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+GATEWAYS = [name for name, service in COMPOSE["services"].items() if service.get("image") == "halo-gateway"]
+KEYS = "${GATEWAY_KEYS:-}"
+
+
+def settings_of(service: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings that a service of compose.yaml starts with."""
+    for name, value in COMPOSE["services"][service]["environment"].items():
+        monkeypatch.setenv(name, value.replace(KEYS, keys))
+    return load()
+
+
+@pytest.mark.parametrize("service", GATEWAYS)
+def test_gateway_knows_each_emulated_practice_with_its_zone(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites = settings_of(service, '["synthetic"]', monkeypatch).sites
+    assert {guid: site.time_zone for guid, site in sites.items()} == {
+        guid: site.zone_name for guid, site in SITES.items()
+    }
+
+
+def test_redis_comes_with_its_profile_only() -> None:
+    services = COMPOSE["services"]
+    by_profile = {name for name, service in services.items() if "redis" in service.get("profiles", ())}
+    assert by_profile == {"redis", "replica-1", "replica-2"}
+    for name, service in services.items():
+        assert ("redis" in service.get("depends_on", ())) == (name in by_profile - {"redis"})
+
+
+def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (settings_of(f"replica-{number}", '["synthetic"]', monkeypatch) for number in (1, 2))
+    assert one.model_dump() == two.model_dump()
+    assert one.cache.redis.url is not None
+    assert one.cache.keys == one.pages.keys
+    assert len(one.cache.keys) == 1
+
+
+def test_replicas_without_keys_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"cache\.keys"):
+        settings_of("replica-1", "", monkeypatch)
+
+
+def test_every_service_runs_without_rights_and_only_locally() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "compose.yaml", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_no_example_sets_a_zone_for_unnamed_practices(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)) or text
+    assert "[sites.default]" not in blocks
+    assert "SITES__DEFAULT__TIME_ZONE" not in blocks
+
+
+def test_images_carry_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    labels = re.findall(r'image\.version="([^"]+)"', (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert labels == [project["version"]] * 2
+
+
+def test_the_default_image_is_the_gateway() -> None:
+    targets = re.findall(
+        r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert targets[-1] == "gateway"
+    assert {
+        service["build"]["target"] for service in COMPOSE["services"].values() if "build" in service
+    } <= set(targets)
