@@ -89,7 +89,10 @@ def caller(headers: Headers) -> str:
     """
     found = dict(each for each in reversed(headers) if each[0] in CREDENTIALS)
     parts = [found.get(name, "") for name in _DEVICE]
-    secret = "\0".join(parts) if any(parts) else found.get("authorization", "")
+    # Each part with its length: no two sets of credentials give the same text.
+    secret = (
+        "".join(f"{len(part)} {part}" for part in parts) if any(parts) else found.get("authorization", "")
+    )
     return hashlib.sha256(b"ledger\0" + secret.encode()).hexdigest()[:8] if secret else ""
 
 

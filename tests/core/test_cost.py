@@ -66,6 +66,9 @@ def test_whether_a_304_of_the_upstream_is_charged_is_not_known() -> None:
     ("kind", "cost"),
     [
         (kinds.UPSTREAM_CONNECT, Cost.FREE),
+        (kinds.UPSTREAM_CERTIFICATE, Cost.FREE),
+        (kinds.PROXY_REFUSED, Cost.FREE),
+        (kinds.PROXY_UNAVAILABLE, Cost.FREE),
         (kinds.UPSTREAM_RESET, Cost.MAYBE_BILLED),
         (kinds.UPSTREAM_TIMEOUT, Cost.MAYBE_BILLED),
         (kinds.WRITE_UNKNOWN, Cost.MAYBE_BILLED),

@@ -130,7 +130,7 @@ def test_a_gateway_serves_its_documents(plain: Installed) -> None:
         assert client.get("/openapi.yaml").text.startswith("openapi:")
         page = client.get("/", headers={"accept": "text/html"})
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert "<h1" in client.get("/docs/install", headers={"accept": "text/html"}).text
+        assert "<h1" in client.get("/docs/install.md", headers={"accept": "text/html"}).text
 
 
 def test_emulator_and_gateway_answer_together(demo: Installed) -> None:
