@@ -196,8 +196,13 @@ def known_issues(config: Path | None) -> None:
 @main.command()
 @_config
 def check(config: Path | None) -> None:
-    """Check the configuration and print what is in effect, secrets masked."""
-    click.echo(effective(_settings(config)))
+    """Check the configuration and print what is in effect, secrets masked; cautions go to stderr."""
+    from gateway.settings.cautions import cautions
+
+    settings = _settings(config)
+    for each in cautions(settings):
+        click.echo(f"Warning: {each.setting}: {each.text}", err=True)
+    click.echo(effective(settings))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from gateway.dialects.documentation import errors_page
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
+from gateway.settings.names import KEYS
 from gateway.settings.sites import DEFAULT, chosen
 
 
@@ -54,17 +55,14 @@ def _switch(settings: Settings, repair: str) -> str:
     return "on" if chosen(settings, DEFAULT).repairs.get(repair, True) else "off"
 
 
-#: What stands between the name of a table of sections and the name of a setting.
-_KEYS = {"sites": "<guid>.", "upstreams": "<name>.", "callers": "<digits>.", "rules": "[]."}
-
-
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         inner = _section(field)
         if inner is None:
             yield f"| `{prefix}{name}` | `{_default(field)}` | {field.description} |"
         else:
-            yield from _rows(inner, f"{prefix}{name}.{_KEYS.get(name, '')}")
+            key = f"{KEYS[name]}." if name in KEYS else ""
+            yield from _rows(inner, f"{prefix}{name}.{key}")
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -88,10 +86,15 @@ configuration says. Each id is also the file of its repair, the emulator's fault
 
 _CONFIGURATION = """# Configuration
 
-Generated from `gateway/settings.py` by `make docs`. A TOML file (`--config`, or `HALO_GATEWAY_CONFIG`),
+Generated from `gateway/settings/` by `make docs`. A TOML file (`--config`, or `HALO_GATEWAY_CONFIG`),
 and over it environment variables: `HALO_GATEWAY_` and the setting's name, with `__` for each dot
-(`HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE=Australia/Perth`). `halo-gateway check` reports every problem at
-once, or prints what is in effect. `sites.default` holds for every site; `sites.<guid>` goes over it.
+(`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway check` reports every problem at
+once, or prints what is in effect; its warnings go to stderr. `sites.default` holds for every site;
+`sites.<guid>` goes over it. A GUID may be written in upper or lower case.
+
+An empty variable counts as not set. Lists and tables in variables are JSON. The variables that Kubernetes
+makes for Services, and Docker for linked containers, whose names begin with `halo-gateway` are no settings.
+The gateway does not read other variables, such as `HTTPS_PROXY`, `NO_PROXY` or `SSL_CERT_FILE`.
 
 A site whose time zone is not set is not served: a wrong zone would shift every date search and every
 `lastUpdated`, so there is no default.

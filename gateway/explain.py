@@ -15,7 +15,7 @@ def explained(settings: Settings, guid: str, search: str) -> str:
     """What a search means and costs at a site. Raises ValueError for a site or search that cannot be read."""
     site = Sites(settings)(guid)
     if site is None:
-        raise ValueError(f"sites.{guid}.time_zone or sites.default.time_zone must be set: dates depend on it")
+        raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
     now = datetime.now(UTC)
     request = FhirRequest("GET", OTHER, "", "", "", site=site, received=now)
     try:

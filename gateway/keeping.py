@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
-import structlog
-
 from gateway.code_version import code_version
 from gateway.core.exchange import Site
 from gateway.core.freshness import Freshness
@@ -20,7 +18,6 @@ from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from gateway.stores.store import Store
 
-_log = structlog.get_logger()
 #: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
 #: them share what is kept; all others, and any new one, are part of its version.
 BESIDE: dict[str, tuple[bool | set[str], str]] = {
@@ -33,7 +30,10 @@ BESIDE: dict[str, tuple[bool | set[str], str]] = {
         {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
         "what is let in; what is refused is not kept",
     ),
-    "upstream": ({"timeouts", "rate", "max_connections"}, "how fast it is asked; a failure to is not kept"),
+    "upstream": (
+        {"timeouts", "rate", "max_connections", "proxy", "ca_file"},
+        "how fast and by which way it is asked, which changes no byte; a failure to is not kept",
+    ),
     "cache": ({"max_bytes", "orphans", "lease", "redis"}, "how much is kept, and where"),
 }
 
@@ -60,8 +60,6 @@ def ledger(settings: Settings) -> Ledger:
     kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
         return Ledger(SharedLedger(url, kept.path, keep_days=kept.keep_days, timeout=timeout))
-    if settings.cache.redis.url is not None and kept.store is None:
-        _log.warning("ledger.store is not set: caps and ledger are those of this replica alone, in its file")
     return Ledger(LedgerFile(kept.path, kept.keep_days))
 
 

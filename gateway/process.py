@@ -27,6 +27,7 @@ from gateway.keeping import caching, ledger, prepared, store
 from gateway.resilience import Resilience, secret
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
+from gateway.settings.cautions import cautions
 from gateway.settings.sites import Sites, by_guid
 from gateway.stores.daily_use import DailyUse
 from gateway.stores.engines import Engines
@@ -65,6 +66,9 @@ class Process:
 
     def __post_init__(self) -> None:
         settings = self.settings
+        self.cautions = cautions(settings)
+        for each in self.cautions:
+            _log.warning("configuration", setting=each.setting, warning=each.text)
         self.sites = Sites(settings)
         self._site = by_guid(settings)
         spare = token_hex()
@@ -103,11 +107,11 @@ class Process:
 
     def asking(self, upstream: UpstreamSettings) -> Ask:
         """What asks one upstream in a dialect, counting every exchange, over one pool of connections."""
-        pool = self.transport or _pool(upstream)
-        self.pools.append(pool)
+        transport = self.transport or pool(upstream)
+        self.pools.append(transport)
         text = self.settings.errors.upstream_text
         return lambda dialect: Recognised(
-            Counted(Upstream(pool, DIALECTS[dialect], self.now, text), self.recorder), self.engines
+            Counted(Upstream(transport, DIALECTS[dialect], self.now, text), self.recorder), self.engines
         )
 
     def refused(self, mount: str = "", *, fhir: bool = True) -> Refused:
@@ -132,7 +136,7 @@ class Process:
     @property
     def warnings(self) -> Checks:
         """What an operator should know of, though the gateway serves without it."""
-        return {"store": self.store.problem, "ledger": self.ledger.problem}
+        return {"store": self.store.problem, "ledger": self.ledger.problem, "sites": self._sites_problem}
 
     def admin(self) -> Admin:
         """The operators' endpoints."""
@@ -150,6 +154,10 @@ class Process:
         self.recorder.settle()
         await asyncio.to_thread(self.ledger.close)
 
+    async def _sites_problem(self) -> str:
+        texts = (f"{each.setting}: {each.text}" for each in self.cautions if each.component == "sites")
+        return " ".join(texts)
+
     async def _purge(self, site: str) -> None:
         await self.operated.forget(site, "", "")
 
@@ -164,18 +172,21 @@ def _known(settings: Settings) -> Known:
 
 
 def _seal(settings: Settings, spare: str) -> Seal:
-    keys = [key.get_secret_value() for key in settings.pages.keys]
-    if not keys:
-        _log.warning("pages.keys is not set: page links end with this process and fail on other replicas")
-    return Seal(keys or [spare])
+    return Seal([key.get_secret_value() for key in settings.pages.keys] or [spare])
 
 
-def _pool(upstream: UpstreamSettings) -> PooledTransport:
+def pool(upstream: UpstreamSettings, connections: int | None = None) -> PooledTransport:
+    """The connections to an upstream, as its settings want them, at most so many.
+
+    Raises OSError where upstream.ca_file can no longer be read.
+    """
     return PooledTransport(
         limits=httpx.Limits(
-            max_connections=upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
+            max_connections=connections or upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
         ),
         timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
         max_body=upstream.max_body,
         total=upstream.timeouts.total,
+        proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
+        ca_file=upstream.ca_file,
     )

@@ -1,5 +1,6 @@
 """The command line: in process where it only prints, as a real process where it serves."""
 
+import json
 import os
 import re
 import signal
@@ -227,6 +228,20 @@ def test_check_prints_what_is_in_effect(tmp_path: Path) -> None:
     assert "do-not-show" not in output
 
 
+def test_check_warns_on_stderr_and_stdout_stays_json(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        "[sites.default]\ntime_zone = 'Australia/Perth'\n[pages]\nkeys = ['do-not-show']\n"
+        "[upstream]\nproxy = 'http://user:do-not-show@proxy.example:3128'\n"
+    )
+    result = CliRunner().invoke(main, ["check", "--config", str(file)])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["sites"]["default"]["time_zone"] == "Australia/Perth"
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: sites.default.time_zone: it decides for every practice")
+    assert "do-not-show" not in result.output
+
+
 def test_the_variable_names_the_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n")
@@ -262,3 +277,32 @@ def test_a_port_for_operators_that_is_taken_is_an_error_and_no_traceback(emulato
     assert (ran.returncode, ran.stdout) == (1, "")
     assert f"admin.listen: nobody can listen on {taken}: Address already in use" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("contents", "code", "said"),
+    [
+        (['{"resourceType":"Patient"}'], 0, "0.json: valid"),
+        (['{"resourceType":"Patient","gender":1}', '{"resourceType":"Patient"}'], 1, "1.json: valid"),
+        (['{"resourceType":"Patient","gender":1}'], 1, "0.json: Patient.gender: is not a code"),
+        ([None, '{"resourceType":"Patient"}'], 1, "1.json: valid"),
+        ([None], 1, "0.json: cannot be read: No such file"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_validate_judges_every_file_and_its_exit_code_says_so(
+    tmp_path: Path, contents: list[str | None], code: int, said: str
+) -> None:
+    files = [tmp_path / f"{number}.json" for number in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        if content is not None:
+            file.write_text(content)
+    found, output = run("validate", *map(str, files))
+    assert found == code
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_validate_reads_standard_input() -> None:
+    ran = CliRunner().invoke(main, ["validate", "-"], input='{"resourceType":"Patient","nmae":1}')
+    assert (ran.exit_code, ran.output.endswith("R4 does not know here: nmae\n")) == (1, True)

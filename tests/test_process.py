@@ -8,6 +8,7 @@ import httpx
 import pytest
 from conftest import KEY, settings_for
 from exchanges import GUID, fhir_request
+from outbound import Proxy, Server, authority, listening, settled
 from structlog.testing import capture_logs
 
 from gateway.app import create_app
@@ -15,8 +16,8 @@ from gateway.core.cost import Cost
 from gateway.core.exchange import FhirResponse, Handler
 from gateway.core.failure import Failure
 from gateway.emulator.sites import SYDNEY
-from gateway.process import Process
-from gateway.settings import Admin, Cache, Ledger, Settings
+from gateway.process import Process, pool
+from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
 from gateway.stores.ledger_file import read
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -59,7 +60,7 @@ def test_without_a_token_there_are_no_operators_endpoints() -> None:
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
         paths = {each.path for each in process(token).admin().routes()}
     assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
-    assert "pages.keys" in lines[0]["event"]
+    assert [(each["event"], each["setting"]) for each in lines[:1]] == [("configuration", "pages.keys")]
 
 
 def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
@@ -136,6 +137,55 @@ def test_an_operator_sees_that_redis_is_away_and_no_request_fails_for_it() -> No
     assert (ready.status_code, ready.json()["status"]) == (200, "warn")
     assert "goes on with its own memory" in ready.json()["checks"]["store"][0]["output"]
     assert "halo_gateway_store_away 1.0" in metrics.text
+
+
+def test_default_zone_is_warned_of_at_start_and_in_readyz() -> None:
+    zone = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "pages": {"keys": ["synthetic"]}}
+
+    async def live() -> httpx.Response:
+        app = create_app(Settings.model_validate(zone), transport=httpx.MockTransport(answering))
+        web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gw.example")
+        async with app.router.lifespan_context(app), web:
+            return await web.get("/readyz")
+
+    with capture_logs() as lines:
+        ready = asyncio.run(live())
+    told = [each for each in lines if each["event"] == "configuration"]
+    assert [(each["log_level"], each["setting"]) for each in told] == [("warning", "sites.default.time_zone")]
+    assert (ready.status_code, ready.json()["status"]) == (200, "warn")
+    (found,) = ready.json()["checks"]["sites"]
+    assert found == {"status": "warn", "output": f"sites.default.time_zone: {told[0]['warning']}"}
+
+
+def test_named_sites_are_nothing_to_warn_of_in_readyz() -> None:
+    with capture_logs():
+        held = process(settings_for("http://upstream"))
+    assert asyncio.run(held.warnings["sites"]()) == ""
+
+
+def test_pool_takes_proxy_and_certificates_of_its_upstream(tmp_path: Path) -> None:
+    private, server, proxy = authority(tmp_path), Server(), Proxy()
+    with listening(server, private.server()) as port, listening(proxy) as way:
+        settings = Upstream.model_validate(
+            {
+                "url": f"https://localhost:{port}",
+                "proxy": f"http://127.0.0.1:{way}",
+                "ca_file": str(private.ca_file),
+            }
+        )
+
+        async def live() -> int:
+            connections = pool(settings)
+            try:
+                return (
+                    await connections.handle_async_request(httpx.Request("GET", str(settings.url)))
+                ).status_code
+            finally:
+                await connections.aclose()
+                await settled()
+
+        assert asyncio.run(live()) == 200
+    assert (len(proxy.heads), len(server.heads)) == (1, 1)
 
 
 def _failures() -> list[Failure]:

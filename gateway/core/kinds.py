@@ -120,7 +120,7 @@ SITE_ZONE_UNKNOWN = Kind(
     503,
     "not-supported",
     "The gateway does not know this practice's time zone, without which dates cannot be read: its operator"
-    " should set sites.<guid>.time_zone or sites.default.time_zone.",
+    " should set sites.<guid>.time_zone.",
     repeat=Repeat.AFTER_FIX,
     retry_after=300,
     sent=False,
@@ -246,6 +246,34 @@ UPSTREAM_CONNECT = Kind(
     "transient",
     "The upstream cannot be reached from the gateway: try again; if it lasts, the gateway's operator should"
     " check its network.",
+    repeat=Repeat.YES,
+    retry_after=5,
+    sent=False,
+)
+UPSTREAM_CERTIFICATE = Kind(
+    "upstream-certificate",
+    502,
+    "security",
+    "The upstream's TLS certificate is not trusted, so the request was not sent: the gateway's operator has"
+    " to check upstream.url and, where a private authority signs certificates, set upstream.ca_file.",
+    repeat=Repeat.AFTER_FIX,
+    sent=False,
+)
+PROXY_REFUSED = Kind(
+    "proxy-refused",
+    502,
+    "security",
+    "The gateway's outbound proxy does not let the request through, so it was not sent to the upstream: the"
+    " gateway's operator has to check the user and password in upstream.proxy and the proxy's rules.",
+    repeat=Repeat.AFTER_FIX,
+    sent=False,
+)
+PROXY_UNAVAILABLE = Kind(
+    "proxy-unavailable",
+    502,
+    "transient",
+    "The gateway's outbound proxy cannot be reached, or cannot reach the upstream, so the request was not"
+    " sent: try again; if it lasts, the gateway's operator has to check upstream.proxy and the proxy.",
     repeat=Repeat.YES,
     retry_after=5,
     sent=False,

@@ -36,6 +36,7 @@ AGAIN: Final[dict[str, int]] = {
     "upstream-503": _PATIENT,
     "practice-result-lost": 1,
     "upstream-connect": 1,
+    "proxy-unavailable": 1,
 }
 #: The same for reads that may have run without a whole answer, where the operator wants that.
 UNANSWERED: Final[dict[str, int]] = {

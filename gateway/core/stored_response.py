@@ -18,6 +18,7 @@ _AWAY = frozenset(
     {
         *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
         *("upstream-connect", "upstream-reset", "upstream-timeout", "upstream-502", "upstream-503"),
+        *("upstream-certificate", "proxy-refused", "proxy-unavailable"),
     }
 )
 _AS_OF = "This answer is not fresh: it is as of {}."

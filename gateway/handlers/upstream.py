@@ -34,10 +34,15 @@ _KINDS: tuple[tuple[type[httpx.HTTPError], Kind, bool], ...] = (
     (httpx.ConnectError, kinds.UPSTREAM_CONNECT, False),
     (httpx.ConnectTimeout, kinds.UPSTREAM_CONNECT, False),
     (httpx.UnsupportedProtocol, kinds.UPSTREAM_CONNECT, False),
+    (httpx.ProxyError, kinds.PROXY_UNAVAILABLE, False),
     (httpx.TimeoutException, kinds.UPSTREAM_TIMEOUT, True),
     (httpx.DecodingError, kinds.ANSWER_TOO_LARGE, True),
     (httpx.HTTPError, kinds.UPSTREAM_RESET, True),
 )
+#: Kinds that a transport names by their code in an error's text, before the status of a proxy. None was sent.
+_NAMED = {
+    each.code: each for each in (kinds.PROXY_REFUSED, kinds.PROXY_UNAVAILABLE, kinds.UPSTREAM_CERTIFICATE)
+}
 
 
 #: Methods that say how long their body is even where they have none (RFC 9110 section 8.6).
@@ -184,4 +189,11 @@ def _failure(request: FhirRequest, problem: httpx.HTTPError) -> Failure:
     said = f"request={request.request_id} cause={type(problem).__name__}"
     if sent and may_write(request):
         return Failure(kinds.WRITE_UNKNOWN, diagnostics=said, codings=((CODE_SYSTEM, kind.code),))
-    return Failure(kind, diagnostics=said)
+    return Failure(kind, diagnostics=said) if sent else _unsent(kind, said, str(problem))
+
+
+def _unsent(kind: Kind, said: str, text: str) -> Failure:
+    """The failure of a request that was not sent; the text of the transport's error may name its kind."""
+    code, _, status = text.partition(" ")
+    proxy = f" proxy-status={status}" if code in _NAMED and status.isdecimal() else ""
+    return Failure(_NAMED.get(code, kind), diagnostics=said + proxy)

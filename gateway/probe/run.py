@@ -5,18 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import httpx
-
 from gateway.core.exchange import FhirRequest, Handler, Headers, Site
 from gateway.core.failure import Failure
 from gateway.core.interaction import OTHER, interaction
 from gateway.core.search import Search, parameter
 from gateway.dialects import DIALECTS
-from gateway.handlers.transport import PooledTransport
 from gateway.handlers.upstream import Upstream
 from gateway.probe.answers import UNREADABLE, page, refused
 from gateway.probe.known import Asked, Known, Page
 from gateway.probe.questions import QUESTIONS
+from gateway.process import pool
 from gateway.settings import Settings
 from gateway.settings.sites import Sites
 
@@ -57,7 +55,7 @@ def probe(
     """
     site = Sites(settings)(guid)
     if site is None:
-        raise ValueError(f"sites.{guid}.time_zone or sites.default.time_zone must be set: dates depend on it")
+        raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
     base = base or f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/fhir/R4"
     sent = tuple((name.lower(), value) for name, value in headers.items())
     return asyncio.run(_probed(settings, _Prober(site, base.rstrip("/"), sent, budget), now))
@@ -116,13 +114,8 @@ class _Prober:
 
 
 async def _probed(settings: Settings, prober: _Prober, now: Callable[[], datetime]) -> Report:
-    timeouts = settings.upstream.timeouts
-    pool = PooledTransport(
-        limits=httpx.Limits(max_connections=1),
-        timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-        max_body=settings.upstream.max_body,
-    )
+    transport = pool(settings.upstream, 1)
     try:
-        return await prober.report(Upstream(pool, DIALECTS["halo-connect"], now), now())
+        return await prober.report(Upstream(transport, DIALECTS["halo-connect"], now), now())
     finally:
-        await pool.aclose()
+        await transport.aclose()

@@ -7,17 +7,9 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from gateway.settings.environment import slips
 from gateway.settings.operation import (
     Admin,
     Cache,
@@ -29,6 +21,7 @@ from gateway.settings.operation import (
     Retry,
 )
 from gateway.settings.practice import Caps, SearchFacts, SiteCache, SiteSettings
+from gateway.settings.problems import problems
 from gateway.settings.sections import (
     Errors,
     Log,
@@ -42,7 +35,9 @@ from gateway.settings.sections import (
     Switches,
     Timeouts,
     Upstream,
+    with_lower_case_guids,
 )
+from gateway.settings.sources import reader
 
 
 class ConfigurationError(ValueError):
@@ -71,6 +66,11 @@ class Settings(Section):
     admin: Admin = Field(Admin(), description="the operators' endpoints")
     log: Log = Field(Log(), description="what is logged")
 
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _lower_case(cls, sites: Any) -> Any:
+        return with_lower_case_guids(sites)
+
     @field_validator("upstreams")
     @classmethod
     def _apart(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
@@ -87,61 +87,27 @@ class Settings(Section):
         return self
 
 
-PREFIX = "HALO_GATEWAY_"
-#: Variables of ours that are no settings.
-_OTHER = frozenset({"config", "probe_key"})
+class _Variables(Settings):
+    """The settings, and the variables of the commands, which are none."""
+
+    config: Path | None = Field(None, description="the file; an option of every command")
+    probe_key: SecretStr | None = Field(None, description="the subscription key that `probe` sends")
 
 
 def load(path: Path | None = None) -> Settings:
     """The settings of a TOML file and the environment. Raises ConfigurationError naming every problem."""
     if path is not None and not path.is_file():
         raise ConfigurationError(f"--config: no such file: {path}")
-    slips = [f"{name}: no such setting, in the environment" for name in _slips()]
+    lines = slips(_Variables, os.environ)
     try:
-        found = _from(path)()
+        settings = reader(Settings, path)()
     except ValidationError as problem:
-        lines = map(_line, problem.errors(include_input=False))
-        raise ConfigurationError("\n".join([*slips, *lines])) from None
+        lines += problems(Settings, problem.errors(include_input=False))
     except ValueError as problem:
         raise ConfigurationError(f"{path}: {problem}") from None
-    if slips:
-        raise ConfigurationError("\n".join(slips))
-    return found
-
-
-def _slips() -> list[str]:
-    """Names in the environment that look like settings and are none: pydantic-settings passes them over."""
-    ours = (name.removeprefix(PREFIX).lower() for name in os.environ if name.startswith(PREFIX))
-    return sorted(name for name in ours if name.split("__")[0] not in {*Settings.model_fields, *_OTHER})
-
-
-class _Environment(EnvSettingsSource):
-    """The environment; a list that is no JSON is left for validation to refuse by its setting's name."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value
-
-
-def _from(path: Path | None) -> type[Settings]:
-    class Loaded(BaseSettings, Settings):
-        model_config = SettingsConfigDict(
-            env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
-        )
-
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return _Environment(settings_cls), TomlConfigSettingsSource(settings_cls, path)
-
-    return Loaded
-
-
-def _line(error: ErrorDetails) -> str:
-    return f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
+    if lines:
+        raise ConfigurationError("\n".join(lines))
+    return settings
 
 
 __all__ = [

@@ -118,10 +118,21 @@ class Admin(Section):
     )
 
 
+def _redis(secret: SecretStr) -> SecretStr:
+    if not _REDIS.match(secret.get_secret_value()):
+        raise ValueError("must be a URL, such as redis://127.0.0.1:6379/0, or rediss:// for TLS")
+    return secret
+
+
+_REDIS = re.compile(r"rediss?://[^/\s]|unix:///")
+
+
 class Redis(Section):
     """The store that replicas share."""
 
-    url: SecretStr | None = Field(None, description="redis:// or rediss:// URL")
+    url: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(
+        None, description="redis:// or rediss:// URL"
+    )
     timeout: float = Field(
         0.5, gt=0, description="seconds one command may take; then this process's memory stands in"
     )

@@ -1,12 +1,14 @@
 """The sections of the configuration: every setting with its default, its limits and its meaning."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr
 
 from gateway.core.date_zone import zone
 from gateway.repairs import REPAIRS
+from gateway.settings.outbound import CaFile, ProxyUrl
 
 
 def _known_zone(name: str) -> str:
@@ -23,12 +25,31 @@ def _known_repairs(switches: dict[str, bool]) -> dict[str, bool]:
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Switches = Annotated[dict[str, bool], AfterValidator(_known_repairs)]
-Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def with_lower_case_guids(sites: Any) -> Any:
+    """A table of sites with its GUIDs in lower case. Raises ValueError where one is given in two cases."""
+    if not isinstance(sites, dict):
+        return sites
+    lower = {_lower(guid): values for guid, values in sites.items()}
+    if len(lower) < len(sites):
+        given = [_lower(guid) for guid in sites]
+        twice = sorted({guid for guid in given if given.count(guid) > 1})
+        raise ValueError(f"the same site is given twice, in upper and lower case: {', '.join(twice)}")
+    return lower
+
+
+def _lower(guid: Any) -> Any:
+    return guid.lower() if isinstance(guid, str) and _GUID.fullmatch(guid) else guid
+
+
+Guid = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 
 #: The gateway's own first segments.
 _TAKEN = frozenset(
-    {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin"}
+    {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin", "docs"}
 )
 
 
@@ -71,6 +92,13 @@ class Upstream(Section):
     )
     max_connections: int = Field(100, gt=0, description="connections at the same time")
     max_body: int = Field(64_000_000, gt=0, description="bytes of an answer, unpacked; more is refused")
+    proxy: ProxyUrl | None = Field(
+        None,
+        description="outbound proxy, http://[user:password@]host:port; those of the environment are not used",
+    )
+    ca_file: CaFile | None = Field(
+        None, description="PEM file of a private CA that is trusted beside the system's"
+    )
 
 
 class MountedUpstream(Upstream):

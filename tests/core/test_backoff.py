@@ -16,7 +16,7 @@ from gateway.core.backoff import (
     wait_asked,
 )
 from gateway.core.exchange import FhirResponse
-from gateway.core.failure import Failure
+from gateway.core.failure import Failure, Kind
 from gateway.core.outcome import CODE_SYSTEM
 from gateway.dialects import kinds as theirs
 from gateway.dialects import practice
@@ -79,6 +79,15 @@ def test_a_change_whose_outcome_is_open_tells_of_its_cause() -> None:
     unknown = Failure(kinds.WRITE_UNKNOWN, codings=((CODE_SYSTEM, kinds.UPSTREAM_RESET.code),))
     assert cause(unknown) == "upstream-reset"
     assert cause(Failure(kinds.WRITE_UNKNOWN)) == ""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kinds.PROXY_REFUSED, kinds.PROXY_UNAVAILABLE, kinds.UPSTREAM_CERTIFICATE],
+    ids=lambda each: each.code,
+)
+def test_trouble_on_our_side_makes_no_practice_rest(kind: Kind) -> None:
+    assert cause(Failure(kind)) == ""
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

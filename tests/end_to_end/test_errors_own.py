@@ -3,11 +3,14 @@
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
 from conftest import KEY, settings_for
 from end_to_end.failing import BASE, Failing, code, failing_settings, gateway, outcome
+from outbound import Proxy, Server, authority, listening
 from structlog.testing import capture_logs
 
 from gateway.core import kinds
@@ -52,6 +55,33 @@ def without_an_upstream(failing: Failing) -> httpx.Response:
         closed = f"http://127.0.0.1:{free.getsockname()[1]}"
     with gateway(failing_settings(closed)) as url:
         return httpx.get(url + BASE + "/Patient", headers=KEY, trust_env=False)
+
+
+def with_a_private_certificate(failing: Failing) -> httpx.Response:
+    with TemporaryDirectory() as folder, listening(Server(), authority(Path(folder)).server()) as port:
+        return asked_by_another_way(f"https://localhost:{port}")
+
+
+def with_a_proxy_that_refuses(failing: Failing) -> httpx.Response:
+    with listening(Proxy(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as port:
+        return asked_by_another_way("https://upstream.example", f"http://user:Zzyzx@127.0.0.1:{port}")
+
+
+def without_its_proxy(failing: Failing) -> httpx.Response:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://user:Zzyzx@127.0.0.1:{free.getsockname()[1]}"
+    return asked_by_another_way("https://upstream.example", closed)
+
+
+def asked_by_another_way(url: str, proxy: str | None = None, method: str = "GET") -> httpx.Response:
+    settings = failing_settings(url, upstream={"url": url, "proxy": proxy})
+    with gateway(settings) as own:
+        content = b"" if method == "GET" else b'{"resourceType":"Patient"}'
+        headers = KEY | (JSON if content else {})
+        return httpx.request(
+            method, own + BASE + "/Patient", headers=headers, content=content, trust_env=False, timeout=20
+        )
 
 
 def with_an_expired_page(failing: Failing) -> httpx.Response:
@@ -120,6 +150,9 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
     (kinds.FILTER_IGNORED, with_an_ignored_filter),
     (kinds.GATEWAY_ERROR, broken_inside),
     (kinds.UPSTREAM_CONNECT, without_an_upstream),
+    (kinds.UPSTREAM_CERTIFICATE, with_a_private_certificate),
+    (kinds.PROXY_REFUSED, with_a_proxy_that_refuses),
+    (kinds.PROXY_UNAVAILABLE, without_its_proxy),
     (kinds.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="reset")),
     (kinds.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="truncate")),
     (kinds.UPSTREAM_TIMEOUT, faulty(f"{BASE}/Patient", kind="hang")),
@@ -148,6 +181,17 @@ def test_every_failure_of_our_own_is_an_outcome(failing: Failing, kind: Kind, pr
     assert response.headers.get("retry-after") == wait
     assert response.headers["x-request-id"]
     assert response.headers["x-intermediary"] == "halo-gateway"
+
+
+def test_change_that_a_proxy_refused_is_certainly_not_made(failing: Failing) -> None:
+    with listening(Proxy(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as port:
+        proxy = f"http://user:Zzyzx@127.0.0.1:{port}"
+        with capture_logs() as lines:
+            response = asked_by_another_way("https://upstream.example", proxy, "POST")
+    issue = outcome(response, 502)
+    assert code(issue) == kinds.PROXY_REFUSED.code
+    assert "proxy-status=407" in issue["diagnostics"]
+    assert "Zzyzx" not in response.text + str(lines)
 
 
 def test_every_kind_of_our_own_is_provoked() -> None:

@@ -166,7 +166,7 @@ def test_a_gateway_without_a_key_warns_that_links_end_with_it(
     settings = settings_for("http://127.0.0.1:9").model_copy(update={"pages": Pages(keys=secrets)})
     with capture_logs() as logs:
         create_app(settings)
-    assert sum("pages.keys" in line["event"] for line in logs) == warnings
+    assert sum(line.get("setting") == "pages.keys" for line in logs) == warnings
 
 
 @pytest.mark.parametrize("host", ["https://evil.example/fhir/R4", "//evil.example", "http://[::1"])

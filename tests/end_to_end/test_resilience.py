@@ -2,18 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from socket import socket
 from time import sleep
 from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import KEY
+from conftest import KEY, settings_for
+from outbound import Proxy, Server, authority, listening
 from resilience import Limits, Standing, before_nothing, standing, together
 from structlog.testing import capture_logs
 
+from gateway.app import create_app
 from gateway.core.backoff import RESTS_AFTER, Doubling
 from gateway.core.pauses import RULES
 from gateway.core.relocation import Practice
@@ -21,6 +25,8 @@ from gateway.core.retry import AGAIN, UNANSWERED
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings, LinkForm
 from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
+from gateway.serving import InThread
+from gateway.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 MB = 2**20
@@ -104,6 +110,30 @@ EVERYWHERE = {"429", "403 caller IP", "401 invalid key"}
 READS = {"404 of a resource": "Patient/999999"}
 
 
+def closed_proxy(_: ExitStack, __: Path) -> dict[str, str]:
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return {"url": "https://upstream.example", "proxy": f"http://127.0.0.1:{free.getsockname()[1]}"}
+
+
+def strict_proxy(running: ExitStack, _: Path) -> dict[str, str]:
+    port = running.enter_context(listening(Proxy(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")))
+    return {"url": "https://upstream.example", "proxy": f"http://127.0.0.1:{port}"}
+
+
+def private_certificate(running: ExitStack, folder: Path) -> dict[str, str]:
+    port = running.enter_context(listening(Server(), authority(folder).server()))
+    return {"url": f"https://localhost:{port}"}
+
+
+#: The same for what is wrong before the upstream is reached -> the settings of such an upstream.
+WAYS: dict[str, Callable[[ExitStack, Path], dict[str, str]]] = {
+    "outbound proxy not reached, or its own 5xx": closed_proxy,
+    "outbound proxy refuses": strict_proxy,
+    "certificate not trusted": private_certificate,
+}
+
+
 class Row(NamedTuple):
     """One row of the table."""
 
@@ -131,7 +161,7 @@ def cause_of(answer: httpx.Response) -> list[str]:
 
 
 def test_every_fault_has_its_row() -> None:
-    assert {row.failure for row in rows()} == FAULTS.keys() | {"connection refused"}
+    assert {row.failure for row in rows()} == FAULTS.keys() | WAYS.keys() | {"connection refused"}
 
 
 def test_whatever_is_repeated_rests_or_pauses_has_its_row() -> None:
@@ -170,6 +200,18 @@ def test_a_refused_connection_is_tried_once_more() -> None:
         found = [httpx.get(f"{base}/{READ}", headers=KEY, trust_env=False) for _ in range(3)]
     assert [each.headers.get("gateway-attempts") for each in found] == [row.queries, row.next, None]
     assert [code_of(each) for each in found] == [row.code, row.code, "practice-resting"]
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.failure in WAYS], ids=lambda row: row.code)
+def test_trouble_on_the_way_costs_what_the_table_says(row: Row, tmp_path: Path) -> None:
+    with capture_logs(), ExitStack() as running:
+        upstream = WAYS[row.failure](running, tmp_path)
+        settings = settings_for("http://unused.example").model_dump() | {"upstream": upstream, "retry": {}}
+        gateway = running.enter_context(InThread(create_app(Settings.model_validate(settings))))
+        path = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/{READ}"
+        found = [httpx.get(path, headers=KEY, trust_env=False, timeout=30) for _ in range(3)]
+    assert [code_of(each) for each in found] == [row.code] * 3
+    assert [each.headers.get("gateway-attempts", "1") for each in found] == [row.queries, row.next, row.next]
 
 
 def test_while_a_site_rests_others_are_served_and_a_free_look_brings_it_back(

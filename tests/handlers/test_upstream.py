@@ -210,8 +210,13 @@ TRANSPORT: list[tuple[Exception, Kind, bool]] = [
     (httpx.ConnectError("x"), kinds.UPSTREAM_CONNECT, False),
     (httpx.ConnectTimeout("x"), kinds.UPSTREAM_CONNECT, False),
     (httpx.UnsupportedProtocol("x"), kinds.UPSTREAM_CONNECT, False),
+    (httpx.ConnectError("upstream-certificate"), kinds.UPSTREAM_CERTIFICATE, False),
+    (httpx.ProxyError("proxy-refused 407"), kinds.PROXY_REFUSED, False),
+    (httpx.ProxyError("proxy-unavailable"), kinds.PROXY_UNAVAILABLE, False),
+    (httpx.ProxyError("x"), kinds.PROXY_UNAVAILABLE, False),
     (httpx.ReadTimeout("x"), kinds.UPSTREAM_TIMEOUT, True),
     (httpx.ReadError("x"), kinds.UPSTREAM_RESET, True),
+    (httpx.ReadError("proxy-refused 407"), kinds.UPSTREAM_RESET, True),
     (httpx.DecodingError("x"), kinds.ANSWER_TOO_LARGE, True),
 ]
 
@@ -231,9 +236,16 @@ def test_whatever_may_have_changed_data_is_said_to_be_open(line: str) -> None:
     assert failure.codings[0][1] == "upstream-timeout"
 
 
-def test_the_words_of_a_broken_connection_stay_here() -> None:
-    failure = refused(fhir_request(), lambda: raising(httpx.ReadError("10.0.0.1 Zzyzx")))
-    assert failure.diagnostics == "request=r-1 cause=ReadError"
+@pytest.mark.parametrize("shape", [httpx.ReadError, httpx.ConnectError, httpx.ProxyError])
+def test_the_words_of_a_broken_connection_stay_here(shape: type[httpx.TransportError]) -> None:
+    for words in ("10.0.0.1 Zzyzx", "proxy-refused Zzyzx"):
+        failure = refused(fhir_request(), lambda words=words: raising(shape(words)))
+        assert failure.diagnostics == f"request=r-1 cause={shape.__name__}"
+
+
+def test_the_status_of_a_proxy_is_in_diagnostics() -> None:
+    failure = refused(fhir_request(), lambda: raising(httpx.ProxyError("proxy-refused 407")))
+    assert failure.diagnostics == "request=r-1 cause=ProxyError proxy-status=407"
 
 
 def test_an_ignored_parameter_called_fatal_reaches_the_client_as_a_warning() -> None:

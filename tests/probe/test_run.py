@@ -8,6 +8,7 @@ import pytest
 from conftest import KEY, settings_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from outbound import Proxy, listening
 from probe.probing import ENOUGH, found, probed, set_to
 
 from gateway.core.date_zone import zone
@@ -22,7 +23,7 @@ from gateway.probe.notes import notes
 from gateway.probe.printed import printed
 from gateway.probe.questions import QUESTIONS
 from gateway.probe.run import BUDGET, announcement, probe
-from gateway.settings import Settings
+from gateway.settings import Settings, Upstream
 
 STYLES = {
     "ok": "ok",
@@ -209,6 +210,15 @@ def test_an_unreachable_upstream_is_a_problem_too(unused: int) -> None:
     report = probe(settings_for(f"http://127.0.0.1:{unused}"), SYDNEY, KEY)
     assert "upstream-connect" in report.problem
     assert report.asked == 1
+
+
+def test_a_probe_goes_through_the_proxy_of_the_settings(halo: RunningEmulator) -> None:
+    plain, proxy = settings_for(halo.url), Proxy()
+    with listening(proxy) as port:
+        upstream = Upstream.model_validate({"url": halo.url, "proxy": f"http://127.0.0.1:{port}"})
+        report = probe(plain.model_copy(update={"upstream": upstream}), SYDNEY, KEY, budget=1)
+    assert (report.problem, report.asked) == ("", 1)
+    assert proxy.heads[0].startswith(f"GET {halo.url}/".encode())
 
 
 def test_a_site_without_a_time_zone_is_not_probed() -> None:

@@ -1,6 +1,5 @@
 """Where the configuration comes from, and what is said when it is wrong."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from gateway.settings import ConfigurationError, Settings, load
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine that runs the tests."""
-    for name in [each for each in os.environ if each.upper().startswith("HALO_GATEWAY_")]:
-        monkeypatch.delenv(name)
 
 
 def loaded(folder: Path, text: str) -> Settings:
@@ -129,7 +121,6 @@ def test_all_problems_are_reported_at_once_by_the_settings_names(tmp_path: Path)
         ("[sites.default]\ntimezone = 'Australia/Perth'", "sites.default.timezone"),
         ("[sites.harbour]\ntime_zone = 'Australia/Perth'", "sites.harbour"),
         ("[repairs]\nlink-base = false", "repairs"),
-        (f"[sites.{GUID.upper()}]\ntime_zone = 'Australia/Perth'", f"sites.{GUID.upper()}"),
     ],
 )
 def test_what_no_setting_is_called_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
@@ -139,7 +130,11 @@ def test_what_no_setting_is_called_is_refused_by_name(tmp_path: Path, text: str,
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [
-        ("HALO_GATEWAY_UPSTREAM__TIMEOUTS__CONECT", "1", "upstream.timeouts.conect"),
+        (
+            "HALO_GATEWAY_UPSTREAM__TIMEOUTS__CONECT",
+            "1",
+            "did you mean halo_gateway_upstream__timeouts__connect?",
+        ),
         ("HALO_GATEWAY_SERVER__TRUSTED_PROXIES", "10.0.0.0/8", "server.trusted_proxies"),
         ("HALO_GATEWAY_UPSTREM__URL", "http://127.0.0.1:1", "upstrem"),
         ("HALO_GATEWAY_SITES__DEFAULT__TIME_ZONE", "Australia/Atlantis", "sites.default.time_zone"),
@@ -152,6 +147,73 @@ def test_a_slip_in_the_environment_is_refused_too(
     with pytest.raises(ConfigurationError) as found:
         load()
     assert named in str(found.value).lower()
+
+
+#: What Kubernetes makes in a pod beside the Services halo-gateway and halo-gateway-redis.
+SERVICES = {
+    "HALO_GATEWAY_SERVICE_HOST": "10.96.0.7",
+    "HALO_GATEWAY_SERVICE_PORT": "8080",
+    "HALO_GATEWAY_SERVICE_PORT_HTTP": "8080",
+    "HALO_GATEWAY_PORT": "tcp://10.96.0.7:8080",
+    "HALO_GATEWAY_PORT_8080_TCP": "tcp://10.96.0.7:8080",
+    "HALO_GATEWAY_PORT_8080_TCP_PROTO": "tcp",
+    "HALO_GATEWAY_PORT_8080_TCP_PORT": "8080",
+    "HALO_GATEWAY_PORT_8080_TCP_ADDR": "10.96.0.7",
+    "HALO_GATEWAY_REDIS_SERVICE_HOST": "10.96.0.8",
+    "HALO_GATEWAY_REDIS_PORT": "tcp://10.96.0.8:6379",
+    "HALO_GATEWAY_NAME": "/web/halo-gateway",
+    "HALO_GATEWAY_ENV_LOG__LEVEL": "debug",
+}
+
+
+def test_services_beside_the_gateway_neither_stop_nor_set_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICES.items():
+        monkeypatch.setenv(name, value)
+    assert load().model_dump() == Settings().model_dump()
+    monkeypatch.setenv("HALO_GATEWAY_SERVER_PORT", "9000")
+    with pytest.raises(ConfigurationError) as found:
+        load()
+    assert str(found.value).startswith("HALO_GATEWAY_SERVER_PORT: no such setting. That is an option")
+    assert len(str(found.value).splitlines()) == 1
+
+
+def test_empty_variable_does_not_hide_a_wrong_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_CACHE__REDIS__URL", "")
+    assert load().cache.redis.url is None
+    monkeypatch.setenv("HALO_GATEWAY_CACHE__REDIS__URLS", "")
+    with pytest.raises(ConfigurationError, match=r"Did you mean HALO_GATEWAY_CACHE__REDIS__URL\?"):
+        load()
+
+
+def test_variables_of_commands_are_right_names_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_CONFIGG", "x")
+    monkeypatch.setenv("HALO_GATEWAY_PROBE_KEYS", "Zzyzx")
+    with pytest.raises(ConfigurationError) as found:
+        load()
+    assert "Did you mean HALO_GATEWAY_CONFIG?" in str(found.value)
+    assert "Did you mean HALO_GATEWAY_PROBE_KEY?" in str(found.value)
+    assert "Zzyzx" not in str(found.value)
+
+
+def test_slips_in_file_and_environment_are_told_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_SERVER_SITE", "x")
+    monkeypatch.setenv("HALO_GATEWAY_LOG__LEVEL", "loud")
+    monkeypatch.setenv("HALO_GATEWAY_LEDGER", '{"pth": "x"}')
+    assert problems(tmp_path, "[sever]\npublic_url = 'x'\n[upstream]\nca_file = '/nonexistent'") == [
+        "HALO_GATEWAY_SERVER_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__SITE?",
+        "upstream.ca_file: cannot be read: /nonexistent: No such file or directory",
+        "ledger.pth: no such setting. Did you mean ledger.path?",
+        "log.level: must be 'debug', 'info', 'warning' or 'error'",
+        "sever: no such setting. Did you mean server?",
+    ]
+
+
+def test_a_guid_may_be_in_upper_case(tmp_path: Path) -> None:
+    text = f"[server]\nsite = '{GUID.upper()}'\n[sites.{GUID.upper()}]\ntime_zone = 'Australia/Perth'"
+    found = loaded(tmp_path, text)
+    assert (found.server.site, list(found.sites)) == (GUID, [GUID])
 
 
 def test_the_variable_that_names_the_file_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,12 +275,12 @@ def test_further_upstreams_stand_beside_the_default_one(tmp_path: Path) -> None:
             _GORILLA.replace("/hg", "/integrator"),
             "upstreams.gorilla.path: the gateway itself serves this path",
         ),
-        (_GORILLA.replace("/hg", "hg"), "upstreams.gorilla.path: String should match"),
-        (_GORILLA.replace("/hg", "/a/b"), "upstreams.gorilla.path: String should match"),
-        (_GORILLA.replace("health-gorilla", "epic"), "upstreams.gorilla.dialect: Input should be"),
+        (_GORILLA.replace("/hg", "hg"), "upstreams.gorilla.path: is not written as it must be"),
+        (_GORILLA.replace("/hg", "/a/b"), "upstreams.gorilla.path: is not written as it must be"),
+        (_GORILLA.replace("health-gorilla", "epic"), "upstreams.gorilla.dialect: must be"),
         (_GORILLA + _GORILLA.replace("gorilla]", "second]"), "upstreams: two upstreams share a path: /hg"),
-        ("[upstreams.x]\npath = '/x'", "upstreams.x.url: Field required"),
-        ("[errors]\nupstream_text = 'some'", "errors.upstream_text: Input should be"),
+        ("[upstreams.x]\npath = '/x'", "upstreams.x.url: is required"),
+        ("[errors]\nupstream_text = 'some'", "errors.upstream_text: must be"),
     ],
 )
 def test_a_further_upstream_that_cannot_be_is_named(tmp_path: Path, changed: str, problem: str) -> None:

@@ -1,0 +1,96 @@
+"""Names of settings, out of the models.
+
+A name is a tuple of segments: `("sites", "<guid>", "time_zone")` is `sites.<guid>.time_zone` in a file and
+`HALO_GATEWAY_SITES__<GUID>__TIME_ZONE` in the environment. A type is what a field is annotated with.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+Name = tuple[str, ...]
+#: Table or list of sections -> what stands for one of its keys.
+KEYS: Final = {"sites": "<guid>", "upstreams": "<name>", "callers": "<digits>", "rules": "[]"}
+
+
+def names(annotation: Any, key: str = "<key>") -> Iterator[Name]:
+    """Every name below a type, sections before what is in them; `key` stands for any key of a table."""
+    for segment, inner in _parts(annotation, key):
+        yield (segment,)
+        yield from ((segment, *each) for each in names(inner, KEYS.get(segment, "<key>")))
+
+
+def stem(annotation: Any, name: Name) -> Name:
+    """The longest beginning of a name that exists."""
+    for length, segment in enumerate(name):
+        annotation = _inside(annotation, segment)
+        if annotation is None:
+            return name[:length]
+    return name
+
+
+def exists(annotation: Any, name: Name) -> bool:
+    """Whether a name is that of a setting, a section or a table."""
+    return stem(annotation, name) == name
+
+
+def below(annotation: Any, name: Name) -> Any:
+    """The type of a name that exists."""
+    for segment in name:
+        annotation = _inside(annotation, segment)
+    return annotation
+
+
+def held(annotation: Any) -> type[BaseModel] | None:
+    """The section that a table or list of sections holds; None for any other type."""
+    for shape in _shapes(annotation):
+        if get_origin(shape) in {dict, tuple}:
+            return next((each for each in map(_section, get_args(shape)) if each), None)
+    return None
+
+
+def _parts(annotation: Any, key: str) -> list[tuple[str, Any]]:
+    section, inner = _section(annotation), held(annotation)
+    if section:
+        return [(name, field.annotation) for name, field in section.model_fields.items()]
+    return [(key, inner)] if inner else []
+
+
+def _inside(annotation: Any, segment: str) -> Any:
+    """The type of a field, or below a key or number; None where there is none."""
+    section = _section(annotation)
+    if section:
+        field = section.model_fields.get(segment)
+        return field and field.annotation
+    for shape in _shapes(annotation):
+        if get_origin(shape) is dict:
+            key, inner = get_args(shape)
+            return inner if _is_key(key, segment) else None
+    return held(annotation) if segment.isdecimal() else None
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    sections = (
+        each for each in _shapes(annotation) if isinstance(each, type) and issubclass(each, BaseModel)
+    )
+    return next(sections, None)
+
+
+def _shapes(annotation: Any) -> tuple[Any, ...]:
+    """A type and, where it is a union, its members."""
+    return (annotation,) if get_origin(annotation) in {dict, tuple} else (annotation, *get_args(annotation))
+
+
+def _is_key(key: Any, segment: str) -> bool:
+    try:
+        _keys(key).validate_python(segment)
+    except ValidationError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _keys(key: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(key)

@@ -1,0 +1,53 @@
+"""Settings of the way to an upstream: an outbound proxy, and a private certification authority."""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+from yarl import URL
+
+_FORM = "write http://host:port or http://user:password@host:port"
+
+
+def _proxy(secret: SecretStr) -> SecretStr:
+    """The URL of a proxy, if it is one. The ValueErrors do not show it: it may hold a password."""
+    try:
+        url = URL(secret.get_secret_value())
+        port = url.explicit_port
+    except ValueError:
+        raise ValueError(f"is no URL: {_FORM}") from None
+    if url.scheme != "http":
+        raise ValueError(f"only an HTTP proxy can be used, no SOCKS or HTTPS proxy: {_FORM}")
+    if not (url.host and port) or url.raw_path != "/" or url.raw_query_string or url.raw_fragment:
+        raise ValueError(f"is not host and port alone: {_FORM}")
+    _sendable(url.user or "", url.password or "")
+    return secret
+
+
+def _sendable(user: str, password: str) -> None:
+    """Raises ValueError for what basic authentication cannot carry (RFC 7617 section 2)."""
+    try:
+        f"{user}{password}".encode("latin-1")
+    except ValueError:
+        raise ValueError("user and password may have no characters outside Latin-1") from None
+    if ":" in user:
+        raise ValueError("the user may have no colon")
+
+
+def _trusted(file: Path) -> Path:
+    """The path of a PEM file with a certificate at least."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError:
+        raise ValueError(f"holds no certificate in PEM form: {file}") from None
+    except OSError as problem:
+        raise ValueError(f"cannot be read: {file}: {problem.strerror}") from None
+    if not context.cert_store_stats()["x509"]:
+        raise ValueError(f"holds no certificate in PEM form: {file}")
+    return file
+
+
+ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
+CaFile = Annotated[Path, AfterValidator(_trusted)]

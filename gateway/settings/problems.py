@@ -1,0 +1,89 @@
+"""Problems of a configuration, one line each: the setting, what is wrong, and an example; never a value."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pydantic_core import ErrorDetails
+
+from gateway.settings.names import KEYS, Name, stem
+from gateway.settings.nearest import refusal
+
+#: Type of pydantic's error -> our words; `{…}` is from the error's context.
+_TEXTS: Final = {
+    "missing": "is required",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "string_type": "must be a text in quotes",
+    "too_short": "must have at least {min_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "url_parsing": "must be a URL, such as https://gateway.example.com.au",
+    "url_scheme": "must be a URL that begins with http:// or https://",
+    "url_type": "must be a URL, such as https://gateway.example.com.au",
+    "ip_v4_network": "must be a network, such as 10.0.0.0/8",
+    "ip_v6_network": "must be a network, such as 10.0.0.0/8",
+    "tuple_type": 'must be a list, such as ["…"]; in an environment variable it is JSON',
+    "dict_type": "must be a table of settings; in an environment variable it is JSON",
+    "model_type": "must be a table of settings; in an environment variable it is JSON",
+}
+_GUID: Final = "0a1b2c3d-0000-4000-8000-00000000000a"
+#: Last segment of a setting with a pattern, or of a table whose keys have one -> a value that fits.
+_EXAMPLES: Final = {
+    "site": _GUID,
+    "path": "/hg",
+    "listen": "127.0.0.1:8081",
+    "name": "front-desk",
+    "upstreams": "health-gorilla",
+    "shared_callers": "front-desk",
+    "callers": "0a1b2c3d",
+    "columns": "Appointment.date",
+    "precision": "Appointment.date",
+    "dates": "Appointment.date",
+    "last_updated": "Patient",
+    "lifetimes": "Patient",
+    "stale": "Patient",
+    "revalidate": "Patient",
+}
+_PATTERN, _UNKNOWN, _KEY = "string_pattern_mismatch", "extra_forbidden", "[key]"
+
+
+def problems(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
+    """A line for each error that validation found, each once."""
+    return list(dict.fromkeys(_line(model, error) for error in errors))
+
+
+def _line(model: Any, error: ErrorDetails) -> str:
+    whole = tuple(map(str, error["loc"]))
+    name = tuple(each for each in whole if each != _KEY)
+    table = name[-2] if _KEY in whole else ""
+    if error["type"] == _UNKNOWN or table in KEYS:
+        return refusal(model, name, ".".join(name))
+    shown = name if _KEY in whole else (*_shown(model, name),)
+    return ": ".join((*((".".join(shown),) if shown else ()), _text(error, table or _last(shown))))
+
+
+def _text(error: ErrorDetails, setting: str) -> str:
+    if error["type"] == _PATTERN:
+        example = f"; write for example {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
+        return f"is not written as it must be{example}"
+    known = _TEXTS.get(error["type"])
+    return known.format(**error.get("ctx", {})) if known else error["msg"].removeprefix("Value error, ")
+
+
+def _shown(model: Any, name: Name) -> Iterator[str]:
+    """The name without the types that validation tried for a value; with its place in a list."""
+    known = stem(model, name)
+    yield from known
+    yield from (each for each in name[len(known) : len(known) + 1] if each.isdecimal())
+
+
+def _last(name: Name) -> str:
+    return next((each for each in reversed(name) if not each.isdecimal()), "")

@@ -1,0 +1,162 @@
+"""The way to an upstream, over real sockets: a private authority, a TLS server, and an outbound proxy."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from threading import Event, Thread
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Files of a private authority: its certificate, and that of a server on this machine with its key."""
+
+    ca_file: Path
+    server_file: Path
+
+    def server(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file)
+        return context
+
+
+def authority(folder: Path) -> Authority:
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate("Synthetic Authority", ca_key, "Synthetic Authority", ca_key)
+    server = _certificate("Synthetic Authority", ca_key, "localhost", key)
+    found = Authority(folder / "ca.pem", folder / "server.pem")
+    found.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    found.server_file.write_bytes(private + server.public_bytes(serialization.Encoding.PEM))
+    return found
+
+
+def _certificate(
+    issuer: str, issuer_key: ec.EllipticCurvePrivateKey, subject: str, key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    own, now = issuer_key is key, datetime.now(UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    usage = x509.KeyUsage(not own, False, False, False, False, own, own, False, False)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+@dataclass
+class Server:
+    """Answers every request so, and keeps the heads."""
+
+    answer: bytes = OK
+    heads: list[bytes] = field(default_factory=list)
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            self.heads.append(head)
+            writer.write(self.answer)
+            await writer.drain()
+
+
+@dataclass
+class Proxy:
+    """An outbound proxy: opens tunnels and passes on plain requests, or gives `refusal` to all of them."""
+
+    refusal: bytes = b""
+    heads: list[bytes] = field(default_factory=list)
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head)
+        if self.refusal:
+            writer.write(self.refusal)
+            await writer.drain()
+            return
+        method, target, _ = head.split(b" ", 2)
+        host, _, port = target.removeprefix(b"http://").partition(b"/")[0].decode().rpartition(":")
+        theirs, upstream = await asyncio.open_connection(host, int(port))
+        if method == b"CONNECT":
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            upstream.write(head)
+        try:
+            await asyncio.gather(_piped(reader, upstream), _piped(theirs, writer))
+        finally:
+            upstream.close()
+
+
+async def _piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(65_536):
+        writer.write(piece)
+        await writer.drain()
+    writer.close()
+
+
+async def settled() -> None:
+    """Let connections that are being closed close, which TLS takes several turns of the loop for."""
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+
+
+@contextmanager
+def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of a server in a thread of its own, for as long as it is needed."""
+    ready, ports = Event(), list[int]()
+    loop = asyncio.new_event_loop()
+    end = asyncio.Event()
+
+    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass
+        finally:
+            writer.close()
+
+    async def live() -> None:
+        server = await asyncio.start_server(handled, "127.0.0.1", 0, ssl=tls)
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        await end.wait()
+        server.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await settled()
+
+    thread = Thread(target=lambda: loop.run_until_complete(live()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(10)
+        loop.close()

@@ -1,0 +1,39 @@
+"""Of which settings an operator is told at start."""
+
+from typing import Any
+
+import pytest
+
+from gateway.settings import Settings
+from gateway.settings.cautions import cautions
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+PERTH = {"time_zone": "Australia/Perth"}
+REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]}
+KEYS = {"keys": ["synthetic"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        ({}, ["pages.keys"]),
+        ({"pages": KEYS}, []),
+        ({"pages": KEYS, "sites": {GUID: PERTH}}, []),
+        ({"pages": KEYS, "sites": {"default": {"show_times": "site"}, GUID: PERTH}}, []),
+        ({"pages": KEYS, "sites": {"default": PERTH}}, ["sites.default.time_zone"]),
+        ({"pages": KEYS, "sites": {"default": PERTH, GUID: PERTH}}, ["sites.default.time_zone"]),
+        ({"pages": KEYS, "cache": REDIS}, []),
+        ({"pages": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
+        ({"pages": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),
+        ({"sites": {"default": PERTH}}, ["sites.default.time_zone", "pages.keys"]),
+    ],
+)
+def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:
+    assert [each.setting for each in cautions(Settings.model_validate(values))] == settings
+
+
+def test_default_zone_says_what_may_happen_and_what_to_do() -> None:
+    found, *_ = cautions(Settings.model_validate({"sites": {"default": PERTH}}))
+    assert "dates are shifted" in found.text
+    assert "sites.<guid>.time_zone" in found.text
+    assert found.component == "sites"

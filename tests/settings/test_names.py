@@ -1,0 +1,50 @@
+"""Which names of settings there are."""
+
+import pytest
+
+from gateway.documentation import configuration_page
+from gateway.settings import Settings
+from gateway.settings.names import below, exists, held, names, stem
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+
+
+def test_every_setting_of_the_page_has_a_name() -> None:
+    known = {".".join(each) for each in names(Settings)}
+    rows = [line.split("`")[1] for line in configuration_page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    assert [row for row in rows if row.replace("rules.[]", "rules.[]") not in known] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("upstream.timeouts.read", 3),
+        ("upstream.timeout.read", 1),
+        ("sever", 0),
+        ("sites.default.time_zone", 3),
+        (f"sites.{GUID}.search.period", 4),
+        (f"sites.{GUID}.repairs.link-base-url", 4),
+        (f"sites.{GUID}.last_updated.Patient", 4),
+        (f"sites.{GUID}.last_updated.patient", 3),
+        ("sites.harbour.time_zone", 1),
+        ("upstreams.hg.proxy", 3),
+        ("upstreams.HG.proxy", 1),
+        ("pauses.rules.0.says", 4),
+        ("pauses.rules.first", 2),
+        ("log.level.x", 2),
+        ("server.trusted_proxies.0", 2),
+        ("", 0),
+    ],
+)
+def test_stem_is_what_exists_of_a_name(name: str, known: int) -> None:
+    segments = tuple(name.split("."))
+    assert stem(Settings, segments) == segments[:known]
+    assert exists(Settings, segments) == (known == len(segments))
+
+
+def test_tables_and_lists_say_what_they_hold() -> None:
+    for name in (("sites",), ("upstreams",), ("ledger", "callers"), ("pauses", "rules")):
+        assert held(below(Settings, name)) is not None
+    for name in (("repairs",), ("pages", "keys"), ("server",), ("server", "site")):
+        assert held(below(Settings, name)) is None
