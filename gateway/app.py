@@ -24,12 +24,14 @@ from gateway.handlers.repaired import Repaired
 from gateway.process import Ask, Process, clock
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
+from gateway.web import documents
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
 from gateway.web.health import in_order, livez, readyz
 from gateway.web.hit_protocol import protocol
 from gateway.web.hits import HitsFirst, Line
 from gateway.web.incoming import Incoming
+from gateway.web.landing import landing
 from gateway.web.mounted import Mounted
 from gateway.web.openapi import openapi
 from gateway.web.unknown import unknown
@@ -109,7 +111,8 @@ def create_app(
     no other replicas have to be asked.
     """
     process = Process(settings, transport, now, line)
-    ready = readyz({"configuration": in_order}, process.warnings)
+    checks = {"configuration": in_order}
+    ready = readyz(checks, process.warnings)
     mounted = [
         route
         for name, each in settings.upstreams.items()
@@ -121,21 +124,24 @@ def create_app(
         Route("/readyz", ready),
         Route("/healthz", ready),
         Route("/metrics", process.metrics.endpoint),
+        Route("/openapi.yaml", openapi),
+        *documents.ROUTES,
     ]
     app = Starlette(
         routes=[
             *halo_connect(process, process.asking(settings.upstream)),
             *mounted,
             Route(PATH, code_system),
+            Route("/", landing(settings, checks, process.warnings)),
             *plain,
-            Route("/openapi.yaml", openapi),
             *process.admin().routes(),
         ],
         exception_handlers={HTTPException: unknown},
         middleware=[Middleware(HitsFirst, hits=process.hits)] if shared else [],
         lifespan=process.lifespan,
     )
-    own = [*plain, *process.admin().own_routes()]
+    operators = Route("/", landing(settings, checks, process.warnings, sites=False))
+    own = [operators, *plain, *process.admin().own_routes()]
     app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: unknown})
     app.state.http = protocol(settings.server, None if shared else process.hits)
     return app

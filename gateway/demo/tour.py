@@ -1,9 +1,13 @@
 """The tour: each stop once straight to the emulator and once through the gateway, with what each way cost."""
 
+import errno
+import os
 import signal
+import socket
 from contextlib import ExitStack
-from socket import AF_INET, SOCK_STREAM, socket
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from fhirpy import SyncFHIRClient
@@ -21,16 +25,19 @@ _KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 
 
 def tour(*, once: bool, host: str, port: int) -> int:
-    """The exit code: 0 when every repair held, else 1. Serves until SIGTERM or Ctrl-C unless `once`."""
+    """The exit code: 0 when every repair held, else 1. Serves until SIGTERM or Ctrl-C unless `once`.
+
+    Raises ValueError for a port that does not exist, OSError where the gateway cannot listen.
+    """
+    port = _free(host, port)
     configure("error")
     with ExitStack() as running:
         emulator = running.enter_context(RunningEmulator(EmulatorSettings()))
-        gateway = running.enter_context(
-            InThread(create_app(_settings(emulator.url)), host, _free(host, port))
-        )
-        held = _walk(emulator, gateway.url)
+        gateway = running.enter_context(InThread(create_app(_settings(emulator.url)), host, port))
+        url = reachable(gateway.url)
+        held = _walk(emulator, url)
         if not once:
-            _serve(gateway.url, emulator.url)
+            _serve(url, emulator.url)
     return 0 if held else 1
 
 
@@ -69,12 +76,7 @@ def _stop(stop: Stop, emulator: RunningEmulator, url: str) -> tuple[str, bool, i
 
 
 def _serve(gateway: str, emulator: str) -> None:
-    click.echo(
-        f"\nStill serving: gateway {gateway}, emulator {emulator}. Try:\n\n"
-        f"  curl -H 'Ocp-Apim-Subscription-Key: {_KEY['Ocp-Apim-Subscription-Key']}' \\\n"
-        f"    '{gateway}/integrator/sites/{SYDNEY}/fhir/R4/Appointment?date=2026-04&_count=2'\n\n"
-        "Ctrl-C ends."
-    )
+    click.echo(closing_words(gateway, emulator))
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     signal.sigwait(_ENDING)
 
@@ -82,7 +84,47 @@ def _serve(gateway: str, emulator: str) -> None:
 _ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
+def closing_words(gateway: str, emulator: str) -> str:
+    """What to do next, with the URLs of both: first for a browser, then for a terminal."""
+    return (
+        f"\nStill serving. Open the gateway in a browser:\n\n  {gateway}/\n\n"
+        "Or send it a search:\n\n"
+        f"  curl -H 'Ocp-Apim-Subscription-Key: {_KEY['Ocp-Apim-Subscription-Key']}' \\\n"
+        f"    '{gateway}/integrator/sites/{SYDNEY}/fhir/R4/Appointment?date=2026-04&_count=2'\n\n"
+        f"The emulator is at {emulator}. Ctrl-C ends both."
+    )
+
+
+def reachable(url: str) -> str:
+    """The URL of a server for a client on this machine: a wildcard address becomes the loopback one."""
+    parts = urlsplit(url)
+    address = ip_address(parts.hostname or "")
+    if not address.is_unspecified:
+        return url
+    return f"{parts.scheme}://{'[::1]' if address.version == _IPV6 else '127.0.0.1'}:{parts.port}"
+
+
+_IPV6 = 6
+_HIGHEST = 65_535
+
+
 def _free(host: str, port: int) -> int:
-    """The port if it is free, else 0."""
-    with socket(AF_INET, SOCK_STREAM) as probe:
-        return 0 if probe.connect_ex((host, port)) == 0 else port
+    """The port if it is free, else 0. Raises ValueError or OSError where nothing can listen."""
+    if not 0 <= port <= _HIGHEST:
+        raise ValueError(f"--port {port}: a port is a number from 0 to {_HIGHEST}")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            return 0
+        raise OSError(
+            f"the gateway cannot listen on --host {host} --port {port}: {_reason(problem)}"
+        ) from None
+    return port
+
+
+def _reason(problem: OSError) -> str:
+    """The system's words, without those that Python adds."""
+    number = problem.errno or 0
+    return os.strerror(number) if number > 0 else problem.strerror or str(problem)

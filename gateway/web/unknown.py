@@ -1,5 +1,6 @@
 """What no route knows: an unknown path, or a method that a known one does not have."""
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,19 +9,31 @@ from gateway.core import kinds
 from gateway.core.cache_status import LOCAL
 from gateway.core.failure import Failure
 from gateway.handlers.answered import answer
+from gateway.web.browser import for_person
 from gateway.web.incoming import named
+from gateway.web.pages import page
 
 _KINDS = {405: kinds.METHOD}
+_TITLES = {404: "Not found", 405: "Method not allowed"}
+_BODY = Markup("<h1>{}</h1>\n<p>{}</p>\n")
 
 
 async def unknown(request: Request, problem: Exception) -> Response:
-    """An OperationOutcome for 404 and 405, whatever the path."""
+    """An OperationOutcome for 404 and 405; a page for a browser that is outside FHIR's paths."""
     if not isinstance(problem, HTTPException):
         raise problem
     kind = _KINDS.get(problem.status_code, kinds.UNKNOWN_PATH)
     allowed = (problem.headers or {}).get("Allow", "")
     methods = ", ".join(sorted(each.strip() for each in allowed.split(",")))
-    return refusal(Failure(kind, headers=(("allow", methods),) if methods else ()), request)
+    failure = Failure(kind, headers=(("allow", methods),) if methods else ())
+    outside = "fhir" not in request.scope["path"].split("/")
+    return _refusal_page(failure, request) if outside and for_person(request) else refusal(failure, request)
+
+
+def _refusal_page(failure: Failure, request: Request) -> Response:
+    title = _TITLES[failure.kind.status]
+    fields = dict(failure.headers) | always(request)
+    return page(request, title, _BODY.format(title, failure.text), failure.kind.status, fields)
 
 
 def refusal(failure: Failure, request: Request) -> Response:

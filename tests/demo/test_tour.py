@@ -1,6 +1,7 @@
 """The tour, with real servers: it holds with every repair on, and says so where one is off."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from conftest import Pair, settings_for
 
 from gateway.app import create_app
 from gateway.demo.stops import STOPS, Stop
-from gateway.demo.tour import _walk
+from gateway.demo.tour import _free, _walk, closing_words, reachable, tour
 from gateway.repairs import REPAIRS
 from gateway.serving import InThread
 
@@ -58,3 +59,44 @@ def test_the_tour_holds_on_the_running_pair_and_leaves_its_practice_well(pair: P
 def test_the_environment_of_a_production_gateway_does_not_reach_the_demo() -> None:
     ran = demo(HALO_GATEWAY_REPAIRS='{"last-updated-offset": false}')
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_closing_words_name_a_browsers_url_first() -> None:
+    words = closing_words("http://127.0.0.1:8080", "http://127.0.0.1:8090")
+    browser, curl = words.index("  http://127.0.0.1:8080/\n"), words.index("curl")
+    assert browser < curl
+    assert "'http://127.0.0.1:8080/integrator/sites/" in words[curl:]
+    assert "http://127.0.0.1:8090" in words
+
+
+@pytest.mark.parametrize(
+    ("listening", "expected"),
+    [
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("http://[::]:8080", "http://[::1]:8080"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://192.0.2.7:80", "http://192.0.2.7:80"),
+    ],
+)
+def test_a_wildcard_address_becomes_one_that_opens(listening: str, expected: str) -> None:
+    assert reachable(listening) == expected
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_does_not_exist_is_named(port: int) -> None:
+    with pytest.raises(ValueError, match=f"--port {port}: a port is a number from 0 to 65535"):
+        tour(once=True, host="127.0.0.1", port=port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_where_nothing_can_listen_is_named(host: str) -> None:
+    with pytest.raises(OSError, match=rf"^the gateway cannot listen on --host {host} --port 0: [^\n(]+$"):
+        tour(once=True, host=host, port=0)
+
+
+def test_a_port_in_use_is_replaced_and_a_free_one_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert _free("127.0.0.1", port) == 0
+    assert _free("127.0.0.1", port) == port

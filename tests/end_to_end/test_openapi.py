@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT, Pair
 from openapi_spec_validator import validate
+from pydantic import ValidationError
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
@@ -14,7 +15,7 @@ from gateway.app import create_app
 from gateway.core.headers import DOWNWARDS
 from gateway.core.kinds import METHOD
 from gateway.dialects.documentation import all_kinds
-from gateway.settings import Admin, Settings
+from gateway.settings import Admin, MountedUpstream, Settings
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
 FHIR = "/integrator/sites/{siteId}/fhir/R4/{path}"
@@ -42,6 +43,16 @@ def test_where_the_app_restricts_methods_the_document_does_too() -> None:
         if methods is not None:
             documented = {name.upper() for name in DOCUMENT["paths"][path]} - {"PARAMETERS"}
             assert documented | ({"HEAD"} & methods) == methods, path
+
+
+def test_no_upstream_can_stand_over_a_path_of_ours() -> None:
+    own = {path.split("/")[1] for path in routes()}
+    assert {"docs", "fhir", "metrics"} <= own
+    for name in filter(str.isalpha, own):
+        with pytest.raises(ValidationError, match="the gateway itself serves this path"):
+            MountedUpstream.model_validate(
+                {"url": "https://a.example", "dialect": "halo-itsm", "path": f"/{name}"}
+            )
 
 
 def test_every_status_that_a_failure_can_have_is_documented() -> None:

@@ -10,7 +10,7 @@ from web.scopes import scoped
 from gateway.web.unknown import unknown
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/fhir", "/fhir/R5/Patient", "/integrator", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/fhir", "/fhir/R5/Patient", "/integrator", "/docs/x/y"])
 def test_an_unknown_path_is_an_outcome_that_says_where_to_look(pair: Pair, path: str) -> None:
     answer = httpx.get(pair.url + path, trust_env=False)
     assert answer.status_code == 404
@@ -40,6 +40,35 @@ def test_these_answers_carry_the_headers_of_every_other(pair: Pair, method: str,
 def test_head_of_an_unknown_path_has_no_body(pair: Pair) -> None:
     answer = httpx.head(f"{pair.url}/nowhere", trust_env=False)
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/favicon.ico", 404),
+        ("POST", "/", 405),
+        ("GET", "/docs/none.md", 404),
+    ],
+)
+def test_a_browser_gets_a_page_that_says_the_same(pair: Pair, method: str, path: str, status: int) -> None:
+    fields = {"accept": BROWSER, "x-request-id": "trace-7"}
+    page = httpx.request(method, pair.url + path, headers=fields, trust_env=False)
+    outcome = httpx.request(method, pair.url + path, trust_env=False)
+    assert page.status_code == outcome.status_code == status
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers.get("allow") == outcome.headers.get("allow")
+    assert page.headers["x-request-id"] == "trace-7"
+    assert outcome.json()["issue"][0]["details"]["text"] in page.text
+
+
+@pytest.mark.parametrize("path", ["/fhir/R5/Patient", "/integrator/sites/x/fhir/STU3/Patient", "/fhir"])
+def test_below_fhir_a_browser_gets_the_outcome_too(pair: Pair, path: str) -> None:
+    answer = httpx.get(pair.url + path, headers={"accept": BROWSER}, trust_env=False)
+    assert (answer.status_code, answer.json()["resourceType"]) == (404, "OperationOutcome")
 
 
 def test_a_wrong_method_keeps_its_allow() -> None:

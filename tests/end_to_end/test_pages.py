@@ -1,0 +1,140 @@
+"""The gateway's pages: every link leads somewhere, nothing comes from elsewhere, a browser shows them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import httpx
+import pytest
+from conftest import Pair
+
+ACCEPT = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+HEADLESS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--enable-logging=stderr", "--log-level=0"),
+)
+#: Attributes by which a page would load something by itself.
+LOADING = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping", "manifest"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """One page: where it is, its links, its anchors, what it would load."""
+
+    url: str
+    text: str
+    links: set[str] = field(default_factory=set)
+    anchors: set[str] = field(default_factory=set)
+    loads: list[str] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.anchors.add(value or "")
+            if name == "href" and tag == "a":
+                self.links.add(urljoin(self.url, value))
+            elif name == "href" or name in LOADING:
+                self.loads.append(value or "")
+            assert name != "style", "the policy allows no style attribute"
+            assert not name.startswith("on"), "the policy allows no script"
+
+
+def crawled(root: str) -> dict[str, Page]:
+    """Every page that links lead to from the root, by its URL; each link answers 200."""
+    pages: dict[str, Page] = {}
+    waiting, seen = [root], {root}
+    with httpx.Client(trust_env=False, headers=ACCEPT) as client:
+        while waiting:
+            url = waiting.pop()
+            answer = client.get(url)
+            assert answer.status_code == 200, url
+            if answer.headers["content-type"].startswith("text/html"):
+                pages[url] = Page(url, answer.text)
+                found = {urldefrag(link).url for link in pages[url].links} - seen
+                waiting += sorted(link for link in found if link.startswith(root))
+                seen |= found
+    return pages
+
+
+def test_every_link_and_every_anchor_exists(pair: Pair) -> None:
+    pages = crawled(f"{pair.url}/")
+    assert {f"{pair.url}/", f"{pair.url}/docs/", f"{pair.url}/docs/cache.md"} <= set(pages)
+    for page in pages.values():
+        for link in page.links:
+            url, anchor = urldefrag(link)
+            assert not anchor or url not in pages or anchor in pages[url].anchors, link
+    assert pair.sent() == []
+
+
+def test_no_page_loads_anything_from_elsewhere(pair: Pair) -> None:
+    for page in crawled(f"{pair.url}/").values():
+        assert [each for each in page.loads if not each.startswith("data:")] == [], page.url
+        assert not page.tags & {"script", "iframe", "object", "embed", "form", "img"}, page.url
+        assert not re.search(r"@import|url\(", page.text), page.url
+
+
+@cache
+def browser() -> str:
+    return shutil.which("chromium") or ""
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A new directory for the browser; skipped where there is none, unless REQUIRE_EVERYTHING=1."""
+    if not browser():
+        if os.environ.get("REQUIRE_EVERYTHING") == "1":
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed")
+    return tmp_path / "profile"
+
+
+def opened(url: str, profile: Path) -> str:
+    """The document as the browser has it; no page may break its own policy."""
+    command = [browser(), *HEADLESS, f"--user-data-dir={profile}", "--dump-dom", url]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "CONSOLE" not in ran.stderr, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/", "<h1>Halo FHIR gateway</h1>"),
+        ("/docs", "<h1>Documentation</h1>"),
+        ("/docs/errors.md#the-gateways-own", '<h2 id="the-gateways-own">'),
+        ("/nowhere/at/all", "<h1>Not found</h1>"),
+    ],
+)
+def test_a_browser_shows_the_page(pair: Pair, profile: Path, path: str, heading: str) -> None:
+    assert heading in opened(pair.url + path, profile)
+
+
+def test_the_demo_names_a_url_that_opens_in_a_browser(profile: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "demo", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - its point
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
+        try:
+            assert demo.stdout is not None
+            said = ""
+            while "Ctrl-C" not in said and (line := demo.stdout.readline()):
+                said += line
+            url = re.findall(r"^  (http://\S+)$", said, re.MULTILINE)[0]
+            assert urlsplit(url).hostname == "127.0.0.1"
+            assert '<h2>Health: <span class="pass">pass</span></h2>' in opened(url, profile)
+        finally:
+            demo.terminate()
+    assert demo.returncode == 0
