@@ -186,6 +186,26 @@ def _operated(config: Path | None, url: str, act: Callable[[Any], str]) -> None:
         click.echo(act(gateway(_settings(config), url)))
 
 
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
+def validate(files: tuple[str, ...]) -> None:
+    """Print what FHIR R4 finds wrong in files.
+
+    A FILE holds one resource or Bundle, or one a line if its name ends in .ndjson; - is standard input.
+    Exit code 0 if all are valid, 1 if not. docs/validation.md says what is checked.
+    """
+    from gateway.validation.printed import printed
+
+    with _problems():
+        require_extra("validation")
+    wrong = False
+    for file in files:
+        for line in printed(file, sys.stdin.buffer):
+            wrong |= line.wrong
+            click.echo(line.text, err=line.unreadable)
+    sys.exit(wrong)
+
+
 @main.command("known-issues")
 @_config
 def known_issues(config: Path | None) -> None:

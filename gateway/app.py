@@ -21,6 +21,7 @@ from gateway.handlers.observed import Observed
 from gateway.handlers.paged import Paged
 from gateway.handlers.polled import Polled
 from gateway.handlers.repaired import Repaired
+from gateway.handlers.write_validation import WriteValidation
 from gateway.process import Ask, Process, clock
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
@@ -62,7 +63,13 @@ def repaired(upstream: Handler, process: Process) -> Handler:
     gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
     informed = Informed(Normalised(process.cached(gathered), REPAIRS), upstream)
     paged = Paged(informed, process.seal, timedelta(seconds=settings.pages.lifetime))
-    return around(Explained(paged), process)
+    return around(validated(Explained(paged), settings), process)
+
+
+def validated(inner: Handler, settings: Settings) -> Handler:
+    """Changes are judged before they are sent, where the settings say so."""
+    mode = settings.writes.validation
+    return inner if mode == "off" else WriteValidation(inner, mode)
 
 
 def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:

@@ -26,6 +26,7 @@ BESIDE: dict[str, tuple[bool | set[str], str]] = {
     "admin": (True, "how operators come in"),
     "retry": (True, "how often a question is put, not what it is"),
     "rest": (True, "when a practice is asked; a refusal of ours is not kept"),
+    "writes": (True, "which changes are sent; answers to them are not kept"),
     "server": (
         {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
         "what is let in; what is refused is not kept",

@@ -69,6 +69,7 @@ OWN = (
     {"admin": {"listen": "127.0.0.1:9001"}},
     {"retry": {"patience": 1}},
     {"rest": {"concurrency": 4}},
+    {"writes": {"validation": "refuse"}},
     {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
     {"upstream": {"max_connections": 7, "rate": 3}},
     {"upstream": {"proxy": "http://user:Zzyzx@127.0.0.1:3128"}},

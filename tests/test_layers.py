@@ -11,7 +11,7 @@ from importlinter.cli import lint_imports
 GATEWAY = ROOT / "gateway"
 TESTS = ROOT / "tests"
 MODULES = sorted(path.relative_to(GATEWAY) for path in GATEWAY.rglob("*.py") if path.name != "__init__.py")
-LINES = 200
+LINES = 300
 
 #: Modules without a test of their own name, and why. Shorten this list; never lengthen it without a reason.
 EXCUSED = {

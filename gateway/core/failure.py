@@ -6,6 +6,7 @@ A kind is a row of a table: our code is also the metric label, the log field and
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from typing import NamedTuple
 
 from gateway.core.exchange import FhirResponse
 
@@ -52,12 +53,20 @@ class Kind:
 _UNSETTLED = frozenset({Repeat.YES, Repeat.ONCE, Repeat.AFTER_CHANGE})
 
 
+class Issue(NamedTuple):
+    """One more thing that is wrong, beside the failure's own: an issue type, a text, and FHIRPath."""
+
+    code: str
+    text: str
+    expression: str = ""
+
+
 class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a failure is an answer
     """A request that failed: its kind and what is known of this occurrence.
 
     `diagnostics` holds ids and masked upstream text, never search values or identifiers.
     `expression` is FHIRPath or `http.<param>`. `issue` is a more specific issue type than the kind's.
-    `received` is the upstream's answer, if there was one.
+    `received` is the upstream's answer, if there was one. `further` issues follow the failure's own.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only facts of one occurrence
@@ -72,6 +81,7 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
         codings: tuple[tuple[str, str], ...] = (),
         headers: tuple[tuple[str, str], ...] = (),
         received: FhirResponse | None = None,
+        further: tuple[Issue, ...] = (),
     ) -> None:
         super().__init__(kind.code)
         self.kind = kind
@@ -83,3 +93,4 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
         self.codings = codings
         self.headers = headers
         self.received = received
+        self.further = further

@@ -35,6 +35,16 @@ BODY_UNREADABLE = Kind(
     repeat=_CHANGE,
     sent=False,
 )
+WRITE_INVALID = Kind(
+    "invalid-resource",
+    400,
+    "structure",
+    "The gateway did not send this change, because its body is not valid FHIR R4: correct what each issue"
+    " names, then send it again.",
+    message="MSG_BAD_SYNTAX",
+    repeat=_CHANGE,
+    sent=False,
+)
 COUNT = Kind(
     "bad-count",
     400,

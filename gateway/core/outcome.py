@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.failure import Failure
+from gateway.core.failure import Failure, Issue
 
 #: Canonical URL of our CodeSystem of failure codes, published at `CodeSystem/gateway-error`.
 CODE_SYSTEM = "https://halo-gateway.example/fhir/CodeSystem/gateway-error"
@@ -14,18 +14,12 @@ MEDIA_TYPE = "application/fhir+json; charset=utf-8"
 
 
 def outcome(failure: Failure) -> dict[str, Any]:
-    """The OperationOutcome of a failure (R4 operationoutcome.html): one issue, most specific code."""
-    kind = failure.kind
-    issue: dict[str, Any] = {
-        "severity": kind.severity,
-        "code": failure.issue,
-        "details": {"coding": _codings(failure), "text": failure.text},
-    }
+    """The OperationOutcome of a failure (R4 operationoutcome.html): most specific code, own issue first."""
+    issue = _issue(failure, Issue(failure.issue, failure.text, failure.expression))
     if failure.diagnostics:
         issue["diagnostics"] = failure.diagnostics
-    if failure.expression:
-        issue["expression"] = [failure.expression]
-    return {"resourceType": "OperationOutcome", "issue": [issue]}
+    further = [_issue(failure, each) for each in failure.further]
+    return {"resourceType": "OperationOutcome", "issue": [issue, *further]}
 
 
 def information(text: str, *, severity: str = "information", code: str = "informational") -> dict[str, Any]:
@@ -37,6 +31,15 @@ def information(text: str, *, severity: str = "information", code: str = "inform
 def encoded(resource: dict[str, Any]) -> bytes:
     """The resource as UTF-8 JSON."""
     return msgspec.json.encode(resource)
+
+
+def _issue(failure: Failure, what: Issue) -> dict[str, Any]:
+    issue = {
+        "severity": failure.kind.severity,
+        "code": what.code,
+        "details": {"coding": _codings(failure), "text": what.text},
+    }
+    return issue | ({"expression": [what.expression]} if what.expression else {})
 
 
 def _codings(failure: Failure) -> list[dict[str, str]]:

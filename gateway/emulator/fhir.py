@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +10,7 @@ from gateway.emulator.bundle import searchset
 from gateway.emulator.capability_statement import capability_statement
 from gateway.emulator.errors import json_response, too_large
 from gateway.emulator.operations import find_free, identified_patient, patient_summary
+from gateway.emulator.parsing import parsed
 from gateway.emulator.search.parameters import TYPES
 from gateway.emulator.search.query import Pair
 from gateway.emulator.search.refusal import Refusal, bad_argument
@@ -29,9 +29,9 @@ def fhir_response(visit: Visit, request: Request, path: list[str], body: bytes) 
     """The answer to one FHIR interaction. Raises Refusal for what Halo has not, or when it is too large."""
     match request.method, path:
         case "POST", ["Patient" | "Appointment" as name]:
-            return _create(visit, request, _written(name, body))
+            return _create(visit, request, parsed(name, body))
         case "PUT", ["Patient" | "Appointment" as name, identity]:
-            return _update(visit, request, identity, _written(name, body))
+            return _update(visit, request, identity, parsed(name, body))
     return _fhir(visit, request, _found(visit, request, path, body))
 
 
@@ -89,13 +89,3 @@ def _update(visit: Visit, request: Request, identity: str, resource: dict[str, A
     if not visit.row(resource["resourceType"], identity):
         raise Refusal("engine", 404, "Resource not found", "not-found")
     return _fhir(visit, request, visit.shown(visit.practice.update(resource)))
-
-
-def _written(name: str, body: bytes) -> dict[str, Any]:
-    try:
-        resource = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        raise bad_argument("Unable to parse the resource") from None
-    if not isinstance(resource, dict) or resource.get("resourceType") != name:
-        raise bad_argument(f"A resource of type {name} is expected")
-    return resource

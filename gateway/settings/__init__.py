@@ -19,6 +19,7 @@ from gateway.settings.operation import (
     Pauses,
     Rest,
     Retry,
+    Writes,
 )
 from gateway.settings.practice import Caps, SearchFacts, SiteCache, SiteSettings
 from gateway.settings.problems import problems
@@ -65,6 +66,7 @@ class Settings(Section):
     ledger: Ledger = Field(Ledger(), description="what was paid and saved")
     admin: Admin = Field(Admin(), description="the operators' endpoints")
     log: Log = Field(Log(), description="what is logged")
+    writes: Writes = Field(Writes(), description="what happens to a change before it is sent")
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -133,5 +135,6 @@ __all__ = [
     "SiteSettings",
     "Timeouts",
     "Upstream",
+    "Writes",
     "load",
 ]

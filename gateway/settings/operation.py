@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from gateway.extras import require_extra
 from gateway.settings.sections import MountName, Section
 
 
@@ -64,6 +65,24 @@ class PageSize(Section):
 
     limit: int = Field(8_388_608, gt=0, description="bytes of an answer until a 413 names another limit")
     probe: float = Field(28_800.0, gt=0, description="seconds between two tries of a larger page")
+
+
+class Writes(Section):
+    """What happens to a change before it is sent."""
+
+    validation: Literal["off", "warn", "refuse"] = Field(
+        "off",
+        description="what becomes of a create, update, batch or transaction that is not valid FHIR R4: `warn`"
+        " sends it and names the elements in Gateway-Validation, `refuse` answers 400; both need the extra"
+        " `validation`",
+    )
+
+    @field_validator("validation")
+    @classmethod
+    def _judged(cls, validation: str) -> str:
+        if validation != "off":
+            require_extra("validation")
+        return validation
 
 
 class LedgerCaller(Section):

@@ -3,7 +3,7 @@ import pytest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway.core import kinds
-from gateway.core.failure import Failure
+from gateway.core.failure import Failure, Issue
 from gateway.core.outcome import CODE_SYSTEM, MESSAGES, encoded, information, outcome
 
 
@@ -25,6 +25,17 @@ def test_a_failure_says_all_that_is_known_of_it() -> None:
         {"system": MESSAGES, "code": "MSG_DATE_FORMAT"},
         {"system": "http://x.example", "code": "5003"},
     ]
+
+
+def test_further_issues_follow_with_the_same_codes() -> None:
+    further = (Issue("value", "Patient.id is empty.", "Patient.id"), Issue("structure", "There are 2 more."))
+    found = outcome(Failure(kinds.WRITE_INVALID, expression="Patient", diagnostics="d", further=further))
+    OperationOutcome.model_validate(found)
+    first, second, third = found["issue"]
+    assert (first["expression"], second["expression"]) == (["Patient"], ["Patient.id"])
+    assert (second["code"], second["details"]["text"]) == ("value", "Patient.id is empty.")
+    assert third.keys() == {"severity", "code", "details"}
+    assert all(each["details"]["coding"] == first["details"]["coding"] for each in (second, third))
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -63,7 +63,7 @@ def test_fhir_json_is_labelled_so_when_asked_for(halo: Halo) -> None:
 
 
 def test_a_created_patient_can_be_read_found_and_updated(halo: Halo) -> None:
-    halo.off("link-base-url")
+    halo.off("link-base-url", "last-updated-offset")
     made = halo.ask(
         "Patient", method="POST", json={"resourceType": "Patient", "name": [{"family": "Quokka"}]}
     )
@@ -79,7 +79,12 @@ def test_a_created_patient_can_be_read_found_and_updated(halo: Halo) -> None:
 
 def test_a_booked_appointment_can_be_found_and_its_slot_is_gone(halo: Halo) -> None:
     slot = halo.ids("Slot?status=free&start=ge2026-06-22&_count=1")[0]
-    booking = {"resourceType": "Appointment", "status": "booked", "slot": [{"reference": f"Slot/{slot}"}]}
+    booking = {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "slot": [{"reference": f"Slot/{slot}"}],
+        "participant": [{"actor": {"reference": "Patient/1"}, "status": "accepted"}],
+    }
     made = halo.ask("Appointment", method="POST", json=booking)
     assert made.status_code == 201
     assert halo.ids(f"Appointment?slot=Slot/{slot}") == [made.json()["id"]]
@@ -87,6 +92,7 @@ def test_a_booked_appointment_can_be_found_and_its_slot_is_gone(halo: Halo) -> N
 
 
 def test_a_patient_made_inactive_vanishes(halo: Halo) -> None:
+    halo.off("last-updated-offset")
     patient = halo.json("Patient/2")
     assert halo.ask("Patient/2", method="PUT", json={**patient, "active": False}).status_code == 200
     assert halo.ask("Patient/2").status_code == 404

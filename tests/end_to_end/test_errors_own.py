@@ -93,6 +93,17 @@ def with_an_expired_page(failing: Failing) -> httpx.Response:
         return httpx.get(following, headers=KEY, trust_env=False)
 
 
+def with_an_invalid_resource(failing: Failing) -> httpx.Response:
+    strict = failing_settings(failing.pair.emulator.url, writes={"validation": "refuse"})
+    with gateway(strict) as url:
+        return httpx.post(
+            f"{url}{BASE}/Patient",
+            headers=KEY | JSON,
+            content=b'{"resourceType":"Patient","x":1}',
+            trust_env=False,
+        )
+
+
 def with_a_long_search(failing: Failing) -> httpx.Response:
     """More overlapping alternatives than the upstream queries that one search may cost."""
     few = {"max_splits": 1, "max_queries": 1}
@@ -127,6 +138,7 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
     (kinds.BAD_REQUEST, get(f"{BASE}/Patient", Host="evil.example/path")),
     (kinds.PATH_ENCODING, get(f"{BASE}/Patient/%zz")),
     (kinds.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
+    (kinds.WRITE_INVALID, with_an_invalid_resource),
     (kinds.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
     (kinds.NO_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
     (kinds.COUNT, get(f"{BASE}/Patient?_count=-1")),

@@ -1,13 +1,29 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from gateway.settings import Admin, Cache, Pauses
+from gateway.settings import Admin, Cache, Pauses, Settings, Writes
 
 
 def test_a_shared_store_needs_keys() -> None:
     with pytest.raises(ValidationError, match=r"cache\.keys"):
         Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}})
     assert Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["k"]}).redis.url
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "redis://", "redis:///0", "Zzyzx"])
+def test_url_that_is_no_redis_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="such as redis://") as found:
+        Cache.model_validate({"redis": {"url": url}, "keys": ["k"]})
+    assert "Zzyzx" not in str(found.value.errors(include_input=False))
+
+
+@pytest.mark.parametrize("url", ["redis://h", "rediss://:pass@h:1/0", "unix:///run/redis.sock"])
+def test_a_redis_url_is_taken(url: str) -> None:
+    assert Cache.model_validate({"redis": {"url": url}, "keys": ["k"]}).redis.url
 
 
 def test_secrets_are_not_shown() -> None:
@@ -36,3 +52,47 @@ def test_operators_have_a_host_and_a_port(listen: str) -> None:
 def test_anything_else_is_no_address(listen: str) -> None:
     with pytest.raises(ValidationError):
         Admin(listen=listen)
+
+
+@pytest.mark.parametrize("validation", ["off", "warn", "refuse"])
+def test_changes_may_be_validated(validation: str) -> None:
+    assert Writes.model_validate({"validation": validation}).validation == validation
+
+
+def test_changes_are_not_validated_unless_asked_for() -> None:
+    assert Settings().writes.validation == "off"
+
+
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "fhir":
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Absent())
+from gateway.__main__ import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(("validation", "code"), [("off", 0), ("warn", 1), ("refuse", 1)])
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_validation_without_its_extra_is_a_configuration_problem(
+    tmp_path: Path, command: str, validation: str, code: int
+) -> None:
+    if (command, validation) == ("serve", "off"):
+        return
+    (tmp_path / "gateway.toml").write_text(f"[writes]\nvalidation = '{validation}'")
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT, command, "--config", str(tmp_path / "gateway.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == code
+    assert ("writes.validation: this needs fhir.resources" in ran.stderr) is bool(code)
+    assert ("pip install 'halo-gateway[validation]'\n" in ran.stderr) is bool(code)

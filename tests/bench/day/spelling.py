@@ -73,7 +73,8 @@ def booking(slot: Resource, schedule: Resource, who: str, identity: str) -> Reso
 
 def create(made: Resource) -> Request:
     """A new row; its id is the practice's to choose."""
-    return Request("POST", made["resourceType"], msgspec.json.encode({**made, "id": ""}))
+    content = {name: value for name, value in made.items() if name != "id"}
+    return Request("POST", made["resourceType"], msgspec.json.encode(content))
 
 
 def update(changed: Resource) -> Request:

@@ -1,0 +1,45 @@
+"""JSON text -> Python values, with what FHIR asks of JSON text (R4 json.html): UTF-8, each name once."""
+
+import json
+from typing import Any
+
+#: Digits of a number that is read as it is; a longer one is outside every integer type of FHIR.
+_DIGITS = 20
+
+
+class NotJsonError(ValueError):
+    """Says why a text is no JSON, without its words."""
+
+
+class Repeated(dict[str, Any]):
+    """An object in which a name is written more than once; it holds the last value, as most parsers do."""
+
+
+def decoded(text: bytes) -> Any:
+    """The value of a JSON text. Raises NotJsonError."""
+    try:
+        return json.loads(
+            text.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_number, parse_constant=_refuse
+        )
+    except UnicodeDecodeError:
+        raise NotJsonError("the text is not UTF-8") from None
+    except json.JSONDecodeError as problem:
+        raise NotJsonError(
+            f"the text is not JSON, from line {problem.lineno}, column {problem.colno}"
+        ) from None
+    except RecursionError:
+        raise NotJsonError("the JSON is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeated(found)
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
+
+
+def _refuse(_: str) -> None:
+    """NaN and Infinity, which Python's parser takes and JSON has not."""
+    raise NotJsonError("the text is not JSON: NaN and Infinity are no numbers")
