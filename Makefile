@@ -21,7 +21,7 @@ endef
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
 
-test: $(READY)  ## everything that needs no extra server, in under 3 minutes
+test: $(READY)  ## every test that needs no extra server, in about 3 minutes
 	$(BIN)/pytest -n auto -m "not node and not bench and not install" $(ARGS)
 
 test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
