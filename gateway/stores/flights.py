@@ -75,10 +75,12 @@ class Flights(Generic[T]):
         where = self._queued if before else self._running
 
         async def flown() -> T:
+            # No variable of the function around it may lead back to this task: such a circle would keep the
+            # answer until the collector comes.
             if before:
                 await asyncio.wait({before.task}, timeout=PATIENCE)
-                del self._queued[name]
-                flight.mark, self._running[name] = mark(), flight
+                own = self._running[name] = self._queued.pop(name)
+                own.mark = mark()
             return await ask()
 
         flight = _Flight(asyncio.get_running_loop().create_task(flown()), mark())

@@ -122,7 +122,7 @@ class Ledger:
         if not self._problem:
             _log.error("ledger-not-written", exception=type(problem).__name__, code=_code(problem))
         self._problem = f"not written: {_code(problem)}"
-        self._place.close()
+        self._place.release()
 
 
 def _code(problem: sqlite3.Error | ConnectionError) -> str:

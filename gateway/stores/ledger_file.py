@@ -77,8 +77,13 @@ class LedgerFile:
         """How many exchanges would be lost with this process: none that are kept."""
         return 0
 
+    def release(self) -> None:
+        """Close the file, which is opened again when needed; keep what is in memory."""
+        if self._path is not None:
+            self.close()
+
     def close(self) -> None:
-        """Let the file go; it is opened again when needed."""
+        """Close the file, or forget what is in memory."""
         if self._file is not None:
             self._file.close()
             self._file = self._seen = None

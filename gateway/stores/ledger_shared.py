@@ -69,8 +69,13 @@ class SharedLedger:
         """How many exchanges wait in memory alone."""
         return self._outbox.unsafe
 
+    def release(self) -> None:
+        """Close file and connections, which are opened again when needed; keep what waits in memory."""
+        self._outbox.release()
+        self._redis.close()
+
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close file and connections."""
         self._outbox.close()
         self._redis.close()
 

@@ -87,9 +87,14 @@ class Outbox:
         """How many exchanges wait in memory alone."""
         return 0 if self._path else sum(row.queries for row in self.rows())
 
+    def release(self) -> None:
+        """Close the file, which is opened again when needed; keep what waits in memory."""
+        if self._path is not None:
+            self.close()
+
     def close(self) -> None:
-        """Let the file go; memory is kept."""
-        if self._opened is not None and self._path is not None:
+        """Close the file, or forget what waits in memory."""
+        if self._opened is not None:
             self._opened.close()
             self._opened = None
 

@@ -34,6 +34,10 @@ class Place(Protocol):
         """How many exchanges would be lost if this process ended now."""
         ...
 
+    def release(self) -> None:
+        """Close files and connections, which are opened again when needed; keep what is in memory."""
+        ...
+
     def close(self) -> None:
-        """Let go of files and connections; they are opened again when needed."""
+        """Close files and connections, and forget what is in memory."""
         ...

@@ -132,7 +132,7 @@ def test_a_file_that_cannot_be_written_delays_the_ledger_and_loses_nothing(tmp_p
 
 
 def _until(held: Callable[[], bool]) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while not held():
         assert time.monotonic() < until
         time.sleep(0.01)

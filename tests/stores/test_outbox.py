@@ -86,14 +86,25 @@ def test_many_lines_leave_in_several_batches() -> None:
     outbox.close()
 
 
-def test_only_what_waits_in_memory_is_unsafe_and_it_outlives_a_close(path: Path) -> None:
+def test_only_what_waits_in_memory_is_unsafe_and_it_outlives_a_release(path: Path) -> None:
+    memory, file = Outbox(), Outbox(path)
+    for each in (memory, file):
+        each.put({LINE: (3, 30)})
+        each.release()
+        assert each.rows() == [Row(LINE, 3, 30)]
+    assert (memory.unsafe, file.unsafe) == (3, 0)
+    for each in (memory, file):
+        each.close()
+
+
+def test_a_close_forgets_what_waits_in_memory(path: Path) -> None:
     memory, file = Outbox(), Outbox(path)
     for each in (memory, file):
         each.put({LINE: (3, 30)})
         each.close()
-        assert each.rows() == [Row(LINE, 3, 30)]
-    assert (memory.unsafe, file.unsafe) == (3, 0)
-    file.close()
+    assert (memory.rows(), file.rows()) == ([], [Row(LINE, 3, 30)])
+    for each in (memory, file):
+        each.close()
 
 
 def test_waiting_lines_are_found_by_site_and_day_and_by_what_was_paid() -> None:
