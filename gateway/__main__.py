@@ -198,9 +198,12 @@ def validate(files: tuple[str, ...]) -> None:
 
     with _problems():
         require_extra("validation")
+    if files.count("-") > 1:
+        raise click.UsageError("- is standard input, which can be read once")
+    stdin = sys.stdin.buffer if sys.stdin else None
     wrong = False
     for file in files:
-        for line in printed(file, sys.stdin.buffer):
+        for line in printed(file, stdin):
             wrong |= line.wrong
             click.echo(line.text, err=line.unreadable)
     sys.exit(wrong)

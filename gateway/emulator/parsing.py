@@ -17,7 +17,7 @@ def parsed(name: str, body: bytes) -> dict[str, Any]:
     """The resource in a body of that type. Raises Refusal (400) naming the first element that is wrong."""
     try:
         resource = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise bad_argument("Unable to parse the resource") from None
     if not isinstance(resource, dict) or resource.get("resourceType") != name:
         raise bad_argument(f"A resource of type {name} is expected")

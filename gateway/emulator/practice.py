@@ -78,7 +78,7 @@ class Practice:
         record = Record({**resource, "meta": meta}, active)
         self.tables.setdefault(kind, {})[identity] = record
         for slot in resource.get("slot", []):
-            self._take(slot.get("reference", "").removeprefix("Slot/"), resource["status"])
+            self._take(slot.get("reference", "").removeprefix("Slot/"), resource.get("status", ""))
         return record
 
     def _take(self, slot: str, status: str) -> None:

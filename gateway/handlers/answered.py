@@ -51,13 +51,11 @@ def answer(failure: Failure, request: FhirRequest | None = None) -> FhirResponse
 def unexpected(problem: BaseException) -> Failure:
     """The failure that an exception nobody expected means: its reference number leads to the log.
 
-    The log names the places but never repeats the exception's words, which may hold a client's values; those
-    are there at debug level.
+    The log names the places but never repeats the exception's words, which may hold a client's values.
     """
     reference = uuid4().hex
     places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(problem.__traceback__)]
     _log.error("unexpected", reference=reference, exception=type(problem).__name__, places=places)
-    _log.debug("unexpected", reference=reference, exc_info=problem)
     return Failure(kinds.GATEWAY_ERROR, diagnostics=f"reference={reference}")
 
 

@@ -13,6 +13,7 @@ from gateway.core import kinds
 from gateway.core.exchange import FhirRequest, FhirResponse, Headers
 from gateway.core.failure import Failure, Kind
 from gateway.core.headers import CONDITIONS, CREDENTIALS, DOWNWARDS, FRESHNESS, UPWARDS, passing
+from gateway.core.masking import masked
 from gateway.core.negotiation import FHIR_JSON
 from gateway.core.outcome import CODE_SYSTEM
 from gateway.core.search import Parameter, Search
@@ -27,8 +28,6 @@ _VIA = ("via", "1.1 halo-gateway")
 _ALWAYS = (("accept-encoding", "gzip"), _VIA)
 #: A path and query that httpx would send as it stands; it quotes any other.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
-#: Bytes of an upstream's error that the log shows at debug level.
-_SHOWN = 4_000
 #: A transport's exception -> our kind, the first that matches, and whether the request may have been sent.
 _KINDS: tuple[tuple[type[httpx.HTTPError], Kind, bool], ...] = (
     (httpx.ConnectError, kinds.UPSTREAM_CONNECT, False),
@@ -112,12 +111,12 @@ class Upstream:
         return FHIR_JSON if self._dialect.fhir else "*/*" if FHIR_JSON in wanted else wanted or "*/*"
 
     def _noted(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
-        """The log: a shape nobody knows at warning, an upstream's own words at debug level only."""
+        """The log: a shape nobody knows at warning, and each failure at debug level, masked."""
         known = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
         if failure.kind is UNRECOGNISED or _UNRECOGNISED in failure.codings:
             _log.warning(UNRECOGNISED.code, **known, content_type=media_type(response))
-        said = response.body[:_SHOWN].decode("utf-8", "replace")
-        _log.debug("upstream-failure", **known, code=failure.kind.code, said=said)
+        diagnostics = masked(failure.diagnostics) if self._text == "full" else failure.diagnostics
+        _log.debug("upstream-failure", **known, code=failure.kind.code, diagnostics=diagnostics)
 
 
 def _paged(search: Search, largest: int) -> Search:

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.core.exchange import FhirRequest, FhirResponse, Handler
 from gateway.core.failure import Failure, Issue
-from gateway.core.kinds import WRITE_INVALID
+from gateway.core.kinds import OVERLOADED, WRITE_INVALID
 from gateway.validation.finding import Finding, Verdict
 from gateway.validation.judge import Expected, judged
 
@@ -16,8 +16,14 @@ HEADER = "gateway-validation"
 
 _log = structlog.get_logger()
 _JUDGED = frozenset({"create", "update", "transaction"})
-#: Bodies judged at once: threads share one lock with the event loop, so that more would not be faster.
-_AT_ONCE = 2
+#: Bytes of a body that is judged at once, in 5 ms at most: a large one never holds up a booking.
+_SMALL = 16_384
+#: Larger bodies judged at the same time (threads share a lock with the event loop: more would not be faster),
+#: and those that run or wait: 2 MB take half a second, so that none waits longer than seconds.
+_AT_ONCE, _QUEUE = 2, 8
+_FULL = (
+    "The gateway is judging too many large changes, and did not send this one: try again after Retry-After."
+)
 #: Issues of an outcome, paths in the header, and characters of a path.
 _ISSUES, _PATHS, _LONGEST = 15, 5, 200
 
@@ -25,21 +31,25 @@ _ISSUES, _PATHS, _LONGEST = 15, 5, 200
 class WriteValidation:
     """A create, update, batch or transaction whose body is not valid R4: named in a header, or refused.
 
-    JSON is judged in threads, so that a large body holds up no other request. JSON Patch and the Parameters
-    of a patch are no resources to be stored, and pass.
+    A large body is judged in a thread, so that it holds up no other request; of these only a few wait. JSON
+    Patch and the Parameters of a patch are no resources to be stored, and pass.
     """
 
     def __init__(self, inner: Handler, mode: Literal["warn", "refuse"]) -> None:
         self._inner = inner
         self._refuses = mode == "refuse"
         self._threads = ThreadPoolExecutor(_AT_ONCE, "validation")
+        self._judging = 0
+        judged(b'{"resourceType":"Patient"}')  # loads the definitions before the first change comes
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer, with a header for an invalid body. Raises Failure 400 where that is refused."""
+        """The inner answer, with a header for an invalid body.
+
+        Raises Failure 400 where that is refused, 503 where too many large bodies wait.
+        """
         if request.interaction.code not in _JUDGED:
             return await self._inner(request)
-        loop = asyncio.get_running_loop()
-        verdict = await loop.run_in_executor(self._threads, judged, request.body, expected(request))
+        verdict = await self._verdict(request)
         if not verdict.total:
             return await self._inner(request)
         _log.warning(
@@ -52,6 +62,18 @@ class WriteValidation:
         if self._refuses:
             raise refusal(verdict)
         return await self._warned(request, (HEADER, paths(verdict)))
+
+    async def _verdict(self, request: FhirRequest) -> Verdict:
+        if len(request.body) <= _SMALL:
+            return judged(request.body, expected(request))
+        if self._judging >= _QUEUE:
+            raise Failure(OVERLOADED, text=_FULL)
+        self._judging += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, judged, request.body, expected(request))
+        finally:
+            self._judging -= 1
 
     async def _warned(self, request: FhirRequest, header: tuple[str, str]) -> FhirResponse:
         """The answer that names what is wrong, a failure too: it is the likely cause."""
@@ -97,7 +119,8 @@ _BEYOND = Finding("Resource", "structure", "is not valid")
 
 def _issue(finding: Finding) -> Issue:
     path = _path(finding)
-    return Issue(finding.code, f"{path} {finding.message}.", path)
+    where = path if path == finding.path else f"An element below {path}"
+    return Issue(finding.code, f"{where} {finding.message}.", path)
 
 
 def _path(finding: Finding) -> str:

@@ -1,6 +1,7 @@
 """JSON text -> Python values, with what FHIR asks of JSON text (R4 json.html): UTF-8, each name once."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 #: Digits of a number that is read as it is; a longer one is outside every integer type of FHIR.
@@ -17,18 +18,18 @@ class Repeated(dict[str, Any]):
 
 def decoded(text: bytes) -> Any:
     """The value of a JSON text. Raises NotJsonError."""
+    if not text.strip():
+        raise NotJsonError("is empty: write one resource")
+    if text.startswith(BOM_UTF8):
+        raise NotJsonError("begins with a byte order mark: leave it out")
     try:
-        return json.loads(
-            text.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_number, parse_constant=_refuse
-        )
+        return json.loads(text.decode(), object_pairs_hook=_object, parse_int=_number, parse_constant=_refuse)
     except UnicodeDecodeError:
-        raise NotJsonError("the text is not UTF-8") from None
+        raise NotJsonError("is not UTF-8") from None
     except json.JSONDecodeError as problem:
-        raise NotJsonError(
-            f"the text is not JSON, from line {problem.lineno}, column {problem.colno}"
-        ) from None
+        raise NotJsonError(f"is not JSON, from line {problem.lineno}, column {problem.colno}") from None
     except RecursionError:
-        raise NotJsonError("the JSON is nested too deeply") from None
+        raise NotJsonError("is nested too deeply") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,4 +43,4 @@ def _number(digits: str) -> int | float:
 
 def _refuse(_: str) -> None:
     """NaN and Infinity, which Python's parser takes and JSON has not."""
-    raise NotJsonError("the text is not JSON: NaN and Infinity are no numbers")
+    raise NotJsonError("is not JSON: NaN and Infinity are no numbers")

@@ -62,12 +62,10 @@ class _Judge:
     def fit(self, value: dict[str, Any], expected: Expected) -> None:
         """Judge a body by its URL."""
         type_ = expected.type
+        found = resource(value["resourceType"])
         if value["resourceType"] != type_:
-            self.note(
-                type_,
-                "structure",
-                "is the type that this URL takes, and the body is of another: change one of them",
-            )
+            path = found.type if found else _ROOT
+            self.note(path, "structure", f"is not {type_}, which this URL takes: change one of them")
         elif expected.id and value.get("id") != expected.id:
             self.note(f"{type_}.id", "value", "is not the id in the URL: an update needs both to be equal")
         elif expected.carried_out and value.get("type") not in CARRIED_OUT:
@@ -141,7 +139,7 @@ class _Judge:
         """Judge an item; null holds the place where value or extension is absent (R4 json.html#primitive)."""
         if value is not None:
             self._value(element, value, path, depth)
-        elif other in ([], [None]):
+        elif other == [] or (other == [None] and element.primitive):
             self.note(path, "structure", _NULL)
 
     def _value(self, element: Element, value: Any, path: str, depth: int) -> None:

@@ -43,8 +43,12 @@ def _whole(least: int) -> Primitive:
     )
 
 
+#: What R4's string has not (datatypes.html#string), and lone surrogates, which are no text.
+_NOT_IN_STRING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
 def _string(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST
+    return isinstance(value, str) and len(value) <= _LONGEST and not _NOT_IN_STRING.search(value)
 
 
 def _base64(value: Any) -> bool:
@@ -78,7 +82,7 @@ def _adapter(type_: str) -> Any:
     return TypeAdapter(getattr(types, type_))
 
 
-_STRING = Primitive(_string, f"a string of at most {_LONGEST} characters")
+_STRING = Primitive(_string, f"a string of at most {_LONGEST} characters, without control characters")
 _URI = _text(r"\S+")
 
 PRIMITIVES: dict[str, Primitive] = {

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from errno import EBADF
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -22,13 +24,28 @@ class Line(NamedTuple):
     unreadable: bool = False
 
 
-def printed(file: str, stdin: BinaryIO) -> Iterator[Line]:
-    """The lines for a file, or for standard input (`-`). Raises MissingExtraError."""
+def printed(file: str, stdin: BinaryIO | None) -> Iterator[Line]:
+    """The lines for a file, or for standard input (`-`; None if closed). Raises MissingExtraError."""
+    name = _shown(file)
     try:
-        with stdin if file == "-" else Path(file).open("rb") as text:
-            yield from _lines(file, _each(file, text) if file.endswith(_LINES) else _whole(file, text))
+        with _open(file, stdin) as text:
+            verdicts = _each(name, text) if file.lower().endswith(_LINES) else _whole(name, text)
+            yield from _lines(name, verdicts)
     except OSError as problem:
-        yield Line(f"{file}: cannot be read: {problem.strerror}", unreadable=True)
+        yield Line(f"{name}: cannot be read: {problem.strerror}", unreadable=True)
+
+
+def _open(file: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
+    if file != "-":
+        return Path(file).open("rb")
+    if stdin is None:
+        raise OSError(EBADF, "standard input is closed")
+    return nullcontext(stdin)
+
+
+def _shown(file: str) -> str:
+    """A file's name on one line of a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in file)
 
 
 def _whole(file: str, text: BinaryIO) -> Iterator[tuple[str, Verdict]]:
@@ -44,13 +61,17 @@ def _each(file: str, text: BinaryIO) -> Iterator[tuple[str, Verdict]]:
 def _lines(file: str, verdicts: Iterable[tuple[str, Verdict]]) -> Iterator[Line]:
     """The findings of a file's resources, or one line that says there are none."""
     wrong = unchecked = False
+    resources = 0
     for place, verdict in verdicts:
+        resources += 1
         wrong |= verdict.total > 0
         unchecked |= len(verdict.findings) > len(verdict.errors)
         yield from (Line(f"{place}: {_words(each)}", each.severity == "error") for each in verdict.findings)
         if verdict.more:
             yield Line(f"{place}: and {verdict.more} more")
-    if not wrong:
+    if not resources:
+        yield Line(f"{file}: holds no resource")
+    elif not wrong:
         yield Line(f"{file}: valid{', but for what is not checked' if unchecked else ''}", wrong=False)
 
 

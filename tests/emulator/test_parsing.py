@@ -18,7 +18,18 @@ def test_a_valid_body_is_the_resource() -> None:
     assert parsed("Patient", msgspec.json.encode(PATIENT)) == PATIENT
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"Patient"', b'{"resourceType":"Slot"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"Patient"',
+        b'{"resourceType":"Slot"}',
+        b'{"resourceType":"Patient","id":"\xe9"}',
+        b"[" * 10_000,
+    ],
+)
 def test_a_body_of_another_type_is_refused(body: bytes) -> None:
     assert (refusal(body).status, refusal(body).surface) == (400, "engine")
 

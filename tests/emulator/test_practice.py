@@ -50,3 +50,11 @@ def test_a_column_keeps_the_clock_its_variant_names() -> None:
     assert practice.column_zone(date, variants).key == "UTC"
     assert practice.column_zone(changed, variants).key == "UTC"
     assert practice.column_zone(PARAMETERS["Slot", "start"], variants).key == "Australia/Sydney"
+
+
+def test_an_appointment_whose_status_is_an_extension_takes_its_slot() -> None:
+    practice = Practice(SITES[SYDNEY], SETTINGS)
+    slot = next(row for row in practice.tables["Slot"].values() if row.resource["status"] == "free")
+    reference = {"reference": f"Slot/{slot.resource['id']}"}
+    practice.create({"resourceType": "Appointment", "_status": {"extension": []}, "slot": [reference, {}]})
+    assert practice.tables["Slot"][slot.resource["id"]].resource["status"] == "busy"

@@ -75,10 +75,10 @@ def test_an_invalid_change_is_refused_unsent_and_unbilled(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "expression"),
     [
-        ("POST", "/Appointment", GOOD, "Appointment"),
+        ("POST", "/Appointment", GOOD, "Patient"),
         ("PUT", "/Patient/1", GOOD | {"id": "2"}, "Patient.id"),
         ("PUT", "/Patient/1", GOOD, "Patient.id"),
-        ("POST", "", GOOD, "Bundle"),
+        ("POST", "", GOOD, "Patient"),
         ("POST", "", {"resourceType": "Bundle", "type": "history"}, "Bundle.type"),
     ],
 )

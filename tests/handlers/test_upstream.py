@@ -18,6 +18,7 @@ from gateway.core.failure import Failure, Kind
 from gateway.core.interaction import OTHER
 from gateway.core.search import Parameter, Search
 from gateway.dialects import DIALECTS
+from gateway.dialects.diagnostics import UpstreamText
 from gateway.dialects.kinds import UNRECOGNISED
 from gateway.handlers.upstream import Upstream
 
@@ -54,10 +55,13 @@ def raising(problem: Exception) -> httpx.Response:
 
 
 def exchange(
-    request: FhirRequest, answer: Callable[[], httpx.Response], dialect: str = "halo-connect"
+    request: FhirRequest,
+    answer: Callable[[], httpx.Response],
+    dialect: str = "halo-connect",
+    text: UpstreamText = "masked",
 ) -> tuple[FhirResponse, httpx.Request]:
     wire = Wire(answer)
-    response = asyncio.run(Upstream(wire, DIALECTS[dialect], lambda: NOW)(request))
+    response = asyncio.run(Upstream(wire, DIALECTS[dialect], lambda: NOW, text)(request))
     assert len(wire.sent) == 1
     return response, wire.sent[0]
 
@@ -272,7 +276,10 @@ def test_an_unknown_shape_is_told_to_the_operator(method: str) -> None:
     assert told["upstream"] == "halo-connect"
 
 
-def test_the_upstreams_own_words_are_in_the_log_at_debug_level_only() -> None:
+@pytest.mark.parametrize("text", ["masked", "full", "none"])
+def test_failure_is_logged_at_debug_level_without_names(text: UpstreamText) -> None:
     with capture_logs() as lines, pytest.raises(Failure):
-        exchange(fhir_request(), lambda: json({"Message": "Zzyzx"}, 400))
-    assert [each["log_level"] for each in lines if "Zzyzx" in str(each)] == ["debug"]
+        exchange(fhir_request(), lambda: json({"Message": "No such patient: Zzyzx"}, 400), text=text)
+    (line,) = [each for each in lines if each["event"] == "upstream-failure"]
+    assert (line["log_level"], line["status"]) == ("debug", 400)
+    assert "Zzyzx" not in str(lines)

@@ -77,8 +77,8 @@ def test_what_is_valid_or_no_resource_is_sent_as_it_is(
         ("POST", "Patient", WRONG, "Patient.gender"),
         ("PUT", "Patient/7", WRONG, "Patient.gender"),
         ("PUT", "Patient/8", VALID, "Patient.id"),
-        ("POST", "Appointment", VALID, "Appointment"),
-        ("POST", "", VALID, "Bundle"),
+        ("POST", "Appointment", VALID, "Patient"),
+        ("POST", "", VALID, "Patient"),
         ("POST", "", BUNDLE | {"type": "collection"}, "Bundle.type"),
         ("POST", "Patient", b"", "Resource"),
     ],
@@ -173,12 +173,53 @@ def test_the_url_says_what_body_is_expected(method: str, path: str, wanted: Expe
     assert expected(fhir_request(path, method=method)) == wanted
 
 
-def test_bodies_are_judged_in_two_threads_beside_the_event_loop() -> None:
+LARGE = msgspec.json.encode(VALID | {"name": [{"family": "Synthetic"}] * 2_000})
+
+
+def judged_at_once(count: int, body: bytes) -> tuple[list[Any], set[str]]:
+    """The answers and failures of so many requests at once, and the threads of validation."""
     handler = WriteValidation(Upstream(), "refuse")
-    request = fhir_request("Patient", method="POST", body=msgspec.json.encode(VALID))
+    request = fhir_request("Patient", method="POST", body=body)
 
-    async def many() -> set[str]:
-        await asyncio.gather(*(handler(request) for _ in range(50)))
-        return {each.name for each in threading.enumerate() if each.name.startswith("validation")}
+    async def many() -> tuple[list[Any], set[str]]:
+        answers = await asyncio.gather(*(handler(request) for _ in range(count)), return_exceptions=True)
+        return answers, {each.name for each in threading.enumerate() if each.name.startswith("validation")}
 
-    assert 1 <= len(asyncio.run(many())) <= 2
+    return asyncio.run(many())
+
+
+def test_large_bodies_are_judged_in_two_threads_beside_the_event_loop() -> None:
+    answers, threads = judged_at_once(8, LARGE)
+    assert [answer.status for answer in answers] == [201] * 8
+    assert 1 <= len(threads) <= 2
+
+
+def test_large_bodies_beyond_the_queue_are_refused_at_once() -> None:
+    answers, _ = judged_at_once(20, LARGE)
+    failures = [each for each in answers if isinstance(each, Failure)]
+    assert [failure.kind for failure in failures] == [OVERLOADED] * 12
+    assert "did not send this one" in failures[0].text
+
+
+def test_small_bodies_never_wait_for_large_ones() -> None:
+    handler, finished = WriteValidation(Upstream(), "refuse"), list[str]()
+
+    async def write(name: str, body: bytes) -> None:
+        await handler(fhir_request("Patient", method="POST", body=body))
+        finished.append(name)
+
+    async def all_at_once() -> None:
+        small = msgspec.json.encode(VALID)
+        await asyncio.gather(*(write("large", LARGE) for _ in range(8)), write("small", small))
+
+    asyncio.run(all_at_once())
+    assert finished[0] == "small"
+
+
+def test_an_element_deep_below_is_named_by_one_around_it() -> None:
+    deep: dict[str, Any] = {"url": "https://synthetic.example", "valueDate": "bad"}
+    for _ in range(30):
+        deep = {"url": "https://synthetic.example", "extension": [deep]}
+    failure = sent(Upstream(), "refuse", VALID | {"extension": [deep]})
+    assert f"An element below {failure.expression} is not a date" in failure.text
+    assert failure.expression.endswith(".extension[0]")

@@ -7,10 +7,6 @@ def test_ordinary_json_is_decoded() -> None:
     assert decoded(b'{"a": [1, -2.5, null, true, "\xc3\xbc"]}') == {"a": [1, -2.5, None, True, "ü"]}
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
-    assert decoded(b"\xef\xbb\xbf{}") == {}
-
-
 def test_an_object_with_a_name_twice_is_marked() -> None:
     found = decoded(b'{"a": {"b": 1, "b": 2}, "c": {}}')
     assert isinstance(found["a"], Repeated)
@@ -22,7 +18,10 @@ def test_an_object_with_a_name_twice_is_marked() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"", "line 1, column 1"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"{", "line 1, column 2"),
         (b'{\n"secret": }', "line 2, column 11"),
         (b"\xff{}", "UTF-8"),
         (b"NaN", "NaN"),

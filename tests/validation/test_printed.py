@@ -48,6 +48,33 @@ def test_ndjson_is_judged_line_by_line(tmp_path: Path) -> None:
     assert lines(written(tmp_path, "b.ndjson", VALID + b"\n" + VALID)) == [f"{tmp_path}/b.ndjson: valid"]
 
 
+def test_ndjson_in_capitals_is_read_line_by_line(tmp_path: Path) -> None:
+    assert lines(written(tmp_path, "a.NDJSON", VALID + b"\n" + VALID)) == [f"{tmp_path}/a.NDJSON: valid"]
+
+
+def test_a_file_without_resources_is_wrong(tmp_path: Path) -> None:
+    (line,) = printed(written(tmp_path, "a.ndjson", b"\n\n"), BytesIO())
+    assert line.text.endswith("a.ndjson: holds no resource")
+    assert line.wrong
+
+
+def test_a_file_name_takes_one_line(tmp_path: Path) -> None:
+    (line,) = lines(written(tmp_path, "a\nb.json", VALID))
+    assert line == f"{tmp_path}/a?b.json: valid"
+
+
+def test_closed_standard_input_cannot_be_read() -> None:
+    (line,) = printed("-", None)
+    assert line.text == "-: cannot be read: standard input is closed"
+    assert line.unreadable
+
+
+def test_standard_input_stays_open() -> None:
+    stdin = BytesIO(VALID)
+    assert [line.text for line in printed("-", stdin)] == ["-: valid"]
+    assert not stdin.closed
+
+
 def test_what_is_not_checked_is_said_and_is_not_wrong() -> None:
     assert lines("-", UNCHECKED) == [
         "-: MedicinalProduct: is not checked: there is no model of it",

@@ -69,9 +69,10 @@ def stored(value: Any, zone: ZoneInfo, *, hidden: timedelta, instant: bool) -> S
     if isinstance(value, dict):
         return _period(value, zone, hidden)
     match = _R4_VALUE.fullmatch(str(value))
-    if not match:
+    span = match and _span_within_calendar(match, zone)
+    if not match or not span:
         return None
-    low, high = _span(match, zone)
+    low, high = span
     fraction = hidden if match["second"] and not match["fraction"] else timedelta(0)
     return Stored(low, low + INSTANT_WIDTH if instant else high, low + fraction, partial=not match["day"])
 
@@ -95,6 +96,14 @@ def _period(value: dict[str, Any], zone: ZoneInfo, hidden: timedelta) -> Stored 
         start.raw if start else datetime.min,  # noqa: DTZ901 - as above
         "period",
     )
+
+
+def _span_within_calendar(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    """The span of a value; None where no column can hold it: a leap second, or beyond the years 1 to 9999."""
+    try:
+        return _span(match, zone)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _span(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -114,6 +114,14 @@ def test_what_is_no_date_has_no_column() -> None:
     assert stored("soon", SYDNEY, hidden=NOTHING, instant=False) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["2016-12-31T23:59:60Z", "9999", "9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00", "2026-02-30"],
+)
+def test_what_no_column_can_hold_has_none(text: str) -> None:
+    assert stored(text, SYDNEY, hidden=NOTHING, instant=False) is None
+
+
 def test_a_row_always_hides_the_same_fraction() -> None:
     fractions = {hidden_fraction("Observation", str(number)) for number in range(50)}
     assert hidden_fraction("Observation", "1") == hidden_fraction("Observation", "1")
