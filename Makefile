@@ -7,13 +7,25 @@ ARGS ?=
 # What to install with, such as PIP=pip==22.3, or PIP=pip for the newest; by default the pip that Python brings.
 PIP ?=
 
+# Settings of pip that would install elsewhere, or other releases than the lock's.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PYTHONHOME PYTHONPATH
+
+# An environment whose Python is gone, or whose folder was moved, is made anew.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(READY))
+endif
+ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null),runs)
+$(shell rm -f $(READY))
+endif
+
 # $(call install,FOLDER,LOCK): a virtual environment with exactly what a lock names, checked.
 # --no-deps: pip resolves nothing, so that a release made after the lock cannot change or stop the installation.
 define install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(1)
 	$(if $(PIP),$(1)/bin/pip install -q --disable-pip-version-check --no-deps --upgrade $(PIP))
-	$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2)
+	$(1)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(2) \
+		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
 .PHONY: demo test test-newest test-install check bench chaos docs lock dist sbom clean
@@ -78,7 +90,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(call install,$(VENV),requirements/dev.txt)
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/pip check
-	touch $@
+	echo "$(CURDIR)" >$@
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .venv-newest .venv-build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -150,6 +150,8 @@ def create_app(
     operators = Route("/", landing(settings, checks, process.warnings, sites=False))
     own = [operators, *plain, *process.admin().own_routes()]
     app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: unknown})
+    for each in (app, app.state.operators):
+        each.router.redirect_slashes = False  # its absolute URL would ignore proxies and their prefixes
     app.state.http = protocol(settings.server, None if shared else process.hits)
     return app
 

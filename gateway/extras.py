@@ -20,6 +20,7 @@ def require_extra(extra: str) -> None:
     if missing:
         raise MissingExtraError(
             f"this needs {missing[0]}, which is not installed: pip install 'halo-gateway[{extra}]'"
+            " (in an image, see docs/install.md)"
         )
 
 

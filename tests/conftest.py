@@ -1,5 +1,6 @@
 """Real servers for the edges: one emulator and one gateway per test session, reset before each test."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from gateway.settings import Cache, Retry, SearchFacts, Server, Settings, SiteSe
 #: A busy machine is no failure: time is judged by `make bench` and the suite's own limit.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+#: Every server of the tests is on this machine: no client may look for it behind a proxy of the environment.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost,::1"
 
 KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 ROOT = Path(__file__).parent.parent

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,8 +111,12 @@ def _said(refused: OperationOutcome) -> str:
     """What a program can read of a refusal; fhirpy wraps what is no OperationOutcome as diagnostics."""
     issue = refused.resource["issue"][0]
     if "details" not in issue:
-        return f"not FHIR: {issue.get('diagnostics', '')[:70]}"
-    return f"{issue['code']}: {issue['details'].get('text', '')[:70]}"
+        return f"not FHIR: {_beginning(issue.get('diagnostics', ''))}"
+    return f"{issue['code']}: {_beginning(issue['details'].get('text', ''))}"
+
+
+def _beginning(text: str) -> str:
+    return shorten(text, 90, placeholder=" …")
 
 
 def seen(stop: Stop, client: SyncFHIRClient) -> Seen:

@@ -34,6 +34,14 @@ def test_the_demo_shows_every_stop_both_ways_and_ends_well() -> None:
     assert "Every repair held." in ran.stdout
 
 
+def test_a_proxy_of_the_environment_is_not_used() -> None:
+    dead = dict.fromkeys(
+        ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9"
+    )
+    ran = demo(**dead, NO_PROXY="", no_proxy="")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_every_repair_has_a_stop_and_every_stop_a_repair() -> None:
     assert sorted(stop.issue for stop in STOPS) == sorted(repair.issue.id for repair in REPAIRS)
 

@@ -129,8 +129,7 @@ def asked(
     finally:
         for logger in loggers:
             logger.removeHandler(records)
-    told = [line for line in lines if line["log_level"] != "debug"]  # there an upstream's words are shown
-    return answer, "\n".join([*map(repr, told), *(text for text in records.texts if "httpx" not in text)])
+    return answer, "\n".join([*map(repr, lines), *(text for text in records.texts if "httpx" not in text)])
 
 
 def shown(answer: httpx.Response) -> str:

@@ -10,7 +10,13 @@ from web.scopes import scoped
 from gateway.web.unknown import unknown
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/fhir", "/fhir/R5/Patient", "/integrator", "/docs/x/y"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/nowhere", "/fhir", "/fhir/R5/Patient", "/integrator", "/docs/x/y"),
+        *("/livez/", "/readyz/", "/openapi.yaml/", "/docs/errors.md/"),
+    ],
+)
 def test_an_unknown_path_is_an_outcome_that_says_where_to_look(pair: Pair, path: str) -> None:
     answer = httpx.get(pair.url + path, trust_env=False)
     assert answer.status_code == 404

@@ -47,6 +47,11 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._day.seconds
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Wait for threads without a time-out: their seconds are not those of the day."""
+        del timeout
+        await super().shutdown_default_executor()
+
 
 def simulated(clock: Clock, main: Callable[[], Awaitable[T]]) -> T:
     """What a coroutine function returns when its time is that of the clock."""
