@@ -27,7 +27,15 @@ _config = click.option(
     envvar="HALO_GATEWAY_CONFIG",
     help="TOML file; HALO_GATEWAY_… environment variables override it.",
 )
-_host = click.option("--host", default="127.0.0.1", help="Address to listen on.")
+
+
+def _named(_: click.Context, __: click.Parameter, host: str) -> str:
+    if not host.strip():
+        raise click.BadParameter("names no address; 0.0.0.0 listens on all")
+    return host
+
+
+_host = click.option("--host", default="127.0.0.1", callback=_named, help="Address to listen on.")
 _PORT = click.IntRange(0, 65_535)
 
 
@@ -54,13 +62,14 @@ def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
     from gateway.app import create_app
     from gateway.log import configure
-    from gateway.serving import Serving
+    from gateway.serving import Serving, bound
 
     settings = _settings(config)
     lines = configure(settings.log.level)
     with _problems():
         app = create_app(settings, line=lines.repeated)
-    Serving(app, host, port, "halo-gateway listening on").run()
+        sockets = bound(host, port)
+    Serving(app, host, port, "halo-gateway listening on").run(sockets)
 
 
 @main.command()

@@ -90,11 +90,18 @@ Generated from `gateway/settings/` by `make docs`. A TOML file (`--config`, or `
 and over it environment variables: `HALO_GATEWAY_` and the setting's name, with `__` for each dot
 (`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway check` reports every problem at
 once, or prints what is in effect; its warnings go to stderr. `sites.default` holds for every site;
-`sites.<guid>` goes over it. A GUID may be written in upper or lower case.
+`sites.<guid>` goes over it.
 
-An empty variable counts as not set. Lists and tables in variables are JSON. The variables that Kubernetes
-makes for Services, and Docker for linked containers, whose names begin with `halo-gateway` are no settings.
-The gateway does not read other variables, such as `HTTPS_PROXY`, `NO_PROXY` or `SSL_CERT_FILE`.
+An empty variable counts as not set. Lists and tables in variables are JSON. Shells cannot export names
+with hyphens: write `_` for each `-` of a GUID or of a repair's id
+(`HALO_GATEWAY_REPAIRS__LINK_BASE_URL=false`), or give all sites as JSON:
+`HALO_GATEWAY_SITES='{"<guid>": {"time_zone": "Australia/Perth"}}'`. A setting that two variables give stops
+the start, as does a name that no setting has. Names in files and in JSON are written as here; a GUID may be
+in upper case, too.
+
+The variables that Kubernetes makes for Services, and Docker for linked containers, whose names begin with
+`halo-gateway` are no settings. The gateway does not read other variables, such as `HTTPS_PROXY`, `NO_PROXY`
+or `SSL_CERT_FILE`. Percent-encode `/ # ? @` and `%` in the password of a URL.
 
 A site whose time zone is not set is not served: a wrong zone would shift every date search and every
 `lastUpdated`, so there is no default.

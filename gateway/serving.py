@@ -1,6 +1,7 @@
 """Runs an ASGI application: one line on stdout when it accepts connections, exit 0 on SIGTERM."""
 
 import asyncio
+import errno
 import gc
 import resource
 import signal
@@ -8,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 #: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
 DRAIN = 30
 _FILES = 65_536
+#: A host name may stand for an address that this machine does not have, as localhost does for ::1.
+_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
 class Serving(uvicorn.Server):
@@ -70,11 +73,68 @@ class Serving(uvicorn.Server):
             for each, handler in before.items():
                 signal.signal(each, handler)
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal. Raises OSError that names the address where it cannot listen."""
+        sockets = sockets or bound(self.config.host, self.config.port)
+        try:
+            super().run(sockets)
+        finally:
+            _close(sockets)
+
     @property
     def url(self) -> str:
         """Where it listens."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of a host. Raises OSError that names host and port, as for a port in use."""
+    sockets: list[socket.socket] = []
+    try:
+        _bind(host, port, sockets)
+    except (OSError, UnicodeError) as problem:
+        _close(sockets)
+        said = getattr(problem, "strerror", None) or "this is no host name"
+        raise OSError(f"cannot listen on {host}, port {port}: {said}") from None
+    return sockets
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
+
+
+def _bind(host: str, port: int, sockets: list[socket.socket]) -> None:
+    absent = None
+    for family, address in _addresses(host, port):
+        try:
+            sockets.append(_listening(family, address))
+        except OSError as problem:
+            if problem.errno not in _ABSENT:
+                raise
+            absent = problem
+    if absent and not sockets:
+        raise absent
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    """Family and address of each interface that a host name stands for, each once."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _listening(family: int, address: Any) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # IPv4 has a socket of its own
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _many_connections() -> None:
@@ -102,9 +162,11 @@ class InThread(Serving):
         http: type[asyncio.Protocol] | None = None,
     ) -> None:
         super().__init__(app, host, port, http=http)
-        self._thread = Thread(target=self.run, daemon=True)
+        self._thread = Thread()
 
     def __enter__(self) -> Self:
+        sockets = bound(self.config.host, self.config.port)
+        self._thread = Thread(target=self.run, args=(sockets,), daemon=True)
         self._thread.start()
         while not self.started:
             if not self._thread.is_alive():

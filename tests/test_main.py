@@ -24,6 +24,7 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
 from gateway.repairs import REPAIRS
+from gateway.serving import bound
 
 MODULE = (sys.executable, "-m", "gateway")
 SCRIPT = (str(Path(sys.executable).with_name("halo-gateway")),)
@@ -155,10 +156,23 @@ def test_a_port_that_is_taken_is_an_error_and_no_traceback(emulator: RunningEmul
     ran = subprocess.run(
         [*MODULE, "serve", "--port", port], capture_output=True, text=True, check=False, timeout=20
     )
-    assert ran.returncode != 0
+    assert ran.returncode == 1
     assert ran.stdout == ""
-    assert "address already in use" in ran.stderr.lower()
+    assert ran.stderr.endswith(f"\nError: cannot listen on 127.0.0.1, port {port}: Address already in use\n")
     assert "Traceback" not in ran.stderr
+
+
+def test_address_that_this_machine_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ::1 of localhost where there is no IPv6."""
+    absent = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
+    present = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent, present, present])
+    (listening,) = bound("gateway.example", 0)
+    with listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent])
+    with pytest.raises(OSError, match=r"^cannot listen on gateway\.example, port 0: "):
+        bound("gateway.example", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -188,6 +202,14 @@ def test_emulate_takes_its_switches_from_a_file(tmp_path: Path) -> None:
         ("emulate --port 99999", "99999 is not in the range"),
         ("emulate --port {taken}", "cannot listen on 127.0.0.1, port {taken}"),
         ("serve --port 99999", "99999 is not in the range"),
+        ("serve --port {taken}", "Error: cannot listen on 127.0.0.1, port {taken}: Address already in use\n"),
+        ("serve --host 192.0.2.1 --port 0", "Error: cannot listen on 192.0.2.1, port 0: Cannot assign"),
+        (
+            "serve --host gateway..example",
+            "cannot listen on gateway..example, port 8080: this is no host name",
+        ),
+        ("serve --host=", "'--host': names no address"),
+        ("emulate --host=", "'--host': names no address"),
         ("demo --once --port 99999", "99999 is not in the range"),
     ],
 )

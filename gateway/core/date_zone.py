@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,13 +26,20 @@ def zone(name: str) -> ZoneInfo:
     """The zone of that IANA name from the `tzdata` package. Raises `ValueError` for an unknown name."""
     parts = name.split("/")
     resource = files("tzdata.zoneinfo").joinpath(*parts)
-    if not all(part and part.strip(".") for part in parts) or not resource.is_file():
+    if not all(part and part.strip(".") for part in parts) or not _is_file(resource):
         raise ValueError("Unknown time zone: write an IANA name such as Australia/Brisbane.")
     with resource.open("rb") as data:
         try:
             return ZoneInfo.from_file(data, key=name)
         except ValueError:
             raise ValueError("Not a time zone: write an IANA name such as Australia/Brisbane.") from None
+
+
+def _is_file(resource: Traversable) -> bool:
+    try:
+        return resource.is_file()
+    except OSError:  # a name too long for a file
+        return False
 
 
 def offset_at(zone: tzinfo, instant: Time) -> int:

@@ -4,12 +4,14 @@ The only reader of environment and files. Every problem is reported at once, by 
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
-from gateway.settings.environment import slips
+from gateway.settings.environment import doubles, slips
+from gateway.settings.masked import cut
 from gateway.settings.operation import (
     Admin,
     Cache,
@@ -98,18 +100,30 @@ class _Variables(Settings):
 
 def load(path: Path | None = None) -> Settings:
     """The settings of a TOML file and the environment. Raises ConfigurationError naming every problem."""
-    if path is not None and not path.is_file():
-        raise ConfigurationError(f"--config: no such file: {path}")
-    lines = slips(_Variables, os.environ)
+    read = _reader(path)
+    lines = doubles(_Variables, os.environ) + slips(_Variables, os.environ)
     try:
-        settings = reader(Settings, path)()
+        settings = read()
     except ValidationError as problem:
         lines += problems(Settings, problem.errors(include_input=False))
-    except ValueError as problem:
-        raise ConfigurationError(f"{path}: {problem}") from None
+    except RecursionError:
+        raise ConfigurationError("the configuration is nested too deeply") from None
     if lines:
         raise ConfigurationError("\n".join(lines))
     return settings
+
+
+def _reader(path: Path | None) -> Callable[[], Settings]:
+    if path == Path():
+        raise ConfigurationError("--config: names no file")
+    try:
+        return reader(Settings, path)
+    except FileNotFoundError:
+        raise ConfigurationError(f"--config: no such file: {cut(str(path))}") from None
+    except OSError as problem:
+        raise ConfigurationError(f"--config: cannot read {cut(str(path))}: {problem.strerror}") from None
+    except ValueError as problem:
+        raise ConfigurationError(f"{cut(str(path))}: {problem}") from None
 
 
 __all__ = [

@@ -17,9 +17,17 @@ KEYS: Final = {"sites": "<guid>", "upstreams": "<name>", "callers": "<digits>", 
 
 def names(annotation: Any, key: str = "<key>") -> Iterator[Name]:
     """Every name below a type, sections before what is in them; `key` stands for any key of a table."""
-    for segment, inner in _parts(annotation, key):
+    for segment, inner in parts(annotation, key):
         yield (segment,)
         yield from ((segment, *each) for each in names(inner, KEYS.get(segment, "<key>")))
+
+
+def parts(annotation: Any, key: str = "<key>") -> list[tuple[str, Any]]:
+    """What stands directly below a type, with the type of each; `key` stands for any key of a table."""
+    section, inner = _section(annotation), held(annotation)
+    if section:
+        return [(name, field.annotation) for name, field in section.model_fields.items()]
+    return [(key, inner)] if inner else []
 
 
 def stem(annotation: Any, name: Name) -> Name:
@@ -49,13 +57,6 @@ def held(annotation: Any) -> type[BaseModel] | None:
         if get_origin(shape) in {dict, tuple}:
             return next((each for each in map(_section, get_args(shape)) if each), None)
     return None
-
-
-def _parts(annotation: Any, key: str) -> list[tuple[str, Any]]:
-    section, inner = _section(annotation), held(annotation)
-    if section:
-        return [(name, field.annotation) for name, field in section.model_fields.items()]
-    return [(key, inner)] if inner else []
 
 
 def _inside(annotation: Any, segment: str) -> Any:

@@ -1,56 +1,67 @@
-"""Nearest right name to a misspelt one, and what is said of a name that no setting has."""
+"""Nearest right name to a misspelt one."""
 
 import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from gateway.settings.names import KEYS, Name, below, exists, held, names, stem
+from gateway.settings.names import KEYS, Name, below, exists, held, names, parts, stem
+from gateway.settings.spelling import distance
 
 _GUID_KEY: Final = KEYS["sites"]
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}")
 _DEFAULT: Final = "default"
-#: How much of two names must be alike (difflib): of one segment of a file, and of any other name.
+#: How much of two names must be alike (difflib): of one segment each, and of any other names.
 _ONE, _ANY = 0.7, 0.8
-#: Characters of a misspelt name that are compared and shown.
-_SHOWN: Final = 120
-#: What people look for among the settings and is an option of the command.
-_OPTIONS: Final = {
-    "port": "--port",
-    "host": "--host",
-    "bind": "--host and --port",
-    "listen": "--host and --port",
-}
-_OPTION: Final = re.compile(r"(?:(?:server|http|gateway)[._]+)?([a-z]+)")
-
-
-def refusal(model: Any, name: Name, written: str, joint: str = ".", prefix: str = "") -> str:
-    """The message for a name that no setting has: as it was written, and the nearest right name if any.
-
-    `joint` is what joins the segments where the name was written; with a `prefix` names are upper-case.
-    """
-    return f"{_cut(written)}: no such setting.{_hint(model, name, joint, prefix)}"
-
-
-def _hint(model: Any, name: Name, joint: str, prefix: str) -> str:
-    option = _OPTION.fullmatch(joint.join(name))
-    if option and option[1] in _OPTIONS:
-        return f" That is an option of the command: halo-gateway serve {_OPTIONS[option[1]]}."
-    found = nearest(model, name, joint)
-    if not found:
-        return ""
-    right = joint.join(found)
-    return f" Did you mean {_cut(prefix + right.upper() if prefix else right)}?"
+#: Characters of a misspelt name that are compared.
+_COMPARED: Final = 120
 
 
 def nearest(model: Any, name: Name, joint: str) -> Name | None:
-    """The name below a model that is most like a misspelt one; None where none is alike."""
+    """The name below a model that is most like a misspelt one; None where none is alike.
+
+    `joint` is what joins the segments where the name was written.
+    """
     known = stem(model, name)
     rest, kind = name[len(known) :], below(model, known)
     if not any(names(kind)):
         return known
-    found = _most_alike(_candidates(kind, rest, known), rest, joint) or _corrected(kind, rest, known, joint)
+    found = (
+        _by_segments(kind, rest)
+        or _most_alike(_candidates(kind, rest, known), rest, joint)
+        or _corrected(kind, rest, known, joint)
+        or _by_its_end(kind, rest, joint)
+        or _by_a_word(kind, rest)
+    )
     return known + found if found else _by_its_end(model, rest, joint)
+
+
+def _by_segments(kind: Any, rest: Name) -> Name | None:
+    """The name each segment of which differs from the one that was written by slips of the pen."""
+    found = sorted(_spelt(kind, rest), key=lambda each: each[0])
+    return found[0][1] if found else None
+
+
+def _spelt(kind: Any, rest: Name) -> Iterator[tuple[int, Name]]:
+    """Names that were perhaps meant, with the number of slips."""
+    if not rest or not any(names(kind)):
+        yield 0, ()
+        return
+    for segment, inner in _segments(kind, rest[0]):
+        slips = distance(segment, rest[0])
+        if slips <= max(1, len(segment) // 3):
+            yield from ((slips + more, (segment, *below)) for more, below in _spelt(inner, rest[1:]))
+
+
+def _segments(kind: Any, written: str) -> Iterator[tuple[str, Any]]:
+    """The segments that may come next, with their types; of a table the key as written, if it is one."""
+    for key in (written, written.lower()):
+        if exists(kind, (key,)):
+            yield key, below(kind, (key,))
+            return
+    for segment, each in parts(kind):
+        right = _DEFAULT if exists(kind, (_DEFAULT,)) else segment
+        yield right, each
 
 
 def _candidates(kind: Any, rest: Name, known: Name) -> Iterator[Name]:
@@ -71,26 +82,28 @@ def _corrected(kind: Any, rest: Name, known: Name, joint: str) -> Name | None:
     return (KEYS[known[-1]], *(inner or ()))
 
 
-def _by_its_end(model: Any, rest: Name, joint: str) -> Name | None:
-    """The shortest name whose last segments are like those that were written."""
-    whole = sorted(names(model), key=lambda each: (-len(each), each))
+def _by_its_end(kind: Any, rest: Name, joint: str) -> Name | None:
+    """The shortest name below a type whose last segments are like those that were written."""
+    whole = sorted(names(kind), key=lambda each: (-len(each), each))
     ends = {each[-length:]: each for each in whole for length in range(1, len(each))}
     found = _most_alike(ends, rest, joint)
     return ends.get(found) if found else None
 
 
+def _by_a_word(kind: Any, rest: Name) -> Name | None:
+    """The only setting of a section whose name has all words that were written, and more."""
+    words = set(rest[0].lower().split("_"))
+    found = [segment for segment, _ in parts(kind) if words < set(segment.split("_"))]
+    return (found[0],) if len(rest) == 1 and len(found) == 1 else None
+
+
 def _most_alike(candidates: Iterable[Name], written: Name, joint: str) -> Name | None:
-    shown = _GUID.sub(_GUID_KEY, joint.join(written)[:_SHOWN])
+    shown = _GUID.sub(_GUID_KEY, joint.join(written)[:_COMPARED].lower())
     matcher = SequenceMatcher(b=shown, autojunk=False)
-    alike = _ONE if joint == "." and len(written) == 1 else _ANY
-    best = None
+    best, most = None, 0.0
     for each in candidates:
-        matcher.set_seq1(_GUID.sub(_GUID_KEY, joint.join(each)))
-        if matcher.quick_ratio() > alike and matcher.ratio() > alike:
-            best, alike = each, matcher.ratio()
+        least = max(most, _ONE if len(each) == len(written) == 1 else _ANY)
+        matcher.set_seq1(_GUID.sub(_GUID_KEY, joint.join(each).lower()))
+        if matcher.quick_ratio() >= least and matcher.ratio() >= least and matcher.ratio() > most:
+            best, most = each, matcher.ratio()
     return best
-
-
-def _cut(shown: str) -> str:
-    plain = "".join(each if each.isprintable() else "?" for each in shown[:_SHOWN])
-    return plain + "…" * (len(shown) > _SHOWN)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.extras import require_extra
+from gateway.settings.redis_url import RedisUrl
 from gateway.settings.sections import MountName, Section
 
 
@@ -49,7 +50,7 @@ class PauseRule(Section):
             raise ValueError("a rule needs says or code")
         try:
             re.compile(self.says)
-        except re.error as problem:
+        except (re.error, RecursionError, OverflowError) as problem:
             raise ValueError("says is no regular expression") from problem
         return self
 
@@ -137,20 +138,11 @@ class Admin(Section):
     )
 
 
-def _redis(secret: SecretStr) -> SecretStr:
-    if not _REDIS.match(secret.get_secret_value()):
-        raise ValueError("must be a URL, such as redis://127.0.0.1:6379/0, or rediss:// for TLS")
-    return secret
-
-
-_REDIS = re.compile(r"rediss?://[^/\s]|unix:///")
-
-
 class Redis(Section):
     """The store that replicas share."""
 
-    url: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(
-        None, description="redis:// or rediss:// URL"
+    url: RedisUrl | None = Field(
+        None, description="redis:// or rediss:// URL; / # ? @ and % in its password are percent-encoded"
     )
     timeout: float = Field(
         0.5, gt=0, description="seconds one command may take; then this process's memory stands in"

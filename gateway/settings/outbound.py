@@ -7,16 +7,22 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 from yarl import URL
 
+from gateway.settings.masked import cut
+
 _FORM = "write http://host:port or http://user:password@host:port"
 
 
 def _proxy(secret: SecretStr) -> SecretStr:
     """The URL of a proxy, if it is one. The ValueErrors do not show it: it may hold a password."""
+    text = secret.get_secret_value()
     try:
-        url = URL(secret.get_secret_value())
+        url = URL(text)
         port = url.explicit_port
+        (url.host or "").encode("idna")
     except ValueError:
         raise ValueError(f"is no URL: {_FORM}") from None
+    if not text.isprintable() or " " in text:
+        raise ValueError(f"may have no space: {_FORM}")
     if url.scheme != "http":
         raise ValueError(f"only an HTTP proxy can be used, no SOCKS or HTTPS proxy: {_FORM}")
     if not (url.host and port) or url.raw_path != "/" or url.raw_query_string or url.raw_fragment:
@@ -41,11 +47,13 @@ def _trusted(file: Path) -> Path:
     try:
         context.load_verify_locations(file)
     except ssl.SSLError:
-        raise ValueError(f"holds no certificate in PEM form: {file}") from None
+        raise ValueError(f"holds no certificate in PEM form: {cut(str(file))}") from None
+    except ValueError:  # a null character
+        raise ValueError("is not the path of a file") from None
     except OSError as problem:
-        raise ValueError(f"cannot be read: {file}: {problem.strerror}") from None
+        raise ValueError(f"cannot be read: {cut(str(file))}: {problem.strerror}") from None
     if not context.cert_store_stats()["x509"]:
-        raise ValueError(f"holds no certificate in PEM form: {file}")
+        raise ValueError(f"holds no certificate in PEM form: {cut(str(file))}")
     return file
 
 

@@ -8,7 +8,7 @@ from gateway.core.date_facts import PeriodModel, Precision
 from gateway.core.exchange import Inactive
 from gateway.core.freshness import too_long
 from gateway.core.instant import Mode, Shown
-from gateway.settings.sections import ParameterKey, Section, Switches, TimeZone, TypeKey
+from gateway.settings.sections import Number, ParameterKey, Section, Switches, TimeZone, TypeKey
 
 
 class SearchFacts(Section):
@@ -52,7 +52,7 @@ def _checked(seconds: dict[str, int], *, stale: bool) -> dict[str, int]:
     return seconds
 
 
-Seconds = dict[TypeKey, Annotated[int, Field(ge=0)]]
+Seconds = dict[TypeKey, Annotated[int, Number, Field(ge=0)]]
 
 
 class SiteCache(Section):

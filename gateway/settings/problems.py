@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from gateway.settings.masked import cut, masked
 from gateway.settings.names import KEYS, Name, stem
-from gateway.settings.nearest import refusal
+from gateway.settings.refusals import MOST, bounded, refusal
 
 #: Type of pydantic's error -> our words; `{…}` is from the error's context.
 _TEXTS: Final = {
@@ -15,10 +16,14 @@ _TEXTS: Final = {
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "finite_number": "must be a finite number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "string_type": "must be a text in quotes",
+    "path_type": "must be the path of a file, in quotes",
+    "bytes_type": "must be a text in quotes",
     "too_short": "must have at least {min_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "literal_error": "must be {expected}",
@@ -56,18 +61,46 @@ _PATTERN, _UNKNOWN, _KEY = "string_pattern_mismatch", "extra_forbidden", "[key]"
 
 
 def problems(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
-    """A line for each error that validation found, each once."""
-    return list(dict.fromkeys(_line(model, error) for error in errors))
+    """A line for each error that validation found, each once; of unknown names a bounded number."""
+    judged = list(_judged(errors))
+    unknown = [_name(error) for error in judged if _is_unknown(error)]
+    refused = set(unknown[:MOST])
+    lines = (
+        refusal(model, _name(error)) if _is_unknown(error) else _line(model, error)
+        for error in judged
+        if not _is_unknown(error) or _name(error) in refused
+    )
+    return [*dict.fromkeys(lines), *bounded((), len(unknown), "names that no setting has")]
+
+
+def _judged(errors: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """The errors, without those below a key that is refused itself."""
+    errors = list(errors)
+    refused = {_name(error) for error in errors if _KEY in error["loc"]}
+    for error in errors:
+        name = _name(error)
+        if not any(name[:length] in refused for length in range(len(name))):
+            yield error
+
+
+def _name(error: ErrorDetails) -> Name:
+    return tuple(str(each) for each in error["loc"] if each != _KEY)
+
+
+def _table(error: ErrorDetails) -> str:
+    """The table of a key that is refused."""
+    return _name(error)[-2] if _KEY in error["loc"] else ""
+
+
+def _is_unknown(error: ErrorDetails) -> bool:
+    return error["type"] == _UNKNOWN or _table(error) in KEYS
 
 
 def _line(model: Any, error: ErrorDetails) -> str:
-    whole = tuple(map(str, error["loc"]))
-    name = tuple(each for each in whole if each != _KEY)
-    table = name[-2] if _KEY in whole else ""
-    if error["type"] == _UNKNOWN or table in KEYS:
-        return refusal(model, name, ".".join(name))
-    shown = name if _KEY in whole else (*_shown(model, name),)
-    return ": ".join((*((".".join(shown),) if shown else ()), _text(error, table or _last(shown))))
+    name = _name(error)
+    shown = name if _KEY in error["loc"] else (*_shown(model, name),)
+    setting = cut(".".join(masked(model, shown)))
+    return ": ".join((*((setting,) if shown else ()), _text(error, _table(error) or _last(shown))))
 
 
 def _text(error: ErrorDetails, setting: str) -> str:

@@ -2,13 +2,28 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from gateway.core.date_zone import zone
 from gateway.repairs import REPAIRS
+from gateway.settings.masked import part
 from gateway.settings.outbound import CaFile, ProxyUrl
+
+#: Wrong names that one message shows.
+_SHOWN = 10
 
 
 def _known_zone(name: str) -> str:
@@ -19,7 +34,9 @@ def _known_zone(name: str) -> str:
 def _known_repairs(switches: dict[str, bool]) -> dict[str, bool]:
     unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
     if unknown:
-        raise ValueError(f"no such repair: {', '.join(sorted(unknown))}; see halo-gateway known-issues")
+        shown = ", ".join(part(each) for each in sorted(unknown)[:_SHOWN])
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        raise ValueError(f"no such repair: {shown}{more}; see halo-gateway known-issues")
     return switches
 
 
@@ -67,10 +84,36 @@ ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-
 TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
 
 
+def _no_truth(value: Any) -> Any:
+    """The value. Raises an error for true and false, which pydantic takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+Number = BeforeValidator(_no_truth)
+
+
+def _bare(url: HttpUrl) -> HttpUrl:
+    """The URL. The message does not show it: it may hold a password."""
+    if url.username or url.password or url.query is not None or url.fragment is not None:
+        raise ValueError("may have no user, password, query or fragment: write scheme, host, port and path")
+    return url
+
+
+Url = Annotated[HttpUrl, AfterValidator(_bare)]
+
+
 class Section(BaseModel):
     """A part of the configuration: closed, and never changed once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, field: ValidationInfo) -> Any:
+        annotation = cls.model_fields[field.field_name or ""].annotation
+        return _no_truth(value) if {int, float} & {annotation, *get_args(annotation)} else value
 
 
 class Timeouts(Section):
@@ -85,7 +128,7 @@ class Timeouts(Section):
 class Upstream(Section):
     """The Halo Connect API."""
 
-    url: HttpUrl = Field(HttpUrl("https://api.haloconnect.io"), description="where Halo Cloud answers")
+    url: Url = Field(HttpUrl("https://api.haloconnect.io"), description="where Halo Cloud answers")
     timeouts: Timeouts = Field(Timeouts(), description="how long each step may take")
     rate: float | None = Field(
         None, gt=0, description="requests a second for each key; without one, learned from 429s"
@@ -104,7 +147,7 @@ class Upstream(Section):
 class MountedUpstream(Upstream):
     """An upstream beside the default one, below a path of its own."""
 
-    url: HttpUrl = Field(description="its base: of FHIR, of the REST API, or where its Halo Cloud answers")
+    url: Url = Field(description="its base: of FHIR, of the REST API, or where its Halo Cloud answers")
     dialect: Literal["halo-connect", "health-gorilla", "halo-itsm"] = Field(
         description="how it spells its errors, and what it is: halo-connect, health-gorilla or halo-itsm"
     )
@@ -131,7 +174,7 @@ class ClientTimeouts(Section):
 class Server(Section):
     """How the gateway is reached."""
 
-    public_url: HttpUrl | None = Field(None, description="what clients call it; else taken from Host")
+    public_url: Url | None = Field(None, description="what clients call it; else taken from Host")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="networks whose X-Forwarded-Host, -Proto and -Prefix are believed"
     )

@@ -1,5 +1,6 @@
 """Sources of the configuration: a TOML file, and the environment over it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,13 +9,14 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
-from gateway.settings.environment import JOINT, PREFIX, is_setting
+from gateway.settings.environment import JOINT, PREFIX, variables
 from gateway.settings.sections import Section, with_lower_case_guids
+from gateway.settings.toml_file import document
 
 Model = TypeVar("Model", bound=Section)
 
@@ -28,7 +30,8 @@ class _Environment(EnvSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         self.env_vars = {
-            name: value for name, value in self.env_vars.items() if is_setting(settings_cls, name)
+            PREFIX + JOINT.join(name): os.environ[given[0]]
+            for name, given in variables(settings_cls, os.environ).items()
         }
 
     def __call__(self) -> dict[str, Any]:
@@ -36,24 +39,29 @@ class _Environment(EnvSettingsSource):
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
+            decoded = super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
             return value
+        return _lowered({field_name: decoded})[field_name]
 
 
-class _File(TomlConfigSettingsSource):
+class _File(InitSettingsSource):
     def __call__(self) -> dict[str, Any]:
         return _lowered(super().__call__())
 
 
 def reader(model: type[Model], path: Path | None) -> Callable[[], Model]:
-    """What makes the model of file and environment. It raises pydantic's ValidationError."""
+    """What makes the model of file and environment. It raises pydantic's ValidationError.
+
+    Itself it raises OSError, and ValueError for a file that cannot be read.
+    """
+    tables = document(path) if path else {}
 
     class Loaded(BaseSettings, model):  # type: ignore[misc, valid-type] # the model is a parameter
         model_config = SettingsConfigDict(
             env_prefix=PREFIX,
             env_nested_delimiter=JOINT,
-            env_ignore_empty=True,
+            case_sensitive=True,
             extra="forbid",
             frozen=True,
         )
@@ -62,7 +70,7 @@ def reader(model: type[Model], path: Path | None) -> Callable[[], Model]:
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return _Environment(settings_cls), _File(settings_cls, path)
+            return _Environment(settings_cls), _File(settings_cls, tables)
 
     return Loaded
 

@@ -113,6 +113,9 @@ def test_the_bounds_agree_with_every_minute_around_a_change(name: str, data: st.
         "Australia",
         "zone.tab",
         "Australia//Perth",
+        "A" * 10_000,
+        "A/" * 10_000,
+        "A\0",
     ],
 )
 def test_an_unknown_zone_is_a_clear_error(name: str) -> None:

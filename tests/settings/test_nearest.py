@@ -1,85 +1,65 @@
-"""What is said of a name that no setting has."""
+"""Which right name is nearest to a misspelt one."""
+
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.settings import Settings
-from gateway.settings.environment import JOINT, PREFIX
-from gateway.settings.nearest import refusal
+from gateway.settings.names import Name, exists, names
+from gateway.settings.nearest import nearest
 
-GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
-UPPER = GUID.upper()
-
-
-def in_the_environment(variable: str) -> str:
-    return refusal(Settings, tuple(variable.lower().split(JOINT)), PREFIX + variable, JOINT, PREFIX)
+KEYS = {"<guid>": "0a1b2c3d-0000-4000-8000-00000000000a", "<name>": "hg", "<digits>": "0a1b2c3d", "[]": "0"}
+RIGHT = [tuple(KEYS.get(each, each) for each in name) for name in names(Settings) if name[-1] not in KEYS]
+LETTERS = "aesxk_"
 
 
-def in_a_file(name: str) -> str:
-    return refusal(Settings, tuple(name.split(".")), name)
+def slips(word: str) -> Iterator[str]:
+    """A word with one letter missing, added, wrong or swapped with the next."""
+    for place in range(len(word) + 1):
+        head, tail = word[:place], word[place:]
+        yield from (head + letter + tail for letter in LETTERS)
+        yield from (head + letter + tail[1:] for letter in LETTERS)
+        yield head + tail[1:]
+        yield head + tail[1:2] + tail[:1] + tail[2:]
 
 
-@pytest.mark.parametrize(
-    ("variable", "right"),
-    [
-        ("SITE__DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
-        ("SITES_DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
-        ("SITES__DEFAULT_TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
-        ("SITES__DEFUALT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
-        ("SITES__HARBOUR__TIMEZONE", "SITES__<GUID>__TIME_ZONE"),
-        (f"SITES__{UPPER}__TIMEZONE", f"SITES__{UPPER}__TIME_ZONE"),
-        (f"SITE__{UPPER}__TIME_ZONE", f"SITES__{UPPER}__TIME_ZONE"),
-        (f"SITES__{UPPER}__LAST_UPDATED__PATIENT", f"SITES__{UPPER}__LAST_UPDATED"),
-        ("TIME_ZONE", "SITES__<GUID>__TIME_ZONE"),
-        ("SERVER_SITE", "SERVER__SITE"),
-        ("UPSTREAM__TIMEOUT__READ", "UPSTREAM__TIMEOUTS__READ"),
-        ("UPSTREAM_URL", "UPSTREAM__URL"),
-        ("UPSTREM__URL", "UPSTREAM__URL"),
-        ("UPSTREAMS__HG__PROXXY", "UPSTREAMS__HG__PROXY"),
-        ("REDIS_URL", "CACHE__REDIS__URL"),
-        ("CACHE_REDIS_URL", "CACHE__REDIS__URL"),
-        ("PAGES_KEY", "PAGES__KEYS"),
-        ("LOG_LEVEL", "LOG__LEVEL"),
-        ("LOG__LEVEL__X", "LOG__LEVEL"),
-    ],
-)
-def test_variable_is_spelt_as_variables_are(variable: str, right: str) -> None:
-    said = in_the_environment(variable)
-    assert said == f"{PREFIX}{variable}: no such setting. Did you mean {PREFIX}{right}?"
+def misspelt(name: Name) -> list[Name]:
+    wrong = {(*name[:-1], word) for word in slips(name[-1]) if word and "__" not in word}
+    return sorted(each for each in wrong if not exists(Settings, each))
+
+
+@pytest.mark.parametrize("joint", [".", "__"])
+def test_nearly_every_slip_finds_its_right_name(joint: str) -> None:
+    wrong = [(right, name) for right in RIGHT for name in misspelt(right)][::7]
+    missed = [name for right, name in wrong if nearest(Settings, name, joint) != right]
+    assert len(wrong) > 1_000
+    assert len(missed) <= 0.005 * len(wrong), missed
+
+
+@given(st.sampled_from(RIGHT), st.data())
+def test_slip_is_judged_alike_in_file_and_environment(right: Name, data: st.DataObject) -> None:
+    wrong = data.draw(st.sampled_from(misspelt(right)))
+    found = nearest(Settings, wrong, ".")
+    assert found == nearest(Settings, wrong, "__")
+    assert found is not None
+    assert found[:-1] == right[:-1]
 
 
 @pytest.mark.parametrize(
     ("name", "right"),
     [
-        ("sever", "server"),
-        ("site", "sites"),
-        ("server.publik_url", "server.public_url"),
-        ("upstream.timeout", "upstream.timeouts"),
-        ("pages.key", "pages.keys"),
-        (f"sites.{GUID}.timezone", f"sites.{GUID}.time_zone"),
-        (f"sites.{GUID}.cache.profil", f"sites.{GUID}.cache.profile"),
-        ("sites.harbour", "sites.<guid>"),
-        ("pauses.rules.0.sayz", "pauses.rules.0.says"),
-        ("ledger.callers.reception", "ledger.callers.<digits>"),
-        ("timezone", "sites.<guid>.time_zone"),
+        ("upstrem.url", "upstream.url"),
+        ("upstream.timeout.read", "upstream.timeouts.read"),
+        ("sites.defualt.tiem_zone", "sites.default.time_zone"),
+        ("UPSTREAM.URL", "upstream.url"),
+        ("upstream.url.x", "upstream.url"),
+        ("cache.redis_url", "cache.redis.url"),
+        ("redis.url", "cache.redis.url"),
+        ("nonsense", ""),
+        ("server.prot", ""),
     ],
 )
-def test_name_in_a_file_is_spelt_as_in_a_file(name: str, right: str) -> None:
-    assert in_a_file(name) == f"{name}: no such setting. Did you mean {right}?"
-
-
-@pytest.mark.parametrize(
-    ("name", "options"), [("port", "--port"), ("server_port", "--port"), ("host", "--host")]
-)
-def test_option_of_the_command_is_named_as_one(name: str, options: str) -> None:
-    assert in_the_environment(name.upper()).endswith(f"halo-gateway serve {options}.")
-    assert in_a_file(name.replace("_", ".")).endswith(f"halo-gateway serve {options}.")
-
-
-@pytest.mark.parametrize("name", ["nonsense", "server.prot", f"sites.{GUID}.foo", "_", "x" * 9_000])
-def test_what_is_like_no_setting_gets_no_advice(name: str) -> None:
-    assert in_a_file(name).endswith(": no such setting.")
-
-
-def test_long_or_unprintable_names_are_cut() -> None:
-    assert in_the_environment("X" * 100_000) == f"{PREFIX}{'X' * 107}…: no such setting."
-    assert in_a_file("a\x1b[31m\nb") == "a?[31m?b: no such setting."
+def test_nearest_name_is_found(name: str, right: str) -> None:
+    assert ".".join(nearest(Settings, tuple(name.split(".")), ".") or ()) == right

@@ -14,16 +14,9 @@ def test_a_shared_store_needs_keys() -> None:
     assert Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["k"]}).redis.url
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "redis://", "redis:///0", "Zzyzx"])
-def test_url_that_is_no_redis_is_refused(url: str) -> None:
-    with pytest.raises(ValidationError, match="such as redis://") as found:
-        Cache.model_validate({"redis": {"url": url}, "keys": ["k"]})
-    assert "Zzyzx" not in str(found.value.errors(include_input=False))
-
-
-@pytest.mark.parametrize("url", ["redis://h", "rediss://:pass@h:1/0", "unix:///run/redis.sock"])
-def test_a_redis_url_is_taken(url: str) -> None:
-    assert Cache.model_validate({"redis": {"url": url}, "keys": ["k"]}).redis.url
+def test_url_that_no_redis_client_reads_is_refused() -> None:
+    with pytest.raises(ValidationError, match="not a URL that Redis clients read"):
+        Cache.model_validate({"redis": {"url": "redis://:a/b@h:6379"}, "keys": ["k"]})
 
 
 def test_secrets_are_not_shown() -> None:
@@ -32,7 +25,9 @@ def test_secrets_are_not_shown() -> None:
     assert "synthetic" not in shown
 
 
-@pytest.mark.parametrize("rule", [{}, {"says": "("}])
+@pytest.mark.parametrize(
+    "rule", [{}, {"says": "("}, {"says": "a{99999999999999999999}"}, {"says": "(" * 9_999}]
+)
 def test_a_rule_that_fits_nothing_or_cannot_be_read_is_refused(rule: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         Pauses.model_validate({"rules": [{"id": "away", "seconds": 60, "scope": "site"} | rule]})
@@ -95,4 +90,4 @@ def test_validation_without_its_extra_is_a_configuration_problem(
     )
     assert ran.returncode == code
     assert ("writes.validation: this needs fhir.resources" in ran.stderr) is bool(code)
-    assert ("pip install 'halo-gateway[validation]'\n" in ran.stderr) is bool(code)
+    assert ("pip install 'halo-gateway[validation]'" in ran.stderr) is bool(code)

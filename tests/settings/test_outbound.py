@@ -42,6 +42,10 @@ def test_http_proxy_is_taken_and_never_shown(url: str) -> None:
         ("http://user:Zzyzx@:3128", ""),
         ("http://us%3Aer:Zzyzx@proxy:3128", "no colon"),
         ("http://user:Zzyzx%E2%82%AC@proxy:3128", "Latin-1"),
+        ("http://pro xy:3128", "no space"),
+        ("http://user:Zzyzx @proxy:3128", "no space"),
+        ("http://proxy:3128\n", "no space"),
+        ("http://proxy..example:3128", "no URL"),
         ("", "no SOCKS or HTTPS proxy"),
     ],
 )
@@ -70,6 +74,15 @@ def test_file_without_a_certificate_is_refused(content: bytes | None, said: str,
     assert said in str(found.value)
     with pytest.raises(ValidationError, match="cannot be read"):
         FILES.validate_python(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "said"), [("Z" * 9_999, "Z…: File name too long"), ("a\0", "not the path")])
+def test_path_that_no_file_has_is_cut(name: str, said: str) -> None:
+    with pytest.raises(ValidationError) as found:
+        FILES.validate_python(name)
+    (problem,) = found.value.errors(include_input=False)
+    assert said in problem["msg"]
+    assert len(problem["msg"]) < 250
 
 
 def test_every_upstream_has_a_way_of_its_own() -> None:

@@ -1,11 +1,13 @@
 """What is said of each problem of a configuration."""
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
+from gateway.settings.names import KEYS, Name, names
 from gateway.settings.problems import problems
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
@@ -50,6 +52,27 @@ def said(values: dict[str, Any]) -> list[str]:
             {"sites": {"default": {"last_updated": {"zzyzx": "local"}}}},
             "sites.default.last_updated.zzyzx: is not written as it must be; write for example Patient",
         ),
+        ({"upstream": {"ca_file": 3}}, "upstream.ca_file: must be the path of a file, in quotes"),
+        ({"upstream": {"max_body": True}}, "upstream.max_body: must be a number"),
+        ({"upstream": {"rate": True}}, "upstream.rate: must be a number"),
+        ({"upstream": {"rate": float("inf")}}, "upstream.rate: must be a finite number"),
+        (
+            {"upstream": {"max_body": "9" * 9_999}},
+            "upstream.max_body: must be a whole number of fewer digits",
+        ),
+        (
+            {"sites": {"default": {"cache": {"lifetimes": {"Patient": True}}}}},
+            "sites.default.cache.lifetimes.Patient: must be a number",
+        ),
+        (
+            {"ledger": {"callers": {"Zzyzx" * 9: {}}}},
+            "ledger.callers.ZzyzxZzy…: no such setting. Did you mean ledger.callers.<digits>?",
+        ),
+        ({"upstream": {"http://u:Zzyzx@h": 1}}, "upstream.…: no such setting."),
+        (
+            {"repairs": {"http://u:Zzyzx@h": True}},
+            "repairs: no such repair: …; see halo-gateway known-issues",
+        ),
         ({"ledger": {"store": "redis"}}, "ledger.store redis needs cache.redis.url"),
     ],
 )
@@ -57,7 +80,52 @@ def test_line_names_the_setting_and_what_is_right(values: dict[str, Any], line: 
     lines = said(values)
     assert line in lines
     assert len(lines) == len(set(lines))
-    assert "Zzyzx" not in str(lines)
+    assert "Zzyzx" not in str(lines).replace("ZzyzxZzy…", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (
+            {"upstreams": {"HG": {"path": "x"}}},
+            "upstreams.HG: no such setting. Did you mean upstreams.hg?",
+        ),
+        (
+            {"sites": {"harbour": {"time_zone": "x", "a": 1}}},
+            "sites.harbour: no such setting. Did you mean sites.<guid>?",
+        ),
+        (
+            {"cache": {"shared_callers": {"Front": ["x"]}}},
+            "cache.shared_callers.Front: is not written as it must be; write for example front-desk",
+        ),
+    ],
+)
+def test_below_a_key_that_is_refused_nothing_is_told(values: dict[str, Any], line: str) -> None:
+    assert said(values) == [line]
+
+
+WRONG = (3, True, 1.5, [], {}, "Zzyzx", ["Zzyzx"], {"Zzyzx": "Zzyzx"}, None, float("nan"), 10**30)
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in names(Settings) if not set(each) & {*KEYS.values(), "<key>"}]
+)
+def test_words_for_any_wrong_value_are_ours(name: Name) -> None:
+    for value in WRONG:
+        values: Any = value
+        for segment in reversed(name):
+            values = {segment: values}
+        try:
+            Settings.model_validate(values)
+        except ValidationError as found:
+            lines = problems(Settings, found.errors(include_input=False))
+            assert lines
+            assert not any(re.search("[Ii]nput|pydantic|class|instance", line) for line in lines), lines
+
+
+def test_of_many_unknown_names_only_the_first_get_a_line() -> None:
+    lines = said({"log": {"level": "x"}} | {f"bogus{number}": 1 for number in range(5_000)})
+    assert (len(lines), lines[-1]) == (22, "and 4980 more names that no setting has")
 
 
 def test_no_line_is_pydantics_own_about_unknown_names() -> None:

@@ -1,6 +1,7 @@
 """Every setting with its limits."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -65,3 +66,46 @@ def test_every_repair_has_a_switch(repair: str) -> None:
 def test_an_unknown_repair_says_where_the_known_ones_are() -> None:
     with pytest.raises(ValidationError, match="no-such-repair; see halo-gateway known-issues"):
         Settings.model_validate({"repairs": {"no-such-repair": True}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:Zzyzx@gateway.example",
+        "https://Zzyzx@gateway.example",
+        "https://gateway.example/?key=Zzyzx",
+        "https://gateway.example/?",
+        "https://gateway.example/#Zzyzx",
+    ],
+)
+@pytest.mark.parametrize("setting", ["server.public_url", "upstream.url", "upstreams.hg.url"])
+def test_url_with_more_than_an_address_is_refused_unseen(setting: str, url: str) -> None:
+    values: dict[str, Any] | str = url
+    for segment in reversed(setting.split(".")):
+        values = {segment: values}
+    with pytest.raises(ValidationError) as found:
+        Settings.model_validate(values)
+    (problem,) = (
+        each for each in found.value.errors(include_input=False) if ".".join(map(str, each["loc"])) == setting
+    )
+    assert "no user, password, query or fragment" in problem["msg"]
+    assert "Zzyzx" not in str(problem)
+
+
+def test_url_may_have_a_path() -> None:
+    assert (
+        str(Settings.model_validate({"upstream": {"url": "http://h:1/a/b"}}).upstream.url) == "http://h:1/a/b"
+    )
+
+
+@pytest.mark.parametrize("zone", ["A" * 10_000, "a/" * 10_000, "a\0", "../x", ""])
+def test_what_no_zone_is_called_is_refused_unseen(zone: str) -> None:
+    with pytest.raises(ValidationError) as found:
+        Settings.model_validate({"sites": {"default": {"time_zone": zone}}})
+    (problem,) = found.value.errors(include_input=False)
+    assert problem["msg"].startswith("Value error, Unknown time zone: write an IANA name")
+
+
+def test_message_shows_a_few_wrong_repairs() -> None:
+    with pytest.raises(ValidationError, match=r"no such repair: a0, a1, .* and 5 more; see"):
+        Settings.model_validate({"repairs": {f"a{number}": True for number in range(15)}})

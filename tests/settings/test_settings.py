@@ -177,10 +177,11 @@ def test_services_beside_the_gateway_neither_stop_nor_set_anything(monkeypatch: 
     assert len(str(found.value).splitlines()) == 1
 
 
-def test_empty_variable_does_not_hide_a_wrong_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HALO_GATEWAY_CACHE__REDIS__URL", "")
-    assert load().cache.redis.url is None
-    monkeypatch.setenv("HALO_GATEWAY_CACHE__REDIS__URLS", "")
+def test_empty_variable_counts_as_not_set_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CACHE__REDIS__URL", "CACHE__REDIS__URLS", "FOO", "PORT"):
+        monkeypatch.setenv(f"HALO_GATEWAY_{name}", "")
+    assert load().model_dump() == Settings().model_dump()
+    monkeypatch.setenv("HALO_GATEWAY_CACHE__REDIS__URLS", "x")
     with pytest.raises(ConfigurationError, match=r"Did you mean HALO_GATEWAY_CACHE__REDIS__URL\?"):
         load()
 
@@ -226,6 +227,52 @@ def test_a_file_that_is_not_there_or_no_toml_is_said(tmp_path: Path) -> None:
         load(tmp_path / "absent.toml")
     with pytest.raises(ConfigurationError, match=r"gateway\.toml"):
         loaded(tmp_path, "[server\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("", "--config: names no file"),
+        ("/", "--config: cannot read /: Is a directory"),
+        ("/dev/null/x", "--config: cannot read /dev/null/x: Not a directory"),
+        (f"/{'x' * 999}", f"--config: cannot read /{'x' * 119}…: File name too long"),
+    ],
+)
+def test_path_that_cannot_be_read_is_one_line(path: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as found:
+        load(Path(path))
+    assert str(found.value) == said
+
+
+def test_anything_that_can_be_read_is_a_file() -> None:
+    assert load(Path("/dev/null")).model_dump() == Settings().model_dump()
+
+
+def test_windows_file_is_read(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "\ufeff[log]\r\nlevel = 'debug'\r\n").log.level == "debug"
+
+
+def test_setting_given_twice_is_refused_by_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"HALO_GATEWAY_SITES__{GUID}__TIME_ZONE", "Australia/Perth")
+    monkeypatch.setenv(f"HALO_GATEWAY_SITES__{GUID.upper()}__TIME_ZONE", "Australia/Sydney")
+    with pytest.raises(ConfigurationError, match=f"^given twice: .*{GUID.upper()}.* and .*{GUID}") as found:
+        load()
+    assert "Australia" not in str(found.value)
+
+
+def test_table_given_in_two_cases_is_refused(tmp_path: Path) -> None:
+    zones = "[Sites.default]\ntime_zone='Australia/Perth'\n[sites.default]\ntime_zone='Australia/Sydney'"
+    assert problems(tmp_path, zones) == ["Sites: no such setting. Did you mean sites?"]
+
+
+def test_json_of_all_sites_needs_no_name_of_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_SITES", f'{{"{GUID.upper()}": {{"time_zone": "Australia/Perth"}}}}')
+    assert load().sites[GUID].time_zone == "Australia/Perth"
+
+
+@pytest.mark.parametrize("text", [f"a = {'[' * 5_000}", f"a{'.a' * 5_000} = 1", f"repairs{'.a' * 5_000} = 1"])
+def test_depth_without_end_is_a_problem_and_no_traceback(tmp_path: Path, text: str) -> None:
+    assert len(problems(tmp_path, text)) == 1
 
 
 def test_secrets_never_show(tmp_path: Path) -> None:

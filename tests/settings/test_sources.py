@@ -33,6 +33,15 @@ def test_json_variable_goes_over_the_file_in_any_case(
     assert read(tmp_path, f"[sites.{GUID}]\nname = 'x'").sites[GUID].name == "harbour"
 
 
+def test_json_variable_shares_a_site_with_others_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_SITES", f'{{"{GUID.upper()}": {{"name": "harbour"}}}}')
+    monkeypatch.setenv(f"HALO_GATEWAY_SITES__{GUID}__TIME_ZONE", "Australia/Perth")
+    found = reader(Settings, None)().sites
+    assert {guid: (each.name, each.time_zone) for guid, each in found.items()} == {
+        GUID: ("harbour", "Australia/Perth")
+    }
+
+
 def test_one_site_in_two_cases_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=f"given twice, in upper and lower case: {GUID}"):
         read(tmp_path, f"[sites.{GUID}]\nname = 'a'\n[sites.{GUID.upper()}]\nname = 'b'")
@@ -44,6 +53,30 @@ def test_variable_that_is_empty_counts_as_not_set(tmp_path: Path, monkeypatch: p
     found = read(tmp_path, "[sites.default]\ntime_zone = 'Australia/Perth'")
     assert found.cache.redis.url is None
     assert found.sites["default"].time_zone == "Australia/Perth"
+
+
+@pytest.mark.parametrize("guid", [GUID, GUID.upper(), GUID.replace("-", "_"), GUID.upper().replace("-", "_")])
+def test_variable_with_hyphens_or_underscores_is_one_site(
+    guid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"HALO_GATEWAY_SITES__{guid}__REPAIRS__LINK_BASE_URL", "false")
+    monkeypatch.setenv("HALO_GATEWAY_REPAIRS__LINK_INCLUDE_PARAMS", "false")
+    found = read(tmp_path, f"[sites.{GUID}.repairs]\nlink-base-url = true\nerror-envelope = false")
+    assert found.sites[GUID].repairs == {"link-base-url": False, "error-envelope": False}
+    assert found.repairs == {"link-include-params": False}
+
+
+def test_table_of_a_file_in_capitals_is_no_setting(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"(?m)^SERVER\n.*Extra inputs"):
+        read(tmp_path, "[SERVER]\nmax_uri = 1\n[server]\nmax_uri = 2")
+
+
+def test_json_that_is_nested_too_deeply_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_GATEWAY_UPSTREAM", '{"url":' + "[" * 100_000)
+    with pytest.raises(ValidationError, match=r"(?m)^upstream\n"):
+        read(tmp_path, "")
 
 
 @pytest.mark.parametrize("service", ["LOG", "SERVER", "SITES__X", "UPSTREAMS__X", "CACHE"])

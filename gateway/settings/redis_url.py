@@ -1,0 +1,91 @@
+"""URLs of Redis, as Redis clients read them. No message shows a part of one: it may hold a password."""
+
+import re
+from typing import Annotated, Final
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from pydantic import AfterValidator, SecretStr
+
+_FORM: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
+_UNREADABLE: Final = (
+    f"is not a URL that Redis clients read: {_FORM}, and percent-encode / # ? @ and % in the password"
+)
+#: Options after `?` that are the operator's; time limits and the number of connections are the gateway's.
+_OPTIONS: Final = frozenset(
+    {
+        "db",
+        "protocol",
+        "client_name",
+        "health_check_interval",
+        "socket_keepalive",
+        "ssl_ca_certs",
+        "ssl_ca_path",
+        "ssl_certfile",
+        "ssl_keyfile",
+        "ssl_password",
+        "ssl_cert_reqs",
+        "ssl_check_hostname",
+        "ssl_ciphers",
+    }
+)
+_LOGIN: Final = frozenset({"username", "password"})
+_DATABASE: Final = re.compile(r"(?:/[0-9]{0,4})?")
+
+
+def _redis(secret: SecretStr) -> SecretStr:
+    """The URL, if a client can be made of it."""
+    url = secret.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        readable = _is_address(url, parts)
+        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise ValueError(_UNREADABLE) from None
+    if not readable:
+        raise ValueError(_UNREADABLE)
+    _check_options(parts.scheme, options)
+    _check_client(url)
+    return secret
+
+
+def _is_address(url: str, parts: SplitResult) -> bool:
+    """Whether scheme, host, port and database are there. Raises ValueError, as for a port that is none."""
+    plain = url.isprintable() and " " not in url and "#" not in url
+    if parts.scheme == "unix":
+        return plain and not parts.hostname and len(parts.path) > 1
+    host, port = parts.hostname or "", parts.port
+    host.encode("idna")
+    return (
+        plain
+        and parts.scheme in {"redis", "rediss"}
+        and bool(host)
+        and port != 0
+        and _DATABASE.fullmatch(parts.path) is not None
+    )
+
+
+def _check_options(scheme: str, options: list[tuple[str, str]]) -> None:
+    names = [name for name, _ in options]
+    allowed = _OPTIONS | _LOGIN if scheme == "unix" else _OPTIONS
+    if scheme != "rediss":
+        allowed = frozenset(each for each in allowed if not each.startswith("ssl_"))
+    if len(set(names)) < len(names) or not allowed.issuperset(names):
+        raise ValueError(f"after ? may stand, each once: {', '.join(sorted(allowed))}")
+    if not _DATABASE.fullmatch("/" + dict(options).get("db", "0")):
+        raise ValueError("db is the number of a database")
+
+
+def _check_client(url: str) -> None:
+    """Make a connection without connecting it: this reads the options' values, and the files of TLS."""
+    from redis.asyncio.connection import BlockingConnectionPool, SSLConnection
+    from redis.exceptions import RedisError
+
+    try:
+        connection = BlockingConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call] # redis-py's
+        if isinstance(connection, SSLConnection):
+            connection.ssl_context.get()
+    except (ValueError, TypeError, OSError, RedisError):
+        raise ValueError(f"an option after ? has a value that Redis clients do not read: {_FORM}") from None
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]

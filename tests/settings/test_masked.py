@@ -1,0 +1,46 @@
+"""What messages show of names that may hold a secret."""
+
+import pytest
+
+from gateway.settings import Settings
+from gateway.settings.masked import cut, masked, part
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (("sites", GUID, "time_zone"), ("sites", GUID, "time_zone")),
+        (("sites", GUID.replace("-", "_")), ("sites", GUID.replace("-", "_"))),
+        (("server", "trusted_proxies_of_ours"), ("server", "trusted_proxies_of_ours")),
+        (("ledger", "callers", "0a1b2c3d", "name"), ("ledger", "callers", "0a1b2c3d", "name")),
+        (("ledger", "callers", "reception"), ("ledger", "callers", "receptio…")),
+        (("ledger", "callers", KEY, "name"), ("ledger", "callers", "01234567…", "name")),
+        (("cache", "shared_callers", "front-desk"), ("cache", "shared_callers", "front-desk")),
+        (("cache", "shared_callers", "Front-Desk"), ("cache", "shared_callers", "Front-De…")),
+        (("cache", "shared_callers", f"a{KEY[:20]}"), ("cache", "shared_callers", "a0123456…")),
+        ((KEY,), ("01234567…",)),
+        (("upstream", "http://u:pw@h"), ("upstream", "…")),
+        (("user@host", "b"), ("…", "b")),
+        (("x" * 41,), ("xxxxxxxx…",)),
+        (("x" * 40,), ("x" * 40,)),
+    ],
+)
+def test_segments_that_may_be_secret_are_cut(name: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert masked(Settings, name) == shown
+
+
+def test_segments_are_shown_as_they_were_written() -> None:
+    written = ("LEDGER", "CALLERS", KEY.upper())
+    assert masked(Settings, ("ledger", "callers", KEY), written) == ("LEDGER", "CALLERS", "01234567…")
+
+
+def test_key_of_a_table_is_cut_likewise() -> None:
+    assert (part("link-base"), part(KEY), part("a@b")) == ("link-base", "01234567…", "…")
+
+
+def test_long_or_unprintable_names_fit_a_message() -> None:
+    assert cut("x" * 121) == "x" * 120 + "…"
+    assert cut("a\x1b[31m\nb") == "a?[31m?b"

@@ -1,0 +1,138 @@
+"""What is said of a name that no setting has."""
+
+import pytest
+
+from gateway.settings import Settings
+from gateway.settings.environment import JOINT, PREFIX, name_of
+from gateway.settings.refusals import MOST, bounded, refusal
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+UPPER = GUID.upper()
+#: As a shell can export it.
+SHELL = UPPER.replace("-", "_")
+
+
+def in_the_environment(variable: str) -> str:
+    return refusal(Settings, name_of(PREFIX + variable), PREFIX + variable, JOINT, PREFIX)
+
+
+def in_a_file(name: str) -> str:
+    return refusal(Settings, tuple(name.split(".")))
+
+
+@pytest.mark.parametrize(
+    ("variable", "right"),
+    [
+        ("SITE__DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
+        ("SITES_DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
+        ("SITES__DEFAULT_TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
+        ("SITES__DEFUALT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
+        ("SITES__HARBOUR__TIMEZONE", "SITES__<GUID>__TIME_ZONE"),
+        (f"SITES__{UPPER}__TIMEZONE", f"SITES__{UPPER}__TIME_ZONE"),
+        (f"SITE__{UPPER}__TIME_ZONE", f"SITES__{UPPER}__TIME_ZONE"),
+        (f"SITES__{UPPER}__LAST_UPDATED__PATIENT", f"SITES__{UPPER}__LAST_UPDATED"),
+        ("TIME_ZONE", "SITES__<GUID>__TIME_ZONE"),
+        ("SERVER_SITE", "SERVER__SITE"),
+        ("UPSTREAM__TIMEOUT__READ", "UPSTREAM__TIMEOUTS__READ"),
+        ("UPSTREAM_URL", "UPSTREAM__URL"),
+        ("UPSTREM__URL", "UPSTREAM__URL"),
+        ("UPSTREAMS__HG__PROXXY", "UPSTREAMS__HG__PROXY"),
+        ("REDIS_URL", "CACHE__REDIS__URL"),
+        ("CACHE_REDIS_URL", "CACHE__REDIS__URL"),
+        ("PAGES_KEY", "PAGES__KEYS"),
+        ("LOG_LEVEL", "LOG__LEVEL"),
+        ("LOG__LEVEL__X", "LOG__LEVEL"),
+        ("LOG__LEEVL", "LOG__LEVEL"),
+        ("UPSTREAM__ULR", "UPSTREAM__URL"),
+        ("CACHE__URL", "CACHE__REDIS__URL"),
+        ("HTTP_PROXY", "UPSTREAM__PROXY"),
+        ("HTTPS_PROXY", "UPSTREAM__PROXY"),
+        (f"SITES__{SHELL}__TIMEZONE", f"SITES__{SHELL}__TIME_ZONE"),
+        (f"SITE__{SHELL}__TIME_ZONE", f"SITES__{SHELL}__TIME_ZONE"),
+        ("UPSTREAMS__HG__PROXI", "UPSTREAMS__HG__PROXY"),
+    ],
+)
+def test_variable_is_spelt_as_variables_are(variable: str, right: str) -> None:
+    said = in_the_environment(variable)
+    assert said == f"{PREFIX}{variable}: no such setting. Did you mean {PREFIX}{right}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("sever", "server"),
+        ("site", "sites"),
+        ("server.publik_url", "server.public_url"),
+        ("upstream.timeout", "upstream.timeouts"),
+        ("pages.key", "pages.keys"),
+        (f"sites.{GUID}.timezone", f"sites.{GUID}.time_zone"),
+        (f"sites.{GUID}.cache.profil", f"sites.{GUID}.cache.profile"),
+        ("sites.harbour", "sites.<guid>"),
+        ("pauses.rules.0.sayz", "pauses.rules.0.says"),
+        ("sites.DEFAULT.TIME_ZONE", "sites.default.time_zone"),
+        ("server.Public_URL", "server.public_url"),
+        ("server.url", "server.public_url"),
+        ("cache.url", "cache.redis.url"),
+        ("siteh", "sites"),
+        ("page_size.profe", "page_size.probe"),
+        ("upstreams.HG.proxy", "upstreams.hg.proxy"),
+        ("http_proxy", "upstream.proxy"),
+        ("ledger.callers.front", "ledger.callers.<digits>"),
+        ("timezone", "sites.<guid>.time_zone"),
+    ],
+)
+def test_name_in_a_file_is_spelt_as_in_a_file(name: str, right: str) -> None:
+    assert in_a_file(name) == f"{name}: no such setting. Did you mean {right}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("port", "--port"), ("server_port", "--port"), ("host", "--host")]
+)
+def test_option_of_the_command_is_named_as_one(name: str, options: str) -> None:
+    assert in_the_environment(name.upper()).endswith(f"halo-gateway serve {options}.")
+    assert in_a_file(name.replace("_", ".")).endswith(f"halo-gateway serve {options}.")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("config", "It is an option of every command: --config, or the variable HALO_GATEWAY_CONFIG."),
+        ("probe_key", "It is a variable of the environment: HALO_GATEWAY_PROBE_KEY."),
+    ],
+)
+def test_what_a_file_cannot_hold_is_said(name: str, hint: str) -> None:
+    assert in_a_file(name) == f"{name}: no such setting. {hint}"
+
+
+def test_name_in_quotes_is_to_stand_without() -> None:
+    said = refusal(Settings, ("sites.default",))
+    assert said == "sites.default: no such setting. Write sites.default without quotes."
+    assert "quotes" not in refusal(Settings, ("sites.harbour",))
+
+
+def test_key_that_may_be_a_credential_is_in_no_message() -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    for said in (
+        in_a_file(f"ledger.callers.{key}.name"),
+        in_a_file(f"cache.shared_callers.K{key}"),
+        in_a_file(f"ledger.{key}"),
+        in_the_environment(f"LEDGER__CALLERS__{key.upper()}__NAME"),
+        refusal(Settings, ("upstream", f"http://u:{key}@h")),
+    ):
+        assert key[8:].lower() not in said.lower()
+
+
+def test_only_so_many_names_get_a_line() -> None:
+    assert bounded(map(str, range(99)), MOST, "names") == [*map(str, range(MOST))]
+    assert bounded(map(str, range(99)), 99, "names")[MOST:] == [f"and {99 - MOST} more names"]
+
+
+@pytest.mark.parametrize("name", ["nonsense", "server.prot", f"sites.{GUID}.foo", "_", "x" * 9_000])
+def test_what_is_like_no_setting_gets_no_advice(name: str) -> None:
+    assert in_a_file(name).endswith(": no such setting.")
+
+
+def test_long_or_unprintable_names_are_cut() -> None:
+    assert in_the_environment("X" * 100_000) == f"{PREFIX}XXXXXXXX…: no such setting."
+    assert in_the_environment("__".join("X" * 60)) == f"{PREFIX}{'X__' * 35}X_…: no such setting."
+    assert in_a_file("a\x1b[31m\nb") == "a?[31m?b: no such setting."
