@@ -17,6 +17,10 @@ from schemathesis.specs.openapi.checks import status_code_conformance
 
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 
+#: The gateway's thread uses `random` while hypothesis draws, which hypothesis takes for a strategy that does.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 EXAMPLES = 30
 DESKTOP = {"authorization": "Bearer none", "deviceid": "d-1"}
 #: Paths below a FHIR base that lead somewhere, or nearly.

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from gateway.emulator.settings import LinkForm
 from gateway.emulator.sites import SYDNEY
 
+#: The gateway's thread uses `random` while hypothesis draws, which hypothesis takes for a strategy that does.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 HOST = "fhir-engine.halo.internal"
 UP = f"http://{HOST}:8080/sites/{SYDNEY}/fhir/R4"
 JSON = {"content_type": "application/fhir+json"}
