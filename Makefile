@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-# Processes that run tests: two for each core, since most tests wait for servers.
+# Processes that run tests: two for each core, since most tests wait for servers. A file stays in one of them.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # What to install with, such as PIP=pip==22.3, or PIP=pip for the newest; by default the pip that Python brings.
 PIP ?=
@@ -36,7 +36,7 @@ demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (
 	$(BIN)/halo-gateway demo $(ARGS)
 
 test: $(READY)  ## every test that needs no extra server, in about 3 minutes
-	$(BIN)/pytest -n $(WORKERS) -m "not node and not bench and not install" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not node and not bench and not install" $(ARGS)
 
 test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest
@@ -45,7 +45,7 @@ test-newest:  ## the same with the newest releases of all direct dependencies, i
 	.venv-newest/bin/pip check
 	@echo "The lock has other releases of:"
 	-@.venv-newest/bin/pip install --dry-run --no-deps -r requirements/dev.txt | grep -o "Would install.*"
-	.venv-newest/bin/pytest -n $(WORKERS) -m "not node and not bench and not install" --ignore tests/test_requirements.py $(ARGS)
+	.venv-newest/bin/pytest -n $(WORKERS) --dist loadfile -m "not node and not bench and not install" --ignore tests/test_requirements.py $(ARGS)
 
 test-install: $(READY) dist  ## install wheel, sdist and folder, also with pipx; try every command away from here
 	$(BIN)/pytest -n 0 -m install $(ARGS)
