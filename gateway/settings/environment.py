@@ -4,7 +4,6 @@ A shell cannot export a variable with a hyphen in its name, so `_` stands for `-
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from gateway.repairs import REPAIRS
 from gateway.settings.injected import is_injected
 from gateway.settings.masked import masked
-from gateway.settings.names import Name, exists
+from gateway.settings.names import GUID, Name, exists
 from gateway.settings.refusals import bounded, refusal
 
 PREFIX: Final = "HALO_GATEWAY_"
@@ -20,7 +19,6 @@ PREFIX: Final = "HALO_GATEWAY_"
 JOINT: Final = "__"
 #: Variables of the commands, which the commands read in capitals only.
 _CAPITALS: Final = frozenset({"HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"})
-_GUID: Final = re.compile(r"[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}")
 _REPAIRS: Final = {repair.issue.id.replace("-", "_"): repair.issue.id for repair in REPAIRS}
 
 
@@ -75,7 +73,7 @@ def _wrong(model: Any, environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _spelt(segment: str, before: str) -> str:
-    if _GUID.fullmatch(segment):
+    if GUID.fullmatch(segment):
         return segment.replace("_", "-")
     return _REPAIRS.get(segment, segment) if before == "repairs" else segment
 
@@ -97,7 +95,7 @@ def _given(name: Name, value: str) -> Iterator[Name]:
 
 
 def _key(key: str) -> str:
-    return key.lower() if _GUID.fullmatch(key.lower()) else key
+    return key.lower() if GUID.fullmatch(key.lower()) else key
 
 
 def _read(value: str) -> tuple[Any, bool]:

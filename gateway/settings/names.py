@@ -4,6 +4,7 @@ A name is a tuple of segments: `("sites", "<guid>", "time_zone")` is `sites.<gui
 `HALO_GATEWAY_SITES__<GUID>__TIME_ZONE` in the environment. A type is what a field is annotated with.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, get_args, get_origin
@@ -13,6 +14,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 Name = tuple[str, ...]
 #: Table or list of sections -> what stands for one of its keys.
 KEYS: Final = {"sites": "<guid>", "upstreams": "<name>", "callers": "<digits>", "rules": "[]"}
+
+#: A GUID in lower case, with the hyphens of a file or, as shells can export it, with underscores.
+GUID: Final = re.compile(r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}")
 
 
 def names(annotation: Any, key: str = "<key>") -> Iterator[Name]:

@@ -1,15 +1,13 @@
 """Nearest right name to a misspelt one."""
 
-import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from gateway.settings.names import KEYS, Name, below, exists, held, names, parts, stem
+from gateway.settings.names import GUID, KEYS, Name, below, exists, held, names, parts, stem
 from gateway.settings.spelling import distance
 
 _GUID_KEY: Final = KEYS["sites"]
-_GUID: Final = re.compile(r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}")
 _DEFAULT: Final = "default"
 #: How much of two names must be alike (difflib): of one segment each, and of any other names.
 _ONE, _ANY = 0.7, 0.8
@@ -98,12 +96,12 @@ def _by_a_word(kind: Any, rest: Name) -> Name | None:
 
 
 def _most_alike(candidates: Iterable[Name], written: Name, joint: str) -> Name | None:
-    shown = _GUID.sub(_GUID_KEY, joint.join(written)[:_COMPARED].lower())
+    shown = GUID.sub(_GUID_KEY, joint.join(written)[:_COMPARED].lower())
     matcher = SequenceMatcher(b=shown, autojunk=False)
     best, most = None, 0.0
     for each in candidates:
         least = max(most, _ONE if len(each) == len(written) == 1 else _ANY)
-        matcher.set_seq1(_GUID.sub(_GUID_KEY, joint.join(each).lower()))
+        matcher.set_seq1(GUID.sub(_GUID_KEY, joint.join(each).lower()))
         if matcher.quick_ratio() >= least and matcher.ratio() >= least and matcher.ratio() > most:
             best, most = each, matcher.ratio()
     return best
