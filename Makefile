@@ -57,10 +57,10 @@ check: $(READY)  ## format, lint, types, layers
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## measure against nginx and others; skipped with a word where they are absent
-	$(BIN)/pytest -m bench -s tests/bench $(ARGS)
+	$(BIN)/pytest -m bench -s benchmarks $(ARGS)
 
 docs: $(READY)  ## write the generated pages
-	$(BIN)/python -m gateway.documentation
+	$(BIN)/python -m gateway.cli.documentation
 
 chaos: $(READY)  ## half an hour of everything going wrong, six times as fast; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from gateway import settings as configuration
-from gateway.documentation import effective, known_issues_table
+from gateway.cli.documentation import effective, known_issues_table
 from gateway.extras import require_extra
 
 
@@ -61,8 +61,8 @@ def _problems() -> Iterator[None]:
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
     from gateway.app import create_app
-    from gateway.log import configure
-    from gateway.serving import Serving, bound
+    from gateway.server.serve import Serving, bound
+    from gateway.telemetry.log_config import configure
 
     settings = _settings(config)
     lines = configure(settings.log.level)
@@ -109,7 +109,7 @@ def demo(*, once: bool, host: str, port: int) -> None:
 @_config
 def explain(search: str, guid: str, config: Path | None) -> None:
     """Say what SEARCH, like 'Appointment?date=2026-04', means and costs. Asks nothing upstream."""
-    from gateway.explain import explained
+    from gateway.cli.explain import explained
 
     with _problems():
         click.echo(explained(_settings(config), guid, search))
@@ -125,9 +125,9 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
 
     The subscription key is read from HALO_GATEWAY_PROBE_KEY. Nothing is changed at the practice.
     """
-    from gateway.log import configure
-    from gateway.probe.printed import printed
+    from gateway.probe.report import printed
     from gateway.probe.run import announcement, probe
+    from gateway.telemetry.log_config import configure
 
     configure("error")
     settings, key = _settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
@@ -145,7 +145,7 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
 @_config
 def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
     """Print what was paid and what was saved."""
-    from gateway.ledger import report
+    from gateway.cli.ledger import report
 
     with _problems():
         day = since.date() if since else None
@@ -189,7 +189,7 @@ def lift(site: str, pause: str, url: str, config: Path | None) -> None:
 
 
 def _operated(config: Path | None, url: str, act: Callable[[Any], str]) -> None:
-    from gateway.operating import gateway
+    from gateway.admin.client import gateway
 
     with _problems():
         click.echo(act(gateway(_settings(config), url)))
@@ -203,7 +203,7 @@ def validate(files: tuple[str, ...]) -> None:
     A FILE holds one resource or Bundle, or one a line if its name ends in .ndjson; - is standard input.
     Exit code 0 if all are valid, 1 if not. docs/validation.md says what is checked.
     """
-    from gateway.validation.printed import printed
+    from gateway.validation.report import printed
 
     with _problems():
         require_extra("validation")

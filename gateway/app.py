@@ -9,32 +9,32 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from gateway.core.exchange import Handler
-from gateway.handlers.answered import Answered
-from gateway.handlers.cached import Uncached
-from gateway.handlers.counted import Credited
-from gateway.handlers.explained import Explained
-from gateway.handlers.gathered import Gathered
-from gateway.handlers.informed import Informed
-from gateway.handlers.normalised import Normalised
-from gateway.handlers.observed import Observed
-from gateway.handlers.paged import Paged
-from gateway.handlers.polled import Polled
-from gateway.handlers.repaired import Repaired
-from gateway.handlers.write_validation import WriteValidation
-from gateway.process import Ask, Process, clock
+from gateway.admin.health import in_order, livez, readyz
+from gateway.cache.response_cache import Uncached
+from gateway.exchange import Handler
+from gateway.ledger.metering import Credited
+from gateway.paging.page_links import Paged
 from gateway.repairs import REPAIRS
+from gateway.repairs.handlers import Repaired
+from gateway.repairs.normalised import Normalised
+from gateway.runtime import Ask, Process, clock
+from gateway.search.declared_parameters import Informed
+from gateway.search.executor import Gathered
+from gateway.search.explain import Explained
+from gateway.server.fast_path_protocol import protocol
 from gateway.settings import Settings
+from gateway.telemetry.access_log import Observed
+from gateway.upstreams.async_status import Polled
+from gateway.validation.write_validation import WriteValidation
 from gateway.web import documents
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
-from gateway.web.health import in_order, livez, readyz
-from gateway.web.hit_protocol import protocol
-from gateway.web.hits import HitsFirst, Line
-from gateway.web.incoming import Incoming
+from gateway.web.errors import Answered
+from gateway.web.fast_path import HitsFirst, Line
 from gateway.web.landing import landing
-from gateway.web.mounted import Mounted
+from gateway.web.mounted_reader import Mounted
 from gateway.web.openapi import openapi
+from gateway.web.request_reader import Incoming
 from gateway.web.unknown import unknown
 
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")

@@ -14,7 +14,7 @@ from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES, SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Cache, Retry, SearchFacts, Server, Settings, SiteSettings, Upstream
 
 #: A busy machine is no failure: time is judged by `make bench` and the suite's own limit.

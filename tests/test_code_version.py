@@ -14,8 +14,8 @@ from gateway.code_version import code_version, digest
 PRINT = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
-from gateway.core.exchange import Site
-from gateway.keeping import caching
+from gateway.exchange import Site
+from gateway.builders import caching
 from gateway.settings import Settings
 from datetime import UTC
 
@@ -50,7 +50,7 @@ def test_changed_repair_never_shares_stored_answers(package: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["core/bundle.py", "core/date_parameters.json", "handlers/cached.py", "app.py"]
+    "name", ["fhir/bundle.py", "dates/date_parameters.json", "cache/response_cache.py", "app.py"]
 )
 def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
     before = digest(package)
@@ -60,7 +60,7 @@ def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
 
 def test_a_renamed_file_changes_the_digest(package: Path) -> None:
     before = digest(package)
-    (package / "core" / "bundle.py").rename(package / "core" / "bundles.py")
+    (package / "fhir" / "bundle.py").rename(package / "core" / "bundles.py")
     assert digest(package) != before
 
 
@@ -68,8 +68,8 @@ def test_code_that_shapes_no_answer_changes_nothing(package: Path) -> None:
     before = digest(package)
     shutil.rmtree(package / "emulator")
     change(package / "demo" / "tour.py")
-    (package / "core" / "__pycache__").mkdir()
-    (package / "core" / "__pycache__" / "bundle.cpython-311.pyc").write_bytes(b"compiled")
+    (package / "fhir" / "__pycache__").mkdir()
+    (package / "fhir" / "__pycache__" / "bundle.cpython-311.pyc").write_bytes(b"compiled")
     assert digest(package) == before
 
 

@@ -9,7 +9,7 @@ from click import Group
 from conftest import ROOT
 
 from gateway.__main__ import main
-from gateway.documentation import configuration_page
+from gateway.cli.documentation import configuration_page
 from gateway.emulator.sites import SITES
 from gateway.repairs import REPAIRS
 from gateway.settings import load

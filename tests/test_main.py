@@ -24,7 +24,7 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
 from gateway.repairs import REPAIRS
-from gateway.serving import bound
+from gateway.server.serve import bound
 
 MODULE = (sys.executable, "-m", "gateway")
 SCRIPT = (str(Path(sys.executable).with_name("halo-gateway")),)

@@ -17,9 +17,9 @@ from gateway.demo.stops import STOPS, Stop, seen
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SITES, SYDNEY
-from gateway.log import configure
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Settings, SiteSettings, Upstream
+from gateway.telemetry.log_config import configure
 
 _KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 #: Both servers are on this machine: a proxy that the environment names cannot reach them.

@@ -7,9 +7,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from gateway.emulator.broken_responses import TRANSPORT
 from gateway.emulator.control import Control
-from gateway.emulator.front import METHODS, Front
-from gateway.emulator.misbehaviour import TRANSPORT
+from gateway.emulator.endpoint import METHODS, Front
 from gateway.emulator.practice import utc
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.state import State

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from gateway.emulator.data.records import Record
 from gateway.emulator.errors import outcome
 from gateway.emulator.links import INCLUDES, page_link, page_pairs, position
-from gateway.emulator.population.records import Record
+from gateway.emulator.request_context import Visit
 from gateway.emulator.search.includes import included
 from gateway.emulator.search.parameters import PARAMETERS
 from gateway.emulator.search.query import Pair, Search, understood
 from gateway.emulator.search.refusal import bad_argument
-from gateway.emulator.visit import Visit
 
 
 def searchset(visit: Visit, resource_type: str, asked: list[Pair]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from gateway.emulator.request_context import Visit
 from gateway.emulator.search.parameters import TYPES, parameters_of
-from gateway.emulator.visit import Visit
 
 _AU_PROFILES: Final = {
     "Patient": "http://hl7.org.au/fhir/StructureDefinition/au-patient",

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from gateway.emulator.bill import Charge, Line
-from gateway.emulator.faults import UNATTEMPTED, FaultRule
+from gateway.emulator.billing import Charge, Line
+from gateway.emulator.injected_faults import UNATTEMPTED, FaultRule
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES, Site
 

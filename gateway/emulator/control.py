@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.emulator.errors import json_response
-from gateway.emulator.faults import FaultRule
+from gateway.emulator.injected_faults import FaultRule
 from gateway.emulator.settings import merged
 from gateway.emulator.sites import SITES
 from gateway.emulator.state import State

@@ -11,10 +11,10 @@ from gateway.emulator.capability_statement import capability_statement
 from gateway.emulator.errors import json_response, too_large
 from gateway.emulator.operations import find_free, identified_patient, patient_summary
 from gateway.emulator.parsing import parsed
+from gateway.emulator.request_context import Visit
 from gateway.emulator.search.parameters import TYPES
 from gateway.emulator.search.query import Pair
 from gateway.emulator.search.refusal import Refusal, bad_argument
-from gateway.emulator.visit import Visit
 
 
 def parameters(request: Request, body: bytes) -> list[Pair]:

@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 from gateway.emulator.bundle import searchset
-from gateway.emulator.population.records import Record
-from gateway.emulator.population.vocabulary import LOINC, concept
+from gateway.emulator.data.records import Record
+from gateway.emulator.data.terms import LOINC, concept
+from gateway.emulator.request_context import Visit
 from gateway.emulator.search.query import Pair, understood
 from gateway.emulator.search.refusal import Refusal, bad_argument
-from gateway.emulator.visit import Visit
 
 _SECTIONS: Final = (
     ("11450-4", "Problem list", "Condition"),

@@ -6,8 +6,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.emulator.population.practice_data import practice_data
-from gateway.emulator.population.records import Record, utc_instant
+from gateway.emulator.data.practice_data import practice_data
+from gateway.emulator.data.records import Record, utc_instant
 from gateway.emulator.search.index import Index
 from gateway.emulator.search.parameters import Parameter
 from gateway.emulator.settings import EmulatorSettings, Variants

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.emulator.bill import Bill, Journal
+from gateway.emulator.billing import Bill, Journal
 from gateway.emulator.errors import NO_OPERATION
-from gateway.emulator.faults import FaultRules
+from gateway.emulator.injected_faults import FaultRules
 from gateway.emulator.practice import Practice, utc
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings

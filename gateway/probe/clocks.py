@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from gateway.core.date_bounds import second_text
-from gateway.core.date_zone import instants, offset_at
+from gateway.dates.bounds import second_text
+from gateway.dates.timezones import instants, offset_at
 from gateway.probe.known import Known, Page, Pairs, Resource
+from gateway.probe.last_updated_labels import STAMP, Stamp, daylight, mislabelled, stamp
 from gateway.probe.records import DATED, point_moment
-from gateway.probe.stamps import STAMP, Stamp, daylight, mislabelled, stamp
 
 Reading = Literal["site", "utc", "as-shown", "to-site", "to-utc"]
 """Of a date: the clock of its column. Of `meta.lastUpdated`: whether the column holds the digits shown, the

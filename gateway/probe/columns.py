@@ -4,12 +4,20 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Final, NamedTuple
 
-from gateway.core.instant import Mode, column_zone
+from gateway.dates.instants import Mode, column_zone
 from gateway.probe.clocks import KINDS, Clock, Reading, dated, matched
 from gateway.probe.finding import Finding
 from gateway.probe.known import Known
+from gateway.probe.last_updated_labels import (
+    STAMP,
+    Stamp,
+    daylight,
+    future,
+    mislabelled,
+    saves_daylight,
+    stamps,
+)
 from gateway.probe.records import DATED, point
-from gateway.probe.stamps import STAMP, Stamp, daylight, future, mislabelled, saves_daylight, stamps
 from gateway.probe.verdicts import clock_of
 
 _NOT_FOUND: Final = "no answer shows its clock"

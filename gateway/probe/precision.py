@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.core.date_facts import PARTIAL, Precision
-from gateway.core.date_parameters import date_parameter
+from gateway.dates.registry import date_parameter
+from gateway.dates.support import PARTIAL, Precision
 from gateway.probe.clocks import KINDS
 from gateway.probe.finding import Finding
 from gateway.probe.known import Known

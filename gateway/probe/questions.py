@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.probe.asking import (
+from gateway.probe.clocks import KINDS
+from gateway.probe.known import Known, Pairs
+from gateway.probe.last_updated_labels import STAMP
+from gateway.probe.question_builders import (
     Ask,
     ahead,
     any_of,
@@ -25,10 +28,7 @@ from gateway.probe.asking import (
     sample,
     start,
 )
-from gateway.probe.clocks import KINDS
-from gateway.probe.known import Known, Pairs
 from gateway.probe.records import DATED
-from gateway.probe.stamps import STAMP
 from gateway.probe.verdicts import joins
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway.core.date_parameters import date_parameter
-from gateway.core.date_value import DAY, DateValueError, parse_stored_date
-from gateway.core.date_zone import instants, offset_at
+from gateway.dates.registry import date_parameter
+from gateway.dates.timezones import instants, offset_at
+from gateway.dates.value import DAY, DateValueError, parse_stored_date
 from gateway.probe.known import Known, Resource
 
 Shown = tuple[str, Any]

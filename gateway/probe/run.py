@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.core.exchange import FhirRequest, Handler, Headers, Site
-from gateway.core.failure import Failure
-from gateway.core.interaction import OTHER, interaction
-from gateway.core.search import Search, parameter
-from gateway.dialects import DIALECTS
-from gateway.handlers.upstream import Upstream
-from gateway.probe.answers import UNREADABLE, page, refused
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, Handler, Headers, Site
+from gateway.fhir.interaction import OTHER, interaction
+from gateway.fhir.search_params import Search, parameter
+from gateway.probe.evidence import UNREADABLE, page, refused
 from gateway.probe.known import Asked, Known, Page
 from gateway.probe.questions import QUESTIONS
-from gateway.process import pool
+from gateway.runtime import pool
 from gateway.settings import Settings
-from gateway.settings.sites import Sites
+from gateway.settings.resolve import Sites
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.client import Upstream
 
 BUDGET = 25
 _NO_FHIR = "The upstream's answer could not be read as FHIR."

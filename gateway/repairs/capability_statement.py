@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.core.bundle import Entry, encoded, items, opened, quoted, string
-from gateway.core.exchange import FhirRequest
-from gateway.core.negotiation import FHIR_JSON
+from gateway.exchange import FhirRequest
+from gateway.fhir.bundle import Entry, encoded, items, opened, quoted, string
+from gateway.http.negotiation import FHIR_JSON
 from gateway.repairs.repair import KnownIssue, Repair
 
 ISSUE = KnownIssue(

@@ -1,10 +1,10 @@
 """Errors come in half a dozen shapes, some inside a 200: clients get one OperationOutcome.
 
-What the shapes mean is in `gateway/dialects/`; `handlers/answered.py` writes the outcome.
+What the shapes mean is in `gateway/dialects/`; `web/errors.py` writes the outcome.
 """
 
-from gateway.core.bundle import UnreadableError, opened, string
-from gateway.core.exchange import FhirResponse
+from gateway.exchange import FhirResponse
+from gateway.fhir.bundle import UnreadableError, opened, string
 from gateway.repairs.repair import KnownIssue, Repair
 
 

@@ -7,10 +7,10 @@ what is over (a resolved Condition, an inactive allergy, a cancelled Appointment
 
 from collections.abc import Mapping
 
-from gateway.core.exchange import FhirRequest, FhirResponse
-from gateway.core.failure import Failure, Kind, Repeat
-from gateway.core.outcome import MEDIA_TYPE, encoded, information
-from gateway.core.search import Parameter
+from gateway.errors.failure import Failure, Kind, Repeat
+from gateway.errors.operation_outcome import MEDIA_TYPE, encoded, information
+from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.search_params import Parameter
 from gateway.repairs.repair import KnownIssue, Repair
 
 INACTIVE = Kind(

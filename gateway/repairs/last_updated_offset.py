@@ -1,9 +1,9 @@
 """`meta.lastUpdated` is shown in another time zone per resource type, or in none."""
 
-from gateway.core.bundle import Entry, encoded, opened, string
-from gateway.core.exchange import FhirRequest, Site
-from gateway.core.instant import corrected_instant
-from gateway.core.meta import with_meta, with_text
+from gateway.dates.instants import corrected_instant
+from gateway.exchange import FhirRequest, Site
+from gateway.fhir.bundle import Entry, encoded, opened, string
+from gateway.fhir.resource_edit import with_meta, with_text
 from gateway.repairs.repair import Fields, KnownIssue, Repair
 
 

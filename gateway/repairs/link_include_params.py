@@ -2,9 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from gateway.core.bundle import Link
-from gateway.core.exchange import FhirRequest
-from gateway.core.search import Parameter, search
+from gateway.exchange import FhirRequest
+from gateway.fhir.bundle import Link
+from gateway.fhir.search_params import Parameter, search
 from gateway.repairs.repair import KnownIssue, Links, Repair
 
 _INCLUDES = frozenset({"_include", "_revinclude"})

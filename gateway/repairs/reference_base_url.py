@@ -1,6 +1,6 @@
 """Resources hold absolute URLs on the upstream's base, where a client's key must not go directly.
 
-Which fields hold a server's URL is in `core/server_urls.py` and docs/urls.md.
+Which fields hold a server's URL is in `fhir/server_urls.py` and docs/urls.md.
 """
 
 import re
@@ -8,14 +8,14 @@ from functools import lru_cache
 
 from msgspec import Raw
 
-from gateway.core import kinds
-from gateway.core.bundle import Entry, UnreadableError
-from gateway.core.exchange import FhirRequest, Headers
-from gateway.core.failure import Failure
-from gateway.core.links import on_public_base, public_url, relative_url, upstream_url
-from gateway.core.resource_types import RESOURCE_TYPES
-from gateway.core.search import Parameter, Search, search
-from gateway.core.server_urls import changed_urls
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, Headers
+from gateway.fhir.bundle import Entry, UnreadableError
+from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.fhir.search_params import Parameter, Search, search
+from gateway.fhir.server_urls import changed_urls
+from gateway.http.urls import on_public_base, public_url, relative_url, upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
 
 #: Search parameters that compare URLs as such: canonical, uri and token values are nobody's address.
@@ -101,7 +101,7 @@ def _sent_body(request: FhirRequest) -> bytes:
         old = Raw(request.body)
         new = changed_urls(old, (host.encode(),), lambda url, refers: _sent_url(request, url, refers=refers))
     except UnreadableError:
-        raise Failure(kinds.BODY_UNREADABLE) from None
+        raise Failure(catalog.BODY_UNREADABLE) from None
     return request.body if new is old else bytes(new)
 
 

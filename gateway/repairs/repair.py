@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from msgspec import Raw
 
-from gateway.core.bundle import Entry, Link
-from gateway.core.exchange import FhirRequest, FhirResponse, Headers, Site
+from gateway.exchange import FhirRequest, FhirResponse, Headers, Site
+from gateway.fhir.bundle import Entry, Link
 
 Links = tuple[Link, ...]
 Fields = Mapping[str, Raw]

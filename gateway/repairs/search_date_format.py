@@ -1,18 +1,18 @@
 """Date searches upstream take `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss` only; clients may send any R4 date."""
 
-from gateway.core import kinds
-from gateway.core.date_plan import DatePlan, DateProblem
-from gateway.core.exchange import FhirRequest, Headers, Site
-from gateway.core.failure import Failure
-from gateway.core.search import Search, search
-from gateway.core.search_plan import search_plan
+from gateway.dates.plan import DatePlan, DateProblem
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, Headers, Site
+from gateway.fhir.search_params import Search, search
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.search.split_plan import search_plan
 
 #: A plan's problem -> our kind of failure.
 _KINDS = {
-    "value": kinds.DATE_SYNTAX,
-    "not-supported": kinds.DATE_INEXPRESSIBLE,
-    "too-costly": kinds.TOO_COSTLY,
+    "value": catalog.DATE_SYNTAX,
+    "not-supported": catalog.DATE_INEXPRESSIBLE,
+    "too-costly": catalog.TOO_COSTLY,
 }
 #: Criteria of a conditional create, as a search string in a header (R4 http.html#ccreate).
 _CRITERIA = "if-none-exist"
@@ -53,7 +53,7 @@ def _conditional(request: FhirRequest, site: Site) -> FhirRequest:
 def _alone(request: FhirRequest, dates: tuple[DatePlan, ...], parts: tuple[Search, ...]) -> FhirRequest:
     """The request with one exact search: nothing can be filtered or merged before a write or an operation."""
     if len(parts) != 1 or not all(plan.exact for plan in dates):
-        raise Failure(kinds.DATE_INEXPRESSIBLE, expression=f"http.{dates[0].name}")
+        raise Failure(catalog.DATE_INEXPRESSIBLE, expression=f"http.{dates[0].name}")
     return request.changed(search=parts[0]) if parts[0] is not request.search else request
 
 

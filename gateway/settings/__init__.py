@@ -23,7 +23,6 @@ from gateway.settings.operation import (
     Retry,
     Writes,
 )
-from gateway.settings.practice import Caps, SearchFacts, SiteCache, SiteSettings
 from gateway.settings.problems import problems
 from gateway.settings.sections import (
     Errors,
@@ -40,6 +39,7 @@ from gateway.settings.sections import (
     Upstream,
     with_lower_case_guids,
 )
+from gateway.settings.site import Caps, SearchFacts, SiteCache, SiteSettings
 from gateway.settings.sources import reader
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gateway.settings import Settings
-from gateway.settings.sites import DEFAULT
+from gateway.settings.resolve import DEFAULT
 
 
 class Caution(NamedTuple):

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from gateway.core.date_zone import zone
+from gateway.dates.timezones import zone
 from gateway.repairs import REPAIRS
 from gateway.settings.masked import part
 from gateway.settings.outbound import CaFile, ProxyUrl

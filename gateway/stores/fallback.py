@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 from cachetools import TLRUCache
 
-from gateway.stores.store import Figures, Store
+from gateway.stores.base import Figures, Store
 
 T = TypeVar("T")
 

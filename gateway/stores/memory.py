@@ -6,7 +6,7 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
-from gateway.stores.store import Figures
+from gateway.stores.base import Figures
 
 #: What one kept value costs beyond its own bytes: objects, hash and heap entries.
 OVERHEAD = 600

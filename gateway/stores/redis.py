@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import RedisError
 
-from gateway.stores.store import Figures
+from gateway.stores.base import Figures
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.requests import Request
 
-from gateway.core.negotiation import FHIR_JSON, media_type
+from gateway.http.negotiation import FHIR_JSON, media_type
 
 #: Media ranges from the most specific to the least (RFC 9110 section 12.5.1); the wildcard asks for no page.
 _HTML = (("text/html",), ("text/*",))

@@ -5,10 +5,10 @@ from functools import cache
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.failure import Failure
-from gateway.core.negotiation import answered_as
-from gateway.core.outcome import encoded
-from gateway.dialects import documentation
+from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import encoded
+from gateway.http.negotiation import answered_as
+from gateway.web import error_codes
 from gateway.web.unknown import always, refusal
 
 #: Below every FHIR base, and at the root.
@@ -28,4 +28,4 @@ async def code_system(request: Request) -> Response:
 
 @cache
 def _resource() -> bytes:
-    return encoded(documentation.code_system())
+    return encoded(error_codes.code_system())

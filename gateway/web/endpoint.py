@@ -6,12 +6,12 @@ import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.cache_status import LOCAL
-from gateway.core.exchange import FhirRequest, FhirResponse, Handler
-from gateway.core.failure import Failure
-from gateway.handlers.answered import answer, unexpected
-from gateway.web.hits import Hits, raw
-from gateway.web.incoming import named
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.http.cache_status import LOCAL
+from gateway.web.errors import answer, unexpected
+from gateway.web.fast_path import Hits, raw
+from gateway.web.request_reader import named
 
 _log = structlog.get_logger()
 #: Answers are about patients: nobody on the way may keep them, and each client's own is its own.

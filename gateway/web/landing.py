@@ -9,13 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core.failure import Failure
-from gateway.handlers.answered import unexpected
+from gateway.admin.health import Checks
+from gateway.errors.failure import Failure
 from gateway.settings import MountedUpstream, Server, Settings
 from gateway.web.browser import for_person
-from gateway.web.health import Checks
-from gateway.web.origin import origin
+from gateway.web.errors import unexpected
 from gateway.web.pages import page, root, template
+from gateway.web.public_url import origin
 from gateway.web.unknown import always
 
 #: Halo Connect's FHIR bases, and who uses each with which header fields.

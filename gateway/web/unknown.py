@@ -5,15 +5,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.core import kinds
-from gateway.core.cache_status import LOCAL
-from gateway.core.failure import Failure
-from gateway.handlers.answered import answer
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.http.cache_status import LOCAL
 from gateway.web.browser import for_person
-from gateway.web.incoming import named
+from gateway.web.errors import answer
 from gateway.web.pages import page
+from gateway.web.request_reader import named
 
-_KINDS = {405: kinds.METHOD}
+_KINDS = {405: catalog.METHOD}
 _TITLES = {404: "Not found", 405: "Method not allowed"}
 _BODY = Markup("<h1>{}</h1>\n<p>{}</p>\n")
 
@@ -22,7 +22,7 @@ async def unknown(request: Request, problem: Exception) -> Response:
     """An OperationOutcome for 404 and 405; a page for a browser that is outside FHIR's paths."""
     if not isinstance(problem, HTTPException):
         raise problem
-    kind = _KINDS.get(problem.status_code, kinds.UNKNOWN_PATH)
+    kind = _KINDS.get(problem.status_code, catalog.UNKNOWN_PATH)
     allowed = (problem.headers or {}).get("Allow", "")
     methods = ", ".join(sorted(each.strip() for each in allowed.split(",")))
     failure = Failure(kind, headers=(("allow", methods),) if methods else ())

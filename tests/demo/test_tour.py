@@ -12,7 +12,7 @@ from gateway.app import create_app
 from gateway.demo.stops import STOPS, Stop
 from gateway.demo.tour import _free, _walk, closing_words, reachable, tour
 from gateway.repairs import REPAIRS
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.emulator.charging import bill_line, charge, path_site, refusal_attempted, rule_attempted
-from gateway.emulator.faults import FaultRule
+from gateway.emulator.injected_faults import FaultRule
 from gateway.emulator.search.refusal import Refusal, Surface
 from gateway.emulator.sites import SITES, SYDNEY
 

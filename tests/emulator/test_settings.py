@@ -4,7 +4,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from gateway.emulator.faults import Kind
+from gateway.emulator.injected_faults import Kind
 from gateway.emulator.settings import (
     FAULTS,
     EmulatorSettings,

@@ -9,30 +9,30 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.core.question import Caching
-from gateway.dialects import DIALECTS
+from gateway.cache.lookup import Caching
+from gateway.cache.response_cache import Cached
 from gateway.emulator.sites import SITES
-from gateway.handlers.answered import Answered
-from gateway.handlers.cached import Cached
-from gateway.handlers.gathered import Gathered
-from gateway.handlers.normalised import Normalised
-from gateway.handlers.observed import Observed
-from gateway.handlers.paged import Paged
-from gateway.handlers.repaired import Repaired
-from gateway.handlers.seal import Seal
-from gateway.handlers.transport import PooledTransport
-from gateway.handlers.upstream import Upstream
-from gateway.log import configure
+from gateway.paging.page_links import Paged
+from gateway.paging.seal import Seal
 from gateway.repairs import REPAIRS
-from gateway.serving import Serving
+from gateway.repairs.handlers import Repaired
+from gateway.repairs.normalised import Normalised
+from gateway.search.executor import Gathered
+from gateway.server.serve import Serving
 from gateway.settings import Settings, SiteSettings
-from gateway.settings.sites import Sites
+from gateway.settings.resolve import Sites
+from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
-from gateway.stores.store import Store
+from gateway.telemetry.access_log import Observed
+from gateway.telemetry.log_config import configure
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.client import Upstream
+from gateway.upstreams.transport import PooledTransport
 from gateway.web.endpoint import Endpoint
-from gateway.web.incoming import Incoming
+from gateway.web.errors import Answered
+from gateway.web.request_reader import Incoming
 
 LEASE = 1.5
 PUBLIC = "https://gw.example"

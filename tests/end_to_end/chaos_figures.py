@@ -12,9 +12,9 @@ from end_to_end.chaos_run import Ran
 from end_to_end.chaos_truth import identifier
 from end_to_end.chaos_world import KEYS, QUIET, World
 
-from gateway.core.cost import Cost
-from gateway.core.retry import Budget
-from gateway.stores.ledger_file import read
+from gateway.ledger.cost import Cost
+from gateway.ledger.sqlite_ledger import read
+from gateway.resilience.retry_policy import Budget
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))
 #: Seconds of the ledger that `kill -9` may lose, and those that a busy machine writes later.

@@ -20,7 +20,7 @@ from typing import IO, Any
 import httpx
 import msgspec
 from end_to_end.chaos_plan import Plan
-from stores.redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer, redis_server
 
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 

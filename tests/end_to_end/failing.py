@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 from conftest import KEY, Pair, settings_for
-from dialects.upstreams import ISSUE_TYPES
 from fhir.resources.R4B.operationoutcome import OperationOutcome
+from support.dialects import ISSUE_TYPES
 
 from gateway.app import create_app
-from gateway.core.outcome import CODE_SYSTEM
 from gateway.emulator.sites import SYDNEY
-from gateway.serving import InThread
+from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.server.serve import InThread
 from gateway.settings import Settings
 
 TOKEN = {"Authorization": "Bearer t"}

@@ -10,35 +10,35 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from gateway.admin.endpoints import Admin
+from gateway.admin.ledger import LedgerPages
+from gateway.admin.requests import Names
 from gateway.app import OTHER_PATHS
-from gateway.core.caps import Cap
-from gateway.core.exchange import Handler
-from gateway.dialects import DIALECTS
 from gateway.emulator.sites import SITES
-from gateway.handlers.answered import Answered
-from gateway.handlers.counted import Counted, Credited
-from gateway.handlers.gathered import Gathered
-from gateway.handlers.normalised import Normalised
-from gateway.handlers.paged import Paged
-from gateway.handlers.repaired import Repaired
-from gateway.handlers.seal import Seal
-from gateway.handlers.transport import PooledTransport
-from gateway.handlers.upstream import Upstream
-from gateway.log import configure
+from gateway.exchange import Handler
+from gateway.ledger.caps import Cap
+from gateway.ledger.daily_usage import DailyUse
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.metering import Counted, Credited
+from gateway.ledger.recorder import Recorder
+from gateway.ledger.sqlite_ledger import LedgerFile
+from gateway.paging.page_links import Paged
+from gateway.paging.seal import Seal
 from gateway.repairs import REPAIRS
-from gateway.serving import Serving
+from gateway.repairs.handlers import Repaired
+from gateway.repairs.normalised import Normalised
+from gateway.search.executor import Gathered
+from gateway.server.serve import Serving
 from gateway.settings import Settings, SiteSettings
-from gateway.settings.sites import Sites
-from gateway.stores.daily_use import DailyUse
-from gateway.stores.ledger import Ledger
-from gateway.stores.ledger_file import LedgerFile
-from gateway.stores.recorder import Recorder
-from gateway.web.admin import Admin
-from gateway.web.admin_asked import Names
-from gateway.web.admin_ledger import LedgerPages
+from gateway.settings.resolve import Sites
+from gateway.telemetry.log_config import configure
+from gateway.telemetry.metrics import Metrics
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.client import Upstream
+from gateway.upstreams.transport import PooledTransport
 from gateway.web.endpoint import Endpoint
-from gateway.web.incoming import Incoming
-from gateway.web.metrics import Metrics
+from gateway.web.errors import Answered
+from gateway.web.request_reader import Incoming
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 NAMES = {guid: site.name for guid, site in SITES.items()}

@@ -10,12 +10,12 @@ import yaml
 from conftest import KEY, ROOT, Pair, settings_for
 from openapi_schema_validator import OAS31Validator
 from prometheus_client.parser import text_string_to_metric_families
-from stores.redis_server import redis_server
 from structlog.testing import capture_logs
+from support.redis_server import redis_server
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Admin, Cache
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own

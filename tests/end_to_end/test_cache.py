@@ -11,9 +11,9 @@ from end_to_end.cached_gateway import PUBLIC, cached_gateway, settings_for
 from structlog.testing import capture_logs
 
 from gateway.app import create_app
-from gateway.core.question import Caching
+from gateway.cache.lookup import Caching
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Cache
 from gateway.stores.memory import MemoryStore
 

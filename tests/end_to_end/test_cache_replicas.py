@@ -13,10 +13,10 @@ import pytest
 from conftest import KEY, Pair
 from end_to_end.cached_gateway import replica
 from end_to_end.test_cache import all_at_once, billed, status
-from stores.redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer, redis_server
 
 from gateway.emulator.sites import SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 
 PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from conftest import KEY, settings_for
-from core.date_oracle import EPOCH, PREFIXES, Asked, Dice, Stored, answers, offset
+from dates.date_oracle import EPOCH, PREFIXES, Asked, Dice, Stored, answers, offset
 from structlog.testing import capture_logs
 
 from gateway.app import create_app

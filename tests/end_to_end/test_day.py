@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from bench.day import contenders, spelling
-from bench.day.asking import Answer
-from bench.day.contenders import Bill
-from bench.day.events import HOUR
-from bench.day.halo import STAMP
-from bench.day.truth import Truth, question
 from structlog.testing import capture_logs
+
+from benchmarks.day import contenders, spelling
+from benchmarks.day.asking import Answer
+from benchmarks.day.contenders import Bill
+from benchmarks.day.events import HOUR
+from benchmarks.day.halo import STAMP
+from benchmarks.day.truth import Truth, question
 
 START, END = 8.75 * HOUR, 9.25 * HOUR
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 from conftest import Pair
 from end_to_end.test_cache import all_at_once, billed
-from stores.redis_server import redis_server
+from support.redis_server import redis_server
 from test_main import MODULE, program
 
 from gateway.emulator.sites import SYDNEY

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from dialects.catalogue import HALO_CONNECT, HALO_ITSM, HALO_SQL, HEALTH_GORILLA, STATUSES
-from dialects.upstreams import failed
 from end_to_end.failing import ASKED, BASE, Failing, code, outcome
+from support.dialects import failed
+from support.upstream_catalogue import HALO_CONNECT, HALO_ITSM, HALO_SQL, HEALTH_GORILLA, STATUSES
 
-from gateway.core.failure import Kind
-from gateway.core.page_size import ALONE
-from gateway.dialects import DIALECTS, kinds
-from gateway.dialects.practice import RESULT_TOO_LARGE
+from gateway.errors.failure import Kind
+from gateway.paging.page_size import ALONE
+from gateway.upstreams import DIALECTS, failures
+from gateway.upstreams.halo_failures import RESULT_TOO_LARGE
 
 CASES: list[tuple[str, str, int, Any, Kind]] = [
     *(("halo-connect", *case) for case in HALO_CONNECT),
@@ -65,7 +65,7 @@ def test_a_shape_nobody_knows_fails_closed(
     path, asked = ASKED[dialect]
     failing.pair.fault(kind="answer", status=status, body=body, headers=headers)
     issue = outcome(failing.ask("GET", path, headers=asked), 502)
-    assert code(issue) == kinds.UNRECOGNISED.code
+    assert code(issue) == failures.UNRECOGNISED.code
     assert f"status={status} content-type=application/" in issue["diagnostics"]
 
 

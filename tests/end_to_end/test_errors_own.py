@@ -10,11 +10,11 @@ import httpx
 import pytest
 from conftest import KEY, settings_for
 from end_to_end.failing import BASE, Failing, code, failing_settings, gateway, outcome
-from outbound import Proxy, Server, authority, listening
 from structlog.testing import capture_logs
+from support.outbound import Proxy, Server, authority, listening
 
-from gateway.core import kinds
-from gateway.core.failure import Kind
+from gateway.errors import catalog
+from gateway.errors.failure import Kind
 
 JSON = {"content-type": "application/fhir+json"}
 UNKNOWN_SITE = BASE.replace("/sites/0", "/sites/f")
@@ -135,52 +135,52 @@ def broken_inside(failing: Failing) -> httpx.Response:
 
 
 PROVOKED: list[tuple[Kind, Provoked]] = [
-    (kinds.BAD_REQUEST, get(f"{BASE}/Patient", Host="evil.example/path")),
-    (kinds.PATH_ENCODING, get(f"{BASE}/Patient/%zz")),
-    (kinds.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
-    (kinds.WRITE_INVALID, with_an_invalid_resource),
-    (kinds.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
-    (kinds.NO_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
-    (kinds.COUNT, get(f"{BASE}/Patient?_count=-1")),
-    (kinds.DATE_SYNTAX, get(f"{BASE}/Patient?birthdate=2023-02-29")),
-    (kinds.DATE_INEXPRESSIBLE, get(f"{BASE}/Patient?birthdate:exact=2023")),
-    (kinds.TOO_COSTLY, with_a_long_search),
-    (kinds.CREDENTIALS_MISSING, lambda failing: failing.ask("GET", f"{BASE}/Patient", headers={})),
-    (kinds.UNKNOWN_PATH, get("/nowhere")),
-    (kinds.TYPE_UNKNOWN, get(f"{BASE}/Nonsense/1")),
-    (kinds.SITE_NOT_MOUNTED, without_a_mounted_site),
-    (kinds.SITE_ZONE_UNKNOWN, get(f"{UNKNOWN_SITE}/Patient")),
-    (kinds.METHOD, lambda failing: failing.ask("DELETE", f"{BASE}/Patient")),
-    (kinds.NOT_ACCEPTABLE, get(f"{BASE}/Patient", accept="application/fhir+xml")),
-    (kinds.BODY_TOO_LARGE, post(f"{BASE}/Patient", b" " * 2_000_001)),
-    (kinds.URI_TOO_LONG, get(f"{BASE}/Patient?name={'a' * 16_001}")),
-    (kinds.MEDIA_TYPE, post(f"{BASE}/Patient", b"<a/>", content_type="application/xml")),
-    (kinds.PAGE_EXPIRED, with_an_expired_page),
-    (kinds.PAGE_UNKNOWN, get(f"{BASE}/Patient?_page=forged")),
-    (kinds.UPSTREAM_LINK, linked_elsewhere),
-    (kinds.NOTHING_TO_EXPLAIN, post(f"{BASE}/$explain", b"{}")),
-    (kinds.FILTER_IGNORED, with_an_ignored_filter),
-    (kinds.GATEWAY_ERROR, broken_inside),
-    (kinds.UPSTREAM_CONNECT, without_an_upstream),
-    (kinds.UPSTREAM_CERTIFICATE, with_a_private_certificate),
-    (kinds.PROXY_REFUSED, with_a_proxy_that_refuses),
-    (kinds.PROXY_UNAVAILABLE, without_its_proxy),
-    (kinds.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="reset")),
-    (kinds.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="truncate")),
-    (kinds.UPSTREAM_TIMEOUT, faulty(f"{BASE}/Patient", kind="hang")),
+    (catalog.BAD_REQUEST, get(f"{BASE}/Patient", Host="evil.example/path")),
+    (catalog.PATH_ENCODING, get(f"{BASE}/Patient/%zz")),
+    (catalog.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
+    (catalog.WRITE_INVALID, with_an_invalid_resource),
+    (catalog.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
+    (catalog.NO_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
+    (catalog.COUNT, get(f"{BASE}/Patient?_count=-1")),
+    (catalog.DATE_SYNTAX, get(f"{BASE}/Patient?birthdate=2023-02-29")),
+    (catalog.DATE_INEXPRESSIBLE, get(f"{BASE}/Patient?birthdate:exact=2023")),
+    (catalog.TOO_COSTLY, with_a_long_search),
+    (catalog.CREDENTIALS_MISSING, lambda failing: failing.ask("GET", f"{BASE}/Patient", headers={})),
+    (catalog.UNKNOWN_PATH, get("/nowhere")),
+    (catalog.TYPE_UNKNOWN, get(f"{BASE}/Nonsense/1")),
+    (catalog.SITE_NOT_MOUNTED, without_a_mounted_site),
+    (catalog.SITE_ZONE_UNKNOWN, get(f"{UNKNOWN_SITE}/Patient")),
+    (catalog.METHOD, lambda failing: failing.ask("DELETE", f"{BASE}/Patient")),
+    (catalog.NOT_ACCEPTABLE, get(f"{BASE}/Patient", accept="application/fhir+xml")),
+    (catalog.BODY_TOO_LARGE, post(f"{BASE}/Patient", b" " * 2_000_001)),
+    (catalog.URI_TOO_LONG, get(f"{BASE}/Patient?name={'a' * 16_001}")),
+    (catalog.MEDIA_TYPE, post(f"{BASE}/Patient", b"<a/>", content_type="application/xml")),
+    (catalog.PAGE_EXPIRED, with_an_expired_page),
+    (catalog.PAGE_UNKNOWN, get(f"{BASE}/Patient?_page=forged")),
+    (catalog.UPSTREAM_LINK, linked_elsewhere),
+    (catalog.NOTHING_TO_EXPLAIN, post(f"{BASE}/$explain", b"{}")),
+    (catalog.FILTER_IGNORED, with_an_ignored_filter),
+    (catalog.GATEWAY_ERROR, broken_inside),
+    (catalog.UPSTREAM_CONNECT, without_an_upstream),
+    (catalog.UPSTREAM_CERTIFICATE, with_a_private_certificate),
+    (catalog.PROXY_REFUSED, with_a_proxy_that_refuses),
+    (catalog.PROXY_UNAVAILABLE, without_its_proxy),
+    (catalog.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="reset")),
+    (catalog.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="truncate")),
+    (catalog.UPSTREAM_TIMEOUT, faulty(f"{BASE}/Patient", kind="hang")),
     (
-        kinds.ANSWER_TOO_LARGE,
+        catalog.ANSWER_TOO_LARGE,
         faulty(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
 #: A full queue is in test_resilience, the cache in test_cache, what only raw sockets can do in
-#: tests/web/test_connection.py; a write's open outcome has its own file.
+#: tests/server/test_connection.py; a write's open outcome has its own file.
 ELSEWHERE = {
-    kinds.OVERLOADED,
-    kinds.NOT_STORED,
-    kinds.WRITE_UNKNOWN,
-    kinds.REQUEST_TIMEOUT,
-    kinds.HEAD_TOO_LARGE,
+    catalog.OVERLOADED,
+    catalog.NOT_STORED,
+    catalog.WRITE_UNKNOWN,
+    catalog.REQUEST_TIMEOUT,
+    catalog.HEAD_TOO_LARGE,
 }
 
 
@@ -201,13 +201,13 @@ def test_change_that_a_proxy_refused_is_certainly_not_made(failing: Failing) -> 
         with capture_logs() as lines:
             response = asked_by_another_way("https://upstream.example", proxy, "POST")
     issue = outcome(response, 502)
-    assert code(issue) == kinds.PROXY_REFUSED.code
+    assert code(issue) == catalog.PROXY_REFUSED.code
     assert "proxy-status=407" in issue["diagnostics"]
     assert "Zzyzx" not in response.text + str(lines)
 
 
 def test_every_kind_of_our_own_is_provoked() -> None:
-    ours = {each for each in vars(kinds).values() if isinstance(each, Kind)}
+    ours = {each for each in vars(catalog).values() if isinstance(each, Kind)}
     assert ours - ELSEWHERE == {kind for kind, _ in PROVOKED}
 
 

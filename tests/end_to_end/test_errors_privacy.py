@@ -12,7 +12,7 @@ from end_to_end.failing import BASE, FHIR, TOKEN, Failing, outcome
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway.dialects import DIALECTS
+from gateway.upstreams import DIALECTS
 
 SURNAME, MEDICARE, KEY = "Zzyzx", "2950 12345 1", "9d1c0ffee5ec7e70beef00112233aa55"
 PLANTED = (SURNAME, MEDICARE, MEDICARE.replace(" ", ""), KEY)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from conftest import KEY
-from dialects.upstreams import firely
 from end_to_end.failing import BASE, Failing, code, outcome
 from fhir.resources.R4B.bundle import Bundle
+from support.dialects import firely
 
 PATIENT = {"resourceType": "Patient", "id": "1"}
 

@@ -6,7 +6,7 @@ from conftest import KEY
 from end_to_end.failing import ASKED, BASE, FHIR, TOKEN, Failing, code, failing_settings, gateway, outcome
 from fhir.resources.R4B.codesystem import CodeSystem
 
-from gateway.core.outcome import CODE_SYSTEM
+from gateway.errors.operation_outcome import CODE_SYSTEM
 
 SQL = BASE.replace("fhir/R4", "queries/x")
 

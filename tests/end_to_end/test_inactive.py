@@ -7,7 +7,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 
 
 @pytest.mark.parametrize("query", ["active=false", "active:not=true&_summary=count", "active=false&_count=0"])

@@ -17,15 +17,15 @@ from conftest import KEY, Pair
 from end_to_end.ledgered import TOKEN, ledgered, settings_for
 from structlog.testing import capture_logs
 
-from gateway.core.caps import Cap
-from gateway.core.cost import Cost, Row
-from gateway.core.statement import totals
+from gateway.cli.ledger import report
 from gateway.emulator.sites import PERTH, SITES, SYDNEY
-from gateway.ledger import report
-from gateway.serving import InThread
+from gateway.ledger.caps import Cap
+from gateway.ledger.cost import Cost, Row
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.report import totals
+from gateway.ledger.sqlite_ledger import LedgerFile, read
+from gateway.server.serve import InThread
 from gateway.settings import Settings
-from gateway.stores.ledger import Ledger
-from gateway.stores.ledger_file import LedgerFile, read
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from conftest import KEY, Pair
-from stores.redis_server import RedisServer, redis_server
-from stores.test_ledger_shared import DURABLE
+from ledger.test_redis_ledger import DURABLE
+from support.redis_server import RedisServer, redis_server
 
 from gateway.__main__ import main
 from gateway.emulator.sites import SYDNEY

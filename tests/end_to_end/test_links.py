@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gateway.app import create_app
 from gateway.emulator.settings import LinkForm
 from gateway.emulator.sites import SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Pages
 
 QUERY = (

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gateway.app import create_app
-from gateway.core.headers import DOWNWARDS
-from gateway.core.kinds import METHOD
-from gateway.dialects.documentation import all_kinds
+from gateway.errors.catalog import METHOD
+from gateway.http.headers import DOWNWARDS
 from gateway.settings import Admin, MountedUpstream, Settings
+from gateway.web.error_codes import all_kinds
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
 FHIR = "/integrator/sites/{siteId}/fhir/R4/{path}"

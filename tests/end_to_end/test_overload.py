@@ -9,12 +9,12 @@ import httpx
 import pytest
 from conftest import KEY, Pair
 from end_to_end.failing import BASE, code, failing_settings, outcome
-from web.raw import until
+from support.sockets import until
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
-from gateway.serving import InThread
-from gateway.web.connection import guarded
+from gateway.server.connection import guarded
+from gateway.server.serve import InThread
 
 LARGE = b'{"resourceType":"Binary","id":"1","data":"' + b"A" * 12_000_000 + b'"}'
 

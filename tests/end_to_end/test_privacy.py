@@ -15,7 +15,7 @@ import pytest
 from conftest import Pair
 from structlog.testing import capture_logs
 
-from gateway.emulator.faults import Kind
+from gateway.emulator.injected_faults import Kind
 from gateway.emulator.sites import BRISBANE, SYDNEY
 
 SURNAME = "Zzyzx"

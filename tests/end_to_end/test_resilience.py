@@ -13,20 +13,20 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from conftest import KEY, settings_for
-from outbound import Proxy, Server, authority, listening
-from resilience import Limits, Standing, before_nothing, standing, together
 from structlog.testing import capture_logs
+from support.outbound import Proxy, Server, authority, listening
+from support.resilience import Limits, Standing, before_nothing, standing, together
 
 from gateway.app import create_app
-from gateway.core.backoff import RESTS_AFTER, Doubling
-from gateway.core.pauses import RULES
-from gateway.core.relocation import Practice
-from gateway.core.retry import AGAIN, UNANSWERED
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings, LinkForm
 from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
-from gateway.serving import InThread
+from gateway.resilience.circuit import RESTS_AFTER, Doubling
+from gateway.resilience.pause_rules import RULES
+from gateway.resilience.retry_policy import AGAIN, UNANSWERED
+from gateway.server.serve import InThread
 from gateway.settings import Settings
+from gateway.sites.practice import Practice
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 MB = 2**20

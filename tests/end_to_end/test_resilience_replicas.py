@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from conftest import KEY, settings_for
-from stores.redis_server import RedisServer, redis_server
 from structlog.testing import capture_logs
+from support.redis_server import RedisServer, redis_server
 
 from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Settings
 
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
-from gateway.serving import InThread
+from gateway.server.serve import InThread
 from gateway.settings import Writes
 
 JSON = {"content-type": "application/fhir+json"}

@@ -1,7 +1,7 @@
 """Fuzzes the readers of upstream errors and the masking with atheris, which is not among the dependencies.
 
 In an environment of its own: `pip install atheris`, then with this project on PYTHONPATH
-`python tests/fuzz/readers.py -max_total_time=300`. Not collected by pytest; `tests/dialects/test_dialect.py`
+`python tests/fuzz/readers.py -max_total_time=300`. Not collected by pytest; `tests/upstreams/test_dialect.py`
 holds the hypothesis twin that runs always.
 """
 
@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import atheris  # type: ignore[import-not-found,unused-ignore] # see above
 
 with atheris.instrument_imports(include=["gateway"]):
-    from gateway.core.exchange import FhirRequest, FhirResponse
-    from gateway.core.interaction import OTHER, interaction
-    from gateway.core.masking import masked, without_sql
-    from gateway.core.outcome import encoded, outcome
-    from gateway.dialects import DIALECTS
-    from gateway.dialects.diagnostics import UpstreamText
+    from gateway.errors.operation_outcome import encoded, outcome
+    from gateway.errors.redaction import masked, without_sql
+    from gateway.exchange import FhirRequest, FhirResponse
+    from gateway.fhir.interaction import OTHER, interaction
+    from gateway.upstreams import DIALECTS
+    from gateway.upstreams.diagnostics import UpstreamText
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 LINES = ("GET Patient", "GET Patient/1", "HEAD metadata", "POST Patient", "PUT Patient/1", "GET queries/x")

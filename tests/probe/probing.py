@@ -6,10 +6,10 @@ from typing import Any
 
 from conftest import KEY, settings_for
 
-from gateway.core.date_zone import zone
+from gateway.dates.timezones import zone
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import SYDNEY
-from gateway.probe.conclusions import findings
+from gateway.probe.inference import findings
 from gateway.probe.known import Asked, Known, Page, Verdict
 from gateway.probe.run import Report, probe
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from probe.probing import known, observation
 
-from gateway.core.date_zone import zone
+from gateway.dates.timezones import zone
 from gateway.probe.records import moment, partial, period, point, shown
 
 SYDNEY = zone("Australia/Sydney")

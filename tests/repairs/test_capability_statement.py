@@ -2,11 +2,11 @@ import json
 from typing import Any
 
 import pytest
-from exchanges import SITE, fhir_request
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from msgspec import Raw
+from support.requests import SITE, fhir_request
 
-from gateway.core.bundle import Entry
+from gateway.fhir.bundle import Entry
 from gateway.repairs import REPAIRS
 from gateway.repairs.capability_statement import repair
 

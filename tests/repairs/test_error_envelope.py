@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.core.exchange import FhirResponse
+from gateway.exchange import FhirResponse
 from gateway.repairs.error_envelope import fires
 
 OUTCOME = b'{"resourceType":"OperationOutcome","issue":[]}'

@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from exchanges import SITE, fhir_request
 from fhir.resources.R4B.bundle import Bundle
+from support.requests import SITE, fhir_request
 
-from gateway.core.failure import Failure
-from gateway.core.outcome import outcome
+from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import outcome
 from gateway.repairs.inactive_records import ASKED, answered, refused
 
 ASKING = [
@@ -77,6 +77,6 @@ def test_reads_and_creates_are_not_searches() -> None:
 
 
 def test_the_table_is_about_types_that_r4_has() -> None:
-    from gateway.core.resource_types import RESOURCE_TYPES
+    from gateway.fhir.resource_types import RESOURCE_TYPES
 
     assert {kind for kind, _ in ASKED} - {"*"} <= RESOURCE_TYPES

@@ -1,8 +1,8 @@
 import pytest
-from exchanges import SITE, fhir_request
 from msgspec import Raw
+from support.requests import SITE, fhir_request
 
-from gateway.core.bundle import Entry
+from gateway.fhir.bundle import Entry
 from gateway.repairs.last_updated_offset import stamped
 
 

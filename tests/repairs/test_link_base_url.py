@@ -1,6 +1,6 @@
-from exchanges import GUID, fhir_request
+from support.requests import GUID, fhir_request
 
-from gateway.core.bundle import Entry, Link, quoted
+from gateway.fhir.bundle import Entry, Link, quoted
 from gateway.repairs.link_base_url import located, rebased
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"

@@ -1,7 +1,7 @@
 import pytest
-from exchanges import fhir_request
+from support.requests import fhir_request
 
-from gateway.core.bundle import Link
+from gateway.fhir.bundle import Link
 from gateway.repairs.link_include_params import completed
 
 QUERY = "name=a&_include=Appointment:patient&_revinclude:iterate=Condition:patient&_count=2"

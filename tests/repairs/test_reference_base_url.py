@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from exchanges import GUID, fhir_request
+from support.requests import GUID, fhir_request
 
-from gateway.core.bundle import Entry
-from gateway.core.exchange import FhirRequest
-from gateway.core.failure import Failure
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest
+from gateway.fhir.bundle import Entry
 from gateway.repairs.reference_base_url import sent, shown, shown_headers
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"

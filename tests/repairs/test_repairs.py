@@ -97,7 +97,7 @@ def test_a_repair_leaves_alone_what_is_already_right(pair: Pair, name: str) -> N
 
 
 def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
-    from exchanges import SITE
+    from support.requests import SITE
 
     repair = Repair(REPAIRS[0].issue)
     assert repair.active(SITE)

@@ -1,7 +1,7 @@
 import pytest
-from exchanges import SITE, fhir_request
+from support.requests import SITE, fhir_request
 
-from gateway.core.failure import Failure
+from gateway.errors.failure import Failure
 from gateway.repairs.search_date_format import exact
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.documentation import configuration_page
+from gateway.cli.documentation import configuration_page
 from gateway.settings import Settings
 from gateway.settings.names import below, exists, held, names, stem
 

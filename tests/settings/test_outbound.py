@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from outbound import authority
 from pydantic import TypeAdapter, ValidationError
+from support.outbound import authority
 
 from gateway.settings import MountedUpstream, Upstream
 from gateway.settings.outbound import CaFile, ProxyUrl

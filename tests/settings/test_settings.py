@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.documentation import effective
+from gateway.cli.documentation import effective
 from gateway.settings import ConfigurationError, Settings, load
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"

@@ -1,8 +1,8 @@
 import asyncio
 
-from handlers.trouble import Clock
-from stores.redis_server import RedisServer, redis_server
 from structlog.testing import capture_logs
+from support.redis_server import RedisServer, redis_server
+from support.scripted_upstream import Clock
 
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import OVERHEAD, MemoryStore

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.stores.base import Figures
 from gateway.stores.memory import OVERHEAD, MemoryStore
-from gateway.stores.store import Figures
 
 
 class Clock:
@@ -113,7 +113,7 @@ async def keeps_the_interface(store: Any) -> None:
 CHURN = """
 import asyncio, os, random
 from pathlib import Path
-from gateway.core.stored_response import StoredResponse, packed
+from gateway.cache.stored_response import StoredResponse, packed
 from gateway.stores.memory import MemoryStore
 
 def resident():

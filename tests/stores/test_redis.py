@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
-from stores.redis_server import RedisServer, redis_server
 from stores.test_memory import keeps_the_interface
+from support.redis_server import RedisServer, redis_server
 
+from gateway.stores.base import Figures
 from gateway.stores.redis import RedisStore
-from gateway.stores.store import Figures
 
 KEYS = ["a configured key"]
 

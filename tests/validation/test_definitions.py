@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.resource_types import RESOURCE_TYPES
+from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.validation.definitions import (
     Definition,
     Element,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.emulator.population.practice_data import practice_data
+from gateway.emulator.data.practice_data import practice_data
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SITES
 from gateway.validation.definitions import definition

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.core.resource_types import RESOURCE_TYPES
+from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.validation import r4
 from gateway.validation.definitions import definition, resource
 

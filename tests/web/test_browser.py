@@ -1,5 +1,5 @@
 import pytest
-from web.scopes import scoped
+from support.asgi import scoped
 
 from gateway.web.browser import for_person, prefers_html
 

@@ -1,10 +1,10 @@
 import asyncio
 
 import msgspec
-from web.scopes import scoped
+from support.asgi import scoped
 
-from gateway.dialects.documentation import all_kinds
 from gateway.web.code_system import code_system
+from gateway.web.error_codes import all_kinds
 
 
 def test_it_names_every_code_that_a_client_can_meet() -> None:

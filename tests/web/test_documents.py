@@ -6,7 +6,7 @@ import httpx
 import pytest
 from conftest import ROOT, Pair
 from starlette.exceptions import HTTPException
-from web.scopes import scoped
+from support.asgi import scoped
 
 from gateway.web.documents import document, folder, index, served, titles
 

@@ -2,15 +2,15 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from exchanges import fhir_request, json_response
 from starlette.requests import Request
 from starlette.types import Message
 from structlog.testing import capture_logs
-from web.scopes import FHIR, scoped
+from support.asgi import FHIR, scoped
+from support.requests import fhir_request, json_response
 
-from gateway.core import kinds
-from gateway.core.exchange import FhirRequest, FhirResponse
-from gateway.core.failure import Failure
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse
 from gateway.web.endpoint import Endpoint
 
 PATIENT = json_response({"resourceType": "Patient"})
@@ -92,7 +92,7 @@ def test_halos_other_endpoints_keep_their_type() -> None:
 
 
 def test_a_refused_request_is_an_operation_outcome_with_a_request_id() -> None:
-    failure = Failure(kinds.METHOD, headers=(("allow", "GET"),))
+    failure = Failure(catalog.METHOD, headers=(("allow", "GET"),))
     status, headers, body = answered(scoped(headers={"x-request-id": "trace-7"}), read=failure)
     assert status == 405
     assert b'"OperationOutcome"' in body
@@ -101,7 +101,7 @@ def test_a_refused_request_is_an_operation_outcome_with_a_request_id() -> None:
 
 
 def test_head_of_a_refused_request_has_no_body_either() -> None:
-    assert answered(scoped(method="HEAD"), read=Failure(kinds.CREDENTIALS_MISSING))[2] == b""
+    assert answered(scoped(method="HEAD"), read=Failure(catalog.CREDENTIALS_MISSING))[2] == b""
 
 
 def _bearing(value: str) -> Callable[[], FhirResponse]:

@@ -8,7 +8,7 @@ from conftest import Pair
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from structlog.testing import capture_logs
-from web.scopes import GUID, scoped, settings
+from support.asgi import GUID, scoped, settings
 
 from gateway.app import FHIR_PATHS, create_app
 from gateway.settings import Settings

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 from markupsafe import Markup
-from web.scopes import scoped
+from support.asgi import scoped
 
 from gateway.web.pages import page, root, template
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import Pair
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from starlette.exceptions import HTTPException
-from web.scopes import scoped
+from support.asgi import scoped
 
 from gateway.web.unknown import unknown
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from gateway.emulator.population.records import Record
+from gateway.emulator.data.records import Record
 from gateway.emulator.practice import Practice
 from gateway.emulator.search.date_models import around, date_matches
 from gateway.emulator.search.dates import Stored, asked

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.emulator.population.records import Record
+from gateway.emulator.data.records import Record
 from gateway.emulator.search.engine import Engine
 from gateway.emulator.search.parameters import PARAMETERS, Parameter
 from gateway.emulator.search.query import Pair

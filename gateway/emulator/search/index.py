@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import fhirpathpy
 from fhirpathpy.models import models
 
-from gateway.emulator.population.records import Record
+from gateway.emulator.data.records import Record
 from gateway.emulator.search.dates import hidden_fraction, stored
 from gateway.emulator.search.parameters import INSTANTS, Parameter
 from gateway.emulator.search.values import local_reference, tokens

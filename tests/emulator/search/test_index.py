@@ -1,4 +1,4 @@
-from gateway.emulator.population.records import Record
+from gateway.emulator.data.records import Record
 from gateway.emulator.search.index import Index
 from gateway.emulator.search.parameters import PARAMETERS
 from gateway.emulator.sites import SITES, SYDNEY

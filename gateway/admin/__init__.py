@@ -1,0 +1,1 @@
+"""Operators: /admin/*, health, state metrics, and the client that the command line uses."""

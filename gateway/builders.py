@@ -1,0 +1,110 @@
+"""What is kept for later: the store of this process or of all replicas, and how answers are cached in it."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+from gateway.cache.freshness import Freshness
+from gateway.cache.lookup import Caching
+from gateway.code_version import code_version
+from gateway.exchange import Site
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.redis_ledger import SharedLedger
+from gateway.ledger.sqlite_ledger import LedgerFile
+from gateway.settings import Cache, Settings
+from gateway.settings.resolve import by_guid
+from gateway.stores.base import Store
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+
+#: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
+#: them share what is kept; all others, and any new one, are part of its version.
+BESIDE: dict[str, tuple[bool | set[str], str]] = {
+    "log": (True, "what is written down"),
+    "ledger": (True, "what is counted, and where"),
+    "admin": (True, "how operators come in"),
+    "retry": (True, "how often a question is put, not what it is"),
+    "rest": (True, "when a practice is asked; a refusal of ours is not kept"),
+    "writes": (True, "which changes are sent; answers to them are not kept"),
+    "server": (
+        {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
+        "what is let in; what is refused is not kept",
+    ),
+    "upstream": (
+        {"timeouts", "rate", "max_connections", "proxy", "ca_file"},
+        "how fast and by which way it is asked, which changes no byte; a failure to is not kept",
+    ),
+    "cache": ({"max_bytes", "orphans", "lease", "redis"}, "how much is kept, and where"),
+}
+
+
+def store(cache: Cache, closing: AsyncExitStack) -> Store:
+    """The store that the settings name; `closing` closes it with the application."""
+    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - prepared(cache))  # noqa: E731 - a factory
+    if cache.redis.url is None:
+        return embedded()
+    shared = RedisStore(cache.redis.url.get_secret_value(), list(_plain(cache)), cache.redis.timeout)
+    both = FallbackStore(shared, embedded)
+    closing.push_async_callback(shared.aclose)
+    closing.push_async_callback(both.aclose)
+    return both
+
+
+def prepared(cache: Cache) -> int:
+    """Bytes for answers that are ready to be sent."""
+    return cache.max_bytes // 4
+
+
+def ledger(settings: Settings) -> Ledger:
+    """The ledger of this process's file, or of all replicas where they share a Redis."""
+    kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
+    if url:
+        return Ledger(SharedLedger(url, kept.path, keep_days=kept.keep_days, timeout=timeout))
+    return Ledger(LedgerFile(kept.path, kept.keep_days))
+
+
+def ledger_url(settings: Settings) -> str:
+    """Where the ledger of all replicas is; empty for a file. A file that was named stays what it is."""
+    kept, url = settings.ledger, settings.cache.redis.url
+    shared = kept.store == "redis" if kept.store else kept.path is None
+    return url.get_secret_value() if url and shared else ""
+
+
+def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[str]]) -> Caching:
+    """How answers are cached; `engine` gives the version of a site's engine by its GUID.
+
+    Without configured keys, `spare` names what is kept for this process alone.
+    """
+    cache, site = settings.cache, by_guid(settings)
+    secret = next(_plain(cache), spare)
+    configured = _configured(settings)
+
+    def freshness(of: Site) -> Freshness:
+        own = site(of.guid).cache
+        return Freshness(own.profile or cache.profile, own.lifetimes, own.stale, own.revalidate)
+
+    async def versions(of: Site) -> str:
+        return f"{configured} {await engine(of.guid)}"
+
+    return Caching(
+        hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
+        freshness,
+        versions,
+        {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
+        cache.max_body,
+        cache.lease if cache.redis.url else 0.0,
+        cache.orphans,
+        cache.downstream,
+        cache.trust_etags,
+    )
+
+
+def _configured(settings: Settings) -> str:
+    """The version of all that shapes an answer, but for the site's engine."""
+    shaping = settings.model_dump_json(exclude={name: what for name, (what, _) in BESIDE.items()})
+    return hashlib.sha256((shaping + code_version()).encode()).hexdigest()
+
+
+def _plain(cache: Cache) -> Iterator[str]:
+    return (key.get_secret_value() for key in cache.keys)

@@ -1,0 +1,1 @@
+"""The response cache (RFC 9111)."""

@@ -1,0 +1,1 @@
+"""Date search: parsing, planning and matching. Pure."""

@@ -1,0 +1,55 @@
+"""Sets of times as ordered, disjoint, non-adjacent half-open intervals."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from gateway.dates.timezones import BEGIN, END
+from gateway.dates.value import Time
+
+Interval = tuple[Time, Time]
+Intervals = tuple[Interval, ...]
+
+EVERYTHING: Final[Intervals] = ((BEGIN, END),)
+
+
+def interval(lower: Time, upper: Time) -> Intervals:
+    """The set `[lower, upper)`; nothing when it is empty."""
+    return ((lower, upper),) if lower < upper else ()
+
+
+def union(sets: Iterable[Intervals]) -> Intervals:
+    """Every time that is in one of the sets."""
+    merged: list[Interval] = []
+    for lower, upper in sorted(each for intervals in sets for each in intervals):
+        if merged and lower <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(upper, merged[-1][1]))
+        else:
+            merged.append((lower, upper))
+    return tuple(merged)
+
+
+def intersection(left: Intervals, right: Intervals) -> Intervals:
+    """Every time that is in both sets."""
+    return complement(union((complement(left), complement(right))))
+
+
+def complement(intervals: Intervals) -> Intervals:
+    """Every time that is not in the set."""
+    edges = [BEGIN, *(edge for each in intervals for edge in each), END]
+    return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b)
+
+
+def coalesced(intervals: Intervals, count: int) -> Intervals:
+    """A superset of at most `count` intervals: the narrowest gaps are closed first."""
+    if len(intervals) <= count:
+        return intervals
+    gaps = sorted(range(1, len(intervals)), key=lambda i: intervals[i][0] - intervals[i - 1][1])
+    cuts = sorted(gaps[len(intervals) - count :])
+    starts = [0, *cuts, len(intervals)]
+    return tuple((intervals[a][0], intervals[b - 1][1]) for a, b in pairwise(starts) if a < b)
+
+
+def width(intervals: Intervals) -> Time:
+    """How much time the set covers."""
+    return sum(upper - lower for lower, upper in intervals)

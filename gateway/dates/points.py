@@ -1,0 +1,140 @@
+"""Search values as sets of stored starts, for elements that are points: date, dateTime, instant.
+
+Every value gives two sets: the outer loses no match, the inner has no surplus; equal sets are exact.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+from gateway.dates.bounds import Edges
+from gateway.dates.intervals import Intervals, complement, interval
+from gateway.dates.timezones import BEGIN, END
+from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_1, YEAR_10000, DateValue, Time
+
+Round = Callable[[Time], int]
+Rounds = tuple[Round, Round, Round]
+"""Rounding of an end that may lie inside a unit, of a start, and of what must end before."""
+
+Sets = tuple[Intervals, Intervals]
+"""Outer and inner."""
+
+
+def floor_second(time: Time) -> int:
+    """The whole second at or before."""
+    return time // 1
+
+
+def ceil_second(time: Time) -> int:
+    """The whole second at or after."""
+    return -(-time // 1)
+
+
+def floor_day(time: Time) -> int:
+    """The midnight at or before."""
+    return time // DAY * DAY
+
+
+def ceil_day(time: Time) -> int:
+    """The midnight at or after."""
+    return -(-time // DAY) * DAY
+
+
+def floor_month(time: Time) -> int:
+    """The first of the month at or before."""
+    return _first(time, lambda day: day.replace(day=1))
+
+
+def floor_year(time: Time) -> int:
+    """The first of January at or before."""
+    return _first(time, lambda day: day.replace(month=1, day=1))
+
+
+def _first(time: Time, of: Callable[[date], date]) -> int:
+    if not YEAR_1 <= time < YEAR_10000:
+        return floor_day(time)
+    return (of(date.fromordinal(time // DAY + EPOCH_ORDINAL)).toordinal() - EPOCH_ORDINAL) * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Where stored starts may lie: roundings of lower and upper bounds, outer and inner.
+
+    `units` are the floors of every unit a partial value may have: empty unless precision is mixed.
+    """
+
+    lower: Rounds
+    upper: Rounds
+    inner_lower: Rounds
+    inner_upper: Rounds
+    units: tuple[Round, ...] = ()
+
+
+_UNITS: Final[tuple[Round, ...]] = (floor_second, floor_day, floor_month, floor_year)
+_COARSEST: Final = {"mixed-day": 2, "mixed-month": 3, "mixed-year": 4}
+_LOWER: Final[dict[str, Callable[[Time, Time, Round, Round], int]]] = {
+    "eq": lambda s, _e, _f, c: c(s),
+    "gt": lambda _s, e, f, _c: f(e),
+    "ge": lambda s, e, f, c: min(c(s), f(e)),
+    "sa": lambda _s, e, _f, c: c(e),
+    "ap": lambda s, _e, f, _c: f(s),
+}
+_UPPER: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
+    "eq": lambda _s, e, r: r[0](e),
+    "lt": lambda s, _e, r: r[1](s),
+    "le": lambda s, e, r: max(r[1](s), r[0](e)),
+    "eb": lambda s, _e, r: r[2](s),
+    "ap": lambda _s, e, r: r[1](e),
+}
+
+
+@lru_cache
+def lattice(kind: str, precision: str | None) -> Lattice:
+    """The roundings for an element of that kind; times of unknown precision may show fractions."""
+    floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
+    if precision in _COARSEST:
+        units = _UNITS[1 if kind == "date" else 0 : _COARSEST[precision]]
+        top, ceils, near = units[-1], (ceil, ceil, ceil), ceil if kind == "date" else floor
+        return Lattice((top, near, near), ceils, ceils, (near, near, top), units)
+    if kind != "date" and precision != "second":
+        down, up = (floor, floor, floor), (ceil, ceil, ceil)
+        return Lattice(down, up, up, down)
+    rounds = (ceil, ceil, ceil) if kind == "instant" else (floor, ceil, floor)
+    return Lattice(rounds, rounds, rounds, rounds)
+
+
+def point_sets(value: DateValue, on: Lattice, at: Edges) -> Sets:
+    """Outer and inner set of the stored starts that match."""
+    if value.prefix == "ne":
+        outer, inner = _sets("eq", on, at)
+        return complement(inner), complement(outer)
+    return _sets(value.prefix, on, at)
+
+
+def _sets(prefix: str, on: Lattice, at: Edges) -> Sets:
+    outer = _set(prefix, at.outer, on.lower, on.upper)
+    lower_start, lower_end, upper_start, upper_end = at.inner
+    if on.units and prefix in ("eq", "le") and _straddled(on, at):
+        upper_end = min(upper_start, upper_end)
+    return outer, _set(
+        prefix, (lower_start, lower_end, upper_start, upper_end), on.inner_lower, on.inner_upper
+    )
+
+
+def _set(prefix: str, at: tuple[Time, Time, Time, Time], lower: Rounds, upper: Rounds) -> Intervals:
+    low, high = _LOWER.get(prefix), _UPPER.get(prefix)
+    return interval(
+        low(at[0], at[1], lower[0], lower[1]) if low else BEGIN, high(at[2], at[3], upper) if high else END
+    )
+
+
+def straddled(intervals: Intervals) -> bool:
+    """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
+    return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
+
+
+def _straddled(on: Lattice, at: Edges) -> bool:
+    """Whether a partial value may start inside the range and end after it."""
+    return any(at.start_low <= unit(at.end_high) < at.end_high for unit in on.units)

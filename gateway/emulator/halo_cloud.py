@@ -1,0 +1,92 @@
+"""The part of Halo Cloud that is not FHIR: sites, pairing, tokens, one canned SQL answer."""
+
+from base64 import b64encode
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.emulator.auth import desktop_token
+from gateway.emulator.errors import NO_OPERATION, json_response
+from gateway.emulator.rendering import utc_now
+from gateway.emulator.search.refusal import Refusal
+from gateway.emulator.sites import SITES, Site, site_status, site_summary
+from gateway.emulator.state import State
+
+_PMS_NAMES: Final = {"Best Practice", "Zedmed", "D4w"}
+
+
+def integrator_response(state: State, request: Request, path: list[str], body: bytes) -> Response:
+    """The answer of one endpoint below `/integrator`. Raises Refusal."""
+    match "GET" if request.method == "HEAD" else request.method, path:
+        case "GET", ["sites"]:
+            found = [site_summary(site, state.rules.availability(site.guid)) for site in _sites(request)]
+            return json_response({"sites": found})
+        case "GET", ["sites", guid]:
+            site = state.site(guid)
+            return json_response(site_status(site, state.rules.availability(site.guid), utc_now()))
+        case "POST", ["sites", guid, "queries", "immediate"]:
+            return json_response(_immediate_query(state.site(guid), body))
+        case "POST", ["pair-site" | "pairSite"]:
+            return json_response(_paired(state, request))
+        case "POST", ["token"]:
+            return json_response(desktop_token(state, _form(request, body)))
+    raise Refusal("apim", 404, NO_OPERATION, "not-found")
+
+
+def _sites(request: Request) -> list[Site]:
+    pms_id = request.query_params.get("practiceManagementSiteId")
+    name = request.query_params.get("practiceManagementName")
+    if not pms_id or name not in _PMS_NAMES:
+        raise Refusal(
+            "wrapped",
+            400,
+            "practiceManagementSiteId and practiceManagementName must be provided.",
+            "required",
+        )
+    return [site for site in SITES.values() if site.pms_id == pms_id and name == "Best Practice"]
+
+
+def _paired(state: State, request: Request) -> dict[str, Any]:
+    found = _sites(request)
+    if not found:
+        raise Refusal("wrapped", 404, "The server cannot find the requested resource.", "not-found")
+    if request.query_params.get("pairingCode") != found[0].pairing_code:
+        raise Refusal("wrapped", 400, "Pairing code is invalid or has expired.", "invalid")
+    return site_status(found[0], state.rules.availability(found[0].guid), utc_now())
+
+
+def _form(request: Request, body: bytes) -> dict[str, str]:
+    if "form-urlencoded" not in request.headers.get("content-type", ""):
+        raise Refusal(
+            "wrapped", 415, "Content type must be application/x-www-form-urlencoded.", "not-supported"
+        )
+    return dict(parse_qsl(body.decode(errors="replace")))
+
+
+def _immediate_query(site: Site, body: bytes) -> dict[str, Any]:
+    try:
+        command = msgspec.json.decode(body, type=dict[str, Any])["command"]["text"]
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError):
+        raise Refusal("wrapped", 400, "Malformed SQL", "invalid") from None
+    now, rows = utc_now(), msgspec.json.encode([{"SiteName": site.name, "Answer": 1}])
+    timing = {name: {"startTime": now} for name in ("initialising", "executing", "downloading", "uploading")}
+    return {
+        "id": str(uuid5(NAMESPACE_URL, f"{site.guid}/{command}")),
+        "integratorId": str(uuid5(NAMESPACE_URL, "integrator")),
+        "siteId": site.guid,
+        "mode": "immediate",
+        "status": "successful",
+        "maxTimeInQueue": 30_000,
+        "commandSize": len(command),
+        "requestSize": len(body),
+        "createdAt": now,
+        "updatedAt": now,
+        "statusTiming": timing,
+        "metrics": {"sqlExecutionDuration": 12},
+        "result": {"rows": 1, "size": len(rows), "data": b64encode(rows).decode(), "parameters": []},
+        "completedAt": now,
+    }

@@ -1,0 +1,1 @@
+"""The one failure type, the catalogue of failure kinds, and the OperationOutcome."""

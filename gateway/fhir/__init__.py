@@ -1,0 +1,1 @@
+"""FHIR data structures: Bundles, searches and interactions. No policy."""

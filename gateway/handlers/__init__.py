@@ -1,1 +1,0 @@
-"""The rim: each handler wraps the next one; none imports another."""

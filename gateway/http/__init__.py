@@ -1,0 +1,1 @@
+"""HTTP semantics that several subjects share: headers, negotiation, Cache-Status."""

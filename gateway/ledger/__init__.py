@@ -1,0 +1,1 @@
+"""Billable queries: classification, counting, caps and storage."""

@@ -1,0 +1,1 @@
+"""Page tokens, page links and page sizes."""

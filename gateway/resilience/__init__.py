@@ -1,0 +1,1 @@
+"""Circuit breaker, pauses, rate limiter, bulkhead and retry."""

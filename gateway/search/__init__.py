@@ -1,0 +1,1 @@
+"""One client search out of several upstream queries, and $explain."""

@@ -1,0 +1,61 @@
+"""Answers `POST {base}/$explain`: what a search would cost and why, without asking the upstream."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import MEDIA_TYPE, encoded, information
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.fhir.interaction import interaction
+from gateway.fhir.search_params import search
+from gateway.search.explanation import explanation
+
+
+class _Parameter(msgspec.Struct):
+    name: str
+    valueString: str = ""  # noqa: N815 - FHIR's name
+
+
+class _Parameters(msgspec.Struct):
+    parameter: list[_Parameter] = []
+
+
+class Explained:
+    """Intercepts `$explain`; everything else goes on."""
+
+    def __init__(self, inner: Handler) -> None:
+        self._inner = inner
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """An OperationOutcome with the explanation. Raises Failure 400 for a body without a search."""
+        act = request.interaction
+        if act.operation != "explain" or act.type or request.site is None:
+            return await self._inner(request)
+        outcome = information("\n".join(explanation(asked(request, _wanted(request)), request.site)))
+        return FhirResponse(200, (("content-type", MEDIA_TYPE),), encoded(outcome))
+
+
+def asked(request: FhirRequest, text: str) -> FhirRequest:
+    """The request that a search like `Appointment?date=2026-04` would be. Raises Failure 400."""
+    parts = urlsplit(text)
+    act = interaction("GET", parts.path.strip("/"))
+    if act is None or not act.lists:
+        raise Failure(catalog.NOTHING_TO_EXPLAIN)
+    given = search(parts.query)
+    return request.changed(
+        method="GET",
+        interaction=act,
+        path=parts.path.strip("/"),
+        asked=given,
+        search=given.without("_format"),
+    )
+
+
+def _wanted(request: FhirRequest) -> str:
+    try:
+        body = msgspec.json.decode(request.body, type=_Parameters)
+    except msgspec.DecodeError:
+        raise Failure(catalog.NOTHING_TO_EXPLAIN) from None
+    return next((each.valueString for each in body.parameter if each.name == "search"), "")

@@ -1,0 +1,1 @@
+"""uvicorn: connections, time-outs, ports and signals."""

@@ -1,0 +1,76 @@
+"""A connection that answers hits once a request's head is there: no task, no scope, no routing."""
+
+from functools import lru_cache
+from time import perf_counter
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.cache.prepared import Field, rendered
+from gateway.server.connection import Guarded, guarded
+from gateway.settings import Server
+from gateway.web.fast_path import Hits
+
+#: Bytes from which a body is not copied behind its head.
+_LARGE = 65_536
+
+
+class HitProtocol(Guarded):
+    """Writes a hit itself where nothing else is under way on the connection; all else takes the long way.
+
+    `protocol` makes the class for a server.
+    """
+
+    hits: ClassVar[Hits]
+    _answered = False
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is read."""
+        self._answered = self._ready and self._hit()
+        if not self._answered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is read."""
+        if self._answered:
+            self._answered = False
+            self.on_request_read()
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    @property
+    def _ready(self) -> bool:
+        """Whether a plain GET may be answered now: none before it is unanswered, and the client reads."""
+        return (
+            self.parser.get_method() == b"GET"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+        )
+
+    def _hit(self) -> bool:
+        started = perf_counter()
+        asked = self.hits.asked(self.url, self.headers, self.client[0] if self.client else "")
+        hit = asked and self.hits.found(asked)
+        if asked is None or hit is None:
+            return False
+        moment, form = self.hits.answered(asked, hit, started), hit.form(asked)
+        head = (_start(tuple(self.server_state.default_headers)), form.head, moment.head)
+        if len(form.body) < _LARGE:
+            self.transport.write(b"".join((*head, form.body)))
+        else:
+            self.transport.writelines((b"".join(head), form.body))
+        return True
+
+
+@lru_cache(maxsize=1)
+def _start(always: tuple[Field, ...]) -> bytes:
+    """The status line, and what uvicorn gives every answer: the second it is given in."""
+    return STATUS_LINE[200] + rendered(always)
+
+
+def protocol(limits: Server, hits: Hits | None) -> type[Guarded]:
+    """The protocol of a server with these limits, which answers from these hits."""
+    return type("Protocol", (HitProtocol,), {"limits": limits, "hits": hits}) if hits else guarded(limits)

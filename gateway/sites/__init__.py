@@ -1,0 +1,1 @@
+"""What the gateway knows of one practice: directory, relocation, engine version."""

@@ -1,0 +1,52 @@
+"""One log line per exchange: its shape and its cost in time, never its values."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+import structlog
+
+from gateway.dates.registry import registered
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.fhir.search_params import CONTROL, Parameter
+
+_log = structlog.get_logger()
+
+
+class Observed:
+    """The outermost handler: sees what was asked and what was answered."""
+
+    def __init__(self, inner: Handler, clock: Callable[[], float] = perf_counter) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The inner answer, unchanged."""
+        start = self._clock()
+        response = await self._inner(request)
+        _log.info(
+            "exchange",
+            **shape(request),
+            status=response.status,
+            repairs=response.repairs,
+            bytes=len(response.body),
+            ms=round((self._clock() - start) * 1000, 1),
+        )
+        return response
+
+
+def shape(request: FhirRequest) -> dict[str, object]:
+    """What a log line may say of a request: names and codes, no values, ids or paths."""
+    return {
+        "request_id": request.request_id,
+        "site": request.site.name if request.site else "",
+        "method": request.method,
+        "interaction": request.interaction.code,
+        "type": request.interaction.type,
+        "parameters": sorted({_known(request, each) for each in request.asked.parameters}),
+    }
+
+
+def _known(request: FhirRequest, parameter: Parameter) -> str:
+    """The parameter's code; a name that R4 does not have may be a value in the wrong place."""
+    code = parameter.code.partition(".")[0]
+    return code if code in CONTROL or registered(request.interaction.type, code) else "other"

@@ -1,0 +1,149 @@
+"""`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
+
+from collections import Counter as Counts
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.ledger.caps import share
+from gateway.ledger.cost import Cost, Subject
+from gateway.ledger.daily_usage import Standing
+
+#: Halo gives up at 30 seconds, the gateway at 35.
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
+
+
+#: Class, site and resource type -> exchanges, bytes.
+Exchanges = dict[tuple[Cost, str, str], list[int]]
+
+
+class Metrics:
+    """Monotonic counters, raised where things happen."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._watched: list[Callable[[], Awaitable[Iterable[Metric]]]] = []
+        self._exchanges: Exchanges = {}
+        registry.register(_Exchanges(self._exchanges))
+        self._seconds = cache(
+            Histogram(
+                "halo_gateway_upstream_seconds",
+                "Time of one upstream exchange",
+                ("site",),
+                buckets=_SECONDS,
+                registry=registry,
+            ).labels
+        )
+        self._failures = Counter(
+            "halo_gateway_failures", "Requests that failed, by our code", ("code", "site"), registry=registry
+        )
+        self._repairs = cache(
+            Counter(
+                "halo_gateway_repairs",
+                "Upstream answers that a repair looked at: fired, or no-op where nothing was to mend",
+                ("repair", "site", "outcome"),
+                registry=registry,
+            ).labels
+        )
+        ProcessCollector(registry=registry)
+
+    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
+        """Exchanges, and all their bytes."""
+        key = cost, subject.name, subject.type
+        amounts = self._exchanges.get(key)
+        if amounts is None:
+            self._exchanges[key] = [queries, octets]
+        else:
+            amounts[0] += queries
+            amounts[1] += octets
+
+    def asked(self, subject: Subject, seconds: float) -> None:
+        """How long the upstream was asked."""
+        self._seconds(subject.name).observe(seconds)
+
+    def failure(self, subject: Subject, code: str) -> None:
+        """A request that failed, by our code."""
+        self._failures.labels(code, subject.name).inc()
+
+    def repairs(self, subject: Subject, fired: Sequence[str], active: Sequence[str]) -> None:
+        """Which repairs looked at an upstream's answer, and which of them found something to mend."""
+        for name in active:
+            self._repairs(name, subject.name, "fired" if name in fired else "no-op").inc()
+
+    def show(self, standings: Callable[[], Iterable[Standing]]) -> None:
+        """Show also how much of each site's daily caps is used."""
+        self._registry.register(_Caps(standings))
+
+    def register(self, collector: Collector) -> None:
+        """Show also what another collector knows, such as a cache's size."""
+        self._registry.register(collector)
+
+    def watch(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
+        """Show also what has to be asked for, such as what a shared store knows."""
+        self._watched.append(families)
+
+    async def endpoint(self, request: Request) -> Response:
+        """The metrics in Prometheus' text format 0.0.4."""
+        del request
+        headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
+        now = CollectorRegistry()
+        now.register(_Now([family for families in self._watched for family in await families()]))
+        return Response(generate_latest(self._registry) + generate_latest(now), headers=headers)
+
+
+class _Now(Collector):
+    """Families that were asked for just now."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+class _Exchanges(Collector):
+    """Reads the counts when it is asked, so that counting needs no look-up of labels."""
+
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._counts = exchanges
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        exchanges = CounterMetricFamily(
+            "halo_gateway_exchanges",
+            "Exchanges by what they cost or saved",
+            labels=("class", "site", "type"),
+        )
+        octets: Counts[tuple[Cost, str]] = Counts()
+        for (cost, site, kind), (queries, size) in list(self._counts.items()):
+            exchanges.add_metric((cost, site, kind), queries)
+            octets[cost, site] += size
+        yield exchanges
+        sizes = CounterMetricFamily(
+            "halo_gateway_exchange_bytes",
+            "Bytes of answers by what they cost or saved",
+            labels=("class", "site"),
+        )
+        for labels, size in octets.items():
+            sizes.add_metric(labels, size)
+        yield sizes
+
+
+class _Caps(Collector):
+    def __init__(self, standings: Callable[[], Iterable[Standing]]) -> None:
+        self._standings = standings
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        used = GaugeMetricFamily(
+            "halo_gateway_cap_used_ratio", "Used part of the nearer daily cap", labels=("site",)
+        )
+        for each in self._standings():
+            used.add_metric((each.name,), share(each.cap, each.use))
+        yield used

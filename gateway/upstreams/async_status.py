@@ -1,0 +1,35 @@
+"""Status URLs of asynchronous requests that lie beside the upstream's FHIR base, kept on our base."""
+
+from urllib.parse import urlsplit
+
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.http.request_path import BESIDE, beside
+
+_PLACES = frozenset({"location", "content-location"})
+
+
+class Polled:
+    """`{our base}/~/fhir/RequestResult/1` stands for that path on the origin of the upstream's base."""
+
+    def __init__(self, inner: Handler) -> None:
+        self._inner = inner
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The answer, with its status URL where the client can reach it. Raises Failure."""
+        response = await self._inner(_aimed(request))
+        headers = tuple((name, _shown(request, name, value)) for name, value in response.headers)
+        return response if headers == response.headers else response.changed(headers=headers)
+
+
+def _aimed(request: FhirRequest) -> FhirRequest:
+    first, _, path = request.path.partition("/")
+    if first != BESIDE:
+        return request
+    base = urlsplit(request.upstream_base)
+    return request.changed(upstream_base=f"{base.scheme}://{base.netloc}", path=path)
+
+
+def _shown(request: FhirRequest, name: str, value: str) -> str:
+    below = value.startswith(f"{request.upstream_base}/")
+    path = "" if below or name not in _PLACES else beside(request.upstream_base, value)
+    return f"{request.public_base}/{BESIDE}{path}" if path else value

@@ -1,0 +1,111 @@
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client.metrics_core import Metric
+from structlog.testing import capture_logs
+from support.cache import Practice, status
+from support.requests import GUID, NOW
+from support.site_status import Watched
+
+from gateway.admin.operations import Operated
+from gateway.stores.base import Figures, Store
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+
+
+def operated(store: Store, watched: Watched | None = None) -> Operated:
+    found = watched or Watched()
+    return Operated(found.settings, store, b"s", lambda _: None, lambda: NOW)
+
+
+class Away(MemoryStore):
+    """A shared store that cannot be reached."""
+
+    async def get(self, name: str) -> bytes | None:
+        raise ConnectionError(name)
+
+    async def problem(self) -> str:
+        return "away"
+
+    async def figures(self) -> Figures:
+        return Figures("redis")
+
+
+def value(families: list[Metric], name: str) -> float:
+    (found,) = [each for each in families if each.name == f"halo_gateway_{name}"]
+    (sample,) = found.samples
+    return sample.value
+
+
+def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
+    store = MemoryStore(10_000)
+    found = operated(store)
+    found.tally["Patient", "hit"] += 2
+
+    async def scene() -> Mapping[str, Any]:
+        await store.set("a", b"1", 60)
+        return await found.statistics()
+
+    assert asyncio.run(scene()) == {
+        "profile": "balanced",
+        "store": {
+            "kind": "embedded",
+            "entries": 1,
+            "bytes": 601,
+            "maxBytes": 10_000,
+            "evicted": 0,
+            "problem": None,
+            "absences": 0,
+        },
+        "prepared": {"entries": 0, "bytes": 0, "maxBytes": 0},
+        "flights": 0,
+        "requests": {"hit": 2},
+        "types": {"Patient": {"hit": 2}},
+    }
+
+
+def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
+    async def scene() -> None:
+        store = FallbackStore(Away(), MemoryStore, pause=60)
+        found = operated(store)
+        assert value(await found.families(), "store_away") == 0
+        with capture_logs() as lines:
+            await store.get("a")
+            await store.get("b")
+        assert [line["event"] for line in lines] == ["store-away"]
+        shown = (await found.statistics())["store"]
+        assert (shown["kind"], shown["absences"]) == ("embedded", 1)
+        assert "goes on with its own memory" in shown["problem"]
+        families = await found.families()
+        assert (value(families, "store_away"), value(families, "store_absences")) == (1, 1)
+        await store.aclose()
+
+    asyncio.run(scene())
+
+
+def test_a_purge_of_a_patient_reaches_every_cache_and_leaves_others() -> None:
+    async def scene() -> None:
+        practices = [Practice(), Practice()]
+        found = operated(MemoryStore())
+        found.caches.extend(each.cached for each in practices)
+        for practice in practices:
+            await practice.get("Patient/1")
+            await practice.get("Practitioner/5")
+        await found.forget(GUID, "", "2")
+        assert all(["hit" in status(await each.get("Patient/1")) for each in practices])
+        await found.forget(GUID, "", "1")
+        assert not any(["hit" in status(await each.get("Patient/1")) for each in practices])
+
+    asyncio.run(scene())
+
+
+def test_practices_are_among_the_metrics_once_something_asks_them() -> None:
+    async def scene() -> None:
+        watched = Watched()
+        found = operated(watched.store, watched)
+        assert "halo_gateway_site_resting" not in {each.name for each in await found.families()}
+        found.watches.extend(watched.resilience.watched)
+        assert "halo_gateway_site_resting" in {each.name for each in await found.families()}
+
+    asyncio.run(scene())

@@ -1,0 +1,57 @@
+"""Conditions for Periods: supersets and R4's basis."""
+
+import pytest
+
+from gateway.dates.bounds import edges, second_text
+from gateway.dates.periods import basis, superset
+from gateway.dates.points import floor_year
+from gateway.dates.timezones import BEGIN, END, zone
+from gateway.dates.value import YEAR_1, parse_date_value
+
+SITE = zone("Australia/Brisbane")
+
+
+def sent(text: str, *, partial: bool = False, start_only: bool = False) -> tuple[str, str, bool]:
+    value = parse_date_value(text)
+    (lower, upper), exact = superset(
+        value, edges(value, SITE, SITE), coarsest=floor_year if partial else None, start_only=start_only
+    )
+    return (
+        "" if lower == BEGIN else second_text(int(lower)),
+        "" if upper == END else second_text(int(upper)),
+        exact,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "lower", "upper", "exact"),
+    [
+        ("2024", "2024-01-01T00:00:00", "2025-01-01T00:00:00", False),
+        ("gt2024", "2024-12-31T23:59:59", "", False),
+        ("ge2024", "2024-01-01T00:00:00", "", False),
+        ("ge2024-05-01T10:00:00.5", "2024-05-01T09:59:59", "", False),
+        ("lt2024", "", "2024-01-01T00:00:00", True),
+        ("lt2024-05-01T10:00:00.5", "", "2024-05-01T10:00:01", False),
+        ("le2024", "", "2025-01-01T00:00:00", False),
+        ("sa2024", "2025-01-01T00:00:00", "", False),
+        ("eb2024", "", "2024-01-01T00:00:00", False),
+        ("ne2024", "", "", False),
+        ("ap2024", "2023-12-31T23:59:59", "2025-01-01T00:00:00", False),
+    ],
+)
+def test_a_superset_is_two_bounds(text: str, lower: str, upper: str, *, exact: bool) -> None:
+    assert sent(text) == (lower, upper, exact)
+
+
+def test_partial_points_and_a_start_column_move_the_lower_bound() -> None:
+    assert sent("gt2024-06-01", partial=True)[0] == "2024-01-01T00:00:00"
+    assert [sent(f"{prefix}2024", start_only=True)[0] for prefix in ("gt", "ge", "ap")] == ["", "", ""]
+    assert sent("sa2024", start_only=True)[0] == "2025-01-01T00:00:00"
+
+
+def test_the_basis_sends_sa_and_gt_one_second_lower() -> None:
+    value = parse_date_value("2024-05-01")
+    assert basis(value, edges(value, SITE, SITE), YEAR_1) == (
+        (("sa2024-04-30T23:59:59", "eb2024-05-02T00:00:00"),),
+        True,
+    )

@@ -1,0 +1,56 @@
+"""Outer and inner sets of single values."""
+
+import pytest
+
+from gateway.dates.bounds import edges
+from gateway.dates.points import floor_month, floor_year, lattice, point_sets
+from gateway.dates.timezones import END, zone
+from gateway.dates.value import YEAR_1, YEAR_10000, parse_date_value
+
+SITE = zone("Australia/Brisbane")
+
+
+def is_exact(text: str, kind: str, precision: str | None) -> bool:
+    value = parse_date_value(text)
+    outer, inner = point_sets(value, lattice(kind, precision), edges(value, SITE, SITE))
+    return outer == inner
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "precision", "exact"),
+    [
+        *(
+            ("ge2024-05-01T10:00:00.5", "dateTime", "second", True),
+            ("ge2024-05-01T10:00:00.5", "dateTime", None, False),
+        ),
+        *(
+            ("ge2024-05-01T10:00:00", "instant", None, True),
+            ("ge2024-05-01T10:00:00.5", "instant", "second", True),
+        ),
+        *(("2024-05-01T10:00", "date", None, True), ("2024", "dateTime", "mixed-year", True)),
+        *(("2024-01", "dateTime", "mixed-year", False), ("2024-06", "dateTime", "mixed-year", True)),
+        *(("2024-01", "dateTime", "mixed-month", True), ("gt2024-06", "dateTime", "mixed-month", True)),
+        *(
+            ("gt2024-06-01", "dateTime", "mixed-month", False),
+            ("gt2024-06-01", "dateTime", "mixed-day", True),
+        ),
+        *(
+            ("gt2024-06-01T10:00", "dateTime", "mixed-day", False),
+            ("eb2024-06", "dateTime", "mixed-year", False),
+        ),
+        *(("eb2024", "dateTime", "mixed-year", True), ("sa2024-06-15", "dateTime", "mixed-year", True)),
+        *(("lt2024-06-15", "date", "mixed-year", True), ("gt2024-06-15", "date", "mixed-year", False)),
+        *(("gt9999", "dateTime", "mixed-year", True), ("ne2024-01", "dateTime", "mixed-year", False)),
+    ],
+)
+def test_a_plan_is_exact_where_the_lattice_allows(
+    text: str, kind: str, precision: str | None, *, exact: bool
+) -> None:
+    assert is_exact(text, kind, precision) is exact
+
+
+def test_units_begin_where_the_calendar_says() -> None:
+    day = parse_date_value("2024-02-29").start
+    assert floor_month(day) == parse_date_value("2024-02").start
+    assert floor_year(day) == parse_date_value("2024").start
+    assert (floor_year(END), floor_month(YEAR_1), floor_year(YEAR_10000)) == (END, YEAR_1, YEAR_10000)

@@ -1,0 +1,20 @@
+"""The rows of a site as the tests of the population look at them."""
+
+from functools import cache
+from typing import Any
+
+from gateway.emulator.data.practice_data import practice_data
+from gateway.emulator.data.records import Record
+from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.sites import SITES
+
+SETTINGS = EmulatorSettings(patients=120, documents=2)
+
+
+@cache
+def data(site: str) -> dict[str, list[Record]]:
+    return practice_data(SITES[site], SETTINGS)
+
+
+def rows(site: str, resource_type: str) -> list[dict[str, Any]]:
+    return [record.resource for record in data(site)[resource_type]]

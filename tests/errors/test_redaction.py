@@ -1,0 +1,76 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors.redaction import masked, without_sql
+
+#: what was said -> what may be shown
+MASKED = {
+    "Login failed for user 'Zzyzx'.": "Login failed for user ….",
+    "Login failed for user zzyzx": "Login failed for user …",
+    "Login failed for user [userID]": "Login failed for user …",
+    "Invalid column name 'PatientZzyzx'.": "Invalid column name ….",
+    "Zzyzx is away on that date": "… is away on that date",
+    "Dr O'Zzyzx-Smith is away on that date": "… is away on that date",
+    "Dr ZZYZX and McZzyzx": "… and …",
+    "the patient Żołą Łzyzx": "the patient …",
+    "Invalid 'unclosed Zzyzx": "Invalid …",
+    "Bad N'Zzyzx' and \u201cZzyzx\u201d and \u2018Zzyzx\u2019 and `Zzyzx`": "Bad … and … and … and …",
+    "value (Zzyzx, 1980) over the limit (8mb)": "value … over the limit (8mb)",
+    "Medicare 2950 12345 1 is invalid": "Medicare … is invalid",
+    "Medicare 2950-12345-1 is invalid": "Medicare … is invalid",
+    "IHI 8003600000000001": "IHI …",
+    "IHI 80036": "IHI 80036",
+    "born 5 May 1980, seen 1980-05-05 and 5/5/80 and May 5, 1980": "born …, seen … and … and …",
+    "call +61 (0)2 9876 5432": "call …",
+    "mail zzyzx@example.org": "mail …",
+    "at 203.0.113.9 or 2001:db8::ff00:42:8329": "at … or …",
+    "site 0a1b2c3d-0000-4000-8000-00000000000a": "site …",
+    "key 0123456789abcdef0123456789abcdef": "key …",
+    "subscription-key: abc": "subscription-key: …",
+    "with bearer eyJhbGciOi.J9eyJzdWI.sig": "with …",
+    "see https://x.example/Patient?family=zzyzx now": "see … now",
+    "name=Zzyzx Zzyzx&x": "name=…&x",
+    "MRN12345": "…",
+    "Patient/1234 could not be resolved.": "Patient/… could not be resolved.",
+    "file \\\\server\\zzyzx or C:\\zz": "file … or …",
+    "Incorrect syntax. SELECT * FROM x": "Incorrect syntax. …",
+    "Error: select name, dob": "Error: …",
+    "failed: exec dbo.GetZzyzx 1": "failed: …",
+    "failed: where surname = zzyzx": "failed: …",
+    "failed: insert into zzyzx values (1)": "failed: …",
+    "Took more than 30 seconds to return a result": "Took more than 30 seconds to return a result",
+    "Tenant has no license to execute this method.": "Tenant has no license to execute this method.",
+    "Please select another date from the list": "Please …",
+    "Quota will be replenished in 05:12:33.": "Quota will be replenished in 05:12:33.",
+    "System.Exception: OperationNotFound (1mb)": "System.Exception: OperationNotFound (1mb)",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("said", MASKED)
+def test_what_identifies_is_masked_and_phrases_stay(said: str) -> None:
+    assert masked(said) == MASKED[said]
+
+
+def test_a_long_text_ends_in_a_mask() -> None:
+    assert masked("word " * 100) == ("word " * 100)[:299] + "…"
+
+
+def test_unmasked_text_still_has_no_sql() -> None:
+    assert without_sql("Bad\tcolumn 'x'.\nSELECT x FROM y") == "Bad column 'x'. …"
+
+
+@given(st.text(), st.text())
+def test_a_planted_name_never_stays(before: str, after: str) -> None:
+    assert "Zzyzx" not in masked(f"{before} Zzyzx {after}")
+
+
+@given(st.text(max_size=5_000))
+def test_any_text_is_masked_to_at_most_300_characters(text: str) -> None:
+    assert len(masked(text)) <= 300
+
+
+@given(st.text(st.sampled_from("'\"([{<…sS 0123.-:/=@,aZé"), max_size=2_500))
+def test_no_text_is_slow(text: str) -> None:
+    assert len(masked(text)) <= 300

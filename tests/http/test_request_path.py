@@ -1,0 +1,106 @@
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.errors.failure import Failure
+from gateway.http.request_path import Target, below, beside, segments, target
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient/1", Target("integrator", GUID, "Patient/1")),
+        (f"/integrator/sites/{GUID.upper()}/fhir/R4/Patient/", Target("integrator", GUID, "Patient")),
+        (f"/desktop/sites/{GUID}/fhir/R4", Target("desktop", GUID, "")),
+        (
+            f"/integrator/sites/{GUID}/fhir/R4/Patient/1/%24summary",
+            Target("integrator", GUID, "Patient/1/$summary"),
+        ),
+        ("/fhir/R4/Patient", Target("", "", "Patient")),
+        ("/integrator/token", Target("integrator", "", "integrator/token")),
+        (f"/integrator/sites/{GUID}", Target("integrator", "", f"integrator/sites/{GUID}")),
+    ],
+)
+def test_a_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None:
+    assert target(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (f"/integrator/sites/{GUID}/fhir/R4/../../x", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/%2e%2e/x", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient%2f1", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient%5C1", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4//Patient", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient/%zz", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient/%", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient/%252e%252e", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Patient/1%00", "bad-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Pat%20ient", "unknown-path"),
+        (f"/integrator/sites/{GUID}/fhir/R4/Pat@ient", "unknown-path"),
+        ("/integrator/sites/not-a-guid/fhir/R4/Patient", "bad-guid"),
+        ("/integrator/sites/not-a-guid", "bad-guid"),
+        (f"/integrator/sites/{GUID}0/fhir/R4/Patient", "bad-guid"),
+    ],
+)
+def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
+    with pytest.raises(Failure) as refused:
+        target(raw)
+    assert refused.value.kind.code == code
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ("/hg", ""),
+        ("/hg/", ""),
+        ("/hg/Patient/1", "Patient/1"),
+        ("/hg/Patient/", "Patient"),
+        ("/hg/~/a", "~/a"),
+    ],
+)
+def test_a_mount_is_taken_off_a_path(raw: str, path: str) -> None:
+    assert below(raw, "/hg") == path
+
+
+@pytest.mark.parametrize("raw", ["/hg/../x", "/hg/a%2fb", "/hg//x", "/hg/%zz", "/hg/a b"])
+def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
+    with pytest.raises(Failure):
+        below(raw, "/hg")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://api.example/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
+        ("/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
+        ("/RequestResult/7f", "/RequestResult/7f"),
+        ("//elsewhere.example/fhir/RequestResult/7f", ""),
+        ("http://api.example/fhir/RequestResult/7f", ""),
+        ("https://api.example:444/fhir/RequestResult/7f", ""),
+        ("https://api.example/fhir/RequestResult", ""),
+        ("https://api.example/fhir/RequestResult/a/b", ""),
+        ("https://api.example/admin", ""),
+        ("", ""),
+    ],
+)
+def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: str) -> None:
+    assert beside("https://api.example/fhir/R4", url) == path
+
+
+@given(st.text("/.a$~-", max_size=12))
+@example("/a/./a")
+@example("/a/..")
+@example("/a//a/")
+def test_a_usual_path_means_what_it_means_written_in_escapes(raw: str) -> None:
+    def meant(path: str) -> object:
+        try:
+            return segments(path)
+        except Failure as failure:
+            return failure.kind
+
+    assert meant(raw) == meant(raw.replace("a", "%61"))
+    assert meant(f"/a{raw}") == meant(f"/%61{raw}")

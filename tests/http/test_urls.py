@@ -1,0 +1,78 @@
+import pytest
+from support.requests import GUID, fhir_request
+
+from gateway.http.urls import on_public_base, public_url, relative_url, upstream_url
+
+PUBLIC = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4/Patient?a=1", f"{PUBLIC}/Patient?a=1"),
+        (f"http://10.0.0.7:5000/api/sites/{GUID}/fhir/R4/Patient?a=1", f"{PUBLIC}/Patient?a=1"),
+        (f"https://internal/sites/{GUID.upper()}/fhir/R4", PUBLIC),
+        (f"/desktop/sites/{GUID}/fhir/R4/Patient/1", f"{PUBLIC}/Patient/1"),
+        ("?page=2", f"{PUBLIC}/Patient?page=2"),
+        ("Patient?page=2", f"{PUBLIC}/Patient?page=2"),
+        (f"{PUBLIC}/Patient/1", f"{PUBLIC}/Patient/1"),
+        ("https://elsewhere.example/fhir/R4/Patient/1", "https://elsewhere.example/fhir/R4/Patient/1"),
+        (
+            "https://h/sites/0a1b2c3d-0000-4000-8000-0000000000ff/fhir/R4/Patient",
+            "https://h/sites/0a1b2c3d-0000-4000-8000-0000000000ff/fhir/R4/Patient",
+        ),
+        (f"https://h/sites/{GUID}/fhir/R4x/Patient", f"https://h/sites/{GUID}/fhir/R4x/Patient"),
+        ("", ""),
+        ("urn:uuid:0a1b2c3d-0000-4000-8000-0000000000ff", "urn:uuid:0a1b2c3d-0000-4000-8000-0000000000ff"),
+    ],
+)
+def test_a_url_of_this_sites_base_moves_to_ours_and_nothing_else(url: str, expected: str) -> None:
+    assert on_public_base(fhir_request(path="Patient"), url) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [("Patient/_search", "Patient?page=2"), ("Patient/1/$summary", "Patient?page=2")],
+)
+def test_a_url_that_begins_with_a_type_stands_on_the_base(path: str, url: str) -> None:
+    method = "POST" if path.endswith("_search") else "GET"
+    assert on_public_base(fhir_request(path, method=method), url) == f"{PUBLIC}/{url}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[",
+        "//[x",
+        f"ftp://h/sites/{GUID}/fhir/R4/Patient",
+        f"https://h/?/sites/{GUID}/fhir/R4/Patient",
+        f"https://h#/sites/{GUID}/fhir/R4/Patient",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_strange_url_stays_as_it_is(url: str) -> None:
+    request = fhir_request("Patient")
+    assert on_public_base(request, url) == url
+    assert public_url(request, url) == url
+
+
+def test_a_fragment_moves_with_its_url() -> None:
+    assert public_url(fhir_request(), f"http://h/sites/{GUID}/fhir/R4/Patient/1#a") == f"{PUBLIC}/Patient/1#a"
+
+
+@pytest.mark.parametrize(
+    ("url", "relative"),
+    [
+        (f"{PUBLIC}/Patient/1", "Patient/1"),
+        (f"HTTPS://GW.example{PUBLIC[18:]}/Patient/1", "Patient/1"),
+        (f"{PUBLIC}x/Patient/1", None),
+        (PUBLIC, None),
+        (PUBLIC.replace("fhir", "FHIR") + "/Patient/1", None),
+        ("Patient/1", None),
+        ("https://other.example/Patient/1", None),
+    ],
+)
+def test_inbound_only_what_is_below_our_base_becomes_the_upstreams(url: str, relative: str | None) -> None:
+    request = fhir_request()
+    assert relative_url(request, url) == (relative or url)
+    assert upstream_url(request, url) == (f"{request.upstream_base}/{relative}" if relative else url)

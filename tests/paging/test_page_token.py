@@ -1,0 +1,31 @@
+import zlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.paging.page_token import START, Position, packed, page, unpacked
+
+NOW = datetime(2026, 7, 1, 2, 0, 0, 500_000, tzinfo=UTC)
+LATER = NOW + timedelta(hours=24)
+PAGE = page("Patient", "name=a&_count=2", NOW, LATER, Position(1, "/Patient?p=2", unfiltered=True))
+
+
+def test_a_page_is_remembered_to_the_second() -> None:
+    again = unpacked(packed(PAGE))
+    assert again == PAGE
+    assert (again.position, again.received_at) == (
+        Position(1, "/Patient?p=2", unfiltered=True),
+        NOW.replace(microsecond=0),
+    )
+    assert page("Patient", "", NOW, LATER, START).position == START
+
+
+def test_it_expires_after_its_time_and_not_before() -> None:
+    assert not PAGE.expired(LATER.replace(microsecond=0))
+    assert PAGE.expired(LATER + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("data", [b"", b"x", zlib.compress(b"\x93\x01"), zlib.compress(b"\xc1")])
+def test_what_is_no_page_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"(?i)error"):
+        unpacked(data)

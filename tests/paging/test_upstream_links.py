@@ -1,0 +1,51 @@
+import pytest
+from support.requests import GUID, fhir_request
+
+from gateway.errors.failure import Failure
+from gateway.fhir.bundle import Bundle, Link
+from gateway.paging.page_token import Position
+from gateway.paging.upstream_links import positions, shown_search
+
+INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
+
+
+def bundle(**links: str) -> Bundle:
+    return Bundle({}, tuple(Link(relation, url, {}) for relation, url in links.items()), ())
+
+
+@pytest.mark.parametrize("relation", ["previous", "prev"])
+def test_links_become_positions_under_r4s_relations(relation: str) -> None:
+    found = positions(
+        fhir_request(), bundle(self="x", next=f"{INTERNAL}/Patient?p=3", **{relation: "?p=1"}), 2
+    )
+    assert found == {"next": Position(2, "/Patient?p=3"), "previous": Position(2, "/Patient?p=1")}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/Patient?p=2",
+        f"http://h/sites/{GUID[:-1]}b/fhir/R4/Patient",
+        "//evil.example/",
+        "file:///etc/passwd",
+        "http://[",
+        f"{INTERNAL}x/Patient",
+        "",
+    ],
+)
+def test_a_link_off_the_sites_base_is_never_followed(url: str) -> None:
+    with pytest.raises(Failure) as refused:
+        positions(fhir_request(), bundle(next=url))
+    assert refused.value.kind.status == 502
+
+
+def test_a_link_on_another_host_is_asked_of_the_configured_one_only() -> None:
+    found = positions(fhir_request(), bundle(next=f"https://evil.example/sites/{GUID}/fhir/R4/Patient?p=2"))
+    assert found["next"].rest == "/Patient?p=2"
+
+
+def test_what_was_searched_is_read_from_self() -> None:
+    shown = shown_search(bundle(next="?p=2", self="https://h/Patient?name=a"))
+    assert shown is not None
+    assert shown.query == "name=a"
+    assert shown_search(bundle(next="?p=2")) is None

@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+from probe.probing import found, known
+
+from gateway.probe.inference import engine, findings
+from gateway.probe.known import Asked, Known, Page, Verdict
+
+INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "key", "value"),
+    [
+        ({"repeats": "no"}, "repeats", True),
+        ({"repeats": "yes", "before": "no"}, "repeats", False),
+        ({"repeats": "yes"}, "repeats", None),
+        ({"repeats": "refused"}, "repeats", False),
+        ({"repeats": "unclear"}, "repeats", None),
+        ({"comma": "yes"}, "comma", True),
+        ({"comma": "no"}, "comma", False),
+        ({"comma": "refused"}, "comma", False),
+        ({}, "comma", None),
+        ({**INSIDE, "period.outside": "no"}, "sa_eb", True),
+        ({**INSIDE, "period.outside": "no"}, "period", "r4"),
+        ({**INSIDE, "period.outside": "yes", "period.gt": "yes"}, "period", None),
+        ({**INSIDE, "period.sa": "yes", "period.eb": "no"}, "sa_eb", None),
+        ({**INSIDE, "period.gt": "no"}, "period", "r4"),
+        ({"period.ge": "yes", "period.eq": "no", "period.gt": "no"}, "period", None),
+        ({"period.inside": "yes", "period.eq": "yes"}, "period", "overlap"),
+        ({"period.inside": "no", "period.ge": "no"}, "period", "start-only"),
+        ({"period.ge": "unclear"}, "period", None),
+        ({"period.eb": "refused"}, "sa_eb", False),
+        ({"before": "yes", "after": "yes", "comma": "yes"}, "comma", None),
+    ],
+)
+def test_a_setting_follows_from_its_answers(answers: dict[str, Verdict], key: str, value: Any) -> None:
+    assert found(known(answers))[f"search.{key}"] == value
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({}, "for want of a suitable record"),
+        ({"repeats": "refused"}, "two conditions on one parameter"),
+        ({"period.eq": "unclear"}, "no known behaviour"),
+    ],
+)
+def test_what_cannot_be_told_says_why(answers: dict[str, Verdict], words: str) -> None:
+    [period] = [each for each in findings(known(answers)) if each.key == "period"]
+    assert period.value is None
+    assert words in period.why
+
+
+def _stating(**fields: Any) -> Known:
+    return known().told(
+        "metadata", Page(Asked("metadata"), ({"resourceType": "CapabilityStatement", **fields},))
+    )
+
+
+def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
+    names = [
+        *(
+            {"name": name, "type": "date"}
+            for name in ("birthdate", "x-seen", "_lastUpdated", "bad name", "9x")
+        ),
+        {"name": "x-token", "type": "token"},
+    ]
+    rest = [
+        {"resource": [{"type": "Patient", "searchParam": names}, {"type": "Nonsense", "searchParam": names}]}
+    ]
+    assert found(_stating(rest=rest))["search.dates"] == ("Patient.x-seen",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "version"),
+    [
+        ({"version": "26.619.10213.0"}, "26.619.10213.0"),
+        ({"software": {"version": "26.619+000"}}, "26.619+000"),
+        ({"software": "x"}, ""),
+        ({"version": 'x"\nevil = 1'}, ""),
+        ({"version": 5}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_engine_is_a_plain_version(stated: dict[str, Any], version: str) -> None:
+    assert engine(_stating(**stated)) == version

@@ -1,0 +1,81 @@
+import asyncio
+
+from structlog.testing import capture_logs
+from support.scripted_upstream import Clock
+
+from gateway.errors.failure import Failure
+from gateway.resilience.rate_limits import Rates, Turn
+from gateway.stores.memory import MemoryStore
+from gateway.upstreams.failures import RATE_LIMITED
+
+
+async def go(rates: Rates) -> float:
+    """The seconds to wait, after a request left if there are none."""
+    wait = await rates.delay("k")
+    if not wait:
+        rates.left("k")
+    return wait
+
+
+def test_replicas_share_the_rate_and_what_a_429_taught() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        one, other = Rates(store, clock, 1.0), Rates(store, clock, 1.0)
+        assert (await go(one), await go(other) > 0) == (0, True)
+        await one.refused("k", Failure(RATE_LIMITED, retry_after=30), clock())
+        clock.now += 10
+        assert round(await other.blocked("k")) == 20
+
+    with capture_logs():
+        asyncio.run(steps())
+
+
+def test_unanswered_requests_hold_back_more() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        rates = Rates(MemoryStore(clock=clock), clock, 2.0)
+        assert await go(rates) == 0
+        clock.now += 0.6
+        assert await go(rates) == 0
+        clock.now += 0.8
+        assert await go(rates) > 0
+        clock.now += 0.7
+        assert await go(rates) == 0
+
+    asyncio.run(steps())
+
+
+def test_a_turn_is_good_for_one_departure() -> None:
+    clock = Clock()
+    turn = Turn(Rates(MemoryStore(), clock).left("k"))
+    assert (turn.used() is None, turn.used() is None, turn.key) == (False, True, "k")
+
+
+def test_a_wave_of_429s_is_one_line() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        rates = Rates(MemoryStore(clock=clock), clock, 2.0)
+        assert rates.keys() == []
+        await go(rates)
+        started = clock()
+        with capture_logs() as lines:
+            for _ in range(3):
+                clock.now += 0.01
+                await rates.refused("k", Failure(RATE_LIMITED, retry_after=1), started)
+        assert [each["event"] for each in lines] == ["rate-lowered"]
+        assert rates.keys() == ["k"]
+
+    asyncio.run(steps())
+
+
+def test_keys_whose_slot_was_full_longest_ago_are_forgotten() -> None:
+    async def steps() -> None:
+        clock = Clock()
+        store = MemoryStore(clock=clock)
+        one, other = Rates(store, clock, 1.0), Rates(store, clock, 1.0)
+        for key in map(str, range(4_200)):
+            assert (await one.delay(key), await other.delay(key) > 0) == (0, True)
+        assert len(other._full) == 4_096
+
+    asyncio.run(steps())

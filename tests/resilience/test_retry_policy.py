@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.requests import fhir_request
+
+from gateway.errors.failure import Failure, Kind
+from gateway.resilience.retry_policy import AGAIN, UNANSWERED, Budget, allowed, left, patience, slots
+from gateway.waiting import Waiting
+from gateway.web.error_codes import all_kinds
+
+
+@pytest.mark.parametrize("kind", all_kinds(), ids=lambda kind: f"{kind.code}-{kind.status}")
+def test_no_refusal_and_no_slow_query_is_ever_sent_again(kind: Kind) -> None:
+    if kind.status < 500 or kind.code == "practice-query-timeout":
+        assert allowed(Failure(kind), unanswered=True) == 0
+
+
+def test_every_row_names_a_code_that_exists() -> None:
+    assert {kind.code for kind in all_kinds()} >= AGAIN.keys() | UNANSWERED.keys()
+
+
+def test_what_may_have_run_is_sent_again_only_where_the_operator_wants_it() -> None:
+    for code in UNANSWERED:
+        kind = next(each for each in all_kinds() if each.code == code)
+        assert (allowed(Failure(kind), unanswered=False), allowed(Failure(kind), unanswered=True)) == (0, 1)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_retries_stay_within_their_share_of_the_queries(queries: int, retries: int) -> None:
+    assert Budget().grants(queries, retries) == (retries <= max(5, queries // 20))
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ("", 10),
+        ("wait=3", 3),
+        ("respond-async, wait=3", 3),
+        ("handling=strict; Wait=4", 4),
+        ("wait=600", 10),
+        ("await=1", 10),
+        ("wait=x", 10),
+    ],
+)
+def test_a_client_may_be_less_patient_than_the_gateway(prefer: str, seconds: float) -> None:
+    assert patience(fhir_request(headers=(("prefer", prefer),)), 10) == seconds
+
+
+def test_the_last_hour_is_six_slots() -> None:
+    assert slots(6_000.0) == (10, 9, 8, 7, 6, 5)
+
+
+def test_what_a_client_has_waited_is_gone_from_its_patience() -> None:
+    request = fhir_request("Patient/1", headers=(("prefer", "wait=3"),), waiting=Waiting(100.0))
+    assert left(request, 10, 102.0) == 1
+    assert left(request.changed(path="Patient/2"), 10, 104.0) == -1
+
+
+@pytest.mark.parametrize(("queries", "most"), [(0, 5), (99, 5), (200, 10)])
+def test_a_budget_is_a_share_but_at_least_a_handful(queries: int, most: int) -> None:
+    budget = Budget(0.05, 5)
+    assert budget.most(queries) == most
+    assert (budget.grants(queries, most), budget.grants(queries, most + 1)) == (True, False)

@@ -1,0 +1,96 @@
+"""Questions and answers for the tests of the dialects."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import outcome
+from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.fhir.interaction import OTHER, interaction
+from gateway.upstreams import DIALECTS
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+KEY = (("ocp-apim-subscription-key", "planted-key"), ("authorization", "Bearer planted-token"))
+
+#: The 31 codes of the R4 issue-type value set (valueset-issue-type.html), a required binding.
+ISSUE_TYPES = frozenset(
+    {
+        *("invalid", "structure", "required", "value", "invariant"),
+        *("security", "login", "unknown", "expired", "forbidden", "suppressed"),
+        *("processing", "not-supported", "duplicate", "multiple-matches", "not-found", "deleted", "too-long"),
+        *("code-invalid", "extension", "too-costly", "business-rule", "conflict"),
+        *("transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"),
+        "informational",
+    }
+)
+
+
+def request(line: str = "GET Patient", headers: Headers = KEY) -> FhirRequest:
+    method, _, path = line.partition(" ")
+    asked = interaction(method, path) or OTHER
+    return FhirRequest(method, asked, path, "http://gw", "http://up", headers=headers, request_id="req-0001")
+
+
+def response(status: int, body: Any = b"", *headers: tuple[str, str]) -> FhirResponse:
+    encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return FhirResponse(status, headers or (("content-type", "application/json"),), encoded)
+
+
+def failure(
+    dialect: str, status: int, body: Any = b"", *headers: tuple[str, str], line: str = "GET Patient"
+) -> Failure | None:
+    return DIALECTS[dialect].failure(request(line), response(status, body, *headers), now=NOW)
+
+
+def failed(
+    dialect: str, status: int, body: Any = b"", *headers: tuple[str, str], line: str = "GET Patient"
+) -> Failure:
+    found = failure(dialect, status, body, *headers, line=line)
+    assert found is not None
+    check(found)
+    return found
+
+
+def failed_by_own_key(dialect: str, status: int, body: Any) -> Failure:
+    """The failure of a request that came without credentials, so that the gateway's own were refused."""
+    found = DIALECTS[dialect].failure(request(headers=()), response(status, body), now=NOW)
+    assert found is not None
+    check(found)
+    return found
+
+
+def check(found: Failure) -> None:
+    """Whatever failed: a valid outcome, an issue type of R4, an HTTP error, at most 16 kB."""
+    resource = outcome(found)
+    OperationOutcome.model_validate(resource)
+    assert resource["issue"][0]["code"] in ISSUE_TYPES
+    assert resource["issue"][0]["details"]["text"]
+    assert 400 <= found.kind.status <= 599
+    assert len(msgspec.json.encode(resource)) <= 16_384
+    assert found.retry_after is None or found.retry_after >= 1
+
+
+def details(error_type: str, code: int, message: str) -> dict[str, Any]:
+    return {"errorDetails": {"errorType": error_type, "errorCode": code, "errorMessage": message}}
+
+
+def wrapped(status: int, message: str) -> dict[str, Any]:
+    return {"error": {"status": status, "statusText": "Some Words", "message": message}}
+
+
+def apim(status: int, message: str) -> dict[str, Any]:
+    return {"statusCode": status, "message": message}
+
+
+def firely(text: str, code: str = "exception") -> dict[str, Any]:
+    coding = {"system": "http://hl7.org/fhir/dotnet-api-operation-outcome", "code": "5003"}
+    issue = {"severity": "fatal", "code": code, "details": {"coding": [coding], "text": text}}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def gorilla(text: str, code: str = "processing") -> dict[str, Any]:
+    issue = {"severity": "error", "code": code, "diagnostics": text}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

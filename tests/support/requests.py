@@ -1,0 +1,45 @@
+"""Requests and answers as tests need them: synthetic, with sensible parts filled in."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gateway.dates.timezones import zone
+from gateway.exchange import FhirRequest, FhirResponse, Site
+from gateway.fhir.interaction import interaction
+from gateway.fhir.search_params import search
+
+GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
+SITE = Site(GUID, zone("Australia/Sydney"), "harbour")
+
+
+def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **changes: Any) -> FhirRequest:
+    """A request to the synthetic site."""
+    act = interaction(method, path)
+    assert act is not None, f"{method} {path} is no interaction"
+    asked = search(query, changes.pop("form", ""))
+    parts: dict[str, Any] = {
+        "method": method,
+        "interaction": act,
+        "path": path,
+        "public_base": f"https://gw.example/integrator/sites/{GUID}/fhir/R4",
+        "upstream_base": f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4",
+        "accepted": "application/fhir+json",
+        "site": SITE,
+        "asked": asked,
+        "search": asked,
+        "received": NOW,
+        "request_id": "r-1",
+    }
+    return FhirRequest(**(parts | changes))
+
+
+def json_response(content: object, status: int = 200, **headers: str) -> FhirResponse:
+    """An upstream answer with a JSON body."""
+    fields = {
+        "content-type": "application/json",
+        **{key.replace("_", "-"): value for key, value in headers.items()},
+    }
+    return FhirResponse(status, tuple(fields.items()), msgspec.json.encode(content))

@@ -1,0 +1,98 @@
+"""A Halo Connect with trouble at some practices, and what an operator can see of it."""
+
+import asyncio
+from typing import Any
+
+from support.requests import GUID, NOW, SITE, fhir_request, json_response
+
+from gateway.admin.requests import Names
+from gateway.admin.site_states import States
+from gateway.admin.sites import SitePages
+from gateway.chain import Resilience
+from gateway.errors.failure import Failure, Kind
+from gateway.exchange import FhirRequest, FhirResponse, Site
+from gateway.ledger.cost import caller
+from gateway.settings import Settings
+from gateway.settings.resolve import Sites
+from gateway.stores.memory import MemoryStore
+from gateway.upstreams.failures import RATE_LIMITED
+from gateway.upstreams.halo_failures import OFFLINE, RESULT_TOO_LARGE
+from gateway.upstreams.halo_refusals import IP_BLOCKED, QUOTA
+
+#: A practice of the configuration without an alias, and one that is not in it.
+QUIET = "0a1b2c3d-0000-4000-8000-00000000000b"
+STRANGE = "ffffffff-0000-4000-8000-00000000000c"
+KEY = ("ocp-apim-subscription-key", "synthetic-key")
+SETTINGS: dict[str, Any] = {
+    "upstream": {"url": "https://halo.example"},
+    "sites": {
+        "default": {"time_zone": "Australia/Sydney"},
+        GUID: {"name": "harbour"},
+        QUIET: {},
+    },
+    "rest": {"start": 600, "longest": 6000},
+    "retry": {"first": 0.001, "longest": 0.001, "patience": 1, "least": 3},
+    "pauses": {"rules": [{"id": "holiday", "says": "closed", "scope": "site", "seconds": 60}]},
+    "ledger": {"callers": {caller((KEY,)): {"name": "diary"}}},
+}
+
+
+class Watched:
+    """A resilience whose upstream fails as told, and refuses more than so many matches a page."""
+
+    def __init__(self, **sections: Any) -> None:
+        self.settings = Settings.model_validate(SETTINGS | sections)
+        self.failing: Failure | None = None
+        self.fits = 1_000
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.store = MemoryStore()
+        self.resilience = Resilience(
+            self.settings, self.settings.upstream, self.store, b"secret", lambda _: "26.619"
+        )
+        self._handler = self.resilience.around(lambda _: self._upstream)
+        sites = Sites(self.settings)
+        self.states = States(self.resilience.watched, {GUID, QUIET}, sites)
+
+    @property
+    def desk(self) -> SitePages:
+        return SitePages(self.states, Names({GUID: "harbour"}), lambda: NOW)
+
+    async def ask(self, path: str = "Patient/1", query: str = "", guid: str = GUID, key: str = "") -> str:
+        """The status or code of one exchange."""
+        site = Site(guid, SITE.zone, self.states.name(guid))
+        headers = ((KEY[0], key or KEY[1]),)
+        try:
+            return str((await self._handler(fhir_request(path, query, site=site, headers=headers))).status)
+        except Failure as failure:
+            return failure.kind.code
+
+    async def trouble(self, kind: Kind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
+        """One failure of this kind at a practice, and the upstream well again."""
+        received = json_response({"message": text}, kind.status)
+        self.failing = Failure(kind, received=received, **facts)
+        await self.ask(guid=guid)
+        self.failing = None
+
+    async def _upstream(self, request: FhirRequest) -> FhirResponse:
+        self.asked += 1
+        await self.gate.wait()
+        if self.failing is not None:
+            raise self.failing
+        if any(int(each) > self.fits for each in request.search.values("_count")):
+            raise Failure(RESULT_TOO_LARGE)
+        return json_response({"resourceType": "Patient", "id": "1"})
+
+
+__all__ = [
+    "IP_BLOCKED",
+    "KEY",
+    "OFFLINE",
+    "QUIET",
+    "QUOTA",
+    "RATE_LIMITED",
+    "RESULT_TOO_LARGE",
+    "STRANGE",
+    "Watched",
+]

@@ -1,0 +1,106 @@
+from typing import Any
+
+import pytest
+from support.dialects import firely, request, response
+
+from gateway.upstreams.response_check import Answer
+
+_BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
+_HISTORY = {"resourceType": "Bundle", "type": "history"}
+_PATIENT = {"resourceType": "Patient", "id": "1"}
+_DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "body"),
+    [
+        ("GET Patient", 200, _BUNDLE),
+        ("POST Patient/_search", 200, _BUNDLE),
+        ("GET Patient", 200, b' \n{ "resourceType" : "Bundle" , "type" : "searchset" } \n'),
+        ("GET Patient", 200, b'{"resourceType":"Bundle","id":"x","meta":{"a":"b"},"type":"searchset"}'),
+        ("GET Patient", 200, {"resourceType": "Bundle", "total": 0, "meta": {"a": {}}, "type": "searchset"}),
+        ("GET Patient", 200, _BUNDLE | {"errorCode": None, "errorMessage": ""}),
+        ("GET Patient", 200, _BUNDLE | {"entry": [{"resource": {"errorMessage": "inside"}}]}),
+        ("GET Encounter/1", 200, {"resourceType": "Encounter", "id": "1", "type": [{"errorCode": 1}]}),
+        ("GET Patient", 200, {"id": "x", **_BUNDLE}),
+        ("GET Patient/1/_history", 200, _HISTORY),
+        ("GET Patient/1", 200, _PATIENT),
+        ("GET Patient/1/_history/2", 200, _PATIENT),
+        ("GET metadata", 200, {"resourceType": "CapabilityStatement"}),
+        ("GET Patient/A-1", 200, {"resourceType": "Patient", "id": "a-1"}),
+        ("GET Patient/1/$everything", 200, _PATIENT),
+        ("GET Patient/2/$everything", 200, _PATIENT),
+        ("POST Patient/$validate", 200, firely("An error is the answer here")),
+        ("POST Patient", 201, b""),
+        ("POST Patient", 201, _PATIENT),
+        ("PUT Patient/1", 200, _DONE),
+        ("DELETE Patient/1", 204, b""),
+        ("POST ", 200, _BUNDLE),
+        ("GET Patient", 202, b""),
+        ("GET Patient", 202, _DONE),
+        ("GET Patient/1", 304, b""),
+        ("HEAD Patient/1", 200, b""),
+        ("HEAD Patient/1", 200, _PATIENT),
+        ("GET OperationOutcome/1", 200, _DONE),
+        ("GET somewhere/else", 200, b"<html>"),
+    ],
+)
+def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
+    assert Answer(request(line), response(status, body)).good
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "body"),
+    [
+        ("GET Patient", 200, b""),
+        ("GET Patient", 204, b""),
+        ("GET Patient/1", 205, b""),
+        ("GET Patient", 200, _PATIENT),
+        ("GET Patient", 200, firely("Broken")),
+        ("GET Patient", 200, _DONE),
+        ("GET Patient/1", 200, _BUNDLE),
+        ("GET Patient/1", 200, {"resourceType": 7}),
+        ("GET Patient/2", 200, _PATIENT),
+        ("HEAD Patient/2", 200, _PATIENT),
+        ("GET Patient/2/_history/1", 200, _PATIENT),
+        ("GET Patient/1", 200, {"resourceType": "Patient"}),
+        ("GET Patient/1", 200, {"resourceType": "Patient", "id": 1}),
+        ("GET Patient/1", 200, {"resourceType": "Patient", "link": [{"id": "1"}], "id": "2"}),
+        ("GET Patient/1", 200, b'{"resourceType":"Patient","id":"2","id":"1"}'),
+        ("GET metadata", 200, _PATIENT),
+        ("GET Patient", 200, {"resourceType": "Bundle", "total": 0}),
+        ("GET Patient", 200, {"resourceType": "Bundle", "type": ["searchset"]}),
+        ("GET Patient", 200, _HISTORY),
+        ("GET Patient/1/_history", 200, _BUNDLE),
+        ("GET Patient", 200, _BUNDLE | {"errorCode": 0}),
+        ("GET Patient", 200, _BUNDLE | {"errorMessage": "Broken"}),
+        ("GET Patient", 200, {"errorDetails": {"errorCode": 1}} | _BUNDLE),
+        ("GET Patient/1", 200, _PATIENT | {"errorMessage": "Broken"}),
+        ("GET Patient", 200, b'{"resourceType":"Bundle","entry":[{"res'),
+        ("GET Patient", 200, b'{"id":"x","resourceType":"Bun}'),
+        ("GET Patient", 200, b"<html></html>"),
+        ("GET Patient", 200, {"errorDetails": {}}),
+        ("POST Patient/1/$op", 200, firely("Broken")),
+        ("PUT Patient/1", 200, firely("Broken")),
+        ("PUT Patient/1", 200, b'{"resourceType":"OperationOutcome",,}'),
+        ("PUT Patient/1", 200, b"OK"),
+        ("GET Patient", 206, _BUNDLE),
+        ("GET Patient", 302, b""),
+        ("GET Patient", 404, _BUNDLE),
+        ("HEAD Patient/1", 500, b""),
+        ("GET somewhere/else", 200, {"error": {"status": 500, "message": "x"}}),
+    ],
+)
+def test_anything_else_is_not(line: str, status: int, body: Any) -> None:
+    assert not Answer(request(line), response(status, body)).good
+
+
+def test_a_binary_may_come_in_its_own_media_type() -> None:
+    pdf = response(200, b"%PDF-1.7", ("content-type", "application/pdf"))
+    assert Answer(request("GET Binary/1"), pdf).good
+    assert not Answer(request("GET Patient/1"), pdf).good
+
+
+def test_entries_of_a_good_bundle_are_not_decoded() -> None:
+    body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 10 + b"no JSON}"
+    assert Answer(request(), response(200, body)).good

@@ -1,0 +1,44 @@
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.dialects import NOW
+
+from gateway.upstreams.retry_after import LONGEST_WAIT, retry_after
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "seconds"),
+    [
+        ("30", "", 30),
+        (" 30 ", "", 30),
+        ("0", "", 1),
+        ("1.2", "", 2),
+        ("999999999", "", LONGEST_WAIT),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), "", 90),
+        ("Sun, 01 Mar 2026 09:01:00 -0000", "", 60),
+        ("Sun, 01 Mar 2020 09:00:00 GMT", "", 1),
+        ("soon", "", None),
+        ("Sun, 99 Mar 2026 99:00:00 GMT", "", None),
+        ("-5", "", None),
+        ("", "", None),
+        ("", "Rate limit is exceeded. Try again in 17 seconds.", 17),
+        ("", "Please retry after 2 minutes", 120),
+        ("", "Quota will be replenished in 00:00:00.", 1),
+        ("", "Quota will be replenished in 05:12:33.", 18_753),
+        ("", "Quota will be replenished in 1.05:00:00.", LONGEST_WAIT),
+        ("5", "Try again in 17 seconds", 5),
+        ("", "Query took more than 30 seconds to return a result", None),
+        ("", "300 Requests per rolling 5 minute window", None),
+    ],
+)
+def test_every_spelling_of_a_wait(header: str, text: str, seconds: int | None) -> None:
+    assert retry_after(header, text, NOW) == seconds
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_text_gives_whole_seconds_or_nothing(header: str, text: str) -> None:
+    found = retry_after(header, text, NOW)
+    assert found is None or 1 <= found <= LONGEST_WAIT
