@@ -10,13 +10,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from gateway.admin.health import in_order, livez, readyz
+from gateway.admin.landing import landing
 from gateway.cache.response_cache import Uncached
 from gateway.exchange import Handler
 from gateway.ledger.metering import Credited
 from gateway.paging.page_links import Paged
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Repaired
-from gateway.repairs.normalised import Normalised
+from gateway.repairs.handlers import Normalised, Repaired
 from gateway.runtime import Ask, Process, clock
 from gateway.search.declared_parameters import Informed
 from gateway.search.executor import Gathered
@@ -29,13 +29,11 @@ from gateway.validation.write_validation import WriteValidation
 from gateway.web import documents
 from gateway.web.code_system import PATH, code_system
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import Answered
+from gateway.web.errors import Answered, unknown
 from gateway.web.fast_path import HitsFirst, Line
-from gateway.web.landing import landing
 from gateway.web.mounted_reader import Mounted
 from gateway.web.openapi import openapi
 from gateway.web.request_reader import Incoming
-from gateway.web.unknown import unknown
 
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 #: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).

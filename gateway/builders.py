@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
+import httpx
+
 from gateway.cache.freshness import Freshness
 from gateway.cache.lookup import Caching
 from gateway.code_version import code_version
@@ -12,11 +14,13 @@ from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import SharedLedger
 from gateway.ledger.sqlite_ledger import LedgerFile
 from gateway.settings import Cache, Settings
+from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.resolve import by_guid
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from gateway.upstreams.transport import PooledTransport
 
 #: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
 #: them share what is kept; all others, and any new one, are part of its version.
@@ -108,3 +112,26 @@ def _configured(settings: Settings) -> str:
 
 def _plain(cache: Cache) -> Iterator[str]:
     return (key.get_secret_value() for key in cache.keys)
+
+
+def pool(upstream: UpstreamSettings, connections: int | None = None) -> PooledTransport:
+    """The connections to an upstream, as its settings want them, at most so many.
+
+    Raises OSError where upstream.ca_file can no longer be read.
+    """
+    return PooledTransport(
+        limits=httpx.Limits(
+            max_connections=connections or upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
+        ),
+        timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
+        max_body=upstream.max_body,
+        total=upstream.timeouts.total,
+        proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
+        ca_file=upstream.ca_file,
+    )
+
+
+def secret(settings: Settings, spare: str) -> bytes:
+    """What hashes callers, equal on all replicas that share a page key."""
+    keys = [key.get_secret_value() for key in settings.pages.keys] or [spare]
+    return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()

@@ -1,31 +1,29 @@
 """Between the repairs and the wire: what keeps clients working, and a struggling practice in peace."""
 
-import hashlib
 import random
 import time
 from collections.abc import Callable
 
 from gateway.admin.site_status import Callers, Watch
 from gateway.exchange import FhirRequest, Handler
-from gateway.ledger.cost import background
-from gateway.ledger.cost import caller as digits
+from gateway.http.callers import background
+from gateway.http.callers import caller as digits
 from gateway.paging.page_sizer import Resized
+from gateway.resilience.backoff import Doubling, left
 from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit import Doubling
 from gateway.resilience.circuit_breaker import Rested, Rests
-from gateway.resilience.learned_rate import Claimant
-from gateway.resilience.metered import Metered
+from gateway.resilience.fair_queue import Claimant
 from gateway.resilience.pause_rules import Rule, caller
 from gateway.resilience.pauses import Paused, Pauses
-from gateway.resilience.rate_limiter import Paced
+from gateway.resilience.rate_limiter import Metered, Paced
 from gateway.resilience.rate_limits import Rates
-from gateway.resilience.retry import Retried, Spending
-from gateway.resilience.retry_policy import Budget, left
+from gateway.resilience.retry import Retried
+from gateway.resilience.retry_budget import Spending
+from gateway.resilience.retry_policy import Budget
 from gateway.settings import Settings, Upstream
 from gateway.settings.resolve import by_guid
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.practice import Practice
-from gateway.sites.relocation import Relocated
+from gateway.sites.relocation import Practice, Relocated
 from gateway.stores.base import Store
 
 Ask = Callable[[str], Handler]
@@ -114,9 +112,3 @@ class Resilience:
     def _limit(self, request: FhirRequest) -> int:
         guid = request.site.guid if request.site else ""
         return self._site(guid).size_limit or self._settings.page_size.limit
-
-
-def secret(settings: Settings, spare: str) -> bytes:
-    """What hashes callers, equal on all replicas that share a page key."""
-    keys = [key.get_secret_value() for key in settings.pages.keys] or [spare]
-    return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()

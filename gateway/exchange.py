@@ -12,19 +12,16 @@ import msgspec
 from gateway.dates.instants import Mode, Shown
 from gateway.dates.plan import DatePlan
 from gateway.dates.support import DateFacts
-from gateway.fhir.bundle import Bundle, bundle, string, whole
+from gateway.fhir.bundle import Bundle, bundle
 from gateway.fhir.interaction import Interaction
+from gateway.fhir.raw_json import string, whole
 from gateway.fhir.search_params import NOTHING, Search
-from gateway.paging.page_token import START, Position
-from gateway.waiting import Waiting
 
 #: Structs of msgspec, not dataclasses: most handlers make a copy, and theirs costs a tenth.
 _replaced = msgspec.structs.replace
 
 #: Header fields in order, names in lower case.
 Headers = tuple[tuple[str, str], ...]
-
-
 #: A refusal, or a searchset that says it is incomplete.
 Inactive = Literal["refuse", "empty"]
 
@@ -49,6 +46,47 @@ class Site:
     last_updated: Mapping[str, Mode] = field(default_factory=dict)
     shown: Shown = "utc"
     inactive: Inactive = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the answer to one search.
+
+    `part` counts the upstream queries a search was split into; `rest` is the upstream's own link behind the
+    FHIR base, empty at the start of a part. `unfiltered` says that the upstream was seen to drop a date
+    criterion, so that every later page needs the filter too.
+    """
+
+    part: int = 0
+    rest: str = ""
+    unfiltered: bool = False
+
+
+START = Position()
+
+
+class Waiting:
+    """The wait of one client's request; every changed copy of the request shares it.
+
+    It begins when the request comes (`since`), or when it is first asked for. What an upstream query took
+    that was not repeated is no waiting: the client asked for it, and it is paid for.
+    """
+
+    __slots__ = ("_asking", "_since")
+
+    def __init__(self, since: float | None = None) -> None:
+        self._since = since
+        self._asking = 0.0
+
+    def asked(self, seconds: float) -> None:
+        """Leave out the time of an upstream query; below 0, put back what of one was waiting after all."""
+        self._asking += seconds
+
+    def seconds(self, now: float) -> float:
+        """How long the client has waited so far."""
+        if self._since is None:
+            self._since = now - self._asking
+        return now - self._since - self._asking
 
 
 class FhirRequest(msgspec.Struct, frozen=True, dict=True):
@@ -177,3 +215,12 @@ def _header(headers: Headers, name: str) -> str:
         if key == name:
             return value
     return ""
+
+
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+def may_write(request: FhirRequest) -> bool:
+    """Whether a request changes data, or may: what an operation or a SQL query does, nobody knows here."""
+    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE
+    return request.interaction.writes or unknown

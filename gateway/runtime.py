@@ -15,28 +15,25 @@ from starlette.applications import Starlette
 from gateway.admin.endpoints import Admin
 from gateway.admin.health import Checks
 from gateway.admin.operations import Operated
-from gateway.builders import caching, ledger, prepared, store
-from gateway.cache.response_cache import Cached
-from gateway.cache.tallied import Tallied
-from gateway.chain import Resilience, secret
+from gateway.builders import caching, ledger, pool, prepared, secret, store
+from gateway.cache.response_cache import Cached, Tallied
+from gateway.chain import Resilience
 from gateway.dates.timezones import zone
 from gateway.exchange import Handler, Site
 from gateway.ledger.caps import Cap
 from gateway.ledger.daily_usage import DailyUse
 from gateway.ledger.metering import Counted
 from gateway.ledger.recorder import Caller, Known, Recorder
-from gateway.paging.seal import Seal
+from gateway.paging.page_token import Seal
 from gateway.server.admin_port import beside, bound_to
 from gateway.settings import Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.cautions import cautions
 from gateway.settings.resolve import Sites, by_guid
-from gateway.sites.engine_version import Engines
-from gateway.sites.recognised import Recognised
+from gateway.sites.engine_version import Engines, Recognised
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import Upstream
-from gateway.upstreams.transport import PooledTransport
 from gateway.web.fast_path import Hits, Line
 from gateway.web.rejections import Refused
 
@@ -149,8 +146,8 @@ class Process:
             await asyncio.to_thread(self.ledger.open)
             yield
         await self.closing.aclose()
-        for pool in self.pools:
-            await pool.aclose()
+        for each in self.pools:
+            await each.aclose()
         self.recorder.settle()
         await asyncio.to_thread(self.ledger.close)
 
@@ -173,20 +170,3 @@ def _known(settings: Settings) -> Known:
 
 def _seal(settings: Settings, spare: str) -> Seal:
     return Seal([key.get_secret_value() for key in settings.pages.keys] or [spare])
-
-
-def pool(upstream: UpstreamSettings, connections: int | None = None) -> PooledTransport:
-    """The connections to an upstream, as its settings want them, at most so many.
-
-    Raises OSError where upstream.ca_file can no longer be read.
-    """
-    return PooledTransport(
-        limits=httpx.Limits(
-            max_connections=connections or upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
-        ),
-        timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
-        max_body=upstream.max_body,
-        total=upstream.timeouts.total,
-        proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
-        ca_file=upstream.ca_file,
-    )

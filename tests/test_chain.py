@@ -7,13 +7,13 @@ from conftest import settings_for
 from structlog.testing import capture_logs
 from support.requests import fhir_request, json_response
 
-from gateway.chain import Resilience, secret
+from gateway.builders import secret
+from gateway.chain import Resilience
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Waiting
 from gateway.settings import Pages, Rest, Retry, Settings
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
-from gateway.waiting import Waiting
 
 
 def asked(answer: Handler, *requests: FhirRequest, settings: Settings | None = None) -> list[FhirResponse]:

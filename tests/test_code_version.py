@@ -60,7 +60,7 @@ def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
 
 def test_a_renamed_file_changes_the_digest(package: Path) -> None:
     before = digest(package)
-    (package / "fhir" / "bundle.py").rename(package / "core" / "bundles.py")
+    (package / "fhir" / "bundle.py").rename(package / "fhir" / "bundles.py")
     assert digest(package) != before
 
 

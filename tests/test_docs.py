@@ -8,7 +8,7 @@ import pytest
 from click import Group
 from conftest import ROOT
 
-from gateway.__main__ import main
+from gateway.cli.commands import main
 from gateway.cli.documentation import configuration_page
 from gateway.emulator.sites import SITES
 from gateway.repairs import REPAIRS

@@ -26,7 +26,7 @@ class Absent(MetaPathFinder):
             raise ModuleNotFoundError(name=name)
 
 sys.meta_path.insert(0, Absent())
-from gateway.__main__ import main
+from gateway.cli.commands import main
 main(sys.argv[2:])
 """
 

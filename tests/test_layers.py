@@ -1,5 +1,6 @@
 """What only stands in prose erodes: layers, the mirror of tests, sizes, and where files may be."""
 
+import ast
 import subprocess
 from pathlib import Path
 
@@ -15,17 +16,97 @@ LINES = 300
 
 #: Modules without a test of their own name, and why. Shorten this list; never lengthen it without a reason.
 EXCUSED = {
-    "__main__.py": "tests/test_main.py",
+    "__main__.py": "tests/cli/test_commands.py runs it",
     "app.py": "wiring only: tests/end_to_end/ runs all of it",
-    "exchange.py": "two records: every test of a handler builds them",
     "errors/catalog.py": "a table: tests/web/test_error_codes.py prints and judges every row",
     "fhir/resource_types.py": "R4's list of names: tests/fhir/test_interaction.py",
     "demo/stops.py": "tests/demo/test_tour.py stops at each",
     "repairs/repair.py": "the shape: tests/repairs/test_repairs.py",
-    "server/serve.py": "a process to the outside: tests/test_main.py; in a thread: every end-to-end test",
-    "ledger/counts.py": "an interface without code",
+    "server/serve.py": "a process: tests/cli/test_commands.py; in a thread: all end-to-end tests",
     "stores/base.py": "an interface without code",
 }
+#: Modules that do I/O, wait, log, or read a clock or chance, and by what. All others are pure.
+#: This table may only shrink.
+IMPURE = {
+    "admin/cache.py": "starlette structlog",
+    "admin/client.py": "httpx",
+    "admin/endpoints.py": "starlette",
+    "admin/health.py": "starlette",
+    "admin/landing.py": "starlette",
+    "admin/ledger.py": "sqlite3 starlette",
+    "admin/requests.py": "starlette",
+    "admin/sites.py": "starlette structlog",
+    "app.py": "httpx starlette",
+    "builders.py": "httpx",
+    "cache/invalidation.py": "secrets",
+    "cache/response_cache.py": "asyncio",
+    "chain.py": "random time",
+    "cli/explain.py": "clock",
+    "cli/ledger.py": "sqlite3",
+    "ledger/counts.py": "threading",
+    "ledger/daily_usage.py": "structlog threading",
+    "ledger/ledger.py": "clock sqlite3 structlog threading",
+    "ledger/metering.py": "contextvars time",
+    "ledger/outbox.py": "sqlite3 uuid",
+    "ledger/recorder.py": "clock",
+    "ledger/redis_ledger.py": "redis structlog",
+    "ledger/sqlite_ledger.py": "sqlite3",
+    "paging/page_sizer.py": "structlog uuid",
+    "probe/run.py": "asyncio clock",
+    "repairs/handlers.py": "asyncio",
+    "resilience/bulkhead.py": "asyncio",
+    "resilience/circuit_breaker.py": "asyncio structlog uuid",
+    "resilience/pauses.py": "structlog",
+    "resilience/rate_limiter.py": "asyncio",
+    "resilience/rate_limits.py": "contextvars structlog",
+    "resilience/retry.py": "asyncio structlog",
+    "runtime.py": "asyncio clock httpx secrets starlette structlog time",
+    "search/declared_parameters.py": "structlog",
+    "server/admin_port.py": "asyncio socket starlette structlog uvicorn",
+    "server/connection.py": "asyncio starlette structlog uvicorn",
+    "server/fast_path_protocol.py": "time uvicorn",
+    "server/serve.py": "asyncio socket starlette threading uvicorn",
+    "settings/redis_url.py": "redis",
+    "sites/relocation.py": "asyncio structlog uuid",
+    "stores/fallback.py": "asyncio structlog time",
+    "stores/lock.py": "asyncio secrets time",
+    "stores/memory.py": "time",
+    "stores/redis.py": "asyncio redis",
+    "stores/replicated.py": "asyncio secrets",
+    "stores/single_flight.py": "asyncio",
+    "telemetry/access_log.py": "structlog time",
+    "telemetry/log_config.py": "asyncio clock structlog",
+    "telemetry/metrics.py": "starlette",
+    "upstreams/client.py": "httpx structlog",
+    "upstreams/transport.py": "aiohttp httpx",
+    "validation/write_validation.py": "asyncio structlog",
+    "web/browser.py": "starlette",
+    "web/code_system.py": "starlette",
+    "web/documents.py": "asyncio starlette",
+    "web/endpoint.py": "starlette structlog",
+    "web/errors.py": "starlette structlog uuid",
+    "web/fast_path.py": "asyncio starlette structlog time",
+    "web/mounted_reader.py": "starlette",
+    "web/openapi.py": "starlette",
+    "web/pages.py": "starlette",
+    "web/public_url.py": "starlette",
+    "web/rejections.py": "starlette",
+    "web/request_checks.py": "starlette",
+    "web/request_id.py": "secrets",
+    "web/request_reader.py": "clock starlette time",
+}
+#: What makes a module impure; `clock` is a call of datetime.now or date.today.
+_DOORS = {
+    "aiohttp", "asyncio", "clock", "contextvars", "httpx", "random", "redis", "secrets", "socket", "sqlite3",
+    "starlette", "structlog", "threading", "time", "uuid", "uvicorn",
+}  # fmt: skip
+#: Tests of the whole: they mirror no module.
+_OTHERS = {
+    "clients", "end_to_end", "fuzz", "recipes", "test_compose.py", "test_docs.py", "test_layers.py",
+    "test_requirements.py",
+}  # fmt: skip
+#: Folders that the table does not cover: programs of their own.
+_APART = {"demo", "emulator"}
 #: Modules over the limit, and why.
 LONG = {"errors/catalog.py": "one table of failures, a row per kind"}
 #: What may lie in the project's folder.
@@ -34,6 +115,20 @@ TOP = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
     "compose.yaml", "deploy", "docs", "gateway", "openapi", "pyproject.toml", "requirements", "tests",
 }  # fmt: skip
+
+
+def impurities(module: Path) -> set[str]:
+    """What a module imports or calls of `_DOORS`."""
+    found = set()
+    for node in ast.walk(ast.parse((GATEWAY / module).read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found |= {name.name.partition(".")[0] for name in names}
+            case ast.ImportFrom(module=str(name)):
+                found.add(name.partition(".")[0])
+            case ast.Attribute(value=ast.Name(id="datetime" | "date"), attr="now" | "today"):
+                found.add("clock")
+    return found & _DOORS
 
 
 def mirror(module: Path) -> Path:
@@ -49,6 +144,30 @@ def test_the_contracts_of_the_layers_are_kept(capfd: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_every_module_has_a_test_of_its_name(module: Path) -> None:
     assert mirror(module).is_file() or str(module) in EXCUSED, f"{mirror(module)} is missing"
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    """`test_<module>.py`, or `test_<module>_<aspect>.py` where a module has several."""
+    stray = [test for test in TESTS.rglob("test_*.py") if test.relative_to(TESTS).parts[0] not in _OTHERS]
+    missing = [str(test.relative_to(TESTS)) for test in stray if not _modules_of(test)]
+    assert not missing
+
+
+def _modules_of(test: Path) -> list[Path]:
+    folder, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
+    own = [
+        module for module in MODULES if module.parent == folder and f"{name}_".startswith(f"{module.stem}_")
+    ]
+    return [*own, *([folder] if folder.name == name else [])]
+
+
+@pytest.mark.parametrize("module", [each for each in MODULES if each.parts[0] not in _APART], ids=str)
+def test_a_module_outside_the_table_is_pure(module: Path) -> None:
+    assert impurities(module) == set(IMPURE.get(str(module), "").split())
+
+
+def test_the_table_of_impure_modules_names_modules() -> None:
+    assert set(map(Path, IMPURE)) <= set(MODULES)
 
 
 @pytest.mark.parametrize("name", EXCUSED)

@@ -12,12 +12,13 @@ from support.outbound import Proxy, Server, authority, listening, settled
 from support.requests import GUID, fhir_request
 
 from gateway.app import create_app
+from gateway.builders import pool
 from gateway.emulator.sites import SYDNEY
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
 from gateway.ledger.cost import Cost
 from gateway.ledger.sqlite_ledger import read
-from gateway.runtime import Process, pool
+from gateway.runtime import Process
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

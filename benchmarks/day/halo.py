@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.day.asking import KEY, KIND
 from benchmarks.day.virtual import Clock
 from gateway.emulator.app import create_emulator
-from gateway.emulator.charging import bill_line
+from gateway.emulator.billing import bill_line
 from gateway.emulator.data.records import Record
 from gateway.emulator.practice import Practice
 from gateway.emulator.settings import EmulatorSettings

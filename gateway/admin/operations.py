@@ -12,8 +12,7 @@ from gateway.admin.cache import CachePages, by_type
 from gateway.admin.endpoints import Admin
 from gateway.admin.ledger import LedgerPages
 from gateway.admin.requests import Names
-from gateway.admin.site_states import States
-from gateway.admin.site_status import Watch
+from gateway.admin.site_status import States, Watch
 from gateway.admin.sites import SitePages
 from gateway.admin.state_metrics import cache_families, site_families, store_families
 from gateway.cache.patient_tags import purged

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway.admin.endpoints import Pages
 from gateway.admin.requests import Names, bad, content, moment, parameters, shown
-from gateway.admin.site_states import KeyState, SiteState, States
+from gateway.admin.site_status import KeyState, SiteState, States
 from gateway.paging.page_size import Fit
 from gateway.resilience.pause_rules import Pause, Rule, caller_of, scoped_to
 

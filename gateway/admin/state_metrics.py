@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from gateway.admin.site_states import KeyState, States
+from gateway.admin.site_status import KeyState, States
 from gateway.resilience.circuit import Rest
 from gateway.stores.base import Figures
 

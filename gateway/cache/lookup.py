@@ -7,7 +7,7 @@ from gateway.cache.directives import Wanted, wanted
 from gateway.cache.freshness import Freshness, keepable, types
 from gateway.cache.key import cache_key, caller
 from gateway.exchange import FhirRequest, Site
-from gateway.ledger.cost import background
+from gateway.http.callers import background
 
 
 async def _one(_: Site) -> str:

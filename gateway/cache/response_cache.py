@@ -1,6 +1,7 @@
 """Answers from memory what was asked a moment ago, and asks once what many ask at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -11,16 +12,14 @@ from gateway.cache.freshness import ANY_TYPE, says_its_age, written_types
 from gateway.cache.lookup import Caching, Question, question
 from gateway.cache.patient_tags import ANY_PATIENT
 from gateway.cache.response_store import Fetched, Responses
-from gateway.cache.storable import judged, lasting
-from gateway.cache.stored_response import StoredResponse, as_of, is_away
+from gateway.cache.stored_response import StoredResponse, as_of, is_away, judged, lasting
 from gateway.cache.validators import names_no_version, not_modified
 from gateway.errors.catalog import NO_VERSION, NOT_STORED
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Kept
-from gateway.http.cache_status import CacheStatus, Forward, forwarded, said
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Kept, may_write
+from gateway.http.cache_status import CacheStatus, Forward, forwarded, outcome, said
 from gateway.stores.base import Store
 from gateway.stores.single_flight import Flights
-from gateway.upstreams.dialect import may_write
 
 
 class Cached:
@@ -195,3 +194,30 @@ async def _passed(request: FhirRequest, forward: Forward, inner: Handler) -> Fhi
 def _not_stored() -> Failure:
     failure = Failure(NOT_STORED)
     return said(failure, forwarded(failure, "request"))
+
+
+#: Resource type (empty where there is none) and outcome -> requests.
+Tally = Counter[tuple[str, str]]
+
+
+class Tallied:
+    """Stands around the cache and reads what it says in Cache-Status."""
+
+    def __init__(self, inner: Handler, tally: Tally) -> None:
+        self._inner = inner
+        self._tally = tally
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The inner answer, unchanged. Raises Failure."""
+        try:
+            response = await self._inner(request)
+        except Failure as failure:
+            self._add(request, dict(failure.headers).get("cache-status", ""), failure.kind.status)
+            raise
+        self._add(request, response.header("cache-status"), response.status)
+        return response
+
+    def _add(self, request: FhirRequest, field: str, status: int) -> None:
+        found = outcome(field, status)
+        if found:
+            self._tally[request.interaction.type, found] += 1

@@ -11,8 +11,14 @@ from gateway.cache.freshness import MISSING, returned_types
 from gateway.cache.invalidation import Generations
 from gateway.cache.lookup import Caching, Question
 from gateway.cache.patient_tags import besides, depends
-from gateway.cache.storable import is_expected, is_missing
-from gateway.cache.stored_response import StoredResponse, packed, stored_failure, unpacked
+from gateway.cache.stored_response import (
+    StoredResponse,
+    is_expected,
+    is_missing,
+    packed,
+    stored_failure,
+    unpacked,
+)
 from gateway.cache.validators import upstreams_tag, with_validators
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler, Headers

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
-from gateway.fhir.bundle import opened, string
+from gateway.fhir.raw_json import opened, string
 
 #: Of a Bundle: what changes from one asking to the next, and what is looked at apart.
 _PASSING = frozenset({"entry", "id", "link", "meta", "timestamp"})

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.interaction import OTHER
-from gateway.search.explain import asked
-from gateway.search.explanation import explanation
+from gateway.search.explain import asked, explanation
 from gateway.settings import Settings
 from gateway.settings.resolve import Sites
 

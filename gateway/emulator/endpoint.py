@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.emulator.auth import check_desktop, check_key, subscription_key
+from gateway.emulator.billing import bill_line, charge, path_site, refusal_attempted, rule_attempted
 from gateway.emulator.broken_responses import SPOILT, Hang, Reset
-from gateway.emulator.charging import bill_line, charge, path_site, refusal_attempted, rule_attempted
 from gateway.emulator.errors import NO_OPERATION, error_response, json_response
 from gateway.emulator.fhir import fhir_response
 from gateway.emulator.halo_cloud import integrator_response

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 
 from msgspec import Raw
 
-from gateway.fhir.bundle import UnreadableError, items, objects, string, whole
+from gateway.fhir.raw_json import UnreadableError, items, objects, string, whole
 
 #: Bytes of entries in one piece: about a millisecond of work.
 PIECE = 64_000

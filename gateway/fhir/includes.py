@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from gateway.fhir.bundle import Entry, opened, string
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import opened, string
 
 _REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"\\#]+)"')
 _TAIL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")

@@ -6,7 +6,7 @@ from functools import cache
 
 from msgspec import Raw
 
-from gateway.fhir.bundle import encoded, escaped, opened, quoted, string
+from gateway.fhir.raw_json import encoded, escaped, opened, quoted, string
 
 _SCALARS = rb'(?:"\w++"\s*+:\s*+(?:"[^"\\]*+"|true|false)\s*+,\s*+)*'
 

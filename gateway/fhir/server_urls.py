@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
-from gateway.fhir.bundle import UnreadableError, encoded, items, opened, quoted, string
+from gateway.fhir.raw_json import UnreadableError, encoded, items, opened, quoted, string
 
 #: Elements of type Attachment whose names do not end in `Attachment` (R4, all resources).
 _ATTACHMENTS = frozenset({"attachment", "content", "document", "image", "photo", "presentedForm"})

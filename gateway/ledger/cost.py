@@ -3,8 +3,6 @@
 What Halo bills for is not published in detail; `docs/ledger.md` says what is assumed here.
 """
 
-import hashlib
-import re
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from http import HTTPStatus
@@ -14,7 +12,6 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.http import cache_status
-from gateway.http.headers import CREDENTIALS
 
 
 class Cost(StrEnum):
@@ -72,34 +69,13 @@ class Subject(NamedTuple):
         return Line(day, self.site, self.caller, self.type, self.interaction, cost)
 
 
-_DEVICE = ("ocp-apim-subscription-key", "deviceid")
 _SQL = "queries"
-_BACKGROUND = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
 #: Failures that only the practice's data can tell: absent, in conflict, gone, changed meanwhile, too large.
 _FOUND_OUT = frozenset({404, 409, 410, 412, 413})
 #: Failures that come without asking because asking is known to be in vain.
 _PAUSES = frozenset({429, 502, 503})
 #: Failures that only somebody else's question can have brought.
 _SHARED = frozenset({502, 504})
-
-
-def caller(headers: Headers) -> str:
-    """Eight hexadecimal digits for who asks, from the credentials; empty without any.
-
-    A desktop token is renewed while its device stays, so there the device counts.
-    """
-    found = dict(each for each in reversed(headers) if each[0] in CREDENTIALS)
-    parts = [found.get(name, "") for name in _DEVICE]
-    # Each part with its length: no two sets of credentials give the same text.
-    secret = (
-        "".join(f"{len(part)} {part}" for part in parts) if any(parts) else found.get("authorization", "")
-    )
-    return hashlib.sha256(b"ledger\0" + secret.encode()).hexdigest()[:8] if secret else ""
-
-
-def background(headers: Headers) -> bool:
-    """Whether a request calls itself background work: `Priority: u=7` (RFC 9218 section 4.1)."""
-    return any(name == "priority" and _BACKGROUND.search(value) for name, value in headers)
 
 
 def chargeable(request: FhirRequest) -> bool:

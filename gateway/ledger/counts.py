@@ -1,10 +1,49 @@
 """The one interface of a place that keeps the ledger's lines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Protocol
 
-from gateway.ledger.cost import Row
-from gateway.ledger.tally import Counts
+from gateway.ledger.cost import Line, Row
+
+#: Line -> queries, bytes.
+Counts = Mapping[Line, tuple[int, int]]
+
+
+class Tally:
+    """Safe from any thread; never waits for anything but another's few instructions."""
+
+    def __init__(self) -> None:
+        self._amounts: dict[Line, list[int]] = {}
+        self._lock = Lock()
+
+    def add(self, line: Line, octets: int, queries: int = 1) -> None:
+        """Count queries, and all their bytes, on a line."""
+        with self._lock:
+            amounts = self._amounts.get(line)
+            if amounts is None:
+                self._amounts[line] = [queries, octets]
+            else:
+                amounts[0] += queries
+                amounts[1] += octets
+
+    def taken(self) -> dict[Line, tuple[int, int]]:
+        """Everything that waits; from here on it does so no more."""
+        with self._lock:
+            found, self._amounts = self._amounts, {}
+        return {line: (queries, octets) for line, (queries, octets) in found.items()}
+
+    def put_back(self, counts: Counts) -> None:
+        """Let counts wait again, beside what has come in meanwhile."""
+        for line, (queries, octets) in counts.items():
+            self.add(line, octets, queries)
+
+    @property
+    def queries(self) -> int:
+        """How many exchanges wait."""
+        with self._lock:
+            return sum(queries for queries, _ in self._amounts.values())
+
 
 #: Site GUID and ISO day -> queries, bytes: what was, or may have been, paid.
 Paid = Mapping[tuple[str, str], tuple[int, int]]
@@ -41,3 +80,17 @@ class Place(Protocol):
     def close(self) -> None:
         """Close files and connections, and forget what is in memory."""
         ...
+
+
+def rows(counts: Counts) -> list[Row]:
+    """Counts as rows, in the ledger's order: by day, site, caller, type, class."""
+    found = (Row(line, *amounts) for line, amounts in counts.items())
+    return sorted(found, key=lambda row: (row.line[:4], row.line.cost))
+
+
+def merged(parts: Iterable[Row]) -> list[Row]:
+    """Rows of several places as those of one: equal lines added up."""
+    tally = Tally()
+    for row in parts:
+        tally.add(row.line, row.octets, row.queries)
+    return rows(tally.taken())

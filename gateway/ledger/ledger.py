@@ -12,8 +12,7 @@ from threading import Event, Lock, Thread
 import structlog
 
 from gateway.ledger.cost import PAID, Row
-from gateway.ledger.counts import Paid, Place
-from gateway.ledger.tally import Counts, Tally
+from gateway.ledger.counts import Counts, Paid, Place, Tally
 
 _log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from time import perf_counter
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
-from gateway.fhir.bundle import UnreadableError
+from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.cost import Cost, after_answer, after_failure, avoided, avoided_failure, chargeable
 from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope

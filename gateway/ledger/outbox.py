@@ -10,8 +10,8 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from gateway.ledger.cost import PAID, Row
+from gateway.ledger.counts import Counts
 from gateway.ledger.sqlite_ledger import COLUMNS, connected, selected
-from gateway.ledger.tally import Counts
 
 #: Batch 0 is still open; others are sealed.
 _SCHEMA = f"""

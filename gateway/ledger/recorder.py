@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import Interaction
+from gateway.http.callers import background, caller
 from gateway.ledger.caps import midnight, stopped
-from gateway.ledger.cost import PAID, Cost, Line, Subject, background, caller
+from gateway.ledger.cost import PAID, Cost, Line, Subject
 from gateway.ledger.daily_usage import DailyUse
 
 #: A name that comes from a client is kept only so often: forged keys and GUIDs must not fill the ledger.

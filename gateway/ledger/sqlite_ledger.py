@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.ledger.cost import PAID, Cost, Line, Row
-from gateway.ledger.counts import Paid
-from gateway.ledger.tally import Counts
+from gateway.ledger.counts import Counts, Paid
 
 #: All that is kept of an exchange.
 COLUMNS = """

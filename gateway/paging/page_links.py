@@ -7,10 +7,10 @@ from typing import Protocol
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
 from gateway.fhir.bundle import Link, linked
 from gateway.fhir.search_params import search
-from gateway.paging.page_token import Position, packed, page, unpacked
+from gateway.paging.page_token import packed, page, unpacked
 from gateway.paging.upstream_links import positions
 
 PARAMETER = "_page"

@@ -1,27 +1,17 @@
 """Where a client stands in the upstream's pages, and what a link to that place must remember."""
 
+import hashlib
+import os
 import zlib
-from dataclasses import dataclass
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the answer to one search.
-
-    `part` counts the upstream queries a search was split into; `rest` is the upstream's own link behind the
-    FHIR base, empty at the start of a part. `unfiltered` says that the upstream was seen to drop a date
-    criterion, so that every later page needs the filter too.
-    """
-
-    part: int = 0
-    rest: str = ""
-    unfiltered: bool = False
-
-
-START = Position()
+from gateway.exchange import Position
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
@@ -71,3 +61,34 @@ def unpacked(data: bytes) -> Page:
         return msgspec.msgpack.decode(zlib.decompress(data), type=Page)
     except (zlib.error, msgspec.MsgspecError) as problem:
         raise ValueError(type(problem).__name__) from None
+
+
+_ID, _NONCE = 4, 12
+
+
+class BrokenSealError(ValueError):
+    """Not sealed by one of these keys for this binding."""
+
+
+class Seal:
+    """AES-256-GCM under the first key; any of the keys opens, so that keys can be rotated."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        secrets = [hashlib.sha256(b"halo-gateway page\0" + key.encode()).digest() for key in keys]
+        self._ciphers = {hashlib.sha256(secret).digest()[:_ID]: AESGCM(secret) for secret in secrets}
+        self._first = next(iter(self._ciphers))
+
+    def sealed(self, data: bytes, binding: bytes) -> str:
+        """A URL-safe token of the data, of use only with the same binding."""
+        nonce = os.urandom(_NONCE)
+        box = self._ciphers[self._first].encrypt(nonce, data, binding)
+        return urlsafe_b64encode(self._first + nonce + box).rstrip(b"=").decode()
+
+    def opened(self, token: str, binding: bytes) -> bytes:
+        """The data of a token. Raises BrokenSealError."""
+        try:
+            raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            cipher = self._ciphers[raw[:_ID]]
+            return cipher.decrypt(raw[_ID : _ID + _NONCE], raw[_ID + _NONCE :], binding)
+        except (ValueError, KeyError, InvalidTag):
+            raise BrokenSealError from None

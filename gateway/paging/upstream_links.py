@@ -4,11 +4,10 @@ from urllib.parse import urlsplit
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest
+from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.search_params import Search, search
 from gateway.http.urls import on_public_base
-from gateway.paging.page_token import Position
 
 #: Relations upstream (R4's example writes `previous`, IANA registers `prev`) -> ours.
 _PAGING = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}

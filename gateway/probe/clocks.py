@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.dates.bounds import second_text
 from gateway.dates.timezones import instants, offset_at
-from gateway.probe.known import Known, Page, Pairs, Resource
+from gateway.probe.evidence import Known, Page, Pairs, Resource
 from gateway.probe.last_updated_labels import STAMP, Stamp, daylight, mislabelled, stamp
 from gateway.probe.records import DATED, point_moment
 

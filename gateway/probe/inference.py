@@ -6,10 +6,9 @@ from typing import Final
 
 from gateway.dates.registry import date_parameter
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.probe.columns import column_findings
+from gateway.probe.columns import column_findings, precision_findings
+from gateway.probe.evidence import Known
 from gateway.probe.finding import Finding
-from gateway.probe.known import Known
-from gateway.probe.precision import precision_findings
 from gateway.probe.verdicts import dropped, joins
 
 _UNASKED: Final = "not asked, for want of a suitable record or of budget"

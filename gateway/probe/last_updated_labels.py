@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from gateway.dates.bounds import seconds
 from gateway.dates.timezones import offset_at
 from gateway.dates.value import DAY, DateValueError, parse_stored_date
-from gateway.probe.known import Known, Resource
+from gateway.probe.evidence import Known, Resource
 
 STAMP: Final = "_lastUpdated"
 SKEW: Final = 900

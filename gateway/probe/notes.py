@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from gateway.probe.known import Known, Verdict
+from gateway.probe.evidence import Known, Verdict
 from gateway.probe.verdicts import dropped, joins
 
 _Say = Callable[[Known], Iterator[str]]

@@ -6,7 +6,7 @@ from typing import Final
 from gateway.dates.bounds import day_text, second_text, seconds
 from gateway.dates.value import DAY
 from gateway.probe.clocks import dated, matched, untried
-from gateway.probe.known import Asked, Known, Pairs
+from gateway.probe.evidence import Asked, Known, Pairs
 from gateway.probe.last_updated_labels import SKEW, STAMP, future, stamps
 from gateway.probe.records import PARTIAL, PERIOD, partial, period, point
 from gateway.probe.verdicts import clock_of, dropped, joins

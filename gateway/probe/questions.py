@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.probe.clocks import KINDS
-from gateway.probe.known import Known, Pairs
+from gateway.probe.evidence import Known, Pairs
 from gateway.probe.last_updated_labels import STAMP
 from gateway.probe.question_builders import (
     Ask,

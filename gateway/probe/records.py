@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from gateway.dates.registry import date_parameter
 from gateway.dates.timezones import instants, offset_at
 from gateway.dates.value import DAY, DateValueError, parse_stored_date
-from gateway.probe.known import Known, Resource
+from gateway.probe.evidence import Known, Resource
 
 Shown = tuple[str, Any]
 """The FHIR type of an element and its JSON value."""

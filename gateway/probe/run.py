@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from gateway.builders import pool
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Handler, Headers, Site
 from gateway.fhir.interaction import OTHER, interaction
 from gateway.fhir.search_params import Search, parameter
-from gateway.probe.evidence import UNREADABLE, page, refused
-from gateway.probe.known import Asked, Known, Page
+from gateway.probe.evidence import UNREADABLE, Asked, Known, Page, page, refused
 from gateway.probe.questions import QUESTIONS
-from gateway.runtime import pool
 from gateway.settings import Settings
 from gateway.settings.resolve import Sites
 from gateway.upstreams import DIALECTS

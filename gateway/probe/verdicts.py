@@ -1,7 +1,7 @@
 """The answers on which other questions depend."""
 
 from gateway.probe.clocks import Clock, matched
-from gateway.probe.known import Known
+from gateway.probe.evidence import Known
 
 
 def dropped(known: Known) -> bool:

@@ -6,8 +6,9 @@ from typing import NamedTuple, TypeVar
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
-from gateway.fhir.bundle import Bundle, Entry, bundle, objects, string
+from gateway.fhir.bundle import Bundle, Entry, bundle
 from gateway.fhir.chunked_bundle import PIECE, Entries, Pieces, pieces
+from gateway.fhir.raw_json import objects, string
 from gateway.repairs.repair import Fields, Links, Repair
 
 #: Says that a Bundle passed as it came, URLs and all, because any change would break its signature.

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest
-from gateway.fhir.bundle import Entry, encoded, items, opened, quoted, string
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import encoded, items, opened, quoted, string
 from gateway.http.negotiation import FHIR_JSON
 from gateway.repairs.repair import KnownIssue, Repair
 

@@ -4,7 +4,7 @@ What the shapes mean is in `gateway/dialects/`; `web/errors.py` writes the outco
 """
 
 from gateway.exchange import FhirResponse
-from gateway.fhir.bundle import UnreadableError, opened, string
+from gateway.fhir.raw_json import UnreadableError, opened, string
 from gateway.repairs.repair import KnownIssue, Repair
 
 

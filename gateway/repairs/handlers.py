@@ -40,3 +40,31 @@ async def _finished(steps: Generator[None, None, FhirResponse]) -> FhirResponse:
             answer: FhirResponse = end.value
             return answer
         await asyncio.sleep(0)
+
+
+class Normalised:
+    """The request mended on the way in; which repairs fired is said on the way out."""
+
+    def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
+        self._inner = inner
+        self._repairs = repairs
+
+    async def __call__(self, request: FhirRequest) -> FhirResponse:
+        """The answer to the mended request. Raises Failure for what no repair can express."""
+        mended, fired = _mended(request, [each for each in self._repairs if each.active(request.site)])
+        response = await self._inner(mended)
+        return response.changed(repairs=fired + response.repairs) if fired else response
+
+
+def _mended(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirRequest, tuple[str, ...]]:
+    fired: tuple[str, ...] = ()
+    for repair in repairs:
+        before = request
+        request = repair.request(before) if repair.request else before
+        fired += () if request is before or _sent(request) == _sent(before) else (repair.issue.id,)
+    return request, fired
+
+
+def _sent(request: FhirRequest) -> tuple[object, ...]:
+    """What goes upstream."""
+    return request.parts or (request.search,), request.headers, request.body

@@ -2,7 +2,8 @@
 
 from gateway.dates.instants import corrected_instant
 from gateway.exchange import FhirRequest, Site
-from gateway.fhir.bundle import Entry, encoded, opened, string
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import encoded, opened, string
 from gateway.fhir.resource_edit import with_meta, with_text
 from gateway.repairs.repair import Fields, KnownIssue, Repair
 

@@ -1,7 +1,8 @@
 """Bundle links and `fullUrl` name the upstream's host, where the client's key must not go directly."""
 
 from gateway.exchange import FhirRequest
-from gateway.fhir.bundle import Entry, quoted
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import quoted
 from gateway.http.urls import on_public_base
 from gateway.repairs.repair import KnownIssue, Links, Repair
 

@@ -11,7 +11,8 @@ from msgspec import Raw
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers
-from gateway.fhir.bundle import Entry, UnreadableError
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import Parameter, Search, search
 from gateway.fhir.server_urls import changed_urls

@@ -3,13 +3,13 @@
 Times are seconds since 1970; `chance` is a random number from 0 to 1.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
 from gateway.errors.failure import Failure, Kind, Repeat
 from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.resilience.backoff import Doubling
 
 State = Literal["well", "resting", "half-open"]
 
@@ -47,18 +47,6 @@ RESTS_AFTER: Final[dict[str, int]] = {
 
 #: Reasons that a site's status tells about: once it says `online`, they are over.
 SEEN_IN_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
-
-
-@dataclass(frozen=True, slots=True)
-class Doubling:
-    """Waits that double from `start` seconds up to `longest`."""
-
-    start: float = 5.0
-    longest: float = 300.0
-
-    def wait(self, number: int) -> float:
-        """The wait after the number-th failure, from 1."""
-        return float(min(self.longest, self.start * 2.0 ** min(number - 1, 60)))
 
 
 class Rest(msgspec.Struct, frozen=True, array_like=True):

@@ -12,7 +12,8 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.resilience import circuit
-from gateway.resilience.circuit import RESTING, SEEN_IN_STATUS, WELL, Doubling, Rest
+from gateway.resilience.backoff import Doubling
+from gateway.resilience.circuit import RESTING, SEEN_IN_STATUS, WELL, Rest
 from gateway.stores.base import Store
 from gateway.stores.lock import held
 from gateway.stores.replicated import Remembered

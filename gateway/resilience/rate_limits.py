@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Final
 
 import structlog
 from cachetools import LRUCache
 
 from gateway.errors.failure import Failure
-from gateway.resilience.learned_rate import Pace, Sent, Slot, after_refusal, rate, slot
+from gateway.resilience.learned_rate import Pace, Slot, after_refusal, rate, slot
 from gateway.resilience.sliding_window import Arrivals, Departure
 from gateway.stores.base import Store
 from gateway.stores.replicated import Remembered
@@ -17,7 +18,7 @@ _log = structlog.get_logger()
 _KEPT = 3_600.0
 _TICK = 0.001
 #: Keys that are remembered.
-_KEYS = 4_096
+_KEYS: Final = 4_096
 
 
 class Turn:
@@ -111,3 +112,29 @@ class Rates:
             return True
         self._full[key] = current
         return False
+
+
+class Sent:
+    """How many requests each key sent in this second and in the one before, and when the last."""
+
+    def __init__(self) -> None:
+        self._counts: LRUCache[str, tuple[float, int, int]] = LRUCache(_KEYS)
+
+    def add(self, key: str, now: float) -> None:
+        """Count one; the keys that were used longest ago are forgotten."""
+        last, count, previous = self._counts.get(key, (now, 0, 0))
+        seconds = int(now) - int(last)
+        self._counts[key] = (now, count + 1, previous) if not seconds else (now, 1, count * (seconds == 1))
+
+    def observed(self, key: str) -> float:
+        """Requests per second at which a key was used last; at least 1."""
+        _, count, previous = self._counts.get(key, (0.0, 1, 0))
+        return float(max(1, count, previous))
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that were used lately."""
+        return tuple(self._counts)
+
+    def last(self, key: str) -> float:
+        """When a key was used last; 0 when that is forgotten."""
+        return self._counts.get(key, (0.0, 0, 0))[0]

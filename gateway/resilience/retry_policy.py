@@ -4,14 +4,10 @@ Changes are never sent again; neither is a query that took too long, nor any 4xx
 says to repeat (troubleshooting: the query ran, its result was lost).
 """
 
-import re
 from typing import Final, NamedTuple
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest
-
-#: No limit but the client's patience and the budget.
-_PATIENT: Final = 20
+from gateway.resilience.backoff import _PATIENT
 
 
 class Budget(NamedTuple):
@@ -44,27 +40,12 @@ UNANSWERED: Final[dict[str, int]] = {
     "upstream-reset": 1,
     "upstream-not-fhir": 1,
 }
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})\b")
 
 
 def allowed(failure: Failure, *, unanswered: bool) -> int:
     """How often a read that failed so may be sent again."""
     table = AGAIN | UNANSWERED if unanswered else AGAIN
     return table.get(failure.kind.code, 0)
-
-
-def patience(request: FhirRequest, longest: float) -> float:
-    """Seconds the client will wait beyond the query itself: `Prefer: wait=` (RFC 7240 4.3), capped."""
-    found = _WAIT.search(request.header("prefer").lower())
-    return min(longest, float(found[1])) if found else longest
-
-
-def left(request: FhirRequest, longest: float, now: float) -> float:
-    """Seconds of the client's patience that are left; below 0 once it has waited longer.
-
-    `now` is of the clock that times the client's `waiting`.
-    """
-    return patience(request, longest) - request.waiting.seconds(now)
 
 
 def slots(now: float) -> tuple[int, ...]:

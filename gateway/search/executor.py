@@ -1,11 +1,13 @@
 """Answers a search out of as many upstream queries as its dates need, and of as few as it can."""
 
+from urllib.parse import urlsplit
+
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE
-from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.paging.page_token import Position
-from gateway.search.asking import asking
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
+from gateway.fhir.search_params import Search, search
+from gateway.http.request_path import segments
 from gateway.search.merge import Gathering
 
 
@@ -58,3 +60,22 @@ def nothing(total: int = 0) -> FhirResponse:
     """A searchset without entries."""
     body = b'{"resourceType":"Bundle","type":"searchset","total":%d}' % total
     return FhirResponse(200, (("content-type", MEDIA_TYPE),), body)
+
+
+def asking(request: FhirRequest, position: Position) -> FhirRequest:
+    """The upstream request for a position: the start of a part, or the upstream's own link."""
+    sent = (request.parts or (request.search,))[position.part]
+    if not position.rest:
+        return request.changed(search=sent, parts=None)
+    link = urlsplit(position.rest)
+    path = "/".join(segments(link.path)).removesuffix("/_search") if link.path.strip("/") else ""
+    return request.changed(
+        method="GET", path=path, asked=sent, search=restored(search(link.query), sent), body=b"", parts=None
+    )
+
+
+def restored(link: Search, sent: Search) -> Search:
+    """A link's query with the parameters it lost; a link that shows none of them is opaque and stays."""
+    shown = {each.name for each in link.parameters}
+    lost = [each for each in sent.as_get().parameters if each.name not in shown]
+    return link.with_added(lost) if len(lost) < len(sent.parameters) else link

@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from gateway.dates.matcher import DatePredicate, matches, shows
-from gateway.exchange import FhirRequest
+from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import mode
 from gateway.fhir.search_params import Search
-from gateway.paging.page_token import Position
 from gateway.paging.upstream_links import shown_search
 from gateway.search.split_plan import HIDING
 

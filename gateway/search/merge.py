@@ -11,11 +11,10 @@ from gateway.dates.matcher import DatePredicate, matches
 from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import START, FhirRequest, FhirResponse, Position
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import mode, without_orphans
 from gateway.fhir.search_params import Search
-from gateway.paging.page_token import START, Position
 from gateway.paging.upstream_links import positions
 from gateway.search.ignored_criteria import disproved, hides, ignored, lacks, stated, warned
 

@@ -10,35 +10,13 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from gateway.settings.base import MountName, Section, SiteKey, Switches, with_lower_case_guids
+from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import doubles, slips
 from gateway.settings.masked import cut
-from gateway.settings.operation import (
-    Admin,
-    Cache,
-    Ledger,
-    LedgerCaller,
-    PageSize,
-    Pauses,
-    Rest,
-    Retry,
-    Writes,
-)
 from gateway.settings.problems import problems
-from gateway.settings.sections import (
-    Errors,
-    Log,
-    MountedUpstream,
-    MountName,
-    Pages,
-    Search,
-    Section,
-    Server,
-    SiteKey,
-    Switches,
-    Timeouts,
-    Upstream,
-    with_lower_case_guids,
-)
+from gateway.settings.resilience import Pages, PageSize, Pauses, Rest, Retry, Search
+from gateway.settings.server import Admin, Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
 from gateway.settings.site import Caps, SearchFacts, SiteCache, SiteSettings
 from gateway.settings.sources import reader
 

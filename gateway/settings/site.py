@@ -8,7 +8,7 @@ from gateway.cache.freshness import too_long
 from gateway.dates.instants import Mode, Shown
 from gateway.dates.support import PeriodModel, Precision
 from gateway.exchange import Inactive
-from gateway.settings.sections import Number, ParameterKey, Section, Switches, TimeZone, TypeKey
+from gateway.settings.base import Number, ParameterKey, Section, Switches, TimeZone, TypeKey
 
 
 class SearchFacts(Section):

@@ -14,8 +14,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from gateway.settings.base import Section, with_lower_case_guids
 from gateway.settings.environment import JOINT, PREFIX, variables
-from gateway.settings.sections import Section, with_lower_case_guids
 from gateway.settings.toml_file import document
 
 Model = TypeVar("Model", bound=Section)

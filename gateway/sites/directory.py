@@ -8,7 +8,7 @@ from gateway.exchange import FhirRequest, Handler
 from gateway.fhir.interaction import OTHER
 from gateway.fhir.search_params import NOTHING, Search, parameter
 from gateway.http.request_path import guid as checked
-from gateway.sites.practice import Practice
+from gateway.sites.relocation import Practice
 
 
 class _Site(msgspec.Struct):

@@ -2,21 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
-from gateway.sites.practice import Practice, at, back
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.stores.base import Store
 from gateway.stores.lock import held
 from gateway.stores.replicated import Remembered
-from gateway.upstreams.dialect import may_write
-from gateway.upstreams.halo_refusals import NOT_AUTHORITATIVE
+from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
 _log = structlog.get_logger()
-Successor = Callable[[FhirRequest, Practice], Awaitable[str]]
 
 _KEPT = 86_400.0
 #: Seconds until a GUID may be looked up again.
@@ -24,6 +22,20 @@ _AGAIN = 900.0
 _LOOK = 10.0
 #: Seconds of the lease that the one who looks renews: a replica killed meanwhile blocks the next no longer.
 _LEASE = 3.0
+
+
+class Practice(NamedTuple):
+    """What a practice keeps when its GUID changes: the id and product name of its practice software.
+
+    `follow`: go on with the new GUID; else only say that there is one.
+    """
+
+    pms_id: str
+    pms_name: str
+    follow: bool = False
+
+
+Successor = Callable[[FhirRequest, Practice], Awaitable[str]]
 
 
 class Relocated:
@@ -95,3 +107,18 @@ class Relocated:
                 return await self._successor(request, practice)
         except (Failure, TimeoutError):
             return ""
+
+
+def at(request: FhirRequest, guid: str) -> FhirRequest:
+    """The request to the same practice under another GUID."""
+    old = request.site.guid if request.site else ""
+    return request.changed(upstream_base=request.upstream_base.replace(f"/sites/{old}/", f"/sites/{guid}/"))
+
+
+def back(response: FhirResponse, guid: str, known: str) -> FhirResponse:
+    """The answer with its own URLs under the GUID that the client knows."""
+    theirs, ours = f"/sites/{guid}/", f"/sites/{known}/"
+    return response.changed(
+        headers=tuple((name, value.replace(theirs, ours)) for name, value in response.headers),
+        body=response.body.replace(theirs.encode(), ours.encode()),
+    )

@@ -13,12 +13,12 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, Kind
 from gateway.errors.operation_outcome import CODE_SYSTEM
 from gateway.errors.redaction import masked
-from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.fhir.search_params import Parameter, Search
 from gateway.http.headers import CONDITIONS, CREDENTIALS, DOWNWARDS, FRESHNESS, UPWARDS, passing
 from gateway.http.negotiation import FHIR_JSON
 from gateway.upstreams.diagnostics import UpstreamText, media_type
-from gateway.upstreams.dialect import Dialect, may_write
+from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.failures import UNRECOGNISED
 from gateway.upstreams.searchset_outcomes import lowered
 
@@ -43,8 +43,6 @@ _NAMED = {
     each.code: each
     for each in (catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE, catalog.UPSTREAM_CERTIFICATE)
 }
-
-
 #: Methods that say how long their body is even where they have none (RFC 9110 section 8.6).
 _SENDING = frozenset({"POST", "PUT", "PATCH"})
 #: The dialect whose answers a cache judges, and strips of what it judged them by.

@@ -9,9 +9,9 @@ from gateway.errors.failure import Kind
 from gateway.errors.redaction import MASK, masked, without_sql
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.http.headers import CREDENTIALS
+from gateway.upstreams.error_rule import UpstreamError
 from gateway.upstreams.failures import NOT_FHIR, UNRECOGNISED
 from gateway.upstreams.response_check import Answer
-from gateway.upstreams.upstream_error import UpstreamError
 
 UpstreamText = Literal["masked", "full", "none"]
 

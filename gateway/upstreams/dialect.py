@@ -8,19 +8,17 @@ from datetime import datetime
 from gateway.errors.catalog import WRITE_UNKNOWN
 from gateway.errors.failure import Failure, Kind, Repeat
 from gateway.errors.operation_outcome import CODE_SYSTEM
-from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.http.headers import CREDENTIALS
 from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, codings
 from gateway.upstreams.error_body import upstream_error
-from gateway.upstreams.error_rule import Row
+from gateway.upstreams.error_rule import Row, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED
 from gateway.upstreams.response_check import Answer
 from gateway.upstreams.retry_after import retry_after
 from gateway.upstreams.status_rules import ROWS
-from gateway.upstreams.upstream_error import UpstreamError
 
 _WAITING_HELPS = frozenset({Repeat.YES, Repeat.ONCE})
-_SAFE = frozenset({"GET", "HEAD"})
 
 #: Upstream issue types that say more than ours, where a row relays.
 _MORE_SPECIFIC = frozenset(
@@ -126,9 +124,3 @@ _PASSED: dict[int, Iterable[str]] = {
 
 def _replaced(kind: Kind, before: Kind) -> tuple[tuple[str, str], ...]:
     return () if kind is before else ((CODE_SYSTEM, before.code),)
-
-
-def may_write(request: FhirRequest) -> bool:
-    """Whether a request changes data, or may: what an operation or a SQL query does, nobody knows here."""
-    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE
-    return request.interaction.writes or unknown

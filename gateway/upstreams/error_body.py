@@ -5,14 +5,13 @@ Management, Health Gorilla's and HaloITSM's error pages, RFC 9457, R4 operationo
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.upstreams.envelope_outcome import operation_outcome
-from gateway.upstreams.upstream_error import Shape, UpstreamError
-from gateway.upstreams.words import number, token, words
+from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.upstreams.error_rule import Shape, UpstreamError
 
 #: An error body longer than this is not read: no upstream explains itself at such length.
 LONGEST_ENVELOPE = 256 * 1024
@@ -137,6 +136,89 @@ def _holds(name: str, kind: type) -> Callable[[_Object], bool]:
 
 def _outcome(found: _Object) -> bool:
     return found.get("resourceType") == "OperationOutcome"
+
+
+#: Characters of a message that are kept.
+LONGEST_MESSAGE = 1_000
+_TOKEN = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def words(value: Any) -> str:
+    """A text field on one line, printable, at most 1,000 characters; empty for anything else."""
+    if not isinstance(value, str):
+        return ""
+    line = "".join(each if each.isprintable() else " " for each in value[: 2 * LONGEST_MESSAGE])
+    return " ".join(line.split())[:LONGEST_MESSAGE]
+
+
+def token(value: Any) -> str:
+    """A code: a number or a short word without spaces; empty for anything else."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return text if len(text) <= 80 and _TOKEN.fullmatch(text) else ""  # noqa: PLR2004 - as in the pattern
+
+
+def number(value: Any) -> int:
+    """A small number, also if written as text; 0 for anything else."""
+    text = token(value)
+    return int(text) if text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - far above any status
+
+
+_GRAVITY = ("fatal", "error", "warning", "information")
+_MOST = 5
+_SYSTEM = re.compile(r"(?:https?://|urn:)[A-Za-z0-9./_:#\-]{1,150}")
+_CODE = re.compile(r"-?\d{1,6}|MSG_[A-Z_]{1,60}|[a-z]+(?:-[a-z]+){0,6}")
+_PATH = re.compile(r"(?:http|(?P<type>[A-Z][A-Za-z]{1,63}))(?:(?:\.[a-z_][A-Za-z]{0,63})|\[\d{1,4}\])*")
+
+
+def operation_outcome(found: Mapping[str, Any]) -> UpstreamError:
+    """What an OperationOutcome says; its gravest issue comes first."""
+    issues = sorted(_objects(found.get("issue")), key=_gravity)[:_MOST]
+    texts = dict.fromkeys(filter(None, (said(each) for each in issues)))
+    codings = dict.fromkeys(pair for each in issues for pair in _codings(each))
+    return UpstreamError(
+        "outcome",
+        message=words("; ".join(texts)),
+        issue=token(issues[0].get("code")) if issues else "",
+        expression=next(filter(None, (_expression(each) for each in issues)), ""),
+        codings=tuple(codings)[:_MOST],
+    )
+
+
+def fails(found: Mapping[str, Any]) -> bool:
+    """Whether an OperationOutcome reports a failure; one without a readable issue does."""
+    issues = _objects(found.get("issue"))
+    return not issues or any(_gravity(each) <= _GRAVITY.index("error") for each in issues)
+
+
+def _gravity(issue: Mapping[str, Any]) -> int:
+    severity = issue.get("severity")
+    return _GRAVITY.index(severity) if severity in _GRAVITY else 1
+
+
+def said(issue: Mapping[str, Any]) -> str:
+    """The words of one issue, wherever the upstream puts them."""
+    details = issue.get("details")
+    text = words(details.get("text")) if isinstance(details, dict) else ""
+    diagnostics = words(issue.get("diagnostics"))
+    return f"{text}: {diagnostics}" if text and diagnostics else text or diagnostics
+
+
+def _codings(issue: Mapping[str, Any]) -> list[tuple[str, str]]:
+    details = issue.get("details")
+    codings = _objects(details.get("coding")) if isinstance(details, dict) else ()
+    pairs = [(words(each.get("system")), token(each.get("code"))) for each in codings]
+    return [(system, code) for system, code in pairs if _CODE.fullmatch(code) and _SYSTEM.fullmatch(system)]
+
+
+def _expression(issue: Mapping[str, Any]) -> str:
+    paths = issue.get("expression") or issue.get("location") or ()
+    first = words(paths[0]) if isinstance(paths, list) and paths else ""
+    path = _PATH.fullmatch(first)
+    return first if path and path["type"] in {None, *RESOURCE_TYPES} else ""
+
+
+def _objects(found: Any) -> Sequence[Mapping[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else ()
 
 
 _READERS: tuple[tuple[Callable[[_Object], bool], Callable[[_Object], UpstreamError]], ...] = (

@@ -5,7 +5,7 @@ arrive as 400 or, from older versions, inside 200; four different 403s and two 4
 """
 
 from gateway.upstreams import failures, halo_failures
-from gateway.upstreams import halo_refusals as refusals
+from gateway.upstreams import halo_failures as refusals
 from gateway.upstreams.error_rule import Row
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED
 from gateway.upstreams.status_rules import KNOWN_SHAPES

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.bundle import UnreadableError, opened, string
-from gateway.upstreams.envelope_outcome import fails
-from gateway.upstreams.error_body import LONGEST_ENVELOPE, upstream_error
+from gateway.fhir.raw_json import UnreadableError, opened, string
+from gateway.upstreams.error_body import LONGEST_ENVELOPE, fails, upstream_error
 from gateway.upstreams.searchset_outcomes import failing_outcome
 
 _NO_BODY = frozenset({202, 204, 205, 304})

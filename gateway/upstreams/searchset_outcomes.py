@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.fhir.bundle import Entry, bundle, opened, string
-from gateway.upstreams.envelope_outcome import fails, said
+from gateway.fhir.bundle import Entry, bundle
+from gateway.fhir.raw_json import opened, string
+from gateway.upstreams.error_body import fails, said
 
 #: How upstreams say that they left a search parameter out.
 UNSUPPORTED = r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter"

@@ -8,9 +8,8 @@ from typing import NamedTuple, get_args
 
 from gateway.errors.failure import Kind, Repeat
 from gateway.upstreams import failures
-from gateway.upstreams.error_rule import Row
+from gateway.upstreams.error_rule import Row, Shape
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED
-from gateway.upstreams.upstream_error import Shape
 
 #: Statuses that mean nothing without a body that can be read.
 UNTELLING = frozenset({*range(200, 300), 400, 500, 502})

@@ -9,7 +9,7 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import encoded
 from gateway.http.negotiation import answered_as
 from gateway.web import error_codes
-from gateway.web.unknown import always, refusal
+from gateway.web.errors import always, refusal
 
 #: Below every FHIR base, and at the root.
 PATH = "/CodeSystem/gateway-error"

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.web.errors import always
 from gateway.web.markdown import rendered
 from gateway.web.pages import page
-from gateway.web.unknown import always
 
 #: What the pages link to beside each other, and where the gateway serves it.
 _ELSEWHERE = {"../README.md": "./", "../openapi/gateway.yaml": "../openapi.yaml"}

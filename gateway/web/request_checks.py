@@ -6,8 +6,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.fhir.bundle import UnreadableError, opened
 from gateway.fhir.interaction import Interaction, allowed_methods, interaction
+from gateway.fhir.raw_json import UnreadableError, opened
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import Search, search
 from gateway.http.negotiation import FORM_BODIES, RESOURCE_BODIES, media_type

@@ -9,13 +9,12 @@ from starlette.requests import Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, Headers, Site
+from gateway.exchange import FhirRequest, Headers, Site, Waiting
 from gateway.fhir.interaction import OTHER, Interaction
 from gateway.fhir.search_params import search
 from gateway.http.negotiation import answered_as
 from gateway.http.request_path import Target
 from gateway.settings import MountedUpstream, Settings, Upstream
-from gateway.waiting import Waiting
 from gateway.web import request_checks
 from gateway.web.public_url import origin, public_base
 from gateway.web.request_id import request_id

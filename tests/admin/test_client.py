@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from conftest import Pair, settings_for
 from structlog.testing import capture_logs
 
-from gateway.__main__ import main
 from gateway.admin.client import Gateway
 from gateway.app import create_app
+from gateway.cli.commands import main
 from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import InThread
 from gateway.settings import Admin, Cache

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 from support.requests import GUID
 from support.site_status import KEY, OFFLINE, QUIET, QUOTA, RATE_LIMITED, Watched
 
-from gateway.admin.site_states import States
+from gateway.admin.site_status import States
 from gateway.admin.state_metrics import Metric, cache_families, site_families, store_families
 from gateway.stores.base import Figures
 

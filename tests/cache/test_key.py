@@ -7,9 +7,8 @@ from support.requests import SITE, fhir_request
 
 from gateway.cache.key import cache_key, caller, canonical
 from gateway.dates.timezones import zone
-from gateway.exchange import FhirRequest, Site
+from gateway.exchange import FhirRequest, Position, Site
 from gateway.fhir.search_params import Search, parameter, search
-from gateway.paging.page_token import Position
 from gateway.repairs.search_date_format import exact
 
 KEY = ("ocp-apim-subscription-key", "demo")

@@ -4,9 +4,8 @@ import pytest
 from support.cache import PATIENT, Practice, run, searchset, status
 from support.requests import json_response
 
-from gateway.exchange import FhirResponse
+from gateway.exchange import FhirResponse, Position
 from gateway.fhir.bundle import linked
-from gateway.paging.page_token import Position
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,7 @@ from gateway.errors.catalog import (
 )
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import CODE_SYSTEM
-from gateway.exchange import FhirResponse
-from gateway.paging.page_token import Position
+from gateway.exchange import FhirResponse, Position
 from gateway.resilience.circuit import RESTING
 from gateway.resilience.pause_rules import PAUSED
 from gateway.upstreams.failures import NOT_FOUND, OWN_CREDENTIALS

@@ -23,10 +23,9 @@ from gateway.ledger.metering import Counted, Credited
 from gateway.ledger.recorder import Recorder
 from gateway.ledger.sqlite_ledger import LedgerFile
 from gateway.paging.page_links import Paged
-from gateway.paging.seal import Seal
+from gateway.paging.page_token import Seal
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Repaired
-from gateway.repairs.normalised import Normalised
+from gateway.repairs.handlers import Normalised, Repaired
 from gateway.search.executor import Gathered
 from gateway.server.serve import Serving
 from gateway.settings import Settings, SiteSettings

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
+from cli.test_commands import MODULE, program
 from conftest import Pair
 from end_to_end.test_cache import all_at_once, billed
 from support.redis_server import redis_server
-from test_main import MODULE, program
 
 from gateway.emulator.sites import SYDNEY
 

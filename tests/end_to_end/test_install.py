@@ -14,7 +14,7 @@ import pytest
 from click import Group
 from conftest import KEY, ROOT
 
-from gateway.__main__ import main
+from gateway.cli.commands import main
 from gateway.emulator.sites import SITES, SYDNEY
 
 pytestmark = [pytest.mark.install, pytest.mark.timeout(600)]

@@ -17,7 +17,7 @@ from conftest import KEY, Pair
 from ledger.test_redis_ledger import DURABLE
 from support.redis_server import RedisServer, redis_server
 
-from gateway.__main__ import main
+from gateway.cli.commands import main
 from gateway.emulator.sites import SYDNEY
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own

@@ -21,12 +21,13 @@ from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings, LinkForm
 from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
-from gateway.resilience.circuit import RESTS_AFTER, Doubling
+from gateway.resilience.backoff import Doubling
+from gateway.resilience.circuit import RESTS_AFTER
 from gateway.resilience.pause_rules import RULES
 from gateway.resilience.retry_policy import AGAIN, UNANSWERED
 from gateway.server.serve import InThread
 from gateway.settings import Settings
-from gateway.sites.practice import Practice
+from gateway.sites.relocation import Practice
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 MB = 2**20

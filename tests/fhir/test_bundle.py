@@ -1,4 +1,3 @@
-import json
 from contextlib import suppress
 
 import msgspec
@@ -7,19 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.fhir.bundle import (
-    Bundle,
-    Link,
-    UnreadableError,
-    bundle,
-    items,
-    linked,
-    objects,
-    opened,
-    quoted,
-    string,
-    whole,
-)
+from gateway.fhir.bundle import Bundle, Link, bundle, linked
+from gateway.fhir.raw_json import UnreadableError, opened
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
@@ -53,38 +41,10 @@ def test_what_is_no_readable_bundle_says_so(body: bytes) -> None:
         read(body)
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=3)))
-def test_the_objects_of_an_array_are_those_opened_one_by_one(values: list[dict[str, object]]) -> None:
-    for raw in (Raw(json.dumps(values, indent=each).encode()) for each in (None, 1)):
-        assert objects(raw) == [opened(each) for each in items(raw)]
-    assert objects(Raw(msgspec.json.encode(values))) == [opened(msgspec.json.encode(each)) for each in values]
-
-
-@pytest.mark.parametrize("array", [b'[{"a":1,"a":2}]', b'[{},{"\\u0061":1, "a":2}]', b"[{},1]", b"[", b"{}"])
-def test_an_array_of_anything_but_objects_with_each_name_once_is_refused(array: bytes) -> None:
-    with pytest.raises(UnreadableError):
-        objects(Raw(array))
-
-
-def test_bytes_that_are_no_utf_8_are_refused_wherever_they_stand() -> None:
-    with pytest.raises(UnreadableError):
-        whole(b'{"a":{"b":"\xff"}}')
-    assert bytes(whole('{"a":"é"}'.encode())["a"]) == '"é"'.encode()
-
-
-def test_deep_nesting_neither_crashes_nor_changes() -> None:
-    deep = b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"
-    assert bytes(opened(deep)["a"]) == b"[" * 100 + b"]" * 100
-
-
 @given(st.binary(max_size=200))
 def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
     with suppress(UnreadableError):
         assert all(isinstance(raw, Raw) for raw in opened(body).values())
-
-
-def test_only_a_json_string_is_text() -> None:
-    assert [string(each) for each in (None, Raw(b"3"), quoted("é"))] == ["", "", "é"]
 
 
 @given(st.lists(st.sampled_from(("total", "id", "link", "entry", "type")), unique=True), st.integers(0, 5))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.fhir.bundle import UnreadableError, encoded, objects, string
 from gateway.fhir.chunked_bundle import PIECE, Entries, pieces
+from gateway.fhir.raw_json import UnreadableError, encoded, objects, string
 
 
 def read(body: bytes) -> tuple[list[Entries], dict[str, Raw]]:

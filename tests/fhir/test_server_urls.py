@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.fhir.bundle import UnreadableError
+from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.server_urls import changed_urls, is_server_url
 
 UP, OURS = "http://up/fhir", "https://gw/fhir"

@@ -1,8 +1,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.errors import catalog
@@ -17,8 +15,6 @@ from gateway.ledger.cost import (
     after_failure,
     avoided,
     avoided_failure,
-    background,
-    caller,
     chargeable,
 )
 from gateway.upstreams import failures as shared
@@ -152,34 +148,3 @@ def test_the_day_is_the_sites_own() -> None:
     assert subject.line(Cost.HIT, late) == Line("2026-07-01", GUID, "c0ffee00", "Patient", "read", Cost.HIT)
     assert subject.line(Cost.HIT, late.replace(hour=14)).day == "2026-07-02"
     assert subject.line(Cost.HIT, NOW).day == "2026-07-01"
-
-
-KEY = ("ocp-apim-subscription-key", "demo-key")
-
-
-def test_a_caller_is_eight_digits_that_do_not_hold_the_key() -> None:
-    alias = caller((KEY,))
-    assert len(alias) == 8
-    assert int(alias, 16) >= 0
-    assert alias != caller((("ocp-apim-subscription-key", "demo-kez"),))
-    assert caller((("accept", "application/json"),)) == ""
-
-
-def test_a_desktop_callers_alias_outlives_its_token() -> None:
-    device = ("deviceid", "d-1")
-    tokens = [("authorization", f"Bearer {each}") for each in "ab"]
-    assert caller((tokens[0], device)) == caller((tokens[1], device))
-    assert caller((tokens[0],)) != caller((tokens[1],))
-
-
-@given(st.text(min_size=1), st.text(min_size=1))
-def test_two_headers_are_never_taken_for_one(key: str, device: str) -> None:
-    both = caller((("ocp-apim-subscription-key", key), ("deviceid", device)))
-    assert both != caller((("ocp-apim-subscription-key", key + device),))
-
-
-@pytest.mark.parametrize(
-    ("value", "batch"), [("u=7", True), ("u=7, i", True), ("i, u=7", True), ("u=3", False), ("u=77", False)]
-)
-def test_priority_u7_is_background(value: str, batch: bool) -> None:
-    assert background((KEY, ("priority", value))) is batch

@@ -9,7 +9,7 @@ from support.requests import NOW, fhir_request, json_response
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.fhir.bundle import UnreadableError
+from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.caps import Cap
 from gateway.ledger.cost import Cost
 from gateway.ledger.daily_usage import DailyUse

@@ -6,8 +6,9 @@ from support.requests import GUID, NOW, SITE, fhir_request
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import OTHER
+from gateway.http.callers import caller
 from gateway.ledger.caps import Cap
-from gateway.ledger.cost import Cost, Line, caller
+from gateway.ledger.cost import Cost, Line
 from gateway.ledger.daily_usage import DailyUse
 from gateway.ledger.recorder import NOBODY, OTHERS, Caller, Known, Recorder
 

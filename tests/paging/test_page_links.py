@@ -8,10 +8,9 @@ import pytest
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse, Position
 from gateway.paging.page_links import Paged
-from gateway.paging.page_token import Position
-from gateway.paging.seal import Seal
+from gateway.paging.page_token import Seal
 
 KEY = (("ocp-apim-subscription-key", "k1"),)
 UP = f"http://10.1.2.3/sites/{GUID}/fhir/R4"

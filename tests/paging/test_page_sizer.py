@@ -11,12 +11,11 @@ from support.requests import fhir_request, json_response
 from support.scripted_upstream import OK, Clock, Scripted
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Position
 from gateway.paging.page_size import ALONE
 from gateway.paging.page_sizer import Resized
-from gateway.paging.page_token import START, Position
 from gateway.paging.upstream_links import positions
-from gateway.search.asking import asking
+from gateway.search.executor import asking
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import OFFLINE, RESULT_TOO_LARGE
 

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.paging.page_token import START, Position, packed, page, unpacked
+from gateway.exchange import START, Position
+from gateway.paging.page_token import packed, page, unpacked
 
 NOW = datetime(2026, 7, 1, 2, 0, 0, 500_000, tzinfo=UTC)
 LATER = NOW + timedelta(hours=24)

@@ -2,8 +2,8 @@ import pytest
 from support.requests import GUID, fhir_request
 
 from gateway.errors.failure import Failure
+from gateway.exchange import Position
 from gateway.fhir.bundle import Bundle, Link
-from gateway.paging.page_token import Position
 from gateway.paging.upstream_links import positions, shown_search
 
 INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"

@@ -9,8 +9,8 @@ from conftest import KEY, settings_for
 from gateway.dates.timezones import zone
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import SYDNEY
+from gateway.probe.evidence import Asked, Known, Page, Verdict
 from gateway.probe.inference import findings
-from gateway.probe.known import Asked, Known, Page, Verdict
 from gateway.probe.run import Report, probe
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -1,7 +1,7 @@
 from probe.probing import known, observation, stamped
 
 from gateway.probe.clocks import Dated, dated, matched, untried
-from gateway.probe.known import Asked, Known, Page
+from gateway.probe.evidence import Asked, Known, Page
 from gateway.probe.last_updated_labels import STAMP
 
 ROW = observation("2026-06-10T09:30:00+10:00", "2026-06-10T10:00:00Z")

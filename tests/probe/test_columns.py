@@ -5,7 +5,7 @@ from probe.probing import known, stamped
 
 from gateway.probe.clocks import Reading, dated
 from gateway.probe.columns import column_findings
-from gateway.probe.known import Asked, Known, Page
+from gateway.probe.evidence import Asked, Known, Page
 from gateway.probe.last_updated_labels import STAMP
 
 SUMMER, WINTER = "2026-01-10T10:00:00", "2026-06-10T10:00:00"

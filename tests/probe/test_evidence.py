@@ -3,8 +3,7 @@ import pytest
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
-from gateway.probe.evidence import UNREADABLE, page, refused
-from gateway.probe.known import Asked
+from gateway.probe.evidence import UNREADABLE, Asked, page, refused
 from gateway.upstreams import failures
 
 ASKED = Asked("Patient", (("_id", "1"),), "1")

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from probe.probing import found, known
 
+from gateway.probe.evidence import Asked, Known, Page, Verdict
 from gateway.probe.inference import engine, findings
-from gateway.probe.known import Asked, Known, Page, Verdict
 
 INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
 

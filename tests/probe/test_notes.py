@@ -1,7 +1,7 @@
 import pytest
 from probe.probing import known
 
-from gateway.probe.known import Asked, Page, Verdict
+from gateway.probe.evidence import Asked, Page, Verdict
 from gateway.probe.notes import notes
 
 

@@ -4,7 +4,7 @@ import pytest
 from probe.probing import known, observation, stamped
 
 from gateway.probe.clocks import dated
-from gateway.probe.known import Asked, Known, Page, Verdict
+from gateway.probe.evidence import Asked, Known, Page, Verdict
 from gateway.probe.last_updated_labels import STAMP
 from gateway.probe.question_builders import (
     ahead,

@@ -8,7 +8,7 @@ from probe.probing import known, probed, set_to
 
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import SYDNEY
-from gateway.probe.known import Asked, Page, Verdict
+from gateway.probe.evidence import Asked, Page, Verdict
 from gateway.probe.report import printed, warnings
 from gateway.probe.run import Report
 from gateway.settings import SearchFacts, Settings, SiteSettings, load

@@ -5,7 +5,7 @@ import pytest
 from support.requests import GUID, SITE, fhir_request, json_response
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.bundle import UnreadableError
+from gateway.fhir.raw_json import UnreadableError
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import Repaired
 from gateway.repairs.repair import KnownIssue, Repair

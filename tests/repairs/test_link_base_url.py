@@ -1,6 +1,7 @@
 from support.requests import GUID, fhir_request
 
-from gateway.fhir.bundle import Entry, Link, quoted
+from gateway.fhir.bundle import Entry, Link
+from gateway.fhir.raw_json import quoted
 from gateway.repairs.link_base_url import located, rebased
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"

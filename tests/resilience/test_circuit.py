@@ -1,16 +1,14 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.requests import json_response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, Kind
 from gateway.errors.operation_outcome import CODE_SYSTEM
 from gateway.exchange import FhirResponse
+from gateway.resilience.backoff import Doubling
 from gateway.resilience.circuit import (
     RESTS_AFTER,
     WELL,
-    Doubling,
     Rest,
     after_answer,
     after_failure,
@@ -88,13 +86,6 @@ def test_a_change_whose_outcome_is_open_tells_of_its_cause() -> None:
 )
 def test_trouble_on_our_side_makes_no_practice_rest(kind: Kind) -> None:
     assert cause(Failure(kind)) == ""
-
-
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_jitter_is_between_half_and_whole_of_the_pause(number: int, chance: float) -> None:
-    rest = after_failure(Rest(number, number, 0, 0, "x"), OFFLINE, 1, 1, DOUBLING, chance=chance)
-    whole = DOUBLING.wait(number + 1)
-    assert whole / 2 <= rest.until - 1 <= whole <= 300
 
 
 @pytest.mark.parametrize("code", sorted(RESTS_AFTER))

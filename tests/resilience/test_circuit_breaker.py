@@ -7,7 +7,8 @@ from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, r
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.resilience.circuit import WELL, Doubling
+from gateway.resilience.backoff import Doubling
+from gateway.resilience.circuit import WELL
 from gateway.resilience.circuit_breaker import Look, Rested, Rests, nowhere
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import failures as theirs

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.resilience.learned_rate import Claimant, Pace, Sent, Turns, after_refusal, rate, slot
+from gateway.resilience.learned_rate import Pace, after_refusal, rate, slot
 
 
 def test_a_learned_rate_rises_by_the_minute_up_to_the_ceiling() -> None:
@@ -39,54 +39,3 @@ def test_slots_follow_each_other_without_a_gap() -> None:
     one = slot(12.0, 20)
     two = slot(one.ends + 1e-9, 20)
     assert (two.number, one.most) == (one.number + 1, 1)
-
-
-def turns(*claims: tuple[str, bool]) -> Turns[int]:
-    found = Turns[int]()
-    for number, (caller, batch) in enumerate(claims):
-        found.add(Claimant("k", caller, batch), number)
-    return found
-
-
-def taken(found: Turns[int]) -> list[int]:
-    return [found.take() for _ in range(len(found))]
-
-
-def test_callers_take_turns_however_many_requests_each_has() -> None:
-    assert taken(turns(("a", False), ("a", False), ("a", False), ("b", False), ("b", False))) == [
-        0,
-        3,
-        1,
-        4,
-        2,
-    ]
-
-
-def test_interactive_callers_go_before_batch() -> None:
-    assert taken(turns(("a", True), ("b", False), ("a", True), ("b", False))) == [1, 3, 0, 2]
-
-
-def test_who_gives_up_leaves_the_line() -> None:
-    found = turns(("a", False), ("b", False))
-    found.drop(Claimant("k", "a"), 0)
-    found.drop(Claimant("k", "nobody"), 0)
-    assert (len(found), taken(found)) == (1, [1])
-    with pytest.raises(LookupError):
-        found.take()
-
-
-def test_use_is_seen_by_the_second() -> None:
-    sent = Sent()
-    assert (sent.observed("k"), sent.last("k")) == (1, 0)
-    for second in (1, 1.5, 1.9, 2):
-        sent.add("k", second)
-    assert sent.observed("k") == 3
-    sent.add("k", 9)
-    assert sent.observed("k") == 1
-
-
-def test_keys_that_were_used_longest_ago_are_forgotten() -> None:
-    sent = Sent()
-    for number in range(5_000):
-        sent.add(str(number), 1)
-    assert (sent.last("0"), sent.last("4999")) == (0, 1)

@@ -3,8 +3,7 @@ from support.requests import GUID, fhir_request, json_response
 
 from gateway.errors.failure import Failure, Kind
 from gateway.resilience.pause_rules import RULES, Rule, caller, caller_of, found, names, scoped_to
-from gateway.upstreams import failures
-from gateway.upstreams import halo_refusals as refusals
+from gateway.upstreams import failures, halo_failures
 
 KEY = (("ocp-apim-subscription-key", "k-secret-1"),)
 
@@ -16,19 +15,23 @@ def failure(kind: Kind, said: str = "") -> Failure:
 @pytest.mark.parametrize(
     ("kind", "said", "rule"),
     [
-        (refusals.IP_BLOCKED, "Caller IP address 203.0.113.9 is not allowed. Access denied.", "caller-ip"),
-        (refusals.OWN_IP_BLOCKED, "CallerIpNotAllowed", "caller-ip"),
+        (
+            halo_failures.IP_BLOCKED,
+            "Caller IP address 203.0.113.9 is not allowed. Access denied.",
+            "caller-ip",
+        ),
+        (halo_failures.OWN_IP_BLOCKED, "CallerIpNotAllowed", "caller-ip"),
         (failures.CREDENTIALS, "Access denied due to invalid subscription key.", "invalid-key"),
         (failures.CREDENTIALS, "SubscriptionKeyInvalid", "invalid-key"),
         (failures.CREDENTIALS, "Session has expired", None),
         (
-            refusals.QUOTA,
+            halo_failures.QUOTA,
             "Out of call volume quota. Quota will be replenished in 05:12:33.",
             "quota",
         ),
-        (refusals.NOT_AUTHORISED, "Login failed for user 'HaloIntegrator'.", "login-failed"),
-        (refusals.NOT_AUTHORITATIVE, "The site is not authoritative.", "guid-changed"),
-        (refusals.REQUEST_REFUSED, "The provider is away on that date.", "away"),
+        (halo_failures.NOT_AUTHORISED, "Login failed for user 'HaloIntegrator'.", "login-failed"),
+        (halo_failures.NOT_AUTHORITATIVE, "The site is not authoritative.", "guid-changed"),
+        (halo_failures.REQUEST_REFUSED, "The provider is away on that date.", "away"),
         (failures.FAILED, "Dr Example is AWAY for all of that date", "away"),
         (failures.BAD_REQUEST, "Take it away. Some other day.", None),
         (failures.NOT_FOUND, "", None),

@@ -11,8 +11,7 @@ from gateway.exchange import FhirRequest, Site
 from gateway.resilience.pause_rules import Rule
 from gateway.resilience.pauses import Paused, Pauses
 from gateway.stores.memory import MemoryStore
-from gateway.upstreams import failures
-from gateway.upstreams import halo_refusals as refusals
+from gateway.upstreams import failures, halo_failures
 
 ELSEWHERE = Site("0a1b2c3d-0000-4000-8000-00000000000b", SITE.zone)
 
@@ -37,7 +36,7 @@ class Case(Asking):
 
 def test_a_quota_pauses_this_key_at_this_site_until_it_refills() -> None:
     async def steps() -> None:
-        case = Case(said(refusals.QUOTA, retry_after=18_753), OK)
+        case = Case(said(halo_failures.QUOTA, retry_after=18_753), OK)
         assert await case.code(asking()) == "upstream-quota"
         assert await case.code(asking()) == "paused"
         assert (case.last.retry_after, case.last.kind.status) == (18_753, 503)
@@ -63,7 +62,7 @@ def test_an_invalid_key_is_refused_at_every_site_and_no_other_key_is() -> None:
 
 def test_a_refused_address_pauses_everybody_and_alarms() -> None:
     async def steps() -> None:
-        case = Case(said(refusals.IP_BLOCKED, "Caller IP address 203.0.113.9 is not allowed."), OK)
+        case = Case(said(halo_failures.IP_BLOCKED, "Caller IP address 203.0.113.9 is not allowed."), OK)
         with capture_logs() as logs:
             await case.code(asking())
         assert [(each["log_level"], each["rule"], each["alarm"]) for each in logs] == [
@@ -75,7 +74,7 @@ def test_a_refused_address_pauses_everybody_and_alarms() -> None:
 
 
 def test_a_practitioner_away_is_not_asked_for_that_date_again() -> None:
-    away = said(refusals.REQUEST_REFUSED, "The provider is away on that date.")
+    away = said(halo_failures.REQUEST_REFUSED, "The provider is away on that date.")
 
     async def steps() -> None:
         case = Case(away, OK)
@@ -90,7 +89,7 @@ def test_a_practitioner_away_is_not_asked_for_that_date_again() -> None:
 
 def test_a_message_without_a_practitioner_pauses_nothing() -> None:
     async def steps() -> None:
-        case = Case(said(refusals.REQUEST_REFUSED, "The provider is away on that date."), OK)
+        case = Case(said(halo_failures.REQUEST_REFUSED, "The provider is away on that date."), OK)
         await case.code(asking(query="patient=1", path="Appointment"))
         assert await case.pauses.every() == {}
 
@@ -126,7 +125,7 @@ def test_two_replicas_that_learn_at_once_lose_no_pause() -> None:
         clock = Clock()
         store = MemoryStore(clock=clock)
         one, two = (Pauses(store, clock, (), b"secret") for _ in range(2))
-        quota = said(refusals.QUOTA)
+        quota = said(halo_failures.QUOTA)
         learning = [each.learn(asking(f"k-{n}"), quota) for n in range(20) for each in (one, two)]
         await asyncio.gather(*learning)
         clock.now += 2
@@ -137,10 +136,10 @@ def test_two_replicas_that_learn_at_once_lose_no_pause() -> None:
 
 def test_a_pause_that_many_requests_learn_of_is_one_line() -> None:
     async def steps() -> None:
-        case = Case(said(refusals.QUOTA, retry_after=60))
+        case = Case(said(halo_failures.QUOTA, retry_after=60))
         with capture_logs() as logs:
             for _ in range(3):
-                await case.pauses.learn(asking(), said(refusals.QUOTA, retry_after=60))
+                await case.pauses.learn(asking(), said(halo_failures.QUOTA, retry_after=60))
         assert [each["event"] for each in logs] == ["paused"]
 
     run(steps())

@@ -6,7 +6,7 @@ from support.scripted_upstream import OK, Asking, Clock, run
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.resilience.learned_rate import Claimant
+from gateway.resilience.fair_queue import Claimant
 from gateway.resilience.rate_limiter import Paced
 from gateway.resilience.rate_limits import Rates
 from gateway.stores.memory import MemoryStore

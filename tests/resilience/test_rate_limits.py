@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 from support.scripted_upstream import Clock
 
 from gateway.errors.failure import Failure
-from gateway.resilience.rate_limits import Rates, Turn
+from gateway.resilience.rate_limits import Rates, Sent, Turn
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
 
@@ -79,3 +79,20 @@ def test_keys_whose_slot_was_full_longest_ago_are_forgotten() -> None:
         assert len(other._full) == 4_096
 
     asyncio.run(steps())
+
+
+def test_use_is_seen_by_the_second() -> None:
+    sent = Sent()
+    assert (sent.observed("k"), sent.last("k")) == (1, 0)
+    for second in (1, 1.5, 1.9, 2):
+        sent.add("k", second)
+    assert sent.observed("k") == 3
+    sent.add("k", 9)
+    assert sent.observed("k") == 1
+
+
+def test_keys_that_were_used_longest_ago_are_forgotten() -> None:
+    sent = Sent()
+    for number in range(5_000):
+        sent.add(str(number), 1)
+    assert (sent.last("0"), sent.last("4999")) == (0, 1)

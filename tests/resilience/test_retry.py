@@ -6,13 +6,13 @@ from support.scripted_upstream import OK, READ, Clock, Scripted, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
-from gateway.resilience.circuit import Doubling
-from gateway.resilience.retry import ATTEMPTS, Retried, Spending
-from gateway.resilience.retry_policy import Budget, left
+from gateway.exchange import FhirRequest, FhirResponse, Waiting
+from gateway.resilience.backoff import Doubling, left
+from gateway.resilience.retry import ATTEMPTS, Retried
+from gateway.resilience.retry_budget import Spending
+from gateway.resilience.retry_policy import Budget
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import halo_failures
-from gateway.waiting import Waiting
 
 WRITE = fhir_request("Patient", method="POST")
 
@@ -156,39 +156,3 @@ def test_metadata_is_no_query() -> None:
     case = Case(OK)
     case.answer(fhir_request("metadata"))
     assert case.sums() == (0, 0)
-
-
-def test_what_is_spent_and_left_is_known_for_an_hour() -> None:
-    case = Case(unreachable(), patience=3)
-    case.answer()
-    spent = asyncio.run(case.spending.of(GUID))
-    assert (spent.queries, spent.retries + spent.left) == (0, 5)
-    assert case.spending.retried() == [GUID]
-    case.clock.now += 3_601
-    assert case.spending.retried() == []
-
-
-def test_of_many_sites_those_used_longest_ago_are_forgotten() -> None:
-    async def steps() -> None:
-        clock = Clock()
-        spending = Spending(MemoryStore(clock=clock), Budget(), clock)
-        for number in range(8_200):
-            await spending.query(str(number))
-        assert len(spending._own) == 8_192
-        assert await spending.sum("queries", "0") == 1
-
-    asyncio.run(steps())
-
-
-def test_a_site_counts_as_retried_for_an_hour() -> None:
-    async def steps() -> None:
-        clock = Clock()
-        spending = Spending(MemoryStore(clock=clock), Budget(), clock)
-        await spending.retry("a")
-        clock.now += 3_599
-        await spending.retry("b")
-        assert spending.retried() == ["a", "b"]
-        clock.now += 1
-        assert spending.retried() == ["b"]
-
-    asyncio.run(steps())

@@ -1,11 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.requests import fhir_request
 
 from gateway.errors.failure import Failure, Kind
-from gateway.resilience.retry_policy import AGAIN, UNANSWERED, Budget, allowed, left, patience, slots
-from gateway.waiting import Waiting
+from gateway.resilience.retry_policy import AGAIN, UNANSWERED, Budget, allowed, slots
 from gateway.web.error_codes import all_kinds
 
 
@@ -30,30 +28,8 @@ def test_retries_stay_within_their_share_of_the_queries(queries: int, retries: i
     assert Budget().grants(queries, retries) == (retries <= max(5, queries // 20))
 
 
-@pytest.mark.parametrize(
-    ("prefer", "seconds"),
-    [
-        ("", 10),
-        ("wait=3", 3),
-        ("respond-async, wait=3", 3),
-        ("handling=strict; Wait=4", 4),
-        ("wait=600", 10),
-        ("await=1", 10),
-        ("wait=x", 10),
-    ],
-)
-def test_a_client_may_be_less_patient_than_the_gateway(prefer: str, seconds: float) -> None:
-    assert patience(fhir_request(headers=(("prefer", prefer),)), 10) == seconds
-
-
 def test_the_last_hour_is_six_slots() -> None:
     assert slots(6_000.0) == (10, 9, 8, 7, 6, 5)
-
-
-def test_what_a_client_has_waited_is_gone_from_its_patience() -> None:
-    request = fhir_request("Patient/1", headers=(("prefer", "wait=3"),), waiting=Waiting(100.0))
-    assert left(request, 10, 102.0) == 1
-    assert left(request.changed(path="Patient/2"), 10, 104.0) == -1
 
 
 @pytest.mark.parametrize(("queries", "most"), [(0, 5), (99, 5), (200, 10)])

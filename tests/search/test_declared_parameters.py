@@ -2,7 +2,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from search.test_declared_dates import statement
+from search.test_declared_parameters_statement import statement
 from structlog.testing import capture_logs
 from support.requests import NOW, SITE, fhir_request
 

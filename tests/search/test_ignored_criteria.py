@@ -2,9 +2,9 @@ import pytest
 from search.test_merge import entry, page
 from support.requests import fhir_request
 
+from gateway.exchange import START, Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.search_params import search
-from gateway.paging.page_token import START, Position
 from gateway.repairs.search_date_format import exact
 from gateway.search.ignored_criteria import disproved, hides, ignored, lacks, stated, warned
 

@@ -5,8 +5,7 @@ import pytest
 from support.requests import fhir_request, json_response
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
-from gateway.paging.page_token import START, Position
+from gateway.exchange import START, FhirRequest, FhirResponse, Position
 from gateway.repairs.search_date_format import exact
 from gateway.search.merge import Gathering
 

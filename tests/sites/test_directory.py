@@ -7,7 +7,7 @@ from support.scripted_upstream import READ
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.practice import Practice
+from gateway.sites.relocation import Practice
 
 NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
 THIRD = "0a1b2c3d-0000-4000-8000-0000000000ee"

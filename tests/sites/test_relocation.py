@@ -5,10 +5,9 @@ from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, r
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.sites.practice import Practice
-from gateway.sites.relocation import Relocated
+from gateway.sites.relocation import Practice, Relocated
 from gateway.stores.memory import MemoryStore
-from gateway.upstreams.halo_refusals import NOT_AUTHORITATIVE
+from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
 NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
 MOVED = Failure(NOT_AUTHORITATIVE)

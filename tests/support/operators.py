@@ -11,7 +11,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gateway.admin.endpoints import Admin, Desk
-from gateway.web.unknown import unknown
+from gateway.web.errors import unknown
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 

@@ -19,26 +19,25 @@ from gateway.emulator.sites import MOVED, SYDNEY
 from gateway.exchange import FhirRequest, Handler
 from gateway.paging.page_links import Paged
 from gateway.paging.page_sizer import Resized
-from gateway.paging.seal import Seal
+from gateway.paging.page_token import Seal
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Repaired
-from gateway.repairs.normalised import Normalised
+from gateway.repairs.handlers import Normalised, Repaired
+from gateway.resilience.backoff import Doubling, left
 from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit import Doubling
 from gateway.resilience.circuit_breaker import Rested, Rests
-from gateway.resilience.learned_rate import Claimant
+from gateway.resilience.fair_queue import Claimant
 from gateway.resilience.pause_rules import caller
 from gateway.resilience.pauses import Paused, Pauses
 from gateway.resilience.rate_limiter import Paced, Rates
-from gateway.resilience.retry import Retried, Spending
-from gateway.resilience.retry_policy import Budget, left
+from gateway.resilience.retry import Retried
+from gateway.resilience.retry_budget import Spending
+from gateway.resilience.retry_policy import Budget
 from gateway.search.executor import Gathered
 from gateway.server.serve import InThread
 from gateway.settings import SiteSettings
 from gateway.settings.resolve import Sites
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.practice import Practice
-from gateway.sites.relocation import Relocated
+from gateway.sites.relocation import Practice, Relocated
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import Upstream

@@ -6,18 +6,17 @@ from typing import Any
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.admin.requests import Names
-from gateway.admin.site_states import States
+from gateway.admin.site_status import States
 from gateway.admin.sites import SitePages
 from gateway.chain import Resilience
 from gateway.errors.failure import Failure, Kind
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.ledger.cost import caller
+from gateway.http.callers import caller
 from gateway.settings import Settings
 from gateway.settings.resolve import Sites
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
-from gateway.upstreams.halo_failures import OFFLINE, RESULT_TOO_LARGE
-from gateway.upstreams.halo_refusals import IP_BLOCKED, QUOTA
+from gateway.upstreams.halo_failures import IP_BLOCKED, OFFLINE, QUOTA, RESULT_TOO_LARGE
 
 #: A practice of the configuration without an alias, and one that is not in it.
 QUIET = "0a1b2c3d-0000-4000-8000-00000000000b"

@@ -9,7 +9,7 @@ from support.dialects import apim, details, firely, gorilla, wrapped
 
 from gateway.errors.failure import Kind
 from gateway.upstreams import failures, halo_failures, halo_itsm, halo_sql, health_gorilla, status_rules
-from gateway.upstreams import halo_refusals as refusals
+from gateway.upstreams import halo_failures as refusals
 
 #: upstream's status -> (ours, issue type, Retry-After)
 STATUSES: dict[int, tuple[int, str, int | None]] = {

@@ -2,9 +2,9 @@ import pytest
 from support.dialects import request, response
 
 from gateway.upstreams.diagnostics import Diagnostics, codings
+from gateway.upstreams.error_rule import UpstreamError
 from gateway.upstreams.failures import FAILED, NOT_FHIR
 from gateway.upstreams.response_check import Answer
-from gateway.upstreams.upstream_error import UpstreamError
 
 
 def _text(error: UpstreamError, *headers: tuple[str, str], status: int = 500) -> str:

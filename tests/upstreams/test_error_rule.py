@@ -1,8 +1,7 @@
 from typing import Any
 
-from gateway.upstreams.error_rule import Row
+from gateway.upstreams.error_rule import Row, UpstreamError
 from gateway.upstreams.failures import FAILED
-from gateway.upstreams.upstream_error import UpstreamError
 
 _ERROR = UpstreamError("details", 400, error_type="mssql", error_code="207", message="Invalid Column name")
 

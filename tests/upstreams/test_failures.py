@@ -1,14 +1,11 @@
 import pytest
 
 from gateway.errors.failure import Kind, Repeat
-from gateway.upstreams import failures, halo_failures, halo_refusals
+from gateway.upstreams import failures, halo_failures
 from gateway.web.error_codes import all_kinds
 
 _ALL = [
-    each
-    for module in (failures, halo_failures, halo_refusals)
-    for each in vars(module).values()
-    if isinstance(each, Kind)
+    each for module in (failures, halo_failures) for each in vars(module).values() if isinstance(each, Kind)
 ]
 
 

@@ -11,8 +11,9 @@ from support.requests import GUID, SITE, fhir_request
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.fhir.bundle import UnreadableError, bundle, opened
+from gateway.fhir.bundle import bundle
 from gateway.fhir.interaction import OTHER
+from gateway.fhir.raw_json import UnreadableError, opened
 from gateway.web.errors import Answered, answer, unexpected
 
 RECEIVED = FhirResponse(429, (("content-type", "text/plain"), ("retry-after", "7")), b"Slow down")

@@ -1,0 +1,113 @@
+"""The sections of the configuration: every setting with its default, its limits and its meaning."""
+
+import re
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
+
+from gateway.dates.timezones import zone
+from gateway.repairs import REPAIRS
+from gateway.settings.masked import part
+
+#: Wrong names that one message shows.
+_SHOWN = 10
+
+
+def _known_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+def _known_repairs(switches: dict[str, bool]) -> dict[str, bool]:
+    unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
+    if unknown:
+        shown = ", ".join(part(each) for each in sorted(unknown)[:_SHOWN])
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        raise ValueError(f"no such repair: {shown}{more}; see halo-gateway known-issues")
+    return switches
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Switches = Annotated[dict[str, bool], AfterValidator(_known_repairs)]
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def with_lower_case_guids(sites: Any) -> Any:
+    """A table of sites with its GUIDs in lower case. Raises ValueError where one is given in two cases."""
+    if not isinstance(sites, dict):
+        return sites
+    lower = {_lower(guid): values for guid, values in sites.items()}
+    if len(lower) < len(sites):
+        given = [_lower(guid) for guid in sites]
+        twice = sorted({guid for guid in given if given.count(guid) > 1})
+        raise ValueError(f"the same site is given twice, in upper and lower case: {', '.join(twice)}")
+    return lower
+
+
+def _lower(guid: Any) -> Any:
+    return guid.lower() if isinstance(guid, str) and _GUID.fullmatch(guid) else guid
+
+
+Guid = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+
+#: The gateway's own first segments.
+_TAKEN = frozenset(
+    {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin", "docs"}
+)
+
+
+def _free(path: str) -> str:
+    if path.removeprefix("/") in _TAKEN:
+        raise ValueError("the gateway itself serves this path: choose another")
+    return path
+
+
+MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z][A-Za-z0-9\-]{0,30}$"), AfterValidator(_free)]
+MountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$")]
+
+#: `Type.parameter`, or `*.parameter` for every type.
+ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-Za-z0-9_-]*$")]
+TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
+
+
+def _no_truth(value: Any) -> Any:
+    """The value. Raises an error for true and false, which pydantic takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+Number = BeforeValidator(_no_truth)
+
+
+def _bare(url: HttpUrl) -> HttpUrl:
+    """The URL. The message does not show it: it may hold a password."""
+    if url.username or url.password or url.query is not None or url.fragment is not None:
+        raise ValueError("may have no user, password, query or fragment: write scheme, host, port and path")
+    return url
+
+
+Url = Annotated[HttpUrl, AfterValidator(_bare)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: closed, and never changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, field: ValidationInfo) -> Any:
+        annotation = cls.model_fields[field.field_name or ""].annotation
+        return _no_truth(value) if {int, float} & {annotation, *get_args(annotation)} else value

@@ -1,0 +1,37 @@
+import pytest
+
+from gateway.resilience.fair_queue import Claimant, Turns
+
+
+def turns(*claims: tuple[str, bool]) -> Turns[int]:
+    found = Turns[int]()
+    for number, (caller, batch) in enumerate(claims):
+        found.add(Claimant("k", caller, batch), number)
+    return found
+
+
+def taken(found: Turns[int]) -> list[int]:
+    return [found.take() for _ in range(len(found))]
+
+
+def test_callers_take_turns_however_many_requests_each_has() -> None:
+    assert taken(turns(("a", False), ("a", False), ("a", False), ("b", False), ("b", False))) == [
+        0,
+        3,
+        1,
+        4,
+        2,
+    ]
+
+
+def test_interactive_callers_go_before_batch() -> None:
+    assert taken(turns(("a", True), ("b", False), ("a", True), ("b", False))) == [1, 3, 0, 2]
+
+
+def test_who_gives_up_leaves_the_line() -> None:
+    found = turns(("a", False), ("b", False))
+    found.drop(Claimant("k", "a"), 0)
+    found.drop(Claimant("k", "nobody"), 0)
+    assert (len(found), taken(found)) == (1, [1])
+    with pytest.raises(LookupError):
+        found.take()

@@ -1,0 +1,52 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.requests import fhir_request
+
+from gateway.search.declared_parameters import declared_dates, unregistered
+
+
+def statement(*parameters: dict[str, str]) -> bytes:
+    resource = {"type": "Patient", "searchParam": list(parameters)}
+    return msgspec.json.encode({"resourceType": "CapabilityStatement", "rest": [{"resource": [resource]}]})
+
+
+def test_only_dates_that_r4_lacks_are_declared() -> None:
+    body = statement(
+        {"name": "enrolled", "type": "date"},
+        {"name": "birthdate", "type": "date"},
+        {"name": "ward", "type": "token"},
+    )
+    assert list(declared_dates(body)) == [("Patient", "enrolled")]
+
+
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["rest", "resource", "searchParam", "type"]), inner)
+        ),
+    )
+)
+def test_any_statement_is_read_without_a_crash(body: object) -> None:
+    assert declared_dates(msgspec.json.encode(body)) is not None
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
+def test_no_json_declares_nothing(body: bytes) -> None:
+    assert declared_dates(body) == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("name=a&_count=2", False),
+        ("birthdate=2020", False),
+        ("enrolled=2020", True),
+        ("patient.birthdate=2020", False),
+    ],
+)
+def test_a_parameter_of_r4_is_registered(query: str, expected: bool) -> None:
+    assert unregistered(fhir_request("Patient", query)) is expected
