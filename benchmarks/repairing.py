@@ -46,16 +46,16 @@ def mended() -> Way:
     from gateway.exchange import FhirResponse
     from gateway.repairs import REPAIRS, apply
 
-    request, facets = fhir_request("Appointment"), apply.facets(REPAIRS)
+    request, facets = fhir_request("Appointment"), apply.response_steps(REPAIRS)
 
     async def way(body: bytes) -> bytes:
-        steps = apply.mended(request, FhirResponse(200, body=body), facets)
+        steps = apply.repair_response(request, FhirResponse(200, body=body), facets)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 answer: FhirResponse = end.value
-                return answer.closed().body
+                return answer.with_encoded_body().body
             await asyncio.sleep(0)
 
     return way
@@ -65,22 +65,22 @@ def handled() -> Way:
     """Every handler of the gateway, over an upstream that has its answer at hand."""
     from support.requests import fhir_request
 
-    from gateway.app import repaired
+    from gateway.app import fhir_chain
     from gateway.exchange import FhirRequest, FhirResponse
-    from gateway.runtime import Process
+    from gateway.runtime import Runtime
     from gateway.settings import Cache, Settings
-    from gateway.telemetry.log_config import configure
+    from gateway.telemetry.log_config import configure_logging
 
-    configure("error")
+    configure_logging("error")
 
     async def upstream(request: FhirRequest) -> FhirResponse:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
-    process = Process(Settings(cache=Cache(profile="off")))  # the way through is measured
-    handle, request = repaired(upstream, process), fhir_request("Appointment")
+    process = Runtime(Settings(cache=Cache(profile="off")))  # the way through is measured
+    handle, request = fhir_chain(upstream, process), fhir_request("Appointment")
 
     async def way(body: bytes) -> bytes:
-        answer: FhirResponse = await handle(request.changed(body=body))
+        answer: FhirResponse = await handle(request.replace(body=body))
         return answer.body
 
     return way

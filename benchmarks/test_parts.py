@@ -6,11 +6,11 @@ import pytest
 from support.requests import fhir_request
 
 from benchmarks.measure import aim
-from gateway.emulator.data.practice_data import practice_data
+from gateway.emulator.data.practice_data import generate_practice_data
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES
 from gateway.exchange import FhirResponse
-from gateway.upstreams.response_check import Answer
+from gateway.upstreams.response_check import ResponseCheck
 
 pytestmark = pytest.mark.bench
 JSON = (("content-type", "application/fhir+json"),)
@@ -18,12 +18,12 @@ JSON = (("content-type", "application/fhir+json"),)
 
 def test_eight_megabytes_are_judged() -> None:
     body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 1_000_000 + b"{}]}"
-    answer, start = Answer(fhir_request("Patient"), FhirResponse(200, JSON, body)), process_time()
-    assert all(answer.good for _ in range(100))
+    answer, start = ResponseCheck(fhir_request("Patient"), FhirResponse(200, JSON, body)), process_time()
+    assert all(answer.is_acceptable for _ in range(100))
     aim("judging a Bundle of 8 MB, ms", (process_time() - start) * 10, 10)
 
 
 def test_the_default_population_is_made() -> None:
     start = process_time()
-    practice_data(SITES[BRISBANE], EmulatorSettings())
+    generate_practice_data(SITES[BRISBANE], EmulatorSettings())
     aim("the emulator's default practice, s", process_time() - start, 1.5)

@@ -9,7 +9,7 @@ from support.requests import NOW, SITE
 
 from benchmarks.measure import aim, say, show
 from gateway.dates import registry, timezones
-from gateway.dates.planner import plan
+from gateway.dates.planner import plan_parameter
 
 pytestmark = pytest.mark.bench
 
@@ -54,7 +54,7 @@ def _micros(case: tuple[str, ...], kind: str) -> float:
         if kind == "cold":
             _forget()
         start = perf_counter_ns()
-        found = plan(resource, name, values, SITE.dates, SITE.zone, NOW)
+        found = plan_parameter(resource, name, values, SITE.date_support, SITE.zone, NOW)
         times.append(perf_counter_ns() - start)
         assert found is not None
         assert found.problem is None, case

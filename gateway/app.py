@@ -9,31 +9,31 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from gateway.admin.health import in_order, livez, readyz
-from gateway.admin.landing import landing
-from gateway.cache.response_cache import Uncached
+from gateway.admin.health import livez, no_problem, readyz
+from gateway.admin.landing import landing_page
+from gateway.cache.response_cache import CacheBypass
 from gateway.exchange import Handler
-from gateway.ledger.metering import Credited
-from gateway.paging.page_links import Paged
+from gateway.ledger.metering import SavingsMeter
+from gateway.paging.page_links import PageLinks
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Normalised, Repaired
-from gateway.runtime import Ask, Process, clock
-from gateway.search.declared_parameters import Informed
-from gateway.search.executor import Gathered
-from gateway.search.explain import Explained
-from gateway.server.fast_path_protocol import protocol
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.runtime import ClientFactory, Runtime, utc_now
+from gateway.search.declared_parameters import DeclaredParameters
+from gateway.search.executor import SearchExecutor
+from gateway.search.explain import ExplainOperation
+from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import Settings
-from gateway.telemetry.access_log import Observed
-from gateway.upstreams.async_status import Polled
+from gateway.telemetry.access_log import AccessLog
+from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.validation.write_validation import WriteValidation
 from gateway.web import documents
-from gateway.web.code_system import PATH, code_system
+from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import Answered, unknown
-from gateway.web.fast_path import HitsFirst, Line
-from gateway.web.mounted_reader import Mounted
-from gateway.web.openapi import openapi
-from gateway.web.request_reader import Incoming
+from gateway.web.errors import ErrorHandler, not_found
+from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
+from gateway.web.mounted_reader import MountedRequestReader
+from gateway.web.openapi import openapi_endpoint
+from gateway.web.request_reader import RequestReader
 
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 #: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
@@ -47,81 +47,89 @@ OTHER_PATHS = (
     "/desktop/sites/{siteId}/queries/{query:path}",
 )
 #: The repairs that any FHIR server needs once it stands behind another address.
-RELOCATING = tuple(each for each in REPAIRS if each.issue.id.endswith("-base-url"))
+BASE_URL_REPAIRS = tuple(each for each in REPAIRS if each.issue.id.endswith("-base-url"))
 
 
-def around(inner: Handler, process: Process) -> Handler:
+def with_observability(inner: Handler, runtime: Runtime) -> Handler:
     """What every exchange passes on its way in and out."""
-    return Observed(Answered(Credited(inner, process.recorder)))
+    return AccessLog(ErrorHandler(SavingsMeter(inner, runtime.recorder)))
 
 
-def repaired(upstream: Handler, process: Process) -> Handler:
+def fhir_chain(upstream: Handler, runtime: Runtime) -> Handler:
     """One exchange with a practice, from the outside in."""
-    settings = process.settings
-    gathered = Gathered(Repaired(upstream, REPAIRS), settings.search.max_queries)
-    informed = Informed(Normalised(process.cached(gathered), REPAIRS), upstream)
-    paged = Paged(informed, process.seal, timedelta(seconds=settings.pages.lifetime))
-    return around(validated(Explained(paged), settings), process)
+    settings = runtime.settings
+    gathered = SearchExecutor(ResponseRepairs(upstream, REPAIRS), settings.search.max_queries)
+    informed = DeclaredParameters(RequestRepairs(runtime.with_cache(gathered), REPAIRS), upstream)
+    paged = PageLinks(informed, runtime.token_cipher, timedelta(seconds=settings.pages.lifetime))
+    return with_observability(with_write_validation(ExplainOperation(paged), settings), runtime)
 
 
-def validated(inner: Handler, settings: Settings) -> Handler:
+def with_write_validation(inner: Handler, settings: Settings) -> Handler:
     """Changes are judged before they are sent, where the settings say so."""
     mode = settings.writes.validation
     return inner if mode == "off" else WriteValidation(inner, mode)
 
 
-def halo_connect(process: Process, ask: Ask, name: str = "") -> list[Route]:
+def halo_connect_routes(runtime: Runtime, client_for: ClientFactory, name: str = "") -> list[Route]:
     """Halo Connect: FHIR repaired, all else as it is."""
-    upstream = process.settings.upstreams.get(name)
+    upstream = runtime.settings.upstreams.get(name)
     path = upstream.path if upstream else ""
-    incoming = Incoming(process.settings, process.sites, upstream)
-    asked = process.resilient(upstream or process.settings.upstream, ask)
-    fhir = Endpoint(incoming.fhir, repaired(asked, process), process.refused(), process.hits)
-    unkept = around(Uncached(ask("halo-sql")), process)
-    other = Endpoint(incoming.other, unkept, process.refused(fhir=False))
-    bases = (route for base in FHIR_PATHS for route in _below(path + base, fhir))
+    incoming = RequestReader(runtime.settings, runtime.sites, upstream)
+    asked = runtime.with_resilience(upstream or runtime.settings.upstream, client_for)
+    fhir = Endpoint(
+        incoming.read_fhir, fhir_chain(asked, runtime), runtime.rejection_counter(), runtime.fast_path_cache
+    )
+    unkept = with_observability(CacheBypass(client_for("halo-sql")), runtime)
+    other = Endpoint(incoming.read_passthrough, unkept, runtime.rejection_counter(is_fhir=False))
+    bases = (route for base in FHIR_PATHS for route in _fhir_routes(path + base, fhir))
     return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]
 
 
-def health_gorilla(process: Process, ask: Ask, name: str) -> list[Route]:
+def health_gorilla_routes(runtime: Runtime, client_for: ClientFactory, name: str) -> list[Route]:
     """Health Gorilla: FHIR on our base."""
-    upstream = process.settings.upstreams[name]
-    chain = around(Uncached(Repaired(Polled(ask("health-gorilla")), RELOCATING)), process)
-    mounted = Mounted(process.settings, name, upstream)
-    return _below(upstream.path, Endpoint(mounted.fhir, chain, process.refused(name)))
+    upstream = runtime.settings.upstreams[name]
+    chain = with_observability(
+        CacheBypass(ResponseRepairs(AsyncStatusUrls(client_for("health-gorilla")), BASE_URL_REPAIRS)), runtime
+    )
+    mounted = MountedRequestReader(runtime.settings, name, upstream)
+    return _fhir_routes(upstream.path, Endpoint(mounted.read_fhir, chain, runtime.rejection_counter(name)))
 
 
-def halo_itsm(process: Process, ask: Ask, name: str) -> list[Route]:
+def halo_itsm_routes(runtime: Runtime, client_for: ClientFactory, name: str) -> list[Route]:
     """HaloITSM: only its errors change."""
-    upstream = process.settings.upstreams[name]
-    chain = around(Uncached(ask("halo-itsm")), process)
-    rest = Mounted(process.settings, name, upstream).rest
-    endpoint = Endpoint(rest, chain, process.refused(name, fhir=False))
+    upstream = runtime.settings.upstreams[name]
+    chain = with_observability(CacheBypass(client_for("halo-itsm")), runtime)
+    rest = MountedRequestReader(runtime.settings, name, upstream).read_passthrough
+    endpoint = Endpoint(rest, chain, runtime.rejection_counter(name, is_fhir=False))
     return [Route(upstream.path + "/{path:path}", endpoint)]
 
 
-_MOUNTED = {"halo-connect": halo_connect, "health-gorilla": health_gorilla, "halo-itsm": halo_itsm}
+_ROUTE_BUILDERS = {
+    "halo-connect": halo_connect_routes,
+    "health-gorilla": health_gorilla_routes,
+    "halo-itsm": halo_itsm_routes,
+}
 
 
 def create_app(
     settings: Settings,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    now: Callable[[], datetime] = clock,
-    line: Line | None = None,
+    now: Callable[[], datetime] = utc_now,
+    log_request_factory: LogRequestFactory | None = None,
 ) -> Starlette:
     """The ASGI application of a gateway with these settings.
 
     `state.http` is the protocol of its server, with the limits of the settings; it answers hits itself where
     no other replicas have to be asked.
     """
-    process = Process(settings, transport, now, line)
-    checks = {"configuration": in_order}
+    process = Runtime(settings, transport, now, log_request_factory)
+    checks = {"configuration": no_problem}
     ready = readyz(checks, process.warnings)
     mounted = [
         route
         for name, each in settings.upstreams.items()
-        for route in _MOUNTED[each.dialect](process, process.asking(each), name)
+        for route in _ROUTE_BUILDERS[each.dialect](process, process.upstream_client(each), name)
     ]
     shared = settings.cache.redis.url is not None
     plain = [
@@ -129,31 +137,35 @@ def create_app(
         Route("/readyz", ready),
         Route("/healthz", ready),
         Route("/metrics", process.metrics.endpoint),
-        Route("/openapi.yaml", openapi),
+        Route("/openapi.yaml", openapi_endpoint),
         *documents.ROUTES,
     ]
     app = Starlette(
         routes=[
-            *halo_connect(process, process.asking(settings.upstream)),
+            *halo_connect_routes(process, process.upstream_client(settings.upstream)),
             *mounted,
-            Route(PATH, code_system),
-            Route("/", landing(settings, checks, process.warnings)),
+            Route(CODE_SYSTEM_PATH, code_system_endpoint),
+            Route("/", landing_page(settings, checks, process.warnings)),
             *plain,
-            *process.admin().routes(),
+            *process.admin_endpoints().shared_port_routes(),
         ],
-        exception_handlers={HTTPException: unknown},
-        middleware=[Middleware(HitsFirst, hits=process.hits)] if shared else [],
+        exception_handlers={HTTPException: not_found},
+        middleware=[Middleware(FastPathMiddleware, hits=process.fast_path_cache)] if shared else [],
         lifespan=process.lifespan,
     )
-    operators = Route("/", landing(settings, checks, process.warnings, sites=False))
-    own = [operators, *plain, *process.admin().own_routes()]
-    app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: unknown})
+    operators = Route("/", landing_page(settings, checks, process.warnings, show_base_urls=False))
+    own = [operators, *plain, *process.admin_endpoints().admin_port_routes()]
+    app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: not_found})
     for each in (app, app.state.operators):
         each.router.redirect_slashes = False  # its absolute URL would ignore proxies and their prefixes
-    app.state.http = protocol(settings.server, None if shared else process.hits)
+    app.state.http = protocol_class(settings.server, None if shared else process.fast_path_cache)
     return app
 
 
-def _below(base: str, endpoint: Endpoint) -> list[Route]:
+def _fhir_routes(base: str, endpoint: Endpoint) -> list[Route]:
     """A FHIR base: our CodeSystem, and all else for the endpoint."""
-    return [Route(base + PATH, code_system), Route(base, endpoint), Route(base + "/{path:path}", endpoint)]
+    return [
+        Route(base + CODE_SYSTEM_PATH, code_system_endpoint),
+        Route(base, endpoint),
+        Route(base + "/{path:path}", endpoint),
+    ]

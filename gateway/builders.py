@@ -7,15 +7,15 @@ from contextlib import AsyncExitStack
 import httpx
 
 from gateway.cache.freshness import Freshness
-from gateway.cache.lookup import Caching
+from gateway.cache.lookup import CacheConfig
 from gateway.code_version import code_version
 from gateway.exchange import Site
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.redis_ledger import SharedLedger
-from gateway.ledger.sqlite_ledger import LedgerFile
+from gateway.ledger.redis_ledger import RedisLedger
+from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.settings import Cache, Settings
 from gateway.settings import Upstream as UpstreamSettings
-from gateway.settings.resolve import by_guid
+from gateway.settings.resolve import site_settings_lookup
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
@@ -24,7 +24,7 @@ from gateway.upstreams.transport import PooledTransport
 
 #: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
 #: them share what is kept; all others, and any new one, are part of its version.
-BESIDE: dict[str, tuple[bool | set[str], str]] = {
+IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "log": (True, "what is written down"),
     "ledger": (True, "what is counted, and where"),
     "admin": (True, "how operators come in"),
@@ -43,29 +43,29 @@ BESIDE: dict[str, tuple[bool | set[str], str]] = {
 }
 
 
-def store(cache: Cache, closing: AsyncExitStack) -> Store:
+def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
     """The store that the settings name; `closing` closes it with the application."""
-    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - prepared(cache))  # noqa: E731 - a factory
+    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
     if cache.redis.url is None:
         return embedded()
-    shared = RedisStore(cache.redis.url.get_secret_value(), list(_plain(cache)), cache.redis.timeout)
+    shared = RedisStore(cache.redis.url.get_secret_value(), list(_plaintext_keys(cache)), cache.redis.timeout)
     both = FallbackStore(shared, embedded)
-    closing.push_async_callback(shared.aclose)
-    closing.push_async_callback(both.aclose)
+    exit_stack.push_async_callback(shared.aclose)
+    exit_stack.push_async_callback(both.aclose)
     return both
 
 
-def prepared(cache: Cache) -> int:
+def fast_path_bytes(cache: Cache) -> int:
     """Bytes for answers that are ready to be sent."""
     return cache.max_bytes // 4
 
 
-def ledger(settings: Settings) -> Ledger:
+def create_ledger(settings: Settings) -> Ledger:
     """The ledger of this process's file, or of all replicas where they share a Redis."""
     kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
-        return Ledger(SharedLedger(url, kept.path, keep_days=kept.keep_days, timeout=timeout))
-    return Ledger(LedgerFile(kept.path, kept.keep_days))
+        return Ledger(RedisLedger(url, kept.path, retention_days=kept.keep_days, timeout=timeout))
+    return Ledger(SqliteLedger(kept.path, kept.keep_days))
 
 
 def ledger_url(settings: Settings) -> str:
@@ -75,26 +75,28 @@ def ledger_url(settings: Settings) -> str:
     return url.get_secret_value() if url and shared else ""
 
 
-def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[str]]) -> Caching:
+def cache_config(
+    settings: Settings, process_secret: str, engine_version: Callable[[str], Awaitable[str]]
+) -> CacheConfig:
     """How answers are cached; `engine` gives the version of a site's engine by its GUID.
 
     Without configured keys, `spare` names what is kept for this process alone.
     """
-    cache, site = settings.cache, by_guid(settings)
-    secret = next(_plain(cache), spare)
-    configured = _configured(settings)
+    cache, site = settings.cache, site_settings_lookup(settings)
+    secret = next(_plaintext_keys(cache), process_secret)
+    configured = _configuration_version(settings)
 
-    def freshness(of: Site) -> Freshness:
-        own = site(of.guid).cache
+    def freshness_of(target_site: Site) -> Freshness:
+        own = site(target_site.guid).cache
         return Freshness(own.profile or cache.profile, own.lifetimes, own.stale, own.revalidate)
 
-    async def versions(of: Site) -> str:
-        return f"{configured} {await engine(of.guid)}"
+    async def version_of(target_site: Site) -> str:
+        return f"{configured} {await engine_version(target_site.guid)}"
 
-    return Caching(
+    return CacheConfig(
         hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
-        freshness,
-        versions,
+        freshness_of,
+        version_of,
         {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
         cache.max_body,
         cache.lease if cache.redis.url else 0.0,
@@ -104,34 +106,37 @@ def caching(settings: Settings, spare: str, engine: Callable[[str], Awaitable[st
     )
 
 
-def _configured(settings: Settings) -> str:
+def _configuration_version(settings: Settings) -> str:
     """The version of all that shapes an answer, but for the site's engine."""
-    shaping = settings.model_dump_json(exclude={name: what for name, (what, _) in BESIDE.items()})
+    shaping = settings.model_dump_json(
+        exclude={name: what for name, (what, _) in IRRELEVANT_TO_RESPONSES.items()}
+    )
     return hashlib.sha256((shaping + code_version()).encode()).hexdigest()
 
 
-def _plain(cache: Cache) -> Iterator[str]:
+def _plaintext_keys(cache: Cache) -> Iterator[str]:
     return (key.get_secret_value() for key in cache.keys)
 
 
-def pool(upstream: UpstreamSettings, connections: int | None = None) -> PooledTransport:
+def connection_pool(upstream: UpstreamSettings, max_connections: int | None = None) -> PooledTransport:
     """The connections to an upstream, as its settings want them, at most so many.
 
     Raises OSError where upstream.ca_file can no longer be read.
     """
     return PooledTransport(
         limits=httpx.Limits(
-            max_connections=connections or upstream.max_connections, keepalive_expiry=upstream.timeouts.idle
+            max_connections=max_connections or upstream.max_connections,
+            keepalive_expiry=upstream.timeouts.idle,
         ),
         timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
         max_body=upstream.max_body,
-        total=upstream.timeouts.total,
+        total_timeout=upstream.timeouts.total,
         proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
         ca_file=upstream.ca_file,
     )
 
 
-def secret(settings: Settings, spare: str) -> bytes:
+def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     """What hashes callers, equal on all replicas that share a page key."""
-    keys = [key.get_secret_value() for key in settings.pages.keys] or [spare]
+    keys = [key.get_secret_value() for key in settings.pages.keys] or [fallback_key]
     return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()

@@ -4,34 +4,34 @@ import random
 import time
 from collections.abc import Callable
 
-from gateway.admin.site_status import Callers, Watch
+from gateway.admin.site_status import CallerNames, UpstreamHandlers
 from gateway.exchange import FhirRequest, Handler
-from gateway.http.callers import background
-from gateway.http.callers import caller as digits
-from gateway.paging.page_sizer import Resized
-from gateway.resilience.backoff import Doubling, left
-from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit_breaker import Rested, Rests
-from gateway.resilience.fair_queue import Claimant
-from gateway.resilience.pause_rules import Rule, caller
-from gateway.resilience.pauses import Paused, Pauses
-from gateway.resilience.rate_limiter import Metered, Paced
-from gateway.resilience.rate_limits import Rates
-from gateway.resilience.retry import Retried
-from gateway.resilience.retry_budget import Spending
-from gateway.resilience.retry_policy import Budget
+from gateway.http.callers import is_background
+from gateway.http.callers import ledger_label as digits
+from gateway.paging.page_sizer import PageSizer
+from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
+from gateway.resilience.fair_queue import QueueTicket
+from gateway.resilience.pause_rules import PauseRule, keyed_fingerprint
+from gateway.resilience.pauses import PauseGate, PauseRegistry
+from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
+from gateway.resilience.rate_limits import RateLimits
+from gateway.resilience.retry import Retry
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.settings import Settings, Upstream
-from gateway.settings.resolve import by_guid
+from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.relocation import Practice, Relocated
+from gateway.sites.relocation import PmsIdentity, SiteRelocation
 from gateway.stores.base import Store
 
-Ask = Callable[[str], Handler]
+ClientFactory = Callable[[str], Handler]
 #: What tells callers with one key apart, as far as they say; it decides whose turn it is and no more.
-_WHO = ("user-agent", "x-forwarded-for")
+_FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
 
 
-class Resilience:
+class ResilienceChain:
     """The handlers around one Halo Connect, and the state they share with other replicas.
 
     `engine` gives the version of a site's engine by its GUID.
@@ -43,72 +43,97 @@ class Resilience:
         upstream: Upstream,
         store: Store,
         secret: bytes,
-        engine: Callable[[str], str],
+        version_of: Callable[[str], str],
     ) -> None:
         self._settings = settings
         self._store = store
         self._secret = secret
-        self._engine = engine
+        self._version_of = version_of
         self._host = upstream.url.host or ""
-        self._room = upstream.max_connections
-        self._site = by_guid(settings)
-        rules = tuple(Rule(**each.model_dump()) for each in settings.pauses.rules)
+        self._max_connections = upstream.max_connections
+        self._site_settings = site_settings_lookup(settings)
+        rules = tuple(
+            PauseRule(**each.model_dump(exclude={"says"}), message_pattern=each.says)
+            for each in settings.pauses.rules
+        )
         rest, retry = settings.rest, settings.retry
-        self.spending = Spending(store, Budget(retry.share, retry.least), time.time)
-        self.rests = Rests(store, Doubling(rest.start, rest.longest), time.time, random.random)
-        self.pauses = Pauses(store, time.time, rules, secret)
-        self.rates = Rates(store, time.time, upstream.rate)
-        self._callers = Callers()
-        self.watched: list[Watch] = []
+        self.retry_budget = RetryBudget(store, RetryBudgetPolicy(retry.share, retry.least), time.time)
+        self.circuits = CircuitRegistry(
+            store, ExponentialBackoff(rest.start, rest.longest), time.time, random.random
+        )
+        self.pauses = PauseRegistry(store, time.time, rules, secret)
+        self.rate_limits = RateLimits(store, time.time, upstream.rate)
+        self._callers = CallerNames()
+        self.upstream_handlers: list[UpstreamHandlers] = []
 
-    def around(self, ask: Ask) -> Handler:
+    def build_chain(self, client_for: ClientFactory) -> Handler:
         """What asks: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried ▸ Metered."""
-        settings, directory = self._settings, SiteDirectory(ask("halo-sql"))
-        retried = Retried(
-            Metered(ask("halo-connect"), self.rates, self._waits),
-            self.spending,
-            Doubling(settings.retry.first, settings.retry.longest),
-            self._waits,
+        settings, directory = self._settings, SiteDirectory(client_for("halo-sql"))
+        retried = Retry(
+            RateLimitRecheck(client_for("halo-connect"), self.rate_limits, self._remaining_wait),
+            self.retry_budget,
+            ExponentialBackoff(settings.retry.first, settings.retry.longest),
+            self._remaining_wait,
             clock=time.monotonic,
-            chance=random.random,
-            unanswered=settings.retry.unanswered,
+            jitter=random.random,
+            retry_on_timeout=settings.retry.unanswered,
         )
-        relocated = Relocated(retried, self._store, self._practice, directory.successor, time.time)
+        relocated = SiteRelocation(
+            retried, self._store, self._pms_identity, directory.find_successor, time.time
+        )
         rest = settings.rest
-        bounded = Bounded(
-            relocated, rest.concurrency, rest.queue, self._waits, self.rests.check, room=self._room
+        bounded = Bulkhead(
+            relocated,
+            rest.concurrency,
+            rest.queue,
+            self._remaining_wait,
+            self.circuits.require_not_open,
+            max_total=self._max_connections,
         )
-        paced = Paced(bounded, self.rates, self._who, self._waits)
-        paused = Paused(Rested(paced, self.rests, directory.online), self.pauses)
-        resized = Resized(
-            paused, self._store, self._limit, self._version, time.time, probing=settings.page_size.probe
+        paced = RateLimiter(bounded, self.rate_limits, self._queue_ticket, self._remaining_wait)
+        paused = PauseGate(CircuitBreaker(paced, self.circuits, directory.is_online), self.pauses)
+        resized = PageSizer(
+            paused,
+            self._store,
+            self._max_response_bytes,
+            self._engine_version,
+            time.time,
+            probe_interval=settings.page_size.probe,
         )
-        self.watched.append(self._watch(paced, bounded, relocated, resized))
+        self.upstream_handlers.append(self._collect_handlers(paced, bounded, relocated, resized))
         return resized
 
-    def _watch(self, paced: Paced, bounded: Bounded, relocated: Relocated, resized: Resized) -> Watch:
-        kept = self.rests, self.pauses, self.rates, self.spending
-        return Watch(self._host, *kept, paced, bounded, relocated, resized, self._callers)
+    def _collect_handlers(
+        self,
+        rate_limiter: RateLimiter,
+        bulkhead: Bulkhead,
+        site_relocation: SiteRelocation,
+        page_sizer: PageSizer,
+    ) -> UpstreamHandlers:
+        kept = self.circuits, self.pauses, self.rate_limits, self.retry_budget
+        return UpstreamHandlers(
+            self._host, *kept, rate_limiter, bulkhead, site_relocation, page_sizer, self._callers
+        )
 
-    def _waits(self, request: FhirRequest) -> float:
-        return left(request, self._settings.retry.patience, time.monotonic())
+    def _remaining_wait(self, request: FhirRequest) -> float:
+        return remaining_wait(request, self._settings.retry.patience, time.monotonic())
 
-    def _who(self, request: FhirRequest) -> Claimant:
+    def _queue_ticket(self, request: FhirRequest) -> QueueTicket:
         """One key may serve many programs, clients and practices: none waits until all of another is done."""
-        key, shown = caller(request, self._secret), digits(request.headers)
+        key, shown = keyed_fingerprint(request, self._secret), digits(request.headers)
         known = self._settings.ledger.callers.get(shown)
-        self._callers.note(key, known.name if known else shown)
+        self._callers.remember(key, known.name if known else shown)
         site = request.site.guid if request.site else ""
-        who = "\0".join((site, *(request.header(each) for each in _WHO)))
-        return Claimant(key, who, bool(known and known.batch) or background(request.headers))
+        who = "\0".join((site, *(request.header(each) for each in _FAIRNESS_HEADERS)))
+        return QueueTicket(key, who, bool(known and known.batch) or is_background(request.headers))
 
-    def _practice(self, guid: str) -> Practice | None:
-        found = self._site(guid)
-        return Practice(found.pms_id, found.pms_name, found.follow) if found.pms_id else None
+    def _pms_identity(self, guid: str) -> PmsIdentity | None:
+        found = self._site_settings(guid)
+        return PmsIdentity(found.pms_id, found.pms_name, found.follow) if found.pms_id else None
 
-    def _version(self, request: FhirRequest) -> str:
-        return self._engine(request.site.guid) if request.site else ""
+    def _engine_version(self, request: FhirRequest) -> str:
+        return self._version_of(request.site.guid) if request.site else ""
 
-    def _limit(self, request: FhirRequest) -> int:
+    def _max_response_bytes(self, request: FhirRequest) -> int:
         guid = request.site.guid if request.site else ""
-        return self._site(guid).size_limit or self._settings.page_size.limit
+        return self._site_settings(guid).size_limit or self._settings.page_size.limit

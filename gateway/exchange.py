@@ -9,25 +9,25 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gateway.dates.instants import Mode, Shown
+from gateway.dates.instants import InstantOutput, LabelMode
 from gateway.dates.plan import DatePlan
-from gateway.dates.support import DateFacts
-from gateway.fhir.bundle import Bundle, bundle
+from gateway.dates.support import DateSearchSupport
+from gateway.fhir.bundle import Bundle, bundle_from_fields
 from gateway.fhir.interaction import Interaction
-from gateway.fhir.raw_json import string, whole
-from gateway.fhir.search_params import NOTHING, Search
+from gateway.fhir.raw_json import string_value, utf8_object_fields
+from gateway.fhir.search_params import NO_PARAMETERS, SearchParams
 
 #: Structs of msgspec, not dataclasses: most handlers make a copy, and theirs costs a tenth.
-_replaced = msgspec.structs.replace
+_replace_fields = msgspec.structs.replace
 
 #: Header fields in order, names in lower case.
 Headers = tuple[tuple[str, str], ...]
 #: A refusal, or a searchset that says it is incomplete.
-Inactive = Literal["refuse", "empty"]
+InactiveRecords = Literal["refuse", "empty"]
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 #: What may be assumed of an upstream nobody probed.
-FACTS = DateFacts()
+DEFAULT_DATE_SUPPORT = DateSearchSupport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Site:
     guid: str
     zone: ZoneInfo
     name: str = ""
-    repairs_off: frozenset[str] = frozenset()
-    dates: DateFacts = FACTS
-    last_updated: Mapping[str, Mode] = field(default_factory=dict)
-    shown: Shown = "utc"
-    inactive: Inactive = "refuse"
+    disabled_repairs: frozenset[str] = frozenset()
+    date_support: DateSearchSupport = DEFAULT_DATE_SUPPORT
+    last_updated_input: Mapping[str, LabelMode] = field(default_factory=dict)
+    last_updated_output: InstantOutput = "utc"
+    inactive_records: InactiveRecords = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +58,35 @@ class Position:
     """
 
     part: int = 0
-    rest: str = ""
-    unfiltered: bool = False
+    upstream_link: str = ""
+    needs_filter: bool = False
 
 
 START = Position()
 
 
-class Waiting:
+class WaitClock:
     """The wait of one client's request; every changed copy of the request shares it.
 
     It begins when the request comes (`since`), or when it is first asked for. What an upstream query took
     that was not repeated is no waiting: the client asked for it, and it is paid for.
     """
 
-    __slots__ = ("_asking", "_since")
+    __slots__ = ("_excluded_seconds", "_started_at")
 
-    def __init__(self, since: float | None = None) -> None:
-        self._since = since
-        self._asking = 0.0
+    def __init__(self, started_at: float | None = None) -> None:
+        self._started_at = started_at
+        self._excluded_seconds = 0.0
 
-    def asked(self, seconds: float) -> None:
+    def exclude(self, seconds: float) -> None:
         """Leave out the time of an upstream query; below 0, put back what of one was waiting after all."""
-        self._asking += seconds
+        self._excluded_seconds += seconds
 
-    def seconds(self, now: float) -> float:
+    def waited_seconds(self, now: float) -> float:
         """How long the client has waited so far."""
-        if self._since is None:
-            self._since = now - self._asking
-        return now - self._since - self._asking
+        if self._started_at is None:
+            self._started_at = now - self._excluded_seconds
+        return now - self._started_at - self._excluded_seconds
 
 
 class FhirRequest(msgspec.Struct, frozen=True, dict=True):
@@ -105,36 +105,36 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     path: str
     public_base: str
     upstream_base: str
-    accepted: str = ""
+    response_format: str = ""
     site: Site | None = None
-    asked: Search = NOTHING
-    search: Search = NOTHING
-    parts: tuple[Search, ...] | None = None
-    dates: tuple[DatePlan, ...] = ()
+    client_search: SearchParams = NO_PARAMETERS
+    upstream_search: SearchParams = NO_PARAMETERS
+    split_searches: tuple[SearchParams, ...] | None = None
+    date_plans: tuple[DatePlan, ...] = ()
     position: Position = START
     headers: Headers = ()
     body: bytes = b""
     request_id: str = ""
-    received: datetime = EPOCH
-    waiting: Waiting = msgspec.field(default_factory=Waiting)
-    validator: str = ""
+    received_at: datetime = EPOCH
+    wait_clock: WaitClock = msgspec.field(default_factory=WaitClock)
+    if_none_match: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""
-        return _header(self.headers, name)
+        return _first_value(self.headers, name)
 
-    def changed(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields replaced."""
-        return _replaced(self, **changes)
+        return _replace_fields(self, **changes)
 
     @cached_property
     def upstream_url(self) -> str:
         """The absolute URL to ask upstream."""
         url = f"{self.upstream_base}/{self.path}" if self.path else self.upstream_base
-        return f"{url}?{self.search.query}" if self.search.query else url
+        return f"{url}?{self.upstream_search.query}" if self.upstream_search.query else url
 
     @cached_property
-    def bases(self) -> tuple[tuple[tuple[str, str], int], ...]:
+    def base_prefixes(self) -> tuple[tuple[tuple[str, str], int], ...]:
         """How a URL on our base or on the upstream's begins, and the base's length."""
         both = (self.public_base, self.upstream_base)
         return tuple(((f"{base}/", f"{base}?"), len(base)) for base in both)
@@ -142,20 +142,24 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def upstream_body(self) -> bytes:
         """The body to send upstream: the client's own bytes unless a repair changed the search form."""
-        return self.body if self.search is self.asked else self.search.form.encode() or self.body
+        return (
+            self.body
+            if self.upstream_search is self.client_search
+            else self.upstream_search.form.encode() or self.body
+        )
 
 
-class Kept(NamedTuple):
+class CacheValidity(NamedTuple):
     """What a cache knows of a fresh answer; `born` and `ends` are seconds since 1970.
 
     `unchanged` says whether no write through this process has touched it since; `current` asks that of all
     replicas and is None where there are none.
     """
 
-    born: float
-    ends: float
-    unchanged: Callable[[], bool]
-    current: Callable[[], Awaitable[bool]] | None = None
+    stored_at: float
+    expires_at: float
+    is_locally_current: Callable[[], bool]
+    is_current: Callable[[], Awaitable[bool]] | None = None
 
 
 class FhirResponse(msgspec.Struct, frozen=True):
@@ -169,58 +173,60 @@ class FhirResponse(msgspec.Struct, frozen=True):
     status: int
     headers: Headers = ()
     body: bytes = b""
-    repairs: tuple[str, ...] = ()
+    applied_repairs: tuple[str, ...] = ()
     bundle: Bundle | None = None
-    pages: Mapping[str, Position] | None = None
-    ignored: frozenset[str] = frozenset()
-    kept: Kept | None = None
-    unlinked: bool = False
+    page_positions: Mapping[str, Position] | None = None
+    ignored_parameters: frozenset[str] = frozenset()
+    cache_validity: CacheValidity | None = None
+    links_omitted: bool = False
 
     def header(self, name: str) -> str:
         """The first value of a header (lower-case name), or an empty string."""
-        return _header(self.headers, name)
+        return _first_value(self.headers, name)
 
-    def changed(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields replaced."""
-        return _replaced(self, **changes)
+        return _replace_fields(self, **changes)
 
-    def opened(self) -> Self:
+    def with_parsed_bundle(self) -> Self:
         """The answer with its body opened if it is a Bundle. Raises UnreadableError."""
         if self.bundle is not None or b'"Bundle"' not in self.body:
             return self
-        fields = whole(self.body)
+        fields = utf8_object_fields(self.body)
         return (
-            _replaced(self, bundle=bundle(fields)) if string(fields.get("resourceType")) == "Bundle" else self
+            _replace_fields(self, bundle=bundle_from_fields(fields))
+            if string_value(fields.get("resourceType")) == "Bundle"
+            else self
         )
 
-    def with_bundle(self, changed: Bundle) -> Self:
+    def with_bundle(self, new_bundle: Bundle) -> Self:
         """The answer with another Bundle for a body."""
-        return self if changed is self.bundle else _replaced(self, bundle=changed, body=b"")
+        return self if new_bundle is self.bundle else _replace_fields(self, bundle=new_bundle, body=b"")
 
-    def closed(self) -> Self:
+    def with_encoded_body(self) -> Self:
         """The answer as bytes."""
-        return self if self.body or self.bundle is None else _replaced(self, body=self.bundle.encoded())
+        return self if self.body or self.bundle is None else _replace_fields(self, body=self.bundle.encode())
 
     def with_header(self, name: str, value: str) -> Self:
         """A copy in which this header has this one value."""
         kept = tuple(each for each in self.headers if each[0] != name)
-        return _replaced(self, headers=(*kept, (name, value)))
+        return _replace_fields(self, headers=(*kept, (name, value)))
 
 
 Handler = Callable[[FhirRequest], Awaitable[FhirResponse]]
 
 
-def _header(headers: Headers, name: str) -> str:
+def _first_value(headers: Headers, name: str) -> str:
     for key, value in headers:
         if key == name:
             return value
     return ""
 
 
-_SAFE = frozenset({"GET", "HEAD"})
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 def may_write(request: FhirRequest) -> bool:
     """Whether a request changes data, or may: what an operation or a SQL query does, nobody knows here."""
-    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE
-    return request.interaction.writes or unknown
+    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE_METHODS
+    return request.interaction.is_write or unknown

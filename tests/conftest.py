@@ -14,8 +14,8 @@ from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES, SYDNEY
-from gateway.server.serve import InThread
-from gateway.settings import Cache, Retry, SearchFacts, Server, Settings, SiteSettings, Upstream
+from gateway.server.serve import ThreadedServer
+from gateway.settings import Cache, Retry, SearchSupport, Server, Settings, SiteSettings, Upstream
 
 #: A busy machine is no failure: time is judged by `make bench` and the suite's own limit.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -28,13 +28,19 @@ KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 ROOT = Path(__file__).parent.parent
 
 
-def settings_for(upstream: str, facts: SearchFacts | None = None) -> Settings:
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the gateway does."""
+    return "asyncio"
+
+
+def settings_for(upstream: str, facts: SearchSupport | None = None) -> Settings:
     """A gateway's settings in front of an emulator: its sites with their zones, Brisbane at /fhir/R4.
 
     Nothing is kept or repeated, so that every test sees its own exchange and no other.
     """
     sites = {
-        site.guid: SiteSettings(time_zone=site.zone.key, search=facts or SearchFacts())
+        site.guid: SiteSettings(time_zone=site.zone.key, search=facts or SearchSupport())
         for site in SITES.values()
     }
     return Settings(
@@ -90,13 +96,13 @@ class Running:
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self._emulator = emulator
-        self._gateway: InThread | None = None
+        self._gateway: ThreadedServer | None = None
 
     def pair(self) -> Pair:
         """The pair as new."""
         self._emulator.control("POST", "reset")
         if self._gateway is None:
-            self._gateway = InThread(create_app(settings_for(self._emulator.url))).__enter__()
+            self._gateway = ThreadedServer(create_app(settings_for(self._emulator.url))).__enter__()
         return Pair(self._emulator, self._gateway.url)
 
     def stop(self) -> None:

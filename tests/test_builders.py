@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.requests import SITE
 
-from gateway.builders import BESIDE, caching, ledger, ledger_url, store
+from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, create_ledger, ledger_url, open_store
 from gateway.exchange import Site
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
@@ -16,13 +16,13 @@ SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": 
 
 
 def test_without_redis_the_store_is_this_processes_own() -> None:
-    assert isinstance(store(Cache(), AsyncExitStack()), MemoryStore)
+    assert isinstance(open_store(Cache(), AsyncExitStack()), MemoryStore)
 
 
 def test_a_redis_that_is_away_is_stood_in_for_and_closed_at_the_end() -> None:
     async def live() -> tuple[bytes | None, str]:
         async with AsyncExitStack() as closing:
-            shared = store(SHARED, closing)
+            shared = open_store(SHARED, closing)
             assert isinstance(shared, FallbackStore)
             await shared.set("a", b"1", 10)
             return await shared.get("a"), await shared.problem()
@@ -40,9 +40,9 @@ def test_a_sites_profile_goes_over_the_general_one() -> None:
     settings = Settings.model_validate(
         {"cache": {"profile": "cautious"}, "sites": {SITE.guid: {"cache": {"profile": "off"}}}}
     )
-    found = caching(settings, "spare", engine)
+    found = cache_config(settings, "spare", engine)
     other = type(SITE)("0a1b2c3d-0000-4000-8000-00000000000b", SITE.zone)
-    assert (found.freshness(SITE).profile, found.freshness(other).profile) == ("off", "cautious")
+    assert (found.freshness_of(SITE).profile, found.freshness_of(other).profile) == ("off", "cautious")
 
 
 def version(settings: Settings, guid: str = SITE.guid) -> str:
@@ -50,16 +50,16 @@ def version(settings: Settings, guid: str = SITE.guid) -> str:
 
 
 async def _version(settings: Settings, site: Site) -> str:
-    return await caching(settings, "spare", engine).version(site)
+    return await cache_config(settings, "spare", engine).version_of(site)
 
 
 def test_names_are_keyed_and_change_with_the_configuration_and_the_engine() -> None:
-    one, two = (caching(Settings(), spare, engine) for spare in ("a", "b"))
+    one, two = (cache_config(Settings(), spare, engine) for spare in ("a", "b"))
     assert one.secret != two.secret
     assert version(Settings()) == version(Settings())
     assert version(Settings()) != version(Settings(cache=Cache(profile="off")))
     assert version(Settings()) != version(Settings(), "another")
-    same = (caching(Settings(cache=SHARED), "a", engine) for _ in range(2))
+    same = (cache_config(Settings(cache=SHARED), "a", engine) for _ in range(2))
     assert len({each.secret for each in same}) == 1
 
 
@@ -102,8 +102,8 @@ def test_a_setting_that_shapes_answers_keeps_them_apart(differs: dict[str, objec
 
 
 def test_what_is_left_out_of_the_version_are_settings_and_each_is_tested() -> None:
-    assert {name for differs in OWN for name in differs} == set(BESIDE)
-    for name, (parts, _) in BESIDE.items():
+    assert {name for differs in OWN for name in differs} == set(IRRELEVANT_TO_RESPONSES)
+    for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items():
         section = getattr(Settings(), name)
         assert parts is True or (isinstance(parts, set) and parts <= set(type(section).model_fields))
 
@@ -119,6 +119,6 @@ def test_replicas_with_a_redis_share_a_ledger_unless_a_file_was_named(tmp_path: 
         ({"store": "file"}, ""),
     ):
         settings = Settings.model_validate({"cache": redis, "ledger": kept})
-        ledger(settings)
+        create_ledger(settings)
         assert ledger_url(settings) == url
     assert ledger_url(Settings()) == ""

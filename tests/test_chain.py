@@ -7,11 +7,11 @@ from conftest import settings_for
 from structlog.testing import capture_logs
 from support.requests import fhir_request, json_response
 
-from gateway.builders import secret
-from gateway.chain import Resilience
+from gateway.builders import caller_secret
+from gateway.chain import ResilienceChain
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Waiting
-from gateway.settings import Pages, Rest, Retry, Settings
+from gateway.exchange import FhirRequest, FhirResponse, Handler, WaitClock
+from gateway.settings import Paging, Rest, Retry, Settings
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
 
@@ -20,9 +20,9 @@ def asked(answer: Handler, *requests: FhirRequest, settings: Settings | None = N
     found = settings or settings_for("http://upstream")
 
     async def run() -> list[FhirResponse]:
-        around = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619").around(
-            lambda _: answer
-        )
+        around = ResilienceChain(
+            found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619"
+        ).build_chain(lambda _: answer)
         return [await around(request) for request in requests]
 
     with capture_logs():
@@ -33,7 +33,7 @@ def test_a_page_that_is_too_large_is_asked_for_again_smaller() -> None:
     counts: list[str] = []
 
     async def halo(request: FhirRequest) -> FhirResponse:
-        counts.append(request.search.values("_count")[0])
+        counts.append(request.upstream_search.values("_count")[0])
         if int(counts[-1]) > 30:
             raise Failure(RESULT_TOO_LARGE)
         return json_response({"resourceType": "Bundle", "type": "searchset", "total": 0})
@@ -48,7 +48,7 @@ def test_what_fits_is_forgotten_with_a_new_engine() -> None:
     running = {"version": "26.619"}
 
     async def halo(request: FhirRequest) -> FhirResponse:
-        counts.append(request.search.values("_count")[0])
+        counts.append(request.upstream_search.values("_count")[0])
         if running["version"] == "26.619" and int(counts[-1]) > 30:
             raise Failure(RESULT_TOO_LARGE)
         return json_response({"resourceType": "Bundle", "type": "searchset", "total": 0})
@@ -56,7 +56,9 @@ def test_what_fits_is_forgotten_with_a_new_engine() -> None:
     async def run() -> None:
         found = settings_for("http://upstream")
         engine: Callable[[str], str] = lambda _: running["version"]  # noqa: E731 - one lambda
-        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", engine).around(lambda _: halo)
+        chain = ResilienceChain(found, found.upstream, MemoryStore(), b"secret", engine).build_chain(
+            lambda _: halo
+        )
         for version in ("26.619", "26.619", "26.700"):
             running["version"] = version
             counts.append("|")
@@ -96,13 +98,13 @@ def test_all_waits_of_a_request_share_one_patience() -> None:
     )
 
     async def run() -> None:
-        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619").around(
-            lambda _: halo
-        )
-        first = asyncio.create_task(chain(fhir_request("Patient/1", waiting=Waiting(monotonic()))))
+        chain = ResilienceChain(
+            found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619"
+        ).build_chain(lambda _: halo)
+        first = asyncio.create_task(chain(fhir_request("Patient/1", wait_clock=WaitClock(monotonic()))))
         await asyncio.sleep(0)
         with pytest.raises(Failure):
-            await chain(fhir_request("Patient/2", waiting=Waiting(monotonic())))
+            await chain(fhir_request("Patient/2", wait_clock=WaitClock(monotonic())))
         await first
 
     with capture_logs():
@@ -129,7 +131,7 @@ def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key()
     )
 
     async def run() -> None:
-        chain = Resilience(found, found.upstream, MemoryStore(), b"secret", lambda _: "").around(
+        chain = ResilienceChain(found, found.upstream, MemoryStore(), b"secret", lambda _: "").build_chain(
             lambda _: halo
         )
         await asyncio.gather(*(chain(from_(each)) for each in ["sync"] * 40 + ["clinic"] * 3))
@@ -140,9 +142,9 @@ def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key()
 
 
 def test_replicas_with_one_page_key_hash_callers_alike() -> None:
-    keyed = Settings(pages=Pages.model_validate({"keys": ["synthetic"]}))
-    assert secret(keyed, "a") == secret(keyed, "b")
-    assert secret(Settings(), "a") != secret(Settings(), "b")
+    keyed = Settings(pages=Paging.model_validate({"keys": ["synthetic"]}))
+    assert caller_secret(keyed, "a") == caller_secret(keyed, "b")
+    assert caller_secret(Settings(), "a") != caller_secret(Settings(), "b")
 
 
 def test_a_failure_passes_with_what_it_is() -> None:

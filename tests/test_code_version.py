@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from gateway.code_version import code_version, digest
+from gateway.code_version import code_version, package_digest
 
 #: Prints the version under which this code keeps answers of a site.
 PRINT = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from gateway.exchange import Site
-from gateway.builders import caching
+from gateway.builders import cache_config
 from gateway.settings import Settings
 from datetime import UTC
 
 async def engine(guid: str) -> str:
     return ""
 
-print(asyncio.run(caching(Settings(), "spare", engine).version(Site("a", UTC, "a"))))
+print(asyncio.run(cache_config(Settings(), "spare", engine).version_of(Site("a", UTC, "a"))))
 """
 
 
@@ -53,24 +53,24 @@ def test_changed_repair_never_shares_stored_answers(package: Path) -> None:
     "name", ["fhir/bundle.py", "dates/date_parameters.json", "cache/response_cache.py", "app.py"]
 )
 def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
-    before = digest(package)
+    before = package_digest(package)
     change(package / name)
-    assert digest(package) != before
+    assert package_digest(package) != before
 
 
 def test_a_renamed_file_changes_the_digest(package: Path) -> None:
-    before = digest(package)
+    before = package_digest(package)
     (package / "fhir" / "bundle.py").rename(package / "fhir" / "bundles.py")
-    assert digest(package) != before
+    assert package_digest(package) != before
 
 
 def test_code_that_shapes_no_answer_changes_nothing(package: Path) -> None:
-    before = digest(package)
+    before = package_digest(package)
     shutil.rmtree(package / "emulator")
     change(package / "demo" / "tour.py")
     (package / "fhir" / "__pycache__").mkdir()
     (package / "fhir" / "__pycache__" / "bundle.cpython-311.pyc").write_bytes(b"compiled")
-    assert digest(package) == before
+    assert package_digest(package) == before
 
 
 def test_the_running_code_has_one_version() -> None:

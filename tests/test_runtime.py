@@ -12,13 +12,13 @@ from support.outbound import Proxy, Server, authority, listening, settled
 from support.requests import GUID, fhir_request
 
 from gateway.app import create_app
-from gateway.builders import pool
+from gateway.builders import connection_pool
 from gateway.emulator.sites import SYDNEY
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
-from gateway.ledger.cost import Cost
-from gateway.ledger.sqlite_ledger import read
-from gateway.runtime import Process
+from gateway.ledger.cost import CostClass
+from gateway.ledger.sqlite_ledger import read_rows
+from gateway.runtime import Runtime
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -28,14 +28,14 @@ def answering(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={})
 
 
-def process(settings: Settings) -> Process:
-    return Process(settings, httpx.MockTransport(answering), lambda: NOW)
+def process(settings: Settings) -> Runtime:
+    return Runtime(settings, httpx.MockTransport(answering), lambda: NOW)
 
 
 def test_one_pool_per_upstream_is_closed_with_the_application() -> None:
     with capture_logs():
         held = process(settings_for("http://upstream"))
-    ask = held.asking(held.settings.upstream)
+    ask = held.upstream_client(held.settings.upstream)
     assert ask("halo-connect") is not ask("halo-sql")
     assert len(held.pools) == 1
 
@@ -57,9 +57,9 @@ def test_the_ledger_is_there_while_the_application_is(tmp_path: Path) -> None:
 
 def test_without_a_token_there_are_no_operators_endpoints() -> None:
     with capture_logs() as lines:
-        assert process(Settings()).admin().routes() == []
+        assert process(Settings()).admin_endpoints().shared_port_routes() == []
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
-        paths = {each.path for each in process(token).admin().routes()}
+        paths = {each.path for each in process(token).admin_endpoints().shared_port_routes()}
     assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
     assert [(each["event"], each["setting"]) for each in lines[:1]] == [("configuration", "pages.keys")]
 
@@ -74,13 +74,13 @@ def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
 
     async def live() -> list[str]:
         settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
-        held = Process(settings, httpx.MockTransport(engine), lambda: NOW)
-        cached = held.cached(held.asking(held.settings.upstream)("halo-connect"))
+        held = Runtime(settings, httpx.MockTransport(engine), lambda: NOW)
+        cached = held.with_cache(held.upstream_client(held.settings.upstream)("halo-connect"))
         no_cache = (("cache-control", "no-cache"),)
         patient, metadata = fhir_request("Patient/1"), fhir_request("metadata", headers=no_cache)
         steps = [metadata, patient, metadata, patient]
         before = [(await cached(each)).header("cache-status").split("; ")[1] for each in steps]
-        assert held.engines.of(GUID) == "26.619.1"
+        assert held.engine_versions.local_version(GUID) == "26.619.1"
         version[0] = "26.701.1"
         return before + [(await cached(each)).header("cache-status").split("; ")[1] for each in steps]
 
@@ -98,8 +98,8 @@ def test_a_query_nobody_waits_for_is_in_the_ledger_though_the_process_ends_first
         return answering(request)
 
     async def live() -> None:
-        held = Process(settings, httpx.MockTransport(endless), lambda: NOW)
-        ask = held.asking(settings.upstream)("halo-connect")
+        held = Runtime(settings, httpx.MockTransport(endless), lambda: NOW)
+        ask = held.upstream_client(settings.upstream)("halo-connect")
         async with held.lifespan(None):  # type: ignore[arg-type]
             asked = asyncio.create_task(_called(ask))
             await asyncio.sleep(0)
@@ -109,7 +109,7 @@ def test_a_query_nobody_waits_for_is_in_the_ledger_though_the_process_ends_first
 
     with capture_logs():
         asyncio.run(live())
-    assert [(row.line.cost, row.queries) for row in read(path)] == [(Cost.MAYBE_BILLED, 1)]
+    assert [(row.key.cost, row.queries) for row in read_rows(path)] == [(CostClass.MAYBE_BILLED, 1)]
 
 
 async def _called(handler: Handler) -> FhirResponse:
@@ -176,7 +176,7 @@ def test_pool_takes_proxy_and_certificates_of_its_upstream(tmp_path: Path) -> No
         )
 
         async def live() -> int:
-            connections = pool(settings)
+            connections = connection_pool(settings)
             try:
                 return (
                     await connections.handle_async_request(httpx.Request("GET", str(settings.url)))

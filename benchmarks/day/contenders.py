@@ -18,9 +18,9 @@ from benchmarks.day.truth import Truth
 from benchmarks.day.virtual import Clock, simulated
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE
-from gateway.ledger.cost import Cost
+from gateway.ledger.cost import CostClass
 from gateway.settings import Settings
-from gateway.web.fast_path import HitsFirst
+from gateway.web.fast_path import FastPathMiddleware
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 SET_UP = Settings.model_validate(
@@ -92,7 +92,7 @@ def gateway(start: float, end: float) -> Bill:
 
 async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Seen, tuple[int, int]]:
     app = create_app(SET_UP, transport=InProcess(halo), now=halo.clock.now)
-    ask: Ask = asking(HitsFirst(app, app.state.http.hits))
+    ask: Ask = asking(FastPathMiddleware(app, app.state.http.hits))
     async with app.router.lifespan_context(app):
         seen = await replayed(events, ask, halo, Truth(halo))
         lines = await asked(
@@ -102,12 +102,12 @@ async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Seen, t
 
 
 def _billed(lines: list[dict[str, Any]]) -> tuple[int, int]:
-    found = [each for each in lines if each["class"] == Cost.BILLED]
+    found = [each for each in lines if each["class"] == CostClass.BILLED]
     return sum(each["queries"] for each in found), sum(each["bytes"] for each in found)
 
 
 def _bill(halo: Halo, seen: Seen, ledger: tuple[int, int] = (0, 0)) -> Bill:
     bill = halo.state.bill
-    total = bill.queries.total(), bill.octets.total()
+    total = bill.queries.total(), bill.response_bytes.total()
     assert total == (halo.queries.total(), halo.octets.total()), "every query is of some kind of traffic"
     return Bill(halo.queries, halo.octets, total, seen, ledger)

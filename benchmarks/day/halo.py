@@ -11,12 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.day.asking import KEY, KIND
 from benchmarks.day.virtual import Clock
 from gateway.emulator.app import create_emulator
-from gateway.emulator.billing import bill_line
+from gateway.emulator.billing import bill_key
 from gateway.emulator.data.records import Record
 from gateway.emulator.practice import Practice
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, SITES
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 SETTINGS = EmulatorSettings(patients=600)
 #: Seconds until the practice's database is read, and from then until the answer is back.
@@ -70,7 +70,7 @@ class Halo:
 
     def __post_init__(self) -> None:
         emulator = create_emulator(SETTINGS, self.clock.now)
-        self.state: State = emulator.state.emulator
+        self.state: EmulatorState = emulator.state.emulator
         self.practice = Remembering(self.clock)
         self.state.practices[BRISBANE] = self.practice
         self._emulator: ASGIApp = emulator
@@ -96,7 +96,7 @@ class Halo:
         if scope["method"] == "PUT" or key not in self._same:
             self._same[key] = await _asked(self._emulator, scope, body)
         else:
-            line = bill_line(KEY, scope["path"].strip("/").split("/"))
+            line = bill_key(KEY, scope["path"].strip("/").split("/"))
             self.state.bill.add(line, "paid", _size(self._same[key]))
         return self._same[key]
 

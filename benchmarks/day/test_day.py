@@ -11,7 +11,7 @@ from benchmarks.day import contenders
 from benchmarks.day.contenders import Bill
 from benchmarks.day.events import HOUR
 from benchmarks.day.truth import Verdict
-from gateway.telemetry.log_config import configure
+from gateway.telemetry.log_config import configure_logging
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
@@ -38,7 +38,7 @@ def test_a_day_of_traffic_is_answered_rightly_and_billed_as_the_ledger_says() ->
 
 def _bills() -> Bills:
     names = ("gateway", "nginx", "straight")
-    with ProcessPoolExecutor(2, get_context("spawn"), configure, ("error",)) as processes:
+    with ProcessPoolExecutor(2, get_context("spawn"), configure_logging, ("error",)) as processes:
         running = {name: processes.submit(getattr(contenders, name), 0, 24 * HOUR) for name in names}
         return {name: each.result() for name, each in running.items()}
 

@@ -13,7 +13,7 @@ from benchmarks.day.halo import Halo
 from benchmarks.day.nginx_model import Nginx
 from benchmarks.day.nginx_real import needs_nginx, nginx
 from benchmarks.day.replay import in_turn
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 
 pytestmark = [pytest.mark.bench, needs_nginx, pytest.mark.timeout(200)]
 
@@ -24,7 +24,7 @@ def test_the_model_of_nginx_is_billed_as_nginx_is(tmp_path: Path) -> None:
     modelled, events = day(START, END, slow=False)
     model = Nginx(asking(modelled), modelled.clock)
     real, _ = day(START, END, slow=False)
-    with InThread(real) as server, nginx(server.url, real.clock, tmp_path) as client:
+    with ThreadedServer(real) as server, nginx(server.url, real.clock, tmp_path) as client:
         assert bill(real, events, client) == bill(modelled, events, model)
     queries = modelled.state.bill.queries.total()
     measure.say(f"\nnginx and its model: {queries} queries each for {len(events)} events of the trace")

@@ -17,11 +17,16 @@ import msgspec
 
 from benchmarks.day.asking import HOST, Answer, Request
 from benchmarks.day.halo import ANSWERED, SETTINGS, STAMP, Halo
-from gateway.cache.lifetimes import row
+from gateway.cache.lifetimes import lifetime_of_type
 from gateway.emulator.bundle import searchset
 from gateway.emulator.practice import Practice
-from gateway.emulator.request_context import Visit
-from gateway.emulator.settings import FAULTS, LAST_UPDATED, EmulatorSettings, merged
+from gateway.emulator.request_context import RequestContext
+from gateway.emulator.settings import (
+    DEFAULT_LAST_UPDATED_STYLES,
+    DOCUMENTED_FAULTS,
+    EmulatorSettings,
+    apply_merge_patch,
+)
 from gateway.emulator.sites import BRISBANE, SITES
 
 Verdict = Literal["right", "too old", "older than a write", "never so"]
@@ -29,11 +34,11 @@ Verdict = Literal["right", "too old", "older than a write", "never so"]
 #: Known issues that stay: inactive rows are hidden, references are absolute, on the gateway's own base.
 _STAY = ("inactive-records", "reference-base-url")
 #: What R4 makes of the practice's rows.
-R4 = merged(
+R4 = apply_merge_patch(
     SETTINGS,
     {
-        "faults": {each: each in _STAY for each in FAULTS},
-        "variants": {"date_model": "r4-a", "last_updated": dict.fromkeys(LAST_UPDATED, "ok")},
+        "faults": {each: each in _STAY for each in DOCUMENTED_FAULTS},
+        "variants": {"date_model": "r4-a", "last_updated": dict.fromkeys(DEFAULT_LAST_UPDATED_STYLES, "ok")},
     },
 )
 PAGE = 50
@@ -85,7 +90,7 @@ class Truth:
         """Seconds that docs/cache.md promises at most; what synchronises is never kept."""
         if any(name == "_lastUpdated" for name, _ in asked.pairs):
             return 0
-        return min(row(each).balanced for each in asked.types)
+        return min(lifetime_of_type(each).balanced for each in asked.types)
 
     def _written(self, name: str, sent: float) -> float:
         """When an app last changed a table, of the changes that were answered before `sent`."""
@@ -105,10 +110,10 @@ class Truth:
         return self._known[asked, versions]
 
     def _answer(self, asked: Question, then: Practice) -> Any:
-        visit = Visit(SITES[BRISBANE], then, self._settings, f"http://{HOST}", "integrator")
+        visit = RequestContext(SITES[BRISBANE], then, self._settings, f"http://{HOST}", "integrator")
         if asked.id:
-            record = visit.row(asked.type, asked.id)
-            return visit.shown(record) if record else None
+            record = visit.find_record(asked.type, asked.id)
+            return visit.render(record) if record else None
         return searchset(visit, asked.type, list(asked.pairs))
 
     def _digest(self, body: bytes) -> bytes:

@@ -7,11 +7,11 @@ import httpx
 
 from gateway.settings import Settings
 
-_PATIENCE = 30.0
-_HERE = "http://127.0.0.1:8080"
+_TIMEOUT_SECONDS = 30.0
+_DEFAULT_URL = "http://127.0.0.1:8080"
 
 
-class Gateway:
+class AdminClient:
     """A running gateway at a URL; `token` is that of its setting admin.token."""
 
     def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None) -> None:
@@ -22,68 +22,72 @@ class Gateway:
     def purge(self, site: str, type_: str = "", patient: str = "") -> str:
         """What was purged, in words. Raises ValueError that says what to do."""
         named = {"site": site, "type": type_, "patient": patient}
-        told = self._told("POST", "/admin/purge", {name: value for name, value in named.items() if value})
-        return f"{_PURGED[told['purged']].format(type=type_)} at {told['site']} is served any more"
+        told = self._request_json(
+            "POST", "/admin/purge", {name: value for name, value in named.items() if value}
+        )
+        return f"{_PURGE_MESSAGES[told['purged']].format(type=type_)} at {told['site']} is served any more"
 
-    def sites(self, site: str = "", *, as_json: bool = False) -> str:
+    def format_sites(self, site: str = "", *, as_json: bool = False) -> str:
         """Every practice, or one, as a table or JSON. Raises ValueError that says what to do."""
-        told = self._told("GET", "/admin/sites" + (f"?{httpx.QueryParams(site=site)}" if site else ""))
-        return json.dumps(told, indent=2) if as_json else _table(told["sites"])
+        told = self._request_json(
+            "GET", "/admin/sites" + (f"?{httpx.QueryParams(site=site)}" if site else "")
+        )
+        return json.dumps(told, indent=2) if as_json else _format_table(told["sites"])
 
-    def lift(self, site: str, pause: str = "") -> str:
+    def reset_site(self, site: str, pause: str = "") -> str:
         """What was lifted, in words. Raises ValueError that says what to do."""
         path = f"/admin/sites/{site}/lift" if site else "/admin/pauses/lift"
-        told = self._told("POST", path, {"pause": pause} if pause else {})
+        told = self._request_json("POST", path, {"pause": pause} if pause else {})
         return "\n".join(f"lifted: {each}" for each in told["lifted"]) or "nothing to lift"
 
-    def _told(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
+    def _request_json(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
         try:
-            with httpx.Client(timeout=_PATIENCE, trust_env=False, transport=self._transport) as client:
+            with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, transport=self._transport) as client:
                 answer = client.request(method, self._url + path, json=content, headers=self._headers)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise ValueError(f"no answer from {self._url}: {problem or type(problem).__name__}") from None
         if answer.is_success:
             return answer.json()
-        raise ValueError(_REFUSED.get(answer.status_code) or _text(answer))
+        raise ValueError(_STATUS_MESSAGES.get(answer.status_code) or _error_text(answer))
 
 
-def gateway(settings: Settings, url: str = "") -> Gateway:
+def admin_client(settings: Settings, url: str = "") -> AdminClient:
     """The gateway at a URL, or where these settings have it listen for operators, or on this machine."""
     token, listen = settings.admin.token, settings.admin.listen
-    return Gateway(
-        url or (f"http://{listen}" if listen else _HERE), token.get_secret_value() if token else ""
+    return AdminClient(
+        url or (f"http://{listen}" if listen else _DEFAULT_URL), token.get_secret_value() if token else ""
     )
 
 
-_PURGED = {
+_PURGE_MESSAGES = {
     "site": "nothing kept",
     "type": "nothing kept about {type}",
     "patient": "nothing kept that may be about this patient",
 }
-_REFUSED = {
+_STATUS_MESSAGES = {
     401: "the gateway wants its own token: set admin.token, or HALO_GATEWAY_ADMIN__TOKEN, as it has it",
     404: "this gateway has no such endpoint for operators: set admin.token there, or use the --url of its"
     " own port for them",
 }
 
 
-def _text(answer: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str:
     try:
-        (issue, *_) = answer.json()["issue"]
+        (issue, *_) = response.json()["issue"]
         return str(issue["details"]["text"])
     except (ValueError, KeyError, TypeError):
-        return f"the gateway answered {answer.status_code}"
+        return f"the gateway answered {response.status_code}"
 
 
-_ROW = "{:<36} {:<16} {:<9} {:>7} {:<24} {:>6} {:>9} {:>7} {:>7}"
-_HEAD = ("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETRIES", "RUNNING", "WAITING")
+_ROW_FORMAT = "{:<36} {:<16} {:<9} {:>7} {:<24} {:>6} {:>9} {:>7} {:>7}"
+_TABLE_HEADINGS = ("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETRIES", "RUNNING", "WAITING")
 
 
-def _table(sites: list[dict[str, Any]]) -> str:
-    return "\n".join(_ROW.format(*line).rstrip() for line in (_HEAD, *map(_row, sites)))
+def _format_table(sites: list[dict[str, Any]]) -> str:
+    return "\n".join(_ROW_FORMAT.format(*line).rstrip() for line in (_TABLE_HEADINGS, *map(_site_row, sites)))
 
 
-def _row(site: dict[str, Any]) -> tuple[object, ...]:
+def _site_row(site: dict[str, Any]) -> tuple[object, ...]:
     retries = site["retries"]
     return (
         *(site[name] for name in ("site", "name", "state", "secondsLeft")),

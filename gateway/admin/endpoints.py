@@ -11,61 +11,63 @@ from starlette.routing import Route
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.web.errors import answer, unexpected
+from gateway.web.errors import error_response, internal_error
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+AdminEndpoint = Callable[[Request], Awaitable[Response]]
 #: Method and path -> what answers.
-Pages = Mapping[tuple[str, str], Endpoint]
+EndpointTable = Mapping[tuple[str, str], AdminEndpoint]
 
 
 #: What only browsers send: without a token, any page could have an operator's browser ask here.
-_BROWSER = frozenset({"origin", "sec-fetch-site"})
+_BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
 
 
-class Desk(Protocol):
+class EndpointGroup(Protocol):
     """Pages about one thing."""
 
-    def pages(self) -> Pages:
+    def endpoints(self) -> EndpointTable:
         """The endpoints; they may raise Failure."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Admin:
+class AdminEndpoints:
     """All desks behind one door, which is `apart` if they have a port of their own."""
 
     token: str
-    desks: Sequence[Desk]
-    apart: bool = False
+    groups: Sequence[EndpointGroup]
+    has_own_port: bool = False
 
-    def routes(self) -> list[Route]:
+    def shared_port_routes(self) -> list[Route]:
         """The routes for everybody's port; none without a token or with another port: unknown paths."""
-        return self.own_routes() if self.token and not self.apart else []
+        return self.admin_port_routes() if self.token and not self.has_own_port else []
 
-    def own_routes(self) -> list[Route]:
+    def admin_port_routes(self) -> list[Route]:
         """The routes for a port that only operators reach: a token is asked for if there is one."""
         return [
-            Route(path, self._guarded(endpoint), methods=[method])
-            for desk in self.desks
-            for (method, path), endpoint in desk.pages().items()
+            Route(path, self._with_authentication(endpoint), methods=[method])
+            for desk in self.groups
+            for (method, path), endpoint in desk.endpoints().items()
         ]
 
-    def _guarded(self, endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request) -> Response:
+    def _with_authentication(self, endpoint: AdminEndpoint) -> AdminEndpoint:
+        async def authenticated_endpoint(request: Request) -> Response:
             try:
-                self._admitted(request)
+                self._require_token(request)
                 return await endpoint(request)
             except Failure as failure:
-                return _refusal(failure)
+                return _error_response(failure)
             except Exception as problem:  # noqa: BLE001 - a bug must become an answer here, too
-                return _refusal(unexpected(problem))
+                return _error_response(internal_error(problem))
 
-        return guarded
+        return authenticated_endpoint
 
-    def _admitted(self, request: Request) -> None:
+    def _require_token(self, request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         same = compare_digest(given.strip().encode(), self.token.encode())
-        asks = scheme.lower() == "bearer" if self.token else not _BROWSER.intersection(request.headers)
+        asks = (
+            scheme.lower() == "bearer" if self.token else not _BROWSER_HEADERS.intersection(request.headers)
+        )
         if not (asks and (same or not self.token)):
             raise Failure(
                 catalog.CREDENTIALS_MISSING,
@@ -74,6 +76,6 @@ class Admin:
             )
 
 
-def _refusal(failure: Failure) -> Response:
-    said = answer(failure)
+def _error_response(failure: Failure) -> Response:
+    said = error_response(failure)
     return Response(said.body, said.status, dict(said.headers))

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 Checks = Mapping[str, Callable[[], Awaitable[str]]]
 
 
-class Health(JSONResponse):
+class HealthResponse(JSONResponse):
     """An answer in the format of draft-inadarei-api-health-check."""
 
     media_type = "application/health+json"
@@ -19,10 +19,10 @@ class Health(JSONResponse):
 async def livez(request: Request) -> Response:
     """200 while the process serves."""
     del request
-    return Health({"status": "pass"}, headers={"cache-control": "no-store"})
+    return HealthResponse({"status": "pass"}, headers={"cache-control": "no-store"})
 
 
-async def in_order() -> str:
+async def no_problem() -> str:
     """Nothing: a process whose configuration has a problem does not start."""
     return ""
 
@@ -39,8 +39,8 @@ def readyz(checks: Checks, warnings: Checks | None = None) -> Callable[[Request]
         told = {name: await check() for name, check in (warnings or {}).items()}
         status = "fail" if any(found.values()) else "warn" if any(told.values()) else "pass"
         code = HTTPStatus.SERVICE_UNAVAILABLE if any(found.values()) else HTTPStatus.OK
-        return Health(
-            {"status": status, "checks": _components(found, "fail") | _components(told, "warn")},
+        return HealthResponse(
+            {"status": status, "checks": _check_results(found, "fail") | _check_results(told, "warn")},
             code,
             headers={"cache-control": "no-store"},
         )
@@ -48,8 +48,8 @@ def readyz(checks: Checks, warnings: Checks | None = None) -> Callable[[Request]
     return endpoint
 
 
-def _components(found: Mapping[str, str], status: str) -> dict[str, list[dict[str, str]]]:
+def _check_results(problems: Mapping[str, str], status: str) -> dict[str, list[dict[str, str]]]:
     return {
         name: [{"status": status, "output": problem} if problem else {"status": "pass"}]
-        for name, problem in found.items()
+        for name, problem in problems.items()
     }

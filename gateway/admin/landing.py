@@ -12,109 +12,112 @@ from starlette.responses import Response
 from gateway.admin.health import Checks
 from gateway.errors.failure import Failure
 from gateway.settings import MountedUpstream, Server, Settings
-from gateway.web.browser import for_person
-from gateway.web.errors import always, unexpected
-from gateway.web.pages import page, root, template
-from gateway.web.public_url import origin
+from gateway.web.browser import request_prefers_html
+from gateway.web.errors import default_headers, internal_error
+from gateway.web.pages import html_page, load_template, relative_root
+from gateway.web.public_url import public_origin
 
 #: Halo Connect's FHIR bases, and who uses each with which header fields.
-SURFACES = (
+HALO_API_BASES = (
     ("/integrator/sites/{siteId}/fhir/R4", "One practice, for integrators: send Ocp-Apim-Subscription-Key."),
     (
         "/desktop/sites/{siteId}/fhir/R4",
         "One practice, for desktop software: send Authorization and DeviceId.",
     ),
 )
-SHORT = ("/fhir/R4", "The practice of the setting server.site: send the header fields of either surface.")
-_DIALECTS = {
+DEFAULT_SITE_BASE = (
+    "/fhir/R4",
+    "The practice of the setting server.site: send the header fields of either surface.",
+)
+_DIALECT_TEXTS = {
     "health-gorilla": "Health Gorilla: send Authorization.",
     "halo-itsm": "HaloITSM, which is not FHIR: send Authorization.",
 }
-_MEANINGS = {
+_STATUS_TEXTS = {
     "pass": "Configuration and stores are in order. Practices are not part of this check.",
     "warn": "The gateway serves, but its operator should act.",
     "fail": "The gateway is not ready to serve: its operator must act.",
 }
-_CHECK = Markup('<tr><th scope="row">{}</th><td><span class="{}">{}</span></td><td>{}</td></tr>\n')
-_BASE = Markup("<dt><code>{}</code></dt>\n<dd>{}</dd>\n")
-_OPERATORS = Markup(
+_CHECK_HTML = Markup('<tr><th scope="row">{}</th><td><span class="{}">{}</span></td><td>{}</td></tr>\n')
+_BASE_HTML = Markup("<dt><code>{}</code></dt>\n<dd>{}</dd>\n")
+_OPERATORS_HTML = Markup(
     "<p>This port is for operators: FHIR clients use the gateway's other port."
     ' <a href="./docs/operations.md#operators-endpoints">The endpoints of this port</a>.</p>'
 )
 
 
-def landing(
-    settings: Settings, checks: Checks, warnings: Checks, *, sites: bool = True
+def landing_page(
+    settings: Settings, checks: Checks, warnings: Checks, *, show_base_urls: bool = True
 ) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint: the page for a browser, and 404 for who prefers JSON. `sites` shows the base URLs."""
 
     async def endpoint(request: Request) -> Response:
-        if not for_person(request):
+        if not request_prefers_html(request):
             raise HTTPException(404)
-        rows = [(name, "fail", await _problem(check)) for name, check in checks.items()]
-        rows += [(name, "warn", await _problem(check)) for name, check in warnings.items()]
-        bases = _sites(request, settings) if sites else _OPERATORS
-        return page(request, "Status", _body(request, rows, bases), extra=always(request))
+        rows = [(name, "fail", await _run_check(check)) for name, check in checks.items()]
+        rows += [(name, "warn", await _run_check(check)) for name, check in warnings.items()]
+        bases = _base_urls_html(request, settings) if show_base_urls else _OPERATORS_HTML
+        return html_page(request, "Status", _page_body(request, rows, bases), extra=default_headers(request))
 
     return endpoint
 
 
-async def _problem(check: Callable[[], Awaitable[str]]) -> str:
+async def _run_check(check: Callable[[], Awaitable[str]]) -> str:
     """What a check finds; a check that breaks is a problem, too."""
     try:
         return await check()
     except Exception as problem:  # noqa: BLE001 - the page must show the other checks all the same
-        failure = unexpected(problem)
+        failure = internal_error(problem)
         return f"{failure.text} {failure.diagnostics}"
 
 
-def _body(request: Request, rows: list[tuple[str, str, str]], sites: Markup) -> Markup:
+def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup) -> Markup:
     found = [(name, status if problem else "pass", problem) for name, status, problem in rows]
     worst = min((status for _, status, _ in found), key=("fail", "warn", "pass").index)
     checks = Markup().join(
-        _CHECK.format(name, status, status, problem or "none") for name, status, problem in found
+        _CHECK_HTML.format(name, status, status, problem or "none") for name, status, problem in found
     )
-    return template("landing.html").format(
+    return load_template("landing.html").format(
         name="halo-gateway",
-        version=_version(),
+        version=_package_version(),
         status=worst,
-        meaning=_MEANINGS[worst],
+        meaning=_STATUS_TEXTS[worst],
         checks=checks,
         sites=sites,
-        root=root(request),
+        root=relative_root(request),
     )
 
 
-def _sites(request: Request, settings: Settings) -> Markup:
-    ours = _origin(request, settings.server)
+def _base_urls_html(request: Request, settings: Settings) -> Markup:
+    ours = _origin_or_empty(request, settings.server)
     how = "Where FHIR clients find this gateway." if ours else "Each begins with the address of this gateway."
-    bases = Markup().join(_BASE.format(ours + path, use) for path, use in _bases(settings))
-    return template("sites.html").format(how=how, bases=bases, root=root(request))
+    bases = Markup().join(_BASE_HTML.format(ours + path, use) for path, use in _base_paths(settings))
+    return load_template("sites.html").format(how=how, bases=bases, root=relative_root(request))
 
 
-def _origin(request: Request, server: Server) -> str:
+def _origin_or_empty(request: Request, server: Server) -> str:
     """Scheme, host and prefix; empty where the request does not name them well."""
     try:
-        return origin(request, server)
+        return public_origin(request, server)
     except Failure:
         return ""
 
 
-def _bases(settings: Settings) -> Iterator[tuple[str, str]]:
-    yield from SURFACES
+def _base_paths(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield from HALO_API_BASES
     if settings.server.site is not None:
-        yield SHORT
+        yield DEFAULT_SITE_BASE
     for each in settings.upstreams.values():
-        yield from _mounted(each)
+        yield from _mounted_base_paths(each)
 
 
-def _mounted(upstream: MountedUpstream) -> Iterator[tuple[str, str]]:
+def _mounted_base_paths(upstream: MountedUpstream) -> Iterator[tuple[str, str]]:
     if upstream.dialect == "halo-connect":
-        yield from ((upstream.path + path, use) for path, use in SURFACES)
+        yield from ((upstream.path + path, use) for path, use in HALO_API_BASES)
     else:
-        yield upstream.path, _DIALECTS[upstream.dialect]
+        yield upstream.path, _DIALECT_TEXTS[upstream.dialect]
 
 
 @cache
-def _version() -> str:
+def _package_version() -> str:
     return version("halo-gateway")

@@ -11,71 +11,71 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from gateway.admin.endpoints import Pages
-from gateway.admin.requests import PRIVATE, Names, bad, parameters, shown
+from gateway.admin.endpoints import EndpointTable
+from gateway.admin.requests import NO_STORE_HEADERS, SiteNames, bad_request, json_response, query_parameters
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.ledger.caps import share
-from gateway.ledger.cost import Row
-from gateway.ledger.daily_usage import Standing
+from gateway.ledger.caps import used_ratio
+from gateway.ledger.cost import LedgerRow
+from gateway.ledger.daily_usage import CapStatus
 from gateway.ledger.report import as_csv, as_json
 
-_FORMATS = ("json", "csv")
-Rows = Callable[[str, str], list[Row]]
+_REPORT_FORMATS = ("json", "csv")
+ReadRows = Callable[[str, str], list[LedgerRow]]
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerPages:
+class LedgerEndpoints:
     """`rows` reads the ledger by site GUID and ISO day (either may be empty)."""
 
-    rows: Rows
-    standings: Callable[[], list[Standing]]
-    names: Names
+    read_rows: ReadRows
+    cap_statuses: Callable[[], list[CapStatus]]
+    site_names: SiteNames
     now: Callable[[], datetime]
 
-    def pages(self) -> Pages:
+    def endpoints(self) -> EndpointTable:
         """The endpoints."""
-        return {("GET", "/admin/ledger"): self.ledger}
+        return {("GET", "/admin/ledger"): self.get_ledger}
 
-    async def ledger(self, request: Request) -> Response:
+    async def get_ledger(self, request: Request) -> Response:
         """The rows, by site and since a day. Raises Failure 400."""
-        site, since, shape = _asked(request)
-        rows = await run_in_threadpool(_read, self.rows, self.names.guid(site), since)
-        aliases = self.names.aliases
+        site, since, shape = _report_options(request)
+        rows = await run_in_threadpool(_read_rows, self.read_rows, self.site_names.guid_of(site), since)
+        aliases = self.site_names.aliases
         if shape == "csv":
-            return PlainTextResponse(as_csv(rows, aliases), headers=PRIVATE, media_type="text/csv")
+            return PlainTextResponse(as_csv(rows, aliases), headers=NO_STORE_HEADERS, media_type="text/csv")
         now = self.now()
-        caps = [_standing(each) for each in self.standings() if site in {"", each.site, each.name}]
-        return shown({**as_json(rows, aliases, now), "caps": caps}, now)
+        caps = [_cap_status_json(each) for each in self.cap_statuses() if site in {"", each.site, each.name}]
+        return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
 
 
-def _read(rows: Rows, guid: str, since: str) -> list[Row]:
+def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
     """The ledger's rows. Raises Failure 503 where the disk or Redis does not give them."""
     try:
-        return rows(guid, since)
+        return read_rows(guid, since)
     except (ConnectionError, sqlite3.Error):
         text = "The ledger cannot be read now, and /readyz says why: try again."
-        raise Failure(catalog.OVERLOADED, text=text) from None
+        raise Failure(catalog.GATEWAY_OVERLOADED, text=text) from None
 
 
-def _asked(request: Request) -> tuple[str, str, str]:
+def _report_options(request: Request) -> tuple[str, str, str]:
     """Site, since and format. Raises Failure 400."""
-    given = parameters(request, ("site", "since", "format"))
+    given = query_parameters(request, ("site", "since", "format"))
     since, shape = given.get("since", ""), given.get("format", "json")
-    if shape not in _FORMATS:
-        raise bad("format is json or csv.", "http.format")
+    if shape not in _REPORT_FORMATS:
+        raise bad_request("format is json or csv.", "http.format")
     with suppress(ValueError):
         return given.get("site", ""), since and date.fromisoformat(since).isoformat(), shape
-    raise bad("since is a day, written like 2026-07-01.", "http.since")
+    raise bad_request("since is a day, written like 2026-07-01.", "http.since")
 
 
-def _standing(each: Standing) -> dict[str, Any]:
+def _cap_status_json(status: CapStatus) -> dict[str, Any]:
     return {
-        "site": each.site,
-        "name": each.name,
-        "queries": {"used": each.use.queries, "cap": each.cap.queries},
-        "bytes": {"used": each.use.octets, "cap": each.cap.octets},
-        "usedShare": round(share(each.cap, each.use), 4),
-        "stopsBatch": each.cap.stops_batch,
-        "reachedInHour": each.hour.isoformat() if each.hour else None,
+        "site": status.site,
+        "name": status.name,
+        "queries": {"used": status.usage.queries, "cap": status.cap.queries},
+        "bytes": {"used": status.usage.octets, "cap": status.cap.octets},
+        "usedShare": round(used_ratio(status.cap, status.usage), 4),
+        "stopsBatch": status.cap.rejects_batch,
+        "reachedInHour": status.reached_in_hour.isoformat() if status.reached_in_hour else None,
     }

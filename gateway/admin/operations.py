@@ -8,27 +8,27 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from gateway.admin.cache import CachePages, by_type
-from gateway.admin.endpoints import Admin
-from gateway.admin.ledger import LedgerPages
-from gateway.admin.requests import Names
-from gateway.admin.site_status import States, Watch
-from gateway.admin.sites import SitePages
+from gateway.admin.cache import CacheEndpoints, outcomes_by_type
+from gateway.admin.endpoints import AdminEndpoints
+from gateway.admin.ledger import LedgerEndpoints
+from gateway.admin.requests import SiteNames
+from gateway.admin.site_status import SiteStatusReader, UpstreamHandlers
+from gateway.admin.sites import SiteEndpoints
 from gateway.admin.state_metrics import cache_families, site_families, store_families
-from gateway.cache.patient_tags import purged
-from gateway.cache.response_cache import Cached
+from gateway.cache.patient_tags import purge_tags
+from gateway.cache.response_cache import ResponseCache
 from gateway.exchange import Site
-from gateway.ledger.cost import Row
-from gateway.ledger.daily_usage import Standing
+from gateway.ledger.cost import LedgerRow
+from gateway.ledger.daily_usage import CapStatus
 from gateway.settings import Settings
-from gateway.settings.resolve import DEFAULT
+from gateway.settings.resolve import DEFAULT_SITE
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
-from gateway.web.fast_path import Hits
+from gateway.web.fast_path import FastPathCache
 
 
 @dataclass
-class Operated:
+class Operations:
     """The figures of a process and the levers on it; `secret` names patients as the caches do.
 
     `caches`, `hits`, `watches` and `tally` fill as handlers are wired and used.
@@ -37,39 +37,48 @@ class Operated:
     settings: Settings
     store: Store
     secret: bytes
-    sites: Callable[[str], Site | None]
+    find_site: Callable[[str], Site | None]
     now: Callable[[], datetime]
-    caches: list[Cached] = field(default_factory=list)
-    hits: list[Hits] = field(default_factory=list)
-    watches: list[Watch] = field(default_factory=list)
-    tally: Counter[tuple[str, str]] = field(default_factory=Counter)
+    response_caches: list[ResponseCache] = field(default_factory=list)
+    fast_path_caches: list[FastPathCache] = field(default_factory=list)
+    upstream_handlers: list[UpstreamHandlers] = field(default_factory=list)
+    outcome_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        configured = self.settings.sites.keys() - {DEFAULT}
-        self._states = States(self.watches, configured, self.sites)
+        configured = self.settings.sites.keys() - {DEFAULT_SITE}
+        self._status_reader = SiteStatusReader(self.upstream_handlers, configured, self.find_site)
 
-    def admin(self, rows: Callable[[str, str], list[Row]], standings: Callable[[], list[Standing]]) -> Admin:
+    def admin_endpoints(
+        self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]
+    ) -> AdminEndpoints:
         """The operators' endpoints; without a token only for a port of their own."""
         token, sites = self.settings.admin.token, self.settings.sites
-        names = Names({guid: each.name for guid, each in sites.items() if each.name and guid != DEFAULT})
-        desks = (
-            LedgerPages(rows, standings, names, self.now),
-            CachePages(self.statistics, self.forget, names, self.now),
-            SitePages(self._states, names, self.now),
+        names = SiteNames(
+            {guid: each.name for guid, each in sites.items() if each.name and guid != DEFAULT_SITE}
         )
-        return Admin(token.get_secret_value() if token else "", desks, self.settings.admin.listen is not None)
+        desks = (
+            LedgerEndpoints(read_rows, cap_statuses, names, self.now),
+            CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
+            SiteEndpoints(self._status_reader, names, self.now),
+        )
+        return AdminEndpoints(
+            token.get_secret_value() if token else "", desks, self.settings.admin.listen is not None
+        )
 
-    async def families(self) -> list[Metric]:
+    async def metric_families(self) -> list[Metric]:
         """The metrics of how things are now."""
         aliases = {each.name for each in self.settings.ledger.callers.values()}
-        figures, away = await self.store.figures(), isinstance(self.store, FallbackStore) and self.store.away
-        sites = await site_families(self._states, aliases) if self.watches else []
-        stored = store_families(figures, self._absences, away=away)
-        return [*sites, *stored, *cache_families(self.tally, self._flights)]
+        figures, away = (
+            await self.store.read_stats(),
+            isinstance(self.store, FallbackStore) and self.store.is_down,
+        )
+        sites = await site_families(self._status_reader, aliases) if self.upstream_handlers else []
+        stored = store_families(figures, self._store_outages, is_down=away)
+        return [*sites, *stored, *cache_families(self.outcome_counts, self._fetches_in_flight)]
 
-    async def statistics(self) -> Mapping[str, Any]:
+    async def cache_statistics(self) -> Mapping[str, Any]:
         """The cache's figures."""
-        kind, entries, octets, cap, evicted = await self.store.figures()
+        kind, entries, octets, cap, evicted = await self.store.read_stats()
         held = {
             "kind": kind,
             "entries": entries,
@@ -79,28 +88,32 @@ class Operated:
         }
         return {
             "profile": self.settings.cache.profile,
-            "store": {**held, "problem": await self._away() or None, "absences": self._absences},
-            "prepared": {
-                "entries": sum(each.count for each in self.hits),
-                "bytes": sum(each.size for each in self.hits),
-                "maxBytes": sum(each.most for each in self.hits),
+            "store": {
+                **held,
+                "problem": await self._store_problem() or None,
+                "absences": self._store_outages,
             },
-            "flights": self._flights,
-            **by_type(self.tally),
+            "prepared": {
+                "entries": sum(each.entry_count for each in self.fast_path_caches),
+                "bytes": sum(each.used_bytes for each in self.fast_path_caches),
+                "maxBytes": sum(each.max_bytes for each in self.fast_path_caches),
+            },
+            "flights": self._fetches_in_flight,
+            **outcomes_by_type(self.outcome_counts),
         }
 
-    async def forget(self, site: str, type_: str, patient: str) -> None:
+    async def purge_responses(self, site: str, type_: str, patient: str) -> None:
         """Nothing of the site, of one type, or of what may be about one patient, is served any more."""
-        for cached in self.caches:
-            await cached.purge(site, purged(site, type_, patient, self.secret))
+        for cached in self.response_caches:
+            await cached.purge(site, purge_tags(site, type_, patient, self.secret))
 
     @property
-    def _flights(self) -> int:
-        return sum(cached.flights for cached in self.caches)
+    def _fetches_in_flight(self) -> int:
+        return sum(cached.fetches_in_flight for cached in self.response_caches)
 
     @property
-    def _absences(self) -> int:
-        return self.store.absences if isinstance(self.store, FallbackStore) else 0
+    def _store_outages(self) -> int:
+        return self.store.outages if isinstance(self.store, FallbackStore) else 0
 
-    async def _away(self) -> str:
+    async def _store_problem(self) -> str:
         return await self.store.problem() if isinstance(self.store, FallbackStore) else ""

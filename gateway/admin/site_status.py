@@ -7,155 +7,159 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from gateway.exchange import Site
-from gateway.paging.page_size import Fit
-from gateway.paging.page_sizer import Resized
-from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit import Rest
-from gateway.resilience.circuit_breaker import Rests
-from gateway.resilience.pause_rules import Pause, Rule, scoped_to
-from gateway.resilience.pauses import Pauses
-from gateway.resilience.rate_limiter import Paced
-from gateway.resilience.rate_limits import Rates
-from gateway.resilience.retry_budget import Spending, Spent
-from gateway.sites.relocation import Relocated
+from gateway.paging.page_size import PageSizeEstimate
+from gateway.paging.page_sizer import PageSizer
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.circuit import Circuit
+from gateway.resilience.circuit_breaker import CircuitRegistry
+from gateway.resilience.pause_rules import Pause, PauseRule, site_of
+from gateway.resilience.pauses import PauseRegistry
+from gateway.resilience.rate_limiter import RateLimiter
+from gateway.resilience.rate_limits import RateLimits
+from gateway.resilience.retry_budget import RetryBudget, RetryUsage
+from gateway.sites.relocation import SiteRelocation
 
 #: Names of callers that are remembered; the one used longest ago goes first.
-_CALLERS = 1_000
+_MAX_CALLERS = 1_000
 
 
 @dataclass
-class Callers:
+class CallerNames:
     """Names that are safe to show, by the keyed hash of a caller's credentials."""
 
-    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_CALLERS))
+    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_MAX_CALLERS))
 
-    def note(self, key: str, name: str) -> None:
+    def remember(self, key: str, name: str) -> None:
         """Remember the name of one who asks."""
         self._names[key] = name
 
-    def name(self, key: str) -> str:
+    def name_of(self, key: str) -> str:
         """The name of a caller, or the beginning of the hash."""
         return self._names.get(key, key[:8])
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class UpstreamHandlers:
     """What the handlers around one upstream keep; rests, pauses and budgets are shared by all upstreams."""
 
     upstream: str
-    rests: Rests
-    pauses: Pauses
-    rates: Rates
-    spending: Spending
-    paced: Paced
-    bounded: Bounded
-    relocated: Relocated
-    resized: Resized
-    callers: Callers
+    circuits: CircuitRegistry
+    pauses: PauseRegistry
+    rate_limits: RateLimits
+    retry_budget: RetryBudget
+    rate_limiter: RateLimiter
+    bulkhead: Bulkhead
+    site_relocation: SiteRelocation
+    page_sizer: PageSizer
+    caller_names: CallerNames
 
 
-class SiteState(NamedTuple):
+class SiteStatus(NamedTuple):
     """How one practice is; `running` and `waiting` are exchanges of this process."""
 
     guid: str
     name: str
-    configured: bool
-    rest: Rest
+    is_configured: bool
+    circuit: Circuit
     pauses: Mapping[str, Pause]
-    spent: Spent
+    retry_usage: RetryUsage
     successor: str
-    fits: Mapping[str, Fit]
-    running: int
-    waiting: int
+    page_size_estimates: Mapping[str, PageSizeEstimate]
+    in_flight: int
+    queue_length: int
 
 
-class KeyState(NamedTuple):
+class KeyStatus(NamedTuple):
     """How fast one subscription key may ask (requests a second; None: no limit), and seconds it may not."""
 
     upstream: str
     caller: str
-    rate: float | None
-    blocked: float
-    waiting: int
+    requests_per_second: float | None
+    blocked_seconds: float
+    queue_length: int
 
 
-class States:
+class SiteStatusReader:
     """The practices that are configured, and others in trouble, over all upstreams of Halo Connect."""
 
     def __init__(
         self,
-        watches: Sequence[Watch],
-        configured: Iterable[str] = (),
-        sites: Callable[[str], Site | None] = lambda _: None,
+        upstream_handlers: Sequence[UpstreamHandlers],
+        configured_guids: Iterable[str] = (),
+        find_site: Callable[[str], Site | None] = lambda _: None,
     ) -> None:
-        self._watches = watches
-        self._configured = frozenset(configured)
-        self._sites = sites
+        self._upstream_handlers = upstream_handlers
+        self._configured_guids = frozenset(configured_guids)
+        self._find_site = find_site
 
     @property
-    def _first(self) -> Watch:
-        return self._watches[0]
+    def _first_upstream(self) -> UpstreamHandlers:
+        return self._upstream_handlers[0]
 
     def now(self) -> float:
         """Seconds since 1970, by the clock of the rests."""
-        return self._first.rests.now()
+        return self._first_upstream.circuits.now()
 
     @property
-    def rules(self) -> Sequence[Rule]:
+    def pause_rules(self) -> Sequence[PauseRule]:
         """The rules that pause, the operator's first."""
-        return self._first.pauses.rules
+        return self._first_upstream.pauses.rules
 
-    def name(self, guid: str) -> str:
+    def site_name(self, guid: str) -> str:
         """The alias of a practice, or the beginning of its GUID."""
-        site = self._sites(guid)
+        site = self._find_site(guid)
         return site.name if site else guid[:8]
 
-    def caller(self, key: str) -> str:
+    def caller_name(self, key: str) -> str:
         """A name for a caller by the hash of its credentials."""
-        names = (watch.callers.name(key) for watch in self._watches)
+        names = (watch.caller_names.name_of(key) for watch in self._upstream_handlers)
         return next((name for name in names if name != key[:8]), key[:8])
 
     async def pauses(self) -> dict[str, Pause]:
         """The pauses in force by name."""
-        return await self._first.pauses.every()
+        return await self._first_upstream.pauses.active_pauses()
 
-    async def rests(self) -> dict[str, Rest]:
+    async def circuits(self) -> dict[str, Circuit]:
         """The practices in trouble, by GUID."""
-        met = {site for watch in self._watches for site in await watch.rests.every()}
-        return await self._first.rests.every(met | self._configured)
+        met = {site for watch in self._upstream_handlers for site in await watch.circuits.troubled_circuits()}
+        return await self._first_upstream.circuits.troubled_circuits(met | self._configured_guids)
 
     def load(self) -> dict[str, tuple[int, int]]:
         """By GUID: exchanges under way, and requests that wait; configured practices always."""
-        found = dict.fromkeys(self._configured, (0, 0))
-        for watch in self._watches:
-            for guid, (running, waiting) in watch.bounded.load().items():
+        found = dict.fromkeys(self._configured_guids, (0, 0))
+        for watch in self._upstream_handlers:
+            for guid, (running, waiting) in watch.bulkhead.load_by_site().items():
                 before = found.get(guid, (0, 0))
                 found[guid] = before[0] + running, before[1] + waiting
         return found
 
-    async def spent(self) -> dict[str, Spent]:
+    async def retry_usage(self) -> dict[str, RetryUsage]:
         """The budgets of retries of practices that had some lately, by GUID."""
-        retried = {site for watch in self._watches for site in watch.spending.retried()}
-        return {site: await self._first.spending.of(site) for site in sorted(retried)}
+        retried = {site for watch in self._upstream_handlers for site in watch.retry_budget.retried_sites()}
+        return {site: await self._first_upstream.retry_budget.usage_of(site) for site in sorted(retried)}
 
-    async def sites(self, only: str = "") -> list[SiteState]:
+    async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
         """The state of every practice, or of one."""
-        rests, pauses, load = await self.rests(), await self.pauses(), self.load()
-        fits = {name: guid for watch in self._watches for guid, name in watch.resized.learned()}
-        paused = {scoped_to(name) for name in pauses}
-        known = {*self._configured, *rests, *load, *paused, *fits.values()} - {""}
-        wanted = {only} if only else known
+        rests, pauses, load = await self.circuits(), await self.pauses(), self.load()
+        fits = {
+            name: guid
+            for watch in self._upstream_handlers
+            for guid, name in watch.page_sizer.known_searches()
+        }
+        paused = {site_of(name) for name in pauses}
+        known = {*self._configured_guids, *rests, *load, *paused, *fits.values()} - {""}
+        wanted = {only_guid} if only_guid else known
         return [
-            SiteState(
+            SiteStatus(
                 guid,
-                self.name(guid),
-                guid in self._configured,
-                rests.get(guid, Rest()),
-                {name: pause for name, pause in pauses.items() if scoped_to(name) == guid},
-                await self._first.spending.of(guid),
-                await self._first.relocated.successor(guid),
+                self.site_name(guid),
+                guid in self._configured_guids,
+                rests.get(guid, Circuit()),
+                {name: pause for name, pause in pauses.items() if site_of(name) == guid},
+                await self._first_upstream.retry_budget.usage_of(guid),
+                await self._first_upstream.site_relocation.known_successor(guid),
                 {
-                    name.rpartition(":")[2]: await self._fit(name)
+                    name.rpartition(":")[2]: await self._page_size_estimate(name)
                     for name, site in fits.items()
                     if site == guid
                 },
@@ -164,32 +168,32 @@ class States:
             for guid in sorted(wanted)
         ]
 
-    async def keys(self) -> list[KeyState]:
+    async def key_statuses(self) -> list[KeyStatus]:
         """The state of every subscription key that this process has met lately."""
         return [
-            KeyState(
+            KeyStatus(
                 watch.upstream,
-                self.caller(key),
-                await watch.rates.of(key),
-                await watch.rates.blocked(key),
-                watch.paced.waiting().get(key, 0),
+                self.caller_name(key),
+                await watch.rate_limits.current_rate(key),
+                await watch.rate_limits.blocked_seconds(key),
+                watch.rate_limiter.queue_lengths().get(key, 0),
             )
-            for watch in self._watches
-            for key in watch.rates.keys()  # noqa: SIM118 - no dictionary
+            for watch in self._upstream_handlers
+            for key in watch.rate_limits.keys()  # noqa: SIM118 - no dictionary
         ]
 
-    async def lift(self, guid: str, pause: str = "") -> list[str]:
+    async def reset_site(self, guid: str, pause: str = "") -> list[str]:
         """End a practice's rest and pauses, or one pause; what was ended: `rest`, names of pauses."""
         if pause:
-            return [pause] if await self._lifted(pause) else []
-        resting = ["rest"] if guid in await self.rests() else []
-        for watch in self._watches:
-            await watch.rests.lift(guid)
-        names = [name for name in await self.pauses() if scoped_to(name) == guid]
-        return [*resting, *[name for name in names if await self._lifted(name)]]
+            return [pause] if await self._clear_pause(pause) else []
+        resting = ["rest"] if guid in await self.circuits() else []
+        for watch in self._upstream_handlers:
+            await watch.circuits.close_circuit(guid)
+        names = [name for name in await self.pauses() if site_of(name) == guid]
+        return [*resting, *[name for name in names if await self._clear_pause(name)]]
 
-    async def _lifted(self, name: str) -> bool:
-        return any([await watch.pauses.lift(name) for watch in self._watches])
+    async def _clear_pause(self, name: str) -> bool:
+        return any([await watch.pauses.clear_pause(name) for watch in self._upstream_handlers])
 
-    async def _fit(self, name: str) -> Fit:
-        return await self._first.resized.fit(name)
+    async def _page_size_estimate(self, name: str) -> PageSizeEstimate:
+        return await self._first_upstream.page_sizer.estimate_for(name)

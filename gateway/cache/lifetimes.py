@@ -18,12 +18,12 @@ class Lifetime:
     types: tuple[str, ...]
     cautious: int
     balanced: int
-    maximum: int
-    stale: int
-    named: bool
+    max_seconds: int
+    max_stale_seconds: int
+    stale_by_name_only: bool
     reason: str
 
-    def seconds(self, profile: Profile) -> int:
+    def seconds_in_profile(self, profile: Profile) -> int:
         """The lifetime in a profile."""
         return {"off": 0, "cautious": self.cautious, "balanced": self.balanced}[profile]
 
@@ -140,7 +140,7 @@ LIFETIMES = (
 _BY_TYPE = {each: row for row in LIFETIMES for each in row.types}
 
 
-def row(type_: str) -> Lifetime:
+def lifetime_of_type(type_: str) -> Lifetime:
     """The row of a resource type; that of `*` for one the table does not name."""
     return _BY_TYPE.get(type_, _BY_TYPE["*"])
 
@@ -152,8 +152,9 @@ def lifetimes_table() -> str:
         "|---|---|---|---|---|---|",
     )
     lines = (
-        f"| {each.group}: {', '.join(each.types)} | {each.cautious} s | {each.balanced} s | {each.maximum} s"
-        f" | {each.stale} s{', if named' if each.named else ''} | {each.reason} |"
+        f"| {each.group}: {', '.join(each.types)} | {each.cautious} s | {each.balanced} s"
+        f" | {each.max_seconds} s"
+        f" | {each.max_stale_seconds} s{', if named' if each.stale_by_name_only else ''} | {each.reason} |"
         for each in LIFETIMES
     )
     return "\n".join((*head, *lines))

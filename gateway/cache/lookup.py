@@ -3,20 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.cache.directives import Wanted, wanted
-from gateway.cache.freshness import Freshness, keepable, types
-from gateway.cache.key import cache_key, caller
+from gateway.cache.directives import RequestDirectives, request_directives
+from gateway.cache.freshness import Freshness, is_cacheable, requested_types
+from gateway.cache.key import cache_key, fingerprint
 from gateway.exchange import FhirRequest, Site
-from gateway.http.callers import background
+from gateway.http.callers import is_background
 
 
-async def _one(_: Site) -> str:
+async def _no_version(_: Site) -> str:
     """Where there is one configuration, and nobody tells engines apart."""
     return ""
 
 
 @dataclass(frozen=True, slots=True)
-class Caching:
+class CacheConfig:
     """How a gateway caches.
 
     `secret` keys the names of what is kept and is the same in all replicas; `version` is that of the
@@ -27,18 +27,18 @@ class Caching:
     """
 
     secret: bytes
-    freshness: Callable[[Site], Freshness] = lambda _: Freshness()
-    version: Callable[[Site], Awaitable[str]] = _one
+    freshness_of: Callable[[Site], Freshness] = lambda _: Freshness()
+    version_of: Callable[[Site], Awaitable[str]] = _no_version
     shared_callers: Mapping[str, str] = field(default_factory=dict)
     max_body: int = 8_000_000
-    lease: float = 0.0
-    orphans: int = 100
-    downstream: str = "private, no-cache"
+    lock_seconds: float = 0.0
+    max_detached_fetches: int = 100
+    client_cache_control: str = "private, no-cache"
     trust_etags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CacheLookup:
     """A request with its key, the resource types it is about, and what the client wants of the cache.
 
     `asker` tells apart who may be refused what another is not: by credentials, and as background work.
@@ -47,17 +47,19 @@ class Question:
     request: FhirRequest
     site: str
     key: str
-    asker: str
+    caller_fingerprint: str
     types: frozenset[str]
     freshness: Freshness
-    wanted: Wanted
+    directives: RequestDirectives
 
 
-def question(request: FhirRequest, site: Site, caching: Caching, version: str = "") -> Question | None:
+def lookup_for(
+    request: FhirRequest, site: Site, config: CacheConfig, version: str = ""
+) -> CacheLookup | None:
     """The question that a request puts; None where its answer is never kept. `version`: `caching` knows."""
-    freshness, about = caching.freshness(site), types(request)
-    if not keepable(request) or freshness.lifetime(about) <= 0:
+    freshness, about = config.freshness_of(site), requested_types(request)
+    if not is_cacheable(request) or freshness.lifetime(about) <= 0:
         return None
-    key = cache_key(request, caching.secret, version=version, shared_callers=caching.shared_callers)
-    asker = f"{caller(request.headers)} {background(request.headers)}"
-    return Question(request, site.guid, key, asker, about, freshness, wanted(request))
+    key = cache_key(request, config.secret, version=version, shared_callers=config.shared_callers)
+    asker = f"{fingerprint(request.headers)} {is_background(request.headers)}"
+    return CacheLookup(request, site.guid, key, asker, about, freshness, request_directives(request))

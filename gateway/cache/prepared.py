@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from gateway.exchange import Kept
+from gateway.exchange import CacheValidity
 from gateway.http.cache_status import CacheStatus
 
-Field = tuple[bytes, bytes]
+RawHeader = tuple[bytes, bytes]
 
 #: Request fields that change nothing of an answer but its coding and its name in the log.
-_PASSING = frozenset(
+_IRRELEVANT_HEADERS = frozenset(
     {b"accept-encoding", b"connection", b"traceparent", b"tracestate", b"user-agent", b"x-request-id"}
 )
 #: Request fields that want more than the plain answer, or bring a body.
-_SPECIAL = frozenset(
+_BYPASS_HEADERS = frozenset(
     {
         *(
             b"cache-control",
@@ -31,63 +31,69 @@ _SPECIAL = frozenset(
         *(b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since"),
     }
 )
-_GZIP = re.compile(rb"(?:^|[,\s])gzip\s*(?:,|$|;\s*q=(?:1|0\.0*[1-9]))", re.IGNORECASE)
+_ACCEPTS_GZIP = re.compile(rb"(?:^|[,\s])gzip\s*(?:,|$|;\s*q=(?:1|0\.0*[1-9]))", re.IGNORECASE)
 #: Response fields that belong to one exchange.
-_MOMENTARY = frozenset({b"age", b"cache-status"})
+_PER_REQUEST_HEADERS = frozenset({b"age", b"cache-status"})
 
 
-class Asked(NamedTuple):
+class FastPathRequest(NamedTuple):
     """A plain GET as it came: what its answer depends on, and what only its writing does."""
 
-    key: tuple[bytes, str, tuple[Field, ...]]
+    key: tuple[bytes, str, tuple[RawHeader, ...]]
     request_id: str
-    gzip: bool
+    accepts_gzip: bool
 
 
-class Form(NamedTuple):
+class EncodedResponse(NamedTuple):
     """One coding of an answer: its fields, the same rendered, its body."""
 
-    fields: tuple[Field, ...]
+    headers: tuple[RawHeader, ...]
     head: bytes
     body: bytes
 
 
 @dataclass(slots=True)
-class Hit:
+class PreparedResponse:
     """A fresh answer with everything that can be known before it is asked for again.
 
     It is given `until` then (seconds since 1970), though it may be fresh for longer. `subject` is who and
     what it is counted for, `told` logs one exchange by its name and its milliseconds.
     """
 
-    kept: Kept
-    until: float
-    plain: Form
-    subject: Any
-    told: Callable[[str, float], None]
-    gzip: Form | None = None
+    cache_validity: CacheValidity
+    expires_at: float
+    plain: EncodedResponse
+    attribution: Any
+    log_request: Callable[[str, float], None]
+    gzip: EncodedResponse | None = None
 
-    def form(self, asked: Asked) -> Form:
+    def encoding_for(self, request: FastPathRequest) -> EncodedResponse:
         """The coding for a request."""
-        return self.gzip if asked.gzip and self.gzip else self.plain
+        return self.gzip if request.accepts_gzip and self.gzip else self.plain
 
-    def moment(self, now: float, request_id: str) -> "Moment":
+    def per_request_headers(self, now: float, request_id: str) -> "PerRequestHeaders":
         """What is of this exchange alone."""
-        age = max(0, int(now - self.kept.born))
-        return Moment(age, _status(int(self.kept.ends - now)), request_id.encode())
+        age = max(0, int(now - self.cache_validity.stored_at))
+        return PerRequestHeaders(
+            age, _cache_status_value(int(self.cache_validity.expires_at - now)), request_id.encode()
+        )
 
 
-class Moment(NamedTuple):
+class PerRequestHeaders(NamedTuple):
     """The fields of one exchange: the age in seconds, what the cache did, and the name."""
 
     age: int
-    status: bytes
-    name: bytes
+    cache_status: bytes
+    request_id: bytes
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def headers(self) -> tuple[RawHeader, ...]:
         """As fields."""
-        return ((b"age", b"%d" % self.age), (b"cache-status", self.status), (b"x-request-id", self.name))
+        return (
+            (b"age", b"%d" % self.age),
+            (b"cache-status", self.cache_status),
+            (b"x-request-id", self.request_id),
+        )
 
     @property
     def head(self) -> bytes:
@@ -96,37 +102,37 @@ class Moment(NamedTuple):
 
 
 @lru_cache(4_096)
-def _status(ttl: int) -> bytes:
-    return CacheStatus(ttl=ttl).text.encode()
+def _cache_status_value(ttl: int) -> bytes:
+    return CacheStatus(ttl=ttl).header_value.encode()
 
 
-def asked(target: bytes, headers: Iterable[Field], peer: str) -> Asked | None:
+def parse_fast_path_request(target: bytes, headers: Iterable[RawHeader], peer: str) -> FastPathRequest | None:
     """A GET of a raw target by these fields (lower-case names); None for one that wants more than a hit.
 
     Fields it does not know keep answers apart, in the order they came.
     """
-    passing, telling = dict[bytes, bytes](), list[Field]()
+    passing, telling = dict[bytes, bytes](), list[RawHeader]()
     for field in headers:
-        if field[0] in _PASSING:
+        if field[0] in _IRRELEVANT_HEADERS:
             passing[field[0]] = field[1]
-        elif field[0] in _SPECIAL:
+        elif field[0] in _BYPASS_HEADERS:
             return None
         else:
             telling.append(field)
-    gzip = _GZIP.search(passing.get(b"accept-encoding", b"")) is not None
+    gzip = _ACCEPTS_GZIP.search(passing.get(b"accept-encoding", b"")) is not None
     name = passing.get(b"x-request-id", b"").decode("latin-1")
-    return Asked((target, peer, tuple(telling)), name, gzip)
+    return FastPathRequest((target, peer, tuple(telling)), name, gzip)
 
 
-def form(fields: Iterable[Field], body: bytes, coding: str = "") -> Form:
+def encode_response(headers: Iterable[RawHeader], body: bytes, content_coding: str = "") -> EncodedResponse:
     """An answer with its length, and the coding of its body."""
-    own = [each for each in fields if each[0] not in _MOMENTARY]
-    if coding:
-        own.append((b"content-encoding", coding.encode()))
+    own = [each for each in headers if each[0] not in _PER_REQUEST_HEADERS]
+    if content_coding:
+        own.append((b"content-encoding", content_coding.encode()))
     own.append((b"content-length", b"%d" % len(body)))
-    return Form(tuple(own), rendered(own), body)
+    return EncodedResponse(tuple(own), render_headers(own), body)
 
 
-def rendered(fields: Iterable[Field]) -> bytes:
+def render_headers(headers: Iterable[RawHeader]) -> bytes:
     """Fields as HTTP/1.1 writes them (RFC 9112 section 5)."""
-    return b"".join([b"%b: %b\r\n" % each for each in fields])
+    return b"".join([b"%b: %b\r\n" % each for each in headers])

@@ -6,28 +6,28 @@ from datetime import datetime
 from http import HTTPStatus
 from math import inf
 
-from gateway.cache.directives import Allowed, allowed
-from gateway.cache.freshness import MISSING, returned_types
-from gateway.cache.invalidation import Generations
-from gateway.cache.lookup import Caching, Question
-from gateway.cache.patient_tags import besides, depends
+from gateway.cache.directives import ResponseDirectives, response_directives
+from gateway.cache.freshness import NOT_FOUND_SECONDS, returned_types
+from gateway.cache.invalidation import InvalidationCounters
+from gateway.cache.lookup import CacheConfig, CacheLookup
+from gateway.cache.patient_tags import request_patient_tags, response_patient_tags
 from gateway.cache.stored_response import (
     StoredResponse,
-    is_expected,
-    is_missing,
-    packed,
+    decode,
+    encode,
+    is_not_found,
+    is_storable,
     stored_failure,
-    unpacked,
 )
-from gateway.cache.validators import upstreams_tag, with_validators
+from gateway.cache.validators import upstream_etag, with_validators
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler, Headers
 from gateway.stores.base import Store
-from gateway.stores.lock import led
+from gateway.stores.lock import run_as_leader
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchResult:
     """What was waited for: an answer, or why there is none.
 
     `asker` asked for it; `stored`: it is kept; `collapsed`: another replica asked; `validated`: the upstream
@@ -35,117 +35,139 @@ class Fetched:
     """
 
     response: FhirResponse | Failure
-    asker: str
-    stored: bool = False
-    collapsed: bool = False
-    validated: bool = False
+    caller_fingerprint: str
+    is_stored: bool = False
+    is_collapsed: bool = False
+    is_revalidated: bool = False
 
-    def concerns(self, asker: str) -> bool:
+    def applies_to(self, caller_fingerprint: str) -> bool:
         """Whether it holds for somebody who did not ask for it: not a refusal, which is another's own."""
-        answered = isinstance(self.response, FhirResponse) or self.response.kind.sent
-        return answered or asker == self.asker
+        answered = isinstance(self.response, FhirResponse) or self.response.kind.may_have_run
+        return answered or caller_fingerprint == self.caller_fingerprint
 
 
-class Responses:
+class ResponseStore:
     """What is kept, and how it comes to be kept."""
 
-    def __init__(self, inner: Handler, store: Store, caching: Caching, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, inner: Handler, store: Store, config: CacheConfig, now: Callable[[], datetime]
+    ) -> None:
         self._inner = inner
         self._store = store
-        self._caching = caching
+        self._config = config
         self._now = now
-        self.generations = Generations(store, shared=caching.lease > 0)
+        self.counters = InvalidationCounters(store, is_shared=config.lock_seconds > 0)
 
-    async def get(self, question: Question) -> StoredResponse | None:
+    async def get(self, lookup: CacheLookup) -> StoredResponse | None:
         """The kept answer, however old, if no write has touched it since."""
-        stored = unpacked(await self._store.get(_name(question)))
-        if stored is None or await self.generations.current(question.site, stored.generations):
+        stored = decode(await self._store.get(_store_key(lookup)))
+        if stored is None or await self.counters.is_current(lookup.site, stored.counters):
             return stored
         return None
 
-    async def fetched(self, question: Question, stored: StoredResponse | None) -> Fetched:
+    async def fetch(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
         """The upstream's answer, or one that another replica asked for after what is `stored`."""
-        if not self._caching.lease or question.wanted.anew:
-            return await self._asked(question, stored)
-        return await led(
+        if not self._config.lock_seconds or lookup.directives.requires_new_fetch:
+            return await self._fetch_from_upstream(lookup, entry)
+        return await run_as_leader(
             self._store,
-            f"lease/{question.key}",
-            self._caching.lease,
-            lambda: self._newer(question, stored.born if stored else -inf),
-            lambda: self._asked(question, stored),
+            f"lease/{lookup.key}",
+            self._config.lock_seconds,
+            lambda: self._find_newer(lookup, entry.requested_at if entry else -inf),
+            lambda: self._fetch_from_upstream(lookup, entry),
         )
 
-    async def _newer(self, question: Question, after: float) -> Fetched | None:
-        stored = await self.get(question)
-        if stored is None or stored.born <= after or stored.age(self._time) >= stored.lifetime:
+    async def _find_newer(self, lookup: CacheLookup, requested_after: float) -> FetchResult | None:
+        stored = await self.get(lookup)
+        if (
+            stored is None
+            or stored.requested_at <= requested_after
+            or stored.age(self._timestamp) >= stored.lifetime
+        ):
             return None
-        return Fetched(stored.answer, question.asker, stored=True, collapsed=True)
+        return FetchResult(stored.response, lookup.caller_fingerprint, is_stored=True, is_collapsed=True)
 
-    async def _asked(self, question: Question, stored: StoredResponse | None) -> Fetched:
-        about = question.types | depends(question.request, question.types, self._caching.secret)
-        facts = StoredResponse(self._time, 0, await self.generations.read(question.site, about))
-        tag = self._tag(question, stored.headers) if stored else ""
+    async def _fetch_from_upstream(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
+        about = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
+        facts = StoredResponse(self._timestamp, 0, await self.counters.snapshot(lookup.site, about))
+        tag = self._upstream_etag(lookup, entry.headers) if entry else ""
         try:
-            response = await self._inner(question.request.changed(validator=tag) if tag else question.request)
+            response = await self._inner(lookup.request.replace(if_none_match=tag) if tag else lookup.request)
         except Failure as failure:
-            return await self._failed(question, facts, failure)
-        if stored and tag and response.status == HTTPStatus.NOT_MODIFIED:
-            return await self._same(question, facts, stored.answer, allowed(response))
-        if not is_expected(question.request, response):
-            return Fetched(response, question.asker)
+            return await self._failure_result(lookup, facts, failure)
+        if entry and tag and response.status == HTTPStatus.NOT_MODIFIED:
+            return await self._store_revalidated(lookup, facts, entry.response, response_directives(response))
+        if not is_storable(lookup.request, response):
+            return FetchResult(response, lookup.caller_fingerprint)
         answer = with_validators(response, self._now())
-        kept = await self._kept(question, facts, answer, allowed(answer))
-        return Fetched(answer, question.asker, stored=kept)
+        kept = await self._store_response(lookup, facts, answer, response_directives(answer))
+        return FetchResult(answer, lookup.caller_fingerprint, is_stored=kept)
 
-    async def _same(
-        self, question: Question, facts: StoredResponse, answer: FhirResponse | Failure, limits: Allowed
-    ) -> Fetched:
+    async def _store_revalidated(
+        self,
+        lookup: CacheLookup,
+        metadata: StoredResponse,
+        response: FhirResponse | Failure,
+        directives: ResponseDirectives,
+    ) -> FetchResult:
         """What was kept, which the upstream says is still so."""
-        kept = isinstance(answer, FhirResponse) and await self._kept(question, facts, answer, limits)
-        return Fetched(answer, question.asker, stored=kept, validated=True)
+        kept = isinstance(response, FhirResponse) and await self._store_response(
+            lookup, metadata, response, directives
+        )
+        return FetchResult(response, lookup.caller_fingerprint, is_stored=kept, is_revalidated=True)
 
-    def _tag(self, question: Question, headers: Headers) -> str:
+    def _upstream_etag(self, lookup: CacheLookup, headers: Headers) -> str:
         """What the upstream may judge a kept answer by; empty without."""
-        return upstreams_tag(question.request, headers) if self._caching.trust_etags else ""
+        return upstream_etag(lookup.request, headers) if self._config.trust_etags else ""
 
-    async def _failed(self, question: Question, facts: StoredResponse, failure: Failure) -> Fetched:
-        if is_missing(question.request, failure):
-            seconds = min(MISSING, question.freshness.lifetime(question.types))
-            missing = StoredResponse(facts.born, seconds, facts.generations, failure=stored_failure(failure))
-            await self._keep(question, missing, ())
-        return Fetched(failure, question.asker)
+    async def _failure_result(
+        self, lookup: CacheLookup, metadata: StoredResponse, failure: Failure
+    ) -> FetchResult:
+        if is_not_found(lookup.request, failure):
+            seconds = min(NOT_FOUND_SECONDS, lookup.freshness.lifetime(lookup.types))
+            missing = StoredResponse(
+                metadata.requested_at, seconds, metadata.counters, failure=stored_failure(failure)
+            )
+            await self._write_if_current(lookup, missing, ())
+        return FetchResult(failure, lookup.caller_fingerprint)
 
-    async def _kept(
-        self, question: Question, facts: StoredResponse, answer: FhirResponse, limits: Allowed
+    async def _store_response(
+        self,
+        lookup: CacheLookup,
+        metadata: StoredResponse,
+        response: FhirResponse,
+        directives: ResponseDirectives,
     ) -> bool:
-        shown = question.types | returned_types(answer.body)
-        lifetime = min(question.freshness.lifetime(shown), limits.lifetime)
-        if not limits.keep or lifetime <= 0 or len(answer.body) > self._caching.max_body:
+        shown = lookup.types | returned_types(response.body)
+        lifetime = min(lookup.freshness.lifetime(shown), directives.lifetime)
+        if not directives.may_store or lifetime <= 0 or len(response.body) > self._config.max_body:
             return False
         stored = StoredResponse(
-            facts.born,
+            metadata.requested_at,
             lifetime,
-            facts.generations,
-            question.freshness.stale_for(shown) if limits.stale else 0,
-            question.freshness.revalidated_for(shown) if limits.stale else 0,
-            validated=lifetime if self._tag(question, answer.headers) else 0,
+            metadata.counters,
+            lookup.freshness.stale_if_error_seconds(shown) if directives.may_serve_stale else 0,
+            lookup.freshness.stale_while_revalidate_seconds(shown) if directives.may_serve_stale else 0,
+            validation_seconds=lifetime if self._upstream_etag(lookup, response.headers) else 0,
         )
-        patients = besides(question.request, answer, shown)
-        return await self._keep(question, stored.with_answer(answer), shown | patients)
+        patients = response_patient_tags(lookup.request, response, shown)
+        return await self._write_if_current(lookup, stored.with_response(response), shown | patients)
 
-    async def _keep(self, question: Question, stored: StoredResponse, shown: Iterable[str]) -> bool:
+    async def _write_if_current(
+        self, lookup: CacheLookup, entry: StoredResponse, tags: Iterable[str]
+    ) -> bool:
         """Whether it was kept: not when a write came in between, nor when its time is over already."""
-        now = await self.generations.completed(question.site, stored.generations, shown)
-        seconds = stored.kept_for - stored.age(self._time)
+        now = await self.counters.confirm(lookup.site, entry.counters, tags)
+        seconds = entry.retention_seconds - entry.age(self._timestamp)
         if now is None or seconds <= 0:
             return False
-        await self._store.set(_name(question), packed(stored.under(now)), seconds)
+        await self._store.set(_store_key(lookup), encode(entry.with_counters(now)), seconds)
         return True
 
     @property
-    def _time(self) -> float:
+    def _timestamp(self) -> float:
         return self._now().timestamp()
 
 
-def _name(question: Question) -> str:
-    return f"response/{question.key}"
+def _store_key(lookup: CacheLookup) -> str:
+    return f"response/{lookup.key}"

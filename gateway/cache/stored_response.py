@@ -6,24 +6,24 @@ from http import HTTPStatus
 
 import msgspec
 
-from gateway.errors.failure import Failure, Kind, Repeat
-from gateway.errors.operation_outcome import CODE_SYSTEM, encoded, information
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, encode_resource, information_outcome
 from gateway.exchange import FhirRequest, FhirResponse, Position
 from gateway.fhir.bundle import Entry
-from gateway.fhir.raw_json import UnreadableError, opened, quoted, string
-from gateway.fhir.raw_json import encoded as raw
-from gateway.http.headers import FRESHNESS
+from gateway.fhir.raw_json import UnreadableError, object_fields, string_json, string_value
+from gateway.fhir.raw_json import encode as raw
+from gateway.http.headers import CACHING_HEADERS
 
 #: Codes of failures in which nobody at the practice answered. One that answered slowly, or refused this
 #: caller, is there.
-_AWAY = frozenset(
+_UNREACHABLE_CODES = frozenset(
     {
         *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
         *("upstream-connect", "upstream-reset", "upstream-timeout", "upstream-502", "upstream-503"),
         *("upstream-certificate", "proxy-refused", "proxy-unavailable"),
     }
 )
-_AS_OF = "This answer is not fresh: it is as of {}."
+_STALE_WARNING = "This answer is not fresh: it is as of {}."
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
@@ -34,69 +34,71 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     Failure, if the answer is that nothing is there.
     """
 
-    born: float
+    requested_at: float
     lifetime: float
-    generations: Mapping[str, int] = {}
-    stale: float = 0.0
-    revalidate: float = 0.0
+    counters: Mapping[str, int] = {}
+    stale_if_error: float = 0.0
+    stale_while_revalidate: float = 0.0
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    repairs: tuple[str, ...] = ()
-    pages: Mapping[str, Position] | None = None
-    ignored: frozenset[str] = frozenset()
+    applied_repairs: tuple[str, ...] = ()
+    page_positions: Mapping[str, Position] | None = None
+    ignored_parameters: frozenset[str] = frozenset()
     failure: "StoredFailure | None" = None
-    validated: float = 0.0
-    unlinked: bool = False
+    validation_seconds: float = 0.0
+    links_omitted: bool = False
 
     @property
-    def answer(self) -> FhirResponse | Failure:
+    def response(self) -> FhirResponse | Failure:
         """The answer again, or the Failure that it is."""
         if self.failure is not None:
-            return self.failure.failure
+            return self.failure.as_failure
         return FhirResponse(
             self.status,
             self.headers,
             self.body,
-            self.repairs,
-            pages=self.pages,
-            ignored=self.ignored,
-            unlinked=self.unlinked,
+            self.applied_repairs,
+            page_positions=self.page_positions,
+            ignored_parameters=self.ignored_parameters,
+            links_omitted=self.links_omitted,
         )
 
     @property
-    def kept_for(self) -> float:
+    def retention_seconds(self) -> float:
         """Seconds in which it may be of any use."""
-        return self.lifetime + max(self.stale, self.revalidate, self.validated)
+        return self.lifetime + max(self.stale_if_error, self.stale_while_revalidate, self.validation_seconds)
 
     def age(self, now: float) -> float:
         """Seconds since it was asked for: at least as old as what it says."""
-        return max(0.0, now - self.born)
+        return max(0.0, now - self.requested_at)
 
-    def under(self, generations: Mapping[str, int]) -> "StoredResponse":
+    def with_counters(self, counters: Mapping[str, int]) -> "StoredResponse":
         """The same with these counters."""
-        return msgspec.structs.replace(self, generations=generations)
+        return msgspec.structs.replace(self, counters=counters)
 
-    def with_answer(self, response: FhirResponse) -> "StoredResponse":
+    def with_response(self, response: FhirResponse) -> "StoredResponse":
         """The same facts about an answer. A page whose links are known positions is kept without them."""
-        whole = response.opened().bundle if response.pages is not None else None
+        whole = response.with_parsed_bundle().bundle if response.page_positions is not None else None
         wants = whole is not None and "signature" not in whole.fields
         return msgspec.structs.replace(
             self,
             status=response.status,
-            headers=lasting(response).headers,
-            body=whole.unlinked() if whole is not None and wants else response.closed().body,
-            unlinked=wants,
-            repairs=response.repairs,
-            pages=response.pages,
-            ignored=response.ignored,
+            headers=without_exchange_headers(response).headers,
+            body=whole.encode_without_links()
+            if whole is not None and wants
+            else response.with_encoded_body().body,
+            links_omitted=wants,
+            applied_repairs=response.applied_repairs,
+            page_positions=response.page_positions,
+            ignored_parameters=response.ignored_parameters,
         )
 
 
 class StoredFailure(msgspec.Struct, frozen=True, array_like=True):
     """The failure that nothing is there, in fields."""
 
-    kind: Kind
+    kind: FailureKind
     text: str
     diagnostics: str
     expression: str
@@ -104,7 +106,7 @@ class StoredFailure(msgspec.Struct, frozen=True, array_like=True):
     codings: tuple[tuple[str, str], ...]
 
     @property
-    def failure(self) -> Failure:
+    def as_failure(self) -> Failure:
         """The failure again."""
         return Failure(
             self.kind,
@@ -132,17 +134,17 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
-def packed(stored: StoredResponse) -> bytes:
+def encode(response: StoredResponse) -> bytes:
     """The stored response as bytes, which take no more memory than they are long.
 
     Those of `encode` are cut off a longer buffer: the rests are holes between what is kept, a third of it.
     """
     buffer = bytearray()
-    _encoder.encode_into(stored, buffer)
+    _encoder.encode_into(response, buffer)
     return bytes(buffer)
 
 
-def unpacked(data: bytes | None) -> StoredResponse | None:
+def decode(data: bytes | None) -> StoredResponse | None:
     """The stored response of what `packed` gave; None for anything else."""
     try:
         return None if data is None else _decoder.decode(data)
@@ -150,79 +152,88 @@ def unpacked(data: bytes | None) -> StoredResponse | None:
         return None
 
 
-def is_away(failure: Failure) -> bool:
+def is_unreachable(failure: Failure) -> bool:
     """Whether a failure says that the practice cannot be reached for now, or rests because of that."""
-    codes = {failure.kind.code, *(code for system, code in failure.codings if system == CODE_SYSTEM)}
-    return not _AWAY.isdisjoint(codes)
+    codes = {failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM)}
+    return not _UNREACHABLE_CODES.isdisjoint(codes)
 
 
-def as_of(response: FhirResponse, born: str) -> FhirResponse:
+def mark_stale(response: FhirResponse, requested_at: str) -> FhirResponse:
     """The answer with an outcome that says how old it is, where a searchset has room for one.
 
     Its ETag goes: a client must not take it for the fresh one.
     """
-    plain = without(response, frozenset({"etag", "last-modified"})).changed(unlinked=False)
-    opened_ = plain.opened()
+    plain = without_headers(response, frozenset({"etag", "last-modified"})).replace(links_omitted=False)
+    opened_ = plain.with_parsed_bundle()
     if opened_.bundle is None or "signature" in opened_.bundle.fields:
         return plain
-    said = information(_AS_OF.format(born), severity="warning", code="incomplete")
-    entry = Entry({"resource": msgspec.Raw(encoded(said)), "search": raw({"mode": quoted("outcome")})})
-    return opened_.with_bundle(opened_.bundle.changed(entries=(*opened_.bundle.entries, entry)))
+    said = information_outcome(_STALE_WARNING.format(requested_at), severity="warning", code="incomplete")
+    entry = Entry(
+        {"resource": msgspec.Raw(encode_resource(said)), "search": raw({"mode": string_json("outcome")})}
+    )
+    return opened_.with_bundle(opened_.bundle.replace(entries=(*opened_.bundle.entries, entry)))
 
 
-_JUDGED = frozenset(FRESHNESS)
+_CACHE_HEADERS = frozenset(CACHING_HEADERS)
 #: Fields about one exchange.
-_PASSING = frozenset(
+_EXCHANGE_HEADERS = frozenset(
     """ratelimit ratelimit-policy x-ratelimit-limit x-ratelimit-remaining retry-after x-correlation-id
     x-progress x-ratelimit-reset""".split()  # noqa: SIM905 - a list would be eight lines
 )
 #: An outcome among the entries that says the result may not be whole.
-_DOUBT = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
+_DOUBTFUL_SEVERITY = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
 
 
-def judged(response: FhirResponse) -> FhirResponse:
+def without_cache_headers(response: FhirResponse) -> FhirResponse:
     """The answer without the fields that the cache has read and writes itself."""
-    return without(response, _JUDGED)
+    return without_headers(response, _CACHE_HEADERS)
 
 
-def lasting(response: FhirResponse) -> FhirResponse:
+def without_exchange_headers(response: FhirResponse) -> FhirResponse:
     """The answer as somebody else may have it: without the fields of one exchange."""
-    return without(response, _JUDGED | _PASSING)
+    return without_headers(response, _CACHE_HEADERS | _EXCHANGE_HEADERS)
 
 
-def without(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
+def without_headers(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
     """The answer without these header fields."""
-    return response.changed(headers=tuple(each for each in response.headers if each[0] not in names))
+    return response.replace(headers=tuple(each for each in response.headers if each[0] not in names))
 
 
-def is_missing(request: FhirRequest, failure: Failure) -> bool:
+def is_not_found(request: FhirRequest, failure: Failure) -> bool:
     """Whether a failure says that the one resource asked for is not there."""
     kind = failure.kind
     named = request.interaction.code in {"read", "vread"}
-    return named and kind.status == HTTPStatus.NOT_FOUND and kind.sent and kind.repeat is Repeat.NO
+    return (
+        named
+        and kind.status == HTTPStatus.NOT_FOUND
+        and kind.may_have_run
+        and kind.retry_advice is RetryAdvice.NO
+    )
 
 
-def is_expected(request: FhirRequest, response: FhirResponse) -> bool:
+def is_storable(request: FhirRequest, response: FhirResponse) -> bool:
     """Whether an answer is whole and what was asked for: the resource, or a searchset that doubts nothing."""
     if response.status != HTTPStatus.OK:
         return False
     act = request.interaction
-    if act.searches:
-        return _type(response) == "Bundle" and not _DOUBT.search(_outcomes(response))
-    return _type(response) == (act.type or "CapabilityStatement")
+    if act.is_search:
+        return _resource_type(response) == "Bundle" and not _DOUBTFUL_SEVERITY.search(
+            _operation_outcomes(response)
+        )
+    return _resource_type(response) == (act.type or "CapabilityStatement")
 
 
-def _type(response: FhirResponse) -> str:
+def _resource_type(response: FhirResponse) -> str:
     if response.bundle is not None:
-        return string(response.bundle.fields.get("resourceType"))
+        return string_value(response.bundle.fields.get("resourceType"))
     try:
-        return string(opened(response.body).get("resourceType"))
+        return string_value(object_fields(response.body).get("resourceType"))
     except UnreadableError:
         return ""
 
 
-def _outcomes(response: FhirResponse) -> bytes:
+def _operation_outcomes(response: FhirResponse) -> bytes:
     """The OperationOutcomes among the entries."""
-    bundle = response.opened().bundle
+    bundle = response.with_parsed_bundle().bundle
     found = (bytes(each.resource or b"") for each in (bundle.entries if bundle else ()))
     return b"".join(each for each in found if b'"OperationOutcome"' in each)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from gateway import settings as configuration
-from gateway.cli.documentation import effective, known_issues_table
+from gateway.cli.documentation import effective_configuration, known_issues_table
 from gateway.extras import require_extra
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     """A FHIR-facing reverse proxy for the Halo Connect FHIR API."""
 
 
-_config = click.option(
+_config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="HALO_GATEWAY_CONFIG",
@@ -29,17 +29,19 @@ _config = click.option(
 )
 
 
-def _named(_: click.Context, __: click.Parameter, host: str) -> str:
+def _require_address(_: click.Context, __: click.Parameter, host: str) -> str:
     if not host.strip():
         raise click.BadParameter("names no address; 0.0.0.0 listens on all")
     return host
 
 
-_host = click.option("--host", default="127.0.0.1", callback=_named, help="Address to listen on.")
-_PORT = click.IntRange(0, 65_535)
+_host_option = click.option(
+    "--host", default="127.0.0.1", callback=_require_address, help="Address to listen on."
+)
+_PORT_RANGE = click.IntRange(0, 65_535)
 
 
-def _settings(config: Path | None) -> configuration.Settings:
+def _load_settings(config: Path | None) -> configuration.Settings:
     try:
         return configuration.load(config)
     except configuration.ConfigurationError as problem:
@@ -47,7 +49,7 @@ def _settings(config: Path | None) -> configuration.Settings:
 
 
 @contextmanager
-def _problems() -> Iterator[None]:
+def _errors_as_click_exceptions() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as problem:
@@ -55,26 +57,26 @@ def _problems() -> Iterator[None]:
 
 
 @main.command()
-@_host
-@click.option("--port", type=_PORT, default=8080, help="Port to listen on; 0 picks a free one.")
-@_config
+@_host_option
+@click.option("--port", type=_PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free one.")
+@_config_option
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
     from gateway.app import create_app
-    from gateway.server.serve import Serving, bound
-    from gateway.telemetry.log_config import configure
+    from gateway.server.serve import Server, bind_sockets
+    from gateway.telemetry.log_config import configure_logging
 
-    settings = _settings(config)
-    lines = configure(settings.log.level)
-    with _problems():
-        app = create_app(settings, line=lines.repeated)
-        sockets = bound(host, port)
-    Serving(app, host, port, "halo-gateway listening on").run(sockets)
+    settings = _load_settings(config)
+    lines = configure_logging(settings.log.level)
+    with _errors_as_click_exceptions():
+        app = create_app(settings, log_request_factory=lines.event_logger)
+        sockets = bind_sockets(host, port)
+    Server(app, host, port, "halo-gateway listening on").run(sockets)
 
 
 @main.command()
-@_host
-@click.option("--port", type=_PORT, default=8090, help="Port to listen on; 0 picks a free one.")
+@_host_option
+@click.option("--port", type=_PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free one.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -82,7 +84,7 @@ def serve(host: str, port: int, config: Path | None) -> None:
 )
 def emulate(host: str, port: int, config: Path | None) -> None:
     """Run the stand-in for Halo Connect: synthetic practices with the documented faults."""
-    with _problems():
+    with _errors_as_click_exceptions():
         require_extra("emulator")
         from gateway.emulator.serve import serve
         from gateway.emulator.settings import from_toml
@@ -92,49 +94,49 @@ def emulate(host: str, port: int, config: Path | None) -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the tour: exit code 0, or 1 if a repair did not hold.")
-@_host
-@click.option("--port", type=_PORT, default=8080, help="Port of the gateway; 0 picks a free one.")
+@_host_option
+@click.option("--port", type=_PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free one.")
 def demo(*, once: bool, host: str, port: int) -> None:
     """Start emulator and gateway, show each repair side by side, and keep serving."""
-    with _problems():
+    with _errors_as_click_exceptions():
         require_extra("demo")
-        from gateway.demo.tour import tour
+        from gateway.demo.tour import run_tour
 
-        sys.exit(tour(once=once, host=host, port=port))
+        sys.exit(run_tour(once=once, host=host, port=port))
 
 
 @main.command()
 @click.argument("search")
 @click.option("--site", "guid", required=True, help="Halo GUID of the practice.")
-@_config
+@_config_option
 def explain(search: str, guid: str, config: Path | None) -> None:
     """Say what SEARCH, like 'Appointment?date=2026-04', means and costs. Asks nothing upstream."""
-    from gateway.cli.explain import explained
+    from gateway.cli.explain import explain_for_site
 
-    with _problems():
-        click.echo(explained(_settings(config), guid, search))
+    with _errors_as_click_exceptions():
+        click.echo(explain_for_site(_load_settings(config), guid, search))
 
 
 @main.command()
 @click.argument("guid")
 @click.option("--budget", default=25, help="Queries it may ask at most; each is billed.")
 @click.option("--previous", type=click.File(), help="What an earlier probe printed: says what has changed.")
-@_config
+@_config_option
 def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
     """Ask the practice with Halo GUID how its upstream behaves, and print the settings to write.
 
     The subscription key is read from HALO_GATEWAY_PROBE_KEY. Nothing is changed at the practice.
     """
-    from gateway.probe.report import printed
-    from gateway.probe.run import announcement, probe
-    from gateway.telemetry.log_config import configure
+    from gateway.probe.report import render_report
+    from gateway.probe.run import cost_announcement, run_probe
+    from gateway.telemetry.log_config import configure_logging
 
-    configure("error")
-    settings, key = _settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
-    click.echo(announcement(budget), err=True)
-    with _problems():
-        report = probe(settings, guid.lower(), {"Ocp-Apim-Subscription-Key": key}, budget=budget)
-        click.echo(printed(report, settings, previous.read() if previous else ""))
+    configure_logging("error")
+    settings, key = _load_settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
+    click.echo(cost_announcement(budget), err=True)
+    with _errors_as_click_exceptions():
+        report = run_probe(settings, guid.lower(), {"Ocp-Apim-Subscription-Key": key}, budget=budget)
+        click.echo(render_report(report, settings, previous.read() if previous else ""))
     sys.exit(bool(report.problem))
 
 
@@ -142,57 +144,59 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
 @click.option("--site", default="", help="Halo GUID of one practice.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the site's zone.")
 @click.option("--csv", is_flag=True, help="One line per day and class, to reconcile with the invoice.")
-@_config
+@_config_option
 def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
     """Print what was paid and what was saved."""
-    from gateway.cli.ledger import report
+    from gateway.cli.ledger import ledger_report
 
-    with _problems():
+    with _errors_as_click_exceptions():
         day = since.date() if since else None
-        click.echo(report(_settings(config), site, day, csv=csv))
+        click.echo(ledger_report(_load_settings(config), site, day, csv=csv))
 
 
-_url = click.option("--url", default="", help="Where it listens; else admin.listen, or port 8080 here.")
+_url_option = click.option(
+    "--url", default="", help="Where it listens; else admin.listen, or port 8080 here."
+)
 
 
 @main.command()
 @click.option("--site", required=True, help="Halo GUID or alias of the practice.")
 @click.option("--type", "type_", default="", help="Only this resource type.")
 @click.option("--patient", default="", help="Only what may be about the patient with this id.")
-@_url
-@_config
+@_url_option
+@_config_option
 def purge(site: str, type_: str, patient: str, url: str, config: Path | None) -> None:
     """Have a running gateway serve nothing any more that it keeps of a practice."""
-    _operated(config, url, lambda running: running.purge(site, type_, patient))
+    _run_admin_command(config, url, lambda running: running.purge(site, type_, patient))
 
 
 @main.command()
 @click.option("--site", default="", help="Halo GUID or alias of one practice.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, with keys, pauses and page sizes.")
-@_url
-@_config
+@_url_option
+@_config_option
 def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
     """Print how a running gateway finds each practice, and why it leaves one alone."""
-    _operated(config, url, lambda running: running.sites(site, as_json=as_json))
+    _run_admin_command(config, url, lambda running: running.format_sites(site, as_json=as_json))
 
 
 @main.command()
 @click.option("--site", default="", help="Halo GUID or alias: ends its rest and its pauses.")
 @click.option("--pause", default="", help="Name of one pause, as /admin/pauses shows it.")
-@_url
-@_config
+@_url_option
+@_config_option
 def lift(site: str, pause: str, url: str, config: Path | None) -> None:
     """Have a running gateway ask again what it leaves alone."""
     if not (site or pause):
         raise click.UsageError("name --site, --pause or both")
-    _operated(config, url, lambda running: running.lift(site, pause))
+    _run_admin_command(config, url, lambda running: running.reset_site(site, pause))
 
 
-def _operated(config: Path | None, url: str, act: Callable[[Any], str]) -> None:
-    from gateway.admin.client import gateway
+def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], str]) -> None:
+    from gateway.admin.client import admin_client
 
-    with _problems():
-        click.echo(act(gateway(_settings(config), url)))
+    with _errors_as_click_exceptions():
+        click.echo(command(admin_client(_load_settings(config), url)))
 
 
 @main.command()
@@ -203,35 +207,35 @@ def validate(files: tuple[str, ...]) -> None:
     A FILE holds one resource or Bundle, or one a line if its name ends in .ndjson; - is standard input.
     Exit code 0 if all are valid, 1 if not. docs/validation.md says what is checked.
     """
-    from gateway.validation.report import printed
+    from gateway.validation.report import report_lines
 
-    with _problems():
+    with _errors_as_click_exceptions():
         require_extra("validation")
     if files.count("-") > 1:
         raise click.UsageError("- is standard input, which can be read once")
     stdin = sys.stdin.buffer if sys.stdin else None
     wrong = False
     for file in files:
-        for line in printed(file, stdin):
-            wrong |= line.wrong
-            click.echo(line.text, err=line.unreadable)
+        for line in report_lines(file, stdin):
+            wrong |= line.is_error
+            click.echo(line.text, err=line.is_unreadable)
     sys.exit(wrong)
 
 
 @main.command("known-issues")
-@_config
+@_config_option
 def known_issues(config: Path | None) -> None:
     """List the upstream's known issues and which repairs are on."""
-    click.echo(known_issues_table(_settings(config)))
+    click.echo(known_issues_table(_load_settings(config)))
 
 
 @main.command()
-@_config
+@_config_option
 def check(config: Path | None) -> None:
     """Check the configuration and print what is in effect, secrets masked; cautions go to stderr."""
-    from gateway.settings.cautions import cautions
+    from gateway.settings.cautions import find_cautions
 
-    settings = _settings(config)
-    for each in cautions(settings):
+    settings = _load_settings(config)
+    for each in find_cautions(settings):
         click.echo(f"Warning: {each.setting}: {each.text}", err=True)
-    click.echo(effective(settings))
+    click.echo(effective_configuration(settings))

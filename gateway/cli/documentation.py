@@ -9,8 +9,8 @@ from pydantic.fields import FieldInfo
 
 from gateway.repairs import REPAIRS
 from gateway.settings import Settings
-from gateway.settings.names import KEYS
-from gateway.settings.resolve import DEFAULT, chosen
+from gateway.settings.names import KEY_PLACEHOLDERS
+from gateway.settings.resolve import DEFAULT_SITE, merged_site_settings
 from gateway.web.error_codes import errors_page
 
 
@@ -24,13 +24,13 @@ def known_issues_page() -> str:
         "| id | what is wrong upstream | where it is documented | fixed upstream since |",
         "|---|---|---|---|",
     ]
-    return "\n".join([_KNOWN_ISSUES, *head, *rows, ""])
+    return "\n".join([_KNOWN_ISSUES_INTRO, *head, *rows, ""])
 
 
 def known_issues_table(settings: Settings) -> str:
     """The known issues as columns for a terminal, with what the settings say of each."""
     rows = [
-        (each.issue.id, _switch(settings, each.issue.id), each.issue.fixed_in or "-", each.issue.title)
+        (each.issue.id, _repair_state(settings, each.issue.id), each.issue.fixed_in or "-", each.issue.title)
         for each in REPAIRS
     ]
     lines = [("ID", "REPAIR", "FIXED SINCE", "TITLE"), *rows]
@@ -43,40 +43,40 @@ def known_issues_table(settings: Settings) -> str:
 def configuration_page() -> str:
     """docs/configuration.md."""
     head = ["| setting | default | meaning |", "|---|---|---|"]
-    return "\n".join([_CONFIGURATION, *head, *_rows(Settings, ""), ""])
+    return "\n".join([_CONFIGURATION_INTRO, *head, *_setting_rows(Settings, ""), ""])
 
 
-def effective(settings: Settings) -> str:
+def effective_configuration(settings: Settings) -> str:
     """The effective configuration as JSON, secrets masked."""
     return json.dumps(settings.model_dump(mode="json"), indent=2)
 
 
-def _switch(settings: Settings, repair: str) -> str:
-    return "on" if chosen(settings, DEFAULT).repairs.get(repair, True) else "off"
+def _repair_state(settings: Settings, repair: str) -> str:
+    return "on" if merged_site_settings(settings, DEFAULT_SITE).repairs.get(repair, True) else "off"
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def _setting_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        inner = _section(field)
+        inner = _section_type(field)
         if inner is None:
-            yield f"| `{prefix}{name}` | `{_default(field)}` | {field.description} |"
+            yield f"| `{prefix}{name}` | `{_default_text(field)}` | {field.description} |"
         else:
-            key = f"{KEYS[name]}." if name in KEYS else ""
-            yield from _rows(inner, f"{prefix}{name}.{key}")
+            key = f"{KEY_PLACEHOLDERS[name]}." if name in KEY_PLACEHOLDERS else ""
+            yield from _setting_rows(inner, f"{prefix}{name}.{key}")
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
+def _section_type(field: FieldInfo) -> type[BaseModel] | None:
     arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return next((each for each in arguments if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
-def _default(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     return json.dumps(field.get_default(call_default_factory=True), default=str)
 
 
-_KNOWN_ISSUES = """# Known issues of the upstream
+_KNOWN_ISSUES_INTRO = """# Known issues of the upstream
 
 Generated from `gateway/repairs/` by `make docs`; `halo-gateway known-issues` prints the same with what your
 configuration says. Each id is also the file of its repair, the emulator's fault, the token in the
@@ -84,7 +84,7 @@ configuration says. Each id is also the file of its repair, the emulator's fault
 `sites.<guid>.repairs.<id> = false` for one.
 """
 
-_CONFIGURATION = """# Configuration
+_CONFIGURATION_INTRO = """# Configuration
 
 Generated from `gateway/settings/` by `make docs`. A TOML file (`--config`, or `HALO_GATEWAY_CONFIG`),
 and over it environment variables: `HALO_GATEWAY_` and the setting's name, with `__` for each dot
@@ -109,19 +109,19 @@ A site whose time zone is not set is not served: a wrong zone would shift every 
 
 
 #: File name below docs/ -> what it holds.
-PAGES: Mapping[str, Callable[[], str]] = {
+GENERATED_PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "errors.md": errors_page,
     "known-issues.md": known_issues_page,
 }
 
 
-def written(folder: Path) -> list[Path]:
+def write_pages(folder: Path) -> list[Path]:
     """The generated pages, written into a folder; raises OSError where it cannot be written."""
-    for name, page in PAGES.items():
+    for name, page in GENERATED_PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
-    return [folder / name for name in PAGES]
+    return [folder / name for name in GENERATED_PAGES]
 
 
 if __name__ == "__main__":
-    written(Path("docs"))
+    write_pages(Path("docs"))

@@ -4,20 +4,20 @@ from datetime import UTC, datetime
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
-from gateway.fhir.interaction import OTHER
-from gateway.search.explain import asked, explanation
+from gateway.fhir.interaction import NOT_FHIR
+from gateway.search.explain import explain_search, request_for_search
 from gateway.settings import Settings
-from gateway.settings.resolve import Sites
+from gateway.settings.resolve import ConfiguredSites
 
 
-def explained(settings: Settings, guid: str, search: str) -> str:
+def explain_for_site(settings: Settings, guid: str, search: str) -> str:
     """What a search means and costs at a site. Raises ValueError for a site or search that cannot be read."""
-    site = Sites(settings)(guid)
+    site = ConfiguredSites(settings)(guid)
     if site is None:
         raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
     now = datetime.now(UTC)
-    request = FhirRequest("GET", OTHER, "", "", "", site=site, received=now)
+    request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
     try:
-        return "\n".join(explanation(asked(request, search), site))
+        return "\n".join(explain_search(request_for_search(request, search), site))
     except Failure as failure:
         raise ValueError(failure.text) from None

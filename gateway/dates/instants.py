@@ -11,22 +11,22 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from gateway.dates.bounds import second_text
-from gateway.dates.timezones import instants, offset_at, segments, utc_low
+from gateway.dates.timezones import instants_at, offset_at, segments_around, utc_low
 from gateway.dates.value import YEAR_1, YEAR_10000, DateValueError, Time, parse_stored_date
 
-Mode = Literal["ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"]
+LabelMode = Literal["ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"]
 """How an upstream labels its times; `ok` and `naive` trust an offset, and none is the site's wall clock."""
 
-Shown = Literal["utc", "site"]
+InstantOutput = Literal["utc", "site"]
 
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _UTC_LABELS: Final = frozenset({"Z", "+00:00", "-00:00"})
-_MINUTE: Final = 60
-_CLOCK: Final = tuple(f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
-_MINUTES: Final = {text: number for number, text in enumerate(_CLOCK)}
-_DAY: Final = 86_400
+_MINUTE_SECONDS: Final = 60
+_CLOCK_TEXTS: Final = tuple(f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
+_MINUTE_NUMBERS: Final = {text: number for number, text in enumerate(_CLOCK_TEXTS)}
+_DAY_SECONDS: Final = 86_400
 
-_BELIEVED: Final[Mapping[Mode, Callable[[str], str | None]]] = {
+_TRUSTED_OFFSETS: Final[Mapping[LabelMode, Callable[[str], str | None]]] = {
     "ok": lambda label: label or None,
     "naive": lambda label: label or None,
     "local-labelled-utc": lambda label: None if label in _UTC_LABELS else label or None,
@@ -36,7 +36,7 @@ _BELIEVED: Final[Mapping[Mode, Callable[[str], str | None]]] = {
 """The offset that holds for a label; `None`: the digits are the site's wall clock."""
 
 
-def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc") -> str | None:
+def corrected_instant(text: str, mode: LabelMode, zone: tzinfo, output: InstantOutput = "utc") -> str | None:
     """The instant meant, in UTC or with the site's offset; the same text when nothing is to correct.
 
     `None` for a bare date, which has no instant, and for what is not a FHIR time.
@@ -44,71 +44,79 @@ def corrected_instant(text: str, mode: Mode, zone: tzinfo, shown: Shown = "utc")
     found = _TIME.fullmatch(text)
     if found is None:
         return None
-    usual = _usual(found, mode, zone, shown)
+    usual = _shift_by_minutes(found, mode, zone, output)
     if usual is not None:
         return usual
     digits, second, fraction, label = found.groups(default="")
-    believed = _BELIEVED[mode](label)
+    believed = _TRUSTED_OFFSETS[mode](label)
     try:
         time = parse_stored_date(f"{digits}:{second or '00'}{believed or ''}")
     except DateValueError:
         return None
-    at = time.start if time.zoned else latest_instant(zone, time.start)
-    return _printed(int(at), fraction, zone if shown == "site" else UTC)
+    at = time.start if time.on_utc_axis else latest_instant(zone, time.start)
+    return _format_instant(int(at), fraction, zone if output == "site" else UTC)
 
 
-def _usual(found: re.Match[str], mode: Mode, zone: tzinfo, shown: Shown) -> str | None:
+def _shift_by_minutes(
+    match: re.Match[str], mode: LabelMode, zone: tzinfo, output: InstantOutput
+) -> str | None:
     """The same for a day on which the clock is not changed: a shift by minutes. None for any other."""
-    digits, second, fraction, label = found.groups(default="")
-    around, minute = _days(zone, digits[:10]), _MINUTES.get(digits[10:])
+    digits, second, fraction, label = match.groups(default="")
+    around, minute = _constant_offset_day(zone, digits[:10]), _MINUTE_NUMBERS.get(digits[10:])
     if around is None or minute is None or second >= "60":
         return None
-    believed = _BELIEVED[mode](label)
-    if believed == label == "Z" and shown == "utc" and second:
-        return found[0]
+    believed = _TRUSTED_OFFSETS[mode](label)
+    if believed == label == "Z" and output == "utc" and second:
+        return match[0]
     if believed not in {None, "Z"}:
         return None
     days, offset, own = around
-    shift = (offset if shown == "site" else 0) - (offset if believed is None else 0)
-    day, minute = divmod(minute + shift, len(_CLOCK))
-    return f"{days[day + 1]}{_CLOCK[minute]}:{second or '00'}{fraction}{own if shown == 'site' else 'Z'}"
+    shift = (offset if output == "site" else 0) - (offset if believed is None else 0)
+    day, minute = divmod(minute + shift, len(_CLOCK_TEXTS))
+    return (
+        f"{days[day + 1]}{_CLOCK_TEXTS[minute]}:{second or '00'}{fraction}{own if output == 'site' else 'Z'}"
+    )
 
 
 @lru_cache(maxsize=4096)
-def _days(zone: tzinfo, date: str) -> tuple[tuple[str, str, str], int, str] | None:
+def _constant_offset_day(zone: tzinfo, date: str) -> tuple[tuple[str, str, str], int, str] | None:
     """The dates around one, the minutes that its clock is ahead of UTC all day, and how that is written."""
     try:
         start = int(parse_stored_date(date).start)
     except DateValueError:
         return None
-    around = segments(zone, start // _DAY)
-    if len(around) != 1 or around[0][2] % _MINUTE or not YEAR_1 < start < YEAR_10000 - 2 * _DAY:
+    around = segments_around(zone, start // _DAY_SECONDS)
+    if (
+        len(around) != 1
+        or around[0][2] % _MINUTE_SECONDS
+        or not YEAR_1 < start < YEAR_10000 - 2 * _DAY_SECONDS
+    ):
         return None
-    days = tuple(second_text(start + each * _DAY)[:10] for each in (-1, 0, 1))
-    return (days[0], days[1], days[2]), around[0][2] // _MINUTE, _label(around[0][2])
+    days = tuple(second_text(start + each * _DAY_SECONDS)[:10] for each in (-1, 0, 1))
+    return (days[0], days[1], days[2]), around[0][2] // _MINUTE_SECONDS, _format_offset(around[0][2])
 
 
 def latest_instant(zone: tzinfo, wall: Time) -> Time:
     """The last instant at which the wall clock shows that second; in a gap as if it had not yet moved."""
-    known = instants(zone, wall)
+    known = instants_at(zone, wall)
     return known[-1] if known else wall - offset_at(zone, utc_low(zone, wall) - 1)
 
 
-def column_zone(mode: Mode, zone: tzinfo) -> tzinfo:
+def column_zone(mode: LabelMode, zone: tzinfo) -> tzinfo:
     """The zone of the column behind the digits shown, for `DateFacts.columns`."""
     return UTC if mode == "utc-labelled-local" else zone
 
 
-def _printed(instant: int, fraction: str, zone: tzinfo) -> str | None:
+def _format_instant(instant: int, fraction: str, zone: tzinfo) -> str | None:
     offset = offset_at(zone, instant)
-    if offset % _MINUTE:
+    if offset % _MINUTE_SECONDS:
         offset = 0
     if not YEAR_1 <= instant + offset < YEAR_10000:
         return None
-    label = "Z" if zone is UTC else _label(offset)
+    label = "Z" if zone is UTC else _format_offset(offset)
     return f"{second_text(instant + offset)}{fraction}{label}"
 
 
-def _label(offset: int) -> str:
-    hours, minutes = divmod(abs(offset) // _MINUTE, 60)
+def _format_offset(offset: int) -> str:
+    hours, minutes = divmod(abs(offset) // _MINUTE_SECONDS, 60)
     return f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}" if offset else "Z"

@@ -40,16 +40,16 @@ def complement(intervals: Intervals) -> Intervals:
     return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b)
 
 
-def coalesced(intervals: Intervals, count: int) -> Intervals:
+def coalesce_to(intervals: Intervals, max_intervals: int) -> Intervals:
     """A superset of at most `count` intervals: the narrowest gaps are closed first."""
-    if len(intervals) <= count:
+    if len(intervals) <= max_intervals:
         return intervals
     gaps = sorted(range(1, len(intervals)), key=lambda i: intervals[i][0] - intervals[i - 1][1])
-    cuts = sorted(gaps[len(intervals) - count :])
+    cuts = sorted(gaps[len(intervals) - max_intervals :])
     starts = [0, *cuts, len(intervals)]
     return tuple((intervals[a][0], intervals[b - 1][1]) for a, b in pairwise(starts) if a < b)
 
 
-def width(intervals: Intervals) -> Time:
+def covered_time(intervals: Intervals) -> Time:
     """How much time the set covers."""
     return sum(upper - lower for lower, upper in intervals)

@@ -12,16 +12,16 @@ from gateway.dates.value import YEAR_10000, DateValue, Time
 Alternative = tuple[str, ...]
 """Conditions that must hold together, ready to be sent."""
 
-_LOWER: Final[dict[str, Callable[[Time, Time, Round], Time]]] = {
+_LOWER_BOUNDS: Final[dict[str, Callable[[Time, Time, Round], Time]]] = {
     "eq": lambda s, _e, _f: s,
     "gt": lambda _s, e, f: min(e - 1, f(e)),
     "ge": lambda s, e, f: min(s, e - 1, f(e)),
     "sa": lambda _s, e, _f: e,
     "ap": lambda s, _e, f: min(s - 1, f(s)),
 }
-_UPPER: Final = {"eq": "end", "lt": "start", "le": "end", "eb": "start", "ap": "end"}
-_END_BASED: Final = frozenset({"gt", "ge", "ap"})
-_BASIS: Final[dict[str, tuple[tuple[tuple[str, str], ...], ...]]] = {
+_UPPER_EDGES: Final = {"eq": "end", "lt": "start", "le": "end", "eb": "start", "ap": "end"}
+_END_BASED_PREFIXES: Final = frozenset({"gt", "ge", "ap"})
+_EXACT_CONDITIONS: Final[dict[str, tuple[tuple[tuple[str, str], ...], ...]]] = {
     "eq": ((("sa", "start"), ("eb", "end")),),
     "gt": ((("gt", "end"),),),
     "lt": ((("lt", "start"),),),
@@ -35,52 +35,56 @@ _BASIS: Final[dict[str, tuple[tuple[tuple[str, str], ...], ...]]] = {
 """Alternatives of conditions; `sa` and `gt` go out one second lower, which makes them `ts >=` and `te >`."""
 
 
-def superset(
-    value: DateValue, at: Edges, *, coarsest: Round | None, start_only: bool
+def superset_bounds(
+    value: DateValue, edges: Edges, *, coarsest: Round | None, start_only: bool
 ) -> tuple[Interval, bool]:
     """The interval to send as `ge` and `lt`, and whether it is exact: only `lt` ever is.
 
     Valid for R4 ranges, for overlap, and for points of a choice element; with `start_only` also where the
     upstream looks at the start column alone. `coarsest`: partial dates may stand at the start of that unit.
     """
-    lower = _LOWER.get(value.prefix)
-    if lower is None or (start_only and value.prefix in _END_BASED):
+    lower = _LOWER_BOUNDS.get(value.prefix)
+    if lower is None or (start_only and value.prefix in _END_BASED_PREFIXES):
         low = BEGIN
     else:
-        low = min(floor_second(lower(at.start_low, at.end_low, coarsest or floor_second)), YEAR_10000 - 1)
-    upper = _UPPER.get(value.prefix)
-    high = ceil_second(_high(at, upper)) if upper else END
-    return (low, high), value.prefix == "lt" and at.start_low == at.start_high == floor_second(at.start_low)
+        low = min(
+            floor_second(lower(edges.start_low, edges.end_low, coarsest or floor_second)), YEAR_10000 - 1
+        )
+    upper = _UPPER_EDGES.get(value.prefix)
+    high = ceil_second(_high_edge(edges, upper)) if upper else END
+    return (low, high), value.prefix == "lt" and edges.start_low == edges.start_high == floor_second(
+        edges.start_low
+    )
 
 
-def basis(value: DateValue, at: Edges, floor: int) -> tuple[tuple[Alternative, ...], bool]:
+def exact_conditions(value: DateValue, edges: Edges, floor: int) -> tuple[tuple[Alternative, ...], bool]:
     """The alternatives that are exactly the value under R4's range semantics, and whether they are exact."""
     alternatives, exact = [], True
-    for conditions in _BASIS[value.prefix]:
-        written = [_condition(prefix, edge, at, floor) for prefix, edge in conditions]
+    for conditions in _EXACT_CONDITIONS[value.prefix]:
+        written = [_edge_condition(prefix, edge, edges, floor) for prefix, edge in conditions]
         alternatives.append(tuple(text for text, _ in written if text))
         exact = exact and all(is_exact for _, is_exact in written)
     return tuple(alternatives), exact
 
 
-def _condition(prefix: str, edge: str, at: Edges, floor: int) -> tuple[str, bool]:
-    low, high = _low(at, edge), _high(at, edge)
+def _edge_condition(prefix: str, edge: str, edges: Edges, floor: int) -> tuple[str, bool]:
+    low, high = _low_edge(edges, edge), _high_edge(edges, edge)
     exact = low == high == floor_second(low)
     if prefix in ("lt", "eb"):
-        return _upper(prefix, ceil_second(high), floor, exact=exact)
+        return _upper_condition(prefix, ceil_second(high), floor, exact=exact)
     bound = min(floor_second(low) - 1, YEAR_10000 - 1)
     return (f"{prefix}{second_text(bound)}", exact) if bound >= floor else ("", prefix == "gt")
 
 
-def _upper(prefix: str, bound: int, floor: int, *, exact: bool) -> tuple[str, bool]:
+def _upper_condition(prefix: str, bound: int, floor: int, *, exact: bool) -> tuple[str, bool]:
     if bound >= YEAR_10000:
         return "", prefix == "lt"
     return f"{prefix}{second_text(max(bound, floor))}", exact and bound > floor
 
 
-def _low(at: Edges, edge: str) -> Time:
-    return at.start_low if edge == "start" else at.end_low
+def _low_edge(edges: Edges, edge: str) -> Time:
+    return edges.start_low if edge == "start" else edges.end_low
 
 
-def _high(at: Edges, edge: str) -> Time:
-    return at.start_high if edge == "start" else at.end_high
+def _high_edge(edges: Edges, edge: str) -> Time:
+    return edges.start_high if edge == "start" else edges.end_high

@@ -44,18 +44,18 @@ def ceil_day(time: Time) -> int:
 
 def floor_month(time: Time) -> int:
     """The first of the month at or before."""
-    return _first(time, lambda day: day.replace(day=1))
+    return _floor_calendar(time, lambda day: day.replace(day=1))
 
 
 def floor_year(time: Time) -> int:
     """The first of January at or before."""
-    return _first(time, lambda day: day.replace(month=1, day=1))
+    return _floor_calendar(time, lambda day: day.replace(month=1, day=1))
 
 
-def _first(time: Time, of: Callable[[date], date]) -> int:
+def _floor_calendar(time: Time, first_day: Callable[[date], date]) -> int:
     if not YEAR_1 <= time < YEAR_10000:
         return floor_day(time)
-    return (of(date.fromordinal(time // DAY + EPOCH_ORDINAL)).toordinal() - EPOCH_ORDINAL) * DAY
+    return (first_day(date.fromordinal(time // DAY + EPOCH_ORDINAL)).toordinal() - EPOCH_ORDINAL) * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Lattice:
 
 _UNITS: Final[tuple[Round, ...]] = (floor_second, floor_day, floor_month, floor_year)
 _COARSEST: Final = {"mixed-day": 2, "mixed-month": 3, "mixed-year": 4}
-_LOWER: Final[dict[str, Callable[[Time, Time, Round, Round], int]]] = {
+_LOWER_BOUNDS: Final[dict[str, Callable[[Time, Time, Round, Round], int]]] = {
     "eq": lambda s, _e, _f, c: c(s),
     "gt": lambda _s, e, f, _c: f(e),
     "ge": lambda s, e, f, c: min(c(s), f(e)),
     "sa": lambda _s, e, _f, c: c(e),
     "ap": lambda s, _e, f, _c: f(s),
 }
-_UPPER: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
+_UPPER_BOUNDS: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
     "eq": lambda _s, e, r: r[0](e),
     "lt": lambda s, _e, r: r[1](s),
     "le": lambda s, e, r: max(r[1](s), r[0](e)),
@@ -91,7 +91,7 @@ _UPPER: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
 
 
 @lru_cache
-def lattice(kind: str, precision: str | None) -> Lattice:
+def lattice_for(kind: str, precision: str | None) -> Lattice:
     """The roundings for an element of that kind; times of unknown precision may show fractions."""
     floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
     if precision in _COARSEST:
@@ -105,36 +105,42 @@ def lattice(kind: str, precision: str | None) -> Lattice:
     return Lattice(rounds, rounds, rounds, rounds)
 
 
-def point_sets(value: DateValue, on: Lattice, at: Edges) -> Sets:
+def point_sets(value: DateValue, rounding_lattice: Lattice, edges: Edges) -> Sets:
     """Outer and inner set of the stored starts that match."""
     if value.prefix == "ne":
-        outer, inner = _sets("eq", on, at)
+        outer, inner = _sets_by_prefix("eq", rounding_lattice, edges)
         return complement(inner), complement(outer)
-    return _sets(value.prefix, on, at)
+    return _sets_by_prefix(value.prefix, rounding_lattice, edges)
 
 
-def _sets(prefix: str, on: Lattice, at: Edges) -> Sets:
-    outer = _set(prefix, at.outer, on.lower, on.upper)
-    lower_start, lower_end, upper_start, upper_end = at.inner
-    if on.units and prefix in ("eq", "le") and _straddled(on, at):
+def _sets_by_prefix(prefix: str, rounding_lattice: Lattice, edges: Edges) -> Sets:
+    outer = _set_by_prefix(prefix, edges.outer_bounds, rounding_lattice.lower, rounding_lattice.upper)
+    lower_start, lower_end, upper_start, upper_end = edges.inner_bounds
+    if rounding_lattice.units and prefix in ("eq", "le") and _may_pass_end(rounding_lattice, edges):
         upper_end = min(upper_start, upper_end)
-    return outer, _set(
-        prefix, (lower_start, lower_end, upper_start, upper_end), on.inner_lower, on.inner_upper
+    return outer, _set_by_prefix(
+        prefix,
+        (lower_start, lower_end, upper_start, upper_end),
+        rounding_lattice.inner_lower,
+        rounding_lattice.inner_upper,
     )
 
 
-def _set(prefix: str, at: tuple[Time, Time, Time, Time], lower: Rounds, upper: Rounds) -> Intervals:
-    low, high = _LOWER.get(prefix), _UPPER.get(prefix)
+def _set_by_prefix(
+    prefix: str, bounds: tuple[Time, Time, Time, Time], lower: Rounds, upper: Rounds
+) -> Intervals:
+    low, high = _LOWER_BOUNDS.get(prefix), _UPPER_BOUNDS.get(prefix)
     return interval(
-        low(at[0], at[1], lower[0], lower[1]) if low else BEGIN, high(at[2], at[3], upper) if high else END
+        low(bounds[0], bounds[1], lower[0], lower[1]) if low else BEGIN,
+        high(bounds[2], bounds[3], upper) if high else END,
     )
 
 
-def straddled(intervals: Intervals) -> bool:
+def may_split_partial_dates(intervals: Intervals) -> bool:
     """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
     return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
 
 
-def _straddled(on: Lattice, at: Edges) -> bool:
+def _may_pass_end(rounding_lattice: Lattice, edges: Edges) -> bool:
     """Whether a partial value may start inside the range and end after it."""
-    return any(at.start_low <= unit(at.end_high) < at.end_high for unit in on.units)
+    return any(edges.start_low <= unit(edges.end_high) < edges.end_high for unit in rounding_lattice.units)

@@ -18,14 +18,17 @@ _TABLE: Final[dict[str, dict[str, Any]]] = json.loads(
 )
 _DATES: Final = _TABLE["dates"]
 _REFERENCES: Final = _TABLE["references"]
-_OTHERS: Final = _TABLE["others"]
+_NON_DATE_CODES: Final = _TABLE["others"]
 _COMPOSITES: Final = _TABLE["composites"]
-_EVERY: Final = ("Resource", "DomainResource")
+_BASE_TYPES: Final = ("Resource", "DomainResource")
 _TYPES: Final = frozenset({*_DATES, *_REFERENCES})
 
-Kind = Literal["date", "instant", "dateTime", "range"]
+ElementKind = Literal["date", "instant", "dateTime", "range"]
 Via = Literal["direct", "chain", "has"]
-_SINGLE: Final[Mapping[tuple[str, ...], Kind]] = {("date",): "date", ("instant",): "instant"}
+_SINGLE_TYPE_KINDS: Final[Mapping[tuple[str, ...], ElementKind]] = {
+    ("date",): "date",
+    ("instant",): "instant",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,13 @@ class DateParameter:
 
     resource: str
     code: str
-    kind: Kind
-    multi: bool = False
+    kind: ElementKind
+    multi_valued: bool = False
     paths: tuple[DatePath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedParameter:
     """What a parameter name of a search ends in.
 
     `parameters`: one per resource type the chain may end in. `via`: how it gets there; only `direct` values
@@ -62,14 +65,14 @@ class Resolved:
     parameters: tuple[DateParameter, ...]
     modifier: str = ""
     via: Via = "direct"
-    multi: bool = False
+    multi_valued: bool = False
     composite: tuple[int, int] | None = None
     ambiguous: bool = False
 
 
-Declared = Mapping[tuple[str, str], DateParameter]
-_Way = tuple[frozenset[str], str, Via, bool]
-_NONE: Final[Declared] = MappingProxyType({})
+DeclaredDates = Mapping[tuple[str, str], DateParameter]
+_ChainEnd = tuple[frozenset[str], str, Via, bool]
+_NO_DECLARED_DATES: Final[DeclaredDates] = MappingProxyType({})
 
 
 @lru_cache(maxsize=1024)
@@ -81,22 +84,26 @@ def date_parameter(resource: str, code: str) -> DateParameter | None:
     path, types, multi = row
     kinds = types.split()
     return DateParameter(
-        resource, code, _kind(kinds), bool(multi), tuple(_path(path, each) for each in kinds)
+        resource, code, _element_kind(kinds), bool(multi), tuple(_date_path(path, each) for each in kinds)
     )
 
 
-def registered(resource: str, code: str) -> bool:
+def is_registered(resource: str, code: str) -> bool:
     """Whether R4 itself has a search parameter of that code on that type."""
-    return any(code in table.get(base, ()) for table in (_DATES, _OTHERS) for base in (resource, *_EVERY))
+    return any(
+        code in table.get(base, ())
+        for table in (_DATES, _NON_DATE_CODES)
+        for base in (resource, *_BASE_TYPES)
+    )
 
 
-def declared(resource: str, code: str) -> DateParameter:
+def declared_parameter(resource: str, code: str) -> DateParameter:
     """A date parameter known only from a CapabilityStatement: nothing says where its values stand."""
     return DateParameter(resource, code, "range")
 
 
 @lru_cache(maxsize=1024)
-def targets(resource: str, reference: str) -> tuple[frozenset[str], bool]:
+def reference_targets(resource: str, reference: str) -> tuple[frozenset[str], bool]:
     """The types a reference parameter may point to, and whether it repeats; `subject:Patient` is one type."""
     code, _, typed = reference.partition(":")
     types, multi = _REFERENCES.get(resource, {}).get(code, ("", 0))
@@ -104,21 +111,27 @@ def targets(resource: str, reference: str) -> tuple[frozenset[str], bool]:
     return every & {typed} if typed else every, bool(multi)
 
 
-def resolve(resource: str, name: str, extra: Declared = _NONE) -> Resolved | None:
+def resolve_parameter(
+    resource: str, name: str, extra: DeclaredDates = _NO_DECLARED_DATES
+) -> ResolvedParameter | None:
     """What the name of a search parameter ends in; `None`: not in a date.
 
     `name` is as sent, with chain, `_has` and modifier (R4 search.html 3.1.1.5.5, 3.1.1.5.6); `extra` are the
     date parameters the site's CapabilityStatement adds.
     """
-    return _ending(*_walked(resource, name), extra) if extra else _known(resource, name)
+    return (
+        _resolve_chain_end(*_walk_chain(resource, name), extra)
+        if extra
+        else _resolve_registered(resource, name)
+    )
 
 
 @lru_cache(maxsize=1024)
-def _known(resource: str, name: str) -> Resolved | None:
-    return _ending(*_walked(resource, name), _NONE)
+def _resolve_registered(resource: str, name: str) -> ResolvedParameter | None:
+    return _resolve_chain_end(*_walk_chain(resource, name), _NO_DECLARED_DATES)
 
 
-def _walked(resource: str, name: str) -> _Way:
+def _walk_chain(resource: str, name: str) -> _ChainEnd:
     """The types in which the last name of a chain is looked up, that name, and how it is reached."""
     types, multi = frozenset({resource}), False
     via: Via = "direct"
@@ -128,7 +141,7 @@ def _walked(resource: str, name: str) -> _Way:
             types, via, multi = frozenset({held}), "has", True
         elif "." in name:
             reference, name = name.split(".", 1)
-            steps = [targets(each, reference) for each in types]
+            steps = [reference_targets(each, reference) for each in types]
             types, multi = (
                 frozenset().union(*(to for to, _ in steps)),
                 multi or any(many for _, many in steps),
@@ -138,35 +151,39 @@ def _walked(resource: str, name: str) -> _Way:
             return types, name, via, multi
 
 
-def _ending(types: frozenset[str], name: str, via: Via, multi: bool, extra: Declared) -> Resolved | None:
+def _resolve_chain_end(
+    types: frozenset[str], name: str, via: Via, multi_valued: bool, extra: DeclaredDates
+) -> ResolvedParameter | None:
     code, _, modifier = name.partition(":")
-    dates = [_parameter(each, code, extra) for each in sorted(types)]
+    dates = [_find_parameter(each, code, extra) for each in sorted(types)]
     found = tuple(each for each in dates if each)
     if found:
-        ambiguous = any(code in _OTHERS.get(each, ()) for each in types)
-        return Resolved(found, modifier, via, multi or any(each.multi for each in found), None, ambiguous)
-    return _composite(types, code, modifier, via)
+        ambiguous = any(code in _NON_DATE_CODES.get(each, ()) for each in types)
+        return ResolvedParameter(
+            found, modifier, via, multi_valued or any(each.multi_valued for each in found), None, ambiguous
+        )
+    return _resolve_composite(types, code, modifier, via)
 
 
-def _parameter(resource: str, code: str, extra: Declared) -> DateParameter | None:
+def _find_parameter(resource: str, code: str, extra: DeclaredDates) -> DateParameter | None:
     return date_parameter(resource, code) or extra.get((resource, code))
 
 
-def _composite(types: frozenset[str], code: str, modifier: str, via: Via) -> Resolved | None:
+def _resolve_composite(types: frozenset[str], code: str, modifier: str, via: Via) -> ResolvedParameter | None:
     for each in sorted(types):
         index, part, count = _COMPOSITES.get(each, {}).get(code, (0, "", 0))
         parameter = date_parameter(each, part)
         if parameter:
-            return Resolved((parameter,), modifier, via, parameter.multi, (index, count))
+            return ResolvedParameter((parameter,), modifier, via, parameter.multi_valued, (index, count))
     return None
 
 
-def _kind(types: list[str]) -> Kind:
+def _element_kind(types: list[str]) -> ElementKind:
     if {"Period", "Timing"} & set(types):
         return "range"
-    return _SINGLE.get(tuple(types), "dateTime")
+    return _SINGLE_TYPE_KINDS.get(tuple(types), "dateTime")
 
 
-def _path(path: str, kind: str) -> DatePath:
+def _date_path(path: str, kind: str) -> DatePath:
     """`effective[x]` of type `dateTime` is written `effectiveDateTime` in JSON."""
     return DatePath(tuple(path.replace("[x]", kind[0].upper() + kind[1:]).split(".")), kind)

@@ -9,14 +9,14 @@ from typing import Final, Literal, TypeVar
 from gateway.dates.registry import DateParameter
 
 Precision = Literal["second", "frac", "mixed-day", "mixed-month", "mixed-year"]
-PeriodModel = Literal["unknown", "r4", "overlap", "start-only"]
-Key = tuple[str, str]
+PeriodSemantics = Literal["unknown", "r4", "overlap", "start-only"]
+ParameterKey = tuple[str, str]
 """Resource type (or `*`) and code."""
 
-_RANGES: Final = frozenset({"Period", "Timing"})
+_RANGE_TYPES: Final = frozenset({"Period", "Timing"})
 _Fact = TypeVar("_Fact")
 
-PARTIAL: Final[frozenset[Key]] = frozenset(
+MAY_BE_PARTIAL: Final[frozenset[ParameterKey]] = frozenset(
     {
         ("AllergyIntolerance", "last-date"),
         ("AllergyIntolerance", "onset"),
@@ -33,48 +33,52 @@ PARTIAL: Final[frozenset[Key]] = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class DateFacts:
+class DateSearchSupport:
     """The answers of a probe; the defaults are what may be assumed without one.
 
     `precision` of a choice element also says that the upstream shows only points there, no Period.
     `columns` is the zone of the upstream's column; without an entry it is the site's zone.
     """
 
-    repeats: bool = True
-    comma: bool = False
-    sa_eb: bool = False
-    period: PeriodModel = "unknown"
-    columns: Mapping[Key, tzinfo] = field(default_factory=lambda: MappingProxyType({}))
-    precision: Mapping[Key, Precision] = field(default_factory=lambda: MappingProxyType({}))
-    declared: Mapping[Key, DateParameter] = field(default_factory=lambda: MappingProxyType({}))
-    max_splits: int = 4
-    floor: date = date(1753, 1, 1)
+    supports_repeated_parameter: bool = True
+    supports_comma_or: bool = False
+    supports_sa_eb: bool = False
+    period_semantics: PeriodSemantics = "unknown"
+    column_time_zones: Mapping[ParameterKey, tzinfo] = field(default_factory=lambda: MappingProxyType({}))
+    date_precision: Mapping[ParameterKey, Precision] = field(default_factory=lambda: MappingProxyType({}))
+    declared_parameters: Mapping[ParameterKey, DateParameter] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    max_split_queries: int = 4
+    earliest_date: date = date(1753, 1, 1)
 
-    def column(self, parameter: DateParameter, site: tzinfo) -> tzinfo:
+    def column_zone(self, parameter: DateParameter, site_zone: tzinfo) -> tzinfo:
         """The zone of the wall clock in the parameter's column."""
-        return _fact(self.columns, parameter) or site
+        return _fact_about(self.column_time_zones, parameter) or site_zone
 
     def precision_of(self, parameter: DateParameter) -> Precision | None:
         """How exact the upstream's values are: as configured, or a year where people remember by the year."""
-        return "mixed-year" if self.guesses(parameter) else _fact(self.precision, parameter)
+        return (
+            "mixed-year" if self.precision_unknown(parameter) else _fact_about(self.date_precision, parameter)
+        )
 
     def has_points(self, parameter: DateParameter) -> bool:
         """Whether only points stand there: by its type, or as configured where the type leaves the choice."""
         if parameter.kind != "range":
             return True
-        choice = not parameter.paths or any(path.type not in _RANGES for path in parameter.paths)
+        choice = not parameter.paths or any(path.type not in _RANGE_TYPES for path in parameter.paths)
         return choice and self.precision_of(parameter) is not None
 
-    def guesses(self, parameter: DateParameter) -> bool:
+    def precision_unknown(self, parameter: DateParameter) -> bool:
         """Whether nobody said how exact the values are, nor how the upstream compares a partial one."""
-        unknown = _fact(self.precision, parameter) is None
+        unknown = _fact_about(self.date_precision, parameter) is None
         return unknown and parameter.kind == "dateTime" and self.may_be_partial(parameter)
 
     def may_be_partial(self, parameter: DateParameter) -> bool:
         """Whether the element is one that holds a bare year or month until a probe says otherwise."""
-        return (parameter.resource, parameter.code) in PARTIAL
+        return (parameter.resource, parameter.code) in MAY_BE_PARTIAL
 
 
-def _fact(facts: Mapping[Key, _Fact], parameter: DateParameter) -> _Fact | None:
-    found = facts.get((parameter.resource, parameter.code))
-    return found if found is not None else facts.get(("*", parameter.code))
+def _fact_about(table: Mapping[ParameterKey, _Fact], parameter: DateParameter) -> _Fact | None:
+    found = table.get((parameter.resource, parameter.code))
+    return found if found is not None else table.get(("*", parameter.code))

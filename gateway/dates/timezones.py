@@ -22,7 +22,7 @@ _FIRST, _LAST = YEAR_1 + 3 * DAY, YEAR_10000 - 3 * DAY
 
 
 @cache
-def zone(name: str) -> ZoneInfo:
+def load_zone(name: str) -> ZoneInfo:
     """The zone of that IANA name from the `tzdata` package. Raises `ValueError` for an unknown name."""
     parts = name.split("/")
     resource = files("tzdata.zoneinfo").joinpath(*parts)
@@ -45,12 +45,12 @@ def _is_file(resource: Traversable) -> bool:
 def offset_at(zone: tzinfo, instant: Time) -> int:
     """Seconds by which the wall clock is ahead of UTC at that instant."""
     day = instant // DAY
-    return next(offset for start, end, offset in segments(zone, day) if start <= instant < end)
+    return next(offset for start, end, offset in segments_around(zone, day) if start <= instant < end)
 
 
 def wall_low(zone: tzinfo, instant: Time) -> Time:
     """`inf {wall(t): t >= instant}`: the lower bound that loses nothing (spec: `lo`)."""
-    around = segments(zone, instant // DAY)
+    around = segments_around(zone, instant // DAY)
     if len(around) == 1:
         return instant + around[0][2]
     return min(max(start, instant) + offset for start, end, offset in around if end > instant)
@@ -61,7 +61,7 @@ def wall_high(zone: tzinfo, instant: Time) -> Time:
 
     At the end of a gap the wall clock of the instant itself: nothing is shown between the two.
     """
-    around = segments(zone, instant // DAY)
+    around = segments_around(zone, instant // DAY)
     if len(around) == 1:
         return instant + around[0][2]
     return max(min(end, instant) + offset for start, end, offset in around if start <= instant)
@@ -71,54 +71,54 @@ def wall_image(zone: tzinfo, start: Time, end: Time) -> tuple[Time, Time]:
     """The hull of what the wall shows during `[start, end)`; tighter than `wall_low` and `wall_high`."""
     if end - start > DAY:
         return wall_low(zone, start), wall_high(zone, end)
-    parts = [each for each in segments(zone, start // DAY) if each[0] <= end and each[1] > start]
+    parts = [each for each in segments_around(zone, start // DAY) if each[0] <= end and each[1] > start]
     low = min(max(first, start) + offset for first, _, offset in parts if first < end)
     return low, max(min(last, end) + offset for _, last, offset in parts)
 
 
 def utc_low(zone: tzinfo, wall: Time) -> Time:
     """`inf {t: wall(t) >= wall}`: the transition for a time in a gap, the first pass in a fold."""
-    around = segments(zone, wall // DAY)
+    around = segments_around(zone, wall // DAY)
     return min(max(start, wall - offset) for start, end, offset in around if wall - offset < end)
 
 
 def utc_high(zone: tzinfo, wall: Time) -> Time:
     """`sup {t: wall(t) < wall}`: the transition for a time in a gap, the second pass in a fold."""
-    around = segments(zone, wall // DAY)
+    around = segments_around(zone, wall // DAY)
     return max(min(end, wall - offset) for start, end, offset in around if wall - offset > start)
 
 
-def instants(zone: tzinfo, wall: Time) -> tuple[Time, ...]:
+def instants_at(zone: tzinfo, wall: Time) -> tuple[Time, ...]:
     """Every instant at which the wall clock shows that second: two in a fold, none in a gap."""
-    around = segments(zone, wall // DAY)
+    around = segments_around(zone, wall // DAY)
     return tuple(wall - offset for start, end, offset in around if start <= wall - offset < end)
 
 
 @lru_cache(maxsize=8192)
-def segments(zone: tzinfo, day: int) -> tuple[Segment, ...]:
+def segments_around(zone: tzinfo, day: int) -> tuple[Segment, ...]:
     """The segments around that day (of UTC or wall; the margin covers every offset), the outer ones open."""
-    changes = [change for near in range(day - 2, day + 3) for change in _changes(zone, near)]
-    offsets = [_offset(zone, (day - 2) * DAY), *(after for _, after in changes)]
+    changes = [change for near in range(day - 2, day + 3) for change in _offset_changes(zone, near)]
+    offsets = [_utc_offset(zone, (day - 2) * DAY), *(after for _, after in changes)]
     edges = [BEGIN, *(instant for instant, _ in changes), END]
     return tuple(zip(edges[:-1], edges[1:], offsets, strict=True))
 
 
 @lru_cache(maxsize=8192)
-def _changes(zone: tzinfo, day: int) -> tuple[tuple[int, int], ...]:
-    return tuple(_bisected(zone, day * DAY, (day + 1) * DAY))
+def _offset_changes(zone: tzinfo, day: int) -> tuple[tuple[int, int], ...]:
+    return tuple(_bisect_change(zone, day * DAY, (day + 1) * DAY))
 
 
-def _bisected(zone: tzinfo, start: int, end: int) -> Iterable[tuple[int, int]]:
+def _bisect_change(zone: tzinfo, start: int, end: int) -> Iterable[tuple[int, int]]:
     """The instant in `(start, end]` at which the offset changes, with the offset from then on."""
-    before, after = _offset(zone, start), _offset(zone, end)
+    before, after = _utc_offset(zone, start), _utc_offset(zone, end)
     while before != after and end - start > 1:
         middle = (start + end) // 2
-        start, end = (middle, end) if _offset(zone, middle) == before else (start, middle)
+        start, end = (middle, end) if _utc_offset(zone, middle) == before else (start, middle)
     return [] if before == after else [(end, after)]
 
 
 @lru_cache(maxsize=8192)
-def _offset(zone: tzinfo, instant: int) -> int:
+def _utc_offset(zone: tzinfo, instant: int) -> int:
     moment = _EPOCH + timedelta(seconds=min(max(instant, _FIRST), _LAST))
     offset = moment.astimezone(zone).utcoffset() or timedelta()
     return offset.days * DAY + offset.seconds

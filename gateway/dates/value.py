@@ -20,7 +20,7 @@ GRAMMAR: Final = (
     " an existing date, 00:00 to 23:59, an offset of at most 14:00"
 )
 
-_LONGEST: Final = 4096
+_MAX_LENGTH: Final = 4096
 """No date needs more; exact fractions of millions of digits would hold up everybody else."""
 
 _PREFIX = re.compile("eq|ne|gt|lt|ge|le|sa|eb|ap")
@@ -48,7 +48,7 @@ class DateValue:
     prefix: str
     start: Time
     end: Time
-    zoned: bool = False
+    on_utc_axis: bool = False
 
 
 def parse_date_value(text: str) -> DateValue:
@@ -58,76 +58,78 @@ def parse_date_value(text: str) -> DateValue:
     """
     prefix = _PREFIX.match(text)
     if prefix is None:
-        return _parsed("eq", text)
-    return _parsed(prefix.group(), text[2:])
+        return _parse_value("eq", text)
+    return _parse_value(prefix.group(), text[2:])
 
 
 def parse_stored_date(text: str) -> DateValue:
     """The range of an element's date, dateTime or instant. Raises `DateValueError`."""
-    return _parsed("eq", text)
+    return _parse_value("eq", text)
 
 
-def whole(time: Fraction) -> Time:
+def simplify_time(time: Fraction) -> Time:
     """The same time, as an int where it is a whole second."""
     return time.numerator if time.denominator == 1 else time
 
 
-def _parsed(prefix: str, text: str) -> DateValue:
-    found = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescaped(text))
-    if found is None or len(text) > _LONGEST:
+def _parse_value(prefix: str, text: str) -> DateValue:
+    found = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescape_colons(text))
+    if found is None or len(text) > _MAX_LENGTH:
         raise DateValueError
     year, month, day, hour, minute, second, fraction, utc, sign, *offset = found.groups()
     try:
         if hour is None:
-            return _calendar(prefix, int(year), month, day)
-        midnight = _midnight(int(year), int(month), int(day))
+            return _calendar_range(prefix, int(year), month, day)
+        midnight = _midnight_of(int(year), int(month), int(day))
     except ValueError:
         raise DateValueError from None
-    start = midnight + _clock(hour, minute, second)
+    start = midnight + _clock_seconds(hour, minute, second)
     zoned = utc is not None or sign is not None
     if sign is not None:
-        start -= _offset(sign, *offset)
+        start -= _offset_seconds(sign, *offset)
     if fraction is not None:
-        return _fractional(prefix, start, fraction, zoned=zoned)
+        return _fractional_range(prefix, start, fraction, on_utc_axis=zoned)
     return DateValue(prefix, start, start + (60 if second is None else 1), zoned)
 
 
-def _unescaped(text: str) -> str:
+def _unescape_colons(text: str) -> str:
     return text.replace("%3A", ":").replace("%3a", ":").replace("\\:", ":")
 
 
-def _midnight(year: int, month: int, day: int) -> int:
+def _midnight_of(year: int, month: int, day: int) -> int:
     return (date(year, month, day).toordinal() - EPOCH_ORDINAL) * DAY
 
 
-def _calendar(prefix: str, year: int, month: str | None, day: str | None) -> DateValue:
+def _calendar_range(prefix: str, year: int, month: str | None, day: str | None) -> DateValue:
     if month is None:
-        return DateValue(prefix, _midnight(year, 1, 1), _first_of(year + 1, 1))
+        return DateValue(prefix, _midnight_of(year, 1, 1), _first_of_month(year + 1, 1))
     if day is None:
-        return DateValue(prefix, _midnight(year, int(month), 1), _first_of(year, int(month) + 1))
-    start = _midnight(year, int(month), int(day))
+        return DateValue(prefix, _midnight_of(year, int(month), 1), _first_of_month(year, int(month) + 1))
+    start = _midnight_of(year, int(month), int(day))
     return DateValue(prefix, start, start + DAY)
 
 
-def _first_of(year: int, month: int) -> int:
+def _first_of_month(year: int, month: int) -> int:
     year, month = (year + 1, 1) if month > 12 else (year, month)  # noqa: PLR2004 - months of a year
-    return YEAR_10000 if year > date.max.year else _midnight(year, month, 1)
+    return YEAR_10000 if year > date.max.year else _midnight_of(year, month, 1)
 
 
-def _clock(hour: str, minute: str, second: str | None) -> int:
+def _clock_seconds(hour: str, minute: str, second: str | None) -> int:
     seconds = int(second or 0)
     if hour > "23" or minute > "59" or seconds > 60:  # noqa: PLR2004 - R4 allows the leap second
         raise DateValueError
     return int(hour) * 3600 + int(minute) * 60 + seconds
 
 
-def _offset(sign: str, hour: str, minute: str) -> int:
+def _offset_seconds(sign: str, hour: str, minute: str) -> int:
     if minute > "59" or hour + minute > "1400":
         raise DateValueError
     seconds = int(hour) * 3600 + int(minute) * 60
     return -seconds if sign == "-" else seconds
 
 
-def _fractional(prefix: str, start: int, digits: str, *, zoned: bool) -> DateValue:
+def _fractional_range(prefix: str, start: int, digits: str, *, on_utc_axis: bool) -> DateValue:
     exact = start + Fraction(Decimal(f"0.{digits}"))
-    return DateValue(prefix, whole(exact), whole(exact + Fraction(1, 10 ** len(digits))), zoned)
+    return DateValue(
+        prefix, simplify_time(exact), simplify_time(exact + Fraction(1, 10 ** len(digits))), on_utc_axis
+    )

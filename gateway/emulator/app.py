@@ -7,12 +7,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.emulator.broken_responses import TRANSPORT
-from gateway.emulator.control import Control
-from gateway.emulator.endpoint import METHODS, Front
-from gateway.emulator.practice import utc
+from gateway.emulator.broken_responses import TRANSPORT_KEY
+from gateway.emulator.control import ControlApi
+from gateway.emulator.endpoint import METHODS, Endpoint
+from gateway.emulator.practice import current_utc_time
 from gateway.emulator.settings import EmulatorSettings
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 
 class Emulator(Starlette):
@@ -20,18 +20,18 @@ class Emulator(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one ASGI event; uvicorn's `send` is bound to the request cycle that owns the transport."""
-        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
+        scope[TRANSPORT_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
         await super().__call__(scope, receive, send)
 
 
 def create_emulator(
     settings: EmulatorSettings = EmulatorSettings(),  # noqa: B008 - frozen
-    clock: Callable[[], datetime] = utc,
+    clock: Callable[[], datetime] = current_utc_time,
 ) -> Starlette:
     """An emulator with its own state, kept as `app.state.emulator`; `clock` dates what is written."""
-    state = State(settings, clock)
-    front = Front(state)
-    routes = [*Control(state).routes(), Route("/{path:path}", front.answer, methods=METHODS)]
+    state = EmulatorState(settings, clock)
+    front = Endpoint(state)
+    routes = [*ControlApi(state).routes(), Route("/{path:path}", front.respond, methods=METHODS)]
     app = Emulator(routes=routes)
     app.state.emulator = state
     return app

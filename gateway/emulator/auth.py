@@ -7,11 +7,11 @@ from starlette.requests import Request
 
 from gateway.emulator.errors import INVALID_KEY, MISSING_KEY
 from gateway.emulator.search.refusal import Refusal
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 KEY_HEADER: Final = "ocp-apim-subscription-key"
 DESKTOP_GRANT: Final = "urn:halo-connect:oauth:desktop-token"
-_TOKEN_SECONDS: Final = 3600
+_TOKEN_LIFETIME_SECONDS: Final = 3600
 
 
 def subscription_key(request: Request) -> str:
@@ -19,7 +19,7 @@ def subscription_key(request: Request) -> str:
     return request.headers.get(KEY_HEADER, "")
 
 
-def check_key(state: State, request: Request) -> None:
+def require_subscription_key(state: EmulatorState, request: Request) -> None:
     """Raises Refusal (401) in Azure API Management's words unless the key is known."""
     key = subscription_key(request)
     if not key:
@@ -28,19 +28,19 @@ def check_key(state: State, request: Request) -> None:
         raise Refusal("apim", 401, INVALID_KEY, "login")
 
 
-def check_desktop(state: State, request: Request, guid: str) -> None:
+def require_desktop_token(state: EmulatorState, request: Request, guid: str) -> None:
     """Raises Refusal (401) unless the bearer token was given to this DeviceId for this site."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     device = request.headers.get("deviceid", "")
-    if scheme.lower() != "bearer" or state.tokens.get(token) != (device, guid.lower()):
+    if scheme.lower() != "bearer" or state.desktop_tokens.get(token) != (device, guid.lower()):
         raise Refusal("apim", 401, "Invalid token", "login")
 
 
-def desktop_token(state: State, form: dict[str, str]) -> dict[str, Any]:
+def issue_desktop_token(state: EmulatorState, form: dict[str, str]) -> dict[str, Any]:
     """A new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403)."""
     if form.get("grant_type") != DESKTOP_GRANT or not form.get("device_id") or not form.get("site_id"):
         raise Refusal("wrapped", 400, "grant_type, device_id and site_id must be provided.", "required")
-    site = state.site(form["site_id"])
+    site = state.require_site(form["site_id"])
     token = token_urlsafe(24)
-    state.tokens[token] = (form["device_id"], site.guid)
-    return {"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS}
+    state.desktop_tokens[token] = (form["device_id"], site.guid)
+    return {"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_LIFETIME_SECONDS}

@@ -3,37 +3,37 @@
 from typing import Any
 
 from gateway.emulator.data.records import Record
-from gateway.emulator.errors import outcome
-from gateway.emulator.links import INCLUDES, page_link, page_pairs, position
-from gateway.emulator.request_context import Visit
-from gateway.emulator.search.includes import included
+from gateway.emulator.errors import operation_outcome
+from gateway.emulator.links import INCLUDE_PARAMETERS, page_link, page_pairs, split_page_position
+from gateway.emulator.request_context import RequestContext
+from gateway.emulator.search.includes import included_records
 from gateway.emulator.search.parameters import PARAMETERS
-from gateway.emulator.search.query import Pair, Search, understood
+from gateway.emulator.search.query import Pair, ParsedSearch, parse_search
 from gateway.emulator.search.refusal import bad_argument
 
 
-def searchset(visit: Visit, resource_type: str, asked: list[Pair]) -> dict[str, Any]:
+def searchset(context: RequestContext, resource_type: str, request_pairs: list[Pair]) -> dict[str, Any]:
     """The Bundle that answers a search. Raises Refusal for what the engine or the variants refuse."""
-    pairs, offset = position(asked)
-    kept = date_variants(visit, resource_type, pairs)
-    search = understood(resource_type, kept)
-    if search.ignored and visit.variants.unknown_parameter == "refuse":
-        raise bad_argument(f"Unsupported search argument: {search.ignored[0].partition(':')[0]}")
-    rows = visit.engine.select(search)
-    shown = pairs if visit.variants.self_shows_dropped else search.used
+    pairs, offset = split_page_position(request_pairs)
+    kept = apply_date_variants(context, resource_type, pairs)
+    search = parse_search(resource_type, kept)
+    if search.ignored_names and context.variants.unknown_parameter == "refuse":
+        raise bad_argument(f"Unsupported search argument: {search.ignored_names[0].partition(':')[0]}")
+    rows = context.engine.select(search)
+    shown = pairs if context.variants.self_shows_dropped else search.used_pairs
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if search.total != "none" or search.summary == "count":
         bundle["total"] = len(rows)
     if search.summary == "count" or search.count == 0:
-        return bundle | {"link": [_self_link(visit, search, shown)]}
-    bundle["link"] = _links(visit, search, shown, offset, len(rows))
-    entries = _entries(visit, search, rows[offset : offset + search.count])
+        return bundle | {"link": [_self_link(context, search, shown)]}
+    bundle["link"] = _page_links(context, search, shown, offset, len(rows))
+    entries = _page_entries(context, search, rows[offset : offset + search.count])
     return bundle | ({"entry": entries} if entries else {})
 
 
-def date_variants(visit: Visit, resource_type: str, pairs: list[Pair]) -> list[Pair]:
+def apply_date_variants(context: RequestContext, resource_type: str, pairs: list[Pair]) -> list[Pair]:
     """The parameters after the variants on repeated, comma-listed and silently dropped date filters."""
-    kept, seen, variants = [], set(), visit.variants
+    kept, seen, variants = [], set(), context.variants
     for name, value in pairs:
         code = name.partition(":")[0]
         parameter = PARAMETERS.get((resource_type, code))
@@ -49,45 +49,51 @@ def date_variants(visit: Visit, resource_type: str, pairs: list[Pair]) -> list[P
     return kept
 
 
-def _entries(visit: Visit, search: Search, page: list[Record]) -> list[dict[str, Any]]:
+def _page_entries(context: RequestContext, search: ParsedSearch, page: list[Record]) -> list[dict[str, Any]]:
     entries = [
-        _entry(visit, visit.shown(record, search.summary, search.elements), "match") for record in page
+        _bundle_entry(context, context.render(record, search.summary, search.elements), "match")
+        for record in page
     ]
     if search.summary != "text":
-        others = included(visit.engine, page, search.includes)
-        entries += [_entry(visit, visit.shown(record), "include") for record in others]
-    return entries + [_warning(name) for name in search.ignored]
+        others = included_records(context.engine, page, search.includes)
+        entries += [_bundle_entry(context, context.render(record), "include") for record in others]
+    return entries + [_unsupported_warning(name) for name in search.ignored_names]
 
 
-def _entry(visit: Visit, resource: dict[str, Any], mode: str) -> dict[str, Any]:
-    return {"fullUrl": visit.full_url(resource), "resource": resource, "search": {"mode": mode}}
+def _bundle_entry(context: RequestContext, resource: dict[str, Any], mode: str) -> dict[str, Any]:
+    return {"fullUrl": context.full_url(resource), "resource": resource, "search": {"mode": mode}}
 
 
-def _warning(name: str) -> dict[str, Any]:
+def _unsupported_warning(name: str) -> dict[str, Any]:
     text = f"Argument not supported: {name.partition(':')[0]}"
-    return {"resource": outcome("warning", "not-supported", text), "search": {"mode": "outcome"}}
+    return {"resource": operation_outcome("warning", "not-supported", text), "search": {"mode": "outcome"}}
 
 
-def _self_link(visit: Visit, search: Search, shown: list[Pair]) -> dict[str, str]:
-    return {"relation": "self", "url": page_link(visit.base, search.base, _linked(visit, shown))}
+def _self_link(context: RequestContext, search: ParsedSearch, self_pairs: list[Pair]) -> dict[str, str]:
+    return {
+        "relation": "self",
+        "url": page_link(context.link_base, search.base, _link_pairs(context, self_pairs)),
+    }
 
 
-def _linked(visit: Visit, pairs: list[Pair]) -> list[Pair]:
+def _link_pairs(context: RequestContext, pairs: list[Pair]) -> list[Pair]:
     """What a link repeats: everything, or by the documented issue everything but the includes."""
-    if not visit.broken("link-include-params"):
+    if not context.has_fault("link-include-params"):
         return list(pairs)
-    return [pair for pair in pairs if pair[0] not in INCLUDES]
+    return [pair for pair in pairs if pair[0] not in INCLUDE_PARAMETERS]
 
 
-def _links(visit: Visit, search: Search, shown: list[Pair], offset: int, total: int) -> list[dict[str, str]]:
-    count, variants = search.count, visit.variants
+def _page_links(
+    context: RequestContext, search: ParsedSearch, self_pairs: list[Pair], offset: int, total: int
+) -> list[dict[str, str]]:
+    count, variants = search.count, context.variants
     last = max(total - 1, 0) // count * count
     offsets = {"first": 0, variants.previous_relation: offset - count, "next": offset + count, "last": last}
     if not variants.first_and_last:
         del offsets["first"], offsets["last"]
-    links = [_self_link(visit, search, shown)]
+    links = [_self_link(context, search, self_pairs)]
     for relation, start in offsets.items():
         if 0 <= start < max(total, 1):
-            pairs = page_pairs(_linked(visit, search.used), start, count, variants)
-            links.append({"relation": relation, "url": page_link(visit.base, search.base, pairs)})
+            pairs = page_pairs(_link_pairs(context, search.used_pairs), start, count, variants)
+            links.append({"relation": relation, "url": page_link(context.link_base, search.base, pairs)})
     return links

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from gateway.emulator.request_context import Visit
-from gateway.emulator.search.parameters import TYPES, parameters_of
+from gateway.emulator.request_context import RequestContext
+from gateway.emulator.search.parameters import RESOURCE_TYPES, parameters_of
 
 _AU_PROFILES: Final = {
     "Patient": "http://hl7.org.au/fhir/StructureDefinition/au-patient",
@@ -15,13 +15,13 @@ _AU_PROFILES: Final = {
 _OPERATIONS: Final = {"Patient": ("summary",), "Slot": ("find-free",), "Appointment": ("find-free",)}
 
 
-def capability_statement(visit: Visit) -> dict[str, Any]:
+def capability_statement(context: RequestContext) -> dict[str, Any]:
     """What `metadata` answers. Quirks: `patchFormat: [""]`, no `date`, the home page as URL, only `read`."""
-    quirks = visit.broken("capability-statement")
-    version = visit.site.engine_version
+    quirks = context.has_fault("capability-statement")
+    version = context.site.engine_version
     return {
         "resourceType": "CapabilityStatement",
-        "id": visit.site.guid,
+        "id": context.site.guid,
         "version": version,
         "name": "RestServer",
         "status": "active",
@@ -33,16 +33,21 @@ def capability_statement(visit: Visit) -> dict[str, Any]:
         "software": {"name": "BP/Halo FHIR Server", "version": f"{version.rpartition('.')[0]}+{'0' * 40}"},
         "implementation": {
             "description": "Halo FHIR Server",
-            "url": "https://haloconnect.io" if quirks else visit.client_base,
+            "url": "https://haloconnect.io" if quirks else context.client_base,
         },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/json"],
         **({"patchFormat": [""]} if quirks else {}),
-        "rest": [{"mode": "server", "resource": [_resource(name, quirks=quirks) for name in TYPES]}],
+        "rest": [
+            {
+                "mode": "server",
+                "resource": [_resource_capability(name, quirks=quirks) for name in RESOURCE_TYPES],
+            }
+        ],
     }
 
 
-def _resource(name: str, *, quirks: bool) -> dict[str, Any]:
+def _resource_capability(name: str, *, quirks: bool) -> dict[str, Any]:
     profile = {"supportedProfile": [_AU_PROFILES[name]]} if name in _AU_PROFILES else {}
     interactions = ("read",) if quirks else ("read", "search-type")
     operations = [

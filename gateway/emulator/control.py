@@ -10,15 +10,15 @@ from starlette.routing import Route
 
 from gateway.emulator.errors import json_response
 from gateway.emulator.injected_faults import FaultRule
-from gateway.emulator.settings import merged
+from gateway.emulator.settings import apply_merge_patch
 from gateway.emulator.sites import SITES
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 
-class Control:
+class ControlApi:
     """Faults, settings, bill, journal and truth of a running emulator."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: EmulatorState) -> None:
         self.state = state
 
     def routes(self) -> list[Route]:
@@ -30,17 +30,17 @@ class Control:
             Route("/_emulator/settings", self.get_settings),
             Route("/_emulator/settings", self.patch_settings, methods=["PATCH"]),
             Route("/_emulator/reset", self.reset, methods=["POST"]),
-            Route("/_emulator/requests", self.requests),
+            Route("/_emulator/requests", self.get_requests),
             Route("/_emulator/requests", self.clear_requests, methods=["DELETE"]),
-            Route("/_emulator/bill", self.bill),
+            Route("/_emulator/bill", self.get_bill),
             Route("/_emulator/bill", self.clear_bill, methods=["DELETE"]),
-            Route("/_emulator/sites", self.sites),
-            Route("/_emulator/truth/{guid}/{resource_type}", self.truth),
+            Route("/_emulator/sites", self.get_sites),
+            Route("/_emulator/truth/{guid}/{resource_type}", self.get_truth),
         ]
 
     async def get_faults(self, _: Request) -> Response:
         """The fault rules in force."""
-        return json_response([rule.model_dump() for rule in self.state.rules.rules])
+        return json_response([rule.model_dump() for rule in self.state.fault_rules.rules])
 
     async def add_faults(self, request: Request) -> Response:
         """Adds one rule or a list of them: 201 with all rules in force, 400 when one is malformed."""
@@ -51,12 +51,12 @@ class Control:
             ]
         except (msgspec.DecodeError, ValidationError) as error:
             return _bad_request(error)
-        self.state.rules.rules += rules
-        return json_response([rule.model_dump() for rule in self.state.rules.rules], 201)
+        self.state.fault_rules.rules += rules
+        return json_response([rule.model_dump() for rule in self.state.fault_rules.rules], 201)
 
     async def clear_faults(self, _: Request) -> Response:
         """Drops all fault rules: 204."""
-        self.state.rules.rules.clear()
+        self.state.fault_rules.rules.clear()
         return Response(status_code=204)
 
     async def get_settings(self, _: Request) -> Response:
@@ -66,7 +66,9 @@ class Control:
     async def patch_settings(self, request: Request) -> Response:
         """Merges a JSON Merge Patch (RFC 7396) into the settings: 200 with all of them, or 400."""
         try:
-            self.state.settings = merged(self.state.settings, msgspec.json.decode(await request.body()))
+            self.state.settings = apply_merge_patch(
+                self.state.settings, msgspec.json.decode(await request.body())
+            )
         except (msgspec.DecodeError, ValidationError) as error:
             return _bad_request(error)
         return json_response(self.state.settings.model_dump(mode="json"))
@@ -76,7 +78,7 @@ class Control:
         self.state.reset()
         return Response(status_code=204)
 
-    async def requests(self, _: Request) -> Response:
+    async def get_requests(self, _: Request) -> Response:
         """The last requests, oldest first."""
         return json_response(list(self.state.journal))
 
@@ -85,7 +87,7 @@ class Control:
         self.state.journal.clear()
         return Response(status_code=204)
 
-    async def bill(self, _: Request) -> Response:
+    async def get_bill(self, _: Request) -> Response:
         """The bill so far."""
         return json_response(self.state.bill.as_json())
 
@@ -94,17 +96,17 @@ class Control:
         self.state.bill.clear()
         return Response(status_code=204)
 
-    async def sites(self, _: Request) -> Response:
+    async def get_sites(self, _: Request) -> Response:
         """The sites, with the time zones Halo never tells."""
         fields = ("guid", "name", "zone_name", "pms_id", "pairing_code", "halo_link_version", "size_limit")
         return json_response([{name: getattr(site, name) for name in fields} for site in SITES.values()])
 
-    async def truth(self, request: Request) -> Response:
+    async def get_truth(self, request: Request) -> Response:
         """All rows of a type with R4-correct values, each as `{active, resource}`; or 404."""
         practice = self.state.practices.get(request.path_params["guid"].lower())
         if practice is None:
             return json_response({"detail": "no such site; see /_emulator/sites"}, 404)
-        rows = practice.rows(request.path_params["resource_type"], active_only=False)
+        rows = practice.records(request.path_params["resource_type"], active_only=False)
         return json_response([{"active": row.active, "resource": row.resource} for row in rows])
 
 

@@ -8,67 +8,75 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.emulator.auth import check_desktop, check_key, subscription_key
-from gateway.emulator.billing import bill_line, charge, path_site, refusal_attempted, rule_attempted
-from gateway.emulator.broken_responses import SPOILT, Hang, Reset
+from gateway.emulator.auth import require_desktop_token, require_subscription_key, subscription_key
+from gateway.emulator.billing import bill_key, charge_for, is_billed_fault, is_billed_refusal, site_in_path
+from gateway.emulator.broken_responses import RESPONSE_BREAKERS, HangingResponse, ResetResponse
 from gateway.emulator.errors import NO_OPERATION, error_response, json_response
 from gateway.emulator.fhir import fhir_response
 from gateway.emulator.halo_cloud import integrator_response
 from gateway.emulator.injected_faults import FaultRule
-from gateway.emulator.request_context import Visit
+from gateway.emulator.request_context import RequestContext
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class Front:
+class Endpoint:
     """The endpoint behind every path of Halo Cloud."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: EmulatorState) -> None:
         self.state = state
 
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """The answer to one request, recorded and charged."""
         body = await request.body()
         path, key = request.scope["path"].strip("/").split("/"), subscription_key(request)
-        written = _written(request, body)
+        written = _journal_entry(request, body)
         self.state.journal.append(written)
-        rule = self.state.rules.take(request.method, f"{request.scope['path']}?{request.url.query}", key)
+        rule = self.state.fault_rules.take_matching(
+            request.method, f"{request.scope['path']}?{request.url.query}", key
+        )
         if rule and rule.kind != "drip":
             await asyncio.sleep(rule.delay)
-        response, attempted = self._answer(request, path, body, rule)
-        charged = charge(path, attempted=attempted)
+        response, attempted = self._respond_or_refuse(request, path, body, rule)
+        charged = charge_for(path, reached_database=attempted)
         octets = 0 if request.method == "HEAD" else len(response.body)
-        self.state.bill.add(bill_line(key, path), charged, octets)
+        self.state.bill.add(bill_key(key, path), charged, octets)
         status = getattr(request.state, "refused", response.status_code)
         written |= {"status": status, "charge": charged, "answered": time.time()}
-        return SPOILT[rule.kind](response, rule.delay) if rule and rule.kind in SPOILT else response
+        return (
+            RESPONSE_BREAKERS[rule.kind](response, rule.delay)
+            if rule and rule.kind in RESPONSE_BREAKERS
+            else response
+        )
 
-    def _answer(
+    def _respond_or_refuse(
         self, request: Request, path: list[str], body: bytes, rule: FaultRule | None
     ) -> tuple[Response, bool]:
         """The answer, and whether the practice was asked for it."""
-        site = path_site(path)
+        site = site_in_path(path)
         try:
-            if rule and rule.kind not in {"delay", *SPOILT}:
-                return self._demanded(rule, site), rule_attempted(rule)
+            if rule and rule.kind not in {"delay", *RESPONSE_BREAKERS}:
+                return self._injected_response(rule, site), is_billed_fault(rule)
             return self._dispatch(request, path, body), True
         except Refusal as refusal:
             request.state.refused = refusal.status
-            broken = self.state.settings.fault("error-envelope", site.guid if site else "")
-            response = error_response(refusal, broken=broken, old_engine=bool(site and site.old_engine))
-            return response, refusal_attempted(refusal, rule)
+            broken = self.state.settings.is_fault_enabled("error-envelope", site.guid if site else "")
+            response = error_response(
+                refusal, broken_envelope=broken, old_engine=bool(site and site.old_engine)
+            )
+            return response, is_billed_refusal(refusal, rule)
 
-    def _demanded(self, rule: FaultRule, site: Site | None) -> Response:
-        limit = self.state.settings.override(site.guid).size_limit or site.size_limit if site else 2**23
+    def _injected_response(self, rule: FaultRule, site: Site | None) -> Response:
+        limit = self.state.settings.site_override(site.guid).size_limit or site.size_limit if site else 2**23
         if refusal := rule.refusal(limit):
             raise refusal
         if rule.kind == "reset":
-            return Reset()
+            return ResetResponse()
         if rule.kind == "hang":
-            return Hang()
+            return HangingResponse()
         if rule.body is None or isinstance(rule.body, str):
             return Response(rule.body, rule.status, rule.headers)
         return json_response(rule.body, rule.status, rule.headers)
@@ -76,23 +84,23 @@ class Front:
     def _dispatch(self, request: Request, path: list[str], body: bytes) -> Response:
         match path:
             case ["integrator" | "api" as surface, "sites", guid, "fhir", "R4", *rest]:
-                check_key(self.state, request)
-                return fhir_response(self._visit(request, surface, guid), request, rest, body)
+                require_subscription_key(self.state, request)
+                return fhir_response(self._request_context(request, surface, guid), request, rest, body)
             case ["desktop", "sites", guid, "fhir", "R4", *rest]:
-                check_desktop(self.state, request, guid)
-                return fhir_response(self._visit(request, "desktop", guid), request, rest, body)
+                require_desktop_token(self.state, request, guid)
+                return fhir_response(self._request_context(request, "desktop", guid), request, rest, body)
             case ["integrator", *rest]:
-                check_key(self.state, request)
+                require_subscription_key(self.state, request)
                 return integrator_response(self.state, request, rest, body)
         raise Refusal("apim", 404, NO_OPERATION, "not-found")
 
-    def _visit(self, request: Request, surface: str, guid: str) -> Visit:
-        site = self.state.site(guid)
+    def _request_context(self, request: Request, api: str, guid: str) -> RequestContext:
+        site = self.state.require_site(guid)
         host = f"{request.url.scheme}://{request.url.netloc}"
-        return Visit(site, self.state.practices[site.guid], self.state.settings, host, surface)
+        return RequestContext(site, self.state.practices[site.guid], self.state.settings, host, api)
 
 
-def _written(request: Request, body: bytes) -> dict[str, Any]:
+def _journal_entry(request: Request, body: bytes) -> dict[str, Any]:
     form = "form-urlencoded" in request.headers.get("content-type", "")
     return {
         "method": request.method,

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
-from gateway.emulator.search.refusal import Refusal, Surface
+from gateway.emulator.search.refusal import Refusal, RefusalSource
 
-FIRELY: Final = "http://hl7.org/fhir/dotnet-api-operation-outcome"
+FIRELY_CODE_SYSTEM: Final = "http://hl7.org/fhir/dotnet-api-operation-outcome"
 MISSING_KEY: Final = (
     "Access denied due to missing subscription key. "
     "Make sure to include subscription key when making requests to an API."
@@ -25,7 +25,7 @@ UNREACHABLE: Final = "Site cannot be contacted. Site is currently unreachable."
 OFFLINE: Final = "Site cannot be contacted. Site is offline."
 
 
-def too_large(limit: int) -> Refusal:
+def too_large_refusal(limit: int) -> Refusal:
     """413 as the query layer words it; `limit` in bytes."""
     size = f"{limit // 2**20}mb" if limit >= 2**20 else f"{limit}b"
     return Refusal(
@@ -37,24 +37,24 @@ def too_large(limit: int) -> Refusal:
     )
 
 
-def outcome(severity: str, code: str, text: str) -> dict[str, Any]:
+def operation_outcome(severity: str, code: str, text: str) -> dict[str, Any]:
     """An OperationOutcome as the Firely SDK makes it: code 5003, message in `details.text`."""
-    details = {"coding": [{"system": FIRELY, "code": "5003"}], "text": text}
+    details = {"coding": [{"system": FIRELY_CODE_SYSTEM, "code": "5003"}], "text": text}
     return {
         "resourceType": "OperationOutcome",
         "issue": [{"severity": severity, "code": code, "details": details}],
     }
 
 
-def error_response(refusal: Refusal, *, broken: bool, old_engine: bool) -> Response:
+def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool) -> Response:
     """The response to a refused request; `broken` is the `error-envelope` fault.
 
     An old engine's own errors then come inside HTTP 200 as root fields (before release 23.927).
     """
-    status, body = refusal.status, outcome("error", refusal.issue, refusal.text)
-    if broken:
-        body = SHAPES[refusal.surface](refusal)
-        if old_engine and refusal.surface in {"engine", "query"}:
+    status, body = refusal.status, operation_outcome("error", refusal.issue_type, refusal.text)
+    if broken_envelope:
+        body = ERROR_BODIES[refusal.source](refusal)
+        if old_engine and refusal.source in {"engine", "query"}:
             status, body = 200, {"errorCode": refusal.status, "errorMessage": refusal.text}
     return json_response(body, status, refusal.headers)
 
@@ -64,7 +64,7 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json; charset=utf-8")
 
 
-def _status(refusal: Refusal) -> dict[str, Any]:
+def _status_body(refusal: Refusal) -> dict[str, Any]:
     return {
         "status": refusal.status,
         "statusText": HTTPStatus(refusal.status).phrase,
@@ -72,11 +72,11 @@ def _status(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-SHAPES: Final[dict[Surface, Callable[[Refusal], dict[str, Any]]]] = {
+ERROR_BODIES: Final[dict[RefusalSource, Callable[[Refusal], dict[str, Any]]]] = {
     "apim": lambda refusal: {"statusCode": refusal.status, "message": refusal.text},
-    "wrapped": lambda refusal: {"error": _status(refusal)},
-    "flat": _status,
-    "engine": lambda refusal: outcome("fatal", "exception", refusal.text),
+    "wrapped": lambda refusal: {"error": _status_body(refusal)},
+    "flat": _status_body,
+    "engine": lambda refusal: operation_outcome("fatal", "exception", refusal.text),
     "query": lambda refusal: {
         "errorDetails": {
             "errorType": "http",

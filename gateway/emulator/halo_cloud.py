@@ -9,35 +9,40 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.emulator.auth import desktop_token
+from gateway.emulator.auth import issue_desktop_token
 from gateway.emulator.errors import NO_OPERATION, json_response
-from gateway.emulator.rendering import utc_now
+from gateway.emulator.rendering import utc_now_text
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES, Site, site_status, site_summary
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 _PMS_NAMES: Final = {"Best Practice", "Zedmed", "D4w"}
 
 
-def integrator_response(state: State, request: Request, path: list[str], body: bytes) -> Response:
+def integrator_response(state: EmulatorState, request: Request, path: list[str], body: bytes) -> Response:
     """The answer of one endpoint below `/integrator`. Raises Refusal."""
     match "GET" if request.method == "HEAD" else request.method, path:
         case "GET", ["sites"]:
-            found = [site_summary(site, state.rules.availability(site.guid)) for site in _sites(request)]
+            found = [
+                site_summary(site, state.fault_rules.site_availability(site.guid))
+                for site in _matching_sites(request)
+            ]
             return json_response({"sites": found})
         case "GET", ["sites", guid]:
-            site = state.site(guid)
-            return json_response(site_status(site, state.rules.availability(site.guid), utc_now()))
+            site = state.require_site(guid)
+            return json_response(
+                site_status(site, state.fault_rules.site_availability(site.guid), utc_now_text())
+            )
         case "POST", ["sites", guid, "queries", "immediate"]:
-            return json_response(_immediate_query(state.site(guid), body))
+            return json_response(_immediate_query_result(state.require_site(guid), body))
         case "POST", ["pair-site" | "pairSite"]:
-            return json_response(_paired(state, request))
+            return json_response(_pair_site(state, request))
         case "POST", ["token"]:
-            return json_response(desktop_token(state, _form(request, body)))
+            return json_response(issue_desktop_token(state, _form_fields(request, body)))
     raise Refusal("apim", 404, NO_OPERATION, "not-found")
 
 
-def _sites(request: Request) -> list[Site]:
+def _matching_sites(request: Request) -> list[Site]:
     pms_id = request.query_params.get("practiceManagementSiteId")
     name = request.query_params.get("practiceManagementName")
     if not pms_id or name not in _PMS_NAMES:
@@ -50,16 +55,16 @@ def _sites(request: Request) -> list[Site]:
     return [site for site in SITES.values() if site.pms_id == pms_id and name == "Best Practice"]
 
 
-def _paired(state: State, request: Request) -> dict[str, Any]:
-    found = _sites(request)
+def _pair_site(state: EmulatorState, request: Request) -> dict[str, Any]:
+    found = _matching_sites(request)
     if not found:
         raise Refusal("wrapped", 404, "The server cannot find the requested resource.", "not-found")
     if request.query_params.get("pairingCode") != found[0].pairing_code:
         raise Refusal("wrapped", 400, "Pairing code is invalid or has expired.", "invalid")
-    return site_status(found[0], state.rules.availability(found[0].guid), utc_now())
+    return site_status(found[0], state.fault_rules.site_availability(found[0].guid), utc_now_text())
 
 
-def _form(request: Request, body: bytes) -> dict[str, str]:
+def _form_fields(request: Request, body: bytes) -> dict[str, str]:
     if "form-urlencoded" not in request.headers.get("content-type", ""):
         raise Refusal(
             "wrapped", 415, "Content type must be application/x-www-form-urlencoded.", "not-supported"
@@ -67,12 +72,12 @@ def _form(request: Request, body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode(errors="replace")))
 
 
-def _immediate_query(site: Site, body: bytes) -> dict[str, Any]:
+def _immediate_query_result(site: Site, body: bytes) -> dict[str, Any]:
     try:
         command = msgspec.json.decode(body, type=dict[str, Any])["command"]["text"]
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError):
         raise Refusal("wrapped", 400, "Malformed SQL", "invalid") from None
-    now, rows = utc_now(), msgspec.json.encode([{"SiteName": site.name, "Answer": 1}])
+    now, rows = utc_now_text(), msgspec.json.encode([{"SiteName": site.name, "Answer": 1}])
     timing = {name: {"startTime": now} for name in ("initialising", "executing", "downloading", "uploading")}
     return {
         "id": str(uuid5(NAMESPACE_URL, f"{site.guid}/{command}")),

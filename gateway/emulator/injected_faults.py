@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 from gateway.emulator import errors
 from gateway.emulator.search.refusal import Refusal
 
-Kind = Literal[
+FaultKind = Literal[
     "answer", "delay", "drip", "reset", "lost", "truncate", "hang", "rate-limit", "quota", "bandwidth-quota",
     "login-failed", "caller-ip", "no-contact", "offline", "unreachable", "slow-query", "too-large",
 ]  # fmt: skip
@@ -27,7 +27,7 @@ REFUSALS: Final[dict[str, tuple[str, int, str]]] = {
 }
 """What each named kind answers: who speaks, status, text (troubleshooting guide, APIM's own texts)."""
 
-UNATTEMPTED: Final = {
+UNBILLED_KINDS: Final = {
     "rate-limit",
     "quota",
     "bandwidth-quota",
@@ -47,7 +47,7 @@ class FaultRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Kind = "answer"
+    kind: FaultKind = "answer"
     site: str | None = None
     path: str = ""
     method: str | None = None
@@ -59,12 +59,12 @@ class FaultRule(BaseModel):
     delay: float = Field(default=0, ge=0)
     per_second: int = Field(default=1, ge=0)
     every: int = Field(default=1, ge=1)
-    _met: int = PrivateAttr(default=0)
-    _seen: dict[str, deque[float]] = PrivateAttr(default_factory=dict)
+    _match_count: int = PrivateAttr(default=0)
+    _recent_requests: dict[str, deque[float]] = PrivateAttr(default_factory=dict)
 
     @field_validator("path")
     @classmethod
-    def compiles(cls, path: str) -> str:
+    def validate_path(cls, path: str) -> str:
         """The pattern as given. Raises ValueError when it is not a regular expression."""
         try:
             re.compile(path)
@@ -81,14 +81,14 @@ class FaultRule(BaseModel):
             and re.search(self.path, path) is not None
         )
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Counts a matching request; whether it is one of those that fail."""
-        self._met += 1
-        return self._met % self.every == 0
+        self._match_count += 1
+        return self._match_count % self.every == 0
 
-    def over_limit(self, key: str) -> bool:
+    def is_over_rate_limit(self, key: str) -> bool:
         """Counts a request of a key; whether it is one too many within a second."""
-        now, seen = time.monotonic(), self._seen.setdefault(key, deque())
+        now, seen = time.monotonic(), self._recent_requests.setdefault(key, deque())
         while seen and seen[0] <= now - 1:
             seen.popleft()
         if len(seen) >= self.per_second:
@@ -99,7 +99,7 @@ class FaultRule(BaseModel):
     def refusal(self, size_limit: int) -> Refusal | None:
         """What a named kind answers, or None for kinds that answer otherwise."""
         if self.kind == "too-large":
-            return errors.too_large(size_limit)
+            return errors.too_large_refusal(size_limit)
         if self.kind == "rate-limit":
             refusal = Refusal("apim", 429, "Rate limit is exceeded. Try again in 1 seconds.", "throttled")
             refusal.headers = {"retry-after": "1"}
@@ -116,24 +116,24 @@ class FaultRules:
     def __init__(self) -> None:
         self.rules: list[FaultRule] = []
 
-    def take(self, method: str, path: str, key: str) -> FaultRule | None:
+    def take_matching(self, method: str, path: str, key: str) -> FaultRule | None:
         """The first rule that applies, used up once; None when all is well."""
         for rule in self.rules:
             if (
                 rule.matches(method, path, key)
-                and rule.due()
-                and not (rule.kind == "rate-limit" and not rule.over_limit(key))
+                and rule.is_due()
+                and not (rule.kind == "rate-limit" and not rule.is_over_rate_limit(key))
             ):
-                self._use(rule)
+                self._decrement_times(rule)
                 return rule
         return None
 
-    def availability(self, guid: str) -> str:
+    def site_availability(self, guid: str) -> str:
         """What the site status endpoint says of a site under the rules in force."""
         states = [rule.kind for rule in self.rules if rule.site in {None, guid}]
         return next((kind for kind in states if kind in {"offline", "unreachable"}), "online")
 
-    def _use(self, rule: FaultRule) -> None:
+    def _decrement_times(self, rule: FaultRule) -> None:
         if rule.times is not None:
             rule.times -= 1
             if not rule.times:

@@ -4,42 +4,44 @@ from typing import Any, Final
 
 from gateway.emulator.bundle import searchset
 from gateway.emulator.data.records import Record
-from gateway.emulator.data.terms import LOINC, concept
-from gateway.emulator.request_context import Visit
-from gateway.emulator.search.query import Pair, understood
+from gateway.emulator.data.terms import LOINC, codeable_concept
+from gateway.emulator.request_context import RequestContext
+from gateway.emulator.search.query import Pair, parse_search
 from gateway.emulator.search.refusal import Refusal, bad_argument
 
-_SECTIONS: Final = (
+_SUMMARY_SECTIONS: Final = (
     ("11450-4", "Problem list", "Condition"),
     ("48765-2", "Allergies and adverse reactions", "AllergyIntolerance"),
     ("10160-0", "Medication use", "MedicationStatement"),
     ("11369-6", "Immunizations", "Immunization"),
 )
-_FIND_FREE: Final = {"start", "end", "schedule", "_count", "_page_token", "_offset", "_page"}
+_FIND_FREE_PARAMETERS: Final = {"start", "end", "schedule", "_count", "_page_token", "_offset", "_page"}
 
 
-def patient_summary(visit: Visit, identity: str) -> dict[str, Any]:
+def patient_summary(context: RequestContext, patient_id: str) -> dict[str, Any]:
     """An IPS document Bundle: Composition, Patient and four sections. Raises Refusal (404)."""
-    patient = visit.row("Patient", identity)
+    patient = context.find_record("Patient", patient_id)
     if not patient:
         raise Refusal("engine", 404, "Resource not found", "not-found")
     sections = [
-        (_section(*row, found), found) for row in _SECTIONS if (found := _records(visit, row[2], identity))
+        (_summary_section(*row, found), found)
+        for row in _SUMMARY_SECTIONS
+        if (found := _patient_records(context, row[2], patient_id))
     ]
-    resources = [_composition(visit, patient, [section for section, _ in sections])]
+    resources = [_summary_composition(context, patient, [section for section, _ in sections])]
     resources += [
-        visit.shown(record) for record in (patient, *(row for _, found in sections for row in found))
+        context.render(record) for record in (patient, *(row for _, found in sections for row in found))
     ]
     return {
         "resourceType": "Bundle",
         "type": "document",
-        "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{visit.site.guid}"},
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{context.site.guid}"},
         "timestamp": "2026-06-30T00:00:00Z",
-        "entry": [{"fullUrl": visit.full_url(resource), "resource": resource} for resource in resources],
+        "entry": [{"fullUrl": context.full_url(resource), "resource": resource} for resource in resources],
     }
 
 
-def identified_patient(visit: Visit, pairs: list[Pair]) -> str:
+def patient_id_by_identifier(context: RequestContext, pairs: list[Pair]) -> str:
     """The id of the one patient `Patient/$summary?identifier=` names, as the IPS operation asks.
 
     Raises Refusal: 400 without an identifier, 404 when it is nobody's or not one patient's.
@@ -47,46 +49,48 @@ def identified_patient(visit: Visit, pairs: list[Pair]) -> str:
     identifiers = [("identifier", value) for name, value in pairs if name == "identifier"]
     if not identifiers:
         raise bad_argument("$summary needs an id or an identifier")
-    found = visit.engine.select(understood("Patient", identifiers))
+    found = context.engine.select(parse_search("Patient", identifiers))
     if len(found) != 1:
         raise Refusal("engine", 404, "Resource not found", "not-found")
     return str(found[0].resource["id"])
 
 
-def find_free(visit: Visit, pairs: list[Pair]) -> dict[str, Any]:
+def find_free_slots(context: RequestContext, pairs: list[Pair]) -> dict[str, Any]:
     """A searchset of free slots between `start` and `end` (both in Halo's date forms), by schedule."""
-    if unknown := [name for name, _ in pairs if name not in _FIND_FREE]:
+    if unknown := [name for name, _ in pairs if name not in _FIND_FREE_PARAMETERS]:
         raise bad_argument(f"Unsupported operation parameter: {unknown[0]}")
     names = {"start": ("start", "ge"), "end": ("start", "lt")}
     wanted = [
         (names[name][0], names[name][1] + value) if name in names else (name, value) for name, value in pairs
     ]
-    return searchset(visit, "Slot", [("status", "free"), *wanted])
+    return searchset(context, "Slot", [("status", "free"), *wanted])
 
 
-def _records(visit: Visit, resource_type: str, patient: str) -> list[Record]:
-    local = f"Patient/{patient}"
-    rows = visit.engine.rows(resource_type)
+def _patient_records(context: RequestContext, resource_type: str, patient_id: str) -> list[Record]:
+    local = f"Patient/{patient_id}"
+    rows = context.engine.visible_records(resource_type)
     return [
         row for row in rows if (row.resource.get("subject") or row.resource["patient"])["reference"] == local
     ]
 
 
-def _section(code: str, title: str, resource_type: str, found: list[Record]) -> dict[str, Any]:
-    entries = [{"reference": f"{resource_type}/{record.resource['id']}"} for record in found]
-    return {"title": title, "code": concept(LOINC, code, title), "entry": entries}
+def _summary_section(code: str, title: str, resource_type: str, records: list[Record]) -> dict[str, Any]:
+    entries = [{"reference": f"{resource_type}/{record.resource['id']}"} for record in records]
+    return {"title": title, "code": codeable_concept(LOINC, code, title), "entry": entries}
 
 
-def _composition(visit: Visit, patient: Record, sections: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary_composition(
+    context: RequestContext, patient: Record, sections: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "resourceType": "Composition",
         "id": f"summary-{patient.resource['id']}",
         "meta": {"lastUpdated": patient.resource["meta"]["lastUpdated"]},
         "status": "final",
-        "type": concept(LOINC, "60591-5", "Patient summary"),
+        "type": codeable_concept(LOINC, "60591-5", "Patient summary"),
         "subject": {"reference": f"Patient/{patient.resource['id']}"},
         "date": "2026-06-30",
         "author": [{"reference": "Organization/1"}],
-        "title": f"Patient summary, {visit.site.name}",
+        "title": f"Patient summary, {context.site.name}",
         "section": sections,
     }

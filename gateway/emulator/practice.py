@@ -6,53 +6,55 @@ from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.emulator.data.practice_data import practice_data
-from gateway.emulator.data.records import Record, utc_instant
-from gateway.emulator.search.index import Index
+from gateway.emulator.data.practice_data import generate_practice_data
+from gateway.emulator.data.records import Record, format_utc_instant
+from gateway.emulator.search.index import ParameterIndex
 from gateway.emulator.search.parameters import Parameter
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import SITES, Site
 
 
-def utc() -> datetime:
+def current_utc_time() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
 
 
 @lru_cache(maxsize=8)
-def _made(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict[str, Record]]:
+def _generate_tables(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict[str, Record]]:
     """Rows as first made, by type and id. Kept, because a reset wants them again; a Record never changes."""
     settings = EmulatorSettings(seed=seed, patients=patients, documents=documents)
     return {
         resource_type: {record.resource["id"]: record for record in records}
-        for resource_type, records in practice_data(SITES[guid], settings).items()
+        for resource_type, records in generate_practice_data(SITES[guid], settings).items()
     }
 
 
 class Practice:
     """The rows of one site, by type and id, and the index over them."""
 
-    def __init__(self, site: Site, settings: EmulatorSettings, clock: Callable[[], datetime] = utc) -> None:
+    def __init__(
+        self, site: Site, settings: EmulatorSettings, clock: Callable[[], datetime] = current_utc_time
+    ) -> None:
         self.site = site
         self.clock = clock
-        self.index = Index()
+        self.index = ParameterIndex()
         self._settings = settings
 
     @cached_property
     def tables(self) -> dict[str, dict[str, Record]]:
         """All rows, active or not, by resource type and id."""
         settings = self._settings
-        made = _made(self.site.guid, settings.seed, settings.patients, settings.documents)
+        made = _generate_tables(self.site.guid, settings.seed, settings.patients, settings.documents)
         return {resource_type: dict(rows) for resource_type, rows in made.items()}
 
-    def rows(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
+    def records(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
         """The rows of a type in table order."""
         rows = self.tables.get(resource_type, {}).values()
         return [record for record in rows if record.active] if active_only else rows
 
-    def row(self, resource_type: str, identity: str, *, active_only: bool) -> Record | None:
+    def find_record(self, resource_type: str, resource_id: str, *, active_only: bool) -> Record | None:
         """One row, or None when there is none (or none that is shown)."""
-        record = self.tables.get(resource_type, {}).get(identity)
+        record = self.tables.get(resource_type, {}).get(resource_id)
         return record if record and (record.active or not active_only) else None
 
     def column_zone(self, parameter: Parameter, variants: Variants) -> ZoneInfo:
@@ -73,15 +75,18 @@ class Practice:
         An Appointment takes its Slots, and gives them back when it is cancelled.
         """
         kind, identity = resource["resourceType"], resource["id"]
-        meta = {**resource.get("meta", {}), "lastUpdated": utc_instant(self.clock(), kind)}
+        meta = {**resource.get("meta", {}), "lastUpdated": format_utc_instant(self.clock(), kind)}
         active = resource.get("active", resource.get("status") != "cancelled")
         record = Record({**resource, "meta": meta}, active)
         self.tables.setdefault(kind, {})[identity] = record
         for slot in resource.get("slot", []):
-            self._take(slot.get("reference", "").removeprefix("Slot/"), resource.get("status", ""))
+            self._update_slot(slot.get("reference", "").removeprefix("Slot/"), resource.get("status", ""))
         return record
 
-    def _take(self, slot: str, status: str) -> None:
-        wanted, row = "free" if status == "cancelled" else "busy", self.tables["Slot"].get(slot)
+    def _update_slot(self, slot_id: str, appointment_status: str) -> None:
+        wanted, row = (
+            "free" if appointment_status == "cancelled" else "busy",
+            self.tables["Slot"].get(slot_id),
+        )
         if row and row.resource["status"] != wanted:
             self.update({**row.resource, "status": wanted})

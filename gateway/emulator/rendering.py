@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from gateway.emulator.settings import LastUpdatedStyle
 
-_SUBSETTED: Final = {
+_SUBSETTED_TAG: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "SUBSETTED",
 }
-_ALWAYS: Final = {"resourceType", "id", "meta"}
-_MANDATORY: Final = {
+_ALWAYS_INCLUDED: Final = {"resourceType", "id", "meta"}
+_MANDATORY_ELEMENTS: Final = {
     "Appointment": {"status", "participant"},
     "Slot": {"schedule", "status", "start", "end"},
     "Schedule": {"actor"},
@@ -25,8 +25,8 @@ _MANDATORY: Final = {
     "DocumentReference": {"status", "content"},
     "Binary": {"contentType"},
 }
-_URLS: Final = {"reference", "url"}
-_LOCAL: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
+_URL_ELEMENTS: Final = {"reference", "url"}
+_LOCAL_REFERENCE: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
 _NOT_IN_SUMMARY: Final = {"text", "contained", "reaction", "dosage", "location", "participant", "lotNumber"}
 
 
@@ -38,28 +38,28 @@ def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> s
     standard = (local.utcoffset() or timedelta(0)) - (local.dst() or timedelta(0))
     return {
         "ok": instant,
-        "offset": wall + fraction + _offset(local.utcoffset()),
+        "offset": wall + fraction + _format_offset(local.utcoffset()),
         "naive": wall + fraction,
         "naive-7": f"{wall}.{fraction[1:].ljust(7, '0')}",
         "local-labelled-utc": f"{wall}{fraction}Z",
-        "utc-labelled-local": f"{instant[:-1]}{_offset(local.utcoffset())}",
-        "fixed-standard-offset": wall + fraction + _offset(standard),
+        "utc-labelled-local": f"{instant[:-1]}{_format_offset(local.utcoffset())}",
+        "fixed-standard-offset": wall + fraction + _format_offset(standard),
     }[style]
 
 
-def trimmed(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> dict[str, Any]:
+def select_elements(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> dict[str, Any]:
     """A resource under `_summary` or `_elements`, tagged SUBSETTED when anything was left out."""
-    kept = _kept(resource, summary, elements)
+    kept = _selected_elements(resource, summary, elements)
     if kept == set(resource):
         return resource
     meta = resource["meta"]
-    tagged = {**meta, "tag": [*meta.get("tag", []), _SUBSETTED]}
+    tagged = {**meta, "tag": [*meta.get("tag", []), _SUBSETTED_TAG]}
     return {name: value for name, value in resource.items() if name in kept} | {"meta": tagged}
 
 
 def with_absolute_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
     """A resource whose relative references and attachment URLs are put on `base`."""
-    return {name: _absolute(value, base) for name, value in resource.items()}
+    return {name: _with_absolute_values(value, base) for name, value in resource.items()}
 
 
 def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: ZoneInfo) -> dict[str, Any]:
@@ -68,18 +68,18 @@ def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: Z
     return {**resource, "meta": {**meta, "lastUpdated": instant_in_style(meta["lastUpdated"], style, zone)}}
 
 
-def utc_now() -> str:
+def utc_now_text() -> str:
     """The present instant to the second, in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _offset(offset: timedelta | None) -> str:
+def _format_offset(offset: timedelta | None) -> str:
     minutes = int((offset or timedelta(0)).total_seconds() // 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def _kept(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> set[str]:
-    mandatory = _ALWAYS | _MANDATORY.get(resource["resourceType"], set())
+def _selected_elements(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> set[str]:
+    mandatory = _ALWAYS_INCLUDED | _MANDATORY_ELEMENTS.get(resource["resourceType"], set())
     if elements:
         return set(resource) & (mandatory | set(elements))
     return {
@@ -89,12 +89,14 @@ def _kept(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> 
     }.get(summary, set(resource))
 
 
-def _absolute(value: Any, base: str) -> Any:
+def _with_absolute_values(value: Any, base: str) -> Any:
     if isinstance(value, list):
-        return [_absolute(each, base) for each in value]
+        return [_with_absolute_values(each, base) for each in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: f"{base}/{each}" if name in _URLS and _LOCAL.fullmatch(str(each)) else _absolute(each, base)
+        name: f"{base}/{each}"
+        if name in _URL_ELEMENTS and _LOCAL_REFERENCE.fullmatch(str(each))
+        else _with_absolute_values(each, base)
         for name, each in value.items()
     }

@@ -5,23 +5,23 @@ from functools import cached_property
 from typing import Any
 
 from gateway.emulator.data.records import Record
-from gateway.emulator.links import upstream_base
+from gateway.emulator.links import base_for_link_form
 from gateway.emulator.practice import Practice
-from gateway.emulator.rendering import trimmed, with_absolute_urls, with_last_updated
-from gateway.emulator.search.engine import Engine
+from gateway.emulator.rendering import select_elements, with_absolute_urls, with_last_updated
+from gateway.emulator.search.engine import SearchEngine
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import Site
 
 
 @dataclass(frozen=True)
-class Visit:
+class RequestContext:
     """A request on one site; `host` is scheme and authority as the client used them, `surface` the prefix."""
 
     site: Site
     practice: Practice
     settings: EmulatorSettings
     host: str
-    surface: str
+    api: str
 
     @cached_property
     def variants(self) -> Variants:
@@ -31,51 +31,55 @@ class Visit:
     @property
     def size_limit(self) -> int:
         """The most bytes an answer may have."""
-        return self.settings.override(self.site.guid).size_limit or self.site.size_limit
+        return self.settings.site_override(self.site.guid).size_limit or self.site.size_limit
 
-    def broken(self, fault: str) -> bool:
+    def has_fault(self, fault: str) -> bool:
         """Whether a documented fault is on here."""
-        return self.settings.fault(fault, self.site.guid)
+        return self.settings.is_fault_enabled(fault, self.site.guid)
 
     @property
     def client_base(self) -> str:
         """The FHIR base the client itself used."""
-        return f"{self.host}/{self.surface}/sites/{self.site.guid}/fhir/R4"
+        return f"{self.host}/{self.api}/sites/{self.site.guid}/fhir/R4"
 
     @cached_property
-    def base(self) -> str:
+    def link_base(self) -> str:
         """The FHIR base that links and full URLs name."""
-        if not self.broken("link-base-url"):
+        if not self.has_fault("link-base-url"):
             return self.client_base
         form = self.variants.link_form
-        return upstream_base(form, self.settings, self.host, self.surface, self.site.guid)
+        return base_for_link_form(form, self.settings, self.host, self.api, self.site.guid)
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> SearchEngine:
         """The search engine of the practice under the switches in force."""
-        return Engine(
+        return SearchEngine(
             self.practice,
             self.variants,
             self.settings.now or self.practice.clock(),
-            exact_dates=self.broken("search-date-format"),
-            hides_inactive=self.broken("inactive-records"),
+            exact_dates=self.has_fault("search-date-format"),
+            hides_inactive=self.has_fault("inactive-records"),
         )
 
-    def row(self, resource_type: str, identity: str) -> Record | None:
+    def find_record(self, resource_type: str, resource_id: str) -> Record | None:
         """One shown row."""
-        return self.practice.row(resource_type, identity, active_only=self.broken("inactive-records"))
+        return self.practice.find_record(
+            resource_type, resource_id, active_only=self.has_fault("inactive-records")
+        )
 
-    def shown(self, record: Record, summary: str = "false", elements: tuple[str, ...] = ()) -> dict[str, Any]:
+    def render(
+        self, record: Record, summary: str = "false", elements: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """A row as this site shows it."""
         resource = record.resource
-        if self.broken("reference-base-url"):
-            resource = with_absolute_urls(resource, self.base or self.client_base)
-        if self.broken("last-updated-offset"):
+        if self.has_fault("reference-base-url"):
+            resource = with_absolute_urls(resource, self.link_base or self.client_base)
+        if self.has_fault("last-updated-offset"):
             style = self.variants.last_updated.get(resource["resourceType"], "ok")
             resource = with_last_updated(resource, style, self.site.zone)
-        return trimmed(resource, summary, elements)
+        return select_elements(resource, summary, elements)
 
     def full_url(self, resource: dict[str, Any]) -> str:
         """The `fullUrl` of an entry; relative when links are."""
         local = f"{resource['resourceType']}/{resource['id']}"
-        return f"{self.base}/{local}" if self.base else local
+        return f"{self.link_base}/{local}" if self.link_base else local

@@ -31,7 +31,7 @@ class AnnouncingServer(uvicorn.Server):
 
 def serve(settings: EmulatorSettings, host: str, port: int) -> None:
     """Runs until SIGTERM or SIGINT; port 0 picks a free one. Prints one line with the address."""
-    listening = bound(host, port)
+    listening = bind(host, port)
     authority = f"[{host}]" if ":" in host else host
     address = f"http://{authority}:{listening.getsockname()[1]}"
 
@@ -41,11 +41,11 @@ def serve(settings: EmulatorSettings, host: str, port: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean stop
-    server = AnnouncingServer(_config(create_emulator(settings)), announce)
+    server = AnnouncingServer(_uvicorn_config(create_emulator(settings)), announce)
     server.run([listening])
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises OSError that names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -63,11 +63,11 @@ class RunningEmulator:
 
     def __init__(self, settings: EmulatorSettings = EmulatorSettings()) -> None:  # noqa: B008 - frozen
         self.app: Starlette = create_emulator(settings)
-        self._socket = bound("127.0.0.1", 0)
+        self._socket = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._ready = threading.Event()
-        self._server = AnnouncingServer(_config(self.app), self._ready.set)
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._server = AnnouncingServer(_uvicorn_config(self.app), self._ready.set)
+        self._thread = threading.Thread(target=self._run_server, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -95,11 +95,11 @@ class RunningEmulator:
             raise ValueError(content.decode())
         return msgspec.json.decode(content) if content else None
 
-    def _run(self) -> None:
+    def _run_server(self) -> None:
         self._server.run([self._socket])
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _uvicorn_config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
     )

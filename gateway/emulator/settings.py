@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.emulator.sites import SITES
 
-FAULTS: Final = (
+DOCUMENTED_FAULTS: Final = (
     "search-date-format",
     "link-include-params",
     "link-base-url",
@@ -28,7 +28,7 @@ LinkForm = Literal[
     "absolute-public", "absolute-internal", "api", "integrator", "desktop", "root-relative", "query-only"
 ]
 
-LAST_UPDATED: Final[dict[str, LastUpdatedStyle]] = {
+DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
     "Patient": "naive",
     "Practitioner": "offset",
     "Appointment": "naive-7",
@@ -40,13 +40,13 @@ LAST_UPDATED: Final[dict[str, LastUpdatedStyle]] = {
 """Default style of `meta.lastUpdated` per resource type; a type not listed is `ok` (UTC with `Z`)."""
 
 
-class Frozen(BaseModel):
+class FrozenSettings(BaseModel):
     """Settings that refuse unknown names and never change; a change is a new object."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Variants(Frozen):
+class Variants(FrozenSettings):
     """One reading of everything Halo's documentation leaves open."""
 
     link_form: LinkForm = "absolute-internal"
@@ -60,14 +60,16 @@ class Variants(Frozen):
     period_model: Literal["r4", "overlap", "start-only"] = "r4"
     partial_dates: Literal["first-instant", "null"] = "first-instant"
     column_zones: dict[str, Literal["site", "utc"]] = Field(default_factory=dict)
-    last_updated: dict[str, LastUpdatedStyle] = Field(default_factory=lambda: dict(LAST_UPDATED))
+    last_updated: dict[str, LastUpdatedStyle] = Field(
+        default_factory=lambda: dict(DEFAULT_LAST_UPDATED_STYLES)
+    )
     unknown_parameter: Literal["ignore", "refuse"] = "ignore"
     drop_date_filters: bool = False
     self_shows_dropped: bool = False
     vread: bool = False
 
 
-class SiteOverride(Frozen):
+class SiteOverride(FrozenSettings):
     """What one site does differently: faults and variants laid over the general ones, and its size limit."""
 
     faults: dict[str, bool] = Field(default_factory=dict)
@@ -75,7 +77,7 @@ class SiteOverride(Frozen):
     size_limit: int | None = None
 
 
-class EmulatorSettings(Frozen):
+class EmulatorSettings(FrozenSettings):
     """All switches. `faults` lists only what differs from "on"; `sites` is keyed by Halo GUID."""
 
     seed: int = 2026
@@ -92,34 +94,34 @@ class EmulatorSettings(Frozen):
 
     @field_validator("faults")
     @classmethod
-    def known_faults(cls, faults: dict[str, bool]) -> dict[str, bool]:
+    def validate_faults(cls, faults: dict[str, bool]) -> dict[str, bool]:
         """The faults as given. Raises ValueError when one is not listed in `FAULTS`."""
-        if unknown := sorted(set(faults) - set(FAULTS)):
-            raise ValueError(f"no such fault: {', '.join(unknown)}; known: {', '.join(FAULTS)}")
+        if unknown := sorted(set(faults) - set(DOCUMENTED_FAULTS)):
+            raise ValueError(f"no such fault: {', '.join(unknown)}; known: {', '.join(DOCUMENTED_FAULTS)}")
         return faults
 
     @field_validator("sites")
     @classmethod
-    def valid_overrides(cls, sites: dict[str, SiteOverride]) -> dict[str, SiteOverride]:
+    def validate_overrides(cls, sites: dict[str, SiteOverride]) -> dict[str, SiteOverride]:
         """The overrides as given. Raises ValueError for an unknown site, fault or variant."""
         if unknown := sorted(set(sites) - set(SITES)):
             raise ValueError(f"no such site: {', '.join(unknown)}; known: {', '.join(SITES)}")
         for override in sites.values():
-            cls.known_faults(override.faults)
+            cls.validate_faults(override.faults)
             Variants.model_validate(override.variants)
         return sites
 
-    def override(self, guid: str) -> SiteOverride:
+    def site_override(self, guid: str) -> SiteOverride:
         """What one site does differently."""
         return self.sites.get(guid, SiteOverride())
 
-    def fault(self, fault: str, guid: str) -> bool:
+    def is_fault_enabled(self, fault: str, guid: str) -> bool:
         """Whether a documented fault is on at a site."""
-        return self.override(guid).faults.get(fault, self.faults.get(fault, True))
+        return self.site_override(guid).faults.get(fault, self.faults.get(fault, True))
 
     def variants_at(self, guid: str) -> Variants:
         """The variants in force at a site."""
-        changes = self.override(guid).variants
+        changes = self.site_override(guid).variants
         return Variants.model_validate(self.variants.model_dump() | changes) if changes else self.variants
 
 
@@ -140,7 +142,7 @@ def from_toml(path: Path | None) -> EmulatorSettings:
         raise ValueError(f"{path}: {problem}") from None
 
 
-def merged(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:
+def apply_merge_patch(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:
     """Settings after a deep merge of `changes` (as in JSON Merge Patch, RFC 7396).
 
     Raises pydantic.ValidationError for an unknown name or value.

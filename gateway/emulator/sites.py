@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 BRISBANE: Final = "00000000-0000-4000-8000-00000000b415"
 SYDNEY: Final = "00000000-0000-4000-8000-000000005d00"
 PERTH: Final = "00000000-0000-4000-8000-000000009e47"
-MOVED: Final = "00000000-0000-4000-8000-00000000d0d0"
+RELOCATED_SITE: Final = "00000000-0000-4000-8000-00000000d0d0"
 """A GUID that is no longer authoritative: 403, as after a server change."""
 
 
@@ -25,7 +25,7 @@ class Site:
     halo_link_version: str
     engine_version: str
     size_limit: int
-    share: float
+    patient_share: float
     old_engine: bool = False
 
     @property
@@ -34,23 +34,23 @@ class Site:
         return ZoneInfo(self.zone_name)
 
 
-_CURRENT: Final = ("26.0619.10213", "26.619.10213.0", 8 * 1024 * 1024)
-_OLD: Final = ("23.0829.1114", "23.829.1114.0", 1024 * 1024)
+_CURRENT_ENGINE: Final = ("26.0619.10213", "26.619.10213.0", 8 * 1024 * 1024)
+_OLD_ENGINE: Final = ("23.0829.1114", "23.829.1114.0", 1024 * 1024)
 
 SITES: Final = {
     site.guid: site
     for site in (
         Site(
             BRISBANE, "Halo Clinic Brisbane", "Brisbane", "QLD", "Australia/Brisbane",
-            "10001", "BNE001", *_CURRENT, 1.0,
+            "10001", "BNE001", *_CURRENT_ENGINE, 1.0,
         ),
         Site(
             SYDNEY, "Halo Clinic Sydney", "Sydney", "NSW", "Australia/Sydney",
-            "10002", "SYD002", *_CURRENT, 0.4,
+            "10002", "SYD002", *_CURRENT_ENGINE, 0.4,
         ),
         Site(
             PERTH, "Halo Clinic Perth", "Perth", "WA", "Australia/Perth",
-            "10003", "PER003", *_OLD, 0.3, old_engine=True,
+            "10003", "PER003", *_OLD_ENGINE, 0.3, old_engine=True,
         ),
     )
 }  # fmt: skip

@@ -9,38 +9,38 @@ from typing import Final
 from gateway.emulator.billing import Bill, Journal
 from gateway.emulator.errors import NO_OPERATION
 from gateway.emulator.injected_faults import FaultRules
-from gateway.emulator.practice import Practice, utc
+from gateway.emulator.practice import Practice, current_utc_time
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
-from gateway.emulator.sites import MOVED, SITES, Site
+from gateway.emulator.sites import RELOCATED_SITE, SITES, Site
 
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class State:
+class EmulatorState:
     """Settings in force, practices, faults on demand, bill, journal; desktop tokens, by device and site."""
 
-    def __init__(self, settings: EmulatorSettings, clock: Callable[[], datetime] = utc) -> None:
-        self.original = settings
+    def __init__(self, settings: EmulatorSettings, clock: Callable[[], datetime] = current_utc_time) -> None:
+        self.initial_settings = settings
         self.clock = clock
         self.reset()
 
     def reset(self) -> None:
         """Back to the settings given at start, with fresh data and nothing remembered."""
-        self.settings = self.original
+        self.settings = self.initial_settings
         self.practices = {guid: Practice(site, self.settings, self.clock) for guid, site in SITES.items()}
-        self.rules = FaultRules()
+        self.fault_rules = FaultRules()
         self.bill = Bill()
         self.journal: Journal = deque(maxlen=self.settings.keep_requests)
-        self.tokens: dict[str, tuple[str, str]] = {}
+        self.desktop_tokens: dict[str, tuple[str, str]] = {}
 
-    def site(self, guid: str) -> Site:
+    def require_site(self, guid: str) -> Site:
         """The site of a GUID. Raises Refusal: 400 without one, 404 malformed, 403 moved, 401 unknown here."""
         if not guid:
             raise Refusal("flat", 400, "Halo GUID must be provided.", "required")
         if not _GUID.fullmatch(guid):
             raise Refusal("apim", 404, NO_OPERATION, "not-found")
-        if guid.lower() == MOVED:
+        if guid.lower() == RELOCATED_SITE:
             raise Refusal("wrapped", 403, "Site is not authoritative.", "forbidden")
         if guid.lower() not in SITES:
             raise Refusal("wrapped", 401, "Halo GUID is inactive or does not exist.", "login")

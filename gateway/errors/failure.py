@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.exchange import FhirResponse
 
 
-class Repeat(StrEnum):
+class RetryAdvice(StrEnum):
     """Who may ask the same question again, and when."""
 
     YES = "yes"  # the client, unchanged, after Retry-After
@@ -22,7 +22,7 @@ class Repeat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FailureKind:
     """One kind of failure.
 
     `code` is ours, `status` HTTP's, `issue` from the R4 issue-type value set, `message` optionally from
@@ -35,22 +35,22 @@ class Kind:
     issue: str
     text: str
     severity: str = "error"
-    message: str = ""
-    repeat: Repeat = Repeat.NO
+    message_code: str = ""
+    retry_advice: RetryAdvice = RetryAdvice.NO
     retry_after: int | None = None
-    sent: bool = True
+    may_have_run: bool = True
 
     @property
-    def leaves_writes_open(self) -> bool:
+    def write_outcome_unknown(self) -> bool:
         """Whether, after a write that failed so, nobody knows if the change was made.
 
         A result that is too large (issue type `too-costly`) is one of a query that ran.
         """
         ran = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.issue == "too-costly"
-        return self.sent and ran and self.repeat in _UNSETTLED
+        return self.may_have_run and ran and self.retry_advice in _UNCERTAIN_OUTCOME
 
 
-_UNSETTLED = frozenset({Repeat.YES, Repeat.ONCE, Repeat.AFTER_CHANGE})
+_UNCERTAIN_OUTCOME = frozenset({RetryAdvice.YES, RetryAdvice.ONCE, RetryAdvice.AFTER_CHANGE})
 
 
 class Issue(NamedTuple):
@@ -71,7 +71,7 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
 
     def __init__(  # noqa: PLR0913 - keyword-only facts of one occurrence
         self,
-        kind: Kind,
+        kind: FailureKind,
         *,
         text: str = "",
         diagnostics: str = "",
@@ -80,8 +80,8 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
         retry_after: int | None = None,
         codings: tuple[tuple[str, str], ...] = (),
         headers: tuple[tuple[str, str], ...] = (),
-        received: FhirResponse | None = None,
-        further: tuple[Issue, ...] = (),
+        upstream_response: FhirResponse | None = None,
+        more_issues: tuple[Issue, ...] = (),
     ) -> None:
         super().__init__(kind.code)
         self.kind = kind
@@ -92,5 +92,5 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
         self.retry_after = kind.retry_after if retry_after is None else retry_after
         self.codings = codings
         self.headers = headers
-        self.received = received
-        self.further = further
+        self.upstream_response = upstream_response
+        self.more_issues = more_issues

@@ -9,8 +9,8 @@ one may be a surname.
 import re
 
 MASK = "…"
-_LONGEST = 300
-_READ = 2_000
+_MAX_LENGTH = 300
+_MAX_INPUT_LENGTH = 2_000
 
 _SQL = re.compile(
     r"""\b(?:
@@ -24,19 +24,19 @@ _SQL = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
-_QUOTED = r"""
+_QUOTED_TEXT = r"""
     (?:(?<!\w)|(?<=\b[NnXxBbEeUu]))'.*?(?:'(?!\w)|$)
   | "[^"]*(?:"|$) | `[^`]*(?:`|$) | “[^”]*(?:”|$) | \u2018.*?(?:\u2019(?!\w)|$) | «[^»]*(?:»|$)
   | \[+[^\]]*(?:\]+|$) | \{[^}]*(?:\}|$) | <[^>]*(?:>|$)
 """
-_BRACKETED = r"\((?!\d{1,4}\s?[kmg]b\))[^()]*[A-Z\d][^()]*(?:\)|$)"
+_BRACKETED_TEXT = r"\((?!\d{1,4}\s?[kmg]b\))[^()]*[A-Z\d][^()]*(?:\)|$)"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 
 #: (pattern, what stays): in this order, each over the whole text.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.VERBOSE | re.DOTALL), kept)
     for pattern, kept in (
-        (_QUOTED, MASK),
+        (_QUOTED_TEXT, MASK),
         (r"(?i:\b[a-z][a-z0-9+.-]{0,20}://\S+|\bwww\.\S+)", MASK),
         (r"[^\s@]{1,64}@[^\s@]{1,99}\.[^\s@]+", MASK),
         (r"(?:\b[A-Za-z]:\\|\\\\)\S+", MASK),
@@ -51,7 +51,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", MASK),
         (r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])(?<!\b\d\d:\d\d:\d\d)", MASK),
         (r"[+(]{0,2}\d(?:[\s().\-/]{0,3}\d){5,}", MASK),
-        (_BRACKETED, MASK),
+        (_BRACKETED_TEXT, MASK),
         (r"\b([A-Z][A-Za-z]{2,63})/[A-Za-z0-9\-.]+", rf"\1/{MASK}"),
         (rf"(?i)\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\.?,?\s+\d{{2,4}}\b", MASK),
         (rf"(?i)\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}}\b", MASK),
@@ -60,9 +60,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?=\S{0,60}[\d+/=])[\w+/=-]{16,}", MASK),
     )
 )
-_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
+_REPEATED_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_CAMEL_CASE_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 #: Words that may stand with a capital: of error messages, protocols, databases and FHIR.
 _WORDS = """
@@ -103,23 +103,23 @@ when which who why will window with would write xml you your zero zone
 _VOCABULARY = frozenset(_WORDS.split())
 
 
-def masked(text: str) -> str:
+def redact(text: str) -> str:
     """An upstream's message, at most 300 characters, with all that may identify anybody replaced by `…`."""
     plain = without_sql(text)
     for pattern, kept in _RULES:
         plain = pattern.sub(kept, plain)
-    plain = _MASKS.sub(MASK, _WORD.sub(_word, plain)).strip()
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + MASK
+    plain = _REPEATED_MASKS.sub(MASK, _WORD.sub(_redact_word, plain)).strip()
+    return plain if len(plain) <= _MAX_LENGTH else plain[: _MAX_LENGTH - 1] + MASK
 
 
 def without_sql(text: str) -> str:
     """The message on one line, printable, cut where an SQL statement starts."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text[:_READ]).split())
+    line = " ".join("".join(each if each.isprintable() else " " for each in text[:_MAX_INPUT_LENGTH]).split())
     return _SQL.sub(MASK, line)
 
 
-def _word(found: re.Match[str]) -> str:
-    word = found[0]
+def _redact_word(match: re.Match[str]) -> str:
+    word = match[0]
     stem = word.partition("'")[0].replace("-", "")
-    known = stem.islower() or all(part.lower() in _VOCABULARY for part in _PART.findall(stem))
+    known = stem.islower() or all(part.lower() in _VOCABULARY for part in _CAMEL_CASE_PART.findall(stem))
     return word if known and word.isascii() else MASK

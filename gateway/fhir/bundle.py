@@ -9,12 +9,12 @@ from typing import Self
 import msgspec
 from msgspec import Raw
 
-from gateway.fhir.raw_json import _encode, items, opened, quoted, string
+from gateway.fhir.raw_json import _encode, array_items, object_fields, string_json, string_value
 
-_replaced = msgspec.structs.replace
+_replace = msgspec.structs.replace
 
 #: How `unlinked` begins.
-_BEGINNING = b'{"resourceType":"Bundle"'
+_BODY_PREFIX = b'{"resourceType":"Bundle"'
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -24,9 +24,9 @@ class Link(msgspec.Struct, frozen=True):
     url: str
     fields: Mapping[str, Raw]
 
-    def at(self, url: str) -> "Link":
+    def with_url(self, url: str) -> "Link":
         """The link with another URL; itself when it is the same."""
-        return self if url == self.url else _replaced(self, url=url)
+        return self if url == self.url else _replace(self, url=url)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def full_url(self) -> str:
         """`entry.fullUrl`, or an empty string."""
-        return string(self.fields.get("fullUrl"))
+        return string_value(self.fields.get("fullUrl"))
 
     @property
     def resource(self) -> Raw | None:
@@ -56,11 +56,11 @@ class Bundle(msgspec.Struct, frozen=True):
     links: tuple[Link, ...]
     entries: tuple[Entry, ...]
 
-    def changed(
+    def replace(
         self, *, links: tuple[Link, ...] | None = None, entries: tuple[Entry, ...] | None = None
     ) -> Self:
         """A copy with other links or entries."""
-        return _replaced(
+        return _replace(
             self,
             links=self.links if links is None else links,
             entries=self.entries if entries is None else entries,
@@ -78,42 +78,42 @@ class Bundle(msgspec.Struct, frozen=True):
         if total == self.total:
             return self
         fields = {name: raw for name, raw in self.fields.items() if name != "total"}
-        return _replaced(self, fields=fields if total is None else {**fields, "total": Raw(b"%d" % total)})
+        return _replace(self, fields=fields if total is None else {**fields, "total": Raw(b"%d" % total)})
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """The Bundle as JSON; raw parts keep their bytes."""
         fields: dict[str, object] = dict(self.fields)
-        _put(fields, "link", [_link_fields(link) for link in self.links])
-        _put(fields, "entry", [entry.fields for entry in self.entries])
+        _set_array(fields, "link", [_link_fields(link) for link in self.links])
+        _set_array(fields, "entry", [entry.fields for entry in self.entries])
         return _encode(fields)
 
-    def unlinked(self) -> bytes:
+    def encode_without_links(self) -> bytes:
         """The Bundle as JSON without links, in the form in which `linked` puts links in."""
         kept = {name: raw for name, raw in self.fields.items() if name not in {"link", "resourceType"}}
-        return _replaced(self, fields={"resourceType": quoted("Bundle"), **kept}, links=()).encoded()
+        return _replace(self, fields={"resourceType": string_json("Bundle"), **kept}, links=()).encode()
 
 
-def linked(body: bytes, links: Sequence[Link]) -> bytes:
+def insert_links(body: bytes, links: Sequence[Link]) -> bytes:
     """What `unlinked` gave, with links: nothing of it is decoded."""
     written = _encode([_link_fields(link) for link in links])
-    return b"".join((_BEGINNING, b',"link":', written, body[len(_BEGINNING) :]))
+    return b"".join((_BODY_PREFIX, b',"link":', written, body[len(_BODY_PREFIX) :]))
 
 
-def bundle(fields: Mapping[str, Raw]) -> Bundle:
+def bundle_from_fields(fields: Mapping[str, Raw]) -> Bundle:
     """The Bundle with these top-level fields; raises UnreadableError when its parts have the wrong shape."""
-    links = tuple(_link(opened(raw)) for raw in items(fields.get("link")))
-    entries = tuple(Entry(opened(raw)) for raw in items(fields.get("entry")))
+    links = tuple(_parse_link(object_fields(raw)) for raw in array_items(fields.get("link")))
+    entries = tuple(Entry(object_fields(raw)) for raw in array_items(fields.get("entry")))
     return Bundle(fields, links, entries)
 
 
-def _link(fields: Mapping[str, Raw]) -> Link:
-    return Link(string(fields.get("relation")), string(fields.get("url")), fields)
+def _parse_link(fields: Mapping[str, Raw]) -> Link:
+    return Link(string_value(fields.get("relation")), string_value(fields.get("url")), fields)
 
 
 def _link_fields(link: Link) -> dict[str, Raw]:
-    return {**link.fields, "relation": quoted(link.relation), "url": quoted(link.url)}
+    return {**link.fields, "relation": string_json(link.relation), "url": string_json(link.url)}
 
 
-def _put(fields: dict[str, object], name: str, items: list[object]) -> None:
-    if items or name in fields:
-        fields[name] = items
+def _set_array(fields: dict[str, object], name: str, values: list[object]) -> None:
+    if values or name in fields:
+        fields[name] = values

@@ -6,49 +6,49 @@ from functools import cache
 
 from msgspec import Raw
 
-from gateway.fhir.raw_json import encoded, escaped, opened, quoted, string
+from gateway.fhir.raw_json import encode, object_fields, string_json, string_json_content, string_value
 
 _SCALARS = rb'(?:"\w++"\s*+:\s*+(?:"[^"\\]*+"|true|false)\s*+,\s*+)*'
 
 #: Given the resource's type and the old text: the new text, or None to leave the element out.
-Change = Callable[[str, str], str | None]
+TextMapper = Callable[[str, str], str | None]
 
 
-def with_meta(resource: Raw, name: str, change: Change) -> Raw:
+def with_meta_element(resource: Raw, name: str, change: TextMapper) -> Raw:
     """The resource with `meta.<name>` changed, dropped if None; the same object if it stays."""
     body = bytes(resource)
-    found = _place(name).match(body)
+    found = _element_pattern(name).match(body)
     if found is None:
-        return _decoded(resource, name, change) if f'"{name}"'.encode() in body else resource
+        return _edit_by_decoding(resource, name, change) if f'"{name}"'.encode() in body else resource
     old = found[2].decode()
     new = change(found[1].decode(), old)
     if new == old:
         return resource
     if new is None:
-        return _decoded(resource, name, change)
+        return _edit_by_decoding(resource, name, change)
     start, end = found.span(2)
-    return Raw(body[:start] + escaped(new) + body[end:])
+    return Raw(body[:start] + string_json_content(new) + body[end:])
 
 
 @cache
-def _place(name: str) -> re.Pattern[bytes]:
+def _element_pattern(name: str) -> re.Pattern[bytes]:
     """Matches from a resource's type to the element, where only scalars come before: exact and fast."""
     head = rb'\{\s*+"resourceType"\s*+:\s*+"(\w++)"\s*+,\s*+%s"meta"\s*+:\s*+\{\s*+%s' % (_SCALARS, _SCALARS)
     return re.compile(head + rb'"%s"\s*+:\s*+"([^"\\]++)"' % name.encode())
 
 
-def _decoded(resource: Raw, name: str, change: Change) -> Raw:
-    fields = opened(resource)
-    meta = opened(fields["meta"]) if "meta" in fields else {}
-    old = string(meta.get(name))
-    new = change(string(fields.get("resourceType")), old) if old else old
+def _edit_by_decoding(resource: Raw, name: str, change: TextMapper) -> Raw:
+    fields = object_fields(resource)
+    meta = object_fields(fields["meta"]) if "meta" in fields else {}
+    old = string_value(meta.get(name))
+    new = change(string_value(fields.get("resourceType")), old) if old else old
     if new == old:
         return resource
-    return encoded({**fields, "meta": encoded(with_text(meta, name, new))})
+    return encode({**fields, "meta": encode(with_text_field(meta, name, new))})
 
 
-def with_text(fields: Mapping[str, Raw], name: str, text: str | None) -> Mapping[str, Raw]:
+def with_text_field(fields: Mapping[str, Raw], name: str, text: str | None) -> Mapping[str, Raw]:
     """The fields with another text under one name, or without it."""
     if text is None:
         return {key: raw for key, raw in fields.items() if key != name}
-    return {key: quoted(text) if key == name else raw for key, raw in fields.items()}
+    return {key: string_json(text) if key == name else raw for key, raw in fields.items()}

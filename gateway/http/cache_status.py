@@ -6,10 +6,10 @@ from typing import Literal
 
 from gateway.errors.failure import Failure
 
-NAME = "halo-gateway"
+CACHE_NAME = "halo-gateway"
 
 #: Why a request went upstream, as RFC 9211 section 2.2 names it; empty where it did not and was no hit.
-Forward = Literal["bypass", "method", "uri-miss", "request", "stale", ""]
+ForwardReason = Literal["bypass", "method", "uri-miss", "request", "stale", ""]
 #: What one word of the field says of the whole, the most telling first.
 _OUTCOMES = {
     "detail=practice-away": "stale",
@@ -29,7 +29,7 @@ class CacheStatus:
     Neither, where the gateway answers itself: `detail` says with what.
     """
 
-    forward: Forward | None = None
+    forward: ForwardReason | None = None
     ttl: int | None = None
     status: int | None = None
     stored: bool = False
@@ -37,7 +37,7 @@ class CacheStatus:
     detail: str = ""
 
     @property
-    def text(self) -> str:
+    def header_value(self) -> str:
         """The field's value."""
         parts = (
             "hit" if self.forward is None else self.forward and f"fwd={self.forward}",
@@ -47,45 +47,47 @@ class CacheStatus:
             "collapsed" if self.collapsed else "",
             f"detail={self.detail}" if self.detail else "",
         )
-        return "; ".join((NAME, *filter(None, parts)))
+        return "; ".join((CACHE_NAME, *filter(None, parts)))
 
 
 #: Of what was answered before the cache saw it.
-LOCAL = CacheStatus("", detail="local").text
+NOT_CONSULTED = CacheStatus("", detail="local").header_value
 
 
-def avoided(field: str) -> Literal["hit", "collapsed", ""]:
+def upstream_query_saved_by(header_value: str) -> Literal["hit", "collapsed", ""]:
     """What spared an upstream query, by a Cache-Status field of this cache; nothing where one was made."""
-    said = {each.strip() for each in field.split(";")}
+    said = {each.strip() for each in header_value.split(";")}
     return "hit" if "hit" in said else "collapsed" if "collapsed" in said else ""
 
 
-def forwarded(failure: Failure, forward: Forward, *, collapsed: bool = False) -> CacheStatus:
+def forward_status(failure: Failure, forward: ForwardReason, *, collapsed: bool = False) -> CacheStatus:
     """What became of a question that failed: it was forwarded, unless the gateway itself refused it."""
-    if failure.received is None and not failure.kind.sent:
+    if failure.upstream_response is None and not failure.kind.may_have_run:
         return CacheStatus("", detail=failure.kind.code)
-    status = failure.received.status if failure.received else None
+    status = failure.upstream_response.status if failure.upstream_response else None
     return CacheStatus(forward, status=status, collapsed=collapsed)
 
 
-def outcome(field: str, status: int) -> str:
+def cache_outcome(header_value: str, status: int) -> str:
     """What became of a request, for statistics; nothing where the cache did not see it.
 
     `hit`, `revalidated` (304 from memory), `stale`, `collapsed`, `miss` (asked and kept), `not-stored` (asked
     and not kept), `write`, `bypass` (never kept).
     """
-    said = [each.strip() for each in field.split(";")]
+    said = [each.strip() for each in header_value.split(";")]
     found = next((code for name, code in _OUTCOMES.items() if name in said), "")
     if not found and any(each.startswith("fwd=") for each in said):
         return "not-stored"
     return "revalidated" if found == "hit" and status == HTTPStatus.NOT_MODIFIED else found
 
 
-def said(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:
+def with_cache_status(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:
     """The failure again, for one of those who share it, with what the cache did in its header fields."""
     told = Failure(failure.kind)
     vars(told).update(vars(failure))
-    own = (("cache-status", status.text), *(() if age is None else (("age", str(age)),)))
+    own = (("cache-status", status.header_value), *(() if age is None else (("age", str(age)),)))
     told.headers = (*failure.headers, *own)
-    told.received = failure.received and failure.received.with_header("cache-status", status.text)
+    told.upstream_response = failure.upstream_response and failure.upstream_response.with_header(
+        "cache-status", status.header_value
+    )
     return told

@@ -9,7 +9,7 @@ from gateway.exchange import Headers
 CREDENTIALS = frozenset({"authorization", "deviceid", "ocp-apim-subscription-key"})
 
 #: Client to upstream.
-UPWARDS = {
+REQUEST_HEADERS = {
     "accept-language": "display texts",
     "authorization": "bearer token of the desktop API, Health Gorilla and HaloITSM",
     "content-type": "media type of the body",
@@ -23,14 +23,14 @@ UPWARDS = {
 }
 
 #: Client to upstream with a change; with a read they are about the gateway's own representation.
-CONDITIONS = {
+CONDITIONAL_HEADERS = {
     "if-match": "version-aware update, judged by the upstream",
     "if-none-match": "create only what is not there yet, judged by the upstream",
     "if-unmodified-since": "change only what nobody else has changed, judged by the upstream",
 }
 
 #: Upstream to client.
-DOWNWARDS = {
+RESPONSE_HEADERS = {
     "allow": "methods of a resource",
     "content-disposition": "file name of a Binary or of a query's result",
     "content-language": "language of the body",
@@ -58,7 +58,7 @@ DOWNWARDS = {
 
 
 #: Upstream to our cache, which takes them off again: what they say was said of another representation.
-FRESHNESS = {
+CACHING_HEADERS = {
     "age": "how old the answer was already",
     "cache-control": "whether and how long it may be kept",
     "date": "when it was made",
@@ -68,9 +68,9 @@ FRESHNESS = {
 }
 
 
-def passing(headers: Headers, allowed: dict[str, str]) -> Headers:
+def filter_headers(headers: Headers, allow_list: dict[str, str]) -> Headers:
     """The fields that may pass, without those that `Connection` declares hop-by-hop."""
     hops = {
         name.strip() for key, value in headers if key == "connection" for name in value.lower().split(",")
     }
-    return tuple(each for each in headers if each[0] in allowed and each[0] not in hops)
+    return tuple(each for each in headers if each[0] in allow_list and each[0] not in hops)

@@ -4,24 +4,24 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 
 FHIR_JSON = "application/fhir+json"
-_PLAIN = "application/json"
+_PLAIN_JSON = "application/json"
 
 #: Spelling -> the media type answered. FHIR lets application/json and text/json be answered in kind.
-_SPELLINGS = {
+_MEDIA_TYPES = {
     "json": FHIR_JSON,
     FHIR_JSON: FHIR_JSON,
     "application/json+fhir": FHIR_JSON,
-    _PLAIN: _PLAIN,
+    _PLAIN_JSON: _PLAIN_JSON,
     "text/json": "text/json",
     "application/*": FHIR_JSON,
     "*/*": FHIR_JSON,
     "": FHIR_JSON,
 }
 #: What a body may be, by kind of request.
-RESOURCE_BODIES = frozenset(
-    {FHIR_JSON, "application/json+fhir", _PLAIN, "text/json", "application/json-patch+json"}
+RESOURCE_MEDIA_TYPES = frozenset(
+    {FHIR_JSON, "application/json+fhir", _PLAIN_JSON, "text/json", "application/json-patch+json"}
 )
-FORM_BODIES = frozenset({"application/x-www-form-urlencoded"})
+FORM_MEDIA_TYPES = frozenset({"application/x-www-form-urlencoded"})
 
 
 def media_type(field: str) -> str:
@@ -29,22 +29,24 @@ def media_type(field: str) -> str:
     return field.partition(";")[0].strip().lower().replace(" ", "+")
 
 
-def answered_as(formats: tuple[str, ...], accept: str) -> str:
+def response_media_type(formats: tuple[str, ...], accept: str) -> str:
     """The media type to answer in; `_format` beats Accept. Raises Failure 406 when neither allows JSON."""
-    wanted = formats[-1:] or (_by_quality(accept) if accept.strip() else [""])
-    found = next((_SPELLINGS[media_type(each)] for each in wanted if media_type(each) in _SPELLINGS), None)
+    wanted = formats[-1:] or (_ranges_by_quality(accept) if accept.strip() else [""])
+    found = next(
+        (_MEDIA_TYPES[media_type(each)] for each in wanted if media_type(each) in _MEDIA_TYPES), None
+    )
     if found is None:
         raise Failure(catalog.NOT_ACCEPTABLE, expression="http._format" if formats else "http.Accept")
     return found
 
 
-def _by_quality(accept: str) -> list[str]:
+def _ranges_by_quality(accept: str) -> list[str]:
     ranges = [each for each in accept.split(",") if each.strip()]
-    rated = [(_quality(each), each) for each in ranges]
+    rated = [(_range_quality(each), each) for each in ranges]
     return [each for quality, each in sorted(rated, key=lambda pair: -pair[0]) if quality > 0]
 
 
-def _quality(text: str) -> float:
+def _range_quality(text: str) -> float:
     for part in text.split(";")[1:]:
         name, _, value = part.strip().partition("=")
         if name.lower() == "q":

@@ -9,85 +9,88 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import ceil
 
-from gateway.errors.failure import Failure, Kind, Repeat
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 
-SITE_CAP = Kind(
+SITE_CAP = FailureKind(
     "site-cap",
     429,
     "throttled",
     "The practice's daily cap is used up, and the gateway's operator keeps what may be left for interactive"
     " use: run batch work again after Retry-After.",
-    repeat=Repeat.YES,
+    retry_advice=RetryAdvice.YES,
     retry_after=3_600,
-    sent=False,
+    may_have_run=False,
 )
 
 #: Share of a cap -> what the log says when it is passed.
 THRESHOLDS = ((0.8, "cap-near"), (1.0, "cap-reached"))
 #: A shorter time says nothing about the pace.
-_SHORTEST = timedelta(minutes=5)
+_MIN_HISTORY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class DailyCap:
     """The most that a site may use in a day; None is no limit. `stops_batch` keeps batch callers below it."""
 
     queries: int | None = None
     octets: int | None = None
-    stops_batch: bool = False
+    rejects_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Usage:
     """What was used since midnight, at a moment."""
 
-    at: datetime
+    measured_at: datetime
     queries: int = 0
     octets: int = 0
 
 
-def share(cap: Cap, use: Use) -> float:
+def used_ratio(cap: DailyCap, usage: Usage) -> float:
     """The used part of whichever cap is nearer; 1.0 is all of it, 0.0 without caps."""
-    return max((used / most if most else 1.0 for used, _, most in _pairs(cap, use, use)), default=0.0)
+    return max(
+        (used / most if most else 1.0 for used, _, most in _amounts_with_limits(cap, usage, usage)),
+        default=0.0,
+    )
 
 
-def forecast(cap: Cap, earlier: Use, later: Use, end: datetime) -> datetime | None:
+def forecast(cap: DailyCap, earlier: Usage, later: Usage, end: datetime) -> datetime | None:
     """When the first cap will be reached at the pace between two moments; None if not before the end.
 
     What is reached already gives the later moment.
     """
-    if share(cap, later) >= 1:
-        return later.at
-    if not paced(earlier, later):
+    if used_ratio(cap, later) >= 1:
+        return later.measured_at
+    if not has_enough_history(earlier, later):
         return None
-    elapsed = later.at - earlier.at
-    left = (end - later.at).total_seconds()
+    elapsed = later.measured_at - earlier.measured_at
+    left = (end - later.measured_at).total_seconds()
     waits = (
         elapsed.total_seconds() * (most - used) / (used - before)
-        for used, before, most in _pairs(cap, later, earlier)
+        for used, before, most in _amounts_with_limits(cap, later, earlier)
         if used > before
     )
     wait = min(waits, default=left)
-    return later.at + timedelta(seconds=wait) if wait < left else None
+    return later.measured_at + timedelta(seconds=wait) if wait < left else None
 
 
-def paced(earlier: Use, later: Use) -> bool:
+def has_enough_history(earlier: Usage, later: Usage) -> bool:
     """Whether two moments are far enough apart to tell a pace."""
-    return later.at - earlier.at >= _SHORTEST
+    return later.measured_at - earlier.measured_at >= _MIN_HISTORY
 
 
-def midnight(now: datetime, zone: tzinfo) -> datetime:
+def next_midnight(now: datetime, zone: tzinfo) -> datetime:
     """The next midnight of a zone, in UTC."""
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time(), zone).astimezone(UTC)
 
 
-def stopped(now: datetime, zone: tzinfo) -> Failure:
+def batch_rejected(now: datetime, zone: tzinfo) -> Failure:
     """The refusal of batch work until the site's midnight."""
-    return Failure(SITE_CAP, retry_after=ceil((midnight(now, zone) - now).total_seconds()))
+    return Failure(SITE_CAP, retry_after=ceil((next_midnight(now, zone) - now).total_seconds()))
 
 
-def _pairs(cap: Cap, later: Use, earlier: Use) -> Iterator[tuple[int, int, int]]:
+def _amounts_with_limits(cap: DailyCap, later: Usage, earlier: Usage) -> Iterator[tuple[int, int, int]]:
     for used, before, most in (
         (later.queries, earlier.queries, cap.queries),
         (later.octets, earlier.octets, cap.octets),

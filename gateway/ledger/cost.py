@@ -14,7 +14,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.http import cache_status
 
 
-class Cost(StrEnum):
+class CostClass(StrEnum):
     """The classes of exchanges; each exchange is in one."""
 
     BILLED = "billed"  # the practice's database was asked and answered
@@ -28,12 +28,12 @@ class Cost(StrEnum):
 
 
 #: What counts against a practice's caps, and may stand on the invoice.
-PAID = frozenset({Cost.BILLED, Cost.MAYBE_BILLED})
+BILLABLE_CLASSES = frozenset({CostClass.BILLED, CostClass.MAYBE_BILLED})
 #: What was answered as well as if it had been paid; a pause answers nothing.
-SAVED = frozenset({Cost.HIT, Cost.COLLAPSED, Cost.REVALIDATED, Cost.EMPTY})
+SAVED_CLASSES = frozenset({CostClass.HIT, CostClass.COLLAPSED, CostClass.REVALIDATED, CostClass.EMPTY})
 
 
-class Line(NamedTuple):
+class LedgerKey(NamedTuple):
     """A line of the ledger: no patient, no value, no key. `day` is ISO 8601 in the site's own zone."""
 
     day: str
@@ -41,18 +41,18 @@ class Line(NamedTuple):
     caller: str
     type: str
     interaction: str
-    cost: Cost
+    cost: CostClass
 
 
-class Row(NamedTuple):
+class LedgerRow(NamedTuple):
     """What is counted on a line."""
 
-    line: Line
+    key: LedgerKey
     queries: int
     octets: int
 
 
-class Subject(NamedTuple):
+class Attribution(NamedTuple):
     """Who asked where about what: `site` is a Halo GUID, `name` its alias, `caller` an alias, never a key."""
 
     site: str
@@ -61,70 +61,80 @@ class Subject(NamedTuple):
     caller: str
     type: str
     interaction: str
-    batch: bool = False
+    is_batch: bool = False
 
-    def line(self, cost: Cost, now: datetime) -> Line:
+    def ledger_key(self, cost: CostClass, now: datetime) -> LedgerKey:
         """The line of the ledger at this time."""
         day = now.astimezone(self.zone).date().isoformat()
-        return Line(day, self.site, self.caller, self.type, self.interaction, cost)
+        return LedgerKey(day, self.site, self.caller, self.type, self.interaction, cost)
 
 
-_SQL = "queries"
+_SQL_SEGMENT = "queries"
 #: Failures that only the practice's data can tell: absent, in conflict, gone, changed meanwhile, too large.
-_FOUND_OUT = frozenset({404, 409, 410, 412, 413})
+_BILLED_FAILURE_STATUSES = frozenset({404, 409, 410, 412, 413})
 #: Failures that come without asking because asking is known to be in vain.
-_PAUSES = frozenset({429, 502, 503})
+_REJECTION_STATUSES = frozenset({429, 502, 503})
 #: Failures that only somebody else's question can have brought.
-_SHARED = frozenset({502, 504})
+_SHARED_FAILURE_STATUSES = frozenset({502, 504})
 
 
-def chargeable(request: FhirRequest) -> bool:
+def is_billable(request: FhirRequest) -> bool:
     """Whether answering takes the practice's database: not for metadata, site status, tokens, pairing."""
     if request.site is None:
-        return _SQL in request.path.split("/")
+        return _SQL_SEGMENT in request.path.split("/")
     return request.interaction.code != "capabilities"
 
 
-def after_answer(request: FhirRequest, response: FhirResponse) -> Cost:
+def cost_of_response(request: FhirRequest, response: FhirResponse) -> CostClass:
     """What an exchange cost that ended with an upstream's good answer."""
-    if not chargeable(request):
-        return Cost.FREE
-    return Cost.MAYBE_BILLED if response.status == HTTPStatus.NOT_MODIFIED else Cost.BILLED
+    if not is_billable(request):
+        return CostClass.FREE
+    return CostClass.MAYBE_BILLED if response.status == HTTPStatus.NOT_MODIFIED else CostClass.BILLED
 
 
-def after_failure(request: FhirRequest, failure: Failure) -> Cost:
+def cost_of_failure(request: FhirRequest, failure: Failure) -> CostClass:
     """What an exchange cost that failed: nothing if unsent, and maybe nothing if not found out."""
-    if not chargeable(request) or not failure.kind.sent:
-        return Cost.FREE
-    return Cost.BILLED if failure.kind.status in _FOUND_OUT else Cost.MAYBE_BILLED
+    if not is_billable(request) or not failure.kind.may_have_run:
+        return CostClass.FREE
+    return CostClass.BILLED if failure.kind.status in _BILLED_FAILURE_STATUSES else CostClass.MAYBE_BILLED
 
 
-def avoided(request: FhirRequest, response: FhirResponse, *, asked: bool) -> Cost | None:
+def saving_of_response(
+    request: FhirRequest, response: FhirResponse, *, has_upstream_request: bool
+) -> CostClass | None:
     """What an answer saved; None when it was `asked` upstream, and so is counted there.
 
     `Cache-Status` (RFC 9211) goes first: what a cache answers may still be refreshed behind its back.
     """
-    said = _said(response.headers)
+    said = _saving_in_cache_status(response.headers)
     same = response.status == HTTPStatus.NOT_MODIFIED
-    if said is Cost.HIT or (same and not asked):
-        return Cost.REVALIDATED if same else Cost.HIT
-    if said or asked:
+    if said is CostClass.HIT or (same and not has_upstream_request):
+        return CostClass.REVALIDATED if same else CostClass.HIT
+    if said or has_upstream_request:
         return said
-    empty = request.interaction.searches and response.status == HTTPStatus.OK
-    return Cost.EMPTY if empty else Cost.FREE
+    empty = request.interaction.is_search and response.status == HTTPStatus.OK
+    return CostClass.EMPTY if empty else CostClass.FREE
 
 
-def avoided_failure(failure: Failure, *, asked: bool) -> Cost | None:
+def saving_of_failure(failure: Failure, *, has_upstream_request: bool) -> CostClass | None:
     """What a failure saved; None when it was `asked` upstream, and so is counted there."""
-    said = _said(failure.headers)
-    if said or asked:
+    said = _saving_in_cache_status(failure.headers)
+    if said or has_upstream_request:
         return said
     kind = failure.kind
-    if failure.received is not None or (kind.sent and kind.status in _SHARED):
-        return Cost.COLLAPSED
-    return Cost.PAUSED if kind.status in _PAUSES and kind is not catalog.OVERLOADED else Cost.FREE
+    if failure.upstream_response is not None or (
+        kind.may_have_run and kind.status in _SHARED_FAILURE_STATUSES
+    ):
+        return CostClass.COLLAPSED
+    return (
+        CostClass.PAUSED
+        if kind.status in _REJECTION_STATUSES and kind is not catalog.GATEWAY_OVERLOADED
+        else CostClass.FREE
+    )
 
 
-def _said(headers: Headers) -> Cost | None:
-    found = cache_status.avoided(next((value for name, value in headers if name == "cache-status"), ""))
-    return Cost(f"avoided:{found}") if found else None
+def _saving_in_cache_status(headers: Headers) -> CostClass | None:
+    found = cache_status.upstream_query_saved_by(
+        next((value for name, value in headers if name == "cache-status"), "")
+    )
+    return CostClass(f"avoided:{found}") if found else None

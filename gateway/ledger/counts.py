@@ -4,36 +4,36 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Protocol
 
-from gateway.ledger.cost import Line, Row
+from gateway.ledger.cost import LedgerKey, LedgerRow
 
 #: Line -> queries, bytes.
-Counts = Mapping[Line, tuple[int, int]]
+Counts = Mapping[LedgerKey, tuple[int, int]]
 
 
-class Tally:
+class PendingCounts:
     """Safe from any thread; never waits for anything but another's few instructions."""
 
     def __init__(self) -> None:
-        self._amounts: dict[Line, list[int]] = {}
+        self._amounts: dict[LedgerKey, list[int]] = {}
         self._lock = Lock()
 
-    def add(self, line: Line, octets: int, queries: int = 1) -> None:
+    def add(self, key: LedgerKey, octets: int, queries: int = 1) -> None:
         """Count queries, and all their bytes, on a line."""
         with self._lock:
-            amounts = self._amounts.get(line)
+            amounts = self._amounts.get(key)
             if amounts is None:
-                self._amounts[line] = [queries, octets]
+                self._amounts[key] = [queries, octets]
             else:
                 amounts[0] += queries
                 amounts[1] += octets
 
-    def taken(self) -> dict[Line, tuple[int, int]]:
+    def drain(self) -> dict[LedgerKey, tuple[int, int]]:
         """Everything that waits; from here on it does so no more."""
         with self._lock:
             found, self._amounts = self._amounts, {}
         return {line: (queries, octets) for line, (queries, octets) in found.items()}
 
-    def put_back(self, counts: Counts) -> None:
+    def restore(self, counts: Counts) -> None:
         """Let counts wait again, beside what has come in meanwhile."""
         for line, (queries, octets) in counts.items():
             self.add(line, octets, queries)
@@ -46,30 +46,30 @@ class Tally:
 
 
 #: Site GUID and ISO day -> queries, bytes: what was, or may have been, paid.
-Paid = Mapping[tuple[str, str], tuple[int, int]]
+BillableUsage = Mapping[tuple[str, str], tuple[int, int]]
 
 
-class Place(Protocol):
+class LedgerBackend(Protocol):
     """Used by one thread at a time. Raises sqlite3.Error, and ConnectionError for what lies elsewhere."""
 
-    def keep(self, counts: Counts) -> None:
+    def add_counts(self, counts: Counts) -> None:
         """Add counts, all or none: those that raise sqlite3.Error are not kept."""
         ...
 
-    def deliver(self) -> None:
+    def flush(self) -> None:
         """Bring what waits to where all replicas see it."""
         ...
 
-    def rows(self, site: str = "", since: str = "") -> list[Row]:
+    def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """What is kept, of one site or all, from an ISO day on."""
         ...
 
-    def paid(self, since: str) -> Paid | None:
+    def billable_usage(self, since: str) -> BillableUsage | None:
         """What all processes paid from an ISO day on; None when that is as it was at the last call."""
         ...
 
     @property
-    def unsafe(self) -> int:
+    def unpersisted_count(self) -> int:
         """How many exchanges would be lost if this process ended now."""
         ...
 
@@ -82,15 +82,15 @@ class Place(Protocol):
         ...
 
 
-def rows(counts: Counts) -> list[Row]:
+def sorted_rows(counts: Counts) -> list[LedgerRow]:
     """Counts as rows, in the ledger's order: by day, site, caller, type, class."""
-    found = (Row(line, *amounts) for line, amounts in counts.items())
-    return sorted(found, key=lambda row: (row.line[:4], row.line.cost))
+    found = (LedgerRow(line, *amounts) for line, amounts in counts.items())
+    return sorted(found, key=lambda row: (row.key[:4], row.key.cost))
 
 
-def merged(parts: Iterable[Row]) -> list[Row]:
+def merge_rows(parts: Iterable[LedgerRow]) -> list[LedgerRow]:
     """Rows of several places as those of one: equal lines added up."""
-    tally = Tally()
+    tally = PendingCounts()
     for row in parts:
-        tally.add(row.line, row.octets, row.queries)
-    return rows(tally.taken())
+        tally.add(row.key, row.octets, row.queries)
+    return sorted_rows(tally.drain())

@@ -15,23 +15,30 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.fhir.raw_json import UnreadableError
-from gateway.ledger.cost import Cost, after_answer, after_failure, avoided, avoided_failure, chargeable
+from gateway.ledger.cost import (
+    CostClass,
+    cost_of_failure,
+    cost_of_response,
+    is_billable,
+    saving_of_failure,
+    saving_of_response,
+)
 from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope
 from gateway.upstreams.failures import NOT_FHIR
 
 
 @dataclass
-class _Asked:
+class _UpstreamRequestCount:
     """How many exchanges with the upstream a client's request has started."""
 
     count: int = 0
 
 
-_ASKED: ContextVar[_Asked | None] = ContextVar("asked", default=None)
+_UPSTREAM_REQUEST_COUNT: ContextVar[_UpstreamRequestCount | None] = ContextVar("asked", default=None)
 
 
-class Counted:
+class UpstreamMeter:
     """Counts every exchange with the upstream, however it ends."""
 
     def __init__(self, inner: Handler, recorder: Recorder, clock: Callable[[], float] = perf_counter) -> None:
@@ -41,25 +48,25 @@ class Counted:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer, unchanged. Raises Failure 429 for batch work beyond a cap."""
-        subject = self._recorder.subject(request)
-        paid = chargeable(request)
+        subject = self._recorder.attribution_of(request)
+        paid = is_billable(request)
         if paid:
-            self._recorder.admit(subject)
-        _asks()
-        start, cost, octets = self._clock(), Cost.MAYBE_BILLED if paid else Cost.FREE, 0
-        exchange = self._recorder.begin(subject, cost)
+            self._recorder.require_within_cap(subject)
+        _count_upstream_request()
+        start, cost, octets = self._clock(), CostClass.MAYBE_BILLED if paid else CostClass.FREE, 0
+        exchange = self._recorder.begin_request(subject, cost)
         try:
             response = await self._inner(request)
-            cost, octets = after_answer(request, response), len(response.body)
+            cost, octets = cost_of_response(request, response), len(response.body)
         except Failure as failure:
-            cost, octets = after_failure(request, failure), _size(failure)
+            cost, octets = cost_of_failure(request, failure), _body_size(failure)
             raise
         finally:
-            self._recorder.end(exchange, cost, octets, self._clock() - start)
+            self._recorder.end_request(exchange, cost, octets, self._clock() - start)
         return response
 
 
-class Credited:
+class SavingsMeter:
     """Counts what was answered without asking: saved, or free; and what repairs and failures there were."""
 
     def __init__(self, inner: Handler, recorder: Recorder) -> None:
@@ -68,57 +75,65 @@ class Credited:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer, unchanged."""
-        asked = _Asked()
-        before = _ASKED.set(asked)
+        asked = _UpstreamRequestCount()
+        before = _UPSTREAM_REQUEST_COUNT.set(asked)
         try:
             response = await self._inner(request)
         except Exception as problem:
-            self._failed(request, problem, asked)
+            self._record_failure(request, problem, asked)
             raise
         finally:
-            _ASKED.reset(before)
-        self._answered(request, response, asked)
+            _UPSTREAM_REQUEST_COUNT.reset(before)
+        self._record_response(request, response, asked)
         return response
 
-    def _answered(self, request: FhirRequest, response: FhirResponse, asked: _Asked) -> None:
-        subject = self._recorder.subject(request)
-        cost = avoided(request, response, asked=bool(asked.count))
+    def _record_response(
+        self, request: FhirRequest, response: FhirResponse, upstream_requests: _UpstreamRequestCount
+    ) -> None:
+        subject = self._recorder.attribution_of(request)
+        cost = saving_of_response(request, response, has_upstream_request=bool(upstream_requests.count))
         if cost is not None:
-            self._recorder.count(subject, cost, len(response.body))
-        if asked.count and response.status < HTTPStatus.BAD_REQUEST:
-            active = [name for name in _active(request.site) if name != _ENVELOPE]
-            self._recorder.meter.repairs(subject, response.repairs, active)
+            self._recorder.count_requests(subject, cost, len(response.body))
+        if upstream_requests.count and response.status < HTTPStatus.BAD_REQUEST:
+            active = [name for name in _active_repairs(request.site) if name != _ERROR_ENVELOPE]
+            self._recorder.metrics.count_repairs(subject, response.applied_repairs, active)
 
-    def _failed(self, request: FhirRequest, problem: Exception, asked: _Asked) -> None:
-        subject, failure = self._recorder.subject(request), _failure(problem)
-        cost = avoided_failure(failure, asked=bool(asked.count))
+    def _record_failure(
+        self, request: FhirRequest, error: Exception, upstream_requests: _UpstreamRequestCount
+    ) -> None:
+        subject, failure = self._recorder.attribution_of(request), _failure_from(error)
+        cost = saving_of_failure(failure, has_upstream_request=bool(upstream_requests.count))
         if cost is not None:
-            self._recorder.count(subject, cost, _size(failure))
-        self._recorder.meter.failure(subject, failure.kind.code)
-        if asked.count and failure.received is not None and _ENVELOPE in _active(request.site):
-            fired = [_ENVELOPE] if error_envelope.fires(failure.received) else []
-            self._recorder.meter.repairs(subject, fired, [_ENVELOPE])
+            self._recorder.count_requests(subject, cost, _body_size(failure))
+        self._recorder.metrics.count_failure(subject, failure.kind.code)
+        if (
+            upstream_requests.count
+            and failure.upstream_response is not None
+            and _ERROR_ENVELOPE in _active_repairs(request.site)
+        ):
+            fired = [_ERROR_ENVELOPE] if error_envelope.needs_repair(failure.upstream_response) else []
+            self._recorder.metrics.count_repairs(subject, fired, [_ERROR_ENVELOPE])
 
 
-_ENVELOPE = error_envelope.REPAIR.issue.id
+_ERROR_ENVELOPE = error_envelope.REPAIR.issue.id
 
 
-def _asks() -> None:
-    asked = _ASKED.get()
+def _count_upstream_request() -> None:
+    asked = _UPSTREAM_REQUEST_COUNT.get()
     if asked is not None:
         asked.count += 1
 
 
-def _size(failure: Failure) -> int:
-    return len(failure.received.body) if failure.received else 0
+def _body_size(failure: Failure) -> int:
+    return len(failure.upstream_response.body) if failure.upstream_response else 0
 
 
-def _active(site: Site | None) -> list[str]:
-    return [each.issue.id for each in REPAIRS if each.active(site)]
+def _active_repairs(site: Site | None) -> list[str]:
+    return [each.issue.id for each in REPAIRS if each.is_active(site)]
 
 
-def _failure(problem: Exception) -> Failure:
+def _failure_from(error: Exception) -> Failure:
     """The failure that an exception will become on its way out."""
-    if isinstance(problem, Failure):
-        return problem
-    return Failure(NOT_FHIR if isinstance(problem, UnreadableError) else catalog.GATEWAY_ERROR)
+    if isinstance(error, Failure):
+        return error
+    return Failure(NOT_FHIR if isinstance(error, UnreadableError) else catalog.GATEWAY_ERROR)

@@ -9,29 +9,31 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from gateway.ledger.cost import PAID, Row
+from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
 from gateway.ledger.counts import Counts
-from gateway.ledger.sqlite_ledger import COLUMNS, connected, selected
+from gateway.ledger.sqlite_ledger import COLUMN_DEFINITIONS, open_connection, query_rows
 
 #: Batch 0 is still open; others are sealed.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sender (
     one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, batch INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS waiting ({COLUMNS}
+CREATE TABLE IF NOT EXISTS waiting ({COLUMN_DEFINITIONS}
     batch INTEGER NOT NULL,
     PRIMARY KEY (batch, day, site, caller, type, interaction, class)
 ) STRICT;
 """
-_NAMED = "INSERT OR IGNORE INTO sender VALUES (1, ?, 0)"
-_ADD = """
+_INSERT_SENDER = "INSERT OR IGNORE INTO sender VALUES (1, ?, 0)"
+_UPSERT_ROW = """
 INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
 ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
 """
-_SEAL = "UPDATE waiting SET batch = ? WHERE rowid IN (SELECT rowid FROM waiting WHERE batch = 0 LIMIT ?)"
-_ROWS = "SELECT day, site, caller, type, interaction, class, queries, bytes FROM waiting"
+_ASSIGN_BATCH = (
+    "UPDATE waiting SET batch = ? WHERE rowid IN (SELECT rowid FROM waiting WHERE batch = 0 LIMIT ?)"
+)
+_SELECT_ROWS = "SELECT day, site, caller, type, interaction, class, queries, bytes FROM waiting"
 #: Lines of one batch: few enough for Redis to add up between two other commands.
-_LARGEST = 500
+_MAX_BATCH_ROWS = 500
 
 
 class Batch(NamedTuple):
@@ -39,7 +41,7 @@ class Batch(NamedTuple):
 
     sender: str
     number: int
-    rows: list[Row]
+    rows: list[LedgerRow]
 
 
 class Outbox:
@@ -47,17 +49,17 @@ class Outbox:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._opened: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
 
     def put(self, counts: Counts) -> None:
         """Let counts wait, all or none."""
         if counts:
-            with self._file() as file:
-                file.executemany(_ADD, ((*line, *amounts) for line, amounts in counts.items()))
+            with self._open_connection() as file:
+                file.executemany(_UPSERT_ROW, ((*line, *amounts) for line, amounts in counts.items()))
 
-    def batch(self) -> Batch | None:
+    def next_batch(self) -> Batch | None:
         """What is to be sent next: the same until it is `sent`; None when nothing waits."""
-        with self._file() as file:
+        with self._open_connection() as file:
             file.execute("BEGIN IMMEDIATE")
             ((sealed,),) = file.execute("SELECT max(batch) FROM waiting")
             if sealed is None:
@@ -66,24 +68,30 @@ class Outbox:
             number = sealed or last + 1
             if not sealed:
                 file.execute("UPDATE sender SET batch = ?", (number,))
-                file.execute(_SEAL, (number, _LARGEST))
-            return Batch(sender, number, selected(file, f"{_ROWS} WHERE batch = ?", number))
+                file.execute(_ASSIGN_BATCH, (number, _MAX_BATCH_ROWS))
+            return Batch(sender, number, query_rows(file, f"{_SELECT_ROWS} WHERE batch = ?", number))
 
-    def sent(self, number: int) -> None:
+    def delete_batch(self, number: int) -> None:
         """Forget a batch that has arrived."""
-        with self._file() as file:
+        with self._open_connection() as file:
             file.execute("DELETE FROM waiting WHERE batch = ?", (number,))
 
-    def rows(self, site: str = "", since: str = "") -> list[Row]:
+    def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """What waits, of one site or all, from an ISO day on; a line may be in two batches."""
-        return selected(self._file(), f"{_ROWS} WHERE day >= ? AND (? = '' OR site = ?)", since, site, site)
+        return query_rows(
+            self._open_connection(),
+            f"{_SELECT_ROWS} WHERE day >= ? AND (? = '' OR site = ?)",
+            since,
+            site,
+            site,
+        )
 
-    def paid(self, since: str) -> list[Row]:
+    def billable_rows(self, since: str) -> list[LedgerRow]:
         """What waits of what was paid, from an ISO day on."""
-        return [row for row in self.rows(since=since) if row.line.cost in PAID]
+        return [row for row in self.rows(since=since) if row.key.cost in BILLABLE_CLASSES]
 
     @property
-    def unsafe(self) -> int:
+    def unpersisted_count(self) -> int:
         """How many exchanges wait in memory alone."""
         return 0 if self._path else sum(row.queries for row in self.rows())
 
@@ -94,13 +102,13 @@ class Outbox:
 
     def close(self) -> None:
         """Close the file, or forget what waits in memory."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _file(self) -> sqlite3.Connection:
-        if self._opened is None:
-            self._opened = connected(self._path, _SCHEMA)
-            with self._opened as file:
-                file.execute(_NAMED, (uuid4().hex,))
-        return self._opened
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_connection(self._path, _SCHEMA)
+            with self._connection as file:
+                file.execute(_INSERT_SENDER, (uuid4().hex,))
+        return self._connection

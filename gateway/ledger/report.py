@@ -7,10 +7,10 @@ from datetime import datetime
 from io import StringIO
 from typing import Any, NamedTuple
 
-from gateway.ledger.cost import PAID, SAVED, Cost, Row
+from gateway.ledger.cost import BILLABLE_CLASSES, SAVED_CLASSES, CostClass, LedgerRow
 
 #: Site GUID -> alias.
-Names = Mapping[str, str]
+SiteNames = Mapping[str, str]
 
 
 class Amount(NamedTuple):
@@ -19,95 +19,99 @@ class Amount(NamedTuple):
     queries: int = 0
     octets: int = 0
 
-    def plus(self, row: Row) -> "Amount":
+    def with_row(self, row: LedgerRow) -> "Amount":
         """The sum with one row."""
         return Amount(self.queries + row.queries, self.octets + row.octets)
 
 
-Amounts = Mapping[Cost, Amount]
+AmountsByClass = Mapping[CostClass, Amount]
 
 COLUMNS = ("day", "site", "name", "caller", "type", "interaction", "class", "queries", "bytes")
 
 
-def totals(rows: Iterable[Row]) -> Amounts:
+def totals_by_class(rows: Iterable[LedgerRow]) -> AmountsByClass:
     """What each class comes to; classes without rows are there with zero."""
-    found = dict.fromkeys(Cost, Amount())
+    found = dict.fromkeys(CostClass, Amount())
     for row in rows:
-        found[row.line.cost] = found[row.line.cost].plus(row)
+        found[row.key.cost] = found[row.key.cost].with_row(row)
     return found
 
 
-def by_day(rows: Iterable[Row]) -> dict[tuple[str, str], Amounts]:
+def totals_by_day(rows: Iterable[LedgerRow]) -> dict[tuple[str, str], AmountsByClass]:
     """Totals by day and site, in this order: what a daily cap and an invoice per practice are about."""
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
     for row in rows:
-        groups[row.line.day, row.line.site].append(row)
-    return {key: totals(groups[key]) for key in sorted(groups)}
+        groups[row.key.day, row.key.site].append(row)
+    return {key: totals_by_class(groups[key]) for key in sorted(groups)}
 
 
-def saved_share(amounts: Amounts) -> float:
+def saved_ratio(amounts: AmountsByClass) -> float:
     """The part of all answered queries that was not paid: 0.75 is three in four."""
-    saved = sum(amounts[each].queries for each in SAVED)
-    paid = sum(amounts[each].queries for each in PAID)
+    saved = sum(amounts[each].queries for each in SAVED_CLASSES)
+    paid = sum(amounts[each].queries for each in BILLABLE_CLASSES)
     return saved / (saved + paid) if saved else 0.0
 
 
-def as_csv(rows: Iterable[Row], names: Names) -> str:
+def as_csv(rows: Iterable[LedgerRow], names: SiteNames) -> str:
     """Every row, with a head line; RFC 4180."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows(_cells(row, names) for row in rows)
+    writer.writerows(_row_cells(row, names) for row in rows)
     return text.getvalue()
 
 
-def as_json(rows: Sequence[Row], names: Names, as_of: datetime) -> dict[str, Any]:
+def as_json(rows: Sequence[LedgerRow], names: SiteNames, as_of: datetime) -> dict[str, Any]:
     """Totals, days and rows. `asOf` dates the figures."""
-    days = by_day(rows).items()
+    days = totals_by_day(rows).items()
     return {
         "asOf": as_of.isoformat(),
-        **_totals(totals(rows)),
+        **_totals_object(totals_by_class(rows)),
         "days": [
-            {"day": day, "site": site, "name": names.get(site, ""), **_totals(each)}
+            {"day": day, "site": site, "name": names.get(site, ""), **_totals_object(each)}
             for (day, site), each in days
         ],
-        "rows": [dict(zip(COLUMNS, _cells(row, names), strict=True)) for row in rows],
+        "rows": [dict(zip(COLUMNS, _row_cells(row, names), strict=True)) for row in rows],
     }
 
 
-def as_table(rows: Sequence[Row], names: Names) -> str:
+def as_table(rows: Sequence[LedgerRow], names: SiteNames) -> str:
     """One line per day and site, in columns for a terminal."""
     lines = [
-        (day, names.get(site) or site or "-", *_figures(each)) for (day, site), each in by_day(rows).items()
+        (day, names.get(site) or site or "-", *_table_cells(each))
+        for (day, site), each in totals_by_day(rows).items()
     ]
-    return "\n".join(_TABLE.format(*line) for line in (_HEAD, *lines, ("total", "", *_figures(totals(rows)))))
+    return "\n".join(
+        _TABLE_FORMAT.format(*line)
+        for line in (_TABLE_HEADER, *lines, ("total", "", *_table_cells(totals_by_class(rows))))
+    )
 
 
-_SHOWN = {
-    "BILLED": Cost.BILLED,
-    "MAYBE": Cost.MAYBE_BILLED,
-    "FREE": Cost.FREE,
-    "HIT": Cost.HIT,
-    "COLLAPSED": Cost.COLLAPSED,
-    "REVALIDATED": Cost.REVALIDATED,
-    "EMPTY": Cost.EMPTY,
-    "PAUSED": Cost.PAUSED,
+_CLASS_COLUMNS = {
+    "BILLED": CostClass.BILLED,
+    "MAYBE": CostClass.MAYBE_BILLED,
+    "FREE": CostClass.FREE,
+    "HIT": CostClass.HIT,
+    "COLLAPSED": CostClass.COLLAPSED,
+    "REVALIDATED": CostClass.REVALIDATED,
+    "EMPTY": CostClass.EMPTY,
+    "PAUSED": CostClass.PAUSED,
 }
-_HEAD = ("DAY", "SITE", *_SHOWN, "BYTES PAID", "SAVED")
-_TABLE = "{:<10} {:<36} {:>8} {:>6} {:>6} {:>8} {:>9} {:>11} {:>6} {:>6} {:>14} {:>6}"
+_TABLE_HEADER = ("DAY", "SITE", *_CLASS_COLUMNS, "BYTES PAID", "SAVED")
+_TABLE_FORMAT = "{:<10} {:<36} {:>8} {:>6} {:>6} {:>8} {:>9} {:>11} {:>6} {:>6} {:>14} {:>6}"
 
 
-def _figures(amounts: Amounts) -> tuple[str, ...]:
-    paid = sum(amounts[each].octets for each in PAID)
-    counts = (str(amounts[each].queries) for each in _SHOWN.values())
-    return (*counts, str(paid), f"{saved_share(amounts):.0%}")
+def _table_cells(amounts: AmountsByClass) -> tuple[str, ...]:
+    paid = sum(amounts[each].octets for each in BILLABLE_CLASSES)
+    counts = (str(amounts[each].queries) for each in _CLASS_COLUMNS.values())
+    return (*counts, str(paid), f"{saved_ratio(amounts):.0%}")
 
 
-def _totals(amounts: Amounts) -> dict[str, Any]:
+def _totals_object(amounts: AmountsByClass) -> dict[str, Any]:
     found = {str(cost): {"queries": each.queries, "bytes": each.octets} for cost, each in amounts.items()}
-    return {"totals": found, "savedShare": round(saved_share(amounts), 4)}
+    return {"totals": found, "savedShare": round(saved_ratio(amounts), 4)}
 
 
-def _cells(row: Row, names: Names) -> tuple[str | int, ...]:
-    day, site, *rest = row.line
+def _row_cells(row: LedgerRow, names: SiteNames) -> tuple[str | int, ...]:
+    day, site, *rest = row.key
     return day, site, names.get(site, ""), *map(str, rest), row.queries, row.octets

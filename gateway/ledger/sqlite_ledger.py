@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.ledger.cost import PAID, Cost, Line, Row
-from gateway.ledger.counts import Counts, Paid
+from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
+from gateway.ledger.counts import BillableUsage, Counts
 
 #: All that is kept of an exchange.
-COLUMNS = """
+COLUMN_DEFINITIONS = """
     day TEXT NOT NULL,
     site TEXT NOT NULL,
     caller TEXT NOT NULL,
@@ -20,59 +20,61 @@ COLUMNS = """
     bytes INTEGER NOT NULL,
 """
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS ledger ({COLUMNS}
+CREATE TABLE IF NOT EXISTS ledger ({COLUMN_DEFINITIONS}
     PRIMARY KEY (day, site, caller, type, interaction, class)
 ) STRICT, WITHOUT ROWID;
 """
-_ADD = """
+_UPSERT_ROW = """
 INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
 """
-_FORGET = "DELETE FROM ledger WHERE day < date('now', ?)"
-_READ = "SELECT * FROM ledger WHERE day >= ? AND (? = '' OR site = ?) ORDER BY day, site, caller, type, class"
-_PAID = f"""
+_DELETE_OLD_ROWS = "DELETE FROM ledger WHERE day < date('now', ?)"
+_SELECT_ROWS = (
+    "SELECT * FROM ledger WHERE day >= ? AND (? = '' OR site = ?) ORDER BY day, site, caller, type, class"
+)
+_SELECT_BILLABLE = f"""
 SELECT site, day, sum(queries), sum(bytes) FROM ledger
-WHERE day >= ? AND class IN ({", ".join(f"'{each}'" for each in sorted(PAID))}) GROUP BY site, day
+WHERE day >= ? AND class IN ({", ".join(f"'{each}'" for each in sorted(BILLABLE_CLASSES))}) GROUP BY site, day
 """  # noqa: S608 - our own classes
 #: Seconds that a writer waits for another process to be done.
-_BUSY = 5.0
+_BUSY_TIMEOUT = 5.0
 
 
-class LedgerFile:
+class SqliteLedger:
     """One file, which processes of a machine may share; without a path, memory. Raises sqlite3.Error."""
 
-    def __init__(self, path: Path | None = None, keep_days: int = 800) -> None:
+    def __init__(self, path: Path | None = None, retention_days: int = 800) -> None:
         self._path = path
-        self._keep = f"-{keep_days} days"
-        self._file: sqlite3.Connection | None = None
-        self._seen: int | None = None
+        self._retention_modifier = f"-{retention_days} days"
+        self._connection: sqlite3.Connection | None = None
+        self._seen_version: int | None = None
 
-    def keep(self, counts: Counts) -> None:
+    def add_counts(self, counts: Counts) -> None:
         """Add counts, all or none."""
         if counts:
-            with self._connected() as file:
-                file.executemany(_ADD, ((*line, *amounts) for line, amounts in counts.items()))
-                file.execute(_FORGET, (self._keep,))
+            with self._open_connection() as file:
+                file.executemany(_UPSERT_ROW, ((*line, *amounts) for line, amounts in counts.items()))
+                file.execute(_DELETE_OLD_ROWS, (self._retention_modifier,))
 
-    def deliver(self) -> None:
+    def flush(self) -> None:
         """Nothing waits here."""
 
-    def rows(self, site: str = "", since: str = "") -> list[Row]:
+    def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """What is kept, of one site or all, from an ISO day on."""
-        return _rows(self._connected(), site, since)
+        return _select_rows(self._open_connection(), site, since)
 
-    def paid(self, since: str) -> Paid | None:
+    def billable_usage(self, since: str) -> BillableUsage | None:
         """What was paid by site and day; None when no other process has written since the last call."""
-        file = self._connected()
+        file = self._open_connection()
         ((version,),) = file.execute("PRAGMA data_version")
-        if version == self._seen:
+        if version == self._seen_version:
             return None
-        self._seen = version
-        found = file.execute(_PAID, (since,))
+        self._seen_version = version
+        found = file.execute(_SELECT_BILLABLE, (since,))
         return {(site, day): (queries, octets) for site, day, queries, octets in found}
 
     @property
-    def unsafe(self) -> int:
+    def unpersisted_count(self) -> int:
         """How many exchanges would be lost with this process: none that are kept."""
         return 0
 
@@ -83,19 +85,19 @@ class LedgerFile:
 
     def close(self) -> None:
         """Close the file, or forget what is in memory."""
-        if self._file is not None:
-            self._file.close()
-            self._file = self._seen = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = self._seen_version = None
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._file is None:
-            self._file = connected(self._path, _SCHEMA)
-        return self._file
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_connection(self._path, _SCHEMA)
+        return self._connection
 
 
-def connected(path: Path | None, schema: str) -> sqlite3.Connection:
+def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
     """A connection for one thread at a time, in WAL mode, with a schema. Raises sqlite3.Error."""
-    file = sqlite3.connect(path or ":memory:", timeout=_BUSY, check_same_thread=False)
+    file = sqlite3.connect(path or ":memory:", timeout=_BUSY_TIMEOUT, check_same_thread=False)
     try:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = NORMAL")
@@ -106,29 +108,29 @@ def connected(path: Path | None, schema: str) -> sqlite3.Connection:
     return file
 
 
-def read(path: Path, site: str = "", since: str = "") -> list[Row]:
+def read_rows(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
     """The rows of a ledger's file, also while a gateway writes it. Raises sqlite3.Error."""
-    with _reading(path) as file:
-        return _rows(file, site, since)
+    with _open_read_only(path) as file:
+        return _select_rows(file, site, since)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY)
+def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)
     try:
         yield file
     finally:
         file.close()
 
 
-def _rows(file: sqlite3.Connection, site: str, since: str) -> list[Row]:
-    return selected(file, _READ, since, site, site)
+def _select_rows(connection: sqlite3.Connection, site: str, since: str) -> list[LedgerRow]:
+    return query_rows(connection, _SELECT_ROWS, since, site, site)
 
 
-def selected(file: sqlite3.Connection, query: str, *values: str | int) -> list[Row]:
+def query_rows(connection: sqlite3.Connection, query: str, *values: str | int) -> list[LedgerRow]:
     """What a query for the columns finds, as rows."""
-    found = file.execute(query, values)
+    found = connection.execute(query, values)
     return [
-        Row(Line(day, guid, caller, kind, interaction, Cost(cost)), queries, octets)
+        LedgerRow(LedgerKey(day, guid, caller, kind, interaction, CostClass(cost)), queries, octets)
         for day, guid, caller, kind, interaction, cost, queries, octets in found
     ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Section = Literal["search", "search.columns", "search.precision", "last_updated"]
-Value = bool | str | tuple[str, ...]
+SettingValue = bool | str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Finding:
 
     section: Section
     key: str
-    value: Value | None
-    why: str
-    certain: bool = True
-    default: bool = False
+    value: SettingValue | None
+    reason: str
+    is_certain: bool = True
+    is_default: bool = False

@@ -4,32 +4,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.probe.clocks import KINDS
-from gateway.probe.evidence import Known, Pairs
-from gateway.probe.last_updated_labels import STAMP
+from gateway.probe.clocks import PROBED_TYPES
+from gateway.probe.evidence import Evidence, Pairs
+from gateway.probe.last_updated_labels import LAST_UPDATED
 from gateway.probe.question_builders import (
-    Ask,
-    ahead,
-    any_of,
-    at,
-    clock,
-    clocks,
-    day,
-    end,
-    fixed,
-    further,
-    metadata,
-    middle,
-    on_partial,
-    on_period,
-    on_point,
-    only,
-    plain,
-    sample,
-    start,
+    RequestBuilder,
+    all_column_clocks,
+    any_of_values,
+    day_value,
+    fixed_value,
+    metadata_request,
+    only_if,
+    partial_date_conditions,
+    period_conditions,
+    period_end_value,
+    period_middle_value,
+    period_start_value,
+    plain_page,
+    point_conditions,
+    sample_page,
+    second_value,
+    single_column_clock,
+    small_page,
+    values_ahead_of_utc,
 )
-from gateway.probe.records import DATED
-from gateway.probe.verdicts import joins
+from gateway.probe.records import DATE_PARAMETERS
+from gateway.probe.verdicts import can_repeat_parameters
 
 
 @dataclass(frozen=True)
@@ -37,47 +37,50 @@ class Question:
     """One question: its id among the answers, and how it is put."""
 
     id: str
-    ask: Ask
+    build_request: RequestBuilder
 
 
-def _alone(known: Known) -> bool:
-    return not joins(known)
+def _needs_single_conditions(evidence: Evidence) -> bool:
+    return not can_repeat_parameters(evidence)
 
 
-def _inside(known: Known) -> bool:
+def _is_period_middle_found(evidence: Evidence) -> bool:
     """Whether the middle of the Period is known to be found."""
-    return "yes" in (known.verdict("period.inside"), known.verdict("period.ge"))
+    return "yes" in (evidence.verdict("period.inside"), evidence.verdict("period.ge"))
 
 
-def _uncertain(known: Known) -> bool:
-    return known.verdict("period.inside") != "yes"
+def _is_period_inside_unproven(evidence: Evidence) -> bool:
+    return evidence.verdict("period.inside") != "yes"
 
 
-def _listed(known: Known) -> bool:
-    return _inside(known) and known.verdict("comma") == "yes"
+def _can_list_outside(evidence: Evidence) -> bool:
+    return _is_period_middle_found(evidence) and evidence.verdict("comma") == "yes"
 
 
-def _singly(known: Known) -> bool:
+def _needs_separate_outside(evidence: Evidence) -> bool:
     """Whether what lies outside must be asked one by one: no list is taken, or one of it was found."""
-    return _inside(known) and known.verdict("period.outside") != "no"
+    return _is_period_middle_found(evidence) and evidence.verdict("period.outside") != "no"
 
 
-def _all_singly(known: Known) -> bool:
-    return _inside(known) and _uncertain(known)
+def _needs_separate_inside(evidence: Evidence) -> bool:
+    return _is_period_middle_found(evidence) and _is_period_inside_unproven(evidence)
 
 
-def _after(known: Known) -> bool:
-    return _singly(known) and "refused" not in (known.verdict("period.sa"), known.verdict("period.eb"))
+def _may_ask_sa_eb(evidence: Evidence) -> bool:
+    return _needs_separate_outside(evidence) and "refused" not in (
+        evidence.verdict("period.sa"),
+        evidence.verdict("period.eb"),
+    )
 
 
-def _all_after(known: Known) -> bool:
-    return _after(known) and _uncertain(known)
+def _needs_separate_sa_eb(evidence: Evidence) -> bool:
+    return _may_ask_sa_eb(evidence) and _is_period_inside_unproven(evidence)
 
 
-_LATE, _EARLY = fixed("ge1900-01-01"), fixed("lt1900-01-01")
+_ALWAYS_TRUE, _ALWAYS_FALSE = fixed_value("ge1900-01-01"), fixed_value("lt1900-01-01")
 """What every record meets, and what none does."""
 
-_SAMPLES: Final[dict[str, Pairs]] = {
+_SAMPLE_PARAMETERS: Final[dict[str, Pairs]] = {
     "Observation": (("_sort", "-_lastUpdated"),),
     "Encounter": (("date", "ge1753-01-01"),),
     "Appointment": (("_sort", "-date"),),
@@ -86,65 +89,80 @@ _SAMPLES: Final[dict[str, Pairs]] = {
 }
 """What the first page of a type asks for besides."""
 
-_POINT: Final[dict[str, Ask]] = {
-    "before": on_point(at("lt")),
-    "after": on_point(at("ge", 1)),
-    "from": only(_alone, on_point(at("ge"))),
-    "until": only(_alone, on_point(at("lt", 1))),
-    "comma": on_point(fixed("lt1900-01-01,ge1900-01-01,lt1900-01-01")),
-    "eq-day": on_point(day("eq")),
-    "gt-day": on_point(day("gt")),
-    "le": on_point(at("le")),
+_POINT_QUESTIONS: Final[dict[str, RequestBuilder]] = {
+    "before": point_conditions(second_value("lt")),
+    "after": point_conditions(second_value("ge", 1)),
+    "from": only_if(_needs_single_conditions, point_conditions(second_value("ge"))),
+    "until": only_if(_needs_single_conditions, point_conditions(second_value("lt", 1))),
+    "comma": point_conditions(fixed_value("lt1900-01-01,ge1900-01-01,lt1900-01-01")),
+    "eq-day": point_conditions(day_value("eq")),
+    "gt-day": point_conditions(day_value("gt")),
+    "le": point_conditions(second_value("le")),
 }
-_PERIOD: Final[dict[str, Ask]] = {
-    "inside": on_period(joins, middle("ge"), end("gt", -1), start("sa", -1), end("eb", 1)),
-    "ge": on_period(_uncertain, middle("ge")),
-    "eq": on_period(_inside, middle("eq")),
-    "outside": on_period(_listed, any_of(end("gt"), start("sa"), end("eb"))),
-    "gt": on_period(_singly, end("gt")),
-    "gt-inside": on_period(_all_singly, end("gt", -1)),
-    "sa": on_period(_singly, start("sa")),
-    "eb": on_period(_after, end("eb")),
-    "sa-inside": on_period(_all_after, start("sa", -1)),
-    "eb-inside": on_period(_all_after, end("eb", 1)),
+_PERIOD_QUESTIONS: Final[dict[str, RequestBuilder]] = {
+    "inside": period_conditions(
+        can_repeat_parameters,
+        period_middle_value("ge"),
+        period_end_value("gt", -1),
+        period_start_value("sa", -1),
+        period_end_value("eb", 1),
+    ),
+    "ge": period_conditions(_is_period_inside_unproven, period_middle_value("ge")),
+    "eq": period_conditions(_is_period_middle_found, period_middle_value("eq")),
+    "outside": period_conditions(
+        _can_list_outside,
+        any_of_values(period_end_value("gt"), period_start_value("sa"), period_end_value("eb")),
+    ),
+    "gt": period_conditions(_needs_separate_outside, period_end_value("gt")),
+    "gt-inside": period_conditions(_needs_separate_inside, period_end_value("gt", -1)),
+    "sa": period_conditions(_needs_separate_outside, period_start_value("sa")),
+    "eb": period_conditions(_may_ask_sa_eb, period_end_value("eb")),
+    "sa-inside": period_conditions(_needs_separate_sa_eb, period_start_value("sa", -1)),
+    "eb-inside": period_conditions(_needs_separate_sa_eb, period_end_value("eb", 1)),
 }
-_PARTIAL: Final[dict[str, Ask]] = {
-    "first": on_partial(at("ge"), at("lt", 1)),
-    "later": on_partial(at("ge", 1)),
+_PARTIAL_DATE_QUESTIONS: Final[dict[str, RequestBuilder]] = {
+    "first": partial_date_conditions(second_value("ge"), second_value("lt", 1)),
+    "later": partial_date_conditions(second_value("ge", 1)),
 }
 
 
-def _table() -> Iterator[Question]:
-    point, span, *others = _SAMPLES
-    yield Question("metadata", metadata)
-    for kind, also in _SAMPLES.items():
-        yield Question(f"{kind}.sample", sample(kind, also))
-        yield Question(f"{kind}.plain", plain(kind))
-    yield Question("repeats", on_point(_LATE, _EARLY, _LATE))
-    yield from _clocks(point)
-    yield from _named("", _POINT)
-    yield from _clocks(span)
-    yield from _named("period.", _PERIOD)
+def _all_questions() -> Iterator[Question]:
+    point, span, *others = _SAMPLE_PARAMETERS
+    yield Question("metadata", metadata_request)
+    for kind, also in _SAMPLE_PARAMETERS.items():
+        yield Question(f"{kind}.sample", sample_page(kind, also))
+        yield Question(f"{kind}.plain", plain_page(kind))
+    yield Question("repeats", point_conditions(_ALWAYS_TRUE, _ALWAYS_FALSE, _ALWAYS_TRUE))
+    yield from _clock_questions(point)
+    yield from _question_group("", _POINT_QUESTIONS)
+    yield from _clock_questions(span)
+    yield from _question_group("period.", _PERIOD_QUESTIONS)
     for kind in others:
-        yield from _clocks(kind)
-    yield from _named("partial.", _PARTIAL)
-    yield from (Question(f"{kind}.ahead", ahead(kind)) for kind in _SAMPLES)
-    for kind in KINDS[len(_SAMPLES) :]:
-        yield Question(f"{kind}.sample", further(kind))
-        yield from _clocks(kind)
-        yield Question(f"{kind}.ahead", ahead(kind))
+        yield from _clock_questions(kind)
+    yield from _question_group("partial.", _PARTIAL_DATE_QUESTIONS)
+    yield from (Question(f"{kind}.ahead", values_ahead_of_utc(kind)) for kind in _SAMPLE_PARAMETERS)
+    for kind in PROBED_TYPES[len(_SAMPLE_PARAMETERS) :]:
+        yield Question(f"{kind}.sample", small_page(kind))
+        yield from _clock_questions(kind)
+        yield Question(f"{kind}.ahead", values_ahead_of_utc(kind))
 
 
-def _named(group: str, questions: dict[str, Ask]) -> Iterator[Question]:
+def _question_group(group: str, questions: dict[str, RequestBuilder]) -> Iterator[Question]:
     return (Question(f"{group}{name}", ask) for name, ask in questions.items())
 
 
-def _clocks(kind: str) -> Iterator[Question]:
+def _clock_questions(resource_type: str) -> Iterator[Question]:
     """The clocks of a type: all at once, then each by itself where that finds nothing."""
-    yield Question(f"{kind}.clocks", clocks(kind))
-    for code, readings in ((STAMP, 3), *((code, 2) for code in DATED.get(kind, ()))):
-        yield from (Question(f"{kind}.{code}.{each + 1}", clock(kind, code)) for each in range(readings))
+    yield Question(f"{resource_type}.clocks", all_column_clocks(resource_type))
+    for code, readings in (
+        (LAST_UPDATED, 3),
+        *((code, 2) for code in DATE_PARAMETERS.get(resource_type, ())),
+    ):
+        yield from (
+            Question(f"{resource_type}.{code}.{each + 1}", single_column_clock(resource_type, code))
+            for each in range(readings)
+        )
 
 
-QUESTIONS: Final = tuple(_table())
+QUESTIONS: Final = tuple(_all_questions())
 """Every question there is."""

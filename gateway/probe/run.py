@@ -5,59 +5,66 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.builders import pool
+from gateway.builders import connection_pool
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Handler, Headers, Site
-from gateway.fhir.interaction import OTHER, interaction
-from gateway.fhir.search_params import Search, parameter
-from gateway.probe.evidence import UNREADABLE, Asked, Known, Page, page, refused
+from gateway.fhir.interaction import NOT_FHIR, interaction_for
+from gateway.fhir.search_params import SearchParams, encode_parameter
+from gateway.probe.evidence import (
+    UNREADABLE_ERRORS,
+    Evidence,
+    ProbeRequest,
+    ProbeResponse,
+    parse_response,
+    refused_response,
+)
 from gateway.probe.questions import QUESTIONS
 from gateway.settings import Settings
-from gateway.settings.resolve import Sites
+from gateway.settings.resolve import ConfiguredSites
 from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import Upstream
+from gateway.upstreams.client import UpstreamClient
 
-BUDGET = 25
-_NO_FHIR = "The upstream's answer could not be read as FHIR."
+DEFAULT_BUDGET = 25
+_NOT_FHIR_TEXT = "The upstream's answer could not be read as FHIR."
 
 
 @dataclass(frozen=True)
-class Report:
+class ProbeReport:
     """What a probe learnt of a site: how much it asked, how much it left, and what ended it early."""
 
     guid: str
-    known: Known
+    evidence: Evidence
     budget: int
-    asked: int = 0
-    left: int = 0
+    requests_sent: int = 0
+    questions_left: int = 0
     problem: str = ""
 
 
-def announcement(budget: int = BUDGET) -> str:
+def cost_announcement(budget: int = DEFAULT_BUDGET) -> str:
     """What the probe is going to cost."""
     return f"Asking at most {min(budget, len(QUESTIONS))} queries (GET only, nothing is changed)."
 
 
-def probe(
+def run_probe(
     settings: Settings,
     guid: str,
     headers: Mapping[str, str],
     *,
     base: str = "",
-    budget: int = BUDGET,
+    budget: int = DEFAULT_BUDGET,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Report:
+) -> ProbeReport:
     """What a live site answers to at most `budget` questions, metadata included.
 
     `headers` hold the operator's own credentials; `base` is the FHIR base to ask, the integrator API's by
     default. Raises ValueError when the configuration has no time zone for the site.
     """
-    site = Sites(settings)(guid)
+    site = ConfiguredSites(settings)(guid)
     if site is None:
         raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
     base = base or f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/fhir/R4"
     sent = tuple((name.lower(), value) for name, value in headers.items())
-    return asyncio.run(_probed(settings, _Prober(site, base.rstrip("/"), sent, budget), now))
+    return asyncio.run(_run_prober(settings, _Prober(site, base.rstrip("/"), sent, budget), now))
 
 
 @dataclass(frozen=True)
@@ -67,54 +74,56 @@ class _Prober:
     headers: Headers
     budget: int
 
-    async def report(self, upstream: Handler, now: datetime) -> Report:
-        report = Report(self.site.guid, Known(self.site.zone, now), self.budget)
+    async def run_questions(self, upstream: Handler, now: datetime) -> ProbeReport:
+        report = ProbeReport(self.site.guid, Evidence(self.site.zone, now), self.budget)
         for question in QUESTIONS:
-            asked = question.ask(report.known)
+            asked = question.build_request(report.evidence)
             if asked is None or report.problem:
                 continue
-            if report.asked == self.budget:
-                report = replace(report, left=report.left + 1)
+            if report.requests_sent == self.budget:
+                report = replace(report, questions_left=report.questions_left + 1)
             else:
-                report = await self._told(upstream, report, question.id, asked)
+                report = await self._add_response(upstream, report, question.id, asked)
         return report
 
-    async def _told(self, upstream: Handler, report: Report, question: str, asked: Asked) -> Report:
-        report = replace(report, asked=report.asked + 1)
+    async def _add_response(
+        self, upstream: Handler, report: ProbeReport, question_id: str, request: ProbeRequest
+    ) -> ProbeReport:
+        report = replace(report, requests_sent=report.requests_sent + 1)
         try:
-            answer = await self._answer(upstream, asked)
+            answer = await self._fetch_response(upstream, request)
         except Failure as failure:
             return replace(report, problem=f"{failure.text} ({failure.kind.code})")
-        except UNREADABLE:
-            return replace(report, problem=_NO_FHIR)
-        return replace(report, known=report.known.told(question, answer))
+        except UNREADABLE_ERRORS:
+            return replace(report, problem=_NOT_FHIR_TEXT)
+        return replace(report, evidence=report.evidence.with_response(question_id, answer))
 
-    async def _answer(self, upstream: Handler, asked: Asked) -> Page:
+    async def _fetch_response(self, upstream: Handler, request: ProbeRequest) -> ProbeResponse:
         try:
-            return page(asked, await upstream(self._request(asked)))
+            return parse_response(request, await upstream(self._fhir_request(request)))
         except Failure as failure:
-            found = refused(asked, failure)
+            found = refused_response(request, failure)
             if found is None:
                 raise
             return found
 
-    def _request(self, asked: Asked) -> FhirRequest:
+    def _fhir_request(self, request: ProbeRequest) -> FhirRequest:
         return FhirRequest(
             "GET",
-            interaction("GET", asked.path) or OTHER,
-            asked.path,
+            interaction_for("GET", request.path) or NOT_FHIR,
+            request.path,
             self.base,
             self.base,
             site=self.site,
-            search=Search(tuple(parameter(*pair) for pair in asked.pairs)),
+            upstream_search=SearchParams(tuple(encode_parameter(*pair) for pair in request.pairs)),
             headers=self.headers,
             request_id="halo-gateway-probe",
         )
 
 
-async def _probed(settings: Settings, prober: _Prober, now: Callable[[], datetime]) -> Report:
-    transport = pool(settings.upstream, 1)
+async def _run_prober(settings: Settings, prober: _Prober, now: Callable[[], datetime]) -> ProbeReport:
+    transport = connection_pool(settings.upstream, 1)
     try:
-        return await prober.report(Upstream(transport, DIALECTS["halo-connect"], now), now())
+        return await prober.run_questions(UpstreamClient(transport, DIALECTS["halo-connect"], now), now())
     finally:
         await transport.aclose()

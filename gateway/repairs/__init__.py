@@ -12,7 +12,7 @@ from gateway.repairs import (
 )
 from gateway.repairs.repair import Repair
 
-_OTHERS = (
+_INDEPENDENT_REPAIRS = (
     search_date_format.REPAIR,
     inactive_records.REPAIR,
     link_include_params.REPAIR,
@@ -21,4 +21,4 @@ _OTHERS = (
     last_updated_offset.REPAIR,
     error_envelope.REPAIR,
 )
-REPAIRS: tuple[Repair, ...] = (*_OTHERS, capability_statement.repair(_OTHERS))
+REPAIRS: tuple[Repair, ...] = (*_INDEPENDENT_REPAIRS, capability_statement.make_repair(_INDEPENDENT_REPAIRS))

@@ -6,134 +6,136 @@ from typing import NamedTuple, TypeVar
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
-from gateway.fhir.bundle import Bundle, Entry, bundle
-from gateway.fhir.chunked_bundle import PIECE, Entries, Pieces, pieces
-from gateway.fhir.raw_json import objects, string
+from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
+from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
+from gateway.fhir.raw_json import array_objects, string_value
 from gateway.repairs.repair import Fields, Links, Repair
 
 #: Says that a Bundle passed as it came, URLs and all, because any change would break its signature.
-UNCHANGED = ("gateway-unchanged", "signature")
+UNCHANGED_HEADER = ("gateway-unchanged", "signature")
 
 T = TypeVar("T")
-_NOTHING = Raw()
-_Named = Sequence[tuple[str, Callable[[FhirRequest, T], T]]]
+_NO_RESOURCE = Raw()
+_NamedSteps = Sequence[tuple[str, Callable[[FhirRequest, T], T]]]
 
 
-class Facets(NamedTuple):
+class ResponseSteps(NamedTuple):
     """What some repairs do on the way out, each facet under its repair's id; made once, not per answer."""
 
     ids: Sequence[str]
-    answer: Sequence[tuple[str, Callable[[FhirRequest], FhirResponse | None]]]
-    headers: _Named[Headers]
-    fields: _Named[Fields]
-    links: _Named[Links]
-    entry: _Named[Entry]
+    local_response: Sequence[tuple[str, Callable[[FhirRequest], FhirResponse | None]]]
+    headers: _NamedSteps[Headers]
+    fields: _NamedSteps[Fields]
+    links: _NamedSteps[Links]
+    entry: _NamedSteps[Entry]
 
 
-def facets(repairs: Sequence[Repair]) -> Facets:
+def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
     """The answer facets of repairs, in order."""
-    return Facets(
+    return ResponseSteps(
         [each.issue.id for each in repairs],
-        [(each.issue.id, each.answer) for each in repairs if each.answer],
-        _named((each.issue.id, each.headers) for each in repairs),
-        _named((each.issue.id, each.fields) for each in repairs),
-        _named((each.issue.id, each.links) for each in repairs),
-        _named((each.issue.id, each.entry) for each in repairs),
+        [(each.issue.id, each.local_response) for each in repairs if each.local_response],
+        _present_steps((each.issue.id, each.headers) for each in repairs),
+        _present_steps((each.issue.id, each.fields) for each in repairs),
+        _present_steps((each.issue.id, each.links) for each in repairs),
+        _present_steps((each.issue.id, each.entry) for each in repairs),
     )
 
 
-def mended(
-    request: FhirRequest, response: FhirResponse, facets: Facets
+def repair_response(
+    request: FhirRequest, response: FhirResponse, steps: ResponseSteps
 ) -> Generator[None, None, FhirResponse]:
     """A generator that yields between pieces and returns the mended response, a Bundle opened.
 
     The body stays the very bytes that came where no repair fired. Raises UnreadableError when it is not one
     JSON object.
     """
-    work = _Mending(request, facets)
-    body, response = response.body, response.changed(headers=work.headers(response.headers), body=b"")
+    work = _ResponseRepair(request, steps)
+    body, response = response.body, response.replace(headers=work.repair_headers(response.headers), body=b"")
     if "json" not in (response.header("content-type") or "json"):  # a Binary under its own type
-        response = response.changed(body=body)
+        response = response.replace(body=body)
     elif body:
-        response = yield from work.body(response, body)
-    return response.changed(repairs=work.fired) if work.fired else response
+        response = yield from work.repair_body(response, body)
+    return response.replace(applied_repairs=work.applied_repairs) if work.applied_repairs else response
 
 
-class _Mending:
+class _ResponseRepair:
     """The repairs at work on one answer."""
 
-    def __init__(self, request: FhirRequest, facets: Facets) -> None:
+    def __init__(self, request: FhirRequest, steps: ResponseSteps) -> None:
         self._request = request
-        self._facets = facets
-        self._found = set[str]()
+        self._steps = steps
+        self._applied_ids = set[str]()
 
     @property
-    def fired(self) -> tuple[str, ...]:
+    def applied_repairs(self) -> tuple[str, ...]:
         """The repairs that changed something, in order."""
-        return tuple(each for each in self._facets.ids if each in self._found)
+        return tuple(each for each in self._steps.ids if each in self._applied_ids)
 
-    def headers(self, headers: Headers) -> Headers:
+    def repair_headers(self, headers: Headers) -> Headers:
         """The header fields, mended."""
-        return self._each(self._facets.headers, headers)
+        return self._apply_steps(self._steps.headers, headers)
 
-    def body(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
+    def repair_body(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
         """The response with this body, mended; a signed Bundle stays."""
-        before = frozenset(self._found)
-        fields, entries = yield from self._read(pieces(body))
-        if string(fields.get("resourceType")) != "Bundle":
-            return response.changed(body=self._lone(body))
+        before = frozenset(self._applied_ids)
+        fields, entries = yield from self._repair_pieces(split_bundle(body))
+        if string_value(fields.get("resourceType")) != "Bundle":
+            return response.replace(body=self._repair_lone_resource(body))
         if "signature" in fields:
-            self._found &= before
-            return response.changed(body=body).with_header(*UNCHANGED)
-        entries += yield from self._mended(objects(fields.get("entry")))
-        new = self._bundle(fields, entries)
-        return response.changed(bundle=new, body=b"" if self._found - before else body)
+            self._applied_ids &= before
+            return response.replace(body=body).with_header(*UNCHANGED_HEADER)
+        entries += yield from self._repair_entries(array_objects(fields.get("entry")))
+        new = self._repair_bundle(fields, entries)
+        return response.replace(bundle=new, body=b"" if self._applied_ids - before else body)
 
-    def _read(self, reading: Pieces) -> Generator[None, None, tuple[Fields, list[Entry]]]:
+    def _repair_pieces(
+        self, pieces_of_body: BundleChunks
+    ) -> Generator[None, None, tuple[Fields, list[Entry]]]:
         entries = list[Entry]()
         while True:
             try:
-                piece = next(reading)
+                piece = next(pieces_of_body)
             except StopIteration as end:
                 return end.value, entries
-            entries += yield from self._mended(piece)
+            entries += yield from self._repair_entries(piece)
 
-    def _mended(self, piece: Entries) -> Generator[None, None, list[Entry]]:
+    def _repair_entries(self, piece: Entries) -> Generator[None, None, list[Entry]]:
         entries, done = list[Entry](), 0
         for fields in piece:
-            entries.append(self._one(Entry(fields)))
-            done += memoryview(fields.get("resource", _NOTHING)).nbytes
-            if done > PIECE:
+            entries.append(self._repair_entry(Entry(fields)))
+            done += memoryview(fields.get("resource", _NO_RESOURCE)).nbytes
+            if done > CHUNK_BYTES:
                 done = 0
                 yield
         yield
         return entries
 
-    def _one(self, old: Entry) -> Entry:
+    def _repair_entry(self, old: Entry) -> Entry:
         """The entry, mended; a new one holds on to nothing of the old body."""
-        new = self._each(self._facets.entry, old)
+        new = self._apply_steps(self._steps.entry, old)
         return new if new is old else Entry({name: raw.copy() for name, raw in new.fields.items()})
 
-    def _bundle(self, fields: Fields, entries: list[Entry]) -> Bundle:
-        empty = bundle({name: raw for name, raw in fields.items() if name != "entry"})
-        own = self._each(self._facets.fields, fields)
-        links = self._each(self._facets.links, empty.links)
+    def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Bundle:
+        empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
+        own = self._apply_steps(self._steps.fields, fields)
+        links = self._apply_steps(self._steps.links, empty.links)
         return Bundle(own, links, tuple(entries))
 
-    def _lone(self, body: bytes) -> bytes:
+    def _repair_lone_resource(self, body: bytes) -> bytes:
         entry = Entry({"resource": Raw(body)})
-        new = self._each(self._facets.entry, entry)
+        new = self._apply_steps(self._steps.entry, entry)
         return body if new is entry else bytes(new.fields["resource"])
 
-    def _each(self, facets: _Named[T], value: T) -> T:
-        for name, facet in facets:
+    def _apply_steps(self, steps: _NamedSteps[T], value: T) -> T:
+        for name, facet in steps:
             new = facet(self._request, value)
             if new is not value:
-                self._found.add(name)
+                self._applied_ids.add(name)
             value = new
         return value
 
 
-def _named(facets: Iterable[tuple[str, Callable[[FhirRequest, T], T] | None]]) -> _Named[T]:
+def _present_steps(steps: Iterable[tuple[str, Callable[[FhirRequest, T], T] | None]]) -> _NamedSteps[T]:
     """The facets that a repair has, under its id."""
-    return [(name, facet) for name, facet in facets if facet is not None]
+    return [(name, facet) for name, facet in steps if facet is not None]

@@ -4,17 +4,17 @@ What the shapes mean is in `gateway/dialects/`; `web/errors.py` writes the outco
 """
 
 from gateway.exchange import FhirResponse
-from gateway.fhir.raw_json import UnreadableError, opened, string
+from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
 from gateway.repairs.repair import KnownIssue, Repair
 
 
-def fires(received: FhirResponse) -> bool:
+def needs_repair(response: FhirResponse) -> bool:
     """Whether an upstream error needs mending: it came under a 2xx, or is no OperationOutcome."""
     try:
-        shape = string(opened(received.body).get("resourceType"))
+        shape = string_value(object_fields(response.body).get("resourceType"))
     except UnreadableError:
         shape = ""
-    return received.status < 400 or shape != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
+    return response.status < 400 or shape != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
 
 
 REPAIR = Repair(

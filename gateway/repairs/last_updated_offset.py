@@ -3,26 +3,26 @@
 from gateway.dates.instants import corrected_instant
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.bundle import Entry
-from gateway.fhir.raw_json import encoded, opened, string
-from gateway.fhir.resource_edit import with_meta, with_text
+from gateway.fhir.raw_json import encode, object_fields, string_value
+from gateway.fhir.resource_edit import with_meta_element, with_text_field
 from gateway.repairs.repair import Fields, KnownIssue, Repair
 
 
-def stamped(request: FhirRequest, entry: Entry) -> Entry:
+def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
     """The entry with `meta.lastUpdated` and `response.lastModified` as instants; a bare date is left out."""
     site = request.site
     if site is None:
         return entry
     if "response" in entry.fields:
-        entry = _modified(site, request.interaction.type, entry)
+        entry = _correct_last_modified(site, request.interaction.type, entry)
     old = entry.fields.get("resource")
     if old is None:
         return entry
-    new = with_meta(old, "lastUpdated", lambda kind, text: _instant(site, kind, text))
+    new = with_meta_element(old, "lastUpdated", lambda kind, text: _correct_for_site(site, kind, text))
     return entry if new is old else entry.with_field("resource", new)
 
 
-def dated(request: FhirRequest, fields: Fields) -> Fields:
+def correct_bundle_fields(request: FhirRequest, fields: Fields) -> Fields:
     """A Bundle's own fields with `timestamp` and `meta.lastUpdated` as instants."""
     site = request.site
     if site is None:
@@ -30,27 +30,27 @@ def dated(request: FhirRequest, fields: Fields) -> Fields:
     new = _with_instant(fields, "timestamp", "Bundle", site)
     if "meta" not in new:
         return new
-    old = opened(new["meta"])
+    old = object_fields(new["meta"])
     meta = _with_instant(old, "lastUpdated", "Bundle", site)
-    return new if meta is old else {**new, "meta": encoded(meta)}
+    return new if meta is old else {**new, "meta": encode(meta)}
 
 
-def _modified(site: Site, kind: str, entry: Entry) -> Entry:
-    old = opened(entry.fields["response"])
+def _correct_last_modified(site: Site, kind: str, entry: Entry) -> Entry:
+    old = object_fields(entry.fields["response"])
     new = _with_instant(old, "lastModified", kind, site)
-    return entry if new is old else entry.with_field("response", encoded(new))
+    return entry if new is old else entry.with_field("response", encode(new))
 
 
 def _with_instant(fields: Fields, name: str, kind: str, site: Site) -> Fields:
     """The fields with one corrected; the same object if it stays."""
-    old = string(fields.get(name))
-    new = _instant(site, kind, old) if old else old
-    return fields if new == old else with_text(fields, name, new)
+    old = string_value(fields.get(name))
+    new = _correct_for_site(site, kind, old) if old else old
+    return fields if new == old else with_text_field(fields, name, new)
 
 
-def _instant(site: Site, kind: str, text: str) -> str | None:
-    mode = site.last_updated.get(kind) or site.last_updated.get("*", "ok")
-    return corrected_instant(text, mode, site.zone, site.shown)
+def _correct_for_site(site: Site, kind: str, text: str) -> str | None:
+    mode = site.last_updated_input.get(kind) or site.last_updated_input.get("*", "ok")
+    return corrected_instant(text, mode, site.zone, site.last_updated_output)
 
 
 REPAIR = Repair(
@@ -59,6 +59,6 @@ REPAIR = Repair(
         "meta.lastUpdated differs in time zone per resource type",
         "Halo Connect troubleshooting, FHIR known issues (both pages)",
     ),
-    entry=stamped,
-    fields=dated,
+    entry=correct_entry,
+    fields=correct_bundle_fields,
 )

@@ -14,101 +14,105 @@ from gateway.exchange import FhirRequest, Headers
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.fhir.search_params import Parameter, Search, search
-from gateway.fhir.server_urls import changed_urls
-from gateway.http.urls import on_public_base, public_url, relative_url, upstream_url
+from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.fhir.server_urls import rewrite_server_urls
+from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
 
 #: Search parameters that compare URLs as such: canonical, uri and token values are nobody's address.
 _NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
-_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
-_SEPARATED = re.compile(r"(?<!\\),")
-_TARGET = re.compile(r"(?<=<)[^>]*(?=>)")
+_RELATIVE_REFERENCE = re.compile(
+    r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII
+)
+_VALUE_SEPARATOR = re.compile(r"(?<!\\),")
+_LINK_TARGET = re.compile(r"(?<=<)[^>]*(?=>)")
 #: The parts of an entry that hold such URLs; `fullUrl` is the concern of `link-base-url`.
-_PARTS = frozenset({"resource", "link", "request", "response"})
-_JSON = frozenset({"create", "update", "transaction", "operation"})
+_ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
+_JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
-def shown(request: FhirRequest, entry: Entry) -> Entry:
+def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
     """The entry with the upstream's URLs on the gateway's base."""
     if request.site is None:
         return entry
-    needles = _needles(request.site.guid)
+    needles = _guid_needles(request.site.guid)
     for name, raw in entry.fields.items():
-        if name not in _PARTS:
+        if name not in _ENTRY_PARTS:
             continue
-        new = changed_urls(raw, needles, lambda url, _: public_url(request, url), name)
+        new = rewrite_server_urls(raw, needles, lambda url, _: to_public_url(request, url), name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry
 
 
 @lru_cache(maxsize=1024)
-def _needles(guid: str) -> tuple[bytes, ...]:
+def _guid_needles(guid: str) -> tuple[bytes, ...]:
     return tuple({guid.encode(), guid.upper().encode()})
 
 
-def shown_headers(request: FhirRequest, headers: Headers) -> Headers:
+def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
     """`Location`, `Content-Location` and the targets of `Link` (RFC 8288) on the gateway's base."""
-    new = tuple((name, _shown_header(request, name, value)) for name, value in headers)
+    new = tuple((name, _to_public_header(request, name, value)) for name, value in headers)
     return headers if new == headers else new
 
 
-def sent(request: FhirRequest) -> FhirRequest:
+def to_upstream_request(request: FhirRequest) -> FhirRequest:
     """The request with the gateway's URLs as the upstream knows them: the inverse. Raises Failure 400."""
-    headers = tuple((name, _sent_header(request, name, value)) for name, value in request.headers)
-    searched, body = _sent_search(request, request.search), _sent_body(request)
-    if searched is request.search and body is request.body and headers == request.headers:
+    headers = tuple((name, _to_upstream_header(request, name, value)) for name, value in request.headers)
+    searched, body = _to_upstream_search(request, request.upstream_search), _to_upstream_body(request)
+    if searched is request.upstream_search and body is request.body and headers == request.headers:
         return request
-    return request.changed(search=searched, body=body, headers=headers)
+    return request.replace(upstream_search=searched, body=body, headers=headers)
 
 
-def _shown_header(request: FhirRequest, name: str, value: str) -> str:
+def _to_public_header(request: FhirRequest, name: str, value: str) -> str:
     if name == "link":
-        return _TARGET.sub(lambda found: on_public_base(request, found[0]), value)
-    return on_public_base(request, value) if name in {"location", "content-location"} else value
+        return _LINK_TARGET.sub(lambda found: resolve_public_url(request, found[0]), value)
+    return resolve_public_url(request, value) if name in {"location", "content-location"} else value
 
 
-def _sent_header(request: FhirRequest, name: str, value: str) -> str:
+def _to_upstream_header(request: FhirRequest, name: str, value: str) -> str:
     if name != "if-none-exist":
         return value
-    old = search(value.removeprefix("?"))
-    new = _sent_search(request, old)
+    old = parse_search(value.removeprefix("?"))
+    new = _to_upstream_search(request, old)
     return value if new is old else new.query
 
 
-def _sent_search(request: FhirRequest, old: Search) -> Search:
-    return old.mapped(lambda each: (_sent_parameter(request, each),))
+def _to_upstream_search(request: FhirRequest, old: SearchParams) -> SearchParams:
+    return old.map_parameters(lambda each: (_to_upstream_parameter(request, each),))
 
 
-def _sent_parameter(request: FhirRequest, each: Parameter) -> Parameter:
-    if each.code in _NOT_ADDRESSES or "://" not in each.value:
-        return each
-    new = ",".join(_local(request, value) for value in _SEPARATED.split(each.value))
-    return each if new == each.value else each.replaced(new)
+def _to_upstream_parameter(request: FhirRequest, parameter: Parameter) -> Parameter:
+    if parameter.code in _NOT_ADDRESSES or "://" not in parameter.value:
+        return parameter
+    new = ",".join(_relative_reference(request, value) for value in _VALUE_SEPARATOR.split(parameter.value))
+    return parameter if new == parameter.value else parameter.with_value(new)
 
 
-def _local(request: FhirRequest, value: str) -> str:
+def _relative_reference(request: FhirRequest, value: str) -> str:
     """A value that is the address of a resource here, relative; any other as it is."""
-    rest = relative_url(request, value)
-    found = _LOCAL.fullmatch(rest)
+    rest = to_relative_url(request, value)
+    found = _RELATIVE_REFERENCE.fullmatch(rest)
     return rest if found and found[1] in RESOURCE_TYPES else value
 
 
-def _sent_body(request: FhirRequest) -> bytes:
-    if request.interaction.code not in _JSON or not request.body.lstrip().startswith(b"{"):
+def _to_upstream_body(request: FhirRequest) -> bytes:
+    if request.interaction.code not in _JSON_INTERACTIONS or not request.body.lstrip().startswith(b"{"):
         return request.body
     host = request.public_base.partition("://")[2].partition("/")[0]
     try:
         old = Raw(request.body)
-        new = changed_urls(old, (host.encode(),), lambda url, refers: _sent_url(request, url, refers=refers))
+        new = rewrite_server_urls(
+            old, (host.encode(),), lambda url, refers: _to_upstream_url(request, url, is_reference=refers)
+        )
     except UnreadableError:
         raise Failure(catalog.BODY_UNREADABLE) from None
     return request.body if new is old else bytes(new)
 
 
-def _sent_url(request: FhirRequest, url: str, *, refers: bool) -> str:
+def _to_upstream_url(request: FhirRequest, url: str, *, is_reference: bool) -> str:
     """References become relative; an Attachment's URL and a `fullUrl` must stay absolute."""
-    return _local(request, url) if refers else upstream_url(request, url)
+    return _relative_reference(request, url) if is_reference else to_upstream_url(request, url)
 
 
 REPAIR = Repair(
@@ -117,7 +121,7 @@ REPAIR = Repair(
         "References, attachments and headers may name the upstream's own base",
         "FHIR R4 references.html and http.html; what Halo puts there is undocumented",
     ),
-    request=sent,
-    entry=shown,
-    headers=shown_headers,
+    request=to_upstream_request,
+    entry=to_public_entry,
+    headers=to_public_headers,
 )

@@ -37,12 +37,12 @@ class Repair:
 
     issue: KnownIssue
     request: Callable[[FhirRequest], FhirRequest] | None = None
-    answer: Callable[[FhirRequest], FhirResponse | None] | None = None
+    local_response: Callable[[FhirRequest], FhirResponse | None] | None = None
     links: Callable[[FhirRequest, Links], Links] | None = None
     entry: Callable[[FhirRequest, Entry], Entry] | None = None
     fields: Callable[[FhirRequest, Fields], Fields] | None = None
     headers: Callable[[FhirRequest, Headers], Headers] | None = None
 
-    def active(self, site: Site | None) -> bool:
+    def is_active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never where no site is known."""
-        return site is not None and self.issue.id not in site.repairs_off
+        return site is not None and self.issue.id not in site.disabled_repairs

@@ -4,19 +4,19 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
-from gateway.errors.catalog import OVERLOADED
+from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 
-Check = Callable[[FhirRequest], Awaitable[object]]
-_FULL = "Too many requests for this practice are under way: try again after Retry-After."
+AdmissionCheck = Callable[[FhirRequest], Awaitable[object]]
+_QUEUE_FULL_TEXT = "Too many requests for this practice are under way: try again after Retry-After."
 
 
-async def _always(request: FhirRequest) -> None:
+async def _admit_always(request: FhirRequest) -> None:
     del request
 
 
-class Bounded:
+class Bulkhead:
     """One site's slow exchanges never hold up another's.
 
     `most` exchanges of a site run at once, never more than there is room for beside all that run, of `room`
@@ -28,89 +28,89 @@ class Bounded:
     def __init__(
         self,
         inner: Handler,
-        most: int,
-        queue: int,
-        patience: Callable[[FhirRequest], float],
-        check: Check = _always,
+        max_concurrent: int,
+        max_queue: int,
+        remaining_wait: Callable[[FhirRequest], float],
+        admission_check: AdmissionCheck = _admit_always,
         *,
-        room: int = 100,
+        max_total: int = 100,
     ) -> None:
         self._inner = inner
-        self._most = most
-        self._queue = queue
-        self._patience = patience
-        self._check = check
-        self._room = room
-        self._running: Counter[str] = Counter()
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._max_concurrent = max_concurrent
+        self._max_queue = max_queue
+        self._remaining_wait = remaining_wait
+        self._admission_check = admission_check
+        self._max_total = max_total
+        self._running_count: Counter[str] = Counter()
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer. Raises Failure 503 when the site's queue is full or the wait too long."""
         name = request.site.guid if request.site else ""
-        await self._entered(name, request)
+        await self._acquire_slot(name, request)
         try:
-            await self._check(request)
+            await self._admission_check(request)
             return await self._inner(request)
         finally:
-            self._leave(name)
+            self._release_slot(name)
 
-    def load(self) -> dict[str, tuple[int, int]]:
+    def load_by_site(self) -> dict[str, tuple[int, int]]:
         """By site: exchanges under way, and requests that wait for them."""
-        names = {*self._running, *self._waiting}
-        return {name: (self._running[name], len(self._waiting.get(name, ()))) for name in names}
+        names = {*self._running_count, *self._queues}
+        return {name: (self._running_count[name], len(self._queues.get(name, ()))) for name in names}
 
-    async def _entered(self, name: str, request: FhirRequest) -> None:
+    async def _acquire_slot(self, site: str, request: FhirRequest) -> None:
         """Take a slot, at once or in turn."""
-        line = self._waiting.get(name, ())
-        if not line and self._fits(name):
-            self._running[name] += 1
-        elif self._running[name] + len(line) >= self._most + self._queue:
-            raise Failure(OVERLOADED, text=_FULL)
+        line = self._queues.get(site, ())
+        if not line and self._has_free_slot(site):
+            self._running_count[site] += 1
+        elif self._running_count[site] + len(line) >= self._max_concurrent + self._max_queue:
+            raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT)
         else:
-            await self._waited(name, self._patience(request))
+            await self._wait_for_slot(site, self._remaining_wait(request))
 
-    async def _waited(self, name: str, patience: float) -> None:
+    async def _wait_for_slot(self, site: str, max_wait: float) -> None:
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(name, deque()).append(turn)
+        self._queues.setdefault(site, deque()).append(turn)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max_wait):
                 await turn
         except BaseException as problem:
-            self._gave_up(name, turn)
+            self._cancel_wait(site, turn)
             if isinstance(problem, TimeoutError):
-                raise Failure(OVERLOADED, text=_FULL) from None
+                raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT) from None
             raise
 
-    def _gave_up(self, name: str, turn: asyncio.Future[None]) -> None:
+    def _cancel_wait(self, site: str, waiter: asyncio.Future[None]) -> None:
         """Leave the queue; or give the slot back, if it came in the same moment."""
-        if turn.done() and not turn.cancelled():
-            self._leave(name)
-        elif turn in self._waiting.get(name, ()):
-            self._waiting[name].remove(turn)
-            self._tidy(name)
+        if waiter.done() and not waiter.cancelled():
+            self._release_slot(site)
+        elif waiter in self._queues.get(site, ()):
+            self._queues[site].remove(waiter)
+            self._discard_idle_site(site)
 
-    def _fits(self, name: str) -> bool:
-        running = self._running[name]
-        return running < self._most and running < self._room - self._running.total()
+    def _has_free_slot(self, site: str) -> bool:
+        running = self._running_count[site]
+        return running < self._max_concurrent and running < self._max_total - self._running_count.total()
 
-    def _leave(self, name: str) -> None:
-        self._running[name] -= 1
-        self._tidy(name)
-        for other in tuple(self._waiting):
-            while other in self._waiting and self._fits(other):
-                self._next(other)
+    def _release_slot(self, site: str) -> None:
+        self._running_count[site] -= 1
+        self._discard_idle_site(site)
+        for other in tuple(self._queues):
+            while other in self._queues and self._has_free_slot(other):
+                self._grant_next_slot(other)
 
-    def _next(self, name: str) -> None:
+    def _grant_next_slot(self, site: str) -> None:
         """Give a slot to the first in the queue who still waits."""
-        turn = self._waiting[name].popleft()
+        turn = self._queues[site].popleft()
         if not turn.done():
-            self._running[name] += 1
+            self._running_count[site] += 1
             turn.set_result(None)
-        self._tidy(name)
+        self._discard_idle_site(site)
 
-    def _tidy(self, name: str) -> None:
+    def _discard_idle_site(self, site: str) -> None:
         """Remember nothing of a site that nobody asks."""
-        if not self._waiting.get(name, True):
-            del self._waiting[name]
-        if not self._running[name]:
-            del self._running[name]
+        if not self._queues.get(site, True):
+            del self._queues[site]
+        if not self._running_count[site]:
+            del self._running_count[site]

@@ -7,25 +7,25 @@ from typing import Final, Literal
 
 import msgspec
 
-from gateway.errors.failure import Failure, Kind, Repeat
-from gateway.errors.operation_outcome import CODE_SYSTEM
-from gateway.resilience.backoff import Doubling
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.resilience.backoff import ExponentialBackoff
 
-State = Literal["well", "resting", "half-open"]
+CircuitState = Literal["well", "resting", "half-open"]
 
-RESTING: Final = Kind(
+CIRCUIT_OPEN: Final = FailureKind(
     "practice-resting",
     503,
     "transient",
     "The practice has failed repeatedly and is left alone for a while; this request was not sent to it. Try"
     " again after Retry-After.",
-    repeat=Repeat.YES,
+    retry_advice=RetryAdvice.YES,
     retry_after=5,
-    sent=False,
+    may_have_run=False,
 )
 
 #: Code of a failure -> how many in a row make a site rest.
-RESTS_AFTER: Final[dict[str, int]] = {
+FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "practice-offline": 1,
     "practice-unreachable": 1,
     "practice-database-down": 1,
@@ -46,10 +46,10 @@ RESTS_AFTER: Final[dict[str, int]] = {
 }
 
 #: Reasons that a site's status tells about: once it says `online`, they are over.
-SEEN_IN_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
+REPORTED_BY_SITE_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
 
 
-class Rest(msgspec.Struct, frozen=True, array_like=True):
+class Circuit(msgspec.Struct, frozen=True, array_like=True):
     """What is known of one site's trouble; the default is a site that is well.
 
     `failures` counts those in a row, `rests` the pauses they led to; `counted` is when the last failure was
@@ -57,59 +57,67 @@ class Rest(msgspec.Struct, frozen=True, array_like=True):
     """
 
     failures: int = 0
-    rests: int = 0
-    counted: float = 0.0
-    until: float = 0.0
+    times_opened: int = 0
+    last_failure_at: float = 0.0
+    open_until: float = 0.0
     reason: str = ""
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> CircuitState:
         """Whether the site may be asked: freely, not at all, or by one request that decides."""
-        if not self.rests:
+        if not self.times_opened:
             return "well"
-        return "resting" if now < self.until else "half-open"
+        return "resting" if now < self.open_until else "half-open"
 
-    def left(self, now: float) -> float:
+    def seconds_until_half_open(self, now: float) -> float:
         """Seconds until the pause is over."""
-        return max(0.0, self.until - now)
+        return max(0.0, self.open_until - now)
 
 
-WELL: Final = Rest()
+CLOSED: Final = Circuit()
 
 
-def after_failure(
-    rest: Rest, failure: Failure, started: float, now: float, doubling: Doubling, *, chance: float
-) -> Rest:
+def circuit_after_failure(
+    circuit: Circuit,
+    failure: Failure,
+    started_at: float,
+    now: float,
+    backoff_policy: ExponentialBackoff,
+    *,
+    jitter: float,
+) -> Circuit:
     """The rest after a failed request; the same object when that failure does not count.
 
     What was sent before the last counted failure tells of the same trouble, so it does not count again.
     """
-    reason = cause(failure)
-    if not reason or started < rest.counted:
-        return rest
-    failures = rest.failures + 1
-    if not rest.rests and failures < RESTS_AFTER[reason]:
-        return Rest(failures, 0, now, 0.0, reason)
-    pause = doubling.wait(rest.rests + 1) * (0.5 + chance / 2)
-    return Rest(failures, rest.rests + 1, now, now + max(pause, wait_asked(failure) or 0), reason)
+    reason = breaker_reason(failure)
+    if not reason or started_at < circuit.last_failure_at:
+        return circuit
+    failures = circuit.failures + 1
+    if not circuit.times_opened and failures < FAILURES_TO_OPEN[reason]:
+        return Circuit(failures, 0, now, 0.0, reason)
+    pause = backoff_policy.wait_seconds(circuit.times_opened + 1) * (0.5 + jitter / 2)
+    return Circuit(
+        failures, circuit.times_opened + 1, now, now + max(pause, upstream_retry_after(failure) or 0), reason
+    )
 
 
-def after_answer(rest: Rest, started: float) -> Rest:
+def circuit_after_response(circuit: Circuit, started_at: float) -> Circuit:
     """The rest after the practice answered: well, unless the request left before the last failure."""
-    return rest if started < rest.counted else WELL
+    return circuit if started_at < circuit.last_failure_at else CLOSED
 
 
-def cause(failure: Failure) -> str:
+def breaker_reason(failure: Failure) -> str:
     """The code that says the practice is in trouble; empty for a failure that says nothing of it."""
-    codes = (failure.kind.code, *(code for system, code in failure.codings if system == CODE_SYSTEM))
-    return next((code for code in codes if code in RESTS_AFTER), "")
+    codes = (failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM))
+    return next((code for code in codes if code in FAILURES_TO_OPEN), "")
 
 
-def answered(failure: Failure) -> bool:
+def practice_responded(failure: Failure) -> bool:
     """Whether a failure shows that the practice answered: it ran the query and refused it."""
-    return failure.kind.sent and failure.received is not None and not cause(failure)
+    return failure.kind.may_have_run and failure.upstream_response is not None and not breaker_reason(failure)
 
 
-def wait_asked(failure: Failure) -> int | None:
+def upstream_retry_after(failure: Failure) -> int | None:
     """Seconds the upstream itself asked to wait; None where the time is only our advice."""
-    named = failure.received is not None and failure.received.header("retry-after")
+    named = failure.upstream_response is not None and failure.upstream_response.header("retry-after")
     return failure.retry_after if named or failure.retry_after != failure.kind.retry_after else None

@@ -9,171 +9,188 @@ from uuid import uuid4
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
-from gateway.resilience import circuit
-from gateway.resilience.backoff import Doubling
-from gateway.resilience.circuit import RESTING, SEEN_IN_STATUS, WELL, Rest
+from gateway.resilience import circuit as states
+from gateway.resilience.backoff import ExponentialBackoff
+from gateway.resilience.circuit import CIRCUIT_OPEN, CLOSED, REPORTED_BY_SITE_STATUS, Circuit
 from gateway.stores.base import Store
-from gateway.stores.lock import held
-from gateway.stores.replicated import Remembered
+from gateway.stores.lock import hold_lock
+from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
 #: Whether a site is online, by a look that costs nothing; None where that cannot be told.
-Look = Callable[[FhirRequest], Awaitable[bool | None]]
+StatusCheck = Callable[[FhirRequest], Awaitable[bool | None]]
 
 #: Seconds of the lease that the one who tries renews: a replica killed meanwhile blocks a site no longer.
-_PROBE = 3.0
-_LOOK = 5.0
-_FORGOTTEN = 86_400.0
+_TRIAL_LOCK_SECONDS = 3.0
+_STATUS_CHECK_TIMEOUT = 5.0
+_RETENTION_SECONDS = 86_400.0
 #: Others are asked to come back after this many seconds while one request tries.
-_TRYING = 2
+_TRIAL_RETRY_AFTER = 2
 
 
-async def nowhere(request: FhirRequest) -> None:
+async def no_status_check(request: FhirRequest) -> None:
     """None: nobody can look."""
     del request
 
 
-class Rests:
+class CircuitRegistry:
     """How each site is, shared through the store."""
 
     def __init__(
-        self, store: Store, doubling: Doubling, clock: Callable[[], float], chance: Callable[[], float]
+        self,
+        store: Store,
+        backoff_policy: ExponentialBackoff,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
         self._store = store
-        self._doubling = doubling
-        self._chance = chance
-        self._known = Remembered(store, Rest, "rest:", clock, lifetime=_FORGOTTEN)
+        self._backoff_policy = backoff_policy
+        self._jitter = jitter
+        self._replicated_circuits = ReplicatedValues(
+            store, Circuit, "rest:", clock, lifetime=_RETENTION_SECONDS
+        )
         self.now = clock
 
-    async def of(self, site: str, *, fresh: bool = False) -> Rest:
+    async def circuit_of(self, site: str, *, fresh: bool = False) -> Circuit:
         """What is known of a site's trouble; `reason` and `until` say why and how long it is left alone."""
-        return await self._known.get(site, fresh=fresh) or WELL
+        return await self._replicated_circuits.get(site, skip_local_copy=fresh) or CLOSED
 
-    async def every(self, sites: Iterable[str] = ()) -> dict[str, Rest]:
+    async def troubled_circuits(self, sites: Iterable[str] = ()) -> dict[str, Circuit]:
         """Every site in trouble that this process has met, and those named."""
-        found = {each: await self.of(each, fresh=True) for each in {*sites, *self._known.names()}}
-        return {site: rest for site, rest in found.items() if rest != WELL}
+        found = {
+            each: await self.circuit_of(each, fresh=True)
+            for each in {*sites, *self._replicated_circuits.names()}
+        }
+        return {site: rest for site, rest in found.items() if rest != CLOSED}
 
-    async def lift(self, site: str) -> None:
+    async def close_circuit(self, site: str) -> None:
         """Treat a site as well."""
-        await self._known.delete(site)
+        await self._replicated_circuits.delete(site)
 
-    async def check(self, request: FhirRequest) -> Rest:
+    async def require_not_open(self, request: FhirRequest) -> Circuit:
         """What is known of a site that may be asked. Raises Failure 503 while it rests."""
-        rest = await self.of(request.site.guid) if request.site else WELL
+        rest = await self.circuit_of(request.site.guid) if request.site else CLOSED
         if rest.state(self.now()) == "resting":
-            raise refusal(rest, rest.left(self.now()))
+            raise circuit_open_failure(rest, rest.seconds_until_half_open(self.now()))
         return rest
 
-    async def failed(self, site: Site, failure: Failure, started: float) -> None:
+    async def record_failure(self, site: Site, failure: Failure, started_at: float) -> None:
         """Count a failure if it says that the practice is in trouble."""
-        chance, now = self._chance(), self.now()
+        chance, now = self._jitter(), self.now()
 
-        def change(rest: Rest | None) -> Rest:
-            return circuit.after_failure(rest or WELL, failure, started, now, self._doubling, chance=chance)
+        def circuit_after(circuit: Circuit | None) -> Circuit:
+            return states.circuit_after_failure(
+                circuit or CLOSED, failure, started_at, now, self._backoff_policy, jitter=chance
+            )
 
-        before = await self.of(site.guid)
-        if change(before) is before:
+        before = await self.circuit_of(site.guid)
+        if circuit_after(before) is before:
             return
-        after = await self._known.update(site.guid, change) or WELL
-        if after.rests and after.counted == now:
-            seconds = round(after.left(now))
+        after = await self._replicated_circuits.update(site.guid, circuit_after) or CLOSED
+        if after.times_opened and after.last_failure_at == now:
+            seconds = round(after.seconds_until_half_open(now))
             _log.warning("site-rests", site=site.name, reason=after.reason, seconds=seconds)
 
-    async def answered(self, site: Site, started: float) -> None:
+    async def record_response(self, site: Site, started_at: float) -> None:
         """Note that the practice answered."""
-        before = await self.of(site.guid)
-        if before is WELL or circuit.after_answer(before, started) is before:
+        before = await self.circuit_of(site.guid)
+        if before is CLOSED or states.circuit_after_response(before, started_at) is before:
             return
-        after = await self._known.update(site.guid, lambda rest: _healed(rest, started))
-        if before.rests and after is None:
+        after = await self._replicated_circuits.update(
+            site.guid, lambda rest: _none_if_closed(rest, started_at)
+        )
+        if before.times_opened and after is None:
             _log.info("site-well", site=site.name, reason=before.reason)
 
-    async def claim(self, site: str, holder: str) -> bool:
+    async def claim_trial(self, site: str, holder: str) -> bool:
         """Whether this request is the one that finds out how the site is."""
-        return await self._store.claim(f"rest-probe:{site}", holder, _PROBE)
+        return await self._store.acquire_lock(f"rest-probe:{site}", holder, _TRIAL_LOCK_SECONDS)
 
-    def held(self, site: str, holder: str) -> AbstractAsyncContextManager[None]:
+    def hold_trial_lock(self, site: str, holder: str) -> AbstractAsyncContextManager[None]:
         """While this lasts nobody else finds out; of a replica that was killed, no longer than a lease."""
-        return held(self._store, f"rest-probe:{site}", holder, _PROBE)
+        return hold_lock(self._store, f"rest-probe:{site}", holder, _TRIAL_LOCK_SECONDS)
 
 
-class Rested:
+class CircuitBreaker:
     """While a site rests its requests get 503 with Retry-After at once and cost nothing.
 
     When the pause is over, one request, or a free `look` at the site's status, decides.
     """
 
-    def __init__(self, inner: Handler, rests: Rests, look: Look = nowhere) -> None:
+    def __init__(
+        self, inner: Handler, circuits: CircuitRegistry, status_check: StatusCheck = no_status_check
+    ) -> None:
         self._inner = inner
-        self._rests = rests
-        self._look = look
+        self._circuits = circuits
+        self._status_check = status_check
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer. Raises Failure 503 while the site rests."""
         if request.site is None:
             return await self._inner(request)
-        rest = await self._rests.check(request)
-        if rest.state(self._rests.now()) == "half-open":
-            return await self._trying(request, request.site)
-        return await self._watched(request, request.site)
+        rest = await self._circuits.require_not_open(request)
+        if rest.state(self._circuits.now()) == "half-open":
+            return await self._run_trial(request, request.site)
+        return await self._run_recorded(request, request.site)
 
-    async def _watched(self, request: FhirRequest, site: Site) -> FhirResponse:
-        started = self._rests.now()
+    async def _run_recorded(self, request: FhirRequest, site: Site) -> FhirResponse:
+        started = self._circuits.now()
         try:
             response = await self._inner(request)
         except Failure as failure:
-            if circuit.answered(failure):
-                await self._rests.answered(site, started)
+            if states.practice_responded(failure):
+                await self._circuits.record_response(site, started)
             else:
-                await self._rests.failed(site, failure, started)
+                await self._circuits.record_failure(site, failure, started)
             raise
-        await self._rests.answered(site, started)
+        await self._circuits.record_response(site, started)
         return response
 
-    async def _trying(self, request: FhirRequest, site: Site) -> FhirResponse:
+    async def _run_trial(self, request: FhirRequest, site: Site) -> FhirResponse:
         holder = uuid4().hex
-        if not await self._rests.claim(site.guid, holder):
-            return await self._behind(request, site)
-        async with self._rests.held(site.guid, holder):
-            rest = await self._rests.of(site.guid, fresh=True)
-            await self._rests.check(request)
-            await self._looked(request, site, rest)
-            return await self._watched(request, site)
+        if not await self._circuits.claim_trial(site.guid, holder):
+            return await self._run_unless_open(request, site)
+        async with self._circuits.hold_trial_lock(site.guid, holder):
+            rest = await self._circuits.circuit_of(site.guid, fresh=True)
+            await self._circuits.require_not_open(request)
+            await self._require_online(request, site, rest)
+            return await self._run_recorded(request, site)
 
-    async def _behind(self, request: FhirRequest, site: Site) -> FhirResponse:
+    async def _run_unless_open(self, request: FhirRequest, site: Site) -> FhirResponse:
         """Somebody else finds out, or has just done so."""
-        rest = await self._rests.of(site.guid)
-        if rest.state(self._rests.now()) != "well":
-            raise refusal(rest, _TRYING)
-        return await self._watched(request, site)
+        rest = await self._circuits.circuit_of(site.guid)
+        if rest.state(self._circuits.now()) != "well":
+            raise circuit_open_failure(rest, _TRIAL_RETRY_AFTER)
+        return await self._run_recorded(request, site)
 
-    async def _looked(self, request: FhirRequest, site: Site, rest: Rest) -> None:
+    async def _require_online(self, request: FhirRequest, site: Site, circuit: Circuit) -> None:
         """Raises Failure when a look shows that the site is still away; the pause then goes on, for free."""
-        if rest.reason not in SEEN_IN_STATUS or await self._online(request) is not False:
+        if circuit.reason not in REPORTED_BY_SITE_STATUS or await self._is_online(request) is not False:
             return
-        away = refusal(rest, 1)
-        await self._rests.failed(site, away, self._rests.now())
-        still = await self._rests.of(site.guid)
-        raise refusal(still, still.left(self._rests.now()))
+        away = circuit_open_failure(circuit, 1)
+        await self._circuits.record_failure(site, away, self._circuits.now())
+        still = await self._circuits.circuit_of(site.guid)
+        raise circuit_open_failure(still, still.seconds_until_half_open(self._circuits.now()))
 
-    async def _online(self, request: FhirRequest) -> bool | None:
+    async def _is_online(self, request: FhirRequest) -> bool | None:
         try:
-            async with asyncio.timeout(_LOOK):
-                return await self._look(request)
+            async with asyncio.timeout(_STATUS_CHECK_TIMEOUT):
+                return await self._status_check(request)
         except Failure as failure:
-            return False if circuit.cause(failure) in SEEN_IN_STATUS else None
+            return False if states.breaker_reason(failure) in REPORTED_BY_SITE_STATUS else None
         except TimeoutError:
             return None
 
 
-def _healed(rest: Rest | None, started: float) -> Rest | None:
-    return None if rest is None or circuit.after_answer(rest, started) is WELL else rest
+def _none_if_closed(circuit: Circuit | None, started_at: float) -> Circuit | None:
+    return (
+        None if circuit is None or states.circuit_after_response(circuit, started_at) is CLOSED else circuit
+    )
 
 
-def refusal(rest: Rest, seconds: float) -> Failure:
+def circuit_open_failure(circuit: Circuit, retry_after: float) -> Failure:
     """The Failure that a resting site's requests get, with the reason's code beside ours."""
-    why = ((CODE_SYSTEM, rest.reason),) if rest.reason else ()
-    return Failure(RESTING, retry_after=max(1, math.ceil(seconds)), codings=why)
+    why = ((ERROR_CODE_SYSTEM, circuit.reason),) if circuit.reason else ()
+    return Failure(CIRCUIT_OPEN, retry_after=max(1, math.ceil(retry_after)), codings=why)

@@ -8,31 +8,33 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.errors.failure import Failure, Kind, Repeat
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.exchange import FhirRequest
 
 Scope = Literal["gateway", "caller", "site", "caller-at-site", "practitioner"]
 
-PAUSED: Final = Kind(
+REQUESTS_PAUSED: Final = FailureKind(
     "paused",
     503,
     "transient",
     "Halo or the practice said why such requests cannot succeed for now, so this one was not sent: the cause"
     " is the code beside this one. Try again after Retry-After, or have the gateway's operator end it.",
-    repeat=Repeat.YES,
+    retry_advice=RetryAdvice.YES,
     retry_after=60,
-    sent=False,
+    may_have_run=False,
 )
 
 #: What names a practitioner in a search, and what names a day.
-_PRACTITIONER: Final = frozenset({"practitioner", "actor", "schedule", "schedule.actor", "performer"})
-_DATE: Final = frozenset({"date", "start", "end", "slot.start", "appointment.date"})
-_CREDENTIALS: Final = ("ocp-apim-subscription-key", "authorization", "deviceid")
-_READ: Final = 8_000
+_PRACTITIONER_PARAMETERS: Final = frozenset(
+    {"practitioner", "actor", "schedule", "schedule.actor", "performer"}
+)
+_DATE_PARAMETERS: Final = frozenset({"date", "start", "end", "slot.start", "appointment.date"})
+_CREDENTIAL_HEADERS: Final = ("ocp-apim-subscription-key", "authorization", "deviceid")
+_MAX_SEARCHED_BYTES: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PauseRule:
     """A message and what it pauses.
 
     `code` is the failure's code and `says` a regular expression on the upstream's words; an empty one fits
@@ -43,22 +45,24 @@ class Rule:
     scope: Scope
     seconds: float
     code: str = ""
-    says: str = ""
+    message_pattern: str = ""
     alarm: bool = False
 
-    def fits(self, code: str, said: str) -> bool:
+    def matches(self, code: str, message: str) -> bool:
         """Whether a failure with this code and these words is meant."""
-        return self.code in {"", code} and (not self.says or bool(re.search(self.says, said, re.IGNORECASE)))
+        return self.code in {"", code} and (
+            not self.message_pattern or bool(re.search(self.message_pattern, message, re.IGNORECASE))
+        )
 
 
 #: First match wins; the operator's own rules come before these.
-RULES: Final[tuple[Rule, ...]] = (
-    Rule("caller-ip", "gateway", 300, "upstream-ip-blocked", alarm=True),
-    Rule("invalid-key", "caller", 300, "upstream-credentials", r"subscription ?key", alarm=True),
-    Rule("quota", "caller-at-site", 3_600, "upstream-quota"),
-    Rule("login-failed", "caller-at-site", 900, "practice-not-authorised"),
-    Rule("guid-changed", "site", 900, "site-not-authoritative", alarm=True),
-    Rule("away", "practitioner", 3_600, says=r"\baway\b.{0,60}\bthat date\b"),
+RULES: Final[tuple[PauseRule, ...]] = (
+    PauseRule("caller-ip", "gateway", 300, "upstream-ip-blocked", alarm=True),
+    PauseRule("invalid-key", "caller", 300, "upstream-credentials", r"subscription ?key", alarm=True),
+    PauseRule("quota", "caller-at-site", 3_600, "upstream-quota"),
+    PauseRule("login-failed", "caller-at-site", 900, "practice-not-authorised"),
+    PauseRule("guid-changed", "site", 900, "site-not-authoritative", alarm=True),
+    PauseRule("away", "practitioner", 3_600, message_pattern=r"\baway\b.{0,60}\bthat date\b"),
 )
 
 
@@ -73,49 +77,51 @@ class Pause(msgspec.Struct, frozen=True, array_like=True):
     until: float
 
 
-def found(rules: tuple[Rule, ...], failure: Failure) -> Rule | None:
+def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule | None:
     """The first rule that a failure fits."""
-    body = failure.received.body[:_READ] if failure.received else b""
+    body = failure.upstream_response.body[:_MAX_SEARCHED_BYTES] if failure.upstream_response else b""
     said = body.decode("utf-8", "replace")
-    return next((rule for rule in rules if rule.fits(failure.kind.code, said)), None)
+    return next((rule for rule in rules if rule.matches(failure.kind.code, said)), None)
 
 
-def caller(request: FhirRequest, secret: bytes) -> str:
+def keyed_fingerprint(request: FhirRequest, secret: bytes) -> str:
     """Whose credentials a request shows, as a keyed hash; empty when it shows none."""
-    shown = [request.header(name) for name in _CREDENTIALS]
-    return _hidden("\0".join(shown), secret) if any(shown) else ""
+    shown = [request.header(name) for name in _CREDENTIAL_HEADERS]
+    return _keyed_hash("\0".join(shown), secret) if any(shown) else ""
 
 
-def names(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
+def scope_keys(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
     """The name a request has in each scope it belongs to; whoever reads one learns no key and no id."""
-    site, who = request.site.guid if request.site else "", caller(request, secret)
+    site, who = request.site.guid if request.site else "", keyed_fingerprint(request, secret)
     named: dict[Scope, str] = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
     named |= {"caller": f"caller:{who}"} if who else {}
     named |= {"site": f"site:{site}"} if site else {}
     named |= {"caller-at-site": f"caller-at-site:{site}:{who}"} if site else {}
     day = _practitioner_day(request)
-    return named | ({"practitioner": f"practitioner:{site}:{_hidden(day, secret)}"} if site and day else {})
+    return named | (
+        {"practitioner": f"practitioner:{site}:{_keyed_hash(day, secret)}"} if site and day else {}
+    )
 
 
-def scoped_to(pause: str) -> str:
+def site_of(scope_key: str) -> str:
     """The GUID in the name of a pause; empty for one that is of no single practice."""
-    scope, _, rest = pause.partition(":")
+    scope, _, rest = scope_key.partition(":")
     return rest.partition(":")[0] if scope in {"site", "caller-at-site", "practitioner"} else ""
 
 
-def caller_of(pause: str) -> str:
+def caller_of(scope_key: str) -> str:
     """The hash of the caller in the name of a pause; empty where it is of no caller."""
-    scope, _, rest = pause.partition(":")
+    scope, _, rest = scope_key.partition(":")
     return rest.rpartition(":")[2] if scope in {"caller", "caller-at-site"} else ""
 
 
 def _practitioner_day(request: FhirRequest) -> str:
     """Who is asked for and when; empty unless a search names both."""
-    given = request.search.parameters
-    who = sorted(each.value.rpartition("/")[2] for each in given if each.code in _PRACTITIONER)
-    when = sorted(f"{each.code}={each.value}" for each in given if each.code in _DATE)
+    given = request.upstream_search.parameters
+    who = sorted(each.value.rpartition("/")[2] for each in given if each.code in _PRACTITIONER_PARAMETERS)
+    when = sorted(f"{each.code}={each.value}" for each in given if each.code in _DATE_PARAMETERS)
     return "\0".join((*who, "", *when)) if who and when else ""
 
 
-def _hidden(text: str, secret: bytes) -> str:
+def _keyed_hash(text: str, secret: bytes) -> str:
     return blake2b(text.encode(), digest_size=12, key=secret[:64]).hexdigest()

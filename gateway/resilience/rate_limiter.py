@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.resilience.fair_queue import Claimant, Turns
-from gateway.resilience.rate_limits import TURN, Rates, Turn
-from gateway.resilience.sliding_window import Departure
+from gateway.resilience.fair_queue import FairQueue, QueueTicket
+from gateway.resilience.rate_limits import SEND_PERMIT, RateLimits, SendPermit
+from gateway.resilience.sliding_window import SentRequest
 from gateway.upstreams.failures import RATE_LIMITED
 
-_BUSY = (
+_QUEUE_FULL_TEXT = (
     "The gateway keeps requests below the upstream's rate, and too many wait: try again after Retry-After."
 )
 
 
-class Paced:
+class RateLimiter:
     """A request goes up when its key's rate allows: interactive callers first, callers of a kind in turn.
 
     `who` says whose turn a request needs, `patience` how many seconds it may wait, `most` how many may wait
@@ -26,101 +26,103 @@ class Paced:
     def __init__(
         self,
         inner: Handler,
-        rates: Rates,
-        who: Callable[[FhirRequest], Claimant],
-        patience: Callable[[FhirRequest], float],
+        rate_limits: RateLimits,
+        ticket_for: Callable[[FhirRequest], QueueTicket],
+        remaining_wait: Callable[[FhirRequest], float],
         *,
-        most: int = 1_000,
+        max_queue: int = 1_000,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
-        self._rates = rates
-        self._who = who
-        self._patience = patience
-        self._most = most
+        self._rate_limits = rate_limits
+        self._ticket_for = ticket_for
+        self._remaining_wait = remaining_wait
+        self._max_queue = max_queue
         self._sleep = sleep
-        self._waiting: dict[str, Turns[asyncio.Future[Departure]]] = {}
-        self._serving: set[asyncio.Task[None]] = set()
+        self._queues: dict[str, FairQueue[asyncio.Future[SentRequest]]] = {}
+        self._queue_tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer. Raises Failure 429 when the client's patience would end before its turn."""
-        claimant = self._who(request)
-        departure = await self._turn(claimant, self._patience(request))
-        started, before = self._rates.now(), TURN.set(Turn(departure))
+        claimant = self._ticket_for(request)
+        departure = await self._acquire_permit(claimant, self._remaining_wait(request))
+        started, before = self._rate_limits.now(), SEND_PERMIT.set(SendPermit(departure))
         try:
             return await self._inner(request)
         except Failure as failure:
-            if failure.kind.code == RATE_LIMITED.code and failure.received is not None:
-                await self._rates.refused(claimant.key, failure, started)
+            if failure.kind.code == RATE_LIMITED.code and failure.upstream_response is not None:
+                await self._rate_limits.record_refusal(claimant.key, failure, started)
             raise
         finally:
-            TURN.reset(before)
-            self._rates.answered(departure)
+            SEND_PERMIT.reset(before)
+            self._rate_limits.record_response(departure)
 
-    def waiting(self) -> dict[str, int]:
+    def queue_lengths(self) -> dict[str, int]:
         """How many requests wait under each key."""
-        return {key: len(turns) for key, turns in self._waiting.items()}
+        return {key: len(turns) for key, turns in self._queues.items()}
 
-    async def _turn(self, claimant: Claimant, patience: float) -> Departure:
-        key = claimant.key
-        if key not in self._waiting and not await self._rates.delay(key):
-            return self._rates.left(key)
-        blocked, turns = await self._rates.blocked(key), self._turns(key)
-        if blocked > patience or len(turns) >= self._most:
-            raise await self._busy(key)
+    async def _acquire_permit(self, ticket: QueueTicket, max_wait: float) -> SentRequest:
+        key = ticket.key
+        if key not in self._queues and not await self._rate_limits.delay(key):
+            return self._rate_limits.record_sent(key)
+        blocked, turns = await self._rate_limits.blocked_seconds(key), self._queue_for(key)
+        if blocked > max_wait or len(turns) >= self._max_queue:
+            raise await self._queue_full_failure(key)
         turn = asyncio.get_running_loop().create_future()
-        turns.add(claimant, turn)
+        turns.add(ticket, turn)
         try:
-            async with asyncio.timeout(patience):
-                departure: Departure = await turn
+            async with asyncio.timeout(max_wait):
+                departure: SentRequest = await turn
                 return departure
         except TimeoutError:
-            raise await self._busy(key) from None
+            raise await self._queue_full_failure(key) from None
         finally:
-            turns.drop(claimant, turn)
+            turns.remove(ticket, turn)
 
-    def _turns(self, key: str) -> Turns[asyncio.Future[Departure]]:
+    def _queue_for(self, key: str) -> FairQueue[asyncio.Future[SentRequest]]:
         """Who waits under a key, with somebody who serves them."""
-        if key not in self._waiting:
-            self._waiting[key] = Turns()
-            task = asyncio.create_task(self._serve(key, self._waiting[key]))
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
-        return self._waiting[key]
+        if key not in self._queues:
+            self._queues[key] = FairQueue()
+            task = asyncio.create_task(self._serve_queue(key, self._queues[key]))
+            self._queue_tasks.add(task)
+            task.add_done_callback(self._queue_tasks.discard)
+        return self._queues[key]
 
-    async def _serve(self, key: str, turns: Turns[asyncio.Future[Departure]]) -> None:
+    async def _serve_queue(self, key: str, queue: FairQueue[asyncio.Future[SentRequest]]) -> None:
         """Give turns away one by one, as long as somebody waits."""
         try:
-            while len(turns):
-                delay = await self._rates.delay(key)
+            while len(queue):
+                delay = await self._rate_limits.delay(key)
                 if delay:
                     await self._sleep(min(delay, 1.0))
                 else:
-                    _next(turns, self._rates.left(key))
+                    _grant_next(queue, self._rate_limits.record_sent(key))
         finally:
-            del self._waiting[key]
+            del self._queues[key]
 
-    async def _busy(self, key: str) -> Failure:
-        turns, allowed = self._waiting.get(key, ()), await self._rates.of(key)
-        seconds = await self._rates.blocked(key) + len(turns) / (allowed or 10)
-        return Failure(RATE_LIMITED, text=_BUSY, retry_after=max(1, math.ceil(seconds)))
+    async def _queue_full_failure(self, key: str) -> Failure:
+        turns, allowed = self._queues.get(key, ()), await self._rate_limits.current_rate(key)
+        seconds = await self._rate_limits.blocked_seconds(key) + len(turns) / (allowed or 10)
+        return Failure(RATE_LIMITED, text=_QUEUE_FULL_TEXT, retry_after=max(1, math.ceil(seconds)))
 
 
-def _next(turns: Turns[asyncio.Future[Departure]], departure: Departure) -> None:
+def _grant_next(queue: FairQueue[asyncio.Future[SentRequest]], sent_request: SentRequest) -> None:
     """Wake the next one who still waits."""
-    while len(turns):
-        turn = turns.take()
+    while len(queue):
+        turn = queue.take_next()
         if not turn.done():
-            turn.set_result(departure)
+            turn.set_result(sent_request)
             return
 
 
-_LATE = "The gateway keeps requests below the upstream's rate; this one waited as long as it could."
+_WAIT_EXCEEDED_TEXT = (
+    "The gateway keeps requests below the upstream's rate; this one waited as long as it could."
+)
 #: Seconds for which a turn is good.
-_GOOD = 0.25
+_PERMIT_SECONDS = 0.25
 
 
-class Metered:
+class RateLimitRecheck:
     """Directly around the upstream: whatever leaves is within the rate of its key at that moment.
 
     A turn that `Paced` gave is good for one request that leaves soon; behind a practice's queue, or for a
@@ -131,39 +133,39 @@ class Metered:
     def __init__(
         self,
         inner: Handler,
-        rates: Rates,
-        patience: Callable[[FhirRequest], float],
+        rate_limits: RateLimits,
+        remaining_wait: Callable[[FhirRequest], float],
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
-        self._rates = rates
-        self._patience = patience
+        self._rate_limits = rate_limits
+        self._remaining_wait = remaining_wait
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer. Raises Failure 429 when the client's patience ends before the second turn."""
-        turn = TURN.get()
+        turn = SEND_PERMIT.get()
         if turn is None:
             return await self._inner(request)
-        departure = turn.used()
-        if departure and self._rates.now() - departure.at <= _GOOD:
+        departure = turn.consume()
+        if departure and self._rate_limits.now() - departure.sent_at <= _PERMIT_SECONDS:
             return await self._inner(request)
-        return await self._later(turn.key, request)
+        return await self._send_with_new_permit(turn.key, request)
 
-    async def _later(self, key: str, request: FhirRequest) -> FhirResponse:
-        departure = await self._departure(key, request)
+    async def _send_with_new_permit(self, key: str, request: FhirRequest) -> FhirResponse:
+        departure = await self._acquire_permit(key, request)
         try:
             return await self._inner(request)
         finally:
-            self._rates.answered(departure)
+            self._rate_limits.record_response(departure)
 
-    async def _departure(self, key: str, request: FhirRequest) -> Departure:
-        started, patience = self._rates.now(), self._patience(request)
-        while delay := await self._rates.delay(key):
-            waited = self._rates.now() - started
+    async def _acquire_permit(self, key: str, request: FhirRequest) -> SentRequest:
+        started, patience = self._rate_limits.now(), self._remaining_wait(request)
+        while delay := await self._rate_limits.delay(key):
+            waited = self._rate_limits.now() - started
             if waited + delay > patience:
-                raise Failure(RATE_LIMITED, text=_LATE, retry_after=max(1, math.ceil(delay)))
+                raise Failure(RATE_LIMITED, text=_WAIT_EXCEEDED_TEXT, retry_after=max(1, math.ceil(delay)))
             await self._sleep(min(delay, 1.0))
-        request.waiting.asked(started - self._rates.now())
-        return self._rates.left(key)
+        request.wait_clock.exclude(started - self._rate_limits.now())
+        return self._rate_limits.record_sent(key)

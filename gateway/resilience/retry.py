@@ -7,18 +7,18 @@ import structlog
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
-from gateway.resilience.backoff import Doubling
-from gateway.resilience.circuit import wait_asked
-from gateway.resilience.retry_budget import Spending
-from gateway.resilience.retry_policy import allowed
+from gateway.resilience.backoff import ExponentialBackoff
+from gateway.resilience.circuit import upstream_retry_after
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.retry_policy import max_retries
 
 _log = structlog.get_logger()
 #: How often the upstream was asked, where that is more than once.
-ATTEMPTS = "gateway-attempts"
-_FREE = frozenset({"capabilities"})
+ATTEMPTS_HEADER = "gateway-attempts"
+_FREE_INTERACTIONS = frozenset({"capabilities"})
 
 
-class Retried:
+class Retry:
     """The upstream's answer, at the second or third attempt if need be.
 
     `unanswered`: reads that timed out or broke off are sent once more, too. Waits are drawn from zero to a
@@ -29,22 +29,22 @@ class Retried:
     def __init__(  # noqa: PLR0913 - its collaborators, each once
         self,
         inner: Handler,
-        spending: Spending,
-        doubling: Doubling,
-        patience: Callable[[FhirRequest], float],
+        budget: RetryBudget,
+        backoff_policy: ExponentialBackoff,
+        remaining_wait: Callable[[FhirRequest], float],
         *,
         clock: Callable[[], float],
-        chance: Callable[[], float],
-        unanswered: bool = False,
+        jitter: Callable[[], float],
+        retry_on_timeout: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
-        self._spending = spending
-        self._doubling = doubling
-        self._patience = patience
+        self._budget = budget
+        self._backoff_policy = backoff_policy
+        self._remaining_wait = remaining_wait
         self._clock = clock
-        self._chance = chance
-        self._unanswered = unanswered
+        self._jitter = jitter
+        self._retry_on_timeout = retry_on_timeout
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -53,43 +53,45 @@ class Retried:
         while True:
             attempts, started = attempts + 1, self._clock()
             try:
-                response = await self._attempt(request)
+                response = await self._send_attempt(request)
             except Failure as failure:
-                wait = await self._wait(request, failure, attempts)
+                wait = await self._retry_delay(request, failure, attempts)
                 if wait is None:
-                    request.waiting.asked(self._clock() - started)
-                    failure.headers += _told(attempts)
+                    request.wait_clock.exclude(self._clock() - started)
+                    failure.headers += _attempts_header(attempts)
                     raise
                 await self._sleep(wait)
             else:
-                request.waiting.asked(self._clock() - started)
-                return response.changed(headers=(*response.headers, *_told(attempts)))
+                request.wait_clock.exclude(self._clock() - started)
+                return response.replace(headers=(*response.headers, *_attempts_header(attempts)))
 
-    async def _attempt(self, request: FhirRequest) -> FhirResponse:
+    async def _send_attempt(self, request: FhirRequest) -> FhirResponse:
         sent = True
         try:
             return await self._inner(request)
         except Failure as failure:
-            sent = failure.kind.sent
+            sent = failure.kind.may_have_run
             raise
         finally:
-            if sent and request.interaction.code not in _FREE:
-                await self._spending.query(_site(request))
+            if sent and request.interaction.code not in _FREE_INTERACTIONS:
+                await self._budget.count_query(_site_guid(request))
 
-    async def _wait(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
+    async def _retry_delay(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
         """Seconds until the next attempt; None when there is none."""
-        if may_write(request) or attempts > allowed(failure, unanswered=self._unanswered):
+        if may_write(request) or attempts > max_retries(failure, retry_on_timeout=self._retry_on_timeout):
             return None
-        wait = max(self._chance() * self._doubling.wait(attempts), wait_asked(failure) or 0.0)
-        if wait > self._patience(request) or not await self._spending.retry(_site(request)):
+        wait = max(
+            self._jitter() * self._backoff_policy.wait_seconds(attempts), upstream_retry_after(failure) or 0.0
+        )
+        if wait > self._remaining_wait(request) or not await self._budget.spend_retry(_site_guid(request)):
             return None
         _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
         return wait
 
 
-def _site(request: FhirRequest) -> str:
+def _site_guid(request: FhirRequest) -> str:
     return request.site.guid if request.site else ""
 
 
-def _told(attempts: int) -> tuple[tuple[str, str], ...]:
-    return ((ATTEMPTS, str(attempts)),) if attempts > 1 else ()
+def _attempts_header(attempts: int) -> tuple[tuple[str, str], ...]:
+    return ((ATTEMPTS_HEADER, str(attempts)),) if attempts > 1 else ()

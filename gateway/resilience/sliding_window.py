@@ -10,73 +10,77 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 #: Seconds after which a request has arrived even if nothing at all is answered.
-BELATED: Final = 1.0
+MAX_ARRIVAL_DELAY: Final = 1.0
 #: Seconds by which ways differ: an answer shows that what left before it arrives within this time.
 _JITTER: Final = 0.25
-_WINDOW: Final = 1.0
+_WINDOW_SECONDS: Final = 1.0
 #: Keys that are remembered; the one used longest ago goes first.
-_KEYS: Final = 4_096
+_MAX_KEYS: Final = 4_096
 
 
-class Departure(NamedTuple):
+class SentRequest(NamedTuple):
     """A request that left under a key."""
 
     key: str
-    at: float
+    sent_at: float
     number: int
 
 
-class Arrivals:
+class SlidingWindow:
     """Requests by key, each counted from when it left until a second after it must have arrived."""
 
     def __init__(self) -> None:
-        self._keys: LRUCache[str, _Second] = LRUCache(_KEYS)
-        self._number = 0
+        self._windows: LRUCache[str, _KeyWindow] = LRUCache(_MAX_KEYS)
+        self._last_number = 0
 
-    def left(self, key: str, now: float) -> Departure:
+    def record_sent(self, key: str, now: float) -> SentRequest:
         """Count a request that leaves now."""
-        self._number += 1
-        departure = Departure(key, now, self._number)
-        second = self._keys.get(key) or _Second()
-        second.under_way[departure.number] = now
-        self._keys[key] = second
+        self._last_number += 1
+        departure = SentRequest(key, now, self._last_number)
+        second = self._windows.get(key) or _KeyWindow()
+        second.in_flight[departure.number] = now
+        self._windows[key] = second
         return departure
 
-    def answered(self, departure: Departure, now: float) -> None:
+    def record_response(self, sent_request: SentRequest, now: float) -> None:
         """Its answer is there: it arrived before, and what had left before it has as good as arrived, too."""
-        second = self._keys.get(departure.key)
+        second = self._windows.get(sent_request.key)
         if second:
-            second.arrive(departure.number, now)
+            second.record_arrivals(sent_request.number, now)
 
-    def wait(self, key: str, most: int, now: float) -> float:
+    def wait_seconds(self, key: str, max_requests: int, now: float) -> float:
         """Seconds until fewer than `most` may be in the upstream's last second; 0 when that is so now."""
-        second = self._keys.get(key)
-        return second.wait(most, now) if second else 0.0
+        second = self._windows.get(key)
+        return second.wait_seconds(max_requests, now) if second else 0.0
 
 
-class _Second:
+class _KeyWindow:
     """The requests of one key: under way by number, and when the others arrived."""
 
     def __init__(self) -> None:
-        self.under_way: dict[int, float] = {}
-        self.arrived: deque[float] = deque()
+        self.in_flight: dict[int, float] = {}
+        self.arrival_times: deque[float] = deque()
 
-    def arrive(self, last: int, now: float) -> None:
-        for number in [each for each in self.under_way if each <= last]:
-            left = self.under_way.pop(number)
-            self.arrived.append(now if number == last else max(now, left + _JITTER))
-        self.forget(now)
+    def record_arrivals(self, last_number: int, now: float) -> None:
+        for number in [each for each in self.in_flight if each <= last_number]:
+            left = self.in_flight.pop(number)
+            self.arrival_times.append(now if number == last_number else max(now, left + _JITTER))
+        self.discard_expired(now)
 
-    def wait(self, most: int, now: float) -> float:
-        for number in [each for each, at in self.under_way.items() if at + BELATED <= now]:
-            self.arrived.append(self.under_way.pop(number) + BELATED)
-        self.forget(now)
-        if len(self.under_way) + len(self.arrived) < most:
+    def wait_seconds(self, max_requests: int, now: float) -> float:
+        for number in [each for each, at in self.in_flight.items() if at + MAX_ARRIVAL_DELAY <= now]:
+            self.arrival_times.append(self.in_flight.pop(number) + MAX_ARRIVAL_DELAY)
+        self.discard_expired(now)
+        if len(self.in_flight) + len(self.arrival_times) < max_requests:
             return 0.0
-        first = self.arrived[0] if self.arrived else next(iter(self.under_way.values())) + BELATED
-        return first + _WINDOW - now
+        first = (
+            self.arrival_times[0]
+            if self.arrival_times
+            else next(iter(self.in_flight.values())) + MAX_ARRIVAL_DELAY
+        )
+        return first + _WINDOW_SECONDS - now
 
-    def forget(self, now: float) -> None:
+    def discard_expired(self, now: float) -> None:
         """What arrived before the last second."""
-        while self.arrived and self.arrived[0] + _WINDOW <= now:
-            self.arrived.popleft()
+        while self.arrival_times and self.arrival_times[0] + _WINDOW_SECONDS <= now:
+            self.arrival_times.popleft()

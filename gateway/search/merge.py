@@ -7,119 +7,140 @@ from typing import Any, Self
 
 import msgspec
 
-from gateway.dates.matcher import DatePredicate, matches
+from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import START, FhirRequest, FhirResponse, Position
 from gateway.fhir.bundle import Bundle, Entry
-from gateway.fhir.includes import mode, without_orphans
-from gateway.fhir.search_params import Search
-from gateway.paging.upstream_links import positions
-from gateway.search.ignored_criteria import disproved, hides, ignored, lacks, stated, warned
+from gateway.fhir.includes import reachable_includes, search_mode
+from gateway.fhir.search_params import SearchParams
+from gateway.paging.upstream_links import link_positions
+from gateway.search.ignored_criteria import (
+    contradicts_criteria,
+    has_ignored_warning,
+    ignored_criteria,
+    lacks_values,
+    may_hide_elements,
+    stated_search,
+)
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True)
-class Gathering:
+class MergedSearch:
     """What has been read for one client page of a search."""
 
     request: FhirRequest
     matches: tuple[Entry, ...] = ()
-    others: tuple[Entry, ...] = ()
+    other_entries: tuple[Entry, ...] = ()
     totals: Mapping[int, int] | None = None
-    unfiltered: bool = False
-    first: FhirResponse | None = None
-    repairs: tuple[str, ...] = ()
-    ignored: frozenset[str] = frozenset()
-    pages: Mapping[str, Position] = field(default_factory=dict)
+    needs_filter: bool = False
+    first_response: FhirResponse | None = None
+    applied_repairs: tuple[str, ...] = ()
+    ignored_parameters: frozenset[str] = frozenset()
+    page_positions: Mapping[str, Position] = field(default_factory=dict)
 
     @property
-    def following(self) -> Position | None:
+    def next_position(self) -> Position | None:
         """Where the next upstream page is; None at the end."""
-        return self.pages.get("next")
+        return self.page_positions.get("next")
 
-    def with_page(self, position: Position, response: FhirResponse) -> Self:
+    def add_page(self, position: Position, response: FhirResponse) -> Self:
         """What was read, and one more page. Raises Failure when a dropped criterion cannot be made good."""
-        bundle = response.opened().bundle or Bundle({}, (), ())
-        unfiltered = position.unfiltered or self.unfiltered or self._dropped(position, bundle)
-        modes = [(entry, mode(entry) == "match") for entry in bundle.entries]
-        kept = self._kept([entry for entry, match in modes if match], position, unfiltered=unfiltered)
+        bundle = response.with_parsed_bundle().bundle or Bundle({}, (), ())
+        unfiltered = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
+        modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
+        kept = self._remaining_matches(
+            [entry for entry, match in modes if match], position, needs_filter=unfiltered
+        )
         total = bundle.total
         return replace(
             self,
             matches=self.matches + tuple(kept),
-            others=self.others + tuple(entry for entry, match in modes if not match),
+            other_entries=self.other_entries + tuple(entry for entry, match in modes if not match),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
-            unfiltered=unfiltered,
-            first=self.first or response,
-            repairs=tuple(dict.fromkeys((*self.repairs, *response.repairs))),
-            ignored=self.ignored
-            | ignored(self._sent(position), self._names, stated(position, self._sent(position), bundle)),
-            pages=self._after(position, bundle, unfiltered=unfiltered),
+            needs_filter=unfiltered,
+            first_response=self.first_response or response,
+            applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
+            ignored_parameters=self.ignored_parameters
+            | ignored_criteria(
+                self._search_at(position),
+                self._date_names,
+                stated_search(position, self._search_at(position), bundle),
+            ),
+            page_positions=self._positions_after(position, bundle, needs_filter=unfiltered),
         )
 
     @property
-    def enough(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the client's page is done: another whole upstream page might exceed its `_count`."""
-        return bool(self.matches) or self.following is None
+        return bool(self.matches) or self.next_position is None
 
-    def response(self) -> FhirResponse:
+    def merged_response(self) -> FhirResponse:
         """The client's page. `pages` leads on; `total` is there only where it is true."""
-        first = (self.first or FhirResponse(200)).opened()
+        first = (self.first_response or FhirResponse(200)).with_parsed_bundle()
         whole = first.bundle
         if whole is None:
             return first  # accepted for later, or not modified: no page to add to
-        if "signature" in whole.fields and not self.request.dates:
+        if "signature" in whole.fields and not self.request.date_plans:
             return first  # any change would break its signature
-        entries = (*self.matches, *self._included(), *self._outcomes())
-        bundle = whole.changed(entries=_unique(entries)).with_total(self.total)
-        return first.with_bundle(bundle).changed(repairs=self.repairs, pages=self.pages, ignored=self.ignored)
+        entries = (*self.matches, *self._included_entries(), *self._outcome_entries())
+        bundle = whole.replace(entries=_unique_by_url(entries)).with_total(self.total)
+        return first.with_bundle(bundle).replace(
+            applied_repairs=self.applied_repairs,
+            page_positions=self.page_positions,
+            ignored_parameters=self.ignored_parameters,
+        )
 
     @property
     def total(self) -> int | None:
         """The number of matches on all pages, if it is known."""
-        if self.request.position.rest or self.request.position.part or self.following:
-            return self._summed if self._exact else None
-        return len(self.matches) if not self._exact else self._summed
+        if self.request.position.upstream_link or self.request.position.part or self.next_position:
+            return self._total_of_parts if self._is_exact else None
+        return len(self.matches) if not self._is_exact else self._total_of_parts
 
     @property
-    def _summed(self) -> int | None:
+    def _total_of_parts(self) -> int | None:
         totals = self.totals or {}
-        return sum(totals.values()) if len(totals) == len(self._parts) else None
+        return sum(totals.values()) if len(totals) == len(self._split_searches) else None
 
     @property
-    def _exact(self) -> bool:
-        overlapping = any(plan.dedupe for plan in self.request.dates)  # then totals do not add
-        return not (self.unfiltered or self._filters or overlapping)
+    def _is_exact(self) -> bool:
+        overlapping = any(plan.dedupe for plan in self.request.date_plans)  # then totals do not add
+        return not (self.needs_filter or self._filter_predicates or overlapping)
 
     @cached_property
-    def _filters(self) -> tuple[DatePredicate, ...]:
-        return tuple(plan.filter for plan in self.request.dates if plan.filter)
+    def _filter_predicates(self) -> tuple[DatePredicate, ...]:
+        return tuple(plan.filter_predicate for plan in self.request.date_plans if plan.filter_predicate)
 
-    def _kept(self, found: list[Entry], position: Position, *, unfiltered: bool) -> list[Entry]:
+    def _remaining_matches(
+        self, matches: list[Entry], position: Position, *, needs_filter: bool
+    ) -> list[Entry]:
         """The matches that meet what the upstream did not look at, and did not come with an earlier part."""
-        earlier = self._earlier(position)
-        predicates = self._every if unfiltered and found else self._filters
+        earlier = self._earlier_conditions(position)
+        predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
         if not (predicates or earlier):
-            return found
-        return [entry for entry in found if self._meets(entry, predicates, earlier)]
+            return matches
+        return [entry for entry in matches if self._passes_filters(entry, predicates, earlier)]
 
-    def _meets(
-        self, entry: Entry, predicates: Sequence[DatePredicate], earlier: list[list[DatePredicate]]
+    def _passes_filters(
+        self, entry: Entry, predicates: Sequence[DatePredicate], earlier_conditions: list[list[DatePredicate]]
     ) -> bool:
         site = self.request.site
         if entry.resource is None or site is None:
             return True
         resource = _decode(entry.resource)
-        if not all(matches(predicate, resource, site.zone) for predicate in predicates):
+        if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
             return False
-        return not any(all(matches(each, resource, site.zone) for each in part) for part in earlier)
+        return not any(
+            all(meets_predicate(each, resource, site.zone) for each in part) for part in earlier_conditions
+        )
 
-    def _earlier(self, position: Position) -> list[list[DatePredicate]]:
+    def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
         """The conditions of each earlier part, where parts may overlap: what meets them was given there."""
-        if not any(plan.dedupe for plan in self.request.dates):
+        if not any(plan.dedupe for plan in self.request.date_plans):
             return []
         return [
             [
@@ -127,62 +148,70 @@ class Gathering:
                     plan.predicate.parameter,
                     tuple((parse_date_value(each),) for each in sent.values(plan.name)),
                 )
-                for plan in self.request.dates
+                for plan in self.request.date_plans
                 if plan.predicate is not None
             ]
-            for sent in self._parts[: position.part]
+            for sent in self._split_searches[: position.part]
         ]
 
     @cached_property
-    def _every(self) -> tuple[DatePredicate, ...]:
+    def _all_predicates(self) -> tuple[DatePredicate, ...]:
         """Every date criterion. Raises Failure when one cannot be checked on the matches."""
-        hidden = hides(self.request.search)
-        unknown = next((plan for plan in self.request.dates if plan.predicate is None or hidden), None)
+        hidden = may_hide_elements(self.request.upstream_search)
+        unknown = next((plan for plan in self.request.date_plans if plan.predicate is None or hidden), None)
         if unknown is not None:
             raise Failure(catalog.FILTER_IGNORED, expression=f"http.{unknown.name}")
-        return tuple(plan.predicate for plan in self.request.dates if plan.predicate)
+        return tuple(plan.predicate for plan in self.request.date_plans if plan.predicate)
 
-    def _dropped(self, position: Position, bundle: Bundle) -> bool:
+    def _has_ignored_date(self, position: Position, bundle: Bundle) -> bool:
         """Whether the upstream says, or its matches show, that it did not use a date criterion."""
-        if not self.request.dates:
+        if not self.request.date_plans:
             return False
-        sent = self._sent(position)
-        said = lacks(sent, self._names, stated(position, sent, bundle)) or warned(self._names, bundle)
-        return said or (not hides(sent) and disproved(self.request, bundle))
+        sent = self._search_at(position)
+        said = lacks_values(
+            sent, self._date_names, stated_search(position, sent, bundle)
+        ) or has_ignored_warning(self._date_names, bundle)
+        return said or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
 
     @property
-    def _names(self) -> frozenset[str]:
-        return frozenset(plan.name for plan in self.request.dates)
+    def _date_names(self) -> frozenset[str]:
+        return frozenset(plan.name for plan in self.request.date_plans)
 
-    def _after(self, position: Position, bundle: Bundle, *, unfiltered: bool) -> Mapping[str, Position]:
+    def _positions_after(
+        self, position: Position, bundle: Bundle, *, needs_filter: bool
+    ) -> Mapping[str, Position]:
         """Where the client may go from here: anywhere the upstream leads, or on through the parts."""
-        found = positions(self.request, bundle, position.part, unfiltered=unfiltered)
-        if len(self._parts) == 1 and self._exact and not unfiltered:
+        found = link_positions(self.request, bundle, position.part, needs_filter=needs_filter)
+        if len(self._split_searches) == 1 and self._is_exact and not needs_filter:
             return found
-        more = Position(position.part + 1, "", unfiltered) if position.part + 1 < len(self._parts) else None
+        more = (
+            Position(position.part + 1, "", needs_filter)
+            if position.part + 1 < len(self._split_searches)
+            else None
+        )
         following = found.get("next") or more
         return {"first": START} | ({"next": following} if following else {})
 
-    def _sent(self, position: Position) -> Search:
-        return self._parts[position.part]
+    def _search_at(self, position: Position) -> SearchParams:
+        return self._split_searches[position.part]
 
     @property
-    def _parts(self) -> tuple[Search, ...]:
-        return self.request.parts or (self.request.search,)
+    def _split_searches(self) -> tuple[SearchParams, ...]:
+        return self.request.split_searches or (self.request.upstream_search,)
 
-    def _included(self) -> Sequence[Entry]:
-        included = [entry for entry in self.others if mode(entry) == "include"]
-        if self._exact:
+    def _included_entries(self) -> Sequence[Entry]:
+        included = [entry for entry in self.other_entries if search_mode(entry) == "include"]
+        if self._is_exact:
             return included
-        asked = self.request.asked.parameters
+        asked = self.request.client_search.parameters
         reverse = frozenset(each.value.partition(":")[0] for each in asked if each.code == "_revinclude")
-        return without_orphans(self.matches, included, reverse)
+        return reachable_includes(self.matches, included, reverse)
 
-    def _outcomes(self) -> Sequence[Entry]:
-        return [entry for entry in self.others if mode(entry) not in {"match", "include"}]
+    def _outcome_entries(self) -> Sequence[Entry]:
+        return [entry for entry in self.other_entries if search_mode(entry) not in {"match", "include"}]
 
 
-def _unique(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def _unique_by_url(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Each `fullUrl` once, as bdl-7 wants: a match comes first and wins over an include."""
     seen: dict[str, Entry] = {}
     for number, entry in enumerate(entries):

@@ -11,10 +11,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _log = structlog.get_logger()
-_DRAIN = 5
+_DRAIN_SECONDS = 5
 
 
-class _Server(uvicorn.Server):
+class _AdminServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to the first server."""
@@ -22,7 +22,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def beside(app: ASGIApp, bound: socket.socket) -> AsyncIterator[str]:
+async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
     """Serve an application on a bound socket, and close it when the context ends; gives the URL."""
     config = uvicorn.Config(
         app,
@@ -32,33 +32,33 @@ async def beside(app: ASGIApp, bound: socket.socket) -> AsyncIterator[str]:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=_DRAIN,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    server = _AdminServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn's flag is no event
         await asyncio.sleep(0.01)
-    url = _url(bound)
+    url = _listener_url(listener)
     _log.info("operators-listen", url=url)
     try:
         yield url
     finally:
         server.should_exit = True
         await serving
-        bound.close()
+        listener.close()
 
 
-def bound_to(listen: str) -> socket.socket:
+def bind(address: str) -> socket.socket:
     """The socket at `host:port`. Raises OSError where nobody can listen there."""
-    host, _, port = listen.rpartition(":")
+    host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family)
     except OSError as problem:
         why = os.strerror(problem.errno or 0) if problem.errno and problem.errno > 0 else "no such address"
-        raise OSError(f"admin.listen: nobody can listen on {listen}: {why}") from None
+        raise OSError(f"admin.listen: nobody can listen on {address}: {why}") from None
 
 
-def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
+def _listener_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -14,125 +14,127 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import catalog
-from gateway.errors.failure import Failure, Kind
+from gateway.errors.failure import Failure, FailureKind
 from gateway.settings import Server
-from gateway.web.endpoint import fields, sent
-from gateway.web.errors import answer
+from gateway.web.endpoint import response_headers, send_response
+from gateway.web.errors import error_response
 from gateway.web.request_id import request_id
-from gateway.web.request_reader import named
+from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
 #: What a client still gets when there are too many: or a busy gateway would be taken for a dead one.
-_ALWAYS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
+_UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
 #: Seconds for which what a refused client goes on sending is read, so that it sees why (RFC 9112 9.6).
-_LINGER = 2.0
+_LINGER_SECONDS = 2.0
 
-_Part = Literal["", "head", "body"]
+_RequestPart = Literal["", "head", "body"]
 
 
 #: Bytes that a client must take in the time it has for it.
-_TAKEN = 65_536
+_MIN_PROGRESS_BYTES = 65_536
 
 
-class Delivered(HttpToolsProtocol):
+class WriteTimeout(HttpToolsProtocol):
     """A connection whose client has `patience` seconds for each 64 kB that wait for it."""
 
-    patience = 30.0
+    write_timeout = 30.0
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._left = 0
-        self._looking: asyncio.TimerHandle | None = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unsent_bytes = 0
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has gone."""
-        self._satisfied()
+        self._cancel_write_timer()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
         """An answer was handed over, though not all of it may have left."""
         super().on_response_complete()
         if self.transport.is_closing():
-            self._look()
+            self._start_write_timer()
 
     def timeout_keep_alive_handler(self) -> None:
         """The connection was not used for long."""
         super().timeout_keep_alive_handler()
-        self._look()
+        self._start_write_timer()
 
     def pause_writing(self) -> None:
         """The client takes its answer slower than it was written."""
         super().pause_writing()
-        self._look()
+        self._start_write_timer()
 
     def resume_writing(self) -> None:
         """It has taken most of it."""
         super().resume_writing()
-        self._satisfied()
+        self._cancel_write_timer()
 
-    def _look(self) -> None:
+    def _start_write_timer(self) -> None:
         """Look how much has been taken when the time is over."""
-        self._left = self.transport.get_write_buffer_size()
-        if self._looking is None:
-            self._looking = self.loop.call_later(self.patience, self._looked)
+        self._unsent_bytes = self.transport.get_write_buffer_size()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.write_timeout, self._on_write_timeout)
 
-    def _looked(self) -> None:
-        before, left, self._looking = self._left, self.transport.get_write_buffer_size(), None
-        if left and left > before - _TAKEN:
+    def _on_write_timeout(self) -> None:
+        before, left, self._write_timer = self._unsent_bytes, self.transport.get_write_buffer_size(), None
+        if left and left > before - _MIN_PROGRESS_BYTES:
             self.transport.abort()
         elif left:
-            self._look()
+            self._start_write_timer()
 
-    def _satisfied(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
-class Guarded(Delivered):
+class LimitedConnection(WriteTimeout):
     """A connection within `limits`; `guarded` makes the class for a server."""
 
     limits: ClassVar[Server]
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.patience = self.limits.timeouts.answer
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.write_timeout = self.limits.timeouts.answer
         self.timeout_keep_alive = self.limits.timeouts.idle  # type: ignore[assignment] # call_later takes both
-        self._expected: _Part = ""
-        self._reading: _Part = "head"
-        self._head = 0
-        self._refused = False
-        self._late: asyncio.TimerHandle | None = None
+        self._awaited_part: _RequestPart = ""
+        self._current_part: _RequestPart = "head"
+        self._header_bytes = 0
+        self._is_rejected = False
+        self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client came."""
         super().connection_made(transport)
         if len(self.connections) > 2 * self.limits.max_connections:
             transport.abort()
-        self._expect("head")
+        self._start_read_timer("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has gone."""
-        self._expect("")
+        self._start_read_timer("")
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """It sent something."""
-        if self._refused:
+        if self._is_rejected:
             return
-        self._head += len(data) if self._reading == "head" else 0
+        self._header_bytes += len(data) if self._current_part == "head" else 0
         super().data_received(data)
-        if self._reading == "head" and self._head > self.limits.max_headers:
-            self._refuse(catalog.HEAD_TOO_LARGE)
-        elif not self._refused:
-            self._expect(self._reading if self._head or self._reading == "body" else "")
+        if self._current_part == "head" and self._header_bytes > self.limits.max_headers:
+            self._reject(catalog.HEADERS_TOO_LARGE)
+        elif not self._is_rejected:
+            self._start_read_timer(
+                self._current_part if self._header_bytes or self._current_part == "body" else ""
+            )
 
     def on_headers_complete(self) -> None:
         """A request's head is whole: it is handled, or refused and the connection closed."""
-        self._reading = "body"
-        refusal = self._refusal()
+        self._current_part = "body"
+        refusal = self._rejection_kind()
         if refusal is not None:
-            self.app = _refusing(refusal)
+            self.app = _rejection_app(refusal)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -142,85 +144,90 @@ class Guarded(Delivered):
 
     def on_request_read(self) -> None:
         """The next request may follow."""
-        self._reading, self._head = "head", 0
+        self._current_part, self._header_bytes = "head", 0
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""
         del msg
-        self._refuse(catalog.BAD_REQUEST)
+        self._reject(catalog.BAD_REQUEST)
 
-    def _refusal(self) -> Kind | None:
+    def _rejection_kind(self) -> FailureKind | None:
         limits = self.limits
-        if self._head > limits.max_headers and self._size() > limits.max_headers:
-            return catalog.HEAD_TOO_LARGE
-        full = len(self.connections) > limits.max_connections and self.url not in _ALWAYS
-        return catalog.OVERLOADED if full else None
+        if self._header_bytes > limits.max_headers and self._header_size() > limits.max_headers:
+            return catalog.HEADERS_TOO_LARGE
+        full = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
+        return catalog.GATEWAY_OVERLOADED if full else None
 
-    def _size(self) -> int:
+    def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
-    def _refuse(self, kind: Kind) -> None:
+    def _reject(self, kind: FailureKind) -> None:
         """Answer, then read on for a moment: a connection closed with data unread may lose the answer."""
-        self._refused = True
-        self._expect("")
+        self._is_rejected = True
+        self._start_read_timer("")
         _log.info("refused", code=kind.code, status=kind.status)
-        if self._answering and not (self._reading == "body" and self._unanswered):
+        if self._is_responding and not (self._current_part == "body" and self._has_unstarted_response):
             self.transport.abort()
             return
-        if self._answering:
+        if self._is_responding:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(_written(kind))
+        self.transport.write(_encode_rejection(kind))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._late = self.loop.call_later(_LINGER, self.transport.abort)
+        self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
-    def _expect(self, part: _Part) -> None:
+    def _start_read_timer(self, part: _RequestPart) -> None:
         """Give the client its time for a part of its request; it is not given anew while that part lasts."""
-        if part == self._expected:
+        if part == self._awaited_part:
             return
-        if self._late is not None:
-            self._late.cancel()
-        self._expected = part
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+        self._awaited_part = part
         seconds = {"head": self.limits.timeouts.head, "body": self.limits.timeouts.body}
-        self._late = self.loop.call_later(seconds[part], self._overdue) if part else None
+        self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout) if part else None
 
-    def _overdue(self) -> None:
+    def _on_read_timeout(self) -> None:
         """The client's time is over."""
-        part, self._expected, self._late = self._expected, "", None
-        if part == "head" and self._answering:
-            self._expect(part)
-        elif (part == "head" and self._head) or (part == "body" and self._unanswered):
-            self._refuse(catalog.REQUEST_TIMEOUT)
+        part, self._awaited_part, self._read_timer = self._awaited_part, "", None
+        if part == "head" and self._is_responding:
+            self._start_read_timer(part)
+        elif (part == "head" and self._header_bytes) or (part == "body" and self._has_unstarted_response):
+            self._reject(catalog.REQUEST_TIMEOUT)
         else:
             self.transport.close()
 
     @property
-    def _answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
-    def _unanswered(self) -> bool:
-        return self._answering and not self.cycle.response_started
+    def _has_unstarted_response(self) -> bool:
+        return self._is_responding and not self.cycle.response_started
 
 
-def guarded(server: Server) -> type[Guarded]:
+def limited_connection_class(server: Server) -> type[LimitedConnection]:
     """The protocol of a server with these limits."""
-    return type("Guarded", (Guarded,), {"limits": server})
+    return type("Guarded", (LimitedConnection,), {"limits": server})
 
 
-def _refusing(kind: Kind) -> ASGIApp:
-    async def refused(scope: Scope, receive: Receive, send: Send) -> None:
+def _rejection_app(kind: FailureKind) -> ASGIApp:
+    async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         _log.info("refused", code=kind.code, status=kind.status)
-        await sent(answer(Failure(kind)).with_header("connection", "close"), request, send, named(request))
+        await send_response(
+            error_response(Failure(kind)).with_header("connection", "close"),
+            request,
+            send,
+            request_id_of(request),
+        )
 
-    return refused
+    return reject_request
 
 
-def _written(kind: Kind) -> bytes:
+def _encode_rejection(kind: FailureKind) -> bytes:
     """The bytes of an answer to what never became a request."""
-    response = answer(Failure(kind)).with_header("connection", "close")
-    lines = [b"%s: %s\r\n" % each for each in fields(response, request_id(""))]
+    response = error_response(Failure(kind)).with_header("connection", "close")
+    lines = [b"%s: %s\r\n" % each for each in response_headers(response, request_id(""))]
     start = f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}\r\n".encode()
     return b"".join([start, *lines, b"\r\n", response.body])

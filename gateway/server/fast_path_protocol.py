@@ -6,41 +6,41 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.cache.prepared import Field, rendered
-from gateway.server.connection import Guarded, guarded
+from gateway.cache.prepared import RawHeader, render_headers
+from gateway.server.connection import LimitedConnection, limited_connection_class
 from gateway.settings import Server
-from gateway.web.fast_path import Hits
+from gateway.web.fast_path import FastPathCache
 
 #: Bytes from which a body is not copied behind its head.
-_LARGE = 65_536
+_SEPARATE_WRITE_BYTES = 65_536
 
 
-class HitProtocol(Guarded):
+class FastPathProtocol(LimitedConnection):
     """Writes a hit itself where nothing else is under way on the connection; all else takes the long way.
 
     `protocol` makes the class for a server.
     """
 
-    hits: ClassVar[Hits]
-    _answered = False
+    hits: ClassVar[FastPathCache]
+    _is_hit = False
 
     def on_headers_complete(self) -> None:
         """The head of a request is read."""
-        self._answered = self._ready and self._hit()
-        if not self._answered:
+        self._is_hit = self._may_answer_now and self._write_hit()
+        if not self._is_hit:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is read."""
-        if self._answered:
-            self._answered = False
+        if self._is_hit:
+            self._is_hit = False
             self.on_request_read()
             self.on_response_complete()
         else:
             super().on_message_complete()
 
     @property
-    def _ready(self) -> bool:
+    def _may_answer_now(self) -> bool:
         """Whether a plain GET may be answered now: none before it is unanswered, and the client reads."""
         return (
             self.parser.get_method() == b"GET"
@@ -50,15 +50,15 @@ class HitProtocol(Guarded):
             and self.parser.should_keep_alive()
         )
 
-    def _hit(self) -> bool:
+    def _write_hit(self) -> bool:
         started = perf_counter()
-        asked = self.hits.asked(self.url, self.headers, self.client[0] if self.client else "")
-        hit = asked and self.hits.found(asked)
+        asked = self.hits.parse_request(self.url, self.headers, self.client[0] if self.client else "")
+        hit = asked and self.hits.find_response(asked)
         if asked is None or hit is None:
             return False
-        moment, form = self.hits.answered(asked, hit, started), hit.form(asked)
-        head = (_start(tuple(self.server_state.default_headers)), form.head, moment.head)
-        if len(form.body) < _LARGE:
+        moment, form = self.hits.record_hit(asked, hit, started), hit.encoding_for(asked)
+        head = (_response_start(tuple(self.server_state.default_headers)), form.head, moment.head)
+        if len(form.body) < _SEPARATE_WRITE_BYTES:
             self.transport.write(b"".join((*head, form.body)))
         else:
             self.transport.writelines((b"".join(head), form.body))
@@ -66,11 +66,15 @@ class HitProtocol(Guarded):
 
 
 @lru_cache(maxsize=1)
-def _start(always: tuple[Field, ...]) -> bytes:
+def _response_start(default_headers: tuple[RawHeader, ...]) -> bytes:
     """The status line, and what uvicorn gives every answer: the second it is given in."""
-    return STATUS_LINE[200] + rendered(always)
+    return STATUS_LINE[200] + render_headers(default_headers)
 
 
-def protocol(limits: Server, hits: Hits | None) -> type[Guarded]:
+def protocol_class(limits: Server, hits: FastPathCache | None) -> type[LimitedConnection]:
     """The protocol of a server with these limits, which answers from these hits."""
-    return type("Protocol", (HitProtocol,), {"limits": limits, "hits": hits}) if hits else guarded(limits)
+    return (
+        type("Protocol", (FastPathProtocol,), {"limits": limits, "hits": hits})
+        if hits
+        else limited_connection_class(limits)
+    )

@@ -16,13 +16,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
-DRAIN = 30
-_FILES = 65_536
+DRAIN_SECONDS = 30
+_MAX_OPEN_FILES = 65_536
 #: A host name may stand for an address that this machine does not have, as localhost does for ::1.
-_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+_MISSING_ADDRESS_ERRORS = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
-class Serving(uvicorn.Server):
+class Server(uvicorn.Server):
     """A uvicorn server that says where it listens and takes SIGTERM for an orderly end."""
 
     def __init__(
@@ -30,13 +30,13 @@ class Serving(uvicorn.Server):
         app: ASGIApp,
         host: str,
         port: int,
-        greeting: str = "",
+        ready_line: str = "",
         http: type[asyncio.Protocol] | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=http or _protocol(app),
+                http=http or _http_protocol(app),
                 ws="none",
                 host=host,
                 port=port,
@@ -44,24 +44,24 @@ class Serving(uvicorn.Server):
                 log_level="warning",
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=DRAIN,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
             )
         )
-        self._greeting = greeting
+        self._ready_line = ready_line
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then greet: who reads the line may connect at once."""
         await super().startup(sockets)
-        self.settle()
-        if self.started and self._greeting:
-            print(f"{self._greeting} {self.url}", flush=True)  # noqa: T201 - promised on stdout
+        self.tune_gc()
+        if self.started and self._ready_line:
+            print(f"{self._ready_line} {self.url}", flush=True)  # noqa: T201 - promised on stdout
 
-    def settle(self) -> None:
+    def tune_gc(self) -> None:
         """What was made at start stays for good: the collector need not look at it with every request."""
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
-        _many_connections()
+        _raise_file_limit()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,11 +75,11 @@ class Serving(uvicorn.Server):
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal. Raises OSError that names the address where it cannot listen."""
-        sockets = sockets or bound(self.config.host, self.config.port)
+        sockets = sockets or bind_sockets(self.config.host, self.config.port)
         try:
             super().run(sockets)
         finally:
-            _close(sockets)
+            _close_sockets(sockets)
 
     @property
     def url(self) -> str:
@@ -88,43 +88,43 @@ class Serving(uvicorn.Server):
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of a host. Raises OSError that names host and port, as for a port in use."""
     sockets: list[socket.socket] = []
     try:
-        _bind(host, port, sockets)
+        _bind_addresses(host, port, sockets)
     except (OSError, UnicodeError) as problem:
-        _close(sockets)
+        _close_sockets(sockets)
         said = getattr(problem, "strerror", None) or "this is no host name"
         raise OSError(f"cannot listen on {host}, port {port}: {said}") from None
     return sockets
 
 
-def _close(sockets: list[socket.socket]) -> None:
+def _close_sockets(sockets: list[socket.socket]) -> None:
     for each in sockets:
         each.close()
 
 
-def _bind(host: str, port: int, sockets: list[socket.socket]) -> None:
+def _bind_addresses(host: str, port: int, sockets: list[socket.socket]) -> None:
     absent = None
-    for family, address in _addresses(host, port):
+    for family, address in _resolve_addresses(host, port):
         try:
-            sockets.append(_listening(family, address))
+            sockets.append(_listening_socket(family, address))
         except OSError as problem:
-            if problem.errno not in _ABSENT:
+            if problem.errno not in _MISSING_ADDRESS_ERRORS:
                 raise
             absent = problem
     if absent and not sockets:
         raise absent
 
 
-def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+def _resolve_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     """Family and address of each interface that a host name stands for, each once."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _listening(family: int, address: Any) -> socket.socket:
+def _listening_socket(family: int, address: Any) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -137,21 +137,21 @@ def _listening(family: int, address: Any) -> socket.socket:
     return listening
 
 
-def _many_connections() -> None:
+def _raise_file_limit() -> None:
     """Each connection is a file, of which many systems give a process 1,024 until it asks for more."""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    wanted = _MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(_MAX_OPEN_FILES, most)
     if allowed != resource.RLIM_INFINITY and allowed < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _protocol(app: ASGIApp) -> type[asyncio.Protocol]:
+def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
     """The protocol that an application asks for as `state.http`."""
     http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpToolsProtocol)
     return http
 
 
-class InThread(Serving):
+class ThreadedServer(Server):
     """A server in a thread: `with InThread(app) as server: server.url`; port 0 picks a free one."""
 
     def __init__(
@@ -165,7 +165,7 @@ class InThread(Serving):
         self._thread = Thread()
 
     def __enter__(self) -> Self:
-        sockets = bound(self.config.host, self.config.port)
+        sockets = bind_sockets(self.config.host, self.config.port)
         self._thread = Thread(target=self.run, args=(sockets,), daemon=True)
         self._thread.start()
         while not self.started:
@@ -178,7 +178,7 @@ class InThread(Serving):
         self.should_exit = True
         self._thread.join()
 
-    def settle(self) -> None:
+    def tune_gc(self) -> None:
         """The process is somebody else's."""
 
     async def main_loop(self) -> None:

@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
-from gateway.settings.base import MountName, Section, SiteKey, Switches, with_lower_case_guids
+from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
-from gateway.settings.environment import doubles, slips
-from gateway.settings.masked import cut
-from gateway.settings.problems import problems
-from gateway.settings.resilience import Pages, PageSize, Pauses, Rest, Retry, Search
+from gateway.settings.environment import describe_duplicates, describe_unknown_variables
+from gateway.settings.masked import shorten
+from gateway.settings.problems import describe_errors
+from gateway.settings.resilience import PageSize, Paging, Pauses, Rest, Retry, Search
 from gateway.settings.server import Admin, Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
-from gateway.settings.site import Caps, SearchFacts, SiteCache, SiteSettings
-from gateway.settings.sources import reader
+from gateway.settings.site import DailyCaps, SearchSupport, SiteCache, SiteSettings
+from gateway.settings.sources import settings_loader
 
 
 class ConfigurationError(ValueError):
@@ -34,9 +34,9 @@ class Settings(Section):
         {}, description="further upstreams by name, each below its own path"
     )
     errors: Errors = Field(Errors(), description="what a client is told of an upstream's own words")
-    repairs: Switches = Field({}, description="repairs on or off for all sites, by id")
+    repairs: RepairSwitches = Field({}, description="repairs on or off for all sites, by id")
     sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
-    pages: Pages = Field(Pages(), description="links to further pages of a result")
+    pages: Paging = Field(Paging(), description="links to further pages of a result")
     search: Search = Field(Search(), description="how far a search may go")
     cache: Cache = Field(Cache(), description="what is answered without asking again")
     retry: Retry = Field(Retry(), description="repeating reads that certainly did not run")
@@ -50,12 +50,12 @@ class Settings(Section):
 
     @field_validator("sites", mode="before")
     @classmethod
-    def _lower_case(cls, sites: Any) -> Any:
+    def _lower_case_guids(cls, sites: Any) -> Any:
         return with_lower_case_guids(sites)
 
     @field_validator("upstreams")
     @classmethod
-    def _apart(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
+    def _require_distinct_paths(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
         paths = [each.path for each in upstreams.values()]
         twice = sorted({path for path in paths if paths.count(path) > 1})
         if twice:
@@ -63,13 +63,13 @@ class Settings(Section):
         return upstreams
 
     @model_validator(mode="after")
-    def _shared(self) -> Self:
+    def _require_redis_for_ledger(self) -> Self:
         if self.ledger.store == "redis" and self.cache.redis.url is None:
             raise ValueError("ledger.store redis needs cache.redis.url")
         return self
 
 
-class _Variables(Settings):
+class _SettingsAndVariables(Settings):
     """The settings, and the variables of the commands, which are none."""
 
     config: Path | None = Field(None, description="the file; an option of every command")
@@ -78,12 +78,14 @@ class _Variables(Settings):
 
 def load(path: Path | None = None) -> Settings:
     """The settings of a TOML file and the environment. Raises ConfigurationError naming every problem."""
-    read = _reader(path)
-    lines = doubles(_Variables, os.environ) + slips(_Variables, os.environ)
+    read = _settings_loader(path)
+    lines = describe_duplicates(_SettingsAndVariables, os.environ) + describe_unknown_variables(
+        _SettingsAndVariables, os.environ
+    )
     try:
         settings = read()
     except ValidationError as problem:
-        lines += problems(Settings, problem.errors(include_input=False))
+        lines += describe_errors(Settings, problem.errors(include_input=False))
     except RecursionError:
         raise ConfigurationError("the configuration is nested too deeply") from None
     if lines:
@@ -91,36 +93,36 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _reader(path: Path | None) -> Callable[[], Settings]:
+def _settings_loader(path: Path | None) -> Callable[[], Settings]:
     if path == Path():
         raise ConfigurationError("--config: names no file")
     try:
-        return reader(Settings, path)
+        return settings_loader(Settings, path)
     except FileNotFoundError:
-        raise ConfigurationError(f"--config: no such file: {cut(str(path))}") from None
+        raise ConfigurationError(f"--config: no such file: {shorten(str(path))}") from None
     except OSError as problem:
-        raise ConfigurationError(f"--config: cannot read {cut(str(path))}: {problem.strerror}") from None
+        raise ConfigurationError(f"--config: cannot read {shorten(str(path))}: {problem.strerror}") from None
     except ValueError as problem:
-        raise ConfigurationError(f"{cut(str(path))}: {problem}") from None
+        raise ConfigurationError(f"{shorten(str(path))}: {problem}") from None
 
 
 __all__ = [
     "Admin",
     "Cache",
-    "Caps",
     "ConfigurationError",
+    "DailyCaps",
     "Errors",
     "Ledger",
     "LedgerCaller",
     "Log",
     "MountedUpstream",
     "PageSize",
-    "Pages",
+    "Paging",
     "Pauses",
     "Rest",
     "Retry",
     "Search",
-    "SearchFacts",
+    "SearchSupport",
     "Server",
     "Settings",
     "SiteCache",

@@ -15,30 +15,30 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from gateway.dates.timezones import zone
+from gateway.dates.timezones import load_zone
 from gateway.repairs import REPAIRS
-from gateway.settings.masked import part
+from gateway.settings.masked import redact_key
 
 #: Wrong names that one message shows.
-_SHOWN = 10
+_MAX_SHOWN = 10
 
 
-def _known_zone(name: str) -> str:
-    zone(name)
+def _check_zone(name: str) -> str:
+    load_zone(name)
     return name
 
 
-def _known_repairs(switches: dict[str, bool]) -> dict[str, bool]:
+def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
     unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
     if unknown:
-        shown = ", ".join(part(each) for each in sorted(unknown)[:_SHOWN])
-        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        shown = ", ".join(redact_key(each) for each in sorted(unknown)[:_MAX_SHOWN])
+        more = f" and {len(unknown) - _MAX_SHOWN} more" if len(unknown) > _MAX_SHOWN else ""
         raise ValueError(f"no such repair: {shown}{more}; see halo-gateway known-issues")
     return switches
 
 
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
-Switches = Annotated[dict[str, bool], AfterValidator(_known_repairs)]
+TimeZone = Annotated[str, AfterValidator(_check_zone)]
+RepairSwitches = Annotated[dict[str, bool], AfterValidator(_check_repairs)]
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -46,34 +46,36 @@ def with_lower_case_guids(sites: Any) -> Any:
     """A table of sites with its GUIDs in lower case. Raises ValueError where one is given in two cases."""
     if not isinstance(sites, dict):
         return sites
-    lower = {_lower(guid): values for guid, values in sites.items()}
+    lower = {_lower_case_guid(guid): values for guid, values in sites.items()}
     if len(lower) < len(sites):
-        given = [_lower(guid) for guid in sites]
+        given = [_lower_case_guid(guid) for guid in sites]
         twice = sorted({guid for guid in given if given.count(guid) > 1})
         raise ValueError(f"the same site is given twice, in upper and lower case: {', '.join(twice)}")
     return lower
 
 
-def _lower(guid: Any) -> Any:
+def _lower_case_guid(guid: Any) -> Any:
     return guid.lower() if isinstance(guid, str) and _GUID.fullmatch(guid) else guid
 
 
-Guid = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Guid = Annotated[
+    str, BeforeValidator(_lower_case_guid), Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+]
 SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 
 #: The gateway's own first segments.
-_TAKEN = frozenset(
+_RESERVED_SEGMENTS = frozenset(
     {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin", "docs"}
 )
 
 
-def _free(path: str) -> str:
-    if path.removeprefix("/") in _TAKEN:
+def _check_free_path(path: str) -> str:
+    if path.removeprefix("/") in _RESERVED_SEGMENTS:
         raise ValueError("the gateway itself serves this path: choose another")
     return path
 
 
-MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z][A-Za-z0-9\-]{0,30}$"), AfterValidator(_free)]
+MountPath = Annotated[str, Field(pattern=r"^/[A-Za-z][A-Za-z0-9\-]{0,30}$"), AfterValidator(_check_free_path)]
 MountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$")]
 
 #: `Type.parameter`, or `*.parameter` for every type.
@@ -81,24 +83,24 @@ ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-
 TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
 
 
-def _no_truth(value: Any) -> Any:
+def _reject_boolean(value: Any) -> Any:
     """The value. Raises an error for true and false, which pydantic takes for 1 and 0."""
     if isinstance(value, bool):
         raise PydanticKnownError("float_type")
     return value
 
 
-Number = BeforeValidator(_no_truth)
+NotBoolean = BeforeValidator(_reject_boolean)
 
 
-def _bare(url: HttpUrl) -> HttpUrl:
+def _check_plain_url(url: HttpUrl) -> HttpUrl:
     """The URL. The message does not show it: it may hold a password."""
     if url.username or url.password or url.query is not None or url.fragment is not None:
         raise ValueError("may have no user, password, query or fragment: write scheme, host, port and path")
     return url
 
 
-Url = Annotated[HttpUrl, AfterValidator(_bare)]
+Url = Annotated[HttpUrl, AfterValidator(_check_plain_url)]
 
 
 class Section(BaseModel):
@@ -108,6 +110,6 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _numbers(cls, value: Any, field: ValidationInfo) -> Any:
+    def _reject_boolean_numbers(cls, value: Any, field: ValidationInfo) -> Any:
         annotation = cls.model_fields[field.field_name or ""].annotation
-        return _no_truth(value) if {int, float} & {annotation, *get_args(annotation)} else value
+        return _reject_boolean(value) if {int, float} & {annotation, *get_args(annotation)} else value

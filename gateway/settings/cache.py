@@ -72,7 +72,7 @@ class Cache(Section):
     redis: Redis = Field(Redis(), description="the store that replicas share")
 
     @model_validator(mode="after")
-    def _sealed(self) -> Self:
+    def _require_keys_with_redis(self) -> Self:
         if self.redis.url and not self.keys:
             raise ValueError("cache.redis.url needs cache.keys: what leaves the process is encrypted")
         return self

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gateway.settings import Settings
-from gateway.settings.resolve import DEFAULT
+from gateway.settings.resolve import DEFAULT_SITE
 
 
 class Caution(NamedTuple):
@@ -15,23 +15,23 @@ class Caution(NamedTuple):
     component: str = ""
 
 
-def _default_zone_decides(settings: Settings) -> bool:
-    default = settings.sites.get(DEFAULT)
+def _has_default_time_zone(settings: Settings) -> bool:
+    default = settings.sites.get(DEFAULT_SITE)
     return default is not None and default.time_zone is not None
 
 
-def _links_end(settings: Settings) -> bool:
+def _has_no_page_keys(settings: Settings) -> bool:
     return not settings.pages.keys
 
 
-def _ledger_is_alone(settings: Settings) -> bool:
+def _has_replica_local_ledger(settings: Settings) -> bool:
     ledger = settings.ledger
     return settings.cache.redis.url is not None and ledger.store is None and ledger.path is not None
 
 
 _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
     (
-        _default_zone_decides,
+        _has_default_time_zone,
         Caution(
             "sites.default.time_zone",
             "it decides for every practice that no setting names: where such a practice is in another time"
@@ -41,7 +41,7 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
         ),
     ),
     (
-        _links_end,
+        _has_no_page_keys,
         Caution(
             "pages.keys",
             "it is not set: page links end with this process and fail on other replicas. Set one secret, the"
@@ -49,7 +49,7 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
         ),
     ),
     (
-        _ledger_is_alone,
+        _has_replica_local_ledger,
         Caution(
             "ledger.store",
             "it is not set, but ledger.path is: caps and ledger are those of this replica alone, in its file."
@@ -59,6 +59,6 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
 )
 
 
-def cautions(settings: Settings) -> list[Caution]:
+def find_cautions(settings: Settings) -> list[Caution]:
     """Every caution that these settings give cause for."""
     return [caution for applies, caution in _CAUTIONS if applies(settings)]

@@ -10,7 +10,7 @@ from typing import Final
 
 _PROTOCOL: Final = r"(?:TCP|UDP|SCTP)"
 #: Names that only a platform makes: `HALO_GATEWAY` or `HALO_GATEWAY_REDIS`, then one of these.
-_BY_NAME: Final = re.compile(
+_PLATFORM_NAMES: Final = re.compile(
     r"HALO_GATEWAY(?:_\w+?)??_(?:"
     r"SERVICE_HOST"
     r"|SERVICE_PORT(?:_\w+)?"
@@ -19,7 +19,7 @@ _BY_NAME: Final = re.compile(
     r")"
 )
 #: Names that a person may write as well -> what a platform writes there.
-_BY_VALUE: Final = (
+_PLATFORM_VALUES: Final = (
     (re.compile(r"HALO_GATEWAY(?:_\w+)?_PORT"), re.compile(r"(?:tcp|udp|sctp)://\S+:\d{1,5}")),
     (re.compile(r"HALO_GATEWAY(?:_\w+)?_NAME"), re.compile(r"/[^/\s]+/[^/\s]+")),
 )
@@ -28,7 +28,7 @@ _BY_VALUE: Final = (
 def is_injected(name: str, value: str) -> bool:
     """Whether a platform has made this variable, by its name and, where that may be anybody's, its value."""
     name = name.upper()
-    return _BY_NAME.fullmatch(name) is not None or any(
+    return _PLATFORM_NAMES.fullmatch(name) is not None or any(
         names.fullmatch(name) is not None and values.fullmatch(value) is not None
-        for names, values in _BY_VALUE
+        for names, values in _PLATFORM_VALUES
     )

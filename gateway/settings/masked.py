@@ -3,40 +3,40 @@
 import re
 from typing import Any, Final
 
-from gateway.settings.names import Name, exists
+from gateway.settings.names import SettingName, setting_exists
 
 #: Characters that are shown of a segment that may be secret, of any segment, and of a whole name.
-_PART, _SEGMENT, _WHOLE = 8, 40, 120
+_SHOWN_OF_SECRET, _MAX_SEGMENT, _MAX_NAME = 8, 40, 120
 #: Tables whose keys are made from callers' credentials, or mistaken for them.
-_TABLES: Final = frozenset({"callers", "shared_callers"})
-_LIKE_A_KEY: Final = re.compile(r"(?=.*\d)[0-9A-Za-z]{16,}")
+_CREDENTIAL_TABLES: Final = frozenset({"callers", "shared_callers"})
+_KEY_LIKE: Final = re.compile(r"(?=.*\d)[0-9A-Za-z]{16,}")
 
 
-def masked(model: Any, name: Name, written: Name = ()) -> Name:
+def redact_name(model: Any, name: SettingName, written_segments: SettingName = ()) -> SettingName:
     """The segments as they were written, without what may be secret; `name` is how settings spell them."""
     return tuple(
-        _segment(each, is_data=position > 0 and _is_data(model, name[: position + 1]))
-        for position, each in enumerate(written or name)
+        _redact_segment(each, is_secret=position > 0 and _is_credential_key(model, name[: position + 1]))
+        for position, each in enumerate(written_segments or name)
     )
 
 
-def cut(shown: str) -> str:
+def shorten(text: str) -> str:
     """A name, or a path, of a length and of characters that fit in a message."""
-    plain = "".join(each if each.isprintable() else "?" for each in shown[:_WHOLE])
-    return plain + "…" * (len(shown) > _WHOLE)
+    plain = "".join(each if each.isprintable() else "?" for each in text[:_MAX_NAME])
+    return plain + "…" * (len(text) > _MAX_NAME)
 
 
-def part(text: str) -> str:
+def redact_key(text: str) -> str:
     """A key of a table without what may be secret."""
-    return _segment(text, is_data=False)
+    return _redact_segment(text, is_secret=False)
 
 
-def _is_data(model: Any, name: Name) -> bool:
-    return name[-2] in _TABLES and not exists(model, name)
+def _is_credential_key(model: Any, name: SettingName) -> bool:
+    return name[-2] in _CREDENTIAL_TABLES and not setting_exists(model, name)
 
 
-def _segment(text: str, *, is_data: bool) -> str:
+def _redact_segment(text: str, *, is_secret: bool) -> str:
     if "://" in text or "@" in text:
         return "…"
-    secret = len(text) > _SEGMENT or _LIKE_A_KEY.fullmatch(text)
-    return f"{text[:_PART]}…" if len(text) > _PART and (secret or is_data) else text
+    secret = len(text) > _MAX_SEGMENT or _KEY_LIKE.fullmatch(text)
+    return f"{text[:_SHOWN_OF_SECRET]}…" if len(text) > _SHOWN_OF_SECRET and (secret or is_secret) else text

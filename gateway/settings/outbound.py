@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 from yarl import URL
 
-from gateway.settings.masked import cut
+from gateway.settings.masked import shorten
 
-_FORM = "write http://host:port or http://user:password@host:port"
+_PROXY_URL_FORM = "write http://host:port or http://user:password@host:port"
 
 
-def _proxy(secret: SecretStr) -> SecretStr:
+def _check_proxy_url(secret: SecretStr) -> SecretStr:
     """The URL of a proxy, if it is one. The ValueErrors do not show it: it may hold a password."""
     text = secret.get_secret_value()
     try:
@@ -20,18 +20,18 @@ def _proxy(secret: SecretStr) -> SecretStr:
         port = url.explicit_port
         (url.host or "").encode("idna")
     except ValueError:
-        raise ValueError(f"is no URL: {_FORM}") from None
+        raise ValueError(f"is no URL: {_PROXY_URL_FORM}") from None
     if not text.isprintable() or " " in text:
-        raise ValueError(f"may have no space: {_FORM}")
+        raise ValueError(f"may have no space: {_PROXY_URL_FORM}")
     if url.scheme != "http":
-        raise ValueError(f"only an HTTP proxy can be used, no SOCKS or HTTPS proxy: {_FORM}")
+        raise ValueError(f"only an HTTP proxy can be used, no SOCKS or HTTPS proxy: {_PROXY_URL_FORM}")
     if not (url.host and port) or url.raw_path != "/" or url.raw_query_string or url.raw_fragment:
-        raise ValueError(f"is not host and port alone: {_FORM}")
-    _sendable(url.user or "", url.password or "")
+        raise ValueError(f"is not host and port alone: {_PROXY_URL_FORM}")
+    _check_proxy_credentials(url.user or "", url.password or "")
     return secret
 
 
-def _sendable(user: str, password: str) -> None:
+def _check_proxy_credentials(user: str, password: str) -> None:
     """Raises ValueError for what basic authentication cannot carry (RFC 7617 section 2)."""
     try:
         f"{user}{password}".encode("latin-1")
@@ -41,21 +41,21 @@ def _sendable(user: str, password: str) -> None:
         raise ValueError("the user may have no colon")
 
 
-def _trusted(file: Path) -> Path:
+def _check_ca_file(file: Path) -> Path:
     """The path of a PEM file with a certificate at least."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(file)
     except ssl.SSLError:
-        raise ValueError(f"holds no certificate in PEM form: {cut(str(file))}") from None
+        raise ValueError(f"holds no certificate in PEM form: {shorten(str(file))}") from None
     except ValueError:  # a null character
         raise ValueError("is not the path of a file") from None
     except OSError as problem:
-        raise ValueError(f"cannot be read: {cut(str(file))}: {problem.strerror}") from None
+        raise ValueError(f"cannot be read: {shorten(str(file))}: {problem.strerror}") from None
     if not context.cert_store_stats()["x509"]:
-        raise ValueError(f"holds no certificate in PEM form: {cut(str(file))}")
+        raise ValueError(f"holds no certificate in PEM form: {shorten(str(file))}")
     return file
 
 
-ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
-CaFile = Annotated[Path, AfterValidator(_trusted)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(_check_proxy_url)]
+CaFile = Annotated[Path, AfterValidator(_check_ca_file)]

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from gateway.settings.masked import cut, masked
-from gateway.settings.names import KEYS, Name, stem
-from gateway.settings.refusals import MOST, bounded, refusal
+from gateway.settings.masked import redact_name, shorten
+from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, longest_known_prefix
+from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_message
 
 #: Type of pydantic's error -> our words; `{…}` is from the error's context.
-_TEXTS: Final = {
+_MESSAGES: Final = {
     "missing": "is required",
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
@@ -57,66 +57,70 @@ _EXAMPLES: Final = {
     "stale": "Patient",
     "revalidate": "Patient",
 }
-_PATTERN, _UNKNOWN, _KEY = "string_pattern_mismatch", "extra_forbidden", "[key]"
+_PATTERN_ERROR, _UNKNOWN_NAME_ERROR, _KEY_MARKER = "string_pattern_mismatch", "extra_forbidden", "[key]"
 
 
-def problems(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
+def describe_errors(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
     """A line for each error that validation found, each once; of unknown names a bounded number."""
-    judged = list(_judged(errors))
-    unknown = [_name(error) for error in judged if _is_unknown(error)]
-    refused = set(unknown[:MOST])
+    judged = list(_without_nested_errors(errors))
+    unknown = [_error_name(error) for error in judged if _is_unknown_name(error)]
+    refused = set(unknown[:MAX_LISTED])
     lines = (
-        refusal(model, _name(error)) if _is_unknown(error) else _line(model, error)
+        unknown_name_message(model, _error_name(error))
+        if _is_unknown_name(error)
+        else _error_line(model, error)
         for error in judged
-        if not _is_unknown(error) or _name(error) in refused
+        if not _is_unknown_name(error) or _error_name(error) in refused
     )
-    return [*dict.fromkeys(lines), *bounded((), len(unknown), "names that no setting has")]
+    return [*dict.fromkeys(lines), *limit_lines((), len(unknown), "names that no setting has")]
 
 
-def _judged(errors: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
+def _without_nested_errors(errors: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
     """The errors, without those below a key that is refused itself."""
     errors = list(errors)
-    refused = {_name(error) for error in errors if _KEY in error["loc"]}
+    refused = {_error_name(error) for error in errors if _KEY_MARKER in error["loc"]}
     for error in errors:
-        name = _name(error)
+        name = _error_name(error)
         if not any(name[:length] in refused for length in range(len(name))):
             yield error
 
 
-def _name(error: ErrorDetails) -> Name:
-    return tuple(str(each) for each in error["loc"] if each != _KEY)
+def _error_name(error: ErrorDetails) -> SettingName:
+    return tuple(str(each) for each in error["loc"] if each != _KEY_MARKER)
 
 
-def _table(error: ErrorDetails) -> str:
+def _table_of_key(error: ErrorDetails) -> str:
     """The table of a key that is refused."""
-    return _name(error)[-2] if _KEY in error["loc"] else ""
+    return _error_name(error)[-2] if _KEY_MARKER in error["loc"] else ""
 
 
-def _is_unknown(error: ErrorDetails) -> bool:
-    return error["type"] == _UNKNOWN or _table(error) in KEYS
+def _is_unknown_name(error: ErrorDetails) -> bool:
+    return error["type"] == _UNKNOWN_NAME_ERROR or _table_of_key(error) in KEY_PLACEHOLDERS
 
 
-def _line(model: Any, error: ErrorDetails) -> str:
-    name = _name(error)
-    shown = name if _KEY in error["loc"] else (*_shown(model, name),)
-    setting = cut(".".join(masked(model, shown)))
-    return ": ".join((*((setting,) if shown else ()), _text(error, _table(error) or _last(shown))))
+def _error_line(model: Any, error: ErrorDetails) -> str:
+    name = _error_name(error)
+    shown = name if _KEY_MARKER in error["loc"] else (*_shown_segments(model, name),)
+    setting = shorten(".".join(redact_name(model, shown)))
+    return ": ".join(
+        (*((setting,) if shown else ()), _error_text(error, _table_of_key(error) or _last_segment(shown)))
+    )
 
 
-def _text(error: ErrorDetails, setting: str) -> str:
-    if error["type"] == _PATTERN:
+def _error_text(error: ErrorDetails, setting: str) -> str:
+    if error["type"] == _PATTERN_ERROR:
         example = f"; write for example {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
         return f"is not written as it must be{example}"
-    known = _TEXTS.get(error["type"])
+    known = _MESSAGES.get(error["type"])
     return known.format(**error.get("ctx", {})) if known else error["msg"].removeprefix("Value error, ")
 
 
-def _shown(model: Any, name: Name) -> Iterator[str]:
+def _shown_segments(model: Any, name: SettingName) -> Iterator[str]:
     """The name without the types that validation tried for a value; with its place in a list."""
-    known = stem(model, name)
+    known = longest_known_prefix(model, name)
     yield from known
     yield from (each for each in name[len(known) : len(known) + 1] if each.isdecimal())
 
 
-def _last(name: Name) -> str:
+def _last_segment(name: SettingName) -> str:
     return next((each for each in reversed(name) if not each.isdecimal()), "")

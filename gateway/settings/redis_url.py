@@ -6,12 +6,13 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-_FORM: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
-_UNREADABLE: Final = (
-    f"is not a URL that Redis clients read: {_FORM}, and percent-encode / # ? @ and % in the password"
+_REDIS_URL_FORM: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
+_UNREADABLE_URL: Final = (
+    f"is not a URL that Redis clients read: {_REDIS_URL_FORM},"
+    " and percent-encode / # ? @ and % in the password"
 )
 #: Options after `?` that are the operator's; time limits and the number of connections are the gateway's.
-_OPTIONS: Final = frozenset(
+_ALLOWED_OPTIONS: Final = frozenset(
     {
         "db",
         "protocol",
@@ -28,11 +29,11 @@ _OPTIONS: Final = frozenset(
         "ssl_ciphers",
     }
 )
-_LOGIN: Final = frozenset({"username", "password"})
-_DATABASE: Final = re.compile(r"(?:/[0-9]{0,4})?")
+_LOGIN_OPTIONS: Final = frozenset({"username", "password"})
+_DATABASE_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
 
 
-def _redis(secret: SecretStr) -> SecretStr:
+def _check_redis_url(secret: SecretStr) -> SecretStr:
     """The URL, if a client can be made of it."""
     url = secret.get_secret_value()
     try:
@@ -40,9 +41,9 @@ def _redis(secret: SecretStr) -> SecretStr:
         readable = _is_address(url, parts)
         options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise ValueError(_UNREADABLE) from None
+        raise ValueError(_UNREADABLE_URL) from None
     if not readable:
-        raise ValueError(_UNREADABLE)
+        raise ValueError(_UNREADABLE_URL)
     _check_options(parts.scheme, options)
     _check_client(url)
     return secret
@@ -60,18 +61,18 @@ def _is_address(url: str, parts: SplitResult) -> bool:
         and parts.scheme in {"redis", "rediss"}
         and bool(host)
         and port != 0
-        and _DATABASE.fullmatch(parts.path) is not None
+        and _DATABASE_PATH.fullmatch(parts.path) is not None
     )
 
 
 def _check_options(scheme: str, options: list[tuple[str, str]]) -> None:
     names = [name for name, _ in options]
-    allowed = _OPTIONS | _LOGIN if scheme == "unix" else _OPTIONS
+    allowed = _ALLOWED_OPTIONS | _LOGIN_OPTIONS if scheme == "unix" else _ALLOWED_OPTIONS
     if scheme != "rediss":
         allowed = frozenset(each for each in allowed if not each.startswith("ssl_"))
     if len(set(names)) < len(names) or not allowed.issuperset(names):
         raise ValueError(f"after ? may stand, each once: {', '.join(sorted(allowed))}")
-    if not _DATABASE.fullmatch("/" + dict(options).get("db", "0")):
+    if not _DATABASE_PATH.fullmatch("/" + dict(options).get("db", "0")):
         raise ValueError("db is the number of a database")
 
 
@@ -85,7 +86,9 @@ def _check_client(url: str) -> None:
         if isinstance(connection, SSLConnection):
             connection.ssl_context.get()
     except (ValueError, TypeError, OSError, RedisError):
-        raise ValueError(f"an option after ? has a value that Redis clients do not read: {_FORM}") from None
+        raise ValueError(
+            f"an option after ? has a value that Redis clients do not read: {_REDIS_URL_FORM}"
+        ) from None
 
 
-RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]

@@ -46,7 +46,7 @@ class PauseRule(Section):
     )
 
     @model_validator(mode="after")
-    def _readable(self) -> Self:
+    def _require_valid_pattern(self) -> Self:
         if not (self.says or self.code):
             raise ValueError("a rule needs says or code")
         try:
@@ -69,7 +69,7 @@ class PageSize(Section):
     probe: float = Field(28_800.0, gt=0, description="seconds between two tries of a larger page")
 
 
-class Pages(Section):
+class Paging(Section):
     """Links to further pages of a result."""
 
     keys: tuple[SecretStr, ...] = Field(

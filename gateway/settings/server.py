@@ -106,25 +106,25 @@ class Writes(Section):
 
     @field_validator("validation")
     @classmethod
-    def _judged(cls, validation: str) -> str:
+    def _require_validation_extra(cls, validation: str) -> str:
         if validation != "off":
             require_extra("validation")
         return validation
 
 
-def _has_port(listen: str) -> str:
-    if int(listen.rpartition(":")[2]) > _PORTS:
-        raise ValueError(f"a port is at most {_PORTS}")
+def _require_valid_port(listen: str) -> str:
+    if int(listen.rpartition(":")[2]) > _MAX_PORT:
+        raise ValueError(f"a port is at most {_MAX_PORT}")
     return listen
 
 
-_PORTS = 65_535
+_MAX_PORT = 65_535
 
 
-Listen = Annotated[
+ListenAddress = Annotated[
     str,
     Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):\d{1,5}$"),
-    AfterValidator(_has_port),
+    AfterValidator(_require_valid_port),
 ]
 
 
@@ -136,6 +136,6 @@ class Admin(Section):
         min_length=16,
         description="bearer token of /admin; without one it is not there, but for a port of its own",
     )
-    listen: Listen | None = Field(
+    listen: ListenAddress | None = Field(
         None, description="host:port of /admin alone, instead of the gateway's own; for operators only"
     )

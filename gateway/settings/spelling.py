@@ -3,30 +3,30 @@
 from typing import Final
 
 #: Longer words are not compared: work grows with the product of both lengths.
-_LONGEST: Final = 40
+_MAX_LENGTH: Final = 40
 
 
-def distance(one: str, other: str) -> int:
+def edit_distance(word: str, other: str) -> int:
     """How many letters are missing, added, wrong or swapped with their neighbour, in upper or lower case.
 
     It is the optimal string alignment distance; at least the length of the longer word above 40 characters.
     """
-    one, other = one.lower(), other.lower()
-    if max(len(one), len(other)) > _LONGEST:
-        return max(len(one), len(other))
+    word, other = word.lower(), other.lower()
+    if max(len(word), len(other)) > _MAX_LENGTH:
+        return max(len(word), len(other))
     last = list(range(len(other) + 1))
     before = last
-    for row in range(len(one)):
+    for row in range(len(word)):
         line = [row + 1]
         for column in range(len(other)):
-            line.append(_step(one, other, row, column, (before, last, line)))
+            line.append(_cell_distance(word, other, row, column, (before, last, line)))
         before, last = last, line
     return last[-1]
 
 
-def _step(one: str, other: str, row: int, column: int, lines: tuple[list[int], ...]) -> int:
+def _cell_distance(word: str, other: str, row: int, column: int, lines: tuple[list[int], ...]) -> int:
     before, last, line = lines
-    least: int = min(line[-1] + 1, last[column + 1] + 1, last[column] + (one[row] != other[column]))
-    if row and column and one[row - 1 : row + 1] == other[column] + other[column - 1]:
+    least: int = min(line[-1] + 1, last[column + 1] + 1, last[column] + (word[row] != other[column]))
+    if row and column and word[row - 1 : row + 1] == other[column] + other[column - 1]:
         return min(least, before[column - 1] + 1)
     return least

@@ -5,10 +5,10 @@ from typing import TypeVar
 import msgspec
 
 from gateway.exchange import FhirRequest, Handler
-from gateway.fhir.interaction import OTHER
-from gateway.fhir.search_params import NOTHING, Search, parameter
-from gateway.http.request_path import guid as checked
-from gateway.sites.relocation import Practice
+from gateway.fhir.interaction import NOT_FHIR
+from gateway.fhir.search_params import NO_PARAMETERS, SearchParams, encode_parameter
+from gateway.http.request_path import parse_guid as checked
+from gateway.sites.relocation import PmsIdentity
 
 
 class _Site(msgspec.Struct):
@@ -30,58 +30,64 @@ class SiteDirectory:
     def __init__(self, upstream: Handler) -> None:
         self._upstream = upstream
 
-    async def online(self, request: FhirRequest) -> bool | None:
+    async def is_online(self, request: FhirRequest) -> bool | None:
         """Whether Halo Cloud reaches the request's site; None when it does not say. Raises Failure."""
-        site = await self._site(request, request.site.guid if request.site else "")
+        site = await self._fetch_site(request, request.site.guid if request.site else "")
         return site.availability.lower() == "online" if site.availability else None
 
-    async def successor(self, request: FhirRequest, practice: Practice) -> str:
+    async def find_successor(self, request: FhirRequest, identity: PmsIdentity) -> str:
         """The practice's new GUID; empty unless exactly one authoritative site has its PMS id.
 
         Raises Failure.
         """
         named = (
-            parameter("practiceManagementSiteId", practice.pms_id),
-            parameter("practiceManagementName", practice.pms_name),
+            encode_parameter("practiceManagementSiteId", identity.pms_id),
+            encode_parameter("practiceManagementName", identity.pms_name),
         )
-        answer = await self._upstream(_asking(request, "integrator/sites", Search(named)))
+        answer = await self._upstream(_directory_request(request, "integrator/sites", SearchParams(named)))
         old = request.site.guid if request.site else ""
-        sites = {each.id.lower() for each in _read(answer.body, _Sites).sites} - {"", old}
-        confirmed = [each for each in sorted(sites)[:_MOST] if await self._is(request, each, practice)]
+        sites = {each.id.lower() for each in _decode_or_default(answer.body, _Sites).sites} - {"", old}
+        confirmed = [
+            each
+            for each in sorted(sites)[:_MAX_CANDIDATES]
+            if await self._is_successor(request, each, identity)
+        ]
         return confirmed[0] if len(confirmed) == 1 else ""
 
-    async def _is(self, request: FhirRequest, guid: str, practice: Practice) -> bool:
-        site = await self._site(request, guid)
-        return site.authoritative and site.practiceManagementSiteId == practice.pms_id
+    async def _is_successor(self, request: FhirRequest, guid: str, identity: PmsIdentity) -> bool:
+        site = await self._fetch_site(request, guid)
+        return site.authoritative and site.practiceManagementSiteId == identity.pms_id
 
-    async def _site(self, request: FhirRequest, guid: str) -> _Site:
-        answer = await self._upstream(_asking(request, f"integrator/sites/{checked(guid)}", NOTHING))
-        return _read(answer.body, _Site)
+    async def _fetch_site(self, request: FhirRequest, guid: str) -> _Site:
+        answer = await self._upstream(
+            _directory_request(request, f"integrator/sites/{checked(guid)}", NO_PARAMETERS)
+        )
+        return _decode_or_default(answer.body, _Site)
 
 
 #: Candidates that are looked at.
-_MOST = 5
+_MAX_CANDIDATES = 5
 T = TypeVar("T")
 
 
-def _asking(request: FhirRequest, path: str, search: Search) -> FhirRequest:
+def _directory_request(request: FhirRequest, path: str, search: SearchParams) -> FhirRequest:
     """A request to Halo Cloud itself, beside the site's FHIR base."""
     surface, _, _ = request.upstream_base.partition("/sites/")
     origin = surface.rpartition("/")[0]
-    return request.changed(
+    return request.replace(
         method="GET",
-        interaction=OTHER,
+        interaction=NOT_FHIR,
         path=path,
         upstream_base=origin,
         site=None,
-        asked=search,
-        search=search,
+        client_search=search,
+        upstream_search=search,
         body=b"",
-        validator="",
+        if_none_match="",
     )
 
 
-def _read(body: bytes, kind: type[T]) -> T:
+def _decode_or_default(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError:

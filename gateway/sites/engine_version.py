@@ -9,16 +9,16 @@ import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.stores.base import Store
-from gateway.stores.replicated import Remembered
+from gateway.stores.replicated import ReplicatedValues
 
-Source = Literal["statement", "link"]
-_NUMBERS = re.compile(r"\d{1,9}(\.\d{1,9})+", re.ASCII)
-_ANY = re.compile(r"[\w.+\-]{1,64}", re.ASCII)
+VersionSource = Literal["statement", "link"]
+_NUMERIC_VERSION = re.compile(r"\d{1,9}(\.\d{1,9})+", re.ASCII)
+_OTHER_VERSION = re.compile(r"[\w.+\-]{1,64}", re.ASCII)
 #: `YY.MMDD.Build`, which some places end with `.0`.
-_PARTS = 3
+_VERSION_PARTS = 3
 
 
-class Engine(msgspec.Struct, frozen=True):
+class EngineInfo(msgspec.Struct, frozen=True):
     """What was seen of a site's engine, by where it stood; empty where it was not seen."""
 
     statement: str = ""
@@ -29,7 +29,7 @@ class Engine(msgspec.Struct, frozen=True):
         """The engine's version; empty while nobody knows. The statement is the engine's own word."""
         return self.statement or self.link
 
-    def seen(self, source: Source, version: str) -> "Engine":
+    def with_version(self, source: VersionSource, version: str) -> "EngineInfo":
         """With a version seen; itself when it says so already.
 
         What changes in one place is a new engine, whose other place is yet to be seen: the two may be
@@ -38,10 +38,10 @@ class Engine(msgspec.Struct, frozen=True):
         before = getattr(self, source)
         if version == before:
             return self
-        return msgspec.structs.replace(Engine() if before else self, **{source: version})
+        return msgspec.structs.replace(EngineInfo() if before else self, **{source: version})
 
 
-class _Statement(msgspec.Struct):
+class _CapabilityStatement(msgspec.Struct):
     resourceType: str = ""  # noqa: N815 - FHIR's name
     version: str = ""
 
@@ -55,46 +55,48 @@ class _Sites(msgspec.Struct):
     sites: list[_Site] = []
 
 
-def shown(request: FhirRequest, response: FhirResponse) -> tuple[Source, Mapping[str, str]]:
+def versions_in_response(
+    request: FhirRequest, response: FhirResponse
+) -> tuple[VersionSource, Mapping[str, str]]:
     """The versions that an upstream's answer shows, by Halo GUID, and where: nothing of most answers."""
     if response.status != HTTPStatus.OK:
         return "link", {}
     if request.site is not None:
-        return "statement", _stated(request, response.body)
+        return "statement", _statement_version(request, response.body)
     match request.path.split("/"):
         case [_, "sites"]:
-            return "link", _linked(_read(response.body, _Sites).sites)
+            return "link", _link_versions(_decode_or_default(response.body, _Sites).sites)
         case [_, "sites", _]:
-            return "link", _linked([_read(response.body, _Site)])
+            return "link", _link_versions([_decode_or_default(response.body, _Site)])
     return "link", {}
 
 
-def version(text: str) -> str:
+def normalise_version(text: str) -> str:
     """A version in one spelling: `26.0619.10213` and `26.619.10213.0` are `26.619.10213`; empty if none."""
-    if not _NUMBERS.fullmatch(text):
-        return text if _ANY.fullmatch(text) else ""
+    if not _NUMERIC_VERSION.fullmatch(text):
+        return text if _OTHER_VERSION.fullmatch(text) else ""
     numbers = [int(each) for each in text.split(".")]
-    last = numbers[_PARTS:] == [0]
-    return ".".join(map(str, numbers[:_PARTS] if last else numbers))
+    last = numbers[_VERSION_PARTS:] == [0]
+    return ".".join(map(str, numbers[:_VERSION_PARTS] if last else numbers))
 
 
-def _stated(request: FhirRequest, body: bytes) -> Mapping[str, str]:
+def _statement_version(request: FhirRequest, body: bytes) -> Mapping[str, str]:
     if request.site is None or request.interaction.code != "capabilities":
         return {}
-    statement = _read(body, _Statement)
-    said = version(statement.version) if statement.resourceType == "CapabilityStatement" else ""
+    statement = _decode_or_default(body, _CapabilityStatement)
+    said = normalise_version(statement.version) if statement.resourceType == "CapabilityStatement" else ""
     return {request.site.guid: said} if said else {}
 
 
-def _linked(sites: list[_Site]) -> Mapping[str, str]:
-    found = {each.id.lower(): version(each.haloLinkVersion) for each in sites}
+def _link_versions(sites: list[_Site]) -> Mapping[str, str]:
+    found = {each.id.lower(): normalise_version(each.haloLinkVersion) for each in sites}
     return {guid: said for guid, said in found.items() if guid and said}
 
 
 T = TypeVar("T")
 
 
-def _read(body: bytes, kind: type[T]) -> T:
+def _decode_or_default(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError:
@@ -102,57 +104,59 @@ def _read(body: bytes, kind: type[T]) -> T:
 
 
 #: Seconds that a version is kept without being seen, and until one replica hears of another's.
-KEPT, TRUSTED = 7 * 86_400.0, 60.0
-UNKNOWN = Engine()
+VERSION_LIFETIME, MAX_LOCAL_AGE = 7 * 86_400.0, 60.0
+UNKNOWN_ENGINE = EngineInfo()
 
 
-class Engines:
+class EngineVersions:
     """The engines of all sites, shared by replicas. `updated` is told the GUID of a site with a new one."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], float], updated: Callable[[str], Awaitable[None]]
+        self, store: Store, clock: Callable[[], float], on_version_change: Callable[[str], Awaitable[None]]
     ) -> None:
-        self._kept = Remembered(store, Engine, "engine/", clock, lifetime=KEPT, trusted=TRUSTED)
-        self._updated = updated
-        self._known: dict[str, Engine] = {}
+        self._values = ReplicatedValues(
+            store, EngineInfo, "engine/", clock, lifetime=VERSION_LIFETIME, max_local_age=MAX_LOCAL_AGE
+        )
+        self._on_version_change = on_version_change
+        self._local_engines: dict[str, EngineInfo] = {}
 
-    def of(self, guid: str) -> str:
+    def local_version(self, guid: str) -> str:
         """The version of a site's engine; empty while it was not seen."""
-        return self._known.get(guid, UNKNOWN).version
+        return self._local_engines.get(guid, UNKNOWN_ENGINE).version
 
-    async def version(self, guid: str) -> str:
+    async def shared_version(self, guid: str) -> str:
         """The same, with what other replicas have seen: a look at the store once a minute."""
-        found = await self._kept.get(guid)
+        found = await self._values.get(guid)
         if found is not None:
-            self._known[guid] = found
-        return self.of(guid)
+            self._local_engines[guid] = found
+        return self.local_version(guid)
 
-    async def observe(self, request: FhirRequest, response: FhirResponse) -> None:
+    async def learn_from_response(self, request: FhirRequest, response: FhirResponse) -> None:
         """Learn from an answer of the upstream."""
-        source, versions = shown(request, response)
+        source, versions = versions_in_response(request, response)
         for guid, version in versions.items():
-            await self.version(guid)
-            before = self._known.get(guid, UNKNOWN)
-            now = before.seen(source, version)
+            await self.shared_version(guid)
+            before = self._local_engines.get(guid, UNKNOWN_ENGINE)
+            now = before.with_version(source, version)
             if now is not before:
-                await self._learned(guid, before, now)
+                await self._set_engine(guid, before, now)
 
-    async def _learned(self, guid: str, before: Engine, now: Engine) -> None:
-        self._known[guid] = now
-        await self._kept.set(guid, now)
+    async def _set_engine(self, guid: str, before: EngineInfo, now: EngineInfo) -> None:
+        self._local_engines[guid] = now
+        await self._values.set(guid, now)
         if before.version not in {"", now.version}:
-            await self._updated(guid)
+            await self._on_version_change(guid)
 
 
-class Recognised:
+class EngineDetector:
     """Stands around the upstream, where every answer passes as it came."""
 
-    def __init__(self, inner: Handler, engines: Engines) -> None:
+    def __init__(self, inner: Handler, engines: EngineVersions) -> None:
         self._inner = inner
         self._engines = engines
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The inner answer, unchanged."""
         response = await self._inner(request)
-        await self._engines.observe(request, response)
+        await self._engines.learn_from_response(request, response)
         return response

@@ -10,21 +10,21 @@ import structlog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.stores.base import Store
-from gateway.stores.lock import held
-from gateway.stores.replicated import Remembered
+from gateway.stores.lock import hold_lock
+from gateway.stores.replicated import ReplicatedValues
 from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
 _log = structlog.get_logger()
 
-_KEPT = 86_400.0
+_RETENTION_SECONDS = 86_400.0
 #: Seconds until a GUID may be looked up again.
-_AGAIN = 900.0
-_LOOK = 10.0
+_LOOKUP_INTERVAL_SECONDS = 900.0
+_LOOKUP_TIMEOUT_SECONDS = 10.0
 #: Seconds of the lease that the one who looks renews: a replica killed meanwhile blocks the next no longer.
-_LEASE = 3.0
+_LOCK_SECONDS = 3.0
 
 
-class Practice(NamedTuple):
+class PmsIdentity(NamedTuple):
     """What a practice keeps when its GUID changes: the id and product name of its practice software.
 
     `follow`: go on with the new GUID; else only say that there is one.
@@ -32,13 +32,13 @@ class Practice(NamedTuple):
 
     pms_id: str
     pms_name: str
-    follow: bool = False
+    follow_relocation: bool = False
 
 
-Successor = Callable[[FhirRequest, Practice], Awaitable[str]]
+SuccessorLookup = Callable[[FhirRequest, PmsIdentity], Awaitable[str]]
 
 
-class Relocated:
+class SiteRelocation:
     """The inner answer, under the practice's new GUID where the operator named its PMS id and wants that.
 
     `practice` gives what is configured for a GUID, `successor` finds the new one. Never a site with another
@@ -49,76 +49,78 @@ class Relocated:
         self,
         inner: Handler,
         store: Store,
-        practice: Callable[[str], Practice | None],
-        successor: Successor,
+        identity_of: Callable[[str], PmsIdentity | None],
+        lookup_successor: SuccessorLookup,
         clock: Callable[[], float],
     ) -> None:
         self._inner = inner
         self._store = store
-        self._practice = practice
-        self._successor = successor
-        self._known = Remembered(store, str, "successor:", clock, lifetime=_KEPT)
+        self._identity_of = identity_of
+        self._lookup_successor = lookup_successor
+        self._successors = ReplicatedValues(store, str, "successor:", clock, lifetime=_RETENTION_SECONDS)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The answer. Raises Failure 403 when the GUID has changed and is not, or cannot be, followed."""
         site = request.site
-        practice = self._practice(site.guid) if site else None
+        practice = self._identity_of(site.guid) if site else None
         if site is None or practice is None:
             return await self._inner(request)
-        known = await self._known.get(site.guid) if practice.follow else None
+        known = await self._successors.get(site.guid) if practice.follow_relocation else None
         try:
-            return await (self._there(request, site, known) if known else self._inner(request))
+            return await (self._send_to_guid(request, site, known) if known else self._inner(request))
         except Failure as failure:
             if failure.kind.code != NOT_AUTHORITATIVE.code:
                 raise
             if known:
-                await self._known.delete(site.guid)
-            new = await self._found(request, site, practice)
-            if not new or not practice.follow or may_write(request):
+                await self._successors.delete(site.guid)
+            new = await self._find_successor(request, site, practice)
+            if not new or not practice.follow_relocation or may_write(request):
                 raise
-        return await self._there(request, site, new)
+        return await self._send_to_guid(request, site, new)
 
-    async def successor(self, guid: str) -> str:
+    async def known_successor(self, guid: str) -> str:
         """The new GUID found for a site, for its operator to configure; empty when there is none."""
-        return await self._known.get(guid) or ""
+        return await self._successors.get(guid) or ""
 
-    async def _there(self, request: FhirRequest, site: Site, guid: str) -> FhirResponse:
-        return back(await self._inner(at(request, guid)), guid, site.guid)
+    async def _send_to_guid(self, request: FhirRequest, site: Site, guid: str) -> FhirResponse:
+        return from_guid(await self._inner(to_guid(request, guid)), guid, site.guid)
 
-    async def _found(self, request: FhirRequest, site: Site, practice: Practice) -> str:
+    async def _find_successor(self, request: FhirRequest, site: Site, identity: PmsIdentity) -> str:
         lease, holder = f"successor-look:{site.guid}", uuid4().hex
-        if await self._store.claim(lease, holder, _LEASE):
-            async with held(self._store, lease, holder, _LEASE):
+        if await self._store.acquire_lock(lease, holder, _LOCK_SECONDS):
+            async with hold_lock(self._store, lease, holder, _LOCK_SECONDS):
                 if await self._store.get(f"successor-looked:{site.guid}") is None:
-                    return await self._learnt(request, site, practice)
-        return await self._known.get(site.guid, fresh=True) or ""
+                    return await self._learn_successor(request, site, identity)
+        return await self._successors.get(site.guid, skip_local_copy=True) or ""
 
-    async def _learnt(self, request: FhirRequest, site: Site, practice: Practice) -> str:
-        new = await self._looked(request, practice)
+    async def _learn_successor(self, request: FhirRequest, site: Site, identity: PmsIdentity) -> str:
+        new = await self._lookup_with_timeout(request, identity)
         if new:
-            await self._known.set(site.guid, new)
-        await self._store.set(f"successor-looked:{site.guid}", b"1", _AGAIN)
-        _log.error("site-moved", site=site.name, found=bool(new), followed=bool(new) and practice.follow)
+            await self._successors.set(site.guid, new)
+        await self._store.set(f"successor-looked:{site.guid}", b"1", _LOOKUP_INTERVAL_SECONDS)
+        _log.error(
+            "site-moved", site=site.name, found=bool(new), followed=bool(new) and identity.follow_relocation
+        )
         return new
 
-    async def _looked(self, request: FhirRequest, practice: Practice) -> str:
+    async def _lookup_with_timeout(self, request: FhirRequest, identity: PmsIdentity) -> str:
         try:
-            async with asyncio.timeout(_LOOK):
-                return await self._successor(request, practice)
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_SECONDS):
+                return await self._lookup_successor(request, identity)
         except (Failure, TimeoutError):
             return ""
 
 
-def at(request: FhirRequest, guid: str) -> FhirRequest:
+def to_guid(request: FhirRequest, guid: str) -> FhirRequest:
     """The request to the same practice under another GUID."""
     old = request.site.guid if request.site else ""
-    return request.changed(upstream_base=request.upstream_base.replace(f"/sites/{old}/", f"/sites/{guid}/"))
+    return request.replace(upstream_base=request.upstream_base.replace(f"/sites/{old}/", f"/sites/{guid}/"))
 
 
-def back(response: FhirResponse, guid: str, known: str) -> FhirResponse:
+def from_guid(response: FhirResponse, guid: str, client_guid: str) -> FhirResponse:
     """The answer with its own URLs under the GUID that the client knows."""
-    theirs, ours = f"/sites/{guid}/", f"/sites/{known}/"
-    return response.changed(
+    theirs, ours = f"/sites/{guid}/", f"/sites/{client_guid}/"
+    return response.replace(
         headers=tuple((name, value.replace(theirs, ours)) for name, value in response.headers),
         body=response.body.replace(theirs.encode(), ours.encode()),
     )

@@ -3,17 +3,17 @@
 from typing import NamedTuple, Protocol
 
 
-class Figures(NamedTuple):
+class StoreStats(NamedTuple):
     """What a store holds: entries and bytes in use, the cap in bytes (0: none), entries that had to go.
 
     Of a shared store they are its own, whoever else uses it; None where it does not say.
     """
 
-    kind: str
+    backend: str
     entries: int | None = None
-    octets: int | None = None
-    cap: int | None = None
-    evicted: int | None = None
+    used_bytes: int | None = None
+    max_bytes: int | None = None
+    evictions: int | None = None
 
 
 class Store(Protocol):
@@ -34,19 +34,19 @@ class Store(Protocol):
         """Forget values."""
         ...
 
-    async def add(self, name: str, amount: int, seconds: float) -> int:
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
         """A counter raised by an amount, as it is then; a counter not touched for its time starts at 0."""
         ...
 
-    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+    async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Whether the holder has the lease: the first to claim has it until released or its time is over."""
         ...
 
-    async def release(self, name: str, holder: str) -> None:
+    async def release_lock(self, name: str, holder: str) -> None:
         """Give a lease back; somebody else's stays."""
         ...
 
-    async def figures(self) -> Figures:
+    async def read_stats(self) -> StoreStats:
         """What it holds."""
         ...
 

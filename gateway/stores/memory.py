@@ -6,43 +6,43 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
-from gateway.stores.base import Figures
+from gateway.stores.base import StoreStats
 
 #: What one kept value costs beyond its own bytes: objects, hash and heap entries.
-OVERHEAD = 600
-_COUNTERS = 100_000
+ENTRY_OVERHEAD = 600
+_MAX_COUNTERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _StoredValue:
     value: bytes
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
-    number: int
+class _Counter:
+    value: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Lock:
     holder: str
     seconds: float
 
 
-def _ends(_: str, item: _Kept | _Counted | _Held, now: float) -> float:
+def _expires_at(_: str, item: _StoredValue | _Counter | _Lock, now: float) -> float:
     return now + item.seconds
 
 
-class _Values(TLRUCache[str, _Kept]):
+class _ValueCache(TLRUCache[str, _StoredValue]):
     """Counts what had to go before its time was over."""
 
-    evicted = 0
+    evictions = 0
 
-    def popitem(self) -> tuple[str, _Kept]:
+    def popitem(self) -> tuple[str, _StoredValue]:
         found = super().popitem()
-        self.evicted += 1
+        self.evictions += 1
         return found
 
 
@@ -50,14 +50,14 @@ class MemoryStore:
     """Values within `max_bytes`: the least recently used go first. Counters and leases do not count."""
 
     def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic) -> None:
-        self._values = _Values(
-            max_bytes, ttu=_ends, timer=clock, getsizeof=lambda item: len(item.value) + OVERHEAD
+        self._values = _ValueCache(
+            max_bytes, ttu=_expires_at, timer=clock, getsizeof=lambda item: len(item.value) + ENTRY_OVERHEAD
         )
-        self._counters: TLRUCache[str, _Counted] = TLRUCache(_COUNTERS, ttu=_ends, timer=clock)
-        self._leases: TLRUCache[str, _Held] = TLRUCache(_COUNTERS, ttu=_ends, timer=clock)
+        self._counters: TLRUCache[str, _Counter] = TLRUCache(_MAX_COUNTERS, ttu=_expires_at, timer=clock)
+        self._locks: TLRUCache[str, _Lock] = TLRUCache(_MAX_COUNTERS, ttu=_expires_at, timer=clock)
 
     @property
-    def size(self) -> int:
+    def used_bytes(self) -> int:
         """Bytes in use, what they cost included."""
         return int(self._values.currsize)
 
@@ -69,40 +69,40 @@ class MemoryStore:
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Keep a value for a time; one that is larger than the whole store is not kept."""
         self._values.pop(name, None)
-        if len(value) + OVERHEAD <= self._values.maxsize:
-            self._values[name] = _Kept(value, seconds)
+        if len(value) + ENTRY_OVERHEAD <= self._values.maxsize:
+            self._values[name] = _StoredValue(value, seconds)
 
     async def delete(self, *names: str) -> None:
         """Forget values."""
         for name in names:
             self._values.pop(name, None)
 
-    async def add(self, name: str, amount: int, seconds: float) -> int:
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
         """A counter raised by an amount, as it is then; looking at one that is not there makes none."""
         found = self._counters.get(name)
-        number = (found.number if found else 0) + amount
+        number = (found.value if found else 0) + amount
         if found or amount:
-            self._counters[name] = _Counted(number, seconds)
+            self._counters[name] = _Counter(number, seconds)
         return number
 
-    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+    async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Whether the holder has the lease; claiming again what one has makes it last longer."""
-        found = self._leases.get(name)
+        found = self._locks.get(name)
         if found and found.holder != holder:
             return False
-        self._leases[name] = _Held(holder, seconds)
+        self._locks[name] = _Lock(holder, seconds)
         return True
 
-    async def release(self, name: str, holder: str) -> None:
+    async def release_lock(self, name: str, holder: str) -> None:
         """Give a lease back; somebody else's stays."""
-        found = self._leases.get(name)
+        found = self._locks.get(name)
         if found and found.holder == holder:
-            self._leases.pop(name, None)
+            self._locks.pop(name, None)
 
-    async def figures(self) -> Figures:
+    async def read_stats(self) -> StoreStats:
         """What it holds; counters and leases beside."""
         values = self._values
-        return Figures("embedded", len(values), self.size, int(values.maxsize), values.evicted)
+        return StoreStats("embedded", len(values), self.used_bytes, int(values.maxsize), values.evictions)
 
     async def problem(self) -> str:
         """Nothing: memory is always there."""

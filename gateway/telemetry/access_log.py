@@ -5,14 +5,14 @@ from time import perf_counter
 
 import structlog
 
-from gateway.dates.registry import registered
+from gateway.dates.registry import is_registered
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.fhir.search_params import CONTROL, Parameter
+from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter
 
 _log = structlog.get_logger()
 
 
-class Observed:
+class AccessLog:
     """The outermost handler: sees what was asked and what was answered."""
 
     def __init__(self, inner: Handler, clock: Callable[[], float] = perf_counter) -> None:
@@ -25,16 +25,16 @@ class Observed:
         response = await self._inner(request)
         _log.info(
             "exchange",
-            **shape(request),
+            **request_log_fields(request),
             status=response.status,
-            repairs=response.repairs,
+            repairs=response.applied_repairs,
             bytes=len(response.body),
             ms=round((self._clock() - start) * 1000, 1),
         )
         return response
 
 
-def shape(request: FhirRequest) -> dict[str, object]:
+def request_log_fields(request: FhirRequest) -> dict[str, object]:
     """What a log line may say of a request: names and codes, no values, ids or paths."""
     return {
         "request_id": request.request_id,
@@ -42,11 +42,13 @@ def shape(request: FhirRequest) -> dict[str, object]:
         "method": request.method,
         "interaction": request.interaction.code,
         "type": request.interaction.type,
-        "parameters": sorted({_known(request, each) for each in request.asked.parameters}),
+        "parameters": sorted(
+            {_loggable_parameter(request, each) for each in request.client_search.parameters}
+        ),
     }
 
 
-def _known(request: FhirRequest, parameter: Parameter) -> str:
+def _loggable_parameter(request: FhirRequest, parameter: Parameter) -> str:
     """The parameter's code; a name that R4 does not have may be a value in the wrong place."""
     code = parameter.code.partition(".")[0]
-    return code if code in CONTROL or registered(request.interaction.type, code) else "other"
+    return code if code in RESULT_PARAMETERS or is_registered(request.interaction.type, code) else "other"

@@ -12,16 +12,16 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.ledger.caps import share
-from gateway.ledger.cost import Cost, Subject
-from gateway.ledger.daily_usage import Standing
+from gateway.ledger.caps import used_ratio
+from gateway.ledger.cost import Attribution, CostClass
+from gateway.ledger.daily_usage import CapStatus
 
 #: Halo gives up at 30 seconds, the gateway at 35.
-_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
+_DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 
 #: Class, site and resource type -> exchanges, bytes.
-Exchanges = dict[tuple[Cost, str, str], list[int]]
+RequestCounts = dict[tuple[CostClass, str, str], list[int]]
 
 
 class Metrics:
@@ -30,15 +30,15 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
-        self._watched: list[Callable[[], Awaitable[Iterable[Metric]]]] = []
-        self._exchanges: Exchanges = {}
-        registry.register(_Exchanges(self._exchanges))
-        self._seconds = cache(
+        self._async_sources: list[Callable[[], Awaitable[Iterable[Metric]]]] = []
+        self._request_counts: RequestCounts = {}
+        registry.register(_RequestCollector(self._request_counts))
+        self._durations = cache(
             Histogram(
                 "halo_gateway_upstream_seconds",
                 "Time of one upstream exchange",
                 ("site",),
-                buckets=_SECONDS,
+                buckets=_DURATION_BUCKETS,
                 registry=registry,
             ).labels
         )
@@ -55,51 +55,57 @@ class Metrics:
         )
         ProcessCollector(registry=registry)
 
-    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
+    def count_requests(
+        self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
+    ) -> None:
         """Exchanges, and all their bytes."""
-        key = cost, subject.name, subject.type
-        amounts = self._exchanges.get(key)
+        key = cost, attribution.name, attribution.type
+        amounts = self._request_counts.get(key)
         if amounts is None:
-            self._exchanges[key] = [queries, octets]
+            self._request_counts[key] = [queries, octets]
         else:
             amounts[0] += queries
             amounts[1] += octets
 
-    def asked(self, subject: Subject, seconds: float) -> None:
+    def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
         """How long the upstream was asked."""
-        self._seconds(subject.name).observe(seconds)
+        self._durations(attribution.name).observe(seconds)
 
-    def failure(self, subject: Subject, code: str) -> None:
+    def count_failure(self, attribution: Attribution, code: str) -> None:
         """A request that failed, by our code."""
-        self._failures.labels(code, subject.name).inc()
+        self._failures.labels(code, attribution.name).inc()
 
-    def repairs(self, subject: Subject, fired: Sequence[str], active: Sequence[str]) -> None:
+    def count_repairs(
+        self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
+    ) -> None:
         """Which repairs looked at an upstream's answer, and which of them found something to mend."""
-        for name in active:
-            self._repairs(name, subject.name, "fired" if name in fired else "no-op").inc()
+        for name in active_repairs:
+            self._repairs(name, attribution.name, "fired" if name in fired_repairs else "no-op").inc()
 
-    def show(self, standings: Callable[[], Iterable[Standing]]) -> None:
+    def register_caps(self, cap_statuses: Callable[[], Iterable[CapStatus]]) -> None:
         """Show also how much of each site's daily caps is used."""
-        self._registry.register(_Caps(standings))
+        self._registry.register(_CapCollector(cap_statuses))
 
     def register(self, collector: Collector) -> None:
         """Show also what another collector knows, such as a cache's size."""
         self._registry.register(collector)
 
-    def watch(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
+    def register_async(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
         """Show also what has to be asked for, such as what a shared store knows."""
-        self._watched.append(families)
+        self._async_sources.append(families)
 
     async def endpoint(self, request: Request) -> Response:
         """The metrics in Prometheus' text format 0.0.4."""
         del request
         headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
         now = CollectorRegistry()
-        now.register(_Now([family for families in self._watched for family in await families()]))
+        now.register(
+            _FamilySnapshot([family for families in self._async_sources for family in await families()])
+        )
         return Response(generate_latest(self._registry) + generate_latest(now), headers=headers)
 
 
-class _Now(Collector):
+class _FamilySnapshot(Collector):
     """Families that were asked for just now."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
@@ -109,11 +115,11 @@ class _Now(Collector):
         return self._families
 
 
-class _Exchanges(Collector):
+class _RequestCollector(Collector):
     """Reads the counts when it is asked, so that counting needs no look-up of labels."""
 
-    def __init__(self, exchanges: Exchanges) -> None:
-        self._counts = exchanges
+    def __init__(self, counts: RequestCounts) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         exchanges = CounterMetricFamily(
@@ -121,7 +127,7 @@ class _Exchanges(Collector):
             "Exchanges by what they cost or saved",
             labels=("class", "site", "type"),
         )
-        octets: Counts[tuple[Cost, str]] = Counts()
+        octets: Counts[tuple[CostClass, str]] = Counts()
         for (cost, site, kind), (queries, size) in list(self._counts.items()):
             exchanges.add_metric((cost, site, kind), queries)
             octets[cost, site] += size
@@ -136,14 +142,14 @@ class _Exchanges(Collector):
         yield sizes
 
 
-class _Caps(Collector):
-    def __init__(self, standings: Callable[[], Iterable[Standing]]) -> None:
-        self._standings = standings
+class _CapCollector(Collector):
+    def __init__(self, cap_statuses: Callable[[], Iterable[CapStatus]]) -> None:
+        self._cap_statuses = cap_statuses
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         used = GaugeMetricFamily(
             "halo_gateway_cap_used_ratio", "Used part of the nearer daily cap", labels=("site",)
         )
-        for each in self._standings():
-            used.add_metric((each.name,), share(each.cap, each.use))
+        for each in self._cap_statuses():
+            used.add_metric((each.name,), used_ratio(each.cap, each.usage))
         yield used

@@ -3,12 +3,12 @@
 from urllib.parse import urlsplit
 
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.http.request_path import BESIDE, beside
+from gateway.http.request_path import ORIGIN_SEGMENT, async_status_path
 
-_PLACES = frozenset({"location", "content-location"})
+_URL_HEADERS = frozenset({"location", "content-location"})
 
 
-class Polled:
+class AsyncStatusUrls:
     """`{our base}/~/fhir/RequestResult/1` stands for that path on the origin of the upstream's base."""
 
     def __init__(self, inner: Handler) -> None:
@@ -16,20 +16,20 @@ class Polled:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """The answer, with its status URL where the client can reach it. Raises Failure."""
-        response = await self._inner(_aimed(request))
-        headers = tuple((name, _shown(request, name, value)) for name, value in response.headers)
-        return response if headers == response.headers else response.changed(headers=headers)
+        response = await self._inner(_to_upstream_origin(request))
+        headers = tuple((name, _to_gateway_url(request, name, value)) for name, value in response.headers)
+        return response if headers == response.headers else response.replace(headers=headers)
 
 
-def _aimed(request: FhirRequest) -> FhirRequest:
+def _to_upstream_origin(request: FhirRequest) -> FhirRequest:
     first, _, path = request.path.partition("/")
-    if first != BESIDE:
+    if first != ORIGIN_SEGMENT:
         return request
     base = urlsplit(request.upstream_base)
-    return request.changed(upstream_base=f"{base.scheme}://{base.netloc}", path=path)
+    return request.replace(upstream_base=f"{base.scheme}://{base.netloc}", path=path)
 
 
-def _shown(request: FhirRequest, name: str, value: str) -> str:
+def _to_gateway_url(request: FhirRequest, name: str, value: str) -> str:
     below = value.startswith(f"{request.upstream_base}/")
-    path = "" if below or name not in _PLACES else beside(request.upstream_base, value)
-    return f"{request.public_base}/{BESIDE}{path}" if path else value
+    path = "" if below or name not in _URL_HEADERS else async_status_path(request.upstream_base, value)
+    return f"{request.public_base}/{ORIGIN_SEGMENT}{path}" if path else value

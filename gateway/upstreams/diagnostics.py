@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.errors.failure import Kind
-from gateway.errors.redaction import MASK, masked, without_sql
+from gateway.errors.failure import FailureKind
+from gateway.errors.redaction import MASK, redact, without_sql
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.http.headers import CREDENTIALS
 from gateway.upstreams.error_rule import UpstreamError
-from gateway.upstreams.failures import NOT_FHIR, UNRECOGNISED
-from gateway.upstreams.response_check import Answer
+from gateway.upstreams.failures import NOT_FHIR, UNRECOGNISED_RESPONSE
+from gateway.upstreams.response_check import ResponseCheck
 
 UpstreamText = Literal["masked", "full", "none"]
 
@@ -21,12 +21,12 @@ UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
 _REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._\-]{3,63}")
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+\-]{1,60}")
-_TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
-_CODE = re.compile(r"-?\d{1,5}")
-_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
+_ERROR_TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
+_ERROR_CODE = re.compile(r"-?\d{1,5}")
+_EXCEPTION_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
 #: Characters from which on a repeated value tells something.
-_TELLING = 4
-_UNCLEAR = frozenset({NOT_FHIR.code, UNRECOGNISED.code})
+_MIN_REDACTED_LENGTH = 4
+_UNCLEAR_CODES = frozenset({NOT_FHIR.code, UNRECOGNISED_RESPONSE.code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,67 +34,67 @@ class Diagnostics:
     """What is known of one failure, for those who look into it."""
 
     dialect: str
-    answer: Answer
+    check: ResponseCheck
     error: UpstreamError
-    kind: Kind
+    kind: FailureKind
 
-    def text(self, upstream_text: UpstreamText) -> str:
+    def as_text(self, upstream_text: UpstreamText) -> str:
         """`name=value` facts, then the upstream's words: masked, in full but for SQL, or not at all."""
         facts = " ".join(f"{name}={value}" for name, value in self._facts() if value)
-        said = _said(unrepeated(self.error.message, self.answer.request), upstream_text)
+        said = _message_text(redact_request_values(self.error.message, self.check.request), upstream_text)
         return f"{facts}: {said}" if said else facts
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        error, response = self.error, self.answer.response
+        error, response = self.error, self.check.response
         yield "upstream", self.dialect
         yield "status", str(response.status)
-        yield "type", _TYPES.get(error.error_type, "")
-        yield "code", error.error_code if _CODE.fullmatch(error.error_code) else ""
-        yield "exception", _matching(_NAME, error.exception)
-        yield from self._shape()
-        yield "request", _matching(_ID, self.answer.request.request_id)
-        yield "upstream-request", next(filter(None, map(self._id, _REQUEST_IDS)), "")
+        yield "type", _ERROR_TYPES.get(error.error_type, "")
+        yield "code", error.error_code if _ERROR_CODE.fullmatch(error.error_code) else ""
+        yield "exception", _value_if_matches(_EXCEPTION_NAME, error.exception)
+        yield from self._shape_facts()
+        yield "request", _value_if_matches(_ID, self.check.request.request_id)
+        yield "upstream-request", next(filter(None, map(self._header_id, _REQUEST_IDS)), "")
 
-    def _shape(self) -> Iterator[tuple[str, str]]:
-        if self.kind.code in _UNCLEAR or self.answer.response.status < 300:  # noqa: PLR2004 - success
-            yield "content-type", media_type(self.answer.response)
+    def _shape_facts(self) -> Iterator[tuple[str, str]]:
+        if self.kind.code in _UNCLEAR_CODES or self.check.response.status < 300:  # noqa: PLR2004 - success
+            yield "content-type", media_type(self.check.response)
             yield "shape", self.error.shape
-            yield "expected", self.answer.expected
+            yield "expected", self.check.expected_type
 
-    def _id(self, name: str) -> str:
-        return _matching(_ID, self.answer.response.header(name))
+    def _header_id(self, name: str) -> str:
+        return _value_if_matches(_ID, self.check.response.header(name))
 
 
 def media_type(response: FhirResponse) -> str:
     """The bare media type of an answer; empty when the field holds anything else."""
-    return _matching(_MEDIA_TYPE, response.header("content-type").partition(";")[0].strip().lower())
+    return _value_if_matches(_MEDIA_TYPE, response.header("content-type").partition(";")[0].strip().lower())
 
 
-def codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
+def upstream_codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
     """The upstream's own codes as (system, code): as it coded them, and those of its other shapes."""
-    kind, code = _TYPES.get(error.error_type, ""), error.error_code
-    coded = f"{kind}-{code}" if kind and _CODE.fullmatch(code) else ""
-    named = filter(None, (coded, _matching(_NAME, error.exception)))
+    kind, code = _ERROR_TYPES.get(error.error_type, ""), error.error_code
+    coded = f"{kind}-{code}" if kind and _ERROR_CODE.fullmatch(code) else ""
+    named = filter(None, (coded, _value_if_matches(_EXCEPTION_NAME, error.exception)))
     return (*error.codings, *((UPSTREAM_CODES, each) for each in named))
 
 
-def unrepeated(message: str, request: FhirRequest) -> str:
+def redact_request_values(message: str, request: FhirRequest) -> str:
     """An upstream's words without the credentials and search values that they repeat from the request."""
     given = (value for name, value in request.headers if name in CREDENTIALS)
     words = {word for text in given for word in text.split()} | {
-        each.value for each in request.asked.parameters
+        each.value for each in request.client_search.parameters
     }
     for word in sorted(words, key=len, reverse=True):
-        if len(word) >= _TELLING:
+        if len(word) >= _MIN_REDACTED_LENGTH:
             message = re.sub(re.escape(word), MASK, message, flags=re.IGNORECASE)
     return message
 
 
-def _said(message: str, upstream_text: UpstreamText) -> str:
+def _message_text(message: str, upstream_text: UpstreamText) -> str:
     if upstream_text == "none":
         return ""
-    return masked(message) if upstream_text == "masked" else without_sql(message)
+    return redact(message) if upstream_text == "masked" else without_sql(message)
 
 
-def _matching(pattern: re.Pattern[str], text: str) -> str:
+def _value_if_matches(pattern: re.Pattern[str], text: str) -> str:
     return text if pattern.fullmatch(text) else ""

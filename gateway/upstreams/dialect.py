@@ -5,23 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.errors.catalog import WRITE_UNKNOWN
-from gateway.errors.failure import Failure, Kind, Repeat
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.http.headers import CREDENTIALS
-from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, codings
-from gateway.upstreams.error_body import upstream_error
-from gateway.upstreams.error_rule import Row, UpstreamError
-from gateway.upstreams.failures import UNRECOGNISED
-from gateway.upstreams.response_check import Answer
-from gateway.upstreams.retry_after import retry_after
-from gateway.upstreams.status_rules import ROWS
+from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_codings
+from gateway.upstreams.error_body import parse_upstream_error
+from gateway.upstreams.error_rule import ErrorRule, UpstreamError
+from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.response_check import ResponseCheck
+from gateway.upstreams.retry_after import retry_after_seconds
+from gateway.upstreams.status_rules import RULES
 
-_WAITING_HELPS = frozenset({Repeat.YES, Repeat.ONCE})
+_ADVICE_TO_WAIT = frozenset({RetryAdvice.YES, RetryAdvice.ONCE})
 
 #: Upstream issue types that say more than ours, where a row relays.
-_MORE_SPECIFIC = frozenset(
+_SPECIFIC_ISSUE_TYPES = frozenset(
     {
         *("structure", "required", "value", "invariant", "not-supported", "duplicate", "multiple-matches"),
         *("not-found", "deleted", "too-long", "code-invalid", "extension", "too-costly", "business-rule"),
@@ -29,7 +29,7 @@ _MORE_SPECIFIC = frozenset(
     }
 )
 
-NOT_MATCHED = Row("unrecognised", UNRECOGNISED)
+UNMATCHED_RULE = ErrorRule("unrecognised", UNRECOGNISED_RESPONSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Dialect:
     """
 
     name: str
-    rows: tuple[Row, ...]
-    fhir: bool = True
+    rules: tuple[ErrorRule, ...]
+    is_fhir: bool = True
     challenge: str = 'Bearer realm="fhir"'
     credentials: frozenset[str] = CREDENTIALS
-    largest_page: int | None = None
+    max_page_size: int | None = None
 
-    def failure(
+    def failure_from_response(
         self,
         request: FhirRequest,
         response: FhirResponse,
@@ -56,71 +56,83 @@ class Dialect:
         upstream_text: UpstreamText = "masked",
     ) -> Failure | None:
         """The Failure that an answer means; None for a good one. `now` turns a date to seconds."""
-        answer = Answer(request, response, self.fhir)
-        if answer.good:
+        answer = ResponseCheck(request, response, self.is_fhir)
+        if answer.is_acceptable:
             return None
-        error = upstream_error(answer.envelope).under(response.status)
-        found = _Found(self, answer, error, self.row(error))
-        return found.failure(now, upstream_text)
+        error = parse_upstream_error(answer.error_body).with_http_status(response.status)
+        found = _MatchedError(self, answer, error, self.rule_for(error))
+        return found.to_failure(now, upstream_text)
 
-    def row(self, error: UpstreamError) -> Row:
+    def rule_for(self, error: UpstreamError) -> ErrorRule:
         """The first row that an upstream error matches; `unrecognised` when none does."""
-        return next((row for row in (*self.rows, *ROWS) if row.matches(error)), NOT_MATCHED)
+        return next((row for row in (*self.rules, *RULES) if row.matches(error)), UNMATCHED_RULE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _MatchedError:
     dialect: Dialect
-    answer: Answer
+    check: ResponseCheck
     error: UpstreamError
-    row: Row
+    rule: ErrorRule
 
-    def failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
-        response, before = self.answer.response, self._kind
-        kind = WRITE_UNKNOWN if may_write(self.answer.request) and before.leaves_writes_open else before
+    def to_failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
+        response, before = self.check.response, self._failure_kind
+        kind = (
+            WRITE_OUTCOME_UNKNOWN
+            if may_write(self.check.request) and before.write_outcome_unknown
+            else before
+        )
         return Failure(
             kind,
-            diagnostics=Diagnostics(self.dialect.name, self.answer, self.error, kind).text(upstream_text),
+            diagnostics=Diagnostics(self.dialect.name, self.check, self.error, kind).as_text(upstream_text),
             expression=self.error.expression,
-            issue=self._issue(kind),
-            retry_after=self._wait(kind, now),
-            codings=(*_replaced(kind, before), *codings(self.error)),
-            headers=tuple(self._headers(kind)),
-            received=response,
+            issue=self._issue_type(kind),
+            retry_after=self._retry_seconds(kind, now),
+            codings=(*_replaced_code(kind, before), *upstream_codings(self.error)),
+            headers=tuple(self._response_headers(kind)),
+            upstream_response=response,
         )
 
     @property
-    def _kind(self) -> Kind:
-        anonymous = not any(self.answer.request.header(name) for name in self.dialect.credentials)
-        return self.row.own if self.row.own and anonymous else self.row.kind
+    def _failure_kind(self) -> FailureKind:
+        anonymous = not any(self.check.request.header(name) for name in self.dialect.credentials)
+        return (
+            self.rule.own_credentials_kind if self.rule.own_credentials_kind and anonymous else self.rule.kind
+        )
 
-    def _issue(self, kind: Kind) -> str:
-        relayed = self.row.relays and kind is self.row.kind and self.error.issue in _MORE_SPECIFIC
+    def _issue_type(self, kind: FailureKind) -> str:
+        relayed = (
+            self.rule.relays_issue_type
+            and kind is self.rule.kind
+            and self.error.issue in _SPECIFIC_ISSUE_TYPES
+        )
         return self.error.issue if relayed else kind.issue
 
-    def _wait(self, kind: Kind, now: datetime) -> int | None:
-        if kind.repeat not in _WAITING_HELPS:
+    def _retry_seconds(self, kind: FailureKind, now: datetime) -> int | None:
+        if kind.retry_advice not in _ADVICE_TO_WAIT:
             return kind.retry_after
-        asked = retry_after(self.answer.response.header("retry-after"), self.error.message, now)
+        asked = retry_after_seconds(self.check.response.header("retry-after"), self.error.message, now)
         return kind.retry_after if asked is None else asked
 
-    def _headers(self, kind: Kind) -> Headers:
-        passed = _PASSED.get(kind.status, ())
-        found = ((name, self.answer.response.header(name)) for name in passed)
-        challenge = (("www-authenticate", self.dialect.challenge),) if kind.status == _UNAUTHORISED else ()
-        return (*challenge, *((name, value) for name, value in found if _PLAIN.fullmatch(value)))
+    def _response_headers(self, kind: FailureKind) -> Headers:
+        passed = _HEADERS_BY_STATUS.get(kind.status, ())
+        found = ((name, self.check.response.header(name)) for name in passed)
+        challenge = (
+            (("www-authenticate", self.dialect.challenge),) if kind.status == _UNAUTHORISED_STATUS else ()
+        )
+        return (*challenge, *((name, value) for name, value in found if _SAFE_HEADER_VALUE.fullmatch(value)))
 
 
-_UNAUTHORISED = 401
+_UNAUTHORISED_STATUS = 401
 #: Methods or a number: a header field, too, may only hold what it is for.
-_PLAIN = re.compile(r"(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?: *, *|$))+|\d{1,12}")
+_SAFE_HEADER_VALUE = re.compile(r"(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?: *, *|$))+|\d{1,12}")
 
 #: What else an upstream's header says that a client can act on, by our status.
-_PASSED: dict[int, Iterable[str]] = {
+_HEADERS_BY_STATUS: dict[int, Iterable[str]] = {
     405: ("allow",),
     429: ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
 }
 
 
-def _replaced(kind: Kind, before: Kind) -> tuple[tuple[str, str], ...]:
-    return () if kind is before else ((CODE_SYSTEM, before.code),)
+def _replaced_code(kind: FailureKind, original: FailureKind) -> tuple[tuple[str, str], ...]:
+    return () if kind is original else ((ERROR_CODE_SYSTEM, original.code),)

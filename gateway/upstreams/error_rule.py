@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Literal, Self
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 
 Shape = Literal[
     "outcome",  # FHIR OperationOutcome
@@ -27,10 +27,10 @@ Shape = Literal[
     "truncated",  # JSON that ends early
     "unknown",
 ]
-_ALWAYS_ERRORS = frozenset({"outcome", "details", "root", "exception"})
+_ERROR_SHAPES = frozenset({"outcome", "details", "root", "exception"})
 #: Statuses under which an envelope knows better: what went wrong stands inside.
-_UNTELLING = frozenset({*range(200, 300), 400})
-_STATUSES = frozenset(int(each) for each in HTTPStatus if each >= HTTPStatus.BAD_REQUEST)
+_UNINFORMATIVE_STATUSES = frozenset({*range(200, 300), 400})
+_ERROR_STATUSES = frozenset(int(each) for each in HTTPStatus if each >= HTTPStatus.BAD_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,25 @@ class UpstreamError:
     codings: tuple[tuple[str, str], ...] = ()
 
     @property
-    def said(self) -> str:
+    def searchable_text(self) -> str:
         """All its words, to look for phrases in."""
         return " ".join(filter(None, (self.exception, self.status_text, self.message)))
 
     @property
-    def speaks(self) -> bool:
+    def is_error(self) -> bool:
         """Whether the body says "error" by itself, whatever HTTP's status says."""
         if self.shape == "result":
             return self.error_code not in {"", "0", "200"}
-        return self.shape in _ALWAYS_ERRORS or self.status in _STATUSES
+        return self.shape in _ERROR_SHAPES or self.status in _ERROR_STATUSES
 
-    def under(self, status: int) -> Self:
+    def with_http_status(self, status: int) -> Self:
         """The error as it counts under an HTTP status: the inner one wins where HTTP's says nothing."""
-        inner = self.status if self.status in _STATUSES else 0
-        return replace(self, status=inner if inner and status in _UNTELLING else status)
+        inner = self.status if self.status in _ERROR_STATUSES else 0
+        return replace(self, status=inner if inner and status in _UNINFORMATIVE_STATUSES else status)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRule:
     """All conditions given must hold. `says` is a regular expression, searched without regard to case.
 
     `own` is the kind instead when the credentials were the gateway's own; `relays` keeps the upstream's issue
@@ -79,14 +79,14 @@ class Row:
     """
 
     id: str
-    kind: Kind
+    kind: FailureKind
     status: Collection[int] = ()
     types: Collection[str] = ()
     codes: Collection[str] = ()
     shapes: Collection[str] = ()
-    says: str = ""
-    own: Kind | None = None
-    relays: bool = False
+    message_pattern: str = ""
+    own_credentials_kind: FailureKind | None = None
+    relays_issue_type: bool = False
 
     def matches(self, error: UpstreamError) -> bool:
         """Whether an upstream error is this row's."""
@@ -95,5 +95,8 @@ class Row:
             and (not self.types or error.error_type in self.types)
             and (not self.codes or error.error_code in self.codes)
             and (not self.shapes or error.shape in self.shapes)
-            and (not self.says or re.search(self.says, error.said, re.IGNORECASE) is not None)
+            and (
+                not self.message_pattern
+                or re.search(self.message_pattern, error.searchable_text, re.IGNORECASE) is not None
+            )
         )

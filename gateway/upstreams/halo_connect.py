@@ -6,159 +6,219 @@ arrive as 400 or, from older versions, inside 200; four different 403s and two 4
 
 from gateway.upstreams import failures, halo_failures
 from gateway.upstreams import halo_failures as refusals
-from gateway.upstreams.error_rule import Row
-from gateway.upstreams.searchset_outcomes import UNSUPPORTED
+from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.searchset_outcomes import UNSUPPORTED_PARAMETER
 from gateway.upstreams.status_rules import KNOWN_SHAPES
 
-_LINK = frozenset({"halolink", ""})
-_ENVELOPES = frozenset({"details", "root"})
-_UNDER = frozenset({200, 201, 202, 400})
-_JSON = KNOWN_SHAPES - {"html", "text"}
+_HALO_LINK_TYPES = frozenset({"halolink", ""})
+_QUERY_ERROR_SHAPES = frozenset({"details", "root"})
+_HALO_LINK_STATUSES = frozenset({200, 201, 202, 400})
+_JSON_SHAPES = KNOWN_SHAPES - {"html", "text"}
 
 #: What the practice or its database says, under any status: more telling than the status.
-PRACTICE = (
-    Row("halo-400-login", refusals.NOT_AUTHORISED, says=r"login failed for user"),
-    Row(
+PRACTICE_RULES = (
+    ErrorRule("halo-400-login", refusals.NOT_AUTHORISED, message_pattern=r"login failed for user"),
+    ErrorRule(
         "halo-link-1-connect",
         halo_failures.DATABASE_DOWN,
-        says=r"establishing a connection to SQL Server|network-related or instance-specific",
+        message_pattern=r"establishing a connection to SQL Server|network-related or instance-specific",
     ),
-    Row("halo-sql-busy", halo_failures.DATABASE_BUSY, says=r"\bdeadlock(ed)?\b|lock request time ?out"),
-    Row("halo-sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
-    Row("halo-sql-timeout", halo_failures.QUERY_TIMEOUT, says=r"execution timeout expired"),
-    Row(
-        "halo-413", halo_failures.RESULT_TOO_LARGE, says=r"QueryResultsTooLarge|results? (was|were) too large"
+    ErrorRule(
+        "halo-sql-busy",
+        halo_failures.DATABASE_BUSY,
+        message_pattern=r"\bdeadlock(ed)?\b|lock request time ?out",
+    ),
+    ErrorRule("halo-sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
+    ErrorRule("halo-sql-timeout", halo_failures.QUERY_TIMEOUT, message_pattern=r"execution timeout expired"),
+    ErrorRule(
+        "halo-413",
+        halo_failures.RESULT_TOO_LARGE,
+        message_pattern=r"QueryResultsTooLarge|results? (was|were) too large",
     ),
 )
 
-HALO_LINK = (
-    Row(
+HALO_LINK_RULES = (
+    ErrorRule(
         "halo-link-0",
         halo_failures.CONNECTION_LOST,
-        says=r"ClientConnectionFailure|client connection was unexpectedly",
+        message_pattern=r"ClientConnectionFailure|client connection was unexpectedly",
     ),
-    Row("halo-link-0", halo_failures.CONNECTION_LOST, types={"http"}, codes={"0"}, status=_UNDER),
-    Row(
+    ErrorRule(
+        "halo-link-0", halo_failures.CONNECTION_LOST, types={"http"}, codes={"0"}, status=_HALO_LINK_STATUSES
+    ),
+    ErrorRule(
         "halo-link-0",
         halo_failures.CONNECTION_LOST,
-        types=_LINK,
+        types=_HALO_LINK_TYPES,
         codes={"0"},
-        status=_UNDER,
-        shapes=_ENVELOPES,
+        status=_HALO_LINK_STATUSES,
+        shapes=_QUERY_ERROR_SHAPES,
     ),
-    Row("halo-link-1-other", halo_failures.QUERY_FAILED, says=r"SqlExecutionFailed"),
-    Row("halo-link-1-other", halo_failures.QUERY_FAILED, types=_LINK, codes={"1"}, shapes=_ENVELOPES),
-    Row(
+    ErrorRule("halo-link-1-other", halo_failures.QUERY_FAILED, message_pattern=r"SqlExecutionFailed"),
+    ErrorRule(
+        "halo-link-1-other",
+        halo_failures.QUERY_FAILED,
+        types=_HALO_LINK_TYPES,
+        codes={"1"},
+        shapes=_QUERY_ERROR_SHAPES,
+    ),
+    ErrorRule(
         "halo-link-2-convert",
         halo_failures.VALUE_UNREADABLE,
-        types=_LINK,
+        types=_HALO_LINK_TYPES,
         codes={"2"},
-        says=r"conver(t|sion)",
+        message_pattern=r"conver(t|sion)",
     ),
-    Row(
+    ErrorRule(
         "halo-link-2-convert",
         halo_failures.VALUE_UNREADABLE,
-        status=_UNDER,
-        says=r"\bconversion (failed|of)\b",
+        status=_HALO_LINK_STATUSES,
+        message_pattern=r"\bconversion (failed|of)\b",
     ),
-    Row(
+    ErrorRule(
         "halo-link-2-upload",
         halo_failures.RESULT_LOST,
-        says=r"PrepForUploadFailed|error occurred preparing it (for upload|to be uploaded)",
+        message_pattern=r"PrepForUploadFailed|error occurred preparing it (for upload|to be uploaded)",
     ),
-    Row("halo-link-2-upload", halo_failures.RESULT_LOST, types=_LINK, codes={"2"}, shapes=_ENVELOPES),
-    Row("halo-link-3", halo_failures.QUERY_ORPHANED, says=r"QueryOrphaned|query was orphaned"),
-    Row("halo-link-3", halo_failures.QUERY_ORPHANED, types=_LINK, codes={"3"}, shapes=_ENVELOPES),
-    Row(
+    ErrorRule(
+        "halo-link-2-upload",
+        halo_failures.RESULT_LOST,
+        types=_HALO_LINK_TYPES,
+        codes={"2"},
+        shapes=_QUERY_ERROR_SHAPES,
+    ),
+    ErrorRule(
+        "halo-link-3", halo_failures.QUERY_ORPHANED, message_pattern=r"QueryOrphaned|query was orphaned"
+    ),
+    ErrorRule(
+        "halo-link-3",
+        halo_failures.QUERY_ORPHANED,
+        types=_HALO_LINK_TYPES,
+        codes={"3"},
+        shapes=_QUERY_ERROR_SHAPES,
+    ),
+    ErrorRule(
         "halo-link-4",
         halo_failures.QUERY_INCOMPLETE,
-        says=r"QueryMissingProperties|query (is )?missing properties",
+        message_pattern=r"QueryMissingProperties|query (is )?missing properties",
     ),
-    Row("halo-link-4", halo_failures.QUERY_INCOMPLETE, types=_LINK, codes={"4"}, shapes=_ENVELOPES),
-    Row("halo-link-5", halo_failures.UPLOAD_FAILED, says=r"QueryUploadFailed|status code PreconditionFailed"),
-    Row("halo-link-5", halo_failures.UPLOAD_FAILED, types=_LINK, codes={"5"}, shapes=_ENVELOPES),
+    ErrorRule(
+        "halo-link-4",
+        halo_failures.QUERY_INCOMPLETE,
+        types=_HALO_LINK_TYPES,
+        codes={"4"},
+        shapes=_QUERY_ERROR_SHAPES,
+    ),
+    ErrorRule(
+        "halo-link-5",
+        halo_failures.UPLOAD_FAILED,
+        message_pattern=r"QueryUploadFailed|status code PreconditionFailed",
+    ),
+    ErrorRule(
+        "halo-link-5",
+        halo_failures.UPLOAD_FAILED,
+        types=_HALO_LINK_TYPES,
+        codes={"5"},
+        shapes=_QUERY_ERROR_SHAPES,
+    ),
 )
 
-DATABASE = (
-    Row("halo-400-mssql", halo_failures.QUERY_FAILED, types={"mssql", "fbsql"}),
-    Row("halo-400-mssql", halo_failures.QUERY_FAILED, status=_UNDER, shapes={"root"}),
-    Row(
+DATABASE_RULES = (
+    ErrorRule("halo-400-mssql", halo_failures.QUERY_FAILED, types={"mssql", "fbsql"}),
+    ErrorRule("halo-400-mssql", halo_failures.QUERY_FAILED, status=_HALO_LINK_STATUSES, shapes={"root"}),
+    ErrorRule(
         "halo-400-mssql",
         halo_failures.QUERY_FAILED,
-        status=_UNDER,
-        says=r"invalid (column|object) name|could not find stored procedure|incorrect syntax near",
+        status=_HALO_LINK_STATUSES,
+        message_pattern=r"invalid (column|object) name|could not find stored procedure|incorrect syntax near",
     ),
 )
 
-REFUSED = (
-    Row(
+ACCESS_RULES = (
+    ErrorRule(
         "halo-401-key",
-        failures.CREDENTIALS,
+        failures.CREDENTIALS_INVALID,
         status={401, 403},
-        says=r"SubscriptionKey(Invalid|NotFound)|subscription key",
-        own=failures.OWN_CREDENTIALS,
+        message_pattern=r"SubscriptionKey(Invalid|NotFound)|subscription key",
+        own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
-    Row(
+    ErrorRule(
         "halo-401-token",
-        failures.CREDENTIALS,
+        failures.CREDENTIALS_INVALID,
         status={401},
-        says=r"\b(token|jwt)\b|session.*expired",
-        own=failures.OWN_CREDENTIALS,
+        message_pattern=r"\b(token|jwt)\b|session.*expired",
+        own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
-    Row("halo-401-guid", refusals.SITE_UNKNOWN, status={401}, shapes=_JSON),
-    Row(
+    ErrorRule("halo-401-guid", refusals.SITE_UNKNOWN, status={401}, shapes=_JSON_SHAPES),
+    ErrorRule(
         "halo-403-ip",
         refusals.IP_BLOCKED,
         status={403},
-        says=r"CallerIpNotAllowed|caller ip address",
-        own=refusals.OWN_IP_BLOCKED,
+        message_pattern=r"CallerIpNotAllowed|caller ip address",
+        own_credentials_kind=refusals.GATEWAY_IP_BLOCKED,
     ),
-    Row("halo-403-dev", refusals.DEVELOPER_LICENCE, status={403}, says=r"developer (site|licen[cs]e)"),
-    Row("halo-403-nonauth", refusals.NOT_AUTHORITATIVE, status={403}, says=r"authoritative"),
-    Row("halo-403-quota", refusals.QUOTA, status={403, 429}, says=r"\bquota\b"),
-    Row("halo-403-other", failures.FORBIDDEN, status={403}),
+    ErrorRule(
+        "halo-403-dev",
+        refusals.DEVELOPER_LICENCE,
+        status={403},
+        message_pattern=r"developer (site|licen[cs]e)",
+    ),
+    ErrorRule("halo-403-nonauth", refusals.NOT_AUTHORITATIVE, status={403}, message_pattern=r"authoritative"),
+    ErrorRule("halo-403-quota", refusals.QUOTA_EXHAUSTED, status={403, 429}, message_pattern=r"\bquota\b"),
+    ErrorRule("halo-403-other", failures.FORBIDDEN, status={403}),
 )
 
-REQUEST = (
-    Row(
+REQUEST_RULES = (
+    ErrorRule(
         "halo-400-missing-param",
         refusals.REQUEST_INCOMPLETE,
         status={400},
-        says=r"required parameter|must be provided",
+        message_pattern=r"required parameter|must be provided",
     ),
-    Row(
+    ErrorRule(
         "halo-400-parameter",
         failures.PARAMETER_UNKNOWN,
         status={400},
         shapes={"outcome"},
-        says=UNSUPPORTED,
+        message_pattern=UNSUPPORTED_PARAMETER,
     ),
-    Row("halo-400-oo", refusals.REQUEST_REFUSED, status={400}, shapes={"outcome"}, relays=True),
-    Row("halo-400-other", failures.BAD_REQUEST, status={400}, shapes=KNOWN_SHAPES),
-    Row(
+    ErrorRule(
+        "halo-400-oo", refusals.REQUEST_REFUSED, status={400}, shapes={"outcome"}, relays_issue_type=True
+    ),
+    ErrorRule("halo-400-other", failures.BAD_REQUEST, status={400}, shapes=KNOWN_SHAPES),
+    ErrorRule(
         "halo-404-op",
         refusals.OPERATION_UNKNOWN,
         status={404},
-        says=r"OperationNotFound|unable to match incoming request",
+        message_pattern=r"OperationNotFound|unable to match incoming request",
     ),
-    Row("halo-404-fhir", failures.NOT_FOUND, status={404}, shapes={"outcome"}),
-    Row("halo-406", halo_failures.RESULT_LOST, status={406}),
-    Row("halo-413", halo_failures.RESULT_TOO_LARGE, status={413}),
+    ErrorRule("halo-404-fhir", failures.NOT_FOUND, status={404}, shapes={"outcome"}),
+    ErrorRule("halo-406", halo_failures.RESULT_LOST, status={406}),
+    ErrorRule("halo-413", halo_failures.RESULT_TOO_LARGE, status={413}),
 )
 
-REACH = (
-    Row("halo-502-practice", halo_failures.BAD_RESULT, status={502}, says=r"unexpected result code"),
-    Row("halo-504-offline", halo_failures.OFFLINE, status={503, 504}, says=r"site is offline"),
-    Row(
+REACHABILITY_RULES = (
+    ErrorRule(
+        "halo-502-practice", halo_failures.BAD_RESULT, status={502}, message_pattern=r"unexpected result code"
+    ),
+    ErrorRule(
+        "halo-504-offline", halo_failures.OFFLINE, status={503, 504}, message_pattern=r"site is offline"
+    ),
+    ErrorRule(
         "halo-504-unreachable",
         halo_failures.UNREACHABLE_FOR_LONG,
         status={503, 504},
-        says=r"currently unreachable",
+        message_pattern=r"currently unreachable",
     ),
-    Row(
-        "halo-503", halo_failures.UNREACHABLE, status={503, 504}, says=r"site (could not|cannot) be contacted"
+    ErrorRule(
+        "halo-503",
+        halo_failures.UNREACHABLE,
+        status={503, 504},
+        message_pattern=r"site (could not|cannot) be contacted",
     ),
-    Row("halo-504-30s", halo_failures.QUERY_TIMEOUT, status={504}, says=r"more than \d+ seconds"),
+    ErrorRule(
+        "halo-504-30s", halo_failures.QUERY_TIMEOUT, status={504}, message_pattern=r"more than \d+ seconds"
+    ),
 )
 
-ROWS = PRACTICE + HALO_LINK + DATABASE + REFUSED + REQUEST + REACH
+RULES = PRACTICE_RULES + HALO_LINK_RULES + DATABASE_RULES + ACCESS_RULES + REQUEST_RULES + REACHABILITY_RULES

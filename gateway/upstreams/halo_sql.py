@@ -2,54 +2,60 @@
 
 from dataclasses import replace
 
-from gateway.errors.failure import Kind, Repeat
+from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import halo_connect, halo_failures
-from gateway.upstreams.error_rule import Row
+from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.failures import NOT_FOUND
 
-QUERY_REFUSED = Kind(
+QUERY_REFUSED = FailureKind(
     "sql-refused",
     400,
     "processing",
     "The practice's database refused the SQL you sent. Correct it by the words in diagnostics.",
-    repeat=Repeat.AFTER_CHANGE,
+    retry_advice=RetryAdvice.AFTER_CHANGE,
 )
-VALUE_REFUSED = Kind(
+VALUE_REFUSED = FailureKind(
     "sql-value",
     400,
     "value",
     "A value of the SQL query cannot be converted to its type. Correct it, or declare it in the SQL itself.",
-    repeat=Repeat.AFTER_CHANGE,
+    retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 RESULT_TOO_LARGE = replace(
     halo_failures.RESULT_TOO_LARGE,
     text="The result is larger than Halo returns at once. Select less, or send it as an asynchronous query.",
 )
 
-_CLIENTS_OWN = (
-    Row("sql-413", RESULT_TOO_LARGE, says=r"QueryResultsTooLarge|results? (was|were) too large"),
-    Row("sql-413", RESULT_TOO_LARGE, status={413}),
-    Row("sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
-    Row("sql-value", VALUE_REFUSED, says=r"failed to convert parameter|\bconversion (failed|error|of)\b"),
-    Row("sql-refused", QUERY_REFUSED, says=r"SQL query string cannot be"),
+_CLIENT_SQL_RULES = (
+    ErrorRule(
+        "sql-413", RESULT_TOO_LARGE, message_pattern=r"QueryResultsTooLarge|results? (was|were) too large"
+    ),
+    ErrorRule("sql-413", RESULT_TOO_LARGE, status={413}),
+    ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
+    ErrorRule(
+        "sql-value",
+        VALUE_REFUSED,
+        message_pattern=r"failed to convert parameter|\bconversion (failed|error|of)\b",
+    ),
+    ErrorRule("sql-refused", QUERY_REFUSED, message_pattern=r"SQL query string cannot be"),
 )
-_REFUSED = (
-    Row("sql-refused", QUERY_REFUSED, types={"mssql", "fbsql"}),
-    Row(
+_DATABASE_RULES = (
+    ErrorRule("sql-refused", QUERY_REFUSED, types={"mssql", "fbsql"}),
+    ErrorRule(
         "sql-404",
         NOT_FOUND,
         status={404},
         shapes={"wrapped", "flat", "message"},
-        says=r"cannot find|not found",
+        message_pattern=r"cannot find|not found",
     ),
 )
 
-ROWS = (
-    *_CLIENTS_OWN,
-    *halo_connect.PRACTICE,
-    *_REFUSED,
-    *halo_connect.HALO_LINK,
-    *halo_connect.REFUSED,
-    *halo_connect.REQUEST,
-    *halo_connect.REACH,
+RULES = (
+    *_CLIENT_SQL_RULES,
+    *halo_connect.PRACTICE_RULES,
+    *_DATABASE_RULES,
+    *halo_connect.HALO_LINK_RULES,
+    *halo_connect.ACCESS_RULES,
+    *halo_connect.REQUEST_RULES,
+    *halo_connect.REACHABILITY_RULES,
 )

@@ -7,34 +7,34 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.raw_json import UnreadableError, opened, string
-from gateway.upstreams.error_body import LONGEST_ENVELOPE, fails, upstream_error
+from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
+from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES, is_failure_outcome, parse_upstream_error
 from gateway.upstreams.searchset_outcomes import failing_outcome
 
 _NO_BODY = frozenset({202, 204, 205, 304})
-_NOTHING = frozenset({204, 205})
-_GOOD = frozenset({200, 201, 202, 203, 204, 205, 304})
-_TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
+_NO_CONTENT = frozenset({204, 205})
+_SUCCESS_STATUSES = frozenset({200, 201, 202, 203, 204, 205, 304})
+_RESOURCE_TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
 #: How servers begin a Bundle; what it has no words for is decoded.
-_BUNDLE = re.compile(
+_BUNDLE_START = re.compile(
     rb'\s*\{\s*"resourceType"\s*:\s*"Bundle"\s*,'
     rb'(?:\s*"id"\s*:\s*"[^"\\]{0,64}"\s*,)?(?:\s*"meta"\s*:\s*\{[^{}]{0,200}\}\s*,)?'
     rb'\s*"type"\s*:\s*"([a-z-]{1,32})"'
 )
 _ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"executionFailed"')
-_EXPECTED = {
+_EXPECTED_TYPES = {
     "search-type": "Bundle",
     "history": "Bundle",
     "transaction": "Bundle",
     "capabilities": "CapabilityStatement",
 }
 #: `Bundle.type` by interaction (R4 bundle.html). A transaction's changes nothing once it is made.
-_BUNDLES = {"search-type": "searchset", "history": "history"}
-_READS = frozenset({"read", "vread"})
+_BUNDLE_TYPES = {"search-type": "searchset", "history": "history"}
+_READ_INTERACTIONS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
 
 
-class _Head(msgspec.Struct):
+class _ResourceHead(msgspec.Struct):
     resourceType: str = ""  # noqa: N815 - FHIR's name
     type: Any = None
     errorDetails: Any = None  # noqa: N815 - Halo's names
@@ -42,12 +42,12 @@ class _Head(msgspec.Struct):
     errorMessage: Any = None  # noqa: N815
 
     @property
-    def says_error(self) -> bool:
+    def has_error(self) -> bool:
         """Whether there is an error of Halo's beside the resource, in either of its formats."""
         return bool(self.errorDetails or self.errorMessage) or self.errorCode is not None
 
 
-class _Query(msgspec.Struct):
+class _QueryStatus(msgspec.Struct):
     errorDetails: dict[str, Any] | None = None  # noqa: N815 - Halo's names
     errorCode: int | str | None = None  # noqa: N815
     errorMessage: str | None = None  # noqa: N815
@@ -55,125 +55,134 @@ class _Query(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseCheck:
     """A request and its answer, judged together. `fhir` is whether the upstream speaks FHIR at all."""
 
     request: FhirRequest
     response: FhirResponse
-    fhir: bool = True
+    is_fhir: bool = True
 
     @property
-    def good(self) -> bool:
+    def is_acceptable(self) -> bool:
         """Whether it may go on to the client: right status, right resource, and complete."""
-        if self.response.status not in _GOOD:
+        if self.response.status not in _SUCCESS_STATUSES:
             return False
-        if not self.fhir or self.request.interaction.code == "other":
+        if not self.is_fhir or self.request.interaction.code == "other":
             return not self._reports_error
-        return self._bodiless or self._binary or (self._whole and self._fits and not self._failing_entry)
+        return (
+            self._is_permitted_bodiless
+            or self._is_binary
+            or (self._is_complete and self._is_expected_resource and not self._failing_outcome)
+        )
 
     @property
-    def expected(self) -> str:
+    def expected_type(self) -> str:
         """The resource type that was asked for; empty when any will do."""
         wanted = self.request.interaction
-        return wanted.type if wanted.code in _READS else _EXPECTED.get(wanted.code, "")
+        return wanted.type if wanted.code in _READ_INTERACTIONS else _EXPECTED_TYPES.get(wanted.code, "")
 
     @property
-    def received(self) -> str:
+    def received_type(self) -> str:
         """The type of the resource in the body, without decoding the rest; empty when there is none."""
-        found = _TYPE.match(self.response.body[:200])
+        found = _RESOURCE_TYPE.match(self.response.body[:200])
         if found:
             return found[1].decode()
-        return (_decoded(self.response.body, _Head) or _Head()).resourceType
+        return (_decode_or_none(self.response.body, _ResourceHead) or _ResourceHead()).resourceType
 
     @property
-    def _bodiless(self) -> bool:
+    def _is_permitted_bodiless(self) -> bool:
         wanted = self.request
-        silent = _NO_BODY - _NOTHING if self.expected else _NO_BODY
-        allowed = self.response.status in silent or wanted.method == "HEAD" or wanted.interaction.writes
+        silent = _NO_BODY - _NO_CONTENT if self.expected_type else _NO_BODY
+        allowed = self.response.status in silent or wanted.method == "HEAD" or wanted.interaction.is_write
         return allowed and not self.response.body.strip()
 
     @property
-    def _binary(self) -> bool:
+    def _is_binary(self) -> bool:
         plain = "json" not in self.response.header("content-type")
-        return self.request.interaction.type == "Binary" and self.expected == "Binary" and plain
+        return self.request.interaction.type == "Binary" and self.expected_type == "Binary" and plain
 
     @property
-    def _whole(self) -> bool:
+    def _is_complete(self) -> bool:
         return self.response.body[-64:].rstrip().endswith(b"}")
 
     @property
-    def _fits(self) -> bool:
-        received = self.received
+    def _is_expected_resource(self) -> bool:
+        received = self.received_type
         if received == "OperationOutcome":
-            return self._good_outcome
-        return bool(received) and self.expected in {"", received} and self._told and self._identified
+            return self._is_acceptable_outcome
+        return (
+            bool(received)
+            and self.expected_type in {"", received}
+            and self._is_expected_bundle
+            and self._has_expected_id
+        )
 
     @property
-    def _told(self) -> bool:
+    def _is_expected_bundle(self) -> bool:
         """Whether it is the right kind of Bundle, if it must be one, and reports no error at its root."""
-        body, kind = self.response.body, _BUNDLES.get(self.request.interaction.code, "")
-        begun = _BUNDLE.match(body[:500]) if kind else None
+        body, kind = self.response.body, _BUNDLE_TYPES.get(self.request.interaction.code, "")
+        begun = _BUNDLE_START.match(body[:500]) if kind else None
         if any(body.rfind(each) >= 0 for each in _ERROR_FIELDS) or (kind and begun is None):
-            head = _decoded(body, _Head) or _Head()
-            return kind in ("", head.type) and not head.says_error
+            head = _decode_or_none(body, _ResourceHead) or _ResourceHead()
+            return kind in ("", head.type) and not head.has_error
         return begun is None or begun[1].decode() == kind
 
     @property
-    def _identified(self) -> bool:
+    def _has_expected_id(self) -> bool:
         """Whether it is the one resource that was asked for, by its id (R4 http.html: a SHALL).
 
         A name given twice is no id at all: another reader might take the other value.
         """
         wanted = self.request.interaction
-        if wanted.code not in _READS:
+        if wanted.code not in _READ_INTERACTIONS:
             return True
         try:
-            return string(opened(self.response.body).get("id")).lower() == wanted.id.lower()
+            return string_value(object_fields(self.response.body).get("id")).lower() == wanted.id.lower()
         except UnreadableError:
             return False
 
     @property
-    def _good_outcome(self) -> bool:
+    def _is_acceptable_outcome(self) -> bool:
         wanted = self.request.interaction
-        if wanted.operation == "validate" or self.expected == "OperationOutcome":
+        if wanted.operation == "validate" or self.expected_type == "OperationOutcome":
             return True
         if wanted.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
             return False
-        return not self._fails
+        return not self._is_failing_outcome
 
     @property
-    def envelope(self) -> bytes:
+    def error_body(self) -> bytes:
         """The part of the body that may say what went wrong: all of it, unless it is a large query object."""
-        body = self._failing_entry or self.response.body
-        return body if len(body) <= LONGEST_ENVELOPE else _query(body) or body
+        body = self._failing_outcome or self.response.body
+        return body if len(body) <= MAX_ERROR_BODY_BYTES else _query_error_fields(body) or body
 
     @property
-    def _failing_entry(self) -> bytes:
+    def _failing_outcome(self) -> bytes:
         wanted = self.request
         strict = "handling=strict" in wanted.header("prefer").replace(" ", "").lower()
-        searched = wanted.interaction.searches and self.response.status in _GOOD
+        searched = wanted.interaction.is_search and self.response.status in _SUCCESS_STATUSES
         return failing_outcome(self.response.body, strict=strict) if searched else b""
 
     @property
     def _reports_error(self) -> bool:
-        error = upstream_error(self.envelope)
-        return self._fails if error.shape == "outcome" else error.speaks
+        error = parse_upstream_error(self.error_body)
+        return self._is_failing_outcome if error.shape == "outcome" else error.is_error
 
     @property
-    def _fails(self) -> bool:
-        return fails(_decoded(self.response.body, dict[str, Any]) or {})
+    def _is_failing_outcome(self) -> bool:
+        return is_failure_outcome(_decode_or_none(self.response.body, dict[str, Any]) or {})
 
 
-def _query(body: bytes) -> bytes:
+def _query_error_fields(body: bytes) -> bytes:
     """The fields of a large query object that say how it went; scanned for before anything is decoded."""
-    query = _decoded(body, _Query) if any(field in body for field in _ERROR_FIELDS) else None
+    query = _decode_or_none(body, _QueryStatus) if any(field in body for field in _ERROR_FIELDS) else None
     return msgspec.json.encode(query) if query else b""
 
 
 _T = TypeVar("_T")
 
 
-def _decoded(body: bytes, kind: type[_T]) -> _T | None:
+def _decode_or_none(body: bytes, kind: type[_T]) -> _T | None:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -6,21 +6,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 #: Nobody is asked to wait longer than a day: quotas refill daily.
-LONGEST_WAIT = 86_400
+MAX_WAIT_SECONDS = 86_400
 
-_UNITS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3_600}
-_TEXT = re.compile(
+_UNIT_SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3_600}
+_WAIT_TEXT = re.compile(
     r"(?i)\b(?:again|retry|wait|after|in)\b\D{0,20}?\b(\d{1,7})\s*(second|sec|minute|min|hour)s?\b"
     r"|replenished\s+in\s+(?:(\d{1,3})\.)?(\d{1,3}):(\d{2}):(\d{2})"
 )
 
 
-def retry_after(header: str, text: str, now: datetime) -> int | None:
+def retry_after_seconds(header: str, text: str, now: datetime) -> int | None:
     """Whole seconds (1 to a day) from a Retry-After header, else from the words of a message, else None."""
     seconds = _from_header(header.strip(), now)
     if seconds is None:
         seconds = _from_text(text)
-    return None if seconds is None else max(1, min(LONGEST_WAIT, math.ceil(seconds)))
+    return None if seconds is None else max(1, min(MAX_WAIT_SECONDS, math.ceil(seconds)))
 
 
 def _from_header(header: str, now: datetime) -> float | None:
@@ -34,11 +34,11 @@ def _from_header(header: str, now: datetime) -> float | None:
 
 
 def _from_text(text: str) -> float | None:
-    found = _TEXT.search(text)
+    found = _WAIT_TEXT.search(text)
     if not found:
         return None
     amount, unit, *clock = found.groups()
     if amount:
-        return int(amount) * _UNITS[unit.lower()]
+        return int(amount) * _UNIT_SECONDS[unit.lower()]
     days, hours, minutes, seconds = (int(each or 0) for each in clock)
     return days * 86_400 + hours * 3_600 + minutes * 60 + seconds

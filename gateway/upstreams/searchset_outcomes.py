@@ -14,15 +14,17 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.fhir.bundle import Entry, bundle
-from gateway.fhir.raw_json import opened, string
-from gateway.upstreams.error_body import fails, said
+from gateway.fhir.bundle import Entry, bundle_from_fields
+from gateway.fhir.raw_json import object_fields, string_value
+from gateway.upstreams.error_body import is_failure_outcome, issue_text
 
 #: How upstreams say that they left a search parameter out.
-UNSUPPORTED = r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter"
+UNSUPPORTED_PARAMETER = (
+    r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter"
+)
 
-_MARK = b'"OperationOutcome"'
-_UNREADABLE = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
+_OUTCOME_MARKER = b'"OperationOutcome"'
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
 
 
 class _Entry(msgspec.Struct):
@@ -39,59 +41,71 @@ def failing_outcome(body: bytes, *, strict: bool = False) -> bytes:
     `strict`: so does one that only says that a parameter was ignored.
     """
     return next(
-        (raw for raw, found in _outcomes(body) if fails(found) and (strict or not _ignored(found))), b""
+        (
+            raw
+            for raw, found in _outcome_entries(body)
+            if is_failure_outcome(found) and (strict or not _has_only_ignored_parameters(found))
+        ),
+        b"",
     )
 
 
-def lowered(body: bytes) -> bytes:
+def downgrade_ignored_parameters(body: bytes) -> bytes:
     """The searchset with grave issues about ignored parameters as warnings; the very same without any."""
-    if not any(fails(found) for _, found in _outcomes(body)):
+    if not any(is_failure_outcome(found) for _, found in _outcome_entries(body)):
         return body
-    whole = bundle(opened(body))
-    return whole.changed(entries=tuple(map(_entry, whole.entries))).encoded()
+    whole = bundle_from_fields(object_fields(body))
+    return whole.replace(entries=tuple(map(_downgrade_entry, whole.entries))).encode()
 
 
-def _outcomes(body: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    for each in _entries(body) if _MARK in body else ():
+def _outcome_entries(body: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    for each in _decode_entries(body) if _OUTCOME_MARKER in body else ():
         raw = bytes(each.resource)
-        if _MARK in raw and (found := _decoded(raw)).get("resourceType") == "OperationOutcome":
+        if (
+            _OUTCOME_MARKER in raw
+            and (found := _decode_object(raw)).get("resourceType") == "OperationOutcome"
+        ):
             yield raw, found
 
 
-def _entries(body: bytes) -> list[_Entry]:
+def _decode_entries(body: bytes) -> list[_Entry]:
     try:
         return msgspec.json.decode(body, type=_Searchset).entry or []
-    except _UNREADABLE:
+    except _DECODE_ERRORS:
         return []
 
 
-def _decoded(raw: bytes) -> dict[str, Any]:
+def _decode_object(raw: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(raw)
-    except _UNREADABLE:
+    except _DECODE_ERRORS:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _ignored(found: dict[str, Any]) -> bool:
+def _has_only_ignored_parameters(outcome: dict[str, Any]) -> bool:
     """Whether every grave issue is about a parameter that was left out."""
-    grave = [each for each in _issues(found) if _is_grave(each)]
-    return bool(grave) and all(re.search(UNSUPPORTED, said(each), re.IGNORECASE) for each in grave)
+    grave = [each for each in _outcome_issues(outcome) if _is_severe(each)]
+    return bool(grave) and all(
+        re.search(UNSUPPORTED_PARAMETER, issue_text(each), re.IGNORECASE) for each in grave
+    )
 
 
-def _issues(found: dict[str, Any]) -> list[dict[str, Any]]:
-    issues = found.get("issue")
+def _outcome_issues(outcome: dict[str, Any]) -> list[dict[str, Any]]:
+    issues = outcome.get("issue")
     return [each for each in issues if isinstance(each, dict)] if isinstance(issues, list) else []
 
 
-def _is_grave(issue: dict[str, Any]) -> bool:
+def _is_severe(issue: dict[str, Any]) -> bool:
     return issue.get("severity") not in {"warning", "information"}
 
 
-def _entry(entry: Entry) -> Entry:
+def _downgrade_entry(entry: Entry) -> Entry:
     resource = entry.resource
-    if resource is None or string(opened(resource).get("resourceType")) != "OperationOutcome":
+    if resource is None or string_value(object_fields(resource).get("resourceType")) != "OperationOutcome":
         return entry
     found = msgspec.json.decode(resource)
-    issues = [{**each, "severity": "warning"} if _is_grave(each) else each for each in _issues(found)]
+    issues = [
+        {**each, "severity": "warning"} if _is_severe(each) else each for each in _outcome_issues(found)
+    ]
     return entry.with_field("resource", Raw(msgspec.json.encode({**found, "issue": issues})))

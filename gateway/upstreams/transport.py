@@ -19,11 +19,11 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 
 #: aiohttp's exception -> httpx's, and the kind whose code is its text; the first that matches. Only errors of
 #: the connector mean "nothing sent".
-_ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError], Kind | None], ...] = (
+_ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError], FailureKind | None], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, None),
     (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, catalog.UPSTREAM_CERTIFICATE),
     (aiohttp.ClientConnectorError, httpx.ConnectError, None),
@@ -33,11 +33,11 @@ _ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError], Kind | Non
     (ConnectionError, httpx.ReadError, None),
 )
 #: Errors of a connector behind a proxy that are about the proxy: only its name is ever looked up.
-_OF_PROXY = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
+_PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
 #: True of the packed body only: aiohttp has unpacked it, and httpx would try again.
-_UNPACKED = frozenset({b"content-encoding", b"content-length"})
+_DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
 #: aiohttp adds these by itself when they are absent.
-_NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+_SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
@@ -54,25 +54,25 @@ class PooledTransport(httpx.AsyncBaseTransport):
         limits: httpx.Limits,
         timeout: httpx.Timeout,
         max_body: int,
-        total: float | None = None,
+        total_timeout: float | None = None,
         proxy: str = "",
         ca_file: Path | None = None,
     ) -> None:
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
-            total=total, connect=timeout.pool, sock_connect=timeout.connect, sock_read=timeout.read
+            total=total_timeout, connect=timeout.pool, sock_connect=timeout.connect, sock_read=timeout.read
         )
         self._max_body = max_body
         self._proxy = URL(proxy) if proxy else None
-        self._trust = trust(ca_file)
+        self._ssl_context = ssl_context(ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The upstream's answer, read whole. Raises httpx.TransportError; see `_ERRORS`."""
-        with _as_httpx():
-            async with self._opened().request(
+        with _translate_errors():
+            async with self._open_session().request(
                 request.method,
-                _url(request),
+                _request_url(request),
                 headers=[
                     (name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw
                 ],
@@ -81,9 +81,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 timeout=self._timeout,
             ) as answer:
                 if self._proxy and answer.url.scheme == "http":
-                    _let_through(answer.status)
-                body = await self._read(answer)
-        headers = [each for each in answer.raw_headers if each[0].lower() not in _UNPACKED]
+                    _require_proxy_passage(answer.status)
+                body = await self._read_body(answer)
+        headers = [each for each in answer.raw_headers if each[0].lower() not in _DISCARDED_HEADERS]
         return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(body))
 
     async def aclose(self) -> None:
@@ -91,17 +91,17 @@ class PooledTransport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = _Connector(
                 limit=self._limits.max_connections or 0,
                 keepalive_timeout=self._limits.keepalive_expiry,
-                ssl=self._trust,
+                ssl=self._ssl_context,
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=_NOT_ADDED,
+                skip_auto_headers=_SKIPPED_AUTO_HEADERS,
                 proxy=self._proxy,
                 trust_env=False,
             )
@@ -109,23 +109,23 @@ class PooledTransport(httpx.AsyncBaseTransport):
             self._session._retry_connection = False  # noqa: SLF001
         return self._session
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
         pieces, size = [], 0
-        async for piece in answer.content.iter_any():
+        async for piece in response.content.iter_any():
             pieces.append(piece)
             size += len(piece)
             if size > self._max_body:
-                answer.close()
+                response.close()
                 raise httpx.DecodingError("the answer is over upstream.max_body")
         return b"".join(pieces)
 
 
-def _url(request: httpx.Request) -> URL:
+def _request_url(request: httpx.Request) -> URL:
     """The URL as it is sent; the `url` extension spares parsing it twice."""
     return URL(request.extensions.get("url") or str(request.url), encoded=True)
 
 
-def trust(ca_file: Path | None) -> ssl.SSLContext:
+def ssl_context(ca_file: Path | None) -> ssl.SSLContext:
     """TLS that trusts the system's certificates and those of a PEM file.
 
     OpenSSL's own paths are named, because its default call takes SSL_CERT_FILE and SSL_CERT_DIR instead.
@@ -155,34 +155,36 @@ class _Connector(aiohttp.TCPConnector):
         try:
             return await super().connect(req, traces, timeout)
         except (aiohttp.ClientError, OSError) as problem:
-            if req.proxy is None or _is_tls(problem):
+            if req.proxy is None or _is_tls_error(problem):
                 raise
-            raise httpx.ProxyError(_proxy_text(problem)) from problem
+            raise httpx.ProxyError(_proxy_error_text(problem)) from problem
 
 
-def _is_tls(problem: BaseException) -> bool:
+def _is_tls_error(error: BaseException) -> bool:
     """Whether an error came behind the proxy, in the handshake with the upstream."""
-    return isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, _OF_PROXY)
+    return isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _PROXY_CONNECTION_ERRORS)
 
 
-def _proxy_text(problem: BaseException) -> str:
+def _proxy_error_text(error: BaseException) -> str:
     """The code of the kind, and the status that the proxy answered; a 5xx is trouble on its own way."""
-    if not isinstance(problem, aiohttp.ClientHttpProxyError):
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
         return catalog.PROXY_UNAVAILABLE.code
-    refused = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return f"{(catalog.PROXY_REFUSED if refused else catalog.PROXY_UNAVAILABLE).code} {problem.status}"
+    refused = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return f"{(catalog.PROXY_REFUSED if refused else catalog.PROXY_UNAVAILABLE).code} {error.status}"
 
 
-def _let_through(status: int) -> None:
+def _require_proxy_passage(status: int) -> None:
     """Raises httpx.ProxyError where a proxy answered instead of the upstream (RFC 9110 section 15.5.8)."""
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         raise httpx.ProxyError(f"{catalog.PROXY_REFUSED.code} {status}")
 
 
 @contextmanager
-def _as_httpx() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as problem:
-        ours, kind = next((ours, kind) for theirs, ours, kind in _ERRORS if isinstance(problem, theirs))
+        ours, kind = next(
+            (ours, kind) for theirs, ours, kind in _ERROR_MAPPING if isinstance(problem, theirs)
+        )
         raise ours(kind.code if kind else type(problem).__name__) from problem

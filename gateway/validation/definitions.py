@@ -6,11 +6,17 @@ from typing import Any, NamedTuple
 
 from gateway.extras import require_extra
 from gateway.validation.primitives import PRIMITIVES
-from gateway.validation.r4 import ABSENT, CODES, PRESENT, UNCHECKED, UNKNOWN
+from gateway.validation.r4 import (
+    BINDING_CODES,
+    R4_ONLY_ELEMENTS,
+    R4B_ONLY_ELEMENTS,
+    R4B_ONLY_TYPES,
+    UNCHECKED_TYPES,
+)
 
-_ABSTRACT = frozenset({"Resource", "DomainResource"})
+_ABSTRACT_TYPES = frozenset({"Resource", "DomainResource"})
 #: What this version of the models calls R4B in its table of types.
-_PREFIX = "R4."
+_MODEL_PREFIX = "R4."
 
 
 class Element(NamedTuple):
@@ -18,11 +24,11 @@ class Element(NamedTuple):
 
     name: str
     type: str
-    many: bool = False
+    is_list: bool = False
     codes: frozenset[str] = frozenset()
 
     @property
-    def primitive(self) -> bool:
+    def is_primitive(self) -> bool:
         """Whether its values are no objects."""
         return self.type in PRIMITIVES
 
@@ -36,7 +42,7 @@ class Definition(NamedTuple):
     type: str
     elements: Mapping[str, Element]
     choices: Mapping[str, tuple[str, ...]]
-    required: Mapping[str, tuple[str, ...]]
+    required_elements: Mapping[str, tuple[str, ...]]
 
     @property
     def is_resource(self) -> bool:
@@ -44,68 +50,70 @@ class Definition(NamedTuple):
         return "implicitRules" in self.elements
 
 
-def resource(type_: object) -> Definition | None:
+def resource_definition(type_: object) -> Definition | None:
     """The definition of a resource type that R4 has and that can be checked. Raises MissingExtraError."""
-    if not isinstance(type_, str) or type_ in UNKNOWN | UNCHECKED | _ABSTRACT:
+    if not isinstance(type_, str) or type_ in R4B_ONLY_TYPES | UNCHECKED_TYPES | _ABSTRACT_TYPES:
         return None
     require_extra("validation")
     try:
-        model = _model(type_)
+        model = _model_class(type_)
     except ValueError:
         return None
-    return definition(type_) if model.has_resource_base() else None
+    return type_definition(type_) if model.has_resource_base() else None
 
 
 @cache  # as many as there are models
-def definition(type_: str) -> Definition:
+def type_definition(type_: str) -> Definition:
     """The definition of a type by its model's name (`Patient`, `PatientContact`, `HumanName`)."""
-    model = _model(type_)
+    model = _model_class(type_)
     names: dict[str, str] = model.get_alias_mapping()
-    fields = {name: model.model_fields[key] for name, key in names.items() if name not in _absent(type_)}
-    elements = {name: _element(model, name, field) for name, field in fields.items()}
-    elements |= {name: Element(*what) for name, what in PRESENT.get(type_, {}).items()}
+    fields = {
+        name: model.model_fields[key] for name, key in names.items() if name not in _elements_not_in_r4(type_)
+    }
+    elements = {name: _element_definition(model, name, field) for name, field in fields.items()}
+    elements |= {name: Element(*what) for name, what in R4_ONLY_ELEMENTS.get(type_, {}).items()}
     siblings = {
         f"_{name}": each._replace(type="Element", codes=frozenset())
         for name, each in elements.items()
-        if each.primitive
+        if each.is_primitive
     }
     choices: dict[str, tuple[str, ...]] = {}
     for name, each in elements.items():
         choices[each.name] = (*choices.get(each.name, ()), name)
-    needs = {elements[name].name for name in _required(model, fields)}
+    needs = {elements[name].name for name in _required_names(model, fields)}
     several = {name: members for name, members in choices.items() if len(members) > 1}
     required = {name: choices[name] for name in choices if name in needs}
     return Definition(type_, elements | siblings, several, required)
 
 
-def _absent(type_: str) -> frozenset[str]:
-    return ABSENT.get(type_, frozenset())
+def _elements_not_in_r4(type_: str) -> frozenset[str]:
+    return R4B_ONLY_ELEMENTS.get(type_, frozenset())
 
 
-def _model(type_: str) -> Any:
+def _model_class(type_: str) -> Any:
     """The model of that name. Raises ValueError where there is none."""
     from fhir.resources.R4B import get_fhir_model_class
 
     return get_fhir_model_class(type_)
 
 
-def _element(model: Any, name: str, field: Any) -> Element:
+def _element_definition(model: Any, name: str, field: Any) -> Element:
     from fhir_core.utils import get_fhir_type_name, is_list_type
 
     about = field.json_schema_extra or {}
-    type_ = get_fhir_type_name(field, _PREFIX)
-    codes = _codes(model, name, about) if type_ == "code" else frozenset()
+    type_ = get_fhir_type_name(field, _MODEL_PREFIX)
+    codes = _binding_codes(model, name, about) if type_ == "code" else frozenset()
     return Element(about.get("one_of_many", name), type_, is_list_type(field), codes)
 
 
-def _codes(model: Any, name: str, about: Mapping[str, Any]) -> frozenset[str]:
+def _binding_codes(model: Any, name: str, about: Mapping[str, Any]) -> frozenset[str]:
     """The codes of a required binding: R4's own where the models have them shortened."""
-    own = (CODES.get(f"{each.__name__}.{name}") for each in model.__mro__)
+    own = (BINDING_CODES.get(f"{each.__name__}.{name}") for each in model.__mro__)
     listed = frozenset(about.get("enum_values", ()))
     return next((codes for codes in own if codes is not None), listed)
 
 
-def _required(model: Any, fields: Mapping[str, Any]) -> Iterator[str]:
+def _required_names(model: Any, fields: Mapping[str, Any]) -> Iterator[str]:
     primitives = {name for name, _ in model.model_construct().get_required_fields()}
     for name, field in fields.items():
         about = field.json_schema_extra or {}

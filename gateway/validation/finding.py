@@ -20,11 +20,11 @@ class Finding(NamedTuple):
     name: str = ""
 
 
-class Verdict(NamedTuple):
+class ValidationResult(NamedTuple):
     """The findings of a judgement in the text's order, and how many errors there are beyond them."""
 
     findings: tuple[Finding, ...] = ()
-    more: int = 0
+    unlisted_errors: int = 0
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -32,6 +32,6 @@ class Verdict(NamedTuple):
         return tuple(each for each in self.findings if each.severity == "error")
 
     @property
-    def total(self) -> int:
+    def error_count(self) -> int:
         """How many errors there are in all."""
-        return len(self.errors) + self.more
+        return len(self.errors) + self.unlisted_errors

@@ -5,25 +5,30 @@ from codecs import BOM_UTF8
 from typing import Any
 
 #: Digits of a number that is read as it is; a longer one is outside every integer type of FHIR.
-_DIGITS = 20
+_MAX_DIGITS = 20
 
 
 class NotJsonError(ValueError):
     """Says why a text is no JSON, without its words."""
 
 
-class Repeated(dict[str, Any]):
+class ObjectWithDuplicates(dict[str, Any]):
     """An object in which a name is written more than once; it holds the last value, as most parsers do."""
 
 
-def decoded(text: bytes) -> Any:
+def decode_json(text: bytes) -> Any:
     """The value of a JSON text. Raises NotJsonError."""
     if not text.strip():
         raise NotJsonError("is empty: write one resource")
     if text.startswith(BOM_UTF8):
         raise NotJsonError("begins with a byte order mark: leave it out")
     try:
-        return json.loads(text.decode(), object_pairs_hook=_object, parse_int=_number, parse_constant=_refuse)
+        return json.loads(
+            text.decode(),
+            object_pairs_hook=_object_from_pairs,
+            parse_int=_parse_number,
+            parse_constant=_reject_constant,
+        )
     except UnicodeDecodeError:
         raise NotJsonError("is not UTF-8") from None
     except json.JSONDecodeError as problem:
@@ -32,15 +37,15 @@ def decoded(text: bytes) -> Any:
         raise NotJsonError("is nested too deeply") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    return found if len(found) == len(pairs) else Repeated(found)
+    return found if len(found) == len(pairs) else ObjectWithDuplicates(found)
 
 
-def _number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _DIGITS else float(digits)
+def _parse_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
-def _refuse(_: str) -> None:
+def _reject_constant(_: str) -> None:
     """NaN and Infinity, which Python's parser takes and JSON has not."""
     raise NotJsonError("is not JSON: NaN and Infinity are no numbers")

@@ -7,35 +7,42 @@ from starlette.requests import Request
 from gateway.http.negotiation import FHIR_JSON, media_type
 
 #: Media ranges from the most specific to the least (RFC 9110 section 12.5.1); the wildcard asks for no page.
-_HTML = (("text/html",), ("text/*",))
-_JSON = ((FHIR_JSON, "application/json+fhir", "application/json", "text/json"), ("application/*",), ("*/*",))
+_HTML_RANGES = (("text/html",), ("text/*",))
+_JSON_RANGES = (
+    (FHIR_JSON, "application/json+fhir", "application/json", "text/json"),
+    ("application/*",),
+    ("*/*",),
+)
 
 
-def for_person(request: Request) -> bool:
+def request_prefers_html(request: Request) -> bool:
     """Whether the request prefers an HTML page."""
     return prefers_html(", ".join(request.headers.getlist("accept")))
 
 
 def prefers_html(accept: str) -> bool:
     """Whether an Accept field names HTML and rates it no lower than JSON; `*/*` alone does not name it."""
-    qualities = dict(_qualities(accept))
-    html = _quality_of(_HTML, qualities)
-    return html > 0 and html >= _quality_of(_JSON, qualities)
+    qualities = dict(_range_qualities(accept))
+    html = _best_quality(_HTML_RANGES, qualities)
+    return html > 0 and html >= _best_quality(_JSON_RANGES, qualities)
 
 
-def _quality_of(ranges: Sequence[tuple[str, ...]], qualities: Mapping[str, float]) -> float:
+def _best_quality(ranges: Sequence[tuple[str, ...]], qualities: Mapping[str, float]) -> float:
     """The best quality in the most specific group that the field names; 0 without one."""
     rated = ([qualities[name] for name in group if name in qualities] for group in ranges)
     return max(next(filter(None, rated), [0.0]))
 
 
-def _qualities(accept: str) -> Iterator[tuple[str, float]]:
+def _range_qualities(accept: str) -> Iterator[tuple[str, float]]:
     for each in accept.split(","):
         parameters = (part.strip().lower().partition("=") for part in each.split(";")[1:])
-        yield media_type(each), next((_number(value) for name, _, value in parameters if name == "q"), 1.0)
+        yield (
+            media_type(each),
+            next((_parse_quality(value) for name, _, value in parameters if name == "q"), 1.0),
+        )
 
 
-def _number(text: str) -> float:
+def _parse_quality(text: str) -> float:
     """A quality from 0 to 1; anything else counts as 0."""
     try:
         quality = float(text)

@@ -6,26 +6,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import encoded
-from gateway.http.negotiation import answered_as
+from gateway.errors.operation_outcome import encode_resource
+from gateway.http.negotiation import response_media_type
 from gateway.web import error_codes
-from gateway.web.errors import always, refusal
+from gateway.web.errors import default_headers, rejection_response
 
 #: Below every FHIR base, and at the root.
-PATH = "/CodeSystem/gateway-error"
+CODE_SYSTEM_PATH = "/CodeSystem/gateway-error"
 
 
-async def code_system(request: Request) -> Response:
+async def code_system_endpoint(request: Request) -> Response:
     """The CodeSystem resource (R4 codesystem.html), or 406."""
     try:
-        accepted = answered_as(
+        accepted = response_media_type(
             tuple(request.query_params.getlist("_format")), request.headers.get("accept", "")
         )
     except Failure as failure:
-        return refusal(failure, request)
-    return Response(_resource(), headers=always(request), media_type=f"{accepted}; charset=utf-8")
+        return rejection_response(failure, request)
+    return Response(
+        _encoded_code_system(), headers=default_headers(request), media_type=f"{accepted}; charset=utf-8"
+    )
 
 
 @cache
-def _resource() -> bytes:
-    return encoded(error_codes.code_system())
+def _encoded_code_system() -> bytes:
+    return encode_resource(error_codes.code_system())

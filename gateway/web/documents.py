@@ -12,54 +12,58 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.web.errors import always
-from gateway.web.markdown import rendered
-from gateway.web.pages import page
+from gateway.web.errors import default_headers
+from gateway.web.markdown import render_markdown
+from gateway.web.pages import html_page
 
 #: What the pages link to beside each other, and where the gateway serves it.
-_ELSEWHERE = {"../README.md": "./", "../openapi/gateway.yaml": "../openapi.yaml"}
-_INDEX = Markup("<h1>Documentation</h1>\n<ul>\n{}</ul>\n")
-_ENTRY = Markup('<li><a href="{}">{}</a></li>\n')
+_LINKS_OUTSIDE_DOCS = {"../README.md": "./", "../openapi/gateway.yaml": "../openapi.yaml"}
+_INDEX_HTML = Markup("<h1>Documentation</h1>\n<ul>\n{}</ul>\n")
+_ENTRY_HTML = Markup('<li><a href="{}">{}</a></li>\n')
 
 
-def titles() -> Mapping[str, str]:
+def page_titles() -> Mapping[str, str]:
     """The file name of each page, and its first heading."""
-    return {name: _first_heading(text) for name, text in _texts().items()}
+    return {name: _first_heading(text) for name, text in _page_texts().items()}
 
 
-def served(target: str, names: Container[str]) -> str:
+def served_url(target: str, names: Container[str]) -> str:
     """The URL at which the gateway serves what a page links to; empty where it does not."""
     path, _, _ = target.partition("#")
     inside = not path or path in names
-    return target if inside or path.startswith(("https://", "http://")) else _ELSEWHERE.get(path, "")
+    return target if inside or path.startswith(("https://", "http://")) else _LINKS_OUTSIDE_DOCS.get(path, "")
 
 
-async def index(request: Request) -> Response:
+async def index_page(request: Request) -> Response:
     """The list of all pages."""
-    entries = Markup().join(_ENTRY.format(name, title) for name, title in titles().items())
-    return page(request, "Documentation", _INDEX.format(entries), extra=always(request))
+    entries = Markup().join(_ENTRY_HTML.format(name, title) for name, title in page_titles().items())
+    return html_page(request, "Documentation", _INDEX_HTML.format(entries), extra=default_headers(request))
 
 
-async def document(request: Request) -> Response:
+async def document_page(request: Request) -> Response:
     """One page, under its file name. Raises HTTPException 404."""
     name = request.path_params["page"]
-    if name not in _texts():
+    if name not in _page_texts():
         raise HTTPException(404)
-    body = await asyncio.to_thread(_body, name)
-    return page(request, titles()[name], body, extra=always(request))
+    body = await asyncio.to_thread(_render_body, name)
+    return html_page(request, page_titles()[name], body, extra=default_headers(request))
 
 
-async def folder(request: Request) -> Response:
+async def redirect_to_folder(request: Request) -> Response:
     """From `/docs` to `/docs/`, below any prefix."""
     moved = {"location": "docs/"}
-    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers=moved | always(request))
+    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers=moved | default_headers(request))
 
 
-ROUTES = (Route("/docs", folder), Route("/docs/", index), Route("/docs/{page}", document))
+ROUTES = (
+    Route("/docs", redirect_to_folder),
+    Route("/docs/", index_page),
+    Route("/docs/{page}", document_page),
+)
 
 
 @cache
-def _texts() -> Mapping[str, str]:
+def _page_texts() -> Mapping[str, str]:
     """Each page's text by its file name, read once."""
     found = (files("gateway") / "web" / "docs").iterdir()
     pages = sorted((each for each in found if each.name.endswith(".md")), key=lambda each: each.name)
@@ -67,9 +71,9 @@ def _texts() -> Mapping[str, str]:
 
 
 @cache
-def _body(name: str) -> Markup:
-    texts = _texts()
-    return rendered(texts[name], lambda target: served(target, texts))
+def _render_body(name: str) -> Markup:
+    texts = _page_texts()
+    return render_markdown(texts[name], lambda target: served_url(target, texts))
 
 
 def _first_heading(text: str) -> str:

@@ -10,29 +10,36 @@ import structlog
 from cachetools import TLRUCache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.cache.prepared import Asked, Field, Hit, Moment, asked, form
+from gateway.cache.prepared import (
+    FastPathRequest,
+    PerRequestHeaders,
+    PreparedResponse,
+    RawHeader,
+    encode_response,
+    parse_fast_path_request,
+)
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.ledger.cost import Cost
+from gateway.ledger.cost import CostClass
 from gateway.ledger.recorder import Recorder
-from gateway.telemetry.access_log import shape
+from gateway.telemetry.access_log import request_log_fields
 from gateway.web.request_id import request_id
 
 _log = structlog.get_logger()
 #: Logs one exchange by its name and its milliseconds.
-Told = Callable[[str, float], None]
+LogRequest = Callable[[str, float], None]
 #: Makes that of an event and the fields that stay.
-Line = Callable[[str, Mapping[str, object]], Told]
+LogRequestFactory = Callable[[str, Mapping[str, object]], LogRequest]
 #: Bodies that gzip makes smaller for certain, and those whose coding would take long.
-_LEAST, _MOST = 1_000, 8_000_000
-_LEVEL = 4
+_MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
+_GZIP_LEVEL = 4
 #: What one kept answer costs beyond its body, and its gzip form beside it.
-_OVERHEAD = 4_000
-_WITH_GZIP = 1.3
+_ENTRY_OVERHEAD = 4_000
+_GZIP_SIZE_FACTOR = 1.3
 #: The longest a page link in a kept answer may be older than in a new one.
-_LONGEST = 60.0
+_MAX_SECONDS = 60.0
 
 
-class Hits:
+class FastPathCache:
     """Fresh answers of the cache by raw request, within `max_bytes`; gone when they are fresh no more.
 
     `peers`: whether a request's address changes what it is answered. Everything else is as on the long way:
@@ -46,129 +53,139 @@ class Hits:
         recorder: Recorder,
         now: Callable[[], float],
         *,
-        peers: bool = False,
-        tally: Counter[tuple[str, str]] | None = None,
-        line: Line | None = None,
+        vary_by_peer: bool = False,
+        outcome_counts: Counter[tuple[str, str]] | None = None,
+        log_request_factory: LogRequestFactory | None = None,
     ) -> None:
-        self._hits: TLRUCache[object, Hit] = TLRUCache(max_bytes, ttu=_ends, timer=now, getsizeof=_size)
+        self._responses: TLRUCache[object, PreparedResponse] = TLRUCache(
+            max_bytes, ttu=_expires_at, timer=now, getsizeof=_memory_size
+        )
         self._recorder = recorder
         self.now = now
-        self._peers = peers
-        self._tally = Counter[tuple[str, str]]() if tally is None else tally
-        self._line = line or _line
-        self._packing: set[asyncio.Task[None]] = set()
+        self._vary_by_peer = vary_by_peer
+        self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
+        self._log_request_factory = log_request_factory or _make_log_request
+        self._compressions: set[asyncio.Task[None]] = set()
 
     @property
-    def count(self) -> int:
+    def entry_count(self) -> int:
         """Answers that are kept."""
-        return len(self._hits)
+        return len(self._responses)
 
     @property
-    def size(self) -> int:
+    def used_bytes(self) -> int:
         """Bytes in use, what they cost included."""
-        return int(self._hits.currsize)
+        return int(self._responses.currsize)
 
     @property
-    def most(self) -> int:
+    def max_bytes(self) -> int:
         """Bytes that may be in use."""
-        return int(self._hits.maxsize)
+        return int(self._responses.maxsize)
 
-    def asked(self, target: bytes, headers: Sequence[Field], peer: str) -> Asked | None:
+    def parse_request(self, target: bytes, headers: Sequence[RawHeader], peer: str) -> FastPathRequest | None:
         """What a raw GET asks; None if it may not have a hit."""
-        return asked(target, headers, peer if self._peers else "")
+        return parse_fast_path_request(target, headers, peer if self._vary_by_peer else "")
 
-    def found(self, asked: Asked) -> Hit | None:
+    def find_response(self, raw_request: FastPathRequest) -> PreparedResponse | None:
         """The answer that is still fresh, as far as this process knows."""
         try:
-            hit: Hit = self._hits[asked.key]
+            hit: PreparedResponse = self._responses[raw_request.key]
         except KeyError:
             return None
-        if hit.kept.unchanged():
+        if hit.cache_validity.is_locally_current():
             return hit
-        self._hits.pop(asked.key, None)
+        self._responses.pop(raw_request.key, None)
         return None
 
-    def keep(self, asked: Asked, request: FhirRequest, response: FhirResponse, fields: list[Field]) -> None:
+    def add_response(
+        self,
+        raw_request: FastPathRequest,
+        request: FhirRequest,
+        response: FhirResponse,
+        headers: list[RawHeader],
+    ) -> None:
         """Keep an answer that the cache gave, for the next equal request."""
-        kept = response.kept
-        if kept is None or _OVERHEAD + len(response.body) * _WITH_GZIP > self._hits.maxsize:
+        kept = response.cache_validity
+        if kept is None or _ENTRY_OVERHEAD + len(response.body) * _GZIP_SIZE_FACTOR > self._responses.maxsize:
             return
-        told = {**shape(request), "status": response.status, "repairs": response.repairs}
+        told = {**request_log_fields(request), "status": response.status, "repairs": response.applied_repairs}
         del told["request_id"]
-        self._hits[asked.key] = Hit(
+        self._responses[raw_request.key] = PreparedResponse(
             kept,
-            min(kept.ends, self.now() + _LONGEST),
-            form(fields, response.body),
-            self._recorder.subject(request),
-            self._line("exchange", {**told, "bytes": len(response.body)}),
+            min(kept.expires_at, self.now() + _MAX_SECONDS),
+            encode_response(headers, response.body),
+            self._recorder.attribution_of(request),
+            self._log_request_factory("exchange", {**told, "bytes": len(response.body)}),
         )
 
-    def answered(self, asked: Asked, hit: Hit, started: float) -> Moment:
+    def record_hit(
+        self, raw_request: FastPathRequest, hit: PreparedResponse, started_at: float
+    ) -> PerRequestHeaders:
         """Count and log one more answer; what is its own."""
-        identifier = request_id(asked.request_id)
-        self._recorder.count(hit.subject, Cost.HIT, len(hit.plain.body))
-        self._tally[hit.subject.type, "hit"] += 1
-        hit.told(identifier, (perf_counter() - started) * 1000)
-        if asked.gzip and hit.gzip is None:
-            self._pack(hit)
-        return hit.moment(self.now(), identifier)
+        identifier = request_id(raw_request.request_id)
+        self._recorder.count_requests(hit.attribution, CostClass.HIT, len(hit.plain.body))
+        self._outcome_counts[hit.attribution.type, "hit"] += 1
+        hit.log_request(identifier, (perf_counter() - started_at) * 1000)
+        if raw_request.accepts_gzip and hit.gzip is None:
+            self._start_compression(hit)
+        return hit.per_request_headers(self.now(), identifier)
 
-    def _pack(self, hit: Hit) -> None:
+    def _start_compression(self, hit: PreparedResponse) -> None:
         """Have the gzip form made, once, beside the loop; until it is there the plain one goes out."""
         hit.gzip = hit.plain
-        if not _LEAST <= len(hit.plain.body) <= _MOST:
+        if not _MIN_GZIP_BYTES <= len(hit.plain.body) <= _MAX_GZIP_BYTES:
             return
-        task = asyncio.get_running_loop().create_task(_packed(hit))
-        self._packing.add(task)
-        task.add_done_callback(self._packing.discard)
+        task = asyncio.get_running_loop().create_task(_compress(hit))
+        self._compressions.add(task)
+        task.add_done_callback(self._compressions.discard)
 
 
-class HitsFirst:
+class FastPathMiddleware:
     """Looks among the hits before an application, asking other replicas whether they wrote."""
 
-    def __init__(self, app: ASGIApp, hits: Hits) -> None:
+    def __init__(self, app: ASGIApp, hits: FastPathCache) -> None:
         self._app = app
         self._hits = hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from the hits, or have the application answer."""
-        started, asked = perf_counter(), raw(self._hits, scope)
-        hit = asked and self._hits.found(asked)
-        if asked is None or hit is None or not await _current(hit):
+        started, asked = perf_counter(), request_from_scope(self._hits, scope)
+        hit = asked and self._hits.find_response(asked)
+        if asked is None or hit is None or not await _is_current(hit):
             await self._app(scope, receive, send)
             return
-        moment, found = self._hits.answered(asked, hit, started), hit.form(asked)
-        headers = [*found.fields, *moment.fields]
+        moment, found = self._hits.record_hit(asked, hit, started), hit.encoding_for(asked)
+        headers = [*found.headers, *moment.headers]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": found.body})
 
 
-def raw(hits: Hits, scope: Scope) -> Asked | None:
+def request_from_scope(hits: FastPathCache, scope: Scope) -> FastPathRequest | None:
     """What an ASGI request asks, if it may have a hit."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")
-    return hits.asked(target, scope["headers"], (scope["client"] or ("",))[0])
+    return hits.parse_request(target, scope["headers"], (scope["client"] or ("",))[0])
 
 
-def _line(event: str, fields: Mapping[str, object]) -> Told:
+def _make_log_request(event: str, fields: Mapping[str, object]) -> LogRequest:
     return lambda name, ms: _log.info(event, **fields, request_id=name, ms=round(ms, 1))
 
 
-async def _current(hit: Hit) -> bool:
-    return hit.kept.current is None or await hit.kept.current()
+async def _is_current(hit: PreparedResponse) -> bool:
+    return hit.cache_validity.is_current is None or await hit.cache_validity.is_current()
 
 
-async def _packed(hit: Hit) -> None:
-    body = await asyncio.to_thread(gzip.compress, hit.plain.body, _LEVEL, mtime=0)
-    fields = [each for each in hit.plain.fields if each[0] != b"content-length"]
-    hit.gzip = form(fields, body, "gzip")
+async def _compress(hit: PreparedResponse) -> None:
+    body = await asyncio.to_thread(gzip.compress, hit.plain.body, _GZIP_LEVEL, mtime=0)
+    fields = [each for each in hit.plain.headers if each[0] != b"content-length"]
+    hit.gzip = encode_response(fields, body, "gzip")
 
 
-def _ends(_: object, hit: Hit, __: float) -> float:
-    return hit.until
+def _expires_at(_: object, hit: PreparedResponse, __: float) -> float:
+    return hit.expires_at
 
 
-def _size(hit: Hit) -> int:
-    return int(len(hit.plain.body) * _WITH_GZIP) + _OVERHEAD
+def _memory_size(hit: PreparedResponse) -> int:
+    return int(len(hit.plain.body) * _GZIP_SIZE_FACTOR) + _ENTRY_OVERHEAD

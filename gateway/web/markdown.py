@@ -10,9 +10,9 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-_OUTSIDE = re.compile(r"[^\w\- ]")
+_NOT_IN_SLUG = re.compile(r"[^\w\- ]")
 #: Wide blocks scroll by themselves, also by keyboard; a strict page allows no style attribute.
-_SCROLLING = {
+_SCROLLABLE_BLOCKS = {
     "<table>": '<div class="table" role="region" aria-label="Table" tabindex="0"><table>',
     "</table>": "</table></div>",
     "<pre>": '<pre tabindex="0">',
@@ -22,52 +22,52 @@ _SCROLLING = {
 }
 
 
-def rendered(text: str, served: Callable[[str], str]) -> Markup:
+def render_markdown(text: str, resolve_link: Callable[[str], str]) -> Markup:
     """The HTML of a text. `served` gives the URL for a link's target, or nothing: then its words remain."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
-    _anchor(tokens)
+    _set_anchors(tokens)
     for token in tokens:
-        token.children = list(_linked(token.children or (), served))
+        token.children = list(_resolve_links(token.children or (), resolve_link))
     html: str = parser.renderer.render(tokens, parser.options, {})
-    for plain, scrolling in _SCROLLING.items():
+    for plain, scrolling in _SCROLLABLE_BLOCKS.items():
         html = html.replace(plain, scrolling)  # what stands in the text itself is escaped and not met here
     return Markup(html)  # noqa: S704 - the renderer escapes, and raw HTML is off
 
 
 def slug(heading: str) -> str:
     """The anchor of a heading, as GitHub makes it."""
-    return _OUTSIDE.sub("", heading.strip().lower()).replace(" ", "-")
+    return _NOT_IN_SLUG.sub("", heading.strip().lower()).replace(" ", "-")
 
 
-def _anchor(tokens: "Iterable[Token]") -> None:
+def _set_anchors(tokens: "Iterable[Token]") -> None:
     """Give each heading its id; of equal ones the second ends in -1."""
     taken: set[str] = set()
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
-            found = _unique(slug(_words(inline)), taken)
+            found = _unique_anchor(slug(_plain_text(inline)), taken)
             opening.attrSet("id", found)
             taken.add(found)
 
 
-def _unique(anchor: str, taken: set[str]) -> str:
-    if anchor not in taken:
+def _unique_anchor(anchor: str, used_anchors: set[str]) -> str:
+    if anchor not in used_anchors:
         return anchor
-    return next(each for number in count(1) if (each := f"{anchor}-{number}") not in taken)
+    return next(each for number in count(1) if (each := f"{anchor}-{number}") not in used_anchors)
 
 
-def _words(inline: "Token") -> str:
+def _plain_text(inline: "Token") -> str:
     return "".join(each.content for each in inline.children or () if each.type in {"text", "code_inline"})
 
 
-def _linked(children: "Iterable[Token]", served: Callable[[str], str]) -> "Iterator[Token]":
+def _resolve_links(children: "Iterable[Token]", resolve_link: Callable[[str], str]) -> "Iterator[Token]":
     """The parts of a line, each link with its served target; commonmark links do not nest."""
     target = ""
     for child in children:
         if child.type == "link_open":
-            target = served(str(child.attrGet("href") or ""))
+            target = resolve_link(str(child.attrGet("href") or ""))
             child.attrSet("href", target)
         if target or child.type not in {"link_open", "link_close"}:
             yield child

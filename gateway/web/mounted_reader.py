@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from gateway.dates.timezones import zone
+from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
-from gateway.http.request_path import BESIDE
+from gateway.http.request_path import ORIGIN_SEGMENT
 from gateway.settings import MountedUpstream, Settings
 from gateway.web import request_checks, request_reader
-from gateway.web.public_url import origin
+from gateway.web.public_url import public_origin
 
-_STATUS = re.compile(rf"({BESIDE}/([^/]+/)*)?RequestResult/[^/]+")
-_ACTS = {
+_STATUS_PATH = re.compile(rf"({ORIGIN_SEGMENT}/([^/]+/)*)?RequestResult/[^/]+")
+_STATUS_INTERACTIONS = {
     "GET": Interaction("operation", operation="RequestResult"),
     "HEAD": Interaction("operation", operation="RequestResult"),
     "DELETE": Interaction("delete", operation="RequestResult"),
@@ -22,38 +22,42 @@ _ACTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mounted:
+class MountedRequestReader:
     """Reads requests below one mount. What R4 calls a server is a site here, without a practice."""
 
     settings: Settings
     name: str
     upstream: MountedUpstream
 
-    async def fhir(self, request: Request) -> FhirRequest:
+    async def read_fhir(self, request: Request) -> FhirRequest:
         """The FHIR request; the status of an asynchronous one counts as an operation. Raises Failure 4xx."""
-        path = self._path(request)
-        act = _status(request.method, path) or request_checks.interacting(request.method, path)
-        request_checks.authenticated(request, self.upstream.dialect)
-        return await request_reader.fhir(
-            request, self.settings.server.max_body, act, self._place(request, path)
+        path = self._parse_path(request)
+        act = _status_interaction(request.method, path) or request_checks.parse_interaction(
+            request.method, path
+        )
+        request_checks.require_credentials(request, self.upstream.dialect)
+        return await request_reader.fhir_request(
+            request, self.settings.server.max_body, act, self._address(request, path)
         )
 
-    async def rest(self, request: Request) -> FhirRequest:
+    async def read_passthrough(self, request: Request) -> FhirRequest:
         """The request as it came; without credentials it may be fetching some. Raises Failure 4xx."""
-        place = self._place(request, self._path(request))
-        return await request_reader.other(request, self.settings.server.max_body, place)
+        place = self._address(request, self._parse_path(request))
+        return await request_reader.passthrough_request(request, self.settings.server.max_body, place)
 
-    def _path(self, request: Request) -> str:
-        return request_checks.pointed(request, self.settings.server.max_uri, self.upstream.path)
+    def _parse_path(self, request: Request) -> str:
+        return request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)
 
-    def _place(self, request: Request, path: str) -> request_reader.Place:
-        ours = origin(request, self.settings.server) + self.upstream.path
-        return request_reader.Place(path, ours, request_reader.base_of(self.upstream), self._site)
+    def _address(self, request: Request, path: str) -> request_reader.RequestAddress:
+        ours = public_origin(request, self.settings.server) + self.upstream.path
+        return request_reader.RequestAddress(
+            path, ours, request_reader.base_url(self.upstream), self._upstream_site
+        )
 
-    def _site(self) -> Site:
+    def _upstream_site(self) -> Site:
         off = frozenset(name for name, on in self.settings.repairs.items() if not on)
-        return Site(self.name, zone("UTC"), self.name, off)
+        return Site(self.name, load_zone("UTC"), self.name, off)
 
 
-def _status(method: str, path: str) -> Interaction | None:
-    return _ACTS.get(method) if _STATUS.fullmatch(path) else None
+def _status_interaction(method: str, path: str) -> Interaction | None:
+    return _STATUS_INTERACTIONS.get(method) if _STATUS_PATH.fullmatch(path) else None

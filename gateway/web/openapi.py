@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-async def openapi(request: Request) -> Response:
+async def openapi_endpoint(request: Request) -> Response:
     """The document of `openapi/gateway.yaml`, packaged with the gateway."""
     del request
-    return Response(document(), media_type="application/yaml")
+    return Response(openapi_document(), media_type="application/yaml")
 
 
 @cache
-def document() -> bytes:
+def openapi_document() -> bytes:
     """The document's bytes."""
     return (files("gateway") / "web" / "gateway.yaml").read_bytes()

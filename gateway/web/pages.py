@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 #: A path this deep gets a link from the root of the host, without a prefix that a proxy may have taken away.
-_DEEPEST = 32
+_MAX_DEPTH = 32
 
 
-def page(
+def html_page(
     request: Request,
     title: str,
     body: Markup,
@@ -22,31 +22,33 @@ def page(
     extra: dict[str, str] | None = None,
 ) -> HTMLResponse:
     """A page with this title; `extra` are header fields beside those that keep a page to itself."""
-    framed = template("page.html").format(title=title, body=body, root=root(request), style=_style())
-    return HTMLResponse(framed, status, _fields() | (extra or {}))
+    framed = load_template("page.html").format(
+        title=title, body=body, root=relative_root(request), style=_stylesheet()
+    )
+    return HTMLResponse(framed, status, _security_headers() | (extra or {}))
 
 
 @cache
-def template(name: str) -> Markup:
+def load_template(name: str) -> Markup:
     """A template of this package; its `format` escapes each value that is no Markup."""
-    return Markup(_text(name))  # noqa: S704 - a file of our own
+    return Markup(_read_file(name))  # noqa: S704 - a file of our own
 
 
-def root(request: Request) -> str:
+def relative_root(request: Request) -> str:
     """The relative URL of the gateway's root: right below any prefix that a proxy takes away."""
     path: bytes = request.scope["raw_path"].partition(b"?")[0]
     depth = path.count(b"/") - 1
-    return "/" if depth > _DEEPEST else "../" * depth or "./"
+    return "/" if depth > _MAX_DEPTH else "../" * depth or "./"
 
 
 @cache
-def _style() -> Markup:
-    return Markup(_text("page.css"))  # noqa: S704 - a file of our own
+def _stylesheet() -> Markup:
+    return Markup(_read_file("page.css"))  # noqa: S704 - a file of our own
 
 
 @cache
-def _fields() -> dict[str, str]:
-    style = b64encode(sha256(_style().encode()).digest()).decode()
+def _security_headers() -> dict[str, str]:
+    style = b64encode(sha256(_stylesheet().encode()).digest()).decode()
     policy = {
         "default-src": "'none'",
         "style-src": f"'sha256-{style}'",
@@ -63,5 +65,5 @@ def _fields() -> dict[str, str]:
     }
 
 
-def _text(name: str) -> str:
+def _read_file(name: str) -> str:
     return (files("gateway") / "web" / name).read_text(encoding="utf-8")

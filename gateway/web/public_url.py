@@ -9,32 +9,32 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.settings import Server
 
-_HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII)
-_PREFIX = re.compile(r"(/[A-Za-z0-9\-._~]+)*", re.ASCII)
-_MARK = "/fhir/R4"
+_HOST_FIELD = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII)
+_PATH_PREFIX = re.compile(r"(/[A-Za-z0-9\-._~]+)*", re.ASCII)
+_FHIR_BASE_PATH = "/fhir/R4"
 
 
 def public_base(request: Request, server: Server) -> str:
     """The FHIR base on our side, without a trailing slash. Raises Failure 400."""
     path: str = request.scope["path"]
-    before, mark, _ = path.partition(_MARK)
-    return origin(request, server) + before + mark
+    before, mark, _ = path.partition(_FHIR_BASE_PATH)
+    return public_origin(request, server) + before + mark
 
 
-def origin(request: Request, server: Server) -> str:
+def public_origin(request: Request, server: Server) -> str:
     """Scheme, host and prefix that clients use; forwarded only by trusted proxies. Raises Failure 400."""
     if server.public_url is not None:
         return str(server.public_url).rstrip("/")
-    trusted = bool(server.trusted_proxies) and _trusted(request, server)
-    host = (trusted and _first(request, "x-forwarded-host")) or request.headers.get("host", "")
-    scheme = (trusted and _first(request, "x-forwarded-proto")) or request.scope["scheme"]
-    prefix = (trusted and _first(request, "x-forwarded-prefix").rstrip("/")) or ""
-    if not (_HOST.fullmatch(host) and scheme in {"http", "https"} and _PREFIX.fullmatch(prefix)):
+    trusted = bool(server.trusted_proxies) and _is_from_trusted_proxy(request, server)
+    host = (trusted and _first_value(request, "x-forwarded-host")) or request.headers.get("host", "")
+    scheme = (trusted and _first_value(request, "x-forwarded-proto")) or request.scope["scheme"]
+    prefix = (trusted and _first_value(request, "x-forwarded-prefix").rstrip("/")) or ""
+    if not (_HOST_FIELD.fullmatch(host) and scheme in {"http", "https"} and _PATH_PREFIX.fullmatch(prefix)):
         raise Failure(catalog.BAD_REQUEST, expression="http.Host")
     return f"{scheme}://{host}{prefix}"
 
 
-def _trusted(request: Request, server: Server) -> bool:
+def _is_from_trusted_proxy(request: Request, server: Server) -> bool:
     try:
         peer = ip_address(request.client.host if request.client else "")
     except ValueError:
@@ -42,5 +42,5 @@ def _trusted(request: Request, server: Server) -> bool:
     return any(peer in network for network in server.trusted_proxies)
 
 
-def _first(request: Request, name: str) -> str:
+def _first_value(request: Request, name: str) -> str:
     return request.headers.get(name, "").partition(",")[0].strip()

@@ -7,23 +7,23 @@ from starlette.requests import Request
 
 from gateway.errors.failure import Failure
 from gateway.exchange import Site
-from gateway.fhir.interaction import OTHER, interaction
+from gateway.fhir.interaction import NOT_FHIR, interaction_for
 from gateway.ledger.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectionCounter:
     """Counts by what the path names: `sites` finds a site by GUID, `site` is that of a path without one."""
 
     recorder: Recorder
-    sites: Callable[[str], Site | None]
-    site: Site | None = None
-    fhir: bool = True
+    find_site: Callable[[str], Site | None]
+    default_site: Site | None = None
+    is_fhir: bool = True
 
     def __call__(self, request: Request, failure: Failure) -> None:
         """Count one refusal."""
         named, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
-        act = interaction(request.method, path.rstrip("/")) if self.fhir else None
+        act = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
         headers = tuple(request.headers.items())
-        site = self.sites(named.lower()) if named else self.site
-        self.recorder.refuse(site, headers, act or OTHER, failure.kind.code)
+        site = self.find_site(named.lower()) if named else self.default_site
+        self.recorder.record_rejection(site, headers, act or NOT_FHIR, failure.kind.code)

@@ -6,12 +6,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.fhir.interaction import Interaction, allowed_methods, interaction
-from gateway.fhir.raw_json import UnreadableError, opened
+from gateway.fhir.interaction import Interaction, allowed_methods, interaction_for
+from gateway.fhir.raw_json import UnreadableError, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.fhir.search_params import Search, search
-from gateway.http.negotiation import FORM_BODIES, RESOURCE_BODIES, media_type
-from gateway.http.request_path import Target, below, target
+from gateway.fhir.search_params import SearchParams, parse_search
+from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
+from gateway.http.request_path import Target, path_below_mount, target_from_path
 from gateway.upstreams import DIALECTS
 
 #: Which credentials each surface wants: Halo's two, and Health Gorilla.
@@ -20,59 +20,59 @@ _CREDENTIALS = {
     "desktop": ("authorization", "deviceid"),
     "health-gorilla": ("authorization",),
 }
-_HALO = ("integrator", "desktop")
+_HALO_APIS = ("integrator", "desktop")
 _CHALLENGES = {
     "integrator": DIALECTS["halo-connect"].challenge,
     "desktop": 'Bearer realm="fhir"',
     "health-gorilla": DIALECTS["health-gorilla"].challenge,
 }
-_TYPE = re.compile(r"[A-Z][A-Za-z]+")
-_COUNT = re.compile(r"\d{0,9}", re.ASCII)
-_READING = frozenset({"GET", "HEAD"})
-_BODY = frozenset({"content-length", "transfer-encoding"})
-_PATCH = "application/json-patch+json"
+_TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
+_COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
+_READ_METHODS = frozenset({"GET", "HEAD"})
+_BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
+_JSON_PATCH = "application/json-patch+json"
 
 
-def aimed(request: Request, max_uri: int, mount: str = "") -> Target:
+def parse_target(request: Request, max_uri: int, mount: str = "") -> Target:
     """What the raw path below a mount addresses. Raises Failure 400, 404 or 414."""
-    return target(_raw(request, max_uri).removeprefix(mount))
+    return target_from_path(_raw_path(request, max_uri).removeprefix(mount))
 
 
-def pointed(request: Request, max_uri: int, mount: str) -> str:
+def parse_path(request: Request, max_uri: int, mount: str) -> str:
     """The path below a mount. Raises Failure 400, 404 or 414."""
-    return below(_raw(request, max_uri), mount)
+    return path_below_mount(_raw_path(request, max_uri), mount)
 
 
-def interacting(method: str, path: str) -> Interaction:
+def parse_interaction(method: str, path: str) -> Interaction:
     """The FHIR interaction. Raises Failure 404 or 405."""
-    found = interaction(method, path)
+    found = interaction_for(method, path)
     if found is not None:
         return found
     allowed = allowed_methods(path)
     if allowed:
-        raise Failure(catalog.METHOD, headers=(("allow", ", ".join(allowed)),))
+        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(allowed)),))
     first = path.partition("/")[0]
-    named = _TYPE.fullmatch(first) and first not in RESOURCE_TYPES
+    named = _TYPE_NAME.fullmatch(first) and first not in RESOURCE_TYPES
     raise Failure(catalog.TYPE_UNKNOWN if named else catalog.UNKNOWN_PATH)
 
 
-def surface(request: Request) -> str:
+def api_from_credentials(request: Request) -> str:
     """The surface whose credentials the request carries, `integrator` first. Raises Failure 401."""
-    found = next((name for name in _HALO if _has(request, name)), None)
+    found = next((name for name in _HALO_APIS if _has_credentials(request, name)), None)
     if found is None:
-        raise _missing("integrator")
+        raise _missing_credentials("integrator")
     return found
 
 
-def authenticated(request: Request, wanted: str) -> None:
+def require_credentials(request: Request, api: str) -> None:
     """Raises Failure 401 when the request lacks the credentials of a surface; they are judged upstream."""
-    if not _has(request, wanted):
-        raise _missing(wanted)
+    if not _has_credentials(request, api):
+        raise _missing_credentials(api)
 
 
-async def body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """The whole request body. Raises Failure 413 as soon as it passes the limit."""
-    if request.method in _READING and not _BODY & set(request.headers):
+    if request.method in _READ_METHODS and not _BODY_HEADERS & set(request.headers):
         return b""
     read = bytearray()
     try:
@@ -85,41 +85,41 @@ async def body(request: Request, limit: int) -> bytes:
     return bytes(read)
 
 
-def searched(request: Request, act: Interaction, content: bytes) -> Search:
+def parse_request_search(request: Request, act: Interaction, content: bytes) -> SearchParams:
     """The search that URL and form state together. Raises Failure 400 or 415 for any other body."""
-    form = act.searches and request.method == "POST"
+    form = act.is_search and request.method == "POST"
     kind = media_type(request.headers.get("content-type", ""))
-    if content and kind not in (FORM_BODIES if form else RESOURCE_BODIES):
-        raise Failure(catalog.MEDIA_TYPE)
-    if content and not form and kind != _PATCH:
-        _readable(content)
+    if content and kind not in (FORM_MEDIA_TYPES if form else RESOURCE_MEDIA_TYPES):
+        raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
+    if content and not form and kind != _JSON_PATCH:
+        _require_readable_json(content)
     try:
-        found = search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
+        found = parse_search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
     except UnicodeDecodeError:
         raise Failure(catalog.BAD_REQUEST) from None
-    if act.lists and not all(_COUNT.fullmatch(each) for each in found.values("_count")):
-        raise Failure(catalog.COUNT, expression="http._count")
+    if act.is_pageable and not all(_COUNT_VALUE.fullmatch(each) for each in found.values("_count")):
+        raise Failure(catalog.COUNT_INVALID, expression="http._count")
     return found
 
 
-def _readable(content: bytes) -> None:
+def _require_readable_json(content: bytes) -> None:
     try:
-        opened(content)
+        object_fields(content)
     except UnreadableError:
         raise Failure(catalog.BODY_UNREADABLE) from None
 
 
-def _raw(request: Request, max_uri: int) -> str:
+def _raw_path(request: Request, max_uri: int) -> str:
     raw: str = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
     if len(raw) + len(request.scope["query_string"]) > max_uri:
         raise Failure(catalog.URI_TOO_LONG)
     return raw
 
 
-def _missing(wanted: str) -> Failure:
+def _missing_credentials(api: str) -> Failure:
     """401 with the challenge that RFC 9110 15.5.2 demands."""
-    return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", _CHALLENGES[wanted]),))
+    return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", _CHALLENGES[api]),))
 
 
-def _has(request: Request, wanted: str) -> bool:
-    return all(request.headers.get(name, "").strip() for name in _CREDENTIALS[wanted])
+def _has_credentials(request: Request, api: str) -> bool:
+    return all(request.headers.get(name, "").strip() for name in _CREDENTIALS[api])

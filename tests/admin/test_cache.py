@@ -7,9 +7,9 @@ from structlog.testing import capture_logs
 from support.operators import TOKEN, answered, asked, issue
 from support.requests import GUID, NOW
 
-from gateway.admin.cache import CachePages, by_type
-from gateway.admin.endpoints import Admin
-from gateway.admin.requests import Names
+from gateway.admin.cache import CacheEndpoints, outcomes_by_type
+from gateway.admin.endpoints import AdminEndpoints
+from gateway.admin.requests import SiteNames
 
 
 class Cache:
@@ -25,8 +25,8 @@ class Cache:
         self.forgot.append((site, kind, patient))
 
     @property
-    def desk(self) -> CachePages:
-        return CachePages(self.statistics, self.forget, Names({GUID: "harbour"}), lambda: NOW)
+    def desk(self) -> CacheEndpoints:
+        return CacheEndpoints(self.statistics, self.forget, SiteNames({GUID: "harbour"}), lambda: NOW)
 
 
 def test_the_cache_shows_its_own_figures() -> None:
@@ -84,7 +84,11 @@ def test_a_purge_too_large_is_refused() -> None:
 def test_the_patient_of_a_purge_is_in_no_log_line() -> None:
     content = f'{{"site":"{GUID}","patient":"Zzyzx"}}'.encode()
     with capture_logs() as lines:
-        asyncio.run(answered(Admin(TOKEN, [Cache().desk]).routes(), "POST", "/admin/purge", content))
+        asyncio.run(
+            answered(
+                AdminEndpoints(TOKEN, [Cache().desk]).shared_port_routes(), "POST", "/admin/purge", content
+            )
+        )
     assert [(line["event"], line["site"], line["what"]) for line in lines] == [
         ("purged", "harbour", "patient")
     ]
@@ -93,7 +97,7 @@ def test_the_patient_of_a_purge_is_in_no_log_line() -> None:
 
 def test_requests_are_shown_in_all_and_by_type() -> None:
     tally = {("Patient", "hit"): 2, ("Slot", "hit"): 1, ("Slot", "miss"): 4, ("", "bypass"): 1}
-    assert by_type(tally) == {
+    assert outcomes_by_type(tally) == {
         "requests": {"bypass": 1, "hit": 3, "miss": 4},
         "types": {"none": {"bypass": 1}, "Patient": {"hit": 2}, "Slot": {"hit": 1, "miss": 4}},
     }

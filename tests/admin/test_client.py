@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from conftest import Pair, settings_for
 from structlog.testing import capture_logs
 
-from gateway.admin.client import Gateway
+from gateway.admin.client import AdminClient
 from gateway.app import create_app
 from gateway.cli.commands import main
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Admin, Cache
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
@@ -27,7 +27,7 @@ def url(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     settings = settings_for(pair.emulator.url).model_copy(
         update={"cache": Cache(), "admin": Admin.model_validate({"token": TOKEN})}
     )
-    with capture_logs(), InThread(create_app(settings)) as running:
+    with capture_logs(), ThreadedServer(create_app(settings)) as running:
         yield running.url
 
 
@@ -129,4 +129,4 @@ def test_the_token_may_stand_in_the_file(url: str, tmp_path: Path, monkeypatch: 
 def test_an_answer_of_somebody_else_is_told_by_its_status(body: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(502, content=body))
     with pytest.raises(ValueError, match="the gateway answered 502"):
-        Gateway("http://gw.example", transport=transport).sites()
+        AdminClient("http://gw.example", transport=transport).format_sites()

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from structlog.testing import capture_logs
 from support.operators import TOKEN, answered, asked, issue
 
-from gateway.admin.endpoints import Admin, Pages
+from gateway.admin.endpoints import AdminEndpoints, EndpointTable
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 
@@ -17,7 +17,7 @@ class Desk:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def pages(self) -> Pages:
+    def endpoints(self) -> EndpointTable:
         return {
             ("GET", "/admin/read"): self.done,
             ("POST", "/admin/done"): self.done,
@@ -45,15 +45,18 @@ def test_who_has_the_token_may(method: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/admin/read", "/admin/done"])
 def test_without_a_token_in_the_settings_nothing_is_there(path: str) -> None:
-    assert Admin("", [Desk()]).routes() == []
-    assert asyncio.run(answered(Admin("", [Desk()]).routes(), "GET", path)).status_code == 404
+    assert AdminEndpoints("", [Desk()]).shared_port_routes() == []
+    assert (
+        asyncio.run(answered(AdminEndpoints("", [Desk()]).shared_port_routes(), "GET", path)).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 200), (TOKEN, 401)])
 def test_on_a_port_of_their_own_operators_need_a_token_only_where_there_is_one(
     token: str, status: int
 ) -> None:
-    routes = Admin(token, [Desk()]).own_routes()
+    routes = AdminEndpoints(token, [Desk()]).admin_port_routes()
     assert asyncio.run(answered(routes, "GET", "/admin/read", given="")).status_code == status
 
 
@@ -62,7 +65,9 @@ def test_on_a_port_of_their_own_operators_need_a_token_only_where_there_is_one(
 )
 def test_without_the_right_token_nothing_is_shown_or_done(given: str) -> None:
     desk = Desk()
-    response = asyncio.run(answered(Admin(TOKEN, [desk]).routes(), "GET", "/admin/read", given=given))
+    response = asyncio.run(
+        answered(AdminEndpoints(TOKEN, [desk]).shared_port_routes(), "GET", "/admin/read", given=given)
+    )
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Bearer realm="admin"'
     assert "admin.token" in issue(response)["details"]["text"]
@@ -85,13 +90,13 @@ def test_a_refusal_and_a_bug_are_outcomes_without_the_bugs_words() -> None:
 def test_without_a_token_no_page_can_have_a_browser_ask(header: str) -> None:
     for token, status in (("", 401), (TOKEN, 200)):
         desk = Desk()
-        routes = Admin(token, [desk]).own_routes()
+        routes = AdminEndpoints(token, [desk]).admin_port_routes()
         given = {header: "https://page.example"}
         answer = asyncio.run(answered(routes, "POST", "/admin/done", headers=given))
         assert (answer.status_code, len(desk.asked)) == (status, status == 200)
 
 
 def test_with_a_port_of_their_own_operators_are_not_on_everybodys() -> None:
-    admin = Admin(TOKEN, [Desk()], apart=True)
-    assert admin.routes() == []
-    assert len(admin.own_routes()) == 4
+    admin = AdminEndpoints(TOKEN, [Desk()], has_own_port=True)
+    assert admin.shared_port_routes() == []
+    assert len(admin.admin_port_routes()) == 4

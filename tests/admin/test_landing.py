@@ -10,7 +10,7 @@ from starlette.responses import Response
 from structlog.testing import capture_logs
 from support.asgi import GUID, scoped, settings
 
-from gateway.admin.landing import SHORT, SURFACES, landing
+from gateway.admin.landing import DEFAULT_SITE_BASE, HALO_API_BASES, landing_page
 from gateway.app import FHIR_PATHS, create_app
 from gateway.settings import Settings
 
@@ -43,8 +43,11 @@ def shown(
     *,
     sites: bool = True,
 ) -> str:
-    endpoint = landing(
-        configured or settings(), checks(found or {"configuration": ""}), checks(warned or {}), sites=sites
+    endpoint = landing_page(
+        configured or settings(),
+        checks(found or {"configuration": ""}),
+        checks(warned or {}),
+        show_base_urls=sites,
     )
 
     async def page() -> Response:
@@ -106,7 +109,7 @@ def test_base_urls_begin_with_an_origin_that_can_stand_there(
     server: dict[str, Any], headers: dict[str, str], origin: str
 ) -> None:
     text = shown(settings(server), headers)
-    for path, _ in SURFACES:
+    for path, _ in HALO_API_BASES:
         assert f"<code>{origin}{path}</code>" in text
     assert "<script" not in text
     assert "alert" not in text
@@ -116,7 +119,7 @@ def test_base_urls_begin_with_an_origin_that_can_stand_there(
 def test_mounted_upstreams_and_the_short_base_are_named() -> None:
     assert "<code>http://gw.example/fhir/R4</code>" not in shown()
     text = shown(settings({"site": GUID}, upstreams=MOUNTS))
-    paths = ["/fhir/R4", "/gorilla", "/tickets", *(f"/second{path}" for path, _ in SURFACES)]
+    paths = ["/fhir/R4", "/gorilla", "/tickets", *(f"/second{path}" for path, _ in HALO_API_BASES)]
     for path in paths:
         assert f"<code>http://gw.example{path}</code>" in text
     assert "Health Gorilla" in text
@@ -136,13 +139,13 @@ def test_the_operators_page_has_no_base_urls() -> None:
 
 
 def test_the_bases_are_those_that_the_app_serves() -> None:
-    assert tuple(path for path, _ in (*SURFACES, SHORT)) == FHIR_PATHS
+    assert tuple(path for path, _ in (*HALO_API_BASES, DEFAULT_SITE_BASE)) == FHIR_PATHS
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/fhir+json", "text/html;q=0, */*"])
 def test_for_who_wants_no_page_there_is_none(accept: str) -> None:
     with pytest.raises(HTTPException) as refused:
-        asyncio.run(landing(settings(), {}, {})(scoped(headers={"accept": accept})))  # type: ignore[arg-type]
+        asyncio.run(landing_page(settings(), {}, {})(scoped(headers={"accept": accept})))  # type: ignore[arg-type]
     assert refused.value.status_code == 404
 
 

@@ -6,14 +6,14 @@ import pytest
 from support.operators import asked, issue
 from support.requests import GUID, NOW
 
-from gateway.admin.ledger import LedgerPages
-from gateway.admin.requests import Names
-from gateway.ledger.caps import Cap, Use
-from gateway.ledger.cost import Cost, Line, Row
-from gateway.ledger.daily_usage import Standing
+from gateway.admin.ledger import LedgerEndpoints
+from gateway.admin.requests import SiteNames
+from gateway.ledger.caps import DailyCap, Usage
+from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
+from gateway.ledger.daily_usage import CapStatus
 
-ROWS = [Row(Line("2026-07-01", GUID, "c0ffee00", "Patient", "read", Cost.BILLED), 3, 900)]
-STANDING = Standing(GUID, "harbour", Cap(queries=100), Use(NOW, 80, 900), NOW)
+ROWS = [LedgerRow(LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED), 3, 900)]
+STANDING = CapStatus(GUID, "harbour", DailyCap(queries=100), Usage(NOW, 80, 900), NOW)
 
 
 class Ledger:
@@ -22,13 +22,13 @@ class Ledger:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
 
-    def rows(self, site: str, since: str) -> list[Row]:
+    def rows(self, site: str, since: str) -> list[LedgerRow]:
         self.asked.append((site, since))
         return ROWS
 
     @property
-    def desk(self) -> LedgerPages:
-        return LedgerPages(self.rows, lambda: [STANDING], Names({GUID: "harbour"}), lambda: NOW)
+    def desk(self) -> LedgerEndpoints:
+        return LedgerEndpoints(self.rows, lambda: [STANDING], SiteNames({GUID: "harbour"}), lambda: NOW)
 
 
 def test_the_ledger_is_json_with_totals_and_dated() -> None:
@@ -94,7 +94,7 @@ def test_a_wrong_parameter_is_refused_with_what_to_change(query: str, says: str)
 @pytest.mark.parametrize("problem", [ConnectionError("TimeoutError"), sqlite3.OperationalError("/path")])
 def test_a_ledger_that_cannot_be_read_is_said_to_be_tried_again(problem: Exception) -> None:
     class Away(Ledger):
-        def rows(self, site: str, since: str) -> list[Row]:
+        def rows(self, site: str, since: str) -> list[LedgerRow]:
             self.asked.append((site, since))
             raise problem
 

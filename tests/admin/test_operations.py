@@ -8,15 +8,15 @@ from support.cache import Practice, status
 from support.requests import GUID, NOW
 from support.site_status import Watched
 
-from gateway.admin.operations import Operated
-from gateway.stores.base import Figures, Store
+from gateway.admin.operations import Operations
+from gateway.stores.base import Store, StoreStats
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 
 
-def operated(store: Store, watched: Watched | None = None) -> Operated:
+def operated(store: Store, watched: Watched | None = None) -> Operations:
     found = watched or Watched()
-    return Operated(found.settings, store, b"s", lambda _: None, lambda: NOW)
+    return Operations(found.settings, store, b"s", lambda _: None, lambda: NOW)
 
 
 class Away(MemoryStore):
@@ -28,8 +28,8 @@ class Away(MemoryStore):
     async def problem(self) -> str:
         return "away"
 
-    async def figures(self) -> Figures:
-        return Figures("redis")
+    async def read_stats(self) -> StoreStats:
+        return StoreStats("redis")
 
 
 def value(families: list[Metric], name: str) -> float:
@@ -41,11 +41,11 @@ def value(families: list[Metric], name: str) -> float:
 def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
     store = MemoryStore(10_000)
     found = operated(store)
-    found.tally["Patient", "hit"] += 2
+    found.outcome_counts["Patient", "hit"] += 2
 
     async def scene() -> Mapping[str, Any]:
         await store.set("a", b"1", 60)
-        return await found.statistics()
+        return await found.cache_statistics()
 
     assert asyncio.run(scene()) == {
         "profile": "balanced",
@@ -67,17 +67,17 @@ def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
 
 def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
     async def scene() -> None:
-        store = FallbackStore(Away(), MemoryStore, pause=60)
+        store = FallbackStore(Away(), MemoryStore, probe_interval=60)
         found = operated(store)
-        assert value(await found.families(), "store_away") == 0
+        assert value(await found.metric_families(), "store_away") == 0
         with capture_logs() as lines:
             await store.get("a")
             await store.get("b")
         assert [line["event"] for line in lines] == ["store-away"]
-        shown = (await found.statistics())["store"]
+        shown = (await found.cache_statistics())["store"]
         assert (shown["kind"], shown["absences"]) == ("embedded", 1)
         assert "goes on with its own memory" in shown["problem"]
-        families = await found.families()
+        families = await found.metric_families()
         assert (value(families, "store_away"), value(families, "store_absences")) == (1, 1)
         await store.aclose()
 
@@ -88,13 +88,13 @@ def test_a_purge_of_a_patient_reaches_every_cache_and_leaves_others() -> None:
     async def scene() -> None:
         practices = [Practice(), Practice()]
         found = operated(MemoryStore())
-        found.caches.extend(each.cached for each in practices)
+        found.response_caches.extend(each.cached for each in practices)
         for practice in practices:
             await practice.get("Patient/1")
             await practice.get("Practitioner/5")
-        await found.forget(GUID, "", "2")
+        await found.purge_responses(GUID, "", "2")
         assert all(["hit" in status(await each.get("Patient/1")) for each in practices])
-        await found.forget(GUID, "", "1")
+        await found.purge_responses(GUID, "", "1")
         assert not any(["hit" in status(await each.get("Patient/1")) for each in practices])
 
     asyncio.run(scene())
@@ -104,8 +104,8 @@ def test_practices_are_among_the_metrics_once_something_asks_them() -> None:
     async def scene() -> None:
         watched = Watched()
         found = operated(watched.store, watched)
-        assert "halo_gateway_site_resting" not in {each.name for each in await found.families()}
-        found.watches.extend(watched.resilience.watched)
-        assert "halo_gateway_site_resting" in {each.name for each in await found.families()}
+        assert "halo_gateway_site_resting" not in {each.name for each in await found.metric_families()}
+        found.upstream_handlers.extend(watched.resilience.upstream_handlers)
+        assert "halo_gateway_site_resting" in {each.name for each in await found.metric_families()}
 
     asyncio.run(scene())

@@ -5,7 +5,7 @@ import pytest
 from support.asgi import scoped
 from support.requests import GUID
 
-from gateway.admin.requests import Names, content, moment, parameters
+from gateway.admin.requests import SiteNames, json_body, query_parameters, utc_timestamp
 from gateway.errors.failure import Failure
 
 
@@ -13,31 +13,31 @@ class Thing(msgspec.Struct):
     name: str = ""
 
 
-NAMES = Names({GUID: "harbour"})
+NAMES = SiteNames({GUID: "harbour"})
 
 
 @pytest.mark.parametrize("site", [GUID, GUID.upper(), "harbour"])
 def test_a_practice_goes_by_guid_or_alias(site: str) -> None:
-    assert NAMES.checked(site) == GUID
+    assert NAMES.require_guid(site) == GUID
 
 
 @pytest.mark.parametrize("site", ["", "elsewhere", GUID[:-1], f"{GUID}\n"])
 def test_what_is_neither_is_refused(site: str) -> None:
     with pytest.raises(Failure) as failed:
-        NAMES.checked(site)
+        NAMES.require_guid(site)
     assert (failed.value.kind.status, failed.value.expression) == (400, "site")
 
 
 def test_an_alias_of_several_practices_names_none() -> None:
-    twins = Names({GUID: "harbour", GUID[:-1] + "b": "harbour"})
+    twins = SiteNames({GUID: "harbour", GUID[:-1] + "b": "harbour"})
     with pytest.raises(Failure) as failed:
-        twins.checked("harbour")
+        twins.require_guid("harbour")
     assert "Several practices" in failed.value.text
-    assert twins.checked(GUID) == GUID
+    assert twins.require_guid(GUID) == GUID
 
 
 def test_a_practice_without_an_alias_shows_as_the_beginning_of_its_guid() -> None:
-    assert (NAMES.alias(GUID), Names().alias(GUID)) == ("harbour", GUID[:8])
+    assert (NAMES.display_name(GUID), SiteNames().display_name(GUID)) == ("harbour", GUID[:8])
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_a_practice_without_an_alias_shows_as_the_beginning_of_its_guid() -> Non
 )
 def test_a_parameter_that_means_nothing_is_refused(known: tuple[str, ...], says: str) -> None:
     with pytest.raises(Failure) as failed:
-        parameters(scoped(query="day=1"), known)
+        query_parameters(scoped(query="day=1"), known)
     assert says in failed.value.text
-    assert dict(parameters(scoped(query="day=1"), ("day",))) == {"day": "1"}
+    assert dict(query_parameters(scoped(query="day=1"), ("day",))) == {"day": "1"}
 
 
 def test_an_empty_body_is_an_empty_object_and_others_are_read_strictly() -> None:
     def read(body: bytes) -> Thing:
-        return asyncio.run(content(scoped(method="POST", pieces=(body,)), Thing, "Send a thing."))
+        return asyncio.run(json_body(scoped(method="POST", pieces=(body,)), Thing, "Send a thing."))
 
     assert (read(b"").name, read(b'{"name":"x"}').name) == ("", "x")
     with pytest.raises(Failure) as failed:
@@ -62,4 +62,4 @@ def test_an_empty_body_is_an_empty_object_and_others_are_read_strictly() -> None
 
 
 def test_a_moment_is_an_instant_or_none() -> None:
-    assert (moment(0), moment(1_782_864_000)) == (None, "2026-07-01T00:00:00+00:00")
+    assert (utc_timestamp(0), utc_timestamp(1_782_864_000)) == (None, "2026-07-01T00:00:00+00:00")

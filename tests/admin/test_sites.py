@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 from support.operators import TOKEN, answered, issue
 from support.requests import GUID, NOW
-from support.site_status import KEY, OFFLINE, QUIET, QUOTA, RATE_LIMITED, Watched
+from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, Watched
 
-from gateway.admin.endpoints import Admin
+from gateway.admin.endpoints import AdminEndpoints
 
 
 class Desk:
@@ -26,7 +26,7 @@ class Desk:
         return response.json()
 
     async def ask(self, method: str, path: str, content: str = "") -> httpx.Response:
-        routes = Admin(TOKEN, [self.watched.desk]).routes()
+        routes = AdminEndpoints(TOKEN, [self.watched.desk]).shared_port_routes()
         return await answered(routes, method, path, content.encode())
 
 
@@ -69,7 +69,7 @@ def test_a_well_practice_in_full() -> None:
 def test_a_practice_in_trouble_says_why_until_when_and_what_is_paused() -> None:
     async def test(desk: Desk) -> None:
         await desk.watched.trouble(OFFLINE)
-        await desk.watched.trouble(QUOTA, guid=QUIET, retry_after=400)
+        await desk.watched.trouble(QUOTA_EXHAUSTED, guid=QUIET, retry_after=400)
         harbour, quiet = (await desk.get("/admin/sites"))["sites"]
         assert (harbour["state"], harbour["reason"], harbour["rests"]) == ("resting", "practice-offline", 1)
         assert 0 < harbour["secondsLeft"] <= 600
@@ -131,7 +131,7 @@ def test_lifting_lets_a_practice_be_asked_again_and_one_line_says_so() -> None:
 def test_a_pause_is_lifted_by_its_name_from_either_page() -> None:
     async def test(desk: Desk) -> None:
         for path in ("/admin/pauses/lift", f"/admin/sites/{GUID}/lift"):
-            await desk.watched.trouble(QUOTA)
+            await desk.watched.trouble(QUOTA_EXHAUSTED)
             assert await desk.watched.ask() == "paused"
             ((name,),) = [[each["pause"] for each in (await desk.get("/admin/pauses"))["pauses"]]]
             lifted = await desk.ask("POST", path, f'{{"pause":"{name}"}}')

@@ -3,11 +3,11 @@ from typing import Any
 
 from structlog.testing import capture_logs
 from support.requests import GUID
-from support.site_status import KEY, OFFLINE, QUIET, QUOTA, RATE_LIMITED, Watched
+from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, Watched
 
-from gateway.admin.site_status import States
+from gateway.admin.site_status import SiteStatusReader
 from gateway.admin.state_metrics import Metric, cache_families, site_families, store_families
-from gateway.stores.base import Figures
+from gateway.stores.base import StoreStats
 
 
 def samples(families: list[Metric]) -> dict[tuple[Any, ...], float]:
@@ -36,7 +36,7 @@ def test_trouble_is_shown_by_alias_rule_and_reason() -> None:
         with capture_logs():
             await watched.trouble(OFFLINE)
             await watched.trouble(RATE_LIMITED, retry_after=90, guid=QUIET)
-            await watched.trouble(QUOTA, guid=QUIET)
+            await watched.trouble(QUOTA_EXHAUSTED, guid=QUIET)
             await watched.ask(key="another-synthetic-key", guid=QUIET)
         return samples(await site_families(watched.states, {"diary"}))
 
@@ -57,7 +57,7 @@ def test_callers_without_an_alias_and_practices_of_one_name_share_a_line() -> No
         with capture_logs():
             for key in ("one-synthetic-key", "two-synthetic-key"):
                 await watched.ask(key=key)
-        states = States(watched.resilience.watched, {GUID, GUID[:-1] + "c"})
+        states = SiteStatusReader(watched.resilience.upstream_handlers, {GUID, GUID[:-1] + "c"})
         return samples(await site_families(states, {"diary"}))
 
     found = asyncio.run(scene())
@@ -66,7 +66,7 @@ def test_callers_without_an_alias_and_practices_of_one_name_share_a_line() -> No
 
 
 def test_the_store_is_shown_as_far_as_it_says() -> None:
-    assert samples(store_families(Figures("embedded", 3, 900, 1_000, 2), 0, away=False)) == {
+    assert samples(store_families(StoreStats("embedded", 3, 900, 1_000, 2), 0, is_down=False)) == {
         ("cache_entries",): 3,
         ("cache_bytes",): 900,
         ("cache_max_bytes",): 1_000,
@@ -74,7 +74,7 @@ def test_the_store_is_shown_as_far_as_it_says() -> None:
         ("cache_evictions_total",): 2,
         ("store_absences_total",): 0,
     }
-    away = samples(store_families(Figures("redis"), 4, away=True))
+    away = samples(store_families(StoreStats("redis"), 4, is_down=True))
     assert ("cache_entries",) not in away
     assert (away["store_away",], away["store_absences_total",]) == (1, 4)
 

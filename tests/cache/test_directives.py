@@ -6,11 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requests import fhir_request, json_response
 
-from gateway.cache.directives import Allowed, Wanted, allowed, directives, wanted
+from gateway.cache.directives import (
+    RequestDirectives,
+    ResponseDirectives,
+    parse_directives,
+    request_directives,
+    response_directives,
+)
 
 
-def asking(*fields: tuple[str, str]) -> Wanted:
-    return wanted(fhir_request("Patient", headers=fields))
+def asking(*fields: tuple[str, str]) -> RequestDirectives:
+    return request_directives(fhir_request("Patient", headers=fields))
 
 
 @pytest.mark.parametrize(
@@ -24,11 +30,11 @@ def asking(*fields: tuple[str, str]) -> Wanted:
     ],
 )
 def test_directives_are_read_as_rfc_9111_writes_them(text: str, expected: dict[str, str]) -> None:
-    assert directives((("cache-control", text),)) == expected
+    assert parse_directives((("cache-control", text),)) == expected
 
 
 def test_several_fields_count_as_one() -> None:
-    assert set(directives((("cache-control", "no-cache"), ("cache-control", "no-store")))) == {
+    assert set(parse_directives((("cache-control", "no-cache"), ("cache-control", "no-store")))) == {
         "no-cache",
         "no-store",
     }
@@ -42,47 +48,50 @@ def test_no_field_breaks_the_reader(text: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ((), Wanted()),
-        ((("pragma", "no-cache"),), Wanted(no_cache=True)),
-        ((("pragma", "no-cache"), ("cache-control", "max-age=5")), Wanted(max_age=5)),
-        ((("cache-control", "max-age=junk"),), Wanted(max_age=0)),
-        ((("cache-control", "max-age=99999999999999999999"),), Wanted(max_age=2**31)),
-        ((("cache-control", "max-stale"),), Wanted(max_stale=inf)),
-        ((("cache-control", "max-stale=9, min-fresh=3"),), Wanted(max_stale=9, min_fresh=3)),
-        ((("cache-control", "only-if-cached, no-store"),), Wanted(only_if_cached=True, no_store=True)),
+        ((), RequestDirectives()),
+        ((("pragma", "no-cache"),), RequestDirectives(no_cache=True)),
+        ((("pragma", "no-cache"), ("cache-control", "max-age=5")), RequestDirectives(max_age=5)),
+        ((("cache-control", "max-age=junk"),), RequestDirectives(max_age=0)),
+        ((("cache-control", "max-age=99999999999999999999"),), RequestDirectives(max_age=2**31)),
+        ((("cache-control", "max-stale"),), RequestDirectives(max_stale=inf)),
+        ((("cache-control", "max-stale=9, min-fresh=3"),), RequestDirectives(max_stale=9, min_fresh=3)),
+        (
+            (("cache-control", "only-if-cached, no-store"),),
+            RequestDirectives(only_if_cached=True, no_store=True),
+        ),
     ],
 )
-def test_what_a_client_wants(fields: tuple[tuple[str, str], ...], expected: Wanted) -> None:
+def test_what_a_client_wants(fields: tuple[tuple[str, str], ...], expected: RequestDirectives) -> None:
     assert asking(*fields) == expected
 
 
 @pytest.mark.parametrize(
     ("wants", "age", "stale", "served"),
     [
-        (Wanted(), 59.9, 0, True),
-        (Wanted(), 60, 0, False),
-        (Wanted(max_age=5), 5, 0, True),
-        (Wanted(max_age=5), 5.1, 0, False),
-        (Wanted(min_fresh=10), 50, 0, True),
-        (Wanted(min_fresh=10), 51, 0, False),
-        (Wanted(max_stale=inf), 70, 0, False),
-        (Wanted(max_stale=inf), 70, 11, True),
-        (Wanted(max_stale=5), 70, 11, False),
-        (Wanted(no_cache=True), 0, 0, False),
-        (Wanted(no_store=True), 0, 0, False),
+        (RequestDirectives(), 59.9, 0, True),
+        (RequestDirectives(), 60, 0, False),
+        (RequestDirectives(max_age=5), 5, 0, True),
+        (RequestDirectives(max_age=5), 5.1, 0, False),
+        (RequestDirectives(min_fresh=10), 50, 0, True),
+        (RequestDirectives(min_fresh=10), 51, 0, False),
+        (RequestDirectives(max_stale=inf), 70, 0, False),
+        (RequestDirectives(max_stale=inf), 70, 11, True),
+        (RequestDirectives(max_stale=5), 70, 11, False),
+        (RequestDirectives(no_cache=True), 0, 0, False),
+        (RequestDirectives(no_store=True), 0, 0, False),
     ],
 )
 def test_what_a_client_is_served_of_a_lifetime_of_a_minute(
-    wants: Wanted, age: float, stale: float, *, served: bool
+    wants: RequestDirectives, age: float, stale: float, *, served: bool
 ) -> None:
-    assert wants.served(age, 60, stale) is served
+    assert wants.permits(age, 60, stale) is served
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
 def test_a_client_can_only_tighten_what_the_site_allows(
     age: float, lifetime: float, most: float, fresh: float
 ) -> None:
-    if Wanted(max_age=most, min_fresh=fresh).served(age, lifetime):
+    if RequestDirectives(max_age=most, min_fresh=fresh).permits(age, lifetime):
         assert age < lifetime
         assert age <= most
 
@@ -93,21 +102,33 @@ DATE = "Wed, 01 Jul 2026 02:00:00 GMT"
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, Allowed()),
-        ({"cache_control": "no-store"}, Allowed(keep=False, lifetime=0, stale=False)),
-        ({"cache_control": "private"}, Allowed(keep=False, lifetime=0, stale=False)),
-        ({"cache_control": "no-cache"}, Allowed(keep=False, lifetime=0, stale=False)),
-        ({"vary": "*"}, Allowed(keep=False, lifetime=0, stale=False)),
-        ({"vary": "User-Agent"}, Allowed(keep=False, lifetime=0, stale=False)),
-        ({"vary": "Accept-Encoding, Prefer"}, Allowed()),
-        ({"cache_control": "max-age=30"}, Allowed(lifetime=30)),
-        ({"cache_control": "max-age=30", "age": "10"}, Allowed(lifetime=20)),
-        ({"cache_control": "max-age=30, s-maxage=5"}, Allowed(lifetime=5, stale=False)),
-        ({"cache_control": "max-age=9, must-revalidate"}, Allowed(lifetime=9, stale=False)),
-        ({"expires": "Wed, 01 Jul 2026 02:00:09 GMT", "date": DATE}, Allowed(lifetime=9)),
-        ({"expires": "0", "date": DATE}, Allowed(keep=False, lifetime=0)),
-        ({"expires": DATE}, Allowed(keep=False, lifetime=0)),
+        ({}, ResponseDirectives()),
+        (
+            {"cache_control": "no-store"},
+            ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False),
+        ),
+        (
+            {"cache_control": "private"},
+            ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False),
+        ),
+        (
+            {"cache_control": "no-cache"},
+            ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False),
+        ),
+        ({"vary": "*"}, ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)),
+        ({"vary": "User-Agent"}, ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)),
+        ({"vary": "Accept-Encoding, Prefer"}, ResponseDirectives()),
+        ({"cache_control": "max-age=30"}, ResponseDirectives(lifetime=30)),
+        ({"cache_control": "max-age=30", "age": "10"}, ResponseDirectives(lifetime=20)),
+        ({"cache_control": "max-age=30, s-maxage=5"}, ResponseDirectives(lifetime=5, may_serve_stale=False)),
+        (
+            {"cache_control": "max-age=9, must-revalidate"},
+            ResponseDirectives(lifetime=9, may_serve_stale=False),
+        ),
+        ({"expires": "Wed, 01 Jul 2026 02:00:09 GMT", "date": DATE}, ResponseDirectives(lifetime=9)),
+        ({"expires": "0", "date": DATE}, ResponseDirectives(may_store=False, lifetime=0)),
+        ({"expires": DATE}, ResponseDirectives(may_store=False, lifetime=0)),
     ],
 )
-def test_what_an_upstream_allows(fields: dict[str, Any], expected: Allowed) -> None:
-    assert allowed(json_response({}, **fields)) == expected
+def test_what_an_upstream_allows(fields: dict[str, Any], expected: ResponseDirectives) -> None:
+    assert response_directives(json_response({}, **fields)) == expected

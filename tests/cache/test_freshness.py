@@ -6,16 +6,16 @@ from support.requests import fhir_request, json_response
 from gateway.cache.freshness import (
     ANY_TYPE,
     Freshness,
-    keepable,
+    can_signal_staleness,
+    excessive_lifetimes,
+    is_cacheable,
+    requested_types,
     returned_types,
-    says_its_age,
-    too_long,
-    types,
     written_types,
 )
-from gateway.cache.lifetimes import row
+from gateway.cache.lifetimes import lifetime_of_type
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.repairs.search_date_format import exact
+from gateway.repairs.search_date_format import rewrite_dates
 
 TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
 
@@ -43,7 +43,7 @@ TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
     ],
 )
 def test_what_a_question_is_about(path: str, query: str, expected: set[str]) -> None:
-    assert types(exact(fhir_request(path, query))) == expected
+    assert requested_types(rewrite_dates(fhir_request(path, query))) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_what_a_question_is_about(path: str, query: str, expected: set[str]) -> 
     ],
 )
 def test_what_may_be_kept_at_all(path: str, query: str, *, kept: bool) -> None:
-    assert keepable(exact(fhir_request(path, query))) is kept
+    assert is_cacheable(rewrite_dates(fhir_request(path, query))) is kept
     if "ap" in query:
-        assert not keepable(fhir_request(path, query))
+        assert not is_cacheable(fhir_request(path, query))
 
 
 @given(st.frozensets(TYPES, min_size=1, max_size=5), TYPES)
@@ -79,12 +79,14 @@ def test_a_search_lives_no_longer_than_the_shortest_lived_of_its_types(
 @given(TYPES, st.integers(0, 10**6))
 def test_no_setting_is_over_the_tables_bounds(type_: str, seconds: int) -> None:
     said = {type_: seconds}
-    freshness = Freshness(lifetimes=said, stale=said, revalidate=said)
-    assert freshness.lifetime({type_}) <= row(type_).maximum
-    assert freshness.stale_for({type_}) <= row(type_).stale
-    assert freshness.revalidated_for({type_}) <= row(type_).stale
-    assert bool(too_long(said)) is (seconds > row(type_).maximum)
-    assert bool(too_long(said, stale=True)) is (seconds > row(type_).stale)
+    freshness = Freshness(lifetimes=said, stale_if_error=said, stale_while_revalidate=said)
+    assert freshness.lifetime({type_}) <= lifetime_of_type(type_).max_seconds
+    assert freshness.stale_if_error_seconds({type_}) <= lifetime_of_type(type_).max_stale_seconds
+    assert freshness.stale_while_revalidate_seconds({type_}) <= lifetime_of_type(type_).max_stale_seconds
+    assert bool(excessive_lifetimes(said)) is (seconds > lifetime_of_type(type_).max_seconds)
+    assert bool(excessive_lifetimes(said, stale=True)) is (
+        seconds > lifetime_of_type(type_).max_stale_seconds
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,10 +113,10 @@ def test_lifetimes_of_profiles_and_sites(freshness: Freshness, found: set[str], 
     ["MedicationRequest", "AllergyIntolerance", "Observation", "DiagnosticReport", "Appointment", "Slot"],
 )
 def test_what_a_decision_rests_on_is_never_stale_unless_named(type_: str) -> None:
-    assert Freshness(stale={"*": 60}).stale_for({type_}) == 0
-    assert Freshness(stale={"*": 60}).stale_for({"Patient", type_}) == 0
-    assert Freshness(stale={type_: 60}).stale_for({type_}) == 60
-    assert Freshness().stale_for({"Patient"}) == 0
+    assert Freshness(stale_if_error={"*": 60}).stale_if_error_seconds({type_}) == 0
+    assert Freshness(stale_if_error={"*": 60}).stale_if_error_seconds({"Patient", type_}) == 0
+    assert Freshness(stale_if_error={type_: 60}).stale_if_error_seconds({type_}) == 60
+    assert Freshness().stale_if_error_seconds({"Patient"}) == 0
 
 
 def test_the_types_of_an_answer_are_all_in_it_contained_ones_too() -> None:
@@ -152,4 +154,4 @@ def test_what_a_write_makes_stale(method: str, path: str, expected: tuple[str, .
     ],
 )
 def test_what_decides_a_treatment_is_old_only_where_it_can_say_so(path: str, *, says: bool) -> None:
-    assert says_its_age(fhir_request(path)) is says
+    assert can_signal_staleness(fhir_request(path)) is says

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from gateway.cache.freshness import ANY_TYPE
-from gateway.cache.invalidation import Generations
+from gateway.cache.invalidation import InvalidationCounters
 from gateway.stores.memory import MemoryStore
 
 SITE = "s"
@@ -25,43 +25,43 @@ def test_a_write_makes_stale_what_is_about_its_types(
 ) -> None:
     async def scene() -> None:
         store = MemoryStore()
-        ours, replica = Generations(store), Generations(store)
-        before, here = await ours.read(SITE, about), ours.here(SITE, about)
-        assert await ours.current(SITE, before)
-        await ours.raised("another site", written)
-        assert await ours.current(SITE, before)
-        assert ours.here(SITE, about) == here
-        await replica.raised(SITE, written)
-        assert await ours.current(SITE, before) is current
-        assert await ours.completed(SITE, before, about) == (before if current else None)
-        await ours.raised(SITE, written)
-        assert (ours.here(SITE, about) == here) is current
+        ours, replica = InvalidationCounters(store), InvalidationCounters(store)
+        before, here = await ours.snapshot(SITE, about), ours.local_marks(SITE, about)
+        assert await ours.is_current(SITE, before)
+        await ours.increment("another site", written)
+        assert await ours.is_current(SITE, before)
+        assert ours.local_marks(SITE, about) == here
+        await replica.increment(SITE, written)
+        assert await ours.is_current(SITE, before) is current
+        assert await ours.confirm(SITE, before, about) == (before if current else None)
+        await ours.increment(SITE, written)
+        assert (ours.local_marks(SITE, about) == here) is current
 
     asyncio.run(scene())
 
 
 def test_types_that_only_the_answer_showed_are_counted_unless_anything_was_written_meanwhile() -> None:
     async def scene() -> None:
-        generations = Generations(MemoryStore())
-        await generations.raised(SITE, ["Practitioner"])
-        before = await generations.read(SITE, ["Patient"])
-        found = await generations.completed(SITE, before, ["Patient", "Practitioner"])
-        assert found == {**before, **await generations.read(SITE, ["Practitioner"])}
+        generations = InvalidationCounters(MemoryStore())
+        await generations.increment(SITE, ["Practitioner"])
+        before = await generations.snapshot(SITE, ["Patient"])
+        found = await generations.confirm(SITE, before, ["Patient", "Practitioner"])
+        assert found == {**before, **await generations.snapshot(SITE, ["Practitioner"])}
         assert found["Practitioner"] > 0
-        await generations.raised(SITE, ["Slot"])
-        assert await generations.completed(SITE, before, ["Patient", "Practitioner"]) is None
-        assert await generations.completed(SITE, before, ["Patient"]) == before
+        await generations.increment(SITE, ["Slot"])
+        assert await generations.confirm(SITE, before, ["Patient", "Practitioner"]) is None
+        assert await generations.confirm(SITE, before, ["Patient"]) == before
 
     asyncio.run(scene())
 
 
 def test_a_counter_that_was_dropped_never_comes_to_where_it_was() -> None:
     async def scene() -> None:
-        full, emptied = Generations(MemoryStore()), Generations(MemoryStore())
-        await full.raised(SITE, ["Patient"])
-        before = await full.read(SITE, ["Patient"])
-        await emptied.raised(SITE, ["Patient"])
-        assert not await emptied.current(SITE, before)
+        full, emptied = InvalidationCounters(MemoryStore()), InvalidationCounters(MemoryStore())
+        await full.increment(SITE, ["Patient"])
+        before = await full.snapshot(SITE, ["Patient"])
+        await emptied.increment(SITE, ["Patient"])
+        assert not await emptied.is_current(SITE, before)
 
     asyncio.run(scene())
 
@@ -74,8 +74,8 @@ class Slow(MemoryStore):
         self.looks = 0
         self.asked, self.go = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
-    async def add(self, name: str, amount: int, seconds: float) -> int:
-        found = await super().add(name, amount, seconds)
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
+        found = await super().increment(name, amount, seconds)
         self.looks += 1
         self.asked.release()
         await self.go.acquire()
@@ -85,11 +85,11 @@ class Slow(MemoryStore):
 def test_a_hundred_who_ask_during_a_look_share_one_that_begins_after_they_asked() -> None:
     async def scene() -> None:
         store = Slow()
-        ours = Generations(store, shared=True)
-        early = asyncio.create_task(ours.current(SITE, {"all": 0}))
+        ours = InvalidationCounters(store, is_shared=True)
+        early = asyncio.create_task(ours.is_current(SITE, {"all": 0}))
         await store.asked.acquire()
-        await MemoryStore.add(store, f"generation/{SITE}/all", 5, 60)
-        late = [asyncio.create_task(ours.current(SITE, {"all": 5})) for _ in range(100)]
+        await MemoryStore.increment(store, f"generation/{SITE}/all", 5, 60)
+        late = [asyncio.create_task(ours.is_current(SITE, {"all": 5})) for _ in range(100)]
         await asyncio.sleep(0)
         store.go.release()
         await store.asked.acquire()
@@ -103,15 +103,15 @@ def test_a_hundred_who_ask_during_a_look_share_one_that_begins_after_they_asked(
 
 def test_what_is_forgotten_counts_as_written() -> None:
     async def scene() -> None:
-        generations = Generations(MemoryStore(), most=5)
-        before = generations.here(SITE, ["Patient"])
-        await generations.raised(SITE, ["Patient"])
-        written, unchanged = generations.here(SITE, ["Patient"]), generations.unchanged(SITE)
+        generations = InvalidationCounters(MemoryStore(), max_local_marks=5)
+        before = generations.local_marks(SITE, ["Patient"])
+        await generations.increment(SITE, ["Patient"])
+        written, unchanged = generations.local_marks(SITE, ["Patient"]), generations.local_change_check(SITE)
         for number in range(3):
-            await generations.raised(f"site {number}", ["Slot"])
-        assert len({before, written, generations.here(SITE, ["Patient"])}) == 3
+            await generations.increment(f"site {number}", ["Slot"])
+        assert len({before, written, generations.local_marks(SITE, ["Patient"])}) == 3
         assert not unchanged()
-        assert generations.unchanged(SITE)()
-        assert len(generations._here) <= 5
+        assert generations.local_change_check(SITE)()
+        assert len(generations._local_mark_by_tag) <= 5
 
     asyncio.run(scene())

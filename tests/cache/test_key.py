@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requests import SITE, fhir_request
 
-from gateway.cache.key import cache_key, caller, canonical
-from gateway.dates.timezones import zone
+from gateway.cache.key import cache_key, canonical_parameters, fingerprint
+from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Position, Site
-from gateway.fhir.search_params import Search, parameter, search
-from gateway.repairs.search_date_format import exact
+from gateway.fhir.search_params import SearchParams, encode_parameter, parse_search
+from gateway.repairs.search_date_format import rewrite_dates
 
 KEY = ("ocp-apim-subscription-key", "demo")
 
 
 def asked(path: str = "Patient", query: str = "", **changes: Any) -> FhirRequest:
-    return exact(fhir_request(path, query, **({"headers": (KEY,)} | changes)))
+    return rewrite_dates(fhir_request(path, query, **({"headers": (KEY,)} | changes)))
 
 
 def key(request: FhirRequest, **changes: Any) -> str:
@@ -63,11 +63,11 @@ def test_get_and_post_have_one_key() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"site": Site("other", zone("Australia/Sydney"))},
-        {"site": Site(SITE.guid, SITE.zone, repairs_off=frozenset({"link-base-url"}))},
+        {"site": Site("other", load_zone("Australia/Sydney"))},
+        {"site": Site(SITE.guid, SITE.zone, disabled_repairs=frozenset({"link-base-url"}))},
         {"upstream_base": "https://api.haloconnect.io/desktop"},
         {"public_base": "https://elsewhere.example"},
-        {"accepted": "application/json"},
+        {"response_format": "application/json"},
         {"position": Position(1)},
         {"position": Position(0, "?page=2")},
         {"headers": (("ocp-apim-subscription-key", "other"),)},
@@ -75,16 +75,16 @@ def test_get_and_post_have_one_key() -> None:
         {"headers": (KEY, ("prefer", "handling=strict"))},
         {"headers": (KEY, ("accept-language", "de"))},
         {"headers": ()},
-        {"parts": ()},
+        {"split_searches": ()},
     ],
 )
 def test_whatever_the_bytes_depend_on_is_in_the_key(changes: dict[str, Any]) -> None:
-    assert key(asked(query="name=a")) != key(asked(query="name=a").changed(**changes))
+    assert key(asked(query="name=a")) != key(asked(query="name=a").replace(**changes))
 
 
 @pytest.mark.parametrize("changes", [{"request_id": "r-2"}, {"headers": (KEY, ("user-agent", "x"))}])
 def test_what_changes_nothing_is_not(changes: dict[str, Any]) -> None:
-    assert key(asked()) == key(asked().changed(**changes))
+    assert key(asked()) == key(asked().replace(**changes))
 
 
 def test_version_secret_and_path_are_in_the_key() -> None:
@@ -94,16 +94,16 @@ def test_version_secret_and_path_are_in_the_key() -> None:
 
 def test_only_callers_said_to_be_one_share() -> None:
     other = asked(headers=(("ocp-apim-subscription-key", "other"),))
-    groups = {caller((KEY,)): "firm", caller(other.headers): "firm"}
+    groups = {fingerprint((KEY,)): "firm", fingerprint(other.headers): "firm"}
     assert key(asked(), shared_callers=groups) == key(other, shared_callers=groups)
-    alone = {caller((KEY,)): caller(other.headers)}
+    alone = {fingerprint((KEY,)): fingerprint(other.headers)}
     assert key(asked(), shared_callers=alone) != key(other, shared_callers=alone)
 
 
 def test_a_caller_can_be_computed_by_hand() -> None:
     """`printf %s ocp-apim-subscription-key:demo | sha256sum`."""
     assert (
-        caller((KEY, ("user-agent", "x")))
+        fingerprint((KEY, ("user-agent", "x")))
         == "5d7dbb05502b0ecdbc54deaf1ed1dcfd6b398ea6efc31aac08cc944bb61fe234"
     )
 
@@ -121,19 +121,23 @@ PAIRS = st.lists(
 @given(PAIRS, st.randoms())
 def test_the_order_of_criteria_never_shows(pairs: list[tuple[str, str]], random: Any) -> None:
     shuffled = random.sample(pairs, len(pairs))
-    assert canonical(written(pairs)) == canonical(written(shuffled))
+    assert canonical_parameters(written(pairs)) == canonical_parameters(written(shuffled))
 
 
 @given(PAIRS, PAIRS)
 def test_what_is_not_the_same_set_never_looks_alike(
     one: list[tuple[str, str]], other: list[tuple[str, str]]
 ) -> None:
-    assert (canonical(written(one)) == canonical(written(other))) is (sorted(one) == sorted(other))
+    assert (canonical_parameters(written(one)) == canonical_parameters(written(other))) is (
+        sorted(one) == sorted(other)
+    )
 
 
-def written(pairs: list[tuple[str, str]]) -> Search:
-    return Search(tuple(parameter(name, value) for name, value in pairs))
+def written(pairs: list[tuple[str, str]]) -> SearchParams:
+    return SearchParams(tuple(encode_parameter(name, value) for name, value in pairs))
 
 
 def test_where_a_repeat_replaces_the_order_shows() -> None:
-    assert canonical(search("a=2&a=1"), commutes=False) != canonical(search("a=1&a=2"), commutes=False)
+    assert canonical_parameters(parse_search("a=2&a=1"), commutes=False) != canonical_parameters(
+        parse_search("a=1&a=2"), commutes=False
+    )

@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requests import GUID, SITE, fhir_request, json_response
 
-from gateway.cache.freshness import returned_types, types
-from gateway.cache.patient_tags import ANY_PATIENT, besides, depends, named, purged
+from gateway.cache.freshness import requested_types, returned_types
+from gateway.cache.patient_tags import (
+    ANY_PATIENT,
+    patients_in_request,
+    purge_tags,
+    request_patient_tags,
+    response_patient_tags,
+)
 from gateway.exchange import FhirResponse
 
 SECRET = b"synthetic"
@@ -17,7 +23,7 @@ PENICILLIN = {"resourceType": "AllergyIntolerance", "patient": {"reference": "ht
 
 def counters(patient: str) -> set[str]:
     """The counters that a purge of a patient raises."""
-    return set(purged(GUID, "", patient, SECRET))
+    return set(purge_tags(GUID, "", patient, SECRET))
 
 
 def relied_on(path: str, query: str, *resources: dict[str, Any]) -> frozenset[str]:
@@ -25,9 +31,11 @@ def relied_on(path: str, query: str, *resources: dict[str, Any]) -> frozenset[st
     request = fhir_request(path, query)
     entries = [{"resource": each} for each in resources]
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
-    answer = json_response(bundle if request.interaction.searches else resources[0])
-    about = types(request)
-    return depends(request, about, SECRET) | besides(request, answer, about | returned_types(answer.body))
+    answer = json_response(bundle if request.interaction.is_search else resources[0])
+    about = requested_types(request)
+    return request_patient_tags(request, about, SECRET) | response_patient_tags(
+        request, answer, about | returned_types(answer.body)
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def relied_on(path: str, query: str, *resources: dict[str, Any]) -> frozenset[st
     ],
 )
 def test_a_question_names_its_patients_or_none(path: str, query: str, ids: set[str]) -> None:
-    assert named(fhir_request(path, query)) == ids
+    assert patients_in_request(fhir_request(path, query)) == ids
 
 
 @pytest.mark.parametrize(
@@ -113,22 +121,26 @@ def test_the_directory_depends_on_no_patient(path: str) -> None:
 
 def test_an_escaped_slash_hides_no_patient() -> None:
     body = b'{"resourceType":"Patient","id":"1","link":[{"other":{"reference":"Patient\\/2"}}]}'
-    assert ANY_PATIENT in besides(fhir_request("Patient/1"), FhirResponse(200, body=body), {"Patient"})
+    assert ANY_PATIENT in response_patient_tags(
+        fhir_request("Patient/1"), FhirResponse(200, body=body), {"Patient"}
+    )
 
 
 def test_what_cannot_be_read_is_taken_for_anybodys() -> None:
-    assert ANY_PATIENT in besides(fhir_request("Patient/1"), FhirResponse(200, body=b"{"), {"Patient"})
+    assert ANY_PATIENT in response_patient_tags(
+        fhir_request("Patient/1"), FhirResponse(200, body=b"{"), {"Patient"}
+    )
 
 
 def test_a_purge_is_of_a_patient_or_a_type_or_the_site() -> None:
-    assert purged(GUID, "", "", SECRET) == ("*",)
-    assert purged(GUID, "Slot", "", SECRET) == ("Slot",)
-    assert set(purged(GUID, "Slot", "1", SECRET)) == counters("1")
+    assert purge_tags(GUID, "", "", SECRET) == ("*",)
+    assert purge_tags(GUID, "Slot", "", SECRET) == ("Slot",)
+    assert set(purge_tags(GUID, "Slot", "1", SECRET)) == counters("1")
 
 
 @given(st.from_regex(r"[A-Za-z0-9\-.]{6,64}", fullmatch=True))
 def test_no_counter_shows_a_patient_and_each_site_has_its_own(patient: str) -> None:
-    own, other = purged(GUID, "", patient, SECRET)[0], purged(SITE.guid[::-1], "", patient, SECRET)[0]
+    own, other = purge_tags(GUID, "", patient, SECRET)[0], purge_tags(SITE.guid[::-1], "", patient, SECRET)[0]
     assert patient not in own
     assert own != other
-    assert own != purged(GUID, "", patient, b"another")[0]
+    assert own != purge_tags(GUID, "", patient, b"another")[0]

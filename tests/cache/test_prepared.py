@@ -2,10 +2,20 @@ import gzip
 
 import pytest
 
-from gateway.cache.prepared import Field, Hit, asked, form, rendered
-from gateway.exchange import Kept
+from gateway.cache.prepared import (
+    PreparedResponse,
+    RawHeader,
+    encode_response,
+    parse_fast_path_request,
+    render_headers,
+)
+from gateway.exchange import CacheValidity
 
-PLAIN: list[Field] = [(b"host", b"gw.example"), (b"ocp-apim-subscription-key", b"k"), (b"user-agent", b"x")]
+PLAIN: list[RawHeader] = [
+    (b"host", b"gw.example"),
+    (b"ocp-apim-subscription-key", b"k"),
+    (b"user-agent", b"x"),
+]
 TARGET = b"/fhir/R4/Patient?name=x"
 
 
@@ -13,8 +23,8 @@ def unsaid(name: str, ms: float) -> None:
     del name, ms
 
 
-def key(*more: Field, target: bytes = TARGET, peer: str = "") -> object:
-    found = asked(target, [*PLAIN, *more], peer)
+def key(*more: RawHeader, target: bytes = TARGET, peer: str = "") -> object:
+    found = parse_fast_path_request(target, [*PLAIN, *more], peer)
     assert found is not None
     return found.key
 
@@ -27,7 +37,7 @@ def key(*more: Field, target: bytes = TARGET, peer: str = "") -> object:
     ],
 )
 def test_who_wants_more_than_a_plain_answer_gets_no_hit(name: str) -> None:
-    assert asked(TARGET, [*PLAIN, (name.encode(), b"0")], "") is None
+    assert parse_fast_path_request(TARGET, [*PLAIN, (name.encode(), b"0")], "") is None
 
 
 @pytest.mark.parametrize("name", ["user-agent", "x-request-id", "traceparent", "accept-encoding"])
@@ -64,40 +74,45 @@ def test_another_target_or_address_is_another_question() -> None:
     ],
 )
 def test_gzip_is_for_who_accepts_it(field: str, wanted: bool) -> None:
-    found = asked(TARGET, [*PLAIN, (b"accept-encoding", field.encode())], "")
+    found = parse_fast_path_request(TARGET, [*PLAIN, (b"accept-encoding", field.encode())], "")
     assert found is not None
-    assert found.gzip is wanted
+    assert found.accepts_gzip is wanted
 
 
 def test_a_form_has_its_length_and_no_field_of_another_exchange() -> None:
     given = [(b"etag", b'W/"1"'), (b"age", b"7"), (b"cache-status", b"halo-gateway; hit; ttl=1")]
-    found = form(given, gzip.compress(b"body"), "gzip")
-    assert dict(found.fields) == {
+    found = encode_response(given, gzip.compress(b"body"), "gzip")
+    assert dict(found.headers) == {
         b"etag": b'W/"1"',
         b"content-encoding": b"gzip",
         b"content-length": b"%d" % len(found.body),
     }
-    assert found.head == rendered(found.fields)
+    assert found.head == render_headers(found.headers)
     assert found.head.startswith(b'etag: W/"1"\r\ncontent-encoding: gzip\r\n')
 
 
 def test_age_and_ttl_are_those_of_the_moment() -> None:
-    hit = Hit(Kept(100.0, 160.0, lambda: True), 130.0, form((), b""), None, unsaid)
-    assert dict(hit.moment(107.9, "r-1").fields) == {
+    hit = PreparedResponse(
+        CacheValidity(100.0, 160.0, lambda: True), 130.0, encode_response((), b""), None, unsaid
+    )
+    assert dict(hit.per_request_headers(107.9, "r-1").headers) == {
         b"age": b"7",
         b"cache-status": b"halo-gateway; hit; ttl=52",
         b"x-request-id": b"r-1",
     }
-    assert dict(hit.moment(99.0, "r-1").fields)[b"age"] == b"0"
-    assert hit.moment(107.9, "r-1").head == rendered(hit.moment(107.9, "r-1").fields) + b"\r\n"
+    assert dict(hit.per_request_headers(99.0, "r-1").headers)[b"age"] == b"0"
+    assert (
+        hit.per_request_headers(107.9, "r-1").head
+        == render_headers(hit.per_request_headers(107.9, "r-1").headers) + b"\r\n"
+    )
 
 
 def test_the_gzip_form_goes_to_who_wants_it_once_it_is_there() -> None:
-    hit = Hit(Kept(0, 1, lambda: True), 1, form((), b"plain"), None, unsaid)
-    zipped = asked(TARGET, [(b"accept-encoding", b"gzip")], "")
-    plain = asked(TARGET, [], "")
+    hit = PreparedResponse(CacheValidity(0, 1, lambda: True), 1, encode_response((), b"plain"), None, unsaid)
+    zipped = parse_fast_path_request(TARGET, [(b"accept-encoding", b"gzip")], "")
+    plain = parse_fast_path_request(TARGET, [], "")
     assert zipped
     assert plain
-    assert hit.form(zipped).body == b"plain"
-    hit.gzip = form((), b"zipped", "gzip")
-    assert (hit.form(zipped).body, hit.form(plain).body) == (b"zipped", b"plain")
+    assert hit.encoding_for(zipped).body == b"plain"
+    hit.gzip = encode_response((), b"zipped", "gzip")
+    assert (hit.encoding_for(zipped).body, hit.encoding_for(plain).body) == (b"zipped", b"plain")

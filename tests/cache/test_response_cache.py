@@ -8,14 +8,14 @@ from support.event_loop import turns
 from support.requests import fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
-from gateway.cache.key import caller
-from gateway.cache.response_cache import Cached, Uncached
+from gateway.cache.key import fingerprint
+from gateway.cache.response_cache import CacheBypass, ResponseCache
 from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
 from gateway.ledger.caps import SITE_CAP
 from gateway.stores.memory import MemoryStore
-from gateway.upstreams.failures import CREDENTIALS, NOT_FOUND
+from gateway.upstreams.failures import CREDENTIALS_INVALID, NOT_FOUND
 
 
 def test_a_second_question_is_answered_from_memory_with_its_age() -> None:
@@ -71,8 +71,8 @@ class Watched(MemoryStore):
 @pytest.mark.parametrize("known", [False, True], ids=["cold", "kept"])
 def test_fifty_at_once_look_into_a_shared_store_a_few_times(known: bool) -> None:
     async def scene() -> None:
-        practice, store = Practice(lease=1.0), Watched()
-        practice.cached = Cached(practice.upstream, store, practice.caching, lambda: practice.now)
+        practice, store = Practice(lock_seconds=1.0), Watched()
+        practice.cached = ResponseCache(practice.upstream, store, practice.caching, lambda: practice.now)
         if known:
             await practice.get()
         store.looks = 0
@@ -154,10 +154,10 @@ def test_what_stops_batch_work_stops_nobody_who_waits_with_it() -> None:
 
 def test_a_refused_key_refuses_nobody_else_of_its_group() -> None:
     async def scene() -> None:
-        groups = {caller(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
+        groups = {fingerprint(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
         practice = Practice(shared_callers=groups)
         other = {"ocp_apim_subscription_key": "other"}
-        answers = await together(practice, Failure(CREDENTIALS), other, {})
+        answers = await together(practice, Failure(CREDENTIALS_INVALID), other, {})
         assert answers[0] == "upstream-credentials"
         assert "stored" in answers[1]
 
@@ -208,7 +208,7 @@ def test_different_callers_never_share_unless_they_are_said_to_be_one() -> None:
         practice = Practice()
         await practice.get()
         assert "fwd" in status(await practice.get(ocp_apim_subscription_key="other"))
-        groups = {caller(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
+        groups = {fingerprint(((KEY[0], each),)): "one firm" for each in ("demo", "other")}
         shared = Practice(shared_callers=groups)
         await shared.get()
         assert "hit" in status(await shared.get(ocp_apim_subscription_key="other"))
@@ -257,8 +257,8 @@ def test_off_asks_every_time() -> None:
 def test_what_is_at_no_site_is_none_of_the_caches_business() -> None:
     async def scene() -> None:
         practice = Practice()
-        for cached in (practice.cached, Uncached(practice.upstream)):
-            passed = status(await cached(asking().changed(site=None)))
+        for cached in (practice.cached, CacheBypass(practice.upstream)):
+            passed = status(await cached(asking().replace(site=None)))
             assert passed == "halo-gateway; fwd=bypass; fwd-status=200"
             written = status(await cached(fhir_request("Patient", method="POST", site=None)))
             assert written == "halo-gateway; fwd=method; fwd-status=200"
@@ -269,7 +269,7 @@ def test_what_is_at_no_site_is_none_of_the_caches_business() -> None:
 def test_what_provably_matches_nothing_was_neither_kept_nor_forwarded() -> None:
     async def scene() -> None:
         practice = Practice()
-        empty = await practice.cached(asking("Patient").changed(parts=()))
+        empty = await practice.cached(asking("Patient").replace(split_searches=()))
         assert status(empty) == "halo-gateway; detail=empty"
 
     run(scene)

@@ -12,8 +12,8 @@ from support.cache import PATIENT, Practice, status
 from support.redis_server import RedisServer, redis_server
 from support.requests import json_response
 
-from gateway.cache.response_cache import Cached
-from gateway.errors.catalog import WRITE_UNKNOWN
+from gateway.cache.response_cache import ResponseCache
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
 from gateway.stores.fallback import FallbackStore
@@ -38,17 +38,19 @@ class OnRedis(Practice):
     """One of several replicas, whose cache is in Redis."""
 
     def __init__(self, server: RedisServer) -> None:
-        super().__init__(lease=1.0)
+        super().__init__(lock_seconds=1.0)
         self.redis = RedisStore(server.url, ["synthetic key"], timeout=2)
-        self.shared = FallbackStore(self.redis, MemoryStore, pause=0.05)
-        self.cached = Cached(self.upstream, self.shared, self.caching, lambda: self.now)
+        self.shared = FallbackStore(self.redis, MemoryStore, probe_interval=0.05)
+        self.cached = ResponseCache(self.upstream, self.shared, self.caching, lambda: self.now)
 
     async def aclose(self) -> None:
         await self.shared.aclose()
         await self.redis.aclose()
 
 
-@pytest.mark.parametrize("outcome", [json_response(PATIENT), Failure(WRITE_UNKNOWN)], ids=["ok", "unknown"])
+@pytest.mark.parametrize(
+    "outcome", [json_response(PATIENT), Failure(WRITE_OUTCOME_UNKNOWN)], ids=["ok", "unknown"]
+)
 @pytest.mark.parametrize(
     ("leave", "come_back"), [(RedisServer.stop, RedisServer.start), (frozen, thawed)], ids=["dead", "slow"]
 )
@@ -109,7 +111,7 @@ def test_what_only_claims_to_be_redis_fails_no_request(answer: bytes) -> None:
         practice = OnRedis(RedisServer(Path(), port))
         for expected in ("fwd=uri-miss", "hit"):
             assert expected in status(await practice.get())
-        assert practice.shared.away
+        assert practice.shared.is_down
         await practice.aclose()
         server.close()
 

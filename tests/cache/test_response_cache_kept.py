@@ -5,7 +5,7 @@ from support.cache import PATIENT, Practice, run, searchset, status
 from support.requests import json_response
 
 from gateway.exchange import FhirResponse, Position
-from gateway.fhir.bundle import linked
+from gateway.fhir.bundle import insert_links
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,17 @@ def test_a_search_lives_as_long_as_the_shortest_lived_type_it_returned() -> None
 def test_a_page_keeps_its_positions_and_what_was_ignored() -> None:
     async def scene() -> None:
         practice = Practice()
-        pages = {"next": Position(1, "?token=2", unfiltered=True)}
-        practice.answer = searchset(PATIENT).changed(
-            pages=pages, ignored=frozenset({"x"}), repairs=("link-base-url",)
+        pages = {"next": Position(1, "?token=2", needs_filter=True)}
+        practice.answer = searchset(PATIENT).replace(
+            page_positions=pages, ignored_parameters=frozenset({"x"}), applied_repairs=("link-base-url",)
         )
         first = await practice.get("Patient", "name=a")
         second = await practice.get("Patient", "name=a")
-        assert (second.pages, second.ignored) == (pages, first.ignored)
-        assert second.repairs == ("link-base-url",)
-        assert linked(second.body, ()) == first.closed().body.replace(b'"Bundle"', b'"Bundle","link":[]')
+        assert (second.page_positions, second.ignored_parameters) == (pages, first.ignored_parameters)
+        assert second.applied_repairs == ("link-base-url",)
+        assert insert_links(second.body, ()) == first.with_encoded_body().body.replace(
+            b'"Bundle"', b'"Bundle","link":[]'
+        )
 
     run(scene)
 
@@ -93,7 +95,11 @@ def test_a_page_keeps_its_positions_and_what_was_ignored() -> None:
 def test_an_upstreams_own_etag_hides_no_type_from_the_lifetime() -> None:
     async def scene() -> None:
         practice = Practice()
-        page = searchset(PATIENT, {"resourceType": "Slot", "id": "1"}).with_header("etag", 'W/"7"').opened()
+        page = (
+            searchset(PATIENT, {"resourceType": "Slot", "id": "1"})
+            .with_header("etag", 'W/"7"')
+            .with_parsed_bundle()
+        )
         assert page.bundle is not None
         practice.answer = page.with_bundle(page.bundle.with_total(2))
         await practice.get("Patient", "name=a")

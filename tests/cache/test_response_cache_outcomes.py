@@ -6,7 +6,7 @@ from support.cache import Practice, run
 from support.requests import fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
-from gateway.cache.response_cache import Tallied
+from gateway.cache.response_cache import CacheOutcomeCounter
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.upstreams.failures import NOT_FOUND
@@ -18,7 +18,7 @@ class Counting(Practice):
     def __init__(self, freshness: Freshness | None = None) -> None:
         super().__init__(freshness)
         self.tally = Counter[tuple[str, str]]()
-        self.cached_alone, self.cached = self.cached, Tallied(self.cached, self.tally)  # type: ignore[assignment]
+        self.cached_alone, self.cached = self.cached, CacheOutcomeCounter(self.cached, self.tally)  # type: ignore[assignment]
 
 
 def test_what_the_cache_did_is_counted_by_type() -> None:
@@ -44,7 +44,7 @@ def test_what_the_cache_did_is_counted_by_type() -> None:
 
 def test_those_who_share_a_query_and_those_who_get_old_answers_count_as_such() -> None:
     async def scene() -> None:
-        practice = Counting(Freshness(revalidate={"Patient": 60}))
+        practice = Counting(Freshness(stale_while_revalidate={"Patient": 60}))
         practice.opened.clear()
         both = [asyncio.create_task(practice.get()) for _ in range(2)]
         await asyncio.sleep(0)
@@ -80,7 +80,7 @@ def test_what_the_cache_never_saw_is_not_counted() -> None:
             return json_response({"resourceType": request.interaction.type})
 
         tally = Counter[tuple[str, str]]()
-        await Tallied(inner, tally)(fhir_request("Patient/1"))
+        await CacheOutcomeCounter(inner, tally)(fhir_request("Patient/1"))
         assert not tally
 
     run(scene)

@@ -4,15 +4,15 @@ import pytest
 from support.cache import PATIENT, Practice, asking, run, searchset, status
 from support.requests import GUID, json_response
 
-from gateway.cache.lookup import Caching
-from gateway.cache.patient_tags import purged
-from gateway.cache.response_cache import Cached
+from gateway.cache.lookup import CacheConfig
+from gateway.cache.patient_tags import purge_tags
+from gateway.cache.response_cache import ResponseCache
 from gateway.exchange import FhirResponse
 
 SLOW = searchset({"resourceType": "Observation", "subject": {"reference": "Patient/1"}})
 STAFF = json_response({"resourceType": "Practitioner", "id": "5"})
 OTHER = json_response({"resourceType": "Patient", "id": "2"})
-PURGE = purged(GUID, "", "1", b"s")
+PURGE = purge_tags(GUID, "", "1", b"s")
 #: A question, its answer, and whether a purge of patient 1 lets it be served again.
 KEPT: list[tuple[str, str, FhirResponse, bool]] = [
     ("Patient/1", "", json_response(PATIENT), False),
@@ -75,13 +75,13 @@ def test_who_asks_after_the_purge_shares_no_query_from_before_it() -> None:
         practice.opened.clear()
         early = asyncio.create_task(practice.get())
         await upstream_asked(practice, 1)
-        assert practice.cached.flights == 1
+        assert practice.cached.fetches_in_flight == 1
         await practice.cached.purge(GUID, PURGE)
         late = asyncio.create_task(practice.get())
         await upstream_asked(practice, 2)
         practice.opened.set()
         await asyncio.gather(early, late)
-        assert practice.cached.flights == 0
+        assert practice.cached.fetches_in_flight == 0
 
     run(scene)
 
@@ -89,7 +89,7 @@ def test_who_asks_after_the_purge_shares_no_query_from_before_it() -> None:
 def test_a_purge_at_one_replica_is_a_purge_at_all() -> None:
     async def scene() -> None:
         here = Practice()
-        there = Cached(here.upstream, here.store, Caching(b"s", lease=1.0), here._clock)
+        there = ResponseCache(here.upstream, here.store, CacheConfig(b"s", lock_seconds=1.0), here._clock)
         asked = {"Patient/1": "fwd=uri-miss", "Practitioner/5": "hit"}
         for path in asked:
             here.answer = json_response({"resourceType": path.partition("/")[0], "id": path[-1]})

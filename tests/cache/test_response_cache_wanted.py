@@ -74,13 +74,13 @@ def test_no_store_leaves_nothing_behind() -> None:
         practice = Practice()
         first = await practice.get(cache_control="no-store")
         assert status(first) == "halo-gateway; fwd=request; fwd-status=200"
-        assert practice.store.size == 0
+        assert practice.store.used_bytes == 0
 
     run(scene)
 
 
-NAMED = Freshness(stale={"AllergyIntolerance": 300})
-AWAY = Freshness(stale={"Patient": 300, "*": 300})
+NAMED = Freshness(stale_if_error={"AllergyIntolerance": 300})
+AWAY = Freshness(stale_if_error={"Patient": 300, "*": 300})
 
 
 def test_a_stale_answer_is_given_only_while_the_practice_is_away_and_says_so() -> None:
@@ -90,7 +90,7 @@ def test_a_stale_answer_is_given_only_while_the_practice_is_away_and_says_so() -
         await practice.get("Patient", "name=a")
         practice.later(100)
         practice.answer = Failure(UPSTREAM_TIMEOUT)
-        stale = (await practice.get("Patient", "name=a")).closed()
+        stale = (await practice.get("Patient", "name=a")).with_encoded_body()
         assert (status(stale), stale.header("age"), stale.header("etag")) == (
             "halo-gateway; hit; ttl=-40; detail=practice-away",
             "100",
@@ -132,7 +132,7 @@ def test_a_stale_answer_is_refused(
 
 def test_a_lone_resource_says_that_it_is_stale_in_its_header_or_is_not_given_unasked() -> None:
     async def scene() -> None:
-        practice = Practice(Freshness(stale={"Location": 300, "AllergyIntolerance": 300}))
+        practice = Practice(Freshness(stale_if_error={"Location": 300, "AllergyIntolerance": 300}))
         for kind in ("Location", "AllergyIntolerance"):
             practice.answer = json_response({"resourceType": kind, "id": "1"})
             await practice.get(f"{kind}/1")
@@ -152,7 +152,7 @@ def test_a_lone_resource_says_that_it_is_stale_in_its_header_or_is_not_given_una
 
 def test_while_revalidating_the_old_answer_is_given_and_a_new_one_fetched() -> None:
     async def scene() -> None:
-        practice = Practice(Freshness(revalidate={"Patient": 30}))
+        practice = Practice(Freshness(stale_while_revalidate={"Patient": 30}))
         await practice.get()
         practice.later(61)
         assert "detail=revalidating" in status(await practice.get())

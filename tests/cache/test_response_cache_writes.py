@@ -7,7 +7,7 @@ from support.cache import KEY, PATIENT, Practice, asking, run, status
 from support.event_loop import turns
 from support.requests import fhir_request, json_response
 
-from gateway.errors.catalog import WRITE_UNKNOWN
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
 
@@ -23,7 +23,7 @@ def test_a_write_makes_stale_at_once_and_for_good() -> None:
     run(scene)
 
 
-@pytest.mark.parametrize("outcome", [json_response(PATIENT), Failure(WRITE_UNKNOWN)])
+@pytest.mark.parametrize("outcome", [json_response(PATIENT), Failure(WRITE_OUTCOME_UNKNOWN)])
 def test_what_was_fetched_before_a_write_is_never_kept_after_it(outcome: FhirResponse | Failure) -> None:
     async def scene() -> None:
         practice = Practice()

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from support.requests import json_response
 
 from gateway.cache.stored_response import (
-    _AWAY,
+    _UNREACHABLE_CODES,
     StoredResponse,
-    as_of,
-    is_away,
-    packed,
+    decode,
+    encode,
+    is_unreachable,
+    mark_stale,
     stored_failure,
-    unpacked,
 )
 from gateway.errors.catalog import (
     PROXY_REFUSED,
@@ -23,11 +23,11 @@ from gateway.errors.catalog import (
     UPSTREAM_TIMEOUT,
 )
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirResponse, Position
-from gateway.resilience.circuit import RESTING
-from gateway.resilience.pause_rules import PAUSED
-from gateway.upstreams.failures import NOT_FOUND, OWN_CREDENTIALS
+from gateway.resilience.circuit import CIRCUIT_OPEN
+from gateway.resilience.pause_rules import REQUESTS_PAUSED
+from gateway.upstreams.failures import GATEWAY_CREDENTIALS_INVALID, NOT_FOUND
 from gateway.upstreams.halo_failures import OFFLINE, QUERY_TIMEOUT, RESULT_LOST, UNREACHABLE
 from gateway.web import error_codes
 
@@ -48,32 +48,34 @@ POSITIONS = st.dictionaries(
 def test_nothing_is_lost(
     body: bytes, headers: list[tuple[str, str]], pages: Any, ignored: frozenset[str], born: float
 ) -> None:
-    answer = FhirResponse(200, tuple(headers), body, ("link-base-url",), pages=pages, ignored=ignored)
-    stored = StoredResponse(born, 60, {"all": 3}, 5, 7).with_answer(answer)
-    again = unpacked(packed(stored))
+    answer = FhirResponse(
+        200, tuple(headers), body, ("link-base-url",), page_positions=pages, ignored_parameters=ignored
+    )
+    stored = StoredResponse(born, 60, {"all": 3}, 5, 7).with_response(answer)
+    again = decode(encode(stored))
     assert again == stored
     assert again is not None
-    assert again.answer == answer
-    assert again.kept_for == 67
+    assert again.response == answer
+    assert again.retention_seconds == 67
     assert again.age(born + 9) == pytest.approx(9)
 
 
 def test_a_page_is_kept_without_the_links_that_each_asking_seals_anew() -> None:
     page = json_response({"resourceType": "Bundle", "link": [{"relation": "self", "url": "x"}], "total": 1})
-    kept = StoredResponse(0, 5).with_answer(page.changed(pages={}))
-    assert (kept.unlinked, kept.body) == (True, b'{"resourceType":"Bundle","total":1}')
-    old = as_of(page.changed(body=kept.body, pages={}, unlinked=True), "2026")
-    assert (old.unlinked, b"as of 2026" in old.closed().body) == (False, True)
-    signed = json_response({"resourceType": "Bundle", "link": [], "signature": {}}).changed(pages={})
-    assert StoredResponse(0, 5).with_answer(signed).body == signed.body
-    assert StoredResponse(0, 5).with_answer(page).body == page.body
+    kept = StoredResponse(0, 5).with_response(page.replace(page_positions={}))
+    assert (kept.links_omitted, kept.body) == (True, b'{"resourceType":"Bundle","total":1}')
+    old = mark_stale(page.replace(body=kept.body, page_positions={}, links_omitted=True), "2026")
+    assert (old.links_omitted, b"as of 2026" in old.with_encoded_body().body) == (False, True)
+    signed = json_response({"resourceType": "Bundle", "link": [], "signature": {}}).replace(page_positions={})
+    assert StoredResponse(0, 5).with_response(signed).body == signed.body
+    assert StoredResponse(0, 5).with_response(page).body == page.body
 
 
 def test_a_failure_comes_back_as_it_was() -> None:
     failure = Failure(NOT_FOUND, diagnostics="d", expression="e", issue="deleted", codings=(("s", "c"),))
-    stored = unpacked(packed(StoredResponse(0, 5, failure=stored_failure(failure))))
+    stored = decode(encode(StoredResponse(0, 5, failure=stored_failure(failure))))
     assert stored is not None
-    same = stored.answer
+    same = stored.response
     assert isinstance(same, Failure)
     assert (same.kind, same.text, same.diagnostics) == (NOT_FOUND, failure.text, "d")
     assert (same.expression, same.issue, same.codings) == ("e", "deleted", (("s", "c"),))
@@ -81,20 +83,20 @@ def test_a_failure_comes_back_as_it_was() -> None:
 
 @given(st.binary(max_size=50))
 def test_what_another_wrote_is_never_more_than_a_stored_response(data: bytes) -> None:
-    assert isinstance(unpacked(data), StoredResponse | None)
+    assert isinstance(decode(data), StoredResponse | None)
 
 
-WHOLE = packed(StoredResponse(0, 5))
+WHOLE = encode(StoredResponse(0, 5))
 
 
 @pytest.mark.parametrize("data", [None, b"", b"{}", b"\x92\xa1a\xa1b", WHOLE[:-1], WHOLE + b"x"])
 def test_what_is_no_stored_response_is_none(data: bytes | None) -> None:
-    assert unpacked(data) is None
+    assert decode(data) is None
 
 
-RESTING_AWAY = Failure(RESTING, codings=((CODE_SYSTEM, OFFLINE.code),))
-RESTING_SLOW = Failure(RESTING, codings=((CODE_SYSTEM, QUERY_TIMEOUT.code),))
-QUOTA_PAUSE = Failure(PAUSED, codings=((CODE_SYSTEM, "upstream-quota"),))
+RESTING_AWAY = Failure(CIRCUIT_OPEN, codings=((ERROR_CODE_SYSTEM, OFFLINE.code),))
+RESTING_SLOW = Failure(CIRCUIT_OPEN, codings=((ERROR_CODE_SYSTEM, QUERY_TIMEOUT.code),))
+QUOTA_PAUSE = Failure(REQUESTS_PAUSED, codings=((ERROR_CODE_SYSTEM, "upstream-quota"),))
 
 
 @pytest.mark.parametrize(
@@ -102,33 +104,36 @@ QUOTA_PAUSE = Failure(PAUSED, codings=((CODE_SYSTEM, "upstream-quota"),))
     [
         *((Failure(kind), True) for kind in (OFFLINE, UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_CONNECT)),
         *((Failure(kind), True) for kind in (UPSTREAM_CERTIFICATE, PROXY_REFUSED, PROXY_UNAVAILABLE)),
-        *((Failure(kind), False) for kind in (QUERY_TIMEOUT, RESULT_LOST, OWN_CREDENTIALS, NOT_FOUND)),
+        *(
+            (Failure(kind), False)
+            for kind in (QUERY_TIMEOUT, RESULT_LOST, GATEWAY_CREDENTIALS_INVALID, NOT_FOUND)
+        ),
         (RESTING_AWAY, True),
         (RESTING_SLOW, False),
         (QUOTA_PAUSE, False),
     ],
 )
 def test_what_means_that_the_practice_is_away(failure: Failure, *, away: bool) -> None:
-    assert is_away(failure) is away
+    assert is_unreachable(failure) is away
 
 
 def test_every_code_that_means_away_is_one() -> None:
     known = {each.code for each in error_codes.all_kinds()}
-    assert known >= _AWAY
+    assert known >= _UNREACHABLE_CODES
 
 
 SEARCHSET = json_response({"resourceType": "Bundle", "type": "searchset", "entry": []})
 
 
 def test_an_old_searchset_says_how_old_it_is_and_an_old_resource_has_no_room_to() -> None:
-    said = as_of(SEARCHSET.with_header("etag", "x"), "2026-07-01T02:00:00+00:00").closed()
+    said = mark_stale(SEARCHSET.with_header("etag", "x"), "2026-07-01T02:00:00+00:00").with_encoded_body()
     (entry,) = msgspec.json.decode(said.body)["entry"]
     assert "as of 2026-07-01T02:00:00+00:00" in entry["resource"]["issue"][0]["details"]["text"]
     assert said.header("etag") == ""
     patient = json_response({"resourceType": "Patient"})
-    assert as_of(patient, "x").body == patient.body
+    assert mark_stale(patient, "x").body == patient.body
 
 
 def test_a_signed_searchset_stays_as_it_was_signed() -> None:
     signed = json_response({"resourceType": "Bundle", "type": "searchset", "signature": {}})
-    assert as_of(signed, "x").closed().body == signed.body
+    assert mark_stale(signed, "x").with_encoded_body().body == signed.body

@@ -24,7 +24,7 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
 from gateway.repairs import REPAIRS
-from gateway.server.serve import bound
+from gateway.server.serve import bind_sockets
 
 MODULE = (sys.executable, "-m", "gateway")
 SCRIPT = (str(Path(sys.executable).with_name("halo-gateway")),)
@@ -167,12 +167,12 @@ def test_address_that_this_machine_lacks_is_passed_over(monkeypatch: pytest.Monk
     absent = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
     present = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent, present, present])
-    (listening,) = bound("gateway.example", 0)
+    (listening,) = bind_sockets("gateway.example", 0)
     with listening:
         assert listening.getsockname()[0] == "127.0.0.1"
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent])
     with pytest.raises(OSError, match=r"^cannot listen on gateway\.example, port 0: "):
-        bound("gateway.example", 0)
+        bind_sockets("gateway.example", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

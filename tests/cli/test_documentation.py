@@ -6,12 +6,12 @@ import pytest
 from conftest import ROOT
 
 from gateway.cli.documentation import (
-    PAGES,
+    GENERATED_PAGES,
     configuration_page,
-    effective,
+    effective_configuration,
     known_issues_page,
     known_issues_table,
-    written,
+    write_pages,
 )
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
@@ -20,21 +20,21 @@ from gateway.settings import Settings
 SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", GENERATED_PAGES)
 def test_the_page_in_docs_is_the_generated_one(name: str) -> None:
-    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == GENERATED_PAGES[name](), "run `make docs`"
 
 
 def test_make_docs_writes_every_page(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     program = [sys.executable, "-m", "gateway.cli.documentation"]
     subprocess.run(program, cwd=tmp_path, check=True, env={"PYTHONPATH": str(ROOT)})
-    assert {each.name for each in (tmp_path / "docs").iterdir()} == set(PAGES)
+    assert {each.name for each in (tmp_path / "docs").iterdir()} == set(GENERATED_PAGES)
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
-        written(tmp_path / "absent")
+        write_pages(tmp_path / "absent")
 
 
 def test_every_row_of_the_configuration_has_a_setting_a_default_and_a_meaning() -> None:
@@ -75,6 +75,6 @@ def test_a_switch_of_the_default_site_counts_in_the_table() -> None:
 
 
 def test_what_is_in_effect_is_shown_without_secrets() -> None:
-    shown = effective(Settings.model_validate({"pages": {"keys": [SECRET]}}))
+    shown = effective_configuration(Settings.model_validate({"pages": {"keys": [SECRET]}}))
     assert "https://api.haloconnect.io" in shown
     assert SECRET not in shown

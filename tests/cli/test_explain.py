@@ -1,13 +1,15 @@
 import pytest
 from conftest import settings_for
 
-from gateway.cli.explain import explained
+from gateway.cli.explain import explain_for_site
 from gateway.emulator.sites import SYDNEY
 from gateway.settings import Settings
 
 
 def test_the_command_line_explains_like_the_gateway() -> None:
-    assert "filter: no" in explained(settings_for("http://emulator"), SYDNEY, "Appointment?date=2026-04")
+    assert "filter: no" in explain_for_site(
+        settings_for("http://emulator"), SYDNEY, "Appointment?date=2026-04"
+    )
 
 
 @pytest.mark.parametrize(
@@ -16,4 +18,4 @@ def test_the_command_line_explains_like_the_gateway() -> None:
 )
 def test_what_cannot_be_explained_says_why(settings: Settings, search: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        explained(settings, SYDNEY, search)
+        explain_for_site(settings, SYDNEY, search)

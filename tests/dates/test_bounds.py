@@ -3,47 +3,54 @@
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from gateway.dates.bounds import day_text, edges, range_text, second_text, seconds, widened
-from gateway.dates.timezones import BEGIN, END, zone
+from gateway.dates.bounds import (
+    column_edges,
+    day_text,
+    epoch_seconds,
+    range_text,
+    second_text,
+    widen_approximate,
+)
+from gateway.dates.timezones import BEGIN, END, load_zone
 from gateway.dates.value import parse_date_value
 
-SYDNEY = zone("Australia/Sydney")
+SYDNEY = load_zone("Australia/Sydney")
 
 
 def test_a_wall_time_on_the_sites_wall_clock_is_not_moved() -> None:
     value = parse_date_value("2024-10-06T02:30")
-    at = edges(value, SYDNEY, SYDNEY)
-    assert at.outer == at.inner == (value.start, value.end, value.start, value.end)
+    at = column_edges(value, SYDNEY, SYDNEY)
+    assert at.outer_bounds == at.inner_bounds == (value.start, value.end, value.start, value.end)
 
 
 def test_both_ends_in_a_fold_differ_from_outside_and_inside() -> None:
-    at = edges(parse_date_value("ge2024-04-06T15:30:00Z"), SYDNEY, SYDNEY)
+    at = column_edges(parse_date_value("ge2024-04-06T15:30:00Z"), SYDNEY, SYDNEY)
     assert at.start_high - at.start_low == 1800
-    assert at.outer != at.inner
+    assert at.outer_bounds != at.inner_bounds
 
 
 def test_years_that_cannot_be_written_are_open_ends() -> None:
-    assert edges(parse_date_value("9999"), SYDNEY, SYDNEY).end_low == END
-    assert edges(parse_date_value("0001-01-01T00:00+01:00"), SYDNEY, SYDNEY).start_low == BEGIN
-    assert edges(parse_date_value("9999"), SYDNEY, UTC).end_high == END
+    assert column_edges(parse_date_value("9999"), SYDNEY, SYDNEY).end_low == END
+    assert column_edges(parse_date_value("0001-01-01T00:00+01:00"), SYDNEY, SYDNEY).start_low == BEGIN
+    assert column_edges(parse_date_value("9999"), SYDNEY, UTC).end_high == END
 
 
 def test_ap_is_wider_by_a_tenth_of_the_way_to_now() -> None:
     now = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
     past, future, today = (
-        widened(parse_date_value(text), now, SYDNEY)
+        widen_approximate(parse_date_value(text), now, SYDNEY)
         for text in ("ap2026-11-20T05:00:00Z", "ap2026-11-20T06:00:00Z", "ap2026-11-20")
     )
     assert past.end - past.start == 1 + 2 * Fraction(1799, 10)
     assert future.end - future.start == 1 + 2 * 180
     assert today.end - today.start == 86400
     plain = parse_date_value("2024")
-    assert widened(plain, now, SYDNEY) is plain
+    assert widen_approximate(plain, now, SYDNEY) is plain
 
 
 def test_a_moment_is_exact() -> None:
-    assert seconds(datetime(1970, 1, 1, 0, 0, 1, 500000, tzinfo=UTC)) == Fraction(3, 2)
-    assert seconds(datetime(1969, 12, 31, tzinfo=UTC)) == -86400
+    assert epoch_seconds(datetime(1970, 1, 1, 0, 0, 1, 500000, tzinfo=UTC)) == Fraction(3, 2)
+    assert epoch_seconds(datetime(1969, 12, 31, tzinfo=UTC)) == -86400
 
 
 def test_bounds_are_written_as_halo_accepts_them() -> None:

@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dates.instants import Mode, Shown, column_zone, corrected_instant
-from gateway.dates.timezones import zone
+from gateway.dates.instants import InstantOutput, LabelMode, column_zone, corrected_instant
+from gateway.dates.timezones import load_zone
 
-SYDNEY = zone("Australia/Sydney")
-MODES: tuple[Mode, ...] = ("ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset")
+SYDNEY = load_zone("Australia/Sydney")
+MODES: tuple[LabelMode, ...] = (
+    "ok",
+    "naive",
+    "local-labelled-utc",
+    "utc-labelled-local",
+    "fixed-standard-offset",
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +44,7 @@ MODES: tuple[Mode, ...] = ("ok", "naive", "local-labelled-utc", "utc-labelled-lo
         ("2016-12-31T23:59:60Z", "ok", "2017-01-01T00:00:00Z"),
     ],
 )
-def test_the_instant_meant(text: str, mode: Mode, utc: str) -> None:
+def test_the_instant_meant(text: str, mode: LabelMode, utc: str) -> None:
     assert corrected_instant(text, mode, SYDNEY) == utc
 
 
@@ -56,7 +62,7 @@ def test_the_instant_meant(text: str, mode: Mode, utc: str) -> None:
     ],
 )
 def test_the_sites_offset_can_be_shown(name: str, text: str, shown: str) -> None:
-    assert corrected_instant(text, "ok", zone(name), "site") == shown
+    assert corrected_instant(text, "ok", load_zone(name), "site") == shown
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,9 @@ def test_what_is_no_time_has_no_instant(text: str) -> None:
     st.sampled_from(MODES),
     st.sampled_from(("utc", "site")),
 )
-def test_correcting_twice_changes_nothing(text: str, label: str, mode: Mode, shown: Shown) -> None:
+def test_correcting_twice_changes_nothing(
+    text: str, label: str, mode: LabelMode, shown: InstantOutput
+) -> None:
     once = corrected_instant(f"{text}{label}", mode, SYDNEY, shown)
     if once is not None:
         assert corrected_instant(once, "ok", SYDNEY, shown) == once

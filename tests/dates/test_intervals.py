@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from gateway.dates.intervals import (
     EVERYTHING,
     Intervals,
-    coalesced,
+    coalesce_to,
     complement,
+    covered_time,
     intersection,
     interval,
     union,
-    width,
 )
 
 NUMBERS = range(-1, 22)
@@ -30,19 +30,19 @@ def test_the_algebra_is_that_of_sets(left: Intervals, right: Intervals) -> None:
     assert inside(intersection(left, right)) == inside(left) & inside(right)
     assert inside(complement(left)) == set(NUMBERS) - inside(left)
     assert complement(complement(left)) == left
-    assert width(left) == len(inside(left))
+    assert covered_time(left) == len(inside(left))
 
 
 @given(SETS, st.integers(1, 4))
 def test_coalescing_keeps_everything_in_fewer_parts(intervals: Intervals, count: int) -> None:
-    fewer = coalesced(intervals, count)
+    fewer = coalesce_to(intervals, count)
     assert inside(fewer) >= inside(intervals)
     assert len(fewer) == min(count, len(intervals))
     assert union([fewer]) == fewer
 
 
 def test_the_narrowest_gap_is_closed_first() -> None:
-    assert coalesced(((0, 1), (2, 3), (9, 10)), 2) == ((0, 3), (9, 10))
+    assert coalesce_to(((0, 1), (2, 3), (9, 10)), 2) == ((0, 3), (9, 10))
 
 
 def test_nothing_and_everything() -> None:

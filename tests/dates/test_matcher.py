@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 
-from gateway.dates.matcher import DatePredicate, matches
+from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.registry import date_parameter
-from gateway.dates.timezones import zone
+from gateway.dates.timezones import load_zone
 from gateway.dates.value import parse_date_value
 
-SYDNEY = zone("Australia/Sydney")
+SYDNEY = load_zone("Australia/Sydney")
 
 
 def met(resource: str, code: str, repeats: tuple[str, ...], content: dict[str, Any]) -> bool:
     parameter = date_parameter(resource, code)
     assert parameter is not None
     values = tuple(tuple(parse_date_value(each) for each in repeat.split(",")) for repeat in repeats)
-    return matches(DatePredicate(parameter, values), {"resourceType": resource, **content}, SYDNEY)
+    return meets_predicate(DatePredicate(parameter, values), {"resourceType": resource, **content}, SYDNEY)
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,22 @@
 
 import pytest
 
-from gateway.dates.bounds import edges, second_text
-from gateway.dates.periods import basis, superset
+from gateway.dates.bounds import column_edges, second_text
+from gateway.dates.periods import exact_conditions, superset_bounds
 from gateway.dates.points import floor_year
-from gateway.dates.timezones import BEGIN, END, zone
+from gateway.dates.timezones import BEGIN, END, load_zone
 from gateway.dates.value import YEAR_1, parse_date_value
 
-SITE = zone("Australia/Brisbane")
+SITE = load_zone("Australia/Brisbane")
 
 
 def sent(text: str, *, partial: bool = False, start_only: bool = False) -> tuple[str, str, bool]:
     value = parse_date_value(text)
-    (lower, upper), exact = superset(
-        value, edges(value, SITE, SITE), coarsest=floor_year if partial else None, start_only=start_only
+    (lower, upper), exact = superset_bounds(
+        value,
+        column_edges(value, SITE, SITE),
+        coarsest=floor_year if partial else None,
+        start_only=start_only,
     )
     return (
         "" if lower == BEGIN else second_text(int(lower)),
@@ -51,7 +54,7 @@ def test_partial_points_and_a_start_column_move_the_lower_bound() -> None:
 
 def test_the_basis_sends_sa_and_gt_one_second_lower() -> None:
     value = parse_date_value("2024-05-01")
-    assert basis(value, edges(value, SITE, SITE), YEAR_1) == (
+    assert exact_conditions(value, column_edges(value, SITE, SITE), YEAR_1) == (
         (("sa2024-04-30T23:59:59", "eb2024-05-02T00:00:00"),),
         True,
     )

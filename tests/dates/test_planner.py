@@ -7,30 +7,30 @@ from typing import Any
 
 import pytest
 
-from gateway.dates.plan import DatePlan, explained
-from gateway.dates.planner import operation_date, plan, since
-from gateway.dates.registry import declared
-from gateway.dates.support import DateFacts
-from gateway.dates.timezones import zone
+from gateway.dates.plan import DatePlan, explain_plan
+from gateway.dates.planner import history_since, operation_date, plan_parameter
+from gateway.dates.registry import declared_parameter
+from gateway.dates.support import DateSearchSupport
+from gateway.dates.timezones import load_zone
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
-SYDNEY = zone("Australia/Sydney")
+SYDNEY = load_zone("Australia/Sydney")
 EXAMPLES = json.loads(Path(__file__).with_name("date_search.json").read_text())
-SECONDS = DateFacts(precision={("*", "date"): "second"})
+SECONDS = DateSearchSupport(date_precision={("*", "date"): "second"})
 
 
-def made(resource: str, name: str, *values: str, facts: DateFacts = SECONDS) -> DatePlan:
-    found = plan(resource, name, values, facts, SYDNEY, NOW)
+def made(resource: str, name: str, *values: str, facts: DateSearchSupport = SECONDS) -> DatePlan:
+    found = plan_parameter(resource, name, values, facts, SYDNEY, NOW)
     assert found is not None
     return found
 
 
-def facts_of(example: dict[str, Any]) -> DateFacts:
+def facts_of(example: dict[str, Any]) -> DateSearchSupport:
     key = ("*", example["name"].rpartition(".")[2].rpartition(":")[2] or example["name"])
-    return DateFacts(
-        precision={key: example["precision"]} if "precision" in example else {},
-        columns={key: UTC} if "column" in example else {},
-        **({"period": "r4", "sa_eb": True} if "verified" in example else {}),
+    return DateSearchSupport(
+        date_precision={key: example["precision"]} if "precision" in example else {},
+        column_time_zones={key: UTC} if "column" in example else {},
+        **({"period_semantics": "r4", "supports_sa_eb": True} if "verified" in example else {}),
     )
 
 
@@ -40,8 +40,10 @@ def test_there_are_148_worked_examples() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each["id"])
 def test_a_worked_example_is_planned_as_written(example: dict[str, Any]) -> None:
-    site = zone(f"Australia/{example['zone']}")
-    found = plan(example["resource"], example["name"], example["values"], facts_of(example), site, NOW)
+    site = load_zone(f"Australia/{example['zone']}")
+    found = plan_parameter(
+        example["resource"], example["name"], example["values"], facts_of(example), site, NOW
+    )
     assert found is not None
     assert found.strategy == example["strategy"]
     assert [list(query) for query in found.queries] == example["queries"]
@@ -54,7 +56,7 @@ def test_a_worked_example_is_planned_as_written(example: dict[str, Any]) -> None
     "name", ["status", "patient.name", "_has:Observation:patient", "nothing.date", "a.b.c"]
 )
 def test_what_is_not_a_date_is_left_alone(name: str) -> None:
-    assert plan("Appointment", name, ["2024"], SECONDS, SYDNEY, NOW) is None
+    assert plan_parameter("Appointment", name, ["2024"], SECONDS, SYDNEY, NOW) is None
 
 
 @pytest.mark.parametrize("value", ["2024-02-30", "2024,", "GE2024", "2024\\,2025", "zz2024", " 2024"])
@@ -100,13 +102,13 @@ def test_more_parts_than_allowed_are_joined_where_little_is_added() -> None:
     near = made("Appointment", "date", "2024-01-01,2024-01-03,2024-01-05,2024-01-07,2024-01-09")
     assert near.queries == (("ge2024-01-01T00:00:00", "lt2024-01-10T00:00:00"),)
     assert near.strategy == "widen+filter"
-    assert near.filter is not None
+    assert near.filter_predicate is not None
 
 
 def test_the_narrowest_gaps_are_closed_first() -> None:
     found = made("Appointment", "date", "2014,2016-01-01,2016-01-03,2018,2022")
     assert found.strategy == "widen+filter"
-    facts = DateFacts(precision={("*", "date"): "second"}, max_splits=2)
+    facts = DateSearchSupport(date_precision={("*", "date"): "second"}, max_split_queries=2)
     far = made("Appointment", "date", "2014-01-01,2014-01-03,2024-01-01", facts=facts)
     assert far.strategy == "split+filter"
     assert far.queries[0] == ("ge2014-01-01T00:00:00", "lt2014-01-04T00:00:00")
@@ -115,7 +117,7 @@ def test_the_narrowest_gaps_are_closed_first() -> None:
 def test_scattered_days_are_too_costly() -> None:
     days = ",".join(f"{year}-05-01" for year in range(2000, 2010))
     for resource, name in (("Appointment", "date"), ("MedicationRequest", "date"), ("Encounter", "date")):
-        problem = made(resource, name, days, facts=DateFacts()).problem
+        problem = made(resource, name, days, facts=DateSearchSupport()).problem
         assert problem is not None
         assert problem.kind == "too-costly"
 
@@ -129,21 +131,21 @@ def test_a_thousand_values_are_the_most() -> None:
 
 
 def test_a_comma_list_upstream_saves_queries() -> None:
-    facts = DateFacts(comma=True)
+    facts = DateSearchSupport(supports_comma_or=True)
     assert made("Appointment", "date", "ne2024-05-01", facts=facts).queries == (
         ("lt2024-05-01T00:00:00,ge2024-05-02T00:00:00",),
     )
     assert made("Appointment", "date", "2024,2026", facts=facts).queries == (
         ("ge2024-01-01T00:00:00", "lt2027-01-01T00:00:00", "lt2025-01-01T00:00:00,ge2026-01-01T00:00:00"),
     )
-    verified = DateFacts(comma=True, period="r4", sa_eb=True)
+    verified = DateSearchSupport(supports_comma_or=True, period_semantics="r4", supports_sa_eb=True)
     assert made("Encounter", "date", "ge2024", facts=verified).queries == (
         ("gt2024-12-31T23:59:59,sa2023-12-31T23:59:59",),
     )
 
 
 def test_an_upstream_of_one_condition_gets_one_and_the_rest_is_filtered() -> None:
-    facts = DateFacts(repeats=False)
+    facts = DateSearchSupport(supports_repeated_parameter=False)
     assert made("Patient", "birthdate", "1970", facts=facts).queries == (("ge1970-01-01",),)
     two = made("Patient", "birthdate", "1970,1980", facts=facts)
     assert (two.queries, two.dedupe) == ((("ge1970-01-01",), ("ge1980-01-01",)), True)
@@ -152,7 +154,7 @@ def test_an_upstream_of_one_condition_gets_one_and_the_rest_is_filtered() -> Non
 
 
 def test_a_period_looked_up_by_its_start_alone_gets_no_lower_bound() -> None:
-    facts = DateFacts(period="start-only")
+    facts = DateSearchSupport(period_semantics="start-only")
     assert made("Encounter", "date", "ge2024", facts=facts).strategy == "drop+filter"
     assert made("Encounter", "date", "2024", facts=facts).strategy == "widen+filter"
 
@@ -172,19 +174,21 @@ def test_a_period_looked_up_by_its_start_alone_gets_no_lower_bound() -> None:
 def test_the_exact_basis_knows_the_limits(
     value: str, queries: tuple[tuple[str, ...], ...], *, exact: bool
 ) -> None:
-    found = made("Encounter", "date", value, facts=DateFacts(period="r4", sa_eb=True))
+    found = made(
+        "Encounter", "date", value, facts=DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    )
     assert (found.queries, found.exact) == (queries, exact)
 
 
 def test_the_exact_basis_gives_way_to_a_superset_when_it_has_too_many_parts() -> None:
-    facts = DateFacts(period="r4", sa_eb=True)
+    facts = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
     found = made("Encounter", "date", "ge2024,ge2025,ge2026", facts=facts)
     assert (found.strategy, found.queries) == ("widen+filter", (("ge2024-01-01T00:00:00",),))
 
 
 def test_partial_dates_are_expected_where_people_remember_by_the_year() -> None:
     assert made("Condition", "onset-date", "gt2024-06-01").queries == (("ge2024-01-01T00:00:00",),)
-    assert made("Encounter", "date", "gt2024-06-01", facts=DateFacts()).queries == (
+    assert made("Encounter", "date", "gt2024-06-01", facts=DateSearchSupport()).queries == (
         ("ge2024-06-01T23:59:59",),
     )
 
@@ -223,8 +227,8 @@ def test_a_half_line_in_has_is_sent_and_two_repeats_stay_apart() -> None:
 def test_a_composite_takes_one_condition_in_its_date_part() -> None:
     found = made("Observation", "code-value-date", "http://loinc.org|1$lt2024", "2\\$3$gt2023")
     assert found.queries == (("http://loinc.org|1$lt2024-01-01T00:00:00", "2\\$3$ge2023-12-31T23:59:59"),)
-    assert found.filter is not None
-    assert len(found.filter.repeats) == 2
+    assert found.filter_predicate is not None
+    assert len(found.filter_predicate.repeats) == 2
 
 
 @pytest.mark.parametrize(
@@ -244,11 +248,11 @@ def test_a_composite_behind_a_chain_cannot_be_filtered() -> None:
 
 
 def test_a_declared_parameter_is_sent_only_where_it_is_exact() -> None:
-    known = {("Patient", "seen"): declared("Patient", "seen")}
-    assert made("Patient", "seen", "lt2024", facts=DateFacts(declared=known)).exact
-    refused = made("Patient", "seen", "ge2024", facts=DateFacts(declared=known)).problem
+    known = {("Patient", "seen"): declared_parameter("Patient", "seen")}
+    assert made("Patient", "seen", "lt2024", facts=DateSearchSupport(declared_parameters=known)).exact
+    refused = made("Patient", "seen", "ge2024", facts=DateSearchSupport(declared_parameters=known)).problem
     assert refused is not None
-    facts = DateFacts(declared=known, precision={("Patient", "seen"): "second"})
+    facts = DateSearchSupport(declared_parameters=known, date_precision={("Patient", "seen"): "second"})
     assert made("Patient", "seen", "2024", facts=facts).exact
 
 
@@ -260,7 +264,7 @@ def test_the_reason_says_why_a_filter_is_needed() -> None:
             "Condition",
             "onset-date",
             "2024-01",
-            facts=DateFacts(precision={("*", "onset-date"): "mixed-year"}),
+            facts=DateSearchSupport(date_precision={("*", "onset-date"): "mixed-year"}),
         ),
         "Period": made("Encounter", "date", "2024"),
         "repeats": made("MedicationRequest", "date", "2024"),
@@ -271,7 +275,7 @@ def test_the_reason_says_why_a_filter_is_needed() -> None:
 
 
 def test_explained_shows_meaning_queries_and_reason() -> None:
-    lines = explained(made("Appointment", "date", "ne2024-05-01T10:00:00.25Z,gt9999"))
+    lines = explain_plan(made("Appointment", "date", "ne2024-05-01T10:00:00.25Z,gt9999"))
     assert lines[0] == "date: single"
     assert (
         "ne [2024-05-01T10:00:00.25, 2024-05-01T10:00:00.26) UTC or gt [9999-01-01T00:00:00, +inf)"
@@ -279,8 +283,8 @@ def test_explained_shows_meaning_queries_and_reason() -> None:
     )
     assert lines[2].startswith("query 1: date=")
     assert lines[-2:] == ("filter: no", "why: One range on one value, which ge and lt select exactly.")
-    assert explained(made("Encounter", "date", "ne2024"))[2] == "query 1: (no condition)"
-    assert "too-costly" not in explained(made("Appointment", "date", "x"))[-1]
+    assert explain_plan(made("Encounter", "date", "ne2024"))[2] == "query 1: (no condition)"
+    assert "too-costly" not in explain_plan(made("Appointment", "date", "x"))[-1]
 
 
 @pytest.mark.parametrize(
@@ -292,13 +296,13 @@ def test_explained_shows_meaning_queries_and_reason() -> None:
     ],
 )
 def test_since_is_one_bare_second(text: str, sent: str, *, exact: bool) -> None:
-    found = since(text, DateFacts(), SYDNEY)
+    found = history_since(text, DateSearchSupport(), SYDNEY)
     assert (found.queries, found.exact) == (((sent,),), exact)
 
 
 @pytest.mark.parametrize("text", ["ge2024", "now", "0001-01-01T00:00:00+01:00"])
 def test_since_and_operations_refuse_what_is_no_plain_date(text: str) -> None:
-    for found in (since(text, DateFacts(), SYDNEY), operation_date("start", text, SYDNEY)):
+    for found in (history_since(text, DateSearchSupport(), SYDNEY), operation_date("start", text, SYDNEY)):
         assert found.problem is not None
         assert found.problem.kind == "value"
 
@@ -318,13 +322,18 @@ def test_operations_take_days_of_the_site(name: str, text: str, sent: str) -> No
 
 
 def test_the_floor_is_a_fact() -> None:
-    facts = DateFacts(precision={("*", "date"): "second"}, floor=date(1900, 1, 1))
+    facts = DateSearchSupport(date_precision={("*", "date"): "second"}, earliest_date=date(1900, 1, 1))
     assert made("Appointment", "date", "ge1850", facts=facts).queries == (("ge1900-01-01T00:00:00",),)
 
 
 def test_parts_that_a_partial_date_may_be_in_twice_are_said_to_overlap() -> None:
-    found = plan(
-        "Immunization", "date", ["ne2025-08-29T14:00:01Z"], DateFacts(), zone("Australia/Brisbane"), NOW
+    found = plan_parameter(
+        "Immunization",
+        "date",
+        ["ne2025-08-29T14:00:01Z"],
+        DateSearchSupport(),
+        load_zone("Australia/Brisbane"),
+        NOW,
     )
     assert found is not None
     assert (len(found.queries), found.exact, found.dedupe) == (2, False, True)

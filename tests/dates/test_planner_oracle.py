@@ -14,11 +14,11 @@ from dates.date_oracle import NOW, Asked, Dice, Stored, answers, sends_back
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.dates.matcher import matches
+from gateway.dates.matcher import meets_predicate
 from gateway.dates.plan import DatePlan
-from gateway.dates.planner import plan
-from gateway.dates.support import DateFacts
-from gateway.dates.timezones import UTC, zone
+from gateway.dates.planner import plan_parameter
+from gateway.dates.support import DateSearchSupport
+from gateway.dates.timezones import UTC, load_zone
 
 CASES = int(os.environ.get("DATE_CASES", "2000"))
 ROWS = 12
@@ -27,9 +27,9 @@ SEEN: Counter[str] = Counter()
 Rows = Callable[[Dice, list[Asked]], list[Stored]]
 
 
-def facts(code: str, precision: str | None = None, **others: Any) -> DateFacts:
+def facts(code: str, precision: str | None = None, **others: Any) -> DateSearchSupport:
     known = {("*", code): precision} if precision else {}
-    return DateFacts(precision=MappingProxyType(known), **others)
+    return DateSearchSupport(date_precision=MappingProxyType(known), **others)
 
 
 def points(precision: str, *, width: int = 1, column: str = "site", count: int = 1) -> Rows:
@@ -60,7 +60,7 @@ class Kind:
         self,
         parameter: tuple[str, str],
         element: str,
-        known: DateFacts,
+        known: DateSearchSupport,
         rows: Rows,
         models: tuple[str, ...],
         *,
@@ -86,9 +86,9 @@ def nested(steps: list[str], shown: Any) -> Any:
 
 
 UTC_COLUMN = {("*", "_lastUpdated"): UTC}
-VERIFIED = DateFacts(period="r4", sa_eb=True)
+VERIFIED = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
 KINDS = {
-    "date": Kind(("Patient", "birthdate"), "birthDate", DateFacts(), points("date"), THREE, weight=2),
+    "date": Kind(("Patient", "birthdate"), "birthDate", DateSearchSupport(), points("date"), THREE, weight=2),
     "second": Kind(
         ("Task", "authored-on"),
         "authoredOn",
@@ -103,12 +103,14 @@ KINDS = {
     "instant": Kind(
         ("Appointment", "date"), "start", facts("date", "second"), points("second", width=0), THREE, weight=2
     ),
-    "fractions": Kind(("Task", "modified"), "lastModified", DateFacts(), points("frac"), THREE),
-    "fractions of instants": Kind(("Slot", "start"), "start", DateFacts(), points("frac", width=0), THREE),
+    "fractions": Kind(("Task", "modified"), "lastModified", DateSearchSupport(), points("frac"), THREE),
+    "fractions of instants": Kind(
+        ("Slot", "start"), "start", DateSearchSupport(), points("frac", width=0), THREE
+    ),
     "UTC column": Kind(
         ("Patient", "_lastUpdated"),
         "meta.lastUpdated",
-        DateFacts(columns=MappingProxyType(UTC_COLUMN)),
+        DateSearchSupport(column_time_zones=MappingProxyType(UTC_COLUMN)),
         points("frac", width=0, column="utc"),
         THREE,
         weight=2,
@@ -129,33 +131,33 @@ KINDS = {
     "one condition": Kind(
         ("Task", "authored-on"),
         "authoredOn",
-        facts("authored-on", "second", repeats=False),
+        facts("authored-on", "second", supports_repeated_parameter=False),
         points("second"),
         THREE,
     ),
     "comma": Kind(
         ("Task", "authored-on"),
         "authoredOn",
-        facts("authored-on", "second", comma=True),
+        facts("authored-on", "second", supports_comma_or=True),
         points("second"),
         THREE,
     ),
-    "Period": Kind(("Encounter", "date"), "period", DateFacts(), periods, AT_BOTH_ENDS, weight=2),
+    "Period": Kind(("Encounter", "date"), "period", DateSearchSupport(), periods, AT_BOTH_ENDS, weight=2),
     "Period, start column": Kind(
         ("Encounter", "date"),
         "period",
-        DateFacts(period="start-only"),
+        DateSearchSupport(period_semantics="start-only"),
         partial(periods, whole=True),
         ("start-only",),
     ),
     "Period, verified": Kind(("Encounter", "date"), "period", VERIFIED, periods, ("a",), weight=2),
     "Period, verified, comma": Kind(
-        ("Encounter", "date"), "period", replace(VERIFIED, comma=True), periods, ("a",)
+        ("Encounter", "date"), "period", replace(VERIFIED, supports_comma_or=True), periods, ("a",)
     ),
     "Periods": Kind(
         ("Encounter", "location-period"),
         "location*.period",
-        DateFacts(),
+        DateSearchSupport(),
         partial(periods, count=3),
         AT_BOTH_ENDS,
         weight=2,
@@ -169,7 +171,11 @@ KINDS = {
         weight=2,
     ),
     "point where a Period may be": Kind(
-        ("Condition", "onset-date"), "onsetDateTime", DateFacts(), points("second|day|month|year"), THREE
+        ("Condition", "onset-date"),
+        "onsetDateTime",
+        DateSearchSupport(),
+        points("second|day|month|year"),
+        THREE,
     ),
 }
 SHAPES = ((1,), (1,), (1,), (1, 1), (2,), (3,), (2, 2), (6,), (1, 1, 1))
@@ -184,7 +190,7 @@ def decide(kind: Kind, made: DatePlan, repeats: list[list[Asked]], row: list[Sto
     truth, resource = answers(repeats, row), kind.shown(row)
     told = f"{dice.zone}: {[[each.text for each in repeat] for repeat in repeats]} {resource} {made}"
     assert made.predicate is not None, told
-    assert matches(made.predicate, resource, zone(f"Australia/{dice.zone}")) == truth, told
+    assert meets_predicate(made.predicate, resource, load_zone(f"Australia/{dice.zone}")) == truth, told
     for model in kind.models:
         found = [all(sends_back(model, value, row) for value in query) for query in made.queries]
         assert any(found) >= truth, f"lost by {model}: {told}"
@@ -198,7 +204,9 @@ def check(name: str, seed: int) -> None:
     kind, dice = KINDS[name], Dice(Random(seed))
     repeats = asked(dice)
     texts = [",".join(each.text for each in repeat) for repeat in repeats]
-    made = plan(kind.resource, kind.code, texts, kind.known, zone(f"Australia/{dice.zone}"), NOW)
+    made = plan_parameter(
+        kind.resource, kind.code, texts, kind.known, load_zone(f"Australia/{dice.zone}"), NOW
+    )
     assert made is not None
     SEEN[made.strategy] += 1
     SEEN["plans"] += 1
@@ -208,7 +216,7 @@ def check(name: str, seed: int) -> None:
             decide(kind, made, repeats, kind.rows(dice, near), dice)
     else:
         assert made.problem.kind == "too-costly"
-        assert len(near_parts(repeats)) > kind.known.max_splits
+        assert len(near_parts(repeats)) > kind.known.max_split_queries
 
 
 def near_parts(repeats: list[list[Asked]]) -> list[str]:

@@ -2,17 +2,17 @@
 
 import pytest
 
-from gateway.dates.bounds import edges
-from gateway.dates.points import floor_month, floor_year, lattice, point_sets
-from gateway.dates.timezones import END, zone
+from gateway.dates.bounds import column_edges
+from gateway.dates.points import floor_month, floor_year, lattice_for, point_sets
+from gateway.dates.timezones import END, load_zone
 from gateway.dates.value import YEAR_1, YEAR_10000, parse_date_value
 
-SITE = zone("Australia/Brisbane")
+SITE = load_zone("Australia/Brisbane")
 
 
 def is_exact(text: str, kind: str, precision: str | None) -> bool:
     value = parse_date_value(text)
-    outer, inner = point_sets(value, lattice(kind, precision), edges(value, SITE, SITE))
+    outer, inner = point_sets(value, lattice_for(kind, precision), column_edges(value, SITE, SITE))
     return outer == inner
 
 

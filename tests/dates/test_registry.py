@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from recipes.date_parameters import compact, composites, others, references
 
-from gateway.dates.registry import DatePath, date_parameter, declared, resolve
+from gateway.dates.registry import DatePath, date_parameter, declared_parameter, resolve_parameter
 
 TABLE = json.loads(files("gateway.dates").joinpath("date_parameters.json").read_bytes())
 ROWS = [(base, code) for base, codes in TABLE["dates"].items() for code in codes]
@@ -23,7 +23,7 @@ def test_the_table_has_every_date_parameter_of_r4() -> None:
         "instant": 8,
         "date": 7,
     }
-    assert sum(found.multi for found in (date_parameter(*row) for row in ROWS) if found) == 9
+    assert sum(found.multi_valued for found in (date_parameter(*row) for row in ROWS) if found) == 9
 
 
 def test_a_choice_is_read_under_its_json_names() -> None:
@@ -55,7 +55,7 @@ def test_last_updated_is_a_date_on_every_type() -> None:
 )
 def test_what_the_registry_does_not_call_a_date_is_none(resource: str, name: str) -> None:
     assert date_parameter(resource, name) is None
-    assert resolve(resource, name) is None
+    assert resolve_parameter(resource, name) is None
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def test_what_the_registry_does_not_call_a_date_is_none(resource: str, name: str
 def test_a_chain_ends_in_every_type_it_may_point_to(
     resource: str, name: str, ends: list[str], via: str, *, multi: bool
 ) -> None:
-    found = resolve(resource, name)
+    found = resolve_parameter(resource, name)
     assert found is not None
     assert [f"{each.resource}.{each.code}" for each in found.parameters] == ends
-    assert (found.via, found.multi) == (via, multi)
+    assert (found.via, found.multi_valued) == (via, multi)
 
 
 def test_a_chain_through_any_type_is_ambiguous_where_the_code_is_also_something_else() -> None:
-    found = resolve("Observation", "focus.start")
+    found = resolve_parameter("Observation", "focus.start")
     assert found is not None
     assert found.ambiguous
     assert [each.resource for each in found.parameters] == ["Slot"]
-    typed = resolve("Observation", "focus:Slot.start")
+    typed = resolve_parameter("Observation", "focus:Slot.start")
     assert typed is not None
     assert not typed.ambiguous
 
@@ -103,21 +103,21 @@ def test_a_chain_through_any_type_is_ambiguous_where_the_code_is_also_something_
     "name", ["patient.name", "nothing.birthdate", "subject:Device.birthdate", "_has:Observation:date"]
 )
 def test_a_chain_that_ends_in_no_date_is_none(name: str) -> None:
-    assert resolve("Observation", name) is None
+    assert resolve_parameter("Observation", name) is None
 
 
 def test_a_composite_says_which_part_is_the_date() -> None:
-    found = resolve("Observation", "code-value-date")
+    found = resolve_parameter("Observation", "code-value-date")
     assert found is not None
     assert (found.composite, found.parameters[0].code) == ((1, 2), "value-date")
 
 
 def test_a_capability_statement_may_add_parameters_without_a_place() -> None:
-    extra = {("Patient", "seen"): declared("Patient", "seen")}
-    found = resolve("Observation", "patient.seen", extra)
+    extra = {("Patient", "seen"): declared_parameter("Patient", "seen")}
+    found = resolve_parameter("Observation", "patient.seen", extra)
     assert found is not None
     assert (found.parameters[0].kind, found.parameters[0].paths) == ("range", ())
-    assert resolve("Observation", "patient.seen") is None
+    assert resolve_parameter("Observation", "patient.seen") is None
 
 
 def test_the_recipe_writes_one_line_per_type() -> None:

@@ -10,9 +10,9 @@ from conftest import Pair, settings_for
 
 from gateway.app import create_app
 from gateway.demo.stops import STOPS, Stop
-from gateway.demo.tour import _free, _walk, closing_words, reachable, tour
+from gateway.demo.tour import _free_port_or_zero, _run_stops, local_url, next_steps_text, run_tour
 from gateway.repairs import REPAIRS
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
 
@@ -28,7 +28,7 @@ def test_the_demo_shows_every_stop_both_ways_and_ends_well() -> None:
     ran = demo()
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for stop in STOPS:
-        assert f"{stop.issue}: {stop.asks}" in ran.stdout
+        assert f"{stop.issue}: {stop.request}" in ran.stdout
     assert ran.stdout.count("  straight  BAD") == ran.stdout.count("  gateway   ok ") == len(STOPS)
     assert "Upstream queries in all: straight " in ran.stdout
     assert "Every repair held." in ran.stdout
@@ -51,8 +51,8 @@ def test_a_tour_with_one_repair_off_says_that_it_did_not_hold(
     pair: Pair, stop: Stop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = settings_for(pair.emulator.url).model_copy(update={"repairs": {stop.issue: False}})
-    with InThread(create_app(settings)) as gateway:
-        assert not _walk(pair.emulator, gateway.url)
+    with ThreadedServer(create_app(settings)) as gateway:
+        assert not _run_stops(pair.emulator, gateway.url)
     shown = capsys.readouterr().out
     assert "A repair did not hold." in shown
     assert "BAD" in shown.partition(f"{stop.issue}: ")[2].partition("gateway  ")[2].splitlines()[0]
@@ -60,7 +60,7 @@ def test_a_tour_with_one_repair_off_says_that_it_did_not_hold(
 
 def test_the_tour_holds_on_the_running_pair_and_leaves_its_practice_well(pair: Pair) -> None:
     pair.spoilt = True  # one of its stops makes a practice rest
-    assert _walk(pair.emulator, pair.url)
+    assert _run_stops(pair.emulator, pair.url)
     assert pair.get("Appointment?date=2026-04&_count=2").status_code == 200
 
 
@@ -70,7 +70,7 @@ def test_the_environment_of_a_production_gateway_does_not_reach_the_demo() -> No
 
 
 def test_the_closing_words_name_a_browsers_url_first() -> None:
-    words = closing_words("http://127.0.0.1:8080", "http://127.0.0.1:8090")
+    words = next_steps_text("http://127.0.0.1:8080", "http://127.0.0.1:8090")
     browser, curl = words.index("  http://127.0.0.1:8080/\n"), words.index("curl")
     assert browser < curl
     assert "'http://127.0.0.1:8080/integrator/sites/" in words[curl:]
@@ -88,23 +88,23 @@ def test_the_closing_words_name_a_browsers_url_first() -> None:
     ],
 )
 def test_a_wildcard_address_becomes_one_that_opens(listening: str, expected: str) -> None:
-    assert reachable(listening) == expected
+    assert local_url(listening) == expected
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 99_999])
 def test_a_port_that_does_not_exist_is_named(port: int) -> None:
     with pytest.raises(ValueError, match=f"--port {port}: a port is a number from 0 to 65535"):
-        tour(once=True, host="127.0.0.1", port=port)
+        run_tour(once=True, host="127.0.0.1", port=port)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_a_host_where_nothing_can_listen_is_named(host: str) -> None:
     with pytest.raises(OSError, match=rf"^the gateway cannot listen on --host {host} --port 0: [^\n(]+$"):
-        tour(once=True, host=host, port=0)
+        run_tour(once=True, host=host, port=0)
 
 
 def test_a_port_in_use_is_replaced_and_a_free_one_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert _free("127.0.0.1", port) == 0
-    assert _free("127.0.0.1", port) == port
+        assert _free_port_or_zero("127.0.0.1", port) == 0
+    assert _free_port_or_zero("127.0.0.1", port) == port

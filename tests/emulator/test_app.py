@@ -4,7 +4,7 @@ import httpx
 
 from gateway.emulator.app import create_emulator
 from gateway.emulator.settings import EmulatorSettings
-from gateway.emulator.state import State
+from gateway.emulator.state import EmulatorState
 
 
 def test_it_answers_in_process() -> None:
@@ -19,6 +19,6 @@ def test_it_answers_in_process() -> None:
 def test_every_emulator_has_its_own_state() -> None:
     settings = EmulatorSettings(patients=5)
     one, other = create_emulator(settings), create_emulator(settings)
-    assert isinstance(one.state.emulator, State)
+    assert isinstance(one.state.emulator, EmulatorState)
     assert one.state.emulator is not other.state.emulator
     assert one.state.emulator.settings == settings

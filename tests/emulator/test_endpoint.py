@@ -1,7 +1,7 @@
 import pytest
 from emulator.asking import KEY, Halo
 
-from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
+from gateway.emulator.sites import BRISBANE, PERTH, RELOCATED_SITE, SYDNEY
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -25,7 +25,7 @@ def test_both_keys_of_the_demonstration_are_good(halo: Halo, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("guid", "status", "field"),
-    [(UNKNOWN, 401, "error"), (MOVED, 403, "error"), ("not-a-guid", 404, "statusCode")],
+    [(UNKNOWN, 401, "error"), (RELOCATED_SITE, 403, "error"), ("not-a-guid", 404, "statusCode")],
 )
 def test_a_site_that_is_not_here_is_refused(halo: Halo, guid: str, status: int, field: str) -> None:
     answer = halo.ask("Patient", guid)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulator.links import page_link, page_pairs, position, upstream_base
+from gateway.emulator.links import base_for_link_form, page_link, page_pairs, split_page_position
 from gateway.emulator.settings import EmulatorSettings, Variants
 
 pairs = st.lists(st.tuples(st.sampled_from(["name", "gender", "_include", "_sort"]), st.text()), max_size=4)
@@ -13,14 +13,14 @@ def test_a_page_link_brings_back_its_search_and_position(
     pairs: list[tuple[str, str]], page: int, paging: str
 ) -> None:
     variants = Variants.model_validate({"paging": paging})
-    found, offset = position(page_pairs(pairs, page * 7, 7, variants))
+    found, offset = split_page_position(page_pairs(pairs, page * 7, 7, variants))
     assert sorted(found) == sorted([*pairs, ("_count", "7")])
     assert offset == page * 7
 
 
 def test_an_include_added_to_a_token_counts() -> None:
     asked = [*page_pairs([("name", "x")], 20, 20, Variants()), ("_include", "Patient:organization")]
-    assert ("_include", "Patient:organization") in position(asked)[0]
+    assert ("_include", "Patient:organization") in split_page_position(asked)[0]
 
 
 @pytest.mark.parametrize(("base", "start"), [("http://h/R4", "http://h/R4/Patient?"), ("", "?")])
@@ -32,7 +32,7 @@ def test_values_are_encoded_in_links(base: str, start: str) -> None:
 def test_configured_hosts_stand_in_links() -> None:
     settings = EmulatorSettings(public_url="https://public.example", internal_url="http://inner.example")
     bases = [
-        upstream_base(form, settings, "http://client.example", "desktop", "G")
+        base_for_link_form(form, settings, "http://client.example", "desktop", "G")
         for form in ("absolute-public", "absolute-internal", "api", "root-relative")
     ]
     assert bases == [

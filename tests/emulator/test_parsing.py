@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from emulator.asking import Halo
 
-from gateway.emulator.parsing import parsed
+from gateway.emulator.parsing import parse_resource
 from gateway.emulator.search.refusal import Refusal
 
 PATIENT = {"resourceType": "Patient", "name": [{"family": "Quokka"}]}
@@ -10,12 +10,12 @@ PATIENT = {"resourceType": "Patient", "name": [{"family": "Quokka"}]}
 
 def refusal(body: bytes) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        parsed("Patient", body)
+        parse_resource("Patient", body)
     return refused.value
 
 
 def test_a_valid_body_is_the_resource() -> None:
-    assert parsed("Patient", msgspec.json.encode(PATIENT)) == PATIENT
+    assert parse_resource("Patient", msgspec.json.encode(PATIENT)) == PATIENT
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_valid_body_is_the_resource() -> None:
     ],
 )
 def test_a_body_of_another_type_is_refused(body: bytes) -> None:
-    assert (refusal(body).status, refusal(body).surface) == (400, "engine")
+    assert (refusal(body).status, refusal(body).source) == (400, "engine")
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_an_appointment_takes_its_slot_until_it_is_cancelled() -> None:
 def test_a_row_made_inactive_is_only_shown_on_request() -> None:
     practice = Practice(SITES[SYDNEY], SETTINGS)
     practice.update({"resourceType": "Patient", "id": "1", "active": False})
-    assert practice.row("Patient", "1", active_only=True) is None
-    assert practice.row("Patient", "1", active_only=False) is not None
-    assert "1" not in {row.resource["id"] for row in practice.rows("Patient", active_only=True)}
+    assert practice.find_record("Patient", "1", active_only=True) is None
+    assert practice.find_record("Patient", "1", active_only=False) is not None
+    assert "1" not in {row.resource["id"] for row in practice.records("Patient", active_only=True)}
 
 
 def test_a_column_keeps_the_clock_its_variant_names() -> None:

@@ -2,7 +2,12 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.emulator.rendering import instant_in_style, trimmed, with_absolute_urls, with_last_updated
+from gateway.emulator.rendering import (
+    instant_in_style,
+    select_elements,
+    with_absolute_urls,
+    with_last_updated,
+)
 from gateway.emulator.settings import LastUpdatedStyle
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
@@ -60,14 +65,14 @@ ROW: dict[str, Any] = {
     ],
 )
 def test_what_is_trimmed_is_tagged(summary: str, elements: tuple[str, ...], kept: set[str]) -> None:
-    shown = trimmed(ROW, summary, elements)
+    shown = select_elements(ROW, summary, elements)
     assert set(shown) == {"resourceType", "id", "meta"} | kept
     assert shown["meta"]["tag"][0]["code"] == "SUBSETTED"
     assert "tag" not in ROW["meta"]
 
 
 def test_what_is_whole_is_the_same_object() -> None:
-    assert trimmed(ROW, "false", ()) is ROW
+    assert select_elements(ROW, "false", ()) is ROW
 
 
 def test_relative_attachments_come_onto_the_base() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from emulator.asking import Halo, link, matches
 
-from gateway.emulator.search.parameters import TYPES
-from gateway.emulator.settings import FAULTS, LAST_UPDATED
+from gateway.emulator.search.parameters import RESOURCE_TYPES
+from gateway.emulator.settings import DEFAULT_LAST_UPDATED_STYLES, DOCUMENTED_FAULTS
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
 INTERNAL = "http://fhir-engine.halo.internal:8080"
@@ -18,7 +18,7 @@ FULL_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def everything(halo: Halo, site: str = SYDNEY) -> list[dict[str, Any]]:
-    return [row for name in TYPES for row in matches(halo.json(f"{name}?_count=20", site))]
+    return [row for name in RESOURCE_TYPES for row in matches(halo.json(f"{name}?_count=20", site))]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_last_updated_differs_by_type_and_is_utc_when_off(halo: Halo) -> None:
     assert FULL_INSTANT.fullmatch(spoiled["Slot"])
     halo.off("last-updated-offset")
     right = everything(halo)
-    truths = {name: halo.truth(name) for name in TYPES}
+    truths = {name: halo.truth(name) for name in RESOURCE_TYPES}
     assert all(FULL_INSTANT.fullmatch(row["meta"]["lastUpdated"]) for row in right)
     assert all(row["meta"] == truths[row["resourceType"]][row["id"]]["meta"] for row in right)
 
@@ -97,7 +97,7 @@ def test_a_spoiled_last_updated_is_still_the_same_moment_on_the_site_clock(halo:
         shown = datetime.fromisoformat(row["meta"]["lastUpdated"])
         zoned = shown if shown.tzinfo else shown.replace(tzinfo=SITES[PERTH].zone)
         assert zoned == datetime.fromisoformat(truth)
-        if LAST_UPDATED.get(row["resourceType"], "ok") == "ok":
+        if DEFAULT_LAST_UPDATED_STYLES.get(row["resourceType"], "ok") == "ok":
             assert row["meta"]["lastUpdated"] == truth
 
 
@@ -151,7 +151,7 @@ def test_the_capability_statement_is_invalid_until_its_quirks_are_off(halo: Halo
 
 
 def test_with_the_other_faults_off_the_answers_are_valid_and_the_truth(halo: Halo) -> None:
-    halo.off(*(fault for fault in FAULTS if fault != "inactive-records"))
+    halo.off(*(fault for fault in DOCUMENTED_FAULTS if fault != "inactive-records"))
     bundle = halo.json("Patient?_revinclude=Condition:patient&_include=Patient:organization&_count=10")
     assert valid(bundle)
     truths = {name: halo.truth(name) for name in ("Patient", "Condition", "Organization")}

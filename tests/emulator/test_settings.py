@@ -4,15 +4,15 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from gateway.emulator.injected_faults import Kind
+from gateway.emulator.injected_faults import FaultKind
 from gateway.emulator.settings import (
-    FAULTS,
+    DOCUMENTED_FAULTS,
     EmulatorSettings,
     LastUpdatedStyle,
     LinkForm,
     Variants,
+    apply_merge_patch,
     from_toml,
-    merged,
 )
 from gateway.emulator.sites import BRISBANE, PERTH
 
@@ -36,9 +36,9 @@ def test_settings_are_read_from_toml(tmp_path: Path) -> None:
     path.write_text(TOML)
     settings = from_toml(path)
     assert settings.patients == 20
-    assert [settings.fault("link-base-url", guid) for guid in (BRISBANE, PERTH)] == [False, True]
+    assert [settings.is_fault_enabled("link-base-url", guid) for guid in (BRISBANE, PERTH)] == [False, True]
     assert [settings.variants_at(guid).paging for guid in (BRISBANE, PERTH)] == ["offset", "page"]
-    assert settings.override(PERTH).size_limit == 1000
+    assert settings.site_override(PERTH).size_limit == 1000
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_bad_file_is_refused_with_every_problem(content: bytes, problems: list[s
 
 
 def test_every_documented_fault_is_on_by_default() -> None:
-    assert all(EmulatorSettings().fault(fault, BRISBANE) for fault in FAULTS)
+    assert all(EmulatorSettings().is_fault_enabled(fault, BRISBANE) for fault in DOCUMENTED_FAULTS)
 
 
 def test_settings_never_change_but_are_merged_into_new_ones() -> None:
     settings = EmulatorSettings(faults={"link-base-url": False})
-    changed = merged(settings, {"faults": {"error-envelope": False}, "keys": ["k"]})
+    changed = apply_merge_patch(settings, {"faults": {"error-envelope": False}, "keys": ["k"]})
     assert changed.faults == {"link-base-url": False, "error-envelope": False}
     assert changed.keys == ("k",)
     assert settings.faults == {"link-base-url": False}
@@ -76,6 +76,6 @@ def test_settings_never_change_but_are_merged_into_new_ones() -> None:
 
 def test_every_switch_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
-    names = {*FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
-    values = {*get_args(Kind), *get_args(LinkForm), *get_args(LastUpdatedStyle)}
+    names = {*DOCUMENTED_FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
+    values = {*get_args(FaultKind), *get_args(LinkForm), *get_args(LastUpdatedStyle)}
     assert {name for name in names | values if f"`{name}`" not in text} <= {"faults", "variants", "sites"}

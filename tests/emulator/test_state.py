@@ -1,37 +1,37 @@
 import pytest
 
 from gateway.emulator.search.refusal import Refusal
-from gateway.emulator.settings import EmulatorSettings, merged
-from gateway.emulator.sites import MOVED, SITES, SYDNEY
-from gateway.emulator.state import State
+from gateway.emulator.settings import EmulatorSettings, apply_merge_patch
+from gateway.emulator.sites import RELOCATED_SITE, SITES, SYDNEY
+from gateway.emulator.state import EmulatorState
 
 
 @pytest.mark.parametrize(
     ("guid", "status"),
-    [("", 400), ("nonsense", 404), (MOVED, 403), ("00000000-0000-4000-8000-000000000000", 401)],
+    [("", 400), ("nonsense", 404), (RELOCATED_SITE, 403), ("00000000-0000-4000-8000-000000000000", 401)],
 )
 def test_a_guid_that_is_no_site_is_refused_by_what_is_wrong_with_it(guid: str, status: int) -> None:
     with pytest.raises(Refusal) as caught:
-        State(EmulatorSettings()).site(guid)
+        EmulatorState(EmulatorSettings()).require_site(guid)
     assert caught.value.status == status
 
 
 def test_a_guid_is_known_in_either_case() -> None:
-    assert State(EmulatorSettings()).site(SYDNEY.upper()) is SITES[SYDNEY]
+    assert EmulatorState(EmulatorSettings()).require_site(SYDNEY.upper()) is SITES[SYDNEY]
 
 
 def test_reset_goes_back_to_the_settings_given() -> None:
-    state = State(EmulatorSettings(patients=5))
-    state.settings = merged(state.settings, {"keys": ["changed"]})
-    state.tokens["x"] = ("device", SYDNEY)
+    state = EmulatorState(EmulatorSettings(patients=5))
+    state.settings = apply_merge_patch(state.settings, {"keys": ["changed"]})
+    state.desktop_tokens["x"] = ("device", SYDNEY)
     practices = state.practices
     state.reset()
     assert state.settings == EmulatorSettings(patients=5)
-    assert not state.tokens
+    assert not state.desktop_tokens
     assert state.practices is not practices
 
 
 def test_only_the_last_requests_are_kept() -> None:
-    state = State(EmulatorSettings(keep_requests=2))
+    state = EmulatorState(EmulatorSettings(keep_requests=2))
     state.journal.extend({"path": str(number)} for number in range(5))
     assert [request["path"] for request in state.journal] == ["3", "4"]

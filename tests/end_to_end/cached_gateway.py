@@ -9,29 +9,29 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.cache.lookup import Caching
-from gateway.cache.response_cache import Cached
+from gateway.cache.lookup import CacheConfig
+from gateway.cache.response_cache import ResponseCache
 from gateway.emulator.sites import SITES
-from gateway.paging.page_links import Paged
-from gateway.paging.page_token import Seal
+from gateway.paging.page_links import PageLinks
+from gateway.paging.page_token import TokenCipher
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Normalised, Repaired
-from gateway.search.executor import Gathered
-from gateway.server.serve import Serving
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.search.executor import SearchExecutor
+from gateway.server.serve import Server
 from gateway.settings import Settings, SiteSettings
-from gateway.settings.resolve import Sites
+from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
-from gateway.telemetry.access_log import Observed
-from gateway.telemetry.log_config import configure
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.log_config import configure_logging
 from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import Upstream
+from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.transport import PooledTransport
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import Answered
-from gateway.web.request_reader import Incoming
+from gateway.web.errors import ErrorHandler
+from gateway.web.request_reader import RequestReader
 
 LEASE = 1.5
 PUBLIC = "https://gw.example"
@@ -46,14 +46,14 @@ def settings_for(upstream: str, public_url: str | None = None) -> Settings:
 def replica(upstream: str, redis: str) -> Starlette:
     """One of several gateways on one Redis."""
     shared = RedisStore(redis, ["synthetic key"])
-    store, settings = FallbackStore(shared, MemoryStore, pause=0.2), settings_for(upstream, PUBLIC)
-    return cached_gateway(settings, store, Caching(b"synthetic", lease=LEASE), (store, shared))
+    store, settings = FallbackStore(shared, MemoryStore, probe_interval=0.2), settings_for(upstream, PUBLIC)
+    return cached_gateway(settings, store, CacheConfig(b"synthetic", lock_seconds=LEASE), (store, shared))
 
 
 def cached_gateway(
     settings: Settings,
     store: Store,
-    caching: Caching,
+    caching: CacheConfig,
     closing: tuple[FallbackStore | RedisStore, ...] = (),
 ) -> Starlette:
     """The wiring as `gateway/app.py` has it, with one practice surface."""
@@ -64,11 +64,13 @@ def cached_gateway(
     def now() -> datetime:
         return datetime.now(UTC)
 
-    asking = Upstream(pool, DIALECTS["halo-connect"], now)
-    gathered = Gathered(Repaired(asking, REPAIRS), 5)
-    cached = Cached(gathered, store, caching, now)
-    paged = Paged(Normalised(cached, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
-    endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, Observed(Answered(paged)))
+    asking = UpstreamClient(pool, DIALECTS["halo-connect"], now)
+    gathered = SearchExecutor(ResponseRepairs(asking, REPAIRS), 5)
+    cached = ResponseCache(gathered, store, caching, now)
+    paged = PageLinks(RequestRepairs(cached, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
+    endpoint = Endpoint(
+        RequestReader(settings, ConfiguredSites(settings)).read_fhir, AccessLog(ErrorHandler(paged))
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -83,5 +85,5 @@ def cached_gateway(
 
 
 if __name__ == "__main__":
-    configure("error")
-    Serving(replica(*sys.argv[1:]), "127.0.0.1", 0, "listening on").run()
+    configure_logging("error")
+    Server(replica(*sys.argv[1:]), "127.0.0.1", 0, "listening on").run()

@@ -12,14 +12,14 @@ from end_to_end.chaos_run import Ran
 from end_to_end.chaos_truth import identifier
 from end_to_end.chaos_world import KEYS, QUIET, World
 
-from gateway.ledger.cost import Cost
-from gateway.ledger.sqlite_ledger import read
-from gateway.resilience.retry_policy import Budget
+from gateway.ledger.cost import CostClass
+from gateway.ledger.sqlite_ledger import read_rows
+from gateway.resilience.retry_policy import RetryBudgetPolicy
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))
 #: Seconds of the ledger that `kill -9` may lose, and those that a busy machine writes later.
 LOST = 1.0 + 3.0
-BUDGET = Budget()
+BUDGET = RetryBudgetPolicy()
 #: Seconds after Redis's return in which a replica may not yet have told it what was written meanwhile.
 MISSED = 2.0
 
@@ -158,8 +158,8 @@ def _spent(site: str, exchanges: list[Exchange], processes: int) -> tuple[str, b
     paid = sum(each["charge"] == "paid" for each in exchanges)
     smaller = len(asked) - len({name for name, _, _ in asked})
     too_large = sum(each["status"] == 413 for each in exchanges)
-    least = max(BUDGET.least, int(paid * BUDGET.share))
-    spare = BUDGET.least * (processes - 1)
+    least = max(BUDGET.min_per_hour, int(paid * BUDGET.ratio))
+    spare = BUDGET.min_per_hour * (processes - 1)
     first = (
         f"{NAMES[site]}: exchanges {len(exchanges)}, billed {paid}; smaller pages {smaller}, 413s {too_large}"
     )
@@ -168,12 +168,12 @@ def _spent(site: str, exchanges: list[Exchange], processes: int) -> tuple[str, b
 
 
 def _ledger(world: World, ran: Ran, exchanges: list[Exchange]) -> Said:
-    rows = read(world.ledger)
+    rows = read_rows(world.ledger)
     doomed = {each.id for each in ran.seen.calls if _doomed(world, each)}
     for site in KEYS:
-        billed = sum(row.queries for row in rows if row.line.site == site and row.line.cost is Cost.BILLED)
+        billed = sum(row.queries for row in rows if row.key.site == site and row.key.cost is CostClass.BILLED)
         maybe = sum(
-            row.queries for row in rows if row.line.site == site and row.line.cost is Cost.MAYBE_BILLED
+            row.queries for row in rows if row.key.site == site and row.key.cost is CostClass.MAYBE_BILLED
         )
         mine = [each for each in exchanges if site in each["path"] and each["charge"] == "paid"]
         lost = sum(_id(each) in doomed for each in mine)

@@ -12,8 +12,8 @@ from support.dialects import ISSUE_TYPES
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
-from gateway.errors.operation_outcome import CODE_SYSTEM
-from gateway.server.serve import InThread
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
 TOKEN = {"Authorization": "Bearer t"}
@@ -46,7 +46,7 @@ def failing_settings(emulator: str, **sections: Any) -> Settings:
 @contextmanager
 def gateway(settings: Settings, **parts: Any) -> Iterator[str]:
     """The URL of a gateway of its own, which ends in its own time."""
-    running = InThread(create_app(settings, **parts)).__enter__()
+    running = ThreadedServer(create_app(settings, **parts)).__enter__()
     try:
         yield running.url
     finally:
@@ -92,7 +92,7 @@ def outcome(response: httpx.Response, status: int | None = None) -> dict[str, An
     assert issue["code"] in ISSUE_TYPES
     assert issue["severity"] in {"error", "fatal"}
     assert issue["details"]["text"]
-    assert issue["details"]["coding"][0]["system"] == CODE_SYSTEM
+    assert issue["details"]["coding"][0]["system"] == ERROR_CODE_SYSTEM
     if response.status_code in {429, 503}:
         assert int(response.headers["retry-after"]) >= 1
     found: dict[str, Any] = issue

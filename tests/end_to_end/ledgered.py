@@ -10,34 +10,34 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.admin.endpoints import Admin
-from gateway.admin.ledger import LedgerPages
-from gateway.admin.requests import Names
+from gateway.admin.endpoints import AdminEndpoints
+from gateway.admin.ledger import LedgerEndpoints
+from gateway.admin.requests import SiteNames
 from gateway.app import OTHER_PATHS
 from gateway.emulator.sites import SITES
 from gateway.exchange import Handler
-from gateway.ledger.caps import Cap
-from gateway.ledger.daily_usage import DailyUse
+from gateway.ledger.caps import DailyCap
+from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.metering import Counted, Credited
+from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.recorder import Recorder
-from gateway.ledger.sqlite_ledger import LedgerFile
-from gateway.paging.page_links import Paged
-from gateway.paging.page_token import Seal
+from gateway.ledger.sqlite_ledger import SqliteLedger
+from gateway.paging.page_links import PageLinks
+from gateway.paging.page_token import TokenCipher
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Normalised, Repaired
-from gateway.search.executor import Gathered
-from gateway.server.serve import Serving
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.search.executor import SearchExecutor
+from gateway.server.serve import Server
 from gateway.settings import Settings, SiteSettings
-from gateway.settings.resolve import Sites
-from gateway.telemetry.log_config import configure
+from gateway.settings.resolve import ConfiguredSites
+from gateway.telemetry.log_config import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import Upstream
+from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.transport import PooledTransport
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import Answered
-from gateway.web.request_reader import Incoming
+from gateway.web.errors import ErrorHandler
+from gateway.web.request_reader import RequestReader
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 NAMES = {guid: site.name for guid, site in SITES.items()}
@@ -48,29 +48,32 @@ def settings_for(upstream: str) -> Settings:
     return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
 
 
-def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Starlette:
+def ledgered(settings: Settings, ledger: Ledger, cap: DailyCap | None = None) -> Starlette:
     """The wiring as `gateway/app.py` has it, without a cache."""
-    sites, metrics, use = Sites(settings), Metrics(), DailyUse(lambda _: cap)
-    ledger.watch(lambda others: use.told(others, datetime.now(UTC)))
-    recorder = Recorder(ledger, use, metrics, sites=sites)
-    incoming = Incoming(settings, sites)
+    sites, metrics, use = ConfiguredSites(settings), Metrics(), DailyUsage(lambda _: cap)
+    ledger.set_usage_listener(lambda others: use.update_from_ledger(others, datetime.now(UTC)))
+    recorder = Recorder(ledger, use, metrics, site_of=sites)
+    incoming = RequestReader(settings, sites)
     pool = PooledTransport(
         limits=httpx.Limits(max_connections=20), timeout=httpx.Timeout(2), max_body=9_000_000
     )
 
     def asking(dialect: str) -> Handler:
-        return Counted(Upstream(pool, DIALECTS[dialect], lambda: datetime.now(UTC)), recorder)
+        return UpstreamMeter(UpstreamClient(pool, DIALECTS[dialect], lambda: datetime.now(UTC)), recorder)
 
     def around(inner: Handler) -> Handler:
-        return Answered(Credited(inner, recorder))
+        return ErrorHandler(SavingsMeter(inner, recorder))
 
-    gathered = Gathered(Repaired(asking("halo-connect"), REPAIRS), 5)
-    paged = Paged(Normalised(gathered, REPAIRS), Seal(["synthetic"]), timedelta(hours=1))
-    fhir, other = Endpoint(incoming.fhir, around(paged)), Endpoint(incoming.other, around(asking("halo-sql")))
-    pages = LedgerPages(
-        ledger.rows, lambda: use.standings(datetime.now(UTC)), Names(NAMES), lambda: datetime.now(UTC)
+    gathered = SearchExecutor(ResponseRepairs(asking("halo-connect"), REPAIRS), 5)
+    paged = PageLinks(RequestRepairs(gathered, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
+    fhir, other = (
+        Endpoint(incoming.read_fhir, around(paged)),
+        Endpoint(incoming.read_passthrough, around(asking("halo-sql"))),
     )
-    admin = Admin(TOKEN, [pages])
+    pages = LedgerEndpoints(
+        ledger.rows, lambda: use.cap_statuses(datetime.now(UTC)), SiteNames(NAMES), lambda: datetime.now(UTC)
+    )
+    admin = AdminEndpoints(TOKEN, [pages])
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -78,7 +81,7 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
         ledger.open()
         yield
         await pool.aclose()
-        recorder.settle()
+        recorder.count_unfinished()
         ledger.close()
 
     return Starlette(
@@ -86,15 +89,15 @@ def ledgered(settings: Settings, ledger: Ledger, cap: Cap | None = None) -> Star
             Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", fhir),
             *(Route(each, other) for each in OTHER_PATHS),
             Route("/metrics", metrics.endpoint),
-            *admin.routes(),
+            *admin.shared_port_routes(),
         ],
         lifespan=lifespan,
     )
 
 
 if __name__ == "__main__":
-    configure("error")
+    configure_logging("error")
     upstream, path = sys.argv[1:]
-    Serving(
-        ledgered(settings_for(upstream), Ledger(LedgerFile(Path(path)))), "127.0.0.1", 0, "listening on"
+    Server(
+        ledgered(settings_for(upstream), Ledger(SqliteLedger(Path(path)))), "127.0.0.1", 0, "listening on"
     ).run()

@@ -15,7 +15,7 @@ from support.redis_server import redis_server
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Admin, Cache
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
@@ -72,7 +72,7 @@ def gateway(pair: Pair) -> Iterator[Gateway]:
             "admin": Admin.model_validate({"token": TOKEN}),
         }
     )
-    with capture_logs(), InThread(create_app(settings)) as running:
+    with capture_logs(), ThreadedServer(create_app(settings)) as running:
         yield Gateway(pair, running.url)
 
 
@@ -150,7 +150,7 @@ def test_a_port_of_their_own_is_the_only_one_for_operators_and_wants_no_token(pa
     settings = settings_for(pair.emulator.url).model_copy(
         update={"admin": Admin.model_validate({"listen": "127.0.0.1:0"})}
     )
-    with capture_logs() as lines, InThread(create_app(settings)) as running:
+    with capture_logs() as lines, ThreadedServer(create_app(settings)) as running:
         (own,) = [each["url"] for each in lines if each["event"] == "operators-listen"]
         statuses = {
             path: [httpx.get(url + path, trust_env=False).status_code for url in (running.url, own)]
@@ -172,7 +172,7 @@ def test_redis_away_is_told_in_readyz_metrics_and_one_line_and_no_request_fails(
         settings = settings_for(pair.emulator.url).model_copy(
             update={"cache": kept, "admin": Admin.model_validate({"token": TOKEN})}
         )
-        with InThread(create_app(settings)) as running:
+        with ThreadedServer(create_app(settings)) as running:
             gateway = Gateway(pair, running.url)
             assert gateway.get("Patient/1").status_code == 200
             assert gateway.operate("GET", "/admin/cache")["store"]["kind"] == "redis"

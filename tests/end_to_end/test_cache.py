@@ -11,9 +11,9 @@ from end_to_end.cached_gateway import PUBLIC, cached_gateway, settings_for
 from structlog.testing import capture_logs
 
 from gateway.app import create_app
-from gateway.cache.lookup import Caching
+from gateway.cache.lookup import CacheConfig
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Cache
 from gateway.stores.memory import MemoryStore
 
@@ -25,8 +25,8 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 @pytest.fixture
 def url(pair: Pair) -> Iterator[str]:
     """A gateway with an empty cache in front of the emulator."""
-    with InThread(
-        cached_gateway(settings_for(pair.emulator.url), MemoryStore(), Caching(b"synthetic"))
+    with ThreadedServer(
+        cached_gateway(settings_for(pair.emulator.url), MemoryStore(), CacheConfig(b"synthetic"))
     ) as gateway:
         yield gateway.url
 

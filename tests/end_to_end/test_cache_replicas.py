@@ -16,7 +16,7 @@ from end_to_end.test_cache import all_at_once, billed, status
 from support.redis_server import RedisServer, redis_server
 
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 
 PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 
@@ -30,8 +30,8 @@ def redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def replicas(pair: Pair, redis: RedisServer) -> Iterator[tuple[str, str]]:
     with (
-        InThread(replica(pair.emulator.url, redis.url)) as one,
-        InThread(replica(pair.emulator.url, redis.url)) as other,
+        ThreadedServer(replica(pair.emulator.url, redis.url)) as one,
+        ThreadedServer(replica(pair.emulator.url, redis.url)) as other,
     ):
         yield one.url, other.url
 

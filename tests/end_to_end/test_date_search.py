@@ -25,7 +25,7 @@ from gateway.app import create_app
 from gateway.emulator.app import create_emulator
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
-from gateway.settings import SearchFacts
+from gateway.settings import SearchSupport
 
 CASES = int(os.environ.get("DATE_CASES", "1000"))
 SITES = {BRISBANE: "Brisbane", SYDNEY: "Sydney", PERTH: "Perth"}
@@ -49,9 +49,9 @@ MODELS = {
 }
 #: What an operator who probed such an upstream has configured.
 FACTS = {
-    "naive-sql": SearchFacts(period="start-only"),
-    "reading-a": SearchFacts(),
-    "reading-b": SearchFacts(),
+    "naive-sql": SearchSupport(period="start-only"),
+    "reading-a": SearchSupport(),
+    "reading-b": SearchSupport(),
 }
 _VALUE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _PARTIAL = {4: "year", 7: "month", 10: "day"}

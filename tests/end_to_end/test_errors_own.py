@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, listening
 
 from gateway.errors import catalog
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 
 JSON = {"content-type": "application/fhir+json"}
 UNKNOWN_SITE = BASE.replace("/sites/0", "/sites/f")
@@ -134,27 +134,27 @@ def broken_inside(failing: Failing) -> httpx.Response:
         return httpx.get(f"{url}{BASE}/Patient", headers=KEY, trust_env=False)
 
 
-PROVOKED: list[tuple[Kind, Provoked]] = [
+PROVOKED: list[tuple[FailureKind, Provoked]] = [
     (catalog.BAD_REQUEST, get(f"{BASE}/Patient", Host="evil.example/path")),
-    (catalog.PATH_ENCODING, get(f"{BASE}/Patient/%zz")),
+    (catalog.PATH_MALFORMED, get(f"{BASE}/Patient/%zz")),
     (catalog.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
     (catalog.WRITE_INVALID, with_an_invalid_resource),
     (catalog.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
-    (catalog.NO_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
-    (catalog.COUNT, get(f"{BASE}/Patient?_count=-1")),
+    (catalog.ETAG_WITHOUT_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
+    (catalog.COUNT_INVALID, get(f"{BASE}/Patient?_count=-1")),
     (catalog.DATE_SYNTAX, get(f"{BASE}/Patient?birthdate=2023-02-29")),
     (catalog.DATE_INEXPRESSIBLE, get(f"{BASE}/Patient?birthdate:exact=2023")),
-    (catalog.TOO_COSTLY, with_a_long_search),
+    (catalog.SEARCH_TOO_BROAD, with_a_long_search),
     (catalog.CREDENTIALS_MISSING, lambda failing: failing.ask("GET", f"{BASE}/Patient", headers={})),
     (catalog.UNKNOWN_PATH, get("/nowhere")),
     (catalog.TYPE_UNKNOWN, get(f"{BASE}/Nonsense/1")),
     (catalog.SITE_NOT_MOUNTED, without_a_mounted_site),
     (catalog.SITE_ZONE_UNKNOWN, get(f"{UNKNOWN_SITE}/Patient")),
-    (catalog.METHOD, lambda failing: failing.ask("DELETE", f"{BASE}/Patient")),
+    (catalog.METHOD_NOT_ALLOWED, lambda failing: failing.ask("DELETE", f"{BASE}/Patient")),
     (catalog.NOT_ACCEPTABLE, get(f"{BASE}/Patient", accept="application/fhir+xml")),
     (catalog.BODY_TOO_LARGE, post(f"{BASE}/Patient", b" " * 2_000_001)),
     (catalog.URI_TOO_LONG, get(f"{BASE}/Patient?name={'a' * 16_001}")),
-    (catalog.MEDIA_TYPE, post(f"{BASE}/Patient", b"<a/>", content_type="application/xml")),
+    (catalog.MEDIA_TYPE_UNSUPPORTED, post(f"{BASE}/Patient", b"<a/>", content_type="application/xml")),
     (catalog.PAGE_EXPIRED, with_an_expired_page),
     (catalog.PAGE_UNKNOWN, get(f"{BASE}/Patient?_page=forged")),
     (catalog.UPSTREAM_LINK, linked_elsewhere),
@@ -169,23 +169,25 @@ PROVOKED: list[tuple[Kind, Provoked]] = [
     (catalog.UPSTREAM_RESET, faulty(f"{BASE}/Patient", kind="truncate")),
     (catalog.UPSTREAM_TIMEOUT, faulty(f"{BASE}/Patient", kind="hang")),
     (
-        catalog.ANSWER_TOO_LARGE,
+        catalog.RESPONSE_TOO_LARGE,
         faulty(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
 #: A full queue is in test_resilience, the cache in test_cache, what only raw sockets can do in
 #: tests/server/test_connection.py; a write's open outcome has its own file.
 ELSEWHERE = {
-    catalog.OVERLOADED,
-    catalog.NOT_STORED,
-    catalog.WRITE_UNKNOWN,
+    catalog.GATEWAY_OVERLOADED,
+    catalog.NOT_CACHED,
+    catalog.WRITE_OUTCOME_UNKNOWN,
     catalog.REQUEST_TIMEOUT,
-    catalog.HEAD_TOO_LARGE,
+    catalog.HEADERS_TOO_LARGE,
 }
 
 
 @pytest.mark.parametrize(("kind", "provoked"), PROVOKED)
-def test_every_failure_of_our_own_is_an_outcome(failing: Failing, kind: Kind, provoked: Provoked) -> None:
+def test_every_failure_of_our_own_is_an_outcome(
+    failing: Failing, kind: FailureKind, provoked: Provoked
+) -> None:
     response = provoked(failing)
     issue = outcome(response, kind.status)
     assert code(issue) == kind.code
@@ -207,7 +209,7 @@ def test_change_that_a_proxy_refused_is_certainly_not_made(failing: Failing) -> 
 
 
 def test_every_kind_of_our_own_is_provoked() -> None:
-    ours = {each for each in vars(catalog).values() if isinstance(each, Kind)}
+    ours = {each for each in vars(catalog).values() if isinstance(each, FailureKind)}
     assert ours - ELSEWHERE == {kind for kind, _ in PROVOKED}
 
 

@@ -6,7 +6,7 @@ from conftest import KEY
 from end_to_end.failing import ASKED, BASE, FHIR, TOKEN, Failing, code, failing_settings, gateway, outcome
 from fhir.resources.R4B.codesystem import CodeSystem
 
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 
 SQL = BASE.replace("fhir/R4", "queries/x")
 
@@ -176,7 +176,7 @@ def test_the_code_system_is_published_for_everybody(failing: Failing, mount: str
     response = failing.ask("GET", f"{mount}/CodeSystem/gateway-error", headers={})
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/fhir+json; charset=utf-8"
-    assert CodeSystem.model_validate_json(response.text).url == CODE_SYSTEM
+    assert CodeSystem.model_validate_json(response.text).url == ERROR_CODE_SYSTEM
     assert failing.pair.sent() == []
 
 

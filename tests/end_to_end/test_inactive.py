@@ -7,7 +7,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 
 
 @pytest.mark.parametrize("query", ["active=false", "active:not=true&_summary=count", "active=false&_count=0"])
@@ -23,7 +23,7 @@ def test_a_search_for_inactive_patients_is_refused_and_never_asked(pair: Pair, q
 def test_by_setting_the_answer_is_empty_and_says_that_it_is_incomplete(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
     sites = {guid: each.model_copy(update={"inactive": "empty"}) for guid, each in settings.sites.items()}
-    with InThread(create_app(settings.model_copy(update={"sites": sites}))) as gateway:
+    with ThreadedServer(create_app(settings.model_copy(update={"sites": sites}))) as gateway:
         base = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4"
         response = pair.ask("GET", f"{base}/Patient?active=false&name=a")
         notes = pair.ask("GET", f"{base}/metadata").json()["rest"][0]["documentation"]
@@ -49,6 +49,6 @@ def test_not_found_says_unknown_or_inactive(pair: Pair) -> None:
 
 def test_where_the_repair_is_off_the_search_is_asked(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url).model_copy(update={"repairs": {"inactive-records": False}})
-    with InThread(create_app(settings)) as gateway:
+    with ThreadedServer(create_app(settings)) as gateway:
         url = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient?active=false"
         assert pair.ask("GET", url).json()["total"] == 0

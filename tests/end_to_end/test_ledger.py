@@ -17,14 +17,14 @@ from conftest import KEY, Pair
 from end_to_end.ledgered import TOKEN, ledgered, settings_for
 from structlog.testing import capture_logs
 
-from gateway.cli.ledger import report
+from gateway.cli.ledger import ledger_report
 from gateway.emulator.sites import PERTH, SITES, SYDNEY
-from gateway.ledger.caps import Cap
-from gateway.ledger.cost import Cost, Row
+from gateway.ledger.caps import DailyCap
+from gateway.ledger.cost import CostClass, LedgerRow
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.report import totals
-from gateway.ledger.sqlite_ledger import LedgerFile, read
-from gateway.server.serve import InThread
+from gateway.ledger.report import totals_by_class
+from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -65,8 +65,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(pair: Pair, path: Path, cap: Cap | None = None) -> Iterator[Gateway]:
-    with InThread(ledgered(settings_for(pair.emulator.url), Ledger(LedgerFile(path)), cap)) as running:
+def serving(pair: Pair, path: Path, cap: DailyCap | None = None) -> Iterator[Gateway]:
+    with ThreadedServer(
+        ledgered(settings_for(pair.emulator.url), Ledger(SqliteLedger(path)), cap)
+    ) as running:
         yield Gateway(pair, running.url, path)
 
 
@@ -92,9 +94,9 @@ def test_reads_and_searches_are_billed_to_the_byte(gateway: Gateway) -> None:
 def test_metadata_and_site_status_are_free_and_sql_is_not(gateway: Gateway) -> None:
     gateway.get("metadata")
     gateway.ask("GET", f"/integrator/sites/{SYDNEY}")
-    assert gateway.costs() == {Cost.FREE: 2}
+    assert gateway.costs() == {CostClass.FREE: 2}
     gateway.ask("POST", f"/integrator/sites/{SYDNEY}/queries/immediate", SQL, **JSON)
-    assert gateway.costs() == {Cost.FREE: 2, Cost.BILLED: 1}
+    assert gateway.costs() == {CostClass.FREE: 2, CostClass.BILLED: 1}
     assert (gateway.bill()["queries"], gateway.bill()["free"]) == (1, 2)
     assert {each["site"] for each in gateway.ledger()["rows"]} == {SYDNEY}
 
@@ -102,34 +104,34 @@ def test_metadata_and_site_status_are_free_and_sql_is_not(gateway: Gateway) -> N
 @pytest.mark.parametrize(
     ("fault", "cost"),
     [
-        ({"kind": "no-contact"}, Cost.FREE),
-        ({"kind": "offline"}, Cost.FREE),
-        ({"kind": "unreachable"}, Cost.FREE),
-        ({"kind": "quota"}, Cost.FREE),
-        ({"kind": "rate-limit", "per_second": 0}, Cost.FREE),
-        ({"kind": "slow-query"}, Cost.MAYBE_BILLED),
-        ({"kind": "reset"}, Cost.MAYBE_BILLED),
-        ({"kind": "truncate"}, Cost.MAYBE_BILLED),
-        ({"kind": "hang"}, Cost.MAYBE_BILLED),
-        ({"kind": "too-large"}, Cost.BILLED),
-        ({"kind": "answer", "status": 400, "body": {"status": 400, "message": "no"}}, Cost.MAYBE_BILLED),
+        ({"kind": "no-contact"}, CostClass.FREE),
+        ({"kind": "offline"}, CostClass.FREE),
+        ({"kind": "unreachable"}, CostClass.FREE),
+        ({"kind": "quota"}, CostClass.FREE),
+        ({"kind": "rate-limit", "per_second": 0}, CostClass.FREE),
+        ({"kind": "slow-query"}, CostClass.MAYBE_BILLED),
+        ({"kind": "reset"}, CostClass.MAYBE_BILLED),
+        ({"kind": "truncate"}, CostClass.MAYBE_BILLED),
+        ({"kind": "hang"}, CostClass.MAYBE_BILLED),
+        ({"kind": "too-large"}, CostClass.BILLED),
+        ({"kind": "answer", "status": 400, "body": {"status": 400, "message": "no"}}, CostClass.MAYBE_BILLED),
     ],
 )
 def test_the_invoice_lies_between_billed_and_billed_with_maybe(
-    gateway: Gateway, fault: dict[str, Any], cost: Cost
+    gateway: Gateway, fault: dict[str, Any], cost: CostClass
 ) -> None:
     gateway.pair.fault(**fault)
     assert gateway.get("Patient/1").status_code >= 400
     found = gateway.costs()
     assert found == {cost: 1}
-    surely = found.get(Cost.BILLED, 0)
-    assert surely <= gateway.bill()["queries"] <= surely + found.get(Cost.MAYBE_BILLED, 0)
+    surely = found.get(CostClass.BILLED, 0)
+    assert surely <= gateway.bill()["queries"] <= surely + found.get(CostClass.MAYBE_BILLED, 0)
 
 
 def test_what_the_gateway_answers_by_itself_is_empty_or_free(gateway: Gateway) -> None:
     assert gateway.get("Patient?birthdate=ge2001&birthdate=lt2000").json()["total"] == 0
     assert gateway.get("Patient?birthdate=never").status_code == 400
-    assert gateway.costs() == {Cost.EMPTY: 1, Cost.FREE: 1}
+    assert gateway.costs() == {CostClass.EMPTY: 1, CostClass.FREE: 1}
     assert gateway.bill()["queries"] == 0
 
 
@@ -160,7 +162,7 @@ def test_the_metrics_say_the_same_as_the_ledger(gateway: Gateway) -> None:
 
 
 def test_batch_work_stops_at_the_cap_also_after_a_restart(pair: Pair, path: Path) -> None:
-    cap = Cap(queries=2, stops_batch=True)
+    cap = DailyCap(queries=2, rejects_batch=True)
     with serving(pair, path, cap) as gateway:
         assert [gateway.get("Patient/1", priority="u=7").status_code for _ in range(3)] == [200, 200, 429]
     with serving(pair, path, cap) as gateway, capture_logs():
@@ -178,11 +180,11 @@ def test_the_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     gateway.ledger()
     named = {SYDNEY: {"name": "Halo Clinic Sydney"}}
     kept = Settings.model_validate({"sites": named, "ledger": {"path": gateway.path}})
-    assert "Halo Clinic Sydney" in report(kept)
-    head, row = report(kept, SYDNEY, csv=True).splitlines()
+    assert "Halo Clinic Sydney" in ledger_report(kept)
+    head, row = ledger_report(kept, SYDNEY, csv=True).splitlines()
     assert head.endswith("class,queries,bytes")
     assert ",Patient,read,billed,1," in row
-    assert len(report(kept, PERTH, csv=True).splitlines()) == 1
+    assert len(ledger_report(kept, PERTH, csv=True).splitlines()) == 1
 
 
 @contextmanager
@@ -198,8 +200,8 @@ def process(pair: Pair, path: Path) -> Iterator[tuple[subprocess.Popen[str], str
             running.kill()
 
 
-def billed(rows: list[Row]) -> int:
-    return totals(rows)[Cost.BILLED].queries
+def billed(rows: list[LedgerRow]) -> int:
+    return totals_by_class(rows)[CostClass.BILLED].queries
 
 
 def answered(url: str, times: int) -> None:
@@ -213,20 +215,20 @@ def test_sigterm_loses_nothing(pair: Pair, path: Path) -> None:
         answered(url, 40)
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 0
-    assert billed(read(path)) == 40
+    assert billed(read_rows(path)) == 40
 
 
 def test_kill_9_loses_at_most_what_was_not_written_yet(pair: Pair, path: Path) -> None:
     with process(pair, path) as (running, url):
         answered(url, 20)
         until = time.monotonic() + 20
-        while billed(read(path)) < 20:
+        while billed(read_rows(path)) < 20:
             assert time.monotonic() < until
             time.sleep(0.05)
         answered(url, 5)
         running.kill()
         running.wait(20)
-    assert 20 <= billed(read(path)) <= 25
+    assert 20 <= billed(read_rows(path)) <= 25
     with serving(pair, path) as gateway:
         gateway.get("Patient/1")
-        assert 21 <= gateway.costs()[Cost.BILLED] <= 26
+        assert 21 <= gateway.costs()[CostClass.BILLED] <= 26

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from gateway.app import create_app
 from gateway.emulator.settings import LinkForm
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
-from gateway.settings import Pages
+from gateway.server.serve import ThreadedServer
+from gateway.settings import Paging
 
 QUERY = (
     "gender=female&_sort=birthdate&_count=3&_elements=name,birthDate,gender&_revinclude=Condition:patient"
@@ -145,11 +145,11 @@ def test_a_link_serves_its_own_site_and_caller_only(pair: Pair) -> None:
 
 def test_any_replica_with_the_same_key_serves_the_same_page_and_none_without_it(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
-    keyed = settings.model_copy(update={"pages": Pages(keys=(SecretStr("a key of some length"),))})
+    keyed = settings.model_copy(update={"pages": Paging(keys=(SecretStr("a key of some length"),))})
     with (
-        InThread(create_app(keyed)) as one,
-        InThread(create_app(keyed)) as two,
-        InThread(create_app(settings)) as none,
+        ThreadedServer(create_app(keyed)) as one,
+        ThreadedServer(create_app(keyed)) as two,
+        ThreadedServer(create_app(settings)) as none,
     ):
         path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient"
         url = linked(pair.ask("GET", f"{one.url}{path}?_count=2&_sort=birthdate").json(), "next") or ""
@@ -163,7 +163,7 @@ def test_any_replica_with_the_same_key_serves_the_same_page_and_none_without_it(
 def test_a_gateway_without_a_key_warns_that_links_end_with_it(
     secrets: tuple[SecretStr, ...], warnings: int
 ) -> None:
-    settings = settings_for("http://127.0.0.1:9").model_copy(update={"pages": Pages(keys=secrets)})
+    settings = settings_for("http://127.0.0.1:9").model_copy(update={"pages": Paging(keys=secrets)})
     with capture_logs() as logs:
         create_app(settings)
     assert sum(line.get("setting") == "pages.keys" for line in logs) == warnings

@@ -12,8 +12,8 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gateway.app import create_app
-from gateway.errors.catalog import METHOD
-from gateway.http.headers import DOWNWARDS
+from gateway.errors.catalog import METHOD_NOT_ALLOWED
+from gateway.http.headers import RESPONSE_HEADERS
 from gateway.settings import Admin, MountedUpstream, Settings
 from gateway.web.error_codes import all_kinds
 
@@ -58,7 +58,7 @@ def test_no_upstream_can_stand_over_a_path_of_ours() -> None:
 def test_every_status_that_a_failure_can_have_is_documented() -> None:
     documented = set(DOCUMENT["paths"][FHIR]["get"]["responses"])
     assert {str(kind.status) for kind in all_kinds()} <= documented
-    assert METHOD in all_kinds()
+    assert METHOD_NOT_ALLOWED in all_kinds()
 
 
 @pytest.mark.parametrize("surface", ["integrator", "desktop"])
@@ -78,5 +78,5 @@ def test_the_headers_of_ours_are_documented(pair: Pair) -> None:
     ]
     sent = {name.lower() for answer in answers for name in answer.headers}
     ordinary = {"content-type", "content-length", "date", "vary"}
-    assert sent - ordinary - set(DOWNWARDS) <= documented
+    assert sent - ordinary - set(RESPONSE_HEADERS) <= documented
     assert {"retry-after", "allow", "x-request-id", "x-intermediary", "gateway-repairs"} <= sent

@@ -13,18 +13,18 @@ from support.sockets import until
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
-from gateway.server.connection import guarded
-from gateway.server.serve import InThread
+from gateway.server.connection import limited_connection_class
+from gateway.server.serve import ThreadedServer
 
 LARGE = b'{"resourceType":"Binary","id":"1","data":"' + b"A" * 12_000_000 + b'"}'
 
 
 @pytest.fixture
-def narrow(pair: Pair) -> Iterator[InThread]:
+def narrow(pair: Pair) -> Iterator[ThreadedServer]:
     """A gateway with one connection upstream, and room for three clients."""
     upstream = {"url": pair.emulator.url, "max_connections": 1, "timeouts": {"read": 5}}
     settings = failing_settings(pair.emulator.url, upstream=upstream, server={"max_connections": 3})
-    running = InThread(create_app(settings), http=guarded(settings.server)).__enter__()
+    running = ThreadedServer(create_app(settings), http=limited_connection_class(settings.server)).__enter__()
     yield running
     running.should_exit = True
 
@@ -41,7 +41,7 @@ def asked(url: str, path: str, base: str = BASE) -> socket.socket:
     return client
 
 
-def test_a_client_that_does_not_read_holds_no_upstream_connection(pair: Pair, narrow: InThread) -> None:
+def test_a_client_that_does_not_read_holds_no_upstream_connection(pair: Pair, narrow: ThreadedServer) -> None:
     pair.fault(kind="answer", status=200, body=LARGE.decode(), path="Binary/1")
     with asked(narrow.url, "Binary/1") as client:
         assert client.recv(9) == b"HTTP/1.1 "
@@ -53,7 +53,7 @@ def test_a_client_that_does_not_read_holds_no_upstream_connection(pair: Pair, na
             read += len(client.recv(1_000_000))
 
 
-def test_surplus_clients_get_503_with_retry_after(pair: Pair, narrow: InThread) -> None:
+def test_surplus_clients_get_503_with_retry_after(pair: Pair, narrow: ThreadedServer) -> None:
     pair.fault(kind="hang")
     with ExitStack() as held:
         for _ in range(3):
@@ -68,7 +68,7 @@ def test_practices_that_hang_leave_a_connection_to_the_next(pair: Pair) -> None:
     """Six connections upstream, and two practices that would take four each."""
     upstream = {"url": pair.emulator.url, "max_connections": 6, "timeouts": {"read": 20}}
     settings = failing_settings(pair.emulator.url, upstream=upstream, rest={"concurrency": 4})
-    running = InThread(create_app(settings), http=guarded(settings.server)).__enter__()
+    running = ThreadedServer(create_app(settings), http=limited_connection_class(settings.server)).__enter__()
     for guid in (SYDNEY, PERTH):
         pair.fault(kind="hang", site=guid, path="/Patient/")
     with ExitStack() as held:

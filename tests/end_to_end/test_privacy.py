@@ -15,7 +15,7 @@ import pytest
 from conftest import Pair
 from structlog.testing import capture_logs
 
-from gateway.emulator.injected_faults import Kind
+from gateway.emulator.injected_faults import FaultKind
 from gateway.emulator.sites import BRISBANE, SYDNEY
 
 SURNAME = "Zzyzx"
@@ -91,7 +91,7 @@ ECHOES = [
     {"status": 503, "body": f"<html>{ECHO}</html>", "headers": {"content-type": "text/html"}},
     {"status": 302, "headers": {"location": f"https://evil.example/?family={SURNAME}"}},
 ]  # fmt: skip
-FAULTS = [{"kind": kind, "times": 1} for kind in get_args(Kind) if kind not in {"answer", "hang"}]
+FAULTS = [{"kind": kind, "times": 1} for kind in get_args(FaultKind) if kind not in {"answer", "hang"}]
 
 
 class Records(logging.Handler):

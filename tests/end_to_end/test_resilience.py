@@ -20,14 +20,14 @@ from support.resilience import Limits, Standing, before_nothing, standing, toget
 from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings, LinkForm
-from gateway.emulator.sites import BRISBANE, MOVED, PERTH, SYDNEY
-from gateway.resilience.backoff import Doubling
-from gateway.resilience.circuit import RESTS_AFTER
+from gateway.emulator.sites import BRISBANE, PERTH, RELOCATED_SITE, SYDNEY
+from gateway.resilience.backoff import ExponentialBackoff
+from gateway.resilience.circuit import FAILURES_TO_OPEN
 from gateway.resilience.pause_rules import RULES
-from gateway.resilience.retry_policy import AGAIN, UNANSWERED
-from gateway.server.serve import InThread
+from gateway.resilience.retry_policy import RETRIES, RETRIES_AFTER_TIMEOUT
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
-from gateway.sites.relocation import Practice
+from gateway.sites.relocation import PmsIdentity
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 MB = 2**20
@@ -167,7 +167,10 @@ def test_every_fault_has_its_row() -> None:
 
 def test_whatever_is_repeated_rests_or_pauses_has_its_row() -> None:
     treated = (
-        AGAIN.keys() | UNANSWERED.keys() | RESTS_AFTER.keys() | {rule.code for rule in RULES if rule.code}
+        RETRIES.keys()
+        | RETRIES_AFTER_TIMEOUT.keys()
+        | FAILURES_TO_OPEN.keys()
+        | {rule.code for rule in RULES if rule.code}
     )
     assert treated <= {row.code for row in rows()}
 
@@ -208,7 +211,7 @@ def test_trouble_on_the_way_costs_what_the_table_says(row: Row, tmp_path: Path) 
     with capture_logs(), ExitStack() as running:
         upstream = WAYS[row.failure](running, tmp_path)
         settings = settings_for("http://unused.example").model_dump() | {"upstream": upstream, "retry": {}}
-        gateway = running.enter_context(InThread(create_app(Settings.model_validate(settings))))
+        gateway = running.enter_context(ThreadedServer(create_app(Settings.model_validate(settings))))
         path = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/{READ}"
         found = [httpx.get(path, headers=KEY, trust_env=False, timeout=30) for _ in range(3)]
     assert [code_of(each) for each in found] == [row.code] * 3
@@ -218,7 +221,7 @@ def test_trouble_on_the_way_costs_what_the_table_says(row: Row, tmp_path: Path) 
 def test_while_a_site_rests_others_are_served_and_a_free_look_brings_it_back(
     emulator: RunningEmulator,
 ) -> None:
-    with capture_logs(), standing(emulator, Limits(patience=0, rest=Doubling(1, 1))) as gateway:
+    with capture_logs(), standing(emulator, Limits(patience=0, rest=ExponentialBackoff(1, 1))) as gateway:
         gateway.fault(kind="offline", site=SYDNEY, path="/fhir/")
         assert code_of(gateway.get(SYDNEY, READ)) == "practice-offline"
         resting = gateway.get(SYDNEY, READ)
@@ -292,9 +295,9 @@ def walked(gateway: Standing, guid: str, search: str = DOCUMENTS) -> tuple[list[
 
 
 def test_a_moved_practice_is_followed_under_the_guid_its_clients_know(emulator: RunningEmulator) -> None:
-    limits = Limits(practices={MOVED: Practice("10001", "Best Practice", follow=True)})
+    limits = Limits(practices={RELOCATED_SITE: PmsIdentity("10001", "Best Practice", follow_relocation=True)})
     with capture_logs(), standing(emulator, limits) as gateway:
-        found = gateway.get(MOVED, "Patient?_count=2")
+        found = gateway.get(RELOCATED_SITE, "Patient?_count=2")
         assert found.status_code == 200, found.text
         assert BRISBANE not in found.text
         assert (len(gateway.sent("/integrator/sites")), gateway.billed()) == (4, 1)

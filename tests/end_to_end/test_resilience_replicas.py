@@ -16,7 +16,7 @@ from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
@@ -70,7 +70,7 @@ def two(emulator: RunningEmulator, redis: RedisServer, **sections: Any) -> Itera
     settings = Settings.model_validate(plain | own | _merged(cache, sections))
     emulator.control("POST", "reset")
     with capture_logs():
-        running = [InThread(create_app(settings)).__enter__() for _ in range(2)]
+        running = [ThreadedServer(create_app(settings)).__enter__() for _ in range(2)]
         yield Two(emulator, (running[0].url, running[1].url))
         for each in running:
             each.__exit__()

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Writes
 
 JSON = {"content-type": "application/fhir+json"}
@@ -29,7 +29,7 @@ def gateway(pair: Pair, mode: str) -> Iterator[httpx.Client]:
     writes = Writes.model_validate({"validation": mode})
     settings = settings_for(pair.emulator.url).model_copy(update={"writes": writes})
     with (
-        InThread(create_app(settings)) as running,
+        ThreadedServer(create_app(settings)) as running,
         httpx.Client(
             base_url=f"{running.url}/integrator/sites/{SYDNEY}/fhir/R4",
             headers=KEY | JSON,

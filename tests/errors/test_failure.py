@@ -1,6 +1,6 @@
-from gateway.errors.failure import Failure, Kind, Repeat
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 
-_KIND = Kind("lost", 503, "transient", "Lost.", repeat=Repeat.YES, retry_after=5)
+_KIND = FailureKind("lost", 503, "transient", "Lost.", retry_advice=RetryAdvice.YES, retry_after=5)
 
 
 def test_a_failure_takes_text_issue_and_wait_from_its_kind() -> None:
@@ -14,7 +14,11 @@ def test_an_occurrence_may_say_it_better() -> None:
 
 
 def test_a_change_is_open_when_it_may_have_run() -> None:
-    assert _KIND.leaves_writes_open
-    assert not Kind("lost", 503, "transient", "Lost.", repeat=Repeat.YES, sent=False).leaves_writes_open
-    assert not Kind("bad", 400, "invalid", "Bad.", repeat=Repeat.AFTER_CHANGE).leaves_writes_open
-    assert not Kind("refused", 502, "exception", "Refused.").leaves_writes_open
+    assert _KIND.write_outcome_unknown
+    assert not FailureKind(
+        "lost", 503, "transient", "Lost.", retry_advice=RetryAdvice.YES, may_have_run=False
+    ).write_outcome_unknown
+    assert not FailureKind(
+        "bad", 400, "invalid", "Bad.", retry_advice=RetryAdvice.AFTER_CHANGE
+    ).write_outcome_unknown
+    assert not FailureKind("refused", 502, "exception", "Refused.").write_outcome_unknown

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors.redaction import masked, without_sql
+from gateway.errors.redaction import redact, without_sql
 
 #: what was said -> what may be shown
 MASKED = {
@@ -50,11 +50,11 @@ MASKED = {
 
 @pytest.mark.parametrize("said", MASKED)
 def test_what_identifies_is_masked_and_phrases_stay(said: str) -> None:
-    assert masked(said) == MASKED[said]
+    assert redact(said) == MASKED[said]
 
 
 def test_a_long_text_ends_in_a_mask() -> None:
-    assert masked("word " * 100) == ("word " * 100)[:299] + "…"
+    assert redact("word " * 100) == ("word " * 100)[:299] + "…"
 
 
 def test_unmasked_text_still_has_no_sql() -> None:
@@ -63,14 +63,14 @@ def test_unmasked_text_still_has_no_sql() -> None:
 
 @given(st.text(), st.text())
 def test_a_planted_name_never_stays(before: str, after: str) -> None:
-    assert "Zzyzx" not in masked(f"{before} Zzyzx {after}")
+    assert "Zzyzx" not in redact(f"{before} Zzyzx {after}")
 
 
 @given(st.text(max_size=5_000))
 def test_any_text_is_masked_to_at_most_300_characters(text: str) -> None:
-    assert len(masked(text)) <= 300
+    assert len(redact(text)) <= 300
 
 
 @given(st.text(st.sampled_from("'\"([{<…sS 0123.-:/=@,aZé"), max_size=2_500))
 def test_no_text_is_slow(text: str) -> None:
-    assert len(masked(text)) <= 300
+    assert len(redact(text)) <= 300

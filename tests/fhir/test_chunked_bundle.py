@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.fhir.chunked_bundle import PIECE, Entries, pieces
-from gateway.fhir.raw_json import UnreadableError, encoded, objects, string
+from gateway.fhir.chunked_bundle import CHUNK_BYTES, Entries, split_bundle
+from gateway.fhir.raw_json import UnreadableError, array_objects, encode, string_value
 
 
 def read(body: bytes) -> tuple[list[Entries], dict[str, Raw]]:
-    found, reading = [], pieces(body)
+    found, reading = [], split_bundle(body)
     while True:
         try:
             found.append(next(reading))
@@ -42,7 +42,7 @@ def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
     whole = large()
     found, fields = read(json.dumps(whole, **layout).encode())
     assert len(found) > 2
-    assert max(sum(len(bytes(encoded(each))) for each in piece) for piece in found) < 3 * PIECE
+    assert max(sum(len(bytes(encode(each))) for each in piece) for piece in found) < 3 * CHUNK_BYTES
     assert [plain(each) for piece in found for each in piece] == whole["entry"]
     assert plain(fields) == whole | {"entry": []}
 
@@ -52,9 +52,9 @@ def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
     [
         {"resourceType": "List", "entry": [{"item": {"display": "x" * 1000}}] * 100},
         {"entry": [entry(1)] * 200, "resourceType": "Bundle"},
-        {"resourceType": "Bundle", "x": {"entry": [1]}, "text": "x" * PIECE, "entry": [entry(1)]},
+        {"resourceType": "Bundle", "x": {"entry": [1]}, "text": "x" * CHUNK_BYTES, "entry": [entry(1)]},
         {"resourceType": "Bundle", "entry": []},
-        {"resourceType": "Bundle", "text": "x" * PIECE},
+        {"resourceType": "Bundle", "text": "x" * CHUNK_BYTES},
     ],
 )
 def test_whatever_is_no_bundle_that_says_so_first_stays_whole(body: dict[str, object]) -> None:
@@ -99,6 +99,6 @@ def test_what_is_broken_anywhere_is_refused(spoil: Callable[[bytes], bytes]) -> 
 def test_any_sizes_and_contents_come_whole(sizes: list[int], filling: str) -> None:
     entries = [{"fullUrl": str(size), "x": filling * (size // len(filling))} for size in sizes]
     found, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
-    given_back = [each for piece in found for each in piece] or objects(fields["entry"])
+    given_back = [each for piece in found for each in piece] or array_objects(fields["entry"])
     assert [plain(each) for each in given_back] == entries
-    assert string(fields["resourceType"]) == "Bundle"
+    assert string_value(fields["resourceType"]) == "Bundle"

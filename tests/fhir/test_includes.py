@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from gateway.fhir.bundle import Entry
-from gateway.fhir.includes import key, mode, without_orphans
+from gateway.fhir.includes import reachable_includes, resource_key, search_mode
 
 
 def entry(kind: str, id_: str, search: str | None = None, **fields: object) -> Entry:
@@ -23,12 +23,12 @@ def entry(kind: str, id_: str, search: str | None = None, **fields: object) -> E
     ],
 )
 def test_an_entry_is_a_match_unless_it_says_otherwise(search: str | None, expected: str) -> None:
-    assert mode(entry("Patient", "1", search)) == expected
+    assert search_mode(entry("Patient", "1", search)) == expected
 
 
 def test_a_resource_is_known_by_type_and_id() -> None:
-    assert key(entry("Patient", "1")) == "Patient/1"
-    assert key(Entry({})) == "/"
+    assert resource_key(entry("Patient", "1")) == "Patient/1"
+    assert resource_key(Entry({})) == "/"
 
 
 def refers(*names: str) -> dict[str, object]:
@@ -47,5 +47,5 @@ def test_includes_of_filtered_matches_go_and_what_is_reached_stays() -> None:
         entry("Patient", "2"),
         entry("Observation", "1", **refers("Patient/1")),
     ]
-    assert without_orphans(kept, others, frozenset()) == [patient, practice]
-    assert without_orphans(kept, others, frozenset({"Condition"})) == [patient, practice, condition]
+    assert reachable_includes(kept, others, frozenset()) == [patient, practice]
+    assert reachable_includes(kept, others, frozenset({"Condition"})) == [patient, practice, condition]

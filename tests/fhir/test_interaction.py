@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.fhir.interaction import Interaction, allowed_methods, interaction
+from gateway.fhir.interaction import Interaction, allowed_methods, interaction_for
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from gateway.fhir.interaction import Interaction, allowed_methods, interaction
     ],
 )
 def test_method_and_path_name_an_interaction(method: str, path: str, expected: Interaction | None) -> None:
-    assert interaction(method, path) == expected
+    assert interaction_for(method, path) == expected
 
 
 def test_allowed_methods_are_those_with_a_meaning() -> None:
@@ -45,4 +45,4 @@ def test_allowed_methods_are_those_with_a_meaning() -> None:
     [("create", True), ("update", True), ("delete", True), ("read", False), ("search-type", False)],
 )
 def test_only_changes_of_data_are_writes(code: str, writes: bool) -> None:
-    assert Interaction(code).writes is writes  # type: ignore[arg-type]
+    assert Interaction(code).is_write is writes  # type: ignore[arg-type]

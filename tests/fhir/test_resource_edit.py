@@ -1,18 +1,18 @@
 import pytest
 from msgspec import Raw
 
-from gateway.fhir.resource_edit import with_meta
+from gateway.fhir.resource_edit import with_meta_element
 
 
 def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
     resource = Raw(b'{"id":"1","meta":{"versionId":"3","lastUpdated":"old"},"n":1.0}')
-    assert with_meta(resource, "lastUpdated", lambda _, text: text) is resource
-    assert with_meta(resource, "source", lambda _, text: text.upper()) is resource
-    assert bytes(with_meta(resource, "lastUpdated", lambda _, __: "new")) == (
+    assert with_meta_element(resource, "lastUpdated", lambda _, text: text) is resource
+    assert with_meta_element(resource, "source", lambda _, text: text.upper()) is resource
+    assert bytes(with_meta_element(resource, "lastUpdated", lambda _, __: "new")) == (
         b'{"id":"1","meta":{"versionId":"3","lastUpdated":"new"},"n":1.0}'
     )
     assert (
-        bytes(with_meta(resource, "lastUpdated", lambda _, __: None))
+        bytes(with_meta_element(resource, "lastUpdated", lambda _, __: None))
         == b'{"id":"1","meta":{"versionId":"3"},"n":1.0}'
     )
 
@@ -33,6 +33,6 @@ def test_only_the_resources_own_stamp_changes_wherever_it_stands(body: bytes) ->
         seen.append((kind, text))
         return "new"
 
-    mended = bytes(with_meta(Raw(body), "lastUpdated", change))
+    mended = bytes(with_meta_element(Raw(body), "lastUpdated", change))
     assert seen == [("Patient", "old")]
     assert b"".join(mended.split()) == b"".join(body.replace(b"old", b"new").split())

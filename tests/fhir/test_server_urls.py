@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from gateway.fhir.raw_json import UnreadableError
-from gateway.fhir.server_urls import changed_urls, is_server_url
+from gateway.fhir.server_urls import is_server_url_field, rewrite_server_urls
 
 UP, OURS = "http://up/fhir", "https://gw/fhir"
 
@@ -18,7 +18,7 @@ def ours(url: str, refers: bool) -> str:
 
 def changed(value: object, name: str = "resource") -> object:
     raw = Raw(json.dumps(value).encode())
-    return json.loads(bytes(changed_urls(raw, (b"up",), ours, name)))
+    return json.loads(bytes(rewrite_server_urls(raw, (b"up",), ours, name)))
 
 
 MOVED = [
@@ -66,19 +66,19 @@ def test_a_servers_own_url_is_changed_wherever_fhir_puts_one(value: object) -> N
 @pytest.mark.parametrize("beside", [None, {"photo": {"url": "http://up/fhir/Binary/1"}}])
 def test_no_other_url_is_touched(value: dict[str, object], beside: dict[str, object] | None) -> None:
     raw = Raw(json.dumps(value).encode())
-    assert changed_urls(raw, (b"up",), ours) is raw
+    assert rewrite_server_urls(raw, (b"up",), ours) is raw
     assert json.loads(json.dumps(changed({"x": value, **(beside or {})})))["x"] == value  # type: ignore[index]
 
 
 def test_a_rewritten_resource_keeps_numbers_order_unknown_fields_and_repeated_names() -> None:
     body = b'{"z":1.50,"x":1e999,"n":[-0.0],"r":{"reference" : "http:\\/\\/up\\/fhir\\/P\\/1","a":1,"a":2}}'
-    new = bytes(changed_urls(Raw(body), (b"up",), ours))
+    new = bytes(rewrite_server_urls(Raw(body), (b"up",), ours))
     assert new == body.replace(b"http:\\/\\/up\\/fhir\\/P\\/1", b"https://gw/fhir/P/1")
 
 
 def test_numbers_survive_where_the_resource_must_be_decoded() -> None:
     body = b'{"z":1.50,"x":1e999,"photo":[{"size":10000000000000000000000,"url":"http://up/fhir/Binary/1"}],"n":0.10}'
-    new = bytes(changed_urls(Raw(body), (b"up",), ours))
+    new = bytes(rewrite_server_urls(Raw(body), (b"up",), ours))
     assert new == body.replace(b"http://up", b"https://gw")
 
 
@@ -86,9 +86,9 @@ def test_a_hundred_levels_are_walked_and_too_many_are_refused() -> None:
     def nested(levels: int) -> Raw:
         return Raw(b'{"a":' * levels + b'{"photo":{"url":"http://up/fhir/Binary/1"}}' + b"}" * levels)
 
-    assert b"https://gw/fhir/Binary/1" in bytes(changed_urls(nested(100), (b"up",), ours))
+    assert b"https://gw/fhir/Binary/1" in bytes(rewrite_server_urls(nested(100), (b"up",), ours))
     with pytest.raises(UnreadableError):
-        changed_urls(nested(5000), (b"up",), ours)
+        rewrite_server_urls(nested(5000), (b"up",), ours)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_hundred_levels_are_walked_and_too_many_are_refused() -> None:
     ],
 )
 def test_a_field_is_known_by_its_name_and_its_object(parent: str, name: str, expected: bool) -> None:
-    assert is_server_url(parent, name) is expected
+    assert is_server_url_field(parent, name) is expected
 
 
 TEXT = st.text(alphabet='up"\\/:{}[], é', max_size=12)
@@ -128,10 +128,10 @@ def test_byte_for_byte_it_does_what_walking_decoded_data_does(value: object, ind
             return each
         return {
             name: ours(one, True)
-            if isinstance(one, str) and is_server_url(parent, name)
+            if isinstance(one, str) and is_server_url_field(parent, name)
             else walked(one, name)
             for name, one in each.items()
         }
 
     raw = Raw(json.dumps(value, indent=indent).encode())
-    assert json.loads(bytes(changed_urls(raw, (b"up",), ours, "resource"))) == walked(value)
+    assert json.loads(bytes(rewrite_server_urls(raw, (b"up",), ours, "resource"))) == walked(value)

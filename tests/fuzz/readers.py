@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import atheris  # type: ignore[import-not-found,unused-ignore] # see above
 
 with atheris.instrument_imports(include=["gateway"]):
-    from gateway.errors.operation_outcome import encoded, outcome
-    from gateway.errors.redaction import masked, without_sql
+    from gateway.errors.operation_outcome import encode_resource, operation_outcome
+    from gateway.errors.redaction import redact, without_sql
     from gateway.exchange import FhirRequest, FhirResponse
-    from gateway.fhir.interaction import OTHER, interaction
+    from gateway.fhir.interaction import NOT_FHIR, interaction_for
     from gateway.upstreams import DIALECTS
     from gateway.upstreams.diagnostics import UpstreamText
 
@@ -33,14 +33,16 @@ def one(data: bytes) -> None:
     """
     body, (name, line, mode, status) = data[:-4], data[-4:].rjust(4, b"\0")
     method, _, path = LINES[line % len(LINES)].partition(" ")
-    asked = FhirRequest(method, interaction(method, path) or OTHER, path, "http://gw", "http://up")
+    asked = FhirRequest(method, interaction_for(method, path) or NOT_FHIR, path, "http://gw", "http://up")
     headers = (("content-type", "application/json"), ("retry-after", body[:30].decode("latin-1")))
     answer = FhirResponse(STATUSES[status % len(STATUSES)], headers, body)
-    found = NAMED[name % len(NAMED)].failure(asked, answer, now=NOW, upstream_text=MODES[mode % len(MODES)])
+    found = NAMED[name % len(NAMED)].failure_from_response(
+        asked, answer, now=NOW, upstream_text=MODES[mode % len(MODES)]
+    )
     if found is not None:
         assert 400 <= found.kind.status <= 599, found.kind
-        assert len(encoded(outcome(found))) <= LARGEST
-    for change in (masked, without_sql):
+        assert len(encode_resource(operation_outcome(found))) <= LARGEST
+    for change in (redact, without_sql):
         change(body.decode("utf-8", "replace"))
 
 

@@ -1,9 +1,15 @@
 import pytest
 
-from gateway.errors.catalog import NOT_STORED, UPSTREAM_TIMEOUT
+from gateway.errors.catalog import NOT_CACHED, UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
-from gateway.http.cache_status import CacheStatus, avoided, forwarded, outcome, said
+from gateway.http.cache_status import (
+    CacheStatus,
+    cache_outcome,
+    forward_status,
+    upstream_query_saved_by,
+    with_cache_status,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,34 +31,36 @@ from gateway.http.cache_status import CacheStatus, avoided, forwarded, outcome, 
     ],
 )
 def test_a_decision_in_the_words_of_rfc_9211(status: CacheStatus, text: str, spared: str) -> None:
-    assert status.text == text
-    assert avoided(text) == spared
+    assert status.header_value == text
+    assert upstream_query_saved_by(text) == spared
 
 
 def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
-    one = Failure(UPSTREAM_TIMEOUT, diagnostics="d", headers=(("allow", "GET"),), received=FhirResponse(504))
-    told = said(one, CacheStatus("stale", status=504), age=2)
+    one = Failure(
+        UPSTREAM_TIMEOUT, diagnostics="d", headers=(("allow", "GET"),), upstream_response=FhirResponse(504)
+    )
+    told = with_cache_status(one, CacheStatus("stale", status=504), age=2)
     assert (told.kind, told.diagnostics, told.retry_after) == (one.kind, "d", one.retry_after)
     assert told.headers[0] == ("allow", "GET")
     assert dict(told.headers)["age"] == "2"
-    assert told.received is not None
-    assert told.received.header("cache-status") == dict(told.headers)["cache-status"]
+    assert told.upstream_response is not None
+    assert told.upstream_response.header("cache-status") == dict(told.headers)["cache-status"]
     assert one.headers == (("allow", "GET"),)
 
 
 @pytest.mark.parametrize(
     ("failure", "text"),
     [
-        (Failure(NOT_STORED), "halo-gateway; detail=not-cached"),
+        (Failure(NOT_CACHED), "halo-gateway; detail=not-cached"),
         (Failure(UPSTREAM_TIMEOUT), "halo-gateway; fwd=stale; collapsed"),
         (
-            Failure(NOT_STORED, received=FhirResponse(401)),
+            Failure(NOT_CACHED, upstream_response=FhirResponse(401)),
             "halo-gateway; fwd=stale; fwd-status=401; collapsed",
         ),
     ],
 )
 def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, text: str) -> None:
-    assert forwarded(failure, "stale", collapsed=True).text == text
+    assert forward_status(failure, "stale", collapsed=True).header_value == text
 
 
 @pytest.mark.parametrize(
@@ -72,9 +80,9 @@ def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, tex
     ],
 )
 def test_what_became_of_a_request_is_one_word(status: CacheStatus, answered: int, became: str) -> None:
-    assert outcome(status.text, answered) == became
+    assert cache_outcome(status.header_value, answered) == became
 
 
 @pytest.mark.parametrize("field", ["", "other-cache"])
 def test_of_what_the_cache_did_not_see_there_is_none(field: str) -> None:
-    assert outcome(field, 200) == ""
+    assert cache_outcome(field, 200) == ""

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.errors.failure import Failure
-from gateway.http.negotiation import answered_as, media_type
+from gateway.http.negotiation import media_type, response_media_type
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from gateway.http.negotiation import answered_as, media_type
     ],
 )
 def test_json_in_any_spelling_is_answered(formats: tuple[str, ...], accept: str, expected: str) -> None:
-    assert answered_as(formats, accept) == expected
+    assert response_media_type(formats, accept) == expected
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_anything_else_is_refused_by_the_name_of_its_place(
     formats: tuple[str, ...], accept: str, where: str
 ) -> None:
     with pytest.raises(Failure) as refused:
-        answered_as(formats, accept)
+        response_media_type(formats, accept)
     assert (refused.value.kind.status, refused.value.expression) == (406, where)
 
 

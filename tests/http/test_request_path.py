@@ -3,7 +3,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors.failure import Failure
-from gateway.http.request_path import Target, below, beside, segments, target
+from gateway.http.request_path import (
+    Target,
+    async_status_path,
+    path_below_mount,
+    path_segments,
+    target_from_path,
+)
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -24,7 +30,7 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
     ],
 )
 def test_a_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None:
-    assert target(raw) == expected
+    assert target_from_path(raw) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_a_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None
 )
 def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
     with pytest.raises(Failure) as refused:
-        target(raw)
+        target_from_path(raw)
     assert refused.value.kind.code == code
 
 
@@ -63,13 +69,13 @@ def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
     ],
 )
 def test_a_mount_is_taken_off_a_path(raw: str, path: str) -> None:
-    assert below(raw, "/hg") == path
+    assert path_below_mount(raw, "/hg") == path
 
 
 @pytest.mark.parametrize("raw", ["/hg/../x", "/hg/a%2fb", "/hg//x", "/hg/%zz", "/hg/a b"])
 def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
     with pytest.raises(Failure):
-        below(raw, "/hg")
+        path_below_mount(raw, "/hg")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
     ],
 )
 def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: str) -> None:
-    assert beside("https://api.example/fhir/R4", url) == path
+    assert async_status_path("https://api.example/fhir/R4", url) == path
 
 
 @given(st.text("/.a$~-", max_size=12))
@@ -98,7 +104,7 @@ def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: s
 def test_a_usual_path_means_what_it_means_written_in_escapes(raw: str) -> None:
     def meant(path: str) -> object:
         try:
-            return segments(path)
+            return path_segments(path)
         except Failure as failure:
             return failure.kind
 

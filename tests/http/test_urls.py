@@ -1,7 +1,7 @@
 import pytest
 from support.requests import GUID, fhir_request
 
-from gateway.http.urls import on_public_base, public_url, relative_url, upstream_url
+from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
 
 PUBLIC = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 
@@ -27,7 +27,7 @@ PUBLIC = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
     ],
 )
 def test_a_url_of_this_sites_base_moves_to_ours_and_nothing_else(url: str, expected: str) -> None:
-    assert on_public_base(fhir_request(path="Patient"), url) == expected
+    assert resolve_public_url(fhir_request(path="Patient"), url) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_url_of_this_sites_base_moves_to_ours_and_nothing_else(url: str, expec
 )
 def test_a_url_that_begins_with_a_type_stands_on_the_base(path: str, url: str) -> None:
     method = "POST" if path.endswith("_search") else "GET"
-    assert on_public_base(fhir_request(path, method=method), url) == f"{PUBLIC}/{url}"
+    assert resolve_public_url(fhir_request(path, method=method), url) == f"{PUBLIC}/{url}"
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,14 @@ def test_a_url_that_begins_with_a_type_stands_on_the_base(path: str, url: str) -
 )
 def test_a_strange_url_stays_as_it_is(url: str) -> None:
     request = fhir_request("Patient")
-    assert on_public_base(request, url) == url
-    assert public_url(request, url) == url
+    assert resolve_public_url(request, url) == url
+    assert to_public_url(request, url) == url
 
 
 def test_a_fragment_moves_with_its_url() -> None:
-    assert public_url(fhir_request(), f"http://h/sites/{GUID}/fhir/R4/Patient/1#a") == f"{PUBLIC}/Patient/1#a"
+    assert (
+        to_public_url(fhir_request(), f"http://h/sites/{GUID}/fhir/R4/Patient/1#a") == f"{PUBLIC}/Patient/1#a"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,5 +76,5 @@ def test_a_fragment_moves_with_its_url() -> None:
 )
 def test_inbound_only_what_is_below_our_base_becomes_the_upstreams(url: str, relative: str | None) -> None:
     request = fhir_request()
-    assert relative_url(request, url) == (relative or url)
-    assert upstream_url(request, url) == (f"{request.upstream_base}/{relative}" if relative else url)
+    assert to_relative_url(request, url) == (relative or url)
+    assert to_upstream_url(request, url) == (f"{request.upstream_base}/{relative}" if relative else url)

@@ -4,18 +4,18 @@ import pytest
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.errors import catalog
-from gateway.errors.failure import Failure, Kind
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.interaction import OTHER
+from gateway.fhir.interaction import NOT_FHIR
 from gateway.ledger.cost import (
-    Cost,
-    Line,
-    Subject,
-    after_answer,
-    after_failure,
-    avoided,
-    avoided_failure,
-    chargeable,
+    Attribution,
+    CostClass,
+    LedgerKey,
+    cost_of_failure,
+    cost_of_response,
+    is_billable,
+    saving_of_failure,
+    saving_of_response,
 )
 from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
@@ -27,7 +27,7 @@ ANSWER = json_response({"resourceType": "Patient"})
 
 
 def other(path: str) -> FhirRequest:
-    return FhirRequest("POST", OTHER, path, "https://gw.example", "https://api.haloconnect.io")
+    return FhirRequest("POST", NOT_FHIR, path, "https://gw.example", "https://api.haloconnect.io")
 
 
 def said(cache_status: str, status: int = 200) -> FhirResponse:
@@ -50,74 +50,77 @@ def said(cache_status: str, status: int = 200) -> FhirResponse:
     ],
 )
 def test_only_what_takes_the_practices_database_can_cost(request_: FhirRequest, paid: bool) -> None:
-    assert chargeable(request_) is paid
-    assert after_answer(request_, ANSWER) is (Cost.BILLED if paid else Cost.FREE)
+    assert is_billable(request_) is paid
+    assert cost_of_response(request_, ANSWER) is (CostClass.BILLED if paid else CostClass.FREE)
 
 
 def test_whether_a_304_of_the_upstream_is_charged_is_not_known() -> None:
-    assert after_answer(READ, FhirResponse(304)) is Cost.MAYBE_BILLED
+    assert cost_of_response(READ, FhirResponse(304)) is CostClass.MAYBE_BILLED
 
 
 @pytest.mark.parametrize(
     ("kind", "cost"),
     [
-        (catalog.UPSTREAM_CONNECT, Cost.FREE),
-        (catalog.UPSTREAM_CERTIFICATE, Cost.FREE),
-        (catalog.PROXY_REFUSED, Cost.FREE),
-        (catalog.PROXY_UNAVAILABLE, Cost.FREE),
-        (catalog.UPSTREAM_RESET, Cost.MAYBE_BILLED),
-        (catalog.UPSTREAM_TIMEOUT, Cost.MAYBE_BILLED),
-        (catalog.WRITE_UNKNOWN, Cost.MAYBE_BILLED),
-        (catalog.ANSWER_TOO_LARGE, Cost.BILLED),
-        (halo_failures.OFFLINE, Cost.FREE),
-        (halo_failures.UNREACHABLE, Cost.FREE),
-        (halo_failures.DATABASE_DOWN, Cost.FREE),
-        (halo_failures.QUERY_TIMEOUT, Cost.MAYBE_BILLED),
-        (halo_failures.CONNECTION_LOST, Cost.MAYBE_BILLED),
-        (halo_failures.RESULT_TOO_LARGE, Cost.BILLED),
-        (shared.TIMEOUT, Cost.MAYBE_BILLED),
-        (shared.NOT_FOUND, Cost.BILLED),
-        (shared.BAD_REQUEST, Cost.MAYBE_BILLED),
-        (shared.CONFLICT, Cost.BILLED),
-        (shared.CREDENTIALS, Cost.FREE),
-        (shared.RATE_LIMITED, Cost.FREE),
+        (catalog.UPSTREAM_CONNECT, CostClass.FREE),
+        (catalog.UPSTREAM_CERTIFICATE, CostClass.FREE),
+        (catalog.PROXY_REFUSED, CostClass.FREE),
+        (catalog.PROXY_UNAVAILABLE, CostClass.FREE),
+        (catalog.UPSTREAM_RESET, CostClass.MAYBE_BILLED),
+        (catalog.UPSTREAM_TIMEOUT, CostClass.MAYBE_BILLED),
+        (catalog.WRITE_OUTCOME_UNKNOWN, CostClass.MAYBE_BILLED),
+        (catalog.RESPONSE_TOO_LARGE, CostClass.BILLED),
+        (halo_failures.OFFLINE, CostClass.FREE),
+        (halo_failures.UNREACHABLE, CostClass.FREE),
+        (halo_failures.DATABASE_DOWN, CostClass.FREE),
+        (halo_failures.QUERY_TIMEOUT, CostClass.MAYBE_BILLED),
+        (halo_failures.CONNECTION_LOST, CostClass.MAYBE_BILLED),
+        (halo_failures.RESULT_TOO_LARGE, CostClass.BILLED),
+        (shared.TIMEOUT, CostClass.MAYBE_BILLED),
+        (shared.NOT_FOUND, CostClass.BILLED),
+        (shared.BAD_REQUEST, CostClass.MAYBE_BILLED),
+        (shared.CONFLICT, CostClass.BILLED),
+        (shared.CREDENTIALS_INVALID, CostClass.FREE),
+        (shared.RATE_LIMITED, CostClass.FREE),
     ],
 )
-def test_a_failure_costs_what_its_kind_says(kind: Kind, cost: Cost) -> None:
-    assert after_failure(READ, Failure(kind)) is cost
-    assert after_failure(METADATA, Failure(kind)) is Cost.FREE
+def test_a_failure_costs_what_its_kind_says(kind: FailureKind, cost: CostClass) -> None:
+    assert cost_of_failure(READ, Failure(kind)) is cost
+    assert cost_of_failure(METADATA, Failure(kind)) is CostClass.FREE
 
 
 @pytest.mark.parametrize(
     ("response", "asked", "cost"),
     [
-        (said("gw; hit; ttl=12"), False, Cost.HIT),
-        (said("gw;hit"), False, Cost.HIT),
-        (said("gw; hit; ttl=-3; detail=stale"), True, Cost.HIT),
-        (said("gw; hit; ttl=12", 304), False, Cost.REVALIDATED),
-        (said("gw; fwd=uri-miss; collapsed"), False, Cost.COLLAPSED),
+        (said("gw; hit; ttl=12"), False, CostClass.HIT),
+        (said("gw;hit"), False, CostClass.HIT),
+        (said("gw; hit; ttl=-3; detail=stale"), True, CostClass.HIT),
+        (said("gw; hit; ttl=12", 304), False, CostClass.REVALIDATED),
+        (said("gw; fwd=uri-miss; collapsed"), False, CostClass.COLLAPSED),
         (said("gw; fwd=uri-miss; fwd-status=200; stored"), True, None),
         (said("gw; fwd=stale; fwd-status=304"), True, None),
         (ANSWER, True, None),
-        (FhirResponse(304), False, Cost.REVALIDATED),
+        (FhirResponse(304), False, CostClass.REVALIDATED),
         (FhirResponse(304), True, None),
-        (ANSWER, False, Cost.EMPTY),
-        (FhirResponse(400), False, Cost.FREE),
+        (ANSWER, False, CostClass.EMPTY),
+        (FhirResponse(400), False, CostClass.FREE),
     ],
 )
 def test_what_a_search_saved_is_told_by_cache_status_and_by_whether_anything_was_asked(
-    response: FhirResponse, asked: bool, cost: Cost | None
+    response: FhirResponse, asked: bool, cost: CostClass | None
 ) -> None:
-    assert avoided(SEARCH, response, asked=asked) is cost
+    assert saving_of_response(SEARCH, response, has_upstream_request=asked) is cost
 
 
 def test_only_a_search_can_be_provably_empty() -> None:
-    assert avoided(METADATA, ANSWER, asked=False) is Cost.FREE
-    assert avoided(fhir_request("Patient/1/$summary"), ANSWER, asked=False) is Cost.FREE
+    assert saving_of_response(METADATA, ANSWER, has_upstream_request=False) is CostClass.FREE
+    assert (
+        saving_of_response(fhir_request("Patient/1/$summary"), ANSWER, has_upstream_request=False)
+        is CostClass.FREE
+    )
 
 
-ABSENT = Kind("not-cached", 504, "not-found", "Nothing is kept.", sent=False)
-RECEIVED = Failure(shared.NOT_FOUND, received=FhirResponse(404))
+ABSENT = FailureKind("not-cached", 504, "not-found", "Nothing is kept.", may_have_run=False)
+RECEIVED = Failure(shared.NOT_FOUND, upstream_response=FhirResponse(404))
 
 
 @pytest.mark.parametrize(
@@ -125,26 +128,28 @@ RECEIVED = Failure(shared.NOT_FOUND, received=FhirResponse(404))
     [
         (Failure(catalog.UPSTREAM_TIMEOUT), True, None),
         (RECEIVED, True, None),
-        (RECEIVED, False, Cost.COLLAPSED),
-        (Failure(catalog.UPSTREAM_TIMEOUT), False, Cost.COLLAPSED),
-        (Failure(shared.NOT_FOUND, headers=(("cache-status", "gw; hit"),)), False, Cost.HIT),
-        (Failure(halo_failures.OFFLINE), False, Cost.PAUSED),
-        (Failure(shared.RATE_LIMITED), False, Cost.PAUSED),
-        (Failure(catalog.OVERLOADED), False, Cost.FREE),
-        (Failure(catalog.DATE_SYNTAX), False, Cost.FREE),
-        (Failure(catalog.GATEWAY_ERROR), False, Cost.FREE),
-        (Failure(ABSENT), False, Cost.FREE),
+        (RECEIVED, False, CostClass.COLLAPSED),
+        (Failure(catalog.UPSTREAM_TIMEOUT), False, CostClass.COLLAPSED),
+        (Failure(shared.NOT_FOUND, headers=(("cache-status", "gw; hit"),)), False, CostClass.HIT),
+        (Failure(halo_failures.OFFLINE), False, CostClass.PAUSED),
+        (Failure(shared.RATE_LIMITED), False, CostClass.PAUSED),
+        (Failure(catalog.GATEWAY_OVERLOADED), False, CostClass.FREE),
+        (Failure(catalog.DATE_SYNTAX), False, CostClass.FREE),
+        (Failure(catalog.GATEWAY_ERROR), False, CostClass.FREE),
+        (Failure(ABSENT), False, CostClass.FREE),
     ],
 )
 def test_a_failure_without_asking_is_shared_or_paused_or_refused_here(
-    failure: Failure, asked: bool, cost: Cost | None
+    failure: Failure, asked: bool, cost: CostClass | None
 ) -> None:
-    assert avoided_failure(failure, asked=asked) is cost
+    assert saving_of_failure(failure, has_upstream_request=asked) is cost
 
 
 def test_the_day_is_the_sites_own() -> None:
-    subject = Subject(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
+    subject = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
     late = datetime(2026, 7, 1, 13, 59, 59, tzinfo=UTC)
-    assert subject.line(Cost.HIT, late) == Line("2026-07-01", GUID, "c0ffee00", "Patient", "read", Cost.HIT)
-    assert subject.line(Cost.HIT, late.replace(hour=14)).day == "2026-07-02"
-    assert subject.line(Cost.HIT, NOW).day == "2026-07-01"
+    assert subject.ledger_key(CostClass.HIT, late) == LedgerKey(
+        "2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.HIT
+    )
+    assert subject.ledger_key(CostClass.HIT, late.replace(hour=14)).day == "2026-07-02"
+    assert subject.ledger_key(CostClass.HIT, NOW).day == "2026-07-01"

@@ -14,17 +14,17 @@ from structlog.testing import capture_logs
 from support.redis_server import RedisServer, redis_server
 from support.requests import GUID, SITE
 
-from gateway.ledger.caps import Cap
-from gateway.ledger.cost import Cost, Line, Row, Subject
-from gateway.ledger.daily_usage import DailyUse
+from gateway.ledger.caps import DailyCap
+from gateway.ledger.cost import Attribution, CostClass, LedgerKey, LedgerRow
+from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.redis_ledger import SharedLedger, read
+from gateway.ledger.redis_ledger import RedisLedger, read_rows
 
 NOW = datetime.now(UTC)
 TODAY = NOW.astimezone(SITE.zone).date().isoformat()
-LINE = Line(TODAY, GUID, "c0ffee00", "Patient", "read", Cost.BILLED)
-HIT = LINE._replace(cost=Cost.HIT)
-SUBJECT = Subject(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read", batch=True)
+LINE = LedgerKey(TODAY, GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
+HIT = LINE._replace(cost=CostClass.HIT)
+SUBJECT = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read", is_batch=True)
 #: Redis keeps what it was told, also through a kill.
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -36,7 +36,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 def shared(redis: RedisServer, path: Path | None = None, **more: float) -> Ledger:
-    return Ledger(SharedLedger(redis.url, path, timeout=5), every=0.02, **more)
+    return Ledger(RedisLedger(redis.url, path, timeout=5), flush_interval=0.02, **more)
 
 
 def _until(held: Callable[[], object]) -> None:
@@ -56,7 +56,9 @@ def test_lines_of_all_replicas_add_up(redis: RedisServer) -> None:
         ledger.add(LINE, 10)
     other.add(HIT, 7)
     one.rows()
-    assert other.rows() == one.rows() == read(redis.url) == [Row(HIT, 1, 7), Row(LINE, 3, 30)]
+    assert (
+        other.rows() == one.rows() == read_rows(redis.url) == [LedgerRow(HIT, 1, 7), LedgerRow(LINE, 3, 30)]
+    )
     one.close()
     other.close()
 
@@ -70,16 +72,16 @@ def test_rows_are_chosen_by_site_and_day(redis: RedisServer) -> None:
     for line in (LINE, elsewhere, earlier):
         ledger.add(line, 10)
     ledger.close()
-    assert [row.line for row in read(redis.url, GUID)] == [earlier, LINE]
-    assert [row.line for row in read(redis.url, since=TODAY)] == [LINE, elsewhere]
-    assert read(redis.url, since="2999-01-01") == []
+    assert [row.key for row in read_rows(redis.url, GUID)] == [earlier, LINE]
+    assert [row.key for row in read_rows(redis.url, since=TODAY)] == [LINE, elsewhere]
+    assert read_rows(redis.url, since="2999-01-01") == []
 
 
 def test_a_running_ledger_brings_its_lines_to_redis_by_itself(redis: RedisServer) -> None:
     ledger = shared(redis)
     ledger.open()
     ledger.add(LINE, 10)
-    _until(lambda: read(redis.url) == [Row(LINE, 1, 10)])
+    _until(lambda: read_rows(redis.url) == [LedgerRow(LINE, 1, 10)])
     ledger.close()
 
 
@@ -90,7 +92,7 @@ def test_redis_stopped_and_started_again_loses_nothing_and_delays_nobody(
     with capture_logs() as lines:
         ledger.open()
         ledger.add(LINE, 10)
-        _until(lambda: read(redis.url))
+        _until(lambda: read_rows(redis.url))
         redis.stop()
         ledger.add(LINE, 10)
         _until(lambda: problem(ledger))
@@ -101,7 +103,7 @@ def test_redis_stopped_and_started_again_loses_nothing_and_delays_nobody(
         assert problem(ledger) == "not written: Redis is away (ConnectionError)"
         redis.start()
         _until(lambda: not problem(ledger))
-    assert ledger.rows() == read(redis.url) == [Row(HIT, 100, 100), Row(LINE, 2, 20)]
+    assert ledger.rows() == read_rows(redis.url) == [LedgerRow(HIT, 100, 100), LedgerRow(LINE, 2, 20)]
     assert [each["event"] for each in lines] == ["ledger-not-written"]
     ledger.close()
 
@@ -117,7 +119,7 @@ def test_what_redis_did_not_get_before_the_end_is_sent_after_the_next_start(
     assert [each["event"] for each in lines] == ["ledger-not-written"]
     redis.start()
     shared(redis, tmp_path / "ledger.sqlite3").close()
-    assert read(redis.url) == [Row(LINE, 1, 10)]
+    assert read_rows(redis.url) == [LedgerRow(LINE, 1, 10)]
 
 
 def test_without_a_file_what_redis_did_not_get_is_lost_at_the_end_and_said(redis: RedisServer) -> None:
@@ -131,25 +133,25 @@ def test_without_a_file_what_redis_did_not_get_is_lost_at_the_end_and_said(redis
 
 
 def test_a_batch_that_arrived_though_nobody_heard_so_is_not_counted_twice(redis: RedisServer) -> None:
-    ledger = Ledger(SharedLedger(redis.url, timeout=0.3))
+    ledger = Ledger(RedisLedger(redis.url, timeout=0.3))
     ledger.add(HIT, 1)
-    assert patiently(ledger) == [Row(HIT, 1, 1)]
+    assert patiently(ledger) == [LedgerRow(HIT, 1, 1)]
     redis.signal(signal.SIGSTOP)
     ledger.add(LINE, 10)
     with capture_logs(), pytest.raises(ConnectionError):
         ledger.rows()
     redis.signal(signal.SIGCONT)
-    _until(lambda: Row(LINE, 1, 10) in read(redis.url))
+    _until(lambda: LedgerRow(LINE, 1, 10) in read_rows(redis.url))
     ledger.add(LINE, 10)
-    assert patiently(ledger) == [Row(HIT, 1, 1), Row(LINE, 2, 20)]
+    assert patiently(ledger) == [LedgerRow(HIT, 1, 1), LedgerRow(LINE, 2, 20)]
     ledger.close()
 
 
-def patiently(ledger: Ledger) -> list[Row]:
+def patiently(ledger: Ledger) -> list[LedgerRow]:
     """The rows, though the machine may be too slow for so short a time-out."""
-    found: list[list[Row]] = []
+    found: list[list[LedgerRow]] = []
 
-    def tried() -> list[list[Row]]:
+    def tried() -> list[list[LedgerRow]]:
         with suppress(ConnectionError):
             found.append(ledger.rows())
         return found
@@ -163,12 +165,12 @@ def test_a_redis_that_takes_no_writes_delays_the_ledger_of_which_nothing_is_miss
     with redis_server("--maxmemory", "1") as full, capture_logs():
         ledger = shared(full)
         ledger.add(LINE, 10)
-        assert ledger.rows() == [Row(LINE, 1, 10)]
+        assert ledger.rows() == [LedgerRow(LINE, 1, 10)]
         assert problem(ledger) == "not written: Redis is away (OutOfMemoryError)"
-        assert read(full.url) == []
+        assert read_rows(full.url) == []
         with Redis.from_url(full.url) as direct:
             direct.config_set("maxmemory", "0")
-        assert ledger.rows() == read(full.url) == [Row(LINE, 1, 10)]
+        assert ledger.rows() == read_rows(full.url) == [LedgerRow(LINE, 1, 10)]
         assert problem(ledger) == ""
         ledger.close()
 
@@ -196,7 +198,7 @@ def test_a_redis_that_does_not_tell_of_its_memory_is_used_all_the_same(redis: Re
         direct.execute_command("ACL", "SETUSER", "default", "-info")
     ledger = shared(redis)
     ledger.add(LINE, 10)
-    assert ledger.rows() == read(redis.url) == [Row(LINE, 1, 10)]
+    assert ledger.rows() == read_rows(redis.url) == [LedgerRow(LINE, 1, 10)]
     assert problem(ledger) == ""
     ledger.close()
 
@@ -205,7 +207,9 @@ def test_whatever_happens_to_redis_each_count_arrives_once(redis: RedisServer, t
     paths = [tmp_path / "one.sqlite3", tmp_path / "other.sqlite3"]
     with capture_logs():
         for trouble in (signal.SIGSTOP, signal.SIGKILL) * 3:
-            ledgers = [Ledger(SharedLedger(redis.url, path, timeout=0.1), every=0.01) for path in paths]
+            ledgers = [
+                Ledger(RedisLedger(redis.url, path, timeout=0.1), flush_interval=0.01) for path in paths
+            ]
             for each in ledgers:
                 each.open()
             _counted(ledgers, 500)
@@ -219,11 +223,14 @@ def test_whatever_happens_to_redis_each_count_arrives_once(redis: RedisServer, t
             for each in ledgers:
                 each.close()
         for path in paths:
-            last = Ledger(SharedLedger(redis.url, path))
+            last = Ledger(RedisLedger(redis.url, path))
             patiently(last)
             last.close()
     total = 6 * 2 * 1_000
-    assert read(redis.url) == [Row(HIT, total // 2, total // 2), Row(LINE, total // 2, total * 5)]
+    assert read_rows(redis.url) == [
+        LedgerRow(HIT, total // 2, total // 2),
+        LedgerRow(LINE, total // 2, total * 5),
+    ]
 
 
 def _counted(ledgers: list[Ledger], times: int) -> None:
@@ -235,7 +242,7 @@ def _counted(ledgers: list[Ledger], times: int) -> None:
 
 
 def test_days_end_by_themselves(redis: RedisServer) -> None:
-    ledger = Ledger(SharedLedger(redis.url, keep_days=30))
+    ledger = Ledger(RedisLedger(redis.url, retention_days=30))
     ledger.add(LINE, 10)
     ledger.close()
     with Redis.from_url(redis.url) as direct:
@@ -260,22 +267,22 @@ class Replica:
     """A ledger with its daily use, as a process has them."""
 
     def __init__(self, redis: RedisServer) -> None:
-        self.use = DailyUse(lambda _: Cap(queries=10, stops_batch=True))
+        self.use = DailyUsage(lambda _: DailyCap(queries=10, rejects_batch=True))
         self.ledger = shared(redis)
-        self.ledger.watch(lambda others: self.use.told(others, NOW))
+        self.ledger.set_usage_listener(lambda others: self.use.update_from_ledger(others, NOW))
         self.ledger.open()
 
     def paid(self, times: int) -> None:
         for _ in range(times):
             self.ledger.add(LINE, 10)
-            self.use.add(SUBJECT, Cost.BILLED, 10, NOW)
+            self.use.add(SUBJECT, CostClass.BILLED, 10, NOW)
 
     def stops(self) -> bool:
-        return self.use.stops(SUBJECT, NOW)
+        return self.use.rejects_batch(SUBJECT, NOW)
 
     @property
     def used(self) -> int:
-        return sum(each.use.queries for each in self.use.standings(NOW))
+        return sum(each.usage.queries for each in self.use.cap_statuses(NOW))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Position
-from gateway.paging.page_links import Paged
-from gateway.paging.page_token import Seal
+from gateway.paging.page_links import PageLinks
+from gateway.paging.page_token import TokenCipher
 
 KEY = (("ocp-apim-subscription-key", "k1"),)
 UP = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
@@ -43,7 +43,7 @@ def paged(
 ) -> tuple[FhirResponse, FhirRequest]:
     given = answer if isinstance(answer, FhirResponse) else json_response(answer)
     asked = Asked(given)
-    handler = Paged(asked, Seal(keys), timedelta(hours=24))
+    handler = PageLinks(asked, TokenCipher(keys), timedelta(hours=24))
     return asyncio.run(handler(request)), asked.requests[0]
 
 
@@ -71,16 +71,18 @@ def test_links_are_ours_show_nothing_and_self_is_the_clients_own_search() -> Non
 
 
 def test_links_are_put_into_what_was_kept_without_them() -> None:
-    fresh = json_response(BUNDLE).opened()
+    fresh = json_response(BUNDLE).with_parsed_bundle()
     assert fresh.bundle is not None
     pages = {"next": Position(0, "?token=abc")}
-    kept = fresh.changed(body=fresh.bundle.unlinked(), bundle=None, pages=pages, unlinked=True)
+    kept = fresh.replace(
+        body=fresh.bundle.encode_without_links(), bundle=None, page_positions=pages, links_omitted=True
+    )
     request = asked()
     answer, _ = paged(request, kept)
-    assert not answer.unlinked
+    assert not answer.links_omitted
     assert list(links(answer)) == ["self", "next"]
     assert links(answer)["self"] == f"{request.public_base}/Patient?name=Zzyzx&_count=2"
-    whole = msgspec.json.decode(paged(request, fresh.changed(pages=pages))[0].body)
+    whole = msgspec.json.decode(paged(request, fresh.replace(page_positions=pages))[0].body)
     assert {**msgspec.json.decode(answer.body), "link": None} == {**whole, "link": None}
 
 
@@ -90,16 +92,16 @@ def test_a_posted_search_pages_by_get_and_keeps_its_criteria() -> None:
     assert found["self"] == f"{request.public_base}/Patient?name=Zzyzx"
     assert urlsplit(found["next"]).path.endswith("/Patient")
     _, inner = paged(following(found["next"]))
-    assert inner.asked.query == "name=Zzyzx"
+    assert inner.client_search.query == "name=Zzyzx"
 
 
 @pytest.mark.parametrize("keys", [("one",), ("two", "one")])
 def test_following_a_link_asks_for_the_same_place_on_any_replica(keys: tuple[str, ...]) -> None:
     url = links(paged(asked())[0])["next"]
-    _, inner = paged(following(url, received=NOW + timedelta(hours=1)), keys=keys)
+    _, inner = paged(following(url, received_at=NOW + timedelta(hours=1)), keys=keys)
     assert inner.position == Position(0, "/Patient?_page_token=abc")
-    assert (inner.asked.query, inner.search.query) == ("name=Zzyzx&_count=2",) * 2
-    assert inner.received == NOW
+    assert (inner.client_search.query, inner.upstream_search.query) == ("name=Zzyzx&_count=2",) * 2
+    assert inner.received_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_following_a_link_asks_for_the_same_place_on_any_replica(keys: tuple[str
         ({"headers": (("deviceid", "k1"),)}, 404),
         ({"site": type(SITE)(GUID[:-1] + "b", SITE.zone)}, 404),
         ({"path": "Observation"}, 404),
-        ({"received": NOW + timedelta(hours=24, seconds=1)}, 410),
+        ({"received_at": NOW + timedelta(hours=24, seconds=1)}, 410),
     ],
 )
 def test_a_foreign_or_expired_link_is_refused(changes: dict[str, Any], status: int) -> None:
@@ -155,11 +157,11 @@ def test_a_format_asked_for_in_the_url_stays_on_every_link() -> None:
     found = links(paged(asked("name=a&_format=json"))[0])
     assert all(parse_qs(urlsplit(url).query)["_format"] == ["json"] for url in found.values())
     _, inner = paged(following(found["next"]))
-    assert "_format" not in inner.search.query
+    assert "_format" not in inner.upstream_search.query
 
 
 def test_what_the_upstream_ignored_is_not_in_self() -> None:
-    answer = json_response(BUNDLE).changed(ignored=frozenset({"colour"}), pages={})
+    answer = json_response(BUNDLE).replace(ignored_parameters=frozenset({"colour"}), page_positions={})
     found = links(paged(asked("colour=red&name=a"), answer)[0])
     assert found == {"self": f"{asked().public_base}/Patient?name=a"}
 

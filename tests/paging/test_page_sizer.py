@@ -12,10 +12,10 @@ from support.scripted_upstream import OK, Clock, Scripted
 
 from gateway.errors.failure import Failure
 from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Position
-from gateway.paging.page_size import ALONE
-from gateway.paging.page_sizer import Resized
-from gateway.paging.upstream_links import positions
-from gateway.search.executor import asking
+from gateway.paging.page_size import SINGLE_RESOURCE_TOO_LARGE
+from gateway.paging.page_sizer import PageSizer
+from gateway.paging.upstream_links import link_positions
+from gateway.search.executor import upstream_page_request
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import OFFLINE, RESULT_TOO_LARGE
 
@@ -38,7 +38,7 @@ class Upstream:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         self.asked += 1
-        given = {each.name: each.value for each in request.search.parameters}
+        given = {each.name: each.value for each in request.upstream_search.parameters}
         count = int(given.get("_count", self.default))
         start = (
             (int(given.get("_page", 1)) - 1) * count
@@ -50,7 +50,7 @@ class Upstream:
         if len(answer.body) > self.limit:
             self.refused += 1
             said = json_response({"errorMessage": f"beyond message size limit ({self.named})"}, 413)
-            raise Failure(RESULT_TOO_LARGE, received=said)
+            raise Failure(RESULT_TOO_LARGE, upstream_response=said)
         return answer
 
     def _bundle(self, shown: range, count: int) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Case:
         self.clock = Clock()
         self.store = MemoryStore(clock=self.clock)
         self.version = version
-        self.handler = Resized(inner, self.store, lambda _: limit, lambda _: self.version, self.clock)
+        self.handler = PageSizer(inner, self.store, lambda _: limit, lambda _: self.version, self.clock)
 
     def walk(self, query: str = "patient=1&_count=100") -> list[list[str]]:
         with capture_logs():
@@ -82,11 +82,11 @@ class Case:
     async def _walk(self, request: FhirRequest) -> list[list[str]]:
         pages, position = [], START
         while True:
-            answer = (await self.handler(asking(request, position))).opened()
+            answer = (await self.handler(upstream_page_request(request, position))).with_parsed_bundle()
             assert answer.bundle is not None
             assert answer.bundle.total is not None
             pages.append([each.full_url.rpartition("/")[2] for each in answer.bundle.entries])
-            found = positions(request, answer.bundle).get("next")
+            found = link_positions(request, answer.bundle).get("next")
             if found is None:
                 return pages
             position = found
@@ -187,7 +187,7 @@ def test_another_engine_version_is_learned_anew() -> None:
 def test_another_replica_knows_what_fits() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     one, two = Case(upstream), Case(upstream)
-    two.handler = Resized(upstream, one.store, lambda _: 8_000 * KB, lambda _: "26.619", two.clock)
+    two.handler = PageSizer(upstream, one.store, lambda _: 8_000 * KB, lambda _: "26.619", two.clock)
     one.walk()
     upstream.refused = 0
     two.walk()
@@ -199,7 +199,11 @@ def test_one_match_over_the_limit_says_what_to_do(query: str) -> None:
     case = Case(Upstream([200 * KB], 100 * KB))
     with pytest.raises(Failure) as refused:
         case.walk(query)
-    assert (refused.value.kind.status, refused.value.issue, refused.value.text) == (413, "too-costly", ALONE)
+    assert (refused.value.kind.status, refused.value.issue, refused.value.text) == (
+        413,
+        "too-costly",
+        SINGLE_RESOURCE_TOO_LARGE,
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -208,15 +212,21 @@ def test_a_page_behind_an_opaque_link_never_grows_beyond_the_clients_own(count: 
     case = Case(inner)
     request = fhir_request("DocumentReference", f"patient=1&_count={count}")
     with capture_logs(), suppress(Failure):
-        asyncio.run(case.handler(asking(request, Position(rest="DocumentReference?_page_token=x"))))
-    assert [int(each.search.values("_count")[0]) for each in inner.asked[1:]] == [count // 2] * (count > 1)
+        asyncio.run(
+            case.handler(
+                upstream_page_request(request, Position(upstream_link="DocumentReference?_page_token=x"))
+            )
+        )
+    assert [int(each.upstream_search.values("_count")[0]) for each in inner.asked[1:]] == [count // 2] * (
+        count > 1
+    )
 
 
 def test_a_numbered_page_of_unknown_size_is_not_guessed_at() -> None:
     with pytest.raises(Failure) as refused:
         Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False)).walk("patient=1")
     assert "_count" in refused.value.text
-    assert refused.value.text != ALONE
+    assert refused.value.text != SINGLE_RESOURCE_TOO_LARGE
 
 
 def test_after_that_the_same_search_begins_with_a_size_and_comes_whole() -> None:
@@ -230,7 +240,7 @@ def test_a_read_over_the_limit_says_what_to_do_too() -> None:
     inner = Scripted(Failure(RESULT_TOO_LARGE))
     with pytest.raises(Failure) as refused:
         asyncio.run(Case(inner).handler(fhir_request("DocumentReference/1")))
-    assert (refused.value.text, len(inner.asked)) == (ALONE, 1)
+    assert (refused.value.text, len(inner.asked)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
 
 
 def test_other_failures_and_other_operations_pass() -> None:
@@ -248,7 +258,7 @@ def test_small_answers_are_passed_on_untouched_and_teach_nothing() -> None:
     request = fhir_request("Patient", "_count=10")
     assert asyncio.run(case.handler(request)) is OK
     assert inner.asked == [request]
-    assert case.store.size == 0
+    assert case.store.used_bytes == 0
 
 
 def test_a_page_that_was_not_resized_keeps_its_very_bytes() -> None:

@@ -4,7 +4,7 @@ from support.requests import GUID, fhir_request
 from gateway.errors.failure import Failure
 from gateway.exchange import Position
 from gateway.fhir.bundle import Bundle, Link
-from gateway.paging.upstream_links import positions, shown_search
+from gateway.paging.upstream_links import link_positions, self_link_search
 
 INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
 
@@ -15,7 +15,7 @@ def bundle(**links: str) -> Bundle:
 
 @pytest.mark.parametrize("relation", ["previous", "prev"])
 def test_links_become_positions_under_r4s_relations(relation: str) -> None:
-    found = positions(
+    found = link_positions(
         fhir_request(), bundle(self="x", next=f"{INTERNAL}/Patient?p=3", **{relation: "?p=1"}), 2
     )
     assert found == {"next": Position(2, "/Patient?p=3"), "previous": Position(2, "/Patient?p=1")}
@@ -35,17 +35,19 @@ def test_links_become_positions_under_r4s_relations(relation: str) -> None:
 )
 def test_a_link_off_the_sites_base_is_never_followed(url: str) -> None:
     with pytest.raises(Failure) as refused:
-        positions(fhir_request(), bundle(next=url))
+        link_positions(fhir_request(), bundle(next=url))
     assert refused.value.kind.status == 502
 
 
 def test_a_link_on_another_host_is_asked_of_the_configured_one_only() -> None:
-    found = positions(fhir_request(), bundle(next=f"https://evil.example/sites/{GUID}/fhir/R4/Patient?p=2"))
-    assert found["next"].rest == "/Patient?p=2"
+    found = link_positions(
+        fhir_request(), bundle(next=f"https://evil.example/sites/{GUID}/fhir/R4/Patient?p=2")
+    )
+    assert found["next"].upstream_link == "/Patient?p=2"
 
 
 def test_what_was_searched_is_read_from_self() -> None:
-    shown = shown_search(bundle(next="?p=2", self="https://h/Patient?name=a"))
+    shown = self_link_search(bundle(next="?p=2", self="https://h/Patient?name=a"))
     assert shown is not None
     assert shown.query == "name=a"
-    assert shown_search(bundle(next="?p=2")) is None
+    assert self_link_search(bundle(next="?p=2")) is None

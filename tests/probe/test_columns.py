@@ -3,23 +3,25 @@ from typing import Any
 import pytest
 from probe.probing import known, stamped
 
-from gateway.probe.clocks import Reading, dated
+from gateway.probe.clocks import Reading, dated_record
 from gateway.probe.columns import column_findings
-from gateway.probe.evidence import Asked, Known, Page
-from gateway.probe.last_updated_labels import STAMP
+from gateway.probe.evidence import Evidence, ProbeRequest, ProbeResponse
+from gateway.probe.last_updated_labels import LAST_UPDATED
 
 SUMMER, WINTER = "2026-01-10T10:00:00", "2026-06-10T10:00:00"
 
 
-def _met(here: Known, reading: Reading) -> Known:
-    record = dated(here, "Patient")
+def _met(here: Evidence, reading: Reading) -> Evidence:
+    record = dated_record(here, "Patient")
     assert record
-    pairs = record.second(STAMP, record.values[STAMP][reading])
-    return here.told("q", Page(Asked("Patient", pairs, record.id), ({"id": record.id},)))
+    pairs = record.second_conditions(LAST_UPDATED, record.candidate_seconds[LAST_UPDATED][reading])
+    return here.with_response(
+        "q", ProbeResponse(ProbeRequest("Patient", pairs, record.id), ({"id": record.id},))
+    )
 
 
-def _modes(here: Known) -> dict[str, Any]:
-    return {f"{each.section}.{each.key}": each.value for each in column_findings(here) if not each.default}
+def _modes(here: Evidence) -> dict[str, Any]:
+    return {f"{each.section}.{each.key}": each.value for each in column_findings(here) if not each.is_default}
 
 
 @pytest.mark.parametrize(

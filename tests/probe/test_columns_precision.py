@@ -20,7 +20,7 @@ def test_the_coarsest_value_seen_counts_and_only_its_existence_is_certain(
 ) -> None:
     rows = [{"id": str(number), element: value} for number, value in enumerate(values)]
     [found] = precision_findings(known(**{kind: rows}))
-    assert (found.value, found.certain) == (precision, certain)
+    assert (found.value, found.is_certain) == (precision, certain)
 
 
 def test_where_a_period_was_seen_nothing_is_suggested() -> None:

@@ -3,10 +3,10 @@ import pytest
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
-from gateway.probe.evidence import UNREADABLE, Asked, page, refused
+from gateway.probe.evidence import UNREADABLE_ERRORS, ProbeRequest, parse_response, refused_response
 from gateway.upstreams import failures
 
-ASKED = Asked("Patient", (("_id", "1"),), "1")
+ASKED = ProbeRequest("Patient", (("_id", "1"),), "1")
 
 
 def _response(body: object) -> FhirResponse:
@@ -27,24 +27,31 @@ def test_matches_warnings_and_self_are_taken_from_a_searchset() -> None:
             {"fullUrl": "urn:x"},
         ],
     }
-    found = page(ASKED, _response(bundle))
-    assert (found.verdict, found.warned, found.echoed) == ("yes", True, (("_id", "1"), ("a", "b,c")))
+    found = parse_response(ASKED, _response(bundle))
+    assert (found.verdict, found.has_warning, found.self_link_parameters) == (
+        "yes",
+        True,
+        (("_id", "1"), ("a", "b,c")),
+    )
 
 
 def test_another_resource_stands_for_itself() -> None:
-    assert page(Asked("metadata"), _response({"resourceType": "CapabilityStatement"})).verdict == "yes"
+    assert (
+        parse_response(ProbeRequest("metadata"), _response({"resourceType": "CapabilityStatement"})).verdict
+        == "yes"
+    )
 
 
 @pytest.mark.parametrize(
     "body", [[], 1, {"resourceType": "Bundle", "entry": [1]}, {"resourceType": "Bundle", "link": 1}]
 )
 def test_what_is_no_fhir_raises(body: object) -> None:
-    with pytest.raises(UNREADABLE):
-        page(ASKED, _response(body))
+    with pytest.raises(UNREADABLE_ERRORS):
+        parse_response(ASKED, _response(body))
 
 
 def test_only_a_refusal_answers_a_question() -> None:
-    found = refused(ASKED, Failure(failures.BAD_REQUEST))
+    found = refused_response(ASKED, Failure(failures.BAD_REQUEST))
     assert found
     assert found.verdict == "refused"
-    assert refused(ASKED, Failure(failures.CREDENTIALS)) is None
+    assert refused_response(ASKED, Failure(failures.CREDENTIALS_INVALID)) is None

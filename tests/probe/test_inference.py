@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from probe.probing import found, known
 
-from gateway.probe.evidence import Asked, Known, Page, Verdict
-from gateway.probe.inference import engine, findings
+from gateway.probe.evidence import Evidence, ProbeRequest, ProbeResponse, Verdict
+from gateway.probe.inference import engine_version, infer_findings
 
 INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
 
@@ -47,14 +47,15 @@ def test_a_setting_follows_from_its_answers(answers: dict[str, Verdict], key: st
     ],
 )
 def test_what_cannot_be_told_says_why(answers: dict[str, Verdict], words: str) -> None:
-    [period] = [each for each in findings(known(answers)) if each.key == "period"]
+    [period] = [each for each in infer_findings(known(answers)) if each.key == "period"]
     assert period.value is None
-    assert words in period.why
+    assert words in period.reason
 
 
-def _stating(**fields: Any) -> Known:
-    return known().told(
-        "metadata", Page(Asked("metadata"), ({"resourceType": "CapabilityStatement", **fields},))
+def _stating(**fields: Any) -> Evidence:
+    return known().with_response(
+        "metadata",
+        ProbeResponse(ProbeRequest("metadata"), ({"resourceType": "CapabilityStatement", **fields},)),
     )
 
 
@@ -84,4 +85,4 @@ def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
     ],
 )
 def test_the_engine_is_a_plain_version(stated: dict[str, Any], version: str) -> None:
-    assert engine(_stating(**stated)) == version
+    assert engine_version(_stating(**stated)) == version

@@ -1,8 +1,8 @@
 import pytest
 from probe.probing import known
 
-from gateway.probe.evidence import Asked, Page, Verdict
-from gateway.probe.notes import notes
+from gateway.probe.evidence import ProbeRequest, ProbeResponse, Verdict
+from gateway.probe.notes import behaviour_notes
 
 
 @pytest.mark.parametrize(
@@ -19,25 +19,29 @@ from gateway.probe.notes import notes
     ],
 )
 def test_each_answer_has_its_sentence(answers: dict[str, Verdict], note: str) -> None:
-    assert note in " ".join(notes(known(answers)))
+    assert note in " ".join(behaviour_notes(known(answers)))
 
 
 def test_without_answers_nothing_is_said() -> None:
-    assert notes(known()) == ()
+    assert behaviour_notes(known()) == ()
 
 
 def test_repeats_missing_from_self_are_told() -> None:
-    page = Page(Asked("Observation", (("date", "ge1900-01-01"),), "1"), echoed=())
-    assert notes(known().told("repeats", page)) == ("link[self] DOES NOT LIST all repeats of a parameter",)
+    page = ProbeResponse(
+        ProbeRequest("Observation", (("date", "ge1900-01-01"),), "1"), self_link_parameters=()
+    )
+    assert behaviour_notes(known().with_response("repeats", page)) == (
+        "link[self] DOES NOT LIST all repeats of a parameter",
+    )
 
 
 def test_an_order_that_was_asked_for_is_checked() -> None:
     rows = [{"id": "1", "start": "2026-01-01"}, {"id": "2", "start": "2026-02-01"}]
-    assert notes(known(Appointment=rows)) == ("_sort=-date: NOT IN ORDER",)
-    assert notes(known(Appointment=rows[::-1])) == ("_sort=-date: newest first",)
+    assert behaviour_notes(known(Appointment=rows)) == ("_sort=-date: NOT IN ORDER",)
+    assert behaviour_notes(known(Appointment=rows[::-1])) == ("_sort=-date: newest first",)
 
 
 def test_a_type_that_is_refused_altogether_is_told() -> None:
-    refused = Page(Asked("Condition"), refused=True)
-    here = known().told("Condition.sample", refused).told("Condition.plain", refused)
-    assert notes(here) == ("Condition: searches are refused",)
+    refused = ProbeResponse(ProbeRequest("Condition"), is_refused=True)
+    here = known().with_response("Condition.sample", refused).with_response("Condition.plain", refused)
+    assert behaviour_notes(here) == ("Condition: searches are refused",)

@@ -12,17 +12,17 @@ from probe.probing import ENOUGH, found, probed, set_to
 from support.outbound import Proxy, listening
 
 from gateway.dates.instants import corrected_instant
-from gateway.dates.timezones import zone
+from gateway.dates.timezones import load_zone
 from gateway.emulator.rendering import instant_in_style
 from gateway.emulator.serve import RunningEmulator
-from gateway.emulator.settings import LAST_UPDATED, Variants
+from gateway.emulator.settings import DEFAULT_LAST_UPDATED_STYLES, Variants
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
-from gateway.probe.clocks import KINDS
-from gateway.probe.inference import engine
-from gateway.probe.notes import notes
+from gateway.probe.clocks import PROBED_TYPES
+from gateway.probe.inference import engine_version
+from gateway.probe.notes import behaviour_notes
 from gateway.probe.questions import QUESTIONS
-from gateway.probe.report import printed
-from gateway.probe.run import BUDGET, announcement, probe
+from gateway.probe.report import render_report
+from gateway.probe.run import DEFAULT_BUDGET, cost_announcement, run_probe
 from gateway.settings import Settings, Upstream
 
 STYLES = {
@@ -69,7 +69,7 @@ def test_probing_finds_what_the_emulator_is_set_to(
     halo: RunningEmulator, variants: dict[str, Any], setting: str, value: Any
 ) -> None:
     set_to(halo, variants)
-    assert found(probed(halo, budget=BUDGET).known)[setting] == value
+    assert found(probed(halo, budget=DEFAULT_BUDGET).evidence)[setting] == value
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_probing_finds_what_the_emulator_is_set_to(
 )
 def test_what_has_no_setting_is_said(halo: RunningEmulator, variants: dict[str, Any], words: str) -> None:
     set_to(halo, variants)
-    assert words in "\n".join(notes(probed(halo).known))
+    assert words in "\n".join(behaviour_notes(probed(halo).evidence))
 
 
 def test_what_was_asked_besides_is_said(halo: RunningEmulator) -> None:
-    said = notes(probed(halo, budget=BUDGET).known)
+    said = behaviour_notes(probed(halo, budget=DEFAULT_BUDGET).evidence)
     assert {
         "link[self] lists all repeats of a parameter",
         "_sort=-date: newest first",
@@ -110,7 +110,7 @@ def test_a_record_saved_just_now_shows_that_local_time_is_labelled_as_utc(halo: 
     url = f"{halo.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
     patient = httpx.get(url, headers=KEY, trust_env=False).json()
     assert httpx.put(url, json=patient, headers=KEY, trust_env=False).status_code == 200
-    known = probed(halo).known
+    known = probed(halo).evidence
     halo.control("POST", "reset")
     assert found(known)["last_updated.Patient"] == "local-labelled-utc"
 
@@ -135,18 +135,18 @@ def test_a_column_ahead_of_utc_tells_two_readings_apart(
 ) -> None:
     set_to(halo, variants)
     newest = max(_truth(halo, SYDNEY, "Encounter")) + timedelta(minutes=1)
-    known = probed(halo, now=lambda: newest).known
+    known = probed(halo, now=lambda: newest).evidence
     assert found(known)["last_updated.Encounter"] == mode
 
 
 @pytest.mark.parametrize("guid", [BRISBANE, SYDNEY, PERTH])
 def test_every_site_is_understood_within_the_default_budget(halo: RunningEmulator, guid: str) -> None:
-    report = probed(halo, guid, BUDGET)
-    settled = found(report.known)
+    report = probed(halo, guid, DEFAULT_BUDGET)
+    settled = found(report.evidence)
     assert [settled[f"search.{name}"] for name in ("repeats", "comma", "sa_eb", "period")] == [
         *(True, True, True, "r4")
     ]
-    assert engine(report.known) == SITES[guid].engine_version
+    assert engine_version(report.evidence) == SITES[guid].engine_version
     assert not report.problem
 
 
@@ -155,14 +155,19 @@ def test_the_budget_is_never_exceeded(halo: RunningEmulator, budget: int) -> Non
     set_to(halo, {"column_zones": {"*._lastUpdated": "utc", "Encounter.date": "utc"}})
     report = probed(halo, budget=budget)
     bill = halo.control("GET", "bill")
-    assert bill["queries"] + bill["free"] == report.asked == len(halo.control("GET", "requests")) <= budget
-    assert bool(report.left) == (budget < 60)
+    assert (
+        bill["queries"] + bill["free"]
+        == report.requests_sent
+        == len(halo.control("GET", "requests"))
+        <= budget
+    )
+    assert bool(report.questions_left) == (budget < 60)
     assert {each["method"] for each in halo.control("GET", "requests")} <= {"GET"}
 
 
 def test_the_announcement_says_how_many_at_most() -> None:
-    assert f"at most {BUDGET} queries" in announcement()
-    assert f"at most {len(QUESTIONS)} queries" in announcement(10_000)
+    assert f"at most {DEFAULT_BUDGET} queries" in cost_announcement()
+    assert f"at most {len(QUESTIONS)} queries" in cost_announcement(10_000)
 
 
 @pytest.mark.parametrize(
@@ -201,43 +206,46 @@ def test_a_failure_ends_it_with_what_was_learnt_before(
     halo.control("POST", "faults", {**fault, "path": "gt20"})
     report = probed(halo)
     assert words in report.problem
-    assert len(halo.control("GET", "requests")) == report.asked == 13
-    assert found(report.known)["search.comma"] is True
-    assert "ENDED EARLY" in printed(report, settings_for(halo.url))
+    assert len(halo.control("GET", "requests")) == report.requests_sent == 13
+    assert found(report.evidence)["search.comma"] is True
+    assert "ENDED EARLY" in render_report(report, settings_for(halo.url))
 
 
 def test_an_unreachable_upstream_is_a_problem_too(unused: int) -> None:
-    report = probe(settings_for(f"http://127.0.0.1:{unused}"), SYDNEY, KEY)
+    report = run_probe(settings_for(f"http://127.0.0.1:{unused}"), SYDNEY, KEY)
     assert "upstream-connect" in report.problem
-    assert report.asked == 1
+    assert report.requests_sent == 1
 
 
 def test_a_probe_goes_through_the_proxy_of_the_settings(halo: RunningEmulator) -> None:
     plain, proxy = settings_for(halo.url), Proxy()
     with listening(proxy) as port:
         upstream = Upstream.model_validate({"url": halo.url, "proxy": f"http://127.0.0.1:{port}"})
-        report = probe(plain.model_copy(update={"upstream": upstream}), SYDNEY, KEY, budget=1)
-    assert (report.problem, report.asked) == ("", 1)
+        report = run_probe(plain.model_copy(update={"upstream": upstream}), SYDNEY, KEY, budget=1)
+    assert (report.problem, report.requests_sent) == ("", 1)
     assert proxy.heads[0].startswith(f"GET {halo.url}/".encode())
 
 
 def test_a_site_without_a_time_zone_is_not_probed() -> None:
     with pytest.raises(ValueError, match="time_zone must be set"):
-        probe(Settings(), SYDNEY, KEY)
+        run_probe(Settings(), SYDNEY, KEY)
 
 
 def test_another_base_may_be_asked(halo: RunningEmulator) -> None:
     base = f"{halo.url}/api/sites/{SYDNEY}/fhir/R4/"
     report = probed(halo, base=base, budget=2)
-    assert engine(report.known)
+    assert engine_version(report.evidence)
     assert all(str(each["path"]).startswith("/api/") for each in halo.control("GET", "requests"))
 
 
 def test_no_value_leaks(halo: RunningEmulator) -> None:
     report = probed(halo)
-    text = printed(report, settings_for(halo.url))
+    text = render_report(report, settings_for(halo.url))
     rows = [
-        row for page in report.known.pages.values() for row in page.resources if page.asked.path != "metadata"
+        row
+        for page in report.evidence.responses.values()
+        for row in page.resources
+        if page.request.path != "metadata"
     ]
     values = {value for row in rows for value in _leaves(row) if re.search(r"\d", value) and len(value) > 3}
     assert len(values) > 200
@@ -269,7 +277,7 @@ def _choices(name: str) -> st.SearchStrategy[Any]:
                 st.sampled_from(["site", "utc"]),
             ),
             "last_updated": st.dictionaries(
-                st.sampled_from(KINDS[:6]), st.sampled_from([*STYLES, "offset", "local-labelled-utc"])
+                st.sampled_from(PROBED_TYPES[:6]), st.sampled_from([*STYLES, "offset", "local-labelled-utc"])
             ),
         }
     ),
@@ -281,7 +289,7 @@ def test_nothing_is_concluded_that_is_not_so(
     report = probed(halo, site, budget)
     assert halo.control("GET", "bill")["queries"] <= budget
     halo.control("DELETE", "bill")
-    settled = {name: value for name, value in found(report.known).items() if value is not None}
+    settled = {name: value for name, value in found(report.evidence).items() if value is not None}
     truth = {
         "search.repeats": variants["repeats"] == "and",
         "search.comma": variants["comma"] == "or",
@@ -293,13 +301,13 @@ def test_nothing_is_concluded_that_is_not_so(
         if name.startswith("search.columns.") and not name.endswith("_lastUpdated"):
             wanted = variants["column_zones"].get(name.removeprefix("search.columns."), "site")
             assert clock == {"site": SITES[site].zone_name, "utc": "UTC"}[wanted], name
-    _check_stamps(halo, site, LAST_UPDATED | variants["last_updated"], settled)
+    _check_stamps(halo, site, DEFAULT_LAST_UPDATED_STYLES | variants["last_updated"], settled)
 
 
 def _check_stamps(halo: RunningEmulator, site: str, styles: dict[str, Any], settled: dict[str, Any]) -> None:
     """Every mode found turns what is shown into the instants that are true."""
-    here = zone(SITES[site].zone_name)
-    modes = {kind: settled.get(f"last_updated.{kind}") for kind in KINDS}
+    here = load_zone(SITES[site].zone_name)
+    modes = {kind: settled.get(f"last_updated.{kind}") for kind in PROBED_TYPES}
     for kind, mode in modes.items():
         for moment in _truth(halo, site, kind) if mode else ():
             text = moment.strftime("%Y-%m-%dT%H:%M:%SZ")

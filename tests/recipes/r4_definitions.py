@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.validation.definitions import Definition, definition
-from gateway.validation.r4 import UNCHECKED
+from gateway.validation.definitions import Definition, type_definition
+from gateway.validation.r4 import UNCHECKED_TYPES
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ def differences(folder: Path) -> Iterator[str]:
     terminology = Terminology(folder)
     for kind in resources(folder, "profiles-resources", "profiles-types"):
         judged = kind["resourceType"] == "StructureDefinition" and kind["kind"] != "primitive-type"
-        if judged and kind.get("derivation") != "constraint" and kind["name"] not in UNCHECKED:
+        if judged and kind.get("derivation") != "constraint" and kind["name"] not in UNCHECKED_TYPES:
             yield from of_type(kind["snapshot"]["element"], terminology)
 
 
@@ -70,7 +70,7 @@ def of_type(elements: list[Json], terminology: Terminology) -> Iterator[str]:
     for path, children in parents.items():
         type_ = "".join(step[0].upper() + step[1:] for step in path.split("."))
         try:
-            known = definition(type_)
+            known = type_definition(type_)
         except ValueError:
             yield f"{type_}: no model"
             continue
@@ -98,9 +98,9 @@ def of_element(type_: str, element: Json, known: Definition, terminology: Termin
         ours = known.elements.get(name)
         if ours is None:
             continue
-        if ours.many != (element["max"] not in {"0", "1"}):
+        if ours.is_list != (element["max"] not in {"0", "1"}):
             yield f"{type_}.{name}: at most {element['max']}"
-        if (ours.name in known.required) != (element["min"] > 0):
+        if (ours.name in known.required_elements) != (element["min"] > 0):
             yield f"{type_}.{name}: at least {element['min']}"
         if ours.type == "code" and ours.codes != wanted:
             yield f"{type_}.{name}: {len(ours.codes)} codes here, {len(wanted)} in R4"

@@ -3,12 +3,12 @@ from support.requests import fhir_request
 
 from gateway.exchange import FhirResponse
 from gateway.repairs import REPAIRS
-from gateway.repairs.apply import facets, mended
+from gateway.repairs.apply import repair_response, response_steps
 
 
 def test_a_binary_under_its_own_type_passes_as_it_is() -> None:
     pdf = FhirResponse(200, (("content-type", "application/pdf"),), b"%PDF \xff")
-    steps = mended(fhir_request("Binary/1"), pdf, facets(REPAIRS))
+    steps = repair_response(fhir_request("Binary/1"), pdf, response_steps(REPAIRS))
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value == pdf

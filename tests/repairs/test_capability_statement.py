@@ -8,7 +8,7 @@ from support.requests import SITE, fhir_request
 
 from gateway.fhir.bundle import Entry
 from gateway.repairs import REPAIRS
-from gateway.repairs.capability_statement import repair
+from gateway.repairs.capability_statement import make_repair
 
 ACTIVE = next(each for each in REPAIRS if each.issue.id == "capability-statement")
 REQUEST = fhir_request("metadata")
@@ -114,5 +114,5 @@ def test_a_poor_statement_becomes_a_valid_one() -> None:
 def test_other_resources_and_other_interactions_are_left_alone(body: bytes) -> None:
     entry = Entry({"resource": Raw(body)})
     assert given(entry) is entry
-    assert repair(()).entry(fhir_request("Patient/1"), entry) is entry  # type: ignore[misc]
+    assert make_repair(()).entry(fhir_request("Patient/1"), entry) is entry  # type: ignore[misc]
     assert given(Entry({})) == Entry({})

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.exchange import FhirResponse
-from gateway.repairs.error_envelope import fires
+from gateway.repairs.error_envelope import needs_repair
 
 OUTCOME = b'{"resourceType":"OperationOutcome","issue":[]}'
 
@@ -19,4 +19,4 @@ OUTCOME = b'{"resourceType":"OperationOutcome","issue":[]}'
 def test_it_fires_for_everything_but_an_operation_outcome_under_an_error_status(
     response: FhirResponse, expected: bool
 ) -> None:
-    assert fires(response) is expected
+    assert needs_repair(response) is expected

@@ -7,7 +7,7 @@ from support.requests import GUID, SITE, fhir_request, json_response
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Repaired
+from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.repair import KnownIssue, Repair
 
 UP = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
@@ -19,7 +19,7 @@ def repaired(
     async def upstream(request: FhirRequest) -> FhirResponse:
         return answer
 
-    return asyncio.run(Repaired(upstream, repairs)(request or fhir_request())).closed()
+    return asyncio.run(ResponseRepairs(upstream, repairs)(request or fhir_request())).with_encoded_body()
 
 
 def entry(number: int) -> dict[str, object]:
@@ -41,13 +41,13 @@ def test_a_large_bundle_is_mended_in_many_short_turns() -> None:
         async def upstream(request: FhirRequest) -> FhirResponse:
             return json_response(large())
 
-        mending = asyncio.ensure_future(Repaired(upstream, REPAIRS)(fhir_request()))
+        mending = asyncio.ensure_future(ResponseRepairs(upstream, REPAIRS)(fhir_request()))
         while not mending.done():
             turns += 1
             await asyncio.sleep(0)
         return mending.result()
 
-    answer = asyncio.run(scenario()).closed()
+    answer = asyncio.run(scenario()).with_encoded_body()
     assert turns > 20
     expected = json.dumps(large(), separators=(",", ":"))
     expected = expected.replace(UP, fhir_request().public_base).replace(
@@ -63,7 +63,7 @@ def test_a_signed_bundle_passes_unchanged_and_says_so(number: int) -> None:
     assert new.body == answer.body
     assert new.header("gateway-unchanged") == "signature"
     assert new.header("location") == f"{fhir_request().public_base}/Bundle/1"
-    assert new.repairs == ("reference-base-url",)
+    assert new.applied_repairs == ("reference-base-url",)
 
 
 def test_an_unsigned_bundle_does_not_say_so() -> None:
@@ -74,7 +74,7 @@ def test_an_unsigned_bundle_does_not_say_so() -> None:
 def test_where_nothing_is_to_mend_the_very_bytes_leave(number: int) -> None:
     answer = json_response(large(number, type="collection"))
     assert repaired(answer, repairs=()).body is answer.body
-    off = type(SITE)(SITE.guid, SITE.zone, repairs_off=frozenset(each.issue.id for each in REPAIRS))
+    off = type(SITE)(SITE.guid, SITE.zone, disabled_repairs=frozenset(each.issue.id for each in REPAIRS))
     assert repaired(answer, fhir_request(site=off)).body is answer.body
     assert repaired(answer, fhir_request(site=None)).body is answer.body
 
@@ -101,7 +101,9 @@ def test_a_bundle_time_that_is_no_instant_is_left_out() -> None:
 
 def test_the_mode_of_each_resource_type_holds_for_its_history_and_for_bundles() -> None:
     site = type(SITE)(
-        SITE.guid, SITE.zone, last_updated={"Patient": "local-labelled-utc", "Bundle": "utc-labelled-local"}
+        SITE.guid,
+        SITE.zone,
+        last_updated_input={"Patient": "local-labelled-utc", "Bundle": "utc-labelled-local"},
     )
     bundle = {
         "resourceType": "Bundle",
@@ -122,10 +124,10 @@ def test_an_answer_that_a_repair_gives_is_never_asked_for_upstream() -> None:
     async def upstream(request: FhirRequest) -> FhirResponse:
         raise AssertionError
 
-    given = Repair(KnownIssue("given", "", ""), answer=lambda _: FhirResponse(200, body=b"{}"))
-    passing = Repair(KnownIssue("passing", "", ""), answer=lambda _: None)
-    answer = asyncio.run(Repaired(upstream, (passing, given))(fhir_request()))
-    assert (answer.body, answer.repairs) == (b"{}", ("given",))
+    given = Repair(KnownIssue("given", "", ""), local_response=lambda _: FhirResponse(200, body=b"{}"))
+    passing = Repair(KnownIssue("passing", "", ""), local_response=lambda _: None)
+    answer = asyncio.run(ResponseRepairs(upstream, (passing, given))(fhir_request()))
+    assert (answer.body, answer.applied_repairs) == (b"{}", ("given",))
 
 
 @pytest.mark.parametrize(

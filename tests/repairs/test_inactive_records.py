@@ -5,8 +5,8 @@ from fhir.resources.R4B.bundle import Bundle
 from support.requests import SITE, fhir_request
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import outcome
-from gateway.repairs.inactive_records import ASKED, answered, refused
+from gateway.errors.operation_outcome import operation_outcome
+from gateway.repairs.inactive_records import INACTIVE_CODES, empty_searchset, reject_inactive_search
 
 ASKING = [
     ("Patient", "active=false"),
@@ -45,8 +45,10 @@ def test_a_search_for_inactive_records_is_refused_by_the_criterions_name(
 ) -> None:
     form = {"form": query} if path else {}
     with pytest.raises(Failure) as found:
-        refused(fhir_request(f"{kind}{path}", "" if path else query, "POST" if path else "GET", **form))
-    issue = outcome(found.value)["issue"][0]
+        reject_inactive_search(
+            fhir_request(f"{kind}{path}", "" if path else query, "POST" if path else "GET", **form)
+        )
+    issue = operation_outcome(found.value)["issue"][0]
     assert (found.value.kind.status, issue["code"]) == (400, "not-supported")
     assert "inactive" in issue["details"]["text"]
     assert "false" not in json.dumps(issue)
@@ -55,15 +57,15 @@ def test_a_search_for_inactive_records_is_refused_by_the_criterions_name(
 @pytest.mark.parametrize(("kind", "query"), PASSING)
 def test_what_active_records_can_meet_passes(kind: str, query: str) -> None:
     request = fhir_request(kind, query)
-    assert refused(request) is request
-    assert answered(request) is None
+    assert reject_inactive_search(request) is request
+    assert empty_searchset(request) is None
 
 
 @pytest.mark.parametrize(("kind", "query"), ASKING)
 def test_a_site_may_answer_empty_but_never_silently(kind: str, query: str) -> None:
-    request = fhir_request(kind, query, site=type(SITE)(SITE.guid, SITE.zone, inactive="empty"))
-    assert refused(request) is request
-    answer = answered(request)
+    request = fhir_request(kind, query, site=type(SITE)(SITE.guid, SITE.zone, inactive_records="empty"))
+    assert reject_inactive_search(request) is request
+    answer = empty_searchset(request)
     assert answer is not None
     bundle = Bundle.model_validate_json(answer.body)
     assert bundle.total is None
@@ -72,11 +74,13 @@ def test_a_site_may_answer_empty_but_never_silently(kind: str, query: str) -> No
 
 
 def test_reads_and_creates_are_not_searches() -> None:
-    assert answered(fhir_request("Patient/1", "active=false")) is None
-    assert refused(fhir_request("Patient", "active=false", "POST")).interaction.code == "create"
+    assert empty_searchset(fhir_request("Patient/1", "active=false")) is None
+    assert (
+        reject_inactive_search(fhir_request("Patient", "active=false", "POST")).interaction.code == "create"
+    )
 
 
 def test_the_table_is_about_types_that_r4_has() -> None:
     from gateway.fhir.resource_types import RESOURCE_TYPES
 
-    assert {kind for kind, _ in ASKED} - {"*"} <= RESOURCE_TYPES
+    assert {kind for kind, _ in INACTIVE_CODES} - {"*"} <= RESOURCE_TYPES

@@ -3,7 +3,7 @@ from msgspec import Raw
 from support.requests import SITE, fhir_request
 
 from gateway.fhir.bundle import Entry
-from gateway.repairs.last_updated_offset import stamped
+from gateway.repairs.last_updated_offset import correct_entry
 
 
 def resource(stamp: str) -> Raw:
@@ -22,13 +22,13 @@ def resource(stamp: str) -> Raw:
     ],
 )
 def test_every_form_becomes_one_instant(broken: str, repaired: str) -> None:
-    entry = stamped(fhir_request(), Entry({"resource": resource(broken)}))
+    entry = correct_entry(fhir_request(), Entry({"resource": resource(broken)}))
     assert entry.resource == resource(repaired)
-    assert stamped(fhir_request(), entry) is entry
+    assert correct_entry(fhir_request(), entry) is entry
 
 
 def test_a_bare_date_is_no_instant_and_is_left_out() -> None:
-    entry = stamped(fhir_request(), Entry({"resource": resource("2026-07-01")}))
+    entry = correct_entry(fhir_request(), Entry({"resource": resource("2026-07-01")}))
     assert b"lastUpdated" not in bytes(entry.resource or b"")
 
 
@@ -37,5 +37,5 @@ def test_a_bare_date_is_no_instant_and_is_left_out() -> None:
 )
 def test_what_has_no_stamp_stays(body: bytes) -> None:
     entry = Entry({"resource": Raw(body)})
-    assert stamped(fhir_request(), entry) is entry
-    assert stamped(fhir_request(site=SITE), Entry({})) == Entry({})
+    assert correct_entry(fhir_request(), entry) is entry
+    assert correct_entry(fhir_request(site=SITE), Entry({})) == Entry({})

@@ -1,8 +1,8 @@
 from support.requests import GUID, fhir_request
 
 from gateway.fhir.bundle import Entry, Link
-from gateway.fhir.raw_json import quoted
-from gateway.repairs.link_base_url import located, rebased
+from gateway.fhir.raw_json import string_json
+from gateway.repairs.link_base_url import rebase_full_url, rebase_links
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
@@ -10,16 +10,16 @@ INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
 
 def test_links_and_full_urls_come_to_our_base_once() -> None:
     request = fhir_request("Patient")
-    links = rebased(request, (Link("next", f"{INTERNAL}/Patient?p=2", {}),))
-    entry = located(request, Entry({"fullUrl": quoted(f"{INTERNAL}/Patient/1")}))
+    links = rebase_links(request, (Link("next", f"{INTERNAL}/Patient?p=2", {}),))
+    entry = rebase_full_url(request, Entry({"fullUrl": string_json(f"{INTERNAL}/Patient/1")}))
     assert links[0].url == f"{BASE}/Patient?p=2"
     assert entry.full_url == f"{BASE}/Patient/1"
-    assert rebased(request, links) is links
-    assert located(request, entry) is entry
+    assert rebase_links(request, links) is links
+    assert rebase_full_url(request, entry) is entry
 
 
 def test_other_servers_and_urns_stay() -> None:
     request = fhir_request("Patient")
     for url in ("urn:uuid:0a1b2c3d-0000-4000-8000-000000000001", "https://other.example/fhir/Patient/1", ""):
-        entry = Entry({"fullUrl": quoted(url)})
-        assert located(request, entry) is entry
+        entry = Entry({"fullUrl": string_json(url)})
+        assert rebase_full_url(request, entry) is entry

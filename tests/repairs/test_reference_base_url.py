@@ -6,7 +6,7 @@ from support.requests import GUID, fhir_request
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
-from gateway.repairs.reference_base_url import sent, shown, shown_headers
+from gateway.repairs.reference_base_url import to_public_entry, to_public_headers, to_upstream_request
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 INTERNAL = f"http://10.1.2.3:8080/sites/{GUID}/fhir/R4"
@@ -32,9 +32,9 @@ def text(value: Entry) -> str:
 def test_references_come_to_our_base_once_whatever_form_the_upstream_uses(base: str) -> None:
     request = fhir_request("Appointment")
     old = entry(resource={"participant": [{"actor": {"reference": f"{base}/Patient/1"}}]})
-    new = shown(request, old)
+    new = to_public_entry(request, old)
     assert text(new) == text(old).replace(base, BASE)
-    assert shown(request, new) is new
+    assert to_public_entry(request, new) is new
 
 
 def test_the_other_urls_of_an_entry_move_too() -> None:
@@ -43,7 +43,7 @@ def test_the_other_urls_of_an_entry_move_too() -> None:
         request={"method": "GET", "url": f"{INTERNAL}/Patient/1"},
         response={"status": "201", "location": f"{INTERNAL}/Patient/1/_history/1"},
     )
-    assert text(shown(fhir_request("Patient"), old)) == text(old).replace(INTERNAL, BASE)
+    assert text(to_public_entry(fhir_request("Patient"), old)) == text(old).replace(INTERNAL, BASE)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_the_other_urls_of_an_entry_move_too() -> None:
 )
 def test_what_is_not_on_this_sites_base_stays(reference: str) -> None:
     old = entry(resource={"subject": {"reference": reference}})
-    assert shown(fhir_request("Observation"), old) is old
-    assert shown(fhir_request("Observation", site=None), old) is old
+    assert to_public_entry(fhir_request("Observation"), old) is old
+    assert to_public_entry(fhir_request("Observation", site=None), old) is old
 
 
 def test_headers_that_name_a_resource_move() -> None:
@@ -72,13 +72,13 @@ def test_headers_that_name_a_resource_move() -> None:
         ("link", f'<{INTERNAL}/Patient?p=2>; rel="next", <https://other.example/x>; rel="help"'),
         ("etag", f'W/"{INTERNAL}"'),
     )
-    new = dict(shown_headers(request, headers))
+    new = dict(to_public_headers(request, headers))
     assert new["location"] == f"{BASE}/Patient/7/_history/1"
     assert new["content-location"] == f"{BASE}/Patient/7"
     assert new["link"] == f'<{BASE}/Patient?p=2>; rel="next", <https://other.example/x>; rel="help"'
     assert new["etag"] == f'W/"{INTERNAL}"'
-    once = shown_headers(request, headers)
-    assert shown_headers(request, once) is once
+    once = to_public_headers(request, headers)
+    assert to_public_headers(request, once) is once
 
 
 @pytest.mark.parametrize(
@@ -101,16 +101,16 @@ def test_our_base_in_a_search_becomes_relative_and_nothing_else_changes(
     query: str, expected: str | None
 ) -> None:
     request = fhir_request("Observation", query)
-    changed = sent(request)
-    assert changed.search.query == (expected or query)
-    assert changed.asked.query == query
+    changed = to_upstream_request(request)
+    assert changed.upstream_search.query == (expected or query)
+    assert changed.client_search.query == query
     assert (changed is request) == (expected is None)
-    assert sent(changed) is changed
+    assert to_upstream_request(changed) is changed
 
 
 def test_a_posted_search_changes_in_its_form() -> None:
     request = fhir_request("Observation/_search", "", "POST", form=f"subject={BASE}/Patient/1")
-    assert sent(request).upstream_body == b"subject=Patient/1"
+    assert to_upstream_request(request).upstream_body == b"subject=Patient/1"
 
 
 def create(body: object, **changes: object) -> FhirRequest:
@@ -124,7 +124,7 @@ def test_references_in_a_body_become_relative_and_attachments_the_upstreams() ->
         "photo": [{"url": f"{BASE}/Binary/1"}],
         "generalPractitioner": [{"reference": "https://other.example/fhir/Practitioner/1"}],
     }
-    changed = json.loads(sent(create(body)).body)
+    changed = json.loads(to_upstream_request(create(body)).body)
     assert changed["identifier"][0] == {
         "system": f"{BASE}/sid",
         "assigner": {"reference": "Organization/1"},
@@ -135,13 +135,13 @@ def test_references_in_a_body_become_relative_and_attachments_the_upstreams() ->
 
 def test_a_body_without_our_urls_goes_up_as_the_bytes_that_came() -> None:
     request = create({"resourceType": "Patient", "x": [1.10]})
-    assert sent(request) is request
+    assert to_upstream_request(request) is request
 
 
 def test_conditional_criteria_become_relative_too() -> None:
     criteria = f"identifier=http://ns|1&organization={BASE}/Organization/1"
     request = create({}, headers=(("if-none-exist", criteria), ("accept", BASE)))
-    assert sent(request).headers == (
+    assert to_upstream_request(request).headers == (
         ("if-none-exist", "identifier=http://ns|1&organization=Organization/1"),
         ("accept", BASE),
     )
@@ -150,5 +150,5 @@ def test_conditional_criteria_become_relative_too() -> None:
 def test_a_body_that_cannot_be_changed_safely_is_refused() -> None:
     body = b'{"photo":{"url":"%s/Binary/1","url":"x"}}' % BASE.encode()
     with pytest.raises(Failure) as refused:
-        sent(fhir_request("Patient", "", "POST", body=body))
+        to_upstream_request(fhir_request("Patient", "", "POST", body=body))
     assert refused.value.kind.status == 400

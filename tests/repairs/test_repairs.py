@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Pair
 
-from gateway.emulator.settings import FAULTS
+from gateway.emulator.settings import DOCUMENTED_FAULTS
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
 
@@ -74,7 +74,7 @@ HEALTHY: dict[str, Callable[[Pair, bool], bool]] = {
 
 def test_every_repair_has_its_own_id_file_fault_and_test() -> None:
     assert len(set(IDS)) == len(IDS)
-    assert set(IDS) <= set(FAULTS)
+    assert set(IDS) <= set(DOCUMENTED_FAULTS)
     assert set(HEALTHY) == set(IDS)
     for name in IDS:
         stem = name.replace("-", "_")
@@ -100,9 +100,11 @@ def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
     from support.requests import SITE
 
     repair = Repair(REPAIRS[0].issue)
-    assert repair.active(SITE)
-    assert not repair.active(None)
-    assert not repair.active(type(SITE)(SITE.guid, SITE.zone, repairs_off=frozenset({repair.issue.id})))
+    assert repair.is_active(SITE)
+    assert not repair.is_active(None)
+    assert not repair.is_active(
+        type(SITE)(SITE.guid, SITE.zone, disabled_repairs=frozenset({repair.issue.id}))
+    )
 
 
 def test_the_header_names_what_was_mended(pair: Pair) -> None:

@@ -2,7 +2,7 @@ import pytest
 from support.requests import SITE, fhir_request
 
 from gateway.errors.failure import Failure
-from gateway.repairs.search_date_format import exact
+from gateway.repairs.search_date_format import rewrite_dates
 
 
 @pytest.mark.parametrize(
@@ -17,22 +17,22 @@ from gateway.repairs.search_date_format import exact
 )
 def test_dates_go_upstream_in_its_two_formats(query: str, sent: str) -> None:
     path = "Patient" if "birthdate" in query else "Appointment"
-    request = exact(fhir_request(path, query))
-    assert request.search.query == sent
-    assert request.asked.query == query
-    assert exact(request) is request
+    request = rewrite_dates(fhir_request(path, query))
+    assert request.upstream_search.query == sent
+    assert request.client_search.query == query
+    assert rewrite_dates(request) is request
 
 
 def test_a_form_stays_a_form() -> None:
-    request = exact(fhir_request("Patient/_search", "", "POST", form="birthdate=1980"))
-    assert request.search.query == ""
+    request = rewrite_dates(fhir_request("Patient/_search", "", "POST", form="birthdate=1980"))
+    assert request.upstream_search.query == ""
     assert request.upstream_body == b"birthdate=ge1980-01-01&birthdate=lt1981-01-01"
 
 
 @pytest.mark.parametrize("query", ["name=2026-04", "family=1980", "_count=2", "birthdate:missing=true"])
 def test_what_is_no_date_parameter_is_never_guessed_at(query: str) -> None:
     request = fhir_request("Patient", query)
-    assert exact(request) is request
+    assert rewrite_dates(request) is request
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_is_no_date_parameter_is_never_guessed_at(query: str) -> None:
 )
 def test_a_bad_date_is_refused_by_its_parameters_name(query: str, code: str) -> None:
     with pytest.raises(Failure) as refused:
-        exact(fhir_request("Patient", query, site=SITE))
+        rewrite_dates(fhir_request("Patient", query, site=SITE))
     assert refused.value.kind.code == code
     assert refused.value.expression.startswith("http.birthdate")
     assert "2023" not in refused.value.text

@@ -7,8 +7,8 @@ from support.scripted_upstream import OK, READ
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit import RESTING
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.circuit import CIRCUIT_OPEN
 
 OTHER = fhir_request("Patient/1", site=Site("other", SITE.zone))
 
@@ -36,7 +36,7 @@ def waits(request: FhirRequest) -> float:
     return float(request.header("x-patience") or 5)
 
 
-async def code(handler: Bounded, request: FhirRequest = READ) -> str:
+async def code(handler: Bulkhead, request: FhirRequest = READ) -> str:
     try:
         return str((await handler(request)).status)
     except Failure as failure:
@@ -46,15 +46,15 @@ async def code(handler: Bounded, request: FhirRequest = READ) -> str:
 def test_one_sites_slow_exchanges_fill_their_own_slots_and_nobody_elses() -> None:
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 2, 3, waits)
+        handler = Bulkhead(slow, 2, 3, waits)
         tasks = [asyncio.create_task(code(handler)) for _ in range(8)]
         await turns()
         assert await code(handler, OTHER) == "200"
         slow.gate.set()
         codes = await asyncio.gather(*tasks)
         assert (codes.count("200"), codes.count("overloaded"), slow.most) == (5, 3, 2)
-        assert not handler._running
-        assert not handler._waiting
+        assert not handler._running_count
+        assert not handler._queues
 
     asyncio.run(steps())
 
@@ -64,7 +64,7 @@ def test_slow_sites_leave_room_for_the_next_one() -> None:
 
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 4, 20, waits, room=10)
+        handler = Bulkhead(slow, 4, 20, waits, max_total=10)
         slow_sites = [fhir_request("Patient/1", site=Site(f"slow-{n}", SITE.zone)) for n in range(3)]
         tasks = [asyncio.create_task(code(handler, each)) for each in slow_sites for _ in range(9)]
         await turns()
@@ -72,8 +72,8 @@ def test_slow_sites_leave_room_for_the_next_one() -> None:
         assert await code(handler, OTHER) == "200"
         slow.gate.set()
         assert set(await asyncio.gather(*tasks)) == {"200"}
-        assert not handler._running
-        assert not handler._waiting
+        assert not handler._running_count
+        assert not handler._queues
 
     asyncio.run(steps())
 
@@ -81,7 +81,7 @@ def test_slow_sites_leave_room_for_the_next_one() -> None:
 def test_slots_are_neither_lost_nor_given_twice_when_waiters_leave() -> None:
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 2, 50, waits, room=8)
+        handler = Bulkhead(slow, 2, 50, waits, max_total=8)
         tasks = [asyncio.create_task(code(handler)) for _ in range(20)]
         await turns()
         for task in tasks[::3]:
@@ -90,8 +90,8 @@ def test_slots_are_neither_lost_nor_given_twice_when_waiters_leave() -> None:
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert [each for each in found if not isinstance(each, BaseException)] == ["200"] * 13
         assert slow.most == 2
-        assert not handler._running
-        assert not handler._waiting
+        assert not handler._running_count
+        assert not handler._queues
 
     asyncio.run(steps())
 
@@ -99,7 +99,7 @@ def test_slots_are_neither_lost_nor_given_twice_when_waiters_leave() -> None:
 def test_the_wait_for_a_slot_ends_with_the_clients_patience() -> None:
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 1, 3, waits)
+        handler = Bulkhead(slow, 1, 3, waits)
         first = asyncio.create_task(code(handler))
         await turns()
         impatient = fhir_request("Patient/1", headers=(("x-patience", "0.01"),))
@@ -113,7 +113,7 @@ def test_the_wait_for_a_slot_ends_with_the_clients_patience() -> None:
 def test_who_hangs_up_gives_the_place_back() -> None:
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 1, 1, waits)
+        handler = Bulkhead(slow, 1, 1, waits)
         tasks = [asyncio.create_task(code(handler)) for _ in range(2)]
         await turns()
         for task in tasks:
@@ -128,11 +128,11 @@ def test_who_hangs_up_gives_the_place_back() -> None:
 
 def test_a_site_that_rests_by_then_is_not_asked() -> None:
     async def check(_: FhirRequest) -> None:
-        raise Failure(RESTING)
+        raise Failure(CIRCUIT_OPEN)
 
     async def steps() -> None:
         slow = Slow()
-        assert await code(Bounded(slow, 1, 1, waits, check)) == "practice-resting"
+        assert await code(Bulkhead(slow, 1, 1, waits, check)) == "practice-resting"
         assert slow.most == 0
 
     asyncio.run(steps())
@@ -141,12 +141,12 @@ def test_a_site_that_rests_by_then_is_not_asked() -> None:
 def test_the_load_is_what_runs_and_what_waits() -> None:
     async def steps() -> None:
         slow = Slow()
-        handler = Bounded(slow, 2, 5, waits)
+        handler = Bulkhead(slow, 2, 5, waits)
         tasks = [asyncio.create_task(code(handler)) for _ in range(3)]
         await asyncio.sleep(0)
-        assert handler.load() == {SITE.guid: (2, 1)}
+        assert handler.load_by_site() == {SITE.guid: (2, 1)}
         slow.gate.set()
         await asyncio.gather(*tasks)
-        assert handler.load() == {}
+        assert handler.load_by_site() == {}
 
     asyncio.run(steps())

@@ -5,11 +5,11 @@ from support.requests import GUID, SITE, fhir_request
 from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, run
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.resilience.backoff import Doubling
-from gateway.resilience.circuit import WELL
-from gateway.resilience.circuit_breaker import Look, Rested, Rests, nowhere
+from gateway.resilience.backoff import ExponentialBackoff
+from gateway.resilience.circuit import CLOSED
+from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry, StatusCheck, no_status_check
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import failures as theirs
 from gateway.upstreams import halo_failures
@@ -20,11 +20,15 @@ OFFLINE = Failure(halo_failures.OFFLINE)
 class Case(Asking):
     """A Rested with a clock of its own; `codes` is what each request got."""
 
-    def __init__(self, *steps: Step, look: Look = nowhere, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self, *steps: Step, look: StatusCheck = no_status_check, store: MemoryStore | None = None
+    ) -> None:
         self.clock = Clock()
         self.inner = Scripted(*steps)
-        self.rests = Rests(store or MemoryStore(clock=self.clock), Doubling(10, 300), self.clock, lambda: 1.0)
-        self.handler = Rested(self.inner, self.rests, look)
+        self.rests = CircuitRegistry(
+            store or MemoryStore(clock=self.clock), ExponentialBackoff(10, 300), self.clock, lambda: 1.0
+        )
+        self.handler = CircuitBreaker(self.inner, self.rests, look)
 
     async def codes(self, number: int, step: float = 0) -> list[str]:
         found = []
@@ -40,7 +44,7 @@ def test_while_a_site_rests_nothing_is_sent_and_retry_after_counts_down() -> Non
         assert await case.codes(3, step=1) == ["practice-offline", "practice-resting", "practice-resting"]
         assert case.last.retry_after == 8
         assert case.last.kind.status == 503
-        assert case.last.codings == ((CODE_SYSTEM, "practice-offline"),)
+        assert case.last.codings == ((ERROR_CODE_SYSTEM, "practice-offline"),)
         assert len(case.inner.asked) == 1
 
     run(steps())
@@ -55,8 +59,8 @@ def test_one_request_finds_out_while_others_wait_and_a_failure_doubles_the_pause
             "practice-offline",
             *["practice-resting"] * 4,
         ]
-        rest = await case.rests.of(GUID)
-        assert (rest.rests, rest.left(case.clock())) == (2, 20)
+        rest = await case.rests.circuit_of(GUID)
+        assert (rest.times_opened, rest.seconds_until_half_open(case.clock())) == (2, 20)
 
     run(steps())
 
@@ -66,7 +70,7 @@ def test_a_replica_killed_while_it_tried_holds_the_others_up_for_seconds_only() 
         case = Case(OFFLINE, OK)
         await case.code()
         case.clock.now += 11
-        assert await case.rests.claim(GUID, "killed")
+        assert await case.rests.claim_trial(GUID, "killed")
         assert await case.code() == "practice-resting"
         case.clock.now += 3
         assert await case.code() == "200"
@@ -78,10 +82,10 @@ def test_who_finds_the_try_taken_by_one_that_has_just_healed_the_site_is_not_sen
     class Healing(MemoryStore):
         """Another replica has the lease, and brings its answer in while it is claimed here."""
 
-        async def claim(self, name: str, holder: str, seconds: float) -> bool:
-            await case.rests.lift(GUID)
-            await super().claim(name, "other", seconds)
-            return await super().claim(name, holder, seconds)
+        async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
+            await case.rests.close_circuit(GUID)
+            await super().acquire_lock(name, "other", seconds)
+            return await super().acquire_lock(name, holder, seconds)
 
     async def steps() -> None:
         await case.code()
@@ -99,7 +103,7 @@ def test_an_answer_makes_the_site_well_for_all() -> None:
         await case.code()
         case.clock.now += 11
         assert await case.codes(3) == ["200", "200", "200"]
-        assert await case.rests.of(GUID) is WELL
+        assert await case.rests.circuit_of(GUID) is CLOSED
 
     run(steps())
 
@@ -114,7 +118,7 @@ def test_a_free_look_that_shows_the_site_away_costs_no_query() -> None:
         case.clock.now += 11
         assert await case.code() == "practice-resting"
         assert len(case.inner.asked) == 1
-        assert (await case.rests.of(GUID)).left(case.clock()) == 20
+        assert (await case.rests.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
 
     run(steps())
 
@@ -136,7 +140,7 @@ def test_a_look_that_fails_because_the_site_is_away_shows_that() -> None:
 def test_a_look_that_shows_it_online_or_nothing_lets_a_request_decide(seen: bool | None) -> None:
     async def look(_: FhirRequest) -> bool | None:
         if seen is None:
-            raise Failure(theirs.CREDENTIALS)
+            raise Failure(theirs.CREDENTIALS_INVALID)
         return seen
 
     async def steps() -> None:
@@ -167,7 +171,7 @@ def test_no_look_tells_whether_a_database_is_back() -> None:
 
 def test_refusals_by_the_practice_make_no_site_rest_and_end_a_row_of_failures() -> None:
     reset = Failure(halo_failures.BAD_RESULT)
-    refused = Failure(theirs.BAD_REQUEST, received=FhirResponse(400))
+    refused = Failure(theirs.BAD_REQUEST, upstream_response=FhirResponse(400))
 
     async def steps() -> None:
         case = Case(reset, reset, refused, reset, reset, OK)
@@ -194,7 +198,7 @@ def test_ten_that_fail_together_count_once() -> None:
         case.clock.now += 5
         gate.set()
         await asyncio.gather(*waiting)
-        assert (await case.rests.of(GUID)).failures == 1
+        assert (await case.rests.circuit_of(GUID)).failures == 1
 
     run(steps())
 
@@ -207,12 +211,12 @@ def test_another_replica_leaves_the_site_alone_too() -> None:
         two = Case(OK, store=store)
         await one.code()
         assert await two.code() == "practice-resting"
-        assert (await two.rests.every())[GUID].reason == "practice-offline"
-        await two.rests.lift(GUID)
+        assert (await two.rests.troubled_circuits())[GUID].reason == "practice-offline"
+        await two.rests.close_circuit(GUID)
         one.clock.now += 2
         one.inner = one.handler._inner = Scripted(OK)
         assert await one.code() == "200"
-        assert await one.rests.every([GUID]) == {}
+        assert await one.rests.troubled_circuits([GUID]) == {}
 
     run(steps())
 
@@ -223,7 +227,7 @@ def test_another_site_and_what_has_no_site_are_not_held_up() -> None:
         await case.code()
         other = fhir_request("Patient/1", site=SITE.__class__("other", SITE.zone))
         assert await case.code(other) == "200"
-        assert await case.code(READ.changed(site=None)) == "200"
+        assert await case.code(READ.replace(site=None)) == "200"
         assert await case.code() == "practice-resting"
 
     run(steps())
@@ -231,7 +235,7 @@ def test_another_site_and_what_has_no_site_are_not_held_up() -> None:
 
 def test_a_probe_that_tells_nothing_leaves_it_to_the_next() -> None:
     async def steps() -> None:
-        case = Case(OFFLINE, Failure(theirs.CREDENTIALS, received=FhirResponse(401)), OK)
+        case = Case(OFFLINE, Failure(theirs.CREDENTIALS_INVALID, upstream_response=FhirResponse(401)), OK)
         await case.code()
         case.clock.now += 11
         assert await case.codes(3) == ["upstream-credentials", "200", "200"]

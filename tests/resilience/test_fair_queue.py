@@ -1,17 +1,17 @@
 import pytest
 
-from gateway.resilience.fair_queue import Claimant, Turns
+from gateway.resilience.fair_queue import FairQueue, QueueTicket
 
 
-def turns(*claims: tuple[str, bool]) -> Turns[int]:
-    found = Turns[int]()
+def turns(*claims: tuple[str, bool]) -> FairQueue[int]:
+    found = FairQueue[int]()
     for number, (caller, batch) in enumerate(claims):
-        found.add(Claimant("k", caller, batch), number)
+        found.add(QueueTicket("k", caller, batch), number)
     return found
 
 
-def taken(found: Turns[int]) -> list[int]:
-    return [found.take() for _ in range(len(found))]
+def taken(found: FairQueue[int]) -> list[int]:
+    return [found.take_next() for _ in range(len(found))]
 
 
 def test_callers_take_turns_however_many_requests_each_has() -> None:
@@ -30,8 +30,8 @@ def test_interactive_callers_go_before_batch() -> None:
 
 def test_who_gives_up_leaves_the_line() -> None:
     found = turns(("a", False), ("b", False))
-    found.drop(Claimant("k", "a"), 0)
-    found.drop(Claimant("k", "nobody"), 0)
+    found.remove(QueueTicket("k", "a"), 0)
+    found.remove(QueueTicket("k", "nobody"), 0)
     assert (len(found), taken(found)) == (1, [1])
     with pytest.raises(LookupError):
-        found.take()
+        found.take_next()

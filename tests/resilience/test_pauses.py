@@ -5,11 +5,11 @@ from structlog.testing import capture_logs
 from support.requests import SITE, fhir_request, json_response
 from support.scripted_upstream import OK, Asking, Clock, Scripted, Step, run
 
-from gateway.errors.failure import Failure, Kind
-from gateway.errors.operation_outcome import CODE_SYSTEM
+from gateway.errors.failure import Failure, FailureKind
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, Site
-from gateway.resilience.pause_rules import Rule
-from gateway.resilience.pauses import Paused, Pauses
+from gateway.resilience.pause_rules import PauseRule
+from gateway.resilience.pauses import PauseGate, PauseRegistry
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import failures, halo_failures
 
@@ -20,27 +20,27 @@ def asking(key: str = "k-1", site: Site = SITE, query: str = "", path: str = "Pa
     return fhir_request(path, query, headers=(("ocp-apim-subscription-key", key),), site=site)
 
 
-def said(kind: Kind, text: str = "", **facts: Any) -> Failure:
-    return Failure(kind, received=json_response({"message": text}, kind.status), **facts)
+def said(kind: FailureKind, text: str = "", **facts: Any) -> Failure:
+    return Failure(kind, upstream_response=json_response({"message": text}, kind.status), **facts)
 
 
 class Case(Asking):
     """A Paused with a clock of its own."""
 
-    def __init__(self, *steps: Step, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, *steps: Step, rules: tuple[PauseRule, ...] = ()) -> None:
         self.clock = Clock()
         self.inner = Scripted(*steps)
-        self.pauses = Pauses(MemoryStore(clock=self.clock), self.clock, rules, b"secret")
-        self.handler = Paused(self.inner, self.pauses)
+        self.pauses = PauseRegistry(MemoryStore(clock=self.clock), self.clock, rules, b"secret")
+        self.handler = PauseGate(self.inner, self.pauses)
 
 
 def test_a_quota_pauses_this_key_at_this_site_until_it_refills() -> None:
     async def steps() -> None:
-        case = Case(said(halo_failures.QUOTA, retry_after=18_753), OK)
+        case = Case(said(halo_failures.QUOTA_EXHAUSTED, retry_after=18_753), OK)
         assert await case.code(asking()) == "upstream-quota"
         assert await case.code(asking()) == "paused"
         assert (case.last.retry_after, case.last.kind.status) == (18_753, 503)
-        assert case.last.codings == ((CODE_SYSTEM, "upstream-quota"),)
+        assert case.last.codings == ((ERROR_CODE_SYSTEM, "upstream-quota"),)
         assert await case.code(asking("k-2")) == "200"
         assert await case.code(asking(site=ELSEWHERE)) == "200"
         case.clock.now += 18_754
@@ -52,7 +52,7 @@ def test_a_quota_pauses_this_key_at_this_site_until_it_refills() -> None:
 
 def test_an_invalid_key_is_refused_at_every_site_and_no_other_key_is() -> None:
     async def steps() -> None:
-        case = Case(said(failures.CREDENTIALS, "Access denied due to invalid subscription key."), OK)
+        case = Case(said(failures.CREDENTIALS_INVALID, "Access denied due to invalid subscription key."), OK)
         assert await case.code(asking()) == "upstream-credentials"
         assert await case.code(asking(site=ELSEWHERE)) == "paused"
         assert await case.code(asking("k-2")) == "200"
@@ -91,22 +91,22 @@ def test_a_message_without_a_practitioner_pauses_nothing() -> None:
     async def steps() -> None:
         case = Case(said(halo_failures.REQUEST_REFUSED, "The provider is away on that date."), OK)
         await case.code(asking(query="patient=1", path="Appointment"))
-        assert await case.pauses.every() == {}
+        assert await case.pauses.active_pauses() == {}
 
     run(steps())
 
 
 def test_an_operators_rule_pauses_for_its_own_time_and_can_be_lifted() -> None:
-    rule = Rule("renovation", "site", 120, says="closed for renovation")
+    rule = PauseRule("renovation", "site", 120, message_pattern="closed for renovation")
 
     async def steps() -> None:
-        case = Case(said(failures.FAILED, "Closed for renovation"), OK, rules=(rule,))
+        case = Case(said(failures.SERVER_ERROR, "Closed for renovation"), OK, rules=(rule,))
         await case.code(asking())
-        ((name, pause),) = (await case.pauses.every()).items()
+        ((name, pause),) = (await case.pauses.active_pauses()).items()
         assert (pause.rule, pause.site, pause.until - pause.since) == ("renovation", "harbour", 120)
         assert await case.code(asking("k-2")) == "paused"
-        assert await case.pauses.lift(name)
-        assert not await case.pauses.lift(name)
+        assert await case.pauses.clear_pause(name)
+        assert not await case.pauses.clear_pause(name)
         assert await case.code(asking()) == "200"
 
     run(steps())
@@ -124,22 +124,26 @@ def test_two_replicas_that_learn_at_once_lose_no_pause() -> None:
     async def steps() -> None:
         clock = Clock()
         store = MemoryStore(clock=clock)
-        one, two = (Pauses(store, clock, (), b"secret") for _ in range(2))
-        quota = said(halo_failures.QUOTA)
-        learning = [each.learn(asking(f"k-{n}"), quota) for n in range(20) for each in (one, two)]
+        one, two = (PauseRegistry(store, clock, (), b"secret") for _ in range(2))
+        quota = said(halo_failures.QUOTA_EXHAUSTED)
+        learning = [
+            each.add_matching_pause(asking(f"k-{n}"), quota) for n in range(20) for each in (one, two)
+        ]
         await asyncio.gather(*learning)
         clock.now += 2
-        assert len(await one.every()) == len(await two.every()) == 20
+        assert len(await one.active_pauses()) == len(await two.active_pauses()) == 20
 
     run(steps())
 
 
 def test_a_pause_that_many_requests_learn_of_is_one_line() -> None:
     async def steps() -> None:
-        case = Case(said(halo_failures.QUOTA, retry_after=60))
+        case = Case(said(halo_failures.QUOTA_EXHAUSTED, retry_after=60))
         with capture_logs() as logs:
             for _ in range(3):
-                await case.pauses.learn(asking(), said(halo_failures.QUOTA, retry_after=60))
+                await case.pauses.add_matching_pause(
+                    asking(), said(halo_failures.QUOTA_EXHAUSTED, retry_after=60)
+                )
         assert [each["event"] for each in logs] == ["paused"]
 
     run(steps())

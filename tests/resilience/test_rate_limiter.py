@@ -6,9 +6,9 @@ from support.scripted_upstream import OK, Asking, Clock, run
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.resilience.fair_queue import Claimant
-from gateway.resilience.rate_limiter import Paced
-from gateway.resilience.rate_limits import Rates
+from gateway.resilience.fair_queue import QueueTicket
+from gateway.resilience.rate_limiter import RateLimiter
+from gateway.resilience.rate_limits import RateLimits
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
 
@@ -17,8 +17,8 @@ def request(caller: str, batch: str = "") -> FhirRequest:
     return fhir_request("Patient/1", headers=(("x-caller", caller), ("x-batch", batch)))
 
 
-def who(request: FhirRequest) -> Claimant:
-    return Claimant("key", request.header("x-caller"), batch=bool(request.header("x-batch")))
+def who(request: FhirRequest) -> QueueTicket:
+    return QueueTicket("key", request.header("x-caller"), is_batch=bool(request.header("x-batch")))
 
 
 class Limited:
@@ -34,7 +34,9 @@ class Limited:
         now = self.clock()
         if sum(at > now - 1 for at, _ in self.sent) >= self.limit:
             self.refused += 1
-            raise Failure(RATE_LIMITED, retry_after=1, received=json_response({}, 429, retry_after="1"))
+            raise Failure(
+                RATE_LIMITED, retry_after=1, upstream_response=json_response({}, 429, retry_after="1")
+            )
         self.sent.append((now, request.header("x-caller")))
         return OK
 
@@ -45,8 +47,10 @@ class Case(Asking):
     def __init__(self, limit: int, rate: float | None, patience: float = 30, most: int = 1_000) -> None:
         self.clock = Clock()
         self.inner = Limited(self.clock, limit)
-        self.rates = Rates(MemoryStore(clock=self.clock), self.clock, rate)
-        self.handler = Paced(self.inner, self.rates, who, lambda _: patience, most=most, sleep=self._sleep)
+        self.rates = RateLimits(MemoryStore(clock=self.clock), self.clock, rate)
+        self.handler = RateLimiter(
+            self.inner, self.rates, who, lambda _: patience, max_queue=most, sleep=self._sleep
+        )
 
     async def _sleep(self, seconds: float) -> None:
         for _ in range(20):
@@ -105,9 +109,9 @@ def test_patience_ends_a_wait() -> None:
         case.handler._sleep = asyncio.sleep
         assert await case.code(request("a")) == "200"
         assert await case.code(request("a")) == "rate-limited"
-        for task in tuple(case.handler._serving):
+        for task in tuple(case.handler._queue_tasks):
             await task
-        assert case.handler._waiting == {}
+        assert case.handler._queues == {}
 
     run(steps())
 
@@ -117,13 +121,13 @@ def test_a_429_teaches_a_rate_that_rises_again() -> None:
         case = Case(10, None)
         codes = await asyncio.gather(*(case.code(request("a")) for _ in range(40)))
         assert codes.count("rate-limited") == 1
-        learned = await case.rates.of("key")
+        learned = await case.rates.current_rate("key")
         assert learned == pytest.approx(7.7)
         for _ in range(3):
             await asyncio.gather(*(case.code(request("a")) for _ in range(60)))
         assert case.inner.refused == 1
         case.clock.now += 600
-        assert (await case.rates.of("key") or 0) > 7.7
+        assert (await case.rates.current_rate("key") or 0) > 7.7
 
     run(steps())
 
@@ -145,6 +149,6 @@ def test_without_a_rate_nobody_waits() -> None:
         case = Case(10_000, None)
         await asyncio.gather(*(case.code(request("a")) for _ in range(500)))
         assert case.clock.slept == []
-        assert await case.rates.of("key") is None
+        assert await case.rates.current_rate("key") is None
 
     run(steps())

@@ -6,9 +6,9 @@ from support.requests import fhir_request
 from support.scripted_upstream import Asking, Clock, run
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Waiting
-from gateway.resilience.rate_limiter import Metered, Paced
-from gateway.resilience.rate_limits import TURN, Rates, Turn
+from gateway.exchange import FhirRequest, FhirResponse, WaitClock
+from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
+from gateway.resilience.rate_limits import SEND_PERMIT, RateLimits, SendPermit
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
 
@@ -19,11 +19,11 @@ class Case(Asking):
     def __init__(self, limit: int, *, late: float = 0.0, times: int = 1, patience: float = 60) -> None:
         self.clock = Clock()
         self.inner = Limited(self.clock, limit)
-        self.rates = Rates(MemoryStore(clock=self.clock), self.clock, limit)
-        self.metered = Metered(self.inner, self.rates, lambda _: patience, sleep=self.clock.sleep)
+        self.rates = RateLimits(MemoryStore(clock=self.clock), self.clock, limit)
+        self.metered = RateLimitRecheck(self.inner, self.rates, lambda _: patience, sleep=self.clock.sleep)
         self.gate = asyncio.Event()
         self.late, self.times = late, times
-        self.handler = Paced(self._held, self.rates, who, lambda _: 60, sleep=self._sleep)
+        self.handler = RateLimiter(self._held, self.rates, who, lambda _: 60, sleep=self._sleep)
 
     async def _held(self, request: FhirRequest) -> FhirResponse:
         if self.late:
@@ -73,12 +73,12 @@ def test_without_a_turn_nothing_waits() -> None:
 def test_a_second_turn_is_waited_for_as_long_as_the_client_is_patient() -> None:
     async def steps() -> None:
         case = Case(5, times=2, patience=1.5)
-        asked = fhir_request("Patient/1", headers=(("x-caller", "a"),), waiting=Waiting(case.clock()))
+        asked = fhir_request("Patient/1", headers=(("x-caller", "a"),), wait_clock=WaitClock(case.clock()))
         blocked = Failure(RATE_LIMITED, retry_after=60)
         assert await case.code(asked) == "200"
-        assert asked.waiting.seconds(case.clock()) > 0
-        await case.rates.refused("key", blocked, case.clock() + 1)
-        TURN.set(Turn(case.rates.left("key")))
+        assert asked.wait_clock.waited_seconds(case.clock()) > 0
+        await case.rates.record_refusal("key", blocked, case.clock() + 1)
+        SEND_PERMIT.set(SendPermit(case.rates.record_sent("key")))
         await case.metered(asked)
         with pytest.raises(Failure) as refused:
             await case.metered(asked)
@@ -95,8 +95,8 @@ def test_our_own_refusal_teaches_no_lower_rate() -> None:
             del request
             raise Failure(RATE_LIMITED, retry_after=9)
 
-        case.handler = Paced(busy, case.rates, who, lambda _: 60, sleep=case._sleep)
+        case.handler = RateLimiter(busy, case.rates, who, lambda _: 60, sleep=case._sleep)
         assert await case.code(request("a")) == "rate-limited"
-        assert await case.rates.blocked("key") == 0
+        assert await case.rates.blocked_seconds("key") == 0
 
     run(steps())

@@ -6,11 +6,11 @@ from support.scripted_upstream import OK, READ, Clock, Scripted, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Waiting
-from gateway.resilience.backoff import Doubling, left
-from gateway.resilience.retry import ATTEMPTS, Retried
-from gateway.resilience.retry_budget import Spending
-from gateway.resilience.retry_policy import Budget
+from gateway.exchange import FhirRequest, FhirResponse, WaitClock
+from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
+from gateway.resilience.retry import ATTEMPTS_HEADER, Retry
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import halo_failures
 
@@ -28,20 +28,20 @@ class Case:
         self.clock = Clock()
         self.patience = patience
         self.inner = Scripted(*steps)
-        self.spending = Spending(MemoryStore(clock=self.clock), Budget(), self.clock)
-        self.handler = Retried(
+        self.spending = RetryBudget(MemoryStore(clock=self.clock), RetryBudgetPolicy(), self.clock)
+        self.handler = Retry(
             self.inner,
             self.spending,
-            Doubling(1, 4),
-            lambda request: left(request, self.patience, self.clock()),
+            ExponentialBackoff(1, 4),
+            lambda request: remaining_wait(request, self.patience, self.clock()),
             clock=self.clock,
-            chance=lambda: 1.0,
-            unanswered=unanswered,
+            jitter=lambda: 1.0,
+            retry_on_timeout=unanswered,
             sleep=self.clock.sleep,
         )
 
     def answer(self, request: FhirRequest = READ) -> FhirResponse | Failure:
-        came = request.changed(waiting=Waiting(self.clock()))
+        came = request.replace(wait_clock=WaitClock(self.clock()))
         try:
             return asyncio.run(self.handler(came))
         except Failure as failure:
@@ -50,7 +50,9 @@ class Case:
     def sums(self) -> tuple[int, int]:
         async def read() -> tuple[int, int]:
             site = READ.site.guid if READ.site else ""
-            return await self.spending.sum("queries", site), await self.spending.sum("retries", site)
+            return await self.spending.count_last_hour("queries", site), await self.spending.count_last_hour(
+                "retries", site
+            )
 
         return asyncio.run(read())
 
@@ -59,7 +61,7 @@ def test_a_practice_that_comes_back_answers_the_same_request() -> None:
     case = Case(unreachable(), unreachable(), OK)
     answer = case.answer()
     assert isinstance(answer, FhirResponse)
-    assert answer.header(ATTEMPTS) == "3"
+    assert answer.header(ATTEMPTS_HEADER) == "3"
     assert case.clock.slept == [1, 2]
     assert case.sums() == (1, 2)
 
@@ -75,7 +77,7 @@ def test_waits_double_up_to_their_cap_and_end_with_the_clients_patience() -> Non
     answer = case.answer()
     assert isinstance(answer, Failure)
     assert case.clock.slept == [1, 2, 4, 4]
-    assert answer.headers == ((ATTEMPTS, "5"),)
+    assert answer.headers == ((ATTEMPTS_HEADER, "5"),)
 
 
 def test_the_upstreams_own_wait_is_obeyed_or_passed_on() -> None:
@@ -98,7 +100,7 @@ def test_the_upstreams_own_wait_is_obeyed_or_passed_on() -> None:
         (Failure(catalog.UPSTREAM_CERTIFICATE), 1, 1),
         (Failure(catalog.UPSTREAM_RESET), 1, 2),
         (Failure(catalog.UPSTREAM_TIMEOUT), 1, 2),
-        (Failure(catalog.METHOD), 1, 1),
+        (Failure(catalog.METHOD_NOT_ALLOWED), 1, 1),
     ],
     ids=lambda each: each.kind.code if isinstance(each, Failure) else str(each),
 )
@@ -137,7 +139,7 @@ def test_a_store_that_comes_back_empty_is_no_new_budget() -> None:
     case.clock.now += 3_600
     case.answer()
     assert len(case.inner.asked) > asked + 2
-    assert case.sums()[1] == sum(case.spending._own["retries", GUID].values()) <= 5
+    assert case.sums()[1] == sum(case.spending._local_counts["retries", GUID].values()) <= 5
 
 
 def test_a_busy_site_may_have_more_retries() -> None:
@@ -146,7 +148,7 @@ def test_a_busy_site_may_have_more_retries() -> None:
         case.answer()
     failing = Case(unreachable(), patience=1)
     failing.spending = case.spending
-    failing.handler._spending = case.spending
+    failing.handler._budget = case.spending
     for _ in range(30):
         failing.answer()
     assert case.sums() == (200, 10)

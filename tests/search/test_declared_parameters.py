@@ -9,7 +9,7 @@ from support.requests import NOW, SITE, fhir_request
 from gateway.errors.catalog import UPSTREAM_CONNECT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.search.declared_parameters import Informed
+from gateway.search.declared_parameters import DeclaredParameters
 
 BODY = statement({"name": "enrolled", "type": "date"})
 
@@ -20,7 +20,7 @@ def run(*requests: FhirRequest, fails: bool = False) -> tuple[list[set[tuple[str
 
     async def inner(request: FhirRequest) -> FhirResponse:
         assert request.site is not None
-        known.append(set(request.site.dates.declared))
+        known.append(set(request.site.date_support.declared_parameters))
         return FhirResponse(200)
 
     async def upstream(request: FhirRequest) -> FhirResponse:
@@ -30,7 +30,7 @@ def run(*requests: FhirRequest, fails: bool = False) -> tuple[list[set[tuple[str
         return FhirResponse(200, body=BODY)
 
     async def all_of_them() -> None:
-        handler = Informed(inner, upstream)
+        handler = DeclaredParameters(inner, upstream)
         for request in requests:
             await handler(request)
 
@@ -47,7 +47,7 @@ def test_a_parameter_of_r4_asks_nothing() -> None:
 def test_an_unknown_one_is_looked_up_once_an_hour() -> None:
     later = NOW + timedelta(minutes=59)
     first, second, third = (
-        fhir_request("Patient", "enrolled=2020", received=at)
+        fhir_request("Patient", "enrolled=2020", received_at=at)
         for at in (NOW, later, later + timedelta(minutes=2))
     )
     assert run(first, second, third) == ([{("Patient", "enrolled")}] * 3, 2)

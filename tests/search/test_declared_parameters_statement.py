@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requests import fhir_request
 
-from gateway.search.declared_parameters import declared_dates, unregistered
+from gateway.search.declared_parameters import has_undeclared_parameters, parse_declared_dates
 
 
 def statement(*parameters: dict[str, str]) -> bytes:
@@ -18,7 +18,7 @@ def test_only_dates_that_r4_lacks_are_declared() -> None:
         {"name": "birthdate", "type": "date"},
         {"name": "ward", "type": "token"},
     )
-    assert list(declared_dates(body)) == [("Patient", "enrolled")]
+    assert list(parse_declared_dates(body)) == [("Patient", "enrolled")]
 
 
 @given(
@@ -31,12 +31,12 @@ def test_only_dates_that_r4_lacks_are_declared() -> None:
     )
 )
 def test_any_statement_is_read_without_a_crash(body: object) -> None:
-    assert declared_dates(msgspec.json.encode(body)) is not None
+    assert parse_declared_dates(msgspec.json.encode(body)) is not None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
 def test_no_json_declares_nothing(body: bytes) -> None:
-    assert declared_dates(body) == {}
+    assert parse_declared_dates(body) == {}
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_no_json_declares_nothing(body: bytes) -> None:
     ],
 )
 def test_a_parameter_of_r4_is_registered(query: str, expected: bool) -> None:
-    assert unregistered(fhir_request("Patient", query)) is expected
+    assert has_undeclared_parameters(fhir_request("Patient", query)) is expected

@@ -8,8 +8,8 @@ from support.requests import fhir_request
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.repairs.search_date_format import exact
-from gateway.search.executor import Gathered
+from gateway.repairs.search_date_format import rewrite_dates
+from gateway.search.executor import SearchExecutor
 
 Answer = Callable[[FhirRequest], FhirResponse]
 
@@ -22,18 +22,18 @@ class Asked:
         self._answer = answer
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        self.queries.append(request.search.query)
+        self.queries.append(request.upstream_search.query)
         return self._answer(request)
 
 
 def gathered(request: FhirRequest, answer: Answer, budget: int = 5) -> tuple[FhirResponse, list[str]]:
     asked = Asked(answer)
-    return asyncio.run(Gathered(asked, budget)(request)), asked.queries
+    return asyncio.run(SearchExecutor(asked, budget)(request)), asked.queries
 
 
 def test_a_provably_empty_search_costs_nothing() -> None:
     response, queries = gathered(
-        exact(fhir_request("Patient", "birthdate=gt2020&birthdate=lt2019")), lambda _: page([])
+        rewrite_dates(fhir_request("Patient", "birthdate=gt2020&birthdate=lt2019")), lambda _: page([])
     )
     assert (msgspec.json.decode(response.body)["total"], queries) == (0, [])
 
@@ -43,7 +43,7 @@ def test_an_empty_part_is_read_past_and_a_full_one_ends_the_page() -> None:
         "date=lt2026-04-05T00:00:00&status=booked": [],
         "date=ge2026-04-06T00:00:00&status=booked": [entry("1")],
     }
-    response, queries = gathered(TWO, lambda request: page(pages[request.search.query]))
+    response, queries = gathered(TWO, lambda request: page(pages[request.upstream_search.query]))
     assert queries == list(pages)
     assert response.bundle is not None
     assert len(response.bundle.entries) == 1
@@ -52,12 +52,12 @@ def test_an_empty_part_is_read_past_and_a_full_one_ends_the_page() -> None:
 def test_a_page_of_nothing_is_read_past_within_the_budget_and_next_leads_on() -> None:
     response, queries = gathered(FILTERED, lambda _: page([], "/Encounter?token=2"), budget=3)
     assert len(queries) == 3
-    assert response.pages is not None
-    assert "next" in response.pages
+    assert response.page_positions is not None
+    assert "next" in response.page_positions
 
 
 def test_a_count_adds_up_the_parts() -> None:
-    request = exact(fhir_request("Appointment", "date=ne2026-04-05&_summary=count"))
+    request = rewrite_dates(fhir_request("Appointment", "date=ne2026-04-05&_summary=count"))
     response, queries = gathered(request, lambda _: page([], total=3))
     assert (msgspec.json.decode(response.body), len(queries)) == (
         {"resourceType": "Bundle", "type": "searchset", "total": 6},
@@ -66,7 +66,7 @@ def test_a_count_adds_up_the_parts() -> None:
 
 
 def test_a_count_that_would_cost_too_much_is_refused() -> None:
-    request = exact(fhir_request("Encounter", "date=2026-04-05&_summary=count&status=finished"))
+    request = rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_summary=count&status=finished"))
     with pytest.raises(Failure) as refused:
         gathered(request, lambda _: page([], "/Encounter?token=2"))
     assert refused.value.kind.issue == "too-costly"

@@ -8,7 +8,7 @@ from support.requests import fhir_request
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.search.explain import Explained
+from gateway.search.explain import ExplainOperation
 
 
 def ask(path: str, body: object) -> Any:
@@ -16,7 +16,7 @@ def ask(path: str, body: object) -> Any:
         return FhirResponse(200, body=b"upstream")
 
     request = fhir_request(path, method="POST", body=msgspec.json.encode(body))
-    return asyncio.run(Explained(inner)(request)).body
+    return asyncio.run(ExplainOperation(inner)(request)).body
 
 
 def parameters(search: str) -> object:

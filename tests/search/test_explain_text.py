@@ -1,7 +1,7 @@
 import pytest
 from support.requests import SITE, fhir_request
 
-from gateway.search.explain import explanation
+from gateway.search.explain import explain_search
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from gateway.search.explain import explanation
     ],
 )
 def test_an_explanation_says_what_would_happen(path: str, query: str, says: str) -> None:
-    assert says in "\n".join(explanation(fhir_request(path, query), SITE))
+    assert says in "\n".join(explain_search(fhir_request(path, query), SITE))

@@ -4,15 +4,22 @@ from support.requests import fhir_request
 
 from gateway.exchange import START, Position
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.search_params import search
-from gateway.repairs.search_date_format import exact
-from gateway.search.ignored_criteria import disproved, hides, ignored, lacks, stated, warned
+from gateway.fhir.search_params import parse_search
+from gateway.repairs.search_date_format import rewrite_dates
+from gateway.search.ignored_criteria import (
+    contradicts_criteria,
+    has_ignored_warning,
+    ignored_criteria,
+    lacks_values,
+    may_hide_elements,
+    stated_search,
+)
 
-SENT = search("date=ge2026&date=lt2027&name=a")
+SENT = parse_search("date=ge2026&date=lt2027&name=a")
 
 
 def bundle(*entries: dict[str, object], own: str = "") -> Bundle:
-    found = page(entries, own=own).opened().bundle
+    found = page(entries, own=own).with_parsed_bundle().bundle
     assert found is not None
     return found
 
@@ -29,13 +36,13 @@ def bundle(*entries: dict[str, object], own: str = "") -> Bundle:
     ],
 )
 def test_the_self_link_says_what_was_used(own: str, lost: bool, names: set[str]) -> None:
-    shown = stated(START, SENT, bundle(own=own))
-    assert lacks(SENT, {"date"}, shown) is lost
-    assert ignored(SENT, {"date"}, shown) == names
+    shown = stated_search(START, SENT, bundle(own=own))
+    assert lacks_values(SENT, {"date"}, shown) is lost
+    assert ignored_criteria(SENT, {"date"}, shown) == names
 
 
 def test_a_later_page_states_nothing() -> None:
-    assert stated(Position(0, "/P?p=2"), SENT, bundle(own="https://h/P")) is None
+    assert stated_search(Position(0, "/P?p=2"), SENT, bundle(own="https://h/P")) is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,10 @@ def test_a_later_page_states_nothing() -> None:
 )
 def test_a_warning_that_names_the_parameter_counts(text: str, expected: bool) -> None:
     warning = {"resourceType": "OperationOutcome", "issue": [{"details": {"text": text}}]}
-    assert warned({"date"}, bundle({"resource": warning, "search": {"mode": "outcome"}})) is expected
+    assert (
+        has_ignored_warning({"date"}, bundle({"resource": warning, "search": {"mode": "outcome"}}))
+        is expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,11 +68,11 @@ def test_a_warning_that_names_the_parameter_counts(text: str, expected: bool) ->
 def test_a_match_that_shows_an_excluded_value_disproves_the_upstream(
     start: str | None, expected: bool
 ) -> None:
-    request = exact(fhir_request("Appointment", "date=2026-04"))
+    request = rewrite_dates(fhir_request("Appointment", "date=2026-04"))
     shown = {} if start is None else {"start": start}
-    assert disproved(request, bundle(entry("1", type="Appointment", **shown))) is expected
+    assert contradicts_criteria(request, bundle(entry("1", type="Appointment", **shown))) is expected
 
 
 def test_elements_and_summary_may_hide_the_date() -> None:
-    assert hides(search("_elements=id"))
-    assert not hides(SENT)
+    assert may_hide_elements(parse_search("_elements=id"))
+    assert not may_hide_elements(SENT)

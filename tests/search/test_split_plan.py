@@ -1,16 +1,16 @@
 import pytest
 from support.requests import SITE, fhir_request
 
-from gateway.search.split_plan import SearchPlan, search_plan
+from gateway.search.split_plan import SearchPlan, plan_search
 
 
 def planned(path: str, query: str, method: str = "GET") -> SearchPlan | None:
     request = fhir_request(path, query, method)
-    return search_plan(request, request.search, SITE)
+    return plan_search(request, request.upstream_search, SITE)
 
 
 def sent(plan: SearchPlan | None) -> list[str]:
-    return [part.query for part in plan.parts] if plan else []
+    return [part.query for part in plan.split_searches] if plan else []
 
 
 @pytest.mark.parametrize(

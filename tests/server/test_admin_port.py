@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.server.admin_port import beside, bound_to
+from gateway.server.admin_port import bind, serve_admin_port
 
 
 async def here(_: object) -> PlainTextResponse:
@@ -27,7 +27,7 @@ async def reached(url: str) -> str:
 def test_it_serves_in_the_loop_it_is_in_until_the_context_ends(listen: str) -> None:
     async def scene() -> None:
         with capture_logs() as lines:
-            async with beside(APP, bound_to(listen)) as url:
+            async with serve_admin_port(APP, bind(listen)) as url:
                 assert await reached(url) == "here"
         assert [(each["event"], each["url"]) for each in lines] == [("operators-listen", url)]
         with pytest.raises(httpx.ConnectError):
@@ -39,7 +39,7 @@ def test_it_serves_in_the_loop_it_is_in_until_the_context_ends(listen: str) -> N
 def test_it_ends_when_what_it_stands_beside_fails() -> None:
     async def scene() -> None:
         with pytest.raises(ValueError, match="elsewhere"):
-            async with beside(APP, bound_to("127.0.0.1:0")):
+            async with serve_admin_port(APP, bind("127.0.0.1:0")):
                 raise ValueError("elsewhere")
 
     with capture_logs():
@@ -52,6 +52,6 @@ def test_a_port_that_is_taken_or_nowhere_is_named() -> None:
         with pytest.raises(
             OSError, match=f"admin.listen: nobody can listen on {listen}: Address already in use"
         ):
-            bound_to(listen)
+            bind(listen)
     with pytest.raises(OSError, match=r"nobody can listen on 192\.0\.2\.1:1: "):
-        bound_to("192.0.2.1:1")
+        bind("192.0.2.1:1")

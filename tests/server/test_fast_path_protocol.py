@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
-from gateway.server.serve import InThread
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Cache
 
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
@@ -50,7 +50,7 @@ class Gateway:
 @pytest.fixture
 def gateway(pair: Pair) -> Iterator[Gateway]:
     app = create_app(settings_for(pair.emulator.url).model_copy(update={"cache": Cache()}))
-    with InThread(app) as running:
+    with ThreadedServer(app) as running:
         yield Gateway(app, running.url, pair)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.settings import Settings
-from gateway.settings.cautions import cautions
+from gateway.settings.cautions import find_cautions
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 PERTH = {"time_zone": "Australia/Perth"}
@@ -29,11 +29,11 @@ KEYS = {"keys": ["synthetic"]}
     ],
 )
 def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:
-    assert [each.setting for each in cautions(Settings.model_validate(values))] == settings
+    assert [each.setting for each in find_cautions(Settings.model_validate(values))] == settings
 
 
 def test_default_zone_says_what_may_happen_and_what_to_do() -> None:
-    found, *_ = cautions(Settings.model_validate({"sites": {"default": PERTH}}))
+    found, *_ = find_cautions(Settings.model_validate({"sites": {"default": PERTH}}))
     assert "dates are shifted" in found.text
     assert "sites.<guid>.time_zone" in found.text
     assert found.component == "sites"

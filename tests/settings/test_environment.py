@@ -3,9 +3,16 @@
 import pytest
 
 from gateway.settings import Settings
-from gateway.settings.environment import PREFIX, doubles, is_setting, name_of, slips, variables
+from gateway.settings.environment import (
+    PREFIX,
+    describe_duplicates,
+    describe_unknown_variables,
+    is_setting,
+    setting_name,
+    variables_by_setting,
+)
 from gateway.settings.injected import is_injected
-from gateway.settings.names import names
+from gateway.settings.names import all_names
 
 GUID = "0A1B2C3D-0000-4000-8000-00000000000A"
 #: As a shell can export it.
@@ -47,7 +54,7 @@ def test_slips_are_those_of_a_person_and_each_is_named() -> None:
         "HALO_GATEWAY_LOG__LEVEL": "debug",
         "PATH": "/usr/bin",
     }
-    assert [each.partition(":")[0] for each in slips(Settings, environment)] == [
+    assert [each.partition(":")[0] for each in describe_unknown_variables(Settings, environment)] == [
         "HALO_GATEWAY_LGO__LEVEL",
         "HALO_GATEWAY_PORT",
         "halo_gateway_log_level",
@@ -67,12 +74,12 @@ def test_slips_are_those_of_a_person_and_each_is_named() -> None:
     ],
 )
 def test_underscore_stands_for_a_hyphen_in_guid_and_repair(variable: str, name: str) -> None:
-    assert ".".join(name_of(variable)) == name
+    assert ".".join(setting_name(variable)) == name
 
 
 def test_setting_has_its_variables_but_for_empty_ones() -> None:
     environment = {SITE: "Zzyzx", SITE.title(): "", "HALO_GATEWAY_LOGG": "x", "PATH": "x"}
-    assert variables(Settings, environment) == {("sites", GUID.lower(), "time_zone"): [SITE]}
+    assert variables_by_setting(Settings, environment) == {("sites", GUID.lower(), "time_zone"): [SITE]}
 
 
 @pytest.mark.parametrize(
@@ -86,8 +93,10 @@ def test_setting_has_its_variables_but_for_empty_ones() -> None:
 )
 def test_setting_given_by_two_variables_is_refused(one: str, other: str) -> None:
     first, second = sorted((one, other))
-    assert doubles(Settings, {one: "Zzyzx", other: "Zzyzx"}) == [f"given twice: {first} and {second}"]
-    assert doubles(Settings, {one: "Zzyzx", other: ""}) == []
+    assert describe_duplicates(Settings, {one: "Zzyzx", other: "Zzyzx"}) == [
+        f"given twice: {first} and {second}"
+    ]
+    assert describe_duplicates(Settings, {one: "Zzyzx", other: ""}) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +112,7 @@ def test_setting_given_by_two_variables_is_refused(one: str, other: str) -> None
     ],
 )
 def test_setting_given_by_json_and_by_name_is_refused(one: dict[str, str], other: dict[str, str]) -> None:
-    assert doubles(Settings, one | other) == [f"given twice: {min(one)} and {min(other)}"]
+    assert describe_duplicates(Settings, one | other) == [f"given twice: {min(one)} and {min(other)}"]
 
 
 def test_json_and_variables_may_share_a_section() -> None:
@@ -112,7 +121,7 @@ def test_json_and_variables_may_share_a_section() -> None:
         SITE: "Australia/Perth",
         "HALO_GATEWAY_SITES__DEFAULT__NAME": "{}",
     }
-    assert doubles(Settings, environment) == []
+    assert describe_duplicates(Settings, environment) == []
 
 
 @pytest.mark.parametrize(
@@ -127,27 +136,33 @@ def test_json_and_variables_may_share_a_section() -> None:
     ],
 )
 def test_key_given_twice_in_a_value_is_refused(value: str, *, twice: bool) -> None:
-    found = doubles(Settings, {"HALO_GATEWAY_UPSTREAM": value})
+    found = describe_duplicates(Settings, {"HALO_GATEWAY_UPSTREAM": value})
     assert found == ["HALO_GATEWAY_UPSTREAM: gives a key twice"] * twice
 
 
 @pytest.mark.parametrize("right", ["HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"])
 def test_variable_of_a_command_counts_in_capitals_only(right: str) -> None:
-    assert slips(Settings, {right: "x"}) == []
-    assert [each.partition(":")[0] for each in slips(Settings, {right.lower(): "x"})] == [right.lower()]
+    assert describe_unknown_variables(Settings, {right: "x"}) == []
+    assert [
+        each.partition(":")[0] for each in describe_unknown_variables(Settings, {right.lower(): "x"})
+    ] == [right.lower()]
 
 
 def test_of_many_slips_only_the_first_get_a_line() -> None:
-    found = slips(Settings, {f"HALO_GATEWAY_BOGUS_{number}": "x" for number in range(5_000)})
+    found = describe_unknown_variables(
+        Settings, {f"HALO_GATEWAY_BOGUS_{number}": "x" for number in range(5_000)}
+    )
     assert (len(found), found[-1]) == (21, "and 4980 more variables that no setting has")
 
 
 def test_values_are_never_in_a_message() -> None:
-    said = slips(Settings, {"HALO_GATEWAY_PAGE__KEYS": "Zzyzx", "HALO_GATEWAY_ADMIN_TOKEN": "Zzyzx"})
+    said = describe_unknown_variables(
+        Settings, {"HALO_GATEWAY_PAGE__KEYS": "Zzyzx", "HALO_GATEWAY_ADMIN_TOKEN": "Zzyzx"}
+    )
     assert len(said) == 2
     assert "Zzyzx" not in str(said)
 
 
 def test_no_setting_is_named_like_a_variable_of_a_platform() -> None:
-    for name in names(Settings):
+    for name in all_names(Settings):
         assert not is_injected(PREFIX + "__".join(name).upper(), "x")

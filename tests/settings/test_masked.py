@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.settings import Settings
-from gateway.settings.masked import cut, masked, part
+from gateway.settings.masked import redact_key, redact_name, shorten
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -29,18 +29,18 @@ KEY = "0123456789abcdef0123456789abcdef"
     ],
 )
 def test_segments_that_may_be_secret_are_cut(name: tuple[str, ...], shown: tuple[str, ...]) -> None:
-    assert masked(Settings, name) == shown
+    assert redact_name(Settings, name) == shown
 
 
 def test_segments_are_shown_as_they_were_written() -> None:
     written = ("LEDGER", "CALLERS", KEY.upper())
-    assert masked(Settings, ("ledger", "callers", KEY), written) == ("LEDGER", "CALLERS", "01234567…")
+    assert redact_name(Settings, ("ledger", "callers", KEY), written) == ("LEDGER", "CALLERS", "01234567…")
 
 
 def test_key_of_a_table_is_cut_likewise() -> None:
-    assert (part("link-base"), part(KEY), part("a@b")) == ("link-base", "01234567…", "…")
+    assert (redact_key("link-base"), redact_key(KEY), redact_key("a@b")) == ("link-base", "01234567…", "…")
 
 
 def test_long_or_unprintable_names_fit_a_message() -> None:
-    assert cut("x" * 121) == "x" * 120 + "…"
-    assert cut("a\x1b[31m\nb") == "a?[31m?b"
+    assert shorten("x" * 121) == "x" * 120 + "…"
+    assert shorten("a\x1b[31m\nb") == "a?[31m?b"

@@ -4,13 +4,13 @@ import pytest
 
 from gateway.cli.documentation import configuration_page
 from gateway.settings import Settings
-from gateway.settings.names import below, exists, held, names, stem
+from gateway.settings.names import all_names, item_section, longest_known_prefix, setting_exists, type_of
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
 def test_every_setting_of_the_page_has_a_name() -> None:
-    known = {".".join(each) for each in names(Settings)}
+    known = {".".join(each) for each in all_names(Settings)}
     rows = [line.split("`")[1] for line in configuration_page().splitlines() if line.startswith("| `")]
     assert len(rows) > 20
     assert [row for row in rows if row.replace("rules.[]", "rules.[]") not in known] == []
@@ -39,12 +39,12 @@ def test_every_setting_of_the_page_has_a_name() -> None:
 )
 def test_stem_is_what_exists_of_a_name(name: str, known: int) -> None:
     segments = tuple(name.split("."))
-    assert stem(Settings, segments) == segments[:known]
-    assert exists(Settings, segments) == (known == len(segments))
+    assert longest_known_prefix(Settings, segments) == segments[:known]
+    assert setting_exists(Settings, segments) == (known == len(segments))
 
 
 def test_tables_and_lists_say_what_they_hold() -> None:
     for name in (("sites",), ("upstreams",), ("ledger", "callers"), ("pauses", "rules")):
-        assert held(below(Settings, name)) is not None
+        assert item_section(type_of(Settings, name)) is not None
     for name in (("repairs",), ("pages", "keys"), ("server",), ("server", "site")):
-        assert held(below(Settings, name)) is None
+        assert item_section(type_of(Settings, name)) is None

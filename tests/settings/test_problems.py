@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
-from gateway.settings.names import KEYS, Name, names
-from gateway.settings.problems import problems
+from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, all_names
+from gateway.settings.problems import describe_errors
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -16,7 +16,7 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 def said(values: dict[str, Any]) -> list[str]:
     with pytest.raises(ValidationError) as found:
         Settings.model_validate(values)
-    return problems(Settings, found.value.errors(include_input=False))
+    return describe_errors(Settings, found.value.errors(include_input=False))
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ WRONG = (3, True, 1.5, [], {}, "Zzyzx", ["Zzyzx"], {"Zzyzx": "Zzyzx"}, None, flo
 
 
 @pytest.mark.parametrize(
-    "name", [each for each in names(Settings) if not set(each) & {*KEYS.values(), "<key>"}]
+    "name", [each for each in all_names(Settings) if not set(each) & {*KEY_PLACEHOLDERS.values(), "<key>"}]
 )
-def test_words_for_any_wrong_value_are_ours(name: Name) -> None:
+def test_words_for_any_wrong_value_are_ours(name: SettingName) -> None:
     for value in WRONG:
         values: Any = value
         for segment in reversed(name):
@@ -118,7 +118,7 @@ def test_words_for_any_wrong_value_are_ours(name: Name) -> None:
         try:
             Settings.model_validate(values)
         except ValidationError as found:
-            lines = problems(Settings, found.errors(include_input=False))
+            lines = describe_errors(Settings, found.errors(include_input=False))
             assert lines
             assert not any(re.search("[Ii]nput|pydantic|class|instance", line) for line in lines), lines
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.settings import Settings
-from gateway.settings.environment import JOINT, PREFIX, name_of
-from gateway.settings.refusals import MOST, bounded, refusal
+from gateway.settings.environment import PREFIX, SEPARATOR, setting_name
+from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_message
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 UPPER = GUID.upper()
@@ -13,11 +13,13 @@ SHELL = UPPER.replace("-", "_")
 
 
 def in_the_environment(variable: str) -> str:
-    return refusal(Settings, name_of(PREFIX + variable), PREFIX + variable, JOINT, PREFIX)
+    return unknown_name_message(
+        Settings, setting_name(PREFIX + variable), PREFIX + variable, SEPARATOR, PREFIX
+    )
 
 
 def in_a_file(name: str) -> str:
-    return refusal(Settings, tuple(name.split(".")))
+    return unknown_name_message(Settings, tuple(name.split(".")))
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,9 @@ def test_what_a_file_cannot_hold_is_said(name: str, hint: str) -> None:
 
 
 def test_name_in_quotes_is_to_stand_without() -> None:
-    said = refusal(Settings, ("sites.default",))
+    said = unknown_name_message(Settings, ("sites.default",))
     assert said == "sites.default: no such setting. Write sites.default without quotes."
-    assert "quotes" not in refusal(Settings, ("sites.harbour",))
+    assert "quotes" not in unknown_name_message(Settings, ("sites.harbour",))
 
 
 def test_key_that_may_be_a_credential_is_in_no_message() -> None:
@@ -117,14 +119,14 @@ def test_key_that_may_be_a_credential_is_in_no_message() -> None:
         in_a_file(f"cache.shared_callers.K{key}"),
         in_a_file(f"ledger.{key}"),
         in_the_environment(f"LEDGER__CALLERS__{key.upper()}__NAME"),
-        refusal(Settings, ("upstream", f"http://u:{key}@h")),
+        unknown_name_message(Settings, ("upstream", f"http://u:{key}@h")),
     ):
         assert key[8:].lower() not in said.lower()
 
 
 def test_only_so_many_names_get_a_line() -> None:
-    assert bounded(map(str, range(99)), MOST, "names") == [*map(str, range(MOST))]
-    assert bounded(map(str, range(99)), 99, "names")[MOST:] == [f"and {99 - MOST} more names"]
+    assert limit_lines(map(str, range(99)), MAX_LISTED, "names") == [*map(str, range(MAX_LISTED))]
+    assert limit_lines(map(str, range(99)), 99, "names")[MAX_LISTED:] == [f"and {99 - MAX_LISTED} more names"]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "server.prot", f"sites.{GUID}.foo", "_", "x" * 9_000])

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.exchange import Site
 from gateway.settings import Settings
-from gateway.settings.resolve import Sites, chosen
+from gateway.settings.resolve import ConfiguredSites, merged_site_settings
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 OTHER = "0a1b2c3d-0000-4000-8000-00000000000b"
@@ -17,14 +17,14 @@ def settings(
 
 
 def site(guid: str, found: Settings) -> Site:
-    result = Sites(found)(guid)
+    result = ConfiguredSites(found)(guid)
     assert result is not None
     return result
 
 
 def test_a_site_without_a_zone_is_none() -> None:
-    assert Sites(Settings())(GUID) is None
-    assert Sites(settings(own={"time_zone": "Australia/Perth"}))(OTHER) is None
+    assert ConfiguredSites(Settings())(GUID) is None
+    assert ConfiguredSites(settings(own={"time_zone": "Australia/Perth"}))(OTHER) is None
 
 
 def test_a_sites_own_zone_goes_over_the_default() -> None:
@@ -47,10 +47,14 @@ def test_a_site_without_an_alias_is_called_by_the_start_of_its_guid() -> None:
 def test_a_repair_is_off_everywhere_or_at_one_site() -> None:
     zone = {"time_zone": "Australia/Brisbane"}
     everywhere = settings(zone, repairs={"link-base-url": False})
-    assert site(GUID, everywhere).repairs_off == site(OTHER, everywhere).repairs_off == {"link-base-url"}
+    assert (
+        site(GUID, everywhere).disabled_repairs
+        == site(OTHER, everywhere).disabled_repairs
+        == {"link-base-url"}
+    )
     one = settings(zone, {"repairs": {"link-base-url": False}})
-    assert site(GUID, one).repairs_off == {"link-base-url"}
-    assert not site(OTHER, one).repairs_off
+    assert site(GUID, one).disabled_repairs == {"link-base-url"}
+    assert not site(OTHER, one).disabled_repairs
 
 
 def test_the_nearest_switch_counts() -> None:
@@ -59,9 +63,9 @@ def test_the_nearest_switch_counts() -> None:
         {"repairs": {"error-envelope": True}},
         repairs={"link-base-url": False, "last-updated-offset": False},
     )
-    assert site(OTHER, found).repairs_off == {"error-envelope", "last-updated-offset"}
-    assert site(GUID, found).repairs_off == {"last-updated-offset"}
-    assert chosen(found, GUID).repairs["link-base-url"]
+    assert site(OTHER, found).disabled_repairs == {"error-envelope", "last-updated-offset"}
+    assert site(GUID, found).disabled_repairs == {"last-updated-offset"}
+    assert merged_site_settings(found, GUID).repairs["link-base-url"]
 
 
 def test_what_is_known_of_the_upstream_belongs_to_its_site() -> None:
@@ -69,7 +73,14 @@ def test_what_is_known_of_the_upstream_belongs_to_its_site() -> None:
     found = settings(
         zone, {"search": {"comma": True}, "last_updated": {"Patient": "naive"}}, search={"max_splits": 2}
     )
-    assert (site(GUID, found).dates.comma, site(OTHER, found).dates.comma) == (True, False)
-    assert site(GUID, found).last_updated == {"Patient": "naive"}
-    assert site(OTHER, found).last_updated == {}
-    assert site(GUID, found).dates.max_splits == site(OTHER, found).dates.max_splits == 2
+    assert (
+        site(GUID, found).date_support.supports_comma_or,
+        site(OTHER, found).date_support.supports_comma_or,
+    ) == (True, False)
+    assert site(GUID, found).last_updated_input == {"Patient": "naive"}
+    assert site(OTHER, found).last_updated_input == {}
+    assert (
+        site(GUID, found).date_support.max_split_queries
+        == site(OTHER, found).date_support.max_split_queries
+        == 2
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.cli.documentation import effective
+from gateway.cli.documentation import effective_configuration
 from gateway.settings import ConfigurationError, Settings, load
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
@@ -278,7 +278,12 @@ def test_depth_without_end_is_a_problem_and_no_traceback(tmp_path: Path, text: s
 def test_secrets_never_show(tmp_path: Path) -> None:
     settings = loaded(tmp_path, f"[pages]\nkeys = ['{SECRET}']")
     assert settings.pages.keys[0].get_secret_value() == SECRET
-    for shown in (repr(settings), str(settings), effective(settings), settings.model_dump_json()):
+    for shown in (
+        repr(settings),
+        str(settings),
+        effective_configuration(settings),
+        settings.model_dump_json(),
+    ):
         assert SECRET not in shown
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
-from gateway.settings.sources import reader
+from gateway.settings.sources import settings_loader
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -14,7 +14,7 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 def read(folder: Path, text: str) -> Settings:
     file = folder / "gateway.toml"
     file.write_text(text)
-    return reader(Settings, file)()
+    return settings_loader(Settings, file)()
 
 
 @pytest.mark.parametrize("written", [GUID, GUID.upper(), GUID.title()])
@@ -36,7 +36,7 @@ def test_json_variable_goes_over_the_file_in_any_case(
 def test_json_variable_shares_a_site_with_others_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_GATEWAY_SITES", f'{{"{GUID.upper()}": {{"name": "harbour"}}}}')
     monkeypatch.setenv(f"HALO_GATEWAY_SITES__{GUID}__TIME_ZONE", "Australia/Perth")
-    found = reader(Settings, None)().sites
+    found = settings_loader(Settings, None)().sites
     assert {guid: (each.name, each.time_zone) for guid, each in found.items()} == {
         GUID: ("harbour", "Australia/Perth")
     }

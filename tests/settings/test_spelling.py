@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings.spelling import distance
+from gateway.settings.spelling import edit_distance
 
 WORDS = st.text("abc_", max_size=8)
 
@@ -29,11 +29,11 @@ WORDS = st.text("abc_", max_size=8)
     ],
 )
 def test_distance_is_the_number_of_slips(one: str, other: str, expected: int) -> None:
-    assert distance(one, other) == expected
+    assert edit_distance(one, other) == expected
 
 
 @given(WORDS, WORDS)
 def test_distance_is_the_same_both_ways(one: str, other: str) -> None:
-    assert distance(one, other) == distance(other, one)
-    assert (distance(one, other) == 0) is (one == other)
-    assert abs(len(one) - len(other)) <= distance(one, other) <= max(len(one), len(other))
+    assert edit_distance(one, other) == edit_distance(other, one)
+    assert (edit_distance(one, other) == 0) is (one == other)
+    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from gateway.settings.toml_file import document
+from gateway.settings.toml_file import read_tables
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -21,7 +21,7 @@ def written(folder: Path, content: bytes) -> Path:
     ids=["plain", "from Windows", "inline"],
 )
 def test_file_is_read_with_or_without_a_mark(content: bytes, tmp_path: Path) -> None:
-    assert document(written(tmp_path, content)) == {"log": {"level": "x"}}
+    assert read_tables(written(tmp_path, content)) == {"log": {"level": "x"}}
 
 
 def test_what_is_no_ordinary_file_is_read_too(tmp_path: Path) -> None:
@@ -29,9 +29,9 @@ def test_what_is_no_ordinary_file_is_read_too(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = Thread(target=pipe.write_bytes, args=(b"[log]\n",))
     writer.start()
-    assert document(pipe) == {"log": {}}
+    assert read_tables(pipe) == {"log": {}}
     writer.join()
-    assert document(Path("/dev/null")) == {}
+    assert read_tables(Path("/dev/null")) == {}
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_what_is_no_ordinary_file_is_read_too(tmp_path: Path) -> None:
 )
 def test_text_that_cannot_be_read_is_a_line(content: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said) as found:
-        document(written(tmp_path, content))
+        read_tables(written(tmp_path, content))
     assert "Zzyzx" not in str(found.value)
     assert len(str(found.value).splitlines()) == 1
 
 
 def test_folder_is_none(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
-        document(tmp_path)
+        read_tables(tmp_path)

@@ -7,11 +7,11 @@ from support.scripted_upstream import READ
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.relocation import Practice
+from gateway.sites.relocation import PmsIdentity
 
 NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
 THIRD = "0a1b2c3d-0000-4000-8000-0000000000ee"
-PRACTICE = Practice("10001", "Best Practice")
+PRACTICE = PmsIdentity("10001", "Best Practice")
 
 
 def status(guid: str, pms_id: str = "10001", *, authoritative: bool = True) -> dict[str, Any]:
@@ -38,12 +38,12 @@ class Cloud:
 
 
 def successor(*sites: dict[str, Any]) -> str:
-    return asyncio.run(SiteDirectory(Cloud(*sites)).successor(READ, PRACTICE))
+    return asyncio.run(SiteDirectory(Cloud(*sites)).find_successor(READ, PRACTICE))
 
 
 def test_the_one_authoritative_site_with_the_same_pms_id_is_the_successor() -> None:
     cloud = Cloud(status(GUID), status(NEW))
-    assert asyncio.run(SiteDirectory(cloud).successor(READ, PRACTICE)) == NEW
+    assert asyncio.run(SiteDirectory(cloud).find_successor(READ, PRACTICE)) == NEW
     url = "https://api.haloconnect.io/integrator/sites"
     named = "practiceManagementSiteId=10001&practiceManagementName=Best%20Practice"
     assert cloud.asked == [f"{url}?{named}", f"{url}/{NEW}"]
@@ -75,4 +75,4 @@ def test_the_status_says_whether_a_site_is_online(body: object, online: bool | N
     desktop = fhir_request(
         "Patient/1", upstream_base=f"https://api.haloconnect.io/desktop/sites/{GUID}/fhir/R4"
     )
-    assert asyncio.run(SiteDirectory(answer).online(desktop)) is online
+    assert asyncio.run(SiteDirectory(answer).is_online(desktop)) is online

@@ -1,8 +1,8 @@
 import pytest
 from support.requests import GUID, fhir_request, json_response
 
-from gateway.fhir.interaction import OTHER
-from gateway.sites.engine_version import Engine, shown, version
+from gateway.fhir.interaction import NOT_FHIR
+from gateway.sites.engine_version import EngineInfo, normalise_version, versions_in_response
 
 OLD, NEW = "26.619.10213", "26.701.1"
 
@@ -21,41 +21,47 @@ OLD, NEW = "26.619.10213", "26.701.1"
     ],
 )
 def test_one_version_has_one_spelling(text: str, said: str) -> None:
-    assert version(text) == said
+    assert normalise_version(text) == said
 
 
 def test_the_same_version_in_both_places_is_one_engine() -> None:
-    linked = Engine().seen("link", OLD)
-    both = linked.seen("statement", OLD)
+    linked = EngineInfo().with_version("link", OLD)
+    both = linked.with_version("statement", OLD)
     assert linked.version == both.version == OLD
-    assert both.seen("link", OLD) is both
+    assert both.with_version("link", OLD) is both
 
 
 def test_what_changes_in_either_place_is_a_new_engine() -> None:
-    both = Engine(OLD, OLD)
-    assert both.seen("link", NEW).version == NEW
-    assert both.seen("statement", NEW).version == NEW
+    both = EngineInfo(OLD, OLD)
+    assert both.with_version("link", NEW).version == NEW
+    assert both.with_version("statement", NEW).version == NEW
 
 
 def test_places_that_never_agree_do_not_make_it_new_each_time() -> None:
-    found = Engine()
+    found = EngineInfo()
     for _ in range(3):
-        found = found.seen("link", "1.2").seen("statement", "3.4")
+        found = found.with_version("link", "1.2").with_version("statement", "3.4")
         assert found.version == "3.4"
 
 
 def other(path: str) -> dict[str, object]:
-    return {"path": path, "interaction": OTHER, "site": None}
+    return {"path": path, "interaction": NOT_FHIR, "site": None}
 
 
 def test_a_statement_a_site_and_a_list_of_sites_show_versions() -> None:
     statement = {"resourceType": "CapabilityStatement", "version": "26.619.10213.0"}
     site = {"id": GUID.upper(), "haloLinkVersion": "26.0619.10213"}
-    assert shown(fhir_request("metadata"), json_response(statement)) == ("statement", {GUID: OLD})
-    one = fhir_request().changed(**other(f"integrator/sites/{GUID}"))
-    assert shown(one, json_response(site)) == ("link", {GUID: OLD})
-    listed = fhir_request().changed(**other("integrator/sites"))
-    assert shown(listed, json_response({"sites": [site, {"id": "b"}]})) == ("link", {GUID: OLD})
+    assert versions_in_response(fhir_request("metadata"), json_response(statement)) == (
+        "statement",
+        {GUID: OLD},
+    )
+    one = fhir_request().replace(**other(f"integrator/sites/{GUID}"))
+    assert versions_in_response(one, json_response(site)) == ("link", {GUID: OLD})
+    listed = fhir_request().replace(**other("integrator/sites"))
+    assert versions_in_response(listed, json_response({"sites": [site, {"id": "b"}]})) == (
+        "link",
+        {GUID: OLD},
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,10 +75,10 @@ def test_a_statement_a_site_and_a_list_of_sites_show_versions() -> None:
     ],
 )
 def test_nothing_else_shows_one(path: str, content: object, status: int) -> None:
-    assert shown(fhir_request(path), json_response(content, status))[1] == {}
+    assert versions_in_response(fhir_request(path), json_response(content, status))[1] == {}
 
 
 @pytest.mark.parametrize("path", ["integrator/token", f"integrator/sites/{GUID}/queries/immediate"])
 def test_no_other_endpoint_shows_one(path: str) -> None:
     content = {"id": GUID, "haloLinkVersion": OLD}
-    assert shown(fhir_request().changed(**other(path)), json_response(content))[1] == {}
+    assert versions_in_response(fhir_request().replace(**other(path)), json_response(content))[1] == {}

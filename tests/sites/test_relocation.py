@@ -5,7 +5,7 @@ from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, r
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.sites.relocation import Practice, Relocated
+from gateway.sites.relocation import PmsIdentity, SiteRelocation
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
@@ -28,15 +28,15 @@ class Case(Asking):
         self.looks = 0
         self._new = new
         self.clock = clock = clock or Clock()
-        self.handler = Relocated(
+        self.handler = SiteRelocation(
             self.inner,
             store or MemoryStore(clock=clock),
-            {GUID: Practice("10001", "Best Practice", follow)}.get,
+            {GUID: PmsIdentity("10001", "Best Practice", follow)}.get,
             self._successor,
             clock,
         )
 
-    async def _successor(self, request: FhirRequest, practice: Practice) -> str:
+    async def _successor(self, request: FhirRequest, practice: PmsIdentity) -> str:
         assert request.site is not None
         assert practice.pms_id == "10001"
         self.looks += 1
@@ -54,7 +54,7 @@ def test_a_new_guid_is_looked_up_once_and_followed() -> None:
         case = Case(MOVED, OK)
         assert [await case.code() for _ in range(3)] == ["200"] * 3
         assert (case.looks, case.bases) == (1, ["0a", "ff", "ff", "ff"])
-        assert await case.handler.successor(GUID) == NEW
+        assert await case.handler.known_successor(GUID) == NEW
 
     run(steps())
 
@@ -111,9 +111,9 @@ class Leasing(MemoryStore):
 
     claimed: tuple[str, float] = ("", 0)
 
-    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+    async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         self.claimed = name, seconds
-        return await super().claim(name, holder, seconds)
+        return await super().acquire_lock(name, holder, seconds)
 
 
 def test_a_replica_killed_while_it_looked_holds_the_others_up_for_seconds_only() -> None:
@@ -122,7 +122,7 @@ def test_a_replica_killed_while_it_looked_holds_the_others_up_for_seconds_only()
         seen, store = Leasing(clock=clock), MemoryStore(clock=clock)
         await Case(MOVED, OK, store=seen, clock=clock).code()
         name, seconds = seen.claimed
-        await store.claim(name, "killed", seconds)
+        await store.acquire_lock(name, "killed", seconds)
         case = Case(MOVED, MOVED, OK, store=store, clock=clock)
         assert (await case.code(), case.looks) == ("site-not-authoritative", 0)
         clock.now += 5
@@ -146,7 +146,7 @@ def test_a_successor_that_moved_too_is_forgotten() -> None:
         case = Case(MOVED, OK, MOVED)
         assert await case.code() == "200"
         assert await case.code() == "site-not-authoritative"
-        assert await case.handler.successor(GUID) == ""
+        assert await case.handler.known_successor(GUID) == ""
 
     run(steps())
 
@@ -154,7 +154,7 @@ def test_a_successor_that_moved_too_is_forgotten() -> None:
 def test_a_site_without_pms_id_and_other_failures_pass() -> None:
     async def steps() -> None:
         case = Case(MOVED)
-        case.handler._practice = {}.get
+        case.handler._identity_of = {}.get
         assert await case.code() == "site-not-authoritative"
         other = Case(Failure(catalog.UPSTREAM_RESET))
         assert await other.code() == "upstream-reset"

@@ -5,7 +5,7 @@ from support.redis_server import RedisServer, redis_server
 from support.scripted_upstream import Clock
 
 from gateway.stores.fallback import FallbackStore
-from gateway.stores.memory import OVERHEAD, MemoryStore
+from gateway.stores.memory import ENTRY_OVERHEAD, MemoryStore
 from gateway.stores.redis import RedisStore
 
 
@@ -22,9 +22,9 @@ class Shared(MemoryStore):
         self._reached()
         await super().set(name, value, seconds)
 
-    async def add(self, name: str, amount: int, seconds: float) -> int:
+    async def increment(self, name: str, amount: int, seconds: float) -> int:
         self._reached()
-        return await super().add(name, amount, seconds)
+        return await super().increment(name, amount, seconds)
 
     async def problem(self) -> str:
         return "away" if self.away else ""
@@ -45,23 +45,23 @@ async def until_back(store: FallbackStore) -> None:
 def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -> None:
     async def scene() -> None:
         shared = Shared()
-        store = FallbackStore(shared, MemoryStore, pause=0.02)
+        store = FallbackStore(shared, MemoryStore, probe_interval=0.02)
         await store.set("v", b"1", 60)
         shared.away = True
         with capture_logs() as lines:
             assert await store.get("v") is None
             await store.set("v", b"2", 60)
             assert await store.get("v") == b"2"
-            assert (store.away, (await store.figures()).octets) == (True, OVERHEAD + 1)
-            assert await store.claim("lease", "h", 60)
-            await store.release("lease", "h")
+            assert (store.is_down, (await store.read_stats()).used_bytes) == (True, ENTRY_OVERHEAD + 1)
+            assert await store.acquire_lock("lease", "h", 60)
+            await store.release_lock("lease", "h")
             await store.delete("v")
             assert "away (TimeoutError)" in await store.problem()
             await asyncio.sleep(0.05)
             shared.away = False
             await until_back(store)
         assert [each["event"] for each in lines] == ["store-away", "store-back"]
-        assert (store.away, store.absences, (await store.figures()).entries) == (False, 1, 1)
+        assert (store.is_down, store.outages, (await store.read_stats()).entries) == (False, 1, 1)
         assert await store.get("v") == b"1"
 
     asyncio.run(scene())
@@ -70,13 +70,13 @@ def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -
 def test_counters_raised_meanwhile_are_raised_before_anything_is_read_again() -> None:
     async def scene() -> None:
         shared = Shared()
-        store = FallbackStore(shared, MemoryStore, pause=0.02)
-        await store.add("n", 1, 60)
+        store = FallbackStore(shared, MemoryStore, probe_interval=0.02)
+        await store.increment("n", 1, 60)
         shared.away = True
-        assert [await store.add("n", amount, 60) for amount in (1, 1, 0)] == [1, 2, 2]
+        assert [await store.increment("n", amount, 60) for amount in (1, 1, 0)] == [1, 2, 2]
         shared.away = False
         await until_back(store)
-        assert await store.add("n", 0, 60) == 3
+        assert await store.increment("n", 0, 60) == 3
 
     asyncio.run(scene())
 
@@ -84,18 +84,18 @@ def test_counters_raised_meanwhile_are_raised_before_anything_is_read_again() ->
 def test_counters_whose_time_is_over_are_not_raised_late_and_none_are_kept_while_all_is_well() -> None:
     async def scene() -> None:
         clock, shared = Clock(), Shared()
-        store = FallbackStore(shared, MemoryStore, pause=0.02, clock=clock)
+        store = FallbackStore(shared, MemoryStore, probe_interval=0.02, clock=clock)
         for number in range(100):
-            await store.add(f"slot:{number}", 1, 5)
-        assert len(store._owed) == 0
+            await store.increment(f"slot:{number}", 1, 5)
+        assert len(store._missed_increments) == 0
         shared.away = True
-        await store.add("slot:old", 1, 5)
+        await store.increment("slot:old", 1, 5)
         clock.now += 6
-        await store.add("slot:new", 1, 5)
-        assert list(store._owed) == ["slot:new"]
+        await store.increment("slot:new", 1, 5)
+        assert list(store._missed_increments) == ["slot:new"]
         shared.away = False
         await until_back(store)
-        assert [await store.add(f"slot:{name}", 0, 5) for name in ("old", "new")] == [0, 1]
+        assert [await store.increment(f"slot:{name}", 0, 5) for name in ("old", "new")] == [0, 1]
 
     asyncio.run(scene())
 
@@ -103,7 +103,7 @@ def test_counters_whose_time_is_over_are_not_raised_late_and_none_are_kept_while
 def test_each_absence_has_a_new_spare() -> None:
     async def scene() -> None:
         shared = Shared()
-        store = FallbackStore(shared, MemoryStore, pause=0.02)
+        store = FallbackStore(shared, MemoryStore, probe_interval=0.02)
         for _ in range(2):
             shared.away = True
             assert await store.get("v") is None
@@ -118,7 +118,7 @@ def test_each_absence_has_a_new_spare() -> None:
 def test_it_outlives_a_redis_that_dies_and_comes_back() -> None:
     async def scene(running: RedisServer) -> None:
         redis = RedisStore(running.url, ["key"])
-        store = FallbackStore(redis, MemoryStore, pause=0.05)
+        store = FallbackStore(redis, MemoryStore, probe_interval=0.05)
         await store.set("v", b"1", 60)
         running.stop()
         await store.set("v", b"2", 60)

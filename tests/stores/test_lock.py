@@ -3,7 +3,7 @@ from time import monotonic
 
 import pytest
 
-from gateway.stores.lock import led
+from gateway.stores.lock import run_as_leader
 from gateway.stores.memory import MemoryStore
 
 
@@ -29,7 +29,7 @@ class Replica:
         raise LookupError
 
     async def get(self, seconds: float = 0.1) -> str:
-        return await led(self.store, "lease", seconds, self.found, self.ask)
+        return await run_as_leader(self.store, "lease", seconds, self.found, self.ask)
 
 
 def test_one_asks_and_the_others_take_what_it_kept_even_past_the_first_lease() -> None:
@@ -46,7 +46,7 @@ def test_one_asks_and_the_others_take_what_it_kept_even_past_the_first_lease() -
 def test_a_dead_leader_delays_by_its_lease() -> None:
     async def scene() -> None:
         store = MemoryStore()
-        await store.claim("lease", "dead", 0.3)
+        await store.acquire_lock("lease", "dead", 0.3)
         replica, start = Replica(store, []), monotonic()
         assert await replica.get() == "asked"
         assert monotonic() - start >= 0.3
@@ -59,7 +59,7 @@ def test_a_leader_who_fails_lets_the_next_one_lead() -> None:
         store = MemoryStore()
         replica = Replica(store, [])
         with pytest.raises(LookupError):
-            await led(store, "lease", 60, replica.found, replica.fail)
+            await run_as_leader(store, "lease", 60, replica.found, replica.fail)
         assert await replica.get(60) == "asked"
 
     asyncio.run(scene())
@@ -68,19 +68,19 @@ def test_a_leader_who_fails_lets_the_next_one_lead() -> None:
 class Deaf(MemoryStore):
     """A store whose client swallows a cancellation that comes when the answer does."""
 
-    async def claim(self, name: str, holder: str, seconds: float) -> bool:
+    async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         try:
             await asyncio.sleep(0.06)
         except asyncio.CancelledError:
             await asyncio.sleep(0)
-        return await super().claim(name, holder, seconds)
+        return await super().acquire_lock(name, holder, seconds)
 
 
 def test_a_lease_is_free_when_its_leader_has_ended_even_if_it_was_being_renewed() -> None:
     async def scene() -> None:
         store = Deaf()
         assert await Replica(store, []).get(0.5) == "asked"
-        assert await store.claim("lease", "another", 0.5)
+        assert await store.acquire_lock("lease", "another", 0.5)
 
     asyncio.run(scene())
 

@@ -7,7 +7,7 @@ from redis import Redis
 from stores.test_memory import keeps_the_interface
 from support.redis_server import RedisServer, redis_server
 
-from gateway.stores.base import Figures
+from gateway.stores.base import StoreStats
 from gateway.stores.redis import RedisStore
 
 KEYS = ["a configured key"]
@@ -71,7 +71,11 @@ def test_a_slow_redis_is_given_up_in_time() -> None:
         store = RedisStore(running.url, KEYS, timeout=0.2)
         await store.set("v", b"1", 60)
         running.signal(signal.SIGSTOP)
-        for act in (lambda: store.get("v"), lambda: store.add("n", 1, 60), lambda: store.claim("l", "h", 1)):
+        for act in (
+            lambda: store.get("v"),
+            lambda: store.increment("n", 1, 60),
+            lambda: store.acquire_lock("l", "h", 1),
+        ):
             async with asyncio.timeout(1):
                 with pytest.raises(ConnectionError):
                     await act()
@@ -103,13 +107,13 @@ def test_its_figures_are_redis_own_and_nothing_where_it_does_not_say(server: Red
     async def scene() -> None:
         store = RedisStore(server.url, KEYS)
         await store.set("figures", b"1", 60)
-        found = await store.figures()
-        assert (found.kind, found.cap, found.evicted) == ("redis", 0, 0)
+        found = await store.read_stats()
+        assert (found.backend, found.max_bytes, found.evictions) == ("redis", 0, 0)
         assert found.entries
-        assert found.octets
+        assert found.used_bytes
         await store.aclose()
         silent = RedisStore("redis://127.0.0.1:9/0", KEYS)
-        assert await silent.figures() == Figures("redis")
+        assert await silent.read_stats() == StoreStats("redis")
         await silent.aclose()
 
     asyncio.run(scene())

@@ -4,7 +4,7 @@ import msgspec
 from support.scripted_upstream import Clock
 
 from gateway.stores.memory import MemoryStore
-from gateway.stores.replicated import Remembered
+from gateway.stores.replicated import ReplicatedValues
 
 
 class Away(MemoryStore):
@@ -35,10 +35,10 @@ class Slow(MemoryStore):
         return found
 
 
-def pair() -> tuple[Clock, Away, Remembered[int], Remembered[int]]:
+def pair() -> tuple[Clock, Away, ReplicatedValues[int], ReplicatedValues[int]]:
     clock = Clock()
     store = Away(clock=clock)
-    one, two = (Remembered(store, int, "n:", clock, lifetime=60) for _ in range(2))
+    one, two = (ReplicatedValues(store, int, "n:", clock, lifetime=60) for _ in range(2))
     return clock, store, one, two
 
 
@@ -47,7 +47,7 @@ def test_one_replica_learns_of_another_within_a_second() -> None:
         clock, _, one, two = pair()
         assert await two.get("a") is None
         await one.set("a", 1)
-        assert [await two.get("a"), await two.get("a", fresh=True)] == [None, 1]
+        assert [await two.get("a"), await two.get("a", skip_local_copy=True)] == [None, 1]
         await one.delete("a")
         assert await two.get("a") == 1
         clock.now += 1
@@ -85,7 +85,7 @@ def test_local_copies_are_bounded() -> None:
         _, _, one, _ = pair()
         for number in range(5_000):
             await one.get(str(number))
-        assert len(one._local) == 4_096
+        assert len(one._local_copies) == 4_096
 
     asyncio.run(steps())
 
@@ -94,7 +94,7 @@ def test_changes_at_once_by_two_replicas_all_count() -> None:
     async def steps() -> None:
         _, store, one, two = pair()
         await asyncio.gather(*(each.update("a", lambda n: (n or 0) + 1) for each in (one, two) * 10))
-        assert await one.get("a", fresh=True) == 20
+        assert await one.get("a", skip_local_copy=True) == 20
         assert await two.update("a", lambda n: n) == 20
         assert await two.update("a", lambda _: None) is None
         assert await store.get("n:a") is None
@@ -105,7 +105,7 @@ def test_changes_at_once_by_two_replicas_all_count() -> None:
 def test_a_change_whose_author_died_holds_the_next_up_for_two_seconds_at_most() -> None:
     async def steps() -> None:
         clock, store, one, _ = pair()
-        await store.claim("changing:n:a", "dead", 2.0)
+        await store.acquire_lock("changing:n:a", "dead", 2.0)
         later = asyncio.create_task(one.update("a", lambda _: 1))
         await asyncio.sleep(0)
         assert not later.done()
@@ -127,7 +127,7 @@ def test_what_another_version_wrote_is_as_if_nothing_was_there() -> None:
 def test_a_hundred_at_once_look_into_the_store_once() -> None:
     async def steps() -> None:
         clock, store = Clock(), Slow()
-        one = Remembered(store, int, "n:", clock, lifetime=60)
+        one = ReplicatedValues(store, int, "n:", clock, lifetime=60)
         await one.set("a", 1)
         for looks in (1, 2):
             clock.now += 1
@@ -145,7 +145,7 @@ def test_a_hundred_at_once_look_into_the_store_once() -> None:
 def test_what_is_set_during_a_look_is_newer_than_what_it_finds() -> None:
     async def steps() -> None:
         store = Slow()
-        one = Remembered(store, int, "n:", Clock(), lifetime=60)
+        one = ReplicatedValues(store, int, "n:", Clock(), lifetime=60)
         look = asyncio.create_task(one.get("a"))
         await store.asked.wait()
         await one.set("a", 1)

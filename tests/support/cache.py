@@ -8,8 +8,8 @@ from typing import Any
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
-from gateway.cache.lookup import Caching
-from gateway.cache.response_cache import Cached
+from gateway.cache.lookup import CacheConfig
+from gateway.cache.response_cache import ResponseCache
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.stores.memory import MemoryStore
@@ -30,8 +30,8 @@ class Practice:
         self.opened.set()
         chosen = freshness or Freshness()
         self.store = MemoryStore(clock=self._seconds)
-        self.caching = Caching(b"s", lambda _: chosen, **caching)
-        self.cached = Cached(self.upstream, self.store, self.caching, self._clock)
+        self.caching = CacheConfig(b"s", lambda _: chosen, **caching)
+        self.cached = ResponseCache(self.upstream, self.store, self.caching, self._clock)
 
     async def get(self, path: str = "Patient/1", query: str = "", **headers: str) -> FhirResponse:
         return await self.cached(asking(path, query, **headers))
@@ -49,8 +49,8 @@ class Practice:
         return self.now.timestamp()
 
     async def upstream(self, request: FhirRequest) -> FhirResponse:
-        self.asked.append(f"{request.method} {request.path}?{request.search.query}")
-        self.validators.append(request.validator)
+        self.asked.append(f"{request.method} {request.path}?{request.upstream_search.query}")
+        self.validators.append(request.if_none_match)
         answer = self.answer
         await self.opened.wait()
         if isinstance(answer, Failure):

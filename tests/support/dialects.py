@@ -7,9 +7,9 @@ import msgspec
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import outcome
+from gateway.errors.operation_outcome import operation_outcome
 from gateway.exchange import FhirRequest, FhirResponse, Headers
-from gateway.fhir.interaction import OTHER, interaction
+from gateway.fhir.interaction import NOT_FHIR, interaction_for
 from gateway.upstreams import DIALECTS
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ ISSUE_TYPES = frozenset(
 
 def request(line: str = "GET Patient", headers: Headers = KEY) -> FhirRequest:
     method, _, path = line.partition(" ")
-    asked = interaction(method, path) or OTHER
+    asked = interaction_for(method, path) or NOT_FHIR
     return FhirRequest(method, asked, path, "http://gw", "http://up", headers=headers, request_id="req-0001")
 
 
@@ -42,7 +42,7 @@ def response(status: int, body: Any = b"", *headers: tuple[str, str]) -> FhirRes
 def failure(
     dialect: str, status: int, body: Any = b"", *headers: tuple[str, str], line: str = "GET Patient"
 ) -> Failure | None:
-    return DIALECTS[dialect].failure(request(line), response(status, body, *headers), now=NOW)
+    return DIALECTS[dialect].failure_from_response(request(line), response(status, body, *headers), now=NOW)
 
 
 def failed(
@@ -56,7 +56,7 @@ def failed(
 
 def failed_by_own_key(dialect: str, status: int, body: Any) -> Failure:
     """The failure of a request that came without credentials, so that the gateway's own were refused."""
-    found = DIALECTS[dialect].failure(request(headers=()), response(status, body), now=NOW)
+    found = DIALECTS[dialect].failure_from_response(request(headers=()), response(status, body), now=NOW)
     assert found is not None
     check(found)
     return found
@@ -64,7 +64,7 @@ def failed_by_own_key(dialect: str, status: int, body: Any) -> Failure:
 
 def check(found: Failure) -> None:
     """Whatever failed: a valid outcome, an issue type of R4, an HTTP error, at most 16 kB."""
-    resource = outcome(found)
+    resource = operation_outcome(found)
     OperationOutcome.model_validate(resource)
     assert resource["issue"][0]["code"] in ISSUE_TYPES
     assert resource["issue"][0]["details"]["text"]

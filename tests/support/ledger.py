@@ -3,37 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.ledger.cost import Cost, Line, Subject
+from gateway.ledger.cost import Attribution, CostClass, LedgerKey
 
 
 @dataclass
 class Told:
     """In the order of telling."""
 
-    lines: list[tuple[Line, int]] = field(default_factory=list)
-    exchanges: list[tuple[Subject, Cost, int, int]] = field(default_factory=list)
+    lines: list[tuple[LedgerKey, int]] = field(default_factory=list)
+    exchanges: list[tuple[Attribution, CostClass, int, int]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    failures: list[tuple[Subject, str]] = field(default_factory=list)
-    mended: list[tuple[Subject, Sequence[str], Sequence[str]]] = field(default_factory=list)
+    failures: list[tuple[Attribution, str]] = field(default_factory=list)
+    mended: list[tuple[Attribution, Sequence[str], Sequence[str]]] = field(default_factory=list)
 
-    def add(self, line: Line, octets: int, queries: int = 1) -> None:
+    def add(self, line: LedgerKey, octets: int, queries: int = 1) -> None:
         self.lines += [(line, octets // queries)] * queries
 
-    def exchange(self, subject: Subject, cost: Cost, octets: int, queries: int = 1) -> None:
-        self.exchanges.append((subject, cost, octets, queries))
+    def count_requests(
+        self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
+    ) -> None:
+        self.exchanges.append((attribution, cost, octets, queries))
 
-    def asked(self, subject: Subject, seconds: float) -> None:
-        del subject
+    def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
+        del attribution
         self.seconds.append(seconds)
 
-    def failure(self, subject: Subject, code: str) -> None:
-        self.failures.append((subject, code))
+    def count_failure(self, attribution: Attribution, code: str) -> None:
+        self.failures.append((attribution, code))
 
-    def repairs(self, subject: Subject, fired: Sequence[str], active: Sequence[str]) -> None:
-        self.mended.append((subject, fired, active))
+    def count_repairs(
+        self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
+    ) -> None:
+        self.mended.append((attribution, fired_repairs, active_repairs))
 
     @property
-    def costs(self) -> list[Cost]:
+    def costs(self) -> list[CostClass]:
         return [line.cost for line, _ in self.lines]
 
     @property

@@ -5,32 +5,32 @@ from typing import Any
 
 import msgspec
 
-from gateway.dates.timezones import zone
+from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.fhir.interaction import interaction
-from gateway.fhir.search_params import search
+from gateway.fhir.interaction import interaction_for
+from gateway.fhir.search_params import parse_search
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
-SITE = Site(GUID, zone("Australia/Sydney"), "harbour")
+SITE = Site(GUID, load_zone("Australia/Sydney"), "harbour")
 
 
 def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **changes: Any) -> FhirRequest:
     """A request to the synthetic site."""
-    act = interaction(method, path)
+    act = interaction_for(method, path)
     assert act is not None, f"{method} {path} is no interaction"
-    asked = search(query, changes.pop("form", ""))
+    asked = parse_search(query, changes.pop("form", ""))
     parts: dict[str, Any] = {
         "method": method,
         "interaction": act,
         "path": path,
         "public_base": f"https://gw.example/integrator/sites/{GUID}/fhir/R4",
         "upstream_base": f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4",
-        "accepted": "application/fhir+json",
+        "response_format": "application/fhir+json",
         "site": SITE,
-        "asked": asked,
-        "search": asked,
-        "received": NOW,
+        "client_search": asked,
+        "upstream_search": asked,
+        "received_at": NOW,
         "request_id": "r-1",
     }
     return FhirRequest(**(parts | changes))

@@ -15,43 +15,43 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.emulator.serve import RunningEmulator
-from gateway.emulator.sites import MOVED, SYDNEY
+from gateway.emulator.sites import RELOCATED_SITE, SYDNEY
 from gateway.exchange import FhirRequest, Handler
-from gateway.paging.page_links import Paged
-from gateway.paging.page_sizer import Resized
-from gateway.paging.page_token import Seal
+from gateway.paging.page_links import PageLinks
+from gateway.paging.page_sizer import PageSizer
+from gateway.paging.page_token import TokenCipher
 from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import Normalised, Repaired
-from gateway.resilience.backoff import Doubling, left
-from gateway.resilience.bulkhead import Bounded
-from gateway.resilience.circuit_breaker import Rested, Rests
-from gateway.resilience.fair_queue import Claimant
-from gateway.resilience.pause_rules import caller
-from gateway.resilience.pauses import Paused, Pauses
-from gateway.resilience.rate_limiter import Paced, Rates
-from gateway.resilience.retry import Retried
-from gateway.resilience.retry_budget import Spending
-from gateway.resilience.retry_policy import Budget
-from gateway.search.executor import Gathered
-from gateway.server.serve import InThread
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
+from gateway.resilience.fair_queue import QueueTicket
+from gateway.resilience.pause_rules import keyed_fingerprint
+from gateway.resilience.pauses import PauseGate, PauseRegistry
+from gateway.resilience.rate_limiter import RateLimiter, RateLimits
+from gateway.resilience.retry import Retry
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.retry_policy import RetryBudgetPolicy
+from gateway.search.executor import SearchExecutor
+from gateway.server.serve import ThreadedServer
 from gateway.settings import SiteSettings
-from gateway.settings.resolve import Sites
+from gateway.settings.resolve import ConfiguredSites
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.relocation import Practice, Relocated
+from gateway.sites.relocation import PmsIdentity, SiteRelocation
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import Upstream
+from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.transport import PooledTransport
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import Answered
-from gateway.web.request_reader import Incoming
+from gateway.web.errors import ErrorHandler
+from gateway.web.request_reader import RequestReader
 
 T = TypeVar("T")
 
 
-def claimant(request: FhirRequest) -> Claimant:
+def claimant(request: FhirRequest) -> QueueTicket:
     """Who wants a turn: the key, and the caller a test names."""
-    return Claimant(caller(request, b"secret"), request.header("x-caller"))
+    return QueueTicket(keyed_fingerprint(request, b"secret"), request.header("x-caller"))
 
 
 @dataclass
@@ -60,9 +60,9 @@ class Limits:
 
     rate: float | None = None
     patience: float = 3.0
-    retry: Doubling = field(default_factory=lambda: Doubling(0.05, 0.2))
-    rest: Doubling = field(default_factory=lambda: Doubling(30.0, 300.0))
-    budget: Budget = field(default_factory=Budget)
+    retry: ExponentialBackoff = field(default_factory=lambda: ExponentialBackoff(0.05, 0.2))
+    rest: ExponentialBackoff = field(default_factory=lambda: ExponentialBackoff(30.0, 300.0))
+    budget: RetryBudgetPolicy = field(default_factory=RetryBudgetPolicy)
     unanswered: bool = False
     longest: float = 5.0
     read: float = 5.0
@@ -70,8 +70,8 @@ class Limits:
     queue: int = 200
     size_limit: int = 8 * 2**20
     max_body: int = 64_000_000
-    practices: dict[str, Practice] = field(default_factory=dict)
-    who: Callable[[FhirRequest], Claimant] = claimant
+    practices: dict[str, PmsIdentity] = field(default_factory=dict)
+    who: Callable[[FhirRequest], QueueTicket] = claimant
 
 
 class Chain:
@@ -83,48 +83,52 @@ class Chain:
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
             timeout=httpx.Timeout(limits.read, connect=1.0),
             max_body=limits.max_body,
-            total=limits.longest,
+            total_timeout=limits.longest,
         )
-        self.rests = Rests(self.store, limits.rest, time.time, random.Random(seed).random)
-        self.pauses = Pauses(self.store, time.time, secret=b"secret")
-        self.rates = Rates(self.store, time.time, limits.rate)
-        self.spending = Spending(self.store, limits.budget, time.time)
-        self.relocated: Relocated
+        self.rests = CircuitRegistry(self.store, limits.rest, time.time, random.Random(seed).random)
+        self.pauses = PauseRegistry(self.store, time.time, secret=b"secret")
+        self.rates = RateLimits(self.store, time.time, limits.rate)
+        self.spending = RetryBudget(self.store, limits.budget, time.time)
+        self.relocated: SiteRelocation
         self.resilient = self._composed(limits, seed)
 
     def _composed(self, limits: Limits, seed: int) -> Handler:
         def waits(request: FhirRequest) -> float:
-            return left(request, limits.patience, time.monotonic())
+            return remaining_wait(request, limits.patience, time.monotonic())
 
         directory = SiteDirectory(self._upstream("halo-sql"))
-        retried = Retried(
+        retried = Retry(
             self._upstream("halo-connect"),
             self.spending,
             limits.retry,
             waits,
             clock=time.monotonic,
-            chance=random.Random(seed).random,
-            unanswered=limits.unanswered,
+            jitter=random.Random(seed).random,
+            retry_on_timeout=limits.unanswered,
         )
-        self.relocated = Relocated(retried, self.store, limits.practices.get, directory.successor, time.time)
-        bounded = Bounded(self.relocated, limits.most, limits.queue, waits, self.rests.check)
-        paced = Paced(bounded, self.rates, limits.who, waits)
-        rested = Rested(paced, self.rests, directory.online)
-        paused = Paused(rested, self.pauses)
-        return Resized(paused, self.store, lambda _: limits.size_limit, lambda _: "26.619", time.time)
+        self.relocated = SiteRelocation(
+            retried, self.store, limits.practices.get, directory.find_successor, time.time
+        )
+        bounded = Bulkhead(self.relocated, limits.most, limits.queue, waits, self.rests.require_not_open)
+        paced = RateLimiter(bounded, self.rates, limits.who, waits)
+        rested = CircuitBreaker(paced, self.rests, directory.is_online)
+        paused = PauseGate(rested, self.pauses)
+        return PageSizer(paused, self.store, lambda _: limits.size_limit, lambda _: "26.619", time.time)
 
-    def _upstream(self, dialect: str) -> Upstream:
-        return Upstream(self.pool, DIALECTS[dialect], lambda: datetime.now(UTC))
+    def _upstream(self, dialect: str) -> UpstreamClient:
+        return UpstreamClient(self.pool, DIALECTS[dialect], lambda: datetime.now(UTC))
 
 
 def app(chain: Chain, upstream: str) -> Starlette:
     """A gateway of that chain, without cache and ledger."""
     known = settings_for(upstream)
-    moved = {MOVED: SiteSettings(time_zone="Australia/Brisbane")}
+    moved = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane")}
     settings = known.model_copy(update={"sites": known.sites | moved})
-    gathered = Gathered(Repaired(chain.resilient, REPAIRS), settings.search.max_queries)
-    whole = Answered(Paged(Normalised(gathered, REPAIRS), Seal(["key"]), timedelta(hours=1)))
-    endpoint = Endpoint(Incoming(settings, Sites(settings)).fhir, whole)
+    gathered = SearchExecutor(ResponseRepairs(chain.resilient, REPAIRS), settings.search.max_queries)
+    whole = ErrorHandler(
+        PageLinks(RequestRepairs(gathered, REPAIRS), TokenCipher(["key"]), timedelta(hours=1))
+    )
+    endpoint = Endpoint(RequestReader(settings, ConfiguredSites(settings)).read_fhir, whole)
     base = "/integrator/sites/{siteId}/fhir/R4"
 
     @asynccontextmanager
@@ -176,7 +180,7 @@ class Standing:
 @contextmanager
 def before_nothing() -> Iterator[str]:
     """The FHIR base of a gateway whose upstream refuses connections."""
-    with InThread(app(Chain(Limits()), "http://127.0.0.1:9")) as server:
+    with ThreadedServer(app(Chain(Limits()), "http://127.0.0.1:9")) as server:
         yield f"{server.url}/integrator/sites/{SYDNEY}/fhir/R4"
 
 
@@ -185,7 +189,7 @@ def standing(emulator: RunningEmulator, limits: Limits | None = None) -> Iterato
     """A gateway with these limits in front of a running emulator that was reset."""
     emulator.control("POST", "reset")
     chain = Chain(limits or Limits())
-    with InThread(app(chain, emulator.url)) as server:
+    with ThreadedServer(app(chain, emulator.url)) as server:
         yield Standing(emulator, chain, server.url)
 
 

@@ -46,7 +46,7 @@ class Scripted:
 
     @property
     def queries(self) -> list[str]:
-        return [each.search.query for each in self.asked]
+        return [each.upstream_search.query for each in self.asked]
 
 
 class Asking:

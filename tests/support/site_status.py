@@ -5,18 +5,18 @@ from typing import Any
 
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
-from gateway.admin.requests import Names
-from gateway.admin.site_status import States
-from gateway.admin.sites import SitePages
-from gateway.chain import Resilience
-from gateway.errors.failure import Failure, Kind
+from gateway.admin.requests import SiteNames
+from gateway.admin.site_status import SiteStatusReader
+from gateway.admin.sites import SiteEndpoints
+from gateway.chain import ResilienceChain
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.http.callers import caller
+from gateway.http.callers import ledger_label
 from gateway.settings import Settings
-from gateway.settings.resolve import Sites
+from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
-from gateway.upstreams.halo_failures import IP_BLOCKED, OFFLINE, QUOTA, RESULT_TOO_LARGE
+from gateway.upstreams.halo_failures import IP_BLOCKED, OFFLINE, QUOTA_EXHAUSTED, RESULT_TOO_LARGE
 
 #: A practice of the configuration without an alias, and one that is not in it.
 QUIET = "0a1b2c3d-0000-4000-8000-00000000000b"
@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "rest": {"start": 600, "longest": 6000},
     "retry": {"first": 0.001, "longest": 0.001, "patience": 1, "least": 3},
     "pauses": {"rules": [{"id": "holiday", "says": "closed", "scope": "site", "seconds": 60}]},
-    "ledger": {"callers": {caller((KEY,)): {"name": "diary"}}},
+    "ledger": {"callers": {ledger_label((KEY,)): {"name": "diary"}}},
 }
 
 
@@ -47,30 +47,30 @@ class Watched:
         self.gate = asyncio.Event()
         self.gate.set()
         self.store = MemoryStore()
-        self.resilience = Resilience(
+        self.resilience = ResilienceChain(
             self.settings, self.settings.upstream, self.store, b"secret", lambda _: "26.619"
         )
-        self._handler = self.resilience.around(lambda _: self._upstream)
-        sites = Sites(self.settings)
-        self.states = States(self.resilience.watched, {GUID, QUIET}, sites)
+        self._handler = self.resilience.build_chain(lambda _: self._upstream)
+        sites = ConfiguredSites(self.settings)
+        self.states = SiteStatusReader(self.resilience.upstream_handlers, {GUID, QUIET}, sites)
 
     @property
-    def desk(self) -> SitePages:
-        return SitePages(self.states, Names({GUID: "harbour"}), lambda: NOW)
+    def desk(self) -> SiteEndpoints:
+        return SiteEndpoints(self.states, SiteNames({GUID: "harbour"}), lambda: NOW)
 
     async def ask(self, path: str = "Patient/1", query: str = "", guid: str = GUID, key: str = "") -> str:
         """The status or code of one exchange."""
-        site = Site(guid, SITE.zone, self.states.name(guid))
+        site = Site(guid, SITE.zone, self.states.site_name(guid))
         headers = ((KEY[0], key or KEY[1]),)
         try:
             return str((await self._handler(fhir_request(path, query, site=site, headers=headers))).status)
         except Failure as failure:
             return failure.kind.code
 
-    async def trouble(self, kind: Kind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
+    async def trouble(self, kind: FailureKind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
         """One failure of this kind at a practice, and the upstream well again."""
         received = json_response({"message": text}, kind.status)
-        self.failing = Failure(kind, received=received, **facts)
+        self.failing = Failure(kind, upstream_response=received, **facts)
         await self.ask(guid=guid)
         self.failing = None
 
@@ -79,7 +79,7 @@ class Watched:
         await self.gate.wait()
         if self.failing is not None:
             raise self.failing
-        if any(int(each) > self.fits for each in request.search.values("_count")):
+        if any(int(each) > self.fits for each in request.upstream_search.values("_count")):
             raise Failure(RESULT_TOO_LARGE)
         return json_response({"resourceType": "Patient", "id": "1"})
 
@@ -89,7 +89,7 @@ __all__ = [
     "KEY",
     "OFFLINE",
     "QUIET",
-    "QUOTA",
+    "QUOTA_EXHAUSTED",
     "RATE_LIMITED",
     "RESULT_TOO_LARGE",
     "STRANGE",

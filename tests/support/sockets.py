@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.server.connection import guarded
-from gateway.server.serve import InThread
+from gateway.server.connection import limited_connection_class
+from gateway.server.serve import ThreadedServer
 from gateway.settings import Server
 
 #: What a test may take before it counts as hung.
@@ -66,9 +66,12 @@ ROUTES = [
 
 
 @contextmanager
-def served(**limits: Any) -> Iterator[InThread]:
+def served(**limits: Any) -> Iterator[ThreadedServer]:
     """A server with these limits; times in seconds."""
-    with capture_logs(), InThread(Starlette(routes=ROUTES), http=guarded(Server(**limits))) as running:
+    with (
+        capture_logs(),
+        ThreadedServer(Starlette(routes=ROUTES), http=limited_connection_class(Server(**limits))) as running,
+    ):
         yield running
 
 
@@ -76,7 +79,7 @@ def times(**seconds: float) -> dict[str, Any]:
     return {"timeouts": {"head": 30, "body": 30, "answer": 30, "idle": 30} | seconds}
 
 
-def connected(server: InThread, receive: int = 0) -> socket.socket:
+def connected(server: ThreadedServer, receive: int = 0) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
     client = socket.socket()
     client.settimeout(PATIENCE)

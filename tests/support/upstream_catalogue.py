@@ -7,7 +7,7 @@ from typing import Any
 
 from support.dialects import apim, details, firely, gorilla, wrapped
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 from gateway.upstreams import failures, halo_failures, halo_itsm, halo_sql, health_gorilla, status_rules
 from gateway.upstreams import halo_failures as refusals
 
@@ -55,7 +55,7 @@ _UPLOAD = "Query executed successfully but an error occurred preparing it for up
 _TOO_LARGE = "Results were too large. Immediate query results beyond message size limit (8mb)"
 MISSING_KEY = "Access denied due to missing subscription key."
 
-HALO_CONNECT: list[tuple[str, int, Any, Kind]] = [
+HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
     ("halo-200-error-body", 200, firely("Something broke"), failures.ERROR_IN_200),
     (
         "halo-link-0",
@@ -115,16 +115,26 @@ HALO_CONNECT: list[tuple[str, int, Any, Kind]] = [
     ),
     ("halo-400-other", 400, wrapped(400, "No"), failures.BAD_REQUEST),
     ("halo-400-other", 400, b"", failures.BAD_REQUEST),
-    ("halo-401-key", 401, apim(401, "Access denied due to invalid subscription key."), failures.CREDENTIALS),
-    ("halo-401-key", 401, {"exception": "SubscriptionKeyNotFound", "message": "No"}, failures.CREDENTIALS),
-    ("halo-401-key", 403, wrapped(403, MISSING_KEY), failures.CREDENTIALS),
+    (
+        "halo-401-key",
+        401,
+        apim(401, "Access denied due to invalid subscription key."),
+        failures.CREDENTIALS_INVALID,
+    ),
+    (
+        "halo-401-key",
+        401,
+        {"exception": "SubscriptionKeyNotFound", "message": "No"},
+        failures.CREDENTIALS_INVALID,
+    ),
+    ("halo-401-key", 403, wrapped(403, MISSING_KEY), failures.CREDENTIALS_INVALID),
     ("halo-401-guid", 401, b"", refusals.SITE_UNKNOWN),
     ("halo-401-guid", 401, wrapped(401, "Unauthorized"), refusals.SITE_UNKNOWN),
-    ("halo-401-token", 401, apim(401, "Invalid token"), failures.CREDENTIALS),
+    ("halo-401-token", 401, apim(401, "Invalid token"), failures.CREDENTIALS_INVALID),
     ("halo-403-ip", 403, apim(403, "Caller IP address 203.0.113.9 is not allowed."), refusals.IP_BLOCKED),
     ("halo-403-dev", 403, wrapped(403, "Developer site is not allowed here."), refusals.DEVELOPER_LICENCE),
     ("halo-403-nonauth", 403, wrapped(403, "The site is non-authoritative."), refusals.NOT_AUTHORITATIVE),
-    ("halo-403-quota", 403, apim(403, "Out of bandwidth quota."), refusals.QUOTA),
+    ("halo-403-quota", 403, apim(403, "Out of bandwidth quota."), refusals.QUOTA_EXHAUSTED),
     ("halo-403-other", 403, wrapped(403, "No"), failures.FORBIDDEN),
     (
         "halo-404-op",
@@ -146,7 +156,7 @@ HALO_CONNECT: list[tuple[str, int, Any, Kind]] = [
         halo_failures.QUERY_TIMEOUT,
     ),
     ("halo-429", 429, apim(429, "Rate limit is exceeded."), failures.RATE_LIMITED),
-    ("halo-500", 500, wrapped(500, "Failed"), failures.FAILED),
+    ("halo-500", 500, wrapped(500, "Failed"), failures.SERVER_ERROR),
     ("halo-502", 502, b"<html><h1>502 Bad Gateway</h1></html>", failures.BAD_GATEWAY),
     (
         "halo-502-practice",
@@ -173,7 +183,7 @@ HALO_CONNECT: list[tuple[str, int, Any, Kind]] = [
 ]
 
 #: (status, body, kind)
-HALO_SQL: list[tuple[int, Any, Kind]] = [
+HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (400, details("mssql", 207, "Invalid column name 'x'."), halo_sql.QUERY_REFUSED),
     (400, wrapped(400, "Failed to convert parameter value from a String"), halo_sql.VALUE_REFUSED),
     (400, details("haloLink", 1, "SQL query string cannot be null or void"), halo_sql.QUERY_REFUSED),
@@ -190,44 +200,49 @@ HALO_SQL: list[tuple[int, Any, Kind]] = [
 _VERSION = "Insufficient access rights to perform the operation"
 _LICENCE = "Tenant has no license to execute this method."
 
-HEALTH_GORILLA: list[tuple[str, int, Any, Kind]] = [
+HEALTH_GORILLA: list[tuple[str, int, Any, FailureKind]] = [
     ("hg-400-empty", 400, b" ", health_gorilla.URL_MALFORMED),
     ("hg-400-async", 400, gorilla("Executed in asynchronous mode only..."), health_gorilla.ASYNC_ONLY),
     ("hg-400-subject", 400, gorilla("Subject validation failed"), health_gorilla.SUBJECT_UNKNOWN),
     ("hg-400-invalid", 400, gorilla("Invalid request: [[wrong]]"), failures.PARAMETER_INVALID),
-    ("hg-401", 401, gorilla("Invalid Token"), failures.CREDENTIALS),
-    ("hg-403-version", 403, gorilla(_VERSION), failures.MISCONFIGURED),
+    ("hg-401", 401, gorilla("Invalid Token"), failures.CREDENTIALS_INVALID),
+    ("hg-403-version", 403, gorilla(_VERSION), failures.UPSTREAM_MISCONFIGURED),
     ("hg-403-license", 403, gorilla(_LICENCE), health_gorilla.NOT_LICENSED),
     ("hg-403-other", 403, gorilla("No write access", "forbidden"), failures.FORBIDDEN),
     ("hg-404", 404, gorilla("Not found", "not-found"), failures.NOT_FOUND),
-    ("hg-404-www", 404, b"rejected_www-request", failures.MISCONFIGURED),
-    ("hg-405", 405, gorilla("method not allowed"), failures.METHOD),
-    ("hg-415", 415, b"", health_gorilla.MEDIA_TYPE),
-    ("hg-422-generic", 422, gorilla("The field is required", "required"), health_gorilla.RULE),
-    ("hg-422-id2", 422, gorilla("Record with supplied ID2 already exists"), health_gorilla.DUPLICATE),
+    ("hg-404-www", 404, b"rejected_www-request", failures.UPSTREAM_MISCONFIGURED),
+    ("hg-405", 405, gorilla("method not allowed"), failures.METHOD_NOT_ALLOWED),
+    ("hg-415", 415, b"", health_gorilla.MEDIA_TYPE_UNSUPPORTED),
+    ("hg-422-generic", 422, gorilla("The field is required", "required"), health_gorilla.RULE_VIOLATION),
+    ("hg-422-id2", 422, gorilla("Record with supplied ID2 already exists"), health_gorilla.DUPLICATE_RECORD),
     ("hg-422-empty-att", 422, gorilla("Empty content attachment"), health_gorilla.ATTACHMENT_EMPTY),
-    ("hg-422-dup", 422, gorilla("Record duplicates the existing one."), health_gorilla.DUPLICATE),
-    ("hg-422-dup", 409, gorilla("Failed to create duplicate"), health_gorilla.DUPLICATE),
+    ("hg-422-dup", 422, gorilla("Record duplicates the existing one."), health_gorilla.DUPLICATE_RECORD),
+    ("hg-422-dup", 409, gorilla("Failed to create duplicate"), health_gorilla.DUPLICATE_RECORD),
     ("hg-422-performer", 422, gorilla("Performer is unknown"), health_gorilla.PERFORMER_UNKNOWN),
-    ("hg-422-authorizedby", 422, gorilla("AuthorizedBy is unknown or"), health_gorilla.AUTHORISED_BY),
+    (
+        "hg-422-authorizedby",
+        422,
+        gorilla("AuthorizedBy is unknown or"),
+        health_gorilla.AUTHORISING_LOCATION_UNKNOWN,
+    ),
     ("hg-429", 429, gorilla("Too many requests"), failures.RATE_LIMITED),
     ("hg-454", 454, b"", health_gorilla.LINK_EXPIRED),
-    ("hg-500", 500, gorilla("Broken"), failures.FAILED),
+    ("hg-500", 500, gorilla("Broken"), failures.SERVER_ERROR),
     ("hg-504", 504, b"", failures.TIMEOUT),
 ]
 
 _THROWN = {"ClassName": "System.Exception", "Message": "The agent may not use this rate"}
 _RESULT = {"resultCode": "E1", "errorMessage": "Not possible"}
 
-HALO_ITSM: list[tuple[str, int, Any, Kind]] = [
-    ("itsm-oauth", 400, {"error": "invalid_client"}, failures.CREDENTIALS),
-    ("itsm-401", 401, b"", failures.CREDENTIALS),
+HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
+    ("itsm-oauth", 400, {"error": "invalid_client"}, failures.CREDENTIALS_INVALID),
+    ("itsm-401", 401, b"", failures.CREDENTIALS_INVALID),
     ("itsm-403", 403, _THROWN, failures.FORBIDDEN),
     ("itsm-404", 404, {"Message": "No such ticket"}, failures.NOT_FOUND),
-    ("itsm-405", 405, b"", failures.METHOD),
+    ("itsm-405", 405, b"", failures.METHOD_NOT_ALLOWED),
     ("itsm-409", 409, {"Message": "Ticket is closed"}, failures.CONFLICT),
     ("itsm-409-unique", 409, {"Message": "The name must be unique"}, halo_itsm.DUPLICATE_VALUE),
-    ("itsm-422", 422, _RESULT, halo_itsm.VALUE),
+    ("itsm-422", 422, _RESULT, halo_itsm.VALUE_INVALID),
     (
         "itsm-429",
         429,

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from gateway.telemetry.log_config import Lines
+from gateway.telemetry.log_config import BatchedLogStream
 
 PROGRAM = """
 import structlog
-from gateway.telemetry.log_config import configure
+from gateway.telemetry.log_config import configure_logging
 
-configure({level!r})
+configure_logging({level!r})
 log = structlog.get_logger()
 log.debug("detail")
 log.info("exchange", status=200, repairs=("link-base-url",))
@@ -59,7 +59,7 @@ def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -
 
 def test_a_repeated_line_reads_like_any_other() -> None:
     stream = BytesIO()
-    Lines(stream).repeated("exchange", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
+    BatchedLogStream(stream).event_logger("exchange", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
     line = json.loads(stream.getvalue())
     stamp = datetime.fromisoformat(line.pop("timestamp"))
     assert stamp.utcoffset() == UTC.utcoffset(None)
@@ -72,7 +72,7 @@ def test_a_repeated_line_reads_like_any_other() -> None:
         "ms": 0.1,
     }
     silent = BytesIO()
-    Lines(silent, informed=False).repeated("exchange", {})("r-1", 0.1)
+    BatchedLogStream(silent, logs_info=False).event_logger("exchange", {})("r-1", 0.1)
     assert silent.getvalue() == b""
 
 
@@ -84,7 +84,7 @@ def test_lines_of_one_turn_of_the_loop_are_written_together() -> None:
             written.append(bytes(data))
             return len(data)
 
-    async def turn(lines: Lines) -> None:
+    async def turn(lines: BatchedLogStream) -> None:
         for number in b"ab":
             lines.write(b"%c\n" % number)
             lines.flush()
@@ -92,7 +92,7 @@ def test_lines_of_one_turn_of_the_loop_are_written_together() -> None:
         await asyncio.sleep(0)
         assert written == [b"a\nb\n"]
 
-    lines = Lines(Stream())
+    lines = BatchedLogStream(Stream())
     asyncio.run(turn(lines))
     lines.write(b"c\n")
     lines.flush()

@@ -7,12 +7,12 @@ from prometheus_client.registry import Collector
 from support.asgi import scoped
 from support.requests import GUID, NOW, SITE
 
-from gateway.ledger.caps import Cap, Use
-from gateway.ledger.cost import Cost, Subject
-from gateway.ledger.daily_usage import Standing
+from gateway.ledger.caps import DailyCap, Usage
+from gateway.ledger.cost import Attribution, CostClass
+from gateway.ledger.daily_usage import CapStatus
 from gateway.telemetry.metrics import Metrics
 
-SUBJECT = Subject(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
+SUBJECT = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
 
 
 def shown(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -31,9 +31,9 @@ def _labels(labels: dict[str, str]) -> str:
 
 def test_exchanges_are_counted_by_class_site_and_type() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.BILLED, 900)
-    metrics.exchange(SUBJECT, Cost.HIT, 900)
-    metrics.exchange(SUBJECT, Cost.HIT, 100)
+    metrics.count_requests(SUBJECT, CostClass.BILLED, 900)
+    metrics.count_requests(SUBJECT, CostClass.HIT, 900)
+    metrics.count_requests(SUBJECT, CostClass.HIT, 100)
     found = shown(metrics)
     assert found["halo_gateway_exchanges_total", "class=billed,site=harbour,type=Patient"] == 1
     assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 2
@@ -42,8 +42,8 @@ def test_exchanges_are_counted_by_class_site_and_type() -> None:
 
 def test_many_exchanges_may_be_told_at_once() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.HIT, 5_000, 50)
-    metrics.exchange(SUBJECT._replace(type="Slot"), Cost.HIT, 1)
+    metrics.count_requests(SUBJECT, CostClass.HIT, 5_000, 50)
+    metrics.count_requests(SUBJECT._replace(type="Slot"), CostClass.HIT, 1)
     found = shown(metrics)
     assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 50
     assert found["halo_gateway_exchange_bytes_total", "class=avoided:hit,site=harbour"] == 5_001
@@ -51,7 +51,7 @@ def test_many_exchanges_may_be_told_at_once() -> None:
 
 def test_the_time_upstream_is_a_histogram_by_site() -> None:
     metrics = Metrics()
-    metrics.asked(SUBJECT, 0.3)
+    metrics.observe_upstream_seconds(SUBJECT, 0.3)
     found = shown(metrics)
     assert found["halo_gateway_upstream_seconds_count", "site=harbour"] == 1
     assert found["halo_gateway_upstream_seconds_bucket", "le=0.25,site=harbour"] == 0
@@ -60,9 +60,9 @@ def test_the_time_upstream_is_a_histogram_by_site() -> None:
 
 def test_failures_are_counted_by_code_and_repairs_by_whether_they_fired() -> None:
     metrics = Metrics()
-    metrics.failure(SUBJECT, "practice-offline")
-    metrics.repairs(SUBJECT, ("link-base-url",), ("link-base-url", "last-updated-offset"))
-    metrics.repairs(SUBJECT, (), ("link-base-url",))
+    metrics.count_failure(SUBJECT, "practice-offline")
+    metrics.count_repairs(SUBJECT, ("link-base-url",), ("link-base-url", "last-updated-offset"))
+    metrics.count_repairs(SUBJECT, (), ("link-base-url",))
     found = shown(metrics)
     assert found["halo_gateway_failures_total", "code=practice-offline,site=harbour"] == 1
     assert found["halo_gateway_repairs_total", "outcome=fired,repair=link-base-url,site=harbour"] == 1
@@ -72,8 +72,8 @@ def test_failures_are_counted_by_code_and_repairs_by_whether_they_fired() -> Non
 
 def test_no_metric_names_a_caller_or_a_guid() -> None:
     metrics = Metrics()
-    metrics.exchange(SUBJECT, Cost.BILLED, 900)
-    metrics.failure(SUBJECT, "practice-offline")
+    metrics.count_requests(SUBJECT, CostClass.BILLED, 900)
+    metrics.count_failure(SUBJECT, "practice-offline")
     assert not [key for key in shown(metrics) if re.search(rf"c0ffee00|{GUID}", str(key))]
 
 
@@ -84,8 +84,8 @@ class _Entries(Collector):
 
 def test_caps_and_other_collectors_are_shown_as_they_stand() -> None:
     metrics = Metrics()
-    standing = Standing(GUID, "harbour", Cap(queries=100), Use(NOW, 80), None)
-    metrics.show(lambda: [standing])
+    standing = CapStatus(GUID, "harbour", DailyCap(queries=100), Usage(NOW, 80), None)
+    metrics.register_caps(lambda: [standing])
     metrics.register(_Entries())
     found = shown(metrics)
     assert found["halo_gateway_cap_used_ratio", "site=harbour"] == 0.8
@@ -98,6 +98,6 @@ def test_what_has_to_be_asked_for_is_asked_with_each_look() -> None:
     async def families() -> list[GaugeMetricFamily]:
         return [GaugeMetricFamily("halo_gateway_cache_bytes", "Bytes", value=held[0])]
 
-    metrics.watch(families)
+    metrics.register_async(families)
     held[0] = 7
     assert shown(metrics)["halo_gateway_cache_bytes", ""] == 7

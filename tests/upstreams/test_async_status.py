@@ -5,7 +5,7 @@ from support.requests import fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.interaction import Interaction
-from gateway.upstreams.async_status import Polled
+from gateway.upstreams.async_status import AsyncStatusUrls
 
 PUBLIC, FHIR = "https://gw.example/hg", "https://api.example/fhir/R4"
 
@@ -18,10 +18,10 @@ def polled(path: str, *headers: tuple[str, str]) -> tuple[str, dict[str, str]]:
         asked.append(request.upstream_url)
         return FhirResponse(202, headers)
 
-    request = fhir_request("Patient", public_base=PUBLIC, upstream_base=FHIR).changed(
+    request = fhir_request("Patient", public_base=PUBLIC, upstream_base=FHIR).replace(
         path=path, interaction=Interaction("operation")
     )
-    response = asyncio.run(Polled(upstream)(request))
+    response = asyncio.run(AsyncStatusUrls(upstream)(request))
     return asked[0], dict(response.headers)
 
 

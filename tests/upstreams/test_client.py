@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 from support.requests import fhir_request
 
 from gateway.errors import catalog
-from gateway.errors.failure import Failure, Kind
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.interaction import OTHER
-from gateway.fhir.search_params import Parameter, Search
+from gateway.fhir.interaction import NOT_FHIR
+from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import Upstream
+from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.diagnostics import UpstreamText
-from gateway.upstreams.failures import UNRECOGNISED
+from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PATIENT = {"resourceType": "Patient", "id": "1"}
@@ -61,7 +61,7 @@ def exchange(
     text: UpstreamText = "masked",
 ) -> tuple[FhirResponse, httpx.Request]:
     wire = Wire(answer)
-    response = asyncio.run(Upstream(wire, DIALECTS[dialect], lambda: NOW, text)(request))
+    response = asyncio.run(UpstreamClient(wire, DIALECTS[dialect], lambda: NOW, text)(request))
     assert len(wire.sent) == 1
     return response, wire.sent[0]
 
@@ -108,7 +108,7 @@ def test_the_conditions_of_a_change_are_the_upstreams_those_of_a_read_are_ours(
 
 
 def test_a_kept_answer_is_put_to_the_upstream_by_its_own_etag() -> None:
-    request = fhir_request("Patient/1", headers=(("if-none-match", 'W/"gw-1"'),), validator='W/"7"')
+    request = fhir_request("Patient/1", headers=(("if-none-match", 'W/"gw-1"'),), if_none_match='W/"7"')
     answer, sent = exchange(request, lambda: httpx.Response(304, headers={"etag": 'W/"7"'}))
     assert sent.headers["if-none-match"] == 'W/"7"'
     assert (answer.status, answer.header("etag")) == (304, 'W/"7"')
@@ -124,7 +124,7 @@ def test_fhir_is_asked_for_as_fhir_whatever_the_client_accepts() -> None:
     [("text/csv", "text/csv"), ("", "*/*"), ("application/fhir+json", "*/*")],
 )
 def test_what_is_not_fhir_is_asked_for_as_the_client_does(accept: str, asked: str) -> None:
-    request = fhir_request("Patient", headers=(("accept", accept),), interaction=OTHER, site=None)
+    request = fhir_request("Patient", headers=(("accept", accept),), interaction=NOT_FHIR, site=None)
     _, sent = exchange(request, lambda: json({"rows": 1}), "halo-sql")
     assert sent.headers["accept"] == asked
 
@@ -156,8 +156,8 @@ def test_pages_are_no_larger_than_the_upstream_allows(query: str, asked: str) ->
 @example("..", "%zz")
 @example("a b", 'name="|x|{}"')
 def test_the_url_and_its_header_fields_are_those_that_httpx_would_make(path: str, query: str) -> None:
-    request = fhir_request("Patient").changed(path=path.strip("\t\r\n\v\f"), method="POST", body=b"{}")
-    request = request.changed(search=Search((Parameter("", "", query.strip("\t\r\n\v\f")),)))
+    request = fhir_request("Patient").replace(path=path.strip("\t\r\n\v\f"), method="POST", body=b"{}")
+    request = request.replace(upstream_search=SearchParams((Parameter("", "", query.strip("\t\r\n\v\f")),)))
     try:
         theirs = httpx.Request("POST", request.upstream_url, content=b"{}")
     except httpx.InvalidURL:
@@ -206,11 +206,11 @@ def test_ids_that_stop_here_are_in_diagnostics_and_allow_reaches_the_client() ->
     )
     assert "upstream-request=abcd-1234" in failure.diagnostics
     assert ("allow", "GET") in failure.headers
-    assert failure.received is not None
-    assert dict(failure.received.headers) == {"allow": "GET"}
+    assert failure.upstream_response is not None
+    assert dict(failure.upstream_response.headers) == {"allow": "GET"}
 
 
-TRANSPORT: list[tuple[Exception, Kind, bool]] = [
+TRANSPORT: list[tuple[Exception, FailureKind, bool]] = [
     (httpx.ConnectError("x"), catalog.UPSTREAM_CONNECT, False),
     (httpx.ConnectTimeout("x"), catalog.UPSTREAM_CONNECT, False),
     (httpx.UnsupportedProtocol("x"), catalog.UPSTREAM_CONNECT, False),
@@ -221,22 +221,22 @@ TRANSPORT: list[tuple[Exception, Kind, bool]] = [
     (httpx.ReadTimeout("x"), catalog.UPSTREAM_TIMEOUT, True),
     (httpx.ReadError("x"), catalog.UPSTREAM_RESET, True),
     (httpx.ReadError("proxy-refused 407"), catalog.UPSTREAM_RESET, True),
-    (httpx.DecodingError("x"), catalog.ANSWER_TOO_LARGE, True),
+    (httpx.DecodingError("x"), catalog.RESPONSE_TOO_LARGE, True),
 ]
 
 
 @pytest.mark.parametrize(("problem", "kind", "sent"), TRANSPORT)
-def test_each_way_to_lose_an_answer_has_its_kind(problem: Exception, kind: Kind, sent: bool) -> None:
+def test_each_way_to_lose_an_answer_has_its_kind(problem: Exception, kind: FailureKind, sent: bool) -> None:
     assert refused(fhir_request(), lambda: raising(problem)).kind is kind
     written = refused(fhir_request("Patient/1", method="PUT"), lambda: raising(problem))
-    assert written.kind is (catalog.WRITE_UNKNOWN if sent else kind)
+    assert written.kind is (catalog.WRITE_OUTCOME_UNKNOWN if sent else kind)
 
 
 @pytest.mark.parametrize("line", ["POST Patient/1/$x", "DELETE Patient/1", "PATCH Patient/1"])
 def test_whatever_may_have_changed_data_is_said_to_be_open(line: str) -> None:
     method, _, path = line.partition(" ")
     failure = refused(fhir_request(path, method=method), lambda: raising(httpx.ReadTimeout("x")))
-    assert failure.kind is catalog.WRITE_UNKNOWN
+    assert failure.kind is catalog.WRITE_OUTCOME_UNKNOWN
     assert failure.codings[0][1] == "upstream-timeout"
 
 
@@ -271,7 +271,7 @@ def test_an_unknown_shape_is_told_to_the_operator(method: str) -> None:
             fhir_request("Patient/1", method=method),
             lambda: json({"fault": "Zzyzx"}, 500, content_type="application/x-new"),
         )
-    told = next(each for each in lines if each["event"] == UNRECOGNISED.code)
+    told = next(each for each in lines if each["event"] == UNRECOGNISED_RESPONSE.code)
     assert (told["log_level"], told["status"], told["content_type"]) == ("warning", 500, "application/x-new")
     assert told["upstream"] == "halo-connect"
 

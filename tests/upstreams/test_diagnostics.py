@@ -1,15 +1,17 @@
 import pytest
 from support.dialects import request, response
 
-from gateway.upstreams.diagnostics import Diagnostics, codings
+from gateway.upstreams.diagnostics import Diagnostics, upstream_codings
 from gateway.upstreams.error_rule import UpstreamError
-from gateway.upstreams.failures import FAILED, NOT_FHIR
-from gateway.upstreams.response_check import Answer
+from gateway.upstreams.failures import NOT_FHIR, SERVER_ERROR
+from gateway.upstreams.response_check import ResponseCheck
 
 
 def _text(error: UpstreamError, *headers: tuple[str, str], status: int = 500) -> str:
-    answer = Answer(request(), response(status, b"x", *headers))
-    return Diagnostics("halo-connect", answer, error, NOT_FHIR if status == 200 else FAILED).text("masked")
+    answer = ResponseCheck(request(), response(status, b"x", *headers))
+    return Diagnostics("halo-connect", answer, error, NOT_FHIR if status == 200 else SERVER_ERROR).as_text(
+        "masked"
+    )
 
 
 def test_an_unreadable_success_says_what_it_was() -> None:
@@ -20,11 +22,11 @@ def test_an_unreadable_success_says_what_it_was() -> None:
 def test_type_code_and_exception_are_shown_in_the_upstreams_spelling() -> None:
     error = UpstreamError("details", error_type="halolink", error_code="1", exception="SqlExecutionFailed")
     assert "type=haloLink code=1 exception=SqlExecutionFailed" in _text(error)
-    assert [code for _, code in codings(error)] == ["haloLink-1", "SqlExecutionFailed"]
+    assert [code for _, code in upstream_codings(error)] == ["haloLink-1", "SqlExecutionFailed"]
 
 
 @pytest.mark.parametrize("name", ["Zzyzx", "2950123451", "Zzyzx died", "zzyzx"])
 def test_what_is_no_name_of_an_exception_is_left_out(name: str) -> None:
     error = UpstreamError("details", error_type=name, error_code=name, exception=name)
     assert name not in _text(error, ("x-request-id", name + " " + name))
-    assert codings(error) == ()
+    assert upstream_codings(error) == ()

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dialects import NOW, check, details, failed, failure, firely, request, response, wrapped
 
-from gateway.errors.catalog import WRITE_UNKNOWN
-from gateway.errors.operation_outcome import CODE_SYSTEM, outcome
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, operation_outcome
 from gateway.upstreams import DIALECTS, failures, halo_failures
 from gateway.upstreams.diagnostics import UpstreamText
 
@@ -27,9 +27,9 @@ _SECRETS = [
 def test_a_change_whose_outcome_nobody_knows_says_so(line: str) -> None:
     for status, text in ((504, "Query took more than 30 seconds"), (406, "-"), (500, "-"), (503, "-")):
         found = failed("halo-connect", status, wrapped(status, text), line=line)
-        assert found.kind is WRITE_UNKNOWN
+        assert found.kind is WRITE_OUTCOME_UNKNOWN
         assert found.retry_after is None
-        assert found.codings[0][0] == CODE_SYSTEM
+        assert found.codings[0][0] == ERROR_CODE_SYSTEM
 
 
 def test_a_change_that_never_reached_the_practice_may_be_sent_again() -> None:
@@ -57,7 +57,7 @@ def test_a_change_the_database_refused_was_not_made() -> None:
 )
 def test_an_unknown_shape_fails_closed(status: int, body: object) -> None:
     found = failed("halo-connect", status, body, ("content-type", "application/x-new; a=b"))
-    assert found.kind is failures.UNRECOGNISED
+    assert found.kind is failures.UNRECOGNISED_RESPONSE
     assert f"status={status} content-type=application/x-new shape=" in found.diagnostics
 
 
@@ -91,7 +91,10 @@ def test_ids_for_support_are_in_diagnostics() -> None:
 def test_text_is_masked_full_or_absent_as_configured() -> None:
     said = "Invalid column name 'Dob'. SELECT Dob FROM Patients"
     asked, answer = request(), response(400, wrapped(400, said))
-    found = [DIALECTS["halo-connect"].failure(asked, answer, now=NOW, upstream_text=mode) for mode in _MODES]
+    found = [
+        DIALECTS["halo-connect"].failure_from_response(asked, answer, now=NOW, upstream_text=mode)
+        for mode in _MODES
+    ]
     ends = [each.diagnostics.partition("req-0001")[2] for each in found if each]
     assert ends == [": Invalid column name …. …", ": Invalid column name 'Dob'. …", ""]
 
@@ -103,7 +106,7 @@ def test_nothing_planted_reaches_the_client(name: str, said: str, status: int) -
     exception = {"exception": "Zzyzx", "ClassName": "Zzyzx", "Message": said, "message": said}
     for body in (wrapped(status, said), firely(said), details("mssql", 1, said), said.encode(), exception):
         found = failure(name, status, body, ("x-request-id", "Zzyzx zz"), line="GET Patient/1")
-        assert found is None or not _leaks(msgspec.json.encode(outcome(found)).decode())
+        assert found is None or not _leaks(msgspec.json.encode(operation_outcome(found)).decode())
 
 
 def _leaks(text: str) -> list[str]:
@@ -142,7 +145,7 @@ def test_whatever_arrives_is_good_or_a_valid_failure(
     body: bytes, status: int, name: str, line: str, mode: UpstreamText, wait: str
 ) -> None:
     answer = response(status, body, ("content-type", "application/json"), ("retry-after", wait))
-    found = DIALECTS[name].failure(request(line), answer, now=NOW, upstream_text=mode)
+    found = DIALECTS[name].failure_from_response(request(line), answer, now=NOW, upstream_text=mode)
     if found is None:
         assert status < 300 or status == 304
     else:
@@ -153,6 +156,8 @@ def test_the_longest_message_keeps_the_outcome_small() -> None:
     for text in ("é" * 100_000, "\\" * 100_000, "\x01" * 100_000, "Zz '" * 100_000):
         for mode in _MODES:
             answer = response(400, firely(text))
-            found = DIALECTS["halo-connect"].failure(request(), answer, now=NOW, upstream_text=mode)
+            found = DIALECTS["halo-connect"].failure_from_response(
+                request(), answer, now=NOW, upstream_text=mode
+            )
             assert found is not None
             check(found)

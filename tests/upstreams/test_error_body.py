@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.dialects import apim, details, firely, gorilla, wrapped
 
-from gateway.upstreams.error_body import upstream_error
+from gateway.upstreams.error_body import parse_upstream_error
 
 #: (shape, status, message, body)
 SHAPES: list[tuple[str, int, str, Any]] = [
@@ -42,24 +42,24 @@ SHAPES: list[tuple[str, int, str, Any]] = [
 
 @pytest.mark.parametrize(("shape", "status", "message", "body"), SHAPES)
 def test_each_shape_is_read(shape: str, status: int, message: str, body: Any) -> None:
-    found = upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body))
+    found = parse_upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body))
     assert (found.shape, found.status, found.message) == (shape, status, message)
 
 
 def test_a_byte_order_mark_hides_nothing() -> None:
-    assert upstream_error(b'\xef\xbb\xbf{"Message":"No"}').message == "No"
+    assert parse_upstream_error(b'\xef\xbb\xbf{"Message":"No"}').message == "No"
 
 
 def test_a_message_keeps_a_thousand_characters() -> None:
-    assert len(upstream_error(b"word " * 10_000).message) == 1_000
+    assert len(parse_upstream_error(b"word " * 10_000).message) == 1_000
 
 
 @given(st.binary())
 def test_any_bytes_are_read(body: bytes) -> None:
-    assert len(upstream_error(body).said) <= 3_000
+    assert len(parse_upstream_error(body).searchable_text) <= 3_000
 
 
 @given(st.binary(max_size=40), st.sampled_from(SHAPES), st.integers(0, 200))
 def test_any_damage_is_read(junk: bytes, known: tuple[str, int, str, Any], place: int) -> None:
     body = known[3] if isinstance(known[3], bytes) else msgspec.json.encode(known[3])
-    assert upstream_error(body[:place] + junk + body[place:]).shape
+    assert parse_upstream_error(body[:place] + junk + body[place:]).shape

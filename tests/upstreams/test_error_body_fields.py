@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams.error_body import number, token, words
+from gateway.upstreams.error_body import code_field, int_field, text_field
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from gateway.upstreams.error_body import number, token, words
     [("a\n\tb \x00c", "a b c"), (None, ""), (7, ""), ("x" * 5_000, "x" * 1_000), ("\ud800y", "y")],
 )
 def test_words_are_one_printable_line(value: Any, text: str) -> None:
-    assert words(value) == text
+    assert text_field(value) == text
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ def test_words_are_one_printable_line(value: Any, text: str) -> None:
     [(7, "7"), (-2, "-2"), ("E-1", "E-1"), (True, ""), ("a b", ""), ("x" * 99, ""), (1.5, "")],
 )
 def test_tokens_are_short_and_without_spaces(value: Any, code: str) -> None:
-    assert token(value) == code
+    assert code_field(value) == code
 
 
 @pytest.mark.parametrize(
     ("value", "found"), [(400, 400), ("400", 400), (10**30, 0), ("x", 0), (-1, 0), ("²", 0)]
 )
 def test_numbers_are_small(value: Any, found: int) -> None:
-    assert number(value) == found
+    assert int_field(value) == found

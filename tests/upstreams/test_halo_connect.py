@@ -4,17 +4,19 @@ import pytest
 from support.dialects import apim, details, failed, failed_by_own_key, failure, firely
 from support.upstream_catalogue import HALO_CONNECT, MISSING_KEY
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 from gateway.upstreams import halo_connect, halo_failures
 
 
 @pytest.mark.parametrize(("row", "status", "body", "kind"), HALO_CONNECT)
-def test_every_entry_of_the_catalogue_has_its_kind(row: str, status: int, body: Any, kind: Kind) -> None:
+def test_every_entry_of_the_catalogue_has_its_kind(
+    row: str, status: int, body: Any, kind: FailureKind
+) -> None:
     assert failed("halo-connect", status, body).kind == kind
 
 
 def test_every_row_is_tried() -> None:
-    assert {row.id for row in halo_connect.ROWS} <= {row for row, *_ in HALO_CONNECT}
+    assert {row.id for row in halo_connect.RULES} <= {row for row, *_ in HALO_CONNECT}
 
 
 def test_a_good_searchset_is_no_failure() -> None:

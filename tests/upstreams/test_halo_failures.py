@@ -1,19 +1,19 @@
 import pytest
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 from gateway.upstreams import halo_failures
 
 
 @pytest.mark.parametrize(
     "kind", [halo_failures.OFFLINE, halo_failures.UNREACHABLE, halo_failures.DATABASE_DOWN]
 )
-def test_a_query_that_never_reached_the_database_was_not_run(kind: Kind) -> None:
-    assert not kind.sent
-    assert not kind.leaves_writes_open
+def test_a_query_that_never_reached_the_database_was_not_run(kind: FailureKind) -> None:
+    assert not kind.may_have_run
+    assert not kind.write_outcome_unknown
 
 
 @pytest.mark.parametrize(
     "kind", [halo_failures.RESULT_LOST, halo_failures.QUERY_TIMEOUT, halo_failures.CONNECTION_LOST]
 )
-def test_a_query_that_may_have_run_leaves_a_change_open(kind: Kind) -> None:
-    assert kind.leaves_writes_open
+def test_a_query_that_may_have_run_leaves_a_change_open(kind: FailureKind) -> None:
+    assert kind.write_outcome_unknown

@@ -1,14 +1,14 @@
 import pytest
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 from gateway.upstreams.halo_failures import (
     DEVELOPER_LICENCE,
+    GATEWAY_IP_BLOCKED,
     IP_BLOCKED,
     NOT_AUTHORISED,
     NOT_AUTHORITATIVE,
     OPERATION_UNKNOWN,
-    OWN_IP_BLOCKED,
-    QUOTA,
+    QUOTA_EXHAUSTED,
     REQUEST_INCOMPLETE,
     REQUEST_REFUSED,
     SITE_UNKNOWN,
@@ -21,8 +21,8 @@ _REFUSALS = [
     NOT_AUTHORISED,
     NOT_AUTHORITATIVE,
     OPERATION_UNKNOWN,
-    OWN_IP_BLOCKED,
-    QUOTA,
+    GATEWAY_IP_BLOCKED,
+    QUOTA_EXHAUSTED,
     REQUEST_INCOMPLETE,
     REQUEST_REFUSED,
     SITE_UNKNOWN,
@@ -30,5 +30,5 @@ _REFUSALS = [
 
 
 @pytest.mark.parametrize("kind", _REFUSALS, ids=lambda kind: kind.code)
-def test_a_refusal_leaves_no_change_open(kind: Kind) -> None:
-    assert not kind.leaves_writes_open
+def test_a_refusal_leaves_no_change_open(kind: FailureKind) -> None:
+    assert not kind.write_outcome_unknown

@@ -4,15 +4,15 @@ import pytest
 from support.dialects import failed, failure, wrapped
 from support.upstream_catalogue import HALO_SQL
 
-from gateway.errors.catalog import WRITE_UNKNOWN
-from gateway.errors.failure import Kind
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.failure import FailureKind
 from gateway.upstreams import halo_sql
 
 _QUERIES = "GET queries/immediate"
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), HALO_SQL)
-def test_each_failure_has_its_kind(status: int, body: Any, kind: Kind) -> None:
+def test_each_failure_has_its_kind(status: int, body: Any, kind: FailureKind) -> None:
     assert failed("halo-sql", status, body, line=_QUERIES).kind == kind
 
 
@@ -32,4 +32,4 @@ def test_a_large_result_is_searched_for_an_error_without_being_decoded_whole() -
 
 def test_a_query_that_may_have_run_is_not_to_be_sent_again_blindly() -> None:
     found = failed("halo-sql", 504, wrapped(504, "Took more than 30 seconds"), line="POST queries/immediate")
-    assert found.kind is WRITE_UNKNOWN
+    assert found.kind is WRITE_OUTCOME_UNKNOWN

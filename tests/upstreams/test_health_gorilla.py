@@ -4,23 +4,25 @@ import pytest
 from support.dialects import failed, failed_by_own_key, failure, gorilla
 from support.upstream_catalogue import HEALTH_GORILLA
 
-from gateway.errors.failure import Kind
+from gateway.errors.failure import FailureKind
 from gateway.upstreams import failures, health_gorilla
 
 
 @pytest.mark.parametrize(("row", "status", "body", "kind"), HEALTH_GORILLA)
-def test_every_entry_of_the_catalogue_has_its_kind(row: str, status: int, body: Any, kind: Kind) -> None:
+def test_every_entry_of_the_catalogue_has_its_kind(
+    row: str, status: int, body: Any, kind: FailureKind
+) -> None:
     assert failed("health-gorilla", status, body).kind == kind
 
 
 def test_every_row_is_tried() -> None:
-    assert {row.id for row in health_gorilla.ROWS} <= {row for row, *_ in HEALTH_GORILLA}
+    assert {row.id for row in health_gorilla.RULES} <= {row for row, *_ in HEALTH_GORILLA}
 
 
 def test_what_its_token_lacks_is_the_gateways_fault_when_the_client_sent_none() -> None:
     for status, text in ((400, "Subject validation failed"), (401, "Invalid Token")):
         found = failed_by_own_key("health-gorilla", status, gorilla(text))
-        assert found.kind is failures.OWN_CREDENTIALS
+        assert found.kind is failures.GATEWAY_CREDENTIALS_INVALID
 
 
 def test_the_element_at_fault_is_relayed() -> None:

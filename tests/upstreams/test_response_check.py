@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from support.dialects import firely, request, response
 
-from gateway.upstreams.response_check import Answer
+from gateway.upstreams.response_check import ResponseCheck
 
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 _HISTORY = {"resourceType": "Bundle", "type": "history"}
@@ -46,7 +46,7 @@ _DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information
     ],
 )
 def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
-    assert Answer(request(line), response(status, body)).good
+    assert ResponseCheck(request(line), response(status, body)).is_acceptable
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,15 @@ def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
     ],
 )
 def test_anything_else_is_not(line: str, status: int, body: Any) -> None:
-    assert not Answer(request(line), response(status, body)).good
+    assert not ResponseCheck(request(line), response(status, body)).is_acceptable
 
 
 def test_a_binary_may_come_in_its_own_media_type() -> None:
     pdf = response(200, b"%PDF-1.7", ("content-type", "application/pdf"))
-    assert Answer(request("GET Binary/1"), pdf).good
-    assert not Answer(request("GET Patient/1"), pdf).good
+    assert ResponseCheck(request("GET Binary/1"), pdf).is_acceptable
+    assert not ResponseCheck(request("GET Patient/1"), pdf).is_acceptable
 
 
 def test_entries_of_a_good_bundle_are_not_decoded() -> None:
     body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 10 + b"no JSON}"
-    assert Answer(request(), response(200, body)).good
+    assert ResponseCheck(request(), response(200, body)).is_acceptable

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.dialects import KEY, NOW, check, failed, failure, firely, request, response
 
 from gateway.upstreams import DIALECTS, failures
-from gateway.upstreams.searchset_outcomes import failing_outcome, lowered
+from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters, failing_outcome
 
 IGNORED = firely("Argument is not supported: colour", "not-supported")
 BROKEN = firely("Results may be missing")
@@ -32,7 +32,7 @@ def encoded(*outcomes: object) -> bytes:
 def test_warnings_pass_untouched(outcomes: tuple[object, ...]) -> None:
     body = encoded(*outcomes)
     assert failure("halo-connect", 200, searchset(*outcomes)) is None
-    assert lowered(body) is body
+    assert downgrade_ignored_parameters(body) is body
 
 
 def test_an_error_among_the_entries_fails_the_whole_search() -> None:
@@ -52,19 +52,19 @@ def test_an_outcome_without_issues_is_a_failure() -> None:
 
 def test_a_parameter_that_was_only_ignored_is_lowered_to_a_warning() -> None:
     assert failure("halo-connect", 200, searchset(IGNORED)) is None
-    new = msgspec.json.decode(lowered(encoded(warning(), IGNORED)))
+    new = msgspec.json.decode(downgrade_ignored_parameters(encoded(warning(), IGNORED)))
     severities = [each["resource"]["issue"][0]["severity"] for each in new["entry"][1:]]
     assert severities == ["warning", "warning"]
 
 
 def test_other_entries_keep_their_bytes_when_an_outcome_is_lowered() -> None:
     body = encoded(IGNORED).replace(b'"weight":1.1', b'"weight":1.10')
-    assert b'"weight":1.10' in lowered(body)
+    assert b'"weight":1.10' in downgrade_ignored_parameters(body)
 
 
 def test_who_asked_for_strict_handling_gets_the_ignored_parameter_as_an_error() -> None:
     asked = request(headers=(*KEY, ("prefer", "handling = strict")))
-    found = DIALECTS["halo-connect"].failure(asked, response(200, searchset(IGNORED)), now=NOW)
+    found = DIALECTS["halo-connect"].failure_from_response(asked, response(200, searchset(IGNORED)), now=NOW)
     assert found is not None
     check(found)
     assert (found.kind, found.kind.status) == (failures.PARAMETER_UNKNOWN, 400)
@@ -86,7 +86,7 @@ def test_text_inside_a_resource_is_no_outcome() -> None:
 )
 def test_what_is_no_searchset_has_no_outcomes(body: bytes) -> None:
     assert failing_outcome(body) == b""
-    assert lowered(body) is body
+    assert downgrade_ignored_parameters(body) is body
 
 
 _ISSUE = st.fixed_dictionaries(
@@ -107,7 +107,7 @@ _OUTCOME: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 def test_no_grave_issue_is_ever_left_among_the_entries(outcomes: list[object]) -> None:
     body = encoded(*outcomes)
     if not failing_outcome(body):
-        new = msgspec.json.decode(lowered(body))
+        new = msgspec.json.decode(downgrade_ignored_parameters(body))
         issues = [issue for each in new["entry"][1:] for issue in each["resource"]["issue"]]
         grave = {each.get("severity") for each in issues if isinstance(each, dict)}
         assert grave <= {"warning", "information"}

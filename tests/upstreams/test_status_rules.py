@@ -4,7 +4,7 @@ from support.upstream_catalogue import STATUSES
 
 from gateway.upstreams import DIALECTS, failures
 from gateway.upstreams.dialect import Dialect
-from gateway.upstreams.status_rules import OTHER_4XX, OTHER_5XX, ROWS
+from gateway.upstreams.status_rules import OTHER_4XX, OTHER_5XX, RULES
 
 PLAIN = Dialect("plain", ())
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
@@ -12,7 +12,7 @@ _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_has_its_meaning(status: int) -> None:
-    found = PLAIN.failure(request(), response(status, b"no"), now=NOW)
+    found = PLAIN.failure_from_response(request(), response(status, b"no"), now=NOW)
     assert found is not None
     check(found)
     assert (found.kind.status, found.issue, found.retry_after) == STATUSES[status]
@@ -20,7 +20,7 @@ def test_every_status_has_its_meaning(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 203])
 def test_success_is_no_failure(status: int) -> None:
-    assert PLAIN.failure(request(), response(status, _BUNDLE), now=NOW) is None
+    assert PLAIN.failure_from_response(request(), response(status, _BUNDLE), now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_success_is_no_failure(status: int) -> None:
     [("GET Patient", 202), ("GET Patient", 304), ("DELETE Patient/1", 204), ("DELETE Patient/1", 205)],
 )
 def test_some_answers_need_no_body(line: str, status: int) -> None:
-    assert PLAIN.failure(request(line), response(status), now=NOW) is None
+    assert PLAIN.failure_from_response(request(line), response(status), now=NOW) is None
 
 
 @pytest.mark.parametrize("status", [204, 205])
 def test_a_search_that_is_answered_with_nothing_has_failed(status: int) -> None:
-    found = PLAIN.failure(request("GET Patient"), response(status), now=NOW)
+    found = PLAIN.failure_from_response(request("GET Patient"), response(status), now=NOW)
     assert found is not None
     assert found.kind is failures.NOT_FHIR
 
@@ -44,9 +44,9 @@ def test_statuses_nobody_assigned_count_by_their_class() -> None:
 
 
 def test_a_401_about_the_gateways_own_token_is_a_bad_gateway() -> None:
-    found = PLAIN.failure(request(headers=()), response(401), now=NOW)
+    found = PLAIN.failure_from_response(request(headers=()), response(401), now=NOW)
     assert found is not None
-    assert found.kind is failures.OWN_CREDENTIALS
+    assert found.kind is failures.GATEWAY_CREDENTIALS_INVALID
 
 
 def test_html_under_a_200_is_not_fhir() -> None:
@@ -77,4 +77,4 @@ def test_no_status_is_ever_lost(name: str) -> None:
 
 
 def test_rows_are_named_once() -> None:
-    assert len({row.id for row in ROWS}) == len(ROWS)
+    assert len({row.id for row in RULES}) == len(RULES)

@@ -67,7 +67,7 @@ def transport(**parts: int) -> PooledTransport:
         limits=httpx.Limits(max_connections=2, keepalive_expiry=5),
         timeout=httpx.Timeout(0.2, connect=1),
         max_body=parts.get("max_body", 1_000),
-        total=1,
+        total_timeout=1,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from support.outbound import Authority, Proxy, Server, authority, listening, settled
 
 from gateway.errors import catalog
-from gateway.upstreams.transport import PooledTransport, trust
+from gateway.upstreams.transport import PooledTransport, ssl_context
 
 PASSWORD = "synthetic%21pass"  # noqa: S105 - made up
 #: user:synthetic!pass
@@ -61,7 +61,7 @@ def _pool(proxy: str, ca_file: Path | None) -> PooledTransport:
     limits = httpx.Limits(max_connections=2, keepalive_expiry=5)
     timeout = httpx.Timeout(2, connect=2, pool=2)
     return PooledTransport(
-        limits=limits, timeout=timeout, max_body=1_000, total=5, proxy=proxy, ca_file=ca_file
+        limits=limits, timeout=timeout, max_body=1_000, total_timeout=5, proxy=proxy, ca_file=ca_file
     )
 
 
@@ -69,7 +69,7 @@ def test_private_authority_is_trusted_beside_the_systems(
     secure: tuple[Server, str], private: Authority
 ) -> None:
     assert answers(secure[1], ca_file=private.ca_file) == ["200 ok"]
-    system, both = trust(None).cert_store_stats(), trust(private.ca_file).cert_store_stats()
+    system, both = ssl_context(None).cert_store_stats(), ssl_context(private.ca_file).cert_store_stats()
     assert both["x509"] == system["x509"] + 1
 
 
@@ -103,10 +103,10 @@ def test_what_the_system_trusts_does_not_hang_on_variables(
 ) -> None:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    before = trust(None).cert_store_stats()
+    before = ssl_context(None).cert_store_stats()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert trust(None).cert_store_stats() == before
+    assert ssl_context(None).cert_store_stats() == before
 
 
 def test_tunnel_is_opened_once_with_the_password_of_the_proxy(

@@ -9,8 +9,8 @@ from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.validation.definitions import (
     Definition,
     Element,
-    definition,
-    resource,
+    resource_definition,
+    type_definition,
 )
 from gateway.validation.primitives import PRIMITIVES
 
@@ -20,13 +20,13 @@ CODE = re.compile(r"[A-Za-z0-9_.\-]+|[<>!]?=?")
 
 def reachable() -> Iterator[Definition]:
     """Every definition that a resource of R4 can lead to."""
-    found = {each.type: each for each in map(resource, RESOURCE_TYPES) if each}
+    found = {each.type: each for each in map(resource_definition, RESOURCE_TYPES) if each}
     waiting = list(found.values())
     while waiting:
         each = waiting.pop()
         yield each
         types = {element.type for element in each.elements.values()} - set(PRIMITIVES) - {"Resource"}
-        new = {type_: definition(type_) for type_ in types - set(found)}
+        new = {type_: type_definition(type_) for type_ in types - set(found)}
         found |= new
         waiting += new.values()
 
@@ -57,7 +57,7 @@ def test_only_codes_have_lists() -> None:
 
 
 def test_names_of_choices_are_those_of_fhirpath() -> None:
-    patient = definition("Patient")
+    patient = type_definition("Patient")
     assert patient.choices == {
         "deceased": ("deceasedBoolean", "deceasedDateTime"),
         "multipleBirth": ("multipleBirthBoolean", "multipleBirthInteger"),
@@ -66,23 +66,23 @@ def test_names_of_choices_are_those_of_fhirpath() -> None:
 
 
 def test_required_elements_are_simple_complex_and_choices() -> None:
-    assert set(definition("Observation").required) == {"status", "code"}
-    assert set(definition("Appointment").required) == {"status", "participant"}
-    assert definition("MedicationRequest").required["medication"] == (
+    assert set(type_definition("Observation").required_elements) == {"status", "code"}
+    assert set(type_definition("Appointment").required_elements) == {"status", "participant"}
+    assert type_definition("MedicationRequest").required_elements["medication"] == (
         "medicationCodeableConcept",
         "medicationReference",
     )
 
 
 def test_a_primitive_has_a_sibling_for_its_extensions() -> None:
-    name = definition("HumanName")
-    assert name.elements["_given"] == Element("given", "Element", many=True)
+    name = type_definition("HumanName")
+    assert name.elements["_given"] == Element("given", "Element", is_list=True)
     assert "_period" not in name.elements
 
 
 def test_names_that_python_reserves_are_those_of_json() -> None:
-    assert definition("Encounter").elements["class"].type == "Coding"
-    assert definition("TestScriptSetupAction").elements["assert"].type == "TestScriptSetupActionAssert"
+    assert type_definition("Encounter").elements["class"].type == "Coding"
+    assert type_definition("TestScriptSetupAction").elements["assert"].type == "TestScriptSetupActionAssert"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_names_that_python_reserves_are_those_of_json() -> None:
     ],
 )
 def test_what_is_no_type_that_can_be_checked_has_no_definition(type_: object) -> None:
-    assert resource(type_) is None
+    assert resource_definition(type_) is None
 
 
 def test_names_from_outside_are_not_remembered() -> None:
-    before = definition.cache_info().currsize
-    assert all(resource(f"Type{number}") is None for number in range(100))
-    assert definition.cache_info().currsize == before
+    before = type_definition.cache_info().currsize
+    assert all(resource_definition(f"Type{number}") is None for number in range(100))
+    assert type_definition.cache_info().currsize == before
 
 
 WITHOUT = """
@@ -113,9 +113,9 @@ class Absent(MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 from gateway.extras import MissingExtraError
-from gateway.validation.judge import judged
+from gateway.validation.judge import validate_resource
 try:
-    judged(b'{"resourceType": "Patient"}')
+    validate_resource(b'{"resourceType": "Patient"}')
 except MissingExtraError as problem:
     print(problem)
 """
@@ -127,6 +127,6 @@ def test_without_the_models_one_error_says_what_to_install() -> None:
 
 
 def test_the_models_are_looked_for_without_an_import() -> None:
-    code = "import sys; from gateway.validation.judge import judged; print('fhir' in sys.modules)"
+    code = "import sys; from gateway.validation.judge import validate_resource; print('fhir' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"

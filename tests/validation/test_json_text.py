@@ -1,18 +1,18 @@
 import pytest
 
-from gateway.validation.json_text import NotJsonError, Repeated, decoded
+from gateway.validation.json_text import NotJsonError, ObjectWithDuplicates, decode_json
 
 
 def test_ordinary_json_is_decoded() -> None:
-    assert decoded(b'{"a": [1, -2.5, null, true, "\xc3\xbc"]}') == {"a": [1, -2.5, None, True, "ü"]}
+    assert decode_json(b'{"a": [1, -2.5, null, true, "\xc3\xbc"]}') == {"a": [1, -2.5, None, True, "ü"]}
 
 
 def test_an_object_with_a_name_twice_is_marked() -> None:
-    found = decoded(b'{"a": {"b": 1, "b": 2}, "c": {}}')
-    assert isinstance(found["a"], Repeated)
+    found = decode_json(b'{"a": {"b": 1, "b": 2}, "c": {}}')
+    assert isinstance(found["a"], ObjectWithDuplicates)
     assert found["a"] == {"b": 2}
-    assert not isinstance(found, Repeated)
-    assert not isinstance(found["c"], Repeated)
+    assert not isinstance(found, ObjectWithDuplicates)
+    assert not isinstance(found["c"], ObjectWithDuplicates)
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_an_object_with_a_name_twice_is_marked() -> None:
 )
 def test_what_is_no_json_says_why_and_not_what(text: bytes, reason: str) -> None:
     with pytest.raises(NotJsonError, match=reason) as refused:
-        decoded(text)
+        decode_json(text)
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("digits", ["9" * 100_000, "-" + "9" * 100_000, "1e999", "0." + "1" * 100_000])
 def test_a_number_of_any_length_is_a_number(digits: str) -> None:
-    assert isinstance(decoded(digits.encode()), float)
+    assert isinstance(decode_json(digits.encode()), float)
 
 
 def test_whole_numbers_stay_exact() -> None:
-    assert decoded(b"[2147483648, -2147483648]") == [2_147_483_648, -2_147_483_648]
+    assert decode_json(b"[2147483648, -2147483648]") == [2_147_483_648, -2_147_483_648]

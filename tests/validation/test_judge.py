@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.emulator.data.practice_data import practice_data
+from gateway.emulator.data.practice_data import generate_practice_data
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SITES
-from gateway.validation.definitions import definition
+from gateway.validation.definitions import type_definition
 from gateway.validation.finding import Finding
-from gateway.validation.judge import DEEPEST, MOST, Expected, judged
+from gateway.validation.judge import MAX_DEPTH, MAX_FINDINGS, ExpectedBody, validate_resource
 
 PATIENT = {"resourceType": "Patient"}
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
@@ -87,13 +87,13 @@ VALID: list[dict[str, Any]] = [
 ]
 
 
-def found(resource: object, expected: Expected | None = None) -> tuple[Finding, ...]:
-    verdict = judged(json.dumps(resource).encode(), expected)
-    assert verdict.more == 0
+def found(resource: object, expected: ExpectedBody | None = None) -> tuple[Finding, ...]:
+    verdict = validate_resource(json.dumps(resource).encode(), expected)
+    assert verdict.unlisted_errors == 0
     return verdict.findings
 
 
-def places(resource: object, expected: Expected | None = None) -> list[tuple[str, str]]:
+def places(resource: object, expected: ExpectedBody | None = None) -> list[tuple[str, str]]:
     return [(each.path, each.code) for each in found(resource, expected)]
 
 
@@ -165,59 +165,61 @@ def test_a_type_without_a_model_is_not_checked_and_not_wrong() -> None:
     ],
 )
 def test_faults_of_the_text_are_found(text: bytes, path: str) -> None:
-    (finding,) = judged(text).findings
+    (finding,) = validate_resource(text).findings
     assert (finding.path, finding.code) == (path, "structure")
 
 
 @pytest.mark.parametrize(
     ("expected", "wanted"),
     [
-        (Expected("Patient"), []),
-        (Expected("Patient", "1"), []),
-        (Expected("Patient", "2"), [("Patient.id", "value")]),
-        (Expected("Appointment"), [("Patient", "structure")]),
-        (Expected("Bundle", carried_out=True), [("Patient", "structure")]),
+        (ExpectedBody("Patient"), []),
+        (ExpectedBody("Patient", "1"), []),
+        (ExpectedBody("Patient", "2"), [("Patient.id", "value")]),
+        (ExpectedBody("Appointment"), [("Patient", "structure")]),
+        (ExpectedBody("Bundle", is_batch_or_transaction=True), [("Patient", "structure")]),
     ],
 )
-def test_a_body_is_what_its_url_says(expected: Expected, wanted: list[tuple[str, str]]) -> None:
+def test_a_body_is_what_its_url_says(expected: ExpectedBody, wanted: list[tuple[str, str]]) -> None:
     assert places(PATIENT | {"id": "1"}, expected) == wanted
 
 
 def test_an_update_names_its_resource() -> None:
-    assert places(PATIENT, Expected("Patient", "1")) == [("Patient.id", "value")]
+    assert places(PATIENT, ExpectedBody("Patient", "1")) == [("Patient.id", "value")]
 
 
 @pytest.mark.parametrize("kind", ["batch", "transaction", "collection"])
 def test_a_bundle_that_is_carried_out_says_so(kind: str) -> None:
     bundle = {"resourceType": "Bundle", "type": kind}
     wanted = [("Bundle.type", "value")] if kind == "collection" else []
-    assert places(bundle, Expected("Bundle", carried_out=True)) == wanted
+    assert places(bundle, ExpectedBody("Bundle", is_batch_or_transaction=True)) == wanted
 
 
-@pytest.mark.parametrize("depth", [DEEPEST, 300])
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 300])
 def test_deep_nesting_is_a_finding_and_no_crash(depth: int) -> None:
     extension: dict[str, Any] = {"url": URL, "valueCode": "a"}
     for _ in range(depth):
         extension = {"url": URL, "extension": [extension]}
     (finding,) = found(PATIENT | {"extension": [extension]})
     assert "nested too deeply" in finding.message
-    assert finding.path.count("extension") == DEEPEST
+    assert finding.path.count("extension") == MAX_DEPTH
 
 
 def test_findings_are_bounded_and_the_rest_is_counted() -> None:
-    verdict = judged(json.dumps(PATIENT | {"contact": [{}] * 100_000}).encode())
-    assert (len(verdict.findings), verdict.more) == (MOST, 100_000 - MOST)
+    verdict = validate_resource(json.dumps(PATIENT | {"contact": [{}] * 100_000}).encode())
+    assert (len(verdict.findings), verdict.unlisted_errors) == (MAX_FINDINGS, 100_000 - MAX_FINDINGS)
 
 
 def test_what_is_not_checked_does_not_hide_errors() -> None:
-    entries = [{"resource": {"resourceType": "MedicinalProduct"}}] * MOST + [{"resource": {}}]
-    verdict = judged(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode())
-    assert (verdict.errors, verdict.total) == ((), 1)
+    entries = [{"resource": {"resourceType": "MedicinalProduct"}}] * MAX_FINDINGS + [{"resource": {}}]
+    verdict = validate_resource(
+        json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+    )
+    assert (verdict.errors, verdict.error_count) == ((), 1)
 
 
 @pytest.mark.parametrize("guid", SITES)
 def test_every_synthetic_record_is_valid_alone_and_in_a_bundle(guid: str) -> None:
-    data = practice_data(SITES[guid], EmulatorSettings(patients=40, documents=5))
+    data = generate_practice_data(SITES[guid], EmulatorSettings(patients=40, documents=5))
     for name, records in data.items():
         resources = [each.resource for each in records]
         assert [(name, found(each)) for each in resources if found(each)] == []
@@ -238,7 +240,8 @@ _ATOMS = (
 )
 _TYPES = ("Patient", "Observation", "Bundle", "Parameters", "Questionnaire")
 _NAMES = sorted(
-    {"resourceType", "x"} | {name for type_ in (*_TYPES, "Extension") for name in definition(type_).elements}
+    {"resourceType", "x"}
+    | {name for type_ in (*_TYPES, "Extension") for name in type_definition(type_).elements}
 )
 _JSON = st.recursive(
     _ATOMS | st.sampled_from(_TYPES),
@@ -252,8 +255,13 @@ def test_any_json_gets_a_verdict_and_what_the_models_refuse_is_refused(
 ) -> None:
     """The library is the oracle; where it meets a type that it does not know, it crashes."""
     text = json.dumps(members | {"resourceType": type_})
-    errors = judged(text.encode()).total
-    assert judged(text.encode(), Expected("Bundle", "1", carried_out=True)).total >= errors
+    errors = validate_resource(text.encode()).error_count
+    assert (
+        validate_resource(
+            text.encode(), ExpectedBody("Bundle", "1", is_batch_or_transaction=True)
+        ).error_count
+        >= errors
+    )
     model = getattr(import_module(f"fhir.resources.R4B.{type_.lower()}"), type_)
     try:
         model.model_validate_json(text)
@@ -271,4 +279,4 @@ def test_any_json_gets_a_verdict_and_what_the_models_refuse_is_refused(
     ],
 )
 def test_what_no_server_can_store_is_one_finding(text: bytes, path: str) -> None:
-    assert [finding.path for finding in judged(text).findings] == [path]
+    assert [finding.path for finding in validate_resource(text).findings] == [path]

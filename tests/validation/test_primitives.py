@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gateway.validation.primitives import PRIMITIVES, problem
+from gateway.validation.primitives import PRIMITIVES, primitive_error
 
 #: Type -> values that R4 takes, values that it does not (datatypes.html#primitive).
 VALUES: dict[str, tuple[list[Any], list[Any]]] = {
@@ -44,19 +44,21 @@ def test_every_primitive_type_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
 def test_what_r4_takes_is_no_problem(type_: str) -> None:
-    assert [(each, problem(type_, each)) for each in VALUES[type_][0] if problem(type_, each)] == []
+    assert [
+        (each, primitive_error(type_, each)) for each in VALUES[type_][0] if primitive_error(type_, each)
+    ] == []
 
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
 def test_what_r4_does_not_take_is_a_problem(type_: str) -> None:
-    assert [each for each in [*VALUES[type_][1], None] if not problem(type_, each)] == []
+    assert [each for each in [*VALUES[type_][1], None] if not primitive_error(type_, each)] == []
 
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
 def test_an_empty_string_is_called_empty(type_: str) -> None:
-    assert problem(type_, "").startswith("is empty")
+    assert primitive_error(type_, "").startswith("is empty")
 
 
 @pytest.mark.parametrize("type_", ["base64Binary", "code", "oid", "dateTime", "uri"])
 def test_a_long_wrong_value_is_judged_in_linear_time(type_: str) -> None:
-    assert problem(type_, "a " * 500_001 + "\t")
+    assert primitive_error(type_, "a " * 500_001 + "\t")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.validation.report import printed
+from gateway.validation.report import report_lines
 
 VALID = b'{"resourceType":"Patient"}'
 WRONG = b'{"resourceType":"Patient","gender":"femail","nmae":1}'
@@ -11,7 +11,7 @@ UNCHECKED = b'{"resourceType":"MedicinalProduct"}'
 
 
 def lines(file: str, stdin: bytes = b"") -> list[str]:
-    return [each.text for each in printed(file, BytesIO(stdin))]
+    return [each.text for each in report_lines(file, BytesIO(stdin))]
 
 
 def written(folder: Path, name: str, content: bytes) -> str:
@@ -22,7 +22,7 @@ def written(folder: Path, name: str, content: bytes) -> str:
 def test_a_valid_file_is_called_so(tmp_path: Path) -> None:
     file = written(tmp_path, "a.json", VALID)
     assert lines(file) == [f"{file}: valid"]
-    assert not any(each.wrong for each in printed(file, BytesIO()))
+    assert not any(each.is_error for each in report_lines(file, BytesIO()))
 
 
 def test_each_finding_has_a_line_and_an_unknown_element_its_name(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_each_finding_has_a_line_and_an_unknown_element_its_name(tmp_path: Path)
         f"{file}: Patient.gender: is none of the codes of R4: female, male, other, unknown",
         f"{file}: Patient: holds an element that R4 does not know here: nmae",
     ]
-    assert all(each.wrong for each in printed(file, BytesIO()))
+    assert all(each.is_error for each in report_lines(file, BytesIO()))
 
 
 @pytest.mark.parametrize("name", ["\\u001b[31m", "a b", "x" * 65, "\\ud800"])
@@ -53,9 +53,9 @@ def test_ndjson_in_capitals_is_read_line_by_line(tmp_path: Path) -> None:
 
 
 def test_a_file_without_resources_is_wrong(tmp_path: Path) -> None:
-    (line,) = printed(written(tmp_path, "a.ndjson", b"\n\n"), BytesIO())
+    (line,) = report_lines(written(tmp_path, "a.ndjson", b"\n\n"), BytesIO())
     assert line.text.endswith("a.ndjson: holds no resource")
-    assert line.wrong
+    assert line.is_error
 
 
 def test_a_file_name_takes_one_line(tmp_path: Path) -> None:
@@ -64,14 +64,14 @@ def test_a_file_name_takes_one_line(tmp_path: Path) -> None:
 
 
 def test_closed_standard_input_cannot_be_read() -> None:
-    (line,) = printed("-", None)
+    (line,) = report_lines("-", None)
     assert line.text == "-: cannot be read: standard input is closed"
-    assert line.unreadable
+    assert line.is_unreadable
 
 
 def test_standard_input_stays_open() -> None:
     stdin = BytesIO(VALID)
-    assert [line.text for line in printed("-", stdin)] == ["-: valid"]
+    assert [line.text for line in report_lines("-", stdin)] == ["-: valid"]
     assert not stdin.closed
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_checked_is_said_and_is_not_wrong() -> None:
         "-: MedicinalProduct: is not checked: there is no model of it",
         "-: valid, but for what is not checked",
     ]
-    assert not any(each.wrong for each in printed("-", BytesIO(UNCHECKED)))
+    assert not any(each.is_error for each in report_lines("-", BytesIO(UNCHECKED)))
 
 
 def test_findings_beyond_the_list_are_counted() -> None:
@@ -92,7 +92,7 @@ def test_findings_beyond_the_list_are_counted() -> None:
 @pytest.mark.parametrize("name", ["absent.json", "absent.ndjson", "."])
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str) -> None:
     file = str(tmp_path / name) if name != "." else str(tmp_path)
-    (line,) = printed(file, BytesIO())
+    (line,) = report_lines(file, BytesIO())
     assert line.text.startswith(f"{file}: cannot be read: ")
-    assert line.wrong
-    assert line.unreadable
+    assert line.is_error
+    assert line.is_unreadable

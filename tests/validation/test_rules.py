@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gateway.validation.rules import broken
+from gateway.validation.rules import invariant_violations
 
 URL = "http://x.example"
 
@@ -29,4 +29,4 @@ URL = "http://x.example"
     ],
 )
 def test_a_broken_rule_is_found_where_it_is_broken(type_: str, value: Any, paths: list[str]) -> None:
-    assert [path for path, _ in broken(type_, value)] == paths
+    assert [path for path, _ in invariant_violations(type_, value)] == paths

@@ -7,13 +7,18 @@ import pytest
 from structlog.testing import capture_logs
 from support.requests import fhir_request, json_response
 
-from gateway.errors.catalog import OVERLOADED
+from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import encoded, outcome
+from gateway.errors.operation_outcome import encode_resource, operation_outcome
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.validation.finding import Finding, Verdict
-from gateway.validation.judge import Expected
-from gateway.validation.write_validation import WriteValidation, expected, paths, refusal
+from gateway.validation.finding import Finding, ValidationResult
+from gateway.validation.judge import ExpectedBody
+from gateway.validation.write_validation import (
+    WriteValidation,
+    error_paths,
+    expected_body,
+    validation_failure,
+)
 
 VALID = {"resourceType": "Patient", "id": "7"}
 HIDDEN = "Zzyzx"
@@ -88,7 +93,11 @@ def test_what_is_wrong_is_refused_before_it_is_sent(
 ) -> None:
     upstream = Upstream()
     failure = sent(upstream, "refuse", body, path, method)
-    assert (failure.kind.code, failure.kind.status, failure.kind.sent) == ("invalid-resource", 400, False)
+    assert (failure.kind.code, failure.kind.status, failure.kind.may_have_run) == (
+        "invalid-resource",
+        400,
+        False,
+    )
     assert failure.expression == expression
     assert upstream.asked == []
 
@@ -97,7 +106,7 @@ def test_a_refusal_has_an_issue_for_each_finding() -> None:
     failure = sent(Upstream(), "refuse", WRONG)
     issues = [
         (failure.issue, failure.expression),
-        *((each.code, each.expression) for each in failure.further),
+        *((each.code, each.expression) for each in failure.more_issues),
     ]
     assert issues == [
         ("code-invalid", "Patient.gender"),
@@ -110,8 +119,8 @@ def test_a_refusal_has_an_issue_for_each_finding() -> None:
 
 def test_errors_beyond_the_list_are_counted_in_the_last_issue() -> None:
     failure = sent(Upstream(), "refuse", VALID | {"contact": [{}] * 60})
-    assert len(failure.further) == 15
-    assert failure.further[-1].text == "Errors beyond these: 45."
+    assert len(failure.more_issues) == 15
+    assert failure.more_issues[-1].text == "Errors beyond these: 45."
 
 
 def test_an_invalid_change_that_may_go_on_is_named_in_a_header() -> None:
@@ -122,8 +131,8 @@ def test_an_invalid_change_that_may_go_on_is_named_in_a_header() -> None:
 
 
 def test_a_failure_after_a_warning_names_the_elements_too() -> None:
-    failure = sent(Upstream(Failure(OVERLOADED, headers=(("allow", "GET"),))), "warn", WRONG)
-    assert failure.kind is OVERLOADED
+    failure = sent(Upstream(Failure(GATEWAY_OVERLOADED, headers=(("allow", "GET"),))), "warn", WRONG)
+    assert failure.kind is GATEWAY_OVERLOADED
     assert dict(failure.headers)["gateway-validation"].startswith("Patient.gender, ")
     assert dict(failure.headers)["allow"] == "GET"
 
@@ -134,7 +143,7 @@ def test_one_log_line_counts_and_nothing_repeats_what_was_written(mode: str) -> 
         answer = sent(Upstream(), mode, WRONG)
     (line,) = lines
     assert (line["event"], line["type"], line["findings"]) == ("invalid-write", "Patient", 3)
-    said = [answer.text, *(each.text for each in answer.further)] if mode == "refuse" else answer.headers
+    said = [answer.text, *(each.text for each in answer.more_issues)] if mode == "refuse" else answer.headers
     assert HIDDEN not in str(said) + str(lines)
 
 
@@ -143,34 +152,37 @@ def test_a_header_names_five_elements_of_bounded_length() -> None:
     long = Finding("Patient" + ".extension[0]" * 60, "structure", "is empty")
     around = "Patient" + ".extension[0]" * 14
     rest = "Patient.contact[0], Patient.contact[1], Patient.contact[2], Patient.contact[3]"
-    assert paths(Verdict((long, *findings))) == f"{around}, {rest}"
+    assert error_paths(ValidationResult((long, *findings))) == f"{around}, {rest}"
 
 
 def test_the_largest_refusal_is_small() -> None:
     finding = Finding(
         "Patient" + ".extension[10]" * 60, "structure", "is none of the codes of R4: " + "x" * 250
     )
-    assert len(encoded(outcome(refusal(Verdict((finding,) * 50, 10**6))))) <= 16_384
+    assert (
+        len(encode_resource(operation_outcome(validation_failure(ValidationResult((finding,) * 50, 10**6)))))
+        <= 16_384
+    )
 
 
 def test_errors_that_only_count_are_refused_too() -> None:
     unchecked = Finding("MedicinalProduct", "informational", "is not checked", "information")
-    failure = refusal(Verdict((unchecked,) * 50, 3))
+    failure = validation_failure(ValidationResult((unchecked,) * 50, 3))
     assert failure.text.endswith("Resource is not valid.")
-    assert [each.text for each in failure.further] == ["Errors beyond these: 2."]
+    assert [each.text for each in failure.more_issues] == ["Errors beyond these: 2."]
 
 
 @pytest.mark.parametrize(
     ("method", "path", "wanted"),
     [
-        ("POST", "Patient", Expected("Patient")),
-        ("PUT", "Patient", Expected("Patient")),
-        ("PUT", "Patient/7", Expected("Patient", "7")),
-        ("POST", "", Expected("Bundle", carried_out=True)),
+        ("POST", "Patient", ExpectedBody("Patient")),
+        ("PUT", "Patient", ExpectedBody("Patient")),
+        ("PUT", "Patient/7", ExpectedBody("Patient", "7")),
+        ("POST", "", ExpectedBody("Bundle", is_batch_or_transaction=True)),
     ],
 )
-def test_the_url_says_what_body_is_expected(method: str, path: str, wanted: Expected) -> None:
-    assert expected(fhir_request(path, method=method)) == wanted
+def test_the_url_says_what_body_is_expected(method: str, path: str, wanted: ExpectedBody) -> None:
+    assert expected_body(fhir_request(path, method=method)) == wanted
 
 
 LARGE = msgspec.json.encode(VALID | {"name": [{"family": "Synthetic"}] * 2_000})
@@ -197,7 +209,7 @@ def test_large_bodies_are_judged_in_two_threads_beside_the_event_loop() -> None:
 def test_large_bodies_beyond_the_queue_are_refused_at_once() -> None:
     answers, _ = judged_at_once(20, LARGE)
     failures = [each for each in answers if isinstance(each, Failure)]
-    assert [failure.kind for failure in failures] == [OVERLOADED] * 12
+    assert [failure.kind for failure in failures] == [GATEWAY_OVERLOADED] * 12
     assert "did not send this one" in failures[0].text
 
 

@@ -1,7 +1,7 @@
 import pytest
 from support.asgi import scoped
 
-from gateway.web.browser import for_person, prefers_html
+from gateway.web.browser import prefers_html, request_prefers_html
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -61,6 +61,6 @@ def test_any_other_field_does_not(accept: str) -> None:
 def test_several_fields_are_read_as_one() -> None:
     request = scoped(headers={"accept": "text/html;q=0.5"})
     request.scope["headers"].append((b"accept", b"application/fhir+json"))
-    assert not for_person(request)
-    assert for_person(scoped(headers={"accept": CHROMIUM}))
-    assert not for_person(scoped())
+    assert not request_prefers_html(request)
+    assert request_prefers_html(scoped(headers={"accept": CHROMIUM}))
+    assert not request_prefers_html(scoped())

@@ -8,26 +8,26 @@ from conftest import ROOT, Pair
 from starlette.exceptions import HTTPException
 from support.asgi import scoped
 
-from gateway.web.documents import document, folder, index, served, titles
+from gateway.web.documents import document_page, index_page, page_titles, redirect_to_folder, served_url
 
 BROWSER = {"accept": "text/html"}
 
 
 def test_the_pages_are_those_of_the_docs_folder() -> None:
-    assert set(titles()) == {page.name for page in (ROOT / "docs").glob("*.md")}
-    assert titles()["errors.md"] == "Errors"
+    assert set(page_titles()) == {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert page_titles()["errors.md"] == "Errors"
 
 
 def test_the_index_lists_each_page_by_its_heading() -> None:
-    shown = bytes(asyncio.run(index(scoped("/docs/"))).body).decode()
-    for name, title in titles().items():
+    shown = bytes(asyncio.run(index_page(scoped("/docs/"))).body).decode()
+    for name, title in page_titles().items():
         assert f'<li><a href="{name}">{title}</a></li>' in shown
 
 
 def test_a_page_is_html_under_its_title() -> None:
     request = scoped("/docs/cache.md")
     request.scope["path_params"] = {"page": "cache.md"}
-    answer = asyncio.run(document(request))
+    answer = asyncio.run(document_page(request))
     shown = bytes(answer.body).decode()
     assert '<h1 id="the-cache">The cache</h1>' in shown
     assert "<title>The cache · " in shown
@@ -42,7 +42,7 @@ def test_any_other_name_is_unknown(name: str) -> None:
     request = scoped("/docs/x")
     request.scope["path_params"] = {"page": name}
     with pytest.raises(HTTPException) as refused:
-        asyncio.run(document(request))
+        asyncio.run(document_page(request))
     assert refused.value.status_code == 404
 
 
@@ -71,11 +71,11 @@ def test_no_path_leads_out_of_the_folder(pair: Pair, path: str) -> None:
     ],
 )
 def test_links_lead_to_what_is_served(target: str, expected: str) -> None:
-    assert served(target, {"cache.md"}) == expected
+    assert served_url(target, {"cache.md"}) == expected
 
 
 def test_the_folder_without_its_slash_leads_there_below_any_prefix() -> None:
-    answer = asyncio.run(folder(scoped("/docs", {"host": "evil.example"})))
+    answer = asyncio.run(redirect_to_folder(scoped("/docs", {"host": "evil.example"})))
     assert (answer.status_code, answer.headers["location"]) == (308, "docs/")
 
 

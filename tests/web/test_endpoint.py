@@ -59,7 +59,7 @@ def test_a_handlers_own_cache_control_is_not_doubled() -> None:
 
 def test_repairs_are_named_only_where_there_were_any() -> None:
     assert "gateway-repairs" not in answered(scoped())[1]
-    mended = PATIENT.changed(repairs=("link-base-url", "last-updated-offset"))
+    mended = PATIENT.replace(applied_repairs=("link-base-url", "last-updated-offset"))
     assert answered(scoped(), mended)[1]["gateway-repairs"] == "link-base-url, last-updated-offset"
 
 
@@ -69,7 +69,7 @@ def test_head_has_the_length_of_get_and_no_body() -> None:
 
 
 def test_fhir_is_answered_under_the_type_that_was_asked_for() -> None:
-    plain = fhir_request("Patient/1", accepted="application/json")
+    plain = fhir_request("Patient/1", response_format="application/json")
     assert answered(scoped())[1]["content-type"] == "application/fhir+json; charset=utf-8"
     assert answered(scoped(), read=plain)[1]["content-type"] == "application/json; charset=utf-8"
 
@@ -92,7 +92,7 @@ def test_halos_other_endpoints_keep_their_type() -> None:
 
 
 def test_a_refused_request_is_an_operation_outcome_with_a_request_id() -> None:
-    failure = Failure(catalog.METHOD, headers=(("allow", "GET"),))
+    failure = Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", "GET"),))
     status, headers, body = answered(scoped(headers={"x-request-id": "trace-7"}), read=failure)
     assert status == 405
     assert b'"OperationOutcome"' in body

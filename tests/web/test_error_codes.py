@@ -4,9 +4,9 @@ import pytest
 from fhir.resources.R4B.codesystem import CodeSystem
 from support.dialects import ISSUE_TYPES
 
-from gateway.errors.failure import Kind, Repeat
-from gateway.errors.operation_outcome import CODE_SYSTEM
-from gateway.web.error_codes import _SHARED, all_kinds, code_system, errors_page
+from gateway.errors.failure import FailureKind, RetryAdvice
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.web.error_codes import _SHARED_DEFINITIONS, all_kinds, code_system, errors_page
 
 _PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 _KINDS = all_kinds()
@@ -20,7 +20,7 @@ def test_the_code_system_is_valid_and_holds_every_code_once() -> None:
     resource = code_system()
     CodeSystem.model_validate(resource)
     codes = [each["code"] for each in resource["concept"]]
-    assert resource["url"] == CODE_SYSTEM
+    assert resource["url"] == ERROR_CODE_SYSTEM
     assert sorted({kind.code for kind in _KINDS}) == codes
     assert resource["count"] == len(codes)
 
@@ -29,11 +29,11 @@ def test_codes_of_several_meanings_are_defined_by_hand() -> None:
     texts: dict[str, set[str]] = {}
     for kind in _KINDS:
         texts.setdefault(kind.code, set()).add(kind.text)
-    assert {code for code, found in texts.items() if len(found) > 1} == set(_SHARED)
+    assert {code for code, found in texts.items() if len(found) > 1} == set(_SHARED_DEFINITIONS)
 
 
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: f"{kind.code}-{kind.status}")
-def test_every_kind_keeps_the_rules(kind: Kind) -> None:
+def test_every_kind_keeps_the_rules(kind: FailureKind) -> None:
     assert kind.issue in ISSUE_TYPES
     assert kind.severity in {"error", "fatal"}
     assert 400 <= kind.status <= 599
@@ -41,4 +41,6 @@ def test_every_kind_keeps_the_rules(kind: Kind) -> None:
     assert "|" not in kind.text
     assert kind.retry_after is None or kind.retry_after >= 1
     assert (kind.status == 429) <= (kind.retry_after is not None)
-    assert (kind.retry_after is not None) <= (kind.repeat in {Repeat.YES, Repeat.ONCE, Repeat.AFTER_FIX})
+    assert (kind.retry_after is not None) <= (
+        kind.retry_advice in {RetryAdvice.YES, RetryAdvice.ONCE, RetryAdvice.AFTER_FIX}
+    )

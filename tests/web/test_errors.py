@@ -11,10 +11,10 @@ from support.requests import GUID, SITE, fhir_request
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Site
-from gateway.fhir.bundle import bundle
-from gateway.fhir.interaction import OTHER
-from gateway.fhir.raw_json import UnreadableError, opened
-from gateway.web.errors import Answered, answer, unexpected
+from gateway.fhir.bundle import bundle_from_fields
+from gateway.fhir.interaction import NOT_FHIR
+from gateway.fhir.raw_json import UnreadableError, object_fields
+from gateway.web.errors import ErrorHandler, error_response, internal_error
 
 RECEIVED = FhirResponse(429, (("content-type", "text/plain"), ("retry-after", "7")), b"Slow down")
 
@@ -23,7 +23,7 @@ def answered(request: FhirRequest, inner: Callable[[], FhirResponse]) -> FhirRes
     async def handler(_: FhirRequest) -> FhirResponse:
         return inner()
 
-    return asyncio.run(Answered(handler)(request))
+    return asyncio.run(ErrorHandler(handler)(request))
 
 
 def failing(problem: Exception) -> Callable[[], FhirResponse]:
@@ -40,15 +40,15 @@ def code(response: FhirResponse) -> str:
 
 def test_a_good_answer_leaves_as_bytes() -> None:
     body = b'{"resourceType":"Bundle"}'
-    opened_bundle = FhirResponse(200, bundle=bundle(opened(body)))
+    opened_bundle = FhirResponse(200, bundle=bundle_from_fields(object_fields(body)))
     assert answered(fhir_request(), lambda: opened_bundle).body == body
 
 
 def test_a_failure_becomes_its_outcome() -> None:
-    failure = Failure(catalog.OVERLOADED, headers=(("x-ratelimit-limit", "5"),))
+    failure = Failure(catalog.GATEWAY_OVERLOADED, headers=(("x-ratelimit-limit", "5"),))
     response = answered(fhir_request(), failing(failure))
     check(failure)
-    assert (response.status, code(response), response.repairs) == (503, "overloaded", ())
+    assert (response.status, code(response), response.applied_repairs) == (503, "overloaded", ())
     headers = dict(response.headers)
     assert (headers["retry-after"], headers["cache-control"]) == ("5", "no-store")
     assert headers["content-type"] == "application/fhir+json; charset=utf-8"
@@ -78,10 +78,10 @@ def test_what_nobody_expected_is_a_reference_number_and_nothing_else() -> None:
 
 def test_every_reference_is_another() -> None:
     with capture_logs():
-        assert unexpected(ValueError()).diagnostics != unexpected(ValueError()).diagnostics
+        assert internal_error(ValueError()).diagnostics != internal_error(ValueError()).diagnostics
 
 
-SWITCHED_OFF = Site(GUID, SITE.zone, repairs_off=frozenset({"error-envelope"}))
+SWITCHED_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}))
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ SWITCHED_OFF = Site(GUID, SITE.zone, repairs_off=frozenset({"error-envelope"}))
     [
         ({}, False),
         ({"site": SWITCHED_OFF}, True),
-        ({"site": None, "interaction": OTHER}, True),
-        ({"site": None, "interaction": OTHER, "headers": (("accept", "application/FHIR+json"),)}, False),
-        ({"site": None, "interaction": OTHER, "headers": (("accept", "application/json"),)}, True),
-        ({"interaction": OTHER}, False),
+        ({"site": None, "interaction": NOT_FHIR}, True),
+        ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/FHIR+json"),)}, False),
+        ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/json"),)}, True),
+        ({"interaction": NOT_FHIR}, False),
     ],
 )
 def test_whose_words_a_client_gets(parts: dict[str, Any], unchanged: bool) -> None:
-    failure = Failure(catalog.OVERLOADED, received=RECEIVED)
-    response = answer(failure, fhir_request(**parts))
+    failure = Failure(catalog.GATEWAY_OVERLOADED, upstream_response=RECEIVED)
+    response = error_response(failure, fhir_request(**parts))
     assert (response is RECEIVED) is unchanged
-    assert ("error-envelope" in response.repairs) is not unchanged
+    assert ("error-envelope" in response.applied_repairs) is not unchanged
 
 
 def test_our_own_failures_are_outcomes_for_everybody() -> None:
-    request = fhir_request(site=None, interaction=OTHER)
-    assert code(answer(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"
+    request = fhir_request(site=None, interaction=NOT_FHIR)
+    assert code(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"

@@ -7,7 +7,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from starlette.exceptions import HTTPException
 from support.asgi import scoped
 
-from gateway.web.errors import unknown
+from gateway.web.errors import not_found
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_below_fhir_a_browser_gets_the_outcome_too(pair: Pair, path: str) -> Non
 
 def test_a_wrong_method_keeps_its_allow() -> None:
     problem = HTTPException(405, headers={"Allow": "GET, HEAD"})
-    answer = asyncio.run(unknown(scoped("/livez", method="POST"), problem))
+    answer = asyncio.run(not_found(scoped("/livez", method="POST"), problem))
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_what_is_no_http_exception_is_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(unknown(scoped(), ZeroDivisionError()))
+        asyncio.run(not_found(scoped(), ZeroDivisionError()))

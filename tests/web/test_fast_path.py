@@ -9,11 +9,11 @@ from support.asgi import FHIR, scoped
 from support.ledger import Told
 from support.requests import NOW, fhir_request, json_response
 
-from gateway.exchange import FhirResponse, Kept
-from gateway.ledger.cost import Cost
-from gateway.ledger.daily_usage import DailyUse
+from gateway.exchange import CacheValidity, FhirResponse
+from gateway.ledger.cost import CostClass
+from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.recorder import Recorder
-from gateway.web.fast_path import Hits, HitsFirst, raw
+from gateway.web.fast_path import FastPathCache, FastPathMiddleware, request_from_scope
 
 PATIENT = {"resourceType": "Patient", "id": "1", "name": [{"family": "Zzyzx" * 400}]}
 
@@ -24,9 +24,9 @@ class Case:
     def __init__(self, max_bytes: int = 1_000_000, **options: Any) -> None:
         self.time, self.written, self.others = 1_000.0, False, False
         self.books, self.reached = Told(), 0
-        recorder = Recorder(self.books, DailyUse(lambda _: None), self.books, now=lambda: NOW)
-        self.hits = Hits(max_bytes, recorder, lambda: self.time, **options)
-        self.front = HitsFirst(self._app, self.hits)
+        recorder = Recorder(self.books, DailyUsage(lambda _: None), self.books, now=lambda: NOW)
+        self.hits = FastPathCache(max_bytes, recorder, lambda: self.time, **options)
+        self.front = FastPathMiddleware(self._app, self.hits)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive, send
@@ -38,11 +38,11 @@ class Case:
         async def current() -> bool:
             return not self.others
 
-        kept = Kept(1_000.0, 1_060.0, lambda: not self.written, current if shared else None)
-        asked = raw(self.hits, scoped(f"{FHIR}/Patient/1", **request).scope)
+        kept = CacheValidity(1_000.0, 1_060.0, lambda: not self.written, current if shared else None)
+        asked = request_from_scope(self.hits, scoped(f"{FHIR}/Patient/1", **request).scope)
         assert asked
-        answer = response or json_response(PATIENT).changed(kept=kept)
-        self.hits.keep(asked, fhir_request("Patient/1"), answer, [(b"etag", b'W/"1"')])
+        answer = response or json_response(PATIENT).replace(cache_validity=kept)
+        self.hits.add_response(asked, fhir_request("Patient/1"), answer, [(b"etag", b'W/"1"')])
 
     async def get(self, **request: Any) -> list[Message]:
         """What is sent without the application; nothing when that was asked."""
@@ -73,7 +73,7 @@ def test_an_equal_request_is_answered_counted_and_logged() -> None:
     assert (start["status"], end["body"]) == (200, json_response(PATIENT).body)
     assert fields[b"etag"] == b'W/"1"'
     assert (fields[b"age"], fields[b"x-request-id"]) == (b"0", b"r-9")
-    assert [line.cost for line, _ in case.books.lines] == [Cost.HIT]
+    assert [line.cost for line, _ in case.books.lines] == [CostClass.HIT]
     assert (logs[0]["event"], logs[0]["request_id"], logs[0]["status"]) == ("exchange", "r-9", 200)
     assert "Zzyzx" not in str(logs)
     assert case.reached == 0
@@ -91,8 +91,8 @@ def test_the_end_of_its_life_or_a_write_ends_a_hit() -> None:
 
 def test_a_page_link_in_a_hit_is_never_much_older_than_a_new_one() -> None:
     case = Case()
-    kept = Kept(1_000.0, 5_000.0, lambda: True)
-    case.keep(json_response(PATIENT).changed(kept=kept))
+    kept = CacheValidity(1_000.0, 5_000.0, lambda: True)
+    case.keep(json_response(PATIENT).replace(cache_validity=kept))
     case.time = 1_059
     assert run(case)
     case.time = 1_061
@@ -110,10 +110,10 @@ def test_only_what_the_cache_gave_is_kept_and_only_what_fits() -> None:
 
 def test_what_is_ready_to_be_sent_is_counted_with_what_it_costs() -> None:
     case = Case(max_bytes=50_000)
-    assert (case.hits.count, case.hits.size, case.hits.most) == (0, 0, 50_000)
+    assert (case.hits.entry_count, case.hits.used_bytes, case.hits.max_bytes) == (0, 0, 50_000)
     case.keep()
-    assert case.hits.count == 1
-    assert len(json_response(PATIENT).body) < case.hits.size < 50_000
+    assert case.hits.entry_count == 1
+    assert len(json_response(PATIENT).body) < case.hits.used_bytes < 50_000
 
 
 def test_other_requests_are_not_answered() -> None:
@@ -131,7 +131,7 @@ def test_other_requests_are_not_answered() -> None:
 
 def test_the_clients_address_counts_where_proxies_are_trusted() -> None:
     for peers, answered in ((False, True), (True, False)):
-        case = Case(peers=peers)
+        case = Case(vary_by_peer=peers)
         case.keep()
         assert bool(run(case, peer="10.9.9.9")) is answered
 
@@ -142,7 +142,7 @@ def test_gzip_is_made_once_and_says_the_same() -> None:
         case.keep()
         accepting = {"accept-encoding": "gzip"}
         first = await case.get(headers=accepting)
-        await asyncio.gather(*case.hits._packing)
+        await asyncio.gather(*case.hits._compressions)
         second, plain = await case.get(headers=accepting), await case.get()
         assert (b"content-encoding", b"gzip") not in first[0]["headers"]
         assert (b"content-encoding", b"gzip") in second[0]["headers"]
@@ -161,10 +161,12 @@ def test_an_answer_that_is_fresh_no_more_leaves_the_memory_with_the_next_that_is
         return True
 
     gone = weakref.ref(unchanged)
-    case.keep(json_response(PATIENT).changed(kept=Kept(1_000.0, 1_060.0, unchanged)))
+    case.keep(json_response(PATIENT).replace(cache_validity=CacheValidity(1_000.0, 1_060.0, unchanged)))
     del unchanged
     assert run(case)
     case.time = 1_061.0
-    kept = Kept(1_061.0, 1_100.0, lambda: True)
-    case.keep(json_response(PATIENT).changed(kept=kept), headers={"ocp-apim-subscription-key": "other"})
+    kept = CacheValidity(1_061.0, 1_100.0, lambda: True)
+    case.keep(
+        json_response(PATIENT).replace(cache_validity=kept), headers={"ocp-apim-subscription-key": "other"}
+    )
     assert gone() is None

@@ -6,19 +6,19 @@ import pytest
 from markupsafe import Markup
 from support.asgi import scoped
 
-from gateway.web.pages import page, root, template
+from gateway.web.pages import html_page, load_template, relative_root
 
 EVIL = "<script>alert('x')</script>\" onload=\"x"
 
 
 def test_a_page_escapes_what_is_no_markup() -> None:
-    shown = bytes(page(scoped(), EVIL, Markup("<p>{}</p>").format(EVIL)).body).decode()
+    shown = bytes(html_page(scoped(), EVIL, Markup("<p>{}</p>").format(EVIL)).body).decode()
     assert "<script" not in shown
     assert shown.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&#34; onload=&#34;x") == 2
 
 
 def test_a_page_forbids_scripts_and_allows_its_own_style_alone() -> None:
-    answer = page(scoped(), "Title", Markup("<p>text</p>"))
+    answer = html_page(scoped(), "Title", Markup("<p>text</p>"))
     (style,) = re.findall(r"<style>(.*?)</style>", bytes(answer.body).decode(), re.DOTALL)
     allowed = b64encode(sha256(style.encode()).digest()).decode()
     policy = answer.headers["content-security-policy"]
@@ -30,12 +30,12 @@ def test_a_page_forbids_scripts_and_allows_its_own_style_alone() -> None:
 
 
 def test_status_and_further_fields_are_the_callers() -> None:
-    answer = page(scoped(), "Title", Markup(), 404, {"allow": "GET"})
+    answer = html_page(scoped(), "Title", Markup(), 404, {"allow": "GET"})
     assert (answer.status_code, answer.headers["allow"]) == (404, "GET")
 
 
 def test_a_page_has_what_a_screen_reader_needs() -> None:
-    shown = bytes(page(scoped(), "Errors", Markup("<h1>Errors</h1>")).body).decode()
+    shown = bytes(html_page(scoped(), "Errors", Markup("<h1>Errors</h1>")).body).decode()
     for each in ('<html lang="en">', "<title>Errors · ", "<main>", 'name="viewport"', "<nav aria-label="):
         assert each in shown
 
@@ -56,8 +56,8 @@ def test_a_page_has_what_a_screen_reader_needs() -> None:
     ],
 )
 def test_the_way_to_the_root_is_relative_and_bounded(path: str, expected: str) -> None:
-    assert root(scoped(path)) == expected
+    assert relative_root(scoped(path)) == expected
 
 
 def test_templates_are_read_once() -> None:
-    assert template("page.html") is template("page.html")
+    assert load_template("page.html") is load_template("page.html")

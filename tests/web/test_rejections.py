@@ -6,17 +6,23 @@ from support.requests import NOW, SITE
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import Site
-from gateway.ledger.cost import Cost, Line
-from gateway.ledger.daily_usage import DailyUse
-from gateway.ledger.recorder import Known, Recorder
-from gateway.web.rejections import Refused
+from gateway.ledger.cost import CostClass, LedgerKey
+from gateway.ledger.daily_usage import DailyUsage
+from gateway.ledger.recorder import ConfiguredNames, Recorder
+from gateway.web.rejections import RejectionCounter
 
 
-def told(request: Request, *, site: Site | None = None, fhir: bool = True) -> Line:
+def told(request: Request, *, site: Site | None = None, fhir: bool = True) -> LedgerKey:
     """The line on which a refusal is counted."""
     books = Told()
-    recorder = Recorder(books, DailyUse(lambda _: None), books, known=Known({}, {GUID}), now=lambda: NOW)
-    Refused(recorder, {GUID: SITE}.get, site, fhir)(request, Failure(catalog.CREDENTIALS_MISSING))
+    recorder = Recorder(
+        books,
+        DailyUsage(lambda _: None),
+        books,
+        configured_names=ConfiguredNames({}, {GUID}),
+        now=lambda: NOW,
+    )
+    RejectionCounter(recorder, {GUID: SITE}.get, site, fhir)(request, Failure(catalog.CREDENTIALS_MISSING))
     ((line, octets),) = books.lines
     assert (octets, books.codes) == (0, [catalog.CREDENTIALS_MISSING.code])
     return line
@@ -32,7 +38,7 @@ def routed(
 
 def test_a_refusal_is_counted_where_the_path_points_to() -> None:
     line = told(routed("Patient/"))
-    assert line == Line("2026-07-01", GUID, "", "Patient", "search-type", Cost.FREE)
+    assert line == LedgerKey("2026-07-01", GUID, "", "Patient", "search-type", CostClass.FREE)
     assert told(routed("Patient/1", "DELETE", GUID.upper()))[1:5] == (GUID, "", "Patient", "delete")
 
 

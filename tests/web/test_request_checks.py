@@ -5,7 +5,7 @@ from starlette.requests import Request
 from support.asgi import FHIR, KEY, scoped
 
 from gateway.errors.failure import Failure
-from gateway.fhir.interaction import interaction
+from gateway.fhir.interaction import interaction_for
 from gateway.web import request_checks
 
 DESKTOP = {"authorization": "Bearer t", "deviceid": "d-1"}
@@ -13,31 +13,36 @@ LIMIT = 10
 
 
 def searched(method: str, path: str, kind: str, content: bytes, query: str = "") -> dict[str, str]:
-    act = interaction(method, path)
+    act = interaction_for(method, path)
     assert act is not None
     request = scoped(f"{FHIR}/{path}", {"content-type": kind}, method=method, query=query)
-    return {each.name: each.value for each in request_checks.searched(request, act, content).parameters}
+    return {
+        each.name: each.value
+        for each in request_checks.parse_request_search(request, act, content).parameters
+    }
 
 
 def read(request: Request) -> bytes:
-    return asyncio.run(request_checks.body(request, LIMIT))
+    return asyncio.run(request_checks.read_body(request, LIMIT))
 
 
 def test_path_and_query_together_stay_under_the_limit() -> None:
-    assert request_checks.aimed(scoped("/integrator/sites", query="a=1"), 20).path == "integrator/sites"
+    assert (
+        request_checks.parse_target(scoped("/integrator/sites", query="a=1"), 20).path == "integrator/sites"
+    )
     with pytest.raises(Failure) as refused:
-        request_checks.aimed(scoped("/integrator/sites", query="a=12"), 20)
+        request_checks.parse_target(scoped("/integrator/sites", query="a=12"), 20)
     assert refused.value.kind.status == 414
 
 
 def test_a_raw_path_with_a_query_in_it_is_cut_there() -> None:
     """Some servers hand the query over with the raw path."""
-    assert request_checks.aimed(scoped("/integrator/sites?a=1"), 100).path == "integrator/sites"
+    assert request_checks.parse_target(scoped("/integrator/sites?a=1"), 100).path == "integrator/sites"
 
 
 def test_a_wrong_method_names_the_right_ones() -> None:
     with pytest.raises(Failure) as refused:
-        request_checks.interacting("DELETE", "metadata")
+        request_checks.parse_interaction("DELETE", "metadata")
     assert refused.value.kind.status == 405
     assert refused.value.headers == (("allow", "GET, HEAD"),)
 
@@ -46,7 +51,7 @@ def test_a_wrong_method_names_the_right_ones() -> None:
 def test_a_path_that_fhir_does_not_know_is_404_whatever_the_method(path: str) -> None:
     for method in ("GET", "DELETE"):
         with pytest.raises(Failure) as refused:
-            request_checks.interacting(method, path)
+            request_checks.parse_interaction(method, path)
         assert refused.value.kind.status == 404
 
 
@@ -54,8 +59,8 @@ def test_a_path_that_fhir_does_not_know_is_404_whatever_the_method(path: str) ->
     ("headers", "surface"), [(KEY, "integrator"), (DESKTOP, "desktop"), (KEY | DESKTOP, "integrator")]
 )
 def test_the_surface_follows_from_the_credentials(headers: dict[str, str], surface: str) -> None:
-    assert request_checks.surface(scoped(headers=headers)) == surface
-    request_checks.authenticated(scoped(headers=headers), surface)
+    assert request_checks.api_from_credentials(scoped(headers=headers)) == surface
+    request_checks.require_credentials(scoped(headers=headers), surface)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +68,11 @@ def test_the_surface_follows_from_the_credentials(headers: dict[str, str], surfa
 )
 def test_credentials_that_are_missing_empty_or_half_there_are_401(headers: dict[str, str]) -> None:
     with pytest.raises(Failure) as refused:
-        request_checks.surface(scoped(headers=headers))
+        request_checks.api_from_credentials(scoped(headers=headers))
     assert refused.value.kind.status == 401
     for surface in ("integrator", "desktop"):
         with pytest.raises(Failure):
-            request_checks.authenticated(scoped(headers=headers), surface)
+            request_checks.require_credentials(scoped(headers=headers), surface)
 
 
 @pytest.mark.parametrize("pieces", [(b"",), (b"0123456789",), (b"01234", b"56789"), (b"0", b"", b"1")])

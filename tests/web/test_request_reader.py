@@ -9,25 +9,25 @@ from support.asgi import FHIR, GUID, KEY, scoped, settings
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.settings import Settings
-from gateway.settings.resolve import Sites
-from gateway.web.request_reader import Incoming, named
+from gateway.settings.resolve import ConfiguredSites
+from gateway.web.request_reader import RequestReader, request_id_of
 
 DESKTOP = {"authorization": "Bearer t", "deviceid": "d-1"}
 UPSTREAM = "https://api.haloconnect.io"
 
 
-def reading(chosen: Settings | None = None) -> Incoming:
+def reading(chosen: Settings | None = None) -> RequestReader:
     chosen = chosen or settings()
-    return Incoming(chosen, Sites(chosen))
+    return RequestReader(chosen, ConfiguredSites(chosen))
 
 
 def fhir(path: str, headers: dict[str, str] | None = None, **parts: Any) -> FhirRequest:
     incoming = reading(parts.pop("settings", None))
-    return asyncio.run(incoming.fhir(scoped(path, KEY if headers is None else headers, **parts)))
+    return asyncio.run(incoming.read_fhir(scoped(path, KEY if headers is None else headers, **parts)))
 
 
 def other(path: str, headers: dict[str, str] | None = None, **parts: Any) -> FhirRequest:
-    return asyncio.run(reading().other(scoped(path, KEY if headers is None else headers, **parts)))
+    return asyncio.run(reading().read_passthrough(scoped(path, KEY if headers is None else headers, **parts)))
 
 
 def refused(path: str, headers: dict[str, str] | None = None, **parts: Any) -> Failure:
@@ -43,7 +43,7 @@ def test_a_read_is_taken_apart() -> None:
     assert found.upstream_url == f"{UPSTREAM}{FHIR}/Patient/1"
     assert found.site is not None
     assert (found.site.guid, found.site.name, found.site.zone.key) == (GUID, "harbour", "Australia/Sydney")
-    assert datetime.now(UTC) >= found.received
+    assert datetime.now(UTC) >= found.received_at
 
 
 def test_a_guid_in_capitals_is_the_same_site_upstream() -> None:
@@ -83,15 +83,15 @@ def test_a_site_whose_zone_nobody_set_is_not_served() -> None:
 
 def test_format_is_for_us_and_never_goes_upstream() -> None:
     found = fhir(f"{FHIR}/Patient", query="_format=application/json&name=A")
-    assert found.accepted == "application/json"
-    assert found.asked.query == "_format=application/json&name=A"
+    assert found.response_format == "application/json"
+    assert found.client_search.query == "_format=application/json&name=A"
     assert found.upstream_url == f"{UPSTREAM}{FHIR}/Patient?name=A"
 
 
 def test_a_posted_search_keeps_its_form() -> None:
     headers = KEY | {"content-type": "application/x-www-form-urlencoded"}
     found = fhir(f"{FHIR}/Patient/_search", headers, method="POST", pieces=(b"name=", b"A"))
-    assert (found.asked.form, found.asked.query, found.body) == ("name=A", "", b"name=A")
+    assert (found.client_search.form, found.client_search.query, found.body) == ("name=A", "", b"name=A")
     assert found.upstream_body == b"name=A"
 
 
@@ -139,17 +139,17 @@ def test_halos_other_endpoints_want_the_credentials_of_their_surface() -> None:
 def test_header_names_come_in_lower_case_and_repeats_are_kept() -> None:
     request = scoped(f"{FHIR}/Patient", KEY)
     twice = [*request.scope["headers"], (b"prefer", b"a"), (b"prefer", b"b")]
-    found = asyncio.run(reading().fhir(Request({**request.scope, "headers": twice}, request.receive)))
+    found = asyncio.run(reading().read_fhir(Request({**request.scope, "headers": twice}, request.receive)))
     assert [value for name, value in found.headers if name == "prefer"] == ["a", "b"]
 
 
 @pytest.mark.parametrize("given", ["trace-7", "A.b_c-9", "x" * 128])
 def test_a_request_id_that_can_stand_in_a_log_is_kept(given: str) -> None:
-    assert named(scoped(headers={"x-request-id": given})) == given
+    assert request_id_of(scoped(headers={"x-request-id": given})) == given
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, 'a"b', "name@example", "é"])
 def test_any_other_is_replaced_by_a_new_one(given: str) -> None:
-    first, second = (named(scoped(headers={"x-request-id": given})) for _ in range(2))
+    first, second = (request_id_of(scoped(headers={"x-request-id": given})) for _ in range(2))
     assert first != second
     assert given not in {first, second}

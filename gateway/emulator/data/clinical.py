@@ -4,84 +4,86 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from gateway.emulator.data.records import Chart, Resource, wall_instant
+from gateway.emulator.data.records import PracticeBuilder, Resource, wall_time_to_instant
 from gateway.emulator.data.terms import (
     ALLERGENS,
     MEASURES,
     MEDICINES,
     PROBLEMS,
     VACCINES,
-    concept,
-    hl7_concept,
+    codeable_concept,
+    hl7_codeable_concept,
 )
 
-_HISTORY: Final = datetime(2019, 1, 1)  # noqa: DTZ001 - a wall-clock time, as the practice's database keeps it
-_RECENT: Final = datetime(2026, 3, 1)  # noqa: DTZ001 - as above
+_HISTORY_START: Final = datetime(2019, 1, 1)  # noqa: DTZ001 - a wall-clock time, as the practice's database keeps it
+_RECENT_START: Final = datetime(2026, 3, 1)  # noqa: DTZ001 - as above
 _HISTORY_DAYS: Final = 2_600
 
 
-def add_clinical(chart: Chart, patient: str, fullness: float, least: int) -> None:
+def add_clinical_records(builder: PracticeBuilder, patient_id: str, fullness: float, minimum: int) -> None:
     """Records of every clinical type for a patient: at `least` so many of each, scaled by `fullness`."""
     for generate, most in _GENERATORS:
-        for _ in range(max(least, int(chart.rng.random() * fullness * (most + 1)))):
-            for resource in generate(chart, {"reference": f"Patient/{patient}"}):
-                chart.add(resource, active=not chart.chance(0.05))
+        for _ in range(max(minimum, int(builder.rng.random() * fullness * (most + 1)))):
+            for resource in generate(builder, {"reference": f"Patient/{patient_id}"}):
+                builder.add(resource, active=not builder.chance(0.05))
 
 
-def _moment(chart: Chart) -> str:
-    return wall_instant(chart.wall(_HISTORY, _HISTORY_DAYS), chart.site.zone)
+def _random_instant(builder: PracticeBuilder) -> str:
+    return wall_time_to_instant(builder.random_wall_time(_HISTORY_START, _HISTORY_DAYS), builder.site.zone)
 
 
-def _doctor(chart: Chart) -> Resource:
-    return {"reference": f"Practitioner/{chart.rng.randrange(1, 3)}"}
+def _practitioner_reference(builder: PracticeBuilder) -> Resource:
+    return {"reference": f"Practitioner/{builder.rng.randrange(1, 3)}"}
 
 
-def _allergies(chart: Chart, patient: Resource) -> Iterator[Resource]:
+def _allergy_intolerances(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
     yield {
         "resourceType": "AllergyIntolerance",
-        "clinicalStatus": hl7_concept("allergyintolerance-clinical", "active"),
-        "verificationStatus": hl7_concept("allergyintolerance-verification", "confirmed"),
+        "clinicalStatus": hl7_codeable_concept("allergyintolerance-clinical", "active"),
+        "verificationStatus": hl7_codeable_concept("allergyintolerance-verification", "confirmed"),
         "type": "allergy",
-        "criticality": chart.pick(("low", "high")),
-        "code": concept(*chart.pick(ALLERGENS)),
+        "criticality": builder.pick(("low", "high")),
+        "code": codeable_concept(*builder.pick(ALLERGENS)),
         "patient": patient,
-        "recordedDate": _moment(chart),
-        "recorder": _doctor(chart),
-        "reaction": [{"manifestation": [{"text": chart.pick(("Rash", "Wheeze", "Anaphylaxis"))}]}],
+        "recordedDate": _random_instant(builder),
+        "recorder": _practitioner_reference(builder),
+        "reaction": [{"manifestation": [{"text": builder.pick(("Rash", "Wheeze", "Anaphylaxis"))}]}],
     }
 
 
-def _immunizations(chart: Chart, patient: Resource) -> Iterator[Resource]:
-    moment = _moment(chart)
+def _immunizations(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
+    moment = _random_instant(builder)
     yield {
         "resourceType": "Immunization",
         "status": "completed",
-        "vaccineCode": concept(*chart.pick(VACCINES)),
+        "vaccineCode": codeable_concept(*builder.pick(VACCINES)),
         "patient": patient,
-        "occurrenceDateTime": moment if chart.chance(0.5) else moment[:10],
+        "occurrenceDateTime": moment if builder.chance(0.5) else moment[:10],
         "primarySource": True,
-        "lotNumber": f"L{chart.rng.randrange(10_000):04}",
-        "performer": [{"actor": _doctor(chart)}],
+        "lotNumber": f"L{builder.rng.randrange(10_000):04}",
+        "performer": [{"actor": _practitioner_reference(builder)}],
     }
 
 
-def _medications(chart: Chart, patient: Resource) -> Iterator[Resource]:
-    medicine, authored = concept(*chart.pick(MEDICINES)), _moment(chart)
-    requests = [_prescription(patient, medicine, authored, n) for n in range(chart.rng.randrange(1, 3))]
+def _medication_statements(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
+    medicine, authored = codeable_concept(*builder.pick(MEDICINES)), _random_instant(builder)
+    requests = [
+        _medication_request(patient, medicine, authored, n) for n in range(builder.rng.randrange(1, 3))
+    ]
     yield {
         "resourceType": "MedicationStatement",
         "contained": requests,
         "basedOn": [{"reference": f"#{request['id']}"} for request in requests],
-        "status": chart.pick(("active", "completed")),
+        "status": builder.pick(("active", "completed")),
         "medicationCodeableConcept": medicine,
         "subject": patient,
-        "effectivePeriod": {"start": authored} | ({} if chart.chance(0.6) else {"end": "2026-06-30"}),
+        "effectivePeriod": {"start": authored} | ({} if builder.chance(0.6) else {"end": "2026-06-30"}),
         "dateAsserted": authored,
         "dosage": [{"text": "1 tablet twice a day"}],
     }
 
 
-def _prescription(patient: Resource, medicine: Resource, authored: str, number: int) -> Resource:
+def _medication_request(patient: Resource, medicine: Resource, authored_on: str, number: int) -> Resource:
     return {
         "resourceType": "MedicationRequest",
         "id": f"prescription-{number + 1}",
@@ -89,40 +91,40 @@ def _prescription(patient: Resource, medicine: Resource, authored: str, number: 
         "intent": "order",
         "medicationCodeableConcept": medicine,
         "subject": patient,
-        "authoredOn": authored,
+        "authoredOn": authored_on,
     }
 
 
-def _conditions(chart: Chart, patient: Resource) -> Iterator[Resource]:
-    onset = _moment(chart)
+def _conditions(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
+    onset = _random_instant(builder)
     yield {
         "resourceType": "Condition",
-        "clinicalStatus": hl7_concept("condition-clinical", "active"),
-        "verificationStatus": hl7_concept("condition-ver-status", "confirmed"),
-        "category": [hl7_concept("condition-category", "problem-list-item")],
-        "code": concept(*chart.pick(PROBLEMS)),
+        "clinicalStatus": hl7_codeable_concept("condition-clinical", "active"),
+        "verificationStatus": hl7_codeable_concept("condition-ver-status", "confirmed"),
+        "category": [hl7_codeable_concept("condition-category", "problem-list-item")],
+        "code": codeable_concept(*builder.pick(PROBLEMS)),
         "subject": patient,
-        "onsetDateTime": onset[: chart.pick((4, 7, 10, len(onset)))],
-        "recordedDate": _moment(chart),
-        "recorder": _doctor(chart),
+        "onsetDateTime": onset[: builder.pick((4, 7, 10, len(onset)))],
+        "recordedDate": _random_instant(builder),
+        "recorder": _practitioner_reference(builder),
     }
 
 
-def _observations(chart: Chart, patient: Resource) -> Iterator[Resource]:
-    system, code, text, unit, low, high = chart.pick(MEASURES)
-    wall = chart.wall(_RECENT, 60)
-    if chart.chance(0.4):
-        wall += timedelta(milliseconds=chart.rng.randrange(1, 60_000))
+def _observations(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
+    system, code, text, unit, low, high = builder.pick(MEASURES)
+    wall = builder.random_wall_time(_RECENT_START, 60)
+    if builder.chance(0.4):
+        wall += timedelta(milliseconds=builder.rng.randrange(1, 60_000))
     yield {
         "resourceType": "Observation",
         "status": "final",
-        "category": [hl7_concept("observation-category", "vital-signs")],
-        "code": concept(system, code, text),
+        "category": [hl7_codeable_concept("observation-category", "vital-signs")],
+        "code": codeable_concept(system, code, text),
         "subject": patient,
-        "effectiveDateTime": wall_instant(wall, chart.site.zone),
-        "performer": [_doctor(chart)],
+        "effectiveDateTime": wall_time_to_instant(wall, builder.site.zone),
+        "performer": [_practitioner_reference(builder)],
         "valueQuantity": {
-            "value": round(chart.rng.uniform(low, high), 1),
+            "value": round(builder.rng.uniform(low, high), 1),
             "unit": unit,
             "system": "http://unitsofmeasure.org",
             "code": unit,
@@ -130,31 +132,31 @@ def _observations(chart: Chart, patient: Resource) -> Iterator[Resource]:
     }
 
 
-def _encounters(chart: Chart, patient: Resource) -> Iterator[Resource]:
-    start = chart.wall(_RECENT, 60)
-    if late := chart.chance(0.15):
+def _encounters(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
+    start = builder.random_wall_time(_RECENT_START, 60)
+    if late := builder.chance(0.15):
         start = start.replace(hour=22)
-    minutes = chart.rng.randrange(120, 600) if late else chart.rng.randrange(5, 60)
-    period = {"start": wall_instant(start, chart.site.zone)}
-    if finished := chart.chance(0.85):
-        period["end"] = wall_instant(start + timedelta(minutes=minutes), chart.site.zone)
+    minutes = builder.rng.randrange(120, 600) if late else builder.rng.randrange(5, 60)
+    period = {"start": wall_time_to_instant(start, builder.site.zone)}
+    if finished := builder.chance(0.85):
+        period["end"] = wall_time_to_instant(start + timedelta(minutes=minutes), builder.site.zone)
     yield {
         "resourceType": "Encounter",
         "status": "finished" if finished else "in-progress",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
         "subject": patient,
-        "participant": [{"individual": _doctor(chart)}],
+        "participant": [{"individual": _practitioner_reference(builder)}],
         "period": period,
         "location": [{"location": {"reference": "Location/1"}}],
         "serviceProvider": {"reference": "Organization/1"},
     }
 
 
-_Generator = Callable[[Chart, dict[str, Any]], Iterator[Resource]]
+_Generator = Callable[[PracticeBuilder, dict[str, Any]], Iterator[Resource]]
 _GENERATORS: Final[tuple[tuple[_Generator, int], ...]] = (
-    (_allergies, 2),
+    (_allergy_intolerances, 2),
     (_immunizations, 4),
-    (_medications, 3),
+    (_medication_statements, 3),
     (_conditions, 3),
     (_observations, 4),
     (_encounters, 3),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, Final
 
 _LOCATION_CODES: Final = "0123456789ABCDEFGHJKLMNPQRTUVWXY"
-_PROVIDER_CHECKS: Final = "YXWTLKJHFBA"
+_PROVIDER_CHECK_LETTERS: Final = "YXWTLKJHFBA"
 
 
 def luhn_digit(digits: str) -> int:
@@ -31,25 +31,25 @@ def provider_number(rng: Random) -> str:
     """A Medicare provider number: stem, practice location, check letter."""
     stem, location = f"9{rng.randrange(10**5):05}", rng.randrange(len(_LOCATION_CODES))
     total = sum(int(digit) * weight for digit, weight in zip(stem, (3, 5, 8, 4, 2, 1), strict=True))
-    return f"{stem}{_LOCATION_CODES[location]}{_PROVIDER_CHECKS[(total + location * 6) % 11]}"
+    return f"{stem}{_LOCATION_CODES[location]}{_PROVIDER_CHECK_LETTERS[(total + location * 6) % 11]}"
 
 
-_SYSTEMS: Final = {
+_IDENTIFIER_SYSTEMS: Final = {
     "MC": ("http://ns.electronichealth.net.au/id/medicare-number", "Medicare Number"),
     "NI": ("http://ns.electronichealth.net.au/id/hi/ihi/1.0", "IHI"),
     "NPI": ("http://ns.electronichealth.net.au/id/hi/hpii/1.0", "HPI-I"),
     "NOI": ("http://ns.electronichealth.net.au/id/hi/hpio/1.0", "HPI-O"),
     "UPIN": ("http://ns.electronichealth.net.au/id/medicare-provider-number", "Medicare Provider Number"),
 }
-_AUSTRALIAN: Final = {"NOI"}
+_AUSTRALIAN_TYPES: Final = {"NOI"}
 
 
 def identifier(kind: str, value: str) -> dict[str, Any]:
     """A FHIR Identifier as AU Base 4.1 profiles it; `kind` is the HL7 v2 0203 (or AU) type code."""
-    system, text = _SYSTEMS[kind]
+    system, text = _IDENTIFIER_SYSTEMS[kind]
     table = (
         "http://terminology.hl7.org.au/CodeSystem/v2-0203"
-        if kind in _AUSTRALIAN
+        if kind in _AUSTRALIAN_TYPES
         else "http://terminology.hl7.org/CodeSystem/v2-0203"
     )
     return {

@@ -9,140 +9,159 @@ from gateway.emulator.data.identifiers import (
     medicare_number,
     provider_number,
 )
-from gateway.emulator.data.records import Chart, Resource, reference
-from gateway.emulator.data.terms import AREA_CODES, FAMILY, FEMALE, MALE, SCT, STREETS, SUBURBS, concept
+from gateway.emulator.data.records import PracticeBuilder, Resource, reference_to
+from gateway.emulator.data.terms import (
+    AREA_CODES,
+    FAMILY_NAMES,
+    FEMALE_NAMES,
+    MALE_NAMES,
+    SNOMED_CT,
+    STREETS,
+    SUBURBS,
+    codeable_concept,
+)
 
-_FIRST_BIRTH: Final = date(1928, 1, 1)
-_BIRTH_SPAN: Final = 35_500
+_EARLIEST_BIRTH_DATE: Final = date(1928, 1, 1)
+_BIRTH_SPAN_DAYS: Final = 35_500
 _AU_PATIENT: Final = "http://hl7.org.au/fhir/StructureDefinition/au-patient"
 
-_XHTML: Final = 'xmlns="http://www.w3.org/1999/xhtml"'
+_XHTML_NAMESPACE: Final = 'xmlns="http://www.w3.org/1999/xhtml"'
 
 
-def add_practice(chart: Chart) -> None:
+def add_practice(builder: PracticeBuilder) -> None:
     """One Organization and two Locations."""
-    organization = chart.add(
+    organization = builder.add(
         {
             "resourceType": "Organization",
-            "identifier": [identifier("NOI", healthcare_identifier("800362", int(chart.site.pms_id)))],
+            "identifier": [identifier("NOI", healthcare_identifier("800362", int(builder.site.pms_id)))],
             "active": True,
-            "name": chart.site.name,
-            "telecom": [phone(chart, "work")],
-            "address": [address(chart)],
+            "name": builder.site.name,
+            "telecom": [phone(builder, "work")],
+            "address": [address(builder)],
         }
     )
     for name in ("Main rooms", "Annexe"):
-        chart.add(
+        builder.add(
             {
                 "resourceType": "Location",
                 "status": "active",
-                "name": f"{chart.site.name}, {name}",
-                "address": address(chart),
-                "managingOrganization": reference(organization),
+                "name": f"{builder.site.name}, {name}",
+                "address": address(builder),
+                "managingOrganization": reference_to(organization),
             }
         )
 
 
-def add_practitioners(chart: Chart, number: int) -> None:
+def add_practitioners(builder: PracticeBuilder, count: int) -> None:
     """`number` Practitioners with a PractitionerRole each; the last one has left (inactive)."""
-    for index in range(number):
-        active = index < number - 1
-        practitioner = chart.add(_practitioner(chart, index, active=active), active=active)
-        chart.add(_role(chart, practitioner, active=active), active=active)
+    for index in range(count):
+        active = index < count - 1
+        practitioner = builder.add(_practitioner(builder, index, active=active), active=active)
+        builder.add(_practitioner_role(builder, practitioner, active=active), active=active)
 
 
-def add_patients(chart: Chart, number: int) -> None:
+def add_patients(builder: PracticeBuilder, count: int) -> None:
     """`number` Patients. The first is always Matilda Zzyzx; every seventeenth is inactive."""
-    for index in range(number):
+    for index in range(count):
         active = index % 17 != 16  # noqa: PLR2004 - any number that leaves the first ones active
-        chart.add(
-            _named_patient(chart) if index == 0 else _patient(chart, index, active=active), active=active
+        builder.add(
+            _fixed_patient(builder) if index == 0 else _patient(builder, index, active=active), active=active
         )
 
 
-def phone(chart: Chart, use: str) -> dict[str, Any]:
+def phone(builder: PracticeBuilder, use: str) -> dict[str, Any]:
     """A ContactPoint in the ranges ACMA keeps for fiction (7010 xxxx, 0491 570 xxx)."""
     if use == "mobile":
-        return {"system": "phone", "use": use, "value": f"0491 570 {chart.rng.randrange(1000):03}"}
-    prefix = AREA_CODES[chart.site.state]
-    return {"system": "phone", "use": use, "value": f"({prefix}) 7010 {chart.rng.randrange(10_000):04}"}
+        return {"system": "phone", "use": use, "value": f"0491 570 {builder.rng.randrange(1000):03}"}
+    prefix = AREA_CODES[builder.site.state]
+    return {"system": "phone", "use": use, "value": f"({prefix}) 7010 {builder.rng.randrange(10_000):04}"}
 
 
-def address(chart: Chart) -> dict[str, Any]:
+def address(builder: PracticeBuilder) -> dict[str, Any]:
     """An Address in the site's state."""
-    suburb, postcode = chart.pick(SUBURBS[chart.site.state])
+    suburb, postcode = builder.pick(SUBURBS[builder.site.state])
     return {
         "use": "home",
-        "line": [f"{chart.rng.randrange(1, 300)} {chart.pick(STREETS)} Street"],
+        "line": [f"{builder.rng.randrange(1, 300)} {builder.pick(STREETS)} Street"],
         "city": suburb,
-        "state": chart.site.state,
+        "state": builder.site.state,
         "postalCode": postcode,
         "country": "AU",
     }
 
 
-def _name(prefix: str, given: list[str], family: str) -> dict[str, Any]:
+def _human_name(prefix: str, given: list[str], family: str) -> dict[str, Any]:
     text = " ".join([prefix, *given, family])
     return {"use": "official", "text": text, "family": family, "given": given, "prefix": [prefix]}
 
 
 def _narrative(name: dict[str, Any]) -> dict[str, str]:
-    return {"status": "generated", "div": f"<div {_XHTML}>{name['text']}</div>"}
+    return {"status": "generated", "div": f"<div {_XHTML_NAMESPACE}>{name['text']}</div>"}
 
 
-def _practitioner(chart: Chart, index: int, *, active: bool) -> Resource:
-    female = chart.chance(0.5)
+def _practitioner(builder: PracticeBuilder, index: int, *, active: bool) -> Resource:
+    female = builder.chance(0.5)
     return {
         "resourceType": "Practitioner",
         "identifier": [
-            identifier("NPI", healthcare_identifier("800361", int(chart.site.pms_id) + index * 7)),
+            identifier("NPI", healthcare_identifier("800361", int(builder.site.pms_id) + index * 7)),
         ],
         "active": active,
-        "name": [_name("Dr", [chart.pick(FEMALE if female else MALE)], chart.pick(FAMILY))],
-        "telecom": [phone(chart, "work")],
+        "name": [
+            _human_name(
+                "Dr", [builder.pick(FEMALE_NAMES if female else MALE_NAMES)], builder.pick(FAMILY_NAMES)
+            )
+        ],
+        "telecom": [phone(builder, "work")],
         "gender": "female" if female else "male",
     }
 
 
-def _role(chart: Chart, practitioner: Resource, *, active: bool) -> Resource:
+def _practitioner_role(builder: PracticeBuilder, practitioner: Resource, *, active: bool) -> Resource:
     return {
         "resourceType": "PractitionerRole",
-        "identifier": [identifier("UPIN", provider_number(chart.rng))],
+        "identifier": [identifier("UPIN", provider_number(builder.rng))],
         "active": active,
         "period": {"start": "2015-02-01"} | ({} if active else {"end": "2025-06-30"}),
-        "practitioner": reference(practitioner),
+        "practitioner": reference_to(practitioner),
         "organization": {"reference": "Organization/1"},
-        "code": [concept(SCT, "62247001", "General practitioner")],
+        "code": [codeable_concept(SNOMED_CT, "62247001", "General practitioner")],
         "location": [{"reference": "Location/1"}],
     }
 
 
-def _named_patient(chart: Chart) -> Resource:
-    name = _name("Ms", ["Matilda", "Jane"], "Zzyzx")
+def _fixed_patient(builder: PracticeBuilder) -> Resource:
+    name = _human_name("Ms", ["Matilda", "Jane"], "Zzyzx")
     fixed = {"name": [name], "text": _narrative(name), "gender": "female", "birthDate": "1980-02-29"}
-    return _patient(chart, 0, active=True) | fixed
+    return _patient(builder, 0, active=True) | fixed
 
 
-def _patient(chart: Chart, index: int, *, active: bool) -> Resource:
-    female = chart.chance(0.5)
-    given = [chart.pick(FEMALE if female else MALE) for _ in range(chart.rng.choice((1, 1, 2)))]
+def _patient(builder: PracticeBuilder, index: int, *, active: bool) -> Resource:
+    female = builder.chance(0.5)
+    given = [
+        builder.pick(FEMALE_NAMES if female else MALE_NAMES) for _ in range(builder.rng.choice((1, 1, 2)))
+    ]
     patient: Resource = {
         "resourceType": "Patient",
         "identifier": [
-            identifier("NI", healthcare_identifier("800360", int(chart.site.pms_id) * 31 + index)),
-            identifier("MC", medicare_number(chart.rng)),
+            identifier("NI", healthcare_identifier("800360", int(builder.site.pms_id) * 31 + index)),
+            identifier("MC", medicare_number(builder.rng)),
         ],
         "active": active,
-        "name": [_name("Ms" if female else "Mr", given, chart.pick(FAMILY))],
-        "telecom": [phone(chart, "mobile"), phone(chart, "home")],
+        "name": [_human_name("Ms" if female else "Mr", given, builder.pick(FAMILY_NAMES))],
+        "telecom": [phone(builder, "mobile"), phone(builder, "home")],
         "gender": "female" if female else "male",
-        "birthDate": (_FIRST_BIRTH + timedelta(days=chart.rng.randrange(_BIRTH_SPAN))).isoformat(),
-        "address": [address(chart)],
-        "generalPractitioner": [{"reference": f"Practitioner/{chart.rng.randrange(1, 3)}"}],
+        "birthDate": (
+            _EARLIEST_BIRTH_DATE + timedelta(days=builder.rng.randrange(_BIRTH_SPAN_DAYS))
+        ).isoformat(),
+        "address": [address(builder)],
+        "generalPractitioner": [{"reference": f"Practitioner/{builder.rng.randrange(1, 3)}"}],
         "managingOrganization": {"reference": "Organization/1"},
     }
-    if chart.chance(0.03):
-        patient["deceasedDateTime"] = f"2025-{chart.rng.randrange(1, 13):02}-{chart.rng.randrange(1, 28):02}"
+    if builder.chance(0.03):
+        patient["deceasedDateTime"] = (
+            f"2025-{builder.rng.randrange(1, 13):02}-{builder.rng.randrange(1, 28):02}"
+        )
     patient["text"] = _narrative(patient["name"][0])
-    patient["meta"] = {"lastUpdated": chart.last_updated("Patient"), "profile": [_AU_PATIENT]}
+    patient["meta"] = {"lastUpdated": builder.random_last_updated("Patient"), "profile": [_AU_PATIENT]}
     return patient

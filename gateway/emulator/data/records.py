@@ -12,9 +12,9 @@ from gateway.emulator.sites import Site
 
 Resource = dict[str, Any]
 
-FIRST_CHANGE: Final = datetime(2025, 1, 6, tzinfo=UTC)
-_CHANGES_SPAN: Final = timedelta(days=540)
-_SHORT_FRACTIONS: Final = {"Observation": 3, "Appointment": 6, "DocumentReference": 6}
+FIRST_UPDATE: Final = datetime(2025, 1, 6, tzinfo=UTC)
+_UPDATE_SPAN: Final = timedelta(days=540)
+_FRACTION_DIGITS: Final = {"Observation": 3, "Appointment": 6, "DocumentReference": 6}
 
 
 @dataclass(frozen=True)
@@ -25,51 +25,51 @@ class Record:
     active: bool = True
 
 
-def wall_instant(wall: datetime, zone: ZoneInfo) -> str:
+def wall_time_to_instant(wall: datetime, zone: ZoneInfo) -> str:
     """A wall-clock time of `zone` as an R4 instant with that zone's offset; honours `fold`."""
     return wall.replace(tzinfo=zone).isoformat()
 
 
-def exists(wall: datetime, zone: ZoneInfo) -> bool:
+def is_valid_wall_time(wall: datetime, zone: ZoneInfo) -> bool:
     """Whether the clocks of `zone` ever show `wall` (false inside the hour skipped in October)."""
     there_and_back = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
     return there_and_back.replace(tzinfo=None) == wall.replace(tzinfo=None)
 
 
-def ambiguous(wall: datetime, zone: ZoneInfo) -> bool:
+def is_ambiguous_wall_time(wall: datetime, zone: ZoneInfo) -> bool:
     """Whether the clocks of `zone` show `wall` twice."""
     offsets = {wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
-    return len(offsets) == 2 and exists(wall, zone)  # noqa: PLR2004 - two readings
+    return len(offsets) == 2 and is_valid_wall_time(wall, zone)  # noqa: PLR2004 - two readings
 
 
 @dataclass
-class Chart:
+class PracticeBuilder:
     """A practice being filled: `add` numbers records per type from 1, as Best Practice's integer keys do."""
 
     site: Site
     rng: Random
     records: dict[str, list[Record]] = field(default_factory=dict)
-    numbers: Counter[str] = field(default_factory=Counter)
+    record_counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, resource: Resource, *, active: bool = True) -> Resource:
         """The resource with its new `id` and `meta.lastUpdated`, kept."""
         kind = resource["resourceType"]
-        self.numbers[kind] += 1
+        self.record_counts[kind] += 1
         made = {
             "resourceType": kind,
-            "id": str(self.numbers[kind]),
-            "meta": {"lastUpdated": self.last_updated(kind)},
+            "id": str(self.record_counts[kind]),
+            "meta": {"lastUpdated": self.random_last_updated(kind)},
             **resource,
         }
         self.records.setdefault(kind, []).append(Record(made, active))
         return made
 
-    def last_updated(self, kind: str) -> str:
+    def random_last_updated(self, resource_type: str) -> str:
         """A random instant in UTC with the fraction digits of the type, never in a repeated local hour."""
-        moment = FIRST_CHANGE + timedelta(milliseconds=self.rng.randrange(int(_CHANGES_SPAN / _MILLISECOND)))
-        if ambiguous(moment.astimezone(self.site.zone).replace(tzinfo=None), self.site.zone):
+        moment = FIRST_UPDATE + timedelta(milliseconds=self.rng.randrange(int(_UPDATE_SPAN / _MILLISECOND)))
+        if is_ambiguous_wall_time(moment.astimezone(self.site.zone).replace(tzinfo=None), self.site.zone):
             moment += timedelta(hours=3)
-        return utc_instant(moment, kind)
+        return format_utc_instant(moment, resource_type)
 
     def chance(self, probability: float) -> bool:
         """True with the given probability."""
@@ -79,7 +79,7 @@ class Chart:
         """One of the options."""
         return self.rng.choice(options)
 
-    def wall(self, first: datetime, days: int) -> datetime:
+    def random_wall_time(self, first: datetime, days: int) -> datetime:
         """A wall-clock time in opening hours within `days` of `first`, to the minute."""
         return first + timedelta(
             days=self.rng.randrange(days), hours=self.rng.randrange(8, 18), minutes=self.rng.randrange(60)
@@ -89,13 +89,13 @@ class Chart:
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-def utc_instant(moment: datetime, kind: str) -> str:
+def format_utc_instant(moment: datetime, resource_type: str) -> str:
     """`moment` as an R4 instant in UTC, with as many fraction digits as rows of this type show."""
-    digits = _SHORT_FRACTIONS.get(kind, 0)
+    digits = _FRACTION_DIGITS.get(resource_type, 0)
     plain = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{plain}.{moment.microsecond:06}"[: len(plain) + 1 + digits] + "Z" if digits else f"{plain}Z"
 
 
-def reference(resource: Resource) -> Resource:
+def reference_to(resource: Resource) -> Resource:
     """A relative Reference to a resource."""
     return {"reference": f"{resource['resourceType']}/{resource['id']}"}

@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-SCT: Final = "http://snomed.info/sct"
+SNOMED_CT: Final = "http://snomed.info/sct"
 LOINC: Final = "http://loinc.org"
 
-FEMALE: Final = (
+FEMALE_NAMES: Final = (
     "Olivia", "Amelia", "Isla", "Charlotte", "Matilda", "Evie", "Zoë", "Siobhán", "Priya", "Mei",
     "Aroha", "Kirra", "Fatima", "Chloe", "Hazel", "Ivy", "Nguyet", "Sienna", "Willow", "Freya",
 )  # fmt: skip
-MALE: Final = (
+MALE_NAMES: Final = (
     "Oliver", "Noah", "Jack", "Henry", "William", "Leo", "Theodore", "Hudson", "Arjun", "Wei",
     "Jarrah", "Tane", "Omar", "Thomas", "Lachlan", "Angus", "Björn", "Mitchell", "Darcy", "Callum",
 )  # fmt: skip
-FAMILY: Final = (
+FAMILY_NAMES: Final = (
     "Smith", "Jones", "Williams", "Brown", "Wilson", "Taylor", "Nguyen", "Johnson", "Martin", "White",
     "Anderson", "Walker", "Thompson", "Lee", "Ryan", "Robinson", "Kelly", "King", "Singh", "Campbell",
     "O'Brien", "D'Angelo", "van der Berg", "Müller", "Papadopoulos", "Wójcik", "Yunupingu", "MacKenzie",
@@ -28,30 +28,30 @@ SUBURBS: Final = {
 AREA_CODES: Final = {"QLD": "07", "NSW": "02", "WA": "08"}
 
 ALLERGENS: Final = (
-    (SCT, "91936005", "Allergy to penicillin"),
-    (SCT, "91935009", "Allergy to peanut"),
-    (SCT, "232350006", "House dust mite allergy"),
-    (SCT, "300916003", "Latex allergy"),
+    (SNOMED_CT, "91936005", "Allergy to penicillin"),
+    (SNOMED_CT, "91935009", "Allergy to peanut"),
+    (SNOMED_CT, "232350006", "House dust mite allergy"),
+    (SNOMED_CT, "300916003", "Latex allergy"),
 )
 VACCINES: Final = (
     ("https://www.humanservicesaustralia.gov.au/organisations/health-professionals/enablers/air-vaccine-code-formats",
      "FLUVAX", "Fluvax"),
     ("https://www.humanservicesaustralia.gov.au/organisations/health-professionals/enablers/air-vaccine-code-formats",
      "BOOSTR", "Boostrix"),
-    (SCT, "836377006", "Influenza virus antigen only vaccine product"),
+    (SNOMED_CT, "836377006", "Influenza virus antigen only vaccine product"),
 )  # fmt: skip
 MEDICINES: Final = (
-    (SCT, "23628011000036109", "paracetamol 500 mg tablet"),
-    (SCT, "21415011000036100", "atorvastatin 20 mg tablet"),
-    (SCT, "21821011000036104", "metformin 500 mg tablet"),
-    (SCT, "21258011000036102", "salbutamol 100 microgram inhalation"),
+    (SNOMED_CT, "23628011000036109", "paracetamol 500 mg tablet"),
+    (SNOMED_CT, "21415011000036100", "atorvastatin 20 mg tablet"),
+    (SNOMED_CT, "21821011000036104", "metformin 500 mg tablet"),
+    (SNOMED_CT, "21258011000036102", "salbutamol 100 microgram inhalation"),
 )
 PROBLEMS: Final = (
-    (SCT, "38341003", "Hypertensive disorder"),
-    (SCT, "44054006", "Diabetes mellitus type 2"),
-    (SCT, "195967001", "Asthma"),
-    (SCT, "396275006", "Osteoarthritis"),
-    (SCT, "35489007", "Depressive disorder"),
+    (SNOMED_CT, "38341003", "Hypertensive disorder"),
+    (SNOMED_CT, "44054006", "Diabetes mellitus type 2"),
+    (SNOMED_CT, "195967001", "Asthma"),
+    (SNOMED_CT, "396275006", "Osteoarthritis"),
+    (SNOMED_CT, "35489007", "Depressive disorder"),
 )
 MEASURES: Final = (
     (LOINC, "29463-7", "Body weight", "kg", 48.0, 110.0),
@@ -62,11 +62,11 @@ MEASURES: Final = (
 VISIT_TYPES: Final = ("Standard consultation", "Long consultation", "Telehealth", "Immunisation")
 
 
-def concept(system: str, code: str, text: str) -> dict[str, Any]:
+def codeable_concept(system: str, code: str, text: str) -> dict[str, Any]:
     """A CodeableConcept with one coding and its text."""
     return {"coding": [{"system": system, "code": code, "display": text}], "text": text}
 
 
-def hl7_concept(code_system: str, code: str) -> dict[str, Any]:
+def hl7_codeable_concept(code_system: str, code: str) -> dict[str, Any]:
     """A CodeableConcept from one of HL7's own code systems, named by the last part of its URL."""
     return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{code_system}", "code": code}]}

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.emulator.search.dates import Asked, Stored
+from gateway.emulator.search.dates import ColumnValue, SearchValue
 from gateway.emulator.settings import Variants
 
-Comparison = Callable[[Stored, Asked], bool]
+Comparison = Callable[[ColumnValue, SearchValue], bool]
 
 NAIVE_SQL: Final[dict[str, Comparison]] = {
     "eq": lambda column, value: column.raw == value.low,
@@ -41,30 +41,30 @@ OVERLAP: Final[dict[str, Comparison]] = R4_A | {
     "ge": lambda column, value: column.high > value.low,
     "le": lambda column, value: column.low < value.high,
 }
-POINTS: Final = {"naive-sql": NAIVE_SQL, "r4-a": R4_A, "r4-b": R4_B}
-PERIODS: Final = {"r4": R4_A, "overlap": OVERLAP}
+POINT_COMPARISONS: Final = {"naive-sql": NAIVE_SQL, "r4-a": R4_A, "r4-b": R4_B}
+PERIOD_COMPARISONS: Final = {"r4": R4_A, "overlap": OVERLAP}
 
 
-def date_matches(column: Stored, value: Asked, variants: Variants) -> bool:
+def date_matches(column: ColumnValue, value: SearchValue, variants: Variants) -> bool:
     """Whether a column value meets a search value under a site's variants."""
     if column.kind == "period":
         return _period_matches(column, value, variants)
-    if column.partial and variants.partial_dates == "null":
+    if column.is_partial and variants.partial_dates == "null":
         return False
-    return POINTS[variants.date_model][value.prefix](column, value)
+    return POINT_COMPARISONS[variants.date_model][value.prefix](column, value)
 
 
-def around(value: Asked, now: datetime) -> Asked:
+def widen_approximate(value: SearchValue, now: datetime) -> SearchValue:
     """The span an `ap` value covers: R4's recommended tenth of the distance from now on each side."""
     nearest = min(max(now, value.low), value.high)
     tolerance = abs(now - nearest) / 10
-    return Asked(value.prefix, value.low - tolerance, value.high + tolerance)
+    return SearchValue(value.prefix, value.low - tolerance, value.high + tolerance)
 
 
-def _period_matches(column: Stored, value: Asked, variants: Variants) -> bool:
+def _period_matches(column: ColumnValue, value: SearchValue, variants: Variants) -> bool:
     if variants.period_model != "start-only":
-        return PERIODS[variants.period_model][value.prefix](column, value)
+        return PERIOD_COMPARISONS[variants.period_model][value.prefix](column, value)
     if column.low == datetime.min:  # noqa: DTZ901 - an absent start is NULL in the start column
         return False
-    start = Stored(column.low, column.low + (value.high - value.low), column.raw)
-    return POINTS[variants.date_model][value.prefix](start, value)
+    start = ColumnValue(column.low, column.low + (value.high - value.low), column.raw)
+    return POINT_COMPARISONS[variants.date_model][value.prefix](start, value)

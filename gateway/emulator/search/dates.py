@@ -19,7 +19,7 @@ _R4_VALUE: Final = re.compile(
     r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
 )
 _EXACT_VALUE: Final = re.compile(r"(?:[a-z]{2})?\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?")
-_WIDTHS: Final = {
+_PRECISION_WIDTHS: Final = {
     "day": timedelta(days=1),
     "minute": timedelta(minutes=1),
     "second": timedelta(seconds=1),
@@ -27,7 +27,7 @@ _WIDTHS: Final = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchValue:
     """A search value: prefix and the span it covers, on the wall clock of the column."""
 
     prefix: str
@@ -36,17 +36,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Stored:
+class ColumnValue:
     """A column value: what it shows as a span, and the raw first instant with its hidden fraction."""
 
     low: datetime
     high: datetime
     raw: datetime
     kind: Literal["point", "period"] = "point"
-    partial: bool = False
+    is_partial: bool = False
 
 
-def asked(text: str, zone: ZoneInfo, *, exact_only: bool) -> Asked:
+def parse_search_value(text: str, zone: ZoneInfo, *, exact_only: bool) -> SearchValue:
     """A search value read; with a zone it is moved to `zone`, without one its digits are taken as they are.
 
     `exact_only` is the documented issue: only YYYY-MM-DD and YYYY-MM-DDThh:mm:ss pass.
@@ -58,39 +58,45 @@ def asked(text: str, zone: ZoneInfo, *, exact_only: bool) -> Asked:
     if not match or (match["prefix"] or "eq") not in PREFIXES:
         raise bad_argument("Invalid date search parameter value")
     try:
-        low, high = _span(match, zone)
+        low, high = _value_span(match, zone)
     except (ValueError, OverflowError):
         raise bad_argument("Invalid date search parameter value") from None
-    return Asked(match["prefix"] or "eq", low, high)
+    return SearchValue(match["prefix"] or "eq", low, high)
 
 
-def stored(value: Any, zone: ZoneInfo, *, hidden: timedelta, instant: bool) -> Stored | None:
+def column_value(
+    value: Any, zone: ZoneInfo, *, extra_fraction: timedelta, is_instant: bool
+) -> ColumnValue | None:
     """An element value (date, dateTime, instant or Period) as a column keeps it on the clock of `zone`."""
     if isinstance(value, dict):
-        return _period(value, zone, hidden)
+        return _period_value(value, zone, extra_fraction)
     match = _R4_VALUE.fullmatch(str(value))
-    span = match and _span_within_calendar(match, zone)
+    span = match and _value_span_or_none(match, zone)
     if not match or not span:
         return None
     low, high = span
-    fraction = hidden if match["second"] and not match["fraction"] else timedelta(0)
-    return Stored(low, low + INSTANT_WIDTH if instant else high, low + fraction, partial=not match["day"])
+    fraction = extra_fraction if match["second"] and not match["fraction"] else timedelta(0)
+    return ColumnValue(
+        low, low + INSTANT_WIDTH if is_instant else high, low + fraction, is_partial=not match["day"]
+    )
 
 
-def hidden_fraction(resource_type: str, identity: str) -> timedelta:
+def hidden_fraction(resource_type: str, resource_id: str) -> timedelta:
     """The milliseconds a row's time keeps but the resource does not show; the same for the same row."""
-    return timedelta(milliseconds=crc32(f"{resource_type}/{identity}".encode()) % 1000)
+    return timedelta(milliseconds=crc32(f"{resource_type}/{resource_id}".encode()) % 1000)
 
 
-def _period(value: dict[str, Any], zone: ZoneInfo, hidden: timedelta) -> Stored | None:
+def _period_value(value: dict[str, Any], zone: ZoneInfo, extra_fraction: timedelta) -> ColumnValue | None:
     ends = [
-        stored(value[name], zone, hidden=hidden, instant=False) if name in value else None
+        column_value(value[name], zone, extra_fraction=extra_fraction, is_instant=False)
+        if name in value
+        else None
         for name in ("start", "end")
     ]
     start, end = ends
     if start is None and end is None:
         return None
-    return Stored(
+    return ColumnValue(
         start.low if start else datetime.min,  # noqa: DTZ901 - the open end of a wall-clock span
         end.high if end else datetime.max,  # noqa: DTZ901 - as above
         start.raw if start else datetime.min,  # noqa: DTZ901 - as above
@@ -98,36 +104,36 @@ def _period(value: dict[str, Any], zone: ZoneInfo, hidden: timedelta) -> Stored 
     )
 
 
-def _span_within_calendar(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+def _value_span_or_none(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
     """The span of a value; None where no column can hold it: a leap second, or beyond the years 1 to 9999."""
     try:
-        return _span(match, zone)
+        return _value_span(match, zone)
     except (ValueError, OverflowError):
         return None
 
 
-def _span(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _value_span(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime]:
     numbers = {name: int(match[name]) for name in ("month", "day", "hour", "minute", "second") if match[name]}
     start = datetime(int(match["year"]), **({"month": 1, "day": 1} | numbers))  # type: ignore[arg-type]  # noqa: DTZ001
-    width = _width(match, start)
+    width = _precision_width(match, start)
     if match["fraction"]:
         start += timedelta(microseconds=int(match["fraction"].ljust(6, "0")[:6]))
     if match["zone"]:
-        start = _moved(start, match["zone"], zone)
+        start = _convert_to_zone(start, match["zone"], zone)
     return start, start + width
 
 
-def _moved(wall: datetime, offset: str, zone: ZoneInfo) -> datetime:
+def _convert_to_zone(wall: datetime, offset: str, zone: ZoneInfo) -> datetime:
     moment = datetime.fromisoformat(wall.isoformat() + offset.replace("Z", "+00:00"))
     return moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
 
 
-def _width(match: re.Match[str], start: datetime) -> timedelta:
+def _precision_width(match: re.Match[str], start: datetime) -> timedelta:
     if match["fraction"]:
         return timedelta(microseconds=10 ** (6 - min(len(match["fraction"]), 6)))
     for name in ("second", "minute", "day"):
         if match[name]:
-            return _WIDTHS[name]
+            return _PRECISION_WIDTHS[name]
     if match["month"]:
         return (start + timedelta(days=31)).replace(day=1) - start
     return start.replace(year=start.year + 1) - start

@@ -6,18 +6,18 @@ from typing import Any
 
 from gateway.emulator.data.records import Record
 from gateway.emulator.practice import Practice
-from gateway.emulator.search.date_models import around, date_matches
-from gateway.emulator.search.dates import Stored, asked
+from gateway.emulator.search.date_models import date_matches, widen_approximate
+from gateway.emulator.search.dates import ColumnValue, parse_search_value
 from gateway.emulator.search.parameters import Parameter
-from gateway.emulator.search.query import Criterion, Search
+from gateway.emulator.search.query import Criterion, ParsedSearch
 from gateway.emulator.search.refusal import bad_argument
-from gateway.emulator.search.values import folded, reference_matches, string_matches, token_matches
+from gateway.emulator.search.values import fold_text, reference_matches, string_matches, token_matches
 from gateway.emulator.settings import Variants
 
 Predicate = Callable[[list[Any]], bool]
 
 
-class Engine:
+class SearchEngine:
     """Search over one practice under one site's variants.
 
     `exact_dates` is the documented issue with date formats; `hides_inactive` the one with inactive records.
@@ -35,43 +35,43 @@ class Engine:
         self.practice, self.variants, self.now = practice, variants, now
         self.exact_dates, self.hides_inactive = exact_dates, hides_inactive
 
-    def select(self, search: Search) -> list[Record]:
+    def select(self, search: ParsedSearch) -> list[Record]:
         """The matching rows in the order asked for; without `_sort` in the order of the table."""
         matching = set.intersection(
-            {record.resource["id"] for record in self.rows(search.base)},
-            *(self._matching(criterion) for criterion in search.criteria),
+            {record.resource["id"] for record in self.visible_records(search.base)},
+            *(self._matching_ids(criterion) for criterion in search.criteria),
         )
-        rows = [record for record in self.rows(search.base) if record.resource["id"] in matching]
+        rows = [record for record in self.visible_records(search.base) if record.resource["id"] in matching]
         for parameter, descending in reversed(search.sort):
             rows.sort(key=self._sort_key(parameter), reverse=descending)
         return rows
 
-    def rows(self, resource_type: str) -> Iterable[Record]:
+    def visible_records(self, resource_type: str) -> Iterable[Record]:
         """The rows of a type that Halo shows."""
-        return self.practice.rows(resource_type, active_only=self.hides_inactive)
+        return self.practice.records(resource_type, active_only=self.hides_inactive)
 
-    def values(self, parameter: Parameter) -> dict[str, list[Any]]:
+    def parameter_values(self, parameter: Parameter) -> dict[str, list[Any]]:
         """By id, what the shown rows hold under a parameter."""
         zone = self.practice.column_zone(parameter, self.variants)
-        return self.practice.index.values(parameter, self.rows(parameter.base), zone)
+        return self.practice.index.values(parameter, self.visible_records(parameter.base), zone)
 
-    def _matching(self, criterion: Criterion) -> set[str]:
+    def _matching_ids(self, criterion: Criterion) -> set[str]:
         if criterion.inner:
-            return self._joined(criterion, criterion.inner)
-        predicate = self._predicate(criterion)
-        columns = self.values(criterion.parameter)
+            return self._ids_by_reference(criterion, criterion.inner)
+        predicate = self._value_predicate(criterion)
+        columns = self.parameter_values(criterion.parameter)
         return {identity for identity, values in columns.items() if predicate(values)}
 
-    def _joined(self, criterion: Criterion, inner: Criterion) -> set[str]:
-        found, references = self._matching(inner), self.values(criterion.parameter)
-        if criterion.reverse:
+    def _ids_by_reference(self, criterion: Criterion, inner: Criterion) -> set[str]:
+        found, references = self._matching_ids(inner), self.parameter_values(criterion.parameter)
+        if criterion.is_reverse:
             named = (local for identity in found for local in references.get(identity, []))
             ours = f"{criterion.base}/"
             return {local.removeprefix(ours) for local in named if local.startswith(ours)}
         targets = {f"{inner.base}/{identity}" for identity in found}
         return {identity for identity, values in references.items() if targets.intersection(values)}
 
-    def _predicate(self, criterion: Criterion) -> Predicate:
+    def _value_predicate(self, criterion: Criterion) -> Predicate:
         if criterion.modifier == "missing":
             wanted = criterion.values == ("true",)
             return lambda values: (not values) == wanted
@@ -88,29 +88,29 @@ class Engine:
 
     def _date_predicate(self, criterion: Criterion) -> Predicate:
         zone = self.practice.column_zone(criterion.parameter, self.variants)
-        wanted = [asked(value, zone, exact_only=self.exact_dates) for value in criterion.values]
+        wanted = [parse_search_value(value, zone, exact_only=self.exact_dates) for value in criterion.values]
         if not self.variants.sa_eb and any(value.prefix in {"sa", "eb"} for value in wanted):
             raise bad_argument("Unsupported search prefix")
         now = self.now.astimezone(zone).replace(tzinfo=None)
-        wanted = [around(value, now) if value.prefix == "ap" else value for value in wanted]
+        wanted = [widen_approximate(value, now) if value.prefix == "ap" else value for value in wanted]
         return lambda columns: any(date_matches(c, value, self.variants) for c in columns for value in wanted)
 
     def _sort_key(self, parameter: Parameter) -> Callable[[Record], tuple[Any, ...]]:
-        values = self.values(parameter)
+        values = self.parameter_values(parameter)
 
         def key(record: Record) -> tuple[Any, ...]:
             found = values[record.resource["id"]]
-            return (True, _sortable(found[0])) if found else (False,)
+            return (True, _sortable_value(found[0])) if found else (False,)
 
         return key
 
 
-def _sortable(value: Any) -> tuple[bool, Any]:
+def _sortable_value(value: Any) -> tuple[bool, Any]:
     """A key that puts numbers before text and compares each among its own."""
-    if isinstance(value, Stored):
+    if isinstance(value, ColumnValue):
         return True, value.raw
     text = str(value[1] if isinstance(value, tuple) else value).rpartition("/")[2]
-    return (False, int(text)) if text.isdecimal() else (True, folded(text))
+    return (False, int(text)) if text.isdecimal() else (True, fold_text(text))
 
 
 _MATCHERS: dict[str, Callable[[Any, str, str], bool]] = {

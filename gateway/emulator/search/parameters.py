@@ -17,9 +17,9 @@ class Parameter:
     targets: tuple[str, ...] = ()
 
 
-_WHO: Final = "Practitioner PractitionerRole Patient"
+_PEOPLE_TYPES: Final = "Practitioner PractitionerRole Patient"
 
-_TABLE: Final = """
+_PARAMETER_TABLE: Final = """
 * | _id | token | $.id
 * | _lastUpdated | date | $.meta.lastUpdated
 * | _tag | token | $.meta.tag
@@ -150,29 +150,29 @@ DocumentReference | period | date | $.context.period
 DocumentReference | status | token | $.status
 DocumentReference | subject | reference Patient | $.subject
 DocumentReference | type | token | $.type
-""".replace("{who}", _WHO)
+""".replace("{who}", _PEOPLE_TYPES)
 
-INSTANTS: Final = {("Appointment", "date"), ("Slot", "start"), ("DocumentReference", "date")}
+INSTANT_PARAMETERS: Final = {("Appointment", "date"), ("Slot", "start"), ("DocumentReference", "date")}
 """Parameters whose element is an `instant`, a point without width (`_lastUpdated` is one on every type)."""
 
-TYPES: Final = (
+RESOURCE_TYPES: Final = (
     "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Schedule", "Slot",
     "Appointment", "AllergyIntolerance", "Immunization", "MedicationStatement", "Condition", "Observation",
     "Encounter", "DocumentReference", "Binary",
 )  # fmt: skip
 
 
-def _rows() -> dict[tuple[str, str], Parameter]:
+def _parse_table() -> dict[tuple[str, str], Parameter]:
     rows = {}
-    for line in _TABLE.strip().splitlines():
+    for line in _PARAMETER_TABLE.strip().splitlines():
         base, code, kind, expression = (cell.strip() for cell in line.split(" | ", 3))
         word, *targets = kind.split()
-        for name in TYPES if base == "*" else (base,):
+        for name in RESOURCE_TYPES if base == "*" else (base,):
             rows[name, code] = Parameter(name, code, word, expression.replace("$", name), tuple(targets))  # type: ignore[arg-type]
     return rows
 
 
-PARAMETERS: Final = _rows()
+PARAMETERS: Final = _parse_table()
 """Search parameters by (resource type, code)."""
 
 

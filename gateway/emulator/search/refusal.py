@@ -2,19 +2,19 @@
 
 from typing import Literal
 
-Surface = Literal["apim", "wrapped", "flat", "engine", "query"]
+RefusalSource = Literal["apim", "wrapped", "flat", "engine", "query"]
 """Who answers: Azure API Management, Halo Cloud (wrapped or flat), the FHIR engine, the query layer."""
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a program error
     """An answer other than success. `issue` is the OperationOutcome issue type of the same meaning."""
 
-    def __init__(self, surface: Surface, status: int, text: str, issue: str = "processing") -> None:
+    def __init__(self, source: RefusalSource, status: int, text: str, issue_type: str = "processing") -> None:
         super().__init__(text)
-        self.surface: Surface = surface
+        self.source: RefusalSource = source
         self.status = status
         self.text = text
-        self.issue = issue
+        self.issue_type = issue_type
         self.headers: dict[str, str] = {}
 
 

@@ -5,28 +5,30 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, Final
 
-_ABSOLUTE: Final = re.compile(r"^https?://.*/([A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$")
+_ABSOLUTE_REFERENCE: Final = re.compile(
+    r"^https?://.*/([A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$"
+)
 
 Token = tuple[str | None, str, str]
 """System (None: a bare code, whose system is implied), code, text."""
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """Text without case and accents, as R4's string search compares."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
 
 
-def string_matches(value: str, wanted: str, modifier: str) -> bool:
+def string_matches(value: str, search_value: str, modifier: str) -> bool:
     """Whether a string starts with (default), contains, or exactly equals what is wanted."""
     if modifier == "exact":
-        return value == wanted
+        return value == search_value
     if modifier == "contains":
-        return folded(wanted) in folded(value)
-    return folded(value).startswith(folded(wanted))
+        return fold_text(search_value) in fold_text(value)
+    return fold_text(value).startswith(fold_text(search_value))
 
 
-def tokens(value: Any) -> Iterator[Token]:
+def tokens_in(value: Any) -> Iterator[Token]:
     """The tokens in a CodeableConcept, Coding, Identifier, ContactPoint, code, string or boolean."""
     if isinstance(value, bool):
         yield None, str(value).lower(), ""
@@ -40,12 +42,12 @@ def tokens(value: Any) -> Iterator[Token]:
         yield "", "", value.get("text", "")
 
 
-def token_matches(token: Token, wanted: str, modifier: str) -> bool:
+def token_matches(token: Token, search_value: str, modifier: str) -> bool:
     """Whether a token meets `code`, `system|code`, `|code` or `system|`, or its text under `:text`."""
     system, code, text = token
     if modifier == "text":
-        return bool(text) and folded(text).startswith(folded(wanted))
-    wanted_system, bar, wanted_code = wanted.rpartition("|")
+        return bool(text) and fold_text(text).startswith(fold_text(search_value))
+    wanted_system, bar, wanted_code = search_value.rpartition("|")
     if bar and system is not None and system != wanted_system:
         return False
     return bool(code) and (code == wanted_code or (bool(bar) and not wanted_code))
@@ -54,13 +56,13 @@ def token_matches(token: Token, wanted: str, modifier: str) -> bool:
 def local_reference(value: Any) -> str:
     """`Type/id` of a Reference, of its text, or of an absolute URL ending so; otherwise the text itself."""
     text = str(value.get("reference", "") if isinstance(value, dict) else value)
-    match = _ABSOLUTE.match(text)
+    match = _ABSOLUTE_REFERENCE.match(text)
     return f"{match[1]}/{match[2]}" if match else text
 
 
-def reference_matches(value: str, wanted: str, modifier: str) -> bool:
+def reference_matches(value: str, search_value: str, modifier: str) -> bool:
     """Whether a local reference meets `Type/id`, an absolute URL, or a bare id (of type `modifier`)."""
-    wanted = local_reference(wanted)
-    if "/" not in wanted:
-        return value == f"{modifier}/{wanted}" if modifier else value.endswith(f"/{wanted}")
-    return value == wanted
+    search_value = local_reference(search_value)
+    if "/" not in search_value:
+        return value == f"{modifier}/{search_value}" if modifier else value.endswith(f"/{search_value}")
+    return value == search_value

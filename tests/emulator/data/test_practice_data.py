@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from gateway.emulator.data.practice_data import practice_data
+from gateway.emulator.data.practice_data import generate_practice_data
 from gateway.emulator.data.records import Record
-from gateway.emulator.search.parameters import TYPES
+from gateway.emulator.search.parameters import RESOURCE_TYPES
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
@@ -15,7 +15,7 @@ Data = dict[str, list[Record]]
 
 @pytest.fixture(scope="module", params=SITES, ids=lambda guid: SITES[guid].city)
 def data(request: pytest.FixtureRequest) -> Data:
-    return practice_data(SITES[request.param], SETTINGS)
+    return generate_practice_data(SITES[request.param], SETTINGS)
 
 
 def test_every_resource_is_valid_r4b(data: Data) -> None:
@@ -26,7 +26,7 @@ def test_every_resource_is_valid_r4b(data: Data) -> None:
 
 
 def test_every_emulated_type_has_rows(data: Data) -> None:
-    assert set(data) == set(TYPES)
+    assert set(data) == set(RESOURCE_TYPES)
 
 
 def test_every_reference_names_a_row(data: Data) -> None:
@@ -46,14 +46,14 @@ def references(value: Any) -> list[str]:
 
 
 def test_the_same_seed_gives_the_same_data_and_another_seed_other_data() -> None:
-    first, second = (practice_data(SITES[SYDNEY], SETTINGS) for _ in range(2))
+    first, second = (generate_practice_data(SITES[SYDNEY], SETTINGS) for _ in range(2))
     assert first == second
-    other = practice_data(SITES[SYDNEY], SETTINGS.model_copy(update={"seed": 7}))
+    other = generate_practice_data(SITES[SYDNEY], SETTINGS.model_copy(update={"seed": 7}))
     assert other["Patient"] != first["Patient"]
 
 
 def test_sites_share_ids_but_not_content() -> None:
-    brisbane, perth = (practice_data(SITES[guid], SETTINGS) for guid in (BRISBANE, PERTH))
+    brisbane, perth = (generate_practice_data(SITES[guid], SETTINGS) for guid in (BRISBANE, PERTH))
     assert brisbane["Patient"][1].resource["id"] == perth["Patient"][1].resource["id"]
     assert brisbane["Patient"][1].resource != perth["Patient"][1].resource
 

@@ -1,17 +1,17 @@
 from gateway.emulator.data import terms
-from gateway.emulator.data.terms import SCT, concept, hl7_concept
+from gateway.emulator.data.terms import SNOMED_CT, codeable_concept, hl7_codeable_concept
 from gateway.emulator.sites import SITES
 
 
 def test_a_concept_has_one_coding_and_its_text() -> None:
-    assert concept(SCT, "1", "One") == {
+    assert codeable_concept(SNOMED_CT, "1", "One") == {
         "coding": [{"system": "http://snomed.info/sct", "code": "1", "display": "One"}],
         "text": "One",
     }
 
 
 def test_a_concept_of_hl7_is_named_by_its_code_system() -> None:
-    assert hl7_concept("condition-category", "x")["coding"][0]["system"].endswith(
+    assert hl7_codeable_concept("condition-category", "x")["coding"][0]["system"].endswith(
         "/CodeSystem/condition-category"
     )
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulator.search.date_models import around, date_matches
-from gateway.emulator.search.dates import PREFIXES, Asked, Stored
+from gateway.emulator.search.date_models import date_matches, widen_approximate
+from gateway.emulator.search.dates import PREFIXES, ColumnValue, SearchValue
 from gateway.emulator.settings import Variants
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -13,11 +13,11 @@ NOON = datetime(2026, 6, 1, 12)  # noqa: DTZ001 - wall clock
 MORNING = NOON.replace(hour=0)
 
 
-def point(start: datetime, fraction: timedelta = timedelta(0)) -> Stored:
-    return Stored(start, start + SECOND, start + fraction)
+def point(start: datetime, fraction: timedelta = timedelta(0)) -> ColumnValue:
+    return ColumnValue(start, start + SECOND, start + fraction)
 
 
-def meets(column: Stored, value: Asked, **variants: object) -> bool:
+def meets(column: ColumnValue, value: SearchValue, **variants: object) -> bool:
     return date_matches(column, value, Variants.model_validate(variants))
 
 
@@ -30,7 +30,9 @@ def meets(column: Stored, value: Asked, **variants: object) -> bool:
     ],
 )
 def test_noon_against_its_own_day(model: str, expected: set[str]) -> None:
-    found = {p for p in PREFIXES if meets(point(NOON), Asked(p, MORNING, MORNING + DAY), date_model=model)}
+    found = {
+        p for p in PREFIXES if meets(point(NOON), SearchValue(p, MORNING, MORNING + DAY), date_model=model)
+    }
     assert found == expected
 
 
@@ -40,7 +42,7 @@ def test_noon_against_its_own_day(model: str, expected: set[str]) -> None:
 )
 def test_plain_sql_compares_with_the_second_itself(seconds: int, expected: set[str]) -> None:
     column = point(NOON + seconds * SECOND)
-    assert {p for p in PREFIXES if meets(column, Asked(p, NOON, NOON + SECOND))} == expected
+    assert {p for p in PREFIXES if meets(column, SearchValue(p, NOON, NOON + SECOND))} == expected
 
 
 @pytest.mark.parametrize("model", ["r4-a", "r4-b"])
@@ -50,12 +52,12 @@ def test_plain_sql_compares_with_the_second_itself(seconds: int, expected: set[s
 )
 def test_noon_against_the_days_around_it(model: str, days: int, expected: set[str]) -> None:
     start = MORNING + days * DAY
-    found = {p for p in PREFIXES if meets(point(NOON), Asked(p, start, start + DAY), date_model=model)}
+    found = {p for p in PREFIXES if meets(point(NOON), SearchValue(p, start, start + DAY), date_model=model)}
     assert found == expected
 
 
 def test_plain_sql_misses_a_hidden_fraction_that_r4_does_not() -> None:
-    column, value = point(NOON, timedelta(milliseconds=300)), Asked("eq", NOON, NOON + SECOND)
+    column, value = point(NOON, timedelta(milliseconds=300)), SearchValue("eq", NOON, NOON + SECOND)
     assert not meets(column, value, date_model="naive-sql")
     assert meets(column, value, date_model="r4-a")
 
@@ -67,12 +69,12 @@ def test_plain_sql_misses_a_hidden_fraction_that_r4_does_not() -> None:
 )
 def test_ge_and_lt_of_whole_seconds_agree_in_every_model(offset: int, fraction: int, prefix: str) -> None:
     column = point(NOON + offset * SECOND, timedelta(milliseconds=fraction))
-    value = Asked(prefix, NOON, NOON + SECOND)
+    value = SearchValue(prefix, NOON, NOON + SECOND)
     answers = {meets(column, value, date_model=model) for model in ("naive-sql", "r4-a", "r4-b")}
     assert answers == {offset >= 0 if prefix == "ge" else offset < 0}
 
 
-VISIT = Stored(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14), "period")
+VISIT = ColumnValue(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14), "period")
 
 
 @pytest.mark.parametrize(
@@ -84,26 +86,26 @@ VISIT = Stored(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14), "pe
     ],
 )
 def test_a_visit_over_midnight_against_its_second_day(model: str, expected: set[str]) -> None:
-    day = {prefix: Asked(prefix, MORNING, MORNING + DAY) for prefix in PREFIXES}
+    day = {prefix: SearchValue(prefix, MORNING, MORNING + DAY) for prefix in PREFIXES}
     assert {prefix for prefix, value in day.items() if meets(VISIT, value, period_model=model)} == expected
 
 
 def test_a_period_without_start_is_null_in_a_start_column() -> None:
-    column = Stored(datetime.min, NOON, datetime.min, "period")  # noqa: DTZ901 - wall clock
-    value = Asked("lt", NOON + DAY, NOON + DAY + SECOND)
+    column = ColumnValue(datetime.min, NOON, datetime.min, "period")  # noqa: DTZ901 - wall clock
+    value = SearchValue("lt", NOON + DAY, NOON + DAY + SECOND)
     assert not meets(column, value, period_model="start-only")
     assert meets(column, value, period_model="r4")
 
 
 def test_partial_values_can_be_null_columns() -> None:
-    year = Stored(MORNING, MORNING + 365 * DAY, MORNING, partial=True)
-    value = Asked("ge", MORNING, MORNING + DAY)
+    year = ColumnValue(MORNING, MORNING + 365 * DAY, MORNING, is_partial=True)
+    value = SearchValue("ge", MORNING, MORNING + DAY)
     assert meets(year, value)
     assert not meets(year, value, partial_dates="null")
 
 
 def test_approximately_widens_by_a_tenth_of_the_distance_from_now() -> None:
-    value = around(Asked("ap", MORNING, MORNING + DAY), MORNING + 11 * DAY)
+    value = widen_approximate(SearchValue("ap", MORNING, MORNING + DAY), MORNING + 11 * DAY)
     assert (value.low, value.high) == (MORNING - DAY, MORNING + 2 * DAY)
-    today = Asked("ap", MORNING, MORNING + DAY)
-    assert around(today, NOON) == today
+    today = SearchValue("ap", MORNING, MORNING + DAY)
+    assert widen_approximate(today, NOON) == today

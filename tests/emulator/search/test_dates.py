@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.emulator.search.dates import INSTANT_WIDTH, asked, hidden_fraction, stored
+from gateway.emulator.search.dates import INSTANT_WIDTH, column_value, hidden_fraction, parse_search_value
 from gateway.emulator.search.refusal import Refusal
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -30,13 +30,13 @@ def at(text: str) -> datetime:
     ],
 )
 def test_a_search_value_covers_one_unit_on_the_clock_of_the_column(text: str, low: str, high: str) -> None:
-    value = asked(text, SYDNEY, exact_only=False)
+    value = parse_search_value(text, SYDNEY, exact_only=False)
     assert (value.prefix, value.low, value.high) == ("eq", at(low), at(high))
 
 
 @pytest.mark.parametrize("text", ["2026-04-05", "ge2026-04-05", "lt2026-04-05T10:20:30"])
 def test_halo_takes_days_and_seconds(text: str) -> None:
-    assert asked(text, SYDNEY, exact_only=True).low
+    assert parse_search_value(text, SYDNEY, exact_only=True).low
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_halo_takes_days_and_seconds(text: str) -> None:
 )
 def test_halo_refuses_every_other_form(text: str) -> None:
     with pytest.raises(Refusal, match="YYYY-MM-DD"):
-        asked(text, SYDNEY, exact_only=True)
+        parse_search_value(text, SYDNEY, exact_only=True)
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_halo_refuses_every_other_form(text: str) -> None:
 @pytest.mark.parametrize("exact_only", [True, False])
 def test_what_is_no_date_is_refused(text: str, exact_only: bool) -> None:
     with pytest.raises(Refusal):
-        asked(text, SYDNEY, exact_only=exact_only)
+        parse_search_value(text, SYDNEY, exact_only=exact_only)
 
 
 def test_a_refusal_does_not_repeat_the_value() -> None:
     with pytest.raises(Refusal) as caught:
-        asked("1980-secret", SYDNEY, exact_only=False)
+        parse_search_value("1980-secret", SYDNEY, exact_only=False)
     assert "secret" not in caught.value.text
 
 
 def test_a_dated_time_keeps_its_hidden_fraction_and_a_day_does_not() -> None:
     hidden = timedelta(milliseconds=250)
-    time = stored("2026-04-05T10:20:30+10:00", SYDNEY, hidden=hidden, instant=False)
-    day = stored("2026-04-05", SYDNEY, hidden=hidden, instant=False)
+    time = column_value("2026-04-05T10:20:30+10:00", SYDNEY, extra_fraction=hidden, is_instant=False)
+    day = column_value("2026-04-05", SYDNEY, extra_fraction=hidden, is_instant=False)
     assert time
     assert day
     assert (time.low, time.raw - time.low) == (at("2026-04-05T10:20:30"), hidden)
@@ -83,35 +83,37 @@ def test_a_dated_time_keeps_its_hidden_fraction_and_a_day_does_not() -> None:
 
 
 def test_an_instant_is_a_point() -> None:
-    column = stored("2026-04-05T10:20:30+10:00", SYDNEY, hidden=NOTHING, instant=True)
+    column = column_value("2026-04-05T10:20:30+10:00", SYDNEY, extra_fraction=NOTHING, is_instant=True)
     assert column
     assert column.high - column.low == INSTANT_WIDTH
 
 
 @pytest.mark.parametrize(("text", "partial"), [("2019", True), ("2020-06", True), ("2020-06-01", False)])
 def test_partial_values_are_marked(text: str, partial: bool) -> None:
-    column = stored(text, SYDNEY, hidden=NOTHING, instant=False)
+    column = column_value(text, SYDNEY, extra_fraction=NOTHING, is_instant=False)
     assert column
-    assert column.partial is partial
+    assert column.is_partial is partial
 
 
 def test_a_period_reaches_to_the_end_of_the_unit_of_its_end() -> None:
-    column = stored({"start": "2026-01-01", "end": "2026-01-31"}, SYDNEY, hidden=NOTHING, instant=False)
+    column = column_value(
+        {"start": "2026-01-01", "end": "2026-01-31"}, SYDNEY, extra_fraction=NOTHING, is_instant=False
+    )
     assert column
     assert (column.kind, column.low, column.high) == ("period", at("2026-01-01"), at("2026-02-01"))
 
 
 def test_an_open_period_reaches_as_far_as_time_does() -> None:
-    later = stored({"start": "2026-01-01"}, SYDNEY, hidden=NOTHING, instant=False)
-    earlier = stored({"end": "2026-01-01"}, SYDNEY, hidden=NOTHING, instant=False)
+    later = column_value({"start": "2026-01-01"}, SYDNEY, extra_fraction=NOTHING, is_instant=False)
+    earlier = column_value({"end": "2026-01-01"}, SYDNEY, extra_fraction=NOTHING, is_instant=False)
     assert later
     assert earlier
     assert (later.high, earlier.low) == (datetime.max, datetime.min)  # noqa: DTZ901 - wall clock
-    assert stored({}, SYDNEY, hidden=NOTHING, instant=False) is None
+    assert column_value({}, SYDNEY, extra_fraction=NOTHING, is_instant=False) is None
 
 
 def test_what_is_no_date_has_no_column() -> None:
-    assert stored("soon", SYDNEY, hidden=NOTHING, instant=False) is None
+    assert column_value("soon", SYDNEY, extra_fraction=NOTHING, is_instant=False) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_what_is_no_date_has_no_column() -> None:
     ["2016-12-31T23:59:60Z", "9999", "9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00", "2026-02-30"],
 )
 def test_what_no_column_can_hold_has_none(text: str) -> None:
-    assert stored(text, SYDNEY, hidden=NOTHING, instant=False) is None
+    assert column_value(text, SYDNEY, extra_fraction=NOTHING, is_instant=False) is None
 
 
 def test_a_row_always_hides_the_same_fraction() -> None:

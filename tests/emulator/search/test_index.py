@@ -1,5 +1,5 @@
 from gateway.emulator.data.records import Record
-from gateway.emulator.search.index import Index
+from gateway.emulator.search.index import ParameterIndex
 from gateway.emulator.search.parameters import PARAMETERS
 from gateway.emulator.sites import SITES, SYDNEY
 
@@ -12,7 +12,7 @@ def patient(identity: str, family: str) -> Record:
 
 
 def test_values_are_read_once_from_each_state_of_a_row() -> None:
-    index, old, new = Index(), patient("1", "Old"), patient("1", "New")
+    index, old, new = ParameterIndex(), patient("1", "Old"), patient("1", "New")
     assert index.values(FAMILY, [old], ZONE) == {"1": ["Old"]}
     old.resource["name"][0]["family"] = "Changed in place"
     assert index.values(FAMILY, [old], ZONE) == {"1": ["Old"]}
@@ -20,7 +20,7 @@ def test_values_are_read_once_from_each_state_of_a_row() -> None:
 
 
 def test_only_the_rows_asked_about_are_told() -> None:
-    index, rows = Index(), [patient("1", "A"), patient("2", "B")]
+    index, rows = ParameterIndex(), [patient("1", "A"), patient("2", "B")]
     index.values(FAMILY, rows, ZONE)
     assert index.values(FAMILY, rows[1:], ZONE) == {"2": ["B"]}
 
@@ -28,4 +28,4 @@ def test_only_the_rows_asked_about_are_told() -> None:
 def test_references_to_other_types_than_the_targets_are_left_out() -> None:
     actors = [{"actor": {"reference": name}} for name in ("Patient/1", "Practitioner/2")]
     row = Record({"resourceType": "Appointment", "id": "1", "participant": actors})
-    assert Index().values(PARAMETERS["Appointment", "patient"], [row], ZONE) == {"1": ["Patient/1"]}
+    assert ParameterIndex().values(PARAMETERS["Appointment", "patient"], [row], ZONE) == {"1": ["Patient/1"]}

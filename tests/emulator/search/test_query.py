@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulator.search.query import Search, criterion, split_values, understood
+from gateway.emulator.search.query import ParsedSearch, parse_criterion, parse_search, split_values
 from gateway.emulator.search.refusal import Refusal
 
 escaped = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
@@ -19,7 +19,7 @@ def test_empty_alternatives_are_dropped() -> None:
 
 
 def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
-    search = understood(
+    search = parse_search(
         "Patient",
         [
             ("name", "smith"),
@@ -37,9 +37,9 @@ def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
         ],
     )
     assert [each.parameter.code for each in search.criteria] == ["name", "birthdate"]
-    assert search.ignored == ["colour"]
-    assert ("colour", "blue") not in search.used
-    assert ("gender", "") not in search.used
+    assert search.ignored_names == ["colour"]
+    assert ("colour", "blue") not in search.used_pairs
+    assert ("gender", "") not in search.used_pairs
     assert len(search.includes) == 2
     assert [(key.code, descending) for key, descending in search.sort] == [
         ("birthdate", True),
@@ -50,19 +50,19 @@ def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
 
 
 def test_twenty_to_a_page_when_nothing_is_said() -> None:
-    assert Search("Patient").count == 20
+    assert ParsedSearch("Patient").count == 20
 
 
 @pytest.mark.parametrize("count", ["-1", "many", "1.5"])
 def test_a_count_that_is_no_number_is_refused(count: str) -> None:
     with pytest.raises(Refusal, match="_count"):
-        understood("Patient", [("_count", count)])
+        parse_search("Patient", [("_count", count)])
 
 
 @pytest.mark.parametrize("name", ["birthdate:exact", "name:below", "gender:contains", "organization:Slots"])
 def test_a_modifier_the_type_has_not_is_refused(name: str) -> None:
     with pytest.raises(Refusal, match="modifier"):
-        criterion("Patient", name, "x")
+        parse_criterion("Patient", name, "x")
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,17 @@ def test_a_modifier_the_type_has_not_is_refused(name: str) -> None:
     ],
 )
 def test_what_is_not_known_is_ignored_by_name(pair: tuple[str, str]) -> None:
-    assert understood("Slot" if pair[0].startswith("_has") else "Appointment", [pair]).ignored == [pair[0]]
+    assert parse_search("Slot" if pair[0].startswith("_has") else "Appointment", [pair]).ignored_names == [
+        pair[0]
+    ]
 
 
 def test_a_chain_and_a_reverse_chain_are_understood() -> None:
-    chain = criterion("Appointment", "patient:Patient.name", "smith")
+    chain = parse_criterion("Appointment", "patient:Patient.name", "smith")
     assert chain
     assert chain.inner
     assert (chain.base, chain.inner.base, chain.inner.parameter.code) == ("Appointment", "Patient", "name")
-    has = criterion("Patient", "_has:Condition:patient:code", "44054006")
+    has = parse_criterion("Patient", "_has:Condition:patient:code", "44054006")
     assert has
     assert has.inner
-    assert (has.base, has.reverse, has.inner.base) == ("Patient", True, "Condition")
+    assert (has.base, has.is_reverse, has.inner.base) == ("Patient", True, "Condition")

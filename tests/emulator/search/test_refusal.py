@@ -3,7 +3,7 @@ from gateway.emulator.search.refusal import Refusal, bad_argument
 
 def test_a_refusal_says_who_answers_what() -> None:
     refusal = Refusal("wrapped", 503, "Away", "transient")
-    assert (refusal.surface, refusal.status, refusal.text, refusal.issue) == (
+    assert (refusal.source, refusal.status, refusal.text, refusal.issue_type) == (
         "wrapped",
         503,
         "Away",
@@ -14,4 +14,4 @@ def test_a_refusal_says_who_answers_what() -> None:
 
 def test_a_bad_argument_is_the_engines_400() -> None:
     refusal = bad_argument("No")
-    assert (refusal.surface, refusal.status, refusal.issue) == ("engine", 400, "invalid")
+    assert (refusal.source, refusal.status, refusal.issue_type) == ("engine", 400, "invalid")

@@ -7,7 +7,7 @@ from gateway.emulator.search.values import (
     reference_matches,
     string_matches,
     token_matches,
-    tokens,
+    tokens_in,
 )
 
 
@@ -43,7 +43,7 @@ def test_strings_compare_from_the_start_without_case_and_accents(
     ],
 )
 def test_every_coded_type_has_its_tokens(value: Any, expected: list[Any]) -> None:
-    assert list(tokens(value)) == expected
+    assert list(tokens_in(value)) == expected
 
 
 @pytest.mark.parametrize(
