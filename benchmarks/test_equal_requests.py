@@ -57,7 +57,7 @@ def test_equal_cold_requests_to_two_replicas_cost_one_query(upstream: Server, tm
                     tmp_path / f"{name}.log",
                     cache__redis__url=redis.url,
                     cache__keys='["synthetic key"]',
-                    pages__keys='["synthetic key"]',
+                    paging__keys='["synthetic key"]',
                     server__public_url="http://gateway.example",
                 )
             )

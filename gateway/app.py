@@ -58,9 +58,11 @@ def with_observability(inner: Handler, runtime: Runtime) -> Handler:
 def fhir_chain(upstream: Handler, runtime: Runtime) -> Handler:
     """One exchange with a practice, from the outside in."""
     settings = runtime.settings
-    gathered = SearchExecutor(ResponseRepairs(upstream, REPAIRS), settings.search.max_queries)
+    gathered = SearchExecutor(ResponseRepairs(upstream, REPAIRS), settings.search.max_queries_per_page)
     informed = DeclaredParameters(RequestRepairs(runtime.with_cache(gathered), REPAIRS), upstream)
-    paged = PageLinks(informed, runtime.token_cipher, timedelta(seconds=settings.pages.lifetime))
+    paged = PageLinks(
+        informed, runtime.token_cipher, timedelta(seconds=settings.paging.link_lifetime_seconds)
+    )
     return with_observability(with_write_validation(ExplainOperation(paged), settings), runtime)
 
 

@@ -29,17 +29,18 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "ledger": (True, "what is counted, and where"),
     "admin": (True, "how operators come in"),
     "retry": (True, "how often a question is put, not what it is"),
-    "rest": (True, "when a practice is asked; a refusal of ours is not kept"),
+    "circuit_breaker": (True, "when a practice is asked; a rejection by the gateway is not stored"),
+    "bulkhead": (True, "when a practice is asked; a rejection by the gateway is not stored"),
     "writes": (True, "which changes are sent; answers to them are not kept"),
     "server": (
         {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
         "what is let in; what is refused is not kept",
     ),
     "upstream": (
-        {"timeouts", "rate", "max_connections", "proxy", "ca_file"},
+        {"timeouts", "requests_per_second", "max_connections", "proxy", "ca_file"},
         "how fast and by which way it is asked, which changes no byte; a failure to is not kept",
     ),
-    "cache": ({"max_bytes", "orphans", "lease", "redis"}, "how much is kept, and where"),
+    "cache": ({"max_bytes", "max_detached_fetches", "lock_seconds", "redis"}, "how much is kept, and where"),
 }
 
 
@@ -64,8 +65,8 @@ def create_ledger(settings: Settings) -> Ledger:
     """The ledger of this process's file, or of all replicas where they share a Redis."""
     kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
-        return Ledger(RedisLedger(url, kept.path, retention_days=kept.keep_days, timeout=timeout))
-    return Ledger(SqliteLedger(kept.path, kept.keep_days))
+        return Ledger(RedisLedger(url, kept.path, retention_days=kept.retention_days, timeout=timeout))
+    return Ledger(SqliteLedger(kept.path, kept.retention_days))
 
 
 def ledger_url(settings: Settings) -> str:
@@ -88,7 +89,9 @@ def cache_config(
 
     def freshness_of(target_site: Site) -> Freshness:
         own = site(target_site.guid).cache
-        return Freshness(own.profile or cache.profile, own.lifetimes, own.stale, own.revalidate)
+        return Freshness(
+            own.profile or cache.profile, own.lifetimes, own.stale_if_error, own.stale_while_revalidate
+        )
 
     async def version_of(target_site: Site) -> str:
         return f"{configured} {await engine_version(target_site.guid)}"
@@ -99,9 +102,9 @@ def cache_config(
         version_of,
         {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
         cache.max_body,
-        cache.lease if cache.redis.url else 0.0,
-        cache.orphans,
-        cache.downstream,
+        cache.lock_seconds if cache.redis.url else 0.0,
+        cache.max_detached_fetches,
+        cache.client_cache_control,
         cache.trust_etags,
     )
 
@@ -138,5 +141,5 @@ def connection_pool(upstream: UpstreamSettings, max_connections: int | None = No
 
 def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     """What hashes callers, equal on all replicas that share a page key."""
-    keys = [key.get_secret_value() for key in settings.pages.keys] or [fallback_key]
+    keys = [key.get_secret_value() for key in settings.paging.keys] or [fallback_key]
     return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()

@@ -52,17 +52,19 @@ class ResilienceChain:
         self._host = upstream.url.host or ""
         self._max_connections = upstream.max_connections
         self._site_settings = site_settings_lookup(settings)
-        rules = tuple(
-            PauseRule(**each.model_dump(exclude={"says"}), message_pattern=each.says)
-            for each in settings.pauses.rules
+        rules = tuple(PauseRule(**each.model_dump()) for each in settings.pauses.rules)
+        breaker, retry = settings.circuit_breaker, settings.retry
+        self.retry_budget = RetryBudget(
+            store, RetryBudgetPolicy(retry.budget_ratio, retry.budget_min_per_hour), time.time
         )
-        rest, retry = settings.rest, settings.retry
-        self.retry_budget = RetryBudget(store, RetryBudgetPolicy(retry.share, retry.least), time.time)
         self.circuits = CircuitRegistry(
-            store, ExponentialBackoff(rest.start, rest.longest), time.time, random.random
+            store,
+            ExponentialBackoff(breaker.initial_open_seconds, breaker.max_open_seconds),
+            time.time,
+            random.random,
         )
         self.pauses = PauseRegistry(store, time.time, rules, secret)
-        self.rate_limits = RateLimits(store, time.time, upstream.rate)
+        self.rate_limits = RateLimits(store, time.time, upstream.requests_per_second)
         self._callers = CallerNames()
         self.upstream_handlers: list[UpstreamHandlers] = []
 
@@ -72,20 +74,19 @@ class ResilienceChain:
         retried = Retry(
             RateLimitRecheck(client_for("halo-connect"), self.rate_limits, self._remaining_wait),
             self.retry_budget,
-            ExponentialBackoff(settings.retry.first, settings.retry.longest),
+            ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
             self._remaining_wait,
             clock=time.monotonic,
             jitter=random.random,
-            retry_on_timeout=settings.retry.unanswered,
+            retry_on_timeout=settings.retry.retry_on_timeout,
         )
         relocated = SiteRelocation(
             retried, self._store, self._pms_identity, directory.find_successor, time.time
         )
-        rest = settings.rest
         bounded = Bulkhead(
             relocated,
-            rest.concurrency,
-            rest.queue,
+            settings.bulkhead.max_concurrent,
+            settings.bulkhead.max_queue,
             self._remaining_wait,
             self.circuits.require_not_open,
             max_total=self._max_connections,
@@ -98,7 +99,7 @@ class ResilienceChain:
             self._max_response_bytes,
             self._engine_version,
             time.time,
-            probe_interval=settings.page_size.probe,
+            probe_interval=settings.paging.probe_interval_seconds,
         )
         self.upstream_handlers.append(self._collect_handlers(paced, bounded, relocated, resized))
         return resized
@@ -116,7 +117,7 @@ class ResilienceChain:
         )
 
     def _remaining_wait(self, request: FhirRequest) -> float:
-        return remaining_wait(request, self._settings.retry.patience, time.monotonic())
+        return remaining_wait(request, self._settings.retry.max_wait_seconds, time.monotonic())
 
     def _queue_ticket(self, request: FhirRequest) -> QueueTicket:
         """One key may serve many programs, clients and practices: none waits until all of another is done."""
@@ -129,11 +130,11 @@ class ResilienceChain:
 
     def _pms_identity(self, guid: str) -> PmsIdentity | None:
         found = self._site_settings(guid)
-        return PmsIdentity(found.pms_id, found.pms_name, found.follow) if found.pms_id else None
+        return PmsIdentity(found.pms_id, found.pms_name, found.follow_relocation) if found.pms_id else None
 
     def _engine_version(self, request: FhirRequest) -> str:
         return self._version_of(request.site.guid) if request.site else ""
 
     def _max_response_bytes(self, request: FhirRequest) -> int:
         guid = request.site.guid if request.site else ""
-        return self._site_settings(guid).size_limit or self._settings.page_size.limit
+        return self._site_settings(guid).max_response_bytes or self._settings.paging.max_response_bytes

@@ -121,7 +121,7 @@ class Runtime:
 
     def rejection_counter(self, mount_name: str = "", *, is_fhir: bool = True) -> RejectionCounter:
         """What counts the requests refused below a path of their own, or below Halo Connect's."""
-        own = self.settings.server.site if is_fhir else None
+        own = self.settings.server.default_site if is_fhir else None
         site = Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(own or "")
         return RejectionCounter(self.recorder, self.sites, site, is_fhir)
 
@@ -174,15 +174,17 @@ class Runtime:
 
     def _daily_cap(self, guid: str) -> DailyCap | None:
         caps = self._site_settings(guid).caps
-        return DailyCap(caps.queries, caps.bytes, caps.stop_batch) if caps.queries or caps.bytes else None
+        return DailyCap(caps.queries, caps.bytes, caps.reject_batch) if caps.queries or caps.bytes else None
 
 
 def _configured_names(settings: Settings) -> ConfiguredNames:
     callers = {
         digits: CallerConfig(each.name, each.batch) for digits, each in settings.ledger.callers.items()
     }
-    return ConfiguredNames(callers, {*settings.sites, *settings.upstreams, settings.server.site or ""})
+    return ConfiguredNames(
+        callers, {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
+    )
 
 
 def _token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:
-    return TokenCipher([key.get_secret_value() for key in settings.pages.keys] or [fallback_key])
+    return TokenCipher([key.get_secret_value() for key in settings.paging.keys] or [fallback_key])

@@ -46,9 +46,9 @@ def settings_for(upstream: str, facts: SearchSupport | None = None) -> Settings:
     return Settings(
         upstream=Upstream.model_validate({"url": upstream}),
         sites=sites,
-        server=Server(site=BRISBANE),
+        server=Server(default_site=BRISBANE),
         cache=Cache(profile="off"),
-        retry=Retry(share=0, least=0, patience=1),
+        retry=Retry(budget_ratio=0, budget_min_per_hour=0, max_wait_seconds=1),
     )
 
 

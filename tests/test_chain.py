@@ -11,7 +11,7 @@ from gateway.builders import caller_secret
 from gateway.chain import ResilienceChain
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, WaitClock
-from gateway.settings import Paging, Rest, Retry, Settings
+from gateway.settings import Bulkhead, Paging, Retry, Settings
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
 
@@ -78,7 +78,9 @@ def test_one_site_cannot_hold_up_another() -> None:
             raise asyncio.CancelledError
         return json_response({"resourceType": "Patient"})
 
-    settings = settings_for("http://upstream").model_copy(update={"rest": Rest(concurrency=1, queue=0)})
+    settings = settings_for("http://upstream").model_copy(
+        update={"bulkhead": Bulkhead(max_concurrent=1, max_queue=0)}
+    )
     assert asked(halo, fhir_request("Patient/2"), settings=settings)[0].status == 200
 
 
@@ -94,7 +96,7 @@ def test_all_waits_of_a_request_share_one_patience() -> None:
         raise Failure(UNREACHABLE, retry_after=0.6)  # type: ignore[arg-type] # shorter than Halo would say
 
     found = settings_for("http://upstream").model_copy(
-        update={"rest": Rest(concurrency=1), "retry": Retry(patience=1)}
+        update={"bulkhead": Bulkhead(max_concurrent=1), "retry": Retry(max_wait_seconds=1)}
     )
 
     async def run() -> None:
@@ -125,8 +127,8 @@ def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key()
     found = settings_for("http://upstream")
     found = found.model_copy(
         update={
-            "upstream": found.upstream.model_copy(update={"rate": 40.0}),
-            "retry": Retry(patience=60),
+            "upstream": found.upstream.model_copy(update={"requests_per_second": 40.0}),
+            "retry": Retry(max_wait_seconds=60),
         }
     )
 
@@ -142,7 +144,7 @@ def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key()
 
 
 def test_replicas_with_one_page_key_hash_callers_alike() -> None:
-    keyed = Settings(pages=Paging.model_validate({"keys": ["synthetic"]}))
+    keyed = Settings(paging=Paging.model_validate({"keys": ["synthetic"]}))
     assert caller_secret(keyed, "a") == caller_secret(keyed, "b")
     assert caller_secret(Settings(), "a") != caller_secret(Settings(), "b")
 

@@ -45,7 +45,7 @@ def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPat
     one, two = (settings_of(f"replica-{number}", '["synthetic"]', monkeypatch) for number in (1, 2))
     assert one.model_dump() == two.model_dump()
     assert one.cache.redis.url is not None
-    assert one.cache.keys == one.pages.keys
+    assert one.cache.keys == one.paging.keys
     assert len(one.cache.keys) == 1
 
 

@@ -60,7 +60,7 @@ def test_every_command_in_the_text_exists(page: Path) -> None:
 
 def test_there_are_commands_to_look_at() -> None:
     assert {"make demo", "make test"} <= {" ".join(words) for words in commands(ROOT / "README.md")}
-    assert {"serve", "check"} <= {
+    assert {"serve", "check-config"} <= {
         command_of(words) for words in commands(ROOT / "README.md") if words[0] != "make"
     }
 

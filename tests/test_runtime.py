@@ -61,7 +61,7 @@ def test_without_a_token_there_are_no_operators_endpoints() -> None:
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
         paths = {each.path for each in process(token).admin_endpoints().shared_port_routes()}
     assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
-    assert [(each["event"], each["setting"]) for each in lines[:1]] == [("configuration", "pages.keys")]
+    assert [(each["event"], each["setting"]) for each in lines[:1]] == [("configuration", "paging.keys")]
 
 
 def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
@@ -133,15 +133,15 @@ def test_an_operator_sees_that_redis_is_away_and_no_request_fails_for_it() -> No
 
     with capture_logs() as lines:
         first, second, ready, metrics = asyncio.run(live())
-    assert [each["event"] for each in lines].count("store-away") == 1
+    assert [each["event"] for each in lines].count("shared-store-down") == 1
     assert (first.status_code, second.headers["cache-status"][:17]) == (200, "halo-gateway; hit")
     assert (ready.status_code, ready.json()["status"]) == (200, "warn")
     assert "goes on with its own memory" in ready.json()["checks"]["store"][0]["output"]
-    assert "halo_gateway_store_away 1.0" in metrics.text
+    assert "halo_gateway_shared_store_down 1.0" in metrics.text
 
 
 def test_default_zone_is_warned_of_at_start_and_in_readyz() -> None:
-    zone = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "pages": {"keys": ["synthetic"]}}
+    zone = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "paging": {"keys": ["synthetic"]}}
 
     async def live() -> httpx.Response:
         app = create_app(Settings.model_validate(zone), transport=httpx.MockTransport(answering))

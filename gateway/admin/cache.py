@@ -58,7 +58,7 @@ class CacheEndpoints:
             raise bad_request("type is a resource type of FHIR R4, with a capital.", "type")
         await self.purge_responses(site, asked.type, asked.patient)
         what = "patient" if asked.patient else "type" if asked.type else "site"
-        _log.info("purged", site=self.site_names.display_name(site), what=what, type=asked.type)
+        _log.info("cache-purged", site=self.site_names.display_name(site), what=what, type=asked.type)
         return json_response({"purged": what, "site": site}, self.now())
 
 

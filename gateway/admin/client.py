@@ -36,9 +36,9 @@ class AdminClient:
 
     def reset_site(self, site: str, pause: str = "") -> str:
         """What was lifted, in words. Raises ValueError that says what to do."""
-        path = f"/admin/sites/{site}/lift" if site else "/admin/pauses/lift"
+        path = f"/admin/sites/{site}/reset" if site else "/admin/pauses/clear"
         told = self._request_json("POST", path, {"pause": pause} if pause else {})
-        return "\n".join(f"lifted: {each}" for each in told["lifted"]) or "nothing to lift"
+        return "\n".join(f"reset: {each}" for each in told["reset"]) or "nothing to reset"
 
     def _request_json(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
         try:

@@ -27,7 +27,7 @@ HALO_API_BASES = (
 )
 DEFAULT_SITE_BASE = (
     "/fhir/R4",
-    "The practice of the setting server.site: send the header fields of either surface.",
+    "The practice of the setting server.default_site: send the header fields of either surface.",
 )
 _DIALECT_TEXTS = {
     "health-gorilla": "Health Gorilla: send Authorization.",
@@ -105,7 +105,7 @@ def _origin_or_empty(request: Request, server: Server) -> str:
 
 def _base_paths(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from HALO_API_BASES
-    if settings.server.site is not None:
+    if settings.server.default_site is not None:
         yield DEFAULT_SITE_BASE
     for each in settings.upstreams.values():
         yield from _mounted_base_paths(each)

@@ -54,6 +54,10 @@ class UpstreamHandlers:
     caller_names: CallerNames
 
 
+#: Name of a circuit among what a reset ends; pauses have names with a colon.
+CIRCUIT = "circuit"
+
+
 class SiteStatus(NamedTuple):
     """How one practice is; `running` and `waiting` are exchanges of this process."""
 
@@ -186,7 +190,7 @@ class SiteStatusReader:
         """End a practice's rest and pauses, or one pause; what was ended: `rest`, names of pauses."""
         if pause:
             return [pause] if await self._clear_pause(pause) else []
-        resting = ["rest"] if guid in await self.circuits() else []
+        resting = [CIRCUIT] if guid in await self.circuits() else []
         for watch in self._upstream_handlers:
             await watch.circuits.close_circuit(guid)
         names = [name for name in await self.pauses() if site_of(name) == guid]

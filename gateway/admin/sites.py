@@ -20,7 +20,7 @@ from gateway.admin.requests import (
     query_parameters,
     utc_timestamp,
 )
-from gateway.admin.site_status import KeyStatus, SiteStatus, SiteStatusReader
+from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.resilience.pause_rules import Pause, PauseRule, caller_of, site_of
 
@@ -45,9 +45,9 @@ class SiteEndpoints:
         """The endpoints."""
         return {
             ("GET", "/admin/sites"): self.get_sites,
-            ("POST", "/admin/sites/{siteId}/lift"): self.reset_site,
+            ("POST", "/admin/sites/{siteId}/reset"): self.reset_site,
             ("GET", "/admin/pauses"): self.get_pauses,
-            ("POST", "/admin/pauses/lift"): self.clear_pause,
+            ("POST", "/admin/pauses/clear"): self.clear_pause,
         }
 
     async def get_sites(self, request: Request) -> Response:
@@ -85,8 +85,12 @@ class SiteEndpoints:
     def _reset_response(self, site: str, reset_items: list[str]) -> Response:
         for each in reset_items:
             guid = site or site_of(each)
-            _log.info("lifted", site=self.site_names.display_name(guid), what=each.partition(":")[0])
-        return json_response({"lifted": reset_items}, self.now())
+            _log.info(
+                _RESET_EVENTS[each == CIRCUIT],
+                site=self.site_names.display_name(guid),
+                what=each.partition(":")[0],
+            )
+        return json_response({"reset": reset_items}, self.now())
 
     def _site_json(self, status: SiteStatus) -> dict[str, Any]:
         now, rest = self.status_reader.now(), status.circuit
@@ -99,7 +103,7 @@ class SiteEndpoints:
             "secondsLeft": math.ceil(rest.seconds_until_half_open(now)),
             "reason": rest.reason or None,
             "failures": rest.failures,
-            "rests": rest.times_opened,
+            "timesOpened": rest.times_opened,
             "pauses": self._pauses_json(status.pauses),
             "retries": {
                 "queries": status.retry_usage.queries,
@@ -131,6 +135,8 @@ class SiteEndpoints:
         }
 
 
+#: Log event of a cleared pause and of a closed circuit.
+_RESET_EVENTS = ("pause-cleared", "circuit-reset")
 _RESET_USAGE = 'Send JSON like {"pause": "<its name in /admin/pauses>"}; nothing else may be in.'
 
 
@@ -140,7 +146,7 @@ def _rule_json(rule: PauseRule) -> dict[str, Any]:
         "scope": rule.scope,
         "seconds": rule.seconds,
         "code": rule.code or None,
-        "says": rule.message_pattern or None,
+        "messagePattern": rule.message_pattern or None,
         "alarm": rule.alarm,
     }
 

@@ -29,14 +29,14 @@ async def site_families(status_reader: SiteStatusReader, aliases: Container[str]
 
     return [
         _gauge_family(
-            "site_resting",
-            "Whether the practice is left alone (1), or asked (0)",
+            "circuit_open",
+            "1 if the circuit breaker of the site is open, else 0",
             ("site",),
             site_samples({guid: float(rest.times_opened > 0) for guid, rest in every.items()}),
         ),
         _gauge_family(
-            "site_rest_seconds_left",
-            "Seconds until a resting practice is asked again",
+            "circuit_open_remaining_seconds",
+            "Seconds until an open circuit permits a trial request",
             ("site", "reason"),
             (
                 ((status_reader.site_name(guid), rest.reason), rest.seconds_until_half_open(now))
@@ -45,31 +45,34 @@ async def site_families(status_reader: SiteStatusReader, aliases: Container[str]
             ),
         ),
         _gauge_family(
-            "pauses", "Pauses in force", ("rule",), (((rule,), count) for rule, count in counts.items())
+            "active_pauses",
+            "Pauses in effect by rule",
+            ("rule",),
+            (((rule,), count) for rule, count in counts.items()),
         ),
         _gauge_family(
-            "site_retries",
+            "retries_last_hour",
             "Retries in the last hour",
             ("site",),
             site_samples({guid: each.retries for guid, each in spent.items()}),
         ),
         _gauge_family(
-            "site_retries_left",
-            "Retries that the budget still has",
+            "retry_budget_remaining",
+            "Retries that the budget of the site still permits",
             ("site",),
             site_samples({guid: each.retries_left for guid, each in spent.items()}),
             min,
         ),
         _gauge_family(
-            "site_exchanges",
-            "Exchanges under way",
+            "upstream_requests_in_flight",
+            "Upstream requests in flight",
             ("site",),
             site_samples({guid: running for guid, (running, _) in load.items()}),
             sum,
         ),
         _gauge_family(
-            "site_queue",
-            "Requests that wait for the practice",
+            "bulkhead_queue_length",
+            "Requests that wait for a place at the site",
             ("site",),
             site_samples({guid: waiting for guid, (_, waiting) in load.items()}),
             sum,
@@ -87,21 +90,21 @@ def _key_families(keys: list[KeyStatus], aliases: Container[str]) -> list[Metric
 
     return [
         _gauge_family(
-            "key_rate",
-            "Requests a second that a key may send; of others the slowest",
+            "rate_limit_requests_per_second",
+            "Requests per second that a key may send; for callers without an alias the lowest",
             ("caller",),
             key_samples(lambda each: each.requests_per_second),
             min,
         ),
         _gauge_family(
-            "key_blocked_seconds",
-            "Seconds until the upstream takes requests of a key again",
+            "rate_limit_blocked_seconds",
+            "Seconds until the rate limit of a key permits the next request",
             ("caller",),
             key_samples(lambda each: each.blocked_seconds),
         ),
         _gauge_family(
-            "key_queue",
-            "Requests that wait for their key's rate",
+            "rate_limit_queue_length",
+            "Requests that wait for the rate limit of their key",
             ("caller",),
             key_samples(lambda each: each.queue_length),
             sum,
@@ -112,10 +115,13 @@ def _key_families(keys: list[KeyStatus], aliases: Container[str]) -> list[Metric
 def store_families(figures: StoreStats, outages: int, *, is_down: bool) -> list[Metric]:
     """What the store holds, as far as it says, and whether this process goes without the shared one."""
     given = {
-        "cache_entries": ("Answers kept, and other entries of the store", figures.entries),
-        "cache_bytes": ("Bytes in use", figures.used_bytes),
-        "cache_max_bytes": ("Bytes that may be in use; 0 is no limit", figures.max_bytes),
-        "store_away": ("Whether the shared store is away (1)", float(is_down)),
+        "cache_entries": ("Entries of the store: responses, locks and counters", figures.entries),
+        "cache_bytes": ("Bytes that the store uses", figures.used_bytes),
+        "cache_max_bytes": (
+            "Maximum bytes that the store may use; 0 if there is no limit",
+            figures.max_bytes,
+        ),
+        "shared_store_down": ("1 if the shared store is unavailable, else 0", float(is_down)),
     }
     gauges = [
         _gauge_family(name, says, (), [((), value)])
@@ -125,8 +131,10 @@ def store_families(figures: StoreStats, outages: int, *, is_down: bool) -> list[
     lost = figures.evictions or 0
     return [
         *gauges,
-        _counter_family("cache_evictions", "Entries that had to go before their time", (), [((), lost)]),
-        _counter_family("store_absences", "How often the shared store went away", (), [((), outages)]),
+        _counter_family("cache_evictions", "Entries evicted before they expired", (), [((), lost)]),
+        _counter_family(
+            "shared_store_outages", "Outages of the shared store since start", (), [((), outages)]
+        ),
     ]
 
 
@@ -134,8 +142,18 @@ def cache_families(outcome_counts: Mapping[tuple[str, str], int], fetches_in_fli
     """What the cache did since start, and its queries under way."""
     counts = (((type_, outcome), count) for (type_, outcome), count in outcome_counts.items())
     return [
-        _counter_family("cache_requests", "Requests by what the cache did", ("type", "outcome"), counts),
-        _gauge_family("cache_flights", "Queries under way for the cache", (), [((), fetches_in_flight)]),
+        _counter_family(
+            "cache_requests",
+            "Requests by resource type and outcome of the cache",
+            ("type", "outcome"),
+            counts,
+        ),
+        _gauge_family(
+            "cache_fetches_in_flight",
+            "Upstream requests in flight for the cache",
+            (),
+            [((), fetches_in_flight)],
+        ),
     ]
 
 

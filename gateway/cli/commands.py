@@ -185,7 +185,7 @@ def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
 @click.option("--pause", default="", help="Name of one pause, as /admin/pauses shows it.")
 @_url_option
 @_config_option
-def lift(site: str, pause: str, url: str, config: Path | None) -> None:
+def reset(site: str, pause: str, url: str, config: Path | None) -> None:
     """Have a running gateway ask again what it leaves alone."""
     if not (site or pause):
         raise click.UsageError("name --site, --pause or both")
@@ -229,9 +229,9 @@ def known_issues(config: Path | None) -> None:
     click.echo(known_issues_table(_load_settings(config)))
 
 
-@main.command()
+@main.command("check-config")
 @_config_option
-def check(config: Path | None) -> None:
+def check_config(config: Path | None) -> None:
     """Check the configuration and print what is in effect, secrets masked; cautions go to stderr."""
     from gateway.settings.cautions import find_cautions
 

@@ -88,8 +88,8 @@ _CONFIGURATION_INTRO = """# Configuration
 
 Generated from `gateway/settings/` by `make docs`. A TOML file (`--config`, or `HALO_GATEWAY_CONFIG`),
 and over it environment variables: `HALO_GATEWAY_` and the setting's name, with `__` for each dot
-(`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway check` reports every problem at
-once, or prints what is in effect; its warnings go to stderr. `sites.default` holds for every site;
+(`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway check-config` reports every
+problem at once, or prints what is in effect; its warnings go to stderr. `sites.default` holds for every site;
 `sites.<guid>` goes over it.
 
 An empty variable counts as not set. Lists and tables in variables are JSON. Shells cannot export names

@@ -23,7 +23,7 @@ SITE_CAP = FailureKind(
 )
 
 #: Share of a cap -> what the log says when it is passed.
-THRESHOLDS = ((0.8, "cap-near"), (1.0, "cap-reached"))
+THRESHOLDS = ((0.8, "cap-80-percent"), (1.0, "cap-reached"))
 #: A shorter time says nothing about the pace.
 _MIN_HISTORY = timedelta(minutes=5)
 

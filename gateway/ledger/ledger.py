@@ -121,7 +121,7 @@ class Ledger:
 
     def _record_failure(self, error: sqlite3.Error | ConnectionError) -> None:
         if not self._problem:
-            _log.error("ledger-not-written", exception=type(error).__name__, code=_error_code(error))
+            _log.error("ledger-write-failed", exception=type(error).__name__, code=_error_code(error))
         self._problem = f"not written: {_error_code(error)}"
         self._backend.release()
 

@@ -120,7 +120,7 @@ class RedisLedger:
             memory = self._redis.info("memory")
             if memory["maxmemory"] and memory["maxmemory_policy"] != _REQUIRED_POLICY:
                 _log.warning(
-                    "ledger-may-be-evicted", policy=memory["maxmemory_policy"], needed=_REQUIRED_POLICY
+                    "redis-eviction-policy", policy=memory["maxmemory_policy"], needed=_REQUIRED_POLICY
                 )
 
 

@@ -83,7 +83,7 @@ def _column_finding(
     evidence: Evidence, key: str, clock: Clock | None, reason: str, *, default_clock: Clock
 ) -> Finding:
     value = {"utc": "UTC", "site": evidence.zone.key, None: None}[clock]
-    return Finding("search.columns", key, value, reason, is_default=clock == default_clock)
+    return Finding("search.column_time_zones", key, value, reason, is_default=clock == default_clock)
 
 
 def _last_updated_findings(evidence: Evidence, resource_type: str) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _last_updated_findings(evidence: Evidence, resource_type: str) -> Iterator[F
         evidence, resource_type, label, confirmed_reading(evidence, resource_type, LAST_UPDATED)
     )
     yield Finding(
-        "last_updated",
+        "last_updated_input",
         resource_type,
         mode,
         f"{seen} {_LABEL_TEXTS.get(label, 'labels of several kinds')}; {why}",
@@ -204,7 +204,7 @@ def _parameter_precision(evidence: Evidence, resource_type: str, code: str) -> I
     certain = (
         parameter.kind != "range" and coarsest != "second" and (resource_type, code) not in MAY_BE_PARTIAL
     )
-    yield Finding("search.precision", f"{resource_type}.{code}", coarsest, why, certain)
+    yield Finding("search.date_precision", f"{resource_type}.{code}", coarsest, why, certain)
 
 
 def _text_precision(text: str) -> Precision:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Section = Literal["search", "search.columns", "search.precision", "last_updated"]
+Section = Literal["search", "search.column_time_zones", "search.date_precision", "last_updated_input"]
 SettingValue = bool | str | tuple[str, ...]
 
 

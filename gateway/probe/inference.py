@@ -41,7 +41,7 @@ class _SettingCase:
 
 
 _SETTING_CASES: Final[Mapping[str, tuple[_SettingCase, ...]]] = {
-    "repeats": (
+    "supports_repeated_parameter": (
         _SettingCase(True, "contradicting conditions found nothing", ("repeats=no",)),
         _SettingCase(
             False,
@@ -50,12 +50,12 @@ _SETTING_CASES: Final[Mapping[str, tuple[_SettingCase, ...]]] = {
         ),
         _SettingCase(False, "a parameter given twice is refused", ("repeats=refused",)),
     ),
-    "comma": (
+    "supports_comma_or": (
         _SettingCase(True, "one true value among false ones was enough", ("comma=yes",)),
         _SettingCase(False, "only one value of a list counts", ("comma=no",)),
         _SettingCase(False, "a list is refused", ("comma=refused",)),
     ),
-    "sa_eb": (
+    "supports_sa_eb": (
         _SettingCase(
             True,
             "right on both sides of a Period",
@@ -67,7 +67,7 @@ _SETTING_CASES: Final[Mapping[str, tuple[_SettingCase, ...]]] = {
         ),
         _SettingCase(False, "one of them is refused", ("period.sa=refused", "period.eb=refused")),
     ),
-    "period": (
+    "period_semantics": (
         _SettingCase("overlap", "eq finds a Period that reaches beyond it", ("period.eq=yes",)),
         _SettingCase(
             "r4",
@@ -91,7 +91,7 @@ def infer_findings(evidence: Evidence) -> tuple[Finding, ...]:
         *(_setting_finding(evidence, key) for key in _SETTING_CASES),
         Finding(
             "search",
-            "dates",
+            "extra_date_parameters",
             _extra_date_parameters(evidence),
             "in the site's CapabilityStatement, not in R4",
         ),

@@ -16,7 +16,12 @@ from gateway.probe.run import ProbeReport
 from gateway.settings import Settings
 from gateway.settings.resolve import merged_site_settings
 
-_SECTIONS: Final[tuple[Section, ...]] = ("search", "search.columns", "search.precision", "last_updated")
+_SECTIONS: Final[tuple[Section, ...]] = (
+    "search",
+    "search.column_time_zones",
+    "search.date_precision",
+    "last_updated_input",
+)
 _ENGINE_COMMENT: Final = re.compile(r'^#?\s*engine\s*=\s*"([^"\n]*)"', re.MULTILINE)
 
 
@@ -52,7 +57,7 @@ def change_warnings(report: ProbeReport, settings: Settings, previous: str = "")
         if each.value is not None
     }
     own = merged_site_settings(settings, report.guid).model_dump(
-        include={"search", "last_updated"}, exclude_unset=True
+        include={"search", "last_updated_input"}, exclude_unset=True
     )
     return [
         *_engine_warnings(engine_version(report.evidence), previous),
@@ -105,7 +110,9 @@ def _previous_site_settings(previous: str, guid: str) -> Mapping[str, Any]:
         sites = tomllib.loads(previous).get("sites", {})
     except tomllib.TOMLDecodeError as problem:
         raise ValueError("--previous: not the TOML of an earlier probe") from problem
-    return {name: value for name, value in sites.get(guid, {}).items() if name in {"search", "last_updated"}}
+    return {
+        name: value for name, value in sites.get(guid, {}).items() if name in {"search", "last_updated_input"}
+    }
 
 
 def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

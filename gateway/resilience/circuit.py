@@ -11,10 +11,10 @@ from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.resilience.backoff import ExponentialBackoff
 
-CircuitState = Literal["well", "resting", "half-open"]
+CircuitState = Literal["closed", "open", "half-open"]
 
 CIRCUIT_OPEN: Final = FailureKind(
-    "practice-resting",
+    "practice-circuit-open",
     503,
     "transient",
     "The practice has failed repeatedly and is left alone for a while; this request was not sent to it. Try"
@@ -65,8 +65,8 @@ class Circuit(msgspec.Struct, frozen=True, array_like=True):
     def state(self, now: float) -> CircuitState:
         """Whether the site may be asked: freely, not at all, or by one request that decides."""
         if not self.times_opened:
-            return "well"
-        return "resting" if now < self.open_until else "half-open"
+            return "closed"
+        return "open" if now < self.open_until else "half-open"
 
     def seconds_until_half_open(self, now: float) -> float:
         """Seconds until the pause is over."""

@@ -72,7 +72,7 @@ class CircuitRegistry:
     async def require_not_open(self, request: FhirRequest) -> Circuit:
         """What is known of a site that may be asked. Raises Failure 503 while it rests."""
         rest = await self.circuit_of(request.site.guid) if request.site else CLOSED
-        if rest.state(self.now()) == "resting":
+        if rest.state(self.now()) == "open":
             raise circuit_open_failure(rest, rest.seconds_until_half_open(self.now()))
         return rest
 
@@ -91,7 +91,7 @@ class CircuitRegistry:
         after = await self._replicated_circuits.update(site.guid, circuit_after) or CLOSED
         if after.times_opened and after.last_failure_at == now:
             seconds = round(after.seconds_until_half_open(now))
-            _log.warning("site-rests", site=site.name, reason=after.reason, seconds=seconds)
+            _log.warning("circuit-opened", site=site.name, reason=after.reason, seconds=seconds)
 
     async def record_response(self, site: Site, started_at: float) -> None:
         """Note that the practice answered."""
@@ -102,7 +102,7 @@ class CircuitRegistry:
             site.guid, lambda rest: _none_if_closed(rest, started_at)
         )
         if before.times_opened and after is None:
-            _log.info("site-well", site=site.name, reason=before.reason)
+            _log.info("circuit-closed", site=site.name, reason=before.reason)
 
     async def claim_trial(self, site: str, holder: str) -> bool:
         """Whether this request is the one that finds out how the site is."""
@@ -161,7 +161,7 @@ class CircuitBreaker:
     async def _run_unless_open(self, request: FhirRequest, site: Site) -> FhirResponse:
         """Somebody else finds out, or has just done so."""
         rest = await self._circuits.circuit_of(site.guid)
-        if rest.state(self._circuits.now()) != "well":
+        if rest.state(self._circuits.now()) != "closed":
             raise circuit_open_failure(rest, _TRIAL_RETRY_AFTER)
         return await self._run_recorded(request, site)
 

@@ -14,7 +14,7 @@ from gateway.exchange import FhirRequest
 Scope = Literal["gateway", "caller", "site", "caller-at-site", "practitioner"]
 
 REQUESTS_PAUSED: Final = FailureKind(
-    "paused",
+    "requests-paused",
     503,
     "transient",
     "Halo or the practice said why such requests cannot succeed for now, so this one was not sent: the cause"

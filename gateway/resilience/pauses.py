@@ -78,7 +78,14 @@ class PauseRegistry:
         if known:
             return
         level = _log.error if rule.alarm else _log.warning
-        level("paused", rule=rule.id, scope=rule.scope, site=site, seconds=round(seconds), alarm=rule.alarm)
+        level(
+            "pause-started",
+            rule=rule.id,
+            scope=rule.scope,
+            site=site,
+            seconds=round(seconds),
+            alarm=rule.alarm,
+        )
 
     def _without_expired(self, pauses: dict[str, Pause] | None) -> dict[str, Pause]:
         now = self._clock()

@@ -106,7 +106,7 @@ class RateLimits:
         after = await self._learned_rates.update(key, lower_rate) or lower_rate(None)
         if after.lowered_at == now:
             seconds = round(after.blocked_until - now, 1)
-            _log.warning("rate-lowered", per_second=round(after.rate, 2), seconds=seconds)
+            _log.warning("rate-limit-lowered", per_second=round(after.rate, 2), seconds=seconds)
 
     async def _take_slot(self, key: str, current_slot: Slot, allowed_rate: float) -> bool:
         name = f"slot:{key}:{allowed_rate:.4f}:{current_slot.number}"

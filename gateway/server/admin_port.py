@@ -39,7 +39,7 @@ async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterat
     while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn's flag is no event
         await asyncio.sleep(0.01)
     url = _listener_url(listener)
-    _log.info("operators-listen", url=url)
+    _log.info("admin-listening", url=url)
     try:
         yield url
     finally:

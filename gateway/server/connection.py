@@ -96,7 +96,7 @@ class LimitedConnection(WriteTimeout):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.write_timeout = self.limits.timeouts.answer
+        self.write_timeout = self.limits.timeouts.write
         self.timeout_keep_alive = self.limits.timeouts.idle  # type: ignore[assignment] # call_later takes both
         self._awaited_part: _RequestPart = ""
         self._current_part: _RequestPart = "head"
@@ -165,7 +165,7 @@ class LimitedConnection(WriteTimeout):
         """Answer, then read on for a moment: a connection closed with data unread may lose the answer."""
         self._is_rejected = True
         self._start_read_timer("")
-        _log.info("refused", code=kind.code, status=kind.status)
+        _log.info("request-rejected", code=kind.code, status=kind.status)
         if self._is_responding and not (self._current_part == "body" and self._has_unstarted_response):
             self.transport.abort()
             return
@@ -184,7 +184,7 @@ class LimitedConnection(WriteTimeout):
         if self._read_timer is not None:
             self._read_timer.cancel()
         self._awaited_part = part
-        seconds = {"head": self.limits.timeouts.head, "body": self.limits.timeouts.body}
+        seconds = {"head": self.limits.timeouts.headers, "body": self.limits.timeouts.body}
         self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout) if part else None
 
     def _on_read_timeout(self) -> None:
@@ -214,7 +214,7 @@ def limited_connection_class(server: Server) -> type[LimitedConnection]:
 def _rejection_app(kind: FailureKind) -> ASGIApp:
     async def reject_request(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        _log.info("refused", code=kind.code, status=kind.status)
+        _log.info("request-rejected", code=kind.code, status=kind.status)
         await send_response(
             error_response(Failure(kind)).with_header("connection", "close"),
             request,

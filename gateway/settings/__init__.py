@@ -1,6 +1,6 @@
-"""All configuration: a TOML file, overridden by `HALO_GATEWAY_…` environment variables.
+"""Configuration: a TOML file, overridden by `HALO_GATEWAY_…` environment variables.
 
-The only reader of environment and files. Every problem is reported at once, by the setting's name.
+All problems are reported at once, by the setting's name.
 """
 
 import os
@@ -15,38 +15,42 @@ from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
 from gateway.settings.masked import shorten
 from gateway.settings.problems import describe_errors
-from gateway.settings.resilience import PageSize, Paging, Pauses, Rest, Retry, Search
+from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
 from gateway.settings.server import Admin, Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
 from gateway.settings.site import DailyCaps, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 
 
 class ConfigurationError(ValueError):
-    """What is wrong with the configuration: one line per setting."""
+    """Problems of the configuration, one line per setting."""
 
 
 class Settings(Section):
-    """The whole configuration; by itself it reads neither file nor environment: `load` does."""
+    """The whole configuration. `load` reads it from file and environment."""
 
-    server: Server = Field(Server(), description="how the gateway is reached")
-    upstream: Upstream = Field(Upstream(), description="the Halo Connect API")
+    server: Server = Field(Server(), description="Address and limits of the gateway's own server.")
+    upstream: Upstream = Field(Upstream(), description="The Halo Connect API.")
     upstreams: dict[MountName, MountedUpstream] = Field(
-        {}, description="further upstreams by name, each below its own path"
+        {}, description="Additional upstreams by name, each with its own path."
     )
-    errors: Errors = Field(Errors(), description="what a client is told of an upstream's own words")
-    repairs: RepairSwitches = Field({}, description="repairs on or off for all sites, by id")
-    sites: dict[SiteKey, SiteSettings] = Field({}, description="by Halo GUID, and `default`")
-    pages: Paging = Field(Paging(), description="links to further pages of a result")
-    search: Search = Field(Search(), description="how far a search may go")
-    cache: Cache = Field(Cache(), description="what is answered without asking again")
-    retry: Retry = Field(Retry(), description="repeating reads that certainly did not run")
-    rest: Rest = Field(Rest(), description="leaving a failing practice alone")
-    pauses: Pauses = Field(Pauses(), description="messages that mean: not now")
-    page_size: PageSize = Field(PageSize(), description="pages that fit under Halo's limit")
-    ledger: Ledger = Field(Ledger(), description="what was paid and saved")
-    admin: Admin = Field(Admin(), description="the operators' endpoints")
-    log: Log = Field(Log(), description="what is logged")
-    writes: Writes = Field(Writes(), description="what happens to a change before it is sent")
+    errors: Errors = Field(Errors(), description="Upstream error messages in responses to clients.")
+    repairs: RepairSwitches = Field(
+        {}, description="Repairs that are on (true) or off (false) for all sites, by id."
+    )
+    sites: dict[SiteKey, SiteSettings] = Field(
+        {}, description="Settings of sites, by Halo GUID or `default`."
+    )
+    paging: Paging = Field(Paging(), description="Page links and page sizes.")
+    search: Search = Field(Search(), description="Upstream queries per search.")
+    cache: Cache = Field(Cache(), description="The response cache.")
+    retry: Retry = Field(Retry(), description="Retries of reads that did not run at the practice.")
+    circuit_breaker: CircuitBreaker = Field(CircuitBreaker(), description="Circuit breaker per site.")
+    bulkhead: Bulkhead = Field(Bulkhead(), description="Concurrency per site.")
+    pauses: Pauses = Field(Pauses(), description="Pauses after upstream errors.")
+    ledger: Ledger = Field(Ledger(), description="Counts of billed and saved queries.")
+    admin: Admin = Field(Admin(), description="The /admin endpoints.")
+    log: Log = Field(Log(), description="The log.")
+    writes: Writes = Field(Writes(), description="Validation of writes.")
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -56,10 +60,10 @@ class Settings(Section):
     @field_validator("upstreams")
     @classmethod
     def _require_distinct_paths(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
-        paths = [each.path for each in upstreams.values()]
-        twice = sorted({path for path in paths if paths.count(path) > 1})
-        if twice:
-            raise ValueError(f"two upstreams share a path: {', '.join(twice)}")
+        paths = [upstream.path for upstream in upstreams.values()]
+        duplicates = sorted({path for path in paths if paths.count(path) > 1})
+        if duplicates:
+            raise ValueError(f"two upstreams share a path: {', '.join(duplicates)}")
         return upstreams
 
     @model_validator(mode="after")
@@ -70,20 +74,20 @@ class Settings(Section):
 
 
 class _SettingsAndVariables(Settings):
-    """The settings, and the variables of the commands, which are none."""
+    """The settings and the environment variables of commands."""
 
-    config: Path | None = Field(None, description="the file; an option of every command")
-    probe_key: SecretStr | None = Field(None, description="the subscription key that `probe` sends")
+    config: Path | None = Field(None, description="The TOML file.")
+    probe_key: SecretStr | None = Field(None, description="The subscription key for `probe`.")
 
 
 def load(path: Path | None = None) -> Settings:
-    """The settings of a TOML file and the environment. Raises ConfigurationError naming every problem."""
-    read = _settings_loader(path)
+    """Load the settings from a TOML file and the environment. Raises ConfigurationError with all problems."""
+    loader = _settings_loader(path)
     lines = describe_duplicates(_SettingsAndVariables, os.environ) + describe_unknown_variables(
         _SettingsAndVariables, os.environ
     )
     try:
-        settings = read()
+        settings = loader()
     except ValidationError as problem:
         lines += describe_errors(Settings, problem.errors(include_input=False))
     except RecursionError:
@@ -95,7 +99,7 @@ def load(path: Path | None = None) -> Settings:
 
 def _settings_loader(path: Path | None) -> Callable[[], Settings]:
     if path == Path():
-        raise ConfigurationError("--config: names no file")
+        raise ConfigurationError("--config: is empty, give the path of a TOML file")
     try:
         return settings_loader(Settings, path)
     except FileNotFoundError:
@@ -108,7 +112,9 @@ def _settings_loader(path: Path | None) -> Callable[[], Settings]:
 
 __all__ = [
     "Admin",
+    "Bulkhead",
     "Cache",
+    "CircuitBreaker",
     "ConfigurationError",
     "DailyCaps",
     "Errors",
@@ -116,10 +122,8 @@ __all__ = [
     "LedgerCaller",
     "Log",
     "MountedUpstream",
-    "PageSize",
     "Paging",
     "Pauses",
-    "Rest",
     "Retry",
     "Search",
     "SearchSupport",

@@ -1,4 +1,4 @@
-"""The sections of the configuration: every setting with its default, its limits and its meaning."""
+"""Base class and value types of settings."""
 
 import re
 from typing import Annotated, Any, get_args
@@ -19,7 +19,7 @@ from gateway.dates.timezones import load_zone
 from gateway.repairs import REPAIRS
 from gateway.settings.masked import redact_key
 
-#: Wrong names that one message shows.
+#: Maximum number of unknown repairs in one message.
 _MAX_SHOWN = 10
 
 
@@ -31,7 +31,7 @@ def _check_zone(name: str) -> str:
 def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
     unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
     if unknown:
-        shown = ", ".join(redact_key(each) for each in sorted(unknown)[:_MAX_SHOWN])
+        shown = ", ".join(redact_key(repair) for repair in sorted(unknown)[:_MAX_SHOWN])
         more = f" and {len(unknown) - _MAX_SHOWN} more" if len(unknown) > _MAX_SHOWN else ""
         raise ValueError(f"no such repair: {shown}{more}; see halo-gateway known-issues")
     return switches
@@ -43,14 +43,14 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def with_lower_case_guids(sites: Any) -> Any:
-    """A table of sites with its GUIDs in lower case. Raises ValueError where one is given in two cases."""
+    """Return a table of sites with GUIDs in lower case. Raises ValueError if a GUID occurs in both cases."""
     if not isinstance(sites, dict):
         return sites
     lower = {_lower_case_guid(guid): values for guid, values in sites.items()}
     if len(lower) < len(sites):
-        given = [_lower_case_guid(guid) for guid in sites]
-        twice = sorted({guid for guid in given if given.count(guid) > 1})
-        raise ValueError(f"the same site is given twice, in upper and lower case: {', '.join(twice)}")
+        guids = [_lower_case_guid(guid) for guid in sites]
+        duplicates = sorted({guid for guid in guids if guids.count(guid) > 1})
+        raise ValueError(f"the same site is set twice, in upper and lower case: {', '.join(duplicates)}")
     return lower
 
 
@@ -63,7 +63,7 @@ Guid = Annotated[
 ]
 SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 
-#: The gateway's own first segments.
+#: First path segments that the gateway serves itself.
 _RESERVED_SEGMENTS = frozenset(
     {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin", "docs"}
 )
@@ -71,7 +71,7 @@ _RESERVED_SEGMENTS = frozenset(
 
 def _check_free_path(path: str) -> str:
     if path.removeprefix("/") in _RESERVED_SEGMENTS:
-        raise ValueError("the gateway itself serves this path: choose another")
+        raise ValueError("the gateway itself serves this path, choose another")
     return path
 
 
@@ -84,7 +84,7 @@ TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
 
 
 def _reject_boolean(value: Any) -> Any:
-    """The value. Raises an error for true and false, which pydantic takes for 1 and 0."""
+    """Return the value. Raises an error for true and false, which pydantic reads as 1 and 0."""
     if isinstance(value, bool):
         raise PydanticKnownError("float_type")
     return value
@@ -94,9 +94,9 @@ NotBoolean = BeforeValidator(_reject_boolean)
 
 
 def _check_plain_url(url: HttpUrl) -> HttpUrl:
-    """The URL. The message does not show it: it may hold a password."""
+    """Return the URL. The error does not show it, because it may contain a password."""
     if url.username or url.password or url.query is not None or url.fragment is not None:
-        raise ValueError("may have no user, password, query or fragment: write scheme, host, port and path")
+        raise ValueError("must have no user, password, query or fragment: write scheme, host, port and path")
     return url
 
 
@@ -104,7 +104,7 @@ Url = Annotated[HttpUrl, AfterValidator(_check_plain_url)]
 
 
 class Section(BaseModel):
-    """A part of the configuration: closed, and never changed once read."""
+    """Section of the configuration: immutable, rejects unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

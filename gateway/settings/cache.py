@@ -1,4 +1,4 @@
-"""Settings of the cache, its store and the ledger."""
+"""Settings of the cache, its stores and the ledger."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,69 +10,88 @@ from gateway.settings.redis_url import RedisUrl
 
 
 class LedgerCaller(Section):
-    """One caller by name; until then it shows as eight digits made from its credentials."""
+    """Name of a caller. A caller without one appears as eight digits derived from its credentials."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = Field(description="its alias")
-    batch: bool = Field(False, description="its requests are batch work")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = Field(description="Alias of the caller.")
+    batch: bool = Field(False, description="Whether all requests of the caller are batch work.")
 
 
 class Ledger(Section):
-    """What was paid and saved."""
+    """The ledger: counts of billed and saved queries."""
 
     path: Path | None = Field(
         None,
-        description="SQLite file; without one, counts end with the process, or wait in memory for Redis",
+        description="SQLite file. Without one, counts stay in memory: until the process ends or, with Redis,"
+        " until they are written to it.",
     )
     store: Literal["file", "redis"] | None = Field(
         None,
-        description="`file`, or `redis`: one ledger and one cap for all replicas, in cache.redis; by default"
-        " redis where cache.redis.url is set and path is not",
+        description="`file`, or `redis` for one ledger and one cap of all replicas in cache.redis. Default:"
+        " redis if cache.redis.url is set and ledger.path is not.",
     )
-    keep_days: int = Field(800, gt=0, le=36_500, description="days that are kept")
+    retention_days: int = Field(
+        800, gt=0, le=36_500, description="Time for which counts are stored, in days."
+    )
     callers: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")], LedgerCaller] = Field(
-        {}, description="names for callers, by the eight digits the ledger shows"
+        {}, description="Names of callers, by the eight digits that the ledger shows."
     )
 
 
 class Redis(Section):
-    """The store that replicas share."""
+    """The store shared by replicas."""
 
     url: RedisUrl | None = Field(
-        None, description="redis:// or rediss:// URL; / # ? @ and % in its password are percent-encoded"
+        None, description="redis:// or rediss:// URL. Percent-encode / # ? @ and % in its password."
     )
     timeout: float = Field(
-        0.5, gt=0, description="seconds one command may take; then this process's memory stands in"
+        0.5,
+        gt=0,
+        description="Maximum time of a command, in seconds. After that, the gateway uses in-process memory.",
     )
 
 
 class Cache(Section):
-    """What is answered without asking again; docs/cache.md."""
+    """The response cache (docs/cache.md)."""
 
     profile: Literal["off", "cautious", "balanced"] = Field(
-        "balanced", description="how long answers may be reused"
+        "balanced", description="How long responses may be reused."
     )
     max_bytes: int = Field(
         256_000_000,
         gt=0,
-        description="bytes of the embedded store, a quarter of them for answers ready to be sent",
+        description="Maximum size of the in-process store, in bytes. A quarter of it is for responses ready"
+        " to be sent.",
     )
-    max_body: int = Field(8_000_000, gt=0, description="bytes of an answer that is kept at most")
+    max_body: int = Field(8_000_000, gt=0, description="Maximum size of a stored response, in bytes.")
     keys: tuple[SecretStr, ...] = Field(
-        (), description="secrets that encrypt and name what is kept; the first encrypts; needed with Redis"
+        (),
+        description="Secrets that encrypt stored responses and hash cache keys. The first encrypts, all"
+        " decrypt. Required with Redis.",
     )
     shared_callers: dict[MountName, tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]] = Field(
-        {}, description="by alias: hashes of credentials whose holders share answers"
+        {}, description="Callers that share stored responses: SHA-256 of their credentials in hex, by alias."
     )
-    orphans: int = Field(100, ge=0, description="queries that may run on when nobody waits for them")
-    lease: float = Field(5.0, gt=0, description="seconds that a killed replica may hold up the others")
-    downstream: str = Field("private, no-cache", description="Cache-Control of answers")
+    max_detached_fetches: int = Field(
+        100,
+        ge=0,
+        description="Maximum number of upstream requests that continue after every waiting client has"
+        " disconnected.",
+    )
+    lock_seconds: float = Field(
+        5.0, gt=0, description="Time after which the lock of a crashed replica expires, in seconds."
+    )
+    client_cache_control: str = Field(
+        "private, no-cache", description="Cache-Control header of responses to clients."
+    )
     trust_etags: bool = Field(
-        False, description="validate resources by the upstream's own ETags: they change with every change"
+        False,
+        description="Whether to validate stored resources by the upstream's ETags. They must change with"
+        " every change of the resource.",
     )
-    redis: Redis = Field(Redis(), description="the store that replicas share")
+    redis: Redis = Field(Redis(), description="The store shared by replicas.")
 
     @model_validator(mode="after")
     def _require_keys_with_redis(self) -> Self:
         if self.redis.url and not self.keys:
-            raise ValueError("cache.redis.url needs cache.keys: what leaves the process is encrypted")
+            raise ValueError("cache.redis.url needs cache.keys, which encrypt the data in Redis")
         return self

@@ -1,4 +1,4 @@
-"""Cautions: settings with which the gateway serves, and of which its operator should know."""
+"""Cautions: warnings to the operator about settings that are valid but risky."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from gateway.settings.resolve import DEFAULT_SITE
 
 
 class Caution(NamedTuple):
-    """What may happen because of a setting, and what to do; `component` is its name in /readyz, if any."""
+    """Risk of a setting, and what to do. `component` is its name in /readyz, if any."""
 
     setting: str
     text: str
@@ -21,7 +21,7 @@ def _has_default_time_zone(settings: Settings) -> bool:
 
 
 def _has_no_page_keys(settings: Settings) -> bool:
-    return not settings.pages.keys
+    return not settings.paging.keys
 
 
 def _has_replica_local_ledger(settings: Settings) -> bool:
@@ -34,8 +34,8 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
         _has_default_time_zone,
         Caution(
             "sites.default.time_zone",
-            "it decides for every practice that no setting names: where such a practice is in another time"
-            " zone, its dates are shifted and date searches match the wrong records. Set"
+            "This default applies to every practice without its own setting. If such a practice is in another"
+            " time zone, its dates are shifted and date searches match the wrong records. Set"
             " sites.<guid>.time_zone for each practice, and remove the default.",
             "sites",
         ),
@@ -43,22 +43,22 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
     (
         _has_no_page_keys,
         Caution(
-            "pages.keys",
-            "it is not set: page links end with this process and fail on other replicas. Set one secret, the"
-            " same for all replicas.",
+            "paging.keys",
+            "No secret is set. Page links become invalid when this process ends, and on other replicas. Set"
+            " the same secret for all replicas.",
         ),
     ),
     (
         _has_replica_local_ledger,
         Caution(
             "ledger.store",
-            "it is not set, but ledger.path is: caps and ledger are those of this replica alone, in its file."
-            " Set `redis` for one ledger of all replicas, or `file`.",
+            "Only ledger.path is set, so ledger and caps count this replica alone. Set `redis` for one ledger"
+            " of all replicas, or `file`.",
         ),
     ),
 )
 
 
 def find_cautions(settings: Settings) -> list[Caution]:
-    """Every caution that these settings give cause for."""
+    """Return the cautions that apply to these settings."""
     return [caution for applies, caution in _CAUTIONS if applies(settings)]

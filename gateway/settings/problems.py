@@ -42,20 +42,20 @@ _MESSAGES: Final = {
 _GUID: Final = "0a1b2c3d-0000-4000-8000-00000000000a"
 #: Last segment of a setting with a pattern, or of a table whose keys have one -> a value that fits.
 _EXAMPLES: Final = {
-    "site": _GUID,
+    "default_site": _GUID,
     "path": "/hg",
     "listen": "127.0.0.1:8081",
     "name": "front-desk",
     "upstreams": "health-gorilla",
     "shared_callers": "front-desk",
     "callers": "0a1b2c3d",
-    "columns": "Appointment.date",
-    "precision": "Appointment.date",
-    "dates": "Appointment.date",
-    "last_updated": "Patient",
+    "column_time_zones": "Appointment.date",
+    "date_precision": "Appointment.date",
+    "extra_date_parameters": "Appointment.date",
+    "last_updated_input": "Patient",
     "lifetimes": "Patient",
-    "stale": "Patient",
-    "revalidate": "Patient",
+    "stale_if_error": "Patient",
+    "stale_while_revalidate": "Patient",
 }
 _PATTERN_ERROR, _UNKNOWN_NAME_ERROR, _KEY_MARKER = "string_pattern_mismatch", "extra_forbidden", "[key]"
 

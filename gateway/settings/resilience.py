@@ -1,4 +1,4 @@
-"""Settings of what the gateway does about trouble, size and cost."""
+"""Settings of retries, circuit breaker, bulkhead, pauses, paging and search."""
 
 import re
 from typing import Literal, Self
@@ -13,75 +13,112 @@ from gateway.settings.base import Section
 
 
 class Retry(Section):
-    """Repeating reads that certainly did not run."""
+    """Retries of reads that did not run at the practice."""
 
-    patience: float = Field(10.0, ge=0, description="seconds a client is kept waiting beyond the query")
-    first: float = Field(0.5, gt=0, description="seconds the first wait may last; each further one doubles")
-    longest: float = Field(5.0, gt=0, description="seconds one wait may last")
-    share: float = Field(0.05, ge=0, le=1, description="part of a site's last hour of queries for retries")
-    least: int = Field(5, ge=0, description="retries an hour that a site may have in any case")
-    unanswered: bool = Field(
-        False, description="repeat a read that timed out or broke off; it may be billed twice"
+    max_wait_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="Maximum total time a request waits in queues and between retries, in seconds.",
+    )
+    initial_backoff_seconds: float = Field(
+        0.5,
+        gt=0,
+        description="Maximum wait before the first retry, in seconds. It doubles for each further one.",
+    )
+    max_backoff_seconds: float = Field(5.0, gt=0, description="Maximum wait before any retry, in seconds.")
+    budget_ratio: float = Field(
+        0.05, ge=0, le=1, description="Maximum retries as a share of a site's queries in the last hour."
+    )
+    budget_min_per_hour: int = Field(
+        5, ge=0, description="Number of retries per hour that every site may have, whatever the ratio gives."
+    )
+    retry_on_timeout: bool = Field(
+        False,
+        description="Whether to retry a read that timed out or whose connection broke. The practice may have"
+        " run it, so it may be billed twice.",
     )
 
 
-class Rest(Section):
-    """Leaving a failing practice alone."""
+class CircuitBreaker(Section):
+    """Circuit breaker per site."""
 
-    start: float = Field(5.0, gt=0, description="seconds of the first rest; doubles with each failure")
-    longest: float = Field(300.0, gt=0, description="seconds a rest may last")
-    concurrency: int = Field(16, gt=0, description="exchanges at once with one site")
-    queue: int = Field(200, ge=0, description="requests that may wait for one site")
+    initial_open_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="Time a circuit stays open after the first failure, in seconds. It doubles with each"
+        " further one.",
+    )
+    max_open_seconds: float = Field(300.0, gt=0, description="Maximum time a circuit stays open, in seconds.")
+
+
+class Bulkhead(Section):
+    """Concurrency per site."""
+
+    max_concurrent: int = Field(
+        16, gt=0, description="Maximum number of concurrent upstream requests per site."
+    )
+    max_queue: int = Field(200, ge=0, description="Maximum number of requests that wait for one site.")
 
 
 class PauseRule(Section):
-    """One message, or code, that pauses requests."""
+    """One rule that pauses requests after an upstream error."""
 
-    id: str = Field(description="its name")
-    says: str = Field("", description="regular expression on the upstream's words")
-    code: str = Field("", description="the failure's code")
-    seconds: float = Field(gt=0, description="length")
+    id: str = Field(description="Name of the rule.")
+    message_pattern: str = Field("", description="Regular expression that the upstream's message matches.")
+    code: str = Field("", description="Code of the failure.")
+    seconds: float = Field(
+        gt=0, description="Length of the pause where the upstream names no time, in seconds."
+    )
     scope: Literal["gateway", "caller", "site", "caller-at-site", "practitioner"] = Field(
-        description="what it pauses"
+        description="Which requests the rule pauses."
     )
 
     @model_validator(mode="after")
     def _require_valid_pattern(self) -> Self:
-        if not (self.says or self.code):
-            raise ValueError("a rule needs says or code")
+        if not (self.message_pattern or self.code):
+            raise ValueError("a rule needs message_pattern or code")
         try:
-            re.compile(self.says)
+            re.compile(self.message_pattern)
         except (re.error, RecursionError, OverflowError) as problem:
-            raise ValueError("says is no regular expression") from problem
+            raise ValueError("message_pattern must be a regular expression") from problem
         return self
 
 
 class Pauses(Section):
-    """Messages that mean: not now."""
+    """Pauses after upstream errors that say that requests cannot succeed for now."""
 
-    rules: tuple[PauseRule, ...] = Field((), description="rules of yours, before the built-in ones")
-
-
-class PageSize(Section):
-    """Pages that fit under Halo's limit."""
-
-    limit: int = Field(8_388_608, gt=0, description="bytes of an answer until a 413 names another limit")
-    probe: float = Field(28_800.0, gt=0, description="seconds between two tries of a larger page")
+    rules: tuple[PauseRule, ...] = Field(
+        (), description="Additional rules. The gateway applies them before its own."
+    )
 
 
 class Paging(Section):
-    """Links to further pages of a result."""
+    """Page links and page sizes."""
 
     keys: tuple[SecretStr, ...] = Field(
         (),
-        description="secrets that seal page links: the first seals, all open; without one, links end"
-        " with the process",
+        description="Secrets that encrypt page links. The first encrypts, all decrypt. Without one, links"
+        " become invalid when the process ends.",
     )
-    lifetime: int = Field(86_400, gt=0, description="seconds that a page link is good for")
+    link_lifetime_seconds: int = Field(
+        86_400, gt=0, description="Time for which a page link is valid, in seconds."
+    )
+    max_response_bytes: int = Field(
+        8_388_608,
+        gt=0,
+        description="Maximum size of an upstream response, in bytes, until a 413 names another limit.",
+    )
+    probe_interval_seconds: float = Field(
+        28_800.0, gt=0, description="Time between two attempts to fetch a larger page, in seconds."
+    )
 
 
 class Search(Section):
-    """How far a search may go."""
+    """Upstream queries per search."""
 
-    max_splits: int = Field(4, gt=0, description="upstream queries that one search may be split into")
-    max_queries: int = Field(5, gt=0, description="upstream queries for one page of a filtered search")
+    max_split_queries: int = Field(
+        4, gt=0, description="Maximum number of upstream queries that one search is split into."
+    )
+    max_queries_per_page: int = Field(
+        5, gt=0, description="Maximum number of upstream queries for one page of a filtered search."
+    )

@@ -1,4 +1,4 @@
-"""Sites as the core knows them, out of the configuration."""
+"""Sites built from the configuration."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ DEFAULT_SITE = "default"
 
 
 class ConfiguredSites:
-    """Every practice this gateway may serve, by Halo GUID; those not named share the default settings."""
+    """Practices by Halo GUID. Those that the configuration does not name have the default settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._default_site = _build_site(settings, DEFAULT_SITE)
@@ -26,7 +26,7 @@ class ConfiguredSites:
         }
 
     def __call__(self, guid: str) -> Site | None:
-        """The site of a GUID; None when no setting says its time zone."""
+        """Return the site of a GUID; None if its time zone is not set."""
         if guid in self._named_sites:
             return self._named_sites[guid]
         return self._unnamed_site(guid)
@@ -36,7 +36,7 @@ class ConfiguredSites:
 
 
 def merged_site_settings(settings: Settings, guid: str) -> SiteSettings:
-    """The settings of a site: its own over the default ones."""
+    """Return the settings of a site, its own over `sites.default`."""
     default = settings.sites.get(DEFAULT_SITE, SiteSettings())
     own = settings.sites.get(guid, SiteSettings())
     repairs = {**settings.repairs, **default.repairs, **own.repairs}
@@ -45,50 +45,54 @@ def merged_site_settings(settings: Settings, guid: str) -> SiteSettings:
 
 
 def site_settings_lookup(settings: Settings) -> Callable[[str], SiteSettings]:
-    """What finds the settings of a site; made once, since it is asked with every request."""
-    known = {guid: merged_site_settings(settings, guid) for guid in {*settings.sites, DEFAULT_SITE}}
-    return lambda guid: known.get(guid, known[DEFAULT_SITE])
+    """Return a function that looks up the settings of a site. They are merged once, not per request."""
+    merged = {guid: merged_site_settings(settings, guid) for guid in {*settings.sites, DEFAULT_SITE}}
+    return lambda guid: merged.get(guid, merged[DEFAULT_SITE])
 
 
 def _build_site(settings: Settings, guid: str) -> Site | None:
-    found = merged_site_settings(settings, guid)
-    if found.time_zone is None:
+    merged = merged_site_settings(settings, guid)
+    if merged.time_zone is None:
         return None
+    zone = load_zone(merged.time_zone)
     return Site(
         guid,
-        load_zone(found.time_zone),
-        found.name or guid[:8],
-        frozenset(name for name, on in found.repairs.items() if not on),
-        _date_search_support(settings, found, load_zone(found.time_zone)),
-        found.last_updated,
-        found.show_times,
-        found.inactive,
+        zone,
+        merged.name or guid[:8],
+        frozenset(repair for repair, on in merged.repairs.items() if not on),
+        _date_search_support(settings, merged, zone),
+        merged.last_updated_input,
+        merged.last_updated_output,
+        merged.inactive_records,
     )
 
 
 def _date_search_support(
     settings: Settings, site_settings: SiteSettings, site_zone: tzinfo
 ) -> DateSearchSupport:
-    facts = site_settings.search
-    stamps = {
-        (kind, "_lastUpdated"): column_zone(mode, site_zone)
-        for kind, mode in site_settings.last_updated.items()
+    support = site_settings.search
+    last_updated_zones = {
+        (resource_type, "_lastUpdated"): column_zone(mode, site_zone)
+        for resource_type, mode in site_settings.last_updated_input.items()
     }
     return DateSearchSupport(
-        supports_repeated_parameter=facts.repeats,
-        supports_comma_or=facts.comma,
-        supports_sa_eb=facts.sa_eb,
-        period_semantics=facts.period,
-        column_time_zones=stamps
-        | {_parameter_key(name): load_zone(column) for name, column in facts.columns.items()},
-        date_precision={_parameter_key(name): precision for name, precision in facts.precision.items()},
-        declared_parameters={
-            _parameter_key(name): declared_parameter(*_parameter_key(name)) for name in facts.dates
+        supports_repeated_parameter=support.supports_repeated_parameter,
+        supports_comma_or=support.supports_comma_or,
+        supports_sa_eb=support.supports_sa_eb,
+        period_semantics=support.period_semantics,
+        column_time_zones=last_updated_zones
+        | {_parameter_key(name): load_zone(zone) for name, zone in support.column_time_zones.items()},
+        date_precision={
+            _parameter_key(name): precision for name, precision in support.date_precision.items()
         },
-        max_split_queries=settings.search.max_splits,
+        declared_parameters={
+            _parameter_key(name): declared_parameter(*_parameter_key(name))
+            for name in support.extra_date_parameters
+        },
+        max_split_queries=settings.search.max_split_queries,
     )
 
 
 def _parameter_key(name: str) -> ParameterKey:
-    kind, _, code = name.partition(".")
-    return kind, code
+    resource_type, _, code = name.partition(".")
+    return resource_type, code

@@ -1,4 +1,4 @@
-"""Settings of servers: this one, its upstreams, log, operators."""
+"""Settings of the server, the upstreams, the log, writes and /admin."""
 
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
@@ -17,91 +17,116 @@ from gateway.settings.outbound import CaFile, ProxyUrl
 
 
 class Timeouts(Section):
-    """How long each step of an upstream exchange may take, in seconds."""
+    """Timeouts of an upstream request."""
 
-    connect: float = Field(5.0, gt=0, description="seconds until a connection stands")
-    read: float = Field(35.0, gt=0, description="seconds of silence; Halo itself gives up at 30")
-    total: float = Field(60.0, gt=0, description="seconds one exchange may take as a whole")
-    idle: float = Field(20.0, gt=0, description="seconds an unused connection is kept for the next query")
+    connect: float = Field(5.0, gt=0, description="Maximum time to open a connection, in seconds.")
+    read: float = Field(
+        35.0,
+        gt=0,
+        description="Maximum time without data from the upstream, in seconds. Halo's own timeout is 30.",
+    )
+    total: float = Field(60.0, gt=0, description="Maximum time of one upstream request, in seconds.")
+    idle: float = Field(20.0, gt=0, description="Maximum time an unused connection stays open, in seconds.")
 
 
 class Upstream(Section):
     """The Halo Connect API."""
 
-    url: Url = Field(HttpUrl("https://api.haloconnect.io"), description="where Halo Cloud answers")
-    timeouts: Timeouts = Field(Timeouts(), description="how long each step may take")
-    rate: float | None = Field(
-        None, gt=0, description="requests a second for each key; without one, learned from 429s"
+    url: Url = Field(HttpUrl("https://api.haloconnect.io"), description="URL of the Halo Connect API.")
+    timeouts: Timeouts = Field(Timeouts(), description="Timeouts of an upstream request.")
+    requests_per_second: float | None = Field(
+        None,
+        gt=0,
+        description="Maximum number of requests per second and key. Default: learned from 429 responses.",
     )
-    max_connections: int = Field(100, gt=0, description="connections at the same time")
-    max_body: int = Field(64_000_000, gt=0, description="bytes of an answer, unpacked; more is refused")
+    max_connections: int = Field(100, gt=0, description="Maximum number of connections to the upstream.")
+    max_body: int = Field(64_000_000, gt=0, description="Maximum size of an uncompressed response, in bytes.")
     proxy: ProxyUrl | None = Field(
         None,
-        description="outbound proxy, http://[user:password@]host:port; those of the environment are not used",
+        description="Outbound proxy, as http://[user:password@]host:port. The gateway does not use proxies"
+        " from the environment.",
     )
     ca_file: CaFile | None = Field(
-        None, description="PEM file of a private CA that is trusted beside the system's"
+        None, description="PEM file of a private CA to trust in addition to the system's CAs."
     )
 
 
 class MountedUpstream(Upstream):
-    """An upstream beside the default one, below a path of its own."""
+    """An additional upstream with its own path."""
 
-    url: Url = Field(description="its base: of FHIR, of the REST API, or where its Halo Cloud answers")
-    dialect: Literal["halo-connect", "health-gorilla", "halo-itsm"] = Field(
-        description="how it spells its errors, and what it is: halo-connect, health-gorilla or halo-itsm"
+    url: Url = Field(
+        description="Base URL of the FHIR API (health-gorilla), REST API (halo-itsm) or Halo Connect API."
     )
-    path: MountPath = Field(description="where clients find it, such as /hg")
+    dialect: Literal["halo-connect", "health-gorilla", "halo-itsm"] = Field(
+        description="Type of the upstream: halo-connect, health-gorilla or halo-itsm."
+    )
+    path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
 
 
 class Errors(Section):
-    """What a client is told of an upstream's own words."""
+    """Upstream error messages in responses to clients."""
 
     upstream_text: Literal["masked", "full", "none"] = Field(
-        "masked", description="its message in diagnostics: masked, full but for SQL, or none"
+        "masked",
+        description="How to show the upstream's message in diagnostics: masked, full (without SQL), or none.",
     )
 
 
 class ClientTimeouts(Section):
-    """How long a client may take for its part of an exchange, in seconds."""
+    """Timeouts of a client's connection."""
 
-    head: float = Field(10.0, gt=0, description="seconds for a request's first line and headers")
-    body: float = Field(60.0, gt=0, description="seconds for a request's body")
-    answer: float = Field(30.0, gt=0, description="seconds in which 64 kB of an answer must be taken")
-    idle: float = Field(65.0, gt=0, description="seconds an unused connection stays open")
+    headers: float = Field(
+        10.0, gt=0, description="Maximum time to receive a request's first line and headers, in seconds."
+    )
+    body: float = Field(60.0, gt=0, description="Maximum time to receive a request's body, in seconds.")
+    write: float = Field(
+        30.0, gt=0, description="Maximum time for a client to read 64 kB of a response, in seconds."
+    )
+    idle: float = Field(65.0, gt=0, description="Maximum time an unused connection stays open, in seconds.")
 
 
 class Server(Section):
-    """How the gateway is reached."""
+    """Address and limits of the gateway's own server."""
 
-    public_url: Url | None = Field(None, description="what clients call it; else taken from Host")
+    public_url: Url | None = Field(
+        None, description="Public base URL of the gateway. Default: taken from the Host header."
+    )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="networks whose X-Forwarded-Host, -Proto and -Prefix are believed"
+        (), description="Networks whose X-Forwarded-Host, -Proto and -Prefix headers the gateway trusts."
     )
-    site: Guid | None = Field(None, description="the site that is also mounted as plain /fhir/R4")
-    max_body: int = Field(2_000_000, gt=0, description="bytes of a request body")
-    max_headers: int = Field(64_000, gt=0, description="bytes of a request's first line and headers")
+    default_site: Guid | None = Field(None, description="Site that is also served at /fhir/R4.")
+    max_body: int = Field(2_000_000, gt=0, description="Maximum size of a request body, in bytes.")
+    max_headers: int = Field(
+        64_000, gt=0, description="Maximum size of a request's first line and headers, in bytes."
+    )
     max_connections: int = Field(
-        1_000, gt=0, description="clients' connections at once; further ones get 503, and twice as many none"
+        1_000,
+        gt=0,
+        description="Maximum number of client connections. Requests on further ones get 503; beyond twice"
+        " this number, connections are closed at once.",
     )
-    timeouts: ClientTimeouts = Field(ClientTimeouts(), description="how long clients may take")
-    max_uri: int = Field(16_000, gt=0, description="characters of a request's path and query")
+    timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
+    max_uri: int = Field(
+        16_000, gt=0, description="Maximum length of a request's path and query, in characters."
+    )
 
 
 class Log(Section):
-    """What is logged, to stderr, one JSON object per line."""
+    """The log on stderr, one JSON object per line."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level written")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Minimum level of the lines in the log."
+    )
 
 
 class Writes(Section):
-    """What happens to a change before it is sent."""
+    """Validation of writes."""
 
     validation: Literal["off", "warn", "refuse"] = Field(
         "off",
-        description="what becomes of a create, update, batch or transaction that is not valid FHIR R4: `warn`"
-        " sends it and names the elements in Gateway-Validation, `refuse` answers 400; both need the extra"
-        " `validation`",
+        description="What to do with a create, update, batch or transaction that is not valid FHIR R4: `warn`"
+        " sends it and names the elements in the Gateway-Validation header, `refuse` rejects it with 400."
+        " Both need the extra `validation`.",
     )
 
     @field_validator("validation")
@@ -114,12 +139,12 @@ class Writes(Section):
 
 def _require_valid_port(listen: str) -> str:
     if int(listen.rpartition(":")[2]) > _MAX_PORT:
-        raise ValueError(f"a port is at most {_MAX_PORT}")
+        raise ValueError(f"the port must be at most {_MAX_PORT}")
     return listen
 
 
+#: Highest TCP port.
 _MAX_PORT = 65_535
-
 
 ListenAddress = Annotated[
     str,
@@ -129,13 +154,15 @@ ListenAddress = Annotated[
 
 
 class Admin(Section):
-    """The operators' endpoints."""
+    """The /admin endpoints for operators."""
 
     token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="bearer token of /admin; without one it is not there, but for a port of its own",
+        description="Bearer token of /admin. Without one, only admin.listen serves /admin.",
     )
     listen: ListenAddress | None = Field(
-        None, description="host:port of /admin alone, instead of the gateway's own; for operators only"
+        None,
+        description="Address as host:port that serves /admin instead of the gateway's own port. Let only"
+        " operators reach it.",
     )

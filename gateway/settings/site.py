@@ -12,29 +12,43 @@ from gateway.settings.base import NotBoolean, ParameterKey, RepairSwitches, Sect
 
 
 class SearchSupport(Section):
-    """What is known of one practice's upstream; `halo-gateway probe` finds it out. Defaults are cautious."""
+    """Search features of one practice's upstream. `halo-gateway probe` measures them."""
 
-    repeats: bool = Field(True, description="a parameter given twice means both")
-    comma: bool = Field(False, description="a comma list of dates means any of them")
-    sa_eb: bool = Field(False, description="the prefixes sa and eb are understood")
-    period: PeriodSemantics = Field("unknown", description="how Periods are compared")
-    columns: dict[ParameterKey, TimeZone] = Field(
-        {}, description="zone of the column behind `Type.parameter`, where it is not the site's"
+    supports_repeated_parameter: bool = Field(
+        True, description="Whether a parameter given twice means that both values must match."
     )
-    precision: dict[ParameterKey, Precision] = Field(
-        {}, description="how exact the values behind `Type.parameter` are"
+    supports_comma_or: bool = Field(
+        False, description="Whether a comma-separated list of dates means that any of them matches."
     )
-    dates: tuple[ParameterKey, ...] = Field(
-        (), description="date parameters that the site's CapabilityStatement adds to R4's"
+    supports_sa_eb: bool = Field(
+        False, description="Whether the upstream understands the prefixes sa and eb."
+    )
+    period_semantics: PeriodSemantics = Field("unknown", description="How the upstream compares Periods.")
+    column_time_zones: dict[ParameterKey, TimeZone] = Field(
+        {},
+        description="IANA time zone of the column behind `Type.parameter`, where it differs from the site's.",
+    )
+    date_precision: dict[ParameterKey, Precision] = Field(
+        {}, description="Precision of the values behind `Type.parameter`."
+    )
+    extra_date_parameters: tuple[ParameterKey, ...] = Field(
+        (),
+        description="Date parameters that the site's CapabilityStatement adds to R4's, as `Type.parameter`.",
     )
 
 
 class DailyCaps(Section):
-    """What a practice's level of usage allows a day, in the site's zone."""
+    """Daily caps of a practice's level of usage, in the site's zone."""
 
-    queries: int | None = Field(None, gt=0, description="queries a day that Halo's level of usage allows")
-    bytes: int | None = Field(None, gt=0, description="bytes of answers a day that it allows")
-    stop_batch: bool = Field(False, description="refuse batch work once a cap is used up")
+    queries: int | None = Field(
+        None,
+        gt=0,
+        description="Maximum number of queries per day in the site's zone (Halo's level of usage).",
+    )
+    bytes: int | None = Field(
+        None, gt=0, description="Maximum size of all responses per day in the site's zone, in bytes."
+    )
+    reject_batch: bool = Field(False, description="Whether to reject batch requests once a cap is reached.")
 
 
 def _check_lifetimes(seconds: dict[str, int]) -> dict[str, int]:
@@ -56,43 +70,56 @@ SecondsByType = dict[TypeKey, Annotated[int, NotBoolean, Field(ge=0)]]
 
 
 class SiteCache(Section):
-    """How long answers of one practice may be reused."""
+    """How long responses of one practice may be reused."""
 
     profile: Literal["off", "cautious", "balanced"] | None = Field(
-        None, description="instead of cache.profile"
+        None, description="Cache profile of this site. Default: cache.profile."
     )
     lifetimes: Annotated[SecondsByType, AfterValidator(_check_lifetimes)] = Field(
-        {}, description="seconds by resource type or `*`"
+        {}, description="Freshness lifetime by resource type or `*`, in seconds."
     )
-    stale: Annotated[SecondsByType, AfterValidator(_check_stale_seconds)] = Field(
-        {}, description="seconds beyond its lifetime that an answer is served while the practice is away"
+    stale_if_error: Annotated[SecondsByType, AfterValidator(_check_stale_seconds)] = Field(
+        {},
+        description="Time beyond its lifetime for which a stored response is served while the practice is"
+        " unreachable, by resource type or `*`, in seconds (RFC 5861).",
     )
-    revalidate: Annotated[SecondsByType, AfterValidator(_check_stale_seconds)] = Field(
-        {}, description="seconds beyond its lifetime that an answer is served while a new one is fetched"
+    stale_while_revalidate: Annotated[SecondsByType, AfterValidator(_check_stale_seconds)] = Field(
+        {},
+        description="Time beyond its lifetime for which a stored response is served while a new one is"
+        " fetched, by resource type or `*`, in seconds (RFC 5861).",
     )
 
 
 class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
-    name: str = Field("", description="an alias for logs and metrics; no patient or practice data")
-    time_zone: TimeZone | None = Field(None, description="IANA name of the practice server's zone")
-    repairs: RepairSwitches = Field({}, description="repairs on (true) or off (false), by id")
-    cache: SiteCache = Field(SiteCache(), description="how long its answers may be reused")
-    caps: DailyCaps = Field(DailyCaps(), description="its daily caps")
-    pms_id: str = Field("", description="the practice software's own id of it; finds it again after a move")
-    pms_name: str = Field("Best Practice", description="the practice software, as Halo names it")
-    follow: bool = Field(False, description="go on with the new Halo GUID of the same pms_id after a move")
-    size_limit: int | None = Field(None, gt=0, description="bytes of its answers, where they differ")
-    search: SearchSupport = Field(SearchSupport(), description="what is known of its upstream")
-    last_updated: dict[TypeKey, LabelMode] = Field(
-        {}, description="how `meta.lastUpdated` of a resource type (or `*`) is labelled upstream"
+    name: str = Field("", description="Alias for logs and metrics. It must hold no patient or practice data.")
+    time_zone: TimeZone | None = Field(None, description="IANA time zone of the practice server.")
+    repairs: RepairSwitches = Field({}, description="Repairs that are on (true) or off (false), by id.")
+    cache: SiteCache = Field(SiteCache(), description="How long responses of the site may be reused.")
+    caps: DailyCaps = Field(DailyCaps(), description="Daily caps of the site.")
+    pms_id: str = Field(
+        "",
+        description="Id of the practice in its own software. It identifies the practice after a relocation.",
     )
-    inactive: InactiveRecords = Field(
+    pms_name: str = Field("Best Practice", description="Name of the practice software, as Halo spells it.")
+    follow_relocation: bool = Field(
+        False, description="Whether to use the new Halo GUID of the same pms_id after a relocation."
+    )
+    max_response_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Maximum size of a response, in bytes, where it differs from paging.max_response_bytes.",
+    )
+    search: SearchSupport = Field(SearchSupport(), description="What the site's upstream supports.")
+    last_updated_input: dict[TypeKey, LabelMode] = Field(
+        {}, description="How the upstream labels `meta.lastUpdated`, by resource type or `*`."
+    )
+    inactive_records: InactiveRecords = Field(
         "refuse",
-        description="what a search for inactive records gets, which the upstream never returns: 400, or an"
-        " empty result that says it is incomplete",
+        description="Response to a search for inactive records, which the upstream never returns: 400"
+        " (`refuse`), or an empty result that says it is incomplete (`empty`).",
     )
-    show_times: InstantOutput = Field(
-        "utc", description="show `meta.lastUpdated` in UTC or with the site's offset"
+    last_updated_output: InstantOutput = Field(
+        "utc", description="Whether to show `meta.lastUpdated` in UTC or with the site's offset."
     )

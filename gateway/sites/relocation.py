@@ -99,7 +99,10 @@ class SiteRelocation:
             await self._successors.set(site.guid, new)
         await self._store.set(f"successor-looked:{site.guid}", b"1", _LOOKUP_INTERVAL_SECONDS)
         _log.error(
-            "site-moved", site=site.name, found=bool(new), followed=bool(new) and identity.follow_relocation
+            "site-relocated",
+            site=site.name,
+            found=bool(new),
+            followed=bool(new) and identity.follow_relocation,
         )
         return new
 

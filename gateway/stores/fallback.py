@@ -1,4 +1,4 @@
-"""A shared store that may be away, and an embedded one that stands in meanwhile."""
+"""Fallback of a shared store to an embedded one while the shared store is down."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from gateway.stores.base import Store, StoreStats
 T = TypeVar("T")
 
 _log = structlog.get_logger()
-#: Counters raised while the shared store is away that are remembered for it.
+#: Counters with missed increments to replay; beyond that, the least recently used is dropped.
 _MAX_MISSED_INCREMENTS = 100_000
 
 
@@ -27,11 +27,11 @@ def _expires_at(_: str, increment: _MissedIncrement, now: float) -> float:
 
 
 class FallbackStore:
-    """Never fails for its shared store: what raises ConnectionError there is done by a spare instead.
+    """Runs each operation in the shared store, or in a spare store if the shared one raises ConnectionError.
 
-    Each absence gets a new spare, so that nothing is served that writes have made stale in between. Counters
-    raised meanwhile are raised in the shared store when it is back, before anything is read from it; those
-    whose time is over by then count no more.
+    Each outage gets a new spare, so that no value of an earlier outage is served that a write has made stale.
+    When the shared store is up, the counters incremented during the outage are incremented there before
+    anything is read from it, except those that have expired.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class FallbackStore:
         self._recovery_task: asyncio.Task[None] | None = None
 
     async def get(self, name: str) -> bytes | None:
-        """The value kept under a name, if its time is not over."""
+        """Return the value stored under a name, or None if there is none or it has expired."""
         return await self._run_with_fallback(lambda store: store.get(name))
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
-        """Keep a value for a time."""
+        """Store a value for a number of seconds."""
         await self._run_with_fallback(lambda store: store.set(name, value, seconds))
 
     async def delete(self, *names: str) -> None:
-        """Forget values."""
+        """Delete values."""
         await self._run_with_fallback(lambda store: store.delete(*names))
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """A counter raised by an amount, as it is then."""
+        """Increment a counter and return its value."""
 
         def operation(store: Store) -> Awaitable[int]:
             if store is not self._shared_store:
@@ -75,28 +75,28 @@ class FallbackStore:
         return await self._run_with_fallback(operation)
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-        """Whether the holder has the lease."""
+        """Acquire a lock; return whether the holder has it."""
         return await self._run_with_fallback(lambda store: store.acquire_lock(name, holder, seconds))
 
     async def release_lock(self, name: str, holder: str) -> None:
-        """Give a lease back; somebody else's stays."""
+        """Release a lock, if the holder has it."""
         await self._run_with_fallback(lambda store: store.release_lock(name, holder))
 
     @property
     def is_down(self) -> bool:
-        """Whether the spare stands in."""
+        """Whether the spare store is in use."""
         return self._active_spare is not None
 
     async def read_stats(self) -> StoreStats:
-        """What the store in use holds."""
+        """Read the figures of the store in use."""
         return await self._run_with_fallback(lambda store: store.read_stats())
 
     async def problem(self) -> str:
-        """Why the spare stands in; empty while the shared store works."""
+        """Describe why the spare store is in use; empty while the shared store is up."""
         return self._problem
 
     async def aclose(self) -> None:
-        """Stop looking for the shared store."""
+        """Stop probing the shared store."""
         if self._recovery_task is not None:
             self._recovery_task.cancel()
 
@@ -104,8 +104,8 @@ class FallbackStore:
         if self._active_spare is None:
             try:
                 return await operation(self._shared_store)
-            except ConnectionError as problem:
-                self._switch_to_spare(str(problem))
+            except ConnectionError as error:
+                self._switch_to_spare(str(error))
         return await operation(self._active_spare or self._spare_factory())
 
     def _switch_to_spare(self, problem: str) -> None:
@@ -113,12 +113,12 @@ class FallbackStore:
             return
         self._active_spare = self._spare_factory()
         self.outages += 1
-        self._problem = f"the shared store is away ({problem}): this process goes on with its own memory"
+        self._problem = f"shared store unavailable ({problem}); using in-process memory"
         self._recovery_task = asyncio.get_running_loop().create_task(self._wait_until_up())
-        _log.warning("store-away", problem=problem)
+        _log.warning("shared-store-down", problem=problem)
 
     async def _wait_until_up(self) -> None:
-        """Until the shared store is back, with what it is owed."""
+        """Probe the shared store until it is up and has the missed increments."""
         while True:
             await asyncio.sleep(self._probe_interval)
             if await self._shared_store.problem():
@@ -128,18 +128,18 @@ class FallbackStore:
             except ConnectionError:
                 continue
             self._active_spare, self._problem = None, ""
-            _log.info("store-back")
+            _log.info("shared-store-up")
             return
 
     async def _replay_missed_increments(self) -> None:
-        """Raise in the shared store what was raised meanwhile, and what is raised while doing so."""
+        """Replay the missed increments in the shared store, with those that are added during the replay."""
         while self._missed_increments:
             for name in tuple(self._missed_increments):
-                owed = self._missed_increments.pop(name, _MissedIncrement(0, 0))
+                missed = self._missed_increments.pop(name, _MissedIncrement(0, 0))
                 try:
-                    await self._shared_store.increment(name, *owed)
+                    await self._shared_store.increment(name, *missed)
                 except ConnectionError:
-                    self._add_missed_increment(name, *owed)
+                    self._add_missed_increment(name, *missed)
                     raise
 
     def _add_missed_increment(self, name: str, amount: int, seconds: float) -> None:

@@ -24,7 +24,7 @@ class AccessLog:
         start = self._clock()
         response = await self._inner(request)
         _log.info(
-            "exchange",
+            "request",
             **request_log_fields(request),
             status=response.status,
             repairs=response.applied_repairs,

@@ -35,20 +35,20 @@ class Metrics:
         registry.register(_RequestCollector(self._request_counts))
         self._durations = cache(
             Histogram(
-                "halo_gateway_upstream_seconds",
-                "Time of one upstream exchange",
+                "halo_gateway_upstream_request_duration_seconds",
+                "Duration of one upstream request, in seconds",
                 ("site",),
                 buckets=_DURATION_BUCKETS,
                 registry=registry,
             ).labels
         )
         self._failures = Counter(
-            "halo_gateway_failures", "Requests that failed, by our code", ("code", "site"), registry=registry
+            "halo_gateway_errors", "Requests that failed, by error code", ("code", "site"), registry=registry
         )
         self._repairs = cache(
             Counter(
                 "halo_gateway_repairs",
-                "Upstream answers that a repair looked at: fired, or no-op where nothing was to mend",
+                "Upstream responses that a repair examined: fired if it changed something, else no-op",
                 ("repair", "site", "outcome"),
                 registry=registry,
             ).labels
@@ -123,9 +123,9 @@ class _RequestCollector(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         exchanges = CounterMetricFamily(
-            "halo_gateway_exchanges",
-            "Exchanges by what they cost or saved",
-            labels=("class", "site", "type"),
+            "halo_gateway_requests",
+            "Requests by cost class",
+            labels=("cost", "site", "type"),
         )
         octets: Counts[tuple[CostClass, str]] = Counts()
         for (cost, site, kind), (queries, size) in list(self._counts.items()):
@@ -133,9 +133,9 @@ class _RequestCollector(Collector):
             octets[cost, site] += size
         yield exchanges
         sizes = CounterMetricFamily(
-            "halo_gateway_exchange_bytes",
-            "Bytes of answers by what they cost or saved",
-            labels=("class", "site"),
+            "halo_gateway_response_bytes",
+            "Bytes of responses by cost class",
+            labels=("cost", "site"),
         )
         for labels, size in octets.items():
             sizes.add_metric(labels, size)
@@ -148,7 +148,9 @@ class _CapCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         used = GaugeMetricFamily(
-            "halo_gateway_cap_used_ratio", "Used part of the nearer daily cap", labels=("site",)
+            "halo_gateway_cap_used_ratio",
+            "Used share of the daily cap that is nearer to its limit",
+            labels=("site",),
         )
         for each in self._cap_statuses():
             used.add_metric((each.name,), used_ratio(each.cap, each.usage))

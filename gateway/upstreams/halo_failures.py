@@ -41,7 +41,7 @@ QUERY_FAILED = FailureKind(
     " again; report it to Halo support with the ids in diagnostics.",
 )
 VALUE_UNREADABLE = FailureKind(
-    "date-rewrite-defect",
+    "practice-value-conversion",
     500,
     "exception",
     "The practice system could not read a value in the query, often a date. Check the values you sent;"

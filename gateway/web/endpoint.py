@@ -69,7 +69,7 @@ class Endpoint:
             self._fast_path_cache.add_response(asked, request, response, _shared_headers(response))
 
     async def _reject(self, failure: Failure, request: Request, send: Send) -> None:
-        _log.info("refused", code=failure.kind.code, status=failure.kind.status)
+        _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
         self._report_rejection(request, failure)
         await send_response(error_response(failure), request, send, request_id_of(request))
 

@@ -62,7 +62,7 @@ def internal_error(problem: BaseException) -> Failure:
     """
     reference = uuid4().hex
     places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(problem.__traceback__)]
-    _log.error("unexpected", reference=reference, exception=type(problem).__name__, places=places)
+    _log.error("unhandled-exception", reference=reference, exception=type(problem).__name__, places=places)
     return Failure(catalog.GATEWAY_ERROR, diagnostics=f"reference={reference}")
 
 

@@ -115,7 +115,7 @@ class FastPathCache:
             min(kept.expires_at, self.now() + _MAX_SECONDS),
             encode_response(headers, response.body),
             self._recorder.attribution_of(request),
-            self._log_request_factory("exchange", {**told, "bytes": len(response.body)}),
+            self._log_request_factory("request", {**told, "bytes": len(response.body)}),
         )
 
     def record_hit(

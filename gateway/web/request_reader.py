@@ -73,9 +73,11 @@ class RequestReader:
         """The target with its site: the one mounted as /fhir/R4 where the path names none."""
         if target.guid:
             return target
-        if self.settings.server.site is None:
+        if self.settings.server.default_site is None:
             raise Failure(catalog.SITE_NOT_MOUNTED)
-        return Target(request_checks.api_from_credentials(request), self.settings.server.site, target.path)
+        return Target(
+            request_checks.api_from_credentials(request), self.settings.server.default_site, target.path
+        )
 
     def _require_site(self, guid: str) -> Site:
         site = self.find_site(guid)

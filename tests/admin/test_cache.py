@@ -90,7 +90,7 @@ def test_the_patient_of_a_purge_is_in_no_log_line() -> None:
             )
         )
     assert [(line["event"], line["site"], line["what"]) for line in lines] == [
-        ("purged", "harbour", "patient")
+        ("cache-purged", "harbour", "patient")
     ]
     assert "Zzyzx" not in str(lines)
 

@@ -65,19 +65,19 @@ def test_sites_are_a_table_or_json_and_a_rest_can_be_lifted(pair: Pair, url: str
     rows = {line.split()[0]: line.split() for line in table.splitlines()}
     assert code == 0
     assert rows["SITE"][1:4] == ["NAME", "STATE", "SECONDS"]
-    assert (rows[SYDNEY][2], rows[SYDNEY][4]) == ("resting", "practice-offline")
+    assert (rows[SYDNEY][2], rows[SYDNEY][4]) == ("open", "practice-offline")
     _, one = run("sites", "--site", SYDNEY, "--json", "--url", url)
-    assert [each["state"] for each in json.loads(one)["sites"]] == ["resting"]
-    assert run("lift", "--site", SYDNEY, "--url", url) == (0, "lifted: rest\n")
-    assert run("lift", "--site", SYDNEY, "--url", url) == (0, "nothing to lift\n")
-    assert run("lift", "--pause", "site:none", "--url", url) == (0, "nothing to lift\n")
+    assert [each["state"] for each in json.loads(one)["sites"]] == ["open"]
+    assert run("reset", "--site", SYDNEY, "--url", url) == (0, "reset: circuit\n")
+    assert run("reset", "--site", SYDNEY, "--url", url) == (0, "nothing to reset\n")
+    assert run("reset", "--pause", "site:none", "--url", url) == (0, "nothing to reset\n")
 
 
 def test_without_the_right_token_it_says_where_the_token_goes(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HALO_GATEWAY_ADMIN__TOKEN", "another-synthetic-token")
-    for command in (("sites",), ("purge", "--site", SYDNEY), ("lift", "--site", SYDNEY)):
+    for command in (("sites",), ("purge", "--site", SYDNEY), ("reset", "--site", SYDNEY)):
         code, said = run(*command, "--url", url)
         assert code == 1
         assert "HALO_GATEWAY_ADMIN__TOKEN" in said
@@ -113,7 +113,7 @@ def test_nobody_there_is_an_error_in_one_line(url: str) -> None:
     assert f"no answer from {url}" in said
 
 
-@pytest.mark.parametrize("command", [("purge",), ("lift",)])
+@pytest.mark.parametrize("command", [("purge",), ("reset",)])
 def test_too_little_is_a_usage_error(command: tuple[str, ...]) -> None:
     assert run(*command)[0] == 2
 

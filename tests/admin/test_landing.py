@@ -118,7 +118,7 @@ def test_base_urls_begin_with_an_origin_that_can_stand_there(
 
 def test_mounted_upstreams_and_the_short_base_are_named() -> None:
     assert "<code>http://gw.example/fhir/R4</code>" not in shown()
-    text = shown(settings({"site": GUID}, upstreams=MOUNTS))
+    text = shown(settings({"default_site": GUID}, upstreams=MOUNTS))
     paths = ["/fhir/R4", "/gorilla", "/tickets", *(f"/second{path}" for path, _ in HALO_API_BASES)]
     for path in paths:
         assert f"<code>http://gw.example{path}</code>" in text
@@ -127,7 +127,7 @@ def test_mounted_upstreams_and_the_short_base_are_named() -> None:
 
 
 def test_no_practice_key_or_upstream_is_named() -> None:
-    text = shown(settings({"site": GUID}, upstreams=MOUNTS, pages={"keys": ["synthetic-seal"]}))
+    text = shown(settings({"default_site": GUID}, upstreams=MOUNTS, paging={"keys": ["synthetic-seal"]}))
     for each in (GUID, "harbour", "synthetic-seal", "hg.example", "itsm.example", "Australia/Sydney"):
         assert each not in text
 

@@ -69,16 +69,16 @@ def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
     async def scene() -> None:
         store = FallbackStore(Away(), MemoryStore, probe_interval=60)
         found = operated(store)
-        assert value(await found.metric_families(), "store_away") == 0
+        assert value(await found.metric_families(), "shared_store_down") == 0
         with capture_logs() as lines:
             await store.get("a")
             await store.get("b")
-        assert [line["event"] for line in lines] == ["store-away"]
+        assert [line["event"] for line in lines] == ["shared-store-down"]
         shown = (await found.cache_statistics())["store"]
         assert (shown["kind"], shown["absences"]) == ("embedded", 1)
         assert "goes on with its own memory" in shown["problem"]
         families = await found.metric_families()
-        assert (value(families, "store_away"), value(families, "store_absences")) == (1, 1)
+        assert (value(families, "shared_store_down"), value(families, "shared_store_outages")) == (1, 1)
         await store.aclose()
 
     asyncio.run(scene())
@@ -104,8 +104,8 @@ def test_practices_are_among_the_metrics_once_something_asks_them() -> None:
     async def scene() -> None:
         watched = Watched()
         found = operated(watched.store, watched)
-        assert "halo_gateway_site_resting" not in {each.name for each in await found.metric_families()}
+        assert "halo_gateway_circuit_open" not in {each.name for each in await found.metric_families()}
         found.upstream_handlers.extend(watched.resilience.upstream_handlers)
-        assert "halo_gateway_site_resting" in {each.name for each in await found.metric_families()}
+        assert "halo_gateway_circuit_open" in {each.name for each in await found.metric_families()}
 
     asyncio.run(scene())

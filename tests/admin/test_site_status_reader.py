@@ -19,7 +19,7 @@ def test_practices_of_the_configuration_are_there_and_well() -> None:
             (GUID, "harbour", True),
             (QUIET, QUIET[:8], True),
         ]
-        assert {each.circuit.state(0) for each in found} == {"well"}
+        assert {each.circuit.state(0) for each in found} == {"closed"}
 
     asyncio.run(scene())
 
@@ -33,11 +33,11 @@ def test_a_practice_in_trouble_is_there_with_why_and_until_when_even_outside_the
         now = watched.states.now()
         assert (found.is_configured, found.circuit.state(now), found.circuit.reason) == (
             False,
-            "resting",
+            "open",
             "practice-offline",
         )
         assert 200 < found.circuit.seconds_until_half_open(now) <= 600
-        assert (await at(watched)).circuit.state(now) == "well"
+        assert (await at(watched)).circuit.state(now) == "closed"
         assert len(await watched.states.site_statuses(GUID)) == 1
 
     asyncio.run(scene())
@@ -63,12 +63,12 @@ def test_lifting_ends_the_rest_and_the_pauses_of_one_practice_only() -> None:
             await watched.trouble(OFFLINE, guid=QUIET)
             await watched.trouble(QUOTA_EXHAUSTED)
             await watched.trouble(OFFLINE)
-        assert await watched.ask() == "paused"
+        assert await watched.ask() == "requests-paused"
         (pause,) = await watched.states.pauses()
         assert await watched.states.reset_site(GUID) == [pause]
         assert await watched.ask() == "200"
-        assert await watched.ask(guid=QUIET) == "practice-resting"
-        assert await watched.states.reset_site(QUIET) == ["rest"]
+        assert await watched.ask(guid=QUIET) == "practice-circuit-open"
+        assert await watched.states.reset_site(QUIET) == ["circuit"]
         assert await watched.ask(guid=QUIET) == "200"
         assert await watched.states.reset_site(QUIET) == []
 
@@ -83,7 +83,7 @@ def test_one_pause_can_be_lifted_alone() -> None:
             await watched.trouble(QUOTA_EXHAUSTED, guid=QUIET)
         name = next(each for each in await watched.states.pauses() if GUID in each)
         assert await watched.states.reset_site(GUID, name) == [name]
-        assert (await watched.ask(), await watched.ask(guid=QUIET)) == ("200", "paused")
+        assert (await watched.ask(), await watched.ask(guid=QUIET)) == ("200", "requests-paused")
         assert await watched.states.reset_site(GUID, name) == []
 
     asyncio.run(scene())
@@ -98,7 +98,7 @@ def test_a_pause_of_everybody_is_of_no_practice_and_is_lifted_by_its_name() -> N
         assert name.startswith("gateway:")
         assert (await at(watched)).pauses == {}
         assert await watched.states.reset_site(GUID) == []
-        assert await watched.ask() == "paused"
+        assert await watched.ask() == "requests-paused"
         assert await watched.states.reset_site("", name) == [name]
         assert await watched.ask() == "200"
 
@@ -138,7 +138,7 @@ def test_what_fits_on_a_page_is_known_by_resource_type() -> None:
 
 def test_requests_under_way_and_waiting_are_counted_where_they_are() -> None:
     async def scene() -> None:
-        watched = Watched(rest={"concurrency": 1, "queue": 5})
+        watched = Watched(bulkhead={"max_concurrent": 1, "max_queue": 5})
         watched.gate.clear()
         asking = [asyncio.create_task(watched.ask()) for _ in range(3)]
         while not watched.asked:  # noqa: ASYNC110 - a count is no event

@@ -49,12 +49,12 @@ def test_a_well_practice_in_full() -> None:
             "site": GUID,
             "name": "harbour",
             "configured": True,
-            "state": "well",
+            "state": "closed",
             "until": None,
             "secondsLeft": 0,
             "reason": None,
             "failures": 0,
-            "rests": 0,
+            "timesOpened": 0,
             "pauses": [],
             "retries": {"queries": 0, "spent": 0, "left": 3},
             "successor": None,
@@ -71,7 +71,11 @@ def test_a_practice_in_trouble_says_why_until_when_and_what_is_paused() -> None:
         await desk.watched.trouble(OFFLINE)
         await desk.watched.trouble(QUOTA_EXHAUSTED, guid=QUIET, retry_after=400)
         harbour, quiet = (await desk.get("/admin/sites"))["sites"]
-        assert (harbour["state"], harbour["reason"], harbour["rests"]) == ("resting", "practice-offline", 1)
+        assert (harbour["state"], harbour["reason"], harbour["timesOpened"]) == (
+            "open",
+            "practice-offline",
+            1,
+        )
         assert 0 < harbour["secondsLeft"] <= 600
         assert harbour["until"].endswith("+00:00")
         (pause,) = quiet["pauses"]
@@ -107,7 +111,7 @@ def test_the_rules_in_force_are_shown_the_operators_own_first() -> None:
             "scope": "site",
             "seconds": 60,
             "code": None,
-            "says": "closed",
+            "messagePattern": "closed",
             "alarm": False,
         }
         assert {"quota", "login-failed", "caller-ip"} <= {each["rule"] for each in rules}
@@ -118,32 +122,34 @@ def test_the_rules_in_force_are_shown_the_operators_own_first() -> None:
 def test_lifting_lets_a_practice_be_asked_again_and_one_line_says_so() -> None:
     async def test(desk: Desk) -> None:
         await desk.watched.trouble(OFFLINE)
-        assert await desk.watched.ask() == "practice-resting"
+        assert await desk.watched.ask() == "practice-circuit-open"
         desk.lines.clear()
-        lifted = await desk.ask("POST", "/admin/sites/harbour/lift")
-        assert lifted.json() == {"asOf": NOW.isoformat(), "lifted": ["rest"]}
+        lifted = await desk.ask("POST", "/admin/sites/harbour/reset")
+        assert lifted.json() == {"asOf": NOW.isoformat(), "reset": ["circuit"]}
         assert await desk.watched.ask() == "200"
 
     lines = scene(test).lines
-    assert [(each["event"], each["site"], each["what"]) for each in lines] == [("lifted", "harbour", "rest")]
+    assert [(each["event"], each["site"], each["what"]) for each in lines] == [
+        ("circuit-reset", "harbour", "circuit")
+    ]
 
 
 def test_a_pause_is_lifted_by_its_name_from_either_page() -> None:
     async def test(desk: Desk) -> None:
-        for path in ("/admin/pauses/lift", f"/admin/sites/{GUID}/lift"):
+        for path in ("/admin/pauses/clear", f"/admin/sites/{GUID}/reset"):
             await desk.watched.trouble(QUOTA_EXHAUSTED)
-            assert await desk.watched.ask() == "paused"
+            assert await desk.watched.ask() == "requests-paused"
             ((name,),) = [[each["pause"] for each in (await desk.get("/admin/pauses"))["pauses"]]]
             lifted = await desk.ask("POST", path, f'{{"pause":"{name}"}}')
-            assert lifted.json()["lifted"] == [name]
+            assert lifted.json()["reset"] == [name]
             assert await desk.watched.ask() == "200"
 
-    assert [each["event"] for each in scene(test).lines].count("lifted") == 2
+    assert [each["event"] for each in scene(test).lines].count("pause-cleared") == 2
 
 
 def test_nothing_to_lift_is_no_error() -> None:
     async def test(desk: Desk) -> None:
-        assert (await desk.ask("POST", f"/admin/sites/{GUID}/lift", "{}")).json()["lifted"] == []
+        assert (await desk.ask("POST", f"/admin/sites/{GUID}/reset", "{}")).json()["reset"] == []
 
     assert scene(test).lines == []
 
@@ -154,11 +160,11 @@ def test_nothing_to_lift_is_no_error() -> None:
         ("GET", "/admin/sites?sites=1", "", "Only site can be asked for"),
         ("GET", "/admin/sites?site=elsewhere", "", "Halo GUID"),
         ("GET", "/admin/pauses?site=1", "", "Nothing can be asked for"),
-        ("POST", "/admin/sites/elsewhere/lift", "", "Halo GUID"),
-        ("POST", f"/admin/sites/{GUID}/lift", '{"pauses":[]}', "Send JSON"),
-        ("POST", f"/admin/sites/{GUID}/lift", f'{{"pause":"site:{QUIET}"}}', "not of this practice"),
-        ("POST", "/admin/pauses/lift", "{}", "Send JSON"),
-        ("POST", "/admin/pauses/lift", "[", "Send JSON"),
+        ("POST", "/admin/sites/elsewhere/reset", "", "Halo GUID"),
+        ("POST", f"/admin/sites/{GUID}/reset", '{"pauses":[]}', "Send JSON"),
+        ("POST", f"/admin/sites/{GUID}/reset", f'{{"pause":"site:{QUIET}"}}', "not of this practice"),
+        ("POST", "/admin/pauses/clear", "{}", "Send JSON"),
+        ("POST", "/admin/pauses/clear", "[", "Send JSON"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_change(

@@ -25,9 +25,9 @@ def shown(watched: Watched) -> dict[tuple[Any, ...], float]:
 
 def test_what_is_well_is_shown_as_zero_so_that_alarms_can_end() -> None:
     found = shown(Watched())
-    for name in ("site_resting", "site_exchanges", "site_queue"):
+    for name in ("circuit_open", "upstream_requests_in_flight", "bulkhead_queue_length"):
         assert (found[name, "harbour"], found[name, QUIET[:8]]) == (0, 0)
-    assert (found["pauses", "quota"], found["pauses", "holiday"]) == (0, 0)
+    assert (found["active_pauses", "quota"], found["active_pauses", "holiday"]) == (0, 0)
 
 
 def test_trouble_is_shown_by_alias_rule_and_reason() -> None:
@@ -41,13 +41,13 @@ def test_trouble_is_shown_by_alias_rule_and_reason() -> None:
         return samples(await site_families(watched.states, {"diary"}))
 
     found = asyncio.run(scene())
-    assert found["site_resting", "harbour"] == 1
-    assert 200 < found["site_rest_seconds_left", "harbour", "practice-offline"] <= 600
-    assert found["site_resting", QUIET[:8]] == 0
-    assert found["site_retries", "harbour"] + found["site_retries_left", "harbour"] == 3
-    assert 80 < found["key_blocked_seconds", "diary"] <= 90
-    assert found["key_rate", "diary"] > 0
-    assert found["key_blocked_seconds", "others"] == 0
+    assert found["circuit_open", "harbour"] == 1
+    assert 200 < found["circuit_open_remaining_seconds", "harbour", "practice-offline"] <= 600
+    assert found["circuit_open", QUIET[:8]] == 0
+    assert found["retries_last_hour", "harbour"] + found["retry_budget_remaining", "harbour"] == 3
+    assert 80 < found["rate_limit_blocked_seconds", "diary"] <= 90
+    assert found["rate_limit_requests_per_second", "diary"] > 0
+    assert found["rate_limit_blocked_seconds", "others"] == 0
     assert not [name for name in found if KEY[1] in str(name) or GUID in str(name)]
 
 
@@ -61,8 +61,12 @@ def test_callers_without_an_alias_and_practices_of_one_name_share_a_line() -> No
         return samples(await site_families(states, {"diary"}))
 
     found = asyncio.run(scene())
-    assert [name for name in found if name[0] == "key_queue"] == [("key_queue", "others")]
-    assert [name for name in found if name[0] == "site_queue"] == [("site_queue", GUID[:8])]
+    assert [name for name in found if name[0] == "rate_limit_queue_length"] == [
+        ("rate_limit_queue_length", "others")
+    ]
+    assert [name for name in found if name[0] == "bulkhead_queue_length"] == [
+        ("bulkhead_queue_length", GUID[:8])
+    ]
 
 
 def test_the_store_is_shown_as_far_as_it_says() -> None:
@@ -70,17 +74,17 @@ def test_the_store_is_shown_as_far_as_it_says() -> None:
         ("cache_entries",): 3,
         ("cache_bytes",): 900,
         ("cache_max_bytes",): 1_000,
-        ("store_away",): 0,
+        ("shared_store_down",): 0,
         ("cache_evictions_total",): 2,
-        ("store_absences_total",): 0,
+        ("shared_store_outages_total",): 0,
     }
     away = samples(store_families(StoreStats("redis"), 4, is_down=True))
     assert ("cache_entries",) not in away
-    assert (away["store_away",], away["store_absences_total",]) == (1, 4)
+    assert (away["shared_store_down",], away["shared_store_outages_total",]) == (1, 4)
 
 
 def test_the_cache_is_shown_by_type_and_outcome() -> None:
     assert samples(cache_families({("Patient", "hit"): 2}, 3)) == {
         ("cache_requests_total", "Patient", "hit"): 2,
-        ("cache_flights",): 3,
+        ("cache_fetches_in_flight",): 3,
     }

@@ -90,7 +90,7 @@ def test_a_full_redis_fails_no_request_and_is_used_again_when_it_has_room() -> N
             assert "OutOfMemoryError" in await practice.shared.problem()
             server.configure("maxmemory", "0")
             await until_back(practice.shared)
-        assert [each["event"] for each in lines] == ["store-away", "store-back"]
+        assert [each["event"] for each in lines] == ["shared-store-down", "shared-store-up"]
         assert [status(await practice.get())[14:17] for _ in range(2)] == ["fwd", "hit"]
         await practice.aclose()
 
@@ -117,7 +117,7 @@ def test_what_only_claims_to_be_redis_fails_no_request(answer: bytes) -> None:
 
     with capture_logs() as lines:
         asyncio.run(scene())
-    assert [each["event"] for each in lines] == ["store-away"]
+    assert [each["event"] for each in lines] == ["shared-store-down"]
 
 
 def test_a_redis_that_wants_a_password_fails_no_request() -> None:

@@ -139,7 +139,7 @@ def _accepts(url: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "known-issues"])
+@pytest.mark.parametrize("command", ["serve", "check-config", "known-issues"])
 def test_a_bad_configuration_ends_with_every_problem(command: str, tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(BAD)
@@ -243,8 +243,8 @@ def test_known_issues_lists_every_repair_and_its_switch(tmp_path: Path) -> None:
 
 def test_check_prints_what_is_in_effect(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
-    file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n[pages]\nkeys = ['do-not-show']\n")
-    code, output = run("check", "--config", str(file))
+    file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n[paging]\nkeys = ['do-not-show']\n")
+    code, output = run("check-config", "--config", str(file))
     assert code == 0
     assert "Australia/Perth" in output
     assert "do-not-show" not in output
@@ -253,10 +253,10 @@ def test_check_prints_what_is_in_effect(tmp_path: Path) -> None:
 def test_check_warns_on_stderr_and_stdout_stays_json(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(
-        "[sites.default]\ntime_zone = 'Australia/Perth'\n[pages]\nkeys = ['do-not-show']\n"
+        "[sites.default]\ntime_zone = 'Australia/Perth'\n[paging]\nkeys = ['do-not-show']\n"
         "[upstream]\nproxy = 'http://user:do-not-show@proxy.example:3128'\n"
     )
-    result = CliRunner().invoke(main, ["check", "--config", str(file)])
+    result = CliRunner().invoke(main, ["check-config", "--config", str(file)])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sites"]["default"]["time_zone"] == "Australia/Perth"
     (line,) = result.stderr.splitlines()
@@ -268,7 +268,7 @@ def test_the_variable_names_the_file_too(tmp_path: Path, monkeypatch: pytest.Mon
     file = tmp_path / "gateway.toml"
     file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n")
     monkeypatch.setenv("HALO_GATEWAY_CONFIG", str(file))
-    assert "Australia/Perth" in run("check")[1]
+    assert "Australia/Perth" in run("check-config")[1]
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("--version",)])
@@ -280,7 +280,7 @@ def test_help_and_version_are_there(arguments: tuple[str, ...]) -> None:
 
 def test_an_unknown_command_or_a_missing_file_is_a_usage_error() -> None:
     assert run("nonsense")[0] == 2
-    code, output = run("check", "--config", "/nonexistent.toml")
+    code, output = run("check-config", "--config", "/nonexistent.toml")
     assert code != 0
     assert "no such file" in output.lower()
 

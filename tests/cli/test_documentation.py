@@ -47,7 +47,7 @@ def test_every_row_of_the_configuration_has_a_setting_a_default_and_a_meaning() 
 
 
 @pytest.mark.parametrize(
-    "name", ["upstream.timeouts.read", "sites.<guid>.time_zone", "repairs", "pages.keys"]
+    "name", ["upstream.timeouts.read", "sites.<guid>.time_zone", "repairs", "paging.keys"]
 )
 def test_settings_are_written_as_in_the_file(name: str) -> None:
     assert f"| `{name}` |" in configuration_page()
@@ -75,6 +75,6 @@ def test_a_switch_of_the_default_site_counts_in_the_table() -> None:
 
 
 def test_what_is_in_effect_is_shown_without_secrets() -> None:
-    shown = effective_configuration(Settings.model_validate({"pages": {"keys": [SECRET]}}))
+    shown = effective_configuration(Settings.model_validate({"paging": {"keys": [SECRET]}}))
     assert "https://api.haloconnect.io" in shown
     assert SECRET not in shown

@@ -208,8 +208,8 @@ class World:
             for line in replica.log.read_text().splitlines():
                 event = msgspec.json.decode(line) if line.startswith("{") else {}
                 at = datetime.fromisoformat(event["timestamp"]).timestamp() if "timestamp" in event else 0.0
-                went = at if event.get("event") == "store-away" else went
-                if event.get("event") == "store-back":
+                went = at if event.get("event") == "shared-store-down" else went
+                if event.get("event") == "shared-store-up":
                     found.append((went, at))
                     went = 0.0
             found += [(went, inf)] if went else []
@@ -283,22 +283,23 @@ path = "/stage"
 [sites.default.cache.lifetimes]
 "*" = {int(plan.scaled(30, 1.0))}
 Patient = {int(plan.scaled(60, 1.0))}
-[pages]
+[paging]
 keys = ["{"p" * 32}"]
 [cache]
 keys = ["{"c" * 32}"]
-lease = {plan.scaled(5, 0.5)}
+lock_seconds = {plan.scaled(5, 0.5)}
 [cache.redis]
 url = "{redis}"
 [retry]
-patience = {plan.scaled(10, 0.3)}
-first = {plan.scaled(0.5)}
-longest = {plan.scaled(5)}
-[rest]
-start = {plan.scaled(5)}
-longest = {plan.scaled(300)}
-concurrency = 8
-queue = 8
+max_wait_seconds = {plan.scaled(10, 0.3)}
+initial_backoff_seconds = {plan.scaled(0.5)}
+max_backoff_seconds = {plan.scaled(5)}
+[circuit_breaker]
+initial_open_seconds = {plan.scaled(5)}
+max_open_seconds = {plan.scaled(300)}
+[bulkhead]
+max_concurrent = 8
+max_queue = 8
 [[pauses.rules]]
 id = "login-failed"
 code = "practice-not-authorised"

@@ -80,16 +80,16 @@ def test_a_practice_that_is_offline_rests_until_it_is_lifted(gateway: Gateway) -
     gateway.pair.fault(kind="offline")
     assert gateway.get("Patient/1").status_code == 503
     found = gateway.site()
-    assert (found["state"], found["reason"]) == ("resting", "practice-offline")
-    assert gateway.site(BRISBANE)["state"] == "well"
-    assert gateway.metrics()["site_resting", SYDNEY[:8]] == 1
+    assert (found["state"], found["reason"]) == ("open", "practice-offline")
+    assert gateway.site(BRISBANE)["state"] == "closed"
+    assert gateway.metrics()["circuit_open", SYDNEY[:8]] == 1
     gateway.pair.emulator.control("DELETE", "faults")
     assert gateway.get("Patient/1").status_code == 503
-    lifted = gateway.operate("POST", f"/admin/sites/{SYDNEY}/lift", "/admin/sites/{siteId}/lift")
-    assert lifted["lifted"] == ["rest"]
+    lifted = gateway.operate("POST", f"/admin/sites/{SYDNEY}/reset", "/admin/sites/{siteId}/reset")
+    assert lifted["reset"] == ["circuit"]
     assert gateway.get("Patient/1").status_code == 200
-    assert gateway.site()["state"] == "well"
-    assert gateway.metrics()["site_resting", SYDNEY[:8]] == 0
+    assert gateway.site()["state"] == "closed"
+    assert gateway.metrics()["circuit_open", SYDNEY[:8]] == 0
 
 
 def test_a_pause_shows_with_its_rule_and_is_lifted_by_its_name(gateway: Gateway) -> None:
@@ -101,8 +101,8 @@ def test_a_pause_shows_with_its_rule_and_is_lifted_by_its_name(gateway: Gateway)
     assert pause["rule"] == "quota"
     assert pause["rule"] in {each["rule"] for each in found["rules"]}
     assert gateway.site()["pauses"] == [pause]
-    assert gateway.metrics()["pauses", "quota"] == 1
-    assert gateway.operate("POST", "/admin/pauses/lift", pause=pause["pause"])["lifted"] == [pause["pause"]]
+    assert gateway.metrics()["active_pauses", "quota"] == 1
+    assert gateway.operate("POST", "/admin/pauses/clear", pause=pause["pause"])["reset"] == [pause["pause"]]
     assert gateway.get("Patient/1").status_code == 200
 
 
@@ -114,7 +114,7 @@ def test_a_key_that_was_throttled_shows_without_the_key(gateway: Gateway) -> Non
     assert key["perSecond"] > 0
     assert key["blockedUntil"]
     assert "demo-key" not in str(found)
-    assert gateway.metrics()["key_blocked_seconds", "others"] > 0
+    assert gateway.metrics()["rate_limit_blocked_seconds", "others"] > 0
 
 
 def test_the_cache_counts_by_type_and_a_purge_of_a_patient_leaves_the_others(gateway: Gateway) -> None:
@@ -151,7 +151,7 @@ def test_a_port_of_their_own_is_the_only_one_for_operators_and_wants_no_token(pa
         update={"admin": Admin.model_validate({"listen": "127.0.0.1:0"})}
     )
     with capture_logs() as lines, ThreadedServer(create_app(settings)) as running:
-        (own,) = [each["url"] for each in lines if each["event"] == "operators-listen"]
+        (own,) = [each["url"] for each in lines if each["event"] == "admin-listening"]
         statuses = {
             path: [httpx.get(url + path, trust_env=False).status_code for url in (running.url, own)]
             for path in ("/admin/sites", "/metrics", "/readyz", "/integrator/sites")
@@ -176,7 +176,7 @@ def test_redis_away_is_told_in_readyz_metrics_and_one_line_and_no_request_fails(
             gateway = Gateway(pair, running.url)
             assert gateway.get("Patient/1").status_code == 200
             assert gateway.operate("GET", "/admin/cache")["store"]["kind"] == "redis"
-            assert gateway.metrics()["store_away",] == 0
+            assert gateway.metrics()["shared_store_down",] == 0
             redis.stop()
             assert {gateway.get(f"Patient/{number}").status_code for number in (1, 2, 1, 2)} == {200}
             store = gateway.operate("GET", "/admin/cache")["store"]
@@ -184,6 +184,6 @@ def test_redis_away_is_told_in_readyz_metrics_and_one_line_and_no_request_fails(
             ready = httpx.get(f"{running.url}/readyz", trust_env=False)
             assert (ready.status_code, ready.json()["status"]) == (200, "warn")
             assert ready.json()["checks"]["store"][0]["output"] == store["problem"]
-            assert gateway.metrics()["store_away",] == 1
-            assert gateway.metrics()["store_absences_total",] == 1
-    assert [each["event"] for each in lines].count("store-away") == 1
+            assert gateway.metrics()["shared_store_down",] == 1
+            assert gateway.metrics()["shared_store_outages_total",] == 1
+    assert [each["event"] for each in lines].count("shared-store-down") == 1

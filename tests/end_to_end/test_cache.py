@@ -232,4 +232,4 @@ def test_a_304_of_the_upstream_passes_every_handler_and_may_have_been_billed() -
         (first, second), metrics = asyncio.run(asked())
     assert (second.status_code, second.content) == (200, first.content)
     assert status(second) == "halo-gateway; fwd=request; fwd-status=304; stored"
-    assert 'exchanges_total{class="maybe-billed",site="00000000",type="Patient"} 1.0' in metrics
+    assert 'requests_total{cost="maybe-billed",site="00000000",type="Patient"} 1.0' in metrics

@@ -49,7 +49,7 @@ MODELS = {
 }
 #: What an operator who probed such an upstream has configured.
 FACTS = {
-    "naive-sql": SearchSupport(period="start-only"),
+    "naive-sql": SearchSupport(period_semantics="start-only"),
     "reading-a": SearchSupport(),
     "reading-b": SearchSupport(),
 }

@@ -16,9 +16,9 @@ PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 #: Patience for a busy machine: neither Redis nor a leader counts as gone because others have the cores.
 SHARED = {
     "CACHE__KEYS": '["synthetic key"]',
-    "PAGES__KEYS": '["synthetic key"]',
+    "PAGING__KEYS": '["synthetic key"]',
     "CACHE__REDIS__TIMEOUT": "20",
-    "CACHE__LEASE": "30",
+    "CACHE__LOCK_SECONDS": "30",
     "SERVER__PUBLIC_URL": "https://gw.example",
 }
 

@@ -86,7 +86,9 @@ def asked_by_another_way(url: str, proxy: str | None = None, method: str = "GET"
 
 def with_an_expired_page(failing: Failing) -> httpx.Response:
     upstream = {"url": failing.pair.emulator.url}
-    with gateway(failing_settings(upstream["url"], upstream=upstream, pages={"lifetime": 1})) as url:
+    with gateway(
+        failing_settings(upstream["url"], upstream=upstream, paging={"link_lifetime_seconds": 1})
+    ) as url:
         found = httpx.get(f"{url}{BASE}/Patient?_count=1", headers=KEY, trust_env=False).json()
         following = next(each["url"] for each in found["link"] if each["relation"] == "next")
         time.sleep(2.1)
@@ -106,7 +108,7 @@ def with_an_invalid_resource(failing: Failing) -> httpx.Response:
 
 def with_a_long_search(failing: Failing) -> httpx.Response:
     """More overlapping alternatives than the upstream queries that one search may cost."""
-    few = {"max_splits": 1, "max_queries": 1}
+    few = {"max_split_queries": 1, "max_queries_per_page": 1}
     dates = ",".join(f"20{year}-01-01" for year in range(10, 20))
     with gateway(failing_settings(failing.pair.emulator.url, search=few)) as url:
         return httpx.get(
@@ -216,7 +218,9 @@ def test_every_kind_of_our_own_is_provoked() -> None:
 def test_a_bug_gives_a_reference_number_that_is_in_the_log_and_nothing_else(failing: Failing) -> None:
     with capture_logs() as lines:
         response = broken_inside(failing)
-    (line,) = [each for each in lines if each["event"] == "unexpected" and each["log_level"] == "error"]
+    (line,) = [
+        each for each in lines if each["event"] == "unhandled-exception" and each["log_level"] == "error"
+    ]
     assert outcome(response, 500)["diagnostics"] == f"reference={line['reference']}"
     assert "Zzyzx" not in response.text + str(line)
 

@@ -22,7 +22,9 @@ def test_a_search_for_inactive_patients_is_refused_and_never_asked(pair: Pair, q
 
 def test_by_setting_the_answer_is_empty_and_says_that_it_is_incomplete(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
-    sites = {guid: each.model_copy(update={"inactive": "empty"}) for guid, each in settings.sites.items()}
+    sites = {
+        guid: each.model_copy(update={"inactive_records": "empty"}) for guid, each in settings.sites.items()
+    }
     with ThreadedServer(create_app(settings.model_copy(update={"sites": sites}))) as gateway:
         base = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4"
         response = pair.ask("GET", f"{base}/Patient?active=false&name=a")

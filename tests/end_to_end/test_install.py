@@ -108,7 +108,7 @@ def test_every_command_has_help(plain: Installed, command: str) -> None:
 
 def test_commands_that_only_print_work(plain: Installed) -> None:
     zone = {f"SITES__{SYDNEY.upper()}__TIME_ZONE": "Australia/Sydney"}
-    assert plain.run("check", **zone)[0] == 0
+    assert plain.run("check-config", **zone)[0] == 0
     assert "link-base-url" in plain.run("known-issues")[1]
     code, out, said = plain.run("explain", "Appointment?date=2026-04", "--site", SYDNEY, **zone)
     assert (code, said) == (0, "")

@@ -156,8 +156,8 @@ def test_the_metrics_say_the_same_as_the_ledger(gateway: Gateway) -> None:
         gateway.get("Patient/1")
     metrics = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
     fired = 'outcome="fired",repair="last-updated-offset"'
-    assert 'halo_gateway_exchanges_total{class="billed",site="Sydney",type="Patient"} 3.0' in metrics
-    assert 'halo_gateway_upstream_seconds_count{site="Sydney"} 3.0' in metrics
+    assert 'halo_gateway_requests_total{cost="billed",site="Sydney",type="Patient"} 3.0' in metrics
+    assert 'halo_gateway_upstream_request_duration_seconds_count{site="Sydney"} 3.0' in metrics
     assert f'halo_gateway_repairs_total{{{fired},site="Sydney"}} 3.0' in metrics
 
 

@@ -30,7 +30,7 @@ name = "sydney"
 time_zone = "Australia/Sydney"
 [sites.{site}.caps]
 queries = {cap}
-stop_batch = true
+reject_batch = true
 [cache]
 profile = "off"
 keys = ["synthetic"]

@@ -145,7 +145,7 @@ def test_a_link_serves_its_own_site_and_caller_only(pair: Pair) -> None:
 
 def test_any_replica_with_the_same_key_serves_the_same_page_and_none_without_it(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
-    keyed = settings.model_copy(update={"pages": Paging(keys=(SecretStr("a key of some length"),))})
+    keyed = settings.model_copy(update={"paging": Paging(keys=(SecretStr("a key of some length"),))})
     with (
         ThreadedServer(create_app(keyed)) as one,
         ThreadedServer(create_app(keyed)) as two,
@@ -163,10 +163,10 @@ def test_any_replica_with_the_same_key_serves_the_same_page_and_none_without_it(
 def test_a_gateway_without_a_key_warns_that_links_end_with_it(
     secrets: tuple[SecretStr, ...], warnings: int
 ) -> None:
-    settings = settings_for("http://127.0.0.1:9").model_copy(update={"pages": Paging(keys=secrets)})
+    settings = settings_for("http://127.0.0.1:9").model_copy(update={"paging": Paging(keys=secrets)})
     with capture_logs() as logs:
         create_app(settings)
-    assert sum(line.get("setting") == "pages.keys" for line in logs) == warnings
+    assert sum(line.get("setting") == "paging.keys" for line in logs) == warnings
 
 
 @pytest.mark.parametrize("host", ["https://evil.example/fhir/R4", "//evil.example", "http://[::1"])

@@ -67,7 +67,7 @@ def test_surplus_clients_get_503_with_retry_after(pair: Pair, narrow: ThreadedSe
 def test_practices_that_hang_leave_a_connection_to_the_next(pair: Pair) -> None:
     """Six connections upstream, and two practices that would take four each."""
     upstream = {"url": pair.emulator.url, "max_connections": 6, "timeouts": {"read": 20}}
-    settings = failing_settings(pair.emulator.url, upstream=upstream, rest={"concurrency": 4})
+    settings = failing_settings(pair.emulator.url, upstream=upstream, bulkhead={"max_concurrent": 4})
     running = ThreadedServer(create_app(settings), http=limited_connection_class(settings.server)).__enter__()
     for guid in (SYDNEY, PERTH):
         pair.fault(kind="hang", site=guid, path="/Patient/")

@@ -203,7 +203,7 @@ def test_a_refused_connection_is_tried_once_more() -> None:
     with capture_logs(), before_nothing() as base:
         found = [httpx.get(f"{base}/{READ}", headers=KEY, trust_env=False) for _ in range(3)]
     assert [each.headers.get("gateway-attempts") for each in found] == [row.queries, row.next, None]
-    assert [code_of(each) for each in found] == [row.code, row.code, "practice-resting"]
+    assert [code_of(each) for each in found] == [row.code, row.code, "practice-circuit-open"]
 
 
 @pytest.mark.parametrize("row", [row for row in rows() if row.failure in WAYS], ids=lambda row: row.code)
@@ -225,12 +225,15 @@ def test_while_a_site_rests_others_are_served_and_a_free_look_brings_it_back(
         gateway.fault(kind="offline", site=SYDNEY, path="/fhir/")
         assert code_of(gateway.get(SYDNEY, READ)) == "practice-offline"
         resting = gateway.get(SYDNEY, READ)
-        assert (resting.status_code, cause_of(resting)) == (503, ["practice-resting", "practice-offline"])
+        assert (resting.status_code, cause_of(resting)) == (
+            503,
+            ["practice-circuit-open", "practice-offline"],
+        )
         assert int(resting.headers["retry-after"]) >= 1
         assert gateway.get(BRISBANE, READ).status_code == 200
         gateway.forget()
         sleep(1.1)
-        assert code_of(gateway.get(SYDNEY, READ)) == "practice-resting"
+        assert code_of(gateway.get(SYDNEY, READ)) == "practice-circuit-open"
         assert (len(gateway.sent()), len(gateway.sent(f"/sites/{SYDNEY}")), gateway.billed()) == (0, 1, 0)
         gateway.well()
         sleep(1.1)

@@ -23,7 +23,7 @@ BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 READ = f"{BASE}/Patient/1"
 SEARCH = f"{BASE}/Patient?gender=female&_count=5"
 DOCUMENTS = f"{BASE}/DocumentReference?patient=1&_count=100"
-LONG = {"start": 60, "longest": 60}
+LONG = {"initial_open_seconds": 60, "max_open_seconds": 60}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def two(emulator: RunningEmulator, redis: RedisServer, **sections: Any) -> Itera
     """The replicas, with other settings than the ordinary ones."""
     cache = {"profile": "off", "redis": {"url": redis.url, "timeout": 5}, "keys": ["synthetic key"]}
     plain = settings_for(emulator.url).model_dump()
-    own = {"pages": {"keys": ["synthetic key"]}, "server": {"public_url": "https://gw.example"}}
+    own = {"paging": {"keys": ["synthetic key"]}, "server": {"public_url": "https://gw.example"}}
     settings = Settings.model_validate(plain | own | _merged(cache, sections))
     emulator.control("POST", "reset")
     with capture_logs():
@@ -85,13 +85,13 @@ def code(answer: httpx.Response) -> str:
 
 
 def test_they_rest_together_and_serve_what_is_cached(emulator: RunningEmulator, redis: RedisServer) -> None:
-    with two(emulator, redis, cache={"profile": "balanced"}, rest=LONG) as replicas:
+    with two(emulator, redis, cache={"profile": "balanced"}, circuit_breaker=LONG) as replicas:
         assert replicas.ask(0, SEARCH).status_code == 200
         replicas.fault(kind="offline", path="/fhir/")
         assert code(replicas.ask(0)) == "practice-offline"
         sent = replicas.sent()
         resting = replicas.ask(1)
-        assert (resting.status_code, code(resting)) == (503, "practice-resting")
+        assert (resting.status_code, code(resting)) == (503, "practice-circuit-open")
         assert int(resting.headers["retry-after"]) >= 1
         for which in (0, 1):
             kept = replicas.ask(which, SEARCH)
@@ -103,7 +103,11 @@ def test_they_rest_together_and_serve_what_is_cached(emulator: RunningEmulator, 
 def test_they_pause_together(emulator: RunningEmulator, redis: RedisServer) -> None:
     with two(emulator, redis) as replicas:
         replicas.fault(kind="quota", path="/fhir/")
-        assert [code(replicas.ask(which)) for which in (0, 1, 0)] == ["upstream-quota", "paused", "paused"]
+        assert [code(replicas.ask(which)) for which in (0, 1, 0)] == [
+            "upstream-quota",
+            "requests-paused",
+            "requests-paused",
+        ]
         assert replicas.sent() == 1
 
 
@@ -119,8 +123,8 @@ def test_they_go_slower_together(emulator: RunningEmulator, redis: RedisServer) 
 
 def test_they_keep_one_rate_together(emulator: RunningEmulator, redis: RedisServer) -> None:
     """Forty requests, twenty by each: at ten a second in all they take four seconds, alone they take two."""
-    rate = {"url": emulator.url, "rate": 10}
-    with two(emulator, redis, upstream=rate, retry={"patience": 60}) as replicas:
+    rate = {"url": emulator.url, "requests_per_second": 10}
+    with two(emulator, redis, upstream=rate, retry={"max_wait_seconds": 60}) as replicas:
         start = monotonic()
         codes = together(replicas, 20)
         assert codes == [200] * 40
@@ -137,7 +141,8 @@ def test_they_learn_page_sizes_together(emulator: RunningEmulator, redis: RedisS
 
 
 def test_they_spend_one_budget_of_retries(emulator: RunningEmulator, redis: RedisServer) -> None:
-    once = {"share": 0, "least": 1, "patience": 5, "first": 0.01, "longest": 0.01}
+    backoff = {"initial_backoff_seconds": 0.01, "max_backoff_seconds": 0.01}
+    once = {"budget_ratio": 0, "budget_min_per_hour": 1, "max_wait_seconds": 5} | backoff
     with two(emulator, redis, retry=once) as replicas:
         replicas.fault(kind="answer", status=406, path="/fhir/")
         first, second = replicas.ask(0), replicas.ask(1)
@@ -161,7 +166,9 @@ def test_each_attempt_is_in_the_header_and_in_the_ledger(
     emulator: RunningEmulator, redis: RedisServer
 ) -> None:
     admin = {"token": "synthetic-operator-token"}
-    with two(emulator, redis, retry={"patience": 5, "first": 0.01}, admin=admin) as replicas:
+    with two(
+        emulator, redis, retry={"max_wait_seconds": 5, "initial_backoff_seconds": 0.01}, admin=admin
+    ) as replicas:
         replicas.fault(kind="answer", status=406, path="/Patient/1", times=1)
         found = replicas.ask(0)
         assert (found.status_code, found.headers["gateway-attempts"]) == (200, "2")

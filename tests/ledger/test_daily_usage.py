@@ -70,7 +70,7 @@ def test_the_log_warns_once_at_80_per_cent_and_once_at_the_cap() -> None:
     with capture_logs() as lines:
         paid(daily, 12)
     assert [(each["event"], each["queries"], each["site"]) for each in lines] == [
-        ("cap-near", 8, "harbour"),
+        ("cap-80-percent", 8, "harbour"),
         ("cap-reached", 10, "harbour"),
     ]
 
@@ -132,7 +132,10 @@ def test_what_other_replicas_pay_meanwhile_is_added_up_and_warned_of() -> None:
         paid(daily, 3)
         for others in (2, 5, 5, 7):
             daily.update_from_ledger({TODAY: (others, others)}, NOW)
-    assert [(each["event"], each["queries"]) for each in lines] == [("cap-near", 8), ("cap-reached", 10)]
+    assert [(each["event"], each["queries"]) for each in lines] == [
+        ("cap-80-percent", 8),
+        ("cap-reached", 10),
+    ]
     assert daily.rejects_batch(BATCH, NOW)
     (standing,) = daily.cap_statuses(NOW)
     assert (standing.usage.queries, standing.usage.octets) == (10, 37)

@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_written_delays_the_ledger_and_loses_nothing(tmp_p
         assert asyncio.run(ledger.problem()) == "not written: SQLITE_CANTOPEN"
         folder.mkdir()
         _until(lambda: asyncio.run(ledger.problem()) == "")
-    assert [each["event"] for each in lines] == ["ledger-not-written"]
+    assert [each["event"] for each in lines] == ["ledger-write-failed"]
     assert ledger.rows() == [LedgerRow(line(), 2, 20)]
     ledger.close()
 

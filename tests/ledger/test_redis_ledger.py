@@ -104,7 +104,7 @@ def test_redis_stopped_and_started_again_loses_nothing_and_delays_nobody(
         redis.start()
         _until(lambda: not problem(ledger))
     assert ledger.rows() == read_rows(redis.url) == [LedgerRow(HIT, 100, 100), LedgerRow(LINE, 2, 20)]
-    assert [each["event"] for each in lines] == ["ledger-not-written"]
+    assert [each["event"] for each in lines] == ["ledger-write-failed"]
     ledger.close()
 
 
@@ -116,7 +116,7 @@ def test_what_redis_did_not_get_before_the_end_is_sent_after_the_next_start(
         ledger = shared(redis, tmp_path / "ledger.sqlite3")
         ledger.add(LINE, 10)
         ledger.close()
-    assert [each["event"] for each in lines] == ["ledger-not-written"]
+    assert [each["event"] for each in lines] == ["ledger-write-failed"]
     redis.start()
     shared(redis, tmp_path / "ledger.sqlite3").close()
     assert read_rows(redis.url) == [LedgerRow(LINE, 1, 10)]
@@ -180,7 +180,7 @@ def test_a_redis_that_takes_no_writes_delays_the_ledger_of_which_nothing_is_miss
     [
         ((), []),
         (("--maxmemory", "50mb", "--maxmemory-policy", "noeviction"), []),
-        (("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), ["ledger-may-be-evicted"]),
+        (("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"), ["redis-eviction-policy"]),
     ],
 )
 def test_a_redis_that_may_drop_lines_is_said_once(options: tuple[str, ...], events: list[str]) -> None:

@@ -47,15 +47,15 @@ def test_label_and_column_together_give_the_mode(
     stamps: list[str], reading: Reading, mode: str | None, column: str | None
 ) -> None:
     found = _modes(_met(known(Patient=stamped(*stamps)), reading))
-    assert found["last_updated.Patient"] == mode
-    assert found.get("search.columns.Patient._lastUpdated") == column
+    assert found["last_updated_input.Patient"] == mode
+    assert found.get("search.column_time_zones.Patient._lastUpdated") == column
 
 
 def test_future_stamps_alone_prove_a_wrong_label() -> None:
     here = known(Patient=stamped("2026-07-01T09:00:00Z"))
-    assert _modes(here) == {"last_updated.Patient": "local-labelled-utc"}
+    assert _modes(here) == {"last_updated_input.Patient": "local-labelled-utc"}
 
 
 def test_without_an_answer_nothing_is_concluded() -> None:
-    assert _modes(known(Patient=stamped(SUMMER))) == {"last_updated.Patient": None}
+    assert _modes(known(Patient=stamped(SUMMER))) == {"last_updated_input.Patient": None}
     assert _modes(known(Patient=[{"id": "1"}])) == {}

@@ -12,26 +12,26 @@ INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
 @pytest.mark.parametrize(
     ("answers", "key", "value"),
     [
-        ({"repeats": "no"}, "repeats", True),
-        ({"repeats": "yes", "before": "no"}, "repeats", False),
-        ({"repeats": "yes"}, "repeats", None),
-        ({"repeats": "refused"}, "repeats", False),
-        ({"repeats": "unclear"}, "repeats", None),
-        ({"comma": "yes"}, "comma", True),
-        ({"comma": "no"}, "comma", False),
-        ({"comma": "refused"}, "comma", False),
-        ({}, "comma", None),
-        ({**INSIDE, "period.outside": "no"}, "sa_eb", True),
-        ({**INSIDE, "period.outside": "no"}, "period", "r4"),
-        ({**INSIDE, "period.outside": "yes", "period.gt": "yes"}, "period", None),
-        ({**INSIDE, "period.sa": "yes", "period.eb": "no"}, "sa_eb", None),
-        ({**INSIDE, "period.gt": "no"}, "period", "r4"),
-        ({"period.ge": "yes", "period.eq": "no", "period.gt": "no"}, "period", None),
-        ({"period.inside": "yes", "period.eq": "yes"}, "period", "overlap"),
-        ({"period.inside": "no", "period.ge": "no"}, "period", "start-only"),
-        ({"period.ge": "unclear"}, "period", None),
-        ({"period.eb": "refused"}, "sa_eb", False),
-        ({"before": "yes", "after": "yes", "comma": "yes"}, "comma", None),
+        ({"repeats": "no"}, "supports_repeated_parameter", True),
+        ({"repeats": "yes", "before": "no"}, "supports_repeated_parameter", False),
+        ({"repeats": "yes"}, "supports_repeated_parameter", None),
+        ({"repeats": "refused"}, "supports_repeated_parameter", False),
+        ({"repeats": "unclear"}, "supports_repeated_parameter", None),
+        ({"comma": "yes"}, "supports_comma_or", True),
+        ({"comma": "no"}, "supports_comma_or", False),
+        ({"comma": "refused"}, "supports_comma_or", False),
+        ({}, "supports_comma_or", None),
+        ({**INSIDE, "period.outside": "no"}, "supports_sa_eb", True),
+        ({**INSIDE, "period.outside": "no"}, "period_semantics", "r4"),
+        ({**INSIDE, "period.outside": "yes", "period.gt": "yes"}, "period_semantics", None),
+        ({**INSIDE, "period.sa": "yes", "period.eb": "no"}, "supports_sa_eb", None),
+        ({**INSIDE, "period.gt": "no"}, "period_semantics", "r4"),
+        ({"period.ge": "yes", "period.eq": "no", "period.gt": "no"}, "period_semantics", None),
+        ({"period.inside": "yes", "period.eq": "yes"}, "period_semantics", "overlap"),
+        ({"period.inside": "no", "period.ge": "no"}, "period_semantics", "start-only"),
+        ({"period.ge": "unclear"}, "period_semantics", None),
+        ({"period.eb": "refused"}, "supports_sa_eb", False),
+        ({"before": "yes", "after": "yes", "comma": "yes"}, "supports_comma_or", None),
     ],
 )
 def test_a_setting_follows_from_its_answers(answers: dict[str, Verdict], key: str, value: Any) -> None:
@@ -47,7 +47,7 @@ def test_a_setting_follows_from_its_answers(answers: dict[str, Verdict], key: st
     ],
 )
 def test_what_cannot_be_told_says_why(answers: dict[str, Verdict], words: str) -> None:
-    [period] = [each for each in infer_findings(known(answers)) if each.key == "period"]
+    [period] = [each for each in infer_findings(known(answers)) if each.key == "period_semantics"]
     assert period.value is None
     assert words in period.reason
 
@@ -70,7 +70,7 @@ def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
     rest = [
         {"resource": [{"type": "Patient", "searchParam": names}, {"type": "Nonsense", "searchParam": names}]}
     ]
-    assert found(_stating(rest=rest))["search.dates"] == ("Patient.x-seen",)
+    assert found(_stating(rest=rest))["search.extra_date_parameters"] == ("Patient.x-seen",)
 
 
 @pytest.mark.parametrize(

@@ -53,16 +53,20 @@ def test_the_gateway_loads_what_is_printed(
     (tmp_path / "gateway.toml").write_text(text)
     loaded = load(tmp_path / "gateway.toml")
     assert change_warnings(report, loaded, text) == []
-    assert merged_site_settings(loaded, SYDNEY).search.comma == (not variants.get("drop_date_filters"))
+    assert merged_site_settings(loaded, SYDNEY).search.supports_comma_or == (
+        not variants.get("drop_date_filters")
+    )
 
 
 def test_counts_evidence_and_engine_are_in_comments() -> None:
     text = render_report(_engine(REPORT, "26.619.1"), NONE)
     assert "# halo-gateway probe: 2 of at most 25 queries asked" in text
     assert '# engine = "26.619.1"' in text
-    assert "comma = true  # one true value" in text
-    assert "# period: cannot tell, not asked" in text
-    assert tomllib.loads(text) == {"sites": {SYDNEY: {"search": {"repeats": True, "comma": True}}}}
+    assert "supports_comma_or = true  # one true value" in text
+    assert "# period_semantics: cannot tell, not asked" in text
+    assert tomllib.loads(text) == {
+        "sites": {SYDNEY: {"search": {"supports_repeated_parameter": True, "supports_comma_or": True}}}
+    }
 
 
 def test_what_was_left_and_what_ended_it_is_said() -> None:
@@ -74,9 +78,12 @@ def test_what_was_left_and_what_ended_it_is_said() -> None:
 @pytest.mark.parametrize(
     ("settings", "differs"),
     [
-        (_holding(comma=False), ["search.comma: found true, the configuration says false"]),
-        (_holding(comma=True), []),
-        (_holding(period="r4"), []),
+        (
+            _holding(supports_comma_or=False),
+            ["search.supports_comma_or: found true, the configuration says false"],
+        ),
+        (_holding(supports_comma_or=True), []),
+        (_holding(period_semantics="r4"), []),
         (NONE, []),
     ],
 )
@@ -91,7 +98,7 @@ def test_what_changed_since_the_previous_probe_is_warned_of() -> None:
     previous = render_report(before, NONE)
     assert change_warnings(now, NONE, previous) == [
         "engine: now 26.2, the previous probe found 26.1: compare all settings",
-        "search.comma: found true, the previous probe found false",
+        "search.supports_comma_or: found true, the previous probe found false",
     ]
     assert change_warnings(before, NONE, previous) == []
 

@@ -37,29 +37,33 @@ STYLES = {
 @pytest.mark.parametrize(
     ("variants", "setting", "value"),
     [
-        ({"repeats": "and"}, "search.repeats", True),
-        ({"repeats": "first"}, "search.repeats", False),
-        ({"repeats": "refuse"}, "search.repeats", False),
-        ({"comma": "or"}, "search.comma", True),
-        ({"comma": "first"}, "search.comma", False),
-        ({"comma": "refuse"}, "search.comma", False),
-        ({"sa_eb": True}, "search.sa_eb", True),
-        ({"sa_eb": False}, "search.sa_eb", False),
-        ({"period_model": "r4"}, "search.period", "r4"),
-        ({"period_model": "overlap"}, "search.period", "overlap"),
-        ({"period_model": "start-only"}, "search.period", "start-only"),
-        ({"period_model": "start-only", "date_model": "r4-b"}, "search.period", "start-only"),
-        ({"period_model": "r4", "sa_eb": False}, "search.period", "r4"),
-        ({"column_zones": {}}, "search.columns.Observation.date", "Australia/Sydney"),
-        ({"column_zones": {"Observation.date": "utc"}}, "search.columns.Observation.date", "UTC"),
-        ({"column_zones": {"Encounter.date": "utc"}}, "search.columns.Encounter.date", "UTC"),
-        ({"column_zones": {"Encounter.date": "utc"}}, "search.period", "r4"),
-        ({"column_zones": {"Appointment.date": "utc"}}, "search.columns.Appointment.date", "UTC"),
-        ({"column_zones": {"*._lastUpdated": "utc"}}, "search.columns.Condition._lastUpdated", "UTC"),
-        ({"repeats": "first"}, "search.columns.Observation.date", "Australia/Sydney"),
-        ({"drop_date_filters": True}, "search.repeats", None),
+        ({"repeats": "and"}, "search.supports_repeated_parameter", True),
+        ({"repeats": "first"}, "search.supports_repeated_parameter", False),
+        ({"repeats": "refuse"}, "search.supports_repeated_parameter", False),
+        ({"comma": "or"}, "search.supports_comma_or", True),
+        ({"comma": "first"}, "search.supports_comma_or", False),
+        ({"comma": "refuse"}, "search.supports_comma_or", False),
+        ({"sa_eb": True}, "search.supports_sa_eb", True),
+        ({"sa_eb": False}, "search.supports_sa_eb", False),
+        ({"period_model": "r4"}, "search.period_semantics", "r4"),
+        ({"period_model": "overlap"}, "search.period_semantics", "overlap"),
+        ({"period_model": "start-only"}, "search.period_semantics", "start-only"),
+        ({"period_model": "start-only", "date_model": "r4-b"}, "search.period_semantics", "start-only"),
+        ({"period_model": "r4", "sa_eb": False}, "search.period_semantics", "r4"),
+        ({"column_zones": {}}, "search.column_time_zones.Observation.date", "Australia/Sydney"),
+        ({"column_zones": {"Observation.date": "utc"}}, "search.column_time_zones.Observation.date", "UTC"),
+        ({"column_zones": {"Encounter.date": "utc"}}, "search.column_time_zones.Encounter.date", "UTC"),
+        ({"column_zones": {"Encounter.date": "utc"}}, "search.period_semantics", "r4"),
+        ({"column_zones": {"Appointment.date": "utc"}}, "search.column_time_zones.Appointment.date", "UTC"),
+        (
+            {"column_zones": {"*._lastUpdated": "utc"}},
+            "search.column_time_zones.Condition._lastUpdated",
+            "UTC",
+        ),
+        ({"repeats": "first"}, "search.column_time_zones.Observation.date", "Australia/Sydney"),
+        ({"drop_date_filters": True}, "search.supports_repeated_parameter", None),
         *(
-            ({"last_updated": {"Patient": style}}, "last_updated.Patient", mode)
+            ({"last_updated": {"Patient": style}}, "last_updated_input.Patient", mode)
             for style, mode in STYLES.items()
         ),
     ],
@@ -112,7 +116,7 @@ def test_a_record_saved_just_now_shows_that_local_time_is_labelled_as_utc(halo: 
     assert httpx.put(url, json=patient, headers=KEY, trust_env=False).status_code == 200
     known = probed(halo).evidence
     halo.control("POST", "reset")
-    assert found(known)["last_updated.Patient"] == "local-labelled-utc"
+    assert found(known)["last_updated_input.Patient"] == "local-labelled-utc"
 
 
 @pytest.mark.parametrize(
@@ -136,16 +140,20 @@ def test_a_column_ahead_of_utc_tells_two_readings_apart(
     set_to(halo, variants)
     newest = max(_truth(halo, SYDNEY, "Encounter")) + timedelta(minutes=1)
     known = probed(halo, now=lambda: newest).evidence
-    assert found(known)["last_updated.Encounter"] == mode
+    assert found(known)["last_updated_input.Encounter"] == mode
 
 
 @pytest.mark.parametrize("guid", [BRISBANE, SYDNEY, PERTH])
 def test_every_site_is_understood_within_the_default_budget(halo: RunningEmulator, guid: str) -> None:
     report = probed(halo, guid, DEFAULT_BUDGET)
     settled = found(report.evidence)
-    assert [settled[f"search.{name}"] for name in ("repeats", "comma", "sa_eb", "period")] == [
-        *(True, True, True, "r4")
-    ]
+    expected = {
+        "supports_repeated_parameter": True,
+        "supports_comma_or": True,
+        "supports_sa_eb": True,
+        "period_semantics": "r4",
+    }
+    assert {name: settled[f"search.{name}"] for name in expected} == expected
     assert engine_version(report.evidence) == SITES[guid].engine_version
     assert not report.problem
 
@@ -207,7 +215,7 @@ def test_a_failure_ends_it_with_what_was_learnt_before(
     report = probed(halo)
     assert words in report.problem
     assert len(halo.control("GET", "requests")) == report.requests_sent == 13
-    assert found(report.evidence)["search.comma"] is True
+    assert found(report.evidence)["search.supports_comma_or"] is True
     assert "ENDED EARLY" in render_report(report, settings_for(halo.url))
 
 
@@ -291,15 +299,15 @@ def test_nothing_is_concluded_that_is_not_so(
     halo.control("DELETE", "bill")
     settled = {name: value for name, value in found(report.evidence).items() if value is not None}
     truth = {
-        "search.repeats": variants["repeats"] == "and",
-        "search.comma": variants["comma"] == "or",
-        "search.sa_eb": variants["sa_eb"],
-        "search.period": variants["period_model"],
+        "search.supports_repeated_parameter": variants["repeats"] == "and",
+        "search.supports_comma_or": variants["comma"] == "or",
+        "search.supports_sa_eb": variants["sa_eb"],
+        "search.period_semantics": variants["period_model"],
     }
     assert {name: settled.get(name, value) for name, value in truth.items()} == truth
     for name, clock in settled.items():
-        if name.startswith("search.columns.") and not name.endswith("_lastUpdated"):
-            wanted = variants["column_zones"].get(name.removeprefix("search.columns."), "site")
+        if name.startswith("search.column_time_zones.") and not name.endswith("_lastUpdated"):
+            wanted = variants["column_zones"].get(name.removeprefix("search.column_time_zones."), "site")
             assert clock == {"site": SITES[site].zone_name, "utc": "UTC"}[wanted], name
     _check_stamps(halo, site, DEFAULT_LAST_UPDATED_STYLES | variants["last_updated"], settled)
 
@@ -307,7 +315,7 @@ def test_nothing_is_concluded_that_is_not_so(
 def _check_stamps(halo: RunningEmulator, site: str, styles: dict[str, Any], settled: dict[str, Any]) -> None:
     """Every mode found turns what is shown into the instants that are true."""
     here = load_zone(SITES[site].zone_name)
-    modes = {kind: settled.get(f"last_updated.{kind}") for kind in PROBED_TYPES}
+    modes = {kind: settled.get(f"last_updated_input.{kind}") for kind in PROBED_TYPES}
     for kind, mode in modes.items():
         for moment in _truth(halo, site, kind) if mode else ():
             text = moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -132,7 +132,7 @@ def test_a_site_that_rests_by_then_is_not_asked() -> None:
 
     async def steps() -> None:
         slow = Slow()
-        assert await code(Bulkhead(slow, 1, 1, waits, check)) == "practice-resting"
+        assert await code(Bulkhead(slow, 1, 1, waits, check)) == "practice-circuit-open"
         assert slow.most == 0
 
     asyncio.run(steps())

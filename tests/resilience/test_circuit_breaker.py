@@ -41,7 +41,11 @@ class Case(Asking):
 def test_while_a_site_rests_nothing_is_sent_and_retry_after_counts_down() -> None:
     async def steps() -> None:
         case = Case(OFFLINE)
-        assert await case.codes(3, step=1) == ["practice-offline", "practice-resting", "practice-resting"]
+        assert await case.codes(3, step=1) == [
+            "practice-offline",
+            "practice-circuit-open",
+            "practice-circuit-open",
+        ]
         assert case.last.retry_after == 8
         assert case.last.kind.status == 503
         assert case.last.codings == ((ERROR_CODE_SYSTEM, "practice-offline"),)
@@ -56,8 +60,8 @@ def test_one_request_finds_out_while_others_wait_and_a_failure_doubles_the_pause
         await case.code()
         case.clock.now += 11
         assert sorted(await asyncio.gather(*(case.code() for _ in range(5)))) == [
+            *["practice-circuit-open"] * 4,
             "practice-offline",
-            *["practice-resting"] * 4,
         ]
         rest = await case.rests.circuit_of(GUID)
         assert (rest.times_opened, rest.seconds_until_half_open(case.clock())) == (2, 20)
@@ -71,7 +75,7 @@ def test_a_replica_killed_while_it_tried_holds_the_others_up_for_seconds_only() 
         await case.code()
         case.clock.now += 11
         assert await case.rests.claim_trial(GUID, "killed")
-        assert await case.code() == "practice-resting"
+        assert await case.code() == "practice-circuit-open"
         case.clock.now += 3
         assert await case.code() == "200"
 
@@ -116,7 +120,7 @@ def test_a_free_look_that_shows_the_site_away_costs_no_query() -> None:
         case = Case(OFFLINE, look=away)
         await case.code()
         case.clock.now += 11
-        assert await case.code() == "practice-resting"
+        assert await case.code() == "practice-circuit-open"
         assert len(case.inner.asked) == 1
         assert (await case.rests.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
 
@@ -131,7 +135,7 @@ def test_a_look_that_fails_because_the_site_is_away_shows_that() -> None:
         case = Case(OFFLINE, look=away)
         await case.code()
         case.clock.now += 11
-        assert await case.code() == "practice-resting"
+        assert await case.code() == "practice-circuit-open"
 
     run(steps())
 
@@ -210,7 +214,7 @@ def test_another_replica_leaves_the_site_alone_too() -> None:
         assert isinstance(store, MemoryStore)
         two = Case(OK, store=store)
         await one.code()
-        assert await two.code() == "practice-resting"
+        assert await two.code() == "practice-circuit-open"
         assert (await two.rests.troubled_circuits())[GUID].reason == "practice-offline"
         await two.rests.close_circuit(GUID)
         one.clock.now += 2
@@ -228,7 +232,7 @@ def test_another_site_and_what_has_no_site_are_not_held_up() -> None:
         other = fhir_request("Patient/1", site=SITE.__class__("other", SITE.zone))
         assert await case.code(other) == "200"
         assert await case.code(READ.replace(site=None)) == "200"
-        assert await case.code() == "practice-resting"
+        assert await case.code() == "practice-circuit-open"
 
     run(steps())
 

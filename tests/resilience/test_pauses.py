@@ -38,7 +38,7 @@ def test_a_quota_pauses_this_key_at_this_site_until_it_refills() -> None:
     async def steps() -> None:
         case = Case(said(halo_failures.QUOTA_EXHAUSTED, retry_after=18_753), OK)
         assert await case.code(asking()) == "upstream-quota"
-        assert await case.code(asking()) == "paused"
+        assert await case.code(asking()) == "requests-paused"
         assert (case.last.retry_after, case.last.kind.status) == (18_753, 503)
         assert case.last.codings == ((ERROR_CODE_SYSTEM, "upstream-quota"),)
         assert await case.code(asking("k-2")) == "200"
@@ -54,7 +54,7 @@ def test_an_invalid_key_is_refused_at_every_site_and_no_other_key_is() -> None:
     async def steps() -> None:
         case = Case(said(failures.CREDENTIALS_INVALID, "Access denied due to invalid subscription key."), OK)
         assert await case.code(asking()) == "upstream-credentials"
-        assert await case.code(asking(site=ELSEWHERE)) == "paused"
+        assert await case.code(asking(site=ELSEWHERE)) == "requests-paused"
         assert await case.code(asking("k-2")) == "200"
 
     run(steps())
@@ -68,7 +68,7 @@ def test_a_refused_address_pauses_everybody_and_alarms() -> None:
         assert [(each["log_level"], each["rule"], each["alarm"]) for each in logs] == [
             ("error", "caller-ip", True)
         ]
-        assert await case.code(asking("k-2", ELSEWHERE)) == "paused"
+        assert await case.code(asking("k-2", ELSEWHERE)) == "requests-paused"
 
     run(steps())
 
@@ -80,7 +80,7 @@ def test_a_practitioner_away_is_not_asked_for_that_date_again() -> None:
         case = Case(away, OK)
         wanted = "practitioner=7&date=2026-04-05"
         assert await case.code(asking(query=wanted, path="Appointment")) == "practice-refused"
-        assert await case.code(asking("k-2", query=wanted, path="Appointment")) == "paused"
+        assert await case.code(asking("k-2", query=wanted, path="Appointment")) == "requests-paused"
         for other in ("practitioner=7&date=2026-04-06", "practitioner=8&date=2026-04-05", "patient=1"):
             assert await case.code(asking(query=other, path="Appointment")) == "200"
 
@@ -104,7 +104,7 @@ def test_an_operators_rule_pauses_for_its_own_time_and_can_be_lifted() -> None:
         await case.code(asking())
         ((name, pause),) = (await case.pauses.active_pauses()).items()
         assert (pause.rule, pause.site, pause.until - pause.since) == ("renovation", "harbour", 120)
-        assert await case.code(asking("k-2")) == "paused"
+        assert await case.code(asking("k-2")) == "requests-paused"
         assert await case.pauses.clear_pause(name)
         assert not await case.pauses.clear_pause(name)
         assert await case.code(asking()) == "200"
@@ -144,6 +144,6 @@ def test_a_pause_that_many_requests_learn_of_is_one_line() -> None:
                 await case.pauses.add_matching_pause(
                     asking(), said(halo_failures.QUOTA_EXHAUSTED, retry_after=60)
                 )
-        assert [each["event"] for each in logs] == ["paused"]
+        assert [each["event"] for each in logs] == ["pause-started"]
 
     run(steps())

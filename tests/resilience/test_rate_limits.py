@@ -63,7 +63,7 @@ def test_a_wave_of_429s_is_one_line() -> None:
             for _ in range(3):
                 clock.now += 0.01
                 await rates.record_refusal("k", Failure(RATE_LIMITED, retry_after=1), started)
-        assert [each["event"] for each in lines] == ["rate-lowered"]
+        assert [each["event"] for each in lines] == ["rate-limit-lowered"]
         assert rates.keys() == ["k"]
 
     asyncio.run(steps())

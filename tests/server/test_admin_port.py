@@ -29,7 +29,7 @@ def test_it_serves_in_the_loop_it_is_in_until_the_context_ends(listen: str) -> N
         with capture_logs() as lines:
             async with serve_admin_port(APP, bind(listen)) as url:
                 assert await reached(url) == "here"
-        assert [(each["event"], each["url"]) for each in lines] == [("operators-listen", url)]
+        assert [(each["event"], each["url"]) for each in lines] == [("admin-listening", url)]
         with pytest.raises(httpx.ConnectError):
             await reached(url)
 

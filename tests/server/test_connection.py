@@ -36,7 +36,7 @@ def refused(answer: bytes, status: int, code: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("sent", [GET, b"", GET + b"\r\n" + GET], ids=["half", "nothing", "second half"])
 def test_who_is_slow_with_a_request_head_has_to_leave(sent: bytes) -> None:
-    with served(**times(head=0.3, idle=0.3)) as server, connected(server) as client:
+    with served(**times(headers=0.3, idle=0.3)) as server, connected(server) as client:
         client.sendall(sent)
         answer = until_closed(client)
     if sent == GET:
@@ -46,7 +46,7 @@ def test_who_is_slow_with_a_request_head_has_to_leave(sent: bytes) -> None:
 
 
 def test_a_head_by_drops_gets_its_time_once() -> None:
-    with served(**times(head=0.5)) as server, connected(server) as client:
+    with served(**times(headers=0.5)) as server, connected(server) as client:
         client.settimeout(0.05)
         client.sendall(GET)
         start, answer = monotonic(), b""
@@ -60,7 +60,7 @@ def test_a_head_by_drops_gets_its_time_once() -> None:
 
 
 def test_a_second_head_by_drops_is_late_too() -> None:
-    with served(**times(head=0.3)) as server, connected(server) as client:
+    with served(**times(headers=0.3)) as server, connected(server) as client:
         client.sendall(GET + b"\r\n")
         assert until_said(client, b"ok") == 200
         client.sendall(GET)
@@ -68,7 +68,7 @@ def test_a_second_head_by_drops_is_late_too() -> None:
 
 
 def test_a_head_that_waits_behind_a_slow_answer_may_take_its_time() -> None:
-    with served(**times(head=0.2)) as server, connected(server) as client:
+    with served(**times(headers=0.2)) as server, connected(server) as client:
         client.sendall(GET.replace(b"small", b"slow") + b"\r\n")
         client.sendall(GET)
         assert until_said(client, b"at last") == 200

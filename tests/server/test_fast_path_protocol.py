@@ -165,5 +165,5 @@ def test_hits_are_counted(gateway: Gateway) -> None:
     for _ in range(5):
         gateway.get()
     figures = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
-    line = next(each for each in figures.splitlines() if 'class="avoided:hit"' in each and "_total" in each)
+    line = next(each for each in figures.splitlines() if 'cost="avoided:hit"' in each and "_total" in each)
     assert float(line.rpartition(" ")[2]) == 6

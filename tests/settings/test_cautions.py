@@ -16,16 +16,16 @@ KEYS = {"keys": ["synthetic"]}
 @pytest.mark.parametrize(
     ("values", "settings"),
     [
-        ({}, ["pages.keys"]),
-        ({"pages": KEYS}, []),
-        ({"pages": KEYS, "sites": {GUID: PERTH}}, []),
-        ({"pages": KEYS, "sites": {"default": {"show_times": "site"}, GUID: PERTH}}, []),
-        ({"pages": KEYS, "sites": {"default": PERTH}}, ["sites.default.time_zone"]),
-        ({"pages": KEYS, "sites": {"default": PERTH, GUID: PERTH}}, ["sites.default.time_zone"]),
-        ({"pages": KEYS, "cache": REDIS}, []),
-        ({"pages": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
-        ({"pages": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),
-        ({"sites": {"default": PERTH}}, ["sites.default.time_zone", "pages.keys"]),
+        ({}, ["paging.keys"]),
+        ({"paging": KEYS}, []),
+        ({"paging": KEYS, "sites": {GUID: PERTH}}, []),
+        ({"paging": KEYS, "sites": {"default": {"last_updated_output": "site"}, GUID: PERTH}}, []),
+        ({"paging": KEYS, "sites": {"default": PERTH}}, ["sites.default.time_zone"]),
+        ({"paging": KEYS, "sites": {"default": PERTH, GUID: PERTH}}, ["sites.default.time_zone"]),
+        ({"paging": KEYS, "cache": REDIS}, []),
+        ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
+        ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),
+        ({"sites": {"default": PERTH}}, ["sites.default.time_zone", "paging.keys"]),
     ],
 )
 def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:

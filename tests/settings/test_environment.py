@@ -117,7 +117,8 @@ def test_setting_given_by_json_and_by_name_is_refused(one: dict[str, str], other
 
 def test_json_and_variables_may_share_a_section() -> None:
     environment = {
-        "HALO_GATEWAY_SITES": f'{{"{GUID}": {{"name": "x", "caps": {{}}}}, "default": {{"follow": true}}}}',
+        "HALO_GATEWAY_SITES": f'{{"{GUID}": {{"name": "x", "caps": {{}}}},'
+        ' "default": {"follow_relocation": true}}',
         SITE: "Australia/Perth",
         "HALO_GATEWAY_SITES__DEFAULT__NAME": "{}",
     }

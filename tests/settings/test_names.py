@@ -23,14 +23,14 @@ def test_every_setting_of_the_page_has_a_name() -> None:
         ("upstream.timeout.read", 1),
         ("sever", 0),
         ("sites.default.time_zone", 3),
-        (f"sites.{GUID}.search.period", 4),
+        (f"sites.{GUID}.search.period_semantics", 4),
         (f"sites.{GUID}.repairs.link-base-url", 4),
-        (f"sites.{GUID}.last_updated.Patient", 4),
-        (f"sites.{GUID}.last_updated.patient", 3),
+        (f"sites.{GUID}.last_updated_input.Patient", 4),
+        (f"sites.{GUID}.last_updated_input.patient", 3),
         ("sites.harbour.time_zone", 1),
         ("upstreams.hg.proxy", 3),
         ("upstreams.HG.proxy", 1),
-        ("pauses.rules.0.says", 4),
+        ("pauses.rules.0.message_pattern", 4),
         ("pauses.rules.first", 2),
         ("log.level.x", 2),
         ("server.trusted_proxies.0", 2),
@@ -46,5 +46,5 @@ def test_stem_is_what_exists_of_a_name(name: str, known: int) -> None:
 def test_tables_and_lists_say_what_they_hold() -> None:
     for name in (("sites",), ("upstreams",), ("ledger", "callers"), ("pauses", "rules")):
         assert item_section(type_of(Settings, name)) is not None
-    for name in (("repairs",), ("pages", "keys"), ("server",), ("server", "site")):
+    for name in (("repairs",), ("paging", "keys"), ("server",), ("server", "default_site")):
         assert item_section(type_of(Settings, name)) is None

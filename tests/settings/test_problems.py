@@ -35,8 +35,8 @@ def said(values: dict[str, Any]) -> list[str]:
             'server.trusted_proxies: must be a list, such as ["…"]; in an environment variable it is JSON',
         ),
         (
-            {"server": {"site": "Zzyzx"}},
-            f"server.site: is not written as it must be; write for example {GUID}",
+            {"server": {"default_site": "Zzyzx"}},
+            f"server.default_site: is not written as it must be; write for example {GUID}",
         ),
         (
             {"upstream": {"url": "Zzyzx"}},
@@ -47,15 +47,21 @@ def said(values: dict[str, Any]) -> list[str]:
         ({"upstream": {"max_body": "Zzyzx"}}, "upstream.max_body: must be a whole number"),
         ({"upstreams": {"hg": {"path": "/hg", "url": "http://x"}}}, "upstreams.hg.dialect: is required"),
         ({"admin": {"token": "Zzyzx"}}, "admin.token: must have at least 16 characters"),
-        ({"sites": {"default": {"follow": "Zzyzx"}}}, "sites.default.follow: must be true or false"),
         (
-            {"sites": {"default": {"last_updated": {"zzyzx": "local"}}}},
-            "sites.default.last_updated.zzyzx: is not written as it must be; write for example Patient",
+            {"sites": {"default": {"follow_relocation": "Zzyzx"}}},
+            "sites.default.follow_relocation: must be true or false",
+        ),
+        (
+            {"sites": {"default": {"last_updated_input": {"zzyzx": "local"}}}},
+            "sites.default.last_updated_input.zzyzx: is not written as it must be; write for example Patient",
         ),
         ({"upstream": {"ca_file": 3}}, "upstream.ca_file: must be the path of a file, in quotes"),
         ({"upstream": {"max_body": True}}, "upstream.max_body: must be a number"),
-        ({"upstream": {"rate": True}}, "upstream.rate: must be a number"),
-        ({"upstream": {"rate": float("inf")}}, "upstream.rate: must be a finite number"),
+        ({"upstream": {"requests_per_second": True}}, "upstream.requests_per_second: must be a number"),
+        (
+            {"upstream": {"requests_per_second": float("inf")}},
+            "upstream.requests_per_second: must be a finite number",
+        ),
         (
             {"upstream": {"max_body": "9" * 9_999}},
             "upstream.max_body: must be a whole number of fewer digits",

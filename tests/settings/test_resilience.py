@@ -5,7 +5,13 @@ from gateway.settings import Pauses
 
 
 @pytest.mark.parametrize(
-    "rule", [{}, {"says": "("}, {"says": "a{99999999999999999999}"}, {"says": "(" * 9_999}]
+    "rule",
+    [
+        {},
+        {"message_pattern": "("},
+        {"message_pattern": "a{99999999999999999999}"},
+        {"message_pattern": "(" * 9_999},
+    ],
 )
 def test_a_rule_that_fits_nothing_or_cannot_be_read_is_refused(rule: dict[str, str]) -> None:
     with pytest.raises(ValidationError):

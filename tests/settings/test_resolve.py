@@ -71,7 +71,9 @@ def test_the_nearest_switch_counts() -> None:
 def test_what_is_known_of_the_upstream_belongs_to_its_site() -> None:
     zone = {"time_zone": "Australia/Brisbane"}
     found = settings(
-        zone, {"search": {"comma": True}, "last_updated": {"Patient": "naive"}}, search={"max_splits": 2}
+        zone,
+        {"search": {"supports_comma_or": True}, "last_updated_input": {"Patient": "naive"}},
+        search={"max_split_queries": 2},
     )
     assert (
         site(GUID, found).date_support.supports_comma_or,

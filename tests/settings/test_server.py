@@ -44,7 +44,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.parametrize(("validation", "code"), [("off", 0), ("warn", 1), ("refuse", 1)])
-@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("command", ["check-config", "serve"])
 def test_validation_without_its_extra_is_a_configuration_problem(
     tmp_path: Path, command: str, validation: str, code: int
 ) -> None:

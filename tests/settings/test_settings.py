@@ -199,11 +199,11 @@ def test_variables_of_commands_are_right_names_too(monkeypatch: pytest.MonkeyPat
 def test_slips_in_file_and_environment_are_told_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HALO_GATEWAY_SERVER_SITE", "x")
+    monkeypatch.setenv("HALO_GATEWAY_SERVER_DEFAULT_SITE", "x")
     monkeypatch.setenv("HALO_GATEWAY_LOG__LEVEL", "loud")
     monkeypatch.setenv("HALO_GATEWAY_LEDGER", '{"pth": "x"}')
     assert problems(tmp_path, "[sever]\npublic_url = 'x'\n[upstream]\nca_file = '/nonexistent'") == [
-        "HALO_GATEWAY_SERVER_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__SITE?",
+        "HALO_GATEWAY_SERVER_DEFAULT_SITE: no such setting. Did you mean HALO_GATEWAY_SERVER__DEFAULT_SITE?",
         "upstream.ca_file: cannot be read: /nonexistent: No such file or directory",
         "ledger.pth: no such setting. Did you mean ledger.path?",
         "log.level: must be 'debug', 'info', 'warning' or 'error'",
@@ -212,9 +212,9 @@ def test_slips_in_file_and_environment_are_told_together(
 
 
 def test_a_guid_may_be_in_upper_case(tmp_path: Path) -> None:
-    text = f"[server]\nsite = '{GUID.upper()}'\n[sites.{GUID.upper()}]\ntime_zone = 'Australia/Perth'"
+    text = f"[server]\ndefault_site = '{GUID.upper()}'\n[sites.{GUID.upper()}]\ntime_zone = 'Australia/Perth'"
     found = loaded(tmp_path, text)
-    assert (found.server.site, list(found.sites)) == (GUID, [GUID])
+    assert (found.server.default_site, list(found.sites)) == (GUID, [GUID])
 
 
 def test_the_variable_that_names_the_file_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,8 +276,8 @@ def test_depth_without_end_is_a_problem_and_no_traceback(tmp_path: Path, text: s
 
 
 def test_secrets_never_show(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, f"[pages]\nkeys = ['{SECRET}']")
-    assert settings.pages.keys[0].get_secret_value() == SECRET
+    settings = loaded(tmp_path, f"[paging]\nkeys = ['{SECRET}']")
+    assert settings.paging.keys[0].get_secret_value() == SECRET
     for shown in (
         repr(settings),
         str(settings),
@@ -288,15 +288,15 @@ def test_secrets_never_show(tmp_path: Path) -> None:
 
 
 def test_a_secret_in_the_wrong_place_does_not_show_in_the_problem(tmp_path: Path) -> None:
-    for text in (f"[pages]\nkeys = '{SECRET}'", f"[pages]\nkey = ['{SECRET}']", f"pages = '{SECRET}'"):
+    for text in (f"[paging]\nkeys = '{SECRET}'", f"[paging]\nkey = ['{SECRET}']", f"paging = '{SECRET}'"):
         assert SECRET not in "\n".join(problems(tmp_path, text))
 
 
 def test_a_secret_does_not_show_when_the_environment_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HALO_GATEWAY_PAGES__KEYS", SECRET)
+    monkeypatch.setenv("HALO_GATEWAY_PAGING__KEYS", SECRET)
     with pytest.raises(ConfigurationError) as found:
         load()
-    assert "pages" in str(found.value)
+    assert "paging" in str(found.value)
     assert SECRET not in str(found.value)
 
 

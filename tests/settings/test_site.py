@@ -20,7 +20,7 @@ def test_a_lifetime_beyond_what_is_safe_is_refused(cache: dict[str, object], say
 
 def test_a_practice_is_cautious_until_somebody_says_otherwise() -> None:
     site = SiteSettings()
-    assert (site.time_zone, site.follow, site.caps.stop_batch, site.search.period) == (
+    assert (site.time_zone, site.follow_relocation, site.caps.reject_batch, site.search.period_semantics) == (
         None,
         False,
         False,

@@ -77,7 +77,7 @@ def test_without_leave_to_follow_it_is_an_alarm_and_an_error() -> None:
         with capture_logs() as logs:
             assert [await case.code() for _ in range(3)] == ["site-not-authoritative"] * 3
         assert [(each["event"], each["found"], each["followed"]) for each in logs] == [
-            ("site-moved", True, False)
+            ("site-relocated", True, False)
         ]
         assert case.looks == 1
         assert set(case.bases) == {"0a"}

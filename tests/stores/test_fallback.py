@@ -60,7 +60,7 @@ def test_what_the_shared_store_cannot_do_the_spare_does_and_one_line_says_so() -
             await asyncio.sleep(0.05)
             shared.away = False
             await until_back(store)
-        assert [each["event"] for each in lines] == ["store-away", "store-back"]
+        assert [each["event"] for each in lines] == ["shared-store-down", "shared-store-up"]
         assert (store.is_down, store.outages, (await store.read_stats()).entries) == (False, 1, 1)
         assert await store.get("v") == b"1"
 

@@ -124,7 +124,7 @@ def app(chain: Chain, upstream: str) -> Starlette:
     known = settings_for(upstream)
     moved = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane")}
     settings = known.model_copy(update={"sites": known.sites | moved})
-    gathered = SearchExecutor(ResponseRepairs(chain.resilient, REPAIRS), settings.search.max_queries)
+    gathered = SearchExecutor(ResponseRepairs(chain.resilient, REPAIRS), settings.search.max_queries_per_page)
     whole = ErrorHandler(
         PageLinks(RequestRepairs(gathered, REPAIRS), TokenCipher(["key"]), timedelta(hours=1))
     )

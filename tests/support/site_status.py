@@ -29,9 +29,14 @@ SETTINGS: dict[str, Any] = {
         GUID: {"name": "harbour"},
         QUIET: {},
     },
-    "rest": {"start": 600, "longest": 6000},
-    "retry": {"first": 0.001, "longest": 0.001, "patience": 1, "least": 3},
-    "pauses": {"rules": [{"id": "holiday", "says": "closed", "scope": "site", "seconds": 60}]},
+    "circuit_breaker": {"initial_open_seconds": 600, "max_open_seconds": 6000},
+    "retry": {
+        "initial_backoff_seconds": 0.001,
+        "max_backoff_seconds": 0.001,
+        "max_wait_seconds": 1,
+        "budget_min_per_hour": 3,
+    },
+    "pauses": {"rules": [{"id": "holiday", "message_pattern": "closed", "scope": "site", "seconds": 60}]},
     "ledger": {"callers": {ledger_label((KEY,)): {"name": "diary"}}},
 }
 

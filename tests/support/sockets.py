@@ -76,7 +76,7 @@ def served(**limits: Any) -> Iterator[ThreadedServer]:
 
 
 def times(**seconds: float) -> dict[str, Any]:
-    return {"timeouts": {"head": 30, "body": 30, "answer": 30, "idle": 30} | seconds}
+    return {"timeouts": {"headers": 30, "body": 30, "write": 30, "idle": 30} | seconds}
 
 
 def connected(server: ThreadedServer, receive: int = 0) -> socket.socket:

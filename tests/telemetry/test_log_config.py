@@ -17,12 +17,12 @@ from gateway.telemetry.log_config import configure_logging
 configure_logging({level!r})
 log = structlog.get_logger()
 log.debug("detail")
-log.info("exchange", status=200, repairs=("link-base-url",))
+log.info("request", status=200, repairs=("link-base-url",))
 log.debug("odd", text="\\ud800", number=2**70)
 try:
     1 / 0
 except ZeroDivisionError:
-    log.error("unexpected", reference="r-1", exc_info=True)
+    log.error("unhandled-exception", reference="r-1", exc_info=True)
 """
 
 
@@ -36,7 +36,7 @@ def lines(level: str) -> list[dict[str, object]]:
 
 def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
     exchange, unexpected = lines("info")
-    assert (exchange["event"], exchange["level"], exchange["status"]) == ("exchange", "info", 200)
+    assert (exchange["event"], exchange["level"], exchange["status"]) == ("request", "info", 200)
     assert exchange["repairs"] == ["link-base-url"]
     stamp = datetime.fromisoformat(str(exchange["timestamp"]))
     assert stamp.utcoffset() == UTC.utcoffset(None)
@@ -47,10 +47,10 @@ def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
 @pytest.mark.parametrize(
     ("level", "events"),
     [
-        ("debug", ["detail", "exchange", "odd", "unexpected"]),
-        ("info", ["exchange", "unexpected"]),
-        ("warning", ["unexpected"]),
-        ("error", ["unexpected"]),
+        ("debug", ["detail", "request", "odd", "unhandled-exception"]),
+        ("info", ["request", "unhandled-exception"]),
+        ("warning", ["unhandled-exception"]),
+        ("error", ["unhandled-exception"]),
     ],
 )
 def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -> None:
@@ -59,20 +59,20 @@ def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -
 
 def test_a_repeated_line_reads_like_any_other() -> None:
     stream = BytesIO()
-    BatchedLogStream(stream).event_logger("exchange", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
+    BatchedLogStream(stream).event_logger("request", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
     line = json.loads(stream.getvalue())
     stamp = datetime.fromisoformat(line.pop("timestamp"))
     assert stamp.utcoffset() == UTC.utcoffset(None)
     assert line == {
         "status": 200,
         "parameters": ["_count"],
-        "event": "exchange",
+        "event": "request",
         "level": "info",
         "request_id": "r-1",
         "ms": 0.1,
     }
     silent = BytesIO()
-    BatchedLogStream(silent, logs_info=False).event_logger("exchange", {})("r-1", 0.1)
+    BatchedLogStream(silent, logs_info=False).event_logger("request", {})("r-1", 0.1)
     assert silent.getvalue() == b""
 
 

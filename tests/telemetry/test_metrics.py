@@ -35,9 +35,9 @@ def test_exchanges_are_counted_by_class_site_and_type() -> None:
     metrics.count_requests(SUBJECT, CostClass.HIT, 900)
     metrics.count_requests(SUBJECT, CostClass.HIT, 100)
     found = shown(metrics)
-    assert found["halo_gateway_exchanges_total", "class=billed,site=harbour,type=Patient"] == 1
-    assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 2
-    assert found["halo_gateway_exchange_bytes_total", "class=avoided:hit,site=harbour"] == 1_000
+    assert found["halo_gateway_requests_total", "cost=billed,site=harbour,type=Patient"] == 1
+    assert found["halo_gateway_requests_total", "cost=avoided:hit,site=harbour,type=Patient"] == 2
+    assert found["halo_gateway_response_bytes_total", "cost=avoided:hit,site=harbour"] == 1_000
 
 
 def test_many_exchanges_may_be_told_at_once() -> None:
@@ -45,17 +45,17 @@ def test_many_exchanges_may_be_told_at_once() -> None:
     metrics.count_requests(SUBJECT, CostClass.HIT, 5_000, 50)
     metrics.count_requests(SUBJECT._replace(type="Slot"), CostClass.HIT, 1)
     found = shown(metrics)
-    assert found["halo_gateway_exchanges_total", "class=avoided:hit,site=harbour,type=Patient"] == 50
-    assert found["halo_gateway_exchange_bytes_total", "class=avoided:hit,site=harbour"] == 5_001
+    assert found["halo_gateway_requests_total", "cost=avoided:hit,site=harbour,type=Patient"] == 50
+    assert found["halo_gateway_response_bytes_total", "cost=avoided:hit,site=harbour"] == 5_001
 
 
 def test_the_time_upstream_is_a_histogram_by_site() -> None:
     metrics = Metrics()
     metrics.observe_upstream_seconds(SUBJECT, 0.3)
     found = shown(metrics)
-    assert found["halo_gateway_upstream_seconds_count", "site=harbour"] == 1
-    assert found["halo_gateway_upstream_seconds_bucket", "le=0.25,site=harbour"] == 0
-    assert found["halo_gateway_upstream_seconds_bucket", "le=0.5,site=harbour"] == 1
+    assert found["halo_gateway_upstream_request_duration_seconds_count", "site=harbour"] == 1
+    assert found["halo_gateway_upstream_request_duration_seconds_bucket", "le=0.25,site=harbour"] == 0
+    assert found["halo_gateway_upstream_request_duration_seconds_bucket", "le=0.5,site=harbour"] == 1
 
 
 def test_failures_are_counted_by_code_and_repairs_by_whether_they_fired() -> None:
@@ -64,7 +64,7 @@ def test_failures_are_counted_by_code_and_repairs_by_whether_they_fired() -> Non
     metrics.count_repairs(SUBJECT, ("link-base-url",), ("link-base-url", "last-updated-offset"))
     metrics.count_repairs(SUBJECT, (), ("link-base-url",))
     found = shown(metrics)
-    assert found["halo_gateway_failures_total", "code=practice-offline,site=harbour"] == 1
+    assert found["halo_gateway_errors_total", "code=practice-offline,site=harbour"] == 1
     assert found["halo_gateway_repairs_total", "outcome=fired,repair=link-base-url,site=harbour"] == 1
     assert found["halo_gateway_repairs_total", "outcome=no-op,repair=link-base-url,site=harbour"] == 1
     assert found["halo_gateway_repairs_total", "outcome=no-op,repair=last-updated-offset,site=harbour"] == 1

@@ -74,7 +74,7 @@ def test_an_equal_request_is_answered_counted_and_logged() -> None:
     assert fields[b"etag"] == b'W/"1"'
     assert (fields[b"age"], fields[b"x-request-id"]) == (b"0", b"r-9")
     assert [line.cost for line, _ in case.books.lines] == [CostClass.HIT]
-    assert (logs[0]["event"], logs[0]["request_id"], logs[0]["status"]) == ("exchange", "r-9", 200)
+    assert (logs[0]["event"], logs[0]["request_id"], logs[0]["status"]) == ("request", "r-9", 200)
     assert "Zzyzx" not in str(logs)
     assert case.reached == 0
 

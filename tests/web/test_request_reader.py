@@ -63,7 +63,7 @@ def test_the_desktop_api_keeps_its_own_paths() -> None:
 def test_the_mounted_site_is_asked_by_the_surface_of_the_credentials(
     headers: dict[str, str], surface: str
 ) -> None:
-    found = fhir("/fhir/R4/Patient", headers, settings=settings({"site": GUID}))
+    found = fhir("/fhir/R4/Patient", headers, settings=settings({"default_site": GUID}))
     assert found.upstream_base == f"{UPSTREAM}/{surface}/sites/{GUID}/fhir/R4"
     assert found.public_base == "http://gw.example/fhir/R4"
 
@@ -71,7 +71,7 @@ def test_the_mounted_site_is_asked_by_the_surface_of_the_credentials(
 def test_without_a_mounted_site_the_short_path_says_what_to_do() -> None:
     failure = refused("/fhir/R4/Patient")
     assert failure.kind.status == 404
-    assert "server.site" in failure.text
+    assert "server.default_site" in failure.text
 
 
 def test_a_site_whose_zone_nobody_set_is_not_served() -> None:
