@@ -65,7 +65,7 @@ def handled() -> Way:
     """Every handler of the gateway, over an upstream that has its answer at hand."""
     from support.requests import fhir_request
 
-    from gateway.app import fhir_chain
+    from gateway.chain import practice_chain
     from gateway.exchange import FhirRequest, FhirResponse
     from gateway.runtime import Runtime
     from gateway.settings import Cache, Settings
@@ -77,7 +77,7 @@ def handled() -> Way:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
     process = Runtime(Settings(cache=Cache(profile="off")))  # the way through is measured
-    handle, request = fhir_chain(upstream, process), fhir_request("Appointment")
+    handle, request = practice_chain(process, upstream).handler, fhir_request("Appointment")
 
     async def way(body: bytes) -> bytes:
         answer: FhirResponse = await handle(request.replace(body=body))

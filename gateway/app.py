@@ -1,7 +1,8 @@
-"""The gateway on one screen: which handler wraps which, and which path leads to them."""
+"""ASGI application: which path leads to which chain; one line per upstream and per endpoint."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import httpx
 from starlette.applications import Starlette
@@ -11,30 +12,23 @@ from starlette.routing import Route
 
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
-from gateway.cache.response_cache import CacheBypass
-from gateway.exchange import Handler
-from gateway.ledger.metering import SavingsMeter
-from gateway.paging.page_links import PageLinks
-from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
-from gateway.runtime import ClientFactory, Runtime, utc_now
-from gateway.search.declared_parameters import DeclaredParameters
-from gateway.search.executor import SearchExecutor
-from gateway.search.explain import ExplainOperation
+from gateway.admin.operations import Operations
+from gateway.chain import Chain, fhir_chain, halo_chain, passthrough_chain, upstream_client
+from gateway.runtime import Runtime, utc_now
 from gateway.server.fast_path_protocol import protocol_class
-from gateway.settings import Settings
-from gateway.telemetry.access_log import AccessLog
-from gateway.upstreams.async_status import AsyncStatusUrls
-from gateway.validation.write_validation import WriteValidation
+from gateway.settings import MountedUpstream, Settings
+from gateway.upstreams import DIALECTS
 from gateway.web import documents
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.endpoint import Endpoint
-from gateway.web.errors import ErrorHandler, not_found
+from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
 from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
 from gateway.web.request_reader import RequestReader
 
+#: What /readyz checks.
+CHECKS = {"configuration": no_problem}
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 #: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
 OTHER_PATHS = (
@@ -46,71 +40,60 @@ OTHER_PATHS = (
     "/integrator/sites/{siteId}/queries/{query:path}",
     "/desktop/sites/{siteId}/queries/{query:path}",
 )
-#: The repairs that any FHIR server needs once it stands behind another address.
-BASE_URL_REPAIRS = tuple(each for each in REPAIRS if each.issue.id.endswith("-base-url"))
 
 
-def with_observability(inner: Handler, runtime: Runtime) -> Handler:
-    """What every exchange passes on its way in and out."""
-    return AccessLog(ErrorHandler(SavingsMeter(inner, runtime.recorder)))
+class Mount(NamedTuple):
+    """Routes of one upstream, and the chains behind them."""
+
+    routes: list[Route]
+    chains: tuple[Chain, ...]
 
 
-def fhir_chain(upstream: Handler, runtime: Runtime) -> Handler:
-    """One exchange with a practice, from the outside in."""
-    settings = runtime.settings
-    gathered = SearchExecutor(ResponseRepairs(upstream, REPAIRS), settings.search.max_queries_per_page)
-    informed = DeclaredParameters(RequestRepairs(runtime.with_cache(gathered), REPAIRS), upstream)
-    paged = PageLinks(
-        informed, runtime.token_cipher, timedelta(seconds=settings.paging.link_lifetime_seconds)
+def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
+    """Halo Connect: FHIR with all repairs, everything else passed through."""
+    upstream = mounted or runtime.settings.upstream
+    client_for = upstream_client(runtime, upstream)
+    reader = RequestReader(runtime.settings, runtime.sites, mounted)
+    fhir, other = (
+        halo_chain(runtime, upstream, client_for),
+        passthrough_chain(runtime, client_for("halo-sql")),
     )
-    return with_observability(with_write_validation(ExplainOperation(paged), settings), runtime)
+    endpoint = Endpoint(reader.read_fhir, fhir.handler, runtime.rejection_counter(), runtime.fast_path_cache)
+    plain = Endpoint(reader.read_passthrough, other.handler, runtime.rejection_counter(is_fhir=False))
+    path = mounted.path if mounted else ""
+    bases = [route for base in FHIR_PATHS for route in _fhir_routes(path + base, endpoint)]
+    return Mount([*bases, *(Route(path + other_path, plain) for other_path in OTHER_PATHS)], (fhir, other))
 
 
-def with_write_validation(inner: Handler, settings: Settings) -> Handler:
-    """Changes are judged before they are sent, where the settings say so."""
-    mode = settings.writes.validation
-    return inner if mode == "off" else WriteValidation(inner, mode)
+def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
+    """A further upstream below its path, as its dialect says: Halo Connect, FHIR, or passed through."""
+    dialect = DIALECTS[upstream.dialect]
+    if dialect.apis:
+        return halo_mount(runtime, upstream)
+    client, counter = upstream_client(runtime, upstream)(dialect.name), runtime.rejection_counter
+    reader = MountedRequestReader(runtime.settings, name, upstream)
+    if dialect.is_fhir:
+        chain = fhir_chain(runtime, client)
+        endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name))
+        return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
+    chain = passthrough_chain(runtime, client)
+    endpoint = Endpoint(reader.read_passthrough, chain.handler, counter(name, is_fhir=False))
+    return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
 
 
-def halo_connect_routes(runtime: Runtime, client_for: ClientFactory, name: str = "") -> list[Route]:
-    """Halo Connect: FHIR repaired, all else as it is."""
-    upstream = runtime.settings.upstreams.get(name)
-    path = upstream.path if upstream else ""
-    incoming = RequestReader(runtime.settings, runtime.sites, upstream)
-    asked = runtime.with_resilience(upstream or runtime.settings.upstream, client_for)
-    fhir = Endpoint(
-        incoming.read_fhir, fhir_chain(asked, runtime), runtime.rejection_counter(), runtime.fast_path_cache
+def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
+    """What operators see and change, out of the chains."""
+    return Operations(
+        runtime.settings,
+        runtime.store,
+        runtime.cache_config.secret,
+        runtime.sites,
+        runtime.now,
+        [chain.response_cache for chain in chains if chain.response_cache],
+        (runtime.fast_path_cache,),
+        [chain.upstream_handlers for chain in chains if chain.upstream_handlers],
+        runtime.outcome_counts,
     )
-    unkept = with_observability(CacheBypass(client_for("halo-sql")), runtime)
-    other = Endpoint(incoming.read_passthrough, unkept, runtime.rejection_counter(is_fhir=False))
-    bases = (route for base in FHIR_PATHS for route in _fhir_routes(path + base, fhir))
-    return [*bases, *(Route(path + each, other) for each in OTHER_PATHS)]
-
-
-def health_gorilla_routes(runtime: Runtime, client_for: ClientFactory, name: str) -> list[Route]:
-    """Health Gorilla: FHIR on our base."""
-    upstream = runtime.settings.upstreams[name]
-    chain = with_observability(
-        CacheBypass(ResponseRepairs(AsyncStatusUrls(client_for("health-gorilla")), BASE_URL_REPAIRS)), runtime
-    )
-    mounted = MountedRequestReader(runtime.settings, name, upstream)
-    return _fhir_routes(upstream.path, Endpoint(mounted.read_fhir, chain, runtime.rejection_counter(name)))
-
-
-def halo_itsm_routes(runtime: Runtime, client_for: ClientFactory, name: str) -> list[Route]:
-    """HaloITSM: only its errors change."""
-    upstream = runtime.settings.upstreams[name]
-    chain = with_observability(CacheBypass(client_for("halo-itsm")), runtime)
-    rest = MountedRequestReader(runtime.settings, name, upstream).read_passthrough
-    endpoint = Endpoint(rest, chain, runtime.rejection_counter(name, is_fhir=False))
-    return [Route(upstream.path + "/{path:path}", endpoint)]
-
-
-_ROUTE_BUILDERS = {
-    "halo-connect": halo_connect_routes,
-    "health-gorilla": health_gorilla_routes,
-    "halo-itsm": halo_itsm_routes,
-}
 
 
 def create_app(
@@ -120,47 +103,52 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     log_request_factory: LogRequestFactory | None = None,
 ) -> Starlette:
-    """The ASGI application of a gateway with these settings.
+    """ASGI application of a gateway with these settings.
 
-    `state.http` is the protocol of its server, with the limits of the settings; it answers hits itself where
-    no other replicas have to be asked.
+    `state.http` is the protocol class of its server, with the limits of the settings; it answers repeated
+    requests itself where no replica shares the store. `state.operators` is the application of the operators'
+    own port.
     """
-    process = Runtime(settings, transport, now, log_request_factory)
-    checks = {"configuration": no_problem}
-    ready = readyz(checks, process.warnings)
-    mounted = [
-        route
-        for name, each in settings.upstreams.items()
-        for route in _ROUTE_BUILDERS[each.dialect](process, process.upstream_client(each), name)
-    ]
-    shared = settings.cache.redis.url is not None
-    plain = [
+    runtime = Runtime(settings, transport, now, log_request_factory)
+    mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
+    operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
+    runtime.metrics.register_async(operations.metric_families)
+    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
+    is_shared = settings.cache.redis.url is not None
+    plain = _plain_routes(runtime)
+    app = _starlette(
+        [
+            *(route for mount in mounts for route in mount.routes),
+            Route(CODE_SYSTEM_PATH, code_system_endpoint),
+            Route("/", landing_page(settings, CHECKS, runtime.warnings)),
+            *plain,
+            *admin.shared_port_routes(),
+        ],
+        middleware=[Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else [],
+        lifespan=runtime.lifespan,
+    )
+    front = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
+    app.state.operators = _starlette([front, *plain, *admin.admin_port_routes()])
+    app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
+    return app
+
+
+def _plain_routes(runtime: Runtime) -> list[Route]:
+    """Routes that both ports have."""
+    ready = readyz(CHECKS, runtime.warnings)
+    return [
         Route("/livez", livez),
         Route("/readyz", ready),
         Route("/healthz", ready),
-        Route("/metrics", process.metrics.endpoint),
+        Route("/metrics", runtime.metrics.endpoint),
         Route("/openapi.yaml", openapi_endpoint),
         *documents.ROUTES,
     ]
-    app = Starlette(
-        routes=[
-            *halo_connect_routes(process, process.upstream_client(settings.upstream)),
-            *mounted,
-            Route(CODE_SYSTEM_PATH, code_system_endpoint),
-            Route("/", landing_page(settings, checks, process.warnings)),
-            *plain,
-            *process.admin_endpoints().shared_port_routes(),
-        ],
-        exception_handlers={HTTPException: not_found},
-        middleware=[Middleware(FastPathMiddleware, hits=process.fast_path_cache)] if shared else [],
-        lifespan=process.lifespan,
-    )
-    operators = Route("/", landing_page(settings, checks, process.warnings, show_base_urls=False))
-    own = [operators, *plain, *process.admin_endpoints().admin_port_routes()]
-    app.state.operators = Starlette(routes=own, exception_handlers={HTTPException: not_found})
-    for each in (app, app.state.operators):
-        each.router.redirect_slashes = False  # its absolute URL would ignore proxies and their prefixes
-    app.state.http = protocol_class(settings.server, None if shared else process.fast_path_cache)
+
+
+def _starlette(routes: list[Route], **options: Any) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers={HTTPException: not_found}, **options)
+    app.router.redirect_slashes = False  # its absolute URL would ignore proxies and their prefixes
     return app
 
 

@@ -1,140 +1,176 @@
-"""Between the repairs and the wire: what keeps clients working, and a struggling practice in peace."""
+"""Handler chains: which handler wraps which, for one request. Read this first.
+
+A search at a practice passes these handlers, from the outside in:
+
+AccessLog            one log line per request                      telemetry/access_log.py
+ErrorHandler         Failure -> OperationOutcome                   web/errors.py
+SavingsMeter         counts requests answered without a query      ledger/metering.py
+WriteValidation      rejects or reports writes that are not R4     validation/write_validation.py
+ExplainOperation     POST $explain                                 search/explain.py
+PageLinks            page tokens in, page tokens out               paging/page_links.py
+DeclaredParameters   date parameters that a site declares itself   search/declared_parameters.py
+RequestRepairs       known issues, request side                    repairs/handlers.py
+CacheOutcomeCounter  hits and misses by resource type              cache/response_cache.py
+ResponseCache        hit, coalesce, stale, store, invalidate       cache/response_cache.py
+SearchExecutor       one page out of several queries               search/executor.py
+ResponseRepairs      known issues, response side                   repairs/handlers.py
+PageSizer            smaller page after 413                        paging/page_sizer.py
+PauseGate            503 while a pause applies                     resilience/pauses.py
+CircuitBreaker       503 while the circuit of the site is open     resilience/circuit_breaker.py
+RateLimiter          rate per key, fair queue                      resilience/rate_limiter.py
+Bulkhead             concurrency and queue per site                resilience/bulkhead.py
+SiteRelocation       follows a practice to its new GUID            sites/relocation.py
+Retry                safe retries within a budget                  resilience/retry.py
+RateLimitRecheck     a second permit for late or repeated requests resilience/rate_limiter.py
+EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
+UpstreamMeter        counts billable upstream requests             ledger/metering.py
+UpstreamClient       sends the request                             upstreams/client.py
+"""
 
 import random
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
 
-from gateway.admin.site_status import CallerNames, UpstreamHandlers
-from gateway.exchange import FhirRequest, Handler
-from gateway.http.callers import is_background
-from gateway.http.callers import ledger_label as digits
+from gateway.admin.site_status import UpstreamHandlers
+from gateway.builders import RequestPolicies, circuit_registry, connection_pool, pause_registry, retry_budget
+from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
+from gateway.exchange import Handler
+from gateway.ledger.metering import SavingsMeter, UpstreamMeter
+from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
-from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
+from gateway.repairs import REPAIRS
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.bulkhead import Bulkhead
-from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
-from gateway.resilience.fair_queue import QueueTicket
-from gateway.resilience.pause_rules import PauseRule, keyed_fingerprint
-from gateway.resilience.pauses import PauseGate, PauseRegistry
+from gateway.resilience.circuit_breaker import CircuitBreaker
+from gateway.resilience.pauses import PauseGate
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
-from gateway.resilience.retry_budget import RetryBudget
-from gateway.resilience.retry_policy import RetryBudgetPolicy
+from gateway.runtime import Runtime
+from gateway.search.declared_parameters import DeclaredParameters
+from gateway.search.executor import SearchExecutor
+from gateway.search.explain import ExplainOperation
 from gateway.settings import Settings, Upstream
-from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import SiteDirectory
-from gateway.sites.relocation import PmsIdentity, SiteRelocation
+from gateway.sites.engine_version import EngineDetector
+from gateway.sites.relocation import SiteRelocation
 from gateway.stores.base import Store
+from gateway.telemetry.access_log import AccessLog
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.async_status import AsyncStatusUrls
+from gateway.upstreams.client import UpstreamClient
+from gateway.validation.write_validation import WriteValidation
+from gateway.web.errors import ErrorHandler
 
+#: Gives the innermost handlers of an upstream, by the name of the dialect to speak.
 ClientFactory = Callable[[str], Handler]
-#: What tells callers with one key apart, as far as they say; it decides whose turn it is and no more.
-_FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
+#: The repairs that any FHIR server needs once it has another address.
+BASE_URL_REPAIRS = tuple(repair for repair in REPAIRS if repair.issue.id.endswith("-base-url"))
 
 
-class ResilienceChain:
-    """The handlers around one Halo Connect, and the state they share with other replicas.
+class Chain(NamedTuple):
+    """Handlers of one upstream, outermost first, and those among them that operators look into."""
 
-    `engine` gives the version of a site's engine by its GUID.
-    """
+    handler: Handler
+    response_cache: ResponseCache | None = None
+    upstream_handlers: UpstreamHandlers | None = None
 
-    def __init__(
-        self,
-        settings: Settings,
-        upstream: Upstream,
-        store: Store,
-        secret: bytes,
-        version_of: Callable[[str], str],
-    ) -> None:
-        self._settings = settings
-        self._store = store
-        self._secret = secret
-        self._version_of = version_of
-        self._host = upstream.url.host or ""
-        self._max_connections = upstream.max_connections
-        self._site_settings = site_settings_lookup(settings)
-        rules = tuple(PauseRule(**each.model_dump()) for each in settings.pauses.rules)
-        breaker, retry = settings.circuit_breaker, settings.retry
-        self.retry_budget = RetryBudget(
-            store, RetryBudgetPolicy(retry.budget_ratio, retry.budget_min_per_hour), time.time
-        )
-        self.circuits = CircuitRegistry(
-            store,
-            ExponentialBackoff(breaker.initial_open_seconds, breaker.max_open_seconds),
-            time.time,
-            random.random,
-        )
-        self.pauses = PauseRegistry(store, time.time, rules, secret)
-        self.rate_limits = RateLimits(store, time.time, upstream.requests_per_second)
-        self._callers = CallerNames()
-        self.upstream_handlers: list[UpstreamHandlers] = []
 
-    def build_chain(self, client_for: ClientFactory) -> Handler:
-        """What asks: Resized ▸ Paused ▸ Rested ▸ Paced ▸ Bounded ▸ Relocated ▸ Retried ▸ Metered."""
-        settings, directory = self._settings, SiteDirectory(client_for("halo-sql"))
-        retried = Retry(
-            RateLimitRecheck(client_for("halo-connect"), self.rate_limits, self._remaining_wait),
-            self.retry_budget,
-            ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
-            self._remaining_wait,
-            clock=time.monotonic,
-            jitter=random.random,
-            retry_on_timeout=settings.retry.retry_on_timeout,
-        )
-        relocated = SiteRelocation(
-            retried, self._store, self._pms_identity, directory.find_successor, time.time
-        )
-        bounded = Bulkhead(
-            relocated,
-            settings.bulkhead.max_concurrent,
-            settings.bulkhead.max_queue,
-            self._remaining_wait,
-            self.circuits.require_not_open,
-            max_total=self._max_connections,
-        )
-        paced = RateLimiter(bounded, self.rate_limits, self._queue_ticket, self._remaining_wait)
-        paused = PauseGate(CircuitBreaker(paced, self.circuits, directory.is_online), self.pauses)
-        resized = PageSizer(
-            paused,
-            self._store,
-            self._max_response_bytes,
-            self._engine_version,
-            time.time,
-            probe_interval=settings.paging.probe_interval_seconds,
-        )
-        self.upstream_handlers.append(self._collect_handlers(paced, bounded, relocated, resized))
-        return resized
+def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> Chain:
+    """Chain of FHIR requests to practices, with all that keeps clients and practices working."""
+    version_of = runtime.engine_versions.local_version
+    policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of)
+    sender, upstream_handlers = with_resilience(runtime.store, upstream, client_for, policies)
+    return practice_chain(runtime, sender)._replace(upstream_handlers=upstream_handlers)
 
-    def _collect_handlers(
-        self,
-        rate_limiter: RateLimiter,
-        bulkhead: Bulkhead,
-        site_relocation: SiteRelocation,
-        page_sizer: PageSizer,
-    ) -> UpstreamHandlers:
-        kept = self.circuits, self.pauses, self.rate_limits, self.retry_budget
-        return UpstreamHandlers(
-            self._host, *kept, rate_limiter, bulkhead, site_relocation, page_sizer, self._callers
-        )
 
-    def _remaining_wait(self, request: FhirRequest) -> float:
-        return remaining_wait(request, self._settings.retry.max_wait_seconds, time.monotonic())
+def practice_chain(runtime: Runtime, sender: Handler) -> Chain:
+    """The handlers outside of resilience, from AccessLog to ResponseRepairs."""
+    settings = runtime.settings
+    executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
+    cache = ResponseCache(executor, runtime.store, runtime.cache_config, runtime.now, runtime.counters)
+    counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
+    declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
+    lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
+    explain = ExplainOperation(PageLinks(declared, runtime.token_cipher, lifetime))
+    return Chain(with_observability(with_write_validation(explain, settings), runtime), cache)
 
-    def _queue_ticket(self, request: FhirRequest) -> QueueTicket:
-        """One key may serve many programs, clients and practices: none waits until all of another is done."""
-        key, shown = keyed_fingerprint(request, self._secret), digits(request.headers)
-        known = self._settings.ledger.callers.get(shown)
-        self._callers.remember(key, known.name if known else shown)
-        site = request.site.guid if request.site else ""
-        who = "\0".join((site, *(request.header(each) for each in _FAIRNESS_HEADERS)))
-        return QueueTicket(key, who, bool(known and known.batch) or is_background(request.headers))
 
-    def _pms_identity(self, guid: str) -> PmsIdentity | None:
-        found = self._site_settings(guid)
-        return PmsIdentity(found.pms_id, found.pms_name, found.follow_relocation) if found.pms_id else None
+def with_write_validation(handler: Handler, settings: Settings) -> Handler:
+    """The handler behind WriteValidation, where the settings want it."""
+    mode = settings.writes.validation
+    return handler if mode == "off" else WriteValidation(handler, mode)
 
-    def _engine_version(self, request: FhirRequest) -> str:
-        return self._version_of(request.site.guid) if request.site else ""
 
-    def _max_response_bytes(self, request: FhirRequest) -> int:
-        guid = request.site.guid if request.site else ""
-        return self._site_settings(guid).max_response_bytes or self._settings.paging.max_response_bytes
+def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
+    """Chain of requests to a FHIR server that needs no repair but that of its address."""
+    repaired = ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS)
+    return Chain(with_observability(CacheBypass(repaired), runtime))
+
+
+def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
+    """Chain of requests that are not FHIR: only errors change."""
+    return Chain(with_observability(CacheBypass(client), runtime))
+
+
+def with_observability(handler: Handler, runtime: Runtime) -> Handler:
+    """The outermost handlers of every chain."""
+    return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
+
+
+def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
+    """The innermost handlers of an upstream, over one pool of connections."""
+    transport = runtime.transport or connection_pool(upstream)
+    runtime.closing(transport)
+    text = runtime.settings.errors.upstream_text
+
+    def client_for(dialect: str) -> Handler:
+        client = UpstreamClient(transport, DIALECTS[dialect], runtime.now, text)
+        return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions)
+
+    return client_for
+
+
+def with_resilience(
+    store: Store, upstream: Upstream, client_for: ClientFactory, policies: RequestPolicies
+) -> tuple[Handler, UpstreamHandlers]:
+    """The handlers from PageSizer to RateLimitRecheck, and the state that operators look into."""
+    settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
+    circuits, pauses = circuit_registry(settings, store), pause_registry(settings, store, policies.secret)
+    budget, rates = retry_budget(settings, store), RateLimits(store, time.time, upstream.requests_per_second)
+    retry = Retry(
+        RateLimitRecheck(client_for("halo-connect"), rates, policies.remaining_wait),
+        budget,
+        ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
+        policies.remaining_wait,
+        clock=time.monotonic,
+        jitter=random.random,
+        retry_on_timeout=settings.retry.retry_on_timeout,
+    )
+    relocation = SiteRelocation(retry, store, policies.pms_identity, directory.find_successor, time.time)
+    bulkhead = Bulkhead(
+        relocation,
+        settings.bulkhead.max_concurrent,
+        settings.bulkhead.max_queue,
+        policies.remaining_wait,
+        circuits.require_not_open,
+        max_total=upstream.max_connections,
+    )
+    limiter = RateLimiter(bulkhead, rates, policies.queue_ticket, policies.remaining_wait)
+    gate = PauseGate(CircuitBreaker(limiter, circuits, directory.is_online), pauses)
+    sizer = PageSizer(
+        gate,
+        store,
+        policies.max_response_bytes,
+        policies.engine_version,
+        time.time,
+        probe_interval=settings.paging.probe_interval_seconds,
+    )
+    host = upstream.url.host or ""
+    handlers = UpstreamHandlers(
+        host, circuits, pauses, rates, budget, limiter, bulkhead, relocation, sizer, policies.caller_names
+    )
+    return sizer, handlers

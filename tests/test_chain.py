@@ -7,8 +7,8 @@ from conftest import settings_for
 from structlog.testing import capture_logs
 from support.requests import fhir_request, json_response
 
-from gateway.builders import caller_secret
-from gateway.chain import ResilienceChain
+from gateway.builders import RequestPolicies, caller_secret
+from gateway.chain import with_resilience
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, WaitClock
 from gateway.settings import Bulkhead, Paging, Retry, Settings
@@ -16,13 +16,16 @@ from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
 
 
+def resilient(settings: Settings, client: Handler, version_of: Callable[[str], str]) -> Handler:
+    policies = RequestPolicies(settings, b"secret", version_of)
+    return with_resilience(MemoryStore(), settings.upstream, lambda _: client, policies)[0]
+
+
 def asked(answer: Handler, *requests: FhirRequest, settings: Settings | None = None) -> list[FhirResponse]:
     found = settings or settings_for("http://upstream")
 
     async def run() -> list[FhirResponse]:
-        around = ResilienceChain(
-            found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619"
-        ).build_chain(lambda _: answer)
+        around = resilient(found, answer, lambda _: "26.619")
         return [await around(request) for request in requests]
 
     with capture_logs():
@@ -56,9 +59,7 @@ def test_what_fits_is_forgotten_with_a_new_engine() -> None:
     async def run() -> None:
         found = settings_for("http://upstream")
         engine: Callable[[str], str] = lambda _: running["version"]  # noqa: E731 - one lambda
-        chain = ResilienceChain(found, found.upstream, MemoryStore(), b"secret", engine).build_chain(
-            lambda _: halo
-        )
+        chain = resilient(found, halo, engine)
         for version in ("26.619", "26.619", "26.700"):
             running["version"] = version
             counts.append("|")
@@ -100,9 +101,7 @@ def test_all_waits_of_a_request_share_one_patience() -> None:
     )
 
     async def run() -> None:
-        chain = ResilienceChain(
-            found, found.upstream, MemoryStore(), b"secret", lambda _: "26.619"
-        ).build_chain(lambda _: halo)
+        chain = resilient(found, halo, lambda _: "26.619")
         first = asyncio.create_task(chain(fhir_request("Patient/1", wait_clock=WaitClock(monotonic()))))
         await asyncio.sleep(0)
         with pytest.raises(Failure):
@@ -133,9 +132,7 @@ def test_one_programs_burst_does_not_hold_up_another_program_with_the_same_key()
     )
 
     async def run() -> None:
-        chain = ResilienceChain(found, found.upstream, MemoryStore(), b"secret", lambda _: "").build_chain(
-            lambda _: halo
-        )
+        chain = resilient(found, halo, lambda _: "")
         await asyncio.gather(*(chain(from_(each)) for each in ["sync"] * 40 + ["clinic"] * 3))
 
     with capture_logs():

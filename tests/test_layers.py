@@ -37,7 +37,7 @@ IMPURE = {
     "admin/requests.py": "starlette",
     "admin/sites.py": "starlette structlog",
     "app.py": "httpx starlette",
-    "builders.py": "httpx",
+    "builders.py": "httpx random time",
     "cache/invalidation.py": "secrets",
     "cache/response_cache.py": "asyncio",
     "chain.py": "random time",

@@ -11,8 +11,10 @@ from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, listening, settled
 from support.requests import GUID, fhir_request
 
-from gateway.app import create_app
+from gateway.admin.endpoints import AdminEndpoints
+from gateway.app import create_app, operations_of
 from gateway.builders import connection_pool
+from gateway.chain import practice_chain, upstream_client
 from gateway.emulator.sites import SYDNEY
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse, Handler
@@ -32,12 +34,25 @@ def process(settings: Settings) -> Runtime:
     return Runtime(settings, httpx.MockTransport(answering), lambda: NOW)
 
 
-def test_one_pool_per_upstream_is_closed_with_the_application() -> None:
+class Pool(httpx.MockTransport):
+    """Connections that count how often they are closed."""
+
+    closed = 0
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.anyio
+async def test_one_pool_per_upstream_is_closed_with_the_application() -> None:
+    pool = Pool(answering)
     with capture_logs():
-        held = process(settings_for("http://upstream"))
-    ask = held.upstream_client(held.settings.upstream)
-    assert ask("halo-connect") is not ask("halo-sql")
-    assert len(held.pools) == 1
+        runtime = Runtime(settings_for("http://upstream"), pool, lambda: NOW)
+        client_for = upstream_client(runtime, runtime.settings.upstream)
+        assert client_for("halo-connect") is not client_for("halo-sql")
+        async with runtime.lifespan(None):  # type: ignore[arg-type]
+            assert pool.closed == 0
+    assert pool.closed == 1
 
 
 def test_the_ledger_is_there_while_the_application_is(tmp_path: Path) -> None:
@@ -55,11 +70,16 @@ def test_the_ledger_is_there_while_the_application_is(tmp_path: Path) -> None:
     assert (tmp_path / "ledger.db").is_file()
 
 
+def admin(settings: Settings) -> AdminEndpoints:
+    runtime = process(settings)
+    return operations_of(runtime, []).admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
+
+
 def test_without_a_token_there_are_no_operators_endpoints() -> None:
     with capture_logs() as lines:
-        assert process(Settings()).admin_endpoints().shared_port_routes() == []
+        assert admin(Settings()).shared_port_routes() == []
         token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
-        paths = {each.path for each in process(token).admin_endpoints().shared_port_routes()}
+        paths = {each.path for each in admin(token).shared_port_routes()}
     assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
     assert [(each["event"], each["setting"]) for each in lines[:1]] == [("configuration", "paging.keys")]
 
@@ -75,7 +95,8 @@ def test_a_new_engine_makes_what_the_old_one_answered_unused() -> None:
     async def live() -> list[str]:
         settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
         held = Runtime(settings, httpx.MockTransport(engine), lambda: NOW)
-        cached = held.with_cache(held.upstream_client(held.settings.upstream)("halo-connect"))
+        client = upstream_client(held, held.settings.upstream)("halo-connect")
+        cached = practice_chain(held, client).handler
         no_cache = (("cache-control", "no-cache"),)
         patient, metadata = fhir_request("Patient/1"), fhir_request("metadata", headers=no_cache)
         steps = [metadata, patient, metadata, patient]
@@ -99,7 +120,7 @@ def test_a_query_nobody_waits_for_is_in_the_ledger_though_the_process_ends_first
 
     async def live() -> None:
         held = Runtime(settings, httpx.MockTransport(endless), lambda: NOW)
-        ask = held.upstream_client(settings.upstream)("halo-connect")
+        ask = upstream_client(held, settings.upstream)("halo-connect")
         async with held.lifespan(None):  # type: ignore[arg-type]
             asked = asyncio.create_task(_called(ask))
             await asyncio.sleep(0)
@@ -136,7 +157,7 @@ def test_an_operator_sees_that_redis_is_away_and_no_request_fails_for_it() -> No
     assert [each["event"] for each in lines].count("shared-store-down") == 1
     assert (first.status_code, second.headers["cache-status"][:17]) == (200, "halo-gateway; hit")
     assert (ready.status_code, ready.json()["status"]) == (200, "warn")
-    assert "goes on with its own memory" in ready.json()["checks"]["store"][0]["output"]
+    assert "using in-process memory" in ready.json()["checks"]["store"][0]["output"]
     assert "halo_gateway_shared_store_down 1.0" in metrics.text
 
 

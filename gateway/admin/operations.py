@@ -1,9 +1,10 @@
 """What operators see and do, put together from what a process holds."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -27,11 +28,11 @@ from gateway.stores.fallback import FallbackStore
 from gateway.web.fast_path import FastPathCache
 
 
-@dataclass
+@dataclass(frozen=True)
 class Operations:
-    """The figures of a process and the levers on it; `secret` names patients as the caches do.
+    """Figures of a process, and what operators can change in it.
 
-    `caches`, `hits`, `watches` and `tally` fill as handlers are wired and used.
+    `secret` keys the tags of patients as the caches do; `outcome_counts` counts while the process runs.
     """
 
     settings: Settings
@@ -39,14 +40,15 @@ class Operations:
     secret: bytes
     find_site: Callable[[str], Site | None]
     now: Callable[[], datetime]
-    response_caches: list[ResponseCache] = field(default_factory=list)
-    fast_path_caches: list[FastPathCache] = field(default_factory=list)
-    upstream_handlers: list[UpstreamHandlers] = field(default_factory=list)
-    outcome_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    response_caches: Sequence[ResponseCache] = ()
+    fast_path_caches: Sequence[FastPathCache] = ()
+    upstream_handlers: Sequence[UpstreamHandlers] = ()
+    outcome_counts: Mapping[tuple[str, str], int] = field(default_factory=Counter)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _status_reader(self) -> SiteStatusReader:
         configured = self.settings.sites.keys() - {DEFAULT_SITE}
-        self._status_reader = SiteStatusReader(self.upstream_handlers, configured, self.find_site)
+        return SiteStatusReader(self.upstream_handlers, configured, self.find_site)
 
     def admin_endpoints(
         self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]

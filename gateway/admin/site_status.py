@@ -1,12 +1,11 @@
 """What the handlers around one upstream keep of its practices and callers, side by side."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
 from gateway.exchange import Site
+from gateway.http.callers import CallerNames
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.paging.page_sizer import PageSizer
 from gateway.resilience.bulkhead import Bulkhead
@@ -18,24 +17,6 @@ from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry_budget import RetryBudget, RetryUsage
 from gateway.sites.relocation import SiteRelocation
-
-#: Names of callers that are remembered; the one used longest ago goes first.
-_MAX_CALLERS = 1_000
-
-
-@dataclass
-class CallerNames:
-    """Names that are safe to show, by the keyed hash of a caller's credentials."""
-
-    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_MAX_CALLERS))
-
-    def remember(self, key: str, name: str) -> None:
-        """Remember the name of one who asks."""
-        self._names[key] = name
-
-    def name_of(self, key: str) -> str:
-        """The name of a caller, or the beginning of the hash."""
-        return self._names.get(key, key[:8])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from gateway.cache.directives import RequestDirectives, request_directives
 from gateway.cache.freshness import Freshness, is_cacheable, requested_types
-from gateway.cache.key import cache_key, fingerprint
+from gateway.cache.key import cache_key
 from gateway.exchange import FhirRequest, Site
-from gateway.http.callers import is_background
+from gateway.http.callers import fingerprint, is_background
 
 
 async def _no_version(_: Site) -> str:

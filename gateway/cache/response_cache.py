@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from gateway.cache.directives import request_directives
 from gateway.cache.freshness import ANY_TYPE, can_signal_staleness, written_types
+from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig, CacheLookup, lookup_for
 from gateway.cache.patient_tags import ANY_PATIENT
 from gateway.cache.response_store import FetchResult, ResponseStore
@@ -38,12 +39,17 @@ class ResponseCache:
     """One upstream query for equal questions at once, and for as long as their answer is fresh."""
 
     def __init__(
-        self, inner: Handler, store: Store, config: CacheConfig, now: Callable[[], datetime]
+        self,
+        inner: Handler,
+        store: Store,
+        config: CacheConfig,
+        now: Callable[[], datetime],
+        counters: InvalidationCounters | None = None,
     ) -> None:
         self._inner = inner
         self._config = config
         self._now = now
-        self._store = ResponseStore(inner, store, config, now)
+        self._store = ResponseStore(inner, store, config, now, counters)
         self._fetches = SingleFlight[FetchResult](config.max_detached_fetches)
         self._lookups = SingleFlight[StoredResponse | None](config.max_detached_fetches)
         self._writes: set[asyncio.Task[FhirResponse]] = set()

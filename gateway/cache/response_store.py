@@ -50,13 +50,18 @@ class ResponseStore:
     """What is kept, and how it comes to be kept."""
 
     def __init__(
-        self, inner: Handler, store: Store, config: CacheConfig, now: Callable[[], datetime]
+        self,
+        inner: Handler,
+        store: Store,
+        config: CacheConfig,
+        now: Callable[[], datetime],
+        counters: InvalidationCounters | None = None,
     ) -> None:
         self._inner = inner
         self._store = store
         self._config = config
         self._now = now
-        self.counters = InvalidationCounters(store, is_shared=config.lock_seconds > 0)
+        self.counters = counters or InvalidationCounters(store, is_shared=config.lock_seconds > 0)
 
     async def get(self, lookup: CacheLookup) -> StoredResponse | None:
         """The kept answer, however old, if no write has touched it since."""

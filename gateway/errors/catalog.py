@@ -95,6 +95,14 @@ SEARCH_TOO_BROAD = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+CREDENTIALS_AMBIGUOUS = FailureKind(
+    "credentials-ambiguous",
+    400,
+    "invalid",
+    "A header of your credentials is present twice. Send each header once. This request was not sent.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 CREDENTIALS_MISSING = FailureKind(
     "credentials-missing",
     401,

@@ -1,31 +1,76 @@
-"""Which caller a request is of: fingerprints of its credentials, and background work."""
+"""Identity of a caller: the credential that its API asks for, all of it, and nothing else.
+
+`web/request_reader.py` keeps the header fields of that credential alone, each once. So every part of the
+gateway that tells callers apart sees the same: cache, single flight, page links, rates, pauses, ledger, logs.
+"""
 
 import hashlib
 import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from cachetools import LRUCache
 
 from gateway.exchange import Headers
 from gateway.http.headers import CREDENTIALS
 
-_DEVICE_HEADERS = ("ocp-apim-subscription-key", "deviceid")
-
-
+#: Names of callers that are remembered; the least recently used one is dropped first.
+_MAX_NAMES: Final = 1_000
+#: Parts of a credential that stay when it is renewed: a desktop token changes, its device does not.
+_LASTING_HEADERS: Final = ("ocp-apim-subscription-key", "deviceid")
 _BACKGROUND_PRIORITY = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
 
 
-def ledger_label(headers: Headers) -> str:
-    """Eight hexadecimal digits for who asks, from the credentials; empty without any.
+def credential(headers: Headers) -> Headers:
+    """Header fields of the caller's credential, sorted; empty for a request without one."""
+    return tuple(sorted(header for header in headers if header[0] in CREDENTIALS))
 
-    A desktop token is renewed while its device stays, so there the device counts.
+
+def fingerprint(headers: Headers) -> str:
+    """Identity of the caller, as SHA-256 in hex of the credential's lines `name:value`."""
+    lines = "\n".join(f"{name}:{value}" for name, value in credential(headers))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def keyed_fingerprint(headers: Headers, secret: bytes) -> str:
+    """Identity of the caller for shared state, as 24 hex digits; empty without a credential."""
+    return keyed_hash(fingerprint(headers), secret) if credential(headers) else ""
+
+
+def keyed_hash(text: str, secret: bytes) -> str:
+    """Keyed BLAKE2b of a text, as 24 hex digits."""
+    return hashlib.blake2b(text.encode(), digest_size=12, key=secret[:64]).hexdigest()
+
+
+def ledger_label(headers: Headers) -> str:
+    """Eight hex digits that name a caller in ledger and logs; empty without a credential.
+
+    For people only: two callers may share a label, so no decision depends on it. It stays when a desktop
+    token is renewed.
     """
-    found = dict(each for each in reversed(headers) if each[0] in CREDENTIALS)
-    parts = [found.get(name, "") for name in _DEVICE_HEADERS]
-    # Each part with its length: no two sets of credentials give the same text.
-    secret = (
-        "".join(f"{len(part)} {part}" for part in parts) if any(parts) else found.get("authorization", "")
-    )
-    return hashlib.sha256(b"ledger\0" + secret.encode()).hexdigest()[:8] if secret else ""
+    fields = dict(credential(headers))
+    lasting = [fields.get(name, "") for name in _LASTING_HEADERS]
+    # Each part with its length: no two credentials give the same text.
+    parts = "".join(f"{len(part)} {part}" for part in lasting) if any(lasting) else ""
+    text = parts or fields.get("authorization", "")
+    return hashlib.sha256(b"ledger\0" + text.encode()).hexdigest()[:8] if text else ""
 
 
 def is_background(headers: Headers) -> bool:
-    """Whether a request calls itself background work: `Priority: u=7` (RFC 9218 section 4.1)."""
+    """Whether the request has `Priority: u=7` (RFC 9218 section 4.1)."""
     return any(name == "priority" and _BACKGROUND_PRIORITY.search(value) for name, value in headers)
+
+
+@dataclass
+class CallerNames:
+    """Names that are safe to show, by the keyed fingerprint of a caller."""
+
+    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_MAX_NAMES))
+
+    def remember(self, key: str, name: str) -> None:
+        """Remember the name of a caller."""
+        self._names[key] = name
+
+    def name_of(self, key: str) -> str:
+        """Name of a caller, or the beginning of its fingerprint."""
+        return self._names.get(key, key[:8])

@@ -1,4 +1,4 @@
-"""Links that clients can follow: sealed positions instead of the upstream's own page URLs."""
+"""Page links on the gateway's own base: encrypted positions instead of the upstream's page URLs."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,38 +10,36 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
 from gateway.fhir.bundle import Link, insert_links
 from gateway.fhir.search_params import parse_search
+from gateway.http.callers import fingerprint
 from gateway.paging.page_token import decode, encode, page_token_for
 from gateway.paging.upstream_links import link_positions
 
 PAGE_PARAMETER = "_page"
-#: What says who asks: a page link is of use to that caller alone. A desktop token is renewed while its
-#: device stays, so the device counts there.
-_CALLER_HEADERS = ("ocp-apim-subscription-key", "deviceid")
 _PAGED_INTERACTIONS = frozenset({"search-type", "history"})
 
 
 class PageCipher(Protocol):
-    """What seals and opens; see `paging/seal.py`."""
+    """Encrypts and decrypts page tokens; see `TokenCipher` in `paging/page_token.py`."""
 
     def encrypt(self, data: bytes, associated_data: bytes) -> str:
-        """A token."""
+        """Encrypt data as a token."""
         ...
 
     def decrypt(self, token: str, associated_data: bytes) -> bytes:
-        """The data of a token; raises ValueError."""
+        """Decrypt a token. Raises ValueError."""
         ...
 
 
 class PageLinks:
-    """Opens our page links on the way in, writes them on the way out."""
+    """Decrypts page links in requests, and writes them into responses."""
 
     def __init__(self, inner: Handler, cipher: PageCipher, lifetime: timedelta) -> None:
         self._inner = inner
-        self._seal = cipher
+        self._cipher = cipher
         self._lifetime = lifetime
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer with links on our base. Raises Failure 404 or 410 for a token that is not good."""
+        """Return the response with page links. Raises Failure 404 or 410 for an invalid or expired token."""
         token = request.client_search.values(PAGE_PARAMETER)
         request = self._request_from_token(request, token[0]) if token else request
         response = await self._inner(request)
@@ -54,30 +52,28 @@ class PageLinks:
 
     def _request_from_token(self, request: FhirRequest, token: str) -> FhirRequest:
         try:
-            found = decode(self._seal.decrypt(token, token_binding(request)))
+            page = decode(self._cipher.decrypt(token, token_binding(request)))
         except ValueError:
             raise Failure(catalog.PAGE_UNKNOWN, expression=f"http.{PAGE_PARAMETER}") from None
-        if found.path != request.path:
+        if page.path != request.path:
             raise Failure(catalog.PAGE_UNKNOWN, expression=f"http.{PAGE_PARAMETER}")
-        if found.is_expired(request.received_at):
+        if page.is_expired(request.received_at):
             raise Failure(catalog.PAGE_EXPIRED, expression=f"http.{PAGE_PARAMETER}")
-        asked = parse_search(found.query)
+        client_search = parse_search(page.query)
         return request.replace(
-            client_search=asked,
-            upstream_search=asked.without_parameters("_format"),
-            position=found.position,
-            received_at=found.received_at,
+            client_search=client_search,
+            upstream_search=client_search.without_parameters("_format"),
+            position=page.position,
+            received_at=page.received_at,
         )
 
     def _with_page_links(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
         if response.bundle is None or "signature" in response.bundle.fields:
             return response
-        pages = (
-            link_positions(request, response.bundle)
-            if response.page_positions is None
-            else response.page_positions
-        )
-        links = self._build_links(request, response, pages)
+        positions = response.page_positions
+        if positions is None:
+            positions = link_positions(request, response.bundle)
+        links = self._build_links(request, response, positions)
         return response.with_bundle(response.bundle.replace(links=links))
 
     def _build_links(
@@ -88,31 +84,32 @@ class PageLinks:
     def _paging_links(self, request: FhirRequest, page_positions: Mapping[str, Position]) -> list[Link]:
         path, query = request.path.removesuffix("/_search"), request.client_search.as_get().query
         expires = request.received_at + self._lifetime
-        shown = "".join(f"&_format={each}" for each in request.client_search.values("_format")[-1:])
+        formats = request.client_search.values("_format")
+        format_suffix = f"&_format={formats[-1]}" if formats else ""
         return [
             _new_link(
                 relation,
                 f"{request.public_base}/{path}?{PAGE_PARAMETER}="
-                + self._seal.encrypt(
-                    encode(page_token_for(path, query, request.received_at, expires, place)),
+                + self._cipher.encrypt(
+                    encode(page_token_for(path, query, request.received_at, expires, position)),
                     token_binding(request),
                 )
-                + shown,
+                + format_suffix,
             )
-            for relation, place in page_positions.items()
+            for relation, position in page_positions.items()
         ]
 
 
 def token_binding(request: FhirRequest) -> bytes:
-    """What a page link is bound to: the site and the caller."""
-    parts = (request.site.guid if request.site else "", *(request.header(name) for name in _CALLER_HEADERS))
-    return hashlib.sha256("\0".join(parts).encode()).digest()
+    """Digest of the site and the caller, to which a page link is bound."""
+    site = request.site.guid if request.site else ""
+    return hashlib.sha256(f"{site}\0{fingerprint(request.headers)}".encode()).digest()
 
 
 def _self_link(request: FhirRequest, response: FhirResponse) -> Link:
-    """The client's own search, without what the upstream says it ignored."""
-    path, asked = request.path.removesuffix("/_search"), request.client_search.as_get()
-    query = asked.without_parameters(*response.ignored_parameters).query
+    """Link to the client's own search, without the parameters that the upstream ignored."""
+    path, search = request.path.removesuffix("/_search"), request.client_search.as_get()
+    query = search.without_parameters(*response.ignored_parameters).query
     return _new_link("self", f"{request.public_base}/{path}" + (f"?{query}" if query else ""))
 
 

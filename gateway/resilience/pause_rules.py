@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ import msgspec
 
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.exchange import FhirRequest
+from gateway.http.callers import keyed_fingerprint, keyed_hash
 
 Scope = Literal["gateway", "caller", "site", "caller-at-site", "practitioner"]
 
@@ -29,7 +29,6 @@ _PRACTITIONER_PARAMETERS: Final = frozenset(
     {"practitioner", "actor", "schedule", "schedule.actor", "performer"}
 )
 _DATE_PARAMETERS: Final = frozenset({"date", "start", "end", "slot.start", "appointment.date"})
-_CREDENTIAL_HEADERS: Final = ("ocp-apim-subscription-key", "authorization", "deviceid")
 _MAX_SEARCHED_BYTES: Final = 8_000
 
 
@@ -84,22 +83,16 @@ def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule |
     return next((rule for rule in rules if rule.matches(failure.kind.code, said)), None)
 
 
-def keyed_fingerprint(request: FhirRequest, secret: bytes) -> str:
-    """Whose credentials a request shows, as a keyed hash; empty when it shows none."""
-    shown = [request.header(name) for name in _CREDENTIAL_HEADERS]
-    return _keyed_hash("\0".join(shown), secret) if any(shown) else ""
-
-
 def scope_keys(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
     """The name a request has in each scope it belongs to; whoever reads one learns no key and no id."""
-    site, who = request.site.guid if request.site else "", keyed_fingerprint(request, secret)
+    site, who = request.site.guid if request.site else "", keyed_fingerprint(request.headers, secret)
     named: dict[Scope, str] = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
     named |= {"caller": f"caller:{who}"} if who else {}
     named |= {"site": f"site:{site}"} if site else {}
     named |= {"caller-at-site": f"caller-at-site:{site}:{who}"} if site else {}
     day = _practitioner_day(request)
     return named | (
-        {"practitioner": f"practitioner:{site}:{_keyed_hash(day, secret)}"} if site and day else {}
+        {"practitioner": f"practitioner:{site}:{keyed_hash(day, secret)}"} if site and day else {}
     )
 
 
@@ -121,7 +114,3 @@ def _practitioner_day(request: FhirRequest) -> str:
     who = sorted(each.value.rpartition("/")[2] for each in given if each.code in _PRACTITIONER_PARAMETERS)
     when = sorted(f"{each.code}={each.value}" for each in given if each.code in _DATE_PARAMETERS)
     return "\0".join((*who, "", *when)) if who and when else ""
-
-
-def _keyed_hash(text: str, secret: bytes) -> str:
-    return blake2b(text.encode(), digest_size=12, key=secret[:64]).hexdigest()

@@ -14,6 +14,7 @@ from pydantic import (
 from gateway.extras import require_extra
 from gateway.settings.base import Guid, MountPath, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
+from gateway.upstreams import mountable_dialects
 
 
 class Timeouts(Section):
@@ -51,14 +52,23 @@ class Upstream(Section):
     )
 
 
+def _require_known_dialect(name: str) -> str:
+    if name not in mountable_dialects():
+        raise ValueError(f"must be {', '.join(mountable_dialects())}")
+    return name
+
+
+DialectName = Annotated[str, AfterValidator(_require_known_dialect)]
+
+
 class MountedUpstream(Upstream):
     """An additional upstream with its own path."""
 
     url: Url = Field(
         description="Base URL of the FHIR API (health-gorilla), REST API (halo-itsm) or Halo Connect API."
     )
-    dialect: Literal["halo-connect", "health-gorilla", "halo-itsm"] = Field(
-        description="Type of the upstream: halo-connect, health-gorilla or halo-itsm."
+    dialect: DialectName = Field(
+        description="Kind of the upstream: halo-connect, health-gorilla or halo-itsm."
     )
     path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
 

@@ -1,25 +1,16 @@
-"""The upstreams we know, by the name that configuration gives them (`upstreams.<name>.dialect`)."""
+"""Registry of upstreams: one line for each, by the name that `upstreams.<name>.dialect` gives it."""
 
-from collections.abc import Mapping
-
-from gateway.upstreams import halo_connect, halo_itsm, halo_sql, health_gorilla
 from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
+from gateway.upstreams.halo_itsm import HALO_ITSM
+from gateway.upstreams.halo_sql import HALO_SQL
+from gateway.upstreams.health_gorilla import HEALTH_GORILLA
 
-_BEARER_HEADERS = frozenset({"authorization"})
-_KEY_CHALLENGE = 'AzureApiManagementKey realm="fhir", name="Ocp-Apim-Subscription-Key", type="header"'
-
-DIALECTS: Mapping[str, Dialect] = {
-    each.name: each
-    for each in (
-        Dialect("halo-connect", halo_connect.RULES, challenge=_KEY_CHALLENGE),
-        Dialect("halo-sql", halo_sql.RULES, is_fhir=False, challenge=_KEY_CHALLENGE),
-        Dialect("health-gorilla", health_gorilla.RULES, credentials=_BEARER_HEADERS, max_page_size=100),
-        Dialect(
-            "halo-itsm",
-            halo_itsm.RULES,
-            is_fhir=False,
-            challenge='Bearer realm="halo-itsm"',
-            credentials=_BEARER_HEADERS,
-        ),
-    )
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (HALO_CONNECT, HALO_SQL, HEALTH_GORILLA, HALO_ITSM)
 }
+
+
+def mountable_dialects() -> list[str]:
+    """Names of the dialects that operators may mount, sorted."""
+    return sorted(name for name, dialect in DIALECTS.items() if dialect.is_mountable)

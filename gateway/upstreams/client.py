@@ -52,8 +52,6 @@ _KINDS_BY_CODE = {
 }
 #: Methods that say how long their body is even where they have none (RFC 9110 section 8.6).
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-#: The dialect whose answers a cache judges, and strips of what it judged them by.
-_CACHED_DIALECT = "halo-connect"
 
 
 class UpstreamClient:
@@ -70,10 +68,8 @@ class UpstreamClient:
         self._dialect = dialect
         self._now = now
         self._upstream_text = upstream_text
-        foreign = CREDENTIALS - dialect.credentials
-        self._response_header_rules = RESPONSE_HEADERS | (
-            CACHING_HEADERS if dialect.name == _CACHED_DIALECT else {}
-        )
+        foreign = CREDENTIALS - dialect.credential_headers
+        self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
             name: why for name, why in REQUEST_HEADERS.items() if name not in foreign
         }

@@ -1,15 +1,15 @@
 """How one upstream spells its failures, and the Failure that one of its answers means."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
-from gateway.http.headers import CREDENTIALS
 from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_codings
 from gateway.upstreams.error_body import parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
@@ -32,20 +32,53 @@ _SPECIFIC_ISSUE_TYPES = frozenset(
 UNMATCHED_RULE = ErrorRule("unrecognised", UNRECOGNISED_RESPONSE)
 
 
+class CredentialScheme(NamedTuple):
+    """Header fields that together are a credential, and the challenge of a 401 (RFC 9110 section 11.6.1)."""
+
+    headers: tuple[str, ...] = ("authorization",)
+    challenge: str = 'Bearer realm="fhir"'
+
+
+BEARER = CredentialScheme()
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One upstream's way to fail: its rows, first match wins, before those every upstream shares.
+    """One upstream: how it spells failures, and what the gateway derives from it.
 
-    `fhir` is whether its good answers are FHIR resources, `challenge` the WWW-Authenticate of a 401 (RFC 9110
-    11.6.1), `credentials` the header fields it takes, `largest_page` the greatest `_count` it allows.
+    The first of `rules` that matches an error decides, before those that all upstreams share.
+
+    `is_fhir`: its good responses are FHIR resources, and requests without a credential are rejected; else
+    the gateway passes requests through. `apis`: its APIs by the first segment of their paths, each with a
+    credential of its own; `credentials` is that of an upstream with one API. `max_page_size`: the greatest
+    `_count` that it allows. `relays_freshness`: its Cache-Control and Expires reach the cache.
+    `is_mountable`: operators may name it in `upstreams.<name>.dialect`.
     """
 
     name: str
     rules: tuple[ErrorRule, ...]
     is_fhir: bool = True
-    challenge: str = 'Bearer realm="fhir"'
-    credentials: frozenset[str] = CREDENTIALS
+    credentials: CredentialScheme = BEARER
+    apis: Mapping[str, CredentialScheme] = field(default_factory=dict)
     max_page_size: int | None = None
+    relays_freshness: bool = False
+    is_mountable: bool = True
+
+    def scheme_of(self, api: str = "") -> CredentialScheme:
+        """Credential of one of its APIs. Raises KeyError for an API that it lacks."""
+        return self.apis[api] if self.apis else self.credentials
+
+    @property
+    def requires_credential(self) -> bool:
+        """Whether a client must send one: where requests pass through, a client may be fetching a token."""
+        return self.is_fhir or bool(self.apis)
+
+    @property
+    def credential_headers(self) -> frozenset[str]:
+        """All header fields that carry a credential for this upstream."""
+        return frozenset(
+            name for scheme in (self.credentials, *self.apis.values()) for name in scheme.headers
+        )
 
     def failure_from_response(
         self,
@@ -95,7 +128,9 @@ class _MatchedError:
 
     @property
     def _failure_kind(self) -> FailureKind:
-        anonymous = not any(self.check.request.header(name) for name in self.dialect.credentials)
+        anonymous = self.dialect.requires_credential and not any(
+            self.check.request.header(name) for name in self.dialect.credential_headers
+        )
         return (
             self.rule.own_credentials_kind if self.rule.own_credentials_kind and anonymous else self.rule.kind
         )
@@ -118,7 +153,9 @@ class _MatchedError:
         passed = _HEADERS_BY_STATUS.get(kind.status, ())
         found = ((name, self.check.response.header(name)) for name in passed)
         challenge = (
-            (("www-authenticate", self.dialect.challenge),) if kind.status == _UNAUTHORISED_STATUS else ()
+            (("www-authenticate", self.dialect.credentials.challenge),)
+            if kind.status == _UNAUTHORISED_STATUS
+            else ()
         )
         return (*challenge, *((name, value) for name, value in found if _SAFE_HEADER_VALUE.fullmatch(value)))
 

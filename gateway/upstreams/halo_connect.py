@@ -6,6 +6,7 @@ arrive as 400 or, from older versions, inside 200; four different 403s and two 4
 
 from gateway.upstreams import failures, halo_failures
 from gateway.upstreams import halo_failures as refusals
+from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED_PARAMETER
 from gateway.upstreams.status_rules import KNOWN_SHAPES
@@ -222,3 +223,16 @@ REACHABILITY_RULES = (
 )
 
 RULES = PRACTICE_RULES + HALO_LINK_RULES + DATABASE_RULES + ACCESS_RULES + REQUEST_RULES + REACHABILITY_RULES
+
+#: Halo's two APIs, by the first segment of their paths, and the credential that each asks for.
+APIS = {
+    "integrator": CredentialScheme(
+        ("ocp-apim-subscription-key",),
+        'AzureApiManagementKey realm="fhir", name="Ocp-Apim-Subscription-Key", type="header"',
+    ),
+    "desktop": CredentialScheme(("authorization", "deviceid")),
+}
+
+HALO_CONNECT = Dialect(
+    "halo-connect", RULES, credentials=APIS["integrator"], apis=APIS, relays_freshness=True
+)

@@ -5,6 +5,7 @@ The gateway has no credentials of its own for it: a client without a token is fe
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
+from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.error_rule import ErrorRule
 
 VALUE_INVALID = FailureKind(
@@ -60,4 +61,11 @@ RULES = (
     ErrorRule("itsm-422", VALUE_INVALID, status={422}),
     ErrorRule("itsm-429", failures.RATE_LIMITED, message_pattern=r"rate limit reached"),
     ErrorRule("itsm-504", TOO_SLOW, status={504}),
+)
+
+HALO_ITSM = Dialect(
+    "halo-itsm",
+    RULES,
+    is_fhir=False,
+    credentials=CredentialScheme(challenge='Bearer realm="halo-itsm"'),
 )

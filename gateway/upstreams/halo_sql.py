@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import halo_connect, halo_failures
+from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.failures import NOT_FOUND
 
@@ -58,4 +59,13 @@ RULES = (
     *halo_connect.ACCESS_RULES,
     *halo_connect.REQUEST_RULES,
     *halo_connect.REACHABILITY_RULES,
+)
+
+HALO_SQL = Dialect(
+    "halo-sql",
+    RULES,
+    is_fhir=False,
+    credentials=halo_connect.APIS["integrator"],
+    apis=halo_connect.APIS,
+    is_mountable=False,
 )

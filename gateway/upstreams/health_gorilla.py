@@ -2,6 +2,7 @@
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
+from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_rule import ErrorRule
 
 ASYNC_ONLY = FailureKind(
@@ -143,3 +144,5 @@ RULES = (
     ErrorRule("hg-422-generic", RULE_VIOLATION, status={422}, relays_issue_type=True),
     ErrorRule("hg-454", LINK_EXPIRED, status={454}),
 )
+
+HEALTH_GORILLA = Dialect("health-gorilla", RULES, max_page_size=100)

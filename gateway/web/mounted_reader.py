@@ -10,6 +10,8 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
 from gateway.http.request_path import ORIGIN_SEGMENT
 from gateway.settings import MountedUpstream, Settings
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
 from gateway.web.public_url import public_origin
 
@@ -35,13 +37,14 @@ class MountedRequestReader:
         act = _status_interaction(request.method, path) or request_checks.parse_interaction(
             request.method, path
         )
-        request_checks.require_credentials(request, self.upstream.dialect)
+        request_checks.require_credential(request, self._scheme)
         return await request_reader.fhir_request(
             request, self.settings.server.max_body, act, self._address(request, path)
         )
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """The request as it came; without credentials it may be fetching some. Raises Failure 4xx."""
+        request_checks.require_single_credential(request, self._scheme)
         place = self._address(request, self._parse_path(request))
         return await request_reader.passthrough_request(request, self.settings.server.max_body, place)
 
@@ -51,8 +54,12 @@ class MountedRequestReader:
     def _address(self, request: Request, path: str) -> request_reader.RequestAddress:
         ours = public_origin(request, self.settings.server) + self.upstream.path
         return request_reader.RequestAddress(
-            path, ours, request_reader.base_url(self.upstream), self._upstream_site
+            path, ours, request_reader.base_url(self.upstream), self._scheme, self._upstream_site
         )
+
+    @property
+    def _scheme(self) -> CredentialScheme:
+        return DIALECTS[self.upstream.dialect].scheme_of()
 
     def _upstream_site(self) -> Site:
         off = frozenset(name for name, on in self.settings.repairs.items() if not on)

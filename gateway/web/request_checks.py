@@ -12,20 +12,8 @@ from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
 from gateway.http.request_path import Target, path_below_mount, target_from_path
-from gateway.upstreams import DIALECTS
+from gateway.upstreams.dialect import CredentialScheme, Dialect
 
-#: Which credentials each surface wants: Halo's two, and Health Gorilla.
-_CREDENTIALS = {
-    "integrator": ("ocp-apim-subscription-key",),
-    "desktop": ("authorization", "deviceid"),
-    "health-gorilla": ("authorization",),
-}
-_HALO_APIS = ("integrator", "desktop")
-_CHALLENGES = {
-    "integrator": DIALECTS["halo-connect"].challenge,
-    "desktop": 'Bearer realm="fhir"',
-    "health-gorilla": DIALECTS["health-gorilla"].challenge,
-}
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
 _READ_METHODS = frozenset({"GET", "HEAD"})
@@ -56,18 +44,28 @@ def parse_interaction(method: str, path: str) -> Interaction:
     raise Failure(catalog.TYPE_UNKNOWN if named else catalog.UNKNOWN_PATH)
 
 
-def api_from_credentials(request: Request) -> str:
-    """The surface whose credentials the request carries, `integrator` first. Raises Failure 401."""
-    found = next((name for name in _HALO_APIS if _has_credentials(request, name)), None)
-    if found is None:
-        raise _missing_credentials("integrator")
-    return found
+def api_from_credentials(request: Request, dialect: Dialect) -> str:
+    """Name of the first API of an upstream whose credential the request carries. Raises Failure 401."""
+    for api, scheme in dialect.apis.items():
+        if _has_credential(request, scheme):
+            return api
+    raise _missing_credential(dialect.credentials)
 
 
-def require_credentials(request: Request, api: str) -> None:
-    """Raises Failure 401 when the request lacks the credentials of a surface; they are judged upstream."""
-    if not _has_credentials(request, api):
-        raise _missing_credentials(api)
+def require_credential(request: Request, scheme: CredentialScheme) -> None:
+    """Reject a request without the whole credential, or with a field of it twice; the upstream judges it.
+
+    Raises Failure 400 or 401.
+    """
+    require_single_credential(request, scheme)
+    if not _has_credential(request, scheme):
+        raise _missing_credential(scheme)
+
+
+def require_single_credential(request: Request, scheme: CredentialScheme) -> None:
+    """Reject a request with two header fields of one credential. Raises Failure 400."""
+    if any(len(request.headers.getlist(name)) > 1 for name in scheme.headers):
+        raise Failure(catalog.CREDENTIALS_AMBIGUOUS)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -116,10 +114,10 @@ def _raw_path(request: Request, max_uri: int) -> str:
     return raw
 
 
-def _missing_credentials(api: str) -> Failure:
+def _missing_credential(scheme: CredentialScheme) -> Failure:
     """401 with the challenge that RFC 9110 15.5.2 demands."""
-    return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", _CHALLENGES[api]),))
+    return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", scheme.challenge),))
 
 
-def _has_credentials(request: Request, api: str) -> bool:
-    return all(request.headers.get(name, "").strip() for name in _CREDENTIALS[api])
+def _has_credential(request: Request, scheme: CredentialScheme) -> bool:
+    return all(request.headers.get(name, "").strip() for name in scheme.headers)

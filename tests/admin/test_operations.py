@@ -14,9 +14,9 @@ from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 
 
-def operated(store: Store, watched: Watched | None = None) -> Operations:
+def operated(store: Store, watched: Watched | None = None, **built: Any) -> Operations:
     found = watched or Watched()
-    return Operations(found.settings, store, b"s", lambda _: None, lambda: NOW)
+    return Operations(found.settings, store, b"s", lambda _: None, lambda: NOW, **built)
 
 
 class Away(MemoryStore):
@@ -40,8 +40,7 @@ def value(families: list[Metric], name: str) -> float:
 
 def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
     store = MemoryStore(10_000)
-    found = operated(store)
-    found.outcome_counts["Patient", "hit"] += 2
+    found = operated(store, outcome_counts={("Patient", "hit"): 2})
 
     async def scene() -> Mapping[str, Any]:
         await store.set("a", b"1", 60)
@@ -76,7 +75,7 @@ def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
         assert [line["event"] for line in lines] == ["shared-store-down"]
         shown = (await found.cache_statistics())["store"]
         assert (shown["kind"], shown["absences"]) == ("embedded", 1)
-        assert "goes on with its own memory" in shown["problem"]
+        assert "using in-process memory" in shown["problem"]
         families = await found.metric_families()
         assert (value(families, "shared_store_down"), value(families, "shared_store_outages")) == (1, 1)
         await store.aclose()
@@ -87,8 +86,7 @@ def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
 def test_a_purge_of_a_patient_reaches_every_cache_and_leaves_others() -> None:
     async def scene() -> None:
         practices = [Practice(), Practice()]
-        found = operated(MemoryStore())
-        found.response_caches.extend(each.cached for each in practices)
+        found = operated(MemoryStore(), response_caches=[each.cached for each in practices])
         for practice in practices:
             await practice.get("Patient/1")
             await practice.get("Practitioner/5")
@@ -105,7 +103,7 @@ def test_practices_are_among_the_metrics_once_something_asks_them() -> None:
         watched = Watched()
         found = operated(watched.store, watched)
         assert "halo_gateway_circuit_open" not in {each.name for each in await found.metric_families()}
-        found.upstream_handlers.extend(watched.resilience.upstream_handlers)
+        found = operated(watched.store, watched, upstream_handlers=[watched.handlers])
         assert "halo_gateway_circuit_open" in {each.name for each in await found.metric_families()}
 
     asyncio.run(scene())

@@ -1,4 +1,4 @@
-from gateway.admin.site_status import CallerNames
+from gateway.http.callers import CallerNames
 
 
 def test_a_caller_shows_under_its_name_or_the_beginning_of_its_hash() -> None:

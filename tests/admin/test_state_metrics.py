@@ -57,7 +57,7 @@ def test_callers_without_an_alias_and_practices_of_one_name_share_a_line() -> No
         with capture_logs():
             for key in ("one-synthetic-key", "two-synthetic-key"):
                 await watched.ask(key=key)
-        states = SiteStatusReader(watched.resilience.upstream_handlers, {GUID, GUID[:-1] + "c"})
+        states = SiteStatusReader([watched.handlers], {GUID, GUID[:-1] + "c"})
         return samples(await site_families(states, {"diary"}))
 
     found = asyncio.run(scene())

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requests import SITE, fhir_request
 
-from gateway.cache.key import cache_key, canonical_parameters, fingerprint
+from gateway.cache.key import cache_key, canonical_parameters
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Position, Site
 from gateway.fhir.search_params import SearchParams, encode_parameter, parse_search
+from gateway.http.callers import fingerprint
 from gateway.repairs.search_date_format import rewrite_dates
 
 KEY = ("ocp-apim-subscription-key", "demo")

@@ -8,11 +8,11 @@ from support.event_loop import turns
 from support.requests import fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
-from gateway.cache.key import fingerprint
 from gateway.cache.response_cache import CacheBypass, ResponseCache
 from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
+from gateway.http.callers import fingerprint
 from gateway.ledger.caps import SITE_CAP
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import CREDENTIALS_INVALID, NOT_FOUND

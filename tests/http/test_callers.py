@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.callers import is_background, ledger_label
+from gateway.http.callers import fingerprint, is_background, keyed_fingerprint, ledger_label
 
 KEY = ("ocp-apim-subscription-key", "demo-key")
 
@@ -33,3 +33,18 @@ def test_two_headers_are_never_taken_for_one(key: str, device: str) -> None:
 )
 def test_priority_u7_is_background(value: str, batch: bool) -> None:
     assert is_background((KEY, ("priority", value))) is batch
+
+
+def test_identity_is_the_whole_credential_and_nothing_else() -> None:
+    token, device = ("authorization", "Bearer a"), ("deviceid", "d-1")
+    caller = fingerprint((token, device))
+    assert caller == fingerprint((device, ("user-agent", "x"), token))
+    assert caller != fingerprint((("authorization", "Bearer b"), device))
+    assert caller != fingerprint((token, ("deviceid", "d-2")))
+    assert fingerprint((KEY,)) != fingerprint(())
+
+
+def test_keyed_identity_follows_the_fingerprint_and_the_secret() -> None:
+    assert keyed_fingerprint((KEY,), b"a") == keyed_fingerprint((("accept", "x"), KEY), b"a")
+    assert keyed_fingerprint((KEY,), b"a") != keyed_fingerprint((KEY,), b"b")
+    assert keyed_fingerprint((("accept", "x"),), b"a") == ""

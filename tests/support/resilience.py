@@ -17,6 +17,7 @@ from starlette.routing import Route
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import RELOCATED_SITE, SYDNEY
 from gateway.exchange import FhirRequest, Handler
+from gateway.http.callers import keyed_fingerprint
 from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
 from gateway.paging.page_token import TokenCipher
@@ -26,7 +27,6 @@ from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
 from gateway.resilience.fair_queue import QueueTicket
-from gateway.resilience.pause_rules import keyed_fingerprint
 from gateway.resilience.pauses import PauseGate, PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter, RateLimits
 from gateway.resilience.retry import Retry
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 def claimant(request: FhirRequest) -> QueueTicket:
     """Who wants a turn: the key, and the caller a test names."""
-    return QueueTicket(keyed_fingerprint(request, b"secret"), request.header("x-caller"))
+    return QueueTicket(keyed_fingerprint(request.headers, b"secret"), request.header("x-caller"))
 
 
 @dataclass

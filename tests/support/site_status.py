@@ -8,7 +8,8 @@ from support.requests import GUID, NOW, SITE, fhir_request, json_response
 from gateway.admin.requests import SiteNames
 from gateway.admin.site_status import SiteStatusReader
 from gateway.admin.sites import SiteEndpoints
-from gateway.chain import ResilienceChain
+from gateway.builders import RequestPolicies
+from gateway.chain import with_resilience
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.http.callers import ledger_label
@@ -52,12 +53,12 @@ class Watched:
         self.gate = asyncio.Event()
         self.gate.set()
         self.store = MemoryStore()
-        self.resilience = ResilienceChain(
-            self.settings, self.settings.upstream, self.store, b"secret", lambda _: "26.619"
+        policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619")
+        self._handler, self.handlers = with_resilience(
+            self.store, self.settings.upstream, lambda _: self._upstream, policies
         )
-        self._handler = self.resilience.build_chain(lambda _: self._upstream)
         sites = ConfiguredSites(self.settings)
-        self.states = SiteStatusReader(self.resilience.upstream_handlers, {GUID, QUIET}, sites)
+        self.states = SiteStatusReader([self.handlers], {GUID, QUIET}, sites)
 
     @property
     def desk(self) -> SiteEndpoints:

@@ -6,6 +6,7 @@ from support.asgi import FHIR, KEY, scoped
 
 from gateway.errors.failure import Failure
 from gateway.fhir.interaction import interaction_for
+from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import request_checks
 
 DESKTOP = {"authorization": "Bearer t", "deviceid": "d-1"}
@@ -56,23 +57,36 @@ def test_a_path_that_fhir_does_not_know_is_404_whatever_the_method(path: str) ->
 
 
 @pytest.mark.parametrize(
-    ("headers", "surface"), [(KEY, "integrator"), (DESKTOP, "desktop"), (KEY | DESKTOP, "integrator")]
+    ("headers", "api"), [(KEY, "integrator"), (DESKTOP, "desktop"), (KEY | DESKTOP, "integrator")]
 )
-def test_the_surface_follows_from_the_credentials(headers: dict[str, str], surface: str) -> None:
-    assert request_checks.api_from_credentials(scoped(headers=headers)) == surface
-    request_checks.require_credentials(scoped(headers=headers), surface)
+def test_credentials_name_the_api(headers: dict[str, str], api: str) -> None:
+    assert request_checks.api_from_credentials(scoped(headers=headers), HALO_CONNECT) == api
+    request_checks.require_credential(scoped(headers=headers), HALO_CONNECT.scheme_of(api))
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"ocp-apim-subscription-key": " "}, {"authorization": "Bearer t"}, {"deviceid": "d-1"}]
 )
-def test_credentials_that_are_missing_empty_or_half_there_are_401(headers: dict[str, str]) -> None:
-    with pytest.raises(Failure) as refused:
-        request_checks.api_from_credentials(scoped(headers=headers))
-    assert refused.value.kind.status == 401
-    for surface in ("integrator", "desktop"):
+def test_missing_empty_or_partial_credentials_are_401(headers: dict[str, str]) -> None:
+    with pytest.raises(Failure) as raised:
+        request_checks.api_from_credentials(scoped(headers=headers), HALO_CONNECT)
+    assert raised.value.kind.status == 401
+    for api in ("integrator", "desktop"):
         with pytest.raises(Failure):
-            request_checks.require_credentials(scoped(headers=headers), surface)
+            request_checks.require_credential(scoped(headers=headers), HALO_CONNECT.scheme_of(api))
+
+
+@pytest.mark.parametrize(
+    ("api", "name"),
+    [("integrator", "ocp-apim-subscription-key"), ("desktop", "authorization"), ("desktop", "deviceid")],
+)
+@pytest.mark.parametrize("second", ["other", "same", ""])
+def test_two_fields_of_one_credential_are_400(api: str, name: str, second: str) -> None:
+    scope = scoped(headers={**KEY, **DESKTOP, name: "same"}).scope
+    scope["headers"] = [*scope["headers"], (name.encode(), second.encode())]
+    with pytest.raises(Failure) as raised:
+        request_checks.require_credential(Request(scope), HALO_CONNECT.scheme_of(api))
+    assert (raised.value.kind.code, raised.value.kind.status) == ("credentials-ambiguous", 400)
 
 
 @pytest.mark.parametrize("pieces", [(b"",), (b"0123456789",), (b"01234", b"56789"), (b"0", b"", b"1")])

@@ -8,6 +8,7 @@ from support.asgi import FHIR, GUID, KEY, scoped, settings
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
+from gateway.http.headers import CREDENTIALS
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.web.request_reader import RequestReader, request_id_of
@@ -153,3 +154,9 @@ def test_any_other_is_replaced_by_a_new_one(given: str) -> None:
     first, second = (request_id_of(scoped(headers={"x-request-id": given})) for _ in range(2))
     assert first != second
     assert given not in {first, second}
+
+
+@pytest.mark.parametrize(("api", "own"), [("integrator", KEY), ("desktop", DESKTOP)])
+def test_only_the_credential_of_the_api_is_read(api: str, own: dict[str, str]) -> None:
+    found = fhir(f"/{api}/sites/{GUID}/fhir/R4/Patient/1", {**KEY, **DESKTOP})
+    assert {name for name, _ in found.headers} & CREDENTIALS == {name.lower() for name in own}

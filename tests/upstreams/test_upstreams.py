@@ -1,0 +1,63 @@
+"""Registry of upstreams: what the gateway derives from one `Dialect`."""
+
+import httpx
+import pytest
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from gateway.upstreams import DIALECTS, mountable_dialects
+from gateway.upstreams.dialect import CredentialScheme, Dialect
+
+INVENTED = Dialect("medirecords", (), credentials=CredentialScheme(challenge='Bearer realm="medirecords"'))
+PLAIN = Dialect("plain", (), is_fhir=False)
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=[INVENTED, PLAIN], ids=lambda dialect: dialect.name)
+def dialect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dialect:
+    """A dialect that nothing else in the gateway names."""
+    invented: Dialect = request.param
+    monkeypatch.setitem(DIALECTS, invented.name, invented)
+    return invented
+
+
+def upstream(request: httpx.Request) -> httpx.Response:
+    if "authorization" not in request.headers:
+        return httpx.Response(401)
+    return httpx.Response(200, json={"resourceType": "Patient", "id": "1"})
+
+
+def client(dialect: Dialect) -> httpx.AsyncClient:
+    mount = {"url": "http://upstream.example", "dialect": dialect.name, "path": "/mr"}
+    app = create_app(
+        Settings.model_validate({"upstreams": {"mr": mount}}), transport=httpx.MockTransport(upstream)
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.example")
+
+
+async def test_invented_dialect_serves_200_with_credentials(dialect: Dialect) -> None:
+    async with client(dialect) as gateway:
+        response = await gateway.get("/mr/Patient/1", headers={"authorization": "Bearer synthetic"})
+    assert (response.status_code, response.json()["id"]) == (200, "1")
+
+
+async def test_invented_dialect_answers_401_without_credentials(dialect: Dialect) -> None:
+    async with client(dialect) as gateway:
+        response = await gateway.get("/mr/Patient/1")
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == dialect.credentials.challenge
+
+
+async def test_invented_dialect_answers_400_to_two_tokens(dialect: Dialect) -> None:
+    async with client(dialect) as gateway:
+        fields = [("authorization", "Bearer a"), ("authorization", "Bearer b")]
+        response = await gateway.get("/mr/Patient/1", headers=fields)
+    assert response.status_code == 400
+
+
+def test_settings_accept_mountable_dialects_only() -> None:
+    assert mountable_dialects() == ["halo-connect", "halo-itsm", "health-gorilla"]
+    for name in ("halo-sql", "medirecords"):
+        mount = {"url": "http://upstream.example", "dialect": name, "path": "/mr"}
+        with pytest.raises(ValueError, match="halo-connect, halo-itsm, health-gorilla"):
+            Settings.model_validate({"upstreams": {"mr": mount}})
