@@ -1,1 +1,1 @@
-"""Date search: parsing, planning and matching. Pure."""
+"""Date search: parsing, planning and matching, as pure functions."""

@@ -1,4 +1,4 @@
-"""Search ranges moved to the clock of the upstream's column, and bounds written the way Halo accepts."""
+"""Search ranges on the clock of the upstream's column, and bounds in the format that Halo accepts."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
@@ -14,10 +14,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Both ends of a search range on the column's clock: the lowest and the highest time each may show.
+    """Both ends of a search range on the column's clock: lowest and highest time that the clock may show.
 
-    They differ only inside a fold. Outer conditions take `low` for lower and `high` for upper bounds; inner
-    ones the reverse; equal results prove exactness.
+    The two differ only inside a fold. Outer conditions take `low` for lower and `high` for upper bounds;
+    inner conditions the reverse. Equal results prove exactness.
     """
 
     start_low: Time
@@ -27,17 +27,17 @@ class Edges:
 
     @property
     def outer_bounds(self) -> tuple[Time, Time, Time, Time]:
-        """Start and end for a lower bound, start and end for an upper bound: nothing is lost."""
+        """Start and end for a lower bound, start and end for an upper bound: no match is lost."""
         return self.start_low, self.end_low, self.start_high, self.end_high
 
     @property
     def inner_bounds(self) -> tuple[Time, Time, Time, Time]:
-        """The same with nothing surplus."""
+        """Start and end for a lower bound, start and end for an upper bound: no match is surplus."""
         return self.start_high, self.end_high, self.start_low, self.end_low
 
 
 def column_edges(value: DateValue, site_zone: tzinfo, column_zone: tzinfo) -> Edges:
-    """The range on the column's clock: unchanged for the site's wall clock on the site's wall clock."""
+    """Edges of the range on the column's clock; unchanged if both are on the site's wall clock."""
     if not value.on_utc_axis and column_zone == site_zone:
         start, end = _clamp_time(value.start), _clamp_time(value.end)
         return Edges(start, start, end, end)
@@ -56,37 +56,37 @@ def column_edges(value: DateValue, site_zone: tzinfo, column_zone: tzinfo) -> Ed
 
 
 def widen_approximate(value: DateValue, now: datetime, site_zone: tzinfo) -> DateValue:
-    """`ap` with its tolerance: a tenth of the way from now to the nearer edge, 0 when now is inside."""
+    """Return an `ap` value widened by a tenth of the time from now to its nearer edge; 0 if now is inside."""
     if value.prefix != "ap":
         return value
-    here = epoch_seconds(now)
-    here += 0 if value.on_utc_axis else offset_at(site_zone, here)
-    gap = max(value.start - here, here - value.end, 0)
+    now_seconds = epoch_seconds(now)
+    now_seconds += 0 if value.on_utc_axis else offset_at(site_zone, now_seconds)
+    gap = max(value.start - now_seconds, now_seconds - value.end, 0)
     tolerance = Fraction(gap) / 10
     start, end = Fraction(value.start) - tolerance, Fraction(value.end) + tolerance
     return replace(value, start=simplify_time(start), end=simplify_time(end))
 
 
 def epoch_seconds(moment: datetime) -> Time:
-    """The moment on the UTC axis, exactly."""
-    since = moment - _EPOCH
-    return simplify_time(since.days * DAY + since.seconds + Fraction(since.microseconds, 1_000_000))
+    """Exact seconds since 1970 on the UTC axis."""
+    elapsed = moment - _EPOCH
+    return simplify_time(elapsed.days * DAY + elapsed.seconds + Fraction(elapsed.microseconds, 1_000_000))
 
 
 def day_text(time: int) -> str:
-    """`YYYY-MM-DD`."""
+    """Day of a time as `YYYY-MM-DD`."""
     return date.fromordinal(time // DAY + EPOCH_ORDINAL).isoformat()
 
 
 def second_text(time: int) -> str:
-    """`YYYY-MM-DDThh:mm:ss`."""
+    """Time as `YYYY-MM-DDThh:mm:ss`."""
     day, second = divmod(time, DAY)
     minute, second = divmod(second, 60)
     return f"{day_text(day * DAY)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
 
 
 def range_text(value: DateValue) -> str:
-    """The meaning of a value: prefix, half-open range, axis."""
+    """Value as text: prefix, half-open range and axis."""
     start, end = (_exact_text(time) for time in (value.start, value.end))
     return f"{value.prefix} [{start}, {end}) {'UTC' if value.on_utc_axis else 'site-local'}"
 
@@ -100,7 +100,7 @@ def _exact_text(time: Time) -> str:
 
 
 def _fraction_text(fraction: Time) -> str:
-    """The decimals of a fraction of a second, at most nine of them."""
+    """Decimals of a fraction of a second, at most nine."""
     return f".{int(fraction * 10**9):09}".rstrip("0")
 
 

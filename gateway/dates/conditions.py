@@ -1,4 +1,4 @@
-"""Sets of stored starts as the fewest upstream queries, each of conditions the upstream understands."""
+"""Upstream queries for sets of stored starts: as few as possible, with conditions the upstream supports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_10000
 
+#: Maximum surplus time of a superset, as a multiple of the time that the set itself covers.
 _MAX_WASTE: Final = 3
-"""A superset may cover this many times what was asked for, on top of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Upstream queries, whether they select exactly the set asked for, and one query that is a superset."""
+    """Upstream queries, whether they select exactly the set, and a single query that selects a superset."""
 
     queries: tuple[tuple[str, ...], ...]
     exact: bool = True
@@ -26,12 +26,12 @@ class Conditions:
 
 
 def floor_seconds(support: DateSearchSupport) -> int:
-    """The earliest time the upstream's columns can hold, in seconds on the wall."""
+    """Earliest time that the upstream's columns can hold, in seconds on the wall clock."""
     return (support.earliest_date.toordinal() - EPOCH_ORDINAL) * DAY
 
 
 def clip_to_columns(intervals: Intervals, floor: int) -> Intervals:
-    """Without bounds the upstream cannot hold: at or below its floor, past the year 9999."""
+    """Remove bounds that the upstream cannot hold: at or below `floor`, after the year 9999."""
     return tuple(
         (BEGIN if lower <= floor else lower, END if upper >= YEAR_10000 else upper)
         for lower, upper in intervals
@@ -45,13 +45,13 @@ def single_value_conditions(
     """Queries for a set of starts of a single-valued element; `None`: too many parts."""
     if support.supports_comma_or and support.supports_repeated_parameter:
         return Conditions((_comma_conditions(intervals, support, day=day),))
-    kept = _reduce_parts(intervals, support.max_split_queries)
-    if kept is None:
+    parts = _reduce_parts(intervals, support.max_split_queries)
+    if parts is None:
         return None
     hull = coalesce_to(intervals, 1)
     return Conditions(
-        tuple(range_conditions(each, support, day=day) for each in kept),
-        exact=kept == intervals,
+        tuple(range_conditions(part, support, day=day) for part in parts),
+        exact=parts == intervals,
         fallback=range_conditions(hull[0], support, day=day) if _is_close_superset(hull, intervals) else None,
     )
 
@@ -59,24 +59,25 @@ def single_value_conditions(
 def multi_value_conditions(
     repeats: Sequence[Intervals], support: DateSearchSupport, *, day: bool, presence: bool
 ) -> Conditions | None:
-    """Queries for repeats that may each be met by another value; they may overlap. `None`: too many parts."""
-    hulls = [coalesce_to(each, 1) for each in repeats]
-    sets = [
-        hull if _is_close_superset(hull, each) else each for hull, each in zip(hulls, repeats, strict=True)
-    ]
-    if prod(len(each) for each in sets) > support.max_split_queries:
+    """Queries, possibly overlapping, for repeats that different values may meet; `None`: too many parts."""
+    sets = [_hull_if_close(intervals) for intervals in repeats]
+    if prod(len(intervals) for intervals in sets) > support.max_split_queries:
         return None
-    parts = [_strictest_bounds(part) for part in product(*sets)]
-    return Conditions(tuple(range_conditions(each, support, day=day, presence=presence) for each in parts))
+    bounds = [_strictest_bounds(parts) for parts in product(*sets)]
+    return Conditions(tuple(range_conditions(pair, support, day=day, presence=presence) for pair in bounds))
+
+
+def _hull_if_close(intervals: Intervals) -> Intervals:
+    hull = coalesce_to(intervals, 1)
+    return hull if _is_close_superset(hull, intervals) else intervals
 
 
 def _reduce_parts(intervals: Intervals, count: int) -> Intervals | None:
-    """The set itself, or in one or `count` parts if that is not much wider."""
+    """Return the set, or a close superset of 1 or `count` parts; `None` if there is none."""
     if len(intervals) <= count:
         return intervals
-    return next(
-        (each for n in (1, count) if _is_close_superset(each := coalesce_to(intervals, n), intervals)), None
-    )
+    supersets = (coalesce_to(intervals, parts) for parts in (1, count))
+    return next((superset for superset in supersets if _is_close_superset(superset, intervals)), None)
 
 
 def _is_close_superset(superset: Intervals, intervals: Intervals) -> bool:
@@ -86,7 +87,7 @@ def _is_close_superset(superset: Intervals, intervals: Intervals) -> bool:
 def range_conditions(
     bounds: Interval, support: DateSearchSupport, *, day: bool, presence: bool = True
 ) -> tuple[str, ...]:
-    """`ge` and `lt`; without any bound a presence test, or nothing."""
+    """Conditions with `ge` and `lt`; without bounds a presence test, or no condition if not `presence`."""
     lower, upper = bounds
     texts = []
     if lower != BEGIN or (upper == END and presence):
@@ -97,7 +98,7 @@ def range_conditions(
 
 
 def _comma_conditions(intervals: Intervals, support: DateSearchSupport, *, day: bool) -> tuple[str, ...]:
-    """One query: the hull, and per gap `before or after` as a comma list."""
+    """Conditions of a single query: the hull, and a comma list `before,after` per gap."""
     outer = (intervals[0][0], intervals[-1][1])
     gaps = (
         f"lt{_format_bound(int(before[1]), day=day)},ge{_format_bound(int(after[0]), day=day)}"
@@ -108,7 +109,7 @@ def _comma_conditions(intervals: Intervals, support: DateSearchSupport, *, day: 
 
 
 def _strictest_bounds(parts: Sequence[Interval]) -> Interval:
-    """The strictest `ge` and the strictest `lt` of conditions that hold together."""
+    """Strictest lower and strictest upper bound of conditions that must all hold."""
     return max(lower for lower, _ in parts), min(upper for _, upper in parts)
 
 

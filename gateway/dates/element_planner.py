@@ -1,4 +1,4 @@
-"""The plan for the parsed values of one parameter on one element: points by sets, ranges by their ends."""
+"""Date plan of a parameter on one element: sets for points, bounds for ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +27,16 @@ from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import YEAR_10000, DateValue
 
 Repeats = tuple[tuple[DateValue, ...], ...]
-BoundedRepeats = list[
-    list[tuple[DateValue, Edges]]
-]  # per repeat its values with their ends on the column's clock
+#: Per repeat, its values with their edges on the column's clock.
+BoundedRepeats = list[list[tuple[DateValue, Edges]]]
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterValues:
-    """The values of one parameter. `multi`: several stored values may be met; `direct`: on the matches."""
+    """Values of a parameter.
+
+    `multi_valued`: the element may have several values. `is_direct`: the matches contain the element.
+    """
 
     name: str
     values: Repeats
@@ -46,7 +48,7 @@ class ParameterValues:
 
 @dataclass(frozen=True, slots=True)
 class _ElementConditions:
-    """Conditions and whether the upstream's answer to them is exact; `why` it is not."""
+    """Conditions, and whether the upstream's response to them is exact; `inexact_reason` if it is not."""
 
     conditions: Conditions | None
     exact: bool
@@ -55,68 +57,72 @@ class _ElementConditions:
 
 
 _EXACT_REASONS: Final = {
-    1: "One range on one value, which ge and lt select exactly.",
-    2: "Separate ranges: one query each, their answers joined.",
+    1: "Single range on a single value. ge and lt select it exactly.",
+    2: "Separate ranges. The gateway sends a query per range and merges the responses.",
 }
 _NO_VALUE_POSSIBLE: Final = "No value can meet all these conditions."
 _REPEATED_HOUR: Final = (
-    "A bound lies in the hour that the site's clock shows twice when daylight saving ends."
+    "A bound lies in the hour that the practice's clock shows twice when daylight saving ends."
 )
 _MAY_BE_PERIOD: Final = (
-    "The element may be a Period, which is compared by both its ends: ge and lt alone cannot do that."
+    "The element may be a Period. FHIR compares both ends of a Period, which ge and lt alone cannot do."
 )
-_ELEMENT_REPEATS: Final = "The element repeats: each bound of a range may be met by another repetition."
-_PARTIAL_DATES: Final = "Stored dates may be partial, and the unit of one may reach over a bound."
-_FRACTIONAL_SECONDS: Final = "Values may show fractions of a second, conditions upstream are whole seconds."
+_ELEMENT_REPEATS: Final = "The element repeats. Different repetitions may meet the two bounds of a range."
+_PARTIAL_DATES: Final = "Stored dates may be partial, and the period of a partial date may cross a bound."
+_FRACTIONAL_SECONDS: Final = (
+    "Values may have fractions of a second. Upstream conditions have whole seconds only."
+)
 _GAPS_CLOSED: Final = (
-    "The separate ranges are more than the gateway asks for: the narrowest gaps were closed."
+    "There are more separate ranges than permitted queries. The gateway closed the narrowest gaps."
 )
-_ONE_CONDITION: Final = "The upstream takes one condition per parameter."
+_ONE_CONDITION: Final = "The upstream accepts a single condition per parameter."
 _CANNOT_CHECK: Final = (
-    "This condition cannot be sent exactly, and what it speaks of is not among the matches to be checked."
-    " Write one half-open bound (ge or lt) with a whole second or day, or search the other type itself."
+    "The upstream cannot evaluate this condition exactly, and the gateway cannot check it because the matches"
+    " do not contain the date. Write a single bound (ge or lt) with a whole second or day, or search the"
+    " other resource type directly."
 )
 
 
 def plan_element(criterion: ParameterValues, parameter: DateParameter) -> DatePlan:
-    """The plan for that element: exact where possible, otherwise a superset with the original as filter."""
+    """Plan for an element: exact if possible, else a superset with the original condition as filter."""
     column = criterion.support.column_zone(parameter, criterion.site_zone)
-    at = [
+    repeats = [
         [(value, column_edges(value, criterion.site_zone, column)) for value in repeat]
         for repeat in criterion.values
     ]
     if criterion.support.has_points(parameter):
-        answer = _plan_points(criterion, parameter, at)
+        result = _plan_points(criterion, parameter, repeats)
     else:
-        answer = _plan_exact_ranges(criterion, at) or _plan_range_superset(criterion, parameter, at)
-    return _to_plan(criterion, parameter, answer)
+        result = _plan_exact_ranges(criterion, repeats) or _plan_range_superset(criterion, parameter, repeats)
+    return _to_plan(criterion, parameter, result)
 
 
 def _plan_points(
     criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
 ) -> _ElementConditions:
-    day, facts = parameter.kind == "date", criterion.support
-    on = lattice_for(parameter.kind, facts.precision_of(parameter))
-    outer, inner = _outer_inner_sets(on, repeats, floor_seconds(facts))
+    day, support = parameter.kind == "date", criterion.support
+    lattice = lattice_for(parameter.kind, support.precision_of(parameter))
+    outer, inner = _outer_inner_sets(lattice, repeats, floor_seconds(support))
     if criterion.multi_valued:
-        exact = outer == inner and all(_is_half_line(each) for each in outer)
-        sent = multi_value_conditions(outer, facts, day=day, presence=True) if all(outer) else Conditions(())
-        return _ElementConditions(
-            sent, exact or not all(outer), _inexact_reason(on, repeats, _ELEMENT_REPEATS), dedupe=True
-        )
-    every, sure = reduce(intersection, outer), reduce(intersection, inner)
-    sent = single_value_conditions(every, facts, day=day) if every else Conditions(())
-    guessed = facts.precision_unknown(parameter) and may_split_partial_dates(
-        every
-    )  # then a partial value may be in two parts
-    why = _inexact_reason(on, repeats, _GAPS_CLOSED if every == sure else _REPEATED_HOUR)
-    return _ElementConditions(sent, every == sure and not guessed, why, dedupe=guessed)
+        reason = _inexact_reason(lattice, repeats, _ELEMENT_REPEATS)
+        if not all(outer):
+            return _ElementConditions(Conditions(()), exact=True, inexact_reason=reason, dedupe=True)
+        exact = outer == inner and all(_is_half_line(intervals) for intervals in outer)
+        conditions = multi_value_conditions(outer, support, day=day, presence=True)
+        return _ElementConditions(conditions, exact, reason, dedupe=True)
+    superset, subset = reduce(intersection, outer), reduce(intersection, inner)
+    conditions = single_value_conditions(superset, support, day=day) if superset else Conditions(())
+    # The upstream may compare a partial date as a range: two parts may then select the same record.
+    may_overlap = support.precision_unknown(parameter) and may_split_partial_dates(superset)
+    exact = superset == subset
+    reason = _inexact_reason(lattice, repeats, _GAPS_CLOSED if exact else _REPEATED_HOUR)
+    return _ElementConditions(conditions, exact and not may_overlap, reason, dedupe=may_overlap)
 
 
 def _outer_inner_sets(
     rounding_lattice: Lattice, repeats: BoundedRepeats, floor: int
 ) -> tuple[list[Intervals], list[Intervals]]:
-    pairs = [[point_sets(value, rounding_lattice, ends) for value, ends in repeat] for repeat in repeats]
+    pairs = [[point_sets(value, rounding_lattice, edges) for value, edges in repeat] for repeat in repeats]
     return (
         [clip_to_columns(union(outer for outer, _ in repeat), floor) for repeat in pairs],
         [clip_to_columns(union(inner for _, inner in repeat), floor) for repeat in pairs],
@@ -130,53 +136,52 @@ def _is_half_line(intervals: Intervals) -> bool:
 def _inexact_reason(rounding_lattice: Lattice, repeats: BoundedRepeats, default: str) -> str:
     if rounding_lattice.units:
         return _PARTIAL_DATES
-    fractional = any(time % 1 for repeat in repeats for _, ends in repeat for time in ends.outer_bounds)
+    fractional = any(time % 1 for repeat in repeats for _, edges in repeat for time in edges.outer_bounds)
     return _FRACTIONAL_SECONDS if fractional else default
 
 
 def _plan_exact_ranges(
     criterion: ParameterValues, bounded_repeats: BoundedRepeats
 ) -> _ElementConditions | None:
-    """Exactly, where R4's range semantics and `sa`, `eb` were verified and the parts are few enough."""
-    facts, exact = criterion.support, True
-    if facts.period_semantics != "r4" or not facts.supports_sa_eb:
+    """Exact conditions; `None` without verified R4 semantics, `sa` and `eb`, or with too many parts."""
+    support, exact = criterion.support, True
+    if support.period_semantics != "r4" or not support.supports_sa_eb:
         return None
     repeats: list[list[Alternative]] = []
     for repeat in bounded_repeats:
-        found = [exact_conditions(value, ends, floor_seconds(facts)) for value, ends in repeat]
-        alternatives = [each for written, _ in found for each in written]
-        exact = exact and all(sure for _, sure in found)
-        exact = exact and not (criterion.multi_valued and any(len(each) > 1 for each in alternatives))
-        repeats.append(_join_by_comma(alternatives) if facts.supports_comma_or else alternatives)
-    if prod(len(each) for each in repeats) > facts.max_split_queries:
+        results = [exact_conditions(value, edges, floor_seconds(support)) for value, edges in repeat]
+        alternatives = [alternative for group, _ in results for alternative in group]
+        exact = exact and all(is_exact for _, is_exact in results)
+        exact = exact and not (criterion.multi_valued and any(len(texts) > 1 for texts in alternatives))
+        repeats.append(_join_by_comma(alternatives) if support.supports_comma_or else alternatives)
+    if prod(len(alternatives) for alternatives in repeats) > support.max_split_queries:
         return None
     queries = tuple(tuple(text for part in parts for text in part) for parts in product(*repeats))
     return _ElementConditions(Conditions(queries), exact and all(queries), _MAY_BE_PERIOD, dedupe=True)
 
 
 def _join_by_comma(alternatives: list[Alternative]) -> list[Alternative]:
-    if all(len(each) == 1 for each in alternatives):
-        return [(",".join(each[0] for each in alternatives),)]
+    if all(len(texts) == 1 for texts in alternatives):
+        return [(",".join(texts[0] for texts in alternatives),)]
     return alternatives
 
 
 def _plan_range_superset(
     criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
 ) -> _ElementConditions:
-    facts, exact = criterion.support, True
-    unit = floor_year if facts.may_be_partial(parameter) else None
+    support, exact = criterion.support, True
+    unit = floor_year if support.may_be_partial(parameter) else None
+    start_only, floor = support.period_semantics == "start-only", floor_seconds(support)
     sets = []
     for repeat in repeats:
-        found = [
-            superset_bounds(value, ends, coarsest=unit, start_only=facts.period_semantics == "start-only")
-            for value, ends in repeat
+        results = [
+            superset_bounds(value, edges, coarsest=unit, start_only=start_only) for value, edges in repeat
         ]
-        sets.append(union(_clip_bounds(each, floor_seconds(facts)) for each, _ in found))
-        exact = exact and all(sure and each[1] > floor_seconds(facts) for each, sure in found)
-    sent = multi_value_conditions(sets, facts, day=False, presence=False)
-    return _ElementConditions(
-        sent, exact and sent is not None and all(sent.queries), _MAY_BE_PERIOD, dedupe=True
-    )
+        sets.append(union(_clip_bounds(bounds, floor) for bounds, _ in results))
+        exact = exact and all(is_exact and bounds[1] > floor for bounds, is_exact in results)
+    conditions = multi_value_conditions(sets, support, day=False, presence=False)
+    exact = exact and conditions is not None and all(conditions.queries)
+    return _ElementConditions(conditions, exact, _MAY_BE_PERIOD, dedupe=True)
 
 
 def _clip_bounds(bounds: Interval, floor: int) -> Intervals:
@@ -193,14 +198,13 @@ def _to_plan(criterion: ParameterValues, parameter: DateParameter, result: _Elem
 
 
 def _empty_plan(criterion: ParameterValues, parameter: DateParameter) -> DatePlan:
-    predicate, cacheable = _match_predicate(criterion, parameter), _is_cacheable(criterion.values)
     return DatePlan(
         criterion.name,
         "empty",
         (),
         _NO_VALUE_POSSIBLE,
-        predicate=predicate,
-        cacheable=cacheable,
+        predicate=_match_predicate(criterion, parameter),
+        cacheable=_is_cacheable(criterion.values),
         values=criterion.values,
     )
 
@@ -208,35 +212,27 @@ def _empty_plan(criterion: ParameterValues, parameter: DateParameter) -> DatePla
 def _upstream_plan(
     criterion: ParameterValues, parameter: DateParameter, result: _ElementConditions, conditions: Conditions
 ) -> DatePlan:
-    queries = (
-        conditions.queries
-        if criterion.support.supports_repeated_parameter
-        else tuple(dict.fromkeys(each[:1] for each in conditions.queries))
-    )
-    exact, many = result.exact and conditions.exact and queries == conditions.queries, len(queries) > 1
+    queries, fallback = conditions.queries, conditions.fallback
+    if not criterion.support.supports_repeated_parameter:
+        queries = tuple(dict.fromkeys(query[:1] for query in queries))
+        fallback = fallback and fallback[:1]
+    reduced = queries != conditions.queries
+    exact, dedupe = result.exact and conditions.exact and not reduced, result.dedupe or reduced
     predicate = _match_predicate(criterion, parameter)
     if not exact and predicate is None:
         return rejected_plan(criterion.name, "not-supported", _CANNOT_CHECK)
-    dedupe = many and (result.dedupe or queries != conditions.queries)
-    why = (
-        _EXACT_REASONS[min(len(queries), 2)]
-        if exact
-        else _ONE_CONDITION
-        if queries != conditions.queries
-        else result.inexact_reason
-    )
+    dedupe = dedupe and len(queries) > 1
+    inexact_reason = _ONE_CONDITION if reduced else result.inexact_reason
     return DatePlan(
         criterion.name,
         strategy_name(len(queries), exact=exact, dedupe=dedupe) if all(queries) else "drop+filter",
         queries,
-        why,
+        _EXACT_REASONS[min(len(queries), 2)] if exact else inexact_reason,
         exact,
         dedupe,
         predicate,
         _is_cacheable(criterion.values),
-        conditions.fallback[:1]
-        if conditions.fallback and not criterion.support.supports_repeated_parameter
-        else conditions.fallback,
+        fallback,
         values=criterion.values,
     )
 

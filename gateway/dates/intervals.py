@@ -14,14 +14,14 @@ EVERYTHING: Final[Intervals] = ((BEGIN, END),)
 
 
 def interval(lower: Time, upper: Time) -> Intervals:
-    """The set `[lower, upper)`; nothing when it is empty."""
+    """Set `[lower, upper)`; no interval if it is empty."""
     return ((lower, upper),) if lower < upper else ()
 
 
 def union(sets: Iterable[Intervals]) -> Intervals:
-    """Every time that is in one of the sets."""
+    """Times in at least one set."""
     merged: list[Interval] = []
-    for lower, upper in sorted(each for intervals in sets for each in intervals):
+    for lower, upper in sorted(pair for intervals in sets for pair in intervals):
         if merged and lower <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(upper, merged[-1][1]))
         else:
@@ -30,18 +30,18 @@ def union(sets: Iterable[Intervals]) -> Intervals:
 
 
 def intersection(left: Intervals, right: Intervals) -> Intervals:
-    """Every time that is in both sets."""
+    """Times in both sets."""
     return complement(union((complement(left), complement(right))))
 
 
 def complement(intervals: Intervals) -> Intervals:
-    """Every time that is not in the set."""
-    edges = [BEGIN, *(edge for each in intervals for edge in each), END]
+    """Times not in the set."""
+    edges = [BEGIN, *(edge for pair in intervals for edge in pair), END]
     return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b)
 
 
 def coalesce_to(intervals: Intervals, max_intervals: int) -> Intervals:
-    """A superset of at most `count` intervals: the narrowest gaps are closed first."""
+    """Superset of at most `max_intervals` intervals: closes the narrowest gaps first."""
     if len(intervals) <= max_intervals:
         return intervals
     gaps = sorted(range(1, len(intervals)), key=lambda i: intervals[i][0] - intervals[i - 1][1])
@@ -51,5 +51,5 @@ def coalesce_to(intervals: Intervals, max_intervals: int) -> Intervals:
 
 
 def covered_time(intervals: Intervals) -> Time:
-    """How much time the set covers."""
+    """Seconds that the set covers."""
     return sum(upper - lower for lower, upper in intervals)

@@ -1,4 +1,4 @@
-"""Whether a resource meets a date search: the range table of R4 search.html 3.1.1.4.5, reading A."""
+"""Matcher of resources against date conditions: the range table of R4 search.html 3.1.1.4.5, reading A."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from gateway.dates.registry import DateParameter
 from gateway.dates.timezones import BEGIN, END, instants_at, offset_at, utc_low
 from gateway.dates.value import DateValue, DateValueError, Time, parse_stored_date
 
+#: Range `[ts, te)`; its width is 0 for an instant.
 Span = tuple[Time, Time]
-"""A range `[ts, te)`; of width 0 for an instant."""
 
+#: Units at both ends of a stored range; `None` is an open end.
 StoredRange = tuple[DateValue | None, DateValue | None]
-"""The units at both ends of a stored range; `None` is open."""
 
 _MINUTE_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class DatePredicate:
-    """The original condition: every repeat must be met by one of its values. `ap` is already widened."""
+    """The client's condition: a match meets at least one value of every repeat. `ap` is already widened."""
 
     parameter: DateParameter
     repeats: tuple[tuple[DateValue, ...], ...]
@@ -30,10 +30,10 @@ class DatePredicate:
 def meets_predicate(predicate: DatePredicate, resource: Mapping[str, Any], zone: tzinfo) -> bool:
     """Whether the decoded resource meets the predicate; a missing or unreadable element never does.
 
-    `zone` is the site's: values without offset are its wall clock. Where a stored time without offset
-    happened twice, either may match.
+    `zone` is the site's zone: values without offset are its wall clock. If that clock showed a stored time
+    twice, either instant may match.
     """
-    targets = [pieces for pieces in _stored_ranges(predicate.parameter, resource) if pieces]
+    targets = [ranges for ranges in _stored_ranges(predicate.parameter, resource) if ranges]
     return all(
         any(_meets_value(value, target, zone) for value in repeat for target in targets)
         for repeat in predicate.repeats
@@ -41,7 +41,7 @@ def meets_predicate(predicate: DatePredicate, resource: Mapping[str, Any], zone:
 
 
 def has_readable_value(predicate: DatePredicate, resource: Mapping[str, Any]) -> bool:
-    """Whether the decoded resource has a readable value where the predicate looks."""
+    """Whether the decoded resource has a readable value for the parameter of the predicate."""
     return any(_stored_ranges(predicate.parameter, resource))
 
 
@@ -49,6 +49,7 @@ def _is_contained(s: Time, e: Time, ts: Time, te: Time) -> bool:
     return s <= ts < e and te <= e
 
 
+#: Prefix -> test of search range `[s, e)` and stored range `[ts, te)`; zero widths depend on `ts` alone.
 _COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
     "eq": _is_contained,
     "ne": lambda s, e, ts, te: not _is_contained(s, e, ts, te),
@@ -60,7 +61,6 @@ _COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
     "eb": lambda s, _e, ts, te: te <= s and ts < s,
     "ap": lambda s, e, ts, te: ts < e and (te > s or ts >= s),
 }
-"""Search range `[s, e)`, stored range `[ts, te)`; the conditions on `ts` alone decide zero widths."""
 
 
 def _meets_value(value: DateValue, stored_ranges: tuple[StoredRange, ...], zone: tzinfo) -> bool:
@@ -74,12 +74,12 @@ def _meets_value(value: DateValue, stored_ranges: tuple[StoredRange, ...], zone:
 def _stored_spans(
     stored_ranges: tuple[StoredRange, ...], zone: tzinfo, *, on_utc_axis: bool
 ) -> Iterator[Span]:
-    """Every reading of the stored range on the axis of the search value."""
+    """Possible stored ranges on the axis of the search value."""
     if len(stored_ranges) > 1:
-        ranges = [
-            span for piece in stored_ranges for span in _range_spans(piece, zone, on_utc_axis=on_utc_axis)
+        spans = [
+            span for stored in stored_ranges for span in _range_spans(stored, zone, on_utc_axis=on_utc_axis)
         ]
-        return iter([(min(ts for ts, _ in ranges), max(te for _, te in ranges))])
+        return iter([(min(ts for ts, _ in spans), max(te for _, te in spans))])
     return _range_spans(stored_ranges[0], zone, on_utc_axis=on_utc_axis)
 
 
@@ -93,7 +93,7 @@ def _range_spans(stored_range: StoredRange, zone: tzinfo, *, on_utc_axis: bool) 
 
 
 def _unit_spans(unit: DateValue, zone: tzinfo, *, on_utc_axis: bool) -> tuple[Span, ...]:
-    """One unit on the asked axis: a wall time that happened twice has two instants."""
+    """Spans of a unit on an axis: two if the wall clock showed the time twice."""
     if unit.on_utc_axis == on_utc_axis:
         return ((unit.start, unit.end),)
     width = unit.end - unit.start
@@ -102,14 +102,14 @@ def _unit_spans(unit: DateValue, zone: tzinfo, *, on_utc_axis: bool) -> tuple[Sp
         return ((wall, wall + width),)
     if width > _MINUTE_SECONDS:
         return ((utc_low(zone, unit.start), utc_low(zone, unit.end)),)
-    passes = instants_at(zone, unit.start) or (utc_low(zone, unit.start),)
-    return tuple((start, start + width) for start in passes)
+    instants = instants_at(zone, unit.start) or (utc_low(zone, unit.start),)
+    return tuple((start, start + width) for start in instants)
 
 
 def _stored_ranges(
     parameter: DateParameter, resource: Mapping[str, Any]
 ) -> Iterator[tuple[StoredRange, ...]]:
-    """The stored ranges of every element the parameter reads."""
+    """Yield the stored ranges of each element that the parameter reads."""
     for path in parameter.paths:
         for element in _elements_at(resource, path.steps):
             yield tuple(_READERS[path.type](element))
@@ -117,8 +117,8 @@ def _stored_ranges(
 
 def _elements_at(node: Any, steps: tuple[str, ...]) -> Iterator[Any]:
     if isinstance(node, list):
-        for each in node:
-            yield from _elements_at(each, steps)
+        for item in node:
+            yield from _elements_at(item, steps)
     elif not steps:
         yield node
     elif isinstance(node, Mapping) and steps[0] in node:

@@ -1,4 +1,4 @@
-"""Conditions for elements that may be a Period or Timing: supersets by `ge` and `lt`, or R4's exact basis."""
+"""Conditions for elements that may be a Period or Timing: supersets with `ge` and `lt`, or exact."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,8 +9,8 @@ from gateway.dates.points import Round, ceil_second, floor_second
 from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import YEAR_10000, DateValue, Time
 
+#: Conditions of an upstream query that must all hold.
 Alternative = tuple[str, ...]
-"""Conditions that must hold together, ready to be sent."""
 
 _LOWER_BOUNDS: Final[dict[str, Callable[[Time, Time, Round], Time]]] = {
     "eq": lambda s, _e, _f: s,
@@ -21,6 +21,8 @@ _LOWER_BOUNDS: Final[dict[str, Callable[[Time, Time, Round], Time]]] = {
 }
 _UPPER_EDGES: Final = {"eq": "end", "lt": "start", "le": "end", "eb": "start", "ap": "end"}
 _END_BASED_PREFIXES: Final = frozenset({"gt", "ge", "ap"})
+#: Prefix -> alternatives of conditions (prefix, edge). `sa` and `gt` are sent with a bound one second lower,
+#: which makes them `ts >=` and `te >`.
 _EXACT_CONDITIONS: Final[dict[str, tuple[tuple[tuple[str, str], ...], ...]]] = {
     "eq": ((("sa", "start"), ("eb", "end")),),
     "gt": ((("gt", "end"),),),
@@ -32,38 +34,36 @@ _EXACT_CONDITIONS: Final[dict[str, tuple[tuple[tuple[str, str], ...], ...]]] = {
     "le": ((("lt", "start"),), (("eb", "end"),)),
     "ne": ((("lt", "start"),), (("gt", "end"),)),
 }
-"""Alternatives of conditions; `sa` and `gt` go out one second lower, which makes them `ts >=` and `te >`."""
 
 
 def superset_bounds(
     value: DateValue, edges: Edges, *, coarsest: Round | None, start_only: bool
 ) -> tuple[Interval, bool]:
-    """The interval to send as `ge` and `lt`, and whether it is exact: only `lt` ever is.
+    """Interval to send as `ge` and `lt`, and whether it is exact: only `lt` can be.
 
-    Valid for R4 ranges, for overlap, and for points of a choice element; with `start_only` also where the
-    upstream looks at the start column alone. `coarsest`: partial dates may stand at the start of that unit.
+    Valid for R4 ranges, for overlap, and for points of a choice element; with `start_only` also for an
+    upstream that compares only the start column. `coarsest`: partial dates may be stored as the start of
+    that unit.
     """
-    lower = _LOWER_BOUNDS.get(value.prefix)
-    if lower is None or (start_only and value.prefix in _END_BASED_PREFIXES):
+    lower_bound = _LOWER_BOUNDS.get(value.prefix)
+    if lower_bound is None or (start_only and value.prefix in _END_BASED_PREFIXES):
         low = BEGIN
     else:
-        low = min(
-            floor_second(lower(edges.start_low, edges.end_low, coarsest or floor_second)), YEAR_10000 - 1
-        )
-    upper = _UPPER_EDGES.get(value.prefix)
-    high = ceil_second(_high_edge(edges, upper)) if upper else END
-    return (low, high), value.prefix == "lt" and edges.start_low == edges.start_high == floor_second(
-        edges.start_low
-    )
+        bound = lower_bound(edges.start_low, edges.end_low, coarsest or floor_second)
+        low = min(floor_second(bound), YEAR_10000 - 1)
+    upper_edge = _UPPER_EDGES.get(value.prefix)
+    high = ceil_second(_high_edge(edges, upper_edge)) if upper_edge else END
+    is_whole_second = edges.start_low == edges.start_high == floor_second(edges.start_low)
+    return (low, high), value.prefix == "lt" and is_whole_second
 
 
 def exact_conditions(value: DateValue, edges: Edges, floor: int) -> tuple[tuple[Alternative, ...], bool]:
-    """The alternatives that are exactly the value under R4's range semantics, and whether they are exact."""
+    """Alternatives that select the value under R4's range semantics, and whether they are exact."""
     alternatives, exact = [], True
     for conditions in _EXACT_CONDITIONS[value.prefix]:
-        written = [_edge_condition(prefix, edge, edges, floor) for prefix, edge in conditions]
-        alternatives.append(tuple(text for text, _ in written if text))
-        exact = exact and all(is_exact for _, is_exact in written)
+        texts = [_edge_condition(prefix, edge, edges, floor) for prefix, edge in conditions]
+        alternatives.append(tuple(text for text, _ in texts if text))
+        exact = exact and all(is_exact for _, is_exact in texts)
     return tuple(alternatives), exact
 
 

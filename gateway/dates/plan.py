@@ -1,4 +1,4 @@
-"""What the gateway does with one date parameter, and with several of one search."""
+"""Date plans of single parameters, and their combination into the queries of a search."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ Strategy = Literal[
     "reject",
 ]
 ProblemKind = Literal["value", "not-supported", "too-costly"]
+#: Values of a parameter in an upstream query, sent as repeats.
 Query = tuple[str, ...]
-"""The values to send as repeats of one parameter in one upstream query."""
 
 
 @dataclass(frozen=True, slots=True)
 class DateProblem:
-    """Why a search is refused: what to write instead, with the parameter's name and never its value.
+    """Reason for which the gateway rejects a search: names the parameter, never its value.
 
-    `kind` is the OperationOutcome's issue type, `message` the code of R4's operation-outcome system.
+    `kind` is the issue type of the OperationOutcome, `message` the code of R4's operation-outcome system.
     """
 
     kind: ProblemKind
@@ -42,11 +42,11 @@ class DateProblem:
 
 @dataclass(frozen=True, slots=True)
 class DatePlan:
-    """The upstream queries for one parameter, in ascending order of date.
+    """Upstream queries for a date parameter, in ascending order of date.
 
-    `exact`: the upstream's answer needs no filter. `dedupe`: the queries overlap. `predicate`: the original
-    condition, where it can be checked on the matches. `cacheable`: false when the answer depends on
-    the clock. `fallback`: one query that is a superset, for a search with too many parts.
+    `exact`: the response needs no filter. `dedupe`: the queries overlap. `predicate`: the client's condition,
+    if the gateway can check it on the matches. `cacheable`: false if the response depends on the time of the
+    request. `fallback`: single query that selects a superset, for a search with too many parts.
     """
 
     name: str
@@ -63,17 +63,17 @@ class DatePlan:
 
     @property
     def filter_predicate(self) -> DatePredicate | None:
-        """What must be re-applied to every match; `None` when the upstream's answer is exact."""
+        """Condition that the gateway applies to every match; `None` if the response is exact."""
         return None if self.exact else self.predicate
 
     @property
     def range_texts(self) -> tuple[str, ...]:
-        """Per repeat the half-open ranges asked for. Holds the client's values: for explain only."""
+        """Half-open ranges of each repeat. They contain the client's values: for explain only."""
         return tuple(" or ".join(range_text(value) for value in repeat) for repeat in self.values)
 
     def as_single_query(self) -> "DatePlan":
-        """The same condition as one query with a filter, where there is such a query."""
-        if len(self.queries) < 2 or self.fallback is None:  # noqa: PLR2004 - one query is its own hull
+        """Return the plan with its fallback query and a filter; itself without a fallback."""
+        if len(self.queries) < 2 or self.fallback is None:  # noqa: PLR2004 - a single query needs no fallback
             return self
         return replace(
             self, strategy="widen+filter", queries=(self.fallback,), exact=False, dedupe=False, fallback=None
@@ -82,7 +82,7 @@ class DatePlan:
 
 @dataclass(frozen=True, slots=True)
 class DateQueries:
-    """The upstream queries of a whole search, as the `(name, value)` pairs of its date parameters."""
+    """Upstream queries of a search, as the `(name, value)` pairs of its date parameters."""
 
     strategy: Strategy
     queries: tuple[tuple[tuple[str, str], ...], ...]
@@ -94,12 +94,12 @@ class DateQueries:
 
 
 TOO_COSTLY: Final = (
-    "The date conditions fall into more parts than this gateway asks for: write fewer values, or one range"
-    " as two repeats of the parameter, ge and lt."
+    "The date conditions need more upstream queries than the gateway permits. Write fewer values, or a single"
+    " range as two repeats of the parameter with ge and lt."
 )
 _NOT_SELECTIVE: Final = (
-    "Nothing narrows this search upstream, so that every record would have to be read: add another criterion,"
-    " or a lower bound such as lt or eq."
+    "The upstream cannot narrow this search, so the gateway would have to read every record. Add another"
+    " criterion, or a date condition with lt or eq."
 )
 _MESSAGES: Final[dict[ProblemKind, str]] = {
     "value": "MSG_DATE_FORMAT",
@@ -109,53 +109,52 @@ _MESSAGES: Final[dict[ProblemKind, str]] = {
 
 
 def strategy_name(count: int, *, exact: bool, dedupe: bool) -> Strategy:
-    """The name of a plan with that many queries."""
+    """Name of the strategy of a plan with `count` queries."""
     if count == 1:
         return "single" if exact else "widen+filter"
     return ("split+dedupe" if dedupe else "split") if exact else "split+filter"
 
 
 def combine_plans(plans: Sequence[DatePlan], max_splits: int) -> DateQueries:
-    """Every date parameter of one search together: the product of their parts, hulls where it is too large.
+    """Combine the date parameters of a search: the product of their queries, with fallbacks if too large.
 
-    The first refusal refuses the whole; an empty condition makes the whole empty.
+    A rejected plan rejects the search; an empty plan makes it empty.
     """
     problem = next((plan.problem for plan in plans if plan.problem), None)
     if problem:
         return DateQueries("reject", (), problem=problem)
     if any(plan.strategy == "empty" for plan in plans):
         return DateQueries("empty", (), cacheable=all(plan.cacheable for plan in plans))
-    fitting = _reduce_to_fit(list(plans), max_splits)
-    if _count_combinations(fitting) > max_splits:
-        largest = max(fitting, key=lambda plan: len(plan.queries))
-        return DateQueries(
-            "reject", (), problem=rejected_plan(largest.name, "too-costly", TOO_COSTLY).problem
-        )
-    return _join_plans(fitting)
+    reduced = _reduce_to_fit(list(plans), max_splits)
+    if _count_combinations(reduced) > max_splits:
+        largest = max(reduced, key=lambda plan: len(plan.queries))
+        problem = rejected_plan(largest.name, "too-costly", TOO_COSTLY).problem
+        return DateQueries("reject", (), problem=problem)
+    return _join_plans(reduced)
 
 
 def require_selective(plan: DatePlan) -> DatePlan:
-    """The plan of a search that nothing else narrows: reading everything to filter it is refused."""
+    """Plan of a search without other criteria; rejected if the upstream would return every record."""
     if plan.strategy != "drop+filter":
         return plan
     return rejected_plan(plan.name, "too-costly", _NOT_SELECTIVE)
 
 
 def rejected_plan(name: str, kind: ProblemKind, text: str) -> DatePlan:
-    """The plan of a search that is not carried out."""
+    """Plan of a search that the gateway rejects."""
     problem = DateProblem(kind, _MESSAGES[kind], f"{name}: {text}", f"http.{name}")
     return DatePlan(name, "reject", (), text, problem=problem)
 
 
 def explain_plan(plan: DatePlan) -> tuple[str, ...]:
-    """The plan in lines of text, for the command line and an OperationOutcome; holds the client's values."""
-    sent = [
+    """Lines of text for the command line and an OperationOutcome; they contain the client's values."""
+    queries = [
         " & ".join(f"{plan.name}={value}" for value in query) or "(no condition)" for query in plan.queries
     ]
     return (
         f"{plan.name}: {plan.strategy}",
         *(f"means {text}" for text in plan.range_texts),
-        *(f"query {number}: {text}" for number, text in enumerate(sent, 1)),
+        *(f"query {number}: {text}" for number, text in enumerate(queries, 1)),
         f"filter: {'no' if plan.exact else 'yes'}",
         f"why: {plan.problem.text if plan.problem else plan.reason}",
     )
@@ -178,8 +177,8 @@ def _count_combinations(plans: Iterable[DatePlan]) -> int:
 
 
 def _join_plans(plans: Sequence[DatePlan]) -> DateQueries:
-    named = [[[(plan.name, value) for value in query] for query in plan.queries] for plan in plans]
-    queries = tuple(tuple(pair for query in combination for pair in query) for combination in product(*named))
+    pairs = [[[(plan.name, value) for value in query] for query in plan.queries] for plan in plans]
+    queries = tuple(tuple(pair for query in combination for pair in query) for combination in product(*pairs))
     exact, dedupe = all(plan.exact for plan in plans), any(plan.dedupe for plan in plans)
     return DateQueries(
         plans[0].strategy if len(plans) == 1 else strategy_name(len(queries), exact=exact, dedupe=dedupe),

@@ -1,7 +1,7 @@
-"""FHIR date searches as the fewest upstream conditions that lose nothing, and whether a filter is needed.
+"""Plans of FHIR date searches: the fewest upstream conditions that lose no match, and a filter if needed.
 
-Only `ge` and `lt` are sent, the two prefixes that select the same rows under every model of the upstream
-(docs/date-search.md); on Periods whose upstream was verified also `gt`, `sa` and `eb`.
+The gateway sends only `ge` and `lt`, which select the same rows under every model of the upstream
+(docs/date-search.md); for Periods of a verified upstream also `gt`, `sa` and `eb`.
 """
 
 import re
@@ -23,61 +23,62 @@ _COMMA: Final = re.compile(r"(?<!\\),")
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 
 _SINGLE_QUERY_STRATEGIES: Final = frozenset({"single", "widen+filter"})
+#: Maximum values per parameter; limits the time of planning.
 _MAX_VALUES: Final = 1000
-_SYNTAX: Final = f"write dates as {GRAMMAR}."
-_MISSING: Final = "write true or false, and nothing else."
-_MODIFIER: Final = "a date parameter takes no modifier but :missing."
+_SYNTAX: Final = f"The value is not a valid date. Write dates as {GRAMMAR}."
+_MISSING: Final = "The value of :missing is invalid. Write true or false."
+_MODIFIER: Final = "Date parameters have no modifier except :missing. Remove the modifier."
 _AMBIGUOUS_TYPE: Final = (
-    "the chain ends in different kinds of elements: name the resource type, as in subject:Patient.birthdate."
+    "The chain ends in different elements, depending on the resource type. Name the type, as in"
+    " subject:Patient.birthdate."
 )
 _ONE_CONDITION: Final = (
-    "inside a composite only one half-open date condition can be sent: write one value with ge or lt."
+    "A composite can contain only a single bound of a date. Write a single value with ge or lt."
 )
 
 
 def plan_parameter(
     resource: str, name: str, repeats: Sequence[str], support: DateSearchSupport, zone: tzinfo, now: datetime
 ) -> DatePlan | None:
-    """What to send for one parameter of a search on that type; `None`: it is not a date parameter.
+    """Plan for a search parameter of a resource type; `None` if it is not a date parameter.
 
-    `name` is as sent, with modifier, chain or `_has`; `repeats` are its raw values in order. `zone` is the
-    site's, `now` (aware) matters to `ap` alone. Bad input gives a plan with a `problem`; nothing is raised.
+    `name` is as received, with modifier, chain or `_has`; `repeats` are its raw values in order. `zone` is
+    the site's zone; only `ap` depends on `now` (aware). Invalid input gives a plan with a `problem`.
     """
-    found = resolve_parameter(resource, name, support.declared_parameters)
-    return (
-        None
-        if found is None
-        else _plan_resolved(name, found, [each for each in repeats if each], _PlanContext(support, zone, now))
-    )
+    parameter = resolve_parameter(resource, name, support.declared_parameters)
+    if parameter is None:
+        return None
+    raw_values = [value for value in repeats if value]
+    return _plan_resolved(name, parameter, raw_values, _PlanContext(support, zone, now))
 
 
 def history_since(
     text: str, support: DateSearchSupport, zone: tzinfo, resource: str = "Resource"
 ) -> DatePlan:
-    """What to send as `_since` of a history: one bare second on the column's clock, filtered if need be."""
+    """Plan for `_since` of a history: a second without offset on the column's clock, filtered if needed."""
     parameter = date_parameter(resource, "_lastUpdated")
     value = _parse_bare_value(text)
     if parameter is None or value is None:
         return rejected_plan("_since", "value", _SYNTAX)
     value = replace(value, prefix="ge")
-    low = column_edges(value, zone, support.column_zone(parameter, zone))
-    sent, exact = floor_second(low.start_low), low.start_low == low.start_high == floor_second(low.start_low)
+    edges = column_edges(value, zone, support.column_zone(parameter, zone))
+    second = floor_second(edges.start_low)
+    exact = edges.start_low == edges.start_high == second
     predicate = DatePredicate(parameter, ((value,),))
-    why = (
-        "One instant on the column's clock." if exact else "The instant cannot be written as a whole second."
-    )
-    kind = strategy_name(1, exact=exact, dedupe=False)
-    return DatePlan("_since", kind, ((second_text(sent),),), why, exact, predicate=predicate)
+    reason = f"The value is {'a' if exact else 'not a'} whole second on the column's clock."
+    strategy = strategy_name(1, exact=exact, dedupe=False)
+    return DatePlan("_since", strategy, ((second_text(second),),), reason, exact, predicate=predicate)
 
 
 def operation_date(name: str, text: str, zone: tzinfo) -> DatePlan:
-    """What to send as `start` or `end` of an operation: the site's day, `end` included."""
+    """Plan for `start` or `end` of an operation: a day of the site's calendar, `end` inclusive."""
     value = _parse_bare_value(text)
     if value is None:
         return rejected_plan(name, "value", _SYNTAX)
-    at = column_edges(value, zone, zone)
-    day = floor_day(ceil_second(at.end_high) - 1) if name == "end" else floor_day(at.start_low)
-    return DatePlan(name, "single", ((day_text(day),),), "Operations take whole days of the site's calendar.")
+    edges = column_edges(value, zone, zone)
+    day = floor_day(ceil_second(edges.end_high) - 1) if name == "end" else floor_day(edges.start_low)
+    reason = "Operations accept whole days of the practice's calendar."
+    return DatePlan(name, "single", ((day_text(day),),), reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,14 @@ def _plan_resolved(
     try:
         if resolved_parameter.composite:
             return _plan_composite(name, resolved_parameter, raw_values, context)
-        values = tuple(tuple(context.parse_value(text) for text in _COMMA.split(each)) for each in raw_values)
+        values = tuple(tuple(context.parse_value(text) for text in _COMMA.split(raw)) for raw in raw_values)
     except DateValueError:
         return rejected_plan(name, "value", _SYNTAX)
     return _plan_all_types(name, resolved_parameter, values, context)
 
 
 def _parse_bare_value(text: str) -> DateValue | None:
-    """A value without prefix, on the calendar of the years that can be written."""
+    """Value without prefix within the years 1 to 9999, or None."""
     try:
         value = parse_date_value(text)
     except DateValueError:
@@ -123,20 +124,18 @@ def _plan_modifier(name: str, modifier: str, raw_values: Sequence[str]) -> DateP
         return replace(
             plan, problem=plan.problem and replace(plan.problem, message="MSG_PARAM_MODIFIER_INVALID")
         )
-    if any(each not in ("true", "false") for each in raw_values):
+    if any(value not in ("true", "false") for value in raw_values):
         return rejected_plan(name, "value", _MISSING)
-    return DatePlan(
-        name, "pass-through", (tuple(raw_values),), "Presence is asked in the same words upstream."
-    )
+    return DatePlan(name, "pass-through", (tuple(raw_values),), "The gateway sends :missing unchanged.")
 
 
 def _plan_all_types(
     name: str, resolved_parameter: ResolvedParameter, values: Repeats, context: _PlanContext
 ) -> DatePlan:
-    """One plan for every type the chain may end in; they must all send the same."""
+    """Plan for all types in which the chain may end; rejected if they need different queries."""
     if sum(len(repeat) for repeat in values) > _MAX_VALUES:
         return rejected_plan(name, "too-costly", TOO_COSTLY)
-    asked = ParameterValues(
+    criterion = ParameterValues(
         name,
         values,
         context.support,
@@ -144,8 +143,8 @@ def _plan_all_types(
         resolved_parameter.multi_valued,
         resolved_parameter.via == "direct",
     )
-    plans = [plan_element(asked, parameter) for parameter in resolved_parameter.parameters]
-    if any(each.problem or each.queries != plans[0].queries for each in plans[1:]):
+    plans = [plan_element(criterion, parameter) for parameter in resolved_parameter.parameters]
+    if any(plan.problem or plan.queries != plans[0].queries for plan in plans[1:]):
         return rejected_plan(name, "not-supported", _AMBIGUOUS_TYPE)
     return plans[0]
 
@@ -153,13 +152,15 @@ def _plan_all_types(
 def _plan_composite(
     name: str, resolved_parameter: ResolvedParameter, raw_values: Sequence[str], context: _PlanContext
 ) -> DatePlan:
-    """Every repeat with its date part replaced by one condition; anything else would bind other values."""
+    """Replace the date part of each repeat with a single condition: two could match different components."""
     index, count = resolved_parameter.composite or (0, 0)
-    sent, plans = [], []
-    for each in raw_values:
-        parts = _DOLLAR.split(each)
+    texts, plans = [], []
+    for raw_value in raw_values:
+        parts = _DOLLAR.split(raw_value)
         if len(parts) != count:
-            return rejected_plan(name, "value", f"write {count} parts joined by $; {_SYNTAX}")
+            return rejected_plan(
+                name, "value", f"The value needs {count} parts, joined by $. Write dates as {GRAMMAR}."
+            )
         plan = _plan_all_types(name, resolved_parameter, ((context.parse_value(parts[index]),),), context)
         if plan.strategy not in _SINGLE_QUERY_STRATEGIES or len(plan.queries[0]) != 1:
             return (
@@ -168,8 +169,8 @@ def _plan_composite(
                 else rejected_plan(name, "not-supported", _ONE_CONDITION)
             )
         plans.append(plan)
-        sent.append("$".join([*parts[:index], *plan.queries[0], *parts[index + 1 :]]))
-    return _join_composite_plans(plans, tuple(sent))
+        texts.append("$".join([*parts[:index], *plan.queries[0], *parts[index + 1 :]]))
+    return _join_composite_plans(plans, tuple(texts))
 
 
 def _join_composite_plans(plans: Sequence[DatePlan], query: tuple[str, ...]) -> DatePlan:

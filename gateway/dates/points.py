@@ -1,6 +1,6 @@
-"""Search values as sets of stored starts, for elements that are points: date, dateTime, instant.
+"""Sets of stored starts that a search value selects, for point elements: date, dateTime, instant.
 
-Every value gives two sets: the outer loses no match, the inner has no surplus; equal sets are exact.
+Each value gives two sets. The outer set loses no match, the inner set has no surplus; equal sets are exact.
 """
 
 from collections.abc import Callable
@@ -15,40 +15,40 @@ from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_1, YEAR_10000, DateValue, Time
 
 Round = Callable[[Time], int]
+#: Rounding of an end that may lie inside a unit, of a start, and of the bound before which a value must end.
 Rounds = tuple[Round, Round, Round]
-"""Rounding of an end that may lie inside a unit, of a start, and of what must end before."""
 
+#: Outer and inner set.
 Sets = tuple[Intervals, Intervals]
-"""Outer and inner."""
 
 
 def floor_second(time: Time) -> int:
-    """The whole second at or before."""
+    """Last whole second at or before a time."""
     return time // 1
 
 
 def ceil_second(time: Time) -> int:
-    """The whole second at or after."""
+    """First whole second at or after a time."""
     return -(-time // 1)
 
 
 def floor_day(time: Time) -> int:
-    """The midnight at or before."""
+    """Last midnight at or before a time."""
     return time // DAY * DAY
 
 
 def ceil_day(time: Time) -> int:
-    """The midnight at or after."""
+    """First midnight at or after a time."""
     return -(-time // DAY) * DAY
 
 
 def floor_month(time: Time) -> int:
-    """The first of the month at or before."""
+    """First day of the month of a time."""
     return _floor_calendar(time, lambda day: day.replace(day=1))
 
 
 def floor_year(time: Time) -> int:
-    """The first of January at or before."""
+    """First day of the year of a time."""
     return _floor_calendar(time, lambda day: day.replace(month=1, day=1))
 
 
@@ -60,9 +60,9 @@ def _floor_calendar(time: Time, first_day: Callable[[date], date]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Where stored starts may lie: roundings of lower and upper bounds, outer and inner.
+    """Roundings of lower and upper bounds, outer and inner, to the times at which stored values may start.
 
-    `units` are the floors of every unit a partial value may have: empty unless precision is mixed.
+    `units` are the floors of the units that a partial value may have; empty unless the precision is mixed.
     """
 
     lower: Rounds
@@ -92,7 +92,7 @@ _UPPER_BOUNDS: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
 
 @lru_cache
 def lattice_for(kind: str, precision: str | None) -> Lattice:
-    """The roundings for an element of that kind; times of unknown precision may show fractions."""
+    """Roundings for an element kind; times of unknown precision may have fractions."""
     floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
     if precision in _COARSEST:
         units = _UNITS[1 if kind == "date" else 0 : _COARSEST[precision]]
@@ -106,7 +106,7 @@ def lattice_for(kind: str, precision: str | None) -> Lattice:
 
 
 def point_sets(value: DateValue, rounding_lattice: Lattice, edges: Edges) -> Sets:
-    """Outer and inner set of the stored starts that match."""
+    """Outer and inner set of the stored starts that match a value."""
     if value.prefix == "ne":
         outer, inner = _sets_by_prefix("eq", rounding_lattice, edges)
         return complement(inner), complement(outer)
@@ -137,7 +137,7 @@ def _set_by_prefix(
 
 
 def may_split_partial_dates(intervals: Intervals) -> bool:
-    """Whether the year of a partial value may reach over a lower bound, where it may count as a range."""
+    """Whether the year of a partial value, compared as a range, may extend across a lower bound."""
     return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
 
 

@@ -1,8 +1,8 @@
-"""Which search parameters are dates, and where their values stand: the R4 registry as a packaged table.
+"""Registry of R4's date search parameters and the paths of their values, from a packaged table.
 
-`date_parameters.json` holds, per resource type, the date parameters (path, element types, repeats?), the
+`date_parameters.json` lists, per resource type, the date parameters (path, element types, repetition), the
 composites with a date part, the codes of all other parameters, and the targets of references;
-tests/recipes/date_parameters.py makes it.
+tests/recipes/date_parameters.py generates it.
 """
 
 import json
@@ -33,7 +33,7 @@ _SINGLE_TYPE_KINDS: Final[Mapping[tuple[str, ...], ElementKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class DatePath:
-    """The names to follow from the resource to a value, and the FHIR type found there."""
+    """Element names from the resource to a value, and the FHIR type of the value."""
 
     steps: tuple[str, ...]
     type: str
@@ -41,9 +41,9 @@ class DatePath:
 
 @dataclass(frozen=True, slots=True)
 class DateParameter:
-    """A search parameter of type date: its element types, whether it repeats, and where to read it.
+    """A search parameter of type date: its element types, whether it repeats, and the paths of its values.
 
-    `kind` is `range` where a Period or Timing may stand. Without `paths` no resource can be filtered by it.
+    `kind` is `range` if the element may be a Period or Timing. The gateway cannot filter without `paths`.
     """
 
     resource: str
@@ -55,11 +55,11 @@ class DateParameter:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedParameter:
-    """What a parameter name of a search ends in.
+    """Date parameters that a parameter name of a search resolves to.
 
-    `parameters`: one per resource type the chain may end in. `via`: how it gets there; only `direct` values
-    stand in the matches. `multi`: several values may be met on the way. `composite`: index of the date part
-    and the number of parts. `ambiguous`: for some of the types the code is not a date.
+    `parameters`: one per resource type in which the chain may end. `via`: how the name reaches them; matches
+    contain only `direct` values. `multi_valued`: the chain or element may have several values. `composite`:
+    index of the date part and number of parts. `ambiguous`: for some of the types the code is not a date.
     """
 
     parameters: tuple[DateParameter, ...]
@@ -77,19 +77,18 @@ _NO_DECLARED_DATES: Final[DeclaredDates] = MappingProxyType({})
 
 @lru_cache(maxsize=1024)
 def date_parameter(resource: str, code: str) -> DateParameter | None:
-    """The row of the R4 registry; `None`: not a date on that type. `_lastUpdated` is one on every type."""
+    """Date parameter in the R4 registry, or `None`. `_lastUpdated` exists for every type."""
     row = _DATES.get("Resource" if code == "_lastUpdated" else resource, {}).get(code)
     if row is None:
         return None
-    path, types, multi = row
-    kinds = types.split()
-    return DateParameter(
-        resource, code, _element_kind(kinds), bool(multi), tuple(_date_path(path, each) for each in kinds)
-    )
+    path, type_names, multi_valued = row
+    types = type_names.split()
+    paths = tuple(_date_path(path, type_) for type_ in types)
+    return DateParameter(resource, code, _element_kind(types), bool(multi_valued), paths)
 
 
 def is_registered(resource: str, code: str) -> bool:
-    """Whether R4 itself has a search parameter of that code on that type."""
+    """Whether R4 defines a search parameter with that code for that type."""
     return any(
         code in table.get(base, ())
         for table in (_DATES, _NON_DATE_CODES)
@@ -98,26 +97,26 @@ def is_registered(resource: str, code: str) -> bool:
 
 
 def declared_parameter(resource: str, code: str) -> DateParameter:
-    """A date parameter known only from a CapabilityStatement: nothing says where its values stand."""
+    """Date parameter that only a CapabilityStatement declares, so the paths of its values are unknown."""
     return DateParameter(resource, code, "range")
 
 
 @lru_cache(maxsize=1024)
 def reference_targets(resource: str, reference: str) -> tuple[frozenset[str], bool]:
-    """The types a reference parameter may point to, and whether it repeats; `subject:Patient` is one type."""
-    code, _, typed = reference.partition(":")
-    types, multi = _REFERENCES.get(resource, {}).get(code, ("", 0))
-    every = frozenset(_TYPES if types == "*" else types.split())
-    return every & {typed} if typed else every, bool(multi)
+    """Target types of a reference parameter, and whether it repeats; `subject:Patient` has a single type."""
+    code, _, target = reference.partition(":")
+    types, multi_valued = _REFERENCES.get(resource, {}).get(code, ("", 0))
+    targets = frozenset(_TYPES if types == "*" else types.split())
+    return targets & {target} if target else targets, bool(multi_valued)
 
 
 def resolve_parameter(
     resource: str, name: str, extra: DeclaredDates = _NO_DECLARED_DATES
 ) -> ResolvedParameter | None:
-    """What the name of a search parameter ends in; `None`: not in a date.
+    """Date parameters of a parameter name; `None` if it does not end in a date.
 
-    `name` is as sent, with chain, `_has` and modifier (R4 search.html 3.1.1.5.5, 3.1.1.5.6); `extra` are the
-    date parameters the site's CapabilityStatement adds.
+    `name` is as received, with chain, `_has` and modifier (R4 search.html 3.1.1.5.5, 3.1.1.5.6); `extra` are
+    the date parameters that the site's CapabilityStatement adds.
     """
     return (
         _resolve_chain_end(*_walk_chain(resource, name), extra)
@@ -132,37 +131,34 @@ def _resolve_registered(resource: str, name: str) -> ResolvedParameter | None:
 
 
 def _walk_chain(resource: str, name: str) -> _ChainEnd:
-    """The types in which the last name of a chain is looked up, that name, and how it is reached."""
-    types, multi = frozenset({resource}), False
+    """Types in which a chain ends, its last name, how the name is reached, and whether values may repeat."""
+    types, multi_valued = frozenset({resource}), False
     via: Via = "direct"
     while True:
         if name.startswith("_has:") and name.count(":") > 2:  # noqa: PLR2004 - _has:type:reference:name
-            _, held, _, name = name.split(":", 3)
-            types, via, multi = frozenset({held}), "has", True
+            _, type_, _, name = name.split(":", 3)
+            types, via, multi_valued = frozenset({type_}), "has", True
         elif "." in name:
             reference, name = name.split(".", 1)
-            steps = [reference_targets(each, reference) for each in types]
-            types, multi = (
-                frozenset().union(*(to for to, _ in steps)),
-                multi or any(many for _, many in steps),
-            )
+            steps = [reference_targets(type_, reference) for type_ in types]
+            types = frozenset().union(*(targets for targets, _ in steps))
+            multi_valued = multi_valued or any(repeats for _, repeats in steps)
             via = "chain" if via == "direct" else via
         else:
-            return types, name, via, multi
+            return types, name, via, multi_valued
 
 
 def _resolve_chain_end(
     types: frozenset[str], name: str, via: Via, multi_valued: bool, extra: DeclaredDates
 ) -> ResolvedParameter | None:
     code, _, modifier = name.partition(":")
-    dates = [_find_parameter(each, code, extra) for each in sorted(types)]
-    found = tuple(each for each in dates if each)
-    if found:
-        ambiguous = any(code in _NON_DATE_CODES.get(each, ()) for each in types)
-        return ResolvedParameter(
-            found, modifier, via, multi_valued or any(each.multi_valued for each in found), None, ambiguous
-        )
-    return _resolve_composite(types, code, modifier, via)
+    candidates = [_find_parameter(type_, code, extra) for type_ in sorted(types)]
+    parameters = tuple(parameter for parameter in candidates if parameter)
+    if not parameters:
+        return _resolve_composite(types, code, modifier, via)
+    multi_valued = multi_valued or any(parameter.multi_valued for parameter in parameters)
+    ambiguous = any(code in _NON_DATE_CODES.get(type_, ()) for type_ in types)
+    return ResolvedParameter(parameters, modifier, via, multi_valued, None, ambiguous)
 
 
 def _find_parameter(resource: str, code: str, extra: DeclaredDates) -> DateParameter | None:
@@ -170,9 +166,9 @@ def _find_parameter(resource: str, code: str, extra: DeclaredDates) -> DateParam
 
 
 def _resolve_composite(types: frozenset[str], code: str, modifier: str, via: Via) -> ResolvedParameter | None:
-    for each in sorted(types):
-        index, part, count = _COMPOSITES.get(each, {}).get(code, (0, "", 0))
-        parameter = date_parameter(each, part)
+    for type_ in sorted(types):
+        index, part, count = _COMPOSITES.get(type_, {}).get(code, (0, "", 0))
+        parameter = date_parameter(type_, part)
         if parameter:
             return ResolvedParameter((parameter,), modifier, via, parameter.multi_valued, (index, count))
     return None
@@ -185,5 +181,5 @@ def _element_kind(types: list[str]) -> ElementKind:
 
 
 def _date_path(path: str, kind: str) -> DatePath:
-    """`effective[x]` of type `dateTime` is written `effectiveDateTime` in JSON."""
+    """Path of a value: the JSON name of `effective[x]` of type `dateTime` is `effectiveDateTime`."""
     return DatePath(tuple(path.replace("[x]", kind[0].upper() + kind[1:]).split(".")), kind)

@@ -1,4 +1,4 @@
-"""What is known, or cautiously assumed, about the date search of one site's upstream."""
+"""Date search support of a site's upstream, as probed or cautiously assumed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,13 @@ from gateway.dates.registry import DateParameter
 
 Precision = Literal["second", "frac", "mixed-day", "mixed-month", "mixed-year"]
 PeriodSemantics = Literal["unknown", "r4", "overlap", "start-only"]
+#: Resource type (or `*`) and code.
 ParameterKey = tuple[str, str]
-"""Resource type (or `*`) and code."""
 
 _RANGE_TYPES: Final = frozenset({"Period", "Timing"})
 _Fact = TypeVar("_Fact")
 
+#: Elements whose dates patients often remember only by the year: before a probe, values may be partial.
 MAY_BE_PARTIAL: Final[frozenset[ParameterKey]] = frozenset(
     {
         ("AllergyIntolerance", "last-date"),
@@ -29,15 +30,14 @@ MAY_BE_PARTIAL: Final[frozenset[ParameterKey]] = frozenset(
         ("Procedure", "date"),
     }
 )
-"""Elements people remember by the year: until probed they may hold partial dates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DateSearchSupport:
-    """The answers of a probe; the defaults are what may be assumed without one.
+    """Results of a probe; the defaults are safe assumptions without a probe.
 
-    `precision` of a choice element also says that the upstream shows only points there, no Period.
-    `columns` is the zone of the upstream's column; without an entry it is the site's zone.
+    A `date_precision` of a choice element also means that the upstream returns points for it, never a Period.
+    `column_time_zones` are the zones of the upstream's columns; the default is the site's zone.
     """
 
     supports_repeated_parameter: bool = True
@@ -53,32 +53,32 @@ class DateSearchSupport:
     earliest_date: date = date(1753, 1, 1)
 
     def column_zone(self, parameter: DateParameter, site_zone: tzinfo) -> tzinfo:
-        """The zone of the wall clock in the parameter's column."""
+        """Zone of the wall clock in the parameter's column."""
         return _fact_about(self.column_time_zones, parameter) or site_zone
 
     def precision_of(self, parameter: DateParameter) -> Precision | None:
-        """How exact the upstream's values are: as configured, or a year where people remember by the year."""
+        """Precision of the upstream's values: as configured, else `mixed-year` if they may be partial."""
         return (
             "mixed-year" if self.precision_unknown(parameter) else _fact_about(self.date_precision, parameter)
         )
 
     def has_points(self, parameter: DateParameter) -> bool:
-        """Whether only points stand there: by its type, or as configured where the type leaves the choice."""
+        """Whether the element is always a point: by its type, or for a choice of types as configured."""
         if parameter.kind != "range":
             return True
-        choice = not parameter.paths or any(path.type not in _RANGE_TYPES for path in parameter.paths)
-        return choice and self.precision_of(parameter) is not None
+        is_choice = not parameter.paths or any(path.type not in _RANGE_TYPES for path in parameter.paths)
+        return is_choice and self.precision_of(parameter) is not None
 
     def precision_unknown(self, parameter: DateParameter) -> bool:
-        """Whether nobody said how exact the values are, nor how the upstream compares a partial one."""
+        """Whether values may be partial and `date_precision` has no entry for them."""
         unknown = _fact_about(self.date_precision, parameter) is None
         return unknown and parameter.kind == "dateTime" and self.may_be_partial(parameter)
 
     def may_be_partial(self, parameter: DateParameter) -> bool:
-        """Whether the element is one that holds a bare year or month until a probe says otherwise."""
+        """Whether the element may hold a year or month only, unless a probe has shown its precision."""
         return (parameter.resource, parameter.code) in MAY_BE_PARTIAL
 
 
 def _fact_about(table: Mapping[ParameterKey, _Fact], parameter: DateParameter) -> _Fact | None:
-    found = table.get((parameter.resource, parameter.code))
-    return found if found is not None else table.get(("*", parameter.code))
+    fact = table.get((parameter.resource, parameter.code))
+    return fact if fact is not None else table.get(("*", parameter.code))

@@ -7,11 +7,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+#: Exact seconds since 1970-01-01T00:00:00, on the UTC axis or on a wall clock.
 Time: TypeAlias = int | Fraction
-"""Exact seconds since 1970-01-01T00:00:00, on the UTC axis or on a wall clock."""
 
+#: Seconds per day.
 DAY: Final = 86_400
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+#: First time of the calendar, and first time after it, in seconds.
 YEAR_1: Final = (1 - EPOCH_ORDINAL) * DAY
 YEAR_10000: Final = (date.max.toordinal() + 1 - EPOCH_ORDINAL) * DAY
 
@@ -20,8 +22,8 @@ GRAMMAR: Final = (
     " an existing date, 00:00 to 23:59, an offset of at most 14:00"
 )
 
+#: Maximum characters of a date: computing with millions of decimals would delay other requests.
 _MAX_LENGTH: Final = 4096
-"""No date needs more; exact fractions of millions of digits would hold up everybody else."""
 
 _PREFIX = re.compile("eq|ne|gt|lt|ge|le|sa|eb|ap")
 _VALUE = re.compile(
@@ -32,17 +34,17 @@ _VALUE = re.compile(
 
 
 class DateValueError(ValueError):
-    """The text is not a FHIR date value; the message is the grammar, never the text."""
+    """The text is not a FHIR date value; the message contains the grammar, never the text."""
 
     def __init__(self) -> None:
-        super().__init__(f"A date is written as {GRAMMAR}.")
+        super().__init__(f"Not a valid date. Write dates as {GRAMMAR}.")
 
 
 @dataclass(frozen=True, slots=True)
 class DateValue:
-    """A prefix and the range `[start, end)` of one unit of the precision written.
+    """A prefix and the range `[start, end)` of a unit of the written precision.
 
-    `zoned`: the range is on the UTC axis; otherwise on the wall clock of the site.
+    The range is on the UTC axis if `on_utc_axis`, else on the site's wall clock.
     """
 
     prefix: str
@@ -52,7 +54,7 @@ class DateValue:
 
 
 def parse_date_value(text: str) -> DateValue:
-    """The value of a search parameter; escaped colons and a space for a lost `+` are understood.
+    """Value of a search parameter. Accepts escaped colons, and a space in place of an unescaped `+`.
 
     Raises `DateValueError` for another grammar, an unknown prefix or an impossible date.
     """
@@ -63,20 +65,20 @@ def parse_date_value(text: str) -> DateValue:
 
 
 def parse_stored_date(text: str) -> DateValue:
-    """The range of an element's date, dateTime or instant. Raises `DateValueError`."""
+    """Range of an element's date, dateTime or instant. Raises `DateValueError`."""
     return _parse_value("eq", text)
 
 
 def simplify_time(time: Fraction) -> Time:
-    """The same time, as an int where it is a whole second."""
+    """Time as an int if it is a whole second."""
     return time.numerator if time.denominator == 1 else time
 
 
 def _parse_value(prefix: str, text: str) -> DateValue:
-    found = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescape_colons(text))
-    if found is None or len(text) > _MAX_LENGTH:
+    match = _VALUE.fullmatch(text) or _VALUE.fullmatch(_unescape_colons(text))
+    if match is None or len(text) > _MAX_LENGTH:
         raise DateValueError
-    year, month, day, hour, minute, second, fraction, utc, sign, *offset = found.groups()
+    year, month, day, hour, minute, second, fraction, utc, sign, *offset = match.groups()
     try:
         if hour is None:
             return _calendar_range(prefix, int(year), month, day)
@@ -84,12 +86,12 @@ def _parse_value(prefix: str, text: str) -> DateValue:
     except ValueError:
         raise DateValueError from None
     start = midnight + _clock_seconds(hour, minute, second)
-    zoned = utc is not None or sign is not None
+    on_utc_axis = utc is not None or sign is not None
     if sign is not None:
         start -= _offset_seconds(sign, *offset)
     if fraction is not None:
-        return _fractional_range(prefix, start, fraction, on_utc_axis=zoned)
-    return DateValue(prefix, start, start + (60 if second is None else 1), zoned)
+        return _fractional_range(prefix, start, fraction, on_utc_axis=on_utc_axis)
+    return DateValue(prefix, start, start + (60 if second is None else 1), on_utc_axis)
 
 
 def _unescape_colons(text: str) -> str:

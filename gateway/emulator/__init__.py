@@ -1,1 +1,1 @@
-"""A stand-in for the Halo Connect FHIR API, with its documented faults. Imports nothing of the gateway."""
+"""Emulator of the Halo Connect FHIR API with its documented faults. It imports only `gateway.validation`."""

@@ -1,4 +1,4 @@
-"""The emulator as an ASGI application."""
+"""ASGI application of the emulator."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,10 +16,10 @@ from gateway.emulator.state import EmulatorState
 
 
 class Emulator(Starlette):
-    """A Starlette application that keeps hold of each connection's transport, to misuse it on demand."""
+    """A Starlette application that gives each request its connection's transport, to break it on demand."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one ASGI event; uvicorn's `send` is bound to the request cycle that owns the transport."""
+        """Handle one ASGI scope; uvicorn's `send` is bound to the request cycle that owns the transport."""
         scope[TRANSPORT_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
         await super().__call__(scope, receive, send)
 
@@ -28,10 +28,10 @@ def create_emulator(
     settings: EmulatorSettings = EmulatorSettings(),  # noqa: B008 - frozen
     clock: Callable[[], datetime] = current_utc_time,
 ) -> Starlette:
-    """An emulator with its own state, kept as `app.state.emulator`; `clock` dates what is written."""
+    """An emulator with its own state, stored as `app.state.emulator`; `clock` dates the written rows."""
     state = EmulatorState(settings, clock)
-    front = Endpoint(state)
-    routes = [*ControlApi(state).routes(), Route("/{path:path}", front.respond, methods=METHODS)]
+    endpoint = Endpoint(state)
+    routes = [*ControlApi(state).routes(), Route("/{path:path}", endpoint.respond, methods=METHODS)]
     app = Emulator(routes=routes)
     app.state.emulator = state
     return app

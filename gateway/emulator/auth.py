@@ -1,4 +1,4 @@
-"""Who may ask: subscription keys, and desktop tokens bound to one device and one site."""
+"""Authentication: subscription keys, and desktop tokens bound to one device and one site."""
 
 from secrets import token_urlsafe
 from typing import Any, Final
@@ -15,12 +15,12 @@ _TOKEN_LIFETIME_SECONDS: Final = 3600
 
 
 def subscription_key(request: Request) -> str:
-    """The subscription key a request carries, or nothing."""
+    """The subscription key of a request, or an empty string."""
     return request.headers.get(KEY_HEADER, "")
 
 
 def require_subscription_key(state: EmulatorState, request: Request) -> None:
-    """Raises Refusal (401) in Azure API Management's words unless the key is known."""
+    """Raise Refusal (401) with Azure API Management's text unless the key is configured."""
     key = subscription_key(request)
     if not key:
         raise Refusal("apim", 401, MISSING_KEY, "login")
@@ -29,7 +29,7 @@ def require_subscription_key(state: EmulatorState, request: Request) -> None:
 
 
 def require_desktop_token(state: EmulatorState, request: Request, guid: str) -> None:
-    """Raises Refusal (401) unless the bearer token was given to this DeviceId for this site."""
+    """Raise Refusal (401) unless the bearer token was issued to this DeviceId for this site."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     device = request.headers.get("deviceid", "")
     if scheme.lower() != "bearer" or state.desktop_tokens.get(token) != (device, guid.lower()):
@@ -37,7 +37,7 @@ def require_desktop_token(state: EmulatorState, request: Request, guid: str) -> 
 
 
 def issue_desktop_token(state: EmulatorState, form: dict[str, str]) -> dict[str, Any]:
-    """A new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403)."""
+    """A new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403, 404)."""
     if form.get("grant_type") != DESKTOP_GRANT or not form.get("device_id") or not form.get("site_id"):
         raise Refusal("wrapped", 400, "grant_type, device_id and site_id must be provided.", "required")
     site = state.require_site(form["site_id"])

@@ -1,4 +1,4 @@
-"""What Halo would charge: queries and bytes per key, site and path; and what the last requests were."""
+"""Bill that Halo would charge (queries and bytes per key, site and path) and journal of recent requests."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -8,22 +8,23 @@ from gateway.emulator.injected_faults import UNBILLED_KINDS, FaultRule
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES, Site
 
+#: Paid: the request reached the practice's database. Free: metadata, site status. None: it failed earlier.
 Charge = Literal["paid", "free", "none"]
-"""Paid: the practice's database was asked. Free: metadata and site status. None: failed before that."""
 
+#: Subscription key, site GUID, path.
 BillKey = tuple[str, str, str]
 
 
 @dataclass
 class Bill:
-    """Running totals. A line is (key, site, path)."""
+    """Running totals per BillKey."""
 
     queries: Counter[BillKey] = field(default_factory=Counter)
     response_bytes: Counter[BillKey] = field(default_factory=Counter)
     free_requests: Counter[BillKey] = field(default_factory=Counter)
 
     def add(self, key: BillKey, charge: Charge, body_bytes: int) -> None:
-        """Counts one exchange of `octets` body bytes."""
+        """Count one request whose response has `body_bytes` bytes."""
         if charge == "paid":
             self.queries[key] += 1
             self.response_bytes[key] += body_bytes
@@ -31,13 +32,13 @@ class Bill:
             self.free_requests[key] += 1
 
     def clear(self) -> None:
-        """Starts again from nothing."""
+        """Set all totals to zero."""
         self.queries.clear()
         self.response_bytes.clear()
         self.free_requests.clear()
 
     def as_json(self) -> dict[str, Any]:
-        """Totals and one line per key, site and path, most expensive first."""
+        """Totals, and one line per BillKey, most queries first."""
         lines = sorted({*self.queries, *self.free_requests}, key=lambda line: (-self.queries[line], line))
         return {
             "queries": self.queries.total(),
@@ -57,15 +58,14 @@ class Bill:
         }
 
 
+#: The last requests, oldest first.
 Journal = deque[dict[str, Any]]
-"""The last requests, oldest first."""
-
 
 _UNBILLED_STATUSES: Final = {401, 403, 404, 429, 503}
 
 
 def site_in_path(path: list[str]) -> Site | None:
-    """The site a path's segments name, if there is one."""
+    """The site named by the segments of a path, or None."""
     match path:
         case [_, "sites", guid, *_]:
             return SITES.get(guid.lower())
@@ -73,7 +73,7 @@ def site_in_path(path: list[str]) -> Site | None:
 
 
 def charge_for(path: list[str], *, reached_database: bool) -> Charge:
-    """How an exchange is charged; metadata and all that Halo Cloud answers by itself is free."""
+    """Charge of a request. Metadata and everything that Halo Cloud answers itself are free."""
     if not reached_database:
         return "none"
     free = path[3:] == ["fhir", "R4", "metadata"] or not {"fhir", "queries"} & set(path[3:4])
@@ -81,19 +81,19 @@ def charge_for(path: list[str], *, reached_database: bool) -> Charge:
 
 
 def bill_key(key: str, path: list[str]) -> BillKey:
-    """The line of the bill: key, site, and the path below the FHIR base (or the whole path)."""
+    """Line of the bill: key, site, and the path below the FHIR base (or the whole path)."""
     site = site_in_path(path)
-    below = path[5:] if path[3:5] == ["fhir", "R4"] else path
-    return key, site.guid if site else "", "/".join(below)
+    segments = path[5:] if path[3:5] == ["fhir", "R4"] else path
+    return key, site.guid if site else "", "/".join(segments)
 
 
 def is_billed_fault(rule: FaultRule) -> bool:
-    """Whether a demanded answer stands for one that cost a query."""
+    """Whether Halo would bill a query for the response that a rule injects."""
     return rule.kind != "answer" or rule.status not in _UNBILLED_STATUSES
 
 
 def is_billed_refusal(refusal: Refusal, rule: FaultRule | None) -> bool:
-    """Whether a refused request had reached the practice: the engine's refusals and slow queries did."""
+    """Whether a refused request reached the practice: true for the engine's refusals and slow queries."""
     if rule and rule.kind in UNBILLED_KINDS:
         return False
     return refusal.source in {"engine", "query"} or refusal.status == 504  # noqa: PLR2004 - slow query

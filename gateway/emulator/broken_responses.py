@@ -1,4 +1,4 @@
-"""Answers no well-behaved server gives: connections reset, bodies cut short or slow, silence."""
+"""Broken responses: connection resets, truncated or slow bodies, requests that hang."""
 
 import asyncio
 import socket
@@ -9,15 +9,15 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+#: Scope key of the connection's transport; its value is None without a socket (in-process tests).
 TRANSPORT_KEY = "emulator.transport"
-"""Scope key under which the application keeps the connection's transport, when there is one."""
 
 
 class ResetResponse(Response):
-    """Drops the connection with a TCP reset before any byte of an answer."""
+    """Drops the connection with a TCP reset before the first byte of a response."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        """Resets the connection; without a socket (in-process tests) raises ConnectionResetError."""
+        """Reset the connection. Raises ConnectionResetError without a socket (in-process tests)."""
         transport = _transport(scope)
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -27,10 +27,10 @@ class ResetResponse(Response):
 
 
 class TruncatedResponse(Response):
-    """Announces the whole body, sends half of it and closes."""
+    """Declares the whole body, sends half of it and closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends half; without a socket raises ConnectionResetError."""
+        """Send half of the body. Raises ConnectionResetError without a socket (in-process tests)."""
         transport = _transport(scope)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
@@ -49,7 +49,7 @@ class SlowResponse(Response):
         self._pause_seconds = seconds / self.piece_count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        """Sends piece after piece; a client that leaves meanwhile is not noticed."""
+        """Send the pieces with pauses, even after the client has disconnected."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         body = bytes(self.body)
         size = len(body) // self.piece_count + 1
@@ -61,10 +61,10 @@ class SlowResponse(Response):
 
 
 class HangingResponse(Response):
-    """Never answers; ends when the client leaves."""
+    """Sends no response and ends when the client disconnects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        """Waits for the client to hang up."""
+        """Wait until the client disconnects."""
         await _wait_for_disconnect(receive)
 
 
@@ -72,12 +72,12 @@ def _truncate_response(response: Response, _: float) -> Response:
     return TruncatedResponse(response.body, response.status_code, dict(response.headers))
 
 
+#: Breakers by fault kind. The emulator executes and charges the request, then breaks its right response.
 RESPONSE_BREAKERS: Final[dict[str, Callable[[Response, float], Response]]] = {
     "truncate": _truncate_response,
     "drip": SlowResponse,
-    "lost": lambda answer, _: ResetResponse(answer.body),
+    "lost": lambda response, _: ResetResponse(response.body),
 }
-"""What becomes of the right answer, carried out and charged, under kinds that spoil its way to the client."""
 
 
 def _transport(scope: Scope) -> Any:

@@ -1,4 +1,4 @@
-"""The searchset of a search: entries of one page, their includes, and links in the site's form."""
+"""Searchset Bundle: entries of one page, their includes, and links in the site's form."""
 
 from typing import Any
 
@@ -13,40 +13,39 @@ from gateway.emulator.search.refusal import bad_argument
 
 
 def searchset(context: RequestContext, resource_type: str, request_pairs: list[Pair]) -> dict[str, Any]:
-    """The Bundle that answers a search. Raises Refusal for what the engine or the variants refuse."""
+    """The Bundle of one page of a search. Raises Refusal (400) for parameters that the site refuses."""
     pairs, offset = split_page_position(request_pairs)
-    kept = apply_date_variants(context, resource_type, pairs)
-    search = parse_search(resource_type, kept)
+    search = parse_search(resource_type, apply_date_variants(context, resource_type, pairs))
     if search.ignored_names and context.variants.unknown_parameter == "refuse":
         raise bad_argument(f"Unsupported search argument: {search.ignored_names[0].partition(':')[0]}")
-    rows = context.engine.select(search)
-    shown = pairs if context.variants.self_shows_dropped else search.used_pairs
+    records = context.engine.select(search)
+    self_pairs = pairs if context.variants.self_shows_dropped else search.used_pairs
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if search.total != "none" or search.summary == "count":
-        bundle["total"] = len(rows)
+        bundle["total"] = len(records)
     if search.summary == "count" or search.count == 0:
-        return bundle | {"link": [_self_link(context, search, shown)]}
-    bundle["link"] = _page_links(context, search, shown, offset, len(rows))
-    entries = _page_entries(context, search, rows[offset : offset + search.count])
+        return bundle | {"link": [_self_link(context, search, self_pairs)]}
+    bundle["link"] = _page_links(context, search, self_pairs, offset, len(records))
+    entries = _page_entries(context, search, records[offset : offset + search.count])
     return bundle | ({"entry": entries} if entries else {})
 
 
 def apply_date_variants(context: RequestContext, resource_type: str, pairs: list[Pair]) -> list[Pair]:
-    """The parameters after the variants on repeated, comma-listed and silently dropped date filters."""
-    kept, seen, variants = [], set(), context.variants
+    """The parameters after the variants `repeats`, `comma` and `drop_date_filters` are applied."""
+    result, seen_codes, variants = [], set(), context.variants
     for name, value in pairs:
         code = name.partition(":")[0]
         parameter = PARAMETERS.get((resource_type, code))
         if not parameter or parameter.type != "date":
-            kept.append((name, value))
+            result.append((name, value))
             continue
-        repeated, listed = code in seen, "," in value
-        if (repeated and variants.repeats == "refuse") or (listed and variants.comma == "refuse"):
+        is_repeated, is_list = code in seen_codes, "," in value
+        if (is_repeated and variants.repeats == "refuse") or (is_list and variants.comma == "refuse"):
             raise bad_argument("Unsupported search argument value")
-        if not (repeated and variants.repeats == "first") and not variants.drop_date_filters:
-            kept.append((name, value.partition(",")[0] if variants.comma == "first" else value))
-        seen.add(code)
-    return kept
+        if not (is_repeated and variants.repeats == "first") and not variants.drop_date_filters:
+            result.append((name, value.partition(",")[0] if variants.comma == "first" else value))
+        seen_codes.add(code)
+    return result
 
 
 def _page_entries(context: RequestContext, search: ParsedSearch, page: list[Record]) -> list[dict[str, Any]]:
@@ -55,8 +54,8 @@ def _page_entries(context: RequestContext, search: ParsedSearch, page: list[Reco
         for record in page
     ]
     if search.summary != "text":
-        others = included_records(context.engine, page, search.includes)
-        entries += [_bundle_entry(context, context.render(record), "include") for record in others]
+        includes = included_records(context.engine, page, search.includes)
+        entries += [_bundle_entry(context, context.render(record), "include") for record in includes]
     return entries + [_unsupported_warning(name) for name in search.ignored_names]
 
 
@@ -77,7 +76,7 @@ def _self_link(context: RequestContext, search: ParsedSearch, self_pairs: list[P
 
 
 def _link_pairs(context: RequestContext, pairs: list[Pair]) -> list[Pair]:
-    """What a link repeats: everything, or by the documented issue everything but the includes."""
+    """The parameters of a link: all, or with the fault `link-include-params` all except the includes."""
     if not context.has_fault("link-include-params"):
         return list(pairs)
     return [pair for pair in pairs if pair[0] not in INCLUDE_PARAMETERS]

@@ -1,4 +1,4 @@
-"""The CapabilityStatement of a site, with the quirks of Halo's published example or without."""
+"""CapabilityStatement of a site, with or without the quirks of Halo's published example."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _OPERATIONS: Final = {"Patient": ("summary",), "Slot": ("find-free",), "Appointm
 
 
 def capability_statement(context: RequestContext) -> dict[str, Any]:
-    """What `metadata` answers. Quirks: `patchFormat: [""]`, no `date`, the home page as URL, only `read`."""
+    """The resource of `metadata`. Quirks: `patchFormat: [""]`, no `date`, home page as URL, only `read`."""
     quirks = context.has_fault("capability-statement")
     version = context.site.engine_version
     return {
@@ -59,6 +59,6 @@ def _resource_capability(name: str, *, quirks: bool) -> dict[str, Any]:
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         **profile,
         "interaction": [{"code": code} for code in interactions],
-        "searchParam": [{"name": row.code, "type": row.type} for row in parameters_of(name)],
+        "searchParam": [{"name": param.code, "type": param.type} for param in parameters_of(name)],
         **({"operation": operations} if operations else {}),
     }

@@ -1,4 +1,4 @@
-"""The control endpoints under `/_emulator`, which Halo does not have."""
+"""Control endpoints under `/_emulator`, which Halo does not have."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.emulator.state import EmulatorState
 
 
 class ControlApi:
-    """Faults, settings, bill, journal and truth of a running emulator."""
+    """Endpoints for the faults, settings, bill, journal and truth of a running emulator."""
 
     def __init__(self, state: EmulatorState) -> None:
         self.state = state
@@ -43,19 +43,17 @@ class ControlApi:
         return json_response([rule.model_dump() for rule in self.state.fault_rules.rules])
 
     async def add_faults(self, request: Request) -> Response:
-        """Adds one rule or a list of them: 201 with all rules in force, 400 when one is malformed."""
+        """Add one rule or a list of rules: 201 with all rules in force, or 400 if a rule is malformed."""
         try:
-            asked = msgspec.json.decode(await request.body())
-            rules = [
-                FaultRule.model_validate(rule) for rule in (asked if isinstance(asked, list) else [asked])
-            ]
+            body = msgspec.json.decode(await request.body())
+            rules = [FaultRule.model_validate(rule) for rule in (body if isinstance(body, list) else [body])]
         except (msgspec.DecodeError, ValidationError) as error:
             return _bad_request(error)
         self.state.fault_rules.rules += rules
         return json_response([rule.model_dump() for rule in self.state.fault_rules.rules], 201)
 
     async def clear_faults(self, _: Request) -> Response:
-        """Drops all fault rules: 204."""
+        """Delete all fault rules: 204."""
         self.state.fault_rules.rules.clear()
         return Response(status_code=204)
 
@@ -64,7 +62,7 @@ class ControlApi:
         return json_response(self.state.settings.model_dump(mode="json"))
 
     async def patch_settings(self, request: Request) -> Response:
-        """Merges a JSON Merge Patch (RFC 7396) into the settings: 200 with all of them, or 400."""
+        """Merge a JSON Merge Patch (RFC 7396) into the settings: 200 with all settings, or 400."""
         try:
             self.state.settings = apply_merge_patch(
                 self.state.settings, msgspec.json.decode(await request.body())
@@ -74,7 +72,7 @@ class ControlApi:
         return json_response(self.state.settings.model_dump(mode="json"))
 
     async def reset(self, _: Request) -> Response:
-        """Back to the state at start: 204."""
+        """Restore the state at start: 204."""
         self.state.reset()
         return Response(status_code=204)
 
@@ -83,26 +81,26 @@ class ControlApi:
         return json_response(list(self.state.journal))
 
     async def clear_requests(self, _: Request) -> Response:
-        """Forgets the requests: 204."""
+        """Clear the journal: 204."""
         self.state.journal.clear()
         return Response(status_code=204)
 
     async def get_bill(self, _: Request) -> Response:
-        """The bill so far."""
+        """The bill since the start or the last clearing."""
         return json_response(self.state.bill.as_json())
 
     async def clear_bill(self, _: Request) -> Response:
-        """Starts a new bill: 204."""
+        """Clear the bill: 204."""
         self.state.bill.clear()
         return Response(status_code=204)
 
     async def get_sites(self, _: Request) -> Response:
-        """The sites, with the time zones Halo never tells."""
+        """The sites with their time zones, which Halo's API does not contain."""
         fields = ("guid", "name", "zone_name", "pms_id", "pairing_code", "halo_link_version", "size_limit")
         return json_response([{name: getattr(site, name) for name in fields} for site in SITES.values()])
 
     async def get_truth(self, request: Request) -> Response:
-        """All rows of a type with R4-correct values, each as `{active, resource}`; or 404."""
+        """All rows of a type with R4-correct values, as `{active, resource}`; 404 for an unknown site."""
         practice = self.state.practices.get(request.path_params["guid"].lower())
         if practice is None:
             return json_response({"detail": "no such site; see /_emulator/sites"}, 404)

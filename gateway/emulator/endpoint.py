@@ -1,4 +1,4 @@
-"""The door of the emulator: writes down, misbehaves on demand, lets in, answers, charges."""
+"""Endpoint for all Halo paths: journal, injected faults, authentication, dispatch, billing."""
 
 import asyncio
 import time
@@ -24,28 +24,28 @@ METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Endpoint:
-    """The endpoint behind every path of Halo Cloud."""
+    """The endpoint of every path of Halo Cloud."""
 
     def __init__(self, state: EmulatorState) -> None:
         self.state = state
 
     async def respond(self, request: Request) -> Response:
-        """The answer to one request, recorded and charged."""
+        """The response to one request, after it is recorded and charged."""
         body = await request.body()
         path, key = request.scope["path"].strip("/").split("/"), subscription_key(request)
-        written = _journal_entry(request, body)
-        self.state.journal.append(written)
+        entry = _journal_entry(request, body)
+        self.state.journal.append(entry)
         rule = self.state.fault_rules.take_matching(
             request.method, f"{request.scope['path']}?{request.url.query}", key
         )
         if rule and rule.kind != "drip":
             await asyncio.sleep(rule.delay)
-        response, attempted = self._respond_or_refuse(request, path, body, rule)
-        charged = charge_for(path, reached_database=attempted)
-        octets = 0 if request.method == "HEAD" else len(response.body)
-        self.state.bill.add(bill_key(key, path), charged, octets)
-        status = getattr(request.state, "refused", response.status_code)
-        written |= {"status": status, "charge": charged, "answered": time.time()}
+        response, reached_database = self._respond_or_refuse(request, path, body, rule)
+        charge = charge_for(path, reached_database=reached_database)
+        body_bytes = 0 if request.method == "HEAD" else len(response.body)
+        self.state.bill.add(bill_key(key, path), charge, body_bytes)
+        status = getattr(request.state, "refusal_status", response.status_code)
+        entry |= {"status": status, "charge": charge, "answered": time.time()}
         return (
             RESPONSE_BREAKERS[rule.kind](response, rule.delay)
             if rule and rule.kind in RESPONSE_BREAKERS
@@ -55,14 +55,14 @@ class Endpoint:
     def _respond_or_refuse(
         self, request: Request, path: list[str], body: bytes, rule: FaultRule | None
     ) -> tuple[Response, bool]:
-        """The answer, and whether the practice was asked for it."""
+        """The response, and whether the request reached the practice's database."""
         site = site_in_path(path)
         try:
             if rule and rule.kind not in {"delay", *RESPONSE_BREAKERS}:
                 return self._injected_response(rule, site), is_billed_fault(rule)
             return self._dispatch(request, path, body), True
         except Refusal as refusal:
-            request.state.refused = refusal.status
+            request.state.refusal_status = refusal.status
             broken = self.state.settings.is_fault_enabled("error-envelope", site.guid if site else "")
             response = error_response(
                 refusal, broken_envelope=broken, old_engine=bool(site and site.old_engine)
@@ -83,9 +83,9 @@ class Endpoint:
 
     def _dispatch(self, request: Request, path: list[str], body: bytes) -> Response:
         match path:
-            case ["integrator" | "api" as surface, "sites", guid, "fhir", "R4", *rest]:
+            case ["integrator" | "api" as api, "sites", guid, "fhir", "R4", *rest]:
                 require_subscription_key(self.state, request)
-                return fhir_response(self._request_context(request, surface, guid), request, rest, body)
+                return fhir_response(self._request_context(request, api, guid), request, rest, body)
             case ["desktop", "sites", guid, "fhir", "R4", *rest]:
                 require_desktop_token(self.state, request, guid)
                 return fhir_response(self._request_context(request, "desktop", guid), request, rest, body)

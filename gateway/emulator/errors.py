@@ -1,4 +1,4 @@
-"""Refusals in the shapes Halo's guides and OpenAPI show, or as plain OperationOutcomes."""
+"""Error responses in the shapes of Halo's guides and OpenAPI, or as plain OperationOutcomes."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -26,7 +26,7 @@ OFFLINE: Final = "Site cannot be contacted. Site is offline."
 
 
 def too_large_refusal(limit: int) -> Refusal:
-    """413 as the query layer words it; `limit` in bytes."""
+    """Refusal (413) with the query layer's text; `limit` in bytes."""
     size = f"{limit // 2**20}mb" if limit >= 2**20 else f"{limit}b"
     return Refusal(
         "query",
@@ -38,7 +38,7 @@ def too_large_refusal(limit: int) -> Refusal:
 
 
 def operation_outcome(severity: str, code: str, text: str) -> dict[str, Any]:
-    """An OperationOutcome as the Firely SDK makes it: code 5003, message in `details.text`."""
+    """An OperationOutcome in the Firely SDK's form: code 5003, message in `details.text`."""
     details = {"coding": [{"system": FIRELY_CODE_SYSTEM, "code": "5003"}], "text": text}
     return {
         "resourceType": "OperationOutcome",
@@ -47,9 +47,9 @@ def operation_outcome(severity: str, code: str, text: str) -> dict[str, Any]:
 
 
 def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool) -> Response:
-    """The response to a refused request; `broken` is the `error-envelope` fault.
+    """The response to a refused request; `broken_envelope` is the fault `error-envelope`.
 
-    An old engine's own errors then come inside HTTP 200 as root fields (before release 23.927).
+    With that fault, an old engine (before release 23.927) sends its own errors in HTTP 200, as root fields.
     """
     status, body = refusal.status, operation_outcome("error", refusal.issue_type, refusal.text)
     if broken_envelope:
@@ -60,7 +60,7 @@ def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response, `application/json` as the OpenAPI declares even for FHIR."""
+    """A JSON response with `application/json`, which the OpenAPI declares even for FHIR."""
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The part of Halo Cloud that is not FHIR: sites, pairing, tokens, one canned SQL answer."""
+"""Endpoints of Halo Cloud that are not FHIR: sites, pairing, tokens, one fixed SQL result."""
 
 from base64 import b64encode
 from typing import Any, Final
@@ -20,14 +20,14 @@ _PMS_NAMES: Final = {"Best Practice", "Zedmed", "D4w"}
 
 
 def integrator_response(state: EmulatorState, request: Request, path: list[str], body: bytes) -> Response:
-    """The answer of one endpoint below `/integrator`. Raises Refusal."""
+    """The response of one endpoint below `/integrator`. Raises Refusal."""
     match "GET" if request.method == "HEAD" else request.method, path:
         case "GET", ["sites"]:
-            found = [
+            summaries = [
                 site_summary(site, state.fault_rules.site_availability(site.guid))
                 for site in _matching_sites(request)
             ]
-            return json_response({"sites": found})
+            return json_response({"sites": summaries})
         case "GET", ["sites", guid]:
             site = state.require_site(guid)
             return json_response(
@@ -56,12 +56,12 @@ def _matching_sites(request: Request) -> list[Site]:
 
 
 def _pair_site(state: EmulatorState, request: Request) -> dict[str, Any]:
-    found = _matching_sites(request)
-    if not found:
+    sites = _matching_sites(request)
+    if not sites:
         raise Refusal("wrapped", 404, "The server cannot find the requested resource.", "not-found")
-    if request.query_params.get("pairingCode") != found[0].pairing_code:
+    if request.query_params.get("pairingCode") != sites[0].pairing_code:
         raise Refusal("wrapped", 400, "Pairing code is invalid or has expired.", "invalid")
-    return site_status(found[0], state.fault_rules.site_availability(found[0].guid), utc_now_text())
+    return site_status(sites[0], state.fault_rules.site_availability(sites[0].guid), utc_now_text())
 
 
 def _form_fields(request: Request, body: bytes) -> dict[str, str]:

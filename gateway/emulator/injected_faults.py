@@ -1,4 +1,4 @@
-"""Faults on demand: rules set through the control endpoint, matched by site, path and method."""
+"""Faults on demand: rules set through the control endpoints, matched by site, path, method and key."""
 
 import re
 import time
@@ -15,6 +15,7 @@ FaultKind = Literal[
     "login-failed", "caller-ip", "no-contact", "offline", "unreachable", "slow-query", "too-large",
 ]  # fmt: skip
 
+#: Source, status and text of each refusal by kind (troubleshooting guide, Azure API Management's texts).
 REFUSALS: Final[dict[str, tuple[str, int, str]]] = {
     "quota": ("apim", 403, "Out of call volume quota. Quota will be replenished in 05:12:33."),
     "bandwidth-quota": ("apim", 403, "Out of bandwidth quota. Quota will be replenished in 05:12:33."),
@@ -25,8 +26,8 @@ REFUSALS: Final[dict[str, tuple[str, int, str]]] = {
     "unreachable": ("wrapped", 504, errors.UNREACHABLE),
     "slow-query": ("wrapped", 504, errors.SLOW_QUERY),
 }
-"""What each named kind answers: who speaks, status, text (troubleshooting guide, APIM's own texts)."""
 
+#: Kinds that fail before the request reaches the practice's database, and so are not billed.
 UNBILLED_KINDS: Final = {
     "rate-limit",
     "quota",
@@ -36,13 +37,12 @@ UNBILLED_KINDS: Final = {
     "offline",
     "unreachable",
 }
-"""Kinds that fail before the practice's database is asked, and so are not billed."""
 
 
 class FaultRule(BaseModel):
-    """One fault on demand. `times` None means until cleared; `path` is a regular expression, searched for.
+    """One fault on demand. `times` None: until cleared. `path`: a regular expression, searched for.
 
-    `every` 3 lets two matching requests pass and fails the third.
+    `every` 3: two matching requests succeed, the third fails. `delay`: seconds.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,7 +65,7 @@ class FaultRule(BaseModel):
     @field_validator("path")
     @classmethod
     def validate_path(cls, path: str) -> str:
-        """The pattern as given. Raises ValueError when it is not a regular expression."""
+        """Return the path. Raises ValueError unless it is a regular expression."""
         try:
             re.compile(path)
         except re.error as error:
@@ -73,7 +73,7 @@ class FaultRule(BaseModel):
         return path
 
     def matches(self, method: str, path: str, key: str) -> bool:
-        """Whether the rule applies to a request; `path` with its query."""
+        """Whether the rule applies to a request; `path` includes the query."""
         return (
             (self.site is None or f"/sites/{self.site}".lower() in path.lower())
             and (self.method is None or self.method == method)
@@ -82,22 +82,22 @@ class FaultRule(BaseModel):
         )
 
     def is_due(self) -> bool:
-        """Counts a matching request; whether it is one of those that fail."""
+        """Count a matching request and return whether it fails."""
         self._match_count += 1
         return self._match_count % self.every == 0
 
     def is_over_rate_limit(self, key: str) -> bool:
-        """Counts a request of a key; whether it is one too many within a second."""
-        now, seen = time.monotonic(), self._recent_requests.setdefault(key, deque())
-        while seen and seen[0] <= now - 1:
-            seen.popleft()
-        if len(seen) >= self.per_second:
+        """Count a request of a key and return whether it exceeds `per_second`."""
+        now, times = time.monotonic(), self._recent_requests.setdefault(key, deque())
+        while times and times[0] <= now - 1:
+            times.popleft()
+        if len(times) >= self.per_second:
             return True
-        seen.append(now)
+        times.append(now)
         return False
 
     def refusal(self, size_limit: int) -> Refusal | None:
-        """What a named kind answers, or None for kinds that answer otherwise."""
+        """The refusal of this kind, or None if the kind is not a refusal; `size_limit` in bytes."""
         if self.kind == "too-large":
             return errors.too_large_refusal(size_limit)
         if self.kind == "rate-limit":
@@ -106,8 +106,8 @@ class FaultRule(BaseModel):
             return refusal
         if self.kind not in REFUSALS:
             return None
-        surface, status, text = REFUSALS[self.kind]
-        return Refusal(surface, status, text, "transient")  # type: ignore[arg-type] # a row of the table
+        source, status, text = REFUSALS[self.kind]
+        return Refusal(source, status, text, "transient")  # type: ignore[arg-type] # a row of the table
 
 
 class FaultRules:
@@ -117,7 +117,7 @@ class FaultRules:
         self.rules: list[FaultRule] = []
 
     def take_matching(self, method: str, path: str, key: str) -> FaultRule | None:
-        """The first rule that applies, used up once; None when all is well."""
+        """The oldest rule that applies, with its `times` decremented; or None."""
         for rule in self.rules:
             if (
                 rule.matches(method, path, key)
@@ -129,9 +129,9 @@ class FaultRules:
         return None
 
     def site_availability(self, guid: str) -> str:
-        """What the site status endpoint says of a site under the rules in force."""
-        states = [rule.kind for rule in self.rules if rule.site in {None, guid}]
-        return next((kind for kind in states if kind in {"offline", "unreachable"}), "online")
+        """The `availability` of a site in the site status under the rules in force."""
+        kinds = [rule.kind for rule in self.rules if rule.site in {None, guid}]
+        return next((kind for kind in kinds if kind in {"offline", "unreachable"}), "online")
 
     def _decrement_times(self, rule: FaultRule) -> None:
         if rule.times is not None:

@@ -1,4 +1,4 @@
-"""URLs of pages and entries, in each of the forms Halo might use."""
+"""URLs of pages and entries, in each form that Halo may use."""
 
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,9 +17,9 @@ _POSITION_PARAMETERS: Final = {"_page_token", "_offset", "_page"}
 
 
 def base_for_link_form(form: LinkForm, settings: EmulatorSettings, host: str, api: str, guid: str) -> str:
-    """The FHIR base a link names under one link form; empty for `query-only`.
+    """The FHIR base of links in one link form; empty for `query-only`.
 
-    `host` is scheme and authority as the client used them, `surface` the prefix it used.
+    `host` is scheme and authority of the client's request, `api` the first segment of its path.
     """
     tail = f"sites/{guid}/fhir/R4"
     return {
@@ -37,36 +37,36 @@ def page_link(base: str, resource_type: str, pairs: Sequence[Pair]) -> str:
 
 
 def page_pairs(pairs: Sequence[Pair], offset: int, count: int, variants: Variants) -> list[Pair]:
-    """The parameters of the page at `offset`: hidden in a token, or plain with an offset or page number."""
+    """The parameters of the page at `offset`: in a token, or plain with an offset or page number."""
     if variants.paging == "offset":
         return [*_with_count(pairs, count), ("_offset", str(offset))]
     if variants.paging == "page":
         return [*_with_count(pairs, count), ("_page", str(offset // count + 1))]
     hidden = [pair for pair in pairs if pair[0] not in INCLUDE_PARAMETERS]
-    shown = [pair for pair in pairs if pair[0] in INCLUDE_PARAMETERS]
-    packed = zlib.compress(msgspec.json.encode([_with_count(hidden, count), offset]))
-    return [*shown, ("_page_token", urlsafe_b64encode(packed).decode().rstrip("="))]
+    includes = [pair for pair in pairs if pair[0] in INCLUDE_PARAMETERS]
+    token = zlib.compress(msgspec.json.encode([_with_count(hidden, count), offset]))
+    return [*includes, ("_page_token", urlsafe_b64encode(token).decode().rstrip("="))]
 
 
 def split_page_position(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
-    """A request's own parameters and the offset it asks for. Raises Refusal (400) for a bad page link."""
-    rest = [pair for pair in pairs if pair[0] not in _POSITION_PARAMETERS]
-    asked = {name: value for name, value in pairs if name in _POSITION_PARAMETERS}
+    """The search parameters and the offset of a request. Raises Refusal (400) for a bad page link."""
+    search_pairs = [pair for pair in pairs if pair[0] not in _POSITION_PARAMETERS]
+    position = {name: value for name, value in pairs if name in _POSITION_PARAMETERS}
     try:
-        if "_page_token" in asked:
-            return _decode_page_token(asked["_page_token"], rest)
-        offset, page = int(asked.get("_offset", "0")), int(asked.get("_page", "1"))
-        count = int(dict(rest).get("_count", DEFAULT_COUNT)) if "_page" in asked else 0
+        if "_page_token" in position:
+            return _decode_page_token(position["_page_token"], search_pairs)
+        offset, page = int(position.get("_offset", "0")), int(position.get("_page", "1"))
+        count = int(dict(search_pairs).get("_count", DEFAULT_COUNT)) if "_page" in position else 0
     except (ValueError, zlib.error, msgspec.DecodeError):
         raise bad_argument("Unable to parse page link") from None
     if offset < 0 or page < 1:
         raise bad_argument("Unable to parse page link")
-    return rest, offset + (page - 1) * count
+    return search_pairs, offset + (page - 1) * count
 
 
 def _decode_page_token(token: str, other_pairs: list[Pair]) -> tuple[list[Pair], int]:
-    packed = zlib.decompress(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    pairs, offset = msgspec.json.decode(packed, type=tuple[list[Pair], int])
+    decoded = zlib.decompress(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    pairs, offset = msgspec.json.decode(decoded, type=tuple[list[Pair], int])
     return [*pairs, *other_pairs], offset
 
 

@@ -1,4 +1,4 @@
-"""`Patient/{id}/$summary` (a small IPS document) and `$find-free` (free slots)."""
+"""Operations `Patient/{id}/$summary` (a small IPS document) and `$find-free` (free slots)."""
 
 from typing import Any, Final
 
@@ -19,18 +19,18 @@ _FIND_FREE_PARAMETERS: Final = {"start", "end", "schedule", "_count", "_page_tok
 
 
 def patient_summary(context: RequestContext, patient_id: str) -> dict[str, Any]:
-    """An IPS document Bundle: Composition, Patient and four sections. Raises Refusal (404)."""
+    """An IPS document Bundle: Composition, Patient, records of up to four sections. Raises Refusal (404)."""
     patient = context.find_record("Patient", patient_id)
     if not patient:
         raise Refusal("engine", 404, "Resource not found", "not-found")
     sections = [
-        (_summary_section(*row, found), found)
-        for row in _SUMMARY_SECTIONS
-        if (found := _patient_records(context, row[2], patient_id))
+        (_summary_section(*section, rows), rows)
+        for section in _SUMMARY_SECTIONS
+        if (rows := _patient_records(context, section[2], patient_id))
     ]
     resources = [_summary_composition(context, patient, [section for section, _ in sections])]
     resources += [
-        context.render(record) for record in (patient, *(row for _, found in sections for row in found))
+        context.render(record) for record in (patient, *(row for _, rows in sections for row in rows))
     ]
     return {
         "resourceType": "Bundle",
@@ -42,28 +42,28 @@ def patient_summary(context: RequestContext, patient_id: str) -> dict[str, Any]:
 
 
 def patient_id_by_identifier(context: RequestContext, pairs: list[Pair]) -> str:
-    """The id of the one patient `Patient/$summary?identifier=` names, as the IPS operation asks.
+    """The id of the patient that `Patient/$summary?identifier=` names (IPS operation).
 
-    Raises Refusal: 400 without an identifier, 404 when it is nobody's or not one patient's.
+    Raises Refusal: 400 without an identifier, 404 unless exactly one patient has it.
     """
     identifiers = [("identifier", value) for name, value in pairs if name == "identifier"]
     if not identifiers:
         raise bad_argument("$summary needs an id or an identifier")
-    found = context.engine.select(parse_search("Patient", identifiers))
-    if len(found) != 1:
+    patients = context.engine.select(parse_search("Patient", identifiers))
+    if len(patients) != 1:
         raise Refusal("engine", 404, "Resource not found", "not-found")
-    return str(found[0].resource["id"])
+    return str(patients[0].resource["id"])
 
 
 def find_free_slots(context: RequestContext, pairs: list[Pair]) -> dict[str, Any]:
-    """A searchset of free slots between `start` and `end` (both in Halo's date forms), by schedule."""
+    """A searchset of free slots from `start` until before `end` (in Halo's date formats), by schedule."""
     if unknown := [name for name, _ in pairs if name not in _FIND_FREE_PARAMETERS]:
         raise bad_argument(f"Unsupported operation parameter: {unknown[0]}")
     names = {"start": ("start", "ge"), "end": ("start", "lt")}
-    wanted = [
+    criteria = [
         (names[name][0], names[name][1] + value) if name in names else (name, value) for name, value in pairs
     ]
-    return searchset(context, "Slot", [("status", "free"), *wanted])
+    return searchset(context, "Slot", [("status", "free"), *criteria])
 
 
 def _patient_records(context: RequestContext, resource_type: str, patient_id: str) -> list[Record]:

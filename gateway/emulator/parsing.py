@@ -1,7 +1,7 @@
-"""Parsing of what clients write, as strict as Halo's FHIR server, which uses the Firely .NET SDK.
+"""Parsing of written resources, as strict as Halo's FHIR server, which uses the Firely .NET SDK.
 
-The definitions are loaded with the first write, not at start: most emulators of a test run are never written
-to, and loading takes some tenths of a second.
+The first write loads the definitions, because loading takes some tenths of a second and most emulators of a
+test run receive no write.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from gateway.validation.judge import validate_resource
 
 
 def parse_resource(resource_type: str, body: bytes) -> dict[str, Any]:
-    """The resource in a body of that type. Raises Refusal (400) naming the first element that is wrong."""
+    """The resource in a body of that type. Raises Refusal (400) that names the first invalid element."""
     try:
         resource = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -27,8 +27,8 @@ def parse_resource(resource_type: str, body: bytes) -> dict[str, Any]:
 
 
 def _firely_message(finding: Finding) -> str:
-    """Firely's words for an unknown element (firely-net-sdk's issues show them); ours for all else."""
+    """Firely's text for an unknown element (from firely-net-sdk's issues), else the text of the finding."""
     if not finding.name:
         return f"{finding.message} (at {finding.path})"
-    place = f"{finding.path}.{finding.name}[0]"
-    return f"Encountered unknown element '{finding.name}' at location '{place}' while parsing"
+    location = f"{finding.path}.{finding.name}[0]"
+    return f"Encountered unknown element '{finding.name}' at location '{location}' while parsing"

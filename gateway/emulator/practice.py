@@ -1,4 +1,4 @@
-"""One practice's database: made on first use, changed by create and update."""
+"""Database of one practice: generated on first use, changed by create and update."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ from gateway.emulator.sites import SITES, Site
 
 
 def current_utc_time() -> datetime:
-    """The time, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 @lru_cache(maxsize=8)
 def _generate_tables(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict[str, Record]]:
-    """Rows as first made, by type and id. Kept, because a reset wants them again; a Record never changes."""
+    """Rows as generated, by type and id. A reset reuses the cached rows, because a Record never changes."""
     settings = EmulatorSettings(seed=seed, patients=patients, documents=documents)
     return {
         resource_type: {record.resource["id"]: record for record in records}
@@ -44,8 +44,8 @@ class Practice:
     def tables(self) -> dict[str, dict[str, Record]]:
         """All rows, active or not, by resource type and id."""
         settings = self._settings
-        made = _generate_tables(self.site.guid, settings.seed, settings.patients, settings.documents)
-        return {resource_type: dict(rows) for resource_type, rows in made.items()}
+        tables = _generate_tables(self.site.guid, settings.seed, settings.patients, settings.documents)
+        return {resource_type: dict(rows) for resource_type, rows in tables.items()}
 
     def records(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
         """The rows of a type in table order."""
@@ -53,26 +53,26 @@ class Practice:
         return [record for record in rows if record.active] if active_only else rows
 
     def find_record(self, resource_type: str, resource_id: str, *, active_only: bool) -> Record | None:
-        """One row, or None when there is none (or none that is shown)."""
+        """The row, or None if it does not exist or `active_only` hides it."""
         record = self.tables.get(resource_type, {}).get(resource_id)
         return record if record and (record.active or not active_only) else None
 
     def column_zone(self, parameter: Parameter, variants: Variants) -> ZoneInfo:
-        """The clock a date column keeps: the site's, or UTC by variant `column_zones["Type.code"]`."""
+        """Zone of a date column's wall clock: the site's, or UTC by variant `column_zones["Type.code"]`."""
         names = (f"{parameter.base}.{parameter.code}", f"*.{parameter.code}")
         zones = [variants.column_zones[name] for name in names if name in variants.column_zones]
         return ZoneInfo("UTC") if zones[:1] == ["utc"] else self.site.zone
 
     def create(self, resource: dict[str, Any]) -> Record:
-        """A new row with the next free number as id."""
+        """Create a row with the next free number as id."""
         table = self.tables.setdefault(resource["resourceType"], {})
         identity = str(max(map(int, table), default=0) + 1)
         return self.update({**resource, "id": identity})
 
     def update(self, resource: dict[str, Any]) -> Record:
-        """The row of this id with new content, changed now; inactive when the resource says so.
+        """Store a resource under its id with the current time; inactive if not `active`, or if cancelled.
 
-        An Appointment takes its Slots, and gives them back when it is cancelled.
+        An Appointment makes its Slots busy, and free again if it is cancelled.
         """
         kind, identity = resource["resourceType"], resource["id"]
         meta = {**resource.get("meta", {}), "lastUpdated": format_utc_instant(self.clock(), kind)}
@@ -84,9 +84,7 @@ class Practice:
         return record
 
     def _update_slot(self, slot_id: str, appointment_status: str) -> None:
-        wanted, row = (
-            "free" if appointment_status == "cancelled" else "busy",
-            self.tables["Slot"].get(slot_id),
-        )
-        if row and row.resource["status"] != wanted:
-            self.update({**row.resource, "status": wanted})
+        slot = self.tables["Slot"].get(slot_id)
+        status = "free" if appointment_status == "cancelled" else "busy"
+        if slot and slot.resource["status"] != status:
+            self.update({**slot.resource, "status": status})

@@ -1,4 +1,4 @@
-"""Rows as a site's engine shows them: spoiled timestamps, absolute attachment URLs, trimmed elements."""
+"""Rows as a site's engine renders them: wrong timestamps, absolute URLs, omitted elements."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ _NOT_IN_SUMMARY: Final = {"text", "contained", "reaction", "dosage", "location",
 
 
 def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> str:
-    """A UTC instant as a type's rows show it: right, without a zone, or with a wrong one."""
+    """A UTC instant in a style: correct, without a zone, or with a wrong zone."""
     moment, (_, _, fraction) = datetime.fromisoformat(instant), instant[:-1].partition(".")
     local, fraction = moment.astimezone(zone), f".{fraction}" if fraction else ""
     wall = local.strftime("%Y-%m-%dT%H:%M:%S")
@@ -48,28 +48,28 @@ def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> s
 
 
 def select_elements(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> dict[str, Any]:
-    """A resource under `_summary` or `_elements`, tagged SUBSETTED when anything was left out."""
-    kept = _selected_elements(resource, summary, elements)
-    if kept == set(resource):
+    """A resource under `_summary` or `_elements`, tagged SUBSETTED if an element was omitted."""
+    names = _selected_elements(resource, summary, elements)
+    if names == set(resource):
         return resource
     meta = resource["meta"]
-    tagged = {**meta, "tag": [*meta.get("tag", []), _SUBSETTED_TAG]}
-    return {name: value for name, value in resource.items() if name in kept} | {"meta": tagged}
+    tagged_meta = {**meta, "tag": [*meta.get("tag", []), _SUBSETTED_TAG]}
+    return {name: value for name, value in resource.items() if name in names} | {"meta": tagged_meta}
 
 
 def with_absolute_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
-    """A resource whose relative references and attachment URLs are put on `base`."""
+    """A resource whose relative references and attachment URLs are made absolute with `base`."""
     return {name: _with_absolute_values(value, base) for name, value in resource.items()}
 
 
 def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: ZoneInfo) -> dict[str, Any]:
-    """A resource with `meta.lastUpdated` in the style of its type."""
+    """A resource with `meta.lastUpdated` in a style."""
     meta = resource["meta"]
     return {**resource, "meta": {**meta, "lastUpdated": instant_in_style(meta["lastUpdated"], style, zone)}}
 
 
 def utc_now_text() -> str:
-    """The present instant to the second, in UTC."""
+    """The current time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -91,12 +91,12 @@ def _selected_elements(resource: dict[str, Any], summary: str, elements: tuple[s
 
 def _with_absolute_values(value: Any, base: str) -> Any:
     if isinstance(value, list):
-        return [_with_absolute_values(each, base) for each in value]
+        return [_with_absolute_values(item, base) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: f"{base}/{each}"
-        if name in _URL_ELEMENTS and _LOCAL_REFERENCE.fullmatch(str(each))
-        else _with_absolute_values(each, base)
-        for name, each in value.items()
+        name: f"{base}/{child}"
+        if name in _URL_ELEMENTS and _LOCAL_REFERENCE.fullmatch(str(child))
+        else _with_absolute_values(child, base)
+        for name, child in value.items()
     }

@@ -1,4 +1,4 @@
-"""One request as the site behind it sees it: the practice, the switches in force, the base URLs."""
+"""Context of one request to a site: the practice, the settings in force, the base URLs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from gateway.emulator.sites import Site
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request on one site; `host` is scheme and authority as the client used them, `surface` the prefix."""
+    """A request to one site; `host` is its scheme and authority, `api` the first segment of its path."""
 
     site: Site
     practice: Practice
@@ -30,21 +30,21 @@ class RequestContext:
 
     @property
     def size_limit(self) -> int:
-        """The most bytes an answer may have."""
+        """Maximum size of a response body, in bytes."""
         return self.settings.site_override(self.site.guid).size_limit or self.site.size_limit
 
     def has_fault(self, fault: str) -> bool:
-        """Whether a documented fault is on here."""
+        """Whether a documented fault is on at this site."""
         return self.settings.is_fault_enabled(fault, self.site.guid)
 
     @property
     def client_base(self) -> str:
-        """The FHIR base the client itself used."""
+        """The FHIR base in the client's request."""
         return f"{self.host}/{self.api}/sites/{self.site.guid}/fhir/R4"
 
     @cached_property
     def link_base(self) -> str:
-        """The FHIR base that links and full URLs name."""
+        """The FHIR base of links and full URLs."""
         if not self.has_fault("link-base-url"):
             return self.client_base
         form = self.variants.link_form
@@ -52,7 +52,7 @@ class RequestContext:
 
     @cached_property
     def engine(self) -> SearchEngine:
-        """The search engine of the practice under the switches in force."""
+        """The search engine of the practice under the settings in force."""
         return SearchEngine(
             self.practice,
             self.variants,
@@ -62,7 +62,7 @@ class RequestContext:
         )
 
     def find_record(self, resource_type: str, resource_id: str) -> Record | None:
-        """One shown row."""
+        """A row that the site returns, or None."""
         return self.practice.find_record(
             resource_type, resource_id, active_only=self.has_fault("inactive-records")
         )
@@ -70,7 +70,7 @@ class RequestContext:
     def render(
         self, record: Record, summary: str = "false", elements: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """A row as this site shows it."""
+        """A row as this site returns it."""
         resource = record.resource
         if self.has_fault("reference-base-url"):
             resource = with_absolute_urls(resource, self.link_base or self.client_base)
@@ -80,6 +80,6 @@ class RequestContext:
         return select_elements(resource, summary, elements)
 
     def full_url(self, resource: dict[str, Any]) -> str:
-        """The `fullUrl` of an entry; relative when links are."""
+        """The `fullUrl` of an entry; relative if the link form is `query-only`."""
         local = f"{resource['resourceType']}/{resource['id']}"
         return f"{self.link_base}/{local}" if self.link_base else local

@@ -1,4 +1,4 @@
-"""Running the emulator: as a program, or in a thread beside a test."""
+"""Server of the emulator: as a program, or in a thread of a test."""
 
 import http.client
 import signal
@@ -17,49 +17,49 @@ from gateway.emulator.settings import EmulatorSettings
 
 
 class AnnouncingServer(uvicorn.Server):
-    """A uvicorn server that calls back once it accepts connections."""
+    """A uvicorn server that calls `announce` when it accepts connections."""
 
     def __init__(self, config: uvicorn.Config, announce: Any) -> None:
         super().__init__(config)
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts listening, then announces."""
+        """Start listening, then call `announce`."""
         await super().startup(sockets)
         self._announce()
 
 
 def serve(settings: EmulatorSettings, host: str, port: int) -> None:
-    """Runs until SIGTERM or SIGINT; port 0 picks a free one. Prints one line with the address."""
-    listening = bind(host, port)
+    """Print one line with the address and run until SIGTERM or SIGINT; port 0 selects a free port."""
+    listener = bind(host, port)
     authority = f"[{host}]" if ":" in host else host
-    address = f"http://{authority}:{listening.getsockname()[1]}"
+    address = f"http://{authority}:{listener.getsockname()[1]}"
 
     def announce() -> None:
         sys.stdout.write(f"halo emulator listening on {address}\n")
         sys.stdout.flush()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises it again after a clean stop
+        signal.signal(number, lambda *_: None)  # uvicorn raises the signal again after a clean stop
     server = AnnouncingServer(_uvicorn_config(create_emulator(settings)), announce)
-    server.run([listening])
+    server.run([listener])
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OSError that names the address."""
+    """A bound socket. Raises OSError that names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
-    except OSError as problem:
-        listening.close()
-        raise OSError(f"cannot listen on {host}, port {port}: {problem.strerror}") from None
-    return listening
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    return listener
 
 
 class RunningEmulator:
-    """`with RunningEmulator() as emulator:` serves on a free port of 127.0.0.1 from a thread."""
+    """An emulator in a thread, on a free port of 127.0.0.1: `with RunningEmulator() as emulator:`."""
 
     def __init__(self, settings: EmulatorSettings = EmulatorSettings()) -> None:  # noqa: B008 - frozen
         self.app: Starlette = create_emulator(settings)
@@ -82,16 +82,16 @@ class RunningEmulator:
         self._thread.join(10)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded answer of a control endpoint, e.g. `control("POST", "faults", {...})`.
+        """The decoded response of a control endpoint, for example `control("POST", "faults", {...})`.
 
-        Raises ValueError when the endpoint refuses.
+        Raises ValueError with the response body if the status is 400 or higher.
         """
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
         connection.request(method, f"/_emulator/{path}", None if body is None else msgspec.json.encode(body))
-        answer = connection.getresponse()
-        content = answer.read()
+        response = connection.getresponse()
+        content = response.read()
         connection.close()
-        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
             raise ValueError(content.decode())
         return msgspec.json.decode(content) if content else None
 

@@ -1,4 +1,4 @@
-"""Every switch of the emulator: what is broken on purpose, and readings of what Halo leaves open."""
+"""Settings of the emulator: documented faults, and variants of behaviour that Halo does not document."""
 
 import tomllib
 from datetime import datetime
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.emulator.sites import SITES
 
+#: The documented known issues, by the id of the gateway's repair for each.
 DOCUMENTED_FAULTS: Final = (
     "search-date-format",
     "link-include-params",
@@ -19,7 +20,6 @@ DOCUMENTED_FAULTS: Final = (
     "inactive-records",
     "capability-statement",
 )
-"""The documented known issues, each under the id of the gateway's repair that undoes it."""
 
 LastUpdatedStyle = Literal[
     "ok", "offset", "naive", "naive-7", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"
@@ -28,6 +28,7 @@ LinkForm = Literal[
     "absolute-public", "absolute-internal", "api", "integrator", "desktop", "root-relative", "query-only"
 ]
 
+#: Default style of `meta.lastUpdated` per resource type; a type that is not listed is `ok` (UTC with `Z`).
 DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
     "Patient": "naive",
     "Practitioner": "offset",
@@ -37,17 +38,16 @@ DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
     "Condition": "naive",
     "DocumentReference": "naive-7",
 }
-"""Default style of `meta.lastUpdated` per resource type; a type not listed is `ok` (UTC with `Z`)."""
 
 
 class FrozenSettings(BaseModel):
-    """Settings that refuse unknown names and never change; a change is a new object."""
+    """Immutable settings that reject unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Variants(FrozenSettings):
-    """One reading of everything Halo's documentation leaves open."""
+    """Behaviour of a site that Halo does not document."""
 
     link_form: LinkForm = "absolute-internal"
     paging: Literal["token", "offset", "page"] = "token"
@@ -70,7 +70,7 @@ class Variants(FrozenSettings):
 
 
 class SiteOverride(FrozenSettings):
-    """What one site does differently: faults and variants laid over the general ones, and its size limit."""
+    """Settings of one site: faults and variants that override the general ones, size limit in bytes."""
 
     faults: dict[str, bool] = Field(default_factory=dict)
     variants: dict[str, Any] = Field(default_factory=dict)
@@ -78,7 +78,7 @@ class SiteOverride(FrozenSettings):
 
 
 class EmulatorSettings(FrozenSettings):
-    """All switches. `faults` lists only what differs from "on"; `sites` is keyed by Halo GUID."""
+    """All settings. A fault that is not in `faults` is on; the keys of `sites` are Halo GUIDs."""
 
     seed: int = 2026
     patients: int = Field(default=300, ge=5, le=20_000)
@@ -95,7 +95,7 @@ class EmulatorSettings(FrozenSettings):
     @field_validator("faults")
     @classmethod
     def validate_faults(cls, faults: dict[str, bool]) -> dict[str, bool]:
-        """The faults as given. Raises ValueError when one is not listed in `FAULTS`."""
+        """Return the faults. Raises ValueError for a fault that is not in DOCUMENTED_FAULTS."""
         if unknown := sorted(set(faults) - set(DOCUMENTED_FAULTS)):
             raise ValueError(f"no such fault: {', '.join(unknown)}; known: {', '.join(DOCUMENTED_FAULTS)}")
         return faults
@@ -103,7 +103,7 @@ class EmulatorSettings(FrozenSettings):
     @field_validator("sites")
     @classmethod
     def validate_overrides(cls, sites: dict[str, SiteOverride]) -> dict[str, SiteOverride]:
-        """The overrides as given. Raises ValueError for an unknown site, fault or variant."""
+        """Return the overrides. Raises ValueError for an unknown site, fault or variant."""
         if unknown := sorted(set(sites) - set(SITES)):
             raise ValueError(f"no such site: {', '.join(unknown)}; known: {', '.join(SITES)}")
         for override in sites.values():
@@ -112,7 +112,7 @@ class EmulatorSettings(FrozenSettings):
         return sites
 
     def site_override(self, guid: str) -> SiteOverride:
-        """What one site does differently."""
+        """The settings of one site; empty by default."""
         return self.sites.get(guid, SiteOverride())
 
     def is_fault_enabled(self, fault: str, guid: str) -> bool:
@@ -126,24 +126,24 @@ class EmulatorSettings(FrozenSettings):
 
 
 def from_toml(path: Path | None) -> EmulatorSettings:
-    """Settings read from a TOML file. Raises ValueError with a line for each problem, OSError."""
+    """Settings of a TOML file. Raises ValueError with one line per problem, or OSError."""
     if path is None:
         return EmulatorSettings()
     try:
         return EmulatorSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as problem:
-        errors = problem.errors(include_input=False, include_url=False)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
         lines = [
-            f"{'.'.join(map(str, error['loc']))}: {error['msg'].removeprefix('Value error, ')}"
-            for error in errors
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in problems
         ]
         raise ValueError("\n".join([f"{path} has problems:", *lines])) from None
-    except ValueError as problem:
-        raise ValueError(f"{path}: {problem}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def apply_merge_patch(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:
-    """Settings after a deep merge of `changes` (as in JSON Merge Patch, RFC 7396).
+    """Settings after a deep merge of `changes` (JSON Merge Patch, RFC 7396).
 
     Raises pydantic.ValidationError for an unknown name or value.
     """

@@ -1,4 +1,4 @@
-"""The practices behind the emulator: invented GUIDs, their zones, engines and limits."""
+"""Sites of the emulator: invented GUIDs, time zones, engine versions and size limits."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 BRISBANE: Final = "00000000-0000-4000-8000-00000000b415"
 SYDNEY: Final = "00000000-0000-4000-8000-000000005d00"
 PERTH: Final = "00000000-0000-4000-8000-000000009e47"
+#: A GUID that is no longer authoritative (403), as after a change of the practice's server.
 RELOCATED_SITE: Final = "00000000-0000-4000-8000-00000000d0d0"
-"""A GUID that is no longer authoritative: 403, as after a server change."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One PMS database behind one Halo GUID. `size_limit` in bytes; `share` of the configured patients."""
+    """A practice with its Halo GUID. `size_limit` in bytes; `patient_share` of the configured patients."""
 
     guid: str
     name: str
@@ -30,7 +30,7 @@ class Site:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The practice's time zone, which Halo's metadata never tells."""
+        """The practice's time zone, which Halo's API does not contain."""
         return ZoneInfo(self.zone_name)
 
 
@@ -57,7 +57,7 @@ SITES: Final = {
 
 
 def site_status(site: Site, availability: str, now: str) -> dict[str, Any]:
-    """The answer of `GET /integrator/sites/{guid}`: integrator OpenAPI 26.619, deprecated fields included."""
+    """The body of `GET /integrator/sites/{guid}` with deprecated fields (integrator OpenAPI 26.619)."""
     return {
         **site_summary(site, availability),
         "enrichedAt": now,
@@ -80,7 +80,7 @@ def site_status(site: Site, availability: str, now: str) -> dict[str, Any]:
 
 
 def site_summary(site: Site, availability: str) -> dict[str, Any]:
-    """A site as it stands in the list of `GET /integrator/sites`."""
+    """A site in the list of `GET /integrator/sites`."""
     return {
         "id": site.guid,
         "pmsType": "BestPractice",

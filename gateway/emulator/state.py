@@ -1,4 +1,4 @@
-"""Everything a running emulator remembers."""
+"""State of a running emulator."""
 
 import re
 from collections import deque
@@ -18,7 +18,7 @@ _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 
 
 class EmulatorState:
-    """Settings in force, practices, faults on demand, bill, journal; desktop tokens, by device and site."""
+    """Settings in force, practices, fault rules, bill, journal; desktop tokens with their device and site."""
 
     def __init__(self, settings: EmulatorSettings, clock: Callable[[], datetime] = current_utc_time) -> None:
         self.initial_settings = settings
@@ -26,7 +26,7 @@ class EmulatorState:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the settings given at start, with fresh data and nothing remembered."""
+        """Restore the initial settings and data, and clear everything else."""
         self.settings = self.initial_settings
         self.practices = {guid: Practice(site, self.settings, self.clock) for guid, site in SITES.items()}
         self.fault_rules = FaultRules()
@@ -35,7 +35,7 @@ class EmulatorState:
         self.desktop_tokens: dict[str, tuple[str, str]] = {}
 
     def require_site(self, guid: str) -> Site:
-        """The site of a GUID. Raises Refusal: 400 without one, 404 malformed, 403 moved, 401 unknown here."""
+        """The site of a GUID. Raises Refusal: 400 if empty, 404 malformed, 403 relocated, 401 unknown."""
         if not guid:
             raise Refusal("flat", 400, "Halo GUID must be provided.", "required")
         if not _GUID.fullmatch(guid):

@@ -1,1 +1,1 @@
-"""FHIR data structures: Bundles, searches and interactions. No policy."""
+"""FHIR data structures: Bundles, searches and interactions, without policy."""

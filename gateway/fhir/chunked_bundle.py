@@ -1,7 +1,7 @@
-"""A large Bundle taken apart in pieces, so that other requests get their turn between them.
+"""Decoder of large Bundles in chunks, so that the event loop can serve other requests between them.
 
-A cut is guessed by its look and then proved: JSON can be read from left to right in one way only, so if what
-stands between two cuts is a list of whole values, then the cuts are between entries.
+The decoder guesses a cut between two entries and verifies it by parsing the chunk. JSON has only one reading
+from left to right: if a chunk is a list of complete values, its cuts are between entries.
 """
 
 import re
@@ -17,23 +17,25 @@ from gateway.fhir.raw_json import (
     utf8_object_fields,
 )
 
-#: Bytes of entries in one piece: about a millisecond of work.
+#: Approximate bytes of entries in a chunk; decoding them takes about a millisecond.
 CHUNK_BYTES = 64_000
 
 _ENTRY_ARRAY = re.compile(rb'"entry"\s*:\s*\[')
 _FIRST_KEY = re.compile(rb'\s*\{\s*("\w+")')
 _ENTRY_BOUNDARY = re.compile(rb"\}(\s*,\s*)\{\s*\Z")
-#: How far white space may reach between two entries, and how many wrong guesses are made before giving up.
-_MAX_WHITESPACE, _MAX_ATTEMPTS = 200, 8
+#: Maximum bytes between two entries. A longer gap is not recognised as a cut.
+_MAX_WHITESPACE = 200
+#: Maximum guesses per chunk; then the rest of the Bundle is decoded at once.
+_MAX_ATTEMPTS = 8
 
 Entries = list[dict[str, Raw]]
 BundleChunks = Generator[Entries, None, dict[str, Raw]]
 
 
 def split_bundle(body: bytes) -> BundleChunks:
-    """A generator of the entries of a Bundle, opened, in pieces, that returns its top-level fields.
+    """Yield the decoded entries of a Bundle in chunks; return its top-level fields.
 
-    The entries of a short Bundle, and anything that is no Bundle, stay in the fields. Raises UnreadableError.
+    The entries of a small Bundle, and any other resource, stay in the fields. Raises UnreadableError.
     """
     start = _ENTRY_ARRAY.search(body) if len(body) > CHUNK_BYTES else None
     head = _fields_before_entries(body, start.end()) if start else None
@@ -48,42 +50,42 @@ def split_bundle(body: bytes) -> BundleChunks:
 
 
 def _fields_before_entries(body: bytes, end: int) -> dict[str, Raw] | None:
-    """The fields up to and with an empty `entry`; None when that is not where a Bundle's entries begin."""
+    """Fields before `end` and an empty `entry`; None if a Bundle's entries do not start there."""
     try:
         fields = utf8_object_fields(body[:end] + b"]}")
     except UnreadableError:
         return None
-    bundle = string_value(fields.get("resourceType")) == "Bundle" and list(fields)[-1] == "entry"
-    return fields if bundle and bytes(fields["entry"]) == b"[]" else None
+    is_bundle = string_value(fields.get("resourceType")) == "Bundle" and list(fields)[-1] == "entry"
+    return fields if is_bundle and bytes(fields["entry"]) == b"[]" else None
 
 
 def _entry_chunks(body: bytes, start: int) -> Generator[Entries, None, int]:
-    """Pieces of the entries, and at last where the rest begins, which is not cut."""
+    """Yield chunks of entries; return the offset of the rest, which is not split."""
     key = _FIRST_KEY.match(body, start)
     while key is not None:
-        found = next(_find_cut(body, start, key[1]), None)
-        if found is None:
+        chunk = next(_find_cut(body, start, key[1]), None)
+        if chunk is None:
             break
-        entries, start = found
+        entries, start = chunk
         yield entries
     return start
 
 
 def _find_cut(body: bytes, start: int, key: bytes) -> Iterator[tuple[Entries, int]]:
-    """The entries up to the first cut that is one, and where the next begin."""
-    at = start + CHUNK_BYTES
+    """Yield the entries up to each valid cut, and the offset of the next entry."""
+    after_quote = start + CHUNK_BYTES
     for _ in range(_MAX_ATTEMPTS):
-        at = body.find(key, at) + 1
-        between = _ENTRY_BOUNDARY.search(body, max(start, at - _MAX_WHITESPACE), at - 1) if at else None
-        if not at:
+        after_quote = body.find(key, after_quote) + 1
+        if not after_quote:
             return
-        entries = _parse_chunk(body[start : between.start() + 1]) if between else None
-        if between and entries is not None:
-            yield entries, between.end(1)
+        boundary = _ENTRY_BOUNDARY.search(body, max(start, after_quote - _MAX_WHITESPACE), after_quote - 1)
+        entries = _parse_chunk(body[start : boundary.start() + 1]) if boundary else None
+        if boundary and entries is not None:
+            yield entries, boundary.end(1)
 
 
 def _parse_chunk(chunk: bytes) -> Entries | None:
-    """The entries of a piece, None where it is cut amiss. Raises UnreadableError for what is no entry."""
+    """Entries of a chunk; None if a cut is wrong. Raises UnreadableError if an entry is not an object."""
     raw = Raw(b"[" + chunk + b"]")
     try:
         chunk.decode()

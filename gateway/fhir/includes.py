@@ -1,4 +1,4 @@
-"""Which included resources of a page still belong to its matches after some matches were filtered out."""
+"""Included resources that a page still needs after the gateway has removed some of its matches."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from gateway.fhir.raw_json import object_fields, string_value
 
 _REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"\\#]+)"')
 _RESOURCE_PATH = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
-#: The usual spellings, which need no decoding: a page may have thousands of entries.
+#: Usual JSON of `entry.search`, compared without decoding: a page may have thousands of entries.
 _MODES = {b'{"mode":"%s"}' % name.encode(): name for name in ("match", "include", "outcome")}
 
 
 def search_mode(entry: Entry) -> str:
-    """`entry.search.mode`; an entry that does not say is a match."""
+    """`entry.search.mode`; `match` if absent."""
     raw = entry.fields.get("search")
     if raw is None:
         return "match"
@@ -21,7 +21,7 @@ def search_mode(entry: Entry) -> str:
 
 
 def resource_key(entry: Entry) -> str:
-    """`Type/id` of an entry's resource."""
+    """`Type/id` of the entry's resource."""
     fields = object_fields(entry.resource) if entry.resource is not None else {}
     return f"{string_value(fields.get('resourceType'))}/{string_value(fields.get('id'))}"
 
@@ -29,15 +29,16 @@ def resource_key(entry: Entry) -> str:
 def reachable_includes(
     matches: Sequence[Entry], includes: Sequence[Entry], revinclude_types: frozenset[str]
 ) -> list[Entry]:
-    """The includes a kept entry refers to or, of the `reverse` types (`_revinclude`), that refer to one."""
-    keys, wanted = {resource_key(entry) for entry in matches}, _references_of(matches)
-    entries, waiting = list[Entry](), list(includes)
-    while waiting:
-        reached = [each for each in waiting if _is_reachable(each, keys, wanted, revinclude_types)]
+    """Includes that a reachable entry refers to; of `revinclude_types` also those that refer to it."""
+    keys, references = {resource_key(entry) for entry in matches}, _references_of(matches)
+    entries, remaining = list[Entry](), list(includes)
+    while remaining:
+        reached = [entry for entry in remaining if _is_reachable(entry, keys, references, revinclude_types)]
         if not reached:
             break
-        entries, waiting = entries + reached, [each for each in waiting if each not in reached]
-        keys, wanted = keys | {resource_key(each) for each in reached}, wanted | _references_of(reached)
+        entries, remaining = entries + reached, [entry for entry in remaining if entry not in reached]
+        keys |= {resource_key(entry) for entry in reached}
+        references |= _references_of(reached)
     return entries
 
 
@@ -52,4 +53,4 @@ def _is_reachable(
 
 def _references_of(entries: Iterable[Entry]) -> set[str]:
     texts = (text for entry in entries for text in _REFERENCE.findall(bytes(entry.resource or b"")))
-    return {found[1] for text in texts if (found := _RESOURCE_PATH.search(text.decode()))}
+    return {match[1] for text in texts if (match := _RESOURCE_PATH.search(text.decode()))}

@@ -1,4 +1,4 @@
-"""Method and path below a FHIR base -> the FHIR interaction (R4 http.html)."""
+"""FHIR interaction of a method and a path below a FHIR base (R4 http.html)."""
 
 import re
 from typing import Literal
@@ -24,7 +24,7 @@ InteractionCode = Literal[
 
 
 class Interaction(msgspec.Struct, frozen=True):
-    """One FHIR interaction: its code, the resource type and id it names, the operation if it is one."""
+    """A FHIR interaction: code, resource type, id and operation name; empty strings if absent."""
 
     code: InteractionCode
     type: str = ""
@@ -38,16 +38,16 @@ class Interaction(msgspec.Struct, frozen=True):
 
     @property
     def is_pageable(self) -> bool:
-        """Whether it answers with pages of entries that can be filtered and merged."""
+        """Whether its response is a page of entries that the gateway can filter and merge."""
         return self.code in {"search-type", "history"}
 
     @property
     def is_write(self) -> bool:
-        """Whether it changes data, so that it is never repeated and never kept."""
+        """Whether it changes data. The gateway never retries and never caches it."""
         return self.code in {"create", "update", "patch", "delete", "transaction"}
 
 
-#: Halo's endpoints that are not FHIR: their bodies are nobody's business here.
+#: Halo's endpoints that are not FHIR. The gateway does not read their bodies.
 NOT_FHIR = Interaction("other")
 
 _TYPE = r"(?P<type>[A-Z][A-Za-z]{1,63})"
@@ -62,7 +62,7 @@ _DELETE = frozenset({"DELETE"})
 
 _Codes = tuple[tuple[frozenset[str], InteractionCode], ...]
 
-#: (path below the base, methods -> code); the first path that matches decides.
+#: (path below the base, methods and code); the first matching path decides.
 _TABLE: tuple[tuple[str, _Codes], ...] = (
     (r"", ((_POST, "transaction"),)),
     (r"metadata", ((SAFE_METHODS, "capabilities"),)),
@@ -94,9 +94,9 @@ _Routes = tuple[tuple[re.Pattern[str], dict[str, InteractionCode]], ...]
 
 
 def _routes_by_depth() -> dict[int, _Routes]:
-    """The routes by the number of slashes in their paths, so that few are tried."""
+    """Routes by the number of slashes in their paths, so that a lookup tries few patterns."""
     compiled = [(path.count("/"), re.compile(path), _codes_by_method(codes)) for path, codes in _TABLE]
-    return {depth: tuple(each[1:] for each in compiled if each[0] == depth) for depth, *_ in compiled}
+    return {depth: tuple(route[1:] for route in compiled if route[0] == depth) for depth, *_ in compiled}
 
 
 _ROUTES = _routes_by_depth()
@@ -107,17 +107,17 @@ def _has_known_type(match: re.Match[str]) -> bool:
 
 
 def allowed_methods(path: str) -> tuple[str, ...]:
-    """Methods that mean something at a path below the base; empty for a path FHIR does not know."""
+    """Methods that FHIR defines for a path below the base; empty for an unknown path."""
     matches = ((pattern.fullmatch(path), codes) for pattern, codes in _ROUTES.get(path.count("/"), ()))
-    return next((tuple(sorted(codes)) for found, codes in matches if found and _has_known_type(found)), ())
+    return next((tuple(sorted(codes)) for match, codes in matches if match and _has_known_type(match)), ())
 
 
 def interaction_for(method: str, path: str) -> Interaction | None:
-    """The interaction that method and path (no leading slash) name, or None."""
+    """Interaction of a method and a path without leading slash, or None."""
     for pattern, codes in _ROUTES.get(path.count("/"), ()):
-        found = pattern.fullmatch(path) if method in codes else None
-        if found and _has_known_type(found):
-            parts = found.groupdict()
+        match = pattern.fullmatch(path) if method in codes else None
+        if match and _has_known_type(match):
+            parts = match.groupdict()
             parts.pop("version", None)
             return Interaction(codes[method], **parts)
     return None

@@ -1,4 +1,4 @@
-"""The resource types of FHIR R4 (4.0.1), value set resource-types."""
+"""Resource types of FHIR R4 (4.0.1), value set resource-types."""
 
 _NAMES = """
     Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse

@@ -1,6 +1,6 @@
-"""Search parameters: ordered, lossless, GET and POST forms alike.
+"""Search parameters of a URL and a form body, in order.
 
-A parameter nobody changed is printed with the very characters it came with.
+An unchanged parameter is written with the characters in which it was received.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_plus
 
 Place = Literal["url", "form"]
 
-#: Parameters of every search that are in no resource type's registry (R4 search.html, tables).
+#: Parameters of every search that the registry lists for no resource type (R4 search.html, tables).
 RESULT_PARAMETERS = frozenset(
     {
         *(
@@ -33,7 +33,7 @@ _SAFE = "-._~!*'()/,;:@$|"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One `name=value` of a search: decoded, with the text it came as and the place it stood."""
+    """A `name=value` of a search: decoded, with its raw text and its place."""
 
     name: str
     value: str
@@ -42,71 +42,70 @@ class Parameter:
 
     @property
     def code(self) -> str:
-        """The name without its modifier: `_include` of `_include:iterate`."""
+        """Name without modifier: `_include` of `_include:iterate`."""
         return self.name.partition(":")[0]
 
     def with_value(self, value: str) -> "Parameter":
-        """The same parameter with another value."""
+        """Return the parameter with another value."""
         return encode_parameter(self.name, value, self.place)
 
 
 def encode_parameter(name: str, value: str, place: Place = "url") -> Parameter:
-    """A parameter written by us, percent-encoded so that no reader mistakes it."""
+    """Parameter with percent-encoded name and value."""
     return Parameter(name, value, f"{quote(name, safe=_SAFE)}={quote(value, safe=_SAFE)}", place)
 
 
 @dataclass(frozen=True)
 class SearchParams:
-    """The parameters of one request, URL first, then form body, in the order given."""
+    """Parameters of a request, first of the URL, then of the form body, in their order."""
 
     parameters: tuple[Parameter, ...] = ()
 
     @cached_property
     def query(self) -> str:
-        """The URL's query string."""
+        """Query string of the URL."""
         return self._encode_place("url")
 
     @cached_property
     def form(self) -> str:
-        """The `application/x-www-form-urlencoded` body of a POST search."""
+        """`application/x-www-form-urlencoded` body of a POST search."""
         return self._encode_place("form")
 
     def values(self, name: str) -> tuple[str, ...]:
-        """Every value of the parameter with exactly this name, in order."""
-        return tuple(each.value for each in self.parameters if each.name == name)
+        """Values of the parameters with exactly this name, in order."""
+        return tuple(parameter.value for parameter in self.parameters if parameter.name == name)
 
     def map_parameters(self, change: Callable[[Parameter], Iterable[Parameter]]) -> "SearchParams":
-        """The search with each parameter replaced by what `change` gives; itself when nothing changed."""
+        """Return the search with each parameter replaced by the result of `change`; itself if unchanged."""
         if not self.parameters:
             return self
-        new = tuple(result for each in self.parameters for result in change(each))
+        new = tuple(result for parameter in self.parameters for result in change(parameter))
         return self if _has_same_objects(new, self.parameters) else SearchParams(new)
 
     def without_parameters(self, *names: str) -> "SearchParams":
-        """The search without the parameters of these names; itself when it had none."""
-        return self.map_parameters(lambda each: () if each.name in names else (each,))
+        """Return the search without the parameters of these names; itself if unchanged."""
+        return self.map_parameters(lambda parameter: () if parameter.name in names else (parameter,))
 
     def with_parameters(self, parameters: Iterable[Parameter]) -> "SearchParams":
-        """The search with parameters appended; itself when there are none."""
-        more = tuple(parameters)
-        return SearchParams(self.parameters + more) if more else self
+        """Return the search with parameters appended; itself if there are none."""
+        added = tuple(parameters)
+        return SearchParams(self.parameters + added) if added else self
 
     def as_get(self) -> "SearchParams":
-        """The same criteria as a URL alone would state them."""
+        """Return the same parameters, all in the URL."""
         return self.map_parameters(
-            lambda each: (each,) if each.place == "url" else (Parameter(each.name, each.value, each.raw),)
+            lambda item: (item if item.place == "url" else Parameter(item.name, item.value, item.raw),)
         )
 
     def _encode_place(self, place: Place) -> str:
-        return "&".join(each.raw for each in self.parameters if each.place == place)
+        return "&".join(parameter.raw for parameter in self.parameters if parameter.place == place)
 
 
-#: A search without parameters.
 NO_PARAMETERS = SearchParams()
 
 
 def parse_search(query: str, form: str = "") -> SearchParams:
-    """The search that a query string and a form body state together (R4 search.html, search by POST)."""
+    """Search parameters of a query string and a form body (R4 search.html, search by POST)."""
     return SearchParams(tuple(_parse_parameters(query, "url")) + tuple(_parse_parameters(form, "form")))
 
 
@@ -118,4 +117,4 @@ def _parse_parameters(text: str, place: Place) -> Iterable[Parameter]:
 
 
 def _has_same_objects(new: tuple[Parameter, ...], old: tuple[Parameter, ...]) -> bool:
-    return len(new) == len(old) and all(one is other for one, other in zip(new, old, strict=True))
+    return len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True))

@@ -1,4 +1,4 @@
-"""Where FHIR puts URLs of the server itself into a resource, and nowhere else (docs/urls.md)."""
+"""Rewriting of the server's own URLs in the elements of a resource where FHIR puts them (docs/urls.md)."""
 
 import re
 from collections.abc import Callable
@@ -16,47 +16,48 @@ from gateway.fhir.raw_json import (
 
 #: Elements of type Attachment whose names do not end in `Attachment` (R4, all resources).
 _ATTACHMENT_ELEMENTS = frozenset({"attachment", "content", "document", "image", "photo", "presentedForm"})
-#: (name of the object, name of the field): those of Bundle and Bundle.entry.
+#: (name of the object, name of the field) in Bundle and Bundle.entry.
 _BUNDLE_FIELDS = frozenset({("link", "url"), ("request", "url"), ("response", "location")})
 _URL_FIELDS = frozenset({"reference", "fullUrl"})
 
-#: Names of fields for which the object they stand in must be known.
+#: Fields that hold a server URL only in some objects.
 _AMBIGUOUS_FIELDS = frozenset({"url", "location"})
-#: The name in front of a JSON string, if it is the value of a field.
+#: Name of the field in front of a JSON string.
 _FIELD_NAME = re.compile(rb'(?<!\\)"(\w+)"\s*:\s*\Z')
+#: Maximum bytes searched backwards for the name of a field.
 _MAX_NAME_LENGTH = 100
 
-#: Given a URL and whether it stands for a Reference: the URL to show instead, or the very same.
+#: (URL, whether it is `Reference.reference`) -> URL to write, or the same object.
 UrlMapper = Callable[[str, bool], str]
-#: What a URL to change is known by: any of these, in the bytes.
+#: Byte strings; a URL to change contains at least one of them.
 Needles = tuple[bytes, ...]
 
 
 def rewrite_server_urls(value: Raw, needles: Needles, change: UrlMapper, name: str = "") -> Raw:
-    """The value with its server URLs changed, the very same where none was.
+    """Return the value with its server URLs changed; the same object if unchanged. Raises UnreadableError.
 
-    `name` is the value's own. All else keeps its bytes, a signed Bundle whole. Raises UnreadableError.
+    `name` is the field name of the value. The other parts, and a signed Bundle, keep their bytes.
     """
     body = bytes(value)
-    found = tuple(filter(body.__contains__, needles))
-    if not found:
+    present = tuple(filter(body.__contains__, needles))
+    if not present:
         return value
-    new = None if b'"signature"' in body else _rewrite_without_decoding(body, found, change)
+    new = None if b'"signature"' in body else _rewrite_without_decoding(body, present, change)
     if new is None:
         return _rewrite_by_decoding(value, needles, change, name)
     return value if new == body else Raw(new)
 
 
 def is_server_url_field(parent: str, name: str) -> bool:
-    """Whether a field of this name, in an object of that name, holds a URL of the server."""
-    attachment = name == "url" and (parent in _ATTACHMENT_ELEMENTS or parent.endswith("Attachment"))
-    return name in _URL_FIELDS or attachment or (parent, name) in _BUNDLE_FIELDS
+    """Whether the field `name` of an object named `parent` holds a URL of the server."""
+    is_attachment = name == "url" and (parent in _ATTACHMENT_ELEMENTS or parent.endswith("Attachment"))
+    return name in _URL_FIELDS or is_attachment or (parent, name) in _BUNDLE_FIELDS
 
 
 def _rewrite_without_decoding(body: bytes, needles: Needles, change: UrlMapper) -> bytes | None:
-    """The JSON with its URLs changed, without decoding it; None where the object around one must be known.
+    """Change the URLs of the JSON without decoding it; None if a URL's field is ambiguous.
 
-    A needle can only stand inside a string, whose quotes are the nearest that no backslash escapes.
+    A needle occurs only inside a string, whose quotes are the nearest ones without a backslash.
     """
     parts, done, at = list[bytes](), 0, _next_needle(body, needles, 0)
     while at >= 0:
@@ -73,7 +74,7 @@ def _rewrite_without_decoding(body: bytes, needles: Needles, change: UrlMapper) 
 
 
 def _next_needle(body: bytes, needles: Needles, start: int) -> int:
-    return min((at for each in needles if (at := body.find(each, start)) >= 0), default=-1)
+    return min((at for needle in needles if (at := body.find(needle, start)) >= 0), default=-1)
 
 
 def _contains_any(body: bytes, needles: Needles) -> bool:
@@ -81,7 +82,7 @@ def _contains_any(body: bytes, needles: Needles) -> bool:
 
 
 def _rewrite_string(text: bytes, name: str, needles: Needles, change: UrlMapper) -> bytes:
-    """A JSON string with the URL in it changed; the same bytes where it is not one to change."""
+    """Return the JSON string with its URL changed; the same bytes if it has no such URL."""
     old = string_value(Raw(text)) if _contains_any(text, needles) else ""
     new = change(old, name == "reference") if old else old
     return text if new == old else bytes(string_json(new))
@@ -95,14 +96,14 @@ def _rewrite_by_decoding(value: Raw, needles: Needles, change: UrlMapper, name: 
 
 
 class _UrlRewriter:
-    """Decodes what holds a needle, level by level; numbers and all else stay raw."""
+    """Decodes, level by level, only the objects and arrays that contain a needle; other values stay raw."""
 
     def __init__(self, needles: Needles, change: UrlMapper) -> None:
         self._needles = needles
         self._change = change
 
     def rewrite_value(self, value: Raw, name: str) -> Raw:
-        """The value, changed, or the very same."""
+        """Return the value with its URLs changed; the same object if unchanged."""
         body = bytes(value)
         if not _contains_any(body, self._needles):
             return value
@@ -115,13 +116,13 @@ class _UrlRewriter:
         old = object_fields(value)
         if "signature" in old and string_value(old.get("resourceType")) == "Bundle":
             return value
-        new = {each: self._rewrite_field(name, each, raw) for each, raw in old.items()}
-        return encode(new) if any(new[each] is not old[each] for each in old) else value
+        new = {field: self._rewrite_field(name, field, raw) for field, raw in old.items()}
+        return encode(new) if any(new[field] is not old[field] for field in old) else value
 
     def _rewrite_array(self, value: Raw, name: str) -> Raw:
         old = array_items(value)
-        new = [self.rewrite_value(each, name) for each in old]
-        return encode(new) if any(one is not other for one, other in zip(new, old, strict=True)) else value
+        new = [self.rewrite_value(item, name) for item in old]
+        return encode(new) if any(a is not b for a, b in zip(new, old, strict=True)) else value
 
     def _rewrite_field(self, parent: str, name: str, raw: Raw) -> Raw:
         if not is_server_url_field(parent, name) or not string_value(raw):

@@ -1,7 +1,7 @@
-"""How many matches fit in one answer under Halo's size limit, and how to ask for a page of that size.
+"""Page sizes that fit Halo's size limit: estimates from past pages, and the page to request.
 
 Halo refuses an immediate result over 1 MB (older Halo Link) or 8 MB with 413, after the query ran. A server
-may always return fewer than `_count` (R4 search.html 3.1.1.5.5), so a smaller page is a right answer.
+may always return fewer matches than `_count` (R4 search.html 3.1.1.5.5), so a smaller page is correct.
 """
 
 import re
@@ -18,17 +18,18 @@ from gateway.fhir.search_params import Parameter, Place, SearchParams, encode_pa
 
 TOO_LARGE: Final = "result-too-large"
 SINGLE_RESOURCE_TOO_LARGE: Final = (
-    "One resource, with what it includes, is larger than Halo can return. Leave _include and _revinclude out,"
-    " or ask for less of it with _elements or _summary; an attachment alone can be read by its URL, or at the"
-    " practice."
+    "The query ran, but one resource with its includes is larger than Halo can return. Remove _include and"
+    " _revinclude, or request fewer elements with _elements or _summary. Read an attachment alone by its URL,"
+    " or in the practice system."
 )
 COUNT_PARAMETER: Final = "_count"
-#: The share of the limit that a page should fill: entries differ in size.
+#: Share of the limit that a page should fill; the rest is a margin, because entries differ in size.
 TARGET_FILL: Final = 0.7
-#: Less than that of the limit cannot have been too large: the limits in use are 1 MB and 8 MB.
+#: Share of the limit below which a page cannot have been too large: the limits in use are 1 MB and 8 MB.
 _IMPLAUSIBLE_FILL: Final = 0.1
-_MIN_RELATIVE_CHANGE: Final = 0.03  # bytes per match that differ by less than this share teach nothing new
-#: The page asked for where neither the client nor experience names a size.
+#: Share by which the bytes per match must change before an estimate is stored again.
+_MIN_RELATIVE_CHANGE: Final = 0.03
+#: Matches to request if neither the client nor an estimate gives a size.
 DEFAULT_PAGE_SIZE: Final = 10
 
 _PAGE_NUMBER: Final = frozenset({"page", "_page"})
@@ -38,10 +39,10 @@ _MATCH = re.compile(rb'"mode"\s*:\s*"match"')
 
 
 class PageSizeEstimate(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of the pages of one kind of search.
+    """Estimate for the pages of one search signature; sizes in matches, 0 if unknown.
 
-    `each` is bytes per match, leaning to the heavy ones; `fits` the largest page that came, `fails` the
-    smallest that did not (0: unknown); `overflows` whether the upstream's own page size was too large.
+    `bytes_per_match` leans to the heavy matches; `largest_success` is the largest page that was returned,
+    `smallest_failure` the smallest that was too large; `default_too_large`: the upstream's own size was.
     """
 
     bytes_per_match: float = 0.0
@@ -50,20 +51,20 @@ class PageSizeEstimate(msgspec.Struct, frozen=True, array_like=True):
     default_too_large: bool = False
 
     def after_page(self, octets: int, matches: int) -> Self:
-        """What is known after a page came."""
+        """Return the estimate after a page of that many bytes and matches."""
         if not matches:
             return self
-        each = max(octets / matches, 0.8 * self.bytes_per_match + 0.2 * octets / matches)
+        average = max(octets / matches, 0.8 * self.bytes_per_match + 0.2 * octets / matches)
         return self._replace(
             bytes_per_match=self.bytes_per_match
-            if abs(each - self.bytes_per_match) < _MIN_RELATIVE_CHANGE * self.bytes_per_match
-            else each,
+            if abs(average - self.bytes_per_match) < _MIN_RELATIVE_CHANGE * self.bytes_per_match
+            else average,
             largest_success=max(self.largest_success, matches),
             smallest_failure=0 if self.smallest_failure <= matches else self.smallest_failure,
         )
 
     def after_refusal(self, size: int | None) -> Self:
-        """What is known after a page of that size, or of the upstream's own, was too large."""
+        """Return the estimate after a page of that size (None: the upstream's own) was too large."""
         if size is None:
             return self._replace(default_too_large=True)
         return self._replace(
@@ -72,18 +73,18 @@ class PageSizeEstimate(msgspec.Struct, frozen=True, array_like=True):
         )
 
     def best_size(self, limit: int) -> int | None:
-        """The page size to use under a limit in bytes; None while nothing is known."""
+        """Page size to use under a limit in bytes; None without an estimate."""
         by_bytes = max(1, int(TARGET_FILL * limit / self.bytes_per_match)) if self.bytes_per_match else None
         by_trial = (
             max(1, self.largest_success, self.smallest_failure // 2)
             if self._is_failure_plausible(limit)
             else None
         )
-        known = [each for each in (by_bytes, by_trial) if each is not None]
-        return round_to_divisible(min(known)) if known else None
+        sizes = [size for size in (by_bytes, by_trial) if size is not None]
+        return round_to_divisible(min(sizes)) if sizes else None
 
     def _is_failure_plausible(self, limit: int) -> bool:
-        """Whether size explains what failed; a 413 far below the limit is a fault that will pass."""
+        """Whether its size explains the failed page; a 413 far below the limit is a temporary fault."""
         return bool(self.smallest_failure) and not (
             self.bytes_per_match and self.bytes_per_match * self.smallest_failure < _IMPLAUSIBLE_FILL * limit
         )
@@ -94,13 +95,13 @@ class PageSizeEstimate(msgspec.Struct, frozen=True, array_like=True):
 
 
 def round_to_divisible(size: int) -> int:
-    """The size, or a little less, so that it can be halved again where pages have numbers."""
+    """Round a size down to a multiple of 8 or 2, so that a numbered page can be halved again."""
     step = 8 if size >= 16 else 2 if size >= 2 else 1  # noqa: PLR2004 - halved three times, or once
     return size - size % step
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """The page that a request asks for: its size and number, where it names them; `most` is the client's."""
+    """Page of an upstream request: size and number, None if not stated; `client_size` is the client's."""
 
     size: int | None
     number: int | None
@@ -108,9 +109,9 @@ class PageRequest(msgspec.Struct, frozen=True):
     client_size: int | None = None
 
     def at_most(self, max_size: int | None) -> "PageRequest":
-        """The page of at most the wanted size that begins at the same match; itself when it is small enough.
+        """Return a page of at most `max_size` that begins at the same match; itself if it is small enough.
 
-        Where pages have numbers only a divisor will do: page p of n begins where page (p-1)k+1 of n/k does.
+        A numbered page needs a divisor of its size: page p of n begins where page (p-1)k+1 of n/k begins.
         """
         if max_size is None or (self.size is not None and self.size <= max_size):
             return self
@@ -118,87 +119,85 @@ class PageRequest(msgspec.Struct, frozen=True):
             return msgspec.structs.replace(self, size=max_size)
         if self.size is None:
             return self
-        size = next(each for each in range(max_size, 0, -1) if self.size % each == 0)
+        size = next(divisor for divisor in range(max_size, 0, -1) if self.size % divisor == 0)
         return msgspec.structs.replace(self, size=size, number=(self.number - 1) * (self.size // size) + 1)
 
     def with_estimate(self, estimate: PageSizeEstimate, limit: int) -> "PageRequest":
-        """The page to ask for by experience."""
+        """Return the page to request under a limit in bytes, according to an estimate."""
         if self.size is not None:
             return self.at_most(estimate.best_size(limit))
-        proved = estimate.largest_success or DEFAULT_PAGE_SIZE
+        proven_size = estimate.largest_success or DEFAULT_PAGE_SIZE
         return (
-            self.at_most(min(proved, estimate.best_size(limit) or proved))
+            self.at_most(min(proven_size, estimate.best_size(limit) or proven_size))
             if self.is_first and estimate.default_too_large
             else self
         )
 
     def next_smaller(self, estimate: PageSizeEstimate, limit: int) -> "PageRequest | None":
-        """The page to ask for after this one was too large; a link without size has the client's at most."""
+        """Return a smaller page at the same match, if any; a link without size has at most `client_size`."""
         size = self.client_size if self.size is None else self.size
         if size is not None and size <= 1:
             return None
         half = self.size // 2 if self.size else min(DEFAULT_PAGE_SIZE, (size or 2 * DEFAULT_PAGE_SIZE) // 2)
-        found = self.at_most(min(half, estimate.best_size(limit) or half))
-        return None if found == self else found
+        smaller = self.at_most(min(half, estimate.best_size(limit) or half))
+        return None if smaller == self else smaller
 
 
 def page_request_of(request: FhirRequest) -> PageRequest:
-    """The page that an upstream request asks for."""
-    given = request.upstream_search.parameters
-    first = {each.name for each in given} <= {each.name for each in request.client_search.parameters}
-    theirs = _last_number(request.client_search.parameters, {COUNT_PARAMETER})
-    return PageRequest(
-        _last_number(given, {COUNT_PARAMETER}), _last_number(given, _PAGE_NUMBER), first, theirs
-    )
+    """Return the page that an upstream request states."""
+    sent, client = request.upstream_search.parameters, request.client_search.parameters
+    is_first = {parameter.name for parameter in sent} <= {parameter.name for parameter in client}
+    size, client_size = _last_number(sent, {COUNT_PARAMETER}), _last_number(client, {COUNT_PARAMETER})
+    return PageRequest(size, _last_number(sent, _PAGE_NUMBER), is_first, client_size)
 
 
 def with_page_size(request: FhirRequest, page: PageRequest) -> FhirRequest:
-    """The request for a page; the same object when it asks for that already."""
+    """Return the request for a page; the same object if it already states that page."""
     if page == page_request_of(request):
         return request
-    changed = request.upstream_search.map_parameters(lambda each: (_replace_page_value(each, page),))
-    if page.size is not None and not changed.values(COUNT_PARAMETER):
+    search = request.upstream_search.map_parameters(lambda parameter: (_replace_page_value(parameter, page),))
+    if page.size is not None and not search.values(COUNT_PARAMETER):
         place: Place = "form" if request.method == "POST" else "url"
-        changed = changed.with_parameters((encode_parameter(COUNT_PARAMETER, str(page.size), place),))
-    return request.replace(upstream_search=changed)
+        search = search.with_parameters((encode_parameter(COUNT_PARAMETER, str(page.size), place),))
+    return request.replace(upstream_search=search)
 
 
 def with_page_size_in_links(bundle: Bundle, sent_search: SearchParams, size: int) -> Bundle:
-    """The page with links that show the size we chose, where they show criteria; itself when they do.
+    """Add the size that the gateway chose to the links that show criteria; the same page if all have a size.
 
-    Without it the client's `_count` would be put back, and where pages have numbers matches would be skipped.
-    An opaque link has the size inside.
+    Without it `with_lost_parameters` would restore the client's `_count`, and numbered pages would skip
+    matches. An opaque link contains its size.
     """
-    criteria = {each.name for each in sent_search.parameters} - {COUNT_PARAMETER}
+    criteria = {parameter.name for parameter in sent_search.parameters} - {COUNT_PARAMETER}
     links = tuple(_add_size_to_link(link, criteria, size) for link in bundle.links)
     return bundle if links == bundle.links else bundle.replace(links=links)
 
 
 def search_signature(request: FhirRequest) -> str:
-    """A name for what decides how large a match is: the resource type and what is included or left out."""
-    included = (
-        f"{each.code}={each.value}"
-        for each in request.upstream_search.parameters
-        if each.code in {"_include", "_revinclude", "_elements", "_summary"}
+    """Name of all that determines the size of a match: resource type, includes and omitted elements."""
+    size_criteria = (
+        f"{parameter.code}={parameter.value}"
+        for parameter in request.upstream_search.parameters
+        if parameter.code in {"_include", "_revinclude", "_elements", "_summary"}
     )
-    parts = "\0".join((request.interaction.code, *sorted(included)))
+    parts = "\0".join((request.interaction.code, *sorted(size_criteria)))
     return f"{request.interaction.type or 'all'}.{blake2b(parts.encode(), digest_size=12).hexdigest()}"
 
 
 def stated_limit(failure: Failure) -> int | None:
-    """The limit in bytes that a 413 names, as in "(1mb)"."""
-    found = _LIMIT.search(failure.upstream_response.body[:8_000]) if failure.upstream_response else None
-    return int(found[1]) * _UNITS[found[2].lower()] if found else None
+    """Limit in bytes that a 413 states, as in "(1mb)"; None if it states none."""
+    match = _LIMIT.search(failure.upstream_response.body[:8_000]) if failure.upstream_response else None
+    return int(match[1]) * _UNITS[match[2].lower()] if match else None
 
 
 def count_matches(body: bytes) -> int:
-    """The number of matches in a searchset, without decoding it."""
+    """Count the matches in a searchset without decoding it."""
     return len(_MATCH.findall(body))
 
 
 def _last_number(parameters: tuple[Parameter, ...], names: frozenset[str] | set[str]) -> int | None:
-    found = [each.value for each in parameters if each.name in names]
-    return int(found[-1]) if found and found[-1].isdecimal() and len(found[-1]) < 10 else None  # noqa: PLR2004
+    last = next((parameter.value for parameter in reversed(parameters) if parameter.name in names), "")
+    return int(last) if last.isdecimal() and len(last) < 10 else None  # noqa: PLR2004
 
 
 def _replace_page_value(original: Parameter, page: PageRequest) -> Parameter:
@@ -211,7 +210,7 @@ def _replace_page_value(original: Parameter, page: PageRequest) -> Parameter:
 
 def _add_size_to_link(link: Link, criteria: set[str], size: int) -> Link:
     parts = urlsplit(link.url)
-    shown = {each.name for each in parse_search(parts.query).parameters}
-    if COUNT_PARAMETER in shown or not shown & criteria:
+    names = {parameter.name for parameter in parse_search(parts.query).parameters}
+    if COUNT_PARAMETER in names or not names & criteria:
         return link
     return link.with_url(parts._replace(query=f"{parts.query}&{COUNT_PARAMETER}={size}").geturl())

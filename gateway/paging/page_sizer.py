@@ -1,4 +1,4 @@
-"""Asks again with a smaller page when a searchset is over Halo's size limit, and learns what fits."""
+"""Page size per search: repeats a page that is over Halo's size limit with a smaller size, and learns."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -24,18 +24,18 @@ from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
-#: Answers below this share of the limit teach nothing worth keeping.
+#: Share of the limit below which a response needs no first estimate.
 _MIN_INFORMATIVE_FILL = 0.05
+#: Lifetime of estimates and learned limits, in seconds: one week.
 _RETENTION_SECONDS = 7 * 86_400.0
 NO_ESTIMATE = PageSizeEstimate()
 
 
 class PageSizer:
-    """A page that fits: of the size asked for if that can be, else of the largest that is known to come.
+    """Requests pages of the client's size, or of the largest size that is expected to fit.
 
-    What fits is kept by site, engine version, resource type and includes; `version` says which engine a
-    site has, `limit` how many bytes its answers may have until a 413 names another limit. `probing` is how
-    many seconds lie between two tries of a larger page.
+    Estimates are stored by site, engine version (`version`), resource type and includes. `limit`: maximum
+    bytes of a response until a 413 states another; `probe_interval`: seconds between attempts to grow.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class PageSizer:
         self._store = store
         self._limit = limit
         self._version = version
-        self._probing = probe_interval
-        self._fits = ReplicatedValues(
+        self._probe_interval = probe_interval
+        self._estimates = ReplicatedValues(
             store, PageSizeEstimate, "page-size:", clock, lifetime=_RETENTION_SECONDS, max_local_age=5.0
         )
         self._limits = ReplicatedValues(
@@ -61,14 +61,14 @@ class PageSizer:
         )
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
+        """Return the page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
         if not request.interaction.is_pageable or request.site is None:
             return await self._call_unsized(request)
         engine = f"{request.site.guid}:{self._version(request)}"
         name = f"{engine}:{search_signature(request)}"
         limit = await self._limits.get(engine) or self._limit(request)
-        fit = await self._fits.get(name) or NO_ESTIMATE
-        page = await self._choose_page(name, page_request_of(request), fit, limit)
+        estimate = await self.estimate_for(name)
+        page = await self._choose_page(name, page_request_of(request), estimate, limit)
         while True:
             try:
                 response = await self._inner(with_page_size(request, page))
@@ -76,20 +76,20 @@ class PageSizer:
                 if failure.kind.code != TOO_LARGE:
                     raise
                 limit = await self._learn_limit(engine, failure, limit)
-                fit = await self._record_refusal(name, page)
+                estimate = await self._record_refusal(name, page)
                 _log.info("page-too-large", size=page.size, type=request.interaction.type)
-                page = _smaller_page(page, fit, limit, failure)
+                page = _smaller_page(page, estimate, limit, failure)
             else:
                 await self._record_success(name, engine, response, limit)
                 return _with_sized_links(request, page, response)
 
     def known_searches(self) -> list[tuple[str, str]]:
-        """Site and kind of each search whose page size this process knows of."""
-        return [(name.partition(":")[0], name) for name in self._fits.names()]
+        """List the site and the name of each search with an estimate in this process."""
+        return [(name.partition(":")[0], name) for name in self._estimates.names()]
 
     async def estimate_for(self, name: str) -> PageSizeEstimate:
-        """What is known of the pages of one kind of search."""
-        return await self._fits.get(name) or NO_ESTIMATE
+        """Return the estimate for the pages of one kind of search."""
+        return await self._estimates.get(name) or NO_ESTIMATE
 
     async def _call_unsized(self, request: FhirRequest) -> FhirResponse:
         try:
@@ -102,7 +102,7 @@ class PageSizer:
     async def _choose_page(
         self, name: str, page: PageRequest, estimate: PageSizeEstimate, limit: int
     ) -> PageRequest:
-        """The page to ask for: by experience, or now and then a larger one to see whether it fits by now."""
+        """Return the page to request: by the estimate, or once per probe interval a larger one."""
         planned = page.with_estimate(estimate, limit)
         if planned is page or not estimate.smallest_failure or not page.is_first or planned.size is None:
             return planned
@@ -110,38 +110,38 @@ class PageSizer:
         return probe if await self._claim_probe(name) else planned
 
     async def _record_refusal(self, name: str, page: PageRequest) -> PageSizeEstimate:
-        fit = await self._fits.update(name, lambda fit: (fit or NO_ESTIMATE).after_refusal(page.size))
+        after = await self._estimates.update(name, lambda old: (old or NO_ESTIMATE).after_refusal(page.size))
         await self._claim_probe(name)
-        return fit or NO_ESTIMATE
+        return after or NO_ESTIMATE
 
     async def _record_success(self, name: str, engine: str, response: FhirResponse, limit: int) -> None:
         if len(response.body) > limit:
             await self._limits.delete(engine)
-        fit = await self._fits.get(name) or NO_ESTIMATE
-        if len(response.body) < _MIN_INFORMATIVE_FILL * limit and fit is NO_ESTIMATE:
+        estimate = await self.estimate_for(name)
+        if len(response.body) < _MIN_INFORMATIVE_FILL * limit and estimate is NO_ESTIMATE:
             return
         page = len(response.body), count_matches(response.body)
-        if fit.after_page(*page) is not fit:
-            await self._fits.update(name, lambda fit: (fit or NO_ESTIMATE).after_page(*page))
+        if estimate.after_page(*page) is not estimate:
+            await self._estimates.update(name, lambda old: (old or NO_ESTIMATE).after_page(*page))
 
     async def _learn_limit(self, engine: str, failure: Failure, limit: int) -> int:
-        """The limit that a 413 names, else the one assumed so far."""
-        named = stated_limit(failure)
-        if named is not None and named != limit:
-            await self._limits.set(engine, named)
-        return named or limit
+        """Return the limit that a 413 states, else the limit assumed so far; both in bytes."""
+        new_limit = stated_limit(failure)
+        if new_limit is not None and new_limit != limit:
+            await self._limits.set(engine, new_limit)
+        return new_limit or limit
 
     async def _claim_probe(self, name: str) -> bool:
-        """Whether it is this request's part to try a larger page; nobody else's for a while then."""
-        return await self._store.acquire_lock(f"page-size-probe:{name}", uuid4().hex, self._probing)
+        """Whether this request may try a larger page; if so, no other may during the probe interval."""
+        return await self._store.acquire_lock(f"page-size-probe:{name}", uuid4().hex, self._probe_interval)
 
 
 def _smaller_page(page: PageRequest, estimate: PageSizeEstimate, limit: int, failure: Failure) -> PageRequest:
-    """The page to ask for next. Raises Failure 413 for one resource, or a numbered page of unknown size."""
-    found = page.next_smaller(estimate, limit)
-    if found is None:
+    """Return the page to request next. Raises Failure 413 for one resource, or a numbered unsized page."""
+    smaller = page.next_smaller(estimate, limit)
+    if smaller is None:
         raise _too_costly_failure(failure) if page.size else failure
-    return found
+    return smaller
 
 
 def _too_costly_failure(failure: Failure) -> Failure:
@@ -156,11 +156,11 @@ def _too_costly_failure(failure: Failure) -> Failure:
 
 
 def _with_sized_links(request: FhirRequest, page: PageRequest, response: FhirResponse) -> FhirResponse:
-    """The page with links that go on in pages of its size, if that is not the client's own."""
+    """Return the page with its size in its links, unless it has the client's own size."""
     if page.size is None or request.client_search.values(COUNT_PARAMETER)[-1:] == (str(page.size),):
         return response
-    opened = response.with_parsed_bundle()
-    if opened.bundle is None:
+    bundle = response.with_parsed_bundle().bundle
+    if bundle is None:
         return response
-    sized = with_page_size_in_links(opened.bundle, request.client_search, page.size)
-    return response if sized is opened.bundle else response.with_bundle(sized).with_encoded_body()
+    sized = with_page_size_in_links(bundle, request.client_search, page.size)
+    return response if sized is bundle else response.with_bundle(sized).with_encoded_body()

@@ -1,4 +1,4 @@
-"""Where a client stands in the upstream's pages, and what a link to that place must remember."""
+"""Page tokens: a client's position in the upstream's pages, encoded and encrypted for a link."""
 
 import hashlib
 import os
@@ -15,10 +15,10 @@ from gateway.exchange import Position
 
 
 class PageToken(msgspec.Struct, frozen=True, array_like=True):
-    """What a page link remembers: the client's own search, when it was asked, and a position in its answer.
+    """Content of a page link: the client's own search, its times, and a position in its result.
 
-    `asked` is the query string of the search as GET states it, `received` and `expires` are seconds since
-    1970. It is about patients, so it only leaves the gateway sealed.
+    `query` is the query string of the search as a GET; `received_seconds` and `expires_seconds` are seconds
+    since 1970. A token contains patient data, so it leaves the gateway only encrypted.
     """
 
     path: str
@@ -31,65 +31,65 @@ class PageToken(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def position(self) -> Position:
-        """The place in the answer."""
+        """Position in the result of the search."""
         return Position(self.part, self.upstream_link, self.needs_filter)
 
     @property
     def received_at(self) -> datetime:
-        """When the search was first asked."""
+        """Time of the first request of the search."""
         return datetime.fromtimestamp(self.received_seconds, UTC)
 
     def is_expired(self, now: datetime) -> bool:
-        """Whether the link's time is over."""
+        """Whether the lifetime of the link has ended."""
         return now.timestamp() > self.expires_seconds
 
 
 def page_token_for(
     path: str, query: str, received_at: datetime, expires_at: datetime, position: Position
 ) -> PageToken:
-    """What a link to this position remembers."""
+    """Create the token of a link to a position."""
     times = int(received_at.timestamp()), int(expires_at.timestamp())
     return PageToken(path, query, *times, position.part, position.upstream_link, position.needs_filter)
 
 
 def encode(token: PageToken) -> bytes:
-    """The page as few bytes."""
+    """Encode a token as few bytes."""
     return zlib.compress(msgspec.msgpack.encode(token), 9)
 
 
 def decode(data: bytes) -> PageToken:
-    """The page of what `packed` gave. Raises ValueError, as for one that another version made."""
+    """Decode the bytes of a token. Raises ValueError, also for a token of another gateway version."""
     try:
         return msgspec.msgpack.decode(zlib.decompress(data), type=PageToken)
-    except (zlib.error, msgspec.MsgspecError) as problem:
-        raise ValueError(type(problem).__name__) from None
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(type(error).__name__) from None
 
 
 _KEY_ID_BYTES, _NONCE_BYTES = 4, 12
 
 
 class InvalidTokenError(ValueError):
-    """Not sealed by one of these keys for this binding."""
+    """A token that was not encrypted with one of the keys for this associated data."""
 
 
 class TokenCipher:
-    """AES-256-GCM under the first key; any of the keys opens, so that keys can be rotated."""
+    """AES-256-GCM: the first key encrypts, all keys decrypt, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         secrets = [hashlib.sha256(b"halo-gateway page\0" + key.encode()).digest() for key in keys]
         self._ciphers = {
             hashlib.sha256(secret).digest()[:_KEY_ID_BYTES]: AESGCM(secret) for secret in secrets
         }
-        self._first = next(iter(self._ciphers))
+        self._first_key_id = next(iter(self._ciphers))
 
     def encrypt(self, data: bytes, associated_data: bytes) -> str:
-        """A URL-safe token of the data, of use only with the same binding."""
+        """Encrypt data as a URL-safe token, valid only with the same associated data."""
         nonce = os.urandom(_NONCE_BYTES)
-        box = self._ciphers[self._first].encrypt(nonce, data, associated_data)
-        return urlsafe_b64encode(self._first + nonce + box).rstrip(b"=").decode()
+        ciphertext = self._ciphers[self._first_key_id].encrypt(nonce, data, associated_data)
+        return urlsafe_b64encode(self._first_key_id + nonce + ciphertext).rstrip(b"=").decode()
 
     def decrypt(self, token: str, associated_data: bytes) -> bytes:
-        """The data of a token. Raises BrokenSealError."""
+        """Decrypt a token. Raises InvalidTokenError."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
             cipher = self._ciphers[raw[:_KEY_ID_BYTES]]

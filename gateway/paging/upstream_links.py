@@ -1,4 +1,4 @@
-"""The paging links of an upstream Bundle as positions, and what its `self` link says was searched."""
+"""Links of an upstream Bundle: paging links as positions, and the search that `self` states."""
 
 from urllib.parse import urlsplit
 
@@ -9,30 +9,30 @@ from gateway.fhir.bundle import Bundle
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.urls import resolve_public_url
 
-#: Relations upstream (R4's example writes `previous`, IANA registers `prev`) -> ours.
+#: Relations of upstream links (R4's example writes `previous`, IANA registers `prev`) -> the gateway's.
 _RELATIONS = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}
 
 
 def link_positions(
     request: FhirRequest, bundle: Bundle, part: int = 0, *, needs_filter: bool = False
 ) -> dict[str, Position]:
-    """The position behind each paging link. Raises Failure 502 for one off the site's FHIR base."""
-    found = {}
+    """Position of each paging link by relation. Raises Failure 502 for a link off the site's FHIR base."""
+    positions = {}
     for link in bundle.links:
         relation = _RELATIONS.get(link.relation)
         if relation is not None:
-            found[relation] = Position(part, _link_below_base(request, link.url), needs_filter)
-    return found
+            positions[relation] = Position(part, _link_below_base(request, link.url), needs_filter)
+    return positions
 
 
 def self_link_search(bundle: Bundle) -> SearchParams | None:
-    """The search that the upstream's `self` link states; None without such a link."""
-    link = next((each for each in bundle.links if each.relation == "self"), None)
-    return None if link is None else parse_search(urlsplit(link.url).query)
+    """Search that the upstream's `self` link states; None without such a link."""
+    self_link = next((link for link in bundle.links if link.relation == "self"), None)
+    return None if self_link is None else parse_search(urlsplit(self_link.url).query)
 
 
 def _link_below_base(request: FhirRequest, url: str) -> str:
-    ours = resolve_public_url(request, url)
-    if not ours.startswith((f"{request.public_base}/", f"{request.public_base}?")):
+    public_url = resolve_public_url(request, url)
+    if not public_url.startswith((f"{request.public_base}/", f"{request.public_base}?")):
         raise Failure(catalog.UPSTREAM_LINK)
-    return ours[len(request.public_base) :]
+    return public_url[len(request.public_base) :]

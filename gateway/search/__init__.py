@@ -1,1 +1,1 @@
-"""One client search out of several upstream queries, and $explain."""
+"""Client searches that need several upstream requests, and $explain."""

@@ -1,4 +1,4 @@
-"""Asks a site's CapabilityStatement which of its own parameters are dates, where a search names one."""
+"""Date parameters that a site declares in its CapabilityStatement in addition to R4's."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,51 +18,47 @@ from gateway.fhir.search_params import NO_PARAMETERS
 
 _log = structlog.get_logger()
 _STATEMENT_LIFETIME = timedelta(hours=1)
-#: Sites whose statements are remembered.
+#: Sites whose declared parameters are stored; the least recently used is evicted.
 _MAX_SITES = 1_024
 
 
 class DeclaredParameters:
-    """A search with an unknown parameter goes on knowing whether the site declares it as a date.
+    """Adds a site's declared date parameters to a search with a parameter that R4 lacks.
 
-    The statement does not touch the practice's database (Halo Connect, FHIR examples); it is kept for an
-    hour. A site that does not answer leaves the parameter unknown: it goes upstream as it came.
+    Reading the statement does not use the practice's database (Halo Connect, FHIR examples); it is stored
+    for an hour. If the site does not respond, the gateway sends the parameter upstream unchanged.
     """
 
     def __init__(self, inner: Handler, upstream: Handler) -> None:
         self._inner = inner
         self._upstream = upstream
-        self._known: LRUCache[str, tuple[datetime, Mapping[ParameterKey, DateParameter]]] = LRUCache(
+        self._stored_dates: LRUCache[str, tuple[datetime, Mapping[ParameterKey, DateParameter]]] = LRUCache(
             _MAX_SITES
         )
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer."""
+        """Call the inner handler, if needed with the declared date parameters of the site."""
         site = request.site
         if site is None or not request.interaction.is_search or not has_undeclared_parameters(request):
             return await self._inner(request)
-        found = {**await self._declared_dates(request, site), **site.date_support.declared_parameters}
-        informed = (
-            replace(site, date_support=replace(site.date_support, declared_parameters=found))
-            if found
-            else site
-        )
-        return await self._inner(request.replace(site=informed))
+        dates = {**await self._declared_dates(request, site), **site.date_support.declared_parameters}
+        if dates:
+            site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
+        return await self._inner(request.replace(site=site))
 
     async def _declared_dates(self, request: FhirRequest, site: Site) -> Mapping[ParameterKey, DateParameter]:
-        since, known = self._known.get(site.guid, (None, {}))
-        if since is None or request.received_at - since > _STATEMENT_LIFETIME:
-            known = await self._fetch_declared_dates(request)
-            self._known[site.guid] = (request.received_at, known)
-        return known
+        fetched_at, dates = self._stored_dates.get(site.guid, (None, {}))
+        if fetched_at is None or request.received_at - fetched_at > _STATEMENT_LIFETIME:
+            dates = await self._fetch_declared_dates(request)
+            self._stored_dates[site.guid] = (request.received_at, dates)
+        return dates
 
     async def _fetch_declared_dates(self, request: FhirRequest) -> Mapping[ParameterKey, DateParameter]:
-        metadata = Interaction("capabilities")
         try:
-            answer = await self._upstream(
+            response = await self._upstream(
                 request.replace(
                     method="GET",
-                    interaction=metadata,
+                    interaction=Interaction("capabilities"),
                     path="metadata",
                     upstream_search=NO_PARAMETERS,
                     client_search=NO_PARAMETERS,
@@ -72,18 +68,18 @@ class DeclaredParameters:
         except Failure as failure:
             _log.warning("metadata-unavailable", code=failure.kind.code)
             return {}
-        return parse_declared_dates(answer.body)
+        return parse_declared_dates(response.body)
 
 
 def has_undeclared_parameters(request: FhirRequest) -> bool:
-    """Whether a search names a parameter that R4 does not have on its type."""
-    kind = request.interaction.type
-    codes = (each.code for each in request.upstream_search.parameters if "." not in each.name)
-    return any(not code.startswith("_") and not is_registered(kind, code) for code in codes)
+    """Whether a search contains a parameter that R4 does not define for its resource type."""
+    resource_type, parameters = request.interaction.type, request.upstream_search.parameters
+    codes = (parameter.code for parameter in parameters if "." not in parameter.name)
+    return any(not code.startswith("_") and not is_registered(resource_type, code) for code in codes)
 
 
 def parse_declared_dates(statement: bytes) -> Mapping[ParameterKey, DateParameter]:
-    """The parameters of type date in a CapabilityStatement that R4 lacks; none of what cannot be read."""
+    """Parse the date parameters in a CapabilityStatement that R4 lacks; none if it is unreadable."""
     try:
         body = msgspec.json.decode(statement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -96,11 +92,11 @@ def parse_declared_dates(statement: bytes) -> Mapping[ParameterKey, DateParamete
 def _date_parameter_keys(body: Any) -> Iterator[ParameterKey]:
     for rest in _objects_in(body, "rest"):
         for resource in _objects_in(rest, "resource"):
-            for each in _objects_in(resource, "searchParam"):
-                if each.get("type") == "date":
-                    yield str(resource.get("type")), str(each.get("name"))
+            for parameter in _objects_in(resource, "searchParam"):
+                if parameter.get("type") == "date":
+                    yield str(resource.get("type")), str(parameter.get("name"))
 
 
 def _objects_in(body: Any, name: str) -> Iterator[dict[str, Any]]:
-    found = body.get(name) if isinstance(body, dict) else None
-    yield from (each for each in (found if isinstance(found, list) else []) if isinstance(each, dict))
+    items = body.get(name) if isinstance(body, dict) else None
+    yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))

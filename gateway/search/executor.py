@@ -1,4 +1,4 @@
-"""Answers a search out of as many upstream queries as its dates need, and of as few as it can."""
+"""Execution of a search: as many upstream requests as its dates need, and as few as possible."""
 
 from urllib.parse import urlsplit
 
@@ -12,14 +12,14 @@ from gateway.search.merge import MergedSearch
 
 
 class SearchExecutor:
-    """One client page of a search: filtered where the upstream cannot, merged where it was split."""
+    """Reads one client page of a search: merged if it was split, filtered if the upstream cannot."""
 
     def __init__(self, inner: Handler, max_queries: int) -> None:
         self._inner = inner
-        self._budget = max_queries
+        self._max_queries = max_queries
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The page at the request's position. Raises Failure when nothing exact is affordable."""
+        """Return the page at the request's position. Raises Failure if an exact result costs too much."""
         if request.split_searches == ():
             return empty_searchset()
         if not request.interaction.is_pageable:
@@ -34,17 +34,17 @@ class SearchExecutor:
         return (await self._read_pages(request, MergedSearch(request), until_end=False)).merged_response()
 
     async def _fetch_count(self, request: FhirRequest) -> FhirResponse:
-        """Only the number of matches; read in full where the upstream's own count is not exact."""
-        read = await self._read_pages(request, MergedSearch(request), until_end=True)
-        if read.next_position is not None or read.total is None:
+        """Return the number of matches only; read all pages if the upstream's own count is not exact."""
+        merged = await self._read_pages(request, MergedSearch(request), until_end=True)
+        if merged.next_position is not None or merged.total is None:
             raise Failure(catalog.SEARCH_TOO_BROAD, expression="http._summary")
-        return empty_searchset(read.total).replace(applied_repairs=read.applied_repairs)
+        return empty_searchset(merged.total).replace(applied_repairs=merged.applied_repairs)
 
     async def _read_pages(
         self, request: FhirRequest, merged_search: MergedSearch, *, until_end: bool
     ) -> MergedSearch:
         position: Position | None = request.position
-        for _ in range(self._budget):
+        for _ in range(self._max_queries):
             if position is None:
                 break
             merged_search = merged_search.add_page(
@@ -57,21 +57,20 @@ class SearchExecutor:
 
 
 def needs_gateway_count(request: FhirRequest) -> bool:
-    """Whether only the total is asked for, of a search that the upstream cannot count in one query."""
-    wanted = request.client_search.values("_summary")[-1:] == ("count",) or request.client_search.values(
-        "_count"
-    )[-1:] == ("0",)
-    return wanted and request.split_searches is not None
+    """Whether the client requests only the total of a search that the upstream cannot count in one query."""
+    search = request.client_search
+    count_only = search.values("_summary")[-1:] == ("count",) or search.values("_count")[-1:] == ("0",)
+    return count_only and request.split_searches is not None
 
 
 def empty_searchset(total: int = 0) -> FhirResponse:
-    """A searchset without entries."""
+    """Return a searchset without entries."""
     body = b'{"resourceType":"Bundle","type":"searchset","total":%d}' % total
     return FhirResponse(200, (("content-type", MEDIA_TYPE),), body)
 
 
 def upstream_page_request(request: FhirRequest, position: Position) -> FhirRequest:
-    """The upstream request for a position: the start of a part, or the upstream's own link."""
+    """Return the upstream request for a position: the start of a part, or the upstream's own link."""
     sent = (request.split_searches or (request.upstream_search,))[position.part]
     if not position.upstream_link:
         return request.replace(upstream_search=sent, split_searches=None)
@@ -88,7 +87,7 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
 
 
 def with_lost_parameters(link_search: SearchParams, sent_search: SearchParams) -> SearchParams:
-    """A link's query with the parameters it lost; a link that shows none of them is opaque and stays."""
-    shown = {each.name for each in link_search.parameters}
-    lost = [each for each in sent_search.as_get().parameters if each.name not in shown]
+    """Add to a link's query the parameters it lost; an opaque link, which shows none, is unchanged."""
+    names = {parameter.name for parameter in link_search.parameters}
+    lost = [parameter for parameter in sent_search.as_get().parameters if parameter.name not in names]
     return link_search.with_parameters(lost) if len(lost) < len(sent_search.parameters) else link_search

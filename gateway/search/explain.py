@@ -1,4 +1,4 @@
-"""Answers `POST {base}/$explain`: what a search would cost and why, without asking the upstream."""
+"""Operation `POST {base}/$explain`: the cost and the plan of a search, without an upstream request."""
 
 from urllib.parse import urlsplit
 
@@ -24,15 +24,15 @@ class _Parameters(msgspec.Struct):
 
 
 class ExplainOperation:
-    """Intercepts `$explain`; everything else goes on."""
+    """Responds to `$explain`, and passes every other request to the inner handler."""
 
     def __init__(self, inner: Handler) -> None:
         self._inner = inner
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """An OperationOutcome with the explanation. Raises Failure 400 for a body without a search."""
-        act = request.interaction
-        if act.operation != "explain" or act.type or request.site is None:
+        """Return an OperationOutcome with the explanation. Raises Failure 400 for a body without a search."""
+        interaction = request.interaction
+        if interaction.operation != "explain" or interaction.type or request.site is None:
             return await self._inner(request)
         outcome = information_outcome(
             "\n".join(explain_search(request_for_search(request, _search_text(request)), request.site))
@@ -41,18 +41,18 @@ class ExplainOperation:
 
 
 def request_for_search(request: FhirRequest, text: str) -> FhirRequest:
-    """The request that a search like `Appointment?date=2026-04` would be. Raises Failure 400."""
+    """Return the request for a search like `Appointment?date=2026-04`. Raises Failure 400."""
     parts = urlsplit(text)
-    act = interaction_for("GET", parts.path.strip("/"))
-    if act is None or not act.is_pageable:
+    path, search = parts.path.strip("/"), parse_search(parts.query)
+    interaction = interaction_for("GET", path)
+    if interaction is None or not interaction.is_pageable:
         raise Failure(catalog.NOTHING_TO_EXPLAIN)
-    given = parse_search(parts.query)
     return request.replace(
         method="GET",
-        interaction=act,
-        path=parts.path.strip("/"),
-        client_search=given,
-        upstream_search=given.without_parameters("_format"),
+        interaction=interaction,
+        path=path,
+        client_search=search,
+        upstream_search=search.without_parameters("_format"),
     )
 
 
@@ -61,17 +61,17 @@ def _search_text(request: FhirRequest) -> str:
         body = msgspec.json.decode(request.body, type=_Parameters)
     except msgspec.DecodeError:
         raise Failure(catalog.NOTHING_TO_EXPLAIN) from None
-    return next((each.valueString for each in body.parameter if each.name == "search"), "")
+    return next((item.valueString for item in body.parameter if item.name == "search"), "")
 
 
-_NO_DATES = "No date criteria: the search goes upstream as it is, in 1 query a page."
-_NO_MATCH_POSSIBLE = "Provably nothing matches: answered here with an empty searchset, no upstream query."
+_NO_DATES = "No date criteria: the gateway sends the search unchanged, 1 query per page."
+_NO_MATCH_POSSIBLE = "Provably nothing matches: the gateway returns an empty searchset, no upstream query."
 
 
 def explain_search(request: FhirRequest, site: Site) -> tuple[str, ...]:
     """Lines on each date criterion, the upstream queries, and whether filter or split is needed and why.
 
-    They hold the client's own values: show them to that client alone.
+    The lines contain the client's own values: show them to that client only.
     """
     plan = plan_search(request, request.upstream_search, site)
     if plan is None:
@@ -82,12 +82,12 @@ def explain_search(request: FhirRequest, site: Site) -> tuple[str, ...]:
 
 def _result_lines(request: FhirRequest, plan: SearchPlan) -> tuple[str, ...]:
     if plan.problem:
-        return (f"refused: {plan.problem.text}",)
+        return (f"rejected: {plan.problem.text}",)
     if not plan.split_searches:
         return (_NO_MATCH_POSSIBLE,)
     sent = tuple(f"upstream: {request.path}?{part.as_get().query}" for part in plan.split_searches)
     exact = all(date.exact for date in plan.date_plans)
     total = (
-        "total as the upstream counts" if exact and len(sent) == 1 else "total only where all pages are read"
+        "total: counted by the upstream" if exact and len(sent) == 1 else "total: only if all pages are read"
     )
-    return (*sent, f"cost: {len(sent)} upstream search(es), 1 query for each page of each", total)
+    return (*sent, f"cost: {len(sent)} upstream search(es), 1 query per page of each", total)

@@ -1,4 +1,4 @@
-"""What the upstream did not use of a search: by its `self` link, its warnings, or its own matches."""
+"""Criteria that the upstream ignored, detected by its `self` link, its warnings or its matches."""
 
 import re
 from collections.abc import Set as AbstractSet
@@ -15,62 +15,61 @@ from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import self_link_search
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 
-#: Matches of a page that are looked at; an upstream that ignores a criterion is wrong on most of them.
+#: Matches of a page to check; if the upstream ignores a criterion, most matches contradict it.
 MAX_CHECKED_MATCHES = 100
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def stated_search(position: Position, sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
-    """The search in the upstream's `self` link, where that link is one that shows searches."""
-    shown = None if position.upstream_link else self_link_search(bundle)
-    names = {each.name for each in shown.parameters} if shown else set()
-    return shown if names <= {each.name for each in sent_search.parameters} else None
+    """Search in the upstream's `self` link; None on a later page, or if the link shows other parameters."""
+    self_search = None if position.upstream_link else self_link_search(bundle)
+    stated_names = {parameter.name for parameter in self_search.parameters} if self_search else set()
+    return self_search if stated_names <= {parameter.name for parameter in sent_search.parameters} else None
 
 
 def lacks_values(
     sent_search: SearchParams, names: AbstractSet[str], self_search: SearchParams | None
 ) -> bool:
     """Whether the stated search lacks a value of one of these parameters."""
-    kept = {(each.name, each.value) for each in self_search.parameters} if self_search else set()
-    wanted = {(each.name, each.value) for each in sent_search.parameters if each.name in names}
-    return self_search is not None and not wanted <= kept
+    if self_search is None:
+        return False
+    stated = {(parameter.name, parameter.value) for parameter in self_search.parameters}
+    return any(
+        parameter.name in names and (parameter.name, parameter.value) not in stated
+        for parameter in sent_search.parameters
+    )
 
 
 def ignored_criteria(
     sent_search: SearchParams, names: AbstractSet[str], self_search: SearchParams | None
 ) -> frozenset[str]:
-    """Names of parameters other than these that the stated search lacks."""
+    """Names of the sent parameters, except `names`, that the stated search lacks."""
     if self_search is None:
         return frozenset()
-    return frozenset(
-        {each.name for each in sent_search.parameters}
-        - names
-        - {each.name for each in self_search.parameters}
-    )
+    stated_names = {parameter.name for parameter in self_search.parameters}
+    return frozenset({parameter.name for parameter in sent_search.parameters} - names - stated_names)
 
 
 def has_ignored_warning(names: AbstractSet[str], bundle: Bundle) -> bool:
     """Whether a warning among the entries names one of these parameters."""
-    words = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names).encode())
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names).encode())
     outcomes = (entry for entry in bundle.entries if search_mode(entry) == "outcome")
-    return any(words.search(bytes(entry.resource or b"")) for entry in outcomes)
+    return any(pattern.search(bytes(entry.resource or b"")) for entry in outcomes)
 
 
 def may_hide_elements(sent_search: SearchParams) -> bool:
-    """Whether matches may come without the elements that a date criterion is about."""
-    return any(each.name in ELEMENT_HIDING_PARAMETERS for each in sent_search.parameters)
+    """Whether matches may lack the elements that a date criterion tests."""
+    return any(parameter.name in ELEMENT_HIDING_PARAMETERS for parameter in sent_search.parameters)
 
 
 def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
-    """Whether a match shows the element of a date criterion with a value that the criterion excludes."""
+    """Whether a match contains a date that one of the request's date criteria excludes."""
     predicates = [plan.predicate for plan in request.date_plans if plan.predicate is not None and plan.exact]
-    found = (
-        islice((entry for entry in bundle.entries if search_mode(entry) == "match"), MAX_CHECKED_MATCHES)
-        if predicates
-        else ()
-    )
-    return any(_contradicts_any(request, entry, predicates) for entry in found)
+    if not predicates:
+        return False
+    matches = (entry for entry in bundle.entries if search_mode(entry) == "match")
+    return any(_contradicts_any(request, entry, predicates) for entry in islice(matches, MAX_CHECKED_MATCHES))
 
 
 def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePredicate]) -> bool:
@@ -78,6 +77,6 @@ def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePr
         return False
     resource, zone = _decode(entry.resource), request.site.zone
     return any(
-        has_readable_value(each, resource) and not meets_predicate(each, resource, zone)
-        for each in predicates
+        has_readable_value(predicate, resource) and not meets_predicate(predicate, resource, zone)
+        for predicate in predicates
     )

@@ -1,4 +1,4 @@
-"""One client page out of the pages of one or more upstream queries: filtered, merged, with honest totals."""
+"""Merging of upstream pages, of one or several searches, into one client page with an exact total."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass(frozen=True)
 class MergedSearch:
-    """What has been read for one client page of a search."""
+    """Result of the upstream pages read so far for one client page of a search."""
 
     request: FhirRequest
     matches: tuple[Entry, ...] = ()
@@ -44,24 +44,22 @@ class MergedSearch:
 
     @property
     def next_position(self) -> Position | None:
-        """Where the next upstream page is; None at the end."""
+        """Position of the next upstream page; None at the end."""
         return self.page_positions.get("next")
 
     def add_page(self, position: Position, response: FhirResponse) -> Self:
-        """What was read, and one more page. Raises Failure when a dropped criterion cannot be made good."""
+        """Return the result with another page. Raises Failure if an ignored criterion cannot be checked."""
         bundle = response.with_parsed_bundle().bundle or Bundle({}, (), ())
-        unfiltered = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
+        needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
         modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
-        kept = self._remaining_matches(
-            [entry for entry, match in modes if match], position, needs_filter=unfiltered
-        )
+        matches = [entry for entry, is_match in modes if is_match]
         total = bundle.total
         return replace(
             self,
-            matches=self.matches + tuple(kept),
-            other_entries=self.other_entries + tuple(entry for entry, match in modes if not match),
+            matches=(*self.matches, *self._remaining_matches(matches, position, needs_filter=needs_filter)),
+            other_entries=self.other_entries + tuple(entry for entry, is_match in modes if not is_match),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
-            needs_filter=unfiltered,
+            needs_filter=needs_filter,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
             ignored_parameters=self.ignored_parameters
@@ -70,24 +68,23 @@ class MergedSearch:
                 self._date_names,
                 stated_search(position, self._search_at(position), bundle),
             ),
-            page_positions=self._positions_after(position, bundle, needs_filter=unfiltered),
+            page_positions=self._positions_after(position, bundle, needs_filter=needs_filter),
         )
 
     @property
     def is_complete(self) -> bool:
-        """Whether the client's page is done: another whole upstream page might exceed its `_count`."""
+        """Whether the client's page is complete: another upstream page might exceed its `_count`."""
         return bool(self.matches) or self.next_position is None
 
     def merged_response(self) -> FhirResponse:
-        """The client's page. `pages` leads on; `total` is there only where it is true."""
+        """Build the client's page, with `page_positions`, and with a `total` only if it is exact."""
         first = (self.first_response or FhirResponse(200)).with_parsed_bundle()
-        whole = first.bundle
-        if whole is None:
-            return first  # accepted for later, or not modified: no page to add to
-        if "signature" in whole.fields and not self.request.date_plans:
+        if first.bundle is None:
+            return first  # 202 or 304: there is no page to merge
+        if "signature" in first.bundle.fields and not self.request.date_plans:
             return first  # any change would break its signature
         entries = (*self.matches, *self._included_entries(), *self._outcome_entries())
-        bundle = whole.replace(entries=_unique_by_url(entries)).with_total(self.total)
+        bundle = first.bundle.replace(entries=_unique_by_url(entries)).with_total(self.total)
         return first.with_bundle(bundle).replace(
             applied_repairs=self.applied_repairs,
             page_positions=self.page_positions,
@@ -96,7 +93,7 @@ class MergedSearch:
 
     @property
     def total(self) -> int | None:
-        """The number of matches on all pages, if it is known."""
+        """Number of matches on all pages; None if unknown."""
         if self.request.position.upstream_link or self.request.position.part or self.next_position:
             return self._total_of_parts if self._is_exact else None
         return len(self.matches) if not self._is_exact else self._total_of_parts
@@ -108,7 +105,7 @@ class MergedSearch:
 
     @property
     def _is_exact(self) -> bool:
-        overlapping = any(plan.dedupe for plan in self.request.date_plans)  # then totals do not add
+        overlapping = any(plan.dedupe for plan in self.request.date_plans)  # the sum counts matches twice
         return not (self.needs_filter or self._filter_predicates or overlapping)
 
     @cached_property
@@ -118,7 +115,7 @@ class MergedSearch:
     def _remaining_matches(
         self, matches: list[Entry], position: Position, *, needs_filter: bool
     ) -> list[Entry]:
-        """The matches that meet what the upstream did not look at, and did not come with an earlier part."""
+        """Matches that meet the criteria to filter by, and that no earlier part has returned."""
         earlier = self._earlier_conditions(position)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
         if not (predicates or earlier):
@@ -135,43 +132,47 @@ class MergedSearch:
         if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
             return False
         return not any(
-            all(meets_predicate(each, resource, site.zone) for each in part) for part in earlier_conditions
+            all(meets_predicate(predicate, resource, site.zone) for predicate in part)
+            for part in earlier_conditions
         )
 
     def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
-        """The conditions of each earlier part, where parts may overlap: what meets them was given there."""
+        """Conditions of each earlier part, if parts may overlap: matches that meet them were returned."""
         if not any(plan.dedupe for plan in self.request.date_plans):
             return []
         return [
             [
                 DatePredicate(
                     plan.predicate.parameter,
-                    tuple((parse_date_value(each),) for each in sent.values(plan.name)),
+                    tuple((parse_date_value(value),) for value in search.values(plan.name)),
                 )
                 for plan in self.request.date_plans
                 if plan.predicate is not None
             ]
-            for sent in self._split_searches[: position.part]
+            for search in self._split_searches[: position.part]
         ]
 
     @cached_property
     def _all_predicates(self) -> tuple[DatePredicate, ...]:
-        """Every date criterion. Raises Failure when one cannot be checked on the matches."""
+        """Every date criterion. Raises Failure if one cannot be checked on the matches."""
         hidden = may_hide_elements(self.request.upstream_search)
-        unknown = next((plan for plan in self.request.date_plans if plan.predicate is None or hidden), None)
-        if unknown is not None:
-            raise Failure(catalog.FILTER_IGNORED, expression=f"http.{unknown.name}")
+        uncheckable = next(
+            (plan for plan in self.request.date_plans if plan.predicate is None or hidden), None
+        )
+        if uncheckable is not None:
+            raise Failure(catalog.FILTER_IGNORED, expression=f"http.{uncheckable.name}")
         return tuple(plan.predicate for plan in self.request.date_plans if plan.predicate)
 
     def _has_ignored_date(self, position: Position, bundle: Bundle) -> bool:
-        """Whether the upstream says, or its matches show, that it did not use a date criterion."""
+        """Whether the upstream states, or its matches show, that it ignored a date criterion."""
         if not self.request.date_plans:
             return False
         sent = self._search_at(position)
-        said = lacks_values(
-            sent, self._date_names, stated_search(position, sent, bundle)
-        ) or has_ignored_warning(self._date_names, bundle)
-        return said or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
+        return (
+            lacks_values(sent, self._date_names, stated_search(position, sent, bundle))
+            or has_ignored_warning(self._date_names, bundle)
+            or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
+        )
 
     @property
     def _date_names(self) -> frozenset[str]:
@@ -180,17 +181,14 @@ class MergedSearch:
     def _positions_after(
         self, position: Position, bundle: Bundle, *, needs_filter: bool
     ) -> Mapping[str, Position]:
-        """Where the client may go from here: anywhere the upstream leads, or on through the parts."""
-        found = link_positions(self.request, bundle, position.part, needs_filter=needs_filter)
+        """Positions of the client's page links: the upstream's, or `first` and `next` through the parts."""
+        positions = link_positions(self.request, bundle, position.part, needs_filter=needs_filter)
         if len(self._split_searches) == 1 and self._is_exact and not needs_filter:
-            return found
-        more = (
-            Position(position.part + 1, "", needs_filter)
-            if position.part + 1 < len(self._split_searches)
-            else None
-        )
-        following = found.get("next") or more
-        return {"first": START} | ({"next": following} if following else {})
+            return positions
+        part = position.part + 1
+        next_part = Position(part, "", needs_filter) if part < len(self._split_searches) else None
+        next_position = positions.get("next") or next_part
+        return {"first": START} | ({"next": next_position} if next_position else {})
 
     def _search_at(self, position: Position) -> SearchParams:
         return self._split_searches[position.part]
@@ -203,8 +201,8 @@ class MergedSearch:
         included = [entry for entry in self.other_entries if search_mode(entry) == "include"]
         if self._is_exact:
             return included
-        asked = self.request.client_search.parameters
-        reverse = frozenset(each.value.partition(":")[0] for each in asked if each.code == "_revinclude")
+        criteria = self.request.client_search.parameters
+        reverse = frozenset(item.value.partition(":")[0] for item in criteria if item.code == "_revinclude")
         return reachable_includes(self.matches, included, reverse)
 
     def _outcome_entries(self) -> Sequence[Entry]:
@@ -212,8 +210,8 @@ class MergedSearch:
 
 
 def _unique_by_url(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Each `fullUrl` once, as bdl-7 wants: a match comes first and wins over an include."""
-    seen: dict[str, Entry] = {}
+    """Entries with each `fullUrl` once, as bdl-7 requires: a match comes first and replaces an include."""
+    entry_by_url: dict[str, Entry] = {}
     for number, entry in enumerate(entries):
-        seen.setdefault(entry.full_url or f"#{number}", entry)
-    return tuple(seen.values())
+        entry_by_url.setdefault(entry.full_url or f"#{number}", entry)
+    return tuple(entry_by_url.values())

@@ -1,4 +1,4 @@
-"""A client's request -> the upstream searches that answer it exactly, as far as its dates are concerned."""
+"""Plan of a client's search: the upstream searches that give the exact result for its date criteria."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import Parameter, SearchParams
 
-#: Parameters under which a resource does not show the element its date criterion is about.
+#: Parameters that may remove from a resource the element that a date criterion tests.
 ELEMENT_HIDING_PARAMETERS = frozenset({"_elements", "_summary"})
 _UNCHANGED_STRATEGIES = frozenset({"ignored", "pass-through"})
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """The upstream searches in order, none where provably nothing matches; or why there are none."""
+    """Upstream searches in order, none if provably nothing matches; or the problem that prevents them."""
 
     date_plans: tuple[DatePlan, ...] = ()
     split_searches: tuple[SearchParams, ...] = ()
@@ -23,12 +23,12 @@ class SearchPlan:
 
 
 def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> SearchPlan | None:
-    """The plan for the date criteria among some criteria of a request; None where there are no dates."""
+    """Return the plan for the date criteria among some criteria of a request; None without dates."""
     plans = _plan_dates(request, criteria, site)
     if not plans:
         return None
     names = {plan.name for plan in plans}
-    if not any(_is_selective(each) for each in criteria.parameters if each.name not in names):
+    if not any(_is_selective(parameter) for parameter in criteria.parameters if parameter.name not in names):
         plans = [require_selective(plan) for plan in plans]
     queries = combine_plans(plans, site.date_support.max_split_queries)
     if queries.problem:
@@ -40,20 +40,20 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Sea
 
 
 def _plan_dates(request: FhirRequest, criteria: SearchParams, site: Site) -> list[DatePlan]:
-    names = dict.fromkeys(each.name for each in criteria.parameters)
+    names = dict.fromkeys(parameter.name for parameter in criteria.parameters)
     plans = (_plan_date(request, site, name, criteria.values(name)) for name in names)
     return [plan for plan in plans if plan is not None and plan.strategy not in _UNCHANGED_STRATEGIES]
 
 
 def _plan_date(request: FhirRequest, site: Site, name: str, values: tuple[str, ...]) -> DatePlan | None:
-    act = request.interaction
-    if act.code == "history" and name == "_since":
-        return planner.history_since(values[-1], site.date_support, site.zone, act.type or "Resource")
-    if act.operation == "everything" and name in {"start", "end"}:
-        return planner.operation_date(name, values[-1], site.zone)
-    if not _has_search_criteria(act):
+    interaction, support, zone = request.interaction, site.date_support, site.zone
+    if interaction.code == "history" and name == "_since":
+        return planner.history_since(values[-1], support, zone, interaction.type or "Resource")
+    if interaction.operation == "everything" and name in {"start", "end"}:
+        return planner.operation_date(name, values[-1], zone)
+    if not _has_search_criteria(interaction):
         return None
-    return planner.plan_parameter(act.type, name, values, site.date_support, site.zone, request.received_at)
+    return planner.plan_parameter(interaction.type, name, values, support, zone, request.received_at)
 
 
 def _has_search_criteria(interaction: Interaction) -> bool:
@@ -66,7 +66,7 @@ def _is_selective(parameter: Parameter) -> bool:
 
 
 def _drop_if_hiding(parameter: Parameter) -> tuple[Parameter, ...]:
-    """Nothing for a parameter that would hide the element a filter looks at, or all matches."""
+    """Drop a parameter that would hide the element a filter tests, or all matches."""
     return (
         ()
         if parameter.name in ELEMENT_HIDING_PARAMETERS or (parameter.name, parameter.value) == ("_count", "0")
@@ -77,12 +77,11 @@ def _drop_if_hiding(parameter: Parameter) -> tuple[Parameter, ...]:
 def _with_date_values(
     search: SearchParams, names: set[str], pairs: tuple[tuple[str, str], ...]
 ) -> SearchParams:
-    """The search with its date parameters replaced, each where the first of its name stood."""
-    wanted: dict[str, list[str]] = {name: [] for name in names}
-    for name, value in pairs:
-        wanted[name].append(value)
-    same = all(search.values(name) == tuple(values) for name, values in wanted.items())
-    return search if same else search.map_parameters(lambda each: _replace_values(each, search, wanted))
+    """Return the search with its date parameters replaced, at the place of the first of each name."""
+    new_values = {name: [value for key, value in pairs if key == name] for name in names}
+    if all(search.values(name) == tuple(values) for name, values in new_values.items()):
+        return search
+    return search.map_parameters(lambda parameter: _replace_values(parameter, search, new_values))
 
 
 def _replace_values(
@@ -90,7 +89,7 @@ def _replace_values(
 ) -> tuple[Parameter, ...]:
     if parameter.name not in new_values:
         return (parameter,)
-    first = next(one for one in search.parameters if one.name == parameter.name)
+    first = next(candidate for candidate in search.parameters if candidate.name == parameter.name)
     return (
         tuple(parameter.with_value(value) for value in new_values[parameter.name])
         if parameter is first
@@ -101,7 +100,7 @@ def _replace_values(
 def _in_sort_order(
     plans: tuple[DatePlan, ...], split_searches: tuple[SearchParams, ...], criteria: SearchParams
 ) -> SearchPlan:
-    """Several parts in the order of `_sort`; a problem where only merging could give that order."""
+    """Return the plan with its parts in the order of `_sort`; a problem if only merging gives that order."""
     key = ",".join(criteria.values("_sort")).split(",")[0]
     if len(split_searches) <= 1 or not key:
         return SearchPlan(plans, split_searches)
@@ -113,7 +112,7 @@ def _in_sort_order(
 _SORT_NOT_SUPPORTED = DateProblem(
     "not-supported",
     "MSG_SORT_UNKNOWN",
-    "The date criterion needs several upstream queries, whose answers cannot be merged in this order: leave"
-    " _sort out, or sort by the date parameter itself.",
+    "The date criterion needs several upstream queries, whose results cannot be merged in this order, so none"
+    " was sent. Remove _sort, or sort by the date parameter.",
     "http._sort",
 )

@@ -1,1 +1,1 @@
-"""Where state lives: in this process, or shared by replicas."""
+"""Stores of state, in this process or shared by replicas."""

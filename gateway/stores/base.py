@@ -1,12 +1,12 @@
-"""The one interface of a place that keeps state for a while."""
+"""Interface of a store with expiring values, counters and locks."""
 
 from typing import NamedTuple, Protocol
 
 
 class StoreStats(NamedTuple):
-    """What a store holds: entries and bytes in use, the cap in bytes (0: none), entries that had to go.
+    """Figures of a store: entries, bytes in use, maximum bytes (0: no limit), entries evicted early.
 
-    Of a shared store they are its own, whoever else uses it; None where it does not say.
+    A shared store reports its own figures, including those of its other users; None: not reported.
     """
 
     backend: str
@@ -17,39 +17,39 @@ class StoreStats(NamedTuple):
 
 
 class Store(Protocol):
-    """Bytes, counters and leases under names. Times are in seconds; nothing outlives its time.
+    """Bytes, counters and locks by name. Every entry expires after its number of seconds.
 
-    Names hold no patient data: callers hash what identifies a question.
+    Names contain no patient data: a caller hashes the data that identifies a request.
     """
 
     async def get(self, name: str) -> bytes | None:
-        """The value kept under a name, if its time is not over."""
+        """Return the value stored under a name, or None if there is none or it has expired."""
         ...
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
-        """Keep a value for a time."""
+        """Store a value for a number of seconds."""
         ...
 
     async def delete(self, *names: str) -> None:
-        """Forget values."""
+        """Delete values."""
         ...
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """A counter raised by an amount, as it is then; a counter not touched for its time starts at 0."""
+        """Increment a counter, renew its lifetime and return its value; an expired counter starts at 0."""
         ...
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-        """Whether the holder has the lease: the first to claim has it until released or its time is over."""
+        """Acquire a lock until it is released or expires; return whether the holder has it."""
         ...
 
     async def release_lock(self, name: str, holder: str) -> None:
-        """Give a lease back; somebody else's stays."""
+        """Release a lock, if the holder has it."""
         ...
 
     async def read_stats(self) -> StoreStats:
-        """What it holds."""
+        """Read the figures of the store."""
         ...
 
     async def problem(self) -> str:
-        """What is wrong with the store, in words for an operator; empty while it works."""
+        """Describe the fault of the store for an operator; empty if it works."""
         ...

@@ -1,4 +1,4 @@
-"""One leader among replicas: the others wait for what it keeps, and take over when it is gone."""
+"""Leader election among replicas: followers wait for the leader's result, and replace a crashed leader."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,9 +11,9 @@ from gateway.stores.base import Store
 
 T = TypeVar("T")
 
-#: Seconds between two looks, at first and at most.
+#: Seconds between two attempts to get the lock: the first wait, and the longest.
 _INITIAL_POLL_SECONDS, _MAX_POLL_SECONDS = 0.02, 0.2
-#: Seconds after which one who waits asks all the same, whatever holds the leader up.
+#: Seconds after which a follower runs the function itself, even if the leader still holds the lock.
 _MAX_WAIT_SECONDS = 90.0
 
 
@@ -24,37 +24,37 @@ async def run_as_leader(
     find_result: Callable[[], Awaitable[T | None]],
     function: Callable[[], Awaitable[T]],
 ) -> T:
-    """What another leader kept meanwhile, or what asking gives; raises what asking raises.
+    """Return the result stored by another leader, else the result of the function; pass on its exceptions.
 
-    The lease lasts `seconds` and is renewed while its holder lives, so that a leader that was killed delays
-    the others by no more than that.
+    The lock lasts `seconds` and its holder renews it, so a crashed leader delays the followers by no more
+    than that.
     """
-    holder, pause, ends = token_hex(8), _INITIAL_POLL_SECONDS, monotonic() + _MAX_WAIT_SECONDS
-    while not await store.acquire_lock(name, holder, seconds) and monotonic() < ends:
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
-        kept = await find_result()
-        if kept is not None:
-            return kept
+    holder, poll_seconds, deadline = token_hex(8), _INITIAL_POLL_SECONDS, monotonic() + _MAX_WAIT_SECONDS
+    while not await store.acquire_lock(name, holder, seconds) and monotonic() < deadline:
+        await asyncio.sleep(poll_seconds)
+        poll_seconds = min(poll_seconds * 1.5, _MAX_POLL_SECONDS)
+        result = await find_result()
+        if result is not None:
+            return result
     async with hold_lock(store, name, holder, seconds):
-        kept = await find_result()
-        return await function() if kept is None else kept
+        result = await find_result()
+        return await function() if result is None else result
 
 
 @asynccontextmanager
 async def hold_lock(store: Store, name: str, holder: str, seconds: float) -> AsyncIterator[None]:
-    """A claimed lease: renewed as long as the block lasts, then given back.
+    """Renew an acquired lock as long as the block lasts, then release it.
 
-    The renewing is told to end and waited for, not cancelled: what has been sent to a store may still claim
-    after the release, and a store's client can swallow the cancellation (`asyncio.wait_for` until 3.12).
+    The renewal is stopped by an event and awaited, not cancelled: a command already sent may acquire the
+    lock after the release, and a client may swallow the cancellation (`asyncio.wait_for` until 3.12).
     """
-    over = asyncio.Event()
-    renewing = asyncio.get_running_loop().create_task(_renew_lock(store, name, holder, seconds, over))
+    stop = asyncio.Event()
+    renewal = asyncio.get_running_loop().create_task(_renew_lock(store, name, holder, seconds, stop))
     try:
         yield
     finally:
-        over.set()
-        await renewing
+        stop.set()
+        await renewal
         await store.release_lock(name, holder)
 
 

@@ -1,4 +1,4 @@
-"""The embedded store: in this process's memory, bounded by bytes, gone with it."""
+"""Embedded store in the memory of this process, limited in bytes and lost when the process ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from cachetools import TLRUCache
 
 from gateway.stores.base import StoreStats
 
-#: What one kept value costs beyond its own bytes: objects, hash and heap entries.
+#: Bytes that a stored value needs beyond its own: objects, hash and heap entries.
 ENTRY_OVERHEAD = 600
 _MAX_COUNTERS = 100_000
 
@@ -36,18 +36,18 @@ def _expires_at(_: str, item: _StoredValue | _Counter | _Lock, now: float) -> fl
 
 
 class _ValueCache(TLRUCache[str, _StoredValue]):
-    """Counts what had to go before its time was over."""
+    """Counts the values that are evicted before they expire."""
 
     evictions = 0
 
     def popitem(self) -> tuple[str, _StoredValue]:
-        found = super().popitem()
+        item = super().popitem()
         self.evictions += 1
-        return found
+        return item
 
 
 class MemoryStore:
-    """Values within `max_bytes`: the least recently used go first. Counters and leases do not count."""
+    """Values up to `max_bytes`, least recently used evicted first; counters and locks are not included."""
 
     def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic) -> None:
         self._values = _ValueCache(
@@ -58,52 +58,52 @@ class MemoryStore:
 
     @property
     def used_bytes(self) -> int:
-        """Bytes in use, what they cost included."""
+        """Bytes in use, including the overhead of each value."""
         return int(self._values.currsize)
 
     async def get(self, name: str) -> bytes | None:
-        """The value kept under a name, if its time is not over."""
-        found = self._values.get(name)
-        return found.value if found else None
+        """Return the value stored under a name, or None if there is none or it has expired."""
+        stored = self._values.get(name)
+        return stored.value if stored else None
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
-        """Keep a value for a time; one that is larger than the whole store is not kept."""
+        """Store a value for a number of seconds; a value larger than the whole store is not stored."""
         self._values.pop(name, None)
         if len(value) + ENTRY_OVERHEAD <= self._values.maxsize:
             self._values[name] = _StoredValue(value, seconds)
 
     async def delete(self, *names: str) -> None:
-        """Forget values."""
+        """Delete values."""
         for name in names:
             self._values.pop(name, None)
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """A counter raised by an amount, as it is then; looking at one that is not there makes none."""
-        found = self._counters.get(name)
-        number = (found.value if found else 0) + amount
-        if found or amount:
-            self._counters[name] = _Counter(number, seconds)
-        return number
+        """Increment a counter and return its value; an amount of 0 does not create a counter."""
+        counter = self._counters.get(name)
+        value = (counter.value if counter else 0) + amount
+        if counter or amount:
+            self._counters[name] = _Counter(value, seconds)
+        return value
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-        """Whether the holder has the lease; claiming again what one has makes it last longer."""
-        found = self._locks.get(name)
-        if found and found.holder != holder:
+        """Acquire a lock, or renew it for its holder; return whether the holder has it."""
+        lock = self._locks.get(name)
+        if lock and lock.holder != holder:
             return False
         self._locks[name] = _Lock(holder, seconds)
         return True
 
     async def release_lock(self, name: str, holder: str) -> None:
-        """Give a lease back; somebody else's stays."""
-        found = self._locks.get(name)
-        if found and found.holder == holder:
+        """Release a lock, if the holder has it."""
+        lock = self._locks.get(name)
+        if lock and lock.holder == holder:
             self._locks.pop(name, None)
 
     async def read_stats(self) -> StoreStats:
-        """What it holds; counters and leases beside."""
+        """Read the figures of the values; counters and locks are not included."""
         values = self._values
         return StoreStats("embedded", len(values), self.used_bytes, int(values.maxsize), values.evictions)
 
     async def problem(self) -> str:
-        """Nothing: memory is always there."""
+        """Return an empty text: memory is always available."""
         return ""

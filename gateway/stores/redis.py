@@ -1,4 +1,4 @@
-"""The store that replicas share: Redis 7 or Valkey. What it keeps is compressed and encrypted."""
+"""Store shared by replicas in Redis 7 or Valkey, with compressed and encrypted values."""
 
 import asyncio
 import hashlib
@@ -20,15 +20,15 @@ from gateway.stores.base import StoreStats
 T = TypeVar("T")
 
 _PREFIX = "halo-gateway/"
-#: Bytes from which a value is compressed.
+#: Size in bytes from which a value is compressed; a smaller one would gain little.
 _COMPRESS_FROM_BYTES = 1_000
 _NONCE_BYTES = 12
 _MAX_CONNECTIONS = 50
-#: Fields of INFO (Redis, `INFO`): bytes in use, their cap, keys that had to go.
+#: Fields of INFO (Redis, `INFO`): bytes in use, maximum bytes, evicted keys.
 _INFO_FIELDS = ("used_memory", "maxmemory", "evicted_keys")
 _PLAIN_MARKER, _ZLIB_MARKER = b"0", b"1"
 
-#: The value, its time renewed; a counter that is only looked at is not made.
+#: Returns the value and renews its lifetime; an amount of 0 does not create a counter.
 _INCREMENT_SCRIPT = """
 if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
@@ -48,9 +48,9 @@ return 0
 
 
 class RedisStore:
-    """Raises ConnectionError when Redis is away, slower than `timeout` seconds, or refuses to write.
+    """Raises ConnectionError if Redis is down, slower than `timeout` seconds, or refuses to write.
 
-    A connection that broke while nobody used it, as in a restart of Redis, is made anew first.
+    A connection that broke while idle, as in a restart of Redis, is opened again first.
 
     The first of `keys` encrypts, all decrypt, so that keys can be rotated; values are bound to their names.
     """
@@ -74,32 +74,32 @@ class RedisStore:
         self._release_lock_script = self._redis.register_script(_RELEASE_LOCK_SCRIPT)
 
     async def get(self, name: str) -> bytes | None:
-        """The value kept under a name; None too for one that no key opens."""
-        sealed = await self._run_command(self._redis.get(_PREFIX + name))
-        return self._decrypt(name, sealed) if isinstance(sealed, bytes) else None
+        """Return the value stored under a name; None also if no key decrypts it."""
+        encrypted = await self._run_command(self._redis.get(_PREFIX + name))
+        return self._decrypt(name, encrypted) if isinstance(encrypted, bytes) else None
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
-        """Keep a value for a time."""
+        """Store a value for a number of seconds."""
         await self._run_command(
             self._redis.set(_PREFIX + name, self._encrypt(name, value), px=_to_milliseconds(seconds))
         )
 
     async def delete(self, *names: str) -> None:
-        """Forget values."""
+        """Delete values."""
         if names:
             await self._run_command(self._redis.delete(*(_PREFIX + name for name in names)))
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """A counter raised by an amount, as it is then; looking at one that is not there makes none."""
-        number = await self._run_command(
+        """Increment a counter and return its value; an amount of 0 does not create a counter."""
+        value = await self._run_command(
             self._increment_script([_PREFIX + name], [amount, _to_milliseconds(seconds)])
         )
-        if not isinstance(number, int):
+        if not isinstance(value, int):
             raise ConnectionError("NotRedis")
-        return number
+        return value
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-        """Whether the holder has the lease; claiming again what one has makes it last longer."""
+        """Acquire a lock, or renew it for its holder; return whether the holder has it."""
         return bool(
             await self._run_command(
                 self._acquire_lock_script([_PREFIX + name], [holder, _to_milliseconds(seconds)])
@@ -107,24 +107,24 @@ class RedisStore:
         )
 
     async def release_lock(self, name: str, holder: str) -> None:
-        """Give a lease back; somebody else's stays."""
+        """Release a lock, if the holder has it."""
         await self._run_command(self._release_lock_script([_PREFIX + name], [holder]))
 
     async def read_stats(self) -> StoreStats:
-        """What this Redis holds, for us and for others; nothing where it does not say."""
+        """Read the figures of this Redis, including its other users; empty if it does not respond."""
         try:
-            found = await self._run_command(self._redis.info())
+            info = await self._run_command(self._redis.info())
             entries = await self._run_command(self._redis.dbsize())
         except ConnectionError:
             return StoreStats("redis")
-        return StoreStats("redis", entries, *(int(found.get(name, 0)) for name in _INFO_FIELDS))
+        return StoreStats("redis", entries, *(int(info.get(name, 0)) for name in _INFO_FIELDS))
 
     async def problem(self) -> str:
-        """What is wrong: found out by writing, since a full Redis still reads."""
+        """Describe the fault of Redis; tested by a write, because a full Redis still reads."""
         try:
             await self._run_command(self._redis.set(_PREFIX + "probe", b"1", px=1_000))
-        except ConnectionError as problem:
-            return f"Redis does not take writes: {problem}"
+        except ConnectionError as error:
+            return f"Redis does not accept writes: {error}"
         return ""
 
     async def aclose(self) -> None:
@@ -132,12 +132,12 @@ class RedisStore:
         await self._redis.aclose()
 
     async def _run_command(self, command: Awaitable[T]) -> T:
-        """What Redis answers. Names the kind of a problem only: its words may hold names."""
+        """Return the response. A ConnectionError states the error's type only: its text may contain names."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await command
-        except (RedisError, OSError, TimeoutError) as problem:
-            raise ConnectionError(type(problem).__name__) from problem
+        except (RedisError, OSError, TimeoutError) as error:
+            raise ConnectionError(type(error).__name__) from error
 
     def _encrypt(self, name: str, value: bytes) -> bytes:
         nonce, large = os.urandom(_NONCE_BYTES), len(value) >= _COMPRESS_FROM_BYTES

@@ -1,4 +1,4 @@
-"""Values of one type kept in a Store, read through a local copy that is trusted for a moment."""
+"""Values of one type in a store, read through a local copy of limited age."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,20 +14,20 @@ from gateway.stores.single_flight import SingleFlight
 
 T = TypeVar("T")
 
-#: Names whose local copies are kept; the oldest go first.
+#: Names with a local copy; the oldest copy is deleted first.
 _MAX_LOCAL_COPIES = 4_096
-#: A local copy that was never made.
+#: Stands for a missing local copy.
 _NO_LOCAL_COPY = (float("-inf"), None)
-#: Seconds that one change may hold up others, and between two looks whether it is over.
+#: Seconds after which the lock of a crashed change expires, and between two attempts to get it.
 _CHANGE_LOCK_SECONDS, _LOCK_POLL_SECONDS = 2.0, 0.01
 
 
 class ReplicatedValues(Generic[T]):
-    """What replicas learn together, without a look-up for every request.
+    """Values shared by replicas, read through a local copy that may be up to `max_local_age` seconds old.
 
-    A value lives for `lifetime` seconds after it was set; a local copy is trusted for `trusted` seconds, so
-    that is how late one replica hears of another. All who find it run out share one look into the store.
-    While the store is out of order the local copy stands.
+    A value expires `lifetime` seconds after it was set. A replica sees a change by another replica at most
+    `max_local_age` seconds later. Concurrent reads of an expired local copy share one read of the store.
+    While the store is down, the local copy stays in use.
     """
 
     def __init__(
@@ -50,23 +50,23 @@ class ReplicatedValues(Generic[T]):
         self._shared_reads = SingleFlight[T | None](_MAX_LOCAL_COPIES)
 
     async def get(self, name: str, *, skip_local_copy: bool = False) -> T | None:
-        """The value of a name, or None; `fresh`: as the store has it now."""
+        """Return the value of a name, or None; `skip_local_copy`: as the store has it now."""
         if skip_local_copy:
             return self._set_local_copy(name, await self._read_store(name))
-        read, value = self._local_copies.get(name, _NO_LOCAL_COPY)
-        if 0 <= self._clock() - read < self._max_local_age:
+        read_at, value = self._local_copies.get(name, _NO_LOCAL_COPY)
+        if 0 <= self._clock() - read_at < self._max_local_age:
             return value
         return (await self._shared_reads.run(name, partial(self._refresh_local_copy, name), lambda: None))[0]
 
     async def set(self, name: str, value: T) -> None:
-        """Keep a value."""
+        """Store a value."""
         self._set_local_copy(name, value)
         await self._store.set(self._prefix + name, msgspec.msgpack.encode(value), self._lifetime)
 
     async def update(self, name: str, change: Callable[[T | None], T | None]) -> T | None:
-        """The value after a change to what the store has now, which no other change comes between.
+        """Change the value that the store has now, without another change in between; return the new value.
 
-        The same object means no change, None that there is no value any more.
+        If `change` returns the same object, nothing is stored; if it returns None, the value is deleted.
         """
         async with self._hold_change_lock(name):
             before = await self.get(name, skip_local_copy=True)
@@ -78,42 +78,42 @@ class ReplicatedValues(Generic[T]):
             return after
 
     async def delete(self, name: str) -> None:
-        """Forget a value."""
+        """Delete a value."""
         self._set_local_copy(name, None)
         await self._store.delete(self._prefix + name)
 
     def names(self) -> tuple[str, ...]:
-        """The names this process has dealt with lately."""
+        """Names with a value in a local copy."""
         return tuple(name for name, (_, value) in self._local_copies.items() if value is not None)
 
     async def _refresh_local_copy(self, name: str) -> T | None:
-        """What one look for all found; what was set or deleted here meanwhile is newer."""
+        """Read the store for all waiting calls; a value set or deleted in this process meanwhile is newer."""
         before = self._local_copies.get(name)
-        found = await self._read_store(name)
-        now = self._local_copies.get(name)
-        return now[1] if now and now is not before else self._set_local_copy(name, found)
+        value = await self._read_store(name)
+        after = self._local_copies.get(name)
+        return after[1] if after and after is not before else self._set_local_copy(name, value)
 
     async def _read_store(self, name: str) -> T | None:
-        """What the store has; the local copy while it is out of order."""
-        value = self._local_copies.get(name, _NO_LOCAL_COPY)[1]
-        found = await self._store.get(self._prefix + name)
-        if found is None and value is not None and await self._store.problem():
-            return value
-        return None if found is None else self._decode_value(found)
+        """Read the value from the store, or from the local copy while the store is down."""
+        local_value = self._local_copies.get(name, _NO_LOCAL_COPY)[1]
+        data = await self._store.get(self._prefix + name)
+        if data is None and local_value is not None and await self._store.problem():
+            return local_value
+        return None if data is None else self._decode_value(data)
 
     @asynccontextmanager
     async def _hold_change_lock(self, name: str) -> AsyncIterator[None]:
-        """While nobody else changes the value; who was killed in the middle holds others up for `_CHANGE`."""
-        lease, holder = f"changing:{self._prefix}{name}", token_hex(8)
-        while not await self._store.acquire_lock(lease, holder, _CHANGE_LOCK_SECONDS):  # noqa: ASYNC110 - the store tells nobody
+        """Prevent other changes of the value; a crashed replica delays them by `_CHANGE_LOCK_SECONDS`."""
+        lock, holder = f"changing:{self._prefix}{name}", token_hex(8)
+        while not await self._store.acquire_lock(lock, holder, _CHANGE_LOCK_SECONDS):  # noqa: ASYNC110 - no event
             await asyncio.sleep(_LOCK_POLL_SECONDS)
         try:
             yield
         finally:
-            await self._store.release_lock(lease, holder)
+            await self._store.release_lock(lock, holder)
 
     def _decode_value(self, data: bytes) -> T | None:
-        """The value; None for what another version of the gateway wrote in another shape."""
+        """Decode a value; None if another version of the gateway encoded it in another form."""
         try:
             return self._decode(data)
         except msgspec.DecodeError:

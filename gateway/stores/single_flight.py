@@ -1,4 +1,4 @@
-"""Queries in flight: one for equal questions, shared by all who ask them and owned by nobody."""
+"""Single flight: concurrent calls with the same key share one call, which no caller owns."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds that a fresh query waits for the one before it, so that more askers can share it.
+#: Seconds that a required new call waits for the running one, so that more callers can share the new call.
 MAX_PREDECESSOR_WAIT = 1.0
 
 
@@ -19,10 +19,10 @@ class _Call(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Shared queries by name. A query nobody waits for any more goes on: it is paid for.
+    """Coalesces concurrent calls with the same key. A call continues after all its waiters have cancelled.
 
-    At most `orphans` such queries run; the next one is cancelled. `mark` gives what must not have changed
-    since a query began, or it is not shared.
+    It is already billed. At most `max_detached` calls run without a waiter; the next one is cancelled. A
+    call is shared only while `version` returns the value that it returned when the call began.
     """
 
     def __init__(self, max_detached: int) -> None:
@@ -39,25 +39,25 @@ class SingleFlight(Generic[T]):
         *,
         require_new: bool = False,
     ) -> tuple[T, bool]:
-        """The answer, and whether somebody else's query gave it. Raises what the query raised.
+        """Return the result, and whether another caller started the call. Passes on exceptions of the call.
 
-        `fresh`: only a query that has not begun yet will do (traps R7).
+        `require_new`: join only a call that has not begun yet (traps R7).
         """
-        flight, joined = self._find_joinable(key, version, require_new=require_new) or (
+        call, is_joined = self._find_joinable(key, version, require_new=require_new) or (
             self._start_call(key, function, version, require_new),
             False,
         )
-        flight.waiters += 1
+        call.waiters += 1
         try:
-            return await asyncio.shield(flight.task), joined
+            return await asyncio.shield(call.task), is_joined
         finally:
-            flight.waiters -= 1
-            self._cancel_if_excess(flight)
+            call.waiters -= 1
+            self._cancel_if_excess(call)
 
     def run_detached(
         self, key: str, function: Callable[[], Awaitable[T]], version: Callable[[], object]
     ) -> None:
-        """Let a query run for nobody in particular, unless it runs or too many do."""
+        """Start a call without a waiter, unless the key has one or `max_detached` such calls run."""
         if (
             self._find_joinable(key, version, require_new=False) is None
             and self._detached_count() < self._max_detached
@@ -66,42 +66,43 @@ class SingleFlight(Generic[T]):
 
     @property
     def call_count(self) -> int:
-        """Queries that run or wait to."""
+        """Number of calls that run or wait for their predecessor."""
         return len(self._calls)
 
     def _find_joinable(
         self, key: str, version: Callable[[], object], *, require_new: bool
     ) -> tuple[_Call[T], bool] | None:
-        found = self._queued_calls.get(key) if require_new else self._running_calls.get(key)
-        ending = found is None or found.task.cancelling()
-        return (found, True) if found and not ending and (require_new or found.version == version()) else None
+        call = self._queued_calls.get(key) if require_new else self._running_calls.get(key)
+        if call is None or call.task.cancelling():
+            return None
+        return (call, True) if require_new or call.version == version() else None
 
     def _start_call(
         self, key: str, function: Callable[[], Awaitable[T]], version: Callable[[], object], require_new: bool
     ) -> _Call[T]:
-        before = self._running_calls.get(key) if require_new else None
-        where = self._queued_calls if before else self._running_calls
+        predecessor = self._running_calls.get(key) if require_new else None
+        calls = self._queued_calls if predecessor else self._running_calls
 
         async def run_after_predecessor() -> T:
-            # No variable of the function around it may lead back to this task: such a circle would keep the
-            # answer until the collector comes.
-            if before:
-                await asyncio.wait({before.task}, timeout=MAX_PREDECESSOR_WAIT)
-                own = self._running_calls[key] = self._queued_calls.pop(key)
-                own.version = version()
+            # No variable of the enclosing function may refer to this task: a reference cycle would hold the
+            # result until the garbage collector runs.
+            if predecessor:
+                await asyncio.wait({predecessor.task}, timeout=MAX_PREDECESSOR_WAIT)
+                own_call = self._running_calls[key] = self._queued_calls.pop(key)
+                own_call.version = version()
             return await function()
 
-        flight = _Call(asyncio.get_running_loop().create_task(run_after_predecessor()), version())
-        where[key] = flight
-        self._calls.add(flight)
-        flight.task.add_done_callback(lambda _: self._remove_call(key, flight))
-        return flight
+        call = _Call(asyncio.get_running_loop().create_task(run_after_predecessor()), version())
+        calls[key] = call
+        self._calls.add(call)
+        call.task.add_done_callback(lambda _: self._remove_call(key, call))
+        return call
 
     def _remove_call(self, key: str, call: _Call[T]) -> None:
         self._calls.discard(call)
-        for where in (self._running_calls, self._queued_calls):
-            if where.get(key) is call:
-                del where[key]
+        for calls in (self._running_calls, self._queued_calls):
+            if calls.get(key) is call:
+                del calls[key]
         if not call.task.cancelled():
             call.task.exception()
 
@@ -110,4 +111,4 @@ class SingleFlight(Generic[T]):
             call.task.cancel()
 
     def _detached_count(self) -> int:
-        return sum(not each.waiters for each in self._calls if not each.task.done())
+        return sum(not call.waiters for call in self._calls if not call.task.done())

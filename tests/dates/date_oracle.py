@@ -1,4 +1,4 @@
-"""What R4 says about a stored range and a search range, and three upstreams; knows nothing of the rewriter.
+"""Independent oracle of date search: R4's comparison of ranges, and models of upstreams.
 
 Times are exact seconds since 1970, on the UTC axis or on the site's wall clock.
 """
@@ -22,7 +22,7 @@ NEAR = 90 * 60
 
 @dataclass(frozen=True)
 class Asked:
-    """A search value as text, and the range it stands for."""
+    """A search value as text, and its range."""
 
     text: str
     prefix: str
@@ -33,9 +33,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Stored:
-    """A stored value: as shown, as a range on both axes, and as the upstream's column holds it."""
+    """A stored value: as JSON, as a range on both axes, and as a range in the upstream's column."""
 
-    shown: Any
+    value: Any
     wall: tuple[Fraction, Fraction]
     utc: tuple[Fraction, Fraction]
     column: tuple[Fraction, Fraction]
@@ -45,31 +45,31 @@ class Stored:
 
 
 @cache
-def site(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
     with files("tzdata.zoneinfo").joinpath("Australia", name).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 
 @cache
 def changes(name: str) -> tuple[int, ...]:
-    """Every change of the offset from 1985 to 2036, found minute by minute inside the day it happens."""
+    """Changes of the offset from 1985 to 2036, to the minute."""
     first, last = _seconds(datetime(1985, 1, 1)), _seconds(datetime(2036, 1, 1))  # noqa: DTZ001 - UTC axis
-    found = []
+    instants = []
     for a, b in pairwise(range(first, last, 86400)):
         if offset(name, a) != offset(name, b):
-            found.append(next(t for t in range(a, b + 1, 60) if offset(name, t) != offset(name, a)))
-    return tuple(found)
+            instants.append(next(t for t in range(a, b + 1, 60) if offset(name, t) != offset(name, a)))
+    return tuple(instants)
 
 
 def offset(name: str, instant: Fraction | int) -> int:
-    at = (EPOCH + timedelta(seconds=instant // 1)).replace(tzinfo=UTC).astimezone(site(name))
+    at = (EPOCH + timedelta(seconds=instant // 1)).replace(tzinfo=UTC).astimezone(zone_of(name))
     shift = at.utcoffset()
     assert shift is not None
     return int(shift.total_seconds())
 
 
-def holds(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -> bool:
-    """The prefix as R4 words it, for `[s, e)` searched and `[ts, te)` stored."""
+def matches(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -> bool:
+    """R4's definition of the prefix for search range `[s, e)` and stored range `[ts, te)`."""
     point = ts == te
     contained = s <= ts and (ts < e if point else te <= e)
     overlaps = ts < e and (te > s or (point and ts == s))
@@ -91,13 +91,13 @@ def holds(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -> 
 def answers(repeats: list[list[Asked]], row: list[Stored]) -> bool:
     """Whether R4 returns a resource with these values."""
     return all(
-        any(holds(a.prefix, a.s, a.e, *stored.range(zoned=a.zoned)) for a in repeat for stored in row)
+        any(matches(a.prefix, a.s, a.e, *stored.range(zoned=a.zoned)) for a in repeat for stored in row)
         for repeat in repeats
     )
 
 
-def sends_back(model: str, value: str, row: list[Stored]) -> bool:
-    """Whether an upstream of that model selects the row by one parameter, its commas being OR."""
+def selects(model: str, value: str, row: list[Stored]) -> bool:
+    """Whether an upstream of that model selects the row by a parameter, with commas as OR."""
     return any(_meets(model, part[:2], part[2:], stored) for part in value.split(",") for stored in row)
 
 
@@ -113,11 +113,11 @@ def _meets(model: str, prefix: str, text: str, stored: Stored) -> bool:
     if model in ("b", "overlap"):
         assert prefix == "ge"
         return te > bound or ts >= bound
-    return holds(prefix, bound, bound + unit, ts, te)
+    return matches(prefix, bound, bound + unit, ts, te)
 
 
 class Dice:
-    """Random searches and rows, a good third of them within 90 minutes of a change of the clock."""
+    """Random searches and rows, more than a third of them within 90 minutes of a change of the clock."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -133,25 +133,25 @@ class Dice:
 
     def asked(self, prefixes: tuple[str, ...] = PREFIXES) -> Asked:
         prefix, instant = self.random.choice(prefixes), self.instant()
-        written = self.random.choice(("", prefix)) if prefix == "eq" else prefix
+        prefix_text = self.random.choice(("", prefix)) if prefix == "eq" else prefix
         if self.random.random() < 0.55:
-            return self._widened(self._zoned(written, prefix, instant))
-        return self._widened(self._naive(written, prefix, instant + offset(self.zone, instant)))
+            return self._widen(self._zoned_value(prefix_text, prefix, instant))
+        return self._widen(self._naive_value(prefix_text, prefix, instant + offset(self.zone, instant)))
 
-    def _zoned(self, written: str, prefix: str, instant: int) -> Asked:
+    def _zoned_value(self, prefix_text: str, prefix: str, instant: int) -> Asked:
         own = offset(self.zone, instant) // 60 * 60
         shift = self.random.choice((0, own, 36000, self.random.randint(-56, 56) * 900))
         label = "Z" if shift == 0 else f"{'-' if shift < 0 else '+'}{_clock(abs(shift))}"
         text, start, width = self._time(instant + shift, self.random.choice(("minute", "second", "fraction")))
-        return Asked(f"{written}{text}{label}", prefix, start - shift, start - shift + width, zoned=True)
+        return Asked(f"{prefix_text}{text}{label}", prefix, start - shift, start - shift + width, zoned=True)
 
-    def _naive(self, written: str, prefix: str, wall: int) -> Asked:
+    def _naive_value(self, prefix_text: str, prefix: str, wall: int) -> Asked:
         unit = self.random.choice(("year", "month", "day", "minute", "second", "fraction"))
         if unit in ("minute", "second", "fraction"):
             text, start, width = self._time(wall + self.random.choice((0, 0, 0, 1800, 3600)), unit)
-            return Asked(f"{written}{text}", prefix, start, start + width, zoned=False)
+            return Asked(f"{prefix_text}{text}", prefix, start, start + width, zoned=False)
         text, first, last = _calendar(wall, unit)
-        return Asked(f"{written}{text}", prefix, first, last, zoned=False)
+        return Asked(f"{prefix_text}{text}", prefix, first, last, zoned=False)
 
     def _time(self, wall: int, unit: str) -> tuple[str, Fraction, Fraction]:
         if unit == "minute":
@@ -164,26 +164,26 @@ class Dice:
         self.fractions += [digits, digits, f"{digits}7", f"{digits}7"]
         return f"{_text(wall)}.{digits}", wall + int(digits) * width, width
 
-    def _widened(self, asked: Asked) -> Asked:
-        if asked.prefix != "ap":
-            return asked
-        here = Fraction(_seconds(NOW.replace(tzinfo=None)))
-        here += 0 if asked.zoned else offset(self.zone, here)
-        gap = asked.s - here if here < asked.s else here - asked.e if here > asked.e else Fraction(0)
-        return Asked(asked.text, "ap", asked.s - gap / 10, asked.e + gap / 10, zoned=asked.zoned)
+    def _widen(self, value: Asked) -> Asked:
+        if value.prefix != "ap":
+            return value
+        now = Fraction(_seconds(NOW.replace(tzinfo=None)))
+        now += 0 if value.zoned else offset(self.zone, now)
+        gap = value.s - now if now < value.s else now - value.e if now > value.e else Fraction(0)
+        return Asked(value.text, "ap", value.s - gap / 10, value.e + gap / 10, zoned=value.zoned)
 
     def moment(self, near: list[Asked]) -> int:
-        """An instant close to an end of a search, or to the same wall time at another offset, or anywhere."""
+        """Instant near an end of a search value, near the same wall time at another offset, or random."""
         if not near or self.random.random() < 0.15:
             return self.instant()
-        asked = self.random.choice(near)
-        end = self.random.choice((asked.s, asked.e)) // 1
-        end -= 0 if asked.zoned else offset(self.zone, end - 36000)
+        value = self.random.choice(near)
+        end = self.random.choice((value.s, value.e)) // 1
+        end -= 0 if value.zoned else offset(self.zone, end - 36000)
         far = self.random.choice((0, 0, 0, 60, 1800, 3600, 3600, 7200, 86400))
         return end + self.random.choice((-1, 0, 0, 1, 2)) + self.random.choice((-far, far))
 
     def point(self, instant: int, precision: str, *, width: int = 1, column: str = "site") -> Stored:
-        """A stored point: `second` (with a fraction nobody sees), `frac`, a `date`, or a partial dateTime."""
+        """Stored point: `second` (the column also has a fraction), `frac`, a `date`, or a partial date."""
         if precision in ("date", "day", "month", "year"):
             return self._partial(instant, precision)
         digits = self.random.choice(self.fractions) if precision == "frac" else ""
@@ -206,30 +206,31 @@ class Dice:
         return Stored(text, (first, last), midnights, (first, last if unit == "date" else first + 1))
 
     def _midnight(self, wall: Fraction) -> Fraction:
-        local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=site(self.zone))
+        local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=zone_of(self.zone))
         return Fraction(_seconds(local.astimezone(UTC).replace(tzinfo=None)))
 
     def later_on_the_wall(self, first: int, last: int) -> int:
-        """An end that the wall clock also shows as later: a column of wall times cannot hold another."""
-        turned = last + offset(self.zone, last) < first + offset(self.zone, first)
-        return last + 7200 if turned else last
+        """End of a Period that is also later on the wall clock, as a column of wall times requires."""
+        is_earlier = last + offset(self.zone, last) < first + offset(self.zone, first)
+        return last + 7200 if is_earlier else last
 
     def period(self, first: int, last: int, *, whole: bool = False) -> Stored:
-        """A Period between two instants; either end may be open, unless `whole`, or only a day."""
-        ends = [self.point(each, self.random.choice(("second", "second", "day"))) for each in (first, last)]
-        gone = None if whole else self.random.choice((None, None, None, 0, 1))
-        shown = {
-            name: end.shown
+        """Period between two instants. An end may be a day; an end may be open unless `whole`."""
+        precisions = ("second", "second", "day")
+        ends = [self.point(instant, self.random.choice(precisions)) for instant in (first, last)]
+        open_end = None if whole else self.random.choice((None, None, None, 0, 1))
+        value = {
+            name: end.value
             for index, (name, end) in enumerate(zip(("start", "end"), ends, strict=True))
-            if gone != index
+            if open_end != index
         }
         always = Fraction(10**13)
 
-        def between(of: str) -> tuple[Fraction, Fraction]:
-            ts = -always if gone == 0 else getattr(ends[0], of)[0]
-            return ts, always if gone == 1 else getattr(ends[1], of)[1]
+        def between(axis: str) -> tuple[Fraction, Fraction]:
+            ts = -always if open_end == 0 else getattr(ends[0], axis)[0]
+            return ts, always if open_end == 1 else getattr(ends[1], axis)[1]
 
-        return Stored(shown, between("wall"), between("utc"), between("wall"))
+        return Stored(value, between("wall"), between("utc"), between("wall"))
 
 
 def _seconds(moment: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Ranges on the column's clock, the tolerance of ap, and how bounds are written."""
+"""Ranges on the column's clock, the tolerance of ap, and the format of bounds."""
 
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -17,25 +17,25 @@ from gateway.dates.value import parse_date_value
 SYDNEY = load_zone("Australia/Sydney")
 
 
-def test_a_wall_time_on_the_sites_wall_clock_is_not_moved() -> None:
+def test_wall_time_on_site_clock_is_unchanged() -> None:
     value = parse_date_value("2024-10-06T02:30")
-    at = column_edges(value, SYDNEY, SYDNEY)
-    assert at.outer_bounds == at.inner_bounds == (value.start, value.end, value.start, value.end)
+    edges = column_edges(value, SYDNEY, SYDNEY)
+    assert edges.outer_bounds == edges.inner_bounds == (value.start, value.end, value.start, value.end)
 
 
-def test_both_ends_in_a_fold_differ_from_outside_and_inside() -> None:
-    at = column_edges(parse_date_value("ge2024-04-06T15:30:00Z"), SYDNEY, SYDNEY)
-    assert at.start_high - at.start_low == 1800
-    assert at.outer_bounds != at.inner_bounds
+def test_edges_in_fold_differ() -> None:
+    edges = column_edges(parse_date_value("ge2024-04-06T15:30:00Z"), SYDNEY, SYDNEY)
+    assert edges.start_high - edges.start_low == 1800
+    assert edges.outer_bounds != edges.inner_bounds
 
 
-def test_years_that_cannot_be_written_are_open_ends() -> None:
+def test_edges_outside_calendar_are_open() -> None:
     assert column_edges(parse_date_value("9999"), SYDNEY, SYDNEY).end_low == END
     assert column_edges(parse_date_value("0001-01-01T00:00+01:00"), SYDNEY, SYDNEY).start_low == BEGIN
     assert column_edges(parse_date_value("9999"), SYDNEY, UTC).end_high == END
 
 
-def test_ap_is_wider_by_a_tenth_of_the_way_to_now() -> None:
+def test_ap_is_widened_by_tenth_of_time_to_now() -> None:
     now = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
     past, future, today = (
         widen_approximate(parse_date_value(text), now, SYDNEY)
@@ -44,20 +44,20 @@ def test_ap_is_wider_by_a_tenth_of_the_way_to_now() -> None:
     assert past.end - past.start == 1 + 2 * Fraction(1799, 10)
     assert future.end - future.start == 1 + 2 * 180
     assert today.end - today.start == 86400
-    plain = parse_date_value("2024")
-    assert widen_approximate(plain, now, SYDNEY) is plain
+    exact = parse_date_value("2024")
+    assert widen_approximate(exact, now, SYDNEY) is exact
 
 
-def test_a_moment_is_exact() -> None:
+def test_epoch_seconds_are_exact() -> None:
     assert epoch_seconds(datetime(1970, 1, 1, 0, 0, 1, 500000, tzinfo=UTC)) == Fraction(3, 2)
     assert epoch_seconds(datetime(1969, 12, 31, tzinfo=UTC)) == -86400
 
 
-def test_bounds_are_written_as_halo_accepts_them() -> None:
+def test_bounds_have_format_that_halo_accepts() -> None:
     assert (day_text(0), second_text(-1)) == ("1970-01-01", "1969-12-31T23:59:59")
 
 
-def test_a_range_is_told_with_its_axis() -> None:
+def test_range_text_names_axis() -> None:
     assert range_text(parse_date_value("gt2024-05-01T10:00:00.10Z")) == (
         "gt [2024-05-01T10:00:00.1, 2024-05-01T10:00:00.11) UTC"
     )

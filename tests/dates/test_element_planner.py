@@ -7,29 +7,29 @@ from gateway.dates.timezones import load_zone
 from gateway.dates.value import parse_date_value
 
 
-def asked(*texts: str, multi: bool = False, direct: bool = True) -> ParameterValues:
+def criterion(*texts: str, multi_valued: bool = False, is_direct: bool = True) -> ParameterValues:
     values = tuple((parse_date_value(text),) for text in texts)
     return ParameterValues(
-        "date", values, DateSearchSupport(), load_zone("Australia/Brisbane"), multi, direct
+        "date", values, DateSearchSupport(), load_zone("Australia/Brisbane"), multi_valued, is_direct
     )
 
 
-def test_what_is_not_among_the_matches_must_be_exact() -> None:
+def test_inexact_condition_outside_matches_is_rejected() -> None:
     parameter = date_parameter("Slot", "start")
     assert parameter is not None
-    assert plan_element(asked("2024", direct=False), parameter).exact
-    problem = plan_element(asked("2024-05-01T10:00:00.5", direct=False), parameter).problem
+    assert plan_element(criterion("2024", is_direct=False), parameter).exact
+    problem = plan_element(criterion("2024-05-01T10:00:00.5", is_direct=False), parameter).problem
     assert problem is not None
     assert problem.kind == "not-supported"
 
 
-def test_repetitions_are_never_intersected() -> None:
+def test_conditions_on_repeating_element_are_not_intersected() -> None:
     parameter = date_parameter("Slot", "start")
     assert parameter is not None
-    assert plan_element(asked("ge2025", "lt2024"), parameter).strategy == "empty"
-    apart = plan_element(asked("ge2025", "lt2024", multi=True), parameter)
-    assert (apart.strategy, apart.queries) == (
+    assert plan_element(criterion("ge2025", "lt2024"), parameter).strategy == "empty"
+    plan = plan_element(criterion("ge2025", "lt2024", multi_valued=True), parameter)
+    assert (plan.strategy, plan.queries) == (
         "single",
         (("ge2025-01-01T00:00:00", "lt2024-01-01T00:00:00"),),
     )
-    assert plan_element(asked("gt9999", "lt2024", multi=True), parameter).strategy == "empty"
+    assert plan_element(criterion("gt9999", "lt2024", multi_valued=True), parameter).strategy == "empty"

@@ -1,4 +1,4 @@
-"""Instants from what the upstream shows: every mode, folds, gaps, fractions."""
+"""Corrected instants: all modes, folds, gaps, fractions."""
 
 from datetime import UTC
 
@@ -44,12 +44,12 @@ MODES: tuple[LabelMode, ...] = (
         ("2016-12-31T23:59:60Z", "ok", "2017-01-01T00:00:00Z"),
     ],
 )
-def test_the_instant_meant(text: str, mode: LabelMode, utc: str) -> None:
+def test_instant_is_corrected_to_utc(text: str, mode: LabelMode, utc: str) -> None:
     assert corrected_instant(text, mode, SYDNEY) == utc
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "shown"),
+    ("name", "text", "expected"),
     [
         ("Australia/Sydney", "2024-01-14T23:00:00.50Z", "2024-01-15T10:00:00.50+11:00"),
         ("Australia/Adelaide", "2024-07-15T00:00:00Z", "2024-07-15T09:30:00+09:30"),
@@ -61,8 +61,8 @@ def test_the_instant_meant(text: str, mode: LabelMode, utc: str) -> None:
         ("UTC", "2024-01-15T00:00:00Z", "2024-01-15T00:00:00Z"),
     ],
 )
-def test_the_sites_offset_can_be_shown(name: str, text: str, shown: str) -> None:
-    assert corrected_instant(text, "ok", load_zone(name), "site") == shown
+def test_instant_is_written_with_site_offset(name: str, text: str, expected: str) -> None:
+    assert corrected_instant(text, "ok", load_zone(name), "site") == expected
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_sites_offset_can_be_shown(name: str, text: str, shown: str) -> None
         "2024-05-01 10:00:00",
     ],
 )
-def test_what_is_no_time_has_no_instant(text: str) -> None:
+def test_text_without_time_has_no_instant(text: str) -> None:
     assert corrected_instant(text, "ok", SYDNEY) is None
 
 
@@ -90,16 +90,14 @@ def test_what_is_no_time_has_no_instant(text: str) -> None:
     st.sampled_from(MODES),
     st.sampled_from(("utc", "site")),
 )
-def test_correcting_twice_changes_nothing(
-    text: str, label: str, mode: LabelMode, shown: InstantOutput
-) -> None:
-    once = corrected_instant(f"{text}{label}", mode, SYDNEY, shown)
+def test_correction_is_idempotent(text: str, label: str, mode: LabelMode, output: InstantOutput) -> None:
+    once = corrected_instant(f"{text}{label}", mode, SYDNEY, output)
     if once is not None:
-        assert corrected_instant(once, "ok", SYDNEY, shown) == once
+        assert corrected_instant(once, "ok", SYDNEY, output) == once
         assert corrected_instant(once, "ok", SYDNEY) == corrected_instant(f"{text}{label}", mode, SYDNEY)
 
 
-def test_the_column_behind_the_digits() -> None:
+def test_column_zone_depends_on_mode() -> None:
     assert {mode: column_zone(mode, SYDNEY) is SYDNEY for mode in MODES} == {
         mode: mode != "utc-labelled-local" for mode in MODES
     }

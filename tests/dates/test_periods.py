@@ -1,4 +1,4 @@
-"""Conditions for Periods: supersets and R4's basis."""
+"""Conditions for Periods: supersets and exact conditions."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from gateway.dates.value import YEAR_1, parse_date_value
 SITE = load_zone("Australia/Brisbane")
 
 
-def sent(text: str, *, partial: bool = False, start_only: bool = False) -> tuple[str, str, bool]:
+def bounds_of(text: str, *, partial: bool = False, start_only: bool = False) -> tuple[str, str, bool]:
     value = parse_date_value(text)
     (lower, upper), exact = superset_bounds(
         value,
@@ -42,17 +42,17 @@ def sent(text: str, *, partial: bool = False, start_only: bool = False) -> tuple
         ("ap2024", "2023-12-31T23:59:59", "2025-01-01T00:00:00", False),
     ],
 )
-def test_a_superset_is_two_bounds(text: str, lower: str, upper: str, *, exact: bool) -> None:
-    assert sent(text) == (lower, upper, exact)
+def test_superset_has_two_bounds(text: str, lower: str, upper: str, *, exact: bool) -> None:
+    assert bounds_of(text) == (lower, upper, exact)
 
 
-def test_partial_points_and_a_start_column_move_the_lower_bound() -> None:
-    assert sent("gt2024-06-01", partial=True)[0] == "2024-01-01T00:00:00"
-    assert [sent(f"{prefix}2024", start_only=True)[0] for prefix in ("gt", "ge", "ap")] == ["", "", ""]
-    assert sent("sa2024", start_only=True)[0] == "2025-01-01T00:00:00"
+def test_partial_dates_and_start_column_change_lower_bound() -> None:
+    assert bounds_of("gt2024-06-01", partial=True)[0] == "2024-01-01T00:00:00"
+    assert [bounds_of(f"{prefix}2024", start_only=True)[0] for prefix in ("gt", "ge", "ap")] == ["", "", ""]
+    assert bounds_of("sa2024", start_only=True)[0] == "2025-01-01T00:00:00"
 
 
-def test_the_basis_sends_sa_and_gt_one_second_lower() -> None:
+def test_exact_sa_is_sent_one_second_lower() -> None:
     value = parse_date_value("2024-05-01")
     assert exact_conditions(value, column_edges(value, SITE, SITE), YEAR_1) == (
         (("sa2024-04-30T23:59:59", "eb2024-05-02T00:00:00"),),

@@ -1,4 +1,4 @@
-"""Plans of single searches: worked examples, refusals, chains, composites, histories, operations."""
+"""Plans of date parameters: worked examples, rejections, chains, composites, histories, operations."""
 
 import json
 from datetime import UTC, date, datetime
@@ -19,13 +19,13 @@ EXAMPLES = json.loads(Path(__file__).with_name("date_search.json").read_text())
 SECONDS = DateSearchSupport(date_precision={("*", "date"): "second"})
 
 
-def made(resource: str, name: str, *values: str, facts: DateSearchSupport = SECONDS) -> DatePlan:
-    found = plan_parameter(resource, name, values, facts, SYDNEY, NOW)
-    assert found is not None
-    return found
+def plan_of(resource: str, name: str, *values: str, support: DateSearchSupport = SECONDS) -> DatePlan:
+    plan = plan_parameter(resource, name, values, support, SYDNEY, NOW)
+    assert plan is not None
+    return plan
 
 
-def facts_of(example: dict[str, Any]) -> DateSearchSupport:
+def support_of(example: dict[str, Any]) -> DateSearchSupport:
     key = ("*", example["name"].rpartition(".")[2].rpartition(":")[2] or example["name"])
     return DateSearchSupport(
         date_precision={key: example["precision"]} if "precision" in example else {},
@@ -34,34 +34,34 @@ def facts_of(example: dict[str, Any]) -> DateSearchSupport:
     )
 
 
-def test_there_are_148_worked_examples() -> None:
-    assert len({each["id"] for each in EXAMPLES}) == 148
+def test_file_has_148_worked_examples() -> None:
+    assert len({example["id"] for example in EXAMPLES}) == 148
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each["id"])
-def test_a_worked_example_is_planned_as_written(example: dict[str, Any]) -> None:
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["id"])
+def test_worked_example_has_documented_plan(example: dict[str, Any]) -> None:
     site = load_zone(f"Australia/{example['zone']}")
-    found = plan_parameter(
-        example["resource"], example["name"], example["values"], facts_of(example), site, NOW
+    plan = plan_parameter(
+        example["resource"], example["name"], example["values"], support_of(example), site, NOW
     )
-    assert found is not None
-    assert found.strategy == example["strategy"]
-    assert [list(query) for query in found.queries] == example["queries"]
-    assert (not found.exact) == example.get("filter", False)
-    problem = [found.problem.kind, found.problem.message] if found.problem else None
+    assert plan is not None
+    assert plan.strategy == example["strategy"]
+    assert [list(query) for query in plan.queries] == example["queries"]
+    assert (not plan.exact) == example.get("filter", False)
+    problem = [plan.problem.kind, plan.problem.message] if plan.problem else None
     assert problem == example.get("problem")
 
 
 @pytest.mark.parametrize(
     "name", ["status", "patient.name", "_has:Observation:patient", "nothing.date", "a.b.c"]
 )
-def test_what_is_not_a_date_is_left_alone(name: str) -> None:
+def test_other_parameter_has_no_plan(name: str) -> None:
     assert plan_parameter("Appointment", name, ["2024"], SECONDS, SYDNEY, NOW) is None
 
 
 @pytest.mark.parametrize("value", ["2024-02-30", "2024,", "GE2024", "2024\\,2025", "zz2024", " 2024"])
-def test_a_refusal_names_the_parameter_and_the_grammar_but_not_the_value(value: str) -> None:
-    problem = made("Appointment", "date", value).problem
+def test_problem_names_parameter_and_grammar_but_no_value(value: str) -> None:
+    problem = plan_of("Appointment", "date", value).problem
     assert problem is not None
     assert (problem.kind, problem.message, problem.expression) == ("value", "MSG_DATE_FORMAT", "http.date")
     assert "YYYY[-MM[-DD[Thh:mm[:ss" in problem.text
@@ -69,16 +69,16 @@ def test_a_refusal_names_the_parameter_and_the_grammar_but_not_the_value(value: 
 
 
 @pytest.mark.parametrize("value", ["true,false", "yes", "2024"])
-def test_missing_takes_true_or_false_alone(value: str) -> None:
-    problem = made("Appointment", "date:missing", value).problem
+def test_missing_with_other_value_is_rejected(value: str) -> None:
+    problem = plan_of("Appointment", "date:missing", value).problem
     assert problem is not None
     assert problem.kind == "value"
 
 
-def test_a_search_by_ap_is_not_cacheable() -> None:
-    assert not made("Appointment", "date", "ap2024").cacheable
-    assert not made("Patient", "birthdate", "ap2024-01-01T10:00:00.1", "lt1900").cacheable
-    assert made("Appointment", "date", "2024").cacheable
+def test_search_with_ap_is_not_cacheable() -> None:
+    assert not plan_of("Appointment", "date", "ap2024").cacheable
+    assert not plan_of("Patient", "birthdate", "ap2024-01-01T10:00:00.1", "lt1900").cacheable
+    assert plan_of("Appointment", "date", "2024").cacheable
 
 
 @pytest.mark.parametrize(
@@ -92,71 +92,71 @@ def test_a_search_by_ap_is_not_cacheable() -> None:
         (["ap0001"], ()),
     ],
 )
-def test_bounds_outside_the_years_upstream_can_hold_are_dropped(
+def test_bounds_outside_column_range_are_removed(
     values: list[str], queries: tuple[tuple[str, ...], ...]
 ) -> None:
-    assert made("Appointment", "date", *values).queries == queries
+    assert plan_of("Appointment", "date", *values).queries == queries
 
 
-def test_more_parts_than_allowed_are_joined_where_little_is_added() -> None:
-    near = made("Appointment", "date", "2024-01-01,2024-01-03,2024-01-05,2024-01-07,2024-01-09")
-    assert near.queries == (("ge2024-01-01T00:00:00", "lt2024-01-10T00:00:00"),)
-    assert near.strategy == "widen+filter"
-    assert near.filter_predicate is not None
+def test_too_many_close_parts_are_merged() -> None:
+    plan = plan_of("Appointment", "date", "2024-01-01,2024-01-03,2024-01-05,2024-01-07,2024-01-09")
+    assert plan.queries == (("ge2024-01-01T00:00:00", "lt2024-01-10T00:00:00"),)
+    assert plan.strategy == "widen+filter"
+    assert plan.filter_predicate is not None
 
 
-def test_the_narrowest_gaps_are_closed_first() -> None:
-    found = made("Appointment", "date", "2014,2016-01-01,2016-01-03,2018,2022")
-    assert found.strategy == "widen+filter"
-    facts = DateSearchSupport(date_precision={("*", "date"): "second"}, max_split_queries=2)
-    far = made("Appointment", "date", "2014-01-01,2014-01-03,2024-01-01", facts=facts)
-    assert far.strategy == "split+filter"
-    assert far.queries[0] == ("ge2014-01-01T00:00:00", "lt2014-01-04T00:00:00")
+def test_narrowest_gaps_are_closed_first() -> None:
+    plan = plan_of("Appointment", "date", "2014,2016-01-01,2016-01-03,2018,2022")
+    assert plan.strategy == "widen+filter"
+    support = DateSearchSupport(date_precision={("*", "date"): "second"}, max_split_queries=2)
+    plan = plan_of("Appointment", "date", "2014-01-01,2014-01-03,2024-01-01", support=support)
+    assert plan.strategy == "split+filter"
+    assert plan.queries[0] == ("ge2014-01-01T00:00:00", "lt2014-01-04T00:00:00")
 
 
-def test_scattered_days_are_too_costly() -> None:
+def test_too_many_scattered_days_are_rejected() -> None:
     days = ",".join(f"{year}-05-01" for year in range(2000, 2010))
     for resource, name in (("Appointment", "date"), ("MedicationRequest", "date"), ("Encounter", "date")):
-        problem = made(resource, name, days, facts=DateSearchSupport()).problem
+        problem = plan_of(resource, name, days, support=DateSearchSupport()).problem
         assert problem is not None
         assert problem.kind == "too-costly"
 
 
-def test_a_thousand_values_are_the_most() -> None:
+def test_more_than_thousand_values_are_rejected() -> None:
     days = ",".join(["2024-05-01"] * 1000)
-    assert made("Appointment", "date", days).exact
-    problem = made("Appointment", "date", f"{days},2024-05-02").problem
+    assert plan_of("Appointment", "date", days).exact
+    problem = plan_of("Appointment", "date", f"{days},2024-05-02").problem
     assert problem is not None
     assert problem.kind == "too-costly"
 
 
-def test_a_comma_list_upstream_saves_queries() -> None:
-    facts = DateSearchSupport(supports_comma_or=True)
-    assert made("Appointment", "date", "ne2024-05-01", facts=facts).queries == (
+def test_comma_support_saves_queries() -> None:
+    support = DateSearchSupport(supports_comma_or=True)
+    assert plan_of("Appointment", "date", "ne2024-05-01", support=support).queries == (
         ("lt2024-05-01T00:00:00,ge2024-05-02T00:00:00",),
     )
-    assert made("Appointment", "date", "2024,2026", facts=facts).queries == (
+    assert plan_of("Appointment", "date", "2024,2026", support=support).queries == (
         ("ge2024-01-01T00:00:00", "lt2027-01-01T00:00:00", "lt2025-01-01T00:00:00,ge2026-01-01T00:00:00"),
     )
     verified = DateSearchSupport(supports_comma_or=True, period_semantics="r4", supports_sa_eb=True)
-    assert made("Encounter", "date", "ge2024", facts=verified).queries == (
+    assert plan_of("Encounter", "date", "ge2024", support=verified).queries == (
         ("gt2024-12-31T23:59:59,sa2023-12-31T23:59:59",),
     )
 
 
-def test_an_upstream_of_one_condition_gets_one_and_the_rest_is_filtered() -> None:
-    facts = DateSearchSupport(supports_repeated_parameter=False)
-    assert made("Patient", "birthdate", "1970", facts=facts).queries == (("ge1970-01-01",),)
-    two = made("Patient", "birthdate", "1970,1980", facts=facts)
-    assert (two.queries, two.dedupe) == ((("ge1970-01-01",), ("ge1980-01-01",)), True)
-    assert made("Patient", "birthdate", "lt1970", facts=facts).exact
-    assert made("Patient", "birthdate", "ne1970", facts=facts).strategy == "split"
+def test_upstream_without_repeats_gets_single_condition_and_filter() -> None:
+    support = DateSearchSupport(supports_repeated_parameter=False)
+    assert plan_of("Patient", "birthdate", "1970", support=support).queries == (("ge1970-01-01",),)
+    plan = plan_of("Patient", "birthdate", "1970,1980", support=support)
+    assert (plan.queries, plan.dedupe) == ((("ge1970-01-01",), ("ge1980-01-01",)), True)
+    assert plan_of("Patient", "birthdate", "lt1970", support=support).exact
+    assert plan_of("Patient", "birthdate", "ne1970", support=support).strategy == "split"
 
 
-def test_a_period_looked_up_by_its_start_alone_gets_no_lower_bound() -> None:
-    facts = DateSearchSupport(period_semantics="start-only")
-    assert made("Encounter", "date", "ge2024", facts=facts).strategy == "drop+filter"
-    assert made("Encounter", "date", "2024", facts=facts).strategy == "widen+filter"
+def test_start_only_upstream_gets_no_lower_bound() -> None:
+    support = DateSearchSupport(period_semantics="start-only")
+    assert plan_of("Encounter", "date", "ge2024", support=support).strategy == "drop+filter"
+    assert plan_of("Encounter", "date", "2024", support=support).strategy == "widen+filter"
 
 
 @pytest.mark.parametrize(
@@ -171,144 +171,146 @@ def test_a_period_looked_up_by_its_start_alone_gets_no_lower_bound() -> None:
         ("sa9999-12-31T10:00:00.5", (("sa9999-12-31T09:59:59",),), False),
     ],
 )
-def test_the_exact_basis_knows_the_limits(
+def test_exact_conditions_respect_column_range(
     value: str, queries: tuple[tuple[str, ...], ...], *, exact: bool
 ) -> None:
-    found = made(
-        "Encounter", "date", value, facts=DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    plan = plan_of(
+        "Encounter", "date", value, support=DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
     )
-    assert (found.queries, found.exact) == (queries, exact)
+    assert (plan.queries, plan.exact) == (queries, exact)
 
 
-def test_the_exact_basis_gives_way_to_a_superset_when_it_has_too_many_parts() -> None:
-    facts = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
-    found = made("Encounter", "date", "ge2024,ge2025,ge2026", facts=facts)
-    assert (found.strategy, found.queries) == ("widen+filter", (("ge2024-01-01T00:00:00",),))
+def test_too_many_exact_conditions_become_superset() -> None:
+    support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    plan = plan_of("Encounter", "date", "ge2024,ge2025,ge2026", support=support)
+    assert (plan.strategy, plan.queries) == ("widen+filter", (("ge2024-01-01T00:00:00",),))
 
 
-def test_partial_dates_are_expected_where_people_remember_by_the_year() -> None:
-    assert made("Condition", "onset-date", "gt2024-06-01").queries == (("ge2024-01-01T00:00:00",),)
-    assert made("Encounter", "date", "gt2024-06-01", facts=DateSearchSupport()).queries == (
+def test_bound_on_element_that_may_be_partial_is_widened() -> None:
+    assert plan_of("Condition", "onset-date", "gt2024-06-01").queries == (("ge2024-01-01T00:00:00",),)
+    assert plan_of("Encounter", "date", "gt2024-06-01", support=DateSearchSupport()).queries == (
         ("ge2024-06-01T23:59:59",),
     )
 
 
-def test_a_chain_is_exact_or_refused() -> None:
-    assert made("Observation", "subject:Patient.birthdate", "1970").queries == (
+def test_inexact_chain_is_rejected() -> None:
+    assert plan_of("Observation", "subject:Patient.birthdate", "1970").queries == (
         ("ge1970-01-01", "lt1971-01-01"),
     )
-    assert made("Observation", "subject.birthdate", "1970").exact
-    assert made("Encounter", "diagnosis:Condition.recorded-date", "ge2024").exact
-    refused = made("Encounter", "diagnosis:Condition.recorded-date", "2024").problem
-    assert refused is not None
-    assert refused.kind == "not-supported"
-    fold = made("Observation", "encounter:Encounter.date", "ge2024-04-06T15:30:00Z").problem
+    assert plan_of("Observation", "subject.birthdate", "1970").exact
+    assert plan_of("Encounter", "diagnosis:Condition.recorded-date", "ge2024").exact
+    problem = plan_of("Encounter", "diagnosis:Condition.recorded-date", "2024").problem
+    assert problem is not None
+    assert problem.kind == "not-supported"
+    fold = plan_of("Observation", "encounter:Encounter.date", "ge2024-04-06T15:30:00Z").problem
     assert fold is not None
     assert fold.expression == "http.encounter:Encounter.date"
 
 
-def test_a_chain_that_ends_in_different_elements_wants_a_type() -> None:
-    problem = made("Provenance", "target.date", "2024").problem
+def test_chain_to_different_elements_is_rejected() -> None:
+    problem = plan_of("Provenance", "target.date", "2024").problem
     assert problem is not None
     assert "subject:Patient.birthdate" in problem.text
-    mixed = made("Observation", "focus.start", "lt2024").problem
+    mixed = plan_of("Observation", "focus.start", "lt2024").problem
     assert mixed is not None
     assert mixed.kind == "not-supported"
 
 
-def test_a_half_line_in_has_is_sent_and_two_repeats_stay_apart() -> None:
-    found = made("Patient", "_has:Observation:patient:date", "ge2024-05", "lt2024-06")
-    assert found.queries == (("ge2024-05-01T00:00:00", "lt2024-06-01T00:00:00"),)
-    assert found.exact
-    assert found.predicate is None
-    assert made("Patient", "_has:Observation:patient:_has:Provenance:target:recorded", "lt2024").exact
+def test_bounds_in_has_are_sent_separately() -> None:
+    plan = plan_of("Patient", "_has:Observation:patient:date", "ge2024-05", "lt2024-06")
+    assert plan.queries == (("ge2024-05-01T00:00:00", "lt2024-06-01T00:00:00"),)
+    assert plan.exact
+    assert plan.predicate is None
+    assert plan_of("Patient", "_has:Observation:patient:_has:Provenance:target:recorded", "lt2024").exact
 
 
-def test_a_composite_takes_one_condition_in_its_date_part() -> None:
-    found = made("Observation", "code-value-date", "http://loinc.org|1$lt2024", "2\\$3$gt2023")
-    assert found.queries == (("http://loinc.org|1$lt2024-01-01T00:00:00", "2\\$3$ge2023-12-31T23:59:59"),)
-    assert found.filter_predicate is not None
-    assert len(found.filter_predicate.repeats) == 2
+def test_composite_has_single_condition_in_date_part() -> None:
+    plan = plan_of("Observation", "code-value-date", "http://loinc.org|1$lt2024", "2\\$3$gt2023")
+    assert plan.queries == (("http://loinc.org|1$lt2024-01-01T00:00:00", "2\\$3$ge2023-12-31T23:59:59"),)
+    assert plan.filter_predicate is not None
+    assert len(plan.filter_predicate.repeats) == 2
 
 
 @pytest.mark.parametrize(
     ("value", "kind"),
     [("a$b$2024", "value"), ("lt2024", "value"), ("a$x", "value"), ("a$ne2024", "not-supported")],
 )
-def test_other_composites_are_refused(value: str, kind: str) -> None:
-    problem = made("Observation", "code-value-date", value).problem
+def test_other_composites_are_rejected(value: str, kind: str) -> None:
+    problem = plan_of("Observation", "code-value-date", value).problem
     assert problem is not None
     assert problem.kind == kind
 
 
-def test_a_composite_behind_a_chain_cannot_be_filtered() -> None:
-    assert made("Patient", "_has:Observation:patient:code-value-date", "a$lt2024").exact
-    problem = made("Patient", "_has:Observation:patient:code-value-date", "a$ge2024").problem
+def test_inexact_composite_in_has_is_rejected() -> None:
+    assert plan_of("Patient", "_has:Observation:patient:code-value-date", "a$lt2024").exact
+    problem = plan_of("Patient", "_has:Observation:patient:code-value-date", "a$ge2024").problem
     assert problem is not None
 
 
-def test_a_declared_parameter_is_sent_only_where_it_is_exact() -> None:
-    known = {("Patient", "seen"): declared_parameter("Patient", "seen")}
-    assert made("Patient", "seen", "lt2024", facts=DateSearchSupport(declared_parameters=known)).exact
-    refused = made("Patient", "seen", "ge2024", facts=DateSearchSupport(declared_parameters=known)).problem
-    assert refused is not None
-    facts = DateSearchSupport(declared_parameters=known, date_precision={("Patient", "seen"): "second"})
-    assert made("Patient", "seen", "2024", facts=facts).exact
+def test_inexact_declared_parameter_is_rejected() -> None:
+    declared = {("Patient", "seen"): declared_parameter("Patient", "seen")}
+    assert plan_of("Patient", "seen", "lt2024", support=DateSearchSupport(declared_parameters=declared)).exact
+    problem = plan_of(
+        "Patient", "seen", "ge2024", support=DateSearchSupport(declared_parameters=declared)
+    ).problem
+    assert problem is not None
+    support = DateSearchSupport(declared_parameters=declared, date_precision={("Patient", "seen"): "second"})
+    assert plan_of("Patient", "seen", "2024", support=support).exact
 
 
-def test_the_reason_says_why_a_filter_is_needed() -> None:
-    reasons = {
-        "fold": made("Appointment", "date", "ge2024-04-06T15:30:00Z"),
-        "fraction": made("Slot", "start", "ge2024-04-06T15:30:00.5"),
-        "partial": made(
+def test_each_cause_of_a_filter_has_its_reason() -> None:
+    plans = {
+        "fold": plan_of("Appointment", "date", "ge2024-04-06T15:30:00Z"),
+        "fraction": plan_of("Slot", "start", "ge2024-04-06T15:30:00.5"),
+        "partial": plan_of(
             "Condition",
             "onset-date",
             "2024-01",
-            facts=DateSearchSupport(date_precision={("*", "onset-date"): "mixed-year"}),
+            support=DateSearchSupport(date_precision={("*", "onset-date"): "mixed-year"}),
         ),
-        "Period": made("Encounter", "date", "2024"),
-        "repeats": made("MedicationRequest", "date", "2024"),
-        "gaps": made("Appointment", "date", "2024-01-01,2024-01-03,2024-01-05,2024-01-07,2024-01-09"),
+        "Period": plan_of("Encounter", "date", "2024"),
+        "repeats": plan_of("MedicationRequest", "date", "2024"),
+        "gaps": plan_of("Appointment", "date", "2024-01-01,2024-01-03,2024-01-05,2024-01-07,2024-01-09"),
     }
-    assert len({each.reason for each in reasons.values()}) == len(reasons)
-    assert all(each.strategy == "widen+filter" for each in reasons.values())
+    assert len({plan.reason for plan in plans.values()}) == len(plans)
+    assert all(plan.strategy == "widen+filter" for plan in plans.values())
 
 
-def test_explained_shows_meaning_queries_and_reason() -> None:
-    lines = explain_plan(made("Appointment", "date", "ne2024-05-01T10:00:00.25Z,gt9999"))
+def test_explanation_has_meaning_queries_and_reason() -> None:
+    lines = explain_plan(plan_of("Appointment", "date", "ne2024-05-01T10:00:00.25Z,gt9999"))
     assert lines[0] == "date: single"
     assert (
         "ne [2024-05-01T10:00:00.25, 2024-05-01T10:00:00.26) UTC or gt [9999-01-01T00:00:00, +inf)"
         in lines[1]
     )
     assert lines[2].startswith("query 1: date=")
-    assert lines[-2:] == ("filter: no", "why: One range on one value, which ge and lt select exactly.")
-    assert explain_plan(made("Encounter", "date", "ne2024"))[2] == "query 1: (no condition)"
-    assert "too-costly" not in explain_plan(made("Appointment", "date", "x"))[-1]
+    assert lines[-2:] == ("filter: no", "why: Single range on a single value. ge and lt select it exactly.")
+    assert explain_plan(plan_of("Encounter", "date", "ne2024"))[2] == "query 1: (no condition)"
+    assert "too-costly" not in explain_plan(plan_of("Appointment", "date", "x"))[-1]
 
 
 @pytest.mark.parametrize(
-    ("text", "sent", "exact"),
+    ("text", "second", "exact"),
     [
         ("2024-05-01T10:00:00+10:00", "2024-05-01T10:00:00", True),
         ("2024-05-01T00:00:00.5Z", "2024-05-01T10:00:00", False),
         ("2024-04-06T15:30:00Z", "2024-04-07T02:00:00", False),
     ],
 )
-def test_since_is_one_bare_second(text: str, sent: str, *, exact: bool) -> None:
-    found = history_since(text, DateSearchSupport(), SYDNEY)
-    assert (found.queries, found.exact) == (((sent,),), exact)
+def test_since_is_second_without_offset(text: str, second: str, *, exact: bool) -> None:
+    plan = history_since(text, DateSearchSupport(), SYDNEY)
+    assert (plan.queries, plan.exact) == (((second,),), exact)
 
 
 @pytest.mark.parametrize("text", ["ge2024", "now", "0001-01-01T00:00:00+01:00"])
-def test_since_and_operations_refuse_what_is_no_plain_date(text: str) -> None:
-    for found in (history_since(text, DateSearchSupport(), SYDNEY), operation_date("start", text, SYDNEY)):
-        assert found.problem is not None
-        assert found.problem.kind == "value"
+def test_since_and_operations_reject_other_text(text: str) -> None:
+    for plan in (history_since(text, DateSearchSupport(), SYDNEY), operation_date("start", text, SYDNEY)):
+        assert plan.problem is not None
+        assert plan.problem.kind == "value"
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "sent"),
+    ("name", "text", "day"),
     [
         ("start", "2024", "2024-01-01"),
         ("end", "2024", "2024-12-31"),
@@ -317,17 +319,17 @@ def test_since_and_operations_refuse_what_is_no_plain_date(text: str) -> None:
         ("end", "2024-05-01T10:00:00.5", "2024-05-01"),
     ],
 )
-def test_operations_take_days_of_the_site(name: str, text: str, sent: str) -> None:
-    assert operation_date(name, text, SYDNEY).queries == ((sent,),)
+def test_operation_date_is_day_of_site(name: str, text: str, day: str) -> None:
+    assert operation_date(name, text, SYDNEY).queries == ((day,),)
 
 
-def test_the_floor_is_a_fact() -> None:
-    facts = DateSearchSupport(date_precision={("*", "date"): "second"}, earliest_date=date(1900, 1, 1))
-    assert made("Appointment", "date", "ge1850", facts=facts).queries == (("ge1900-01-01T00:00:00",),)
+def test_earliest_date_is_configurable() -> None:
+    support = DateSearchSupport(date_precision={("*", "date"): "second"}, earliest_date=date(1900, 1, 1))
+    assert plan_of("Appointment", "date", "ge1850", support=support).queries == (("ge1900-01-01T00:00:00",),)
 
 
-def test_parts_that_a_partial_date_may_be_in_twice_are_said_to_overlap() -> None:
-    found = plan_parameter(
+def test_parts_that_may_share_partial_dates_are_deduplicated() -> None:
+    plan = plan_parameter(
         "Immunization",
         "date",
         ["ne2025-08-29T14:00:01Z"],
@@ -335,5 +337,5 @@ def test_parts_that_a_partial_date_may_be_in_twice_are_said_to_overlap() -> None
         load_zone("Australia/Brisbane"),
         NOW,
     )
-    assert found is not None
-    assert (len(found.queries), found.exact, found.dedupe) == (2, False, True)
+    assert plan is not None
+    assert (len(plan.queries), plan.exact, plan.dedupe) == (2, False, True)

@@ -1,4 +1,4 @@
-"""The plan against R4's own words, for random searches, rows, zones and upstreams."""
+"""Plans compared with R4's definitions, for random searches, rows, zones and upstreams."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from dates.date_oracle import NOW, Asked, Dice, Stored, answers, sends_back
+from dates.date_oracle import NOW, Asked, Dice, Stored, answers, selects
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,21 +22,20 @@ from gateway.dates.timezones import UTC, load_zone
 
 CASES = int(os.environ.get("DATE_CASES", "2000"))
 ROWS = 12
-SEEN: Counter[str] = Counter()
+COUNTS: Counter[str] = Counter()
 
 Rows = Callable[[Dice, list[Asked]], list[Stored]]
 
 
-def facts(code: str, precision: str | None = None, **others: Any) -> DateSearchSupport:
-    known = {("*", code): precision} if precision else {}
-    return DateSearchSupport(date_precision=MappingProxyType(known), **others)
+def support_with(code: str, precision: str, **options: Any) -> DateSearchSupport:
+    return DateSearchSupport(date_precision=MappingProxyType({("*", code): precision}), **options)
 
 
-def points(precision: str, *, width: int = 1, column: str = "site", count: int = 1) -> Rows:
+def points(precisions: str, *, width: int = 1, column: str = "site", count: int = 1) -> Rows:
     def rows(dice: Dice, near: list[Asked]) -> list[Stored]:
-        choice = dice.random.choice(precision.split("|"))
+        precision = dice.random.choice(precisions.split("|"))
         return [
-            dice.point(dice.moment(near), choice, width=width, column=column)
+            dice.point(dice.moment(near), precision, width=width, column=column)
             for _ in range(dice.random.randint(1, count))
         ]
 
@@ -53,61 +52,66 @@ THREE = ("naive", "a", "b")
 AT_BOTH_ENDS = ("a", "overlap")
 
 
-class Kind:
-    """One kind of element: where it stands, what is known of it, what rows and upstreams there are."""
+class Case:
+    """An element with its path, the upstream's support, and generators of rows and upstreams."""
 
     def __init__(
         self,
         parameter: tuple[str, str],
         element: str,
-        known: DateSearchSupport,
+        support: DateSearchSupport,
         rows: Rows,
         models: tuple[str, ...],
         *,
         weight: int = 1,
     ) -> None:
         self.resource, self.code = parameter
-        self.element, self.known, self.rows, self.models = element, known, rows, models
+        self.element, self.support, self.rows, self.models = element, support, rows, models
         self.weight = weight
 
-    def shown(self, row: list[Stored]) -> dict[str, Any]:
-        """The resource with these values, as JSON."""
+    def resource_of(self, row: list[Stored]) -> dict[str, Any]:
+        """Resource with these values, as JSON."""
         first, *rest = self.element.split(".")
         if first.endswith("*"):
-            return {"resourceType": self.resource, first[:-1]: [nested(rest, each.shown) for each in row]}
-        return {"resourceType": self.resource, first: nested(rest, row[0].shown)}
+            return {"resourceType": self.resource, first[:-1]: [nested(rest, stored.value) for stored in row]}
+        return {"resourceType": self.resource, first: nested(rest, row[0].value)}
 
 
-def nested(steps: list[str], shown: Any) -> Any:
+def nested(steps: list[str], value: Any) -> Any:
     if not steps:
-        return shown
-    inner = nested(steps[1:], shown)
+        return value
+    inner = nested(steps[1:], value)
     return {steps[0].rstrip("*"): [inner] if steps[0].endswith("*") else inner}
 
 
 UTC_COLUMN = {("*", "_lastUpdated"): UTC}
 VERIFIED = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
-KINDS = {
-    "date": Kind(("Patient", "birthdate"), "birthDate", DateSearchSupport(), points("date"), THREE, weight=2),
-    "second": Kind(
+ELEMENTS = {
+    "date": Case(("Patient", "birthdate"), "birthDate", DateSearchSupport(), points("date"), THREE, weight=2),
+    "second": Case(
         ("Task", "authored-on"),
         "authoredOn",
-        facts("authored-on", "second"),
+        support_with("authored-on", "second"),
         points("second"),
         THREE,
         weight=3,
     ),
-    "choice of points": Kind(
-        ("Observation", "date"), "effectiveDateTime", facts("date", "second"), points("second"), THREE
+    "choice of points": Case(
+        ("Observation", "date"), "effectiveDateTime", support_with("date", "second"), points("second"), THREE
     ),
-    "instant": Kind(
-        ("Appointment", "date"), "start", facts("date", "second"), points("second", width=0), THREE, weight=2
+    "instant": Case(
+        ("Appointment", "date"),
+        "start",
+        support_with("date", "second"),
+        points("second", width=0),
+        THREE,
+        weight=2,
     ),
-    "fractions": Kind(("Task", "modified"), "lastModified", DateSearchSupport(), points("frac"), THREE),
-    "fractions of instants": Kind(
+    "fractions": Case(("Task", "modified"), "lastModified", DateSearchSupport(), points("frac"), THREE),
+    "fractions of instants": Case(
         ("Slot", "start"), "start", DateSearchSupport(), points("frac", width=0), THREE
     ),
-    "UTC column": Kind(
+    "UTC column": Case(
         ("Patient", "_lastUpdated"),
         "meta.lastUpdated",
         DateSearchSupport(column_time_zones=MappingProxyType(UTC_COLUMN)),
@@ -116,45 +120,49 @@ KINDS = {
         weight=2,
     ),
     **{
-        precision: Kind(
-            ("Condition", "onset-date"), "onsetDateTime", facts("onset-date", precision), points(shown), THREE
+        precision: Case(
+            ("Condition", "onset-date"),
+            "onsetDateTime",
+            support_with("onset-date", precision),
+            points(precisions),
+            THREE,
         )
-        for precision, shown in MIXED.items()
+        for precision, precisions in MIXED.items()
     },
-    "repeating": Kind(
+    "repeating": Case(
         ("MedicationRequest", "date"),
         "dosageInstruction*.timing.event*",
-        facts("date", "second"),
+        support_with("date", "second"),
         points("second", count=3),
         THREE,
     ),
-    "one condition": Kind(
+    "one condition": Case(
         ("Task", "authored-on"),
         "authoredOn",
-        facts("authored-on", "second", supports_repeated_parameter=False),
+        support_with("authored-on", "second", supports_repeated_parameter=False),
         points("second"),
         THREE,
     ),
-    "comma": Kind(
+    "comma": Case(
         ("Task", "authored-on"),
         "authoredOn",
-        facts("authored-on", "second", supports_comma_or=True),
+        support_with("authored-on", "second", supports_comma_or=True),
         points("second"),
         THREE,
     ),
-    "Period": Kind(("Encounter", "date"), "period", DateSearchSupport(), periods, AT_BOTH_ENDS, weight=2),
-    "Period, start column": Kind(
+    "Period": Case(("Encounter", "date"), "period", DateSearchSupport(), periods, AT_BOTH_ENDS, weight=2),
+    "Period, start column": Case(
         ("Encounter", "date"),
         "period",
         DateSearchSupport(period_semantics="start-only"),
         partial(periods, whole=True),
         ("start-only",),
     ),
-    "Period, verified": Kind(("Encounter", "date"), "period", VERIFIED, periods, ("a",), weight=2),
-    "Period, verified, comma": Kind(
+    "Period, verified": Case(("Encounter", "date"), "period", VERIFIED, periods, ("a",), weight=2),
+    "Period, verified, comma": Case(
         ("Encounter", "date"), "period", replace(VERIFIED, supports_comma_or=True), periods, ("a",)
     ),
-    "Periods": Kind(
+    "Periods": Case(
         ("Encounter", "location-period"),
         "location*.period",
         DateSearchSupport(),
@@ -162,7 +170,7 @@ KINDS = {
         AT_BOTH_ENDS,
         weight=2,
     ),
-    "Periods, verified": Kind(
+    "Periods, verified": Case(
         ("Encounter", "location-period"),
         "location*.period",
         VERIFIED,
@@ -170,7 +178,7 @@ KINDS = {
         ("a",),
         weight=2,
     ),
-    "point where a Period may be": Kind(
+    "point where a Period may be": Case(
         ("Condition", "onset-date"),
         "onsetDateTime",
         DateSearchSupport(),
@@ -181,70 +189,70 @@ KINDS = {
 SHAPES = ((1,), (1,), (1,), (1, 1), (2,), (3,), (2, 2), (6,), (1, 1, 1))
 
 
-def asked(dice: Dice) -> list[list[Asked]]:
+def random_search(dice: Dice) -> list[list[Asked]]:
     shape = dice.random.choice(SHAPES)
     return [[dice.asked() for _ in range(count)] for count in shape]
 
 
-def decide(kind: Kind, made: DatePlan, repeats: list[list[Asked]], row: list[Stored], dice: Dice) -> None:
-    truth, resource = answers(repeats, row), kind.shown(row)
-    told = f"{dice.zone}: {[[each.text for each in repeat] for repeat in repeats]} {resource} {made}"
-    assert made.predicate is not None, told
-    assert meets_predicate(made.predicate, resource, load_zone(f"Australia/{dice.zone}")) == truth, told
-    for model in kind.models:
-        found = [all(sends_back(model, value, row) for value in query) for query in made.queries]
-        assert any(found) >= truth, f"lost by {model}: {told}"
-        assert made.dedupe or sum(found) <= 1, f"twice from {model}: {told}"
-        assert not made.exact or any(found) == truth, f"surplus from {model}: {told}"
-        SEEN["decisions"] += 1
-        SEEN["surplus"] += any(found) and not truth
+def check_row(case: Case, plan: DatePlan, repeats: list[list[Asked]], row: list[Stored], dice: Dice) -> None:
+    truth, resource = answers(repeats, row), case.resource_of(row)
+    message = f"{dice.zone}: {[[value.text for value in repeat] for repeat in repeats]} {resource} {plan}"
+    assert plan.predicate is not None, message
+    assert meets_predicate(plan.predicate, resource, load_zone(f"Australia/{dice.zone}")) == truth, message
+    for model in case.models:
+        selected = [all(selects(model, value, row) for value in query) for query in plan.queries]
+        assert any(selected) >= truth, f"lost by {model}: {message}"
+        assert plan.dedupe or sum(selected) <= 1, f"twice from {model}: {message}"
+        assert not plan.exact or any(selected) == truth, f"surplus from {model}: {message}"
+        COUNTS["decisions"] += 1
+        COUNTS["surplus"] += any(selected) and not truth
 
 
-def check(name: str, seed: int) -> None:
-    kind, dice = KINDS[name], Dice(Random(seed))
-    repeats = asked(dice)
-    texts = [",".join(each.text for each in repeat) for repeat in repeats]
-    made = plan_parameter(
-        kind.resource, kind.code, texts, kind.known, load_zone(f"Australia/{dice.zone}"), NOW
+def check_plan(name: str, seed: int) -> None:
+    case, dice = ELEMENTS[name], Dice(Random(seed))
+    repeats = random_search(dice)
+    texts = [",".join(value.text for value in repeat) for repeat in repeats]
+    plan = plan_parameter(
+        case.resource, case.code, texts, case.support, load_zone(f"Australia/{dice.zone}"), NOW
     )
-    assert made is not None
-    SEEN[made.strategy] += 1
-    SEEN["plans"] += 1
-    if made.problem is None:
-        near = [each for repeat in repeats for each in repeat]
+    assert plan is not None
+    COUNTS[plan.strategy] += 1
+    COUNTS["plans"] += 1
+    if plan.problem is None:
+        near = [value for repeat in repeats for value in repeat]
         for _ in range(ROWS):
-            decide(kind, made, repeats, kind.rows(dice, near), dice)
+            check_row(case, plan, repeats, case.rows(dice, near), dice)
     else:
-        assert made.problem.kind == "too-costly"
-        assert len(near_parts(repeats)) > kind.known.max_split_queries
+        assert plan.problem.kind == "too-costly"
+        assert max_parts(repeats) > case.support.max_split_queries
 
 
-def near_parts(repeats: list[list[Asked]]) -> list[str]:
-    """As many parts as the values could fall into."""
-    return [each.text for repeat in repeats for each in repeat for _ in (each.s, each.e)]
+def max_parts(repeats: list[list[Asked]]) -> int:
+    """Maximum number of parts of the values: two per value."""
+    return sum(2 * len(repeat) for repeat in repeats)
 
 
-WEIGHT = sum(kind.weight for kind in KINDS.values())
+WEIGHT = sum(case.weight for case in ELEMENTS.values())
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", KINDS)
-def test_nothing_is_lost_nothing_is_surplus_and_the_filter_is_r4(name: str) -> None:
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_plan_with_filter_selects_what_r4_defines(name: str) -> None:
     @settings(
-        max_examples=max(1, CASES * KINDS[name].weight // WEIGHT),
+        max_examples=max(1, CASES * ELEMENTS[name].weight // WEIGHT),
         deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
     @given(st.integers(0, 2**48))
-    def every_case(seed: int) -> None:
-        check(name, seed)
+    def check_all(seed: int) -> None:
+        check_plan(name, seed)
 
-    every_case()
+    check_all()
 
 
-def test_the_decisions_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_decisions_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\ndate search against R4's table: {dict(SEEN.most_common())}")
-    assert SEEN["decisions"] >= SEEN["plans"]
+        print(f"\ndate search against R4's table: {dict(COUNTS.most_common())}")
+    assert COUNTS["decisions"] >= COUNTS["plans"]

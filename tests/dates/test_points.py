@@ -43,13 +43,11 @@ def is_exact(text: str, kind: str, precision: str | None) -> bool:
         *(("gt9999", "dateTime", "mixed-year", True), ("ne2024-01", "dateTime", "mixed-year", False)),
     ],
 )
-def test_a_plan_is_exact_where_the_lattice_allows(
-    text: str, kind: str, precision: str | None, *, exact: bool
-) -> None:
+def test_exactness_depends_on_precision(text: str, kind: str, precision: str | None, *, exact: bool) -> None:
     assert is_exact(text, kind, precision) is exact
 
 
-def test_units_begin_where_the_calendar_says() -> None:
+def test_floor_of_calendar_units() -> None:
     day = parse_date_value("2024-02-29").start
     assert floor_month(day) == parse_date_value("2024-02").start
     assert floor_year(day) == parse_date_value("2024").start

@@ -1,4 +1,4 @@
-"""The packaged table and what names of search parameters end in."""
+"""Registry of date parameters, and resolution of parameter names."""
 
 import json
 import sys
@@ -13,23 +13,24 @@ TABLE = json.loads(files("gateway.dates").joinpath("date_parameters.json").read_
 ROWS = [(base, code) for base, codes in TABLE["dates"].items() for code in codes]
 
 
-def test_the_table_has_every_date_parameter_of_r4() -> None:
+def test_table_has_all_date_parameters_of_r4() -> None:
     assert len(ROWS) == 140
     assert ("Resource", "_lastUpdated") in ROWS
-    kinds = [found.kind for found in (date_parameter(*row) for row in ROWS) if found]
+    parameters = [parameter for row in ROWS if (parameter := date_parameter(*row))]
+    kinds = [parameter.kind for parameter in parameters]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         "dateTime": 79,
         "range": 46,
         "instant": 8,
         "date": 7,
     }
-    assert sum(found.multi_valued for found in (date_parameter(*row) for row in ROWS) if found) == 9
+    assert sum(parameter.multi_valued for parameter in parameters) == 9
 
 
-def test_a_choice_is_read_under_its_json_names() -> None:
-    found = date_parameter("Observation", "date")
-    assert found is not None
-    assert found.paths == (
+def test_choice_element_has_json_paths() -> None:
+    parameter = date_parameter("Observation", "date")
+    assert parameter is not None
+    assert parameter.paths == (
         DatePath(("effectiveDateTime",), "dateTime"),
         DatePath(("effectivePeriod",), "Period"),
         DatePath(("effectiveTiming",), "Timing"),
@@ -37,10 +38,10 @@ def test_a_choice_is_read_under_its_json_names() -> None:
     )
 
 
-def test_last_updated_is_a_date_on_every_type() -> None:
-    found = date_parameter("Slot", "_lastUpdated")
-    assert found is not None
-    assert (found.resource, found.paths) == ("Slot", (DatePath(("meta", "lastUpdated"), "instant"),))
+def test_last_updated_is_date_of_every_type() -> None:
+    parameter = date_parameter("Slot", "_lastUpdated")
+    assert parameter is not None
+    assert (parameter.resource, parameter.paths) == ("Slot", (DatePath(("meta", "lastUpdated"), "instant"),))
 
 
 @pytest.mark.parametrize(
@@ -53,13 +54,13 @@ def test_last_updated_is_a_date_on_every_type() -> None:
         ("Slot", "_since"),
     ],
 )
-def test_what_the_registry_does_not_call_a_date_is_none(resource: str, name: str) -> None:
+def test_other_parameter_is_none(resource: str, name: str) -> None:
     assert date_parameter(resource, name) is None
     assert resolve_parameter(resource, name) is None
 
 
 @pytest.mark.parametrize(
-    ("resource", "name", "ends", "via", "multi"),
+    ("resource", "name", "ends", "via", "multi_valued"),
     [
         ("Patient", "birthdate:missing", ["Patient.birthdate"], "direct", False),
         ("Appointment", "patient.birthdate", ["Patient.birthdate"], "chain", True),
@@ -80,20 +81,20 @@ def test_what_the_registry_does_not_call_a_date_is_none(resource: str, name: str
         ("Encounter", "location-period", ["Encounter.location-period"], "direct", True),
     ],
 )
-def test_a_chain_ends_in_every_type_it_may_point_to(
-    resource: str, name: str, ends: list[str], via: str, *, multi: bool
+def test_chain_ends_in_all_target_types(
+    resource: str, name: str, ends: list[str], via: str, *, multi_valued: bool
 ) -> None:
-    found = resolve_parameter(resource, name)
-    assert found is not None
-    assert [f"{each.resource}.{each.code}" for each in found.parameters] == ends
-    assert (found.via, found.multi_valued) == (via, multi)
+    resolved = resolve_parameter(resource, name)
+    assert resolved is not None
+    assert [f"{parameter.resource}.{parameter.code}" for parameter in resolved.parameters] == ends
+    assert (resolved.via, resolved.multi_valued) == (via, multi_valued)
 
 
-def test_a_chain_through_any_type_is_ambiguous_where_the_code_is_also_something_else() -> None:
-    found = resolve_parameter("Observation", "focus.start")
-    assert found is not None
-    assert found.ambiguous
-    assert [each.resource for each in found.parameters] == ["Slot"]
+def test_chain_to_dates_and_other_parameters_is_ambiguous() -> None:
+    resolved = resolve_parameter("Observation", "focus.start")
+    assert resolved is not None
+    assert resolved.ambiguous
+    assert [parameter.resource for parameter in resolved.parameters] == ["Slot"]
     typed = resolve_parameter("Observation", "focus:Slot.start")
     assert typed is not None
     assert not typed.ambiguous
@@ -102,25 +103,25 @@ def test_a_chain_through_any_type_is_ambiguous_where_the_code_is_also_something_
 @pytest.mark.parametrize(
     "name", ["patient.name", "nothing.birthdate", "subject:Device.birthdate", "_has:Observation:date"]
 )
-def test_a_chain_that_ends_in_no_date_is_none(name: str) -> None:
+def test_chain_without_date_is_none(name: str) -> None:
     assert resolve_parameter("Observation", name) is None
 
 
-def test_a_composite_says_which_part_is_the_date() -> None:
-    found = resolve_parameter("Observation", "code-value-date")
-    assert found is not None
-    assert (found.composite, found.parameters[0].code) == ((1, 2), "value-date")
+def test_composite_has_index_of_date_part() -> None:
+    resolved = resolve_parameter("Observation", "code-value-date")
+    assert resolved is not None
+    assert (resolved.composite, resolved.parameters[0].code) == ((1, 2), "value-date")
 
 
-def test_a_capability_statement_may_add_parameters_without_a_place() -> None:
+def test_declared_parameter_has_no_paths() -> None:
     extra = {("Patient", "seen"): declared_parameter("Patient", "seen")}
-    found = resolve_parameter("Observation", "patient.seen", extra)
-    assert found is not None
-    assert (found.parameters[0].kind, found.parameters[0].paths) == ("range", ())
+    resolved = resolve_parameter("Observation", "patient.seen", extra)
+    assert resolved is not None
+    assert (resolved.parameters[0].kind, resolved.parameters[0].paths) == ("range", ())
     assert resolve_parameter("Observation", "patient.seen") is None
 
 
-def test_the_recipe_writes_one_line_per_type() -> None:
+def test_recipe_writes_a_line_per_type() -> None:
     class Registry:
         parameters = (
             {"type": "date", "code": "start", "url": "u", "base": ["Slot"], "expression": "Slot.start"},

@@ -1,4 +1,4 @@
-"""What is assumed of an upstream until it was probed."""
+"""Date search support: defaults and configured support."""
 
 from datetime import UTC, date
 
@@ -9,40 +9,40 @@ from gateway.dates.timezones import load_zone
 PERTH = load_zone("Australia/Perth")
 
 
-def test_the_defaults_are_cautious() -> None:
-    facts = DateSearchSupport()
+def test_defaults_are_safe() -> None:
+    support = DateSearchSupport()
     assert (
-        facts.supports_repeated_parameter,
-        facts.supports_comma_or,
-        facts.supports_sa_eb,
-        facts.period_semantics,
-        facts.max_split_queries,
-        facts.earliest_date,
+        support.supports_repeated_parameter,
+        support.supports_comma_or,
+        support.supports_sa_eb,
+        support.period_semantics,
+        support.max_split_queries,
+        support.earliest_date,
     ) == (
         *(True, False, False, "unknown", 4),
         date(1753, 1, 1),
     )
 
 
-def test_a_fact_holds_for_one_type_or_for_all() -> None:
+def test_entry_of_type_precedes_entry_of_all_types() -> None:
     slot, patient = date_parameter("Slot", "_lastUpdated"), date_parameter("Patient", "_lastUpdated")
     assert slot is not None
     assert patient is not None
-    facts = DateSearchSupport(column_time_zones={("Slot", "_lastUpdated"): PERTH, ("*", "_lastUpdated"): UTC})
-    assert (facts.column_zone(slot, UTC), facts.column_zone(patient, PERTH)) == (PERTH, UTC)
+    support = DateSearchSupport(
+        column_time_zones={("Slot", "_lastUpdated"): PERTH, ("*", "_lastUpdated"): UTC}
+    )
+    assert (support.column_zone(slot, UTC), support.column_zone(patient, PERTH)) == (PERTH, UTC)
     assert DateSearchSupport().column_zone(slot, PERTH) is PERTH
 
 
-def test_a_precision_makes_points_of_a_choice_but_not_of_a_period() -> None:
-    facts = DateSearchSupport(date_precision={("*", "date"): "second"})
-    kinds = {
-        row: date_parameter(*row)
-        for row in (("Observation", "date"), ("Encounter", "date"), ("Slot", "start"))
-    }
-    assert [found is not None and facts.has_points(found) for found in kinds.values()] == [True, False, True]
+def test_precision_makes_choice_a_point_but_no_period() -> None:
+    support = DateSearchSupport(date_precision={("*", "date"): "second"})
+    rows = (("Observation", "date"), ("Encounter", "date"), ("Slot", "start"))
+    parameters = [date_parameter(*row) for row in rows]
+    assert [parameter and support.has_points(parameter) for parameter in parameters] == [True, False, True]
     assert not DateSearchSupport().has_points(declared_parameter("Observation", "date"))
-    assert facts.has_points(declared_parameter("Observation", "date"))
+    assert support.has_points(declared_parameter("Observation", "date"))
 
 
-def test_every_element_that_may_be_partial_is_a_date_parameter() -> None:
+def test_elements_that_may_be_partial_are_date_parameters() -> None:
     assert all(date_parameter(*row) for row in MAY_BE_PARTIAL)

@@ -1,4 +1,4 @@
-"""The grammar of date values and the ranges they stand for."""
+"""Grammar and ranges of date values."""
 
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -22,7 +22,7 @@ def utc(*parts: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("text", "prefix", "start", "end", "zoned"),
+    ("text", "prefix", "start", "end", "on_utc_axis"),
     [
         ("2024", "eq", utc(2024, 1, 1), utc(2025, 1, 1), False),
         ("ge2024-12", "ge", utc(2024, 12, 1), utc(2025, 1, 1), False),
@@ -49,10 +49,10 @@ def utc(*parts: int) -> int:
         ("0001", "eq", utc(1, 1, 1), utc(2, 1, 1), False),
     ],
 )
-def test_a_value_is_the_range_of_one_unit(
-    text: str, prefix: str, start: int, end: int, *, zoned: bool
+def test_value_is_range_of_its_unit(
+    text: str, prefix: str, start: int, end: int, *, on_utc_axis: bool
 ) -> None:
-    assert parse_date_value(text) == DateValue(prefix, start, end, zoned)
+    assert parse_date_value(text) == DateValue(prefix, start, end, on_utc_axis)
 
 
 @pytest.mark.parametrize(
@@ -83,28 +83,28 @@ def test_a_value_is_the_range_of_one_unit(
         f"2024-05-01T10:00:00.{'1' * 5000}",
     ],
 )
-def test_anything_else_is_refused_with_the_grammar_alone(text: str) -> None:
-    with pytest.raises(DateValueError) as refused:
+def test_other_text_raises_with_grammar(text: str) -> None:
+    with pytest.raises(DateValueError) as error:
         parse_date_value(text)
-    assert str(refused.value) == f"A date is written as {GRAMMAR}."
+    assert str(error.value) == f"Not a valid date. Write dates as {GRAMMAR}."
 
 
 @given(st.integers(0, 10**30), st.integers(30, 4000))
-def test_fractions_of_any_length_are_exact(fraction: int, digits: int) -> None:
+def test_fraction_of_any_length_is_exact(fraction: int, digits: int) -> None:
     value = parse_date_value(f"2024-05-01T10:00:00.{fraction:0{digits + 1}}Z")
     assert value.start == utc(2024, 5, 1, 10) + Fraction(fraction, 10 ** (digits + 1))
     assert value.end - value.start == Fraction(1, 10 ** (digits + 1))
 
 
 @given(st.text(max_size=30))
-def test_no_text_breaks_the_parser(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         assert parse_date_value(text).start < parse_date_value(text).end
-    except DateValueError as refused:
-        assert str(refused) == f"A date is written as {GRAMMAR}."  # noqa: PT017 - either way is right
+    except DateValueError as error:
+        assert str(error) == f"Not a valid date. Write dates as {GRAMMAR}."  # noqa: PT017 - may also succeed
 
 
-def test_a_stored_value_has_no_prefix() -> None:
+def test_stored_value_has_no_prefix() -> None:
     assert parse_stored_date("2024") == parse_date_value("2024")
     with pytest.raises(DateValueError):
         parse_stored_date("ge2024")

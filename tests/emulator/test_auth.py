@@ -1,5 +1,5 @@
 import pytest
-from emulator.asking import Halo
+from emulator.halo_client import HaloClient
 
 from gateway.emulator.auth import DESKTOP_GRANT
 from gateway.emulator.sites import PERTH, SYDNEY
@@ -7,29 +7,29 @@ from gateway.emulator.sites import PERTH, SYDNEY
 FORM = {"grant_type": DESKTOP_GRANT, "device_id": "device-1", "site_id": SYDNEY}
 
 
-def token(halo: Halo) -> str:
-    answer = halo.ask("/integrator/token", method="POST", data=FORM)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
-    return str(answer.json()["access_token"])
+def issue_token(halo: HaloClient) -> str:
+    response = halo.send("/integrator/token", method="POST", data=FORM)
+    assert response.status_code == 200
+    assert set(response.json()) == {"access_token", "token_type", "expires_in"}
+    return str(response.json()["access_token"])
 
 
-def asked(halo: Halo, site: str, **headers: str) -> int:
-    return halo.ask(f"/desktop/sites/{site}/fhir/R4/Patient/1", headers=headers).status_code
+def desktop_read_status(halo: HaloClient, site: str, **headers: str) -> int:
+    return halo.send(f"/desktop/sites/{site}/fhir/R4/Patient/1", headers=headers).status_code
 
 
-def test_a_token_opens_its_site_for_its_device(halo: Halo) -> None:
-    bearer = f"Bearer {token(halo)}"
-    assert asked(halo, SYDNEY, Authorization=bearer, DeviceId="device-1") == 200
-    assert asked(halo, SYDNEY, Authorization=bearer, DeviceId="device-2") == 401
-    assert asked(halo, SYDNEY, Authorization=bearer) == 401
-    assert asked(halo, PERTH, Authorization=bearer, DeviceId="device-1") == 401
+def test_desktop_token_is_valid_for_its_site_and_device_only(halo: HaloClient) -> None:
+    bearer = f"Bearer {issue_token(halo)}"
+    assert desktop_read_status(halo, SYDNEY, Authorization=bearer, DeviceId="device-1") == 200
+    assert desktop_read_status(halo, SYDNEY, Authorization=bearer, DeviceId="device-2") == 401
+    assert desktop_read_status(halo, SYDNEY, Authorization=bearer) == 401
+    assert desktop_read_status(halo, PERTH, Authorization=bearer, DeviceId="device-1") == 401
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x", "DeviceId": "device-1"}])
-def test_without_a_good_token_the_desktop_api_answers_flat(halo: Halo, headers: dict[str, str]) -> None:
-    answer = halo.ask(f"/desktop/sites/{SYDNEY}/fhir/R4/Patient/1", headers=headers)
-    assert answer.json() == {"statusCode": 401, "message": "Invalid token"}
+def test_invalid_desktop_token_gets_flat_401(halo: HaloClient, headers: dict[str, str]) -> None:
+    response = halo.send(f"/desktop/sites/{SYDNEY}/fhir/R4/Patient/1", headers=headers)
+    assert response.json() == {"statusCode": 401, "message": "Invalid token"}
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_without_a_good_token_the_desktop_api_answers_flat(halo: Halo, headers: 
         ({"site_id": "00000000-0000-4000-8000-000000000000"}, 401),
     ],
 )
-def test_a_token_is_not_given_for_less(halo: Halo, change: dict[str, str], status: int) -> None:
-    assert halo.ask("/integrator/token", method="POST", data=FORM | change).status_code == status
+def test_incomplete_token_form_is_refused(halo: HaloClient, change: dict[str, str], status: int) -> None:
+    assert halo.send("/integrator/token", method="POST", data=FORM | change).status_code == status
 
 
-def test_a_token_is_asked_for_with_a_form(halo: Halo) -> None:
-    assert halo.ask("/integrator/token", method="POST", json=FORM).status_code == 415
+def test_token_request_in_json_gets_415(halo: HaloClient) -> None:
+    assert halo.send("/integrator/token", method="POST", json=FORM).status_code == 415

@@ -19,36 +19,36 @@ FHIR = ["integrator", "sites", SYDNEY, "fhir", "R4"]
         (["integrator", "token"], "free"),
     ],
 )
-def test_what_asks_a_practice_is_paid_for(path: list[str], expected: str) -> None:
+def test_charge_depends_on_path_and_database_access(path: list[str], expected: str) -> None:
     assert charge_for(path, reached_database=True) == expected
     assert charge_for(path, reached_database=False) == "none"
 
 
-def test_a_path_names_its_site_in_either_case() -> None:
+def test_site_in_path_is_matched_case_insensitively() -> None:
     assert site_in_path(["desktop", "sites", SYDNEY.upper(), "fhir"]) is SITES[SYDNEY]
     assert site_in_path(["integrator", "sites", "nowhere"]) is None
     assert site_in_path(["integrator", "token"]) is None
 
 
-def test_a_line_has_the_path_below_the_fhir_base() -> None:
+def test_bill_key_has_path_below_fhir_base() -> None:
     assert bill_key("key", [*FHIR, "Patient", "1"]) == ("key", SYDNEY, "Patient/1")
     assert bill_key("key", ["integrator", "token"]) == ("key", "", "integrator/token")
 
 
 @pytest.mark.parametrize(
-    ("status", "attempted"), [(200, True), (413, True), (500, True), (429, False), (503, False)]
+    ("status", "billed"), [(200, True), (413, True), (500, True), (429, False), (503, False)]
 )
-def test_a_demanded_answer_is_charged_by_its_status(status: int, attempted: bool) -> None:
-    assert is_billed_fault(FaultRule(status=status)) is attempted
+def test_injected_response_is_billed_by_status(status: int, billed: bool) -> None:
+    assert is_billed_fault(FaultRule(status=status)) is billed
 
 
-def test_resets_and_silence_are_paid_for() -> None:
+def test_reset_and_hang_are_billed() -> None:
     assert is_billed_fault(FaultRule(kind="reset"))
     assert is_billed_fault(FaultRule(kind="hang"))
 
 
 @pytest.mark.parametrize(
-    ("surface", "status", "attempted"),
+    ("source", "status", "billed"),
     [
         ("engine", 400, True),
         ("query", 413, True),
@@ -57,11 +57,11 @@ def test_resets_and_silence_are_paid_for() -> None:
         ("apim", 401, False),
     ],
 )
-def test_refusals_of_the_engine_are_paid_for_and_the_clouds_are_not(
-    surface: RefusalSource, status: int, attempted: bool
+def test_only_engine_and_slow_query_refusals_are_billed(
+    source: RefusalSource, status: int, billed: bool
 ) -> None:
-    assert is_billed_refusal(Refusal(surface, status, ""), None) is attempted
+    assert is_billed_refusal(Refusal(source, status, ""), None) is billed
 
 
-def test_an_offline_site_is_not_paid_for_although_it_gives_504() -> None:
+def test_504_of_offline_site_is_not_billed() -> None:
     assert not is_billed_refusal(Refusal("wrapped", 504, ""), FaultRule(kind="offline"))

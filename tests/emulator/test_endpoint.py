@@ -1,5 +1,5 @@
 import pytest
-from emulator.asking import KEY, Halo
+from emulator.halo_client import KEY, HaloClient
 
 from gateway.emulator.sites import BRISBANE, PERTH, RELOCATED_SITE, SYDNEY
 
@@ -11,74 +11,74 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
     [({"Ocp-Apim-Subscription-Key": ""}, "missing"), ({"Ocp-Apim-Subscription-Key": "wrong"}, "invalid")],
 )
 @pytest.mark.parametrize("path", ["Patient", "/integrator/sites", f"/integrator/sites/{SYDNEY}"])
-def test_without_a_good_key_azure_answers(halo: Halo, path: str, headers: dict[str, str], word: str) -> None:
-    answer = halo.ask(path, headers=headers)
-    assert answer.status_code == 401
-    assert set(answer.json()) == {"statusCode", "message"}
-    assert f"{word} subscription key" in answer.json()["message"]
+def test_invalid_key_gets_azure_401(halo: HaloClient, path: str, headers: dict[str, str], word: str) -> None:
+    response = halo.send(path, headers=headers)
+    assert response.status_code == 401
+    assert set(response.json()) == {"statusCode", "message"}
+    assert f"{word} subscription key" in response.json()["message"]
 
 
 @pytest.mark.parametrize("key", ["demo-key", "other-key"])
-def test_both_keys_of_the_demonstration_are_good(halo: Halo, key: str) -> None:
-    assert halo.ask("Patient", headers={"Ocp-Apim-Subscription-Key": key}).status_code == 200
+def test_default_keys_are_accepted(halo: HaloClient, key: str) -> None:
+    assert halo.send("Patient", headers={"Ocp-Apim-Subscription-Key": key}).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("guid", "status", "field"),
     [(UNKNOWN, 401, "error"), (RELOCATED_SITE, 403, "error"), ("not-a-guid", 404, "statusCode")],
 )
-def test_a_site_that_is_not_here_is_refused(halo: Halo, guid: str, status: int, field: str) -> None:
-    answer = halo.ask("Patient", guid)
-    assert answer.status_code == status
-    assert field in answer.json()
+def test_unusable_guid_is_refused(halo: HaloClient, guid: str, status: int, field: str) -> None:
+    response = halo.send("Patient", guid)
+    assert response.status_code == status
+    assert field in response.json()
 
 
-def test_a_missing_guid_is_a_general_error(halo: Halo) -> None:
-    answer = halo.ask("/integrator/sites//fhir/R4/Patient")
-    assert answer.status_code == 400
-    assert set(answer.json()) == {"status", "statusText", "message"}
+def test_missing_guid_gets_flat_400(halo: HaloClient) -> None:
+    response = halo.send("/integrator/sites//fhir/R4/Patient")
+    assert response.status_code == 400
+    assert set(response.json()) == {"status", "statusText", "message"}
 
 
-def test_the_older_url_form_still_works(halo: Halo) -> None:
-    assert halo.ask(f"/api/sites/{SYDNEY}/fhir/R4/Patient/1").status_code == 200
+def test_older_api_path_is_supported(halo: HaloClient) -> None:
+    assert halo.send(f"/api/sites/{SYDNEY}/fhir/R4/Patient/1").status_code == 200
 
 
-def test_guids_are_taken_in_either_case(halo: Halo) -> None:
-    assert halo.ask("Patient/1", BRISBANE.upper()).status_code == 200
+def test_guid_in_url_is_case_insensitive(halo: HaloClient) -> None:
+    assert halo.send("Patient/1", BRISBANE.upper()).status_code == 200
 
 
-def test_what_was_sent_is_written_down(halo: Halo) -> None:
+def test_journal_entry_contains_the_request(halo: HaloClient) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    halo.ask("Patient/_search?_count=2", method="POST", content="name=d%27Angelo&gender=", headers=form)
-    (written,) = halo.emulator.control("GET", "requests")
-    assert written["method"] == "POST"
-    assert written["path"] == f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/_search"
-    assert (written["query"], written["parameters"]) == ("_count=2", [["_count", "2"]])
-    assert written["body"] == [["name", "d'Angelo"], ["gender", ""]]
-    assert written["headers"]["ocp-apim-subscription-key"] == "demo-key"
-    assert (written["status"], written["charge"]) == (200, "paid")
+    halo.send("Patient/_search?_count=2", method="POST", content="name=d%27Angelo&gender=", headers=form)
+    (entry,) = halo.emulator.control("GET", "requests")
+    assert entry["method"] == "POST"
+    assert entry["path"] == f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/_search"
+    assert (entry["query"], entry["parameters"]) == ("_count=2", [["_count", "2"]])
+    assert entry["body"] == [["name", "d'Angelo"], ["gender", ""]]
+    assert entry["headers"]["ocp-apim-subscription-key"] == "demo-key"
+    assert (entry["status"], entry["charge"]) == (200, "paid")
 
 
-def test_an_error_inside_200_is_written_down_as_what_it_is(halo: Halo) -> None:
-    assert halo.ask("Patient/99999", PERTH).status_code == 200
-    (written,) = halo.emulator.control("GET", "requests")
-    assert (written["status"], written["charge"]) == (404, "paid")
+def test_journal_has_status_of_error_inside_200(halo: HaloClient) -> None:
+    assert halo.send("Patient/99999", PERTH).status_code == 200
+    (entry,) = halo.emulator.control("GET", "requests")
+    assert (entry["status"], entry["charge"]) == (404, "paid")
 
 
-def bill(halo: Halo) -> tuple[int, int, int]:
+def bill_totals(halo: HaloClient) -> tuple[int, int, int]:
     bill = halo.emulator.control("GET", "bill")
     return bill["queries"], bill["bytes"], bill["free"]
 
 
-def test_a_query_costs_itself_and_its_bytes(halo: Halo) -> None:
-    size = len(halo.ask("Patient").content) + len(halo.ask("Patient/1").content)
-    assert bill(halo) == (2, size, 0)
+def test_query_is_billed_with_response_bytes(halo: HaloClient) -> None:
+    size = len(halo.send("Patient").content) + len(halo.send("Patient/1").content)
+    assert bill_totals(halo) == (2, size, 0)
 
 
 @pytest.mark.parametrize("path", ["metadata", f"/integrator/sites/{SYDNEY}"])
-def test_what_asks_no_practice_is_free(halo: Halo, path: str) -> None:
-    halo.ask(path)
-    assert bill(halo) == (0, 0, 1)
+def test_metadata_and_site_status_are_free(halo: HaloClient, path: str) -> None:
+    halo.send(path)
+    assert bill_totals(halo) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -95,40 +95,40 @@ def test_what_asks_no_practice_is_free(halo: Halo, path: str) -> None:
         ("login-failed", 1),
     ],
 )
-def test_only_what_was_attempted_costs(halo: Halo, kind: str, queries: int) -> None:
-    halo.fault(kind, per_second=0)
-    halo.ask("Patient")
-    assert bill(halo)[0] == queries
+def test_fault_is_billed_if_it_reached_the_practice(halo: HaloClient, kind: str, queries: int) -> None:
+    halo.inject(kind, per_second=0)
+    halo.send("Patient")
+    assert bill_totals(halo)[0] == queries
 
 
-def test_refused_keys_cost_nothing_and_refused_searches_cost_one(halo: Halo) -> None:
-    halo.ask("Patient", headers={"Ocp-Apim-Subscription-Key": "wrong"})
-    assert bill(halo)[0] == 0
-    halo.ask("Patient?birthdate=1980")
-    assert bill(halo)[0] == 1
+def test_refused_search_is_billed_and_refused_key_is_not(halo: HaloClient) -> None:
+    halo.send("Patient", headers={"Ocp-Apim-Subscription-Key": "wrong"})
+    assert bill_totals(halo)[0] == 0
+    halo.send("Patient?birthdate=1980")
+    assert bill_totals(halo)[0] == 1
 
 
-def test_the_bill_has_a_line_per_key_site_and_path(halo: Halo) -> None:
-    halo.ask("Patient?name=a")
-    halo.ask("Patient?name=b")
-    halo.ask("Patient/1", PERTH, headers={"Ocp-Apim-Subscription-Key": "other-key"})
+def test_bill_has_line_per_key_site_and_path(halo: HaloClient) -> None:
+    halo.send("Patient?name=a")
+    halo.send("Patient?name=b")
+    halo.send("Patient/1", PERTH, headers={"Ocp-Apim-Subscription-Key": "other-key"})
     lines = halo.emulator.control("GET", "bill")["lines"]
     assert [(line["key"], line["site"], line["path"], line["queries"]) for line in lines] == [
         ("demo-key", SYDNEY, "Patient", 2),
         ("other-key", PERTH, "Patient/1", 1),
     ]
     halo.emulator.control("DELETE", "bill")
-    assert bill(halo) == (0, 0, 0)
+    assert bill_totals(halo) == (0, 0, 0)
 
 
-def test_metadata_does_not_touch_the_practice(halo: Halo) -> None:
-    halo.ask("metadata")
+def test_metadata_does_not_generate_practice_data(halo: HaloClient) -> None:
+    halo.send("metadata")
     practice = halo.emulator.app.state.emulator.practices[SYDNEY]
     assert "tables" not in practice.__dict__
-    halo.ask("Patient/1", headers=KEY)
+    halo.send("Patient/1", headers=KEY)
     assert "tables" in practice.__dict__
 
 
-def test_percent_escapes_in_paths_are_understood(halo: Halo) -> None:
-    assert halo.ask("Slot/%24find-free?start=2026-04-03").status_code == 200
-    assert halo.ask("Patient/%31").json()["id"] == "1"
+def test_percent_encoded_path_is_decoded(halo: HaloClient) -> None:
+    assert halo.send("Slot/%24find-free?start=2026-04-03").status_code == 200
+    assert halo.send("Patient/%31").json()["id"] == "1"

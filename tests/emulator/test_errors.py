@@ -12,23 +12,23 @@ SHAPES: list[tuple[RefusalSource, dict[str, object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("surface", "shape"), SHAPES)
-def test_each_surface_has_its_shape(surface: RefusalSource, shape: dict[str, object]) -> None:
-    response = error_response(Refusal(surface, 403, "No"), broken_envelope=True, old_engine=False)
+@pytest.mark.parametrize(("source", "shape"), SHAPES)
+def test_error_body_depends_on_source(source: RefusalSource, shape: dict[str, object]) -> None:
+    response = error_response(Refusal(source, 403, "No"), broken_envelope=True, old_engine=False)
     assert (response.status_code, msgspec.json.decode(response.body)) == (403, shape)
 
 
 @pytest.mark.parametrize(
-    ("surface", "status"), [("engine", 200), ("query", 200), ("wrapped", 403), ("apim", 403)]
+    ("source", "status"), [("engine", 200), ("query", 200), ("wrapped", 403), ("apim", 403)]
 )
-def test_an_old_engine_hides_its_own_errors_but_not_the_clouds(surface: RefusalSource, status: int) -> None:
-    response = error_response(Refusal(surface, 403, "No"), broken_envelope=True, old_engine=True)
+def test_old_engine_sends_only_its_own_errors_as_200(source: RefusalSource, status: int) -> None:
+    response = error_response(Refusal(source, 403, "No"), broken_envelope=True, old_engine=True)
     assert response.status_code == status
 
 
-@pytest.mark.parametrize("surface", [surface for surface, _ in SHAPES])
-def test_unbroken_errors_are_outcomes_with_their_status_and_headers(surface: RefusalSource) -> None:
-    refusal = Refusal(surface, 429, "No", "throttled")
+@pytest.mark.parametrize("source", [source for source, _ in SHAPES])
+def test_error_without_fault_is_outcome_with_status_and_headers(source: RefusalSource) -> None:
+    refusal = Refusal(source, 429, "No", "throttled")
     refusal.headers = {"retry-after": "1"}
     response = error_response(refusal, broken_envelope=False, old_engine=True)
     body = msgspec.json.decode(response.body)
@@ -37,5 +37,5 @@ def test_unbroken_errors_are_outcomes_with_their_status_and_headers(surface: Ref
 
 
 @pytest.mark.parametrize(("limit", "words"), [(2**20, "(1mb)"), (8 * 2**20, "(8mb)"), (500, "(500b)")])
-def test_a_size_limit_is_named(limit: int, words: str) -> None:
+def test_too_large_refusal_names_size_limit(limit: int, words: str) -> None:
     assert words in too_large_refusal(limit).text

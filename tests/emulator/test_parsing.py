@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from emulator.asking import Halo
+from emulator.halo_client import HaloClient
 
 from gateway.emulator.parsing import parse_resource
 from gateway.emulator.search.refusal import Refusal
@@ -9,12 +9,12 @@ PATIENT = {"resourceType": "Patient", "name": [{"family": "Quokka"}]}
 
 
 def refusal(body: bytes) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Refusal) as excinfo:
         parse_resource("Patient", body)
-    return refused.value
+    return excinfo.value
 
 
-def test_a_valid_body_is_the_resource() -> None:
+def test_valid_body_returns_resource() -> None:
     assert parse_resource("Patient", msgspec.json.encode(PATIENT)) == PATIENT
 
 
@@ -30,28 +30,28 @@ def test_a_valid_body_is_the_resource() -> None:
         b"[" * 10_000,
     ],
 )
-def test_a_body_of_another_type_is_refused(body: bytes) -> None:
+def test_body_without_patient_is_refused(body: bytes) -> None:
     assert (refusal(body).status, refusal(body).source) == (400, "engine")
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("change", "words"),
     [
         ({"gender": "femail"}, "(at Patient.gender)"),
         ({"contact": [{}, {"gender": True}]}, "(at Patient.contact[0])"),
         ({"nmae": []}, "Encountered unknown element 'nmae' at location 'Patient.nmae[0]' while parsing"),
     ],
 )
-def test_the_first_wrong_element_is_named(more: dict[str, object], words: str) -> None:
-    text = refusal(msgspec.json.encode(PATIENT | more)).text
+def test_refusal_names_first_invalid_element(change: dict[str, object], words: str) -> None:
+    text = refusal(msgspec.json.encode(PATIENT | change)).text
     assert text.startswith("Type checking the data: ")
     assert text.endswith(words)
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "Patient"), ("PUT", "Patient/2")])
-def test_an_invalid_write_changes_nothing_and_is_answered_400(halo: Halo, method: str, path: str) -> None:
+def test_invalid_write_gets_400_and_changes_nothing(halo: HaloClient, method: str, path: str) -> None:
     before = halo.truth("Patient")
-    answer = halo.ask(path, method=method, json=PATIENT | {"id": "2", "birthDate": "1980-02-30"})
-    assert answer.status_code == 400
-    assert "Patient.birthDate" in answer.text
+    response = halo.send(path, method=method, json=PATIENT | {"id": "2", "birthDate": "1980-02-30"})
+    assert response.status_code == 400
+    assert "Patient.birthDate" in response.text
     assert halo.truth("Patient") == before

@@ -30,18 +30,18 @@ SUMMER, WINTER = "2026-01-15T02:03:04Z", "2026-07-15T20:03:04.125Z"
         (SYDNEY, WINTER, "fixed-standard-offset", "2026-07-16T06:03:04.125+10:00"),
     ],
 )
-def test_each_style_of_last_updated(site: str, instant: str, style: LastUpdatedStyle, expected: str) -> None:
+def test_instant_has_style(site: str, instant: str, style: LastUpdatedStyle, expected: str) -> None:
     assert instant_in_style(instant, style, SITES[site].zone) == expected
 
 
-def test_every_style_is_known() -> None:
+def test_all_styles_are_supported() -> None:
     assert all(instant_in_style(SUMMER, style, SITES[SYDNEY].zone) for style in get_args(LastUpdatedStyle))
 
 
-def test_restyling_leaves_the_row_alone() -> None:
+def test_with_last_updated_does_not_change_input() -> None:
     row = {"resourceType": "Patient", "id": "1", "meta": {"lastUpdated": SUMMER, "versionId": "3"}}
-    shown = with_last_updated(row, "naive", SITES[SYDNEY].zone)
-    assert shown["meta"] == {"lastUpdated": "2026-01-15T13:03:04", "versionId": "3"}
+    result = with_last_updated(row, "naive", SITES[SYDNEY].zone)
+    assert result["meta"] == {"lastUpdated": "2026-01-15T13:03:04", "versionId": "3"}
     assert row["meta"] == {"lastUpdated": SUMMER, "versionId": "3"}
 
 
@@ -56,7 +56,7 @@ ROW: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("summary", "elements", "kept"),
+    ("summary", "elements", "optional"),
     [
         ("text", (), {"text", "status"}),
         ("data", (), {"status", "comment"}),
@@ -64,18 +64,18 @@ ROW: dict[str, Any] = {
         ("false", ("comment",), {"status", "comment"}),
     ],
 )
-def test_what_is_trimmed_is_tagged(summary: str, elements: tuple[str, ...], kept: set[str]) -> None:
-    shown = select_elements(ROW, summary, elements)
-    assert set(shown) == {"resourceType", "id", "meta"} | kept
-    assert shown["meta"]["tag"][0]["code"] == "SUBSETTED"
+def test_partial_resource_is_tagged(summary: str, elements: tuple[str, ...], optional: set[str]) -> None:
+    result = select_elements(ROW, summary, elements)
+    assert set(result) == {"resourceType", "id", "meta"} | optional
+    assert result["meta"]["tag"][0]["code"] == "SUBSETTED"
     assert "tag" not in ROW["meta"]
 
 
-def test_what_is_whole_is_the_same_object() -> None:
+def test_complete_resource_is_same_object() -> None:
     assert select_elements(ROW, "false", ()) is ROW
 
 
-def test_relative_attachments_come_onto_the_base() -> None:
+def test_relative_urls_are_made_absolute() -> None:
     row = {
         "resourceType": "DocumentReference",
         "subject": {"reference": "Patient/1", "identifier": {"system": "Patient/1"}},
@@ -85,7 +85,7 @@ def test_relative_attachments_come_onto_the_base() -> None:
         "reference": "http://h/R4/Patient/1",
         "identifier": {"system": "Patient/1"},
     }
-    assert [each["attachment"] for each in with_absolute_urls(row, "http://h/R4")["content"]] == [
+    assert [content["attachment"] for content in with_absolute_urls(row, "http://h/R4")["content"]] == [
         {"url": "http://h/R4/Binary/1"},
         {"data": "eA=="},
     ]

@@ -31,7 +31,7 @@ paging = "page"
 """
 
 
-def test_settings_are_read_from_toml(tmp_path: Path) -> None:
+def test_toml_file_sets_settings(tmp_path: Path) -> None:
     path = tmp_path / "emulator.toml"
     path.write_text(TOML)
     settings = from_toml(path)
@@ -50,31 +50,31 @@ def test_settings_are_read_from_toml(tmp_path: Path) -> None:
         (b"\xff\xfe", ["emulator.toml: "]),
     ],
 )
-def test_bad_file_is_refused_with_every_problem(content: bytes, problems: list[str], tmp_path: Path) -> None:
+def test_error_of_file_names_all_problems(content: bytes, problems: list[str], tmp_path: Path) -> None:
     path = tmp_path / "emulator.toml"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"emulator\.toml") as refused:
+    with pytest.raises(ValueError, match=r"emulator\.toml") as excinfo:
         from_toml(path)
-    assert not isinstance(refused.value, ValidationError)
+    assert not isinstance(excinfo.value, ValidationError)
     for problem in problems:
-        assert problem in str(refused.value)
+        assert problem in str(excinfo.value)
 
 
-def test_every_documented_fault_is_on_by_default() -> None:
+def test_documented_faults_are_on_by_default() -> None:
     assert all(EmulatorSettings().is_fault_enabled(fault, BRISBANE) for fault in DOCUMENTED_FAULTS)
 
 
-def test_settings_never_change_but_are_merged_into_new_ones() -> None:
+def test_merge_patch_returns_new_settings() -> None:
     settings = EmulatorSettings(faults={"link-base-url": False})
-    changed = apply_merge_patch(settings, {"faults": {"error-envelope": False}, "keys": ["k"]})
-    assert changed.faults == {"link-base-url": False, "error-envelope": False}
-    assert changed.keys == ("k",)
+    new_settings = apply_merge_patch(settings, {"faults": {"error-envelope": False}, "keys": ["k"]})
+    assert new_settings.faults == {"link-base-url": False, "error-envelope": False}
+    assert new_settings.keys == ("k",)
     assert settings.faults == {"link-base-url": False}
     with pytest.raises(ValidationError):
-        settings.patients = 7  # type: ignore[misc] # that it cannot be done is the point
+        settings.patients = 7  # type: ignore[misc] # the test asserts immutability
 
 
-def test_every_switch_is_documented() -> None:
+def test_all_settings_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
     names = {*DOCUMENTED_FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
     values = {*get_args(FaultKind), *get_args(LinkForm), *get_args(LastUpdatedStyle)}

@@ -1,7 +1,7 @@
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY, site_status
 
 
-def test_the_three_practices_are_in_three_zones() -> None:
+def test_sites_have_three_time_zones() -> None:
     assert [SITES[guid].zone.key for guid in (BRISBANE, SYDNEY, PERTH)] == [
         "Australia/Brisbane",
         "Australia/Sydney",
@@ -9,7 +9,7 @@ def test_the_three_practices_are_in_three_zones() -> None:
     ]
 
 
-def test_only_perth_has_the_old_engine_and_the_small_limit() -> None:
+def test_only_perth_has_old_engine_and_small_limit() -> None:
     assert {guid: site.old_engine for guid, site in SITES.items()} == {
         BRISBANE: False,
         SYDNEY: False,
@@ -22,7 +22,7 @@ def test_only_perth_has_the_old_engine_and_the_small_limit() -> None:
     }
 
 
-def test_status_has_every_field_of_the_openapi() -> None:
+def test_site_status_has_all_openapi_fields() -> None:
     assert set(site_status(SITES[PERTH], "online", "2026-01-01T00:00:00Z")) == {
         "id", "pmsType", "availability", "status", "haloLinkVersion", "enrichedAt", "catalogue",
         "practiceMetadata", "name", "practiceManagementSiteId", "practiceManagementName",

@@ -10,17 +10,17 @@ from gateway.emulator.state import EmulatorState
     ("guid", "status"),
     [("", 400), ("nonsense", 404), (RELOCATED_SITE, 403), ("00000000-0000-4000-8000-000000000000", 401)],
 )
-def test_a_guid_that_is_no_site_is_refused_by_what_is_wrong_with_it(guid: str, status: int) -> None:
-    with pytest.raises(Refusal) as caught:
+def test_invalid_guid_is_refused_by_cause(guid: str, status: int) -> None:
+    with pytest.raises(Refusal) as excinfo:
         EmulatorState(EmulatorSettings()).require_site(guid)
-    assert caught.value.status == status
+    assert excinfo.value.status == status
 
 
-def test_a_guid_is_known_in_either_case() -> None:
+def test_guid_is_case_insensitive() -> None:
     assert EmulatorState(EmulatorSettings()).require_site(SYDNEY.upper()) is SITES[SYDNEY]
 
 
-def test_reset_goes_back_to_the_settings_given() -> None:
+def test_reset_restores_initial_settings() -> None:
     state = EmulatorState(EmulatorSettings(patients=5))
     state.settings = apply_merge_patch(state.settings, {"keys": ["changed"]})
     state.desktop_tokens["x"] = ("device", SYDNEY)
@@ -31,7 +31,7 @@ def test_reset_goes_back_to_the_settings_given() -> None:
     assert state.practices is not practices
 
 
-def test_only_the_last_requests_are_kept() -> None:
+def test_journal_is_limited_to_keep_requests() -> None:
     state = EmulatorState(EmulatorSettings(keep_requests=2))
     state.journal.extend({"path": str(number)} for number in range(5))
     assert [request["path"] for request in state.journal] == ["3", "4"]

@@ -1,3 +1,5 @@
+"""Bundles: decoding, encoding and links."""
+
 from contextlib import suppress
 
 import msgspec
@@ -16,39 +18,39 @@ BODY = (
 )
 
 
-def read(body: bytes) -> Bundle:
+def parse(body: bytes) -> Bundle:
     return bundle_from_fields(object_fields(body))
 
 
-def test_a_resource_nobody_touches_leaves_as_the_bytes_that_came() -> None:
-    whole = read(BODY)
-    out = whole.replace(links=tuple(link.with_url("v") for link in whole.links)).encode()
+def test_unchanged_resource_keeps_its_bytes() -> None:
+    bundle = parse(BODY)
+    out = bundle.replace(links=tuple(link.with_url("v") for link in bundle.links)).encode()
     assert b'{ "resourceType" : "Patient","d":1.50e0,"a":"\\u00e9" }' in out
     assert b'"x":1.00' in out
     assert msgspec.json.decode(out)["link"] == [{"relation": "next", "url": "v", "id": "k"}]
 
 
-def test_a_bundle_without_links_or_entries_gets_none() -> None:
-    assert read(b'{"resourceType":"Bundle","total":0}').encode() == b'{"resourceType":"Bundle","total":0}'
+def test_bundle_without_links_and_entries_stays_without() -> None:
+    assert parse(b'{"resourceType":"Bundle","total":0}').encode() == b'{"resourceType":"Bundle","total":0}'
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"null", b'{"a":', b'{"a":1}x', b"\xff\xfe", b'{"entry":3}', b'{"link":[3]}'],
 )
-def test_what_is_no_readable_bundle_says_so(body: bytes) -> None:
+def test_unreadable_bundle_raises(body: bytes) -> None:
     with pytest.raises(UnreadableError):
-        read(body)
+        parse(body)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_opened_or_refused(body: bytes) -> None:
+def test_any_bytes_are_decoded_or_rejected(body: bytes) -> None:
     with suppress(UnreadableError):
         assert all(isinstance(raw, Raw) for raw in object_fields(body).values())
 
 
 @given(st.lists(st.sampled_from(("total", "id", "link", "entry", "type")), unique=True), st.integers(0, 5))
-def test_links_are_put_in_without_decoding_anything(names: list[str], place: int) -> None:
+def test_inserted_links_keep_other_fields(names: list[str], place: int) -> None:
     values = {
         "total": b"1.00",
         "id": b'"\xc3\xa9"',
@@ -60,7 +62,7 @@ def test_links_are_put_in_without_decoding_anything(names: list[str], place: int
     fields.insert(place, ("resourceType", b'"Bundle"'))
     body = b"{" + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in fields) + b"}"
     new = (Link("self", "https://gw.example/Patient", {}), Link("next", "y", {}))
-    put = object_fields(insert_links(read(body).encode_without_links(), new))
+    decoded = object_fields(insert_links(parse(body).encode_without_links(), new))
     expected = {name: value for name, value in fields if name != "link"}
-    assert {name: bytes(raw) for name, raw in put.items() if name != "link"} == expected
-    assert [each.relation for each in bundle_from_fields(put).links] == ["self", "next"]
+    assert {name: bytes(raw) for name, raw in decoded.items() if name != "link"} == expected
+    assert [link.relation for link in bundle_from_fields(decoded).links] == ["self", "next"]

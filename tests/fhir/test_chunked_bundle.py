@@ -1,3 +1,5 @@
+"""Large Bundles decoded in chunks."""
+
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +14,19 @@ from gateway.fhir.raw_json import UnreadableError, array_objects, encode, string
 
 
 def read(body: bytes) -> tuple[list[Entries], dict[str, Raw]]:
-    found, reading = [], split_bundle(body)
+    chunks, generator = [], split_bundle(body)
     while True:
         try:
-            found.append(next(reading))
+            chunks.append(next(generator))
         except StopIteration as end:
-            return found, end.value
+            return chunks, end.value
 
 
-def plain(fields: dict[str, Raw]) -> dict[str, object]:
+def entries_of(chunks: list[Entries]) -> list[dict[str, object]]:
+    return [decoded(entry) for chunk in chunks for entry in chunk]
+
+
+def decoded(fields: dict[str, Raw]) -> dict[str, object]:
     return {name: json.loads(bytes(raw)) for name, raw in fields.items()}
 
 
@@ -30,21 +36,19 @@ def entry(number: int, **more: object) -> dict[str, object]:
     return {"fullUrl": f"https://h/Patient/{number}", "resource": resource | more}
 
 
-def large(number: int = 400, **fields: object) -> dict[str, object]:
-    entries = [entry(each) for each in range(number)]
+def large_bundle(count: int = 400, **fields: object) -> dict[str, object]:
+    entries = [entry(number) for number in range(count)]
     return {"resourceType": "Bundle", "total": 1} | {"entry": entries} | {"z": [{"entry": []}]} | fields
 
 
 @pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"ensure_ascii": False}, {"separators": (",", ":")}])
-def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
-    layout: dict[str, Any],
-) -> None:
-    whole = large()
-    found, fields = read(json.dumps(whole, **layout).encode())
-    assert len(found) > 2
-    assert max(sum(len(bytes(encode(each))) for each in piece) for piece in found) < 3 * CHUNK_BYTES
-    assert [plain(each) for piece in found for each in piece] == whole["entry"]
-    assert plain(fields) == whole | {"entry": []}
+def test_large_bundle_is_split_into_ordered_chunks(layout: dict[str, Any]) -> None:
+    bundle = large_bundle()
+    chunks, fields = read(json.dumps(bundle, **layout).encode())
+    assert len(chunks) > 2
+    assert max(sum(len(bytes(encode(entry))) for entry in chunk) for chunk in chunks) < 3 * CHUNK_BYTES
+    assert entries_of(chunks) == bundle["entry"]
+    assert decoded(fields) == bundle | {"entry": []}
 
 
 @pytest.mark.parametrize(
@@ -57,26 +61,26 @@ def test_a_large_bundle_comes_in_pieces_that_hold_every_entry_once_and_in_order(
         {"resourceType": "Bundle", "text": "x" * CHUNK_BYTES},
     ],
 )
-def test_whatever_is_no_bundle_that_says_so_first_stays_whole(body: dict[str, object]) -> None:
-    found, fields = read(json.dumps(body).encode())
-    assert found == []
-    assert plain(fields) == body
+def test_body_without_leading_bundle_type_is_not_split(body: dict[str, object]) -> None:
+    chunks, fields = read(json.dumps(body).encode())
+    assert chunks == []
+    assert decoded(fields) == body
 
 
-def test_entries_of_one_shape_that_is_never_found_again_come_at_the_end() -> None:
-    whole = large(0) | {"entry": [{"a": 1}] + [{"b": "x" * 900}] * 100}
-    found, _ = read(json.dumps(whole).encode())
-    assert [plain(each) for piece in found for each in piece] == whole["entry"]
+def test_entries_without_recognised_cut_come_last() -> None:
+    bundle = large_bundle(0) | {"entry": [{"a": 1}] + [{"b": "x" * 900}] * 100}
+    chunks, _ = read(json.dumps(bundle).encode())
+    assert entries_of(chunks) == bundle["entry"]
 
 
-def test_cuts_that_only_look_like_one_are_not_believed() -> None:
-    deep = [entry(each, contained=[entry(0) for _ in range(300)]) for each in range(3)]
-    found, _ = read(json.dumps(large(0) | {"entry": deep}).encode())
-    assert [plain(each) for piece in found for each in piece] == deep
+def test_cut_inside_entry_is_not_used() -> None:
+    entries = [entry(number, contained=[entry(0) for _ in range(300)]) for number in range(3)]
+    chunks, _ = read(json.dumps(large_bundle(0) | {"entry": entries}).encode())
+    assert entries_of(chunks) == entries
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "corrupt",
     [
         lambda body: body[:-1],
         lambda body: body + b"x",
@@ -90,15 +94,14 @@ def test_cuts_that_only_look_like_one_are_not_believed() -> None:
         lambda body: body.replace(b'{"fullUrl": "https://h/Patient/200"', b'7, {"fullUrl": "x"'),
     ],
 )
-def test_what_is_broken_anywhere_is_refused(spoil: Callable[[bytes], bytes]) -> None:
+def test_corrupt_bundle_is_rejected(corrupt: Callable[[bytes], bytes]) -> None:
     with pytest.raises(UnreadableError):
-        read(spoil(json.dumps(large()).encode()))
+        read(corrupt(json.dumps(large_bundle()).encode()))
 
 
 @given(st.lists(st.integers(0, 40_000), max_size=12), st.sampled_from(["}", "},{", '"', "\\", "},\n {"]))
-def test_any_sizes_and_contents_come_whole(sizes: list[int], filling: str) -> None:
+def test_any_sizes_and_contents_are_complete(sizes: list[int], filling: str) -> None:
     entries = [{"fullUrl": str(size), "x": filling * (size // len(filling))} for size in sizes]
-    found, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
-    given_back = [each for piece in found for each in piece] or array_objects(fields["entry"])
-    assert [plain(each) for each in given_back] == entries
+    chunks, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
+    assert entries_of(chunks or [array_objects(fields["entry"])]) == entries
     assert string_value(fields["resourceType"]) == "Bundle"

@@ -1,3 +1,5 @@
+"""Includes of a filtered page."""
+
 import json
 
 import pytest
@@ -22,30 +24,31 @@ def entry(kind: str, id_: str, search: str | None = None, **fields: object) -> E
         ('{"mode":"match"}', "match"),
     ],
 )
-def test_an_entry_is_a_match_unless_it_says_otherwise(search: str | None, expected: str) -> None:
+def test_entry_without_mode_is_match(search: str | None, expected: str) -> None:
     assert search_mode(entry("Patient", "1", search)) == expected
 
 
-def test_a_resource_is_known_by_type_and_id() -> None:
+def test_resource_key_is_type_and_id() -> None:
     assert resource_key(entry("Patient", "1")) == "Patient/1"
     assert resource_key(Entry({})) == "/"
 
 
-def refers(*names: str) -> dict[str, object]:
+def references(*names: str) -> dict[str, object]:
     return {"x": [{"reference": name} for name in names]}
 
 
-def test_includes_of_filtered_matches_go_and_what_is_reached_stays() -> None:
-    kept = [entry("Appointment", "1", **refers("https://h/fhir/R4/Patient/1/_history/2", "#c", "urn:uuid:1"))]
+def test_only_reachable_includes_remain() -> None:
+    reference = "https://h/fhir/R4/Patient/1/_history/2"
+    matches = [entry("Appointment", "1", **references(reference, "#c", "urn:uuid:1"))]
     practice = entry("Organization", "1")
-    patient = entry("Patient", "1", **refers("Organization/1"))
-    condition = entry("Condition", "1", **refers("Patient/1"))
-    others = [
+    patient = entry("Patient", "1", **references("Organization/1"))
+    condition = entry("Condition", "1", **references("Patient/1"))
+    includes = [
         practice,
         patient,
         condition,
         entry("Patient", "2"),
-        entry("Observation", "1", **refers("Patient/1")),
+        entry("Observation", "1", **references("Patient/1")),
     ]
-    assert reachable_includes(kept, others, frozenset()) == [patient, practice]
-    assert reachable_includes(kept, others, frozenset({"Condition"})) == [patient, practice, condition]
+    assert reachable_includes(matches, includes, frozenset()) == [patient, practice]
+    assert reachable_includes(matches, includes, frozenset({"Condition"})) == [patient, practice, condition]

@@ -1,3 +1,5 @@
+"""Interactions of methods and paths."""
+
 import pytest
 
 from gateway.fhir.interaction import Interaction, allowed_methods, interaction_for
@@ -30,19 +32,19 @@ from gateway.fhir.interaction import Interaction, allowed_methods, interaction_f
         ("GET", f"Patient/{'x' * 65}", None),
     ],
 )
-def test_method_and_path_name_an_interaction(method: str, path: str, expected: Interaction | None) -> None:
+def test_method_and_path_determine_interaction(method: str, path: str, expected: Interaction | None) -> None:
     assert interaction_for(method, path) == expected
 
 
-def test_allowed_methods_are_those_with_a_meaning() -> None:
+def test_allowed_methods_depend_on_path() -> None:
     assert allowed_methods("Patient") == ("GET", "HEAD", "PATCH", "POST", "PUT")
     assert allowed_methods("Patient/_search") == ("POST",)
     assert allowed_methods("a/b/c/d/e") == ()
 
 
 @pytest.mark.parametrize(
-    ("code", "writes"),
+    ("code", "is_write"),
     [("create", True), ("update", True), ("delete", True), ("read", False), ("search-type", False)],
 )
-def test_only_changes_of_data_are_writes(code: str, writes: bool) -> None:
-    assert Interaction(code).is_write is writes  # type: ignore[arg-type]
+def test_only_changing_interactions_are_writes(code: str, is_write: bool) -> None:
+    assert Interaction(code).is_write is is_write  # type: ignore[arg-type]

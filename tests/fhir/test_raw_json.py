@@ -1,3 +1,5 @@
+"""Raw JSON objects, arrays and strings."""
+
 import json
 
 import msgspec
@@ -26,7 +28,7 @@ from gateway.fhir.raw_json import (
         b'{"\xc3\xa9":1,"\xc3\xa9":1}',
     ],
 )
-def test_a_name_given_twice_is_refused_rather_than_half_lost(body: bytes) -> None:
+def test_repeated_name_is_rejected(body: bytes) -> None:
     with pytest.raises(UnreadableError):
         object_fields(body)
 
@@ -42,35 +44,35 @@ def test_a_name_given_twice_is_refused_rather_than_half_lost(body: bytes) -> Non
         '{"é": 1}'.encode(),
     ],
 )
-def test_names_given_once_are_kept_whatever_the_layout(body: bytes) -> None:
+def test_unique_names_are_decoded_in_any_layout(body: bytes) -> None:
     assert len(object_fields(body)) == body.count(b":") - 2 * body.count(b'"c": 1')
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=3)))
-def test_the_objects_of_an_array_are_those_opened_one_by_one(values: list[dict[str, object]]) -> None:
-    for raw in (Raw(json.dumps(values, indent=each).encode()) for each in (None, 1)):
-        assert array_objects(raw) == [object_fields(each) for each in array_items(raw)]
+def test_array_objects_equal_object_fields_of_items(values: list[dict[str, object]]) -> None:
+    for raw in (Raw(json.dumps(values, indent=indent).encode()) for indent in (None, 1)):
+        assert array_objects(raw) == [object_fields(item) for item in array_items(raw)]
     assert array_objects(Raw(msgspec.json.encode(values))) == [
-        object_fields(msgspec.json.encode(each)) for each in values
+        object_fields(msgspec.json.encode(value)) for value in values
     ]
 
 
 @pytest.mark.parametrize("array", [b'[{"a":1,"a":2}]', b'[{},{"\\u0061":1, "a":2}]', b"[{},1]", b"[", b"{}"])
-def test_an_array_of_anything_but_objects_with_each_name_once_is_refused(array: bytes) -> None:
+def test_array_of_other_values_or_repeated_names_is_rejected(array: bytes) -> None:
     with pytest.raises(UnreadableError):
         array_objects(Raw(array))
 
 
-def test_bytes_that_are_no_utf_8_are_refused_wherever_they_stand() -> None:
+def test_body_not_in_utf8_is_rejected() -> None:
     with pytest.raises(UnreadableError):
         utf8_object_fields(b'{"a":{"b":"\xff"}}')
     assert bytes(utf8_object_fields('{"a":"é"}'.encode())["a"]) == '"é"'.encode()
 
 
-def test_deep_nesting_neither_crashes_nor_changes() -> None:
+def test_deep_nesting_keeps_bytes() -> None:
     deep = b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"
     assert bytes(object_fields(deep)["a"]) == b"[" * 100 + b"]" * 100
 
 
-def test_only_a_json_string_is_text() -> None:
-    assert [string_value(each) for each in (None, Raw(b"3"), string_json("é"))] == ["", "", "é"]
+def test_value_that_is_not_string_is_empty_text() -> None:
+    assert [string_value(raw) for raw in (None, Raw(b"3"), string_json("é"))] == ["", "", "é"]

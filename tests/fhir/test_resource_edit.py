@@ -1,10 +1,12 @@
+"""Edits of Resource.meta."""
+
 import pytest
 from msgspec import Raw
 
 from gateway.fhir.resource_edit import with_meta_element
 
 
-def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
+def test_meta_element_is_changed_in_place() -> None:
     resource = Raw(b'{"id":"1","meta":{"versionId":"3","lastUpdated":"old"},"n":1.0}')
     assert with_meta_element(resource, "lastUpdated", lambda _, text: text) is resource
     assert with_meta_element(resource, "source", lambda _, text: text.upper()) is resource
@@ -26,13 +28,13 @@ def test_meta_is_changed_in_place_and_only_when_it_changes() -> None:
         b'{"resourceType":"Patient","text":{"a":"\\"meta\\":{"},"meta":{"tag":[{}],"lastUpdated":"old"}}',
     ],
 )
-def test_only_the_resources_own_stamp_changes_wherever_it_stands(body: bytes) -> None:
-    seen = []
+def test_only_top_level_meta_is_changed(body: bytes) -> None:
+    calls = []
 
     def change(kind: str, text: str) -> str:
-        seen.append((kind, text))
+        calls.append((kind, text))
         return "new"
 
-    mended = bytes(with_meta_element(Raw(body), "lastUpdated", change))
-    assert seen == [("Patient", "old")]
-    assert b"".join(mended.split()) == b"".join(body.replace(b"old", b"new").split())
+    edited = bytes(with_meta_element(Raw(body), "lastUpdated", change))
+    assert calls == [("Patient", "old")]
+    assert b"".join(edited.split()) == b"".join(body.replace(b"old", b"new").split())

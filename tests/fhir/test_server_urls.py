@@ -1,3 +1,5 @@
+"""Server URLs in resources."""
+
 import json
 
 import pytest
@@ -8,20 +10,20 @@ from msgspec import Raw
 from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.server_urls import is_server_url_field, rewrite_server_urls
 
-UP, OURS = "http://up/fhir", "https://gw/fhir"
+UP, GATEWAY = "http://up/fhir", "https://gw/fhir"
 
 
-def ours(url: str, refers: bool) -> str:
-    del refers
-    return OURS + url[len(UP) :] if url.startswith(UP) else url
+def to_gateway(url: str, is_reference: bool) -> str:
+    del is_reference
+    return GATEWAY + url[len(UP) :] if url.startswith(UP) else url
 
 
-def changed(value: object, name: str = "resource") -> object:
+def rewritten(value: object, name: str = "resource") -> object:
     raw = Raw(json.dumps(value).encode())
-    return json.loads(bytes(rewrite_server_urls(raw, (b"up",), ours, name)))
+    return json.loads(bytes(rewrite_server_urls(raw, (b"up",), to_gateway, name)))
 
 
-MOVED = [
+SERVER_URLS = [
     {"subject": {"reference": f"{UP}/Patient/1"}},
     {"contained": [{"actor": [{"reference": f"{UP}/Patient/1"}]}]},
     {"extension": [{"url": "http://e", "valueReference": {"reference": f"{UP}/Patient/1/_history/2"}}]},
@@ -41,7 +43,7 @@ MOVED = [
         "entry": [{"request": {"url": f"{UP}/Patient"}}],
     },
 ]
-KEPT = [
+OTHER_URLS = [
     {"identifier": [{"system": f"{UP}/sid", "value": f"{UP}/Patient/1"}]},
     {"code": {"coding": [{"system": f"{UP}/CodeSystem/1"}]}},
     {"extension": [{"url": f"{UP}/StructureDefinition/1", "valueUri": f"{UP}/Patient/1"}]},
@@ -57,38 +59,38 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize("value", MOVED)
-def test_a_servers_own_url_is_changed_wherever_fhir_puts_one(value: object) -> None:
-    assert changed(value) == json.loads(json.dumps(value).replace(UP, OURS))
+@pytest.mark.parametrize("value", SERVER_URLS)
+def test_server_url_is_rewritten(value: object) -> None:
+    assert rewritten(value) == json.loads(json.dumps(value).replace(UP, GATEWAY))
 
 
-@pytest.mark.parametrize("value", KEPT)
-@pytest.mark.parametrize("beside", [None, {"photo": {"url": "http://up/fhir/Binary/1"}}])
-def test_no_other_url_is_touched(value: dict[str, object], beside: dict[str, object] | None) -> None:
+@pytest.mark.parametrize("value", OTHER_URLS)
+@pytest.mark.parametrize("sibling", [None, {"photo": {"url": "http://up/fhir/Binary/1"}}])
+def test_other_url_is_not_changed(value: dict[str, object], sibling: dict[str, object] | None) -> None:
     raw = Raw(json.dumps(value).encode())
-    assert rewrite_server_urls(raw, (b"up",), ours) is raw
-    assert json.loads(json.dumps(changed({"x": value, **(beside or {})})))["x"] == value  # type: ignore[index]
+    assert rewrite_server_urls(raw, (b"up",), to_gateway) is raw
+    assert json.loads(json.dumps(rewritten({"x": value, **(sibling or {})})))["x"] == value  # type: ignore[index]
 
 
-def test_a_rewritten_resource_keeps_numbers_order_unknown_fields_and_repeated_names() -> None:
+def test_rewriting_keeps_other_bytes() -> None:
     body = b'{"z":1.50,"x":1e999,"n":[-0.0],"r":{"reference" : "http:\\/\\/up\\/fhir\\/P\\/1","a":1,"a":2}}'
-    new = bytes(rewrite_server_urls(Raw(body), (b"up",), ours))
+    new = bytes(rewrite_server_urls(Raw(body), (b"up",), to_gateway))
     assert new == body.replace(b"http:\\/\\/up\\/fhir\\/P\\/1", b"https://gw/fhir/P/1")
 
 
-def test_numbers_survive_where_the_resource_must_be_decoded() -> None:
+def test_rewriting_by_decoding_keeps_numbers() -> None:
     body = b'{"z":1.50,"x":1e999,"photo":[{"size":10000000000000000000000,"url":"http://up/fhir/Binary/1"}],"n":0.10}'
-    new = bytes(rewrite_server_urls(Raw(body), (b"up",), ours))
+    new = bytes(rewrite_server_urls(Raw(body), (b"up",), to_gateway))
     assert new == body.replace(b"http://up", b"https://gw")
 
 
-def test_a_hundred_levels_are_walked_and_too_many_are_refused() -> None:
+def test_excessive_nesting_is_rejected() -> None:
     def nested(levels: int) -> Raw:
         return Raw(b'{"a":' * levels + b'{"photo":{"url":"http://up/fhir/Binary/1"}}' + b"}" * levels)
 
-    assert b"https://gw/fhir/Binary/1" in bytes(rewrite_server_urls(nested(100), (b"up",), ours))
+    assert b"https://gw/fhir/Binary/1" in bytes(rewrite_server_urls(nested(100), (b"up",), to_gateway))
     with pytest.raises(UnreadableError):
-        rewrite_server_urls(nested(5000), (b"up",), ours)
+        rewrite_server_urls(nested(5000), (b"up",), to_gateway)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_a_hundred_levels_are_walked_and_too_many_are_refused() -> None:
         ("extension", "url", False),
     ],
 )
-def test_a_field_is_known_by_its_name_and_its_object(parent: str, name: str, expected: bool) -> None:
+def test_server_url_field_depends_on_name_and_parent(parent: str, name: str, expected: bool) -> None:
     assert is_server_url_field(parent, name) is expected
 
 
@@ -120,18 +122,18 @@ VALUE = st.recursive(
 
 
 @given(VALUE, st.sampled_from([None, 1]))
-def test_byte_for_byte_it_does_what_walking_decoded_data_does(value: object, indent: int | None) -> None:
-    def walked(each: object, parent: str = "resource") -> object:
-        if isinstance(each, list):
-            return [walked(one, parent) for one in each]
-        if not isinstance(each, dict):
-            return each
+def test_rewriting_equals_walk_over_decoded_data(value: object, indent: int | None) -> None:
+    def walk(node: object, parent: str = "resource") -> object:
+        if isinstance(node, list):
+            return [walk(item, parent) for item in node]
+        if not isinstance(node, dict):
+            return node
         return {
-            name: ours(one, True)
-            if isinstance(one, str) and is_server_url_field(parent, name)
-            else walked(one, name)
-            for name, one in each.items()
+            name: to_gateway(child, True)
+            if isinstance(child, str) and is_server_url_field(parent, name)
+            else walk(child, name)
+            for name, child in node.items()
         }
 
     raw = Raw(json.dumps(value, indent=indent).encode())
-    assert json.loads(bytes(rewrite_server_urls(raw, (b"up",), ours, "resource"))) == walked(value)
+    assert json.loads(bytes(rewrite_server_urls(raw, (b"up",), to_gateway, "resource"))) == walk(value)

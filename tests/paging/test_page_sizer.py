@@ -1,3 +1,5 @@
+"""Page sizes against an upstream with a size limit."""
+
 import asyncio
 from contextlib import suppress
 from typing import Any
@@ -19,11 +21,13 @@ from gateway.search.executor import upstream_page_request
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import OFFLINE, RESULT_TOO_LARGE
 
+pytestmark = pytest.mark.anyio
+
 KB = 1_000
 
 
 class Upstream:
-    """A server of documents under a size limit; it pages by offset or by number."""
+    """A server of documents with a size limit; it pages by offset or by number."""
 
     def __init__(
         self, sizes: list[int], limit: int, paging: str = "_page", *, shows_count: bool = True
@@ -32,42 +36,41 @@ class Upstream:
         self.limit = limit
         self.paging = paging
         self.shows_count = shows_count
-        self.default = 20
-        self.named = "too many"
-        self.refused = self.asked = 0
+        self.default_count = 20
+        self.stated_limit = "too many"
+        self.refusals = 0
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        self.asked += 1
-        given = {each.name: each.value for each in request.upstream_search.parameters}
-        count = int(given.get("_count", self.default))
+        values = {parameter.name: parameter.value for parameter in request.upstream_search.parameters}
+        count = int(values.get("_count", self.default_count))
         start = (
-            (int(given.get("_page", 1)) - 1) * count
+            (int(values.get("_page", 1)) - 1) * count
             if self.paging == "_page"
-            else int(given.get("_offset", 0))
+            else int(values.get("_offset", 0))
         )
-        shown = range(start, min(start + count, len(self.sizes)))
-        answer = json_response(self._bundle(shown, count))
-        if len(answer.body) > self.limit:
-            self.refused += 1
-            said = json_response({"errorMessage": f"beyond message size limit ({self.named})"}, 413)
-            raise Failure(RESULT_TOO_LARGE, upstream_response=said)
-        return answer
+        response = json_response(self._bundle(range(start, min(start + count, len(self.sizes))), count))
+        if len(response.body) > self.limit:
+            self.refusals += 1
+            error = json_response({"errorMessage": f"beyond message size limit ({self.stated_limit})"}, 413)
+            raise Failure(RESULT_TOO_LARGE, upstream_response=error)
+        return response
 
-    def _bundle(self, shown: range, count: int) -> dict[str, Any]:
-        entries = [entry(str(each), type="DocumentReference", text="x" * self.sizes[each]) for each in shown]
-        where = f"_page={shown.start // count + 2}" if self.paging == "_page" else f"_offset={shown.stop}"
+    def _bundle(self, page: range, count: int) -> dict[str, Any]:
+        next_page = f"_page={page.start // count + 2}" if self.paging == "_page" else f"_offset={page.stop}"
         size = f"&_count={count}" if self.shows_count else ""
-        links = [{"relation": "next", "url": f"{BASE}/DocumentReference?patient=1{size}&{where}"}]
+        links = [{"relation": "next", "url": f"{BASE}/DocumentReference?patient=1{size}&{next_page}"}]
         return {
             "resourceType": "Bundle",
             "total": len(self.sizes),
-            "link": links if shown.stop < len(self.sizes) else [],
-            "entry": entries,
+            "link": links if page.stop < len(self.sizes) else [],
+            "entry": [
+                entry(str(number), type="DocumentReference", text="x" * self.sizes[number]) for number in page
+            ],
         }
 
 
 class Case:
-    """A Resized before an upstream, with what one walk through all pages found."""
+    """A PageSizer in front of an upstream, and a client that reads all pages."""
 
     def __init__(self, inner: Handler, limit: int = 8_000 * KB, version: str = "26.619") -> None:
         self.clock = Clock()
@@ -75,21 +78,19 @@ class Case:
         self.version = version
         self.handler = PageSizer(inner, self.store, lambda _: limit, lambda _: self.version, self.clock)
 
-    def walk(self, query: str = "patient=1&_count=100") -> list[list[str]]:
+    async def read_pages(self, query: str = "patient=1&_count=100") -> list[list[str]]:
+        """The ids on each page of a search."""
+        request, pages = fhir_request("DocumentReference", query), []
+        position: Position | None = START
         with capture_logs():
-            return asyncio.run(self._walk(fhir_request("DocumentReference", query)))
-
-    async def _walk(self, request: FhirRequest) -> list[list[str]]:
-        pages, position = [], START
-        while True:
-            answer = (await self.handler(upstream_page_request(request, position))).with_parsed_bundle()
-            assert answer.bundle is not None
-            assert answer.bundle.total is not None
-            pages.append([each.full_url.rpartition("/")[2] for each in answer.bundle.entries])
-            found = link_positions(request, answer.bundle).get("next")
-            if found is None:
-                return pages
-            position = found
+            while position is not None:
+                response = await self.handler(upstream_page_request(request, position))
+                bundle = response.with_parsed_bundle().bundle
+                assert bundle is not None
+                assert bundle.total is not None
+                pages.append([item.full_url.rpartition("/")[2] for item in bundle.entries])
+                position = link_positions(request, bundle).get("next")
+        return pages
 
 
 @settings(max_examples=150, deadline=None)
@@ -100,106 +101,106 @@ class Case:
     paging=st.sampled_from(("_page", "_offset")),
     shows=st.booleans(),
 )
-def test_whatever_the_sizes_every_match_comes_once_and_in_order(
+def test_every_match_is_returned_once_and_in_order(
     sizes: list[int], limit: int, count: int, paging: str, shows: bool
 ) -> None:
     case = Case(Upstream(sizes, limit, paging, shows_count=shows))
     for _ in range(2):
-        pages = case.walk(f"patient=1&_count={count}")
-        assert [each for page in pages for each in page] == [str(each) for each in range(len(sizes))]
+        pages = asyncio.run(case.read_pages(f"patient=1&_count={count}"))
+        assert [match for page in pages for match in page] == [str(number) for number in range(len(sizes))]
         assert max(map(len, pages)) <= count
 
 
-def test_a_smaller_page_stays_small_where_links_show_a_number_and_no_size() -> None:
+async def test_numbered_links_without_size_stay_at_the_smaller_size() -> None:
     upstream = Upstream([10] * 7 + [30 * KB] * 4, 56 * KB, shows_count=False)
-    assert [len(page) for page in Case(upstream).walk("patient=1&_count=7")] == [7, 1, 1, 1, 1]
+    assert [len(page) for page in await Case(upstream).read_pages("patient=1&_count=7")] == [7, 1, 1, 1, 1]
 
 
-def test_the_second_walk_costs_no_413() -> None:
+async def test_second_search_causes_no_413() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     case = Case(upstream)
-    case.walk()
-    assert upstream.refused > 0
-    upstream.refused = 0
-    assert max(map(len, case.walk())) == 24
-    assert upstream.refused == 0
+    await case.read_pages()
+    assert upstream.refusals > 0
+    upstream.refusals = 0
+    assert max(map(len, await case.read_pages())) == 24
+    assert upstream.refusals == 0
 
 
-def test_a_configured_limit_is_kept_to_before_anything_fails() -> None:
+async def test_configured_limit_applies_before_a_failure() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     case = Case(upstream, limit=1_000 * KB)
-    case.walk("patient=1&_count=10")
-    assert {len(page) for page in case.walk()} == {24, 14}
-    assert upstream.refused == 0
+    await case.read_pages("patient=1&_count=10")
+    assert {len(page) for page in await case.read_pages()} == {24, 14}
+    assert upstream.refusals == 0
 
 
-def test_an_own_page_of_the_upstream_that_was_too_large_gets_a_count_next_time() -> None:
+async def test_search_without_count_gets_one_after_a_413() -> None:
     upstream = Upstream([60 * KB] * 40, 1_000 * KB, "_offset")
     case = Case(upstream)
-    assert sum(map(len, case.walk("patient=1"))) == 40
-    refused = upstream.refused
-    assert sum(map(len, case.walk("patient=1"))) == 40
-    assert (refused, upstream.refused) == (1, 1)
+    assert sum(map(len, await case.read_pages("patient=1"))) == 40
+    refusals = upstream.refusals
+    assert sum(map(len, await case.read_pages("patient=1"))) == 40
+    assert (refusals, upstream.refusals) == (1, 1)
 
 
-def test_a_larger_page_is_tried_a_few_times_a_day_and_a_raised_limit_is_found() -> None:
+async def test_probe_per_interval_detects_a_higher_limit() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     case = Case(upstream)
-    case.walk()
-    upstream.refused, upstream.limit = 0, 8_000 * KB
-    assert max(map(len, case.walk())) == 24
+    await case.read_pages()
+    upstream.refusals, upstream.limit = 0, 8_000 * KB
+    assert max(map(len, await case.read_pages())) == 24
     for expected in (48, 100):
         case.clock.now += 28_801
-        assert max(map(len, case.walk())) == expected
-    assert upstream.refused == 0
+        assert max(map(len, await case.read_pages())) == expected
+    assert upstream.refusals == 0
 
 
-def test_a_limit_that_a_413_named_is_forgotten_when_a_larger_answer_comes() -> None:
+async def test_larger_response_deletes_the_stated_limit() -> None:
     upstream = Upstream([28 * KB] * 110, 2**20)
-    upstream.named = "1mb"
+    upstream.stated_limit = "1mb"
     case = Case(upstream)
-    assert max(map(len, case.walk())) == 24
+    assert max(map(len, await case.read_pages())) == 24
     upstream.limit = 8_000 * KB
     case.clock.now += 28_801
-    assert max(map(len, case.walk())) >= 48
-    assert max(map(len, case.walk())) == 100
+    assert max(map(len, await case.read_pages())) >= 48
+    assert max(map(len, await case.read_pages())) == 100
 
 
-def test_a_try_that_fails_costs_one_query_and_no_more_that_day_part() -> None:
+async def test_failed_probe_is_not_repeated_within_its_interval() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     case = Case(upstream)
-    case.walk()
+    await case.read_pages()
     case.clock.now += 28_801
-    upstream.refused = 0
+    upstream.refusals = 0
     for _ in range(3):
-        assert sum(map(len, case.walk())) == 110
-    assert upstream.refused == 1
+        assert sum(map(len, await case.read_pages())) == 110
+    assert upstream.refusals == 1
 
 
-def test_another_engine_version_is_learned_anew() -> None:
+async def test_new_engine_version_has_its_own_estimate() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     case = Case(upstream)
-    case.walk()
+    await case.read_pages()
     upstream.limit, case.version = 8_000 * KB, "26.700"
-    assert max(map(len, case.walk())) == 100
+    assert max(map(len, await case.read_pages())) == 100
 
 
-def test_another_replica_knows_what_fits() -> None:
+async def test_estimate_is_shared_by_replicas() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
-    one, two = Case(upstream), Case(upstream)
-    two.handler = PageSizer(upstream, one.store, lambda _: 8_000 * KB, lambda _: "26.619", two.clock)
-    one.walk()
-    upstream.refused = 0
-    two.walk()
-    assert upstream.refused == 0
+    first, second = Case(upstream), Case(upstream)
+    second.handler = PageSizer(upstream, first.store, lambda _: 8_000 * KB, lambda _: "26.619", second.clock)
+    await first.read_pages()
+    upstream.refusals = 0
+    await second.read_pages()
+    assert upstream.refusals == 0
 
 
 @pytest.mark.parametrize("query", ["patient=1&_count=100", "patient=1&_count=1", "patient=1"])
-def test_one_match_over_the_limit_says_what_to_do(query: str) -> None:
+async def test_single_match_over_the_limit_is_too_costly(query: str) -> None:
     case = Case(Upstream([200 * KB], 100 * KB))
-    with pytest.raises(Failure) as refused:
-        case.walk(query)
-    assert (refused.value.kind.status, refused.value.issue, refused.value.text) == (
+    with pytest.raises(Failure) as raised:
+        await case.read_pages(query)
+    assert (raised.value.kind.status, raised.value.issue, raised.value.text) == (
         413,
         "too-costly",
         SINGLE_RESOURCE_TOO_LARGE,
@@ -207,62 +208,59 @@ def test_one_match_over_the_limit_says_what_to_do(query: str) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_a_page_behind_an_opaque_link_never_grows_beyond_the_clients_own(count: int) -> None:
+async def test_page_behind_opaque_link_is_at_most_the_clients(count: int) -> None:
     inner = Scripted(Failure(RESULT_TOO_LARGE), OK)
     case = Case(inner)
     request = fhir_request("DocumentReference", f"patient=1&_count={count}")
+    position = Position(upstream_link="DocumentReference?_page_token=x")
     with capture_logs(), suppress(Failure):
-        asyncio.run(
-            case.handler(
-                upstream_page_request(request, Position(upstream_link="DocumentReference?_page_token=x"))
-            )
-        )
-    assert [int(each.upstream_search.values("_count")[0]) for each in inner.asked[1:]] == [count // 2] * (
-        count > 1
-    )
+        await case.handler(upstream_page_request(request, position))
+    counts = [int(repeated.upstream_search.values("_count")[0]) for repeated in inner.asked[1:]]
+    assert counts == [count // 2] * (count > 1)
 
 
-def test_a_numbered_page_of_unknown_size_is_not_guessed_at() -> None:
-    with pytest.raises(Failure) as refused:
-        Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False)).walk("patient=1")
-    assert "_count" in refused.value.text
-    assert refused.value.text != SINGLE_RESOURCE_TOO_LARGE
+async def test_numbered_page_of_unknown_size_is_not_divided() -> None:
+    with pytest.raises(Failure) as raised:
+        await Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False)).read_pages("patient=1")
+    assert "_count" in raised.value.text
+    assert raised.value.text != SINGLE_RESOURCE_TOO_LARGE
 
 
-def test_after_that_the_same_search_begins_with_a_size_and_comes_whole() -> None:
+async def test_search_repeated_after_a_413_is_complete() -> None:
     case = Case(Upstream([10] * 20 + [30 * KB] * 20, 100 * KB, shows_count=False))
     with pytest.raises(Failure):
-        case.walk("patient=1")
-    assert [each for page in case.walk("patient=1") for each in page] == [str(each) for each in range(40)]
+        await case.read_pages("patient=1")
+    pages = await case.read_pages("patient=1")
+    assert [match for page in pages for match in page] == [str(number) for number in range(40)]
 
 
-def test_a_read_over_the_limit_says_what_to_do_too() -> None:
+async def test_read_over_the_limit_has_the_text_for_one_resource() -> None:
     inner = Scripted(Failure(RESULT_TOO_LARGE))
-    with pytest.raises(Failure) as refused:
-        asyncio.run(Case(inner).handler(fhir_request("DocumentReference/1")))
-    assert (refused.value.text, len(inner.asked)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
+    with pytest.raises(Failure) as raised:
+        await Case(inner).handler(fhir_request("DocumentReference/1"))
+    assert (raised.value.text, len(inner.asked)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
 
 
-def test_other_failures_and_other_operations_pass() -> None:
+async def test_other_failures_and_operations_are_unchanged() -> None:
     for path, failure in (("Patient", Failure(OFFLINE)), ("Patient/$summary", Failure(RESULT_TOO_LARGE))):
         inner = Scripted(failure)
         with pytest.raises(Failure) as raised:
-            asyncio.run(Case(inner).handler(fhir_request(path, "_count=10")))
+            await Case(inner).handler(fhir_request(path, "_count=10"))
         assert raised.value is failure
         assert len(inner.asked) == 1
 
 
-def test_small_answers_are_passed_on_untouched_and_teach_nothing() -> None:
+async def test_small_response_is_unchanged_and_stores_no_estimate() -> None:
     inner = Scripted(OK)
     case = Case(inner)
     request = fhir_request("Patient", "_count=10")
-    assert asyncio.run(case.handler(request)) is OK
+    assert await case.handler(request) is OK
     assert inner.asked == [request]
     assert case.store.used_bytes == 0
 
 
-def test_a_page_that_was_not_resized_keeps_its_very_bytes() -> None:
+async def test_page_of_client_size_has_its_bytes_unchanged() -> None:
     upstream = Upstream([28 * KB] * 20, 8_000 * KB)
     request = fhir_request("DocumentReference", "patient=1&_count=10")
-    answer = asyncio.run(Case(upstream).handler(request))
-    assert answer.bundle is None
+    response = await Case(upstream).handler(request)
+    assert response.bundle is None

@@ -1,3 +1,5 @@
+"""Encoding and expiry of page tokens."""
+
 import zlib
 from datetime import UTC, datetime, timedelta
 
@@ -8,27 +10,27 @@ from gateway.paging.page_token import decode, encode, page_token_for
 
 NOW = datetime(2026, 7, 1, 2, 0, 0, 500_000, tzinfo=UTC)
 LATER = NOW + timedelta(hours=24)
-PAGE = page_token_for(
+TOKEN = page_token_for(
     "Patient", "name=a&_count=2", NOW, LATER, Position(1, "/Patient?p=2", needs_filter=True)
 )
 
 
-def test_a_page_is_remembered_to_the_second() -> None:
-    again = decode(encode(PAGE))
-    assert again == PAGE
-    assert (again.position, again.received_at) == (
+def test_decoded_token_has_its_position_and_time_in_seconds() -> None:
+    token = decode(encode(TOKEN))
+    assert token == TOKEN
+    assert (token.position, token.received_at) == (
         Position(1, "/Patient?p=2", needs_filter=True),
         NOW.replace(microsecond=0),
     )
     assert page_token_for("Patient", "", NOW, LATER, START).position == START
 
 
-def test_it_expires_after_its_time_and_not_before() -> None:
-    assert not PAGE.is_expired(LATER.replace(microsecond=0))
-    assert PAGE.is_expired(LATER + timedelta(seconds=1))
+def test_token_expires_after_its_lifetime() -> None:
+    assert not TOKEN.is_expired(LATER.replace(microsecond=0))
+    assert TOKEN.is_expired(LATER + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("data", [b"", b"x", zlib.compress(b"\x93\x01"), zlib.compress(b"\xc1")])
-def test_what_is_no_page_is_refused(data: bytes) -> None:
+def test_invalid_data_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"(?i)error"):
         decode(data)

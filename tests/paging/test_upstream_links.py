@@ -1,3 +1,5 @@
+"""Links of upstream Bundles."""
+
 import pytest
 from support.requests import GUID, fhir_request
 
@@ -14,11 +16,11 @@ def bundle(**links: str) -> Bundle:
 
 
 @pytest.mark.parametrize("relation", ["previous", "prev"])
-def test_links_become_positions_under_r4s_relations(relation: str) -> None:
-    found = link_positions(
+def test_links_become_positions_by_r4_relation(relation: str) -> None:
+    positions = link_positions(
         fhir_request(), bundle(self="x", next=f"{INTERNAL}/Patient?p=3", **{relation: "?p=1"}), 2
     )
-    assert found == {"next": Position(2, "/Patient?p=3"), "previous": Position(2, "/Patient?p=1")}
+    assert positions == {"next": Position(2, "/Patient?p=3"), "previous": Position(2, "/Patient?p=1")}
 
 
 @pytest.mark.parametrize(
@@ -33,21 +35,21 @@ def test_links_become_positions_under_r4s_relations(relation: str) -> None:
         "",
     ],
 )
-def test_a_link_off_the_sites_base_is_never_followed(url: str) -> None:
-    with pytest.raises(Failure) as refused:
+def test_link_off_the_sites_base_is_a_failure(url: str) -> None:
+    with pytest.raises(Failure) as raised:
         link_positions(fhir_request(), bundle(next=url))
-    assert refused.value.kind.status == 502
+    assert raised.value.kind.status == 502
 
 
-def test_a_link_on_another_host_is_asked_of_the_configured_one_only() -> None:
-    found = link_positions(
+def test_link_to_another_host_loses_its_host() -> None:
+    positions = link_positions(
         fhir_request(), bundle(next=f"https://evil.example/sites/{GUID}/fhir/R4/Patient?p=2")
     )
-    assert found["next"].upstream_link == "/Patient?p=2"
+    assert positions["next"].upstream_link == "/Patient?p=2"
 
 
-def test_what_was_searched_is_read_from_self() -> None:
-    shown = self_link_search(bundle(next="?p=2", self="https://h/Patient?name=a"))
-    assert shown is not None
-    assert shown.query == "name=a"
+def test_self_link_search_is_read_from_self() -> None:
+    search = self_link_search(bundle(next="?p=2", self="https://h/Patient?name=a"))
+    assert search is not None
+    assert search.query == "name=a"
     assert self_link_search(bundle(next="?p=2")) is None

@@ -1,7 +1,9 @@
-import asyncio
+"""Declared date parameters in searches."""
+
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from search.test_declared_parameters_statement import statement
 from structlog.testing import capture_logs
 from support.requests import NOW, SITE, fhir_request
@@ -11,53 +13,52 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.search.declared_parameters import DeclaredParameters
 
-BODY = statement({"name": "enrolled", "type": "date"})
+pytestmark = pytest.mark.anyio
+
+STATEMENT = statement({"name": "enrolled", "type": "date"})
 
 
-def run(*requests: FhirRequest, fails: bool = False) -> tuple[list[set[tuple[str, str]]], int]:
-    """What each request went on knowing, and how often the statement was asked for."""
-    known, asked = [], []
+async def run(*requests: FhirRequest, fails: bool = False) -> tuple[list[set[tuple[str, str]]], int]:
+    """The declared parameters of each inner request, and the number of statements fetched."""
+    declared, fetched_paths = [], []
 
     async def inner(request: FhirRequest) -> FhirResponse:
         assert request.site is not None
-        known.append(set(request.site.date_support.declared_parameters))
+        declared.append(set(request.site.date_support.declared_parameters))
         return FhirResponse(200)
 
     async def upstream(request: FhirRequest) -> FhirResponse:
-        asked.append(request.path)
+        fetched_paths.append(request.path)
         if fails:
             raise Failure(UPSTREAM_CONNECT)
-        return FhirResponse(200, body=BODY)
+        return FhirResponse(200, body=STATEMENT)
 
-    async def all_of_them() -> None:
-        handler = DeclaredParameters(inner, upstream)
+    handler = DeclaredParameters(inner, upstream)
+    with capture_logs():
         for request in requests:
             await handler(request)
-
-    with capture_logs():
-        asyncio.run(all_of_them())
-    assert set(asked) <= {"metadata"}
-    return known, len(asked)
+    assert set(fetched_paths) <= {"metadata"}
+    return declared, len(fetched_paths)
 
 
-def test_a_parameter_of_r4_asks_nothing() -> None:
-    assert run(fhir_request("Patient", "birthdate=2020")) == ([set()], 0)
+async def test_r4_parameter_fetches_no_statement() -> None:
+    assert await run(fhir_request("Patient", "birthdate=2020")) == ([set()], 0)
 
 
-def test_an_unknown_one_is_looked_up_once_an_hour() -> None:
+async def test_statement_is_fetched_once_per_hour() -> None:
     later = NOW + timedelta(minutes=59)
-    first, second, third = (
-        fhir_request("Patient", "enrolled=2020", received_at=at)
-        for at in (NOW, later, later + timedelta(minutes=2))
-    )
-    assert run(first, second, third) == ([{("Patient", "enrolled")}] * 3, 2)
+    requests = [
+        fhir_request("Patient", "enrolled=2020", received_at=time)
+        for time in (NOW, later, later + timedelta(minutes=2))
+    ]
+    assert await run(*requests) == ([{("Patient", "enrolled")}] * 3, 2)
 
 
-def test_a_site_that_does_not_answer_leaves_it_unknown() -> None:
-    assert run(fhir_request("Patient", "enrolled=2020"), fails=True) == ([set()], 1)
+async def test_parameter_is_undeclared_if_the_site_fails() -> None:
+    assert await run(fhir_request("Patient", "enrolled=2020"), fails=True) == ([set()], 1)
 
 
-def test_of_many_sites_the_one_used_longest_ago_is_forgotten() -> None:
+async def test_least_recently_used_site_is_evicted() -> None:
     sites = [replace(SITE, guid=str(number)) for number in range(1_025)]
     requests = [fhir_request("Patient", "enrolled=2020", site=site) for site in (*sites, sites[-1], sites[0])]
-    assert run(*requests)[1] == 1_026
+    assert (await run(*requests))[1] == 1_026

@@ -1,3 +1,5 @@
+"""Date parameters in a CapabilityStatement."""
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ def statement(*parameters: dict[str, str]) -> bytes:
     return msgspec.json.encode({"resourceType": "CapabilityStatement", "rest": [{"resource": [resource]}]})
 
 
-def test_only_dates_that_r4_lacks_are_declared() -> None:
+def test_only_dates_that_r4_lacks_are_parsed() -> None:
     body = statement(
         {"name": "enrolled", "type": "date"},
         {"name": "birthdate", "type": "date"},
@@ -30,12 +32,12 @@ def test_only_dates_that_r4_lacks_are_declared() -> None:
         ),
     )
 )
-def test_any_statement_is_read_without_a_crash(body: object) -> None:
+def test_any_statement_is_parsed_without_an_exception(body: object) -> None:
     assert parse_declared_dates(msgspec.json.encode(body)) is not None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
-def test_no_json_declares_nothing(body: bytes) -> None:
+def test_invalid_json_declares_no_parameters(body: bytes) -> None:
     assert parse_declared_dates(body) == {}
 
 
@@ -48,5 +50,5 @@ def test_no_json_declares_nothing(body: bytes) -> None:
         ("patient.birthdate=2020", False),
     ],
 )
-def test_a_parameter_of_r4_is_registered(query: str, expected: bool) -> None:
+def test_only_parameters_that_r4_lacks_are_undeclared(query: str, expected: bool) -> None:
     assert has_undeclared_parameters(fhir_request("Patient", query)) is expected

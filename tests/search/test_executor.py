@@ -1,9 +1,10 @@
-import asyncio
+"""Execution of searches in several upstream requests."""
+
 from collections.abc import Callable
 
 import msgspec
 import pytest
-from search.test_merge import BASE, FILTERED, TWO, entry, page
+from search.test_merge import BASE, FILTERED_REQUEST, SPLIT_REQUEST, entry, page
 from support.requests import fhir_request
 
 from gateway.errors.failure import Failure
@@ -11,68 +12,76 @@ from gateway.exchange import FhirRequest, FhirResponse
 from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.executor import SearchExecutor
 
-Answer = Callable[[FhirRequest], FhirResponse]
+pytestmark = pytest.mark.anyio
+
+Respond = Callable[[FhirRequest], FhirResponse]
 
 
-class Asked:
-    """An upstream that answers by a function and remembers what it was asked."""
+class RecordingUpstream:
+    """Responds by a function and records the queries."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, respond: Respond) -> None:
         self.queries: list[str] = []
-        self._answer = answer
+        self._respond = respond
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         self.queries.append(request.upstream_search.query)
-        return self._answer(request)
+        return self._respond(request)
 
 
-def gathered(request: FhirRequest, answer: Answer, budget: int = 5) -> tuple[FhirResponse, list[str]]:
-    asked = Asked(answer)
-    return asyncio.run(SearchExecutor(asked, budget)(request)), asked.queries
+async def execute(
+    request: FhirRequest, respond: Respond, max_queries: int = 5
+) -> tuple[FhirResponse, list[str]]:
+    upstream = RecordingUpstream(respond)
+    return await SearchExecutor(upstream, max_queries)(request), upstream.queries
 
 
-def test_a_provably_empty_search_costs_nothing() -> None:
-    response, queries = gathered(
+async def test_provably_empty_search_sends_no_query() -> None:
+    response, queries = await execute(
         rewrite_dates(fhir_request("Patient", "birthdate=gt2020&birthdate=lt2019")), lambda _: page([])
     )
     assert (msgspec.json.decode(response.body)["total"], queries) == (0, [])
 
 
-def test_an_empty_part_is_read_past_and_a_full_one_ends_the_page() -> None:
+async def test_empty_part_is_skipped_and_match_ends_the_page() -> None:
     pages = {
         "date=lt2026-04-05T00:00:00&status=booked": [],
         "date=ge2026-04-06T00:00:00&status=booked": [entry("1")],
     }
-    response, queries = gathered(TWO, lambda request: page(pages[request.upstream_search.query]))
+    response, queries = await execute(
+        SPLIT_REQUEST, lambda request: page(pages[request.upstream_search.query])
+    )
     assert queries == list(pages)
     assert response.bundle is not None
     assert len(response.bundle.entries) == 1
 
 
-def test_a_page_of_nothing_is_read_past_within_the_budget_and_next_leads_on() -> None:
-    response, queries = gathered(FILTERED, lambda _: page([], "/Encounter?token=2"), budget=3)
+async def test_empty_pages_are_skipped_up_to_max_queries() -> None:
+    response, queries = await execute(
+        FILTERED_REQUEST, lambda _: page([], "/Encounter?token=2"), max_queries=3
+    )
     assert len(queries) == 3
     assert response.page_positions is not None
     assert "next" in response.page_positions
 
 
-def test_a_count_adds_up_the_parts() -> None:
+async def test_count_is_the_sum_of_all_parts() -> None:
     request = rewrite_dates(fhir_request("Appointment", "date=ne2026-04-05&_summary=count"))
-    response, queries = gathered(request, lambda _: page([], total=3))
+    response, queries = await execute(request, lambda _: page([], total=3))
     assert (msgspec.json.decode(response.body), len(queries)) == (
         {"resourceType": "Bundle", "type": "searchset", "total": 6},
         2,
     )
 
 
-def test_a_count_that_would_cost_too_much_is_refused() -> None:
+async def test_count_beyond_max_queries_is_rejected() -> None:
     request = rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_summary=count&status=finished"))
-    with pytest.raises(Failure) as refused:
-        gathered(request, lambda _: page([], "/Encounter?token=2"))
-    assert refused.value.kind.issue == "too-costly"
+    with pytest.raises(Failure) as raised:
+        await execute(request, lambda _: page([], "/Encounter?token=2"))
+    assert raised.value.kind.issue == "too-costly"
 
 
-def test_what_is_no_list_goes_straight_through() -> None:
-    response, queries = gathered(fhir_request("Patient/1"), lambda _: FhirResponse(200, body=b"{}"))
+async def test_read_is_passed_on() -> None:
+    response, queries = await execute(fhir_request("Patient/1"), lambda _: FhirResponse(200, body=b"{}"))
     assert (response.body, queries) == (b"{}", [""])
     assert BASE.endswith("R4")

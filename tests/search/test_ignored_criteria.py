@@ -1,3 +1,5 @@
+"""Detection of ignored criteria."""
+
 import pytest
 from search.test_merge import entry, page
 from support.requests import fhir_request
@@ -18,14 +20,14 @@ from gateway.search.ignored_criteria import (
 SENT = parse_search("date=ge2026&date=lt2027&name=a")
 
 
-def bundle(*entries: dict[str, object], own: str = "") -> Bundle:
-    found = page(entries, own=own).with_parsed_bundle().bundle
-    assert found is not None
-    return found
+def bundle(*entries: dict[str, object], self_url: str = "") -> Bundle:
+    parsed_bundle = page(entries, self_url=self_url).with_parsed_bundle().bundle
+    assert parsed_bundle is not None
+    return parsed_bundle
 
 
 @pytest.mark.parametrize(
-    ("own", "lost", "names"),
+    ("self_url", "date_lost", "ignored_names"),
     [
         ("https://h/P?date=ge2026&date=lt2027&name=a", False, set()),
         ("https://h/P?date=ge2026&name=a", True, set()),
@@ -35,14 +37,14 @@ def bundle(*entries: dict[str, object], own: str = "") -> Bundle:
         ("", False, set()),
     ],
 )
-def test_the_self_link_says_what_was_used(own: str, lost: bool, names: set[str]) -> None:
-    shown = stated_search(START, SENT, bundle(own=own))
-    assert lacks_values(SENT, {"date"}, shown) is lost
-    assert ignored_criteria(SENT, {"date"}, shown) == names
+def test_self_link_shows_ignored_criteria(self_url: str, date_lost: bool, ignored_names: set[str]) -> None:
+    self_search = stated_search(START, SENT, bundle(self_url=self_url))
+    assert lacks_values(SENT, {"date"}, self_search) is date_lost
+    assert ignored_criteria(SENT, {"date"}, self_search) == ignored_names
 
 
-def test_a_later_page_states_nothing() -> None:
-    assert stated_search(Position(0, "/P?p=2"), SENT, bundle(own="https://h/P")) is None
+def test_later_page_has_no_stated_search() -> None:
+    assert stated_search(Position(0, "/P?p=2"), SENT, bundle(self_url="https://h/P")) is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_a_later_page_states_nothing() -> None:
         ("other", False),
     ],
 )
-def test_a_warning_that_names_the_parameter_counts(text: str, expected: bool) -> None:
+def test_ignored_warning_must_name_the_parameter(text: str, expected: bool) -> None:
     warning = {"resourceType": "OperationOutcome", "issue": [{"details": {"text": text}}]}
     assert (
         has_ignored_warning({"date"}, bundle({"resource": warning, "search": {"mode": "outcome"}}))
@@ -65,14 +67,12 @@ def test_a_warning_that_names_the_parameter_counts(text: str, expected: bool) ->
     ("start", "expected"),
     [("2026-04-05T10:00:00+10:00", False), ("2027-01-01T00:00:00Z", True), (None, False)],
 )
-def test_a_match_that_shows_an_excluded_value_disproves_the_upstream(
-    start: str | None, expected: bool
-) -> None:
+def test_match_with_excluded_date_contradicts_criteria(start: str | None, expected: bool) -> None:
     request = rewrite_dates(fhir_request("Appointment", "date=2026-04"))
-    shown = {} if start is None else {"start": start}
-    assert contradicts_criteria(request, bundle(entry("1", type="Appointment", **shown))) is expected
+    elements = {} if start is None else {"start": start}
+    assert contradicts_criteria(request, bundle(entry("1", type="Appointment", **elements))) is expected
 
 
-def test_elements_and_summary_may_hide_the_date() -> None:
+def test_elements_parameter_may_hide_the_date() -> None:
     assert may_hide_elements(parse_search("_elements=id"))
     assert not may_hide_elements(SENT)

@@ -1,3 +1,5 @@
+"""Merging, filtering and totals of upstream pages."""
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,21 +12,21 @@ from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.merge import MergedSearch
 
 BASE = fhir_request().public_base
-TWO = rewrite_dates(fhir_request("Appointment", "date=ne2026-04-05&status=booked"))
-FILTERED = rewrite_dates(fhir_request("Encounter", "date=2026-04-05"))
+SPLIT_REQUEST = rewrite_dates(fhir_request("Appointment", "date=ne2026-04-05&status=booked"))
+FILTERED_REQUEST = rewrite_dates(fhir_request("Encounter", "date=2026-04-05"))
 
 
 def entry(identifier: str, mode: str = "match", **resource: Any) -> dict[str, Any]:
-    kind = resource.pop("type", "Encounter")
-    content = {"resourceType": kind, "id": identifier, **resource}
-    return {"fullUrl": f"{BASE}/{kind}/{identifier}", "resource": content, "search": {"mode": mode}}
+    resource_type = resource.pop("type", "Encounter")
+    content = {"resourceType": resource_type, "id": identifier, **resource}
+    return {"fullUrl": f"{BASE}/{resource_type}/{identifier}", "resource": content, "search": {"mode": mode}}
 
 
 def page(
-    entries: Sequence[dict[str, Any]], following: str = "", total: int | None = None, own: str = ""
+    entries: Sequence[dict[str, Any]], next_path: str = "", total: int | None = None, self_url: str = ""
 ) -> FhirResponse:
-    links = [{"relation": "self", "url": own}] if own else []
-    links += [{"relation": "next", "url": BASE + following}] if following else []
+    links = [{"relation": "self", "url": self_url}] if self_url else []
+    links += [{"relation": "next", "url": BASE + next_path}] if next_path else []
     body: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -36,7 +38,7 @@ def page(
 
 def ids(response: FhirResponse) -> list[str]:
     assert response.bundle is not None
-    return [each.full_url.removeprefix(f"{BASE}/") for each in response.bundle.entries]
+    return [item.full_url.removeprefix(f"{BASE}/") for item in response.bundle.entries]
 
 
 def total(response: FhirResponse) -> int | None:
@@ -44,28 +46,25 @@ def total(response: FhirResponse) -> int | None:
     return response.bundle.total
 
 
-def test_parts_follow_each_other_and_totals_add_up_when_all_were_read() -> None:
-    first = MergedSearch(TWO).add_page(START, page([], total=0))
+def test_parts_are_read_in_order_and_totals_are_added() -> None:
+    first = MergedSearch(SPLIT_REQUEST).add_page(START, page([], total=0))
     assert first.next_position == Position(1)
     assert not first.is_complete
     both = first.add_page(Position(1), page([entry("1")], total=1))
-    assert (ids(both.merged_response()), total(both.merged_response()), both.next_position) == (
-        ["Encounter/1"],
-        1,
-        None,
-    )
+    assert both.next_position is None
+    assert (ids(both.merged_response()), total(both.merged_response())) == (["Encounter/1"], 1)
 
 
-def test_a_total_that_is_not_known_is_left_out() -> None:
-    read = MergedSearch(TWO).add_page(START, page([entry("1")], total=1))
-    assert total(read.merged_response()) is None
-    assert read.merged_response().page_positions == {"first": START, "next": Position(1)}
+def test_unknown_total_is_omitted() -> None:
+    merged = MergedSearch(SPLIT_REQUEST).add_page(START, page([entry("1")], total=1))
+    assert total(merged.merged_response()) is None
+    assert merged.merged_response().page_positions == {"first": START, "next": Position(1)}
 
 
-def test_matches_are_filtered_by_the_original_condition_and_includes_go_with_them() -> None:
+def test_filtered_match_is_removed_with_its_includes() -> None:
     inside = {"period": {"start": "2026-04-05T10:00:00+10:00", "end": "2026-04-05T11:00:00+10:00"}}
     across = {"period": {"start": "2026-04-05T23:00:00+10:00", "end": "2026-04-06T01:00:00+10:00"}}
-    read = MergedSearch(FILTERED).add_page(
+    merged = MergedSearch(FILTERED_REQUEST).add_page(
         START,
         page(
             [
@@ -78,17 +77,17 @@ def test_matches_are_filtered_by_the_original_condition_and_includes_go_with_the
             total=2,
         ),
     )
-    assert ids(read.merged_response()) == ["Encounter/1", "Patient/1", ""]
-    assert total(read.merged_response()) == 1
+    assert ids(merged.merged_response()) == ["Encounter/1", "Patient/1", ""]
+    assert total(merged.merged_response()) == 1
 
 
-def test_a_filtered_page_that_is_not_the_last_has_no_total() -> None:
-    read = MergedSearch(FILTERED).add_page(START, page([], "/Encounter?token=2", total=40))
-    assert (total(read.merged_response()), read.is_complete) == (None, False)
+def test_filtered_page_before_the_last_has_no_total() -> None:
+    merged = MergedSearch(FILTERED_REQUEST).add_page(START, page([], "/Encounter?token=2", total=40))
+    assert (total(merged.merged_response()), merged.is_complete) == (None, False)
 
 
 @pytest.mark.parametrize(
-    ("own", "dropped"),
+    ("self_url", "ignored"),
     [
         ("https://h/Appointment?status=booked", True),
         ("https://h/Appointment?status=booked&date=ge2026-04-01T00:00:00", True),
@@ -100,47 +99,50 @@ def test_a_filtered_page_that_is_not_the_last_has_no_total() -> None:
         ("", False),
     ],
 )
-def test_a_dropped_criterion_is_found_in_the_self_link_and_made_good(own: str, dropped: bool) -> None:
+def test_criterion_missing_in_self_link_is_filtered(self_url: str, ignored: bool) -> None:
     request = rewrite_dates(fhir_request("Appointment", "date=2026-04&status=booked"))
     entries = [
         entry("1", type="Appointment", start="2026-04-05T10:00:00Z"),
         entry("2", type="Appointment", start="2027-01-01T00:00:00Z"),
-    ][: 2 if dropped else 1]
-    read = MergedSearch(request).add_page(START, page(entries, "/Appointment?t=2", total=2, own=own))
-    assert ids(read.merged_response()) == ["Appointment/1"]
-    assert total(read.merged_response()) == (None if dropped else 2)
-    assert read.next_position == Position(0, "/Appointment?t=2", needs_filter=dropped)
+    ][: 2 if ignored else 1]
+    merged = MergedSearch(request).add_page(
+        START, page(entries, "/Appointment?t=2", total=2, self_url=self_url)
+    )
+    assert ids(merged.merged_response()) == ["Appointment/1"]
+    assert total(merged.merged_response()) == (None if ignored else 2)
+    assert merged.next_position == Position(0, "/Appointment?t=2", needs_filter=ignored)
 
 
 @pytest.mark.parametrize(
     "query", ["patient.birthdate=ge1980-01-01", "date=ge2026-04-01T00:00:00&_elements=id"]
 )
-def test_a_dropped_criterion_that_cannot_be_checked_is_a_failure(query: str) -> None:
+def test_ignored_criterion_that_cannot_be_checked_is_a_failure(query: str) -> None:
     request = rewrite_dates(fhir_request("Appointment", query))
-    with pytest.raises(Failure) as refused:
-        MergedSearch(request).add_page(START, page([entry("1")], own="https://h/Appointment?"))
-    assert refused.value.kind.code == "upstream-ignored-filter"
+    with pytest.raises(Failure) as raised:
+        MergedSearch(request).add_page(START, page([entry("1")], self_url="https://h/Appointment?"))
+    assert raised.value.kind.code == "upstream-ignored-filter"
 
 
-def test_an_ignored_parameter_is_named_so_that_self_can_leave_it_out() -> None:
+def test_ignored_parameter_is_named_in_the_response() -> None:
     request = fhir_request("Patient", "name=a&colour=red")
-    read = MergedSearch(request).add_page(START, page([], own="https://h/Patient?name=a"))
-    assert read.merged_response().ignored_parameters == {"colour"}
+    merged = MergedSearch(request).add_page(START, page([], self_url="https://h/Patient?name=a"))
+    assert merged.merged_response().ignored_parameters == {"colour"}
 
 
 @pytest.mark.parametrize("status", [202, 304])
-def test_an_answer_that_is_no_searchset_is_made_none(status: int) -> None:
-    answer = FhirResponse(status)
-    assert MergedSearch(fhir_request("Patient", "name=x")).add_page(START, answer).merged_response() is answer
+def test_response_without_a_searchset_is_unchanged(status: int) -> None:
+    upstream = FhirResponse(status)
+    merged = MergedSearch(fhir_request("Patient", "name=x")).add_page(START, upstream)
+    assert merged.merged_response() is upstream
 
 
-def test_a_signed_searchset_keeps_its_very_bytes() -> None:
+def test_signed_searchset_has_its_bytes_unchanged() -> None:
     signed = FhirResponse(200, body=b'{"resourceType":"Bundle", "signature":{}, "entry":[]}')
-    read = MergedSearch(fhir_request("Patient", "name=a")).add_page(START, signed)
-    assert read.merged_response().with_encoded_body().body == signed.body
+    merged = MergedSearch(fhir_request("Patient", "name=a")).add_page(START, signed)
+    assert merged.merged_response().with_encoded_body().body == signed.body
 
 
-def overlapping() -> FhirRequest:
+def request_with_overlapping_parts() -> FhirRequest:
     from dataclasses import replace
 
     from support.requests import SITE
@@ -151,13 +153,13 @@ def overlapping() -> FhirRequest:
     return rewrite_dates(fhir_request("Encounter", "date=ne2026-04-05", site=site))
 
 
-def test_overlapping_parts_give_each_match_once() -> None:
-    request = overlapping()
+def test_match_of_overlapping_parts_is_returned_once() -> None:
+    request = request_with_overlapping_parts()
     assert request.split_searches is not None
     long = entry("1", period={"start": "2026-04-01T00:00:00+11:00", "end": "2026-04-30T00:00:00+10:00"})
     late = entry("2", period={"start": "2026-05-01T00:00:00+10:00", "end": "2026-05-02T00:00:00+10:00"})
-    read = MergedSearch(request).add_page(START, page([long], total=1))
-    read = read.add_page(Position(1), page([long, late], total=2))
+    merged = MergedSearch(request).add_page(START, page([long], total=1))
+    merged = merged.add_page(Position(1), page([long, late], total=2))
     assert len(request.split_searches) == 2
-    assert ids(read.merged_response()) == ["Encounter/1", "Encounter/2"]
-    assert total(read.merged_response()) == 2
+    assert ids(merged.merged_response()) == ["Encounter/1", "Encounter/2"]
+    assert total(merged.merged_response()) == 2

@@ -1,3 +1,5 @@
+"""Leader election and renewed locks."""
+
 import asyncio
 from time import monotonic
 
@@ -6,67 +8,60 @@ import pytest
 from gateway.stores.lock import run_as_leader
 from gateway.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.anyio
+
 
 class Replica:
-    """One of several processes on one store."""
+    """One of several processes with a shared store; `results` stands for the stored responses."""
 
-    def __init__(self, store: MemoryStore, shelf: list[str]) -> None:
+    def __init__(self, store: MemoryStore, results: list[str]) -> None:
         self.store = store
-        self.shelf = shelf
-        self.asked = 0
+        self.results = results
+        self.fetches = 0
 
-    async def found(self) -> str | None:
-        return self.shelf[0] if self.shelf else None
+    async def find_result(self) -> str | None:
+        return self.results[0] if self.results else None
 
-    async def ask(self) -> str:
-        self.asked += 1
+    async def fetch(self) -> str:
+        self.fetches += 1
         await asyncio.sleep(0.2)
-        self.shelf.append("kept")
-        return "asked"
+        self.results.append("stored")
+        return "fetched"
 
     async def fail(self) -> str:
-        self.asked += 1
+        self.fetches += 1
         raise LookupError
 
     async def get(self, seconds: float = 0.1) -> str:
-        return await run_as_leader(self.store, "lease", seconds, self.found, self.ask)
+        return await run_as_leader(self.store, "lock", seconds, self.find_result, self.fetch)
 
 
-def test_one_asks_and_the_others_take_what_it_kept_even_past_the_first_lease() -> None:
-    async def scene() -> None:
-        store, shelf = MemoryStore(), list[str]()
-        replicas = [Replica(store, shelf) for _ in range(3)]
-        answers = await asyncio.gather(*(each.get() for each in replicas))
-        assert sorted(answers) == ["asked", "kept", "kept"]
-        assert sum(each.asked for each in replicas) == 1
-
-    asyncio.run(scene())
+async def test_followers_get_the_result_of_a_slow_leader() -> None:
+    store, results = MemoryStore(), list[str]()
+    replicas = [Replica(store, results) for _ in range(3)]
+    responses = await asyncio.gather(*(replica.get() for replica in replicas))
+    assert sorted(responses) == ["fetched", "stored", "stored"]
+    assert sum(replica.fetches for replica in replicas) == 1
 
 
-def test_a_dead_leader_delays_by_its_lease() -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        await store.acquire_lock("lease", "dead", 0.3)
-        replica, start = Replica(store, []), monotonic()
-        assert await replica.get() == "asked"
-        assert monotonic() - start >= 0.3
-
-    asyncio.run(scene())
+async def test_crashed_leader_delays_until_its_lock_expires() -> None:
+    store = MemoryStore()
+    await store.acquire_lock("lock", "crashed", 0.3)
+    replica, start = Replica(store, []), monotonic()
+    assert await replica.get() == "fetched"
+    assert monotonic() - start >= 0.3
 
 
-def test_a_leader_who_fails_lets_the_next_one_lead() -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        replica = Replica(store, [])
-        with pytest.raises(LookupError):
-            await run_as_leader(store, "lease", 60, replica.found, replica.fail)
-        assert await replica.get(60) == "asked"
-
-    asyncio.run(scene())
+async def test_failed_leader_releases_its_lock() -> None:
+    store = MemoryStore()
+    replica = Replica(store, [])
+    with pytest.raises(LookupError):
+        await run_as_leader(store, "lock", 60, replica.find_result, replica.fail)
+    assert await replica.get(60) == "fetched"
 
 
-class Deaf(MemoryStore):
-    """A store whose client swallows a cancellation that comes when the answer does."""
+class StoreWithoutCancellation(MemoryStore):
+    """A store whose client swallows a cancellation that arrives with the response."""
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         try:
@@ -76,18 +71,12 @@ class Deaf(MemoryStore):
         return await super().acquire_lock(name, holder, seconds)
 
 
-def test_a_lease_is_free_when_its_leader_has_ended_even_if_it_was_being_renewed() -> None:
-    async def scene() -> None:
-        store = Deaf()
-        assert await Replica(store, []).get(0.5) == "asked"
-        assert await store.acquire_lock("lease", "another", 0.5)
-
-    asyncio.run(scene())
+async def test_lock_is_released_even_during_its_renewal() -> None:
+    store = StoreWithoutCancellation()
+    assert await Replica(store, []).get(0.5) == "fetched"
+    assert await store.acquire_lock("lock", "another", 0.5)
 
 
-def test_what_was_kept_just_before_the_lease_is_not_asked_for_again() -> None:
-    async def scene() -> None:
-        replica = Replica(MemoryStore(), ["kept"])
-        assert (await replica.get(), replica.asked) == ("kept", 0)
-
-    asyncio.run(scene())
+async def test_result_stored_before_the_lock_is_not_fetched_again() -> None:
+    replica = Replica(MemoryStore(), ["stored"])
+    assert (await replica.get(), replica.fetches) == ("stored", 0)

@@ -1,155 +1,134 @@
+"""Values shared by replicas."""
+
 import asyncio
 
 import msgspec
+import pytest
 from support.scripted_upstream import Clock
 
 from gateway.stores.memory import MemoryStore
 from gateway.stores.replicated import ReplicatedValues
 
+pytestmark = pytest.mark.anyio
 
-class Away(MemoryStore):
-    """A store that has lost everything and says so."""
 
-    lost = False
+class LossyStore(MemoryStore):
+    """A store that can be down without a value."""
+
+    is_down = False
 
     async def get(self, name: str) -> bytes | None:
-        return None if self.lost else await super().get(name)
+        return None if self.is_down else await super().get(name)
 
     async def problem(self) -> str:
-        return "away" if self.lost else ""
+        return "down" if self.is_down else ""
 
 
-class Slow(MemoryStore):
-    """A store that counts its looks and answers them when `ready` is set."""
+class SlowStore(MemoryStore):
+    """A store that counts its reads and returns their results once `may_respond` is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ready, self.asked = asyncio.Event(), asyncio.Event()
-        self.looks = 0
+        self.may_respond, self.has_read = asyncio.Event(), asyncio.Event()
+        self.reads = 0
 
     async def get(self, name: str) -> bytes | None:
-        self.looks += 1
-        self.asked.set()
-        found = await super().get(name)
-        await self.ready.wait()
-        return found
+        self.reads += 1
+        self.has_read.set()
+        value = await super().get(name)
+        await self.may_respond.wait()
+        return value
 
 
-def pair() -> tuple[Clock, Away, ReplicatedValues[int], ReplicatedValues[int]]:
+def two_replicas() -> tuple[Clock, LossyStore, ReplicatedValues[int], ReplicatedValues[int]]:
     clock = Clock()
-    store = Away(clock=clock)
-    one, two = (ReplicatedValues(store, int, "n:", clock, lifetime=60) for _ in range(2))
-    return clock, store, one, two
+    store = LossyStore(clock=clock)
+    first, second = (ReplicatedValues(store, int, "n:", clock, lifetime=60) for _ in range(2))
+    return clock, store, first, second
 
 
-def test_one_replica_learns_of_another_within_a_second() -> None:
-    async def steps() -> None:
-        clock, _, one, two = pair()
-        assert await two.get("a") is None
-        await one.set("a", 1)
-        assert [await two.get("a"), await two.get("a", skip_local_copy=True)] == [None, 1]
-        await one.delete("a")
-        assert await two.get("a") == 1
+async def test_change_is_visible_to_other_replica_within_a_second() -> None:
+    clock, _, first, second = two_replicas()
+    assert await second.get("a") is None
+    await first.set("a", 1)
+    assert [await second.get("a"), await second.get("a", skip_local_copy=True)] == [None, 1]
+    await first.delete("a")
+    assert await second.get("a") == 1
+    clock.now += 1
+    assert await second.get("a") is None
+
+
+async def test_value_expires_after_its_lifetime() -> None:
+    clock, _, values, _ = two_replicas()
+    await values.set("a", 1)
+    assert values.names() == ("a",)
+    clock.now += 61
+    assert await values.get("a") is None
+    assert values.names() == ()
+
+
+async def test_local_copy_is_used_while_the_store_is_down() -> None:
+    clock, store, values, _ = two_replicas()
+    await values.set("a", 1)
+    store.is_down = True
+    clock.now += 5
+    assert await values.get("a") == 1
+    assert await values.get("b") is None
+
+
+async def test_number_of_local_copies_is_limited() -> None:
+    _, _, values, _ = two_replicas()
+    for number in range(5_000):
+        await values.get(str(number))
+    assert len(values._local_copies) == 4_096
+
+
+async def test_concurrent_changes_by_two_replicas_are_all_applied() -> None:
+    _, store, *replicas = two_replicas()
+    first, second = replicas
+    await asyncio.gather(*(values.update("a", lambda n: (n or 0) + 1) for values in replicas * 10))
+    assert await first.get("a", skip_local_copy=True) == 20
+    assert await second.update("a", lambda n: n) == 20
+    assert await second.update("a", lambda _: None) is None
+    assert await store.get("n:a") is None
+
+
+async def test_crashed_change_delays_the_next_by_two_seconds() -> None:
+    clock, store, values, _ = two_replicas()
+    await store.acquire_lock("changing:n:a", "crashed", 2.0)
+    next_change = asyncio.create_task(values.update("a", lambda _: 1))
+    await asyncio.sleep(0)
+    assert not next_change.done()
+    clock.now += 2.1
+    assert await next_change == 1
+
+
+async def test_value_of_another_gateway_version_is_none() -> None:
+    _, store, values, _ = two_replicas()
+    await store.set("n:a", msgspec.msgpack.encode("another type"), 60)
+    assert await values.get("a") is None
+
+
+async def test_concurrent_reads_share_one_read_of_the_store() -> None:
+    clock, store = Clock(), SlowStore()
+    values = ReplicatedValues(store, int, "n:", clock, lifetime=60)
+    await values.set("a", 1)
+    for expected_reads in (1, 2):
         clock.now += 1
-        assert await two.get("a") is None
-
-    asyncio.run(steps())
-
-
-def test_a_value_ends_with_its_time() -> None:
-    async def steps() -> None:
-        clock, _, one, _ = pair()
-        await one.set("a", 1)
-        assert one.names() == ("a",)
-        clock.now += 61
-        assert await one.get("a") is None
-        assert one.names() == ()
-
-    asyncio.run(steps())
-
-
-def test_while_the_store_is_away_the_local_copy_stands() -> None:
-    async def steps() -> None:
-        clock, store, one, _ = pair()
-        await one.set("a", 1)
-        store.lost = True
-        clock.now += 5
-        assert await one.get("a") == 1
-        assert await one.get("b") is None
-
-    asyncio.run(steps())
-
-
-def test_local_copies_are_bounded() -> None:
-    async def steps() -> None:
-        _, _, one, _ = pair()
-        for number in range(5_000):
-            await one.get(str(number))
-        assert len(one._local_copies) == 4_096
-
-    asyncio.run(steps())
-
-
-def test_changes_at_once_by_two_replicas_all_count() -> None:
-    async def steps() -> None:
-        _, store, one, two = pair()
-        await asyncio.gather(*(each.update("a", lambda n: (n or 0) + 1) for each in (one, two) * 10))
-        assert await one.get("a", skip_local_copy=True) == 20
-        assert await two.update("a", lambda n: n) == 20
-        assert await two.update("a", lambda _: None) is None
-        assert await store.get("n:a") is None
-
-    asyncio.run(steps())
-
-
-def test_a_change_whose_author_died_holds_the_next_up_for_two_seconds_at_most() -> None:
-    async def steps() -> None:
-        clock, store, one, _ = pair()
-        await store.acquire_lock("changing:n:a", "dead", 2.0)
-        later = asyncio.create_task(one.update("a", lambda _: 1))
+        store.may_respond.clear()
+        reads = [asyncio.create_task(values.get("a")) for _ in range(100)]
         await asyncio.sleep(0)
-        assert not later.done()
-        clock.now += 2.1
-        assert await later == 1
-
-    asyncio.run(steps())
-
-
-def test_what_another_version_wrote_is_as_if_nothing_was_there() -> None:
-    async def steps() -> None:
-        _, store, one, _ = pair()
-        await store.set("n:a", msgspec.msgpack.encode("another shape"), 60)
-        assert await one.get("a") is None
-
-    asyncio.run(steps())
+        reads.pop().cancel()
+        store.may_respond.set()
+        assert await asyncio.gather(*reads) == [1] * 99
+        assert store.reads == expected_reads
 
 
-def test_a_hundred_at_once_look_into_the_store_once() -> None:
-    async def steps() -> None:
-        clock, store = Clock(), Slow()
-        one = ReplicatedValues(store, int, "n:", clock, lifetime=60)
-        await one.set("a", 1)
-        for looks in (1, 2):
-            clock.now += 1
-            store.ready.clear()
-            waiting = [asyncio.create_task(one.get("a")) for _ in range(100)]
-            await asyncio.sleep(0)
-            waiting.pop().cancel()
-            store.ready.set()
-            assert await asyncio.gather(*waiting) == [1] * 99
-            assert store.looks == looks
-
-    asyncio.run(steps())
-
-
-def test_what_is_set_during_a_look_is_newer_than_what_it_finds() -> None:
-    async def steps() -> None:
-        store = Slow()
-        one = ReplicatedValues(store, int, "n:", Clock(), lifetime=60)
-        look = asyncio.create_task(one.get("a"))
-        await store.asked.wait()
-        await one.set("a", 1)
-        store.ready.set()
-        assert [await look, await one.get("a")] == [1, 1]
-
-    asyncio.run(steps())
+async def test_value_set_during_a_read_is_newer() -> None:
+    store = SlowStore()
+    values = ReplicatedValues(store, int, "n:", Clock(), lifetime=60)
+    read = asyncio.create_task(values.get("a"))
+    await store.has_read.wait()
+    await values.set("a", 1)
+    store.may_respond.set()
+    assert [await read, await values.get("a")] == [1, 1]

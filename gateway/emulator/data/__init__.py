@@ -1,1 +1,1 @@
-"""Synthetic, reproducible Australian practice data: the same seed and site give the same resources."""
+"""Synthetic Australian practice data, reproducible: the same seed and site give the same resources."""

@@ -1,8 +1,8 @@
-"""Clinical records of one patient: table of generators, each giving the resources of one type."""
+"""Clinical records of one patient, from a table with one generator per resource type."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from gateway.emulator.data.records import PracticeBuilder, Resource, wall_time_to_instant
 from gateway.emulator.data.terms import (
@@ -15,15 +15,15 @@ from gateway.emulator.data.terms import (
     hl7_codeable_concept,
 )
 
-_HISTORY_START: Final = datetime(2019, 1, 1)  # noqa: DTZ001 - a wall-clock time, as the practice's database keeps it
+_HISTORY_START: Final = datetime(2019, 1, 1)  # noqa: DTZ001 - wall-clock time, as in the practice's database
 _RECENT_START: Final = datetime(2026, 3, 1)  # noqa: DTZ001 - as above
 _HISTORY_DAYS: Final = 2_600
 
 
 def add_clinical_records(builder: PracticeBuilder, patient_id: str, fullness: float, minimum: int) -> None:
-    """Records of every clinical type for a patient: at `least` so many of each, scaled by `fullness`."""
-    for generate, most in _GENERATORS:
-        for _ in range(max(minimum, int(builder.rng.random() * fullness * (most + 1)))):
+    """Add records of every clinical type for a patient: `minimum` or more per type, scaled by `fullness`."""
+    for generate, maximum in _GENERATORS:
+        for _ in range(max(minimum, int(builder.rng.random() * fullness * (maximum + 1)))):
             for resource in generate(builder, {"reference": f"Patient/{patient_id}"}):
                 builder.add(resource, active=not builder.chance(0.05))
 
@@ -67,9 +67,8 @@ def _immunizations(builder: PracticeBuilder, patient: Resource) -> Iterator[Reso
 
 def _medication_statements(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
     medicine, authored = codeable_concept(*builder.pick(MEDICINES)), _random_instant(builder)
-    requests = [
-        _medication_request(patient, medicine, authored, n) for n in range(builder.rng.randrange(1, 3))
-    ]
+    count = builder.rng.randrange(1, 3)
+    requests = [_medication_request(patient, medicine, authored, index) for index in range(count)]
     yield {
         "resourceType": "MedicationStatement",
         "contained": requests,
@@ -83,10 +82,10 @@ def _medication_statements(builder: PracticeBuilder, patient: Resource) -> Itera
     }
 
 
-def _medication_request(patient: Resource, medicine: Resource, authored_on: str, number: int) -> Resource:
+def _medication_request(patient: Resource, medicine: Resource, authored_on: str, index: int) -> Resource:
     return {
         "resourceType": "MedicationRequest",
-        "id": f"prescription-{number + 1}",
+        "id": f"prescription-{index + 1}",
         "status": "active",
         "intent": "order",
         "medicationCodeableConcept": medicine,
@@ -134,15 +133,15 @@ def _observations(builder: PracticeBuilder, patient: Resource) -> Iterator[Resou
 
 def _encounters(builder: PracticeBuilder, patient: Resource) -> Iterator[Resource]:
     start = builder.random_wall_time(_RECENT_START, 60)
-    if late := builder.chance(0.15):
+    if is_late := builder.chance(0.15):
         start = start.replace(hour=22)
-    minutes = builder.rng.randrange(120, 600) if late else builder.rng.randrange(5, 60)
+    minutes = builder.rng.randrange(120, 600) if is_late else builder.rng.randrange(5, 60)
     period = {"start": wall_time_to_instant(start, builder.site.zone)}
-    if finished := builder.chance(0.85):
+    if is_finished := builder.chance(0.85):
         period["end"] = wall_time_to_instant(start + timedelta(minutes=minutes), builder.site.zone)
     yield {
         "resourceType": "Encounter",
-        "status": "finished" if finished else "in-progress",
+        "status": "finished" if is_finished else "in-progress",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
         "subject": patient,
         "participant": [{"individual": _practitioner_reference(builder)}],
@@ -152,7 +151,8 @@ def _encounters(builder: PracticeBuilder, patient: Resource) -> Iterator[Resourc
     }
 
 
-_Generator = Callable[[PracticeBuilder, dict[str, Any]], Iterator[Resource]]
+_Generator = Callable[[PracticeBuilder, Resource], Iterator[Resource]]
+#: Generator of each type, with the maximum number of calls per patient at fullness 1.
 _GENERATORS: Final[tuple[tuple[_Generator, int], ...]] = (
     (_allergy_intolerances, 2),
     (_immunizations, 4),

@@ -1,4 +1,4 @@
-"""DocumentReferences with attachments inside or by URL, and the Binaries behind those URLs."""
+"""DocumentReferences with attachments inline or by URL, and the Binaries at those URLs."""
 
 from base64 import b64encode
 from datetime import datetime, timedelta
@@ -7,13 +7,13 @@ from typing import Any, Final
 from gateway.emulator.data.records import PracticeBuilder, Resource, wall_time_to_instant
 from gateway.emulator.data.terms import LOINC, codeable_concept
 
-_FIRST_DOCUMENT_TIME: Final = datetime(2024, 7, 1, 8, 15)  # noqa: DTZ001 - wall clock, as the practice's database keeps it
+_FIRST_DOCUMENT_TIME: Final = datetime(2024, 7, 1, 8, 15)  # noqa: DTZ001 - wall-clock time, as in the practice's database
 _LETTER_TEXT: Final = b"Synthetic letter. No patient, practice or practitioner in it exists. "
 _ATTACHMENT_BYTES: Final = 21_000
 
 
 def add_documents(builder: PracticeBuilder, count: int) -> None:
-    """`number` documents of about 28 kB for Patient/1, and one for each of the next patients."""
+    """Add `count` documents of about 28 kB for Patient/1, and one per patient for up to eleven more."""
     data = b64encode(
         (_LETTER_TEXT * (_ATTACHMENT_BYTES // len(_LETTER_TEXT) + 1))[:_ATTACHMENT_BYTES]
     ).decode()

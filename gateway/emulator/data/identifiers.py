@@ -1,4 +1,4 @@
-"""Australian health identifiers with valid check digits, from blocks that stand out as synthetic."""
+"""Australian health identifiers with valid check digits, from number blocks recognisable as synthetic."""
 
 from itertools import cycle
 from random import Random
@@ -15,14 +15,14 @@ def luhn_digit(digits: str) -> int:
 
 
 def medicare_number(rng: Random) -> str:
-    """Ten digits: the `x95` block used for vendor tests, a serial, the weighted check digit, issue 1."""
+    """A ten-digit Medicare number: the `x95` block of vendor tests, serial, weighted check digit, issue 1."""
     stem = f"{rng.randint(2, 6)}95{rng.randrange(10**5):05}"
     check = sum(int(digit) * weight for digit, weight in zip(stem, (1, 3, 7, 9) * 2, strict=True)) % 10
     return f"{stem}{check}1"
 
 
 def healthcare_identifier(prefix: str, serial: int) -> str:
-    """Sixteen digits: 800360 (person), 800361 (provider) or 800362 (organisation), 9999, serial, Luhn."""
+    """16 digits: prefix 800360 (person), 800361 (provider) or 800362 (organisation), 9999, serial, Luhn."""
     stem = f"{prefix}9999{serial % 10**5:05}"
     return f"{stem}{luhn_digit(stem)}"
 
@@ -45,7 +45,7 @@ _AUSTRALIAN_TYPES: Final = {"NOI"}
 
 
 def identifier(kind: str, value: str) -> dict[str, Any]:
-    """A FHIR Identifier as AU Base 4.1 profiles it; `kind` is the HL7 v2 0203 (or AU) type code."""
+    """A FHIR Identifier of AU Base 4.1; `kind` is the type code of HL7 v2 table 0203 or its AU extension."""
     system, text = _IDENTIFIER_SYSTEMS[kind]
     table = (
         "http://terminology.hl7.org.au/CodeSystem/v2-0203"

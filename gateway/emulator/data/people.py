@@ -1,4 +1,4 @@
-"""The practice, its locations and practitioners, and its patients."""
+"""Organization, locations, practitioners and patients of a practice."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -29,7 +29,7 @@ _XHTML_NAMESPACE: Final = 'xmlns="http://www.w3.org/1999/xhtml"'
 
 
 def add_practice(builder: PracticeBuilder) -> None:
-    """One Organization and two Locations."""
+    """Add one Organization and two Locations."""
     organization = builder.add(
         {
             "resourceType": "Organization",
@@ -53,7 +53,7 @@ def add_practice(builder: PracticeBuilder) -> None:
 
 
 def add_practitioners(builder: PracticeBuilder, count: int) -> None:
-    """`number` Practitioners with a PractitionerRole each; the last one has left (inactive)."""
+    """Add `count` Practitioners with a PractitionerRole each; the last Practitioner is inactive."""
     for index in range(count):
         active = index < count - 1
         practitioner = builder.add(_practitioner(builder, index, active=active), active=active)
@@ -61,16 +61,16 @@ def add_practitioners(builder: PracticeBuilder, count: int) -> None:
 
 
 def add_patients(builder: PracticeBuilder, count: int) -> None:
-    """`number` Patients. The first is always Matilda Zzyzx; every seventeenth is inactive."""
+    """Add `count` Patients. The first is always Matilda Zzyzx; every seventeenth is inactive."""
     for index in range(count):
-        active = index % 17 != 16  # noqa: PLR2004 - any number that leaves the first ones active
+        active = index % 17 != 16  # noqa: PLR2004 - any remainder that leaves the first patients active
         builder.add(
             _fixed_patient(builder) if index == 0 else _patient(builder, index, active=active), active=active
         )
 
 
 def phone(builder: PracticeBuilder, use: str) -> dict[str, Any]:
-    """A ContactPoint in the ranges ACMA keeps for fiction (7010 xxxx, 0491 570 xxx)."""
+    """A ContactPoint in the ranges that ACMA reserves for fiction (7010 xxxx, 0491 570 xxx)."""
     if use == "mobile":
         return {"system": "phone", "use": use, "value": f"0491 570 {builder.rng.randrange(1000):03}"}
     prefix = AREA_CODES[builder.site.state]
@@ -90,9 +90,9 @@ def address(builder: PracticeBuilder) -> dict[str, Any]:
     }
 
 
-def _human_name(prefix: str, given: list[str], family: str) -> dict[str, Any]:
-    text = " ".join([prefix, *given, family])
-    return {"use": "official", "text": text, "family": family, "given": given, "prefix": [prefix]}
+def _human_name(prefix: str, given_names: list[str], family: str) -> dict[str, Any]:
+    text = " ".join([prefix, *given_names, family])
+    return {"use": "official", "text": text, "family": family, "given": given_names, "prefix": [prefix]}
 
 
 def _narrative(name: dict[str, Any]) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _fixed_patient(builder: PracticeBuilder) -> Resource:
 
 def _patient(builder: PracticeBuilder, index: int, *, active: bool) -> Resource:
     female = builder.chance(0.5)
-    given = [
+    given_names = [
         builder.pick(FEMALE_NAMES if female else MALE_NAMES) for _ in range(builder.rng.choice((1, 1, 2)))
     ]
     patient: Resource = {
@@ -148,7 +148,7 @@ def _patient(builder: PracticeBuilder, index: int, *, active: bool) -> Resource:
             identifier("MC", medicare_number(builder.rng)),
         ],
         "active": active,
-        "name": [_human_name("Ms" if female else "Mr", given, builder.pick(FAMILY_NAMES))],
+        "name": [_human_name("Ms" if female else "Mr", given_names, builder.pick(FAMILY_NAMES))],
         "telecom": [phone(builder, "mobile"), phone(builder, "home")],
         "gender": "female" if female else "male",
         "birthDate": (

@@ -1,4 +1,4 @@
-"""All records of one site."""
+"""Generator of all records of a site."""
 
 from random import Random
 
@@ -12,16 +12,16 @@ from gateway.emulator.sites import Site
 
 
 def generate_practice_data(site: Site, settings: EmulatorSettings) -> dict[str, list[Record]]:
-    """Records by resource type; the same seed, settings and site always give the same ones."""
-    chart = PracticeBuilder(site, Random(f"{settings.seed}/{site.guid}"))
+    """Records by resource type; the same settings and site give the same records."""
+    builder = PracticeBuilder(site, Random(f"{settings.seed}/{site.guid}"))
     patients = max(5, int(settings.patients * site.patient_share))
-    add_practice(chart)
-    add_practitioners(chart, 3 + patients // 100)
-    add_patients(chart, patients)
-    add_schedules(chart)
-    for record in chart.records["Patient"]:
+    add_practice(builder)
+    add_practitioners(builder, 3 + patients // 100)
+    add_patients(builder, patients)
+    add_schedules(builder)
+    for record in builder.records["Patient"]:
         identity = record.resource["id"]
-        fullness, least = (3, 3) if identity == "1" else (1, 0)
-        add_clinical_records(chart, identity, fullness, least)
-    add_documents(chart, settings.documents)
-    return chart.records
+        fullness, minimum = (3, 3) if identity == "1" else (1, 0)
+        add_clinical_records(builder, identity, fullness, minimum)
+    add_documents(builder, settings.documents)
+    return builder.records

@@ -1,4 +1,4 @@
-"""What generators share: a seeded source of chance, the site's clock, and a numbered list of records."""
+"""Builder of a practice's records: a seeded random source, the site's clock, numbered records."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,32 +19,32 @@ _FRACTION_DIGITS: Final = {"Observation": 3, "Appointment": 6, "DocumentReferenc
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the practice's database: the resource with R4-correct values, and whether it is active."""
+    """A row of the practice's database: the resource with R4-correct values, and whether it is active."""
 
     resource: Resource
     active: bool = True
 
 
 def wall_time_to_instant(wall: datetime, zone: ZoneInfo) -> str:
-    """A wall-clock time of `zone` as an R4 instant with that zone's offset; honours `fold`."""
+    """A wall-clock time of `zone` as an R4 instant with its offset; uses `fold`."""
     return wall.replace(tzinfo=zone).isoformat()
 
 
 def is_valid_wall_time(wall: datetime, zone: ZoneInfo) -> bool:
-    """Whether the clocks of `zone` ever show `wall` (false inside the hour skipped in October)."""
-    there_and_back = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-    return there_and_back.replace(tzinfo=None) == wall.replace(tzinfo=None)
+    """Whether `wall` exists in `zone` (false in the hour skipped in October)."""
+    round_trip = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return round_trip.replace(tzinfo=None) == wall.replace(tzinfo=None)
 
 
 def is_ambiguous_wall_time(wall: datetime, zone: ZoneInfo) -> bool:
-    """Whether the clocks of `zone` show `wall` twice."""
+    """Whether `wall` occurs twice in `zone`."""
     offsets = {wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
-    return len(offsets) == 2 and is_valid_wall_time(wall, zone)  # noqa: PLR2004 - two readings
+    return len(offsets) == 2 and is_valid_wall_time(wall, zone)  # noqa: PLR2004 - first and second occurrence
 
 
 @dataclass
 class PracticeBuilder:
-    """A practice being filled: `add` numbers records per type from 1, as Best Practice's integer keys do."""
+    """Collects records and numbers them from 1 per type, like the integer keys of Best Practice."""
 
     site: Site
     rng: Random
@@ -52,17 +52,17 @@ class PracticeBuilder:
     record_counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, resource: Resource, *, active: bool = True) -> Resource:
-        """The resource with its new `id` and `meta.lastUpdated`, kept."""
+        """Store a resource with a new `id` and `meta.lastUpdated`, and return it."""
         kind = resource["resourceType"]
         self.record_counts[kind] += 1
-        made = {
+        resource = {
             "resourceType": kind,
             "id": str(self.record_counts[kind]),
             "meta": {"lastUpdated": self.random_last_updated(kind)},
             **resource,
         }
-        self.records.setdefault(kind, []).append(Record(made, active))
-        return made
+        self.records.setdefault(kind, []).append(Record(resource, active))
+        return resource
 
     def random_last_updated(self, resource_type: str) -> str:
         """A random instant in UTC with the fraction digits of the type, never in a repeated local hour."""
@@ -76,11 +76,11 @@ class PracticeBuilder:
         return self.rng.random() < probability
 
     def pick(self, options: Sequence[Any]) -> Any:
-        """One of the options."""
+        """A random option."""
         return self.rng.choice(options)
 
     def random_wall_time(self, first: datetime, days: int) -> datetime:
-        """A wall-clock time in opening hours within `days` of `first`, to the minute."""
+        """A random wall-clock time in opening hours within `days` of `first`, to the minute."""
         return first + timedelta(
             days=self.rng.randrange(days), hours=self.rng.randrange(8, 18), minutes=self.rng.randrange(60)
         )
@@ -90,7 +90,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def format_utc_instant(moment: datetime, resource_type: str) -> str:
-    """`moment` as an R4 instant in UTC, with as many fraction digits as rows of this type show."""
+    """`moment` as an R4 instant in UTC, with the fraction digits of the type."""
     digits = _FRACTION_DIGITS.get(resource_type, 0)
     plain = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{plain}.{moment.microsecond:06}"[: len(plain) + 1 + digits] + "Z" if digits else f"{plain}Z"

@@ -1,4 +1,4 @@
-"""Schedules, slots and appointments, around both changes to and from daylight saving in 2026."""
+"""Schedules, slots and appointments around both changes of daylight saving time in 2026."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -23,7 +23,7 @@ _SLOT_LENGTH: Final = timedelta(minutes=30)
 
 
 def add_schedules(builder: PracticeBuilder) -> None:
-    """A Schedule per active Practitioner with its Slots; three in five are busy with an Appointment."""
+    """Add a Schedule with Slots per active Practitioner; 60 % of the Slots are busy with an Appointment."""
     for record in builder.records["Practitioner"]:
         if record.active:
             schedule = builder.add(_practitioner_schedule(record.resource))
@@ -33,10 +33,10 @@ def add_schedules(builder: PracticeBuilder) -> None:
 
 def _slot_starts(builder: PracticeBuilder) -> Iterator[datetime]:
     for first in _BLOCK_STARTS:
-        for day in (first + timedelta(days=number) for number in range(_DAYS_PER_BLOCK)):
+        for day in (first + timedelta(days=offset) for offset in range(_DAYS_PER_BLOCK)):
             times = _NIGHT_TIMES + _DAY_TIMES if day in CLOCK_CHANGE_DAYS else _DAY_TIMES
-            yield from (datetime.combine(day, at) for at in times)
-    for wall in (datetime.combine(day, at) for day in CLOCK_CHANGE_DAYS for at in _NIGHT_TIMES):
+            yield from (datetime.combine(day, start) for start in times)
+    for wall in (datetime.combine(day, start) for day in CLOCK_CHANGE_DAYS for start in _NIGHT_TIMES):
         if is_ambiguous_wall_time(wall, builder.site.zone):
             yield wall.replace(fold=1)
 

@@ -1,4 +1,4 @@
-"""The words and codes that synthetic records are made of. Names are common ones; nobody is meant."""
+"""Names, words and codes of synthetic records. The names are common and refer to no real person."""
 
 from typing import Any, Final
 
@@ -68,5 +68,5 @@ def codeable_concept(system: str, code: str, text: str) -> dict[str, Any]:
 
 
 def hl7_codeable_concept(code_system: str, code: str) -> dict[str, Any]:
-    """A CodeableConcept from one of HL7's own code systems, named by the last part of its URL."""
+    """A CodeableConcept of an HL7 code system, given by the last segment of its URL."""
     return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{code_system}", "code": code}]}

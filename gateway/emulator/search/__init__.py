@@ -1,1 +1,1 @@
-"""Search as R4 describes it, over one practice's records, with the variants Halo leaves open."""
+"""R4 search over one practice's records, with variants of behaviour that Halo does not document."""

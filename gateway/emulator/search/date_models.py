@@ -1,4 +1,4 @@
-"""How a date prefix compares: plain SQL on a column, both readings of R4, and three models of a Period."""
+"""Comparisons of date prefixes: plain SQL on a column, both readings of R4, three models of a Period."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -46,7 +46,7 @@ PERIOD_COMPARISONS: Final = {"r4": R4_A, "overlap": OVERLAP}
 
 
 def date_matches(column: ColumnValue, value: SearchValue, variants: Variants) -> bool:
-    """Whether a column value meets a search value under a site's variants."""
+    """Whether a column value matches a search value under a site's variants."""
     if column.kind == "period":
         return _period_matches(column, value, variants)
     if column.is_partial and variants.partial_dates == "null":
@@ -55,7 +55,7 @@ def date_matches(column: ColumnValue, value: SearchValue, variants: Variants) ->
 
 
 def widen_approximate(value: SearchValue, now: datetime) -> SearchValue:
-    """The span an `ap` value covers: R4's recommended tenth of the distance from now on each side."""
+    """Widen an `ap` value on each side by a tenth of its distance from now, as R4 recommends."""
     nearest = min(max(now, value.low), value.high)
     tolerance = abs(now - nearest) / 10
     return SearchValue(value.prefix, value.low - tolerance, value.high + tolerance)

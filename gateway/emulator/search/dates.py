@@ -1,4 +1,4 @@
-"""Dates as they are asked for and as the practice's columns keep them, both as half-open wall-clock spans."""
+"""Dates in searches and in the practice's columns, both as half-open wall-clock spans."""
 
 import re
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from gateway.emulator.search.refusal import bad_argument
 
 PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+#: Width of an instant: the smallest unit of a column, so that R4's range comparisons treat it as a point.
 INSTANT_WIDTH: Final = timedelta(microseconds=1)
-"""A point, on columns that keep microseconds: contained in, above or below exactly when R4 says so."""
 
 _R4_VALUE: Final = re.compile(
     r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
@@ -28,7 +28,7 @@ _PRECISION_WIDTHS: Final = {
 
 @dataclass(frozen=True)
 class SearchValue:
-    """A search value: prefix and the span it covers, on the wall clock of the column."""
+    """A search value: its prefix and its span on the wall clock of the column."""
 
     prefix: str
     low: datetime
@@ -37,7 +37,7 @@ class SearchValue:
 
 @dataclass(frozen=True)
 class ColumnValue:
-    """A column value: what it shows as a span, and the raw first instant with its hidden fraction."""
+    """A column value: its visible span, and `raw`, its start with the hidden fraction."""
 
     low: datetime
     high: datetime
@@ -47,9 +47,9 @@ class ColumnValue:
 
 
 def parse_search_value(text: str, zone: ZoneInfo, *, exact_only: bool) -> SearchValue:
-    """A search value read; with a zone it is moved to `zone`, without one its digits are taken as they are.
+    """Parse a search value. A value with an offset is converted to `zone`, else it is a time of `zone`.
 
-    `exact_only` is the documented issue: only YYYY-MM-DD and YYYY-MM-DDThh:mm:ss pass.
+    `exact_only` is the fault `search-date-format`: only YYYY-MM-DD and YYYY-MM-DDThh:mm:ss are valid.
     Raises Refusal (400).
     """
     if exact_only and not _EXACT_VALUE.fullmatch(text):
@@ -67,7 +67,7 @@ def parse_search_value(text: str, zone: ZoneInfo, *, exact_only: bool) -> Search
 def column_value(
     value: Any, zone: ZoneInfo, *, extra_fraction: timedelta, is_instant: bool
 ) -> ColumnValue | None:
-    """An element value (date, dateTime, instant or Period) as a column keeps it on the clock of `zone`."""
+    """The column value of a date, dateTime, instant or Period in `zone`; None if no column can hold it."""
     if isinstance(value, dict):
         return _period_value(value, zone, extra_fraction)
     match = _R4_VALUE.fullmatch(str(value))
@@ -82,22 +82,21 @@ def column_value(
 
 
 def hidden_fraction(resource_type: str, resource_id: str) -> timedelta:
-    """The milliseconds a row's time keeps but the resource does not show; the same for the same row."""
+    """The milliseconds of a row's time that its resource does not contain; constant per row."""
     return timedelta(milliseconds=crc32(f"{resource_type}/{resource_id}".encode()) % 1000)
 
 
 def _period_value(value: dict[str, Any], zone: ZoneInfo, extra_fraction: timedelta) -> ColumnValue | None:
-    ends = [
+    start, end = (
         column_value(value[name], zone, extra_fraction=extra_fraction, is_instant=False)
         if name in value
         else None
         for name in ("start", "end")
-    ]
-    start, end = ends
+    )
     if start is None and end is None:
         return None
     return ColumnValue(
-        start.low if start else datetime.min,  # noqa: DTZ901 - the open end of a wall-clock span
+        start.low if start else datetime.min,  # noqa: DTZ901 - open start of a wall-clock span
         end.high if end else datetime.max,  # noqa: DTZ901 - as above
         start.raw if start else datetime.min,  # noqa: DTZ901 - as above
         "period",
@@ -105,7 +104,7 @@ def _period_value(value: dict[str, Any], zone: ZoneInfo, extra_fraction: timedel
 
 
 def _value_span_or_none(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-    """The span of a value; None where no column can hold it: a leap second, or beyond the years 1 to 9999."""
+    """The span of a value; None if no column can hold it: a leap second, or outside the years 1 to 9999."""
     try:
         return _value_span(match, zone)
     except (ValueError, OverflowError):

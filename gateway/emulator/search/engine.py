@@ -1,7 +1,8 @@
-"""Which rows of a practice a search selects, and in what order."""
+"""Search engine: selection and order of a practice's rows."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from gateway.emulator.data.records import Record
@@ -20,7 +21,7 @@ Predicate = Callable[[list[Any]], bool]
 class SearchEngine:
     """Search over one practice under one site's variants.
 
-    `exact_dates` is the documented issue with date formats; `hides_inactive` the one with inactive records.
+    `exact_dates` is the fault `search-date-format`, `hides_inactive` the fault `inactive-records`.
     """
 
     def __init__(
@@ -36,22 +37,22 @@ class SearchEngine:
         self.exact_dates, self.hides_inactive = exact_dates, hides_inactive
 
     def select(self, search: ParsedSearch) -> list[Record]:
-        """The matching rows in the order asked for; without `_sort` in the order of the table."""
-        matching = set.intersection(
+        """The matching rows in the order of `_sort`, else of the table."""
+        matching_ids = set.intersection(
             {record.resource["id"] for record in self.visible_records(search.base)},
             *(self._matching_ids(criterion) for criterion in search.criteria),
         )
-        rows = [record for record in self.visible_records(search.base) if record.resource["id"] in matching]
+        records = [row for row in self.visible_records(search.base) if row.resource["id"] in matching_ids]
         for parameter, descending in reversed(search.sort):
-            rows.sort(key=self._sort_key(parameter), reverse=descending)
-        return rows
+            records.sort(key=self._sort_key(parameter), reverse=descending)
+        return records
 
     def visible_records(self, resource_type: str) -> Iterable[Record]:
-        """The rows of a type that Halo shows."""
+        """The rows of a type that Halo returns."""
         return self.practice.records(resource_type, active_only=self.hides_inactive)
 
     def parameter_values(self, parameter: Parameter) -> dict[str, list[Any]]:
-        """By id, what the shown rows hold under a parameter."""
+        """The values of a parameter in the visible rows, by id."""
         zone = self.practice.column_zone(parameter, self.variants)
         return self.practice.index.values(parameter, self.visible_records(parameter.base), zone)
 
@@ -63,50 +64,49 @@ class SearchEngine:
         return {identity for identity, values in columns.items() if predicate(values)}
 
     def _ids_by_reference(self, criterion: Criterion, inner: Criterion) -> set[str]:
-        found, references = self._matching_ids(inner), self.parameter_values(criterion.parameter)
+        inner_ids, references = self._matching_ids(inner), self.parameter_values(criterion.parameter)
         if criterion.is_reverse:
-            named = (local for identity in found for local in references.get(identity, []))
-            ours = f"{criterion.base}/"
-            return {local.removeprefix(ours) for local in named if local.startswith(ours)}
-        targets = {f"{inner.base}/{identity}" for identity in found}
+            targets = {target for identity in inner_ids for target in references.get(identity, [])}
+            prefix = f"{criterion.base}/"
+            return {target.removeprefix(prefix) for target in targets if target.startswith(prefix)}
+        targets = {f"{inner.base}/{identity}" for identity in inner_ids}
         return {identity for identity, values in references.items() if targets.intersection(values)}
 
     def _value_predicate(self, criterion: Criterion) -> Predicate:
         if criterion.modifier == "missing":
-            wanted = criterion.values == ("true",)
-            return lambda values: (not values) == wanted
+            is_missing = criterion.values == ("true",)
+            return lambda values: (not values) == is_missing
         if criterion.parameter.type == "date":
             return self._date_predicate(criterion)
-        matches = _MATCHERS[criterion.parameter.type]
-        negated, modifier = criterion.modifier == "not", criterion.modifier
+        matches, modifier = _MATCHERS[criterion.parameter.type], criterion.modifier
 
         def predicate(values: list[Any]) -> bool:
-            found = any(matches(value, wanted, modifier) for value in values for wanted in criterion.values)
-            return found != negated
+            pairs = product(values, criterion.values)
+            return any(matches(*pair, modifier) for pair in pairs) != (modifier == "not")
 
         return predicate
 
     def _date_predicate(self, criterion: Criterion) -> Predicate:
         zone = self.practice.column_zone(criterion.parameter, self.variants)
-        wanted = [parse_search_value(value, zone, exact_only=self.exact_dates) for value in criterion.values]
-        if not self.variants.sa_eb and any(value.prefix in {"sa", "eb"} for value in wanted):
+        values = [parse_search_value(value, zone, exact_only=self.exact_dates) for value in criterion.values]
+        if not self.variants.sa_eb and any(value.prefix in {"sa", "eb"} for value in values):
             raise bad_argument("Unsupported search prefix")
         now = self.now.astimezone(zone).replace(tzinfo=None)
-        wanted = [widen_approximate(value, now) if value.prefix == "ap" else value for value in wanted]
-        return lambda columns: any(date_matches(c, value, self.variants) for c in columns for value in wanted)
+        values = [widen_approximate(value, now) if value.prefix == "ap" else value for value in values]
+        return lambda columns: any(date_matches(*pair, self.variants) for pair in product(columns, values))
 
     def _sort_key(self, parameter: Parameter) -> Callable[[Record], tuple[Any, ...]]:
-        values = self.parameter_values(parameter)
+        columns = self.parameter_values(parameter)
 
         def key(record: Record) -> tuple[Any, ...]:
-            found = values[record.resource["id"]]
-            return (True, _sortable_value(found[0])) if found else (False,)
+            values = columns[record.resource["id"]]
+            return (True, _sortable_value(values[0])) if values else (False,)
 
         return key
 
 
 def _sortable_value(value: Any) -> tuple[bool, Any]:
-    """A key that puts numbers before text and compares each among its own."""
+    """A sort key with numbers before text."""
     if isinstance(value, ColumnValue):
         return True, value.raw
     text = str(value[1] if isinstance(value, tuple) else value).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The resources `_include` and `_revinclude` add to a page."""
+"""Resources that `_include` and `_revinclude` add to a page."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from gateway.emulator.search.query import Pair
 
 
 def included_records(engine: SearchEngine, matches: list[Record], includes: Iterable[Pair]) -> list[Record]:
-    """What a page's matches bring along, each once, and none that is a match itself; `:iterate` recurses."""
+    """The included records of a page, without duplicates and without the matches; `:iterate` recurses."""
     includes, seen = list(includes), {record_reference(record): record for record in matches}
     fresh, steps = list(matches), includes
     while fresh and steps:
@@ -34,11 +34,11 @@ def _follow_include(engine: SearchEngine, records: list[Record], include: Pair) 
     name, value = include
     source, _, rest = value.partition(":")
     code, _, target = rest.partition(":")
-    found = []
+    follow = _referencing_records if name.startswith("_revinclude") else _referenced_records
+    results: list[Record] = []
     for parameter in _reference_parameters(source, code or "*"):
-        follow = _referencing_records if name.startswith("_revinclude") else _referenced_records
-        found += follow(engine, records, parameter, target)
-    return found
+        results += follow(engine, records, parameter, target)
+    return results
 
 
 def _reference_parameters(source: str, code: str) -> list[Parameter]:
@@ -53,27 +53,25 @@ def _referenced_records(
     engine: SearchEngine, records: list[Record], parameter: Parameter, target: str
 ) -> list[Record]:
     values = engine.parameter_values(parameter)
-    found = []
-    for record in records:
-        if record.resource["resourceType"] == parameter.base:
-            for local in values.get(record.resource["id"], []):
-                kind, _, identity = local.partition("/")
-                if target in {"", kind}:
-                    found.append(
-                        engine.practice.find_record(kind, identity, active_only=engine.hides_inactive)
-                    )
-    return [record for record in found if record]
+    sources = [record for record in records if record.resource["resourceType"] == parameter.base]
+    references = [local for record in sources for local in values.get(record.resource["id"], [])]
+    rows = (
+        engine.practice.find_record(kind, identity, active_only=engine.hides_inactive)
+        for kind, _, identity in (local.partition("/") for local in references)
+        if target in {"", kind}
+    )
+    return [row for row in rows if row]
 
 
 def _referencing_records(
     engine: SearchEngine, records: list[Record], parameter: Parameter, target: str
 ) -> list[Record]:
-    wanted = {
+    targets = {
         record_reference(record) for record in records if target in {"", record.resource["resourceType"]}
     }
     values = engine.parameter_values(parameter)
     return [
-        row
-        for row in engine.visible_records(parameter.base)
-        if wanted.intersection(values[row.resource["id"]])
+        record
+        for record in engine.visible_records(parameter.base)
+        if targets.intersection(values[record.resource["id"]])
     ]

@@ -1,4 +1,4 @@
-"""Values of search parameters, extracted by FHIRPath when first asked for and kept until the row changes."""
+"""Index of search parameter values, extracted by FHIRPath on first use and cached until the row changes."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -14,6 +14,7 @@ from gateway.emulator.search.dates import column_value, hidden_fraction
 from gateway.emulator.search.parameters import INSTANT_PARAMETERS, Parameter
 from gateway.emulator.search.values import local_reference, tokens_in
 
+#: Columns with milliseconds that resources do not contain; Slot and Appointment times have whole seconds.
 HIDDEN_FRACTIONS: Final = {
     "_lastUpdated",
     ("AllergyIntolerance", "date"),
@@ -22,50 +23,49 @@ HIDDEN_FRACTIONS: Final = {
     ("Encounter", "date"),
     ("Observation", "date"),
 }
-"""Columns that keep milliseconds the resource does not show; diary times are kept to the second."""
 
 
 @cache
 def compile_extractor(expression: str) -> Callable[[dict[str, Any]], list[Any]]:
-    """A FHIRPath expression compiled once, with R4's choice types."""
+    """Compile a FHIRPath expression with R4's choice types; cached."""
     compiled = fhirpathpy.compile(expression, model=models["r4"])
     return lambda resource: compiled(resource, None)
 
 
 class ParameterIndex:
-    """What each row of one practice holds under each search parameter."""
+    """Values of each search parameter in each row of one practice."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str, str], dict[str, tuple[Record, list[Any]]]] = {}
 
     def values(self, parameter: Parameter, records: Iterable[Record], zone: ZoneInfo) -> dict[str, list[Any]]:
-        """By id, the values the given rows hold under one parameter (dates on the clock of `zone`)."""
-        kept = self._entries.setdefault((parameter.base, parameter.code, zone.key), {})
-        found = {}
+        """The values of a parameter in the given rows, by id (dates on the wall clock of `zone`)."""
+        entries = self._entries.setdefault((parameter.base, parameter.code, zone.key), {})
+        values = {}
         for record in records:
             identity = record.resource["id"]
-            if identity not in kept or kept[identity][0] is not record:
-                kept[identity] = record, _extract_values(parameter, record.resource, zone)
-            found[identity] = kept[identity][1]
-        return found
+            if identity not in entries or entries[identity][0] is not record:
+                entries[identity] = record, _extract_values(parameter, record.resource, zone)
+            values[identity] = entries[identity][1]
+        return values
 
 
 def _extract_values(parameter: Parameter, resource: dict[str, Any], zone: ZoneInfo) -> list[Any]:
-    found = compile_extractor(parameter.expression)(resource)
+    elements = compile_extractor(parameter.expression)(resource)
     if parameter.type == "date":
-        return _date_columns(parameter, resource["id"], found, zone)
+        return _date_columns(parameter, resource["id"], elements, zone)
     if parameter.type == "token":
-        return [token for value in found for token in tokens_in(value)]
+        return [token for element in elements for token in tokens_in(element)]
     if parameter.type == "reference":
-        local = [local_reference(value) for value in found]
-        return [text for text in local if text.partition("/")[0] in parameter.targets]
-    return [str(value) for value in found]
+        references = [local_reference(element) for element in elements]
+        return [reference for reference in references if reference.partition("/")[0] in parameter.targets]
+    return [str(element) for element in elements]
 
 
 def _date_columns(parameter: Parameter, resource_id: str, elements: list[Any], zone: ZoneInfo) -> list[Any]:
     key = (parameter.base, parameter.code)
-    instant = parameter.code == "_lastUpdated" or key in INSTANT_PARAMETERS
-    hides = parameter.code in HIDDEN_FRACTIONS or key in HIDDEN_FRACTIONS
-    hidden = hidden_fraction(parameter.base, resource_id) if hides else timedelta(0)
-    columns = (column_value(value, zone, extra_fraction=hidden, is_instant=instant) for value in elements)
+    is_instant = parameter.code == "_lastUpdated" or key in INSTANT_PARAMETERS
+    has_fraction = parameter.code in HIDDEN_FRACTIONS or key in HIDDEN_FRACTIONS
+    extra = hidden_fraction(parameter.base, resource_id) if has_fraction else timedelta(0)
+    columns = (column_value(value, zone, extra_fraction=extra, is_instant=is_instant) for value in elements)
     return [column for column in columns if column]

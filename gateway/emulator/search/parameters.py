@@ -1,4 +1,4 @@
-"""The search parameters of the emulated resource types: R4 code, type, FHIRPath expression, targets."""
+"""Search parameters of the emulated resource types: R4 code, type, FHIRPath expression, targets."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,7 +8,7 @@ ParameterType = Literal["string", "token", "reference", "date"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One R4 SearchParameter on one base type. `targets` are the resource types a reference may name."""
+    """An R4 SearchParameter of one base type. `targets`: resource types that a reference may have."""
 
     base: str
     code: str
@@ -18,7 +18,7 @@ class Parameter:
 
 
 _PEOPLE_TYPES: Final = "Practitioner PractitionerRole Patient"
-
+#: Base type (`*`: all) | code | type and targets | expression, in which `$` is the base type.
 _PARAMETER_TABLE: Final = """
 * | _id | token | $.id
 * | _lastUpdated | date | $.meta.lastUpdated
@@ -92,13 +92,13 @@ AllergyIntolerance | identifier | token | $.identifier
 AllergyIntolerance | last-date | date | $.lastOccurrence
 AllergyIntolerance | onset | date | $.reaction.onset
 AllergyIntolerance | patient | reference Patient | $.patient
-AllergyIntolerance | recorder | reference {who} | $.recorder
+AllergyIntolerance | recorder | reference {people} | $.recorder
 AllergyIntolerance | verification-status | token | $.verificationStatus
 Immunization | date | date | $.occurrence
 Immunization | identifier | token | $.identifier
 Immunization | lot-number | string | $.lotNumber
 Immunization | patient | reference Patient | $.patient
-Immunization | performer | reference {who} Organization | $.performer.actor
+Immunization | performer | reference {people} Organization | $.performer.actor
 Immunization | status | token | $.status
 Immunization | vaccine-code | token | $.vaccineCode
 MedicationStatement | code | token | $.medication.ofType(CodeableConcept)
@@ -108,7 +108,7 @@ MedicationStatement | patient | reference Patient | $.subject
 MedicationStatement | status | token | $.status
 MedicationStatement | subject | reference Patient | $.subject
 Condition | abatement-date | date | $.abatement.ofType(dateTime) | $.abatement.ofType(Period)
-Condition | asserter | reference {who} | $.asserter
+Condition | asserter | reference {people} | $.asserter
 Condition | category | token | $.category
 Condition | clinical-status | token | $.clinicalStatus
 Condition | code | token | $.code
@@ -125,7 +125,7 @@ Observation | date | date | $.effective
 Observation | encounter | reference Encounter | $.encounter
 Observation | identifier | token | $.identifier
 Observation | patient | reference Patient | $.subject
-Observation | performer | reference {who} Organization | $.performer
+Observation | performer | reference {people} Organization | $.performer
 Observation | status | token | $.status
 Observation | subject | reference Patient | $.subject
 Encounter | class | token | $.class
@@ -133,13 +133,13 @@ Encounter | date | date | $.period
 Encounter | identifier | token | $.identifier
 Encounter | location | reference Location | $.location.location
 Encounter | location-period | date | $.location.period
-Encounter | participant | reference {who} | $.participant.individual
+Encounter | participant | reference {people} | $.participant.individual
 Encounter | patient | reference Patient | $.subject
 Encounter | practitioner | reference Practitioner | $.participant.individual
 Encounter | service-provider | reference Organization | $.serviceProvider
 Encounter | status | token | $.status
 Encounter | subject | reference Patient | $.subject
-DocumentReference | author | reference {who} Organization | $.author
+DocumentReference | author | reference {people} Organization | $.author
 DocumentReference | category | token | $.category
 DocumentReference | contenttype | token | $.content.attachment.contentType
 DocumentReference | date | date | $.date
@@ -150,10 +150,10 @@ DocumentReference | period | date | $.context.period
 DocumentReference | status | token | $.status
 DocumentReference | subject | reference Patient | $.subject
 DocumentReference | type | token | $.type
-""".replace("{who}", _PEOPLE_TYPES)
+""".replace("{people}", _PEOPLE_TYPES)
 
+#: Parameters whose element is an `instant`, a point in time. `_lastUpdated` is an instant on every type.
 INSTANT_PARAMETERS: Final = {("Appointment", "date"), ("Slot", "start"), ("DocumentReference", "date")}
-"""Parameters whose element is an `instant`, a point without width (`_lastUpdated` is one on every type)."""
 
 RESOURCE_TYPES: Final = (
     "Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Schedule", "Slot",
@@ -163,17 +163,17 @@ RESOURCE_TYPES: Final = (
 
 
 def _parse_table() -> dict[tuple[str, str], Parameter]:
-    rows = {}
+    table = {}
     for line in _PARAMETER_TABLE.strip().splitlines():
-        base, code, kind, expression = (cell.strip() for cell in line.split(" | ", 3))
-        word, *targets = kind.split()
+        base, code, type_and_targets, expression = (cell.strip() for cell in line.split(" | ", 3))
+        kind, *targets = type_and_targets.split()
         for name in RESOURCE_TYPES if base == "*" else (base,):
-            rows[name, code] = Parameter(name, code, word, expression.replace("$", name), tuple(targets))  # type: ignore[arg-type]
-    return rows
+            table[name, code] = Parameter(name, code, kind, expression.replace("$", name), tuple(targets))  # type: ignore[arg-type]
+    return table
 
 
+#: Search parameters by (resource type, code).
 PARAMETERS: Final = _parse_table()
-"""Search parameters by (resource type, code)."""
 
 
 def parameters_of(base: str) -> list[Parameter]:

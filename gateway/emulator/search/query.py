@@ -1,4 +1,4 @@
-"""The parameters of a search request, sorted into criteria and result parameters."""
+"""Parsing of search parameters into criteria and result parameters."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Criterion:
-    """One condition on `base`. With `inner`, a chain over `parameter`, or (`reverse`) a `_has` through it."""
+    """A condition on `base`. With `inner`: a chain over `parameter`, or a `_has` if `is_reverse`."""
 
     base: str
     parameter: Parameter
@@ -37,7 +37,7 @@ class Criterion:
 
 @dataclass
 class ParsedSearch:
-    """A search as understood: `used` are the pairs it honours, `ignored` the names it does not."""
+    """A parsed search: `used_pairs` are applied, the parameters in `ignored_names` are not."""
 
     base: str
     criteria: list[Criterion] = field(default_factory=list)
@@ -52,7 +52,7 @@ class ParsedSearch:
 
 
 def parse_search(base: str, pairs: Sequence[Pair]) -> ParsedSearch:
-    """The search a list of parameters asks for on a resource type. Raises Refusal for malformed ones."""
+    """Parse the parameters of a search on a resource type. Raises Refusal (400) if one is malformed."""
     search = ParsedSearch(base)
     for name, value in pairs:
         if not value:
@@ -65,13 +65,13 @@ def parse_search(base: str, pairs: Sequence[Pair]) -> ParsedSearch:
 
 
 def split_values(text: str) -> tuple[str, ...]:
-    r"""The alternatives of a comma list; `\,` `\|` `\$` and `\\` stand for the characters themselves."""
+    r"""The values of a comma list, with the escapes `\,` `\|` `\$` and `\\` resolved."""
     parts = re.findall(r"((?:\\.|[^,\\])*)(?:,|$)", text)[:-1] if text else []
     return tuple(re.sub(r"\\(.)", r"\1", part) for part in parts if part)
 
 
 def parse_criterion(base: str, name: str, value: str) -> Criterion | None:
-    """One condition on a resource type, or None when the type has no such parameter."""
+    """A condition on a resource type, or None if the type has no such parameter."""
     if name.startswith("_has:"):
         return _parse_has(base, name, value)
     head, dot, rest = name.partition(".")
@@ -88,9 +88,8 @@ def parse_criterion(base: str, name: str, value: str) -> Criterion | None:
 
 def _parse_chain(parameter: Parameter, target: str, rest: str, value: str) -> Criterion | None:
     targets = [target] if target else list(parameter.targets)
-    inner = next(
-        filter(None, (parse_criterion(each, rest, value) for each in targets if each in RESOURCE_TYPES)), None
-    )
+    criteria = (parse_criterion(name, rest, value) for name in targets if name in RESOURCE_TYPES)
+    inner = next(filter(None, criteria), None)
     return Criterion(parameter.base, parameter, inner=inner) if inner else None
 
 
@@ -104,10 +103,10 @@ def _parse_has(base: str, name: str, value: str) -> Criterion | None:
 
 def _add_parameter(search: ParsedSearch, name: str, value: str) -> bool:
     if name not in RESULT_PARAMETERS:
-        found = parse_criterion(search.base, name, value)
-        if found:
-            search.criteria.append(found)
-        return found is not None
+        criterion = parse_criterion(search.base, name, value)
+        if criterion:
+            search.criteria.append(criterion)
+        return criterion is not None
     if name in {"_include", "_revinclude", "_include:iterate", "_revinclude:iterate"}:
         return _add_include(search, name, value)
     if name == "_sort":
@@ -124,10 +123,10 @@ def _add_parameter(search: ParsedSearch, name: str, value: str) -> bool:
 def _add_include(search: ParsedSearch, name: str, value: str) -> bool:
     source, _, rest = value.partition(":")
     code = rest.partition(":")[0]
-    known = code == "*" or value == "*" or (source, code) in PARAMETERS
-    if known:
+    is_known = code == "*" or value == "*" or (source, code) in PARAMETERS
+    if is_known:
         search.includes.append((name, value))
-    return known
+    return is_known
 
 
 def _set_sort(search: ParsedSearch, value: str) -> bool:

@@ -1,13 +1,13 @@
-"""Why the emulator says no: one exception, which `errors.py` turns into one of Halo's shapes."""
+"""Refusal of a request: an exception that `errors.py` converts into one of Halo's error shapes."""
 
 from typing import Literal
 
+#: Source of the error: Azure API Management, Halo Cloud (wrapped or flat), FHIR engine, query layer.
 RefusalSource = Literal["apim", "wrapped", "flat", "engine", "query"]
-"""Who answers: Azure API Management, Halo Cloud (wrapped or flat), the FHIR engine, the query layer."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a program error
-    """An answer other than success. `issue` is the OperationOutcome issue type of the same meaning."""
+class Refusal(Exception):  # noqa: N818 - a response, not a program error
+    """An error response. `issue_type` is its issue type in an OperationOutcome."""
 
     def __init__(self, source: RefusalSource, status: int, text: str, issue_type: str = "processing") -> None:
         super().__init__(text)
@@ -19,5 +19,5 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a program error
 
 
 def bad_argument(text: str) -> Refusal:
-    """The engine's refusal of something in the request: 400."""
+    """The engine's refusal of an invalid request: 400."""
     return Refusal("engine", 400, text, "invalid")

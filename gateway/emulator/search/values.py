@@ -1,4 +1,4 @@
-"""Element values against string, token and reference search values (R4 search.html 3.1.1.4)."""
+"""Matching of element values with string, token and reference search values (R4 search.html 3.1.1.4)."""
 
 import re
 import unicodedata
@@ -9,18 +9,18 @@ _ABSOLUTE_REFERENCE: Final = re.compile(
     r"^https?://.*/([A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?$"
 )
 
+#: System (None: a bare code, whose system is implied), code, text.
 Token = tuple[str | None, str, str]
-"""System (None: a bare code, whose system is implied), code, text."""
 
 
 def fold_text(text: str) -> str:
-    """Text without case and accents, as R4's string search compares."""
+    """Text without case and accents, for R4's string search."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
 
 
 def string_matches(value: str, search_value: str, modifier: str) -> bool:
-    """Whether a string starts with (default), contains, or exactly equals what is wanted."""
+    """Whether a string starts with (default), contains or equals the search value."""
     if modifier == "exact":
         return value == search_value
     if modifier == "contains":
@@ -43,25 +43,25 @@ def tokens_in(value: Any) -> Iterator[Token]:
 
 
 def token_matches(token: Token, search_value: str, modifier: str) -> bool:
-    """Whether a token meets `code`, `system|code`, `|code` or `system|`, or its text under `:text`."""
+    """Whether a token matches `code`, `system|code`, `|code` or `system|`, or its text with `:text`."""
     system, code, text = token
     if modifier == "text":
         return bool(text) and fold_text(text).startswith(fold_text(search_value))
-    wanted_system, bar, wanted_code = search_value.rpartition("|")
-    if bar and system is not None and system != wanted_system:
+    search_system, bar, search_code = search_value.rpartition("|")
+    if bar and system is not None and system != search_system:
         return False
-    return bool(code) and (code == wanted_code or (bool(bar) and not wanted_code))
+    return bool(code) and (code == search_code or (bool(bar) and not search_code))
 
 
 def local_reference(value: Any) -> str:
-    """`Type/id` of a Reference, of its text, or of an absolute URL ending so; otherwise the text itself."""
+    """`Type/id` of a Reference, its text, or an absolute URL that ends with it; else the text unchanged."""
     text = str(value.get("reference", "") if isinstance(value, dict) else value)
     match = _ABSOLUTE_REFERENCE.match(text)
     return f"{match[1]}/{match[2]}" if match else text
 
 
 def reference_matches(value: str, search_value: str, modifier: str) -> bool:
-    """Whether a local reference meets `Type/id`, an absolute URL, or a bare id (of type `modifier`)."""
+    """Whether a local reference matches `Type/id`, an absolute URL, or a bare id (of type `modifier`)."""
     search_value = local_reference(search_value)
     if "/" not in search_value:
         return value == f"{modifier}/{search_value}" if modifier else value.endswith(f"/{search_value}")

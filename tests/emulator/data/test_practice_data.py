@@ -18,38 +18,38 @@ def data(request: pytest.FixtureRequest) -> Data:
     return generate_practice_data(SITES[request.param], SETTINGS)
 
 
-def test_every_resource_is_valid_r4b(data: Data) -> None:
+def test_all_resources_are_valid_r4b(data: Data) -> None:
     for resource_type, records in data.items():
         model = getattr(import_module(f"fhir.resources.R4B.{resource_type.lower()}"), resource_type)
         for record in records:
             model.model_validate(record.resource)
 
 
-def test_every_emulated_type_has_rows(data: Data) -> None:
+def test_all_emulated_types_have_rows(data: Data) -> None:
     assert set(data) == set(RESOURCE_TYPES)
 
 
-def test_every_reference_names_a_row(data: Data) -> None:
-    known = {f"{name}/{record.resource['id']}" for name, records in data.items() for record in records}
-    named = {text for records in data.values() for record in records for text in references(record.resource)}
-    assert named
-    assert named <= known
+def test_all_references_name_a_row(data: Data) -> None:
+    rows = {f"{name}/{record.resource['id']}" for name, records in data.items() for record in records}
+    targets = {target for records in data.values() for row in records for target in references(row.resource)}
+    assert targets
+    assert targets <= rows
 
 
 def references(value: Any) -> list[str]:
     if isinstance(value, list):
-        return [text for each in value for text in references(each)]
+        return [text for item in value for text in references(item)]
     if not isinstance(value, dict):
         return []
-    own = [value["reference"]] if str(value.get("reference", "#"))[0] != "#" else []
-    return own + [text for each in value.values() for text in references(each)]
+    local = [value["reference"]] if str(value.get("reference", "#"))[0] != "#" else []
+    return local + [text for child in value.values() for text in references(child)]
 
 
-def test_the_same_seed_gives_the_same_data_and_another_seed_other_data() -> None:
+def test_same_seed_gives_same_data() -> None:
     first, second = (generate_practice_data(SITES[SYDNEY], SETTINGS) for _ in range(2))
     assert first == second
-    other = generate_practice_data(SITES[SYDNEY], SETTINGS.model_copy(update={"seed": 7}))
-    assert other["Patient"] != first["Patient"]
+    other_seed = generate_practice_data(SITES[SYDNEY], SETTINGS.model_copy(update={"seed": 7}))
+    assert other_seed["Patient"] != first["Patient"]
 
 
 def test_sites_share_ids_but_not_content() -> None:
@@ -58,7 +58,7 @@ def test_sites_share_ids_but_not_content() -> None:
     assert brisbane["Patient"][1].resource != perth["Patient"][1].resource
 
 
-def test_some_records_of_most_types_are_inactive(data: Data) -> None:
+def test_most_types_have_inactive_records(data: Data) -> None:
     for resource_type in ("Patient", "Practitioner", "Appointment", "Condition", "Observation"):
         states = {record.active for record in data[resource_type]}
         assert states == {True, False}, resource_type

@@ -29,20 +29,19 @@ def meets(column: ColumnValue, value: SearchValue, **variants: object) -> bool:
         ("r4-b", {"eq", "gt", "ge", "le", "ap"}),
     ],
 )
-def test_noon_against_its_own_day(model: str, expected: set[str]) -> None:
-    found = {
-        p for p in PREFIXES if meets(point(NOON), SearchValue(p, MORNING, MORNING + DAY), date_model=model)
-    }
-    assert found == expected
+def test_noon_compared_with_its_own_day(model: str, expected: set[str]) -> None:
+    values = [SearchValue(prefix, MORNING, MORNING + DAY) for prefix in PREFIXES]
+    assert {value.prefix for value in values if meets(point(NOON), value, date_model=model)} == expected
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0, {"eq", "ge", "le", "ap"}), (-1, {"ne", "lt", "le", "eb"}), (1, {"ne", "gt", "ge", "sa"})],
 )
-def test_plain_sql_compares_with_the_second_itself(seconds: int, expected: set[str]) -> None:
+def test_naive_sql_compares_with_first_instant_of_second(seconds: int, expected: set[str]) -> None:
     column = point(NOON + seconds * SECOND)
-    assert {p for p in PREFIXES if meets(column, SearchValue(p, NOON, NOON + SECOND))} == expected
+    values = [SearchValue(prefix, NOON, NOON + SECOND) for prefix in PREFIXES]
+    assert {value.prefix for value in values if meets(column, value)} == expected
 
 
 @pytest.mark.parametrize("model", ["r4-a", "r4-b"])
@@ -50,13 +49,13 @@ def test_plain_sql_compares_with_the_second_itself(seconds: int, expected: set[s
     ("days", "expected"),
     [(-1, {"ne", "gt", "ge", "sa"}), (1, {"ne", "lt", "le", "eb"})],
 )
-def test_noon_against_the_days_around_it(model: str, days: int, expected: set[str]) -> None:
+def test_noon_compared_with_adjacent_day(model: str, days: int, expected: set[str]) -> None:
     start = MORNING + days * DAY
-    found = {p for p in PREFIXES if meets(point(NOON), SearchValue(p, start, start + DAY), date_model=model)}
-    assert found == expected
+    values = [SearchValue(prefix, start, start + DAY) for prefix in PREFIXES]
+    assert {value.prefix for value in values if meets(point(NOON), value, date_model=model)} == expected
 
 
-def test_plain_sql_misses_a_hidden_fraction_that_r4_does_not() -> None:
+def test_hidden_fraction_matches_r4_but_not_naive_sql() -> None:
     column, value = point(NOON, timedelta(milliseconds=300)), SearchValue("eq", NOON, NOON + SECOND)
     assert not meets(column, value, date_model="naive-sql")
     assert meets(column, value, date_model="r4-a")
@@ -67,11 +66,11 @@ def test_plain_sql_misses_a_hidden_fraction_that_r4_does_not() -> None:
     fraction=st.integers(0, 999),
     prefix=st.sampled_from(["ge", "lt"]),
 )
-def test_ge_and_lt_of_whole_seconds_agree_in_every_model(offset: int, fraction: int, prefix: str) -> None:
+def test_ge_and_lt_of_seconds_agree_in_all_models(offset: int, fraction: int, prefix: str) -> None:
     column = point(NOON + offset * SECOND, timedelta(milliseconds=fraction))
     value = SearchValue(prefix, NOON, NOON + SECOND)
-    answers = {meets(column, value, date_model=model) for model in ("naive-sql", "r4-a", "r4-b")}
-    assert answers == {offset >= 0 if prefix == "ge" else offset < 0}
+    results = {meets(column, value, date_model=model) for model in ("naive-sql", "r4-a", "r4-b")}
+    assert results == {offset >= 0 if prefix == "ge" else offset < 0}
 
 
 VISIT = ColumnValue(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14), "period")
@@ -85,26 +84,26 @@ VISIT = ColumnValue(NOON - timedelta(hours=14), NOON, NOON - timedelta(hours=14)
         ("start-only", {"ne", "lt", "le", "eb"}),
     ],
 )
-def test_a_visit_over_midnight_against_its_second_day(model: str, expected: set[str]) -> None:
+def test_period_over_midnight_compared_with_its_second_day(model: str, expected: set[str]) -> None:
     day = {prefix: SearchValue(prefix, MORNING, MORNING + DAY) for prefix in PREFIXES}
     assert {prefix for prefix, value in day.items() if meets(VISIT, value, period_model=model)} == expected
 
 
-def test_a_period_without_start_is_null_in_a_start_column() -> None:
+def test_period_without_start_is_null_in_start_only_model() -> None:
     column = ColumnValue(datetime.min, NOON, datetime.min, "period")  # noqa: DTZ901 - wall clock
     value = SearchValue("lt", NOON + DAY, NOON + DAY + SECOND)
     assert not meets(column, value, period_model="start-only")
     assert meets(column, value, period_model="r4")
 
 
-def test_partial_values_can_be_null_columns() -> None:
+def test_partial_date_is_null_by_variant() -> None:
     year = ColumnValue(MORNING, MORNING + 365 * DAY, MORNING, is_partial=True)
     value = SearchValue("ge", MORNING, MORNING + DAY)
     assert meets(year, value)
     assert not meets(year, value, partial_dates="null")
 
 
-def test_approximately_widens_by_a_tenth_of_the_distance_from_now() -> None:
+def test_approximate_value_is_widened_by_tenth_of_distance() -> None:
     value = widen_approximate(SearchValue("ap", MORNING, MORNING + DAY), MORNING + 11 * DAY)
     assert (value.low, value.high) == (MORNING - DAY, MORNING + 2 * DAY)
     today = SearchValue("ap", MORNING, MORNING + DAY)

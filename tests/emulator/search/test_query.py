@@ -5,20 +5,20 @@ from hypothesis import strategies as st
 from gateway.emulator.search.query import ParsedSearch, parse_criterion, parse_search, split_values
 from gateway.emulator.search.refusal import Refusal
 
-escaped = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
+escapes = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
 
 
 @given(st.lists(st.text(min_size=1), max_size=5))
-def test_splitting_undoes_escaping(values: list[str]) -> None:
-    text = ",".join(value.translate(escaped) for value in values)
+def test_split_values_reverses_escaping(values: list[str]) -> None:
+    text = ",".join(value.translate(escapes) for value in values)
     assert split_values(text) == tuple(values)
 
 
-def test_empty_alternatives_are_dropped() -> None:
+def test_empty_values_are_dropped() -> None:
     assert split_values(",a,,b,") == ("a", "b")
 
 
-def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
+def test_search_is_parsed_into_criteria_and_result_parameters() -> None:
     search = parse_search(
         "Patient",
         [
@@ -36,7 +36,7 @@ def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
             ("_format", "json"),
         ],
     )
-    assert [each.parameter.code for each in search.criteria] == ["name", "birthdate"]
+    assert [criterion.parameter.code for criterion in search.criteria] == ["name", "birthdate"]
     assert search.ignored_names == ["colour"]
     assert ("colour", "blue") not in search.used_pairs
     assert ("gender", "") not in search.used_pairs
@@ -49,18 +49,18 @@ def test_a_search_is_sorted_into_criteria_and_result_parameters() -> None:
     assert (search.summary, search.total) == ("data", "none")
 
 
-def test_twenty_to_a_page_when_nothing_is_said() -> None:
+def test_default_count_is_20() -> None:
     assert ParsedSearch("Patient").count == 20
 
 
 @pytest.mark.parametrize("count", ["-1", "many", "1.5"])
-def test_a_count_that_is_no_number_is_refused(count: str) -> None:
+def test_invalid_count_is_refused(count: str) -> None:
     with pytest.raises(Refusal, match="_count"):
         parse_search("Patient", [("_count", count)])
 
 
 @pytest.mark.parametrize("name", ["birthdate:exact", "name:below", "gender:contains", "organization:Slots"])
-def test_a_modifier_the_type_has_not_is_refused(name: str) -> None:
+def test_unsupported_modifier_is_refused(name: str) -> None:
     with pytest.raises(Refusal, match="modifier"):
         parse_criterion("Patient", name, "x")
 
@@ -78,13 +78,13 @@ def test_a_modifier_the_type_has_not_is_refused(name: str) -> None:
         ("_sort", "nothing"),
     ],
 )
-def test_what_is_not_known_is_ignored_by_name(pair: tuple[str, str]) -> None:
+def test_unknown_parameter_is_in_ignored_names(pair: tuple[str, str]) -> None:
     assert parse_search("Slot" if pair[0].startswith("_has") else "Appointment", [pair]).ignored_names == [
         pair[0]
     ]
 
 
-def test_a_chain_and_a_reverse_chain_are_understood() -> None:
+def test_chain_and_has_are_parsed() -> None:
     chain = parse_criterion("Appointment", "patient:Patient.name", "smith")
     assert chain
     assert chain.inner

@@ -12,7 +12,7 @@ from gateway.emulator.search.values import (
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted", "modifier", "expected"),
+    ("value", "search_value", "modifier", "expected"),
     [
         ("Müller", "mull", "", True),
         ("Müller", "ller", "", False),
@@ -22,10 +22,10 @@ from gateway.emulator.search.values import (
         ("Straße", "STRASSE", "", True),
     ],
 )
-def test_strings_compare_from_the_start_without_case_and_accents(
-    value: str, wanted: str, modifier: str, expected: bool
+def test_string_match_ignores_case_and_accents(
+    value: str, search_value: str, modifier: str, expected: bool
 ) -> None:
-    assert string_matches(value, wanted, modifier) is expected
+    assert string_matches(value, search_value, modifier) is expected
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_strings_compare_from_the_start_without_case_and_accents(
         ({"text": "only words"}, [("", "", "only words")]),
     ],
 )
-def test_every_coded_type_has_its_tokens(value: Any, expected: list[Any]) -> None:
+def test_coded_types_have_tokens(value: Any, expected: list[Any]) -> None:
     assert list(tokens_in(value)) == expected
 
 
 @pytest.mark.parametrize(
-    ("token", "wanted", "modifier", "expected"),
+    ("token", "search_value", "modifier", "expected"),
     [
         (("s", "c", ""), "c", "", True),
         (("s", "c", ""), "s|c", "", True),
@@ -63,12 +63,12 @@ def test_every_coded_type_has_its_tokens(value: Any, expected: list[Any]) -> Non
         (("", "", "Rash"), "ra", "text", True),
     ],
 )
-def test_tokens_compare_by_system_and_code(token: Any, wanted: str, modifier: str, expected: bool) -> None:
-    assert token_matches(token, wanted, modifier) is expected
+def test_token_matches_system_and_code(token: Any, search_value: str, modifier: str, expected: bool) -> None:
+    assert token_matches(token, search_value, modifier) is expected
 
 
 @pytest.mark.parametrize(
-    ("wanted", "modifier", "expected"),
+    ("search_value", "modifier", "expected"),
     [
         ("Patient/1", "", True),
         ("1", "", True),
@@ -81,9 +81,9 @@ def test_tokens_compare_by_system_and_code(token: Any, wanted: str, modifier: st
         ("Practitioner/1", "", False),
     ],
 )
-def test_references_compare_in_every_spelling(wanted: str, modifier: str, expected: bool) -> None:
-    assert reference_matches("Patient/1", wanted, modifier) is expected
+def test_reference_match_accepts_all_forms(search_value: str, modifier: str, expected: bool) -> None:
+    assert reference_matches("Patient/1", search_value, modifier) is expected
 
 
-def test_a_reference_by_identifier_has_no_local_form() -> None:
+def test_reference_by_identifier_has_no_local_form() -> None:
     assert not local_reference({"identifier": {"value": "x"}})

@@ -1,4 +1,4 @@
-"""The rows of a site as the tests of the population look at them."""
+"""Generated rows of a site."""
 
 from functools import cache
 from typing import Any

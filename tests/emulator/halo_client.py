@@ -1,4 +1,4 @@
-"""A client of a running emulator, in the words the tests use."""
+"""Client of a running emulator."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from gateway.emulator.sites import SYDNEY
 KEY = {"Ocp-Apim-Subscription-Key": "demo-key"}
 
 
-class Halo:
-    """Asks one running emulator; every path is below a site's FHIR base unless it starts with a slash."""
+class HaloClient:
+    """Sends requests to a running emulator. A path without a leading slash is below a site's FHIR base."""
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self.emulator = emulator
         self.http = httpx.Client(base_url=emulator.url, headers=KEY, timeout=10)
 
-    def ask(self, path: str, site: str = SYDNEY, method: str = "GET", **more: Any) -> httpx.Response:
+    def send(self, path: str, site: str = SYDNEY, method: str = "GET", **options: Any) -> httpx.Response:
         url = path if path.startswith(("/", "http")) else f"{self.base(site)}/{path}"
-        return self.http.request(method, url, **more)
+        return self.http.request(method, url, **options)
 
     def json(self, path: str, site: str = SYDNEY) -> Any:
-        response = self.ask(path, site)
+        response = self.send(path, site)
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -33,16 +33,16 @@ class Halo:
         rows = self.emulator.control("GET", f"truth/{site}/{resource_type}")
         return {row["resource"]["id"]: row["resource"] for row in rows if row["active"]}
 
-    def set(self, **settings: Any) -> None:
+    def patch_settings(self, **settings: Any) -> None:
         self.emulator.control("PATCH", "settings", settings)
 
-    def variants(self, **variants: Any) -> None:
-        self.set(variants=variants)
+    def set_variants(self, **variants: Any) -> None:
+        self.patch_settings(variants=variants)
 
-    def off(self, *faults: str) -> None:
-        self.set(faults=dict.fromkeys(faults, False))
+    def disable(self, *faults: str) -> None:
+        self.patch_settings(faults=dict.fromkeys(faults, False))
 
-    def fault(self, kind: str, **rule: Any) -> None:
+    def inject(self, kind: str, **rule: Any) -> None:
         self.emulator.control("POST", "faults", {"kind": kind, **rule})
 
     @staticmethod
@@ -54,5 +54,5 @@ def matches(bundle: dict[str, Any], mode: str = "match") -> list[dict[str, Any]]
     return [entry["resource"] for entry in bundle.get("entry", []) if entry["search"]["mode"] == mode]
 
 
-def link(bundle: dict[str, Any], relation: str) -> str:
+def link_url(bundle: dict[str, Any], relation: str) -> str:
     return next((link["url"] for link in bundle["link"] if link["relation"] == relation), "")
