@@ -1,4 +1,4 @@
-"""A client of raw sockets that costs little itself, so that many can ask at the same moment."""
+"""HTTP client on raw sockets that needs little CPU, for many concurrent requests."""
 
 import asyncio
 import gzip
@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from benchmarks.measure import KEY
 
-_PATIENCE = 60
+_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer as it came, and the seconds from the question to its last byte."""
+class TimedResponse:
+    """A response, and the seconds from sending the request to its last byte."""
 
     status: int
     body: bytes
@@ -28,47 +28,49 @@ class Answer:
 
 
 class Connection:
-    """One connection: `await ask(target)` as often as one likes."""
+    """A connection that sends one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
         self._reader = reader
         self._writer = writer
         self._host = host
 
-    async def ask(self, target: str, key: str = KEY[1], coding: str = "identity") -> Answer:
-        """The answer to a GET, unpacked. Raises TimeoutError where none comes."""
+    async def get(
+        self, target: str, subscription_key: str = KEY[1], encoding: str = "identity"
+    ) -> TimedResponse:
+        """Response to a GET, decompressed. Raises TimeoutError after 60 seconds."""
         start = perf_counter()
-        wants = (f"Host: {self._host}", f"{KEY[0]}: {key}", f"Accept-Encoding: {coding}")
-        self._writer.write("\r\n".join((f"GET {target} HTTP/1.1", *wants, "\r\n")).encode())
-        async with asyncio.timeout(_PATIENCE):
+        headers = (f"Host: {self._host}", f"{KEY[0]}: {subscription_key}", f"Accept-Encoding: {encoding}")
+        self._writer.write("\r\n".join((f"GET {target} HTTP/1.1", *headers, "\r\n")).encode())
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.partition(b"\r\ncontent-length:")[2].split(None, 1)[0])
             body = await self._reader.readexactly(length)
-        plain = gzip.decompress(body) if b"\r\ncontent-encoding: gzip\r\n" in head else body
-        return Answer(int(head.split(None, 2)[1]), plain, perf_counter() - start)
+        decoded = gzip.decompress(body) if b"\r\ncontent-encoding: gzip\r\n" in head else body
+        return TimedResponse(int(head.split(None, 2)[1]), decoded, perf_counter() - start)
 
     async def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._writer.close()
         await self._writer.wait_closed()
 
 
-async def connected(url: str) -> Connection:
-    """A connection that stands."""
+async def connect(url: str) -> Connection:
+    """Open a connection."""
     host = urlsplit(url)
     reader, writer = await asyncio.open_connection(host.hostname, host.port, limit=1_000_000)
     return Connection(reader, writer, host.netloc)
 
 
-def all_at_once(urls: Sequence[str], target: str, count: int) -> list[Answer]:
-    """The same question, asked of the servers in turn, on connections that stand before the first asks."""
+def send_concurrently(urls: Sequence[str], target: str, count: int) -> list[TimedResponse]:
+    """Send the same request on `count` connections, opened beforehand, to the servers in turn."""
 
-    async def asked() -> list[Answer]:
-        urls_ = (urls[number % len(urls)] for number in range(count))
-        connections = [await connected(each) for each in urls_]
-        answers = await asyncio.gather(*(each.ask(target) for each in connections))
-        for each in connections:
-            await each.close()
-        return answers
+    async def send_all() -> list[TimedResponse]:
+        client_urls = (urls[number % len(urls)] for number in range(count))
+        connections = [await connect(url) for url in client_urls]
+        responses = await asyncio.gather(*(connection.get(target) for connection in connections))
+        for connection in connections:
+            await connection.close()
+        return responses
 
-    return asyncio.run(asked())
+    return asyncio.run(send_all())

@@ -1,4 +1,4 @@
-"""Reverse proxies as one writes them without this project: `uvicorn --factory bench.contenders:NAME`."""
+"""Simple reverse proxies without this project: `uvicorn --factory benchmarks.contenders:NAME`."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,18 +15,18 @@ from starlette.routing import Route
 
 UPSTREAM = "BENCH_UPSTREAM"
 BODY = "BENCH_BODY"
-_KEPT = ("content-type",)
+_FORWARDED_HEADERS = ("content-type",)
 
 
 def starlette_httpx() -> Starlette:
-    """A Starlette route that asks with httpx's own pool."""
+    """A Starlette route that forwards with httpx's own pool."""
     client = httpx.AsyncClient(base_url=os.environ[UPSTREAM])
 
-    async def proxied(request: Request) -> Response:
+    async def forward(request: Request) -> Response:
         key = request.headers["ocp-apim-subscription-key"]
-        answer = await client.get(request.url.path, headers={"ocp-apim-subscription-key": key})
-        headers = {name: answer.headers[name] for name in _KEPT}
-        return Response(answer.content, answer.status_code, headers)
+        response = await client.get(request.url.path, headers={"ocp-apim-subscription-key": key})
+        headers = {name: response.headers[name] for name in _FORWARDED_HEADERS}
+        return Response(response.content, response.status_code, headers)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -34,7 +34,7 @@ def starlette_httpx() -> Starlette:
         async with client:
             yield
 
-    return Starlette(routes=[Route("/{path:path}", proxied)], lifespan=lifespan)
+    return Starlette(routes=[Route("/{path:path}", forward)], lifespan=lifespan)
 
 
 def fastapi_proxy_lib() -> Any:
@@ -45,12 +45,12 @@ def fastapi_proxy_lib() -> Any:
 
 
 def starlette_route() -> Starlette:
-    """A Starlette route that gives the bytes of a file back, with the headers of a FHIR answer."""
+    """A Starlette route that returns the bytes of a file with the headers of a FHIR response."""
     body = Path(os.environ[BODY]).read_bytes()
     headers = {"content-type": "application/fhir+json"}
 
-    async def kept(request: Request) -> Response:
+    async def send_file(request: Request) -> Response:
         del request
         return Response(body, headers=headers)
 
-    return Starlette(routes=[Route("/{path:path}", kept)])
+    return Starlette(routes=[Route("/{path:path}", send_file)])

@@ -1,6 +1,6 @@
-"""An addon that answers every request with the bytes of a file: `mitmdump -s mitm_addon.py`.
+"""mitmproxy addon that responds to every request with the bytes of a file: `mitmdump -s mitm_addon.py`.
 
-Runs in mitmproxy's own environment, which has nothing of this project.
+Runs in mitmproxy's own environment, which does not contain this project.
 """
 
 import os
@@ -13,5 +13,5 @@ _BODY = Path(os.environ["BENCH_BODY"]).read_bytes()
 
 
 def request(flow: Any) -> None:
-    """Answer without asking upstream."""
+    """Respond without an upstream request."""
     flow.response = _response.make(200, _BODY, {"content-type": "application/fhir+json"})

@@ -7,7 +7,7 @@ end
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    '\n{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "most": %f, "errors": %d}\n',
+    '\n{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "longest": %f, "errors": %d}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     latency.max / 1e3, e.connect + e.read + e.write + e.status + e.timeout))
 end

@@ -1,4 +1,4 @@
-"""Synthetic answers of any size, as an upstream gives them."""
+"""Synthetic upstream responses of any size."""
 
 import json
 from collections.abc import Callable
@@ -10,14 +10,14 @@ PATIENT = f"{BASE}/Patient/p-1"
 SEARCH = f"{BASE}/Appointment"
 DIRECTORY = f"{BASE}/Organization"
 
-Make = Callable[[int, str], dict[str, Any]]
+MakeResource = Callable[[int, str], dict[str, Any]]
 
-#: Nothing to repair, or one wall time without an offset in every resource.
+#: `lastUpdated` that needs no repair, and a local time without an offset that does.
 CLEAN, NAIVE = "2026-05-04T03:02:01Z", "2026-05-04T13:02:01"
 
 
 def patient(size: int) -> bytes:
-    """A Patient of about that many bytes in which nothing needs repair."""
+    """A Patient of about that many bytes that needs no repair."""
     resource: dict[str, Any] = {
         "resourceType": "Patient",
         "id": "p-1",
@@ -27,8 +27,8 @@ def patient(size: int) -> bytes:
         "contact": [],
     }
     contact = {"name": {"text": "Sample Person"}, "telecom": [{"system": "phone", "value": "0491 570 006"}]}
-    resource["contact"] = [contact] * (size // len(_encoded(contact)))
-    return _encoded(resource)
+    resource["contact"] = [contact] * (size // len(_encode(contact)))
+    return _encode(resource)
 
 
 def searchset(size: int, upstream: str, stamp: str = CLEAN) -> bytes:
@@ -37,16 +37,16 @@ def searchset(size: int, upstream: str, stamp: str = CLEAN) -> bytes:
 
 
 def directory(size: int, upstream: str) -> bytes:
-    """A page of Organizations of about that many bytes, with the same links: what may be kept for long."""
+    """A page of Organizations of about that many bytes, with the same links; they have long lifetimes."""
     return _page("Organization", _organization, size, upstream, CLEAN)
 
 
-def _page(type_: str, resource: Make, size: int, upstream: str, stamp: str) -> bytes:
+def _page(type_: str, resource: MakeResource, size: int, upstream: str, stamp: str) -> bytes:
     base = f"{upstream}/{BASE}"
-    one = len(_encoded(_entry(base, resource(0, stamp))))
-    entries = [_entry(base, resource(number, stamp)) for number in range(size // one)]
+    entry_bytes = len(_encode(_entry(base, resource(0, stamp))))
+    entries = [_entry(base, resource(number, stamp)) for number in range(size // entry_bytes)]
     links = {"self": f"{type_}?_count=50", "next": f"{type_}?_count=50&_offset=50"}
-    return _encoded(
+    return _encode(
         {
             "resourceType": "Bundle",
             "type": "searchset",
@@ -88,7 +88,7 @@ def _appointment(number: int, stamp: str) -> dict[str, Any]:
         "end": "2026-05-04T09:15:00+10:00",
         "minutesDuration": 15,
         "participant": [
-            {"actor": {"reference": each}, "required": "required", "status": "accepted"} for each in actors
+            {"actor": {"reference": actor}, "required": "required", "status": "accepted"} for actor in actors
         ],
     }
 
@@ -101,5 +101,5 @@ def _entry(base: str, resource: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _encoded(value: object) -> bytes:
+def _encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()

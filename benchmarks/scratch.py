@@ -1,4 +1,4 @@
-"""A virtual environment outside the project for what is only measured against."""
+"""Virtual environment outside the project for packages that the gateway is compared with."""
 
 import subprocess
 import sys
@@ -8,19 +8,19 @@ from pathlib import Path
 _HOME = f"halo-gateway-bench-{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def python_with(*packages: str, apart: str = "") -> Path | None:
-    """An interpreter that has these packages; None when they cannot be had.
+def python_with(*packages: str, suffix: str = "") -> Path | None:
+    """Interpreter of an environment with these packages, or None if they cannot be installed.
 
-    `apart` names an environment of its own, for what pins versions that others cannot live with.
+    `suffix` names a separate environment, for packages whose pinned versions conflict with other packages.
     """
-    home = Path(tempfile.gettempdir()) / (_HOME + apart)
+    home = Path(tempfile.gettempdir()) / (_HOME + suffix)
     python = home / "bin" / "python"
-    made = python.exists() or _ran(sys.executable, "-m", "venv", str(home))
+    exists = python.exists() or _succeeds(sys.executable, "-m", "venv", str(home))
     install = (str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
-    return python if made and _ran(*install) else None
+    return python if exists and _succeeds(*install) else None
 
 
-def _ran(*command: str) -> bool:
+def _succeeds(*command: str) -> bool:
     try:
         return subprocess.run(command, capture_output=True, check=False, timeout=100).returncode == 0
     except subprocess.TimeoutExpired:

@@ -1,8 +1,8 @@
-"""An upstream that takes its time and counts: `python stub.py PORT SECONDS`.
+"""Upstream with a delay and a counter: `python stub.py PORT SECONDS`.
 
-Answers `…/TYPE/ID` with a resource and `…/TYPE?NAME=ID` with a searchset, of 2 to 30 kB by the question,
-and every resource says which ID it was asked for. `GET /count` is answered with the number of queries, and
-does not count.
+Responds to `…/TYPE/ID` with a resource and to `…/TYPE?NAME=ID` with a searchset. The size, 2 to 30 kB,
+depends on the request target, and every resource has the requested ID. `GET /count` returns the number of
+requests and is not counted.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from zlib import crc32
 
 import uvloop
 
-LEAST, MOST = 2_000, 30_000
-_TELECOM = b'{"system":"phone","value":"07 5550 0000","use":"work"},' * (MOST // 50)
-_ONE = len(_TELECOM) // (MOST // 50)
+MIN_BYTES, MAX_BYTES = 2_000, 30_000
+_TELECOM = b'{"system":"phone","value":"07 5550 0000","use":"work"},' * (MAX_BYTES // 50)
+_TELECOM_BYTES = len(_TELECOM) // (MAX_BYTES // 50)
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n"
 _META = b'"meta":{"versionId":"1","lastUpdated":"2026-05-04T03:02:01Z"}'
 
 
-def answer(target: str) -> bytes:
-    """The body for a request target."""
-    size = LEAST + crc32(target.encode()) % (MOST - LEAST)
+def response_body(target: str) -> bytes:
+    """Body of the response to a request target."""
+    size = MIN_BYTES + crc32(target.encode()) % (MAX_BYTES - MIN_BYTES)
     path, _, query = target.partition("?")
     if not query:
         type_, name = path.split("/")[-2:]
@@ -37,44 +37,44 @@ def answer(target: str) -> bytes:
 
 
 def _resource(type_: str, name: str, size: int) -> bytes:
-    telecom = _TELECOM[: max(size // _ONE, 1) * _ONE - 1]
-    facts = (type_.encode(), name.encode(), _META, telecom)
-    return b'{"resourceType":"%b","id":"%b",%b,"telecom":[%b]}' % facts
+    telecom = _TELECOM[: max(size // _TELECOM_BYTES, 1) * _TELECOM_BYTES - 1]
+    fields = (type_.encode(), name.encode(), _META, telecom)
+    return b'{"resourceType":"%b","id":"%b",%b,"telecom":[%b]}' % fields
 
 
 class Stub(asyncio.Protocol):
-    """One connection; requests have no body and never follow each other unasked."""
+    """One connection. Requests have no body and are not pipelined."""
 
     seconds, queries = 0.0, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Answers go here."""
+        """Store the transport for the responses."""
         self._transport = cast("asyncio.Transport", transport)
         self._read = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer a whole request when its time has come."""
+        """Respond to a complete request after the delay."""
         self._read += data
         if self._read.endswith(b"\r\n\r\n"):
             target, self._read = self._read.split(b" ", 2)[1].decode(), b""
-            self._answer(target)
+            self._respond(target)
 
-    def _answer(self, target: str) -> None:
+    def _respond(self, target: str) -> None:
         if target == "/count":
             self._send(json.dumps(Stub.queries).encode())
         else:
             Stub.queries += 1
-            asyncio.get_running_loop().call_later(self.seconds, self._send, answer(target))
+            asyncio.get_running_loop().call_later(self.seconds, self._send, response_body(target))
 
     def _send(self, body: bytes) -> None:
         self._transport.write(_HEAD % len(body) + body)
 
 
-async def _served(port: int, seconds: float) -> None:
+async def _serve(port: int, seconds: float) -> None:
     Stub.seconds = seconds
     server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", port, backlog=2048)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_served(int(sys.argv[1]), float(sys.argv[2])))
+    uvloop.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""Equal cold requests at the same moment: what they cost upstream, and how long they take."""
+"""Identical concurrent requests with an empty cache: upstream requests and response times."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -10,11 +10,11 @@ import pytest
 from support.redis_server import redis_server
 
 from benchmarks import measure
-from benchmarks.client import all_at_once
-from benchmarks.counting import counting, queries
-from benchmarks.keepers import gateway, nginx
+from benchmarks.caching_servers import gateway, nginx
+from benchmarks.client import send_concurrently
+from benchmarks.counting_upstream import counting_upstream, query_count
 from benchmarks.measure import Server
-from benchmarks.proxies import serving
+from benchmarks.proxies import serve_gateway
 from benchmarks.samples import DIRECTORY
 
 pytestmark = [pytest.mark.bench, measure.needs_servers, pytest.mark.timeout(200)]
@@ -23,8 +23,8 @@ COUNTS, ROUNDS, SECONDS = (50, 500), 3, 0.3
 HEAD = ("", "at once", "upstream queries", "p50 ms", "last ms")
 
 
-class Seen(NamedTuple):
-    """Queries for one question, and milliseconds until half and all of its askers had an answer."""
+class Measurement(NamedTuple):
+    """Upstream requests for a search; milliseconds until half and all of the clients had a response."""
 
     queries: int
     p50: float
@@ -33,26 +33,28 @@ class Seen(NamedTuple):
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Iterator[Server]:
-    """An upstream that takes its time."""
-    with counting(tmp_path, SECONDS) as server:
+    """An upstream with a delay."""
+    with counting_upstream(tmp_path, SECONDS) as server:
         yield server
 
 
-def test_equal_cold_requests_cost_one_query(upstream: Server, tmp_path: Path) -> None:
-    with gateway(upstream, tmp_path) as ours, nginx(upstream, tmp_path) as other:
-        servers = {"gateway": (ours,), "nginx proxy_cache_lock": (other,)}
+def test_identical_cold_requests_cost_one_query(upstream: Server, tmp_path: Path) -> None:
+    with gateway(upstream, tmp_path) as gateway_server, nginx(upstream, tmp_path) as nginx_server:
+        servers = {"gateway": (gateway_server,), "nginx proxy_cache_lock": (nginx_server,)}
         rows = {
-            (name, count): seen(upstream, each, count) for count in COUNTS for name, each in servers.items()
+            (name, count): measure_concurrent(upstream, group, count)
+            for count in COUNTS
+            for name, group in servers.items()
         }
-    shown(f"equal cold requests, an upstream of {SECONDS * 1000:.0f} ms", rows)
-    aims(rows, "gateway")
+    print_rows(f"identical cold requests, an upstream of {SECONDS * 1000:.0f} ms", rows)
+    print_aims(rows, "gateway")
 
 
-def test_equal_cold_requests_to_two_replicas_cost_one_query(upstream: Server, tmp_path: Path) -> None:
+def test_identical_cold_requests_to_two_replicas_cost_one_query(upstream: Server, tmp_path: Path) -> None:
     with redis_server() as redis, ExitStack() as stack:
         replicas = [
             stack.enter_context(
-                serving(
+                serve_gateway(
                     upstream,
                     tmp_path / f"{name}.log",
                     cache__redis__url=redis.url,
@@ -63,42 +65,42 @@ def test_equal_cold_requests_to_two_replicas_cost_one_query(upstream: Server, tm
             )
             for name in ("one", "other")
         ]
-        rows = {("two replicas", count): seen(upstream, replicas, count) for count in COUNTS}
-    shown(f"the same on one Redis, an upstream of {SECONDS * 1000:.0f} ms", rows)
-    aims(rows, "two replicas")
+        rows = {("two replicas", count): measure_concurrent(upstream, replicas, count) for count in COUNTS}
+    print_rows(f"the same on one Redis, an upstream of {SECONDS * 1000:.0f} ms", rows)
+    print_aims(rows, "two replicas")
 
 
-def seen(upstream: Server, servers: Sequence[Server], count: int) -> Seen:
-    """The most queries for a question, and medians of its times, over questions that nobody asked before."""
-    rounds = [_round(upstream, servers, f"name={count}-{number}", count) for number in range(ROUNDS)]
-    asked, halves, ends = zip(*rounds, strict=True)
-    return Seen(max(asked), median(halves), median(ends))
+def measure_concurrent(upstream: Server, servers: Sequence[Server], count: int) -> Measurement:
+    """Maximum of the upstream requests and medians of the times, over searches that are not cached."""
+    rounds = [_measure_round(upstream, servers, f"name={count}-{number}", count) for number in range(ROUNDS)]
+    counts, halves, ends = zip(*rounds, strict=True)
+    return Measurement(max(counts), median(halves), median(ends))
 
 
-def _round(upstream: Server, servers: Sequence[Server], question: str, count: int) -> Seen:
-    before = queries(upstream)
-    answers = all_at_once([each.url for each in servers], f"/{DIRECTORY}?{question}", count)
-    name = question.partition("=")[2]
-    for each in answers:
-        assert each.status == 200, each.body[:500]
-        found = [entry["resource"]["id"] for entry in each.json()["entry"]]
-        assert found == [f"{name}-{number}" for number in range(len(found))]
-        assert found
-    times = sorted(each.seconds * 1000 for each in answers)
-    return Seen(queries(upstream) - before, median(times), times[-1])
+def _measure_round(upstream: Server, servers: Sequence[Server], query_string: str, count: int) -> Measurement:
+    before = query_count(upstream)
+    responses = send_concurrently([server.url for server in servers], f"/{DIRECTORY}?{query_string}", count)
+    name = query_string.partition("=")[2]
+    for response in responses:
+        assert response.status == 200, response.body[:500]
+        ids = [entry["resource"]["id"] for entry in response.json()["entry"]]
+        assert ids == [f"{name}-{number}" for number in range(len(ids))]
+        assert ids
+    times = sorted(response.seconds * 1000 for response in responses)
+    return Measurement(query_count(upstream) - before, median(times), times[-1])
 
 
-def shown(title: str, rows: dict[tuple[str, int], Seen]) -> None:
-    measure.show(
+def print_rows(title: str, rows: dict[tuple[str, int], Measurement]) -> None:
+    measure.print_table(
         title,
         HEAD,
         [
-            (name, count, each.queries, f"{each.p50:.0f}", f"{each.last:.0f}")
-            for (name, count), each in rows.items()
+            (name, count, measurement.queries, f"{measurement.p50:.0f}", f"{measurement.last:.0f}")
+            for (name, count), measurement in rows.items()
         ],
     )
 
 
-def aims(rows: dict[tuple[str, int], Seen], name: str) -> None:
+def print_aims(rows: dict[tuple[str, int], Measurement], name: str) -> None:
     for count in COUNTS:
-        measure.aim(f"{name}: upstream queries for {count} at once", rows[name, count].queries, 1)
+        measure.print_aim(f"{name}: upstream queries for {count} at once", rows[name, count].queries, 1)

@@ -1,4 +1,4 @@
-"""The median time of planning one date parameter, with and without what earlier searches left in memory."""
+"""Median time of planning a date parameter, with empty and with filled caches."""
 
 from collections.abc import Callable
 from statistics import median
@@ -7,20 +7,20 @@ from time import perf_counter_ns
 import pytest
 from support.requests import NOW, SITE
 
-from benchmarks.measure import aim, say, show
+from benchmarks.measure import print_aim, print_line, print_table
 from gateway.dates import registry, timezones
 from gateway.dates.planner import plan_parameter
 
 pytestmark = pytest.mark.bench
 
-_KEPT: list[Callable[[], None]] = [
-    each.cache_clear
+_CACHE_CLEARS: list[Callable[[], None]] = [
+    function.cache_clear
     for module in (registry, timezones)
-    for each in vars(module).values()
-    if hasattr(each, "cache_clear")
+    for function in vars(module).values()
+    if hasattr(function, "cache_clear")
 ]
 RUNS = {"cold": 100, "warm": 1000}
-#: resource type, parameter, its values
+#: Resource type, parameter, its values.
 TYPICAL = (
     ("Patient", "birthdate", "1980-02-03"),
     ("Patient", "birthdate", "ge1980"),
@@ -38,34 +38,34 @@ TYPICAL = (
 )
 
 
-def test_a_date_parameter_is_rewritten() -> None:
-    times = {each: [_micros(each, kind) for kind in RUNS] for each in TYPICAL}
-    rows = [(_words(*case), *(f"{each:.1f}" for each in row)) for case, row in times.items()]
-    show("one date parameter, median µs per rewrite", ("", *RUNS), rows)
-    say("")
+def test_date_parameter_is_planned_fast() -> None:
+    times = {case: [_median_micros(case, kind) for kind in RUNS] for case in TYPICAL}
+    rows = [(_search_text(*case), *(f"{time:.1f}" for time in row)) for case, row in times.items()]
+    print_table("one date parameter, median µs per plan", ("", *RUNS), rows)
+    print_line("")
     for kind, column in zip(RUNS, zip(*times.values(), strict=True), strict=True):
-        aim(f"median of these, {kind}, µs", median(column), 40)
+        print_aim(f"median of these, {kind}, µs", median(column), 40)
 
 
-def _micros(case: tuple[str, ...], kind: str) -> float:
+def _median_micros(case: tuple[str, ...], kind: str) -> float:
     resource, name, *values = case
     times = []
     for _ in range(RUNS[kind]):
         if kind == "cold":
-            _forget()
+            _clear_caches()
         start = perf_counter_ns()
-        found = plan_parameter(resource, name, values, SITE.date_support, SITE.zone, NOW)
+        plan = plan_parameter(resource, name, values, SITE.date_support, SITE.zone, NOW)
         times.append(perf_counter_ns() - start)
-        assert found is not None
-        assert found.problem is None, case
+        assert plan is not None
+        assert plan.problem is None, case
     return median(times) / 1000
 
 
-def _forget() -> None:
-    """Empty what the rewriter keeps of values and names seen before."""
-    for clear in _KEPT:
+def _clear_caches() -> None:
+    """Clear the caches of the registry and of the time zones."""
+    for clear in _CACHE_CLEARS:
         clear()
 
 
-def _words(resource: str, name: str, *values: str) -> str:
+def _search_text(resource: str, name: str, *values: str) -> str:
     return f"{resource}?" + "&".join(f"{name}={value}" for value in values)

@@ -1,4 +1,4 @@
-"""Who may stand between the apps and Halo for a day, and what each one's day costs."""
+"""Alternatives between the apps and Halo for a day, with the bill of each."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import msgspec
 
-from benchmarks.day.asking import Ask, asked, asking
+from benchmarks.day.asgi_client import Client, call_app, client_of
 from benchmarks.day.events import Event
 from benchmarks.day.halo import SETTINGS, Halo
 from benchmarks.day.nginx_model import Nginx
-from benchmarks.day.replay import Seen, replayed
+from benchmarks.day.replay import Observations, replay
 from benchmarks.day.trace import Day
-from benchmarks.day.truth import Truth
-from benchmarks.day.virtual import Clock, simulated
+from benchmarks.day.truth import Oracle
+from benchmarks.day.virtual import Clock, run_simulated
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE
 from gateway.ledger.cost import CostClass
@@ -23,7 +23,7 @@ from gateway.settings import Settings
 from gateway.web.fast_path import FastPathMiddleware
 
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
-SET_UP = Settings.model_validate(
+GATEWAY_SETTINGS = Settings.model_validate(
     {
         "upstream": {"url": "http://halo"},
         "sites": {BRISBANE: {"time_zone": "Australia/Brisbane"}},
@@ -34,80 +34,84 @@ SET_UP = Settings.model_validate(
 
 @dataclass(frozen=True)
 class Bill:
-    """A day's cost by kind of traffic, and in all as the emulator's own bill has it; what the apps saw.
+    """Bill of a day by kind of traffic, `total` of the emulator's bill, and the apps' observations.
 
-    `ledger`: queries and bytes that the gateway says were billed.
+    `ledger`: queries and bytes that the gateway's ledger counts as billed.
     """
 
     queries: Counter[str]
-    octets: Counter[str]
+    response_bytes: Counter[str]
     total: tuple[int, int]
-    seen: Seen
+    observations: Observations
     ledger: tuple[int, int] = (0, 0)
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """Connections that lead to an application of this process."""
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """httpx transport to an application of this process."""
 
     def __init__(self, halo: Halo) -> None:
         self._halo = halo
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Its answer."""
+        """Response of the application."""
         target = request.extensions.get("target", request.url.raw_path).decode()
         headers = [(name.lower(), value) for name, value in request.headers.raw]
-        answer = await asked(self._halo, request.method, target, headers, request.read())
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        response = await call_app(self._halo, request.method, target, headers, request.read())
+        return httpx.Response(response.status, headers=response.headers, content=response.body)
 
 
-def day(start: float, end: float, *, slow: bool = True) -> tuple[Halo, list[Event]]:
-    """Halo as it is at that second of the day, and what happens until `end`."""
+def prepare_day(start: float, end: float, *, slow: bool = True) -> tuple[Halo, list[Event]]:
+    """Halo at `start`, and the events until `end`, both in seconds of the day."""
     halo = Halo(Clock(), slow)
     events = Day({name: list(rows.values()) for name, rows in halo.practice.tables.items()})
     halo.clock.seconds = start
     return halo, events.between(start, end)
 
 
-def straight(start: float, end: float) -> Bill:
-    """The apps ask Halo."""
-    halo, events = day(start, end)
-    return _bill(halo, simulated(halo.clock, lambda: replayed(events, asking(halo), halo)))
+def direct(start: float, end: float) -> Bill:
+    """Replay the day with the apps connected to Halo."""
+    halo, events = prepare_day(start, end)
+    return _bill(halo, run_simulated(halo.clock, lambda: replay(events, client_of(halo), halo)))
 
 
-def nginx(start: float, end: float, *, longer: int = 0) -> Bill:
-    """The apps ask nginx as `nginx_model` has it; its bodies are judged by what Halo itself would say.
+def nginx(start: float, end: float, *, extra_seconds: int = 0) -> Bill:
+    """Replay the day with the apps connected to the model of nginx; the oracle uses Halo's own responses.
 
-    `longer`: seconds that it keeps everything beyond the gateway's lifetimes.
+    `extra_seconds` are added to the gateway's lifetimes.
     """
-    halo, events = day(start, end)
-    ask = Nginx(asking(halo), halo.clock, longer)
-    return _bill(halo, simulated(halo.clock, lambda: replayed(events, ask, halo, Truth(halo, SETTINGS))))
+    halo, events = prepare_day(start, end)
+    client = Nginx(client_of(halo), halo.clock, extra_seconds)
+    return _bill(
+        halo, run_simulated(halo.clock, lambda: replay(events, client, halo, Oracle(halo, SETTINGS)))
+    )
 
 
 def gateway(start: float, end: float) -> Bill:
-    """The apps ask the gateway, which has nothing configured but the practice's time zone."""
-    halo, events = day(start, end)
-    return _bill(halo, *simulated(halo.clock, lambda: _through_gateway(halo, events)))
+    """Replay the day with the apps connected to the gateway, configured only with the time zone."""
+    halo, events = prepare_day(start, end)
+    return _bill(halo, *run_simulated(halo.clock, lambda: _through_gateway(halo, events)))
 
 
-async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Seen, tuple[int, int]]:
-    app = create_app(SET_UP, transport=InProcess(halo), now=halo.clock.now)
-    ask: Ask = asking(FastPathMiddleware(app, app.state.http.hits))
+async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Observations, tuple[int, int]]:
+    app = create_app(GATEWAY_SETTINGS, transport=InProcessTransport(halo), now=halo.clock.now)
+    client: Client = client_of(FastPathMiddleware(app, app.state.http.hits))
     async with app.router.lifespan_context(app):
-        seen = await replayed(events, ask, halo, Truth(halo))
-        lines = await asked(
+        observations = await replay(events, client, halo, Oracle(halo))
+        lines = await call_app(
             app, "GET", "/admin/ledger", [(b"authorization", f"Bearer {TOKEN}".encode())], b""
         )
-    return seen, _billed(msgspec.json.decode(lines.body)["rows"])
+    return observations, _billed_totals(msgspec.json.decode(lines.body)["rows"])
 
 
-def _billed(lines: list[dict[str, Any]]) -> tuple[int, int]:
-    found = [each for each in lines if each["class"] == CostClass.BILLED]
-    return sum(each["queries"] for each in found), sum(each["bytes"] for each in found)
+def _billed_totals(lines: list[dict[str, Any]]) -> tuple[int, int]:
+    billed_lines = [line for line in lines if line["class"] == CostClass.BILLED]
+    return sum(line["queries"] for line in billed_lines), sum(line["bytes"] for line in billed_lines)
 
 
-def _bill(halo: Halo, seen: Seen, ledger: tuple[int, int] = (0, 0)) -> Bill:
+def _bill(halo: Halo, observations: Observations, ledger: tuple[int, int] = (0, 0)) -> Bill:
     bill = halo.state.bill
     total = bill.queries.total(), bill.response_bytes.total()
-    assert total == (halo.queries.total(), halo.octets.total()), "every query is of some kind of traffic"
-    return Bill(halo.queries, halo.octets, total, seen, ledger)
+    assert total == (halo.queries.total(), halo.response_bytes.total()), (
+        "every query belongs to a kind of traffic"
+    )
+    return Bill(halo.queries, halo.response_bytes, total, observations, ledger)

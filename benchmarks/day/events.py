@@ -1,9 +1,9 @@
-"""What happens in a day: an app asks, or the practice changes what it holds. Times in seconds of the day."""
+"""Events of a day: requests of apps and changes in the practice. Times in seconds of the day."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.day.asking import Request
+from benchmarks.day.asgi_client import Request
 
 HOUR = 3600.0
 Resource = dict[str, Any]
@@ -11,7 +11,7 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """An app asks; `pages`: it follows the links to the end."""
+    """A request of an app; with `pages` the app follows the links to the last page."""
 
     at: float
     kind: str
@@ -21,7 +21,7 @@ class Call:
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """The practice software changes a row: `changes` are laid over what it holds then."""
+    """A change by the practice software: `changes` replace elements of the resource."""
 
     at: float
     type: str

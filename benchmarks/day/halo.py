@@ -1,4 +1,4 @@
-"""The practice behind Halo for a day: the emulator on the shared clock, slow, with all that it ever held."""
+"""Practice behind Halo for a day: the emulator on the simulated clock, with delays and past versions."""
 
 import asyncio
 from bisect import bisect_right
@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from benchmarks.day.asking import KEY, KIND
+from benchmarks.day.asgi_client import KEY, KIND
 from benchmarks.day.virtual import Clock
 from gateway.emulator.app import create_emulator
 from gateway.emulator.billing import bill_key
@@ -19,10 +19,10 @@ from gateway.emulator.sites import BRISBANE, SITES
 from gateway.emulator.state import EmulatorState
 
 SETTINGS = EmulatorSettings(patients=600)
-#: Seconds until the practice's database is read, and from then until the answer is back.
-ASKED, ANSWERED = 0.3, 0.2
+#: Seconds until the practice reads its database, and from then until the response arrives.
+REQUEST_SECONDS, RESPONSE_SECONDS = 0.3, 0.2
 
-#: Says when the database was read: a field that caches keep with a body and hand on with it.
+#: Header with the time of the database read: caches store it with the body.
 STAMP = b"content-language"
 
 Table = dict[str, Record]
@@ -30,83 +30,83 @@ Table = dict[str, Record]
 
 @dataclass(frozen=True)
 class Version:
-    """A table as it was from `since` on, and the kind of traffic that made it so."""
+    """A table from `since` on, in seconds, and the kind of traffic that changed it."""
 
     since: float
-    by: str
+    changed_by: str
     table: Table
 
 
-class Remembering(Practice):
-    """A practice that keeps every state of its tables."""
+class VersionedPractice(Practice):
+    """A practice that stores every version of its tables."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(SITES[BRISBANE], SETTINGS, clock.now)
         self._seconds = clock
         self.changes = 0
-        self.past = {name: [Version(-1.0, "", dict(rows))] for name, rows in self.tables.items()}
+        self.versions = {name: [Version(-1.0, "", dict(rows))] for name, rows in self.tables.items()}
 
     def update(self, resource: dict[str, Any]) -> Record:
-        """The row with new content; the table as it is then is remembered."""
+        """Update the row and store the new version of its table."""
         record = super().update(resource)
         name = resource["resourceType"]
         self.changes += 1
-        self.past[name].append(Version(self._seconds.seconds, KIND.get(), dict(self.tables[name])))
+        self.versions[name].append(Version(self._seconds.seconds, KIND.get(), dict(self.tables[name])))
         return record
 
-    def version(self, name: str, moment: float) -> int:
-        """Which version of a table was in force at a moment."""
-        return bisect_right(self.past[name], moment, key=lambda each: each.since) - 1
+    def version_at(self, name: str, seconds: float) -> int:
+        """Index of the version of a table at a time in seconds."""
+        return bisect_right(self.versions[name], seconds, key=lambda version: version.since) - 1
 
 
 @dataclass
 class Halo:
-    """Halo Cloud with one practice; what was asked of it, by kind of traffic."""
+    """Halo Cloud with one practice; queries and response bytes by kind of traffic."""
 
     clock: Clock
     slow: bool = True
     queries: Counter[str] = field(default_factory=Counter)
-    octets: Counter[str] = field(default_factory=Counter)
+    response_bytes: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         emulator = create_emulator(SETTINGS, self.clock.now)
         self.state: EmulatorState = emulator.state.emulator
-        self.practice = Remembering(self.clock)
+        self.practice = VersionedPractice(self.clock)
         self.state.practices[BRISBANE] = self.practice
         self._emulator: ASGIApp = emulator
-        self._since, self._same = 0, dict[object, list[Message]]()
+        self._changes_at_start, self._messages = 0, dict[object, list[Message]]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as Halo does."""
+        """Respond as Halo does, after the delays."""
         kind = KIND.get()
         body = (await receive()).get("body", b"")
-        await asyncio.sleep(ASKED if self.slow else 0)
-        messages = _stamped(await self._answered(scope, body), self.clock.seconds)
-        await asyncio.sleep(ANSWERED if self.slow else 0)
+        await asyncio.sleep(REQUEST_SECONDS if self.slow else 0)
+        messages = _with_stamp(await self._emulator_messages(scope, body), self.clock.seconds)
+        await asyncio.sleep(RESPONSE_SECONDS if self.slow else 0)
         self.queries[kind] += 1
-        self.octets[kind] += _size(messages)
-        for each in messages:
-            await send(each)
+        self.response_bytes[kind] += _size(messages)
+        for message in messages:
+            await send(message)
 
-    async def _answered(self, scope: Scope, body: bytes) -> list[Message]:
-        """The emulator's answer. What was asked since the last change is billed again, but not worked out."""
+    async def _emulator_messages(self, scope: Scope, body: bytes) -> list[Message]:
+        """Response of the emulator. A request repeated without a change in between is only billed."""
         key = (scope["path"], scope["query_string"], body)
-        if self._since != self.practice.changes:
-            self._since, self._same = self.practice.changes, {}
-        if scope["method"] == "PUT" or key not in self._same:
-            self._same[key] = await _asked(self._emulator, scope, body)
+        if self._changes_at_start != self.practice.changes:
+            self._changes_at_start, self._messages = self.practice.changes, {}
+        if scope["method"] == "PUT" or key not in self._messages:
+            self._messages[key] = await _call(self._emulator, scope, body)
         else:
             line = bill_key(KEY, scope["path"].strip("/").split("/"))
-            self.state.bill.add(line, "paid", _size(self._same[key]))
-        return self._same[key]
+            self.state.bill.add(line, "paid", _size(self._messages[key]))
+        return self._messages[key]
 
     def change(self, name: str, identity: str, changes: dict[str, Any]) -> None:
-        """What the practice software does by itself."""
+        """Apply a change of the practice software."""
         row = self.practice.tables[name].get(identity)
         self.practice.update({**(row.resource if row else {}), **changes})
 
 
-async def _asked(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
+async def _call(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
     messages: list[Message] = []
 
     async def receive() -> Message:
@@ -119,10 +119,10 @@ async def _asked(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
     return messages
 
 
-def _stamped(messages: list[Message], moment: float) -> list[Message]:
+def _with_stamp(messages: list[Message], seconds: float) -> list[Message]:
     start, *rest = messages
-    return [{**start, "headers": [*start["headers"], (STAMP, f"{moment:.6f}".encode())]}, *rest]
+    return [{**start, "headers": [*start["headers"], (STAMP, f"{seconds:.6f}".encode())]}, *rest]
 
 
 def _size(messages: list[Message]) -> int:
-    return sum(len(each.get("body", b"")) for each in messages)
+    return sum(len(message.get("body", b"")) for message in messages)

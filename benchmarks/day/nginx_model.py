@@ -1,9 +1,9 @@
-"""nginx `proxy_cache` as its documentation and source say it decides, on a clock that can be given.
+"""Model of nginx `proxy_cache` on a simulated clock, after its documentation and source.
 
-What nginx 1.22 does (ngx_http_file_cache.c): an entry made in second s under `proxy_cache_valid 5s` is served
-while the present second is at most s + 5. The key is what `proxy_cache_key` says: method, URI with its
-arguments as they came, credentials. GET and HEAD only. `proxy_cache_lock`: one request of a key goes on, the
-others wait for its entry. A write touches nothing. test_nginx_model.py holds it against nginx itself.
+nginx 1.22 (ngx_http_file_cache.c): an entry stored in second s under `proxy_cache_valid 5s` is served while
+the current second is at most s + 5. `proxy_cache_key` consists of method, URI with unchanged arguments, and
+credentials. GET and HEAD only. `proxy_cache_lock`: one request of a key is forwarded, the other requests wait
+for its entry. A write invalidates nothing. test_nginx_model.py compares the model with nginx.
 """
 
 import asyncio
@@ -11,51 +11,51 @@ import math
 import re
 from dataclasses import dataclass
 
-from benchmarks.day.asking import BASE, Answer, Ask, Request
+from benchmarks.day.asgi_client import BASE, Client, Request, Response
 from benchmarks.day.virtual import Clock
 from gateway.cache.lifetimes import LIFETIMES
 
-#: One location for each group of resource types, with the gateway's lifetimes.
-LOCATIONS = tuple((f"{BASE}({'|'.join(each.types)})", each.balanced) for each in LIFETIMES[:-1])
+#: A location for each group of resource types, with the gateway's lifetimes in seconds.
+LOCATIONS = tuple((f"{BASE}({'|'.join(lifetime.types)})", lifetime.balanced) for lifetime in LIFETIMES[:-1])
 
-#: Seconds for a 404, as the gateway has it.
-MISSING = 5
+#: Lifetime of a 404 in seconds, as in the gateway.
+NOT_FOUND_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class _Kept:
-    answer: Answer
+class _CacheEntry:
+    response: Response
     until: int
 
 
 class Nginx:
-    """A proxy with a cache in front of `upstream`; `longer`: seconds beyond the gateway's lifetimes."""
+    """A proxy with a cache in front of `upstream`; `extra_seconds` are added to the gateway's lifetimes."""
 
-    def __init__(self, upstream: Ask, clock: Clock, longer: int = 0) -> None:
-        self._longer = longer
+    def __init__(self, upstream: Client, clock: Clock, extra_seconds: int = 0) -> None:
+        self._extra_seconds = extra_seconds
         self._upstream = upstream
         self._clock = clock
-        self._kept: dict[str, _Kept] = {}
+        self._entries: dict[str, _CacheEntry] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def __call__(self, request: Request) -> Answer:
-        """The answer, from memory where there is one."""
+    async def __call__(self, request: Request) -> Response:
+        """Return the cached response, or forward the request."""
         if request.method != "GET":
             return await self._upstream(request)
         async with self._locks.setdefault(request.path, asyncio.Lock()):
-            kept = self._kept.get(request.path)
-            if kept and math.floor(self._clock.seconds) <= kept.until:
-                return kept.answer
-            answer = await self._upstream(request)
-            if answer.status in {200, 404}:
-                valid = _valid(request.path) if answer.status == 200 else MISSING
-                self._kept[request.path] = _Kept(
-                    answer, math.floor(self._clock.seconds) + valid + self._longer
+            entry = self._entries.get(request.path)
+            if entry and math.floor(self._clock.seconds) <= entry.until:
+                return entry.response
+            response = await self._upstream(request)
+            if response.status in {200, 404}:
+                seconds = _lifetime(request.path) if response.status == 200 else NOT_FOUND_SECONDS
+                self._entries[request.path] = _CacheEntry(
+                    response, math.floor(self._clock.seconds) + seconds + self._extra_seconds
                 )
-            return answer
+            return response
 
 
-def _valid(path: str) -> int:
+def _lifetime(path: str) -> int:
     return next(
         (seconds for pattern, seconds in LOCATIONS if re.match(pattern + r"(/|\?|$)", BASE + path)), 0
     )

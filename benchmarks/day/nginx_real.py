@@ -1,7 +1,7 @@
-"""The real nginx on the day's clock: a library laid under it answers `gettimeofday` from a file.
+"""Real nginx on the simulated clock: a preloaded library reads `gettimeofday` from a file.
 
-nginx dates what it keeps by gettimeofday (ngx_times.c), once per turn of its loop; its timers run on another
-clock. So a day of its `proxy_cache` can be had in seconds, with nothing in it replaced.
+nginx dates cache entries by gettimeofday (ngx_times.c), once per iteration of its loop; its timers use
+another clock. A day of `proxy_cache` therefore takes seconds, with unchanged nginx code.
 """
 
 import http.client
@@ -16,12 +16,12 @@ from shutil import which
 import pytest
 
 from benchmarks import measure
-from benchmarks.day.asking import BASE, Answer, Request
-from benchmarks.day.nginx_model import LOCATIONS, MISSING
+from benchmarks.day.asgi_client import BASE, Request, Response
+from benchmarks.day.nginx_model import LOCATIONS, NOT_FOUND_SECONDS
 from benchmarks.day.virtual import Clock
 
-_MISSING = [each for each in ("nginx", "cc") if which(each) is None]
-needs_nginx = pytest.mark.skipif(bool(_MISSING), reason=f"not here: {', '.join(_MISSING)}")
+_UNAVAILABLE = [program for program in ("nginx", "cc") if which(program) is None]
+needs_nginx = pytest.mark.skipif(bool(_UNAVAILABLE), reason=f"not available: {', '.join(_UNAVAILABLE)}")
 
 _LIBRARY = r"""
 #include <fcntl.h>
@@ -70,25 +70,25 @@ _LOCATION = (
 
 
 class NginxClient:
-    """Asks nginx, telling it the time first."""
+    """Client of nginx that writes the simulated time before each request."""
 
     def __init__(self, connection: http.client.HTTPConnection, clock: Clock, file: mmap.mmap) -> None:
         self._connection = connection
         self._clock = clock
         self._file = file
 
-    async def __call__(self, request: Request) -> Answer:
-        """Its answer."""
+    async def __call__(self, request: Request) -> Response:
+        """Response of nginx."""
         self._file[:] = struct.pack("d", self._clock.now().timestamp())
         headers = {name.decode(): value.decode() for name, value in request.headers}
         self._connection.request(request.method, BASE + request.path, request.body or None, headers)
-        answer = self._connection.getresponse()
-        return Answer(answer.status, body=answer.read())
+        response = self._connection.getresponse()
+        return Response(response.status, body=response.read())
 
 
 @contextmanager
 def nginx(upstream: str, clock: Clock, folder: Path) -> Iterator[NginxClient]:
-    """nginx before an upstream's URL, with one location per group of types and the gateway's lifetimes."""
+    """Run nginx in front of an upstream's URL, with the gateway's lifetimes by group of types."""
     port, time = measure.free_port(), folder / "clock"
     time.write_bytes(struct.pack("d", clock.now().timestamp()))
     (folder / "nginx.conf").write_text(_config(folder, port, upstream.removeprefix("http://")))
@@ -98,14 +98,16 @@ def nginx(upstream: str, clock: Clock, folder: Path) -> Iterator[NginxClient]:
     with (
         time.open("r+b") as file,
         mmap.mmap(file.fileno(), 8) as shared,
-        measure.running((*command, *options), port, folder / "log"),
+        measure.run_server((*command, *options), port, folder / "log"),
         closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection,
     ):
         yield NginxClient(connection, clock, shared)
 
 
 def _config(folder: Path, port: int, upstream: str) -> str:
-    rows = (_LOCATION.format(path=path, seconds=seconds, missing=MISSING) for path, seconds in LOCATIONS)
+    rows = (
+        _LOCATION.format(path=path, seconds=seconds, missing=NOT_FOUND_SECONDS) for path, seconds in LOCATIONS
+    )
     return _CONFIG.format(folder=folder, port=port, upstream=upstream, locations="    ".join(rows))
 
 

@@ -1,4 +1,4 @@
-"""Plays a trace to whoever answers it, at its own times."""
+"""Replay of a trace at its own times."""
 
 import asyncio
 from collections import Counter
@@ -7,73 +7,84 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from benchmarks.day.asking import KIND, Answer, Ask, Request
+from benchmarks.day.asgi_client import KIND, Client, Request, Response
 from benchmarks.day.events import Call, Change, Event
 from benchmarks.day.halo import Halo
-from benchmarks.day.truth import Question, Truth, Verdict, question
+from benchmarks.day.truth import Oracle, ParsedRequest, Verdict, parse_request
 
 
 @dataclass
-class Seen:
-    """What the apps saw: requests by kind of traffic, verdicts on the bodies, and each wrong one in words."""
+class Observations:
+    """Observations of the apps: requests by kind of traffic, verdicts, descriptions of wrong bodies."""
 
-    asked: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    wrong_bodies: list[str] = field(default_factory=list)
 
 
-async def replayed(events: Iterable[Event], ask: Ask, halo: Halo, truth: Truth | None = None) -> Seen:
-    """What the apps see. Raises AssertionError for a request that fails."""
-    seen, clock = Seen(), halo.clock
+async def replay(
+    events: Iterable[Event], client: Client, halo: Halo, oracle: Oracle | None = None
+) -> Observations:
+    """Replay events concurrently. Raises AssertionError for a request that fails."""
+    observations, clock = Observations(), halo.clock
     async with asyncio.TaskGroup() as group:
         for event in events:
             await asyncio.sleep(event.at - clock.seconds)
             if isinstance(event, Change):
                 halo.change(event.type, event.id, event.changes)
             else:
-                group.create_task(_called(event, ask, halo, truth, seen))
-    return seen
+                group.create_task(_run_call(event, client, halo, oracle, observations))
+    return observations
 
 
-async def in_turn(events: Iterable[Event], ask: Ask, halo: Halo) -> Seen:
-    """What the apps see when each waits for the one before it, and answers take no time."""
-    seen = Seen()
+async def replay_sequentially(events: Iterable[Event], client: Client, halo: Halo) -> Observations:
+    """Replay events one after the other, with responses that take no time."""
+    observations = Observations()
     for event in events:
         halo.clock.seconds = event.at
         if isinstance(event, Change):
             halo.change(event.type, event.id, event.changes)
         else:
-            await _called(event, ask, halo, None, seen)
-    return seen
+            await _run_call(event, client, halo, None, observations)
+    return observations
 
 
-async def _called(call: Call, ask: Ask, halo: Halo, truth: Truth | None, seen: Seen) -> None:
+async def _run_call(
+    call: Call, client: Client, halo: Halo, oracle: Oracle | None, observations: Observations
+) -> None:
     KIND.set(call.kind)
     request, page = call.request, 0
     while True:
         sent = halo.clock.seconds
-        answer = await ask(request)
-        assert answer.status in {200, 201}, (
-            f"{request.method} {request.path}: {answer.status} {answer.body!r}"
+        response = await client(request)
+        assert response.status in {200, 201}, (
+            f"{request.method} {request.path}: {response.status} {response.body!r}"
         )
-        seen.asked[call.kind] += 1
-        if truth and call.kind != "write":
-            asked = question(call.request, page)
-            _judged(truth.verdict(asked, answer, sent, halo.clock.seconds), asked, sent, seen)
-        following = _next(answer) if call.pages else ""
-        if not following:
+        observations.requests[call.kind] += 1
+        if oracle and call.kind != "write":
+            parsed_request = parse_request(call.request, page)
+            _record_verdict(
+                oracle.verdict(parsed_request, response, sent, halo.clock.seconds),
+                parsed_request,
+                sent,
+                observations,
+            )
+        next_path = _next_page_path(response) if call.pages else ""
+        if not next_path:
             return
-        request, page = Request("GET", following), page + 1
+        request, page = Request("GET", next_path), page + 1
 
 
-def _judged(verdict: Verdict, asked: Question, sent: float, seen: Seen) -> None:
-    seen.verdicts[verdict] += 1
-    if verdict != "right":
-        seen.wrong.append(f"{verdict}: {asked} at {sent:.3f}")
+def _record_verdict(
+    verdict: Verdict, parsed_request: ParsedRequest, sent: float, observations: Observations
+) -> None:
+    observations.verdicts[verdict] += 1
+    if verdict != "correct":
+        observations.wrong_bodies.append(f"{verdict}: {parsed_request} at {sent:.3f}")
 
 
-def _next(answer: Answer) -> str:
-    """Where the next page is; an app that asks Halo itself has to know that only the path's tail holds."""
-    links = msgspec.json.decode(answer.body)["link"]
-    found = (each["url"] for each in links if each["relation"] == "next")
-    return next(found, "").partition("/fhir/R4/")[2]
+def _next_page_path(response: Response) -> str:
+    """Path of the next page below the FHIR base, or ""; only this part of Halo's link is correct."""
+    links = msgspec.json.decode(response.body)["link"]
+    urls = (link["url"] for link in links if link["relation"] == "next")
+    return next(urls, "").partition("/fhir/R4/")[2]

@@ -1,4 +1,4 @@
-"""A day of an integrator's traffic: what Halo bills without a gateway, behind nginx, behind this gateway."""
+"""A day of an integrator's traffic: Halo's bill without a gateway, behind nginx, behind this gateway."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -17,49 +17,56 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
 HEAD = ("", "requests", "none", "nginx", "gateway", ": nginx", ": none")
 Bills = Mapping[str, Bill]
-LATE: tuple[Verdict, ...] = ("too old", "older than a write")
+LATE_VERDICTS: tuple[Verdict, ...] = ("too old", "older than a write")
 
 
-def test_a_day_of_traffic_is_answered_rightly_and_billed_as_the_ledger_says() -> None:
+def test_day_has_correct_responses_and_ledger_equals_bill() -> None:
     bills = _bills()
-    none, nginx, ours = bills["straight"], bills["nginx"], bills["gateway"]
-    _show("queries billed in a day, by kind of traffic", bills, lambda each: each.queries)
-    _show("bytes billed in a day (kB)", bills, lambda each: {k: v // 1000 for k, v in each.octets.items()})
-    _aims("queries", *(each.total[0] for each in (ours, nginx, none)))
-    _aims("bytes", *(each.total[1] for each in (ours, nginx, none)))
-    measure.say(f"gateway: {ours.seen.verdicts.total()} bodies checked, {len(ours.seen.wrong)} wrong")
-    late = {name: nginx.seen.verdicts[name] for name in LATE}
-    measure.say(f"nginx: {nginx.seen.verdicts.total()} bodies checked, {late}")
-    measure.say(f"the gateway's ledger: {ours.ledger}; the bill: {ours.total}")
-    assert not ours.seen.wrong, ours.seen.wrong[:5]
-    assert ours.ledger == ours.total
-    assert none.seen.asked == nginx.seen.asked == ours.seen.asked
+    direct_bill, nginx_bill, gateway_bill = bills["direct"], bills["nginx"], bills["gateway"]
+    _print_by_kind("queries billed in a day, by kind of traffic", bills, lambda bill: bill.queries)
+    _print_by_kind("bytes billed in a day (kB)", bills, _kilobytes)
+    _print_aims("queries", *(bill.total[0] for bill in (gateway_bill, nginx_bill, direct_bill)))
+    _print_aims("bytes", *(bill.total[1] for bill in (gateway_bill, nginx_bill, direct_bill)))
+    direct, nginx, gateway = (bill.observations for bill in (direct_bill, nginx_bill, gateway_bill))
+    measure.print_line(
+        f"gateway: {gateway.verdicts.total()} bodies checked, {len(gateway.wrong_bodies)} wrong"
+    )
+    late = {name: nginx.verdicts[name] for name in LATE_VERDICTS}
+    measure.print_line(f"nginx: {nginx.verdicts.total()} bodies checked, {late}")
+    measure.print_line(f"the gateway's ledger: {gateway_bill.ledger}; the bill: {gateway_bill.total}")
+    assert not gateway.wrong_bodies, gateway.wrong_bodies[:5]
+    assert gateway_bill.ledger == gateway_bill.total
+    assert direct.requests == nginx.requests == gateway.requests
 
 
 def _bills() -> Bills:
-    names = ("gateway", "nginx", "straight")
+    names = ("gateway", "nginx", "direct")
     with ProcessPoolExecutor(2, get_context("spawn"), configure_logging, ("error",)) as processes:
-        running = {name: processes.submit(getattr(contenders, name), 0, 24 * HOUR) for name in names}
-        return {name: each.result() for name, each in running.items()}
+        futures = {name: processes.submit(getattr(contenders, name), 0, 24 * HOUR) for name in names}
+        return {name: future.result() for name, future in futures.items()}
 
 
-def _show(title: str, bills: Bills, part: Callable[[Bill], Mapping[str, int]]) -> None:
-    columns = [part(bills[name]) for name in ("straight", "nginx", "gateway")]
-    asked = bills["straight"].seen.asked
-    rows = [_row(kind, asked[kind], *(each.get(kind, 0) for each in columns)) for kind in asked]
-    measure.show(
-        title, HEAD, [*rows, _row("in all", asked.total(), *(sum(each.values()) for each in columns))]
+def _print_by_kind(title: str, bills: Bills, counts_of: Callable[[Bill], Mapping[str, int]]) -> None:
+    columns = [counts_of(bills[name]) for name in ("direct", "nginx", "gateway")]
+    requests = bills["direct"].observations.requests
+    rows = [_row(kind, requests[kind], *(column.get(kind, 0) for column in columns)) for kind in requests]
+    measure.print_table(
+        title, HEAD, [*rows, _row("in all", requests.total(), *(sum(column.values()) for column in columns))]
     )
 
 
-def _row(kind: str, asked: int, none: int, nginx: int, ours: int) -> tuple[str, ...]:
+def _kilobytes(bill: Bill) -> dict[str, int]:
+    return {kind: size // 1000 for kind, size in bill.response_bytes.items()}
+
+
+def _row(kind: str, requests: int, none: int, nginx: int, gateway: int) -> tuple[str, ...]:
     return (
         kind,
-        *(f"{each:,}" for each in (asked, none, nginx, ours)),
-        *(f"{ours / max(each, 1):.3f}" for each in (nginx, none)),
+        *(f"{count:,}" for count in (requests, none, nginx, gateway)),
+        *(f"{gateway / max(count, 1):.3f}" for count in (nginx, none)),
     )
 
 
-def _aims(what: str, ours: int, nginx: int, none: int) -> None:
-    measure.aim(f"{what} : nginx's", ours / nginx, 0.5)
-    measure.aim(f"{what} : none's", ours / none, 0.2)
+def _print_aims(unit: str, gateway: int, nginx: int, none: int) -> None:
+    measure.print_aim(f"{unit} : nginx's", gateway / nginx, 0.5)
+    measure.print_aim(f"{unit} : none's", gateway / none, 0.2)

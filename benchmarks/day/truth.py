@@ -1,10 +1,9 @@
-"""Whether an answer is what the practice held when it was read, and was read late enough.
+"""Oracle of responses: correct for the time of the database read, and read late enough.
 
-Halo stamps each answer with the moment at which it read its database. A body must be what the practice held
-at that moment, though it may hold something else since; the moment must lie within the lifetime that
-docs/cache.md promises, and after every write that was answered before the question was asked. What R4 makes
-of the practice's rows is worked out by the emulator without its known issues, from the question as the app
-put it.
+Halo stamps each response with the time of the database read. A body must equal the practice's data of that
+time, even if the data has changed since. The time must be within the lifetime that docs/cache.md promises,
+and after every write whose response arrived before the request was sent. The emulator without its known
+issues computes the expected R4 response from the app's request.
 """
 
 import hashlib
@@ -15,8 +14,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from benchmarks.day.asking import HOST, Answer, Request
-from benchmarks.day.halo import ANSWERED, SETTINGS, STAMP, Halo
+from benchmarks.day.asgi_client import HOST, Request, Response
+from benchmarks.day.halo import RESPONSE_SECONDS, SETTINGS, STAMP, Halo
 from gateway.cache.lifetimes import lifetime_of_type
 from gateway.emulator.bundle import searchset
 from gateway.emulator.practice import Practice
@@ -29,15 +28,15 @@ from gateway.emulator.settings import (
 )
 from gateway.emulator.sites import BRISBANE, SITES
 
-Verdict = Literal["right", "too old", "older than a write", "never so"]
+Verdict = Literal["correct", "too old", "older than a write", "never existed"]
 
-#: Known issues that stay: inactive rows are hidden, references are absolute, on the gateway's own base.
-_STAY = ("inactive-records", "reference-base-url")
-#: What R4 makes of the practice's rows.
+#: Known issues that remain: inactive rows are hidden, references are absolute on the gateway's base.
+_REMAINING = ("inactive-records", "reference-base-url")
+#: Settings under which the emulator responds as R4 defines.
 R4 = apply_merge_patch(
     SETTINGS,
     {
-        "faults": {each: each in _STAY for each in DOCUMENTED_FAULTS},
+        "faults": {fault: fault in _REMAINING for fault in DOCUMENTED_FAULTS},
         "variants": {"date_model": "r4-a", "last_updated": dict.fromkeys(DEFAULT_LAST_UPDATED_STYLES, "ok")},
     },
 )
@@ -45,8 +44,8 @@ PAGE = 50
 
 
 @dataclass(frozen=True)
-class Question:
-    """What was asked, by whatever spelling; `offset` of a further page."""
+class ParsedRequest:
+    """A request independent of its spelling; further pages have `_offset`."""
 
     type: str
     id: str = ""
@@ -54,85 +53,98 @@ class Question:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The resource types that the answer is made of."""
-        named = [each.split(":") for name, each in self.pairs if name == "_include"]
-        return tuple(sorted({self.type, *(code.capitalize() for _, code, *_ in named)}))
+        """Resource types of the response."""
+        includes = [value.split(":") for name, value in self.pairs if name == "_include"]
+        return tuple(sorted({self.type, *(code.capitalize() for _, code, *_ in includes)}))
 
 
-def question(request: Request, page: int = 0) -> Question:
-    """The question of a request, or of a page that its links led to."""
+def parse_request(request: Request, page: int = 0) -> ParsedRequest:
+    """Parse a request, or the request for a further page of it."""
     path, _, query = request.path.partition("?")
     name, _, identity = path.partition("/")
     pairs = parse_qsl(query) + parse_qsl(request.body.decode() if identity == "_search" else "")
     pairs += [("_offset", str(page * PAGE))] if page else []
-    return Question(name, "" if identity == "_search" else identity, tuple(pairs))
+    return ParsedRequest(name, "" if identity == "_search" else identity, tuple(pairs))
 
 
-class Truth:
-    """Judges answers: under R4 those of a gateway, under the emulator's own settings those of Halo itself."""
+class Oracle:
+    """Judges responses: under R4 those of a gateway, under the emulator's settings those of Halo."""
 
     def __init__(self, halo: Halo, settings: EmulatorSettings = R4) -> None:
         self._halo = halo
         self._settings = settings
-        self._known: dict[object, bytes] = {}
-        self._read: dict[bytes, bytes] = {}
+        self._expected_digests: dict[object, bytes] = {}
+        self._digests: dict[bytes, bytes] = {}
 
-    def verdict(self, asked: Question, answer: Answer, sent: float, received: float) -> Verdict:
-        """Whether the body is what was true when its stamp says it was read, and that was late enough."""
-        read = float(answer.field(STAMP))
-        if self._digest(answer.body) != self._at(asked, read):
-            return "never so"
-        if read < max(self._written(each, sent) for each in asked.types):
+    def verdict(self, request: ParsedRequest, response: Response, sent: float, received: float) -> Verdict:
+        """Verdict on body and time of a response. `sent` and `received` in seconds."""
+        read = float(response.header(STAMP))
+        if self._digest(response.body) != self._expected_digest(request, read):
+            return "never existed"
+        if read < max(self._last_write(type_, sent) for type_ in request.types):
             return "older than a write"
-        return "too old" if read < min(sent, received - self.lifetime(asked)) else "right"
+        return "too old" if read < min(sent, received - self.lifetime(request)) else "correct"
 
-    def lifetime(self, asked: Question) -> int:
-        """Seconds that docs/cache.md promises at most; what synchronises is never kept."""
-        if any(name == "_lastUpdated" for name, _ in asked.pairs):
+    def lifetime(self, request: ParsedRequest) -> int:
+        """Maximum lifetime of docs/cache.md in seconds; synchronisation requests are not cached."""
+        if any(name == "_lastUpdated" for name, _ in request.pairs):
             return 0
-        return min(lifetime_of_type(each).balanced for each in asked.types)
+        return min(lifetime_of_type(type_).balanced for type_ in request.types)
 
-    def _written(self, name: str, sent: float) -> float:
-        """When an app last changed a table, of the changes that were answered before `sent`."""
-        past = reversed(self._halo.practice.past[name])
-        known = sent - ANSWERED
-        return next((each.since for each in past if each.by == "write" and each.since <= known), -1)
+    def _last_write(self, name: str, sent: float) -> float:
+        """Time of the last write of an app whose response arrived before `sent`, in seconds, or -1."""
+        versions = reversed(self._halo.practice.versions[name])
+        latest = sent - RESPONSE_SECONDS
+        return next(
+            (
+                version.since
+                for version in versions
+                if version.changed_by == "write" and version.since <= latest
+            ),
+            -1,
+        )
 
-    def _at(self, asked: Question, moment: float) -> bytes:
+    def _expected_digest(self, request: ParsedRequest, seconds: float) -> bytes:
         practice = self._halo.practice
-        versions = tuple((name, practice.version(name, moment)) for name in asked.types)
-        if (asked, versions) not in self._known:
-            then = Practice(SITES[BRISBANE], SETTINGS)
-            tables = {name: practice.past[name][number].table for name, number in versions}
-            then.__dict__["tables"] = tables
-            then.index = practice.index
-            self._known[asked, versions] = _plain(self._answer(asked, then))
-        return self._known[asked, versions]
+        versions = tuple((name, practice.version_at(name, seconds)) for name in request.types)
+        if (request, versions) not in self._expected_digests:
+            practice_then = Practice(SITES[BRISBANE], SETTINGS)
+            tables = {name: practice.versions[name][number].table for name, number in versions}
+            practice_then.__dict__["tables"] = tables
+            practice_then.index = practice.index
+            self._expected_digests[request, versions] = _digest_of(
+                self._expected_body(request, practice_then)
+            )
+        return self._expected_digests[request, versions]
 
-    def _answer(self, asked: Question, then: Practice) -> Any:
-        visit = RequestContext(SITES[BRISBANE], then, self._settings, f"http://{HOST}", "integrator")
-        if asked.id:
-            record = visit.find_record(asked.type, asked.id)
-            return visit.render(record) if record else None
-        return searchset(visit, asked.type, list(asked.pairs))
+    def _expected_body(self, request: ParsedRequest, practice_then: Practice) -> Any:
+        context = RequestContext(
+            SITES[BRISBANE], practice_then, self._settings, f"http://{HOST}", "integrator"
+        )
+        if request.id:
+            record = context.find_record(request.type, request.id)
+            return context.render(record) if record else None
+        return searchset(context, request.type, list(request.pairs))
 
     def _digest(self, body: bytes) -> bytes:
         name = hashlib.sha256(body).digest()
-        if name not in self._read:
-            self._read[name] = _plain(msgspec.json.decode(body))
-        return self._read[name]
+        if name not in self._digests:
+            self._digests[name] = _digest_of(msgspec.json.decode(body))
+        return self._digests[name]
 
 
-def _plain(answer: Any) -> bytes:
-    """What an answer says, whatever its links, spelt in one way: SHA-256 of it."""
-    if isinstance(answer, dict) and answer["resourceType"] == "Bundle":
-        entries = [(each["search"]["mode"], _resource(each["resource"])) for each in answer.get("entry", ())]
-        answer = [answer.get("total"), [each for each in entries if each[0] != "outcome"]]
-    elif isinstance(answer, dict):
-        answer = _resource(answer)
-    return hashlib.sha256(msgspec.json.encode(answer, order="sorted")).digest()
+def _digest_of(body: Any) -> bytes:
+    """SHA-256 of a response's content in canonical form, without links."""
+    if isinstance(body, dict) and body["resourceType"] == "Bundle":
+        entries = [
+            (entry["search"]["mode"], _normalized(entry["resource"])) for entry in body.get("entry", ())
+        ]
+        body = [body.get("total"), [entry for entry in entries if entry[0] != "outcome"]]
+    elif isinstance(body, dict):
+        body = _normalized(body)
+    return hashlib.sha256(msgspec.json.encode(body, order="sorted")).digest()
 
 
-def _resource(resource: dict[str, Any]) -> dict[str, Any]:
+def _normalized(resource: dict[str, Any]) -> dict[str, Any]:
     stamp = datetime.fromisoformat(resource["meta"]["lastUpdated"]).timestamp()
     return {**resource, "meta": {**resource["meta"], "lastUpdated": stamp}}

@@ -1,4 +1,4 @@
-"""Simulated time: an event loop in which waiting takes none, and the clock that everything in it shares."""
+"""Simulated time: an event loop that skips waiting times, and its clock."""
 
 import asyncio
 import selectors
@@ -10,54 +10,54 @@ from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 
-#: A Monday for which the emulator's diary has appointments.
+#: Start of a Monday with appointments in the emulator.
 MIDNIGHT = datetime(2026, 6, 22, tzinfo=ZoneInfo("Australia/Brisbane"))
 
 
 @dataclass
 class Clock:
-    """The seconds of the simulated day, and the moment they stand for."""
+    """Seconds of the simulated day."""
 
     seconds: float = 0.0
 
     def now(self) -> datetime:
-        """The moment."""
+        """Simulated date and time."""
         return MIDNIGHT + timedelta(seconds=self.seconds)
 
 
-class _Skipping(selectors.DefaultSelector):
-    """Does not wait for a timer: the clock moves on to it instead. For a thread it waits."""
+class _SkippingSelector(selectors.DefaultSelector):
+    """Selector that advances the clock to the next timer instead of waiting. It waits for threads."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(timeout and 0)
-        if timeout and not found:
+        ready = super().select(timeout and 0)
+        if timeout and not ready:
             self._clock.seconds += timeout
-        return found
+        return ready
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class _SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: Clock) -> None:
         self._day = clock
-        super().__init__(_Skipping(clock))
+        super().__init__(_SkippingSelector(clock))
 
     def time(self) -> float:
         return self._day.seconds
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Wait for threads without a time-out: their seconds are not those of the day."""
+        """Wait for threads without a timeout, because they run in real time."""
         del timeout
         await super().shutdown_default_executor()
 
 
-def simulated(clock: Clock, main: Callable[[], Awaitable[T]]) -> T:
-    """What a coroutine function returns when its time is that of the clock."""
+def run_simulated(clock: Clock, main: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function in simulated time and return its result."""
 
     async def run() -> T:
         return await main()
 
-    with asyncio.Runner(loop_factory=lambda: _Loop(clock)) as runner:
+    with asyncio.Runner(loop_factory=lambda: _SimulatedLoop(clock)) as runner:
         return runner.run(run())

@@ -1,1 +1,1 @@
-"""Operators: /admin/*, health, state metrics, and the client that the command line uses."""
+"""Administration: /admin/*, health, landing page, state metrics, and the command line's HTTP client."""

@@ -1,4 +1,4 @@
-"""`/admin/cache` and `/admin/purge`: what is kept, and forgetting it."""
+"""Endpoints `/admin/cache` and `/admin/purge`: statistics of the cache, and purges."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,13 +18,13 @@ from gateway.fhir.resource_types import RESOURCE_TYPES
 
 _log = structlog.get_logger()
 
-#: Site GUID, resource type and patient id (each of the last two may be empty: all).
+#: Purges by site GUID, resource type and patient id; an empty type or id means all.
 PurgeResponses = Callable[[str, str, str], Awaitable[None]]
 ReadStatistics = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class PurgeRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What to forget: of a site, only one type, or only what may be about one patient."""
+    """Responses to purge: those of a site, of one type, or those that may concern one patient."""
 
     site: str
     type: str = ""
@@ -33,7 +33,7 @@ class PurgeRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class CacheEndpoints:
-    """The cache's figures, and purges."""
+    """Statistics of the cache, and purges."""
 
     read_statistics: ReadStatistics
     purge_responses: PurgeResponses
@@ -41,35 +41,35 @@ class CacheEndpoints:
     now: Callable[[], datetime]
 
     def endpoints(self) -> EndpointTable:
-        """The endpoints."""
+        """Endpoints by method and path."""
         return {("GET", "/admin/cache"): self.get_cache, ("POST", "/admin/purge"): self.post_purge}
 
     async def get_cache(self, request: Request) -> Response:
-        """What is kept and what that saved. Raises Failure 400."""
+        """Return the statistics of store and cache. Raises Failure 400."""
         query_parameters(request, ())
         return json_response(await self.read_statistics(), self.now())
 
     async def post_purge(self, request: Request) -> Response:
-        """Nothing of what is named is served any more. Raises Failure 400."""
+        """Purge responses. Raises Failure 400."""
         query_parameters(request, ())
-        asked = await json_body(request, PurgeRequest, _PURGE_USAGE)
-        site = self.site_names.require_guid(asked.site)
-        if asked.type and asked.type not in RESOURCE_TYPES:
-            raise bad_request("type is a resource type of FHIR R4, with a capital.", "type")
-        await self.purge_responses(site, asked.type, asked.patient)
-        what = "patient" if asked.patient else "type" if asked.type else "site"
-        _log.info("cache-purged", site=self.site_names.display_name(site), what=what, type=asked.type)
-        return json_response({"purged": what, "site": site}, self.now())
+        purge = await json_body(request, PurgeRequest, _PURGE_USAGE)
+        site = self.site_names.require_guid(purge.site)
+        if purge.type and purge.type not in RESOURCE_TYPES:
+            raise bad_request("type must be a resource type of FHIR R4, with a capital.", "type")
+        await self.purge_responses(site, purge.type, purge.patient)
+        scope = "patient" if purge.patient else "type" if purge.type else "site"
+        _log.info("cache-purged", site=self.site_names.display_name(site), what=scope, type=purge.type)
+        return json_response({"purged": scope, "site": site}, self.now())
 
 
 _PURGE_USAGE = (
-    'Send JSON like {"site": "<Halo GUID or alias>", "type": "Patient", "patient": "1"}; type and patient may'
-    " be left out, nothing else may be in."
+    'Send JSON like {"site": "<Halo GUID or alias>", "type": "Patient", "patient": "1"}. type and patient are'
+    " optional; other members are not allowed."
 )
 
 
 def outcomes_by_type(outcome_counts: Mapping[tuple[str, str], int]) -> dict[str, Any]:
-    """Requests by outcome, in all and by resource type."""
+    """Count requests by outcome, in total and by resource type."""
     totals, types = Counter[str](), dict[str, dict[str, int]]()
     for (type_, outcome), count in sorted(outcome_counts.items()):
         totals[outcome] += count

@@ -1,4 +1,4 @@
-"""Operating a running gateway from the command line, through its admin endpoints."""
+"""HTTP client of the command line for the admin endpoints of a running gateway."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ _DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 class AdminClient:
-    """A running gateway at a URL; `token` is that of its setting admin.token."""
+    """Client of the gateway at a URL; `token` is the value of its setting admin.token."""
 
     def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None) -> None:
         self._url = url.rstrip("/")
@@ -20,39 +20,39 @@ class AdminClient:
         self._transport = transport
 
     def purge(self, site: str, type_: str = "", patient: str = "") -> str:
-        """What was purged, in words. Raises ValueError that says what to do."""
-        named = {"site": site, "type": type_, "patient": patient}
-        told = self._request_json(
-            "POST", "/admin/purge", {name: value for name, value in named.items() if value}
+        """Purge cached responses and return a message. Raises ValueError that says what to do."""
+        scope = {"site": site, "type": type_, "patient": patient}
+        result = self._request_json(
+            "POST", "/admin/purge", {name: value for name, value in scope.items() if value}
         )
-        return f"{_PURGE_MESSAGES[told['purged']].format(type=type_)} at {told['site']} is served any more"
+        return f"{_PURGE_MESSAGES[result['purged']].format(type=type_)} at site {result['site']}"
 
     def format_sites(self, site: str = "", *, as_json: bool = False) -> str:
-        """Every practice, or one, as a table or JSON. Raises ValueError that says what to do."""
-        told = self._request_json(
+        """Format the status of all practices, or of one. Raises ValueError that says what to do."""
+        result = self._request_json(
             "GET", "/admin/sites" + (f"?{httpx.QueryParams(site=site)}" if site else "")
         )
-        return json.dumps(told, indent=2) if as_json else _format_table(told["sites"])
+        return json.dumps(result, indent=2) if as_json else _format_table(result["sites"])
 
     def reset_site(self, site: str, pause: str = "") -> str:
-        """What was lifted, in words. Raises ValueError that says what to do."""
+        """Reset a circuit and pauses, and return a message. Raises ValueError that says what to do."""
         path = f"/admin/sites/{site}/reset" if site else "/admin/pauses/clear"
-        told = self._request_json("POST", path, {"pause": pause} if pause else {})
-        return "\n".join(f"reset: {each}" for each in told["reset"]) or "nothing to reset"
+        result = self._request_json("POST", path, {"pause": pause} if pause else {})
+        return "\n".join(f"reset: {name}" for name in result["reset"]) or "nothing to reset"
 
     def _request_json(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
         try:
             with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, transport=self._transport) as client:
-                answer = client.request(method, self._url + path, json=content, headers=self._headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            raise ValueError(f"no answer from {self._url}: {problem or type(problem).__name__}") from None
-        if answer.is_success:
-            return answer.json()
-        raise ValueError(_STATUS_MESSAGES.get(answer.status_code) or _error_text(answer))
+                response = client.request(method, self._url + path, json=content, headers=self._headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ValueError(f"no response from {self._url}: {error or type(error).__name__}") from None
+        if response.is_success:
+            return response.json()
+        raise ValueError(_STATUS_MESSAGES.get(response.status_code) or _error_text(response))
 
 
 def admin_client(settings: Settings, url: str = "") -> AdminClient:
-    """The gateway at a URL, or where these settings have it listen for operators, or on this machine."""
+    """Client of the gateway at a URL; default: `admin.listen`, else port 8080 of this machine."""
     token, listen = settings.admin.token, settings.admin.listen
     return AdminClient(
         url or (f"http://{listen}" if listen else _DEFAULT_URL), token.get_secret_value() if token else ""
@@ -60,14 +60,15 @@ def admin_client(settings: Settings, url: str = "") -> AdminClient:
 
 
 _PURGE_MESSAGES = {
-    "site": "nothing kept",
-    "type": "nothing kept about {type}",
-    "patient": "nothing kept that may be about this patient",
+    "site": "cached responses were purged",
+    "type": "cached responses of type {type} were purged",
+    "patient": "cached responses that may concern this patient were purged",
 }
 _STATUS_MESSAGES = {
-    401: "the gateway wants its own token: set admin.token, or HALO_GATEWAY_ADMIN__TOKEN, as it has it",
-    404: "this gateway has no such endpoint for operators: set admin.token there, or use the --url of its"
-    " own port for them",
+    401: "the gateway rejected the admin token: set admin.token or HALO_GATEWAY_ADMIN__TOKEN to the gateway's"
+    " value",
+    404: "the gateway has no admin endpoint at this URL: set admin.token in its configuration, or set --url"
+    " to the address of admin.listen",
 }
 
 
@@ -76,7 +77,7 @@ def _error_text(response: httpx.Response) -> str:
         (issue, *_) = response.json()["issue"]
         return str(issue["details"]["text"])
     except (ValueError, KeyError, TypeError):
-        return f"the gateway answered {response.status_code}"
+        return f"the gateway responded with status {response.status_code}"
 
 
 _ROW_FORMAT = "{:<36} {:<16} {:<9} {:>7} {:<24} {:>6} {:>9} {:>7} {:>7}"
@@ -84,7 +85,7 @@ _TABLE_HEADINGS = ("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETR
 
 
 def _format_table(sites: list[dict[str, Any]]) -> str:
-    return "\n".join(_ROW_FORMAT.format(*line).rstrip() for line in (_TABLE_HEADINGS, *map(_site_row, sites)))
+    return "\n".join(_ROW_FORMAT.format(*row).rstrip() for row in (_TABLE_HEADINGS, *map(_site_row, sites)))
 
 
 def _site_row(site: dict[str, Any]) -> tuple[object, ...]:

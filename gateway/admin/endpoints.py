@@ -1,4 +1,4 @@
-"""`/admin/…`: what the operator may see and do, behind a bearer token or on a port of its own."""
+"""Admin endpoints (`/admin/…`) for operators, protected by a bearer token or on a separate port."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,40 +14,39 @@ from gateway.errors.failure import Failure
 from gateway.web.errors import error_response, internal_error
 
 AdminEndpoint = Callable[[Request], Awaitable[Response]]
-#: Method and path -> what answers.
+#: Endpoints by method and path.
 EndpointTable = Mapping[tuple[str, str], AdminEndpoint]
 
-
-#: What only browsers send: without a token, any page could have an operator's browser ask here.
+#: Fields that only browsers send: without a token, any web page could use an operator's browser.
 _BROWSER_HEADERS = frozenset({"origin", "sec-fetch-site"})
 
 
 class EndpointGroup(Protocol):
-    """Pages about one thing."""
+    """Endpoints of one subject."""
 
     def endpoints(self) -> EndpointTable:
-        """The endpoints; they may raise Failure."""
+        """Endpoints by method and path; they may raise Failure."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AdminEndpoints:
-    """All desks behind one door, which is `apart` if they have a port of their own."""
+    """All endpoint groups with one authentication; `has_own_port`: they have a separate port."""
 
     token: str
     groups: Sequence[EndpointGroup]
     has_own_port: bool = False
 
     def shared_port_routes(self) -> list[Route]:
-        """The routes for everybody's port; none without a token or with another port: unknown paths."""
+        """Routes for the port of the FHIR clients; none without a token or with a separate port."""
         return self.admin_port_routes() if self.token and not self.has_own_port else []
 
     def admin_port_routes(self) -> list[Route]:
-        """The routes for a port that only operators reach: a token is asked for if there is one."""
+        """Routes for a port that only operators reach; they require the token if it is set."""
         return [
             Route(path, self._with_authentication(endpoint), methods=[method])
-            for desk in self.groups
-            for (method, path), endpoint in desk.endpoints().items()
+            for group in self.groups
+            for (method, path), endpoint in group.endpoints().items()
         ]
 
     def _with_authentication(self, endpoint: AdminEndpoint) -> AdminEndpoint:
@@ -57,25 +56,28 @@ class AdminEndpoints:
                 return await endpoint(request)
             except Failure as failure:
                 return _error_response(failure)
-            except Exception as problem:  # noqa: BLE001 - a bug must become an answer here, too
-                return _error_response(internal_error(problem))
+            except Exception as error:  # noqa: BLE001 - a bug must become a response here, too
+                return _error_response(internal_error(error))
 
         return authenticated_endpoint
 
     def _require_token(self, request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        same = compare_digest(given.strip().encode(), self.token.encode())
-        asks = (
-            scheme.lower() == "bearer" if self.token else not _BROWSER_HEADERS.intersection(request.headers)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        is_equal = compare_digest(token.strip().encode(), self.token.encode())
+        is_permitted = (
+            scheme.lower() == "bearer" and is_equal
+            if self.token
+            else not _BROWSER_HEADERS.intersection(request.headers)
         )
-        if not (asks and (same or not self.token)):
+        if not is_permitted:
             raise Failure(
                 catalog.CREDENTIALS_MISSING,
-                text="Send Authorization: Bearer with the token of the setting admin.token.",
+                text="The admin token is missing or wrong. Send Authorization: Bearer with the value of the"
+                " setting admin.token.",
                 headers=(("www-authenticate", 'Bearer realm="admin"'),),
             )
 
 
 def _error_response(failure: Failure) -> Response:
-    said = error_response(failure)
-    return Response(said.body, said.status, dict(said.headers))
+    response = error_response(failure)
+    return Response(response.body, response.status, dict(response.headers))

@@ -1,4 +1,4 @@
-"""Health for load balancers: never a query upstream, and no practice takes the gateway out of rotation."""
+"""Health endpoints for load balancers: no upstream request, and independent of the practices' state."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -6,41 +6,41 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-#: A check gives its problem in words, or an empty string.
+#: Checks by name; each returns the text of its problem, or an empty string.
 Checks = Mapping[str, Callable[[], Awaitable[str]]]
 
 
 class HealthResponse(JSONResponse):
-    """An answer in the format of draft-inadarei-api-health-check."""
+    """Response in the format of draft-inadarei-api-health-check."""
 
     media_type = "application/health+json"
 
 
 async def livez(request: Request) -> Response:
-    """200 while the process serves."""
+    """Return 200 as long as the process serves requests."""
     del request
     return HealthResponse({"status": "pass"}, headers={"cache-control": "no-store"})
 
 
 async def no_problem() -> str:
-    """Nothing: a process whose configuration has a problem does not start."""
+    """Return no problem: a process with a configuration problem does not start."""
     return ""
 
 
 def readyz(checks: Checks, warnings: Checks | None = None) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint: 200 while configuration and stores are in order, else 503 with what is not.
+    """Build an endpoint: 200 if configuration and stores are in order, else 503 with the failed checks.
 
-    `warnings` are told, but the gateway serves without what they are about.
+    `warnings` are reported with status 200: the gateway works without their dependencies.
     """
 
     async def endpoint(request: Request) -> Response:
         del request
-        found = {name: await check() for name, check in checks.items()}
-        told = {name: await check() for name, check in (warnings or {}).items()}
-        status = "fail" if any(found.values()) else "warn" if any(told.values()) else "pass"
-        code = HTTPStatus.SERVICE_UNAVAILABLE if any(found.values()) else HTTPStatus.OK
+        failed = {name: await check() for name, check in checks.items()}
+        warned = {name: await check() for name, check in (warnings or {}).items()}
+        status = "fail" if any(failed.values()) else "warn" if any(warned.values()) else "pass"
+        code = HTTPStatus.SERVICE_UNAVAILABLE if any(failed.values()) else HTTPStatus.OK
         return HealthResponse(
-            {"status": status, "checks": _check_results(found, "fail") | _check_results(told, "warn")},
+            {"status": status, "checks": _check_results(failed, "fail") | _check_results(warned, "warn")},
             code,
             headers={"cache-control": "no-store"},
         )

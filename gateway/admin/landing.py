@@ -1,4 +1,4 @@
-"""The gateway's page at `/` for a person with a browser: what it is, how it is, where a client begins."""
+"""Landing page at `/` for browsers: name, version, health and base URLs of the gateway."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
@@ -12,12 +12,13 @@ from starlette.responses import Response
 from gateway.admin.health import Checks
 from gateway.errors.failure import Failure
 from gateway.settings import MountedUpstream, Server, Settings
+from gateway.upstreams import DIALECTS
 from gateway.web.browser import request_prefers_html
 from gateway.web.errors import default_headers, internal_error
 from gateway.web.pages import html_page, load_template, relative_root
 from gateway.web.public_url import public_origin
 
-#: Halo Connect's FHIR bases, and who uses each with which header fields.
+#: Halo Connect's FHIR bases, and the use and header fields of each.
 HALO_API_BASES = (
     ("/integrator/sites/{siteId}/fhir/R4", "One practice, for integrators: send Ocp-Apim-Subscription-Key."),
     (
@@ -27,16 +28,12 @@ HALO_API_BASES = (
 )
 DEFAULT_SITE_BASE = (
     "/fhir/R4",
-    "The practice of the setting server.default_site: send the header fields of either surface.",
+    "The practice of the setting server.default_site: send the header fields of one of the two APIs.",
 )
-_DIALECT_TEXTS = {
-    "health-gorilla": "Health Gorilla: send Authorization.",
-    "halo-itsm": "HaloITSM, which is not FHIR: send Authorization.",
-}
 _STATUS_TEXTS = {
     "pass": "Configuration and stores are in order. Practices are not part of this check.",
-    "warn": "The gateway serves, but its operator should act.",
-    "fail": "The gateway is not ready to serve: its operator must act.",
+    "warn": "The gateway serves requests, but its operator should act.",
+    "fail": "The gateway is not ready to serve requests. Its operator must act.",
 }
 _CHECK_HTML = Markup('<tr><th scope="row">{}</th><td><span class="{}">{}</span></td><td>{}</td></tr>\n')
 _BASE_HTML = Markup("<dt><code>{}</code></dt>\n<dd>{}</dd>\n")
@@ -49,7 +46,7 @@ _OPERATORS_HTML = Markup(
 def landing_page(
     settings: Settings, checks: Checks, warnings: Checks, *, show_base_urls: bool = True
 ) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint: the page for a browser, and 404 for who prefers JSON. `sites` shows the base URLs."""
+    """Build an endpoint: the page for a browser, and 404 for a client that prefers JSON."""
 
     async def endpoint(request: Request) -> Response:
         if not request_prefers_html(request):
@@ -63,19 +60,19 @@ def landing_page(
 
 
 async def _run_check(check: Callable[[], Awaitable[str]]) -> str:
-    """What a check finds; a check that breaks is a problem, too."""
+    """Return the problem of a check; an exception is a problem, too."""
     try:
         return await check()
-    except Exception as problem:  # noqa: BLE001 - the page must show the other checks all the same
-        failure = internal_error(problem)
+    except Exception as error:  # noqa: BLE001 - the page must still show the other checks
+        failure = internal_error(error)
         return f"{failure.text} {failure.diagnostics}"
 
 
 def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup) -> Markup:
-    found = [(name, status if problem else "pass", problem) for name, status, problem in rows]
-    worst = min((status for _, status, _ in found), key=("fail", "warn", "pass").index)
+    results = [(name, status if problem else "pass", problem) for name, status, problem in rows]
+    worst = min((status for _, status, _ in results), key=("fail", "warn", "pass").index)
     checks = Markup().join(
-        _CHECK_HTML.format(name, status, status, problem or "none") for name, status, problem in found
+        _CHECK_HTML.format(name, status, status, problem or "none") for name, status, problem in results
     )
     return load_template("landing.html").format(
         name="halo-gateway",
@@ -89,14 +86,14 @@ def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup
 
 
 def _base_urls_html(request: Request, settings: Settings) -> Markup:
-    ours = _origin_or_empty(request, settings.server)
-    how = "Where FHIR clients find this gateway." if ours else "Each begins with the address of this gateway."
-    bases = Markup().join(_BASE_HTML.format(ours + path, use) for path, use in _base_paths(settings))
+    origin = _origin_or_empty(request, settings.server)
+    how = "FHIR clients use these URLs." if origin else "Each URL begins with the address of this gateway."
+    bases = Markup().join(_BASE_HTML.format(origin + path, use) for path, use in _base_paths(settings))
     return load_template("sites.html").format(how=how, bases=bases, root=relative_root(request))
 
 
 def _origin_or_empty(request: Request, server: Server) -> str:
-    """Scheme, host and prefix; empty where the request does not name them well."""
+    """Scheme, host and prefix; empty if they are invalid in the request."""
     try:
         return public_origin(request, server)
     except Failure:
@@ -107,15 +104,18 @@ def _base_paths(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from HALO_API_BASES
     if settings.server.default_site is not None:
         yield DEFAULT_SITE_BASE
-    for each in settings.upstreams.values():
-        yield from _mounted_base_paths(each)
+    for upstream in settings.upstreams.values():
+        yield from _mounted_base_paths(upstream)
 
 
 def _mounted_base_paths(upstream: MountedUpstream) -> Iterator[tuple[str, str]]:
-    if upstream.dialect == "halo-connect":
+    dialect = DIALECTS[upstream.dialect]
+    if dialect.apis:
         yield from ((upstream.path + path, use) for path, use in HALO_API_BASES)
     else:
-        yield upstream.path, _DIALECT_TEXTS[upstream.dialect]
+        kind = "" if dialect.is_fhir else ", which is not FHIR"
+        names = " and ".join(name.title() for name in dialect.credentials.headers)
+        yield upstream.path, f"{dialect.title}{kind}: send {names}."
 
 
 @cache

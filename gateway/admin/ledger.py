@@ -1,4 +1,4 @@
-"""`/admin/ledger`: what was paid and what was saved, as JSON or CSV."""
+"""Endpoint `/admin/ledger`: billed and saved queries, as JSON or CSV."""
 
 import sqlite3
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ReadRows = Callable[[str, str], list[LedgerRow]]
 
 @dataclass(frozen=True, slots=True)
 class LedgerEndpoints:
-    """`rows` reads the ledger by site GUID and ISO day (either may be empty)."""
+    """Endpoint of the ledger; `read_rows` reads it by site GUID and first ISO day, empty for all."""
 
     read_rows: ReadRows
     cap_statuses: Callable[[], list[CapStatus]]
@@ -34,39 +34,40 @@ class LedgerEndpoints:
     now: Callable[[], datetime]
 
     def endpoints(self) -> EndpointTable:
-        """The endpoints."""
+        """Endpoints by method and path."""
         return {("GET", "/admin/ledger"): self.get_ledger}
 
     async def get_ledger(self, request: Request) -> Response:
-        """The rows, by site and since a day. Raises Failure 400."""
-        site, since, shape = _report_options(request)
+        """Return the rows of a site since a day. Raises Failure 400 or 503."""
+        site, since, format_ = _report_options(request)
         rows = await run_in_threadpool(_read_rows, self.read_rows, self.site_names.guid_of(site), since)
         aliases = self.site_names.aliases
-        if shape == "csv":
+        if format_ == "csv":
             return PlainTextResponse(as_csv(rows, aliases), headers=NO_STORE_HEADERS, media_type="text/csv")
         now = self.now()
-        caps = [_cap_status_json(each) for each in self.cap_statuses() if site in {"", each.site, each.name}]
+        statuses = (status for status in self.cap_statuses() if site in {"", status.site, status.name})
+        caps = list(map(_cap_status_json, statuses))
         return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
 
 
 def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
-    """The ledger's rows. Raises Failure 503 where the disk or Redis does not give them."""
+    """Read the ledger's rows. Raises Failure 503 if disk or Redis are unavailable."""
     try:
         return read_rows(guid, since)
     except (ConnectionError, sqlite3.Error):
-        text = "The ledger cannot be read now, and /readyz says why: try again."
+        text = "The ledger is unavailable; /readyz gives the reason. Retry after the time in Retry-After."
         raise Failure(catalog.GATEWAY_OVERLOADED, text=text) from None
 
 
 def _report_options(request: Request) -> tuple[str, str, str]:
-    """Site, since and format. Raises Failure 400."""
-    given = query_parameters(request, ("site", "since", "format"))
-    since, shape = given.get("since", ""), given.get("format", "json")
-    if shape not in _REPORT_FORMATS:
-        raise bad_request("format is json or csv.", "http.format")
+    """Parse site, since and format. Raises Failure 400."""
+    parameters = query_parameters(request, ("site", "since", "format"))
+    since, format_ = parameters.get("since", ""), parameters.get("format", "json")
+    if format_ not in _REPORT_FORMATS:
+        raise bad_request("format must be json or csv.", "http.format")
     with suppress(ValueError):
-        return given.get("site", ""), since and date.fromisoformat(since).isoformat(), shape
-    raise bad_request("since is a day, written like 2026-07-01.", "http.since")
+        return parameters.get("site", ""), since and date.fromisoformat(since).isoformat(), format_
+    raise bad_request("since must be a date like 2026-07-01.", "http.since")
 
 
 def _cap_status_json(status: CapStatus) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def _cap_status_json(status: CapStatus) -> dict[str, Any]:
         "name": status.name,
         "queries": {"used": status.usage.queries, "cap": status.cap.queries},
         "bytes": {"used": status.usage.octets, "cap": status.cap.octets},
-        "usedShare": round(used_ratio(status.cap, status.usage), 4),
-        "stopsBatch": status.cap.rejects_batch,
+        "usedRatio": round(used_ratio(status.cap, status.usage), 4),
+        "rejectsBatch": status.cap.rejects_batch,
         "reachedInHour": status.reached_in_hour.isoformat() if status.reached_in_hour else None,
     }

@@ -1,4 +1,4 @@
-"""What operators see and do, put together from what a process holds."""
+"""Operations for operators: statistics, state metrics, purges and admin endpoints of one process."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ from gateway.web.fast_path import FastPathCache
 
 @dataclass(frozen=True)
 class Operations:
-    """Figures of a process, and what operators can change in it.
+    """Statistics of a process, and the changes that operators can make in it.
 
-    `secret` keys the tags of patients as the caches do; `outcome_counts` counts while the process runs.
+    `secret` is the caches' key for patient tags; `outcome_counts` counts requests since the process started.
     """
 
     settings: Settings
@@ -53,65 +53,60 @@ class Operations:
     def admin_endpoints(
         self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]
     ) -> AdminEndpoints:
-        """The operators' endpoints; without a token only for a port of their own."""
+        """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
         names = SiteNames(
-            {guid: each.name for guid, each in sites.items() if each.name and guid != DEFAULT_SITE}
+            {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
         )
-        desks = (
+        groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now),
             CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
             SiteEndpoints(self._status_reader, names, self.now),
         )
         return AdminEndpoints(
-            token.get_secret_value() if token else "", desks, self.settings.admin.listen is not None
+            token.get_secret_value() if token else "", groups, self.settings.admin.listen is not None
         )
 
     async def metric_families(self) -> list[Metric]:
-        """The metrics of how things are now."""
-        aliases = {each.name for each in self.settings.ledger.callers.values()}
-        figures, away = (
-            await self.store.read_stats(),
-            isinstance(self.store, FallbackStore) and self.store.is_down,
-        )
+        """Metrics of the current state."""
+        aliases = {caller.name for caller in self.settings.ledger.callers.values()}
+        stats = await self.store.read_stats()
+        is_down = isinstance(self.store, FallbackStore) and self.store.is_down
         sites = await site_families(self._status_reader, aliases) if self.upstream_handlers else []
-        stored = store_families(figures, self._store_outages, is_down=away)
-        return [*sites, *stored, *cache_families(self.outcome_counts, self._fetches_in_flight)]
+        store = store_families(stats, self._store_outages, is_down=is_down)
+        return [*sites, *store, *cache_families(self.outcome_counts, self._fetches_in_flight)]
 
     async def cache_statistics(self) -> Mapping[str, Any]:
-        """The cache's figures."""
-        kind, entries, octets, cap, evicted = await self.store.read_stats()
-        held = {
-            "kind": kind,
-            "entries": entries,
-            "bytes": octets,
-            "maxBytes": cap or None,
-            "evicted": evicted,
-        }
+        """Statistics of store, fast path and cache."""
+        stats = await self.store.read_stats()
         return {
             "profile": self.settings.cache.profile,
             "store": {
-                **held,
+                "kind": stats.backend,
+                "entries": stats.entries,
+                "bytes": stats.used_bytes,
+                "maxBytes": stats.max_bytes or None,
+                "evicted": stats.evictions,
                 "problem": await self._store_problem() or None,
-                "absences": self._store_outages,
+                "outages": self._store_outages,
             },
             "prepared": {
-                "entries": sum(each.entry_count for each in self.fast_path_caches),
-                "bytes": sum(each.used_bytes for each in self.fast_path_caches),
-                "maxBytes": sum(each.max_bytes for each in self.fast_path_caches),
+                "entries": sum(cache.entry_count for cache in self.fast_path_caches),
+                "bytes": sum(cache.used_bytes for cache in self.fast_path_caches),
+                "maxBytes": sum(cache.max_bytes for cache in self.fast_path_caches),
             },
-            "flights": self._fetches_in_flight,
+            "fetchesInFlight": self._fetches_in_flight,
             **outcomes_by_type(self.outcome_counts),
         }
 
     async def purge_responses(self, site: str, type_: str, patient: str) -> None:
-        """Nothing of the site, of one type, or of what may be about one patient, is served any more."""
-        for cached in self.response_caches:
-            await cached.purge(site, purge_tags(site, type_, patient, self.secret))
+        """Purge the responses of a site, of one type, or those that may concern one patient."""
+        for cache in self.response_caches:
+            await cache.purge(site, purge_tags(site, type_, patient, self.secret))
 
     @property
     def _fetches_in_flight(self) -> int:
-        return sum(cached.fetches_in_flight for cached in self.response_caches)
+        return sum(cache.fetches_in_flight for cache in self.response_caches)
 
     @property
     def _store_outages(self) -> int:

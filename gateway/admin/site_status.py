@@ -1,4 +1,4 @@
-"""What the handlers around one upstream keep of its practices and callers, side by side."""
+"""Status of sites and keys, read from the handlers of all upstreams of Halo Connect."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from gateway.sites.relocation import SiteRelocation
 
 @dataclass(frozen=True, slots=True)
 class UpstreamHandlers:
-    """What the handlers around one upstream keep; rests, pauses and budgets are shared by all upstreams."""
+    """State of the handlers of one upstream; all upstreams share circuits, pauses and retry budgets."""
 
     upstream: str
     circuits: CircuitRegistry
@@ -35,12 +35,12 @@ class UpstreamHandlers:
     caller_names: CallerNames
 
 
-#: Name of a circuit among what a reset ends; pauses have names with a colon.
+#: Name of the circuit in the result of a reset; names of pauses contain a colon.
 CIRCUIT = "circuit"
 
 
 class SiteStatus(NamedTuple):
-    """How one practice is; `running` and `waiting` are exchanges of this process."""
+    """Status of one site; `in_flight` and `queue_length` are requests of this process."""
 
     guid: str
     name: str
@@ -55,7 +55,7 @@ class SiteStatus(NamedTuple):
 
 
 class KeyStatus(NamedTuple):
-    """How fast one subscription key may ask (requests a second; None: no limit), and seconds it may not."""
+    """Rate limit of one subscription key: requests per second (None: unlimited), seconds until the next."""
 
     upstream: str
     caller: str
@@ -65,7 +65,7 @@ class KeyStatus(NamedTuple):
 
 
 class SiteStatusReader:
-    """The practices that are configured, and others in trouble, over all upstreams of Halo Connect."""
+    """Reads the status of all configured sites, and of other sites with an open circuit, pause or load."""
 
     def __init__(
         self,
@@ -82,103 +82,105 @@ class SiteStatusReader:
         return self._upstream_handlers[0]
 
     def now(self) -> float:
-        """Seconds since 1970, by the clock of the rests."""
+        """Seconds since 1970, by the clock of the circuits."""
         return self._first_upstream.circuits.now()
 
     @property
     def pause_rules(self) -> Sequence[PauseRule]:
-        """The rules that pause, the operator's first."""
+        """Pause rules, those of the operator first."""
         return self._first_upstream.pauses.rules
 
     def site_name(self, guid: str) -> str:
-        """The alias of a practice, or the beginning of its GUID."""
+        """Alias of a site, or the beginning of its GUID."""
         site = self._find_site(guid)
         return site.name if site else guid[:8]
 
     def caller_name(self, key: str) -> str:
-        """A name for a caller by the hash of its credentials."""
-        names = (watch.caller_names.name_of(key) for watch in self._upstream_handlers)
+        """Name of a caller, by its keyed fingerprint."""
+        names = (handlers.caller_names.name_of(key) for handlers in self._upstream_handlers)
         return next((name for name in names if name != key[:8]), key[:8])
 
     async def pauses(self) -> dict[str, Pause]:
-        """The pauses in force by name."""
+        """Active pauses by name."""
         return await self._first_upstream.pauses.active_pauses()
 
     async def circuits(self) -> dict[str, Circuit]:
-        """The practices in trouble, by GUID."""
-        met = {site for watch in self._upstream_handlers for site in await watch.circuits.troubled_circuits()}
-        return await self._first_upstream.circuits.troubled_circuits(met | self._configured_guids)
+        """Circuits of the sites with failures, by GUID."""
+        sites = set(self._configured_guids)
+        for handlers in self._upstream_handlers:
+            sites.update(await handlers.circuits.troubled_circuits())
+        return await self._first_upstream.circuits.troubled_circuits(sites)
 
     def load(self) -> dict[str, tuple[int, int]]:
-        """By GUID: exchanges under way, and requests that wait; configured practices always."""
-        found = dict.fromkeys(self._configured_guids, (0, 0))
-        for watch in self._upstream_handlers:
-            for guid, (running, waiting) in watch.bulkhead.load_by_site().items():
-                before = found.get(guid, (0, 0))
-                found[guid] = before[0] + running, before[1] + waiting
-        return found
+        """Upstream requests in flight and queue length by GUID, for each configured or busy site."""
+        load = dict.fromkeys(self._configured_guids, (0, 0))
+        for handlers in self._upstream_handlers:
+            for guid, (running, waiting) in handlers.bulkhead.load_by_site().items():
+                total = load.get(guid, (0, 0))
+                load[guid] = total[0] + running, total[1] + waiting
+        return load
 
     async def retry_usage(self) -> dict[str, RetryUsage]:
-        """The budgets of retries of practices that had some lately, by GUID."""
-        retried = {site for watch in self._upstream_handlers for site in watch.retry_budget.retried_sites()}
-        return {site: await self._first_upstream.retry_budget.usage_of(site) for site in sorted(retried)}
+        """Retry budgets of the sites with recent retries, by GUID."""
+        budgets = [handlers.retry_budget for handlers in self._upstream_handlers]
+        sites = {site for budget in budgets for site in budget.retried_sites()}
+        return {site: await self._first_upstream.retry_budget.usage_of(site) for site in sorted(sites)}
 
     async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
-        """The state of every practice, or of one."""
-        rests, pauses, load = await self.circuits(), await self.pauses(), self.load()
-        fits = {
+        """Status of all sites, or of one."""
+        circuits, pauses, load = await self.circuits(), await self.pauses(), self.load()
+        searches = {
             name: guid
-            for watch in self._upstream_handlers
-            for guid, name in watch.page_sizer.known_searches()
+            for handlers in self._upstream_handlers
+            for guid, name in handlers.page_sizer.known_searches()
         }
         paused = {site_of(name) for name in pauses}
-        known = {*self._configured_guids, *rests, *load, *paused, *fits.values()} - {""}
-        wanted = {only_guid} if only_guid else known
+        guids = {*self._configured_guids, *circuits, *load, *paused, *searches.values()} - {""}
         return [
             SiteStatus(
                 guid,
                 self.site_name(guid),
                 guid in self._configured_guids,
-                rests.get(guid, Circuit()),
+                circuits.get(guid, Circuit()),
                 {name: pause for name, pause in pauses.items() if site_of(name) == guid},
                 await self._first_upstream.retry_budget.usage_of(guid),
                 await self._first_upstream.site_relocation.known_successor(guid),
                 {
                     name.rpartition(":")[2]: await self._page_size_estimate(name)
-                    for name, site in fits.items()
+                    for name, site in searches.items()
                     if site == guid
                 },
                 *load.get(guid, (0, 0)),
             )
-            for guid in sorted(wanted)
+            for guid in sorted({only_guid} if only_guid else guids)
         ]
 
     async def key_statuses(self) -> list[KeyStatus]:
-        """The state of every subscription key that this process has met lately."""
+        """Status of each subscription key that this process has recently used."""
         return [
             KeyStatus(
-                watch.upstream,
+                handlers.upstream,
                 self.caller_name(key),
-                await watch.rate_limits.current_rate(key),
-                await watch.rate_limits.blocked_seconds(key),
-                watch.rate_limiter.queue_lengths().get(key, 0),
+                await handlers.rate_limits.current_rate(key),
+                await handlers.rate_limits.blocked_seconds(key),
+                handlers.rate_limiter.queue_lengths().get(key, 0),
             )
-            for watch in self._upstream_handlers
-            for key in watch.rate_limits.keys()  # noqa: SIM118 - no dictionary
+            for handlers in self._upstream_handlers
+            for key in handlers.rate_limits.keys()  # noqa: SIM118 - no dictionary
         ]
 
     async def reset_site(self, guid: str, pause: str = "") -> list[str]:
-        """End a practice's rest and pauses, or one pause; what was ended: `rest`, names of pauses."""
+        """Close a site's circuit and clear its pauses, or clear one pause; returns `circuit`, pause names."""
         if pause:
             return [pause] if await self._clear_pause(pause) else []
-        resting = [CIRCUIT] if guid in await self.circuits() else []
-        for watch in self._upstream_handlers:
-            await watch.circuits.close_circuit(guid)
+        circuit = [CIRCUIT] if guid in await self.circuits() else []
+        for handlers in self._upstream_handlers:
+            await handlers.circuits.close_circuit(guid)
         names = [name for name in await self.pauses() if site_of(name) == guid]
-        return [*resting, *[name for name in names if await self._clear_pause(name)]]
+        return [*circuit, *[name for name in names if await self._clear_pause(name)]]
 
     async def _clear_pause(self, name: str) -> bool:
-        return any([await watch.pauses.clear_pause(name) for watch in self._upstream_handlers])
+        return any([await handlers.pauses.clear_pause(name) for handlers in self._upstream_handlers])
 
     async def _page_size_estimate(self, name: str) -> PageSizeEstimate:
         return await self._first_upstream.page_sizer.estimate_for(name)

@@ -1,4 +1,4 @@
-"""`/admin/sites` and `/admin/pauses`: how each practice is and why, and ending what holds it up."""
+"""Endpoints `/admin/sites` and `/admin/pauses`: status of sites, keys and pauses, and their reset."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -28,21 +28,21 @@ _log = structlog.get_logger()
 
 
 class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What to end: one pause by its name, or all that holds a practice up."""
+    """Body of a reset: the name of one pause; empty for a site's circuit and all its pauses."""
 
     pause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteEndpoints:
-    """The practices, the keys, and the pauses."""
+    """Endpoints of sites, keys and pauses."""
 
     status_reader: SiteStatusReader
     site_names: SiteNames
     now: Callable[[], datetime]
 
     def endpoints(self) -> EndpointTable:
-        """The endpoints."""
+        """Endpoints by method and path."""
         return {
             ("GET", "/admin/sites"): self.get_sites,
             ("POST", "/admin/sites/{siteId}/reset"): self.reset_site,
@@ -51,59 +51,55 @@ class SiteEndpoints:
         }
 
     async def get_sites(self, request: Request) -> Response:
-        """Every practice, or one, and every key. Raises Failure 400."""
+        """Return the status of all sites, or of one, and of all keys. Raises Failure 400."""
         site = query_parameters(request, ("site",)).get("site", "")
-        states = await self.status_reader.site_statuses(self.site_names.require_guid(site) if site else "")
-        keys = [_key_json(each, self.status_reader.now()) for each in await self.status_reader.key_statuses()]
-        return json_response({"sites": [self._site_json(each) for each in states], "keys": keys}, self.now())
+        statuses = await self.status_reader.site_statuses(self.site_names.require_guid(site) if site else "")
+        now, key_statuses = self.status_reader.now(), await self.status_reader.key_statuses()
+        keys = [_key_json(status, now) for status in key_statuses]
+        return json_response({"sites": list(map(self._site_json, statuses)), "keys": keys}, self.now())
 
     async def get_pauses(self, request: Request) -> Response:
-        """The rules in force, the first that fits counts, and what is paused. Raises Failure 400."""
+        """Return the pause rules, of which the first match applies, and all pauses. Raises Failure 400."""
         query_parameters(request, ())
-        rules = [_rule_json(each) for each in self.status_reader.pause_rules]
+        rules = [_rule_json(rule) for rule in self.status_reader.pause_rules]
         return json_response(
             {"rules": rules, "pauses": self._pauses_json(await self.status_reader.pauses())}, self.now()
         )
 
     async def reset_site(self, request: Request) -> Response:
-        """End the rest and the pauses of a practice, or one of its pauses. Raises Failure 400."""
-        site, asked = (
-            self.site_names.require_guid(request.path_params["siteId"]),
-            await json_body(request, ResetRequest, _RESET_USAGE),
-        )
-        if asked.pause and site_of(asked.pause) != site:
-            raise bad_request("That pause is not of this practice: /admin/pauses names all.", "pause")
-        return self._reset_response(site, await self.status_reader.reset_site(site, asked.pause))
+        """Close the circuit of a site and clear its pauses, or one of its pauses. Raises Failure 400."""
+        site = self.site_names.require_guid(request.path_params["siteId"])
+        pause = (await json_body(request, ResetRequest, _RESET_USAGE)).pause
+        if pause and site_of(pause) != site:
+            text = "This pause belongs to another practice. GET /admin/pauses lists all pauses."
+            raise bad_request(text, "pause")
+        return self._reset_response(site, await self.status_reader.reset_site(site, pause))
 
     async def clear_pause(self, request: Request) -> Response:
-        """End one pause, whatever its scope. Raises Failure 400."""
-        asked = await json_body(request, ResetRequest, _RESET_USAGE)
-        if not asked.pause:
+        """Clear one pause of any scope. Raises Failure 400."""
+        pause = (await json_body(request, ResetRequest, _RESET_USAGE)).pause
+        if not pause:
             raise bad_request(_RESET_USAGE, "pause")
-        return self._reset_response("", await self.status_reader.reset_site("", asked.pause))
+        return self._reset_response("", await self.status_reader.reset_site("", pause))
 
     def _reset_response(self, site: str, reset_items: list[str]) -> Response:
-        for each in reset_items:
-            guid = site or site_of(each)
-            _log.info(
-                _RESET_EVENTS[each == CIRCUIT],
-                site=self.site_names.display_name(guid),
-                what=each.partition(":")[0],
-            )
+        for item in reset_items:
+            name = self.site_names.display_name(site or site_of(item))
+            _log.info(_RESET_EVENTS[item == CIRCUIT], site=name, what=item.partition(":")[0])
         return json_response({"reset": reset_items}, self.now())
 
     def _site_json(self, status: SiteStatus) -> dict[str, Any]:
-        now, rest = self.status_reader.now(), status.circuit
+        now, circuit = self.status_reader.now(), status.circuit
         return {
             "site": status.guid,
             "name": status.name,
             "configured": status.is_configured,
-            "state": rest.state(now),
-            "until": utc_timestamp(rest.open_until),
-            "secondsLeft": math.ceil(rest.seconds_until_half_open(now)),
-            "reason": rest.reason or None,
-            "failures": rest.failures,
-            "timesOpened": rest.times_opened,
+            "state": circuit.state(now),
+            "until": utc_timestamp(circuit.open_until),
+            "secondsLeft": math.ceil(circuit.seconds_until_half_open(now)),
+            "reason": circuit.reason or None,
+            "failures": circuit.failures,
+            "timesOpened": circuit.times_opened,
             "pauses": self._pauses_json(status.pauses),
             "retries": {
                 "queries": status.retry_usage.queries,
@@ -112,14 +108,14 @@ class SiteEndpoints:
             },
             "successor": status.successor or None,
             "pageSizes": [
-                _page_size_json(name, fit) for name, fit in sorted(status.page_size_estimates.items())
+                _page_size_json(*estimate) for estimate in sorted(status.page_size_estimates.items())
             ],
             "running": status.in_flight,
             "waiting": status.queue_length,
         }
 
     def _pauses_json(self, pauses: Mapping[str, Pause]) -> list[dict[str, Any]]:
-        return [self._pause_json(name, each) for name, each in sorted(pauses.items())]
+        return [self._pause_json(name, pause) for name, pause in sorted(pauses.items())]
 
     def _pause_json(self, name: str, pause: Pause) -> dict[str, Any]:
         key = caller_of(name)
@@ -135,9 +131,9 @@ class SiteEndpoints:
         }
 
 
-#: Log event of a cleared pause and of a closed circuit.
+#: Log events of a cleared pause and of a closed circuit.
 _RESET_EVENTS = ("pause-cleared", "circuit-reset")
-_RESET_USAGE = 'Send JSON like {"pause": "<its name in /admin/pauses>"}; nothing else may be in.'
+_RESET_USAGE = 'Send JSON like {"pause": "<name in /admin/pauses>"}. Other members are not allowed.'
 
 
 def _rule_json(rule: PauseRule) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
+"""Command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from gateway.extras import require_extra
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="halo-gateway")
 def main() -> None:
-    """A FHIR-facing reverse proxy for the Halo Connect FHIR API."""
+    """Run and operate a reverse proxy for the Halo Connect FHIR API."""
 
 
 _config_option = click.option(
@@ -31,7 +31,7 @@ _config_option = click.option(
 
 def _require_address(_: click.Context, __: click.Parameter, host: str) -> str:
     if not host.strip():
-        raise click.BadParameter("names no address; 0.0.0.0 listens on all")
+        raise click.BadParameter("is empty; 0.0.0.0 listens on all addresses")
     return host
 
 
@@ -44,21 +44,21 @@ _PORT_RANGE = click.IntRange(0, 65_535)
 def _load_settings(config: Path | None) -> configuration.Settings:
     try:
         return configuration.load(config)
-    except configuration.ConfigurationError as problem:
-        raise click.ClickException(f"the configuration has problems:\n{problem}") from None
+    except configuration.ConfigurationError as error:
+        raise click.ClickException(f"the configuration is not valid:\n{error}") from None
 
 
 @contextmanager
 def _errors_as_click_exceptions() -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as problem:
-        raise click.ClickException(str(problem)) from None
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()
 @_host_option
-@click.option("--port", type=_PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free one.")
+@click.option("--port", type=_PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
 @_config_option
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
@@ -67,23 +67,26 @@ def serve(host: str, port: int, config: Path | None) -> None:
     from gateway.telemetry.log_config import configure_logging
 
     settings = _load_settings(config)
-    lines = configure_logging(settings.log.level)
+    log_stream = configure_logging(settings.log.level)
     with _errors_as_click_exceptions():
-        app = create_app(settings, log_request_factory=lines.event_logger)
+        app = create_app(settings, log_request_factory=log_stream.event_logger)
         sockets = bind_sockets(host, port)
     Server(app, host, port, "halo-gateway listening on").run(sockets)
 
 
 @main.command()
 @_host_option
-@click.option("--port", type=_PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free one.")
+@click.option("--port", type=_PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free port.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file with the emulator's switches.",
+    help="TOML file with the emulator's settings.",
 )
 def emulate(host: str, port: int, config: Path | None) -> None:
-    """Run the stand-in for Halo Connect: synthetic practices with the documented faults."""
+    """Run an emulator of Halo Connect with synthetic practices.
+
+    It has the faults that Halo documents as known issues.
+    """
     with _errors_as_click_exceptions():
         require_extra("emulator")
         from gateway.emulator.serve import serve
@@ -93,11 +96,14 @@ def emulate(host: str, port: int, config: Path | None) -> None:
 
 
 @main.command()
-@click.option("--once", is_flag=True, help="End after the tour: exit code 0, or 1 if a repair did not hold.")
+@click.option("--once", is_flag=True, help="End after the tour; exit code 0, or 1 if a repair failed.")
 @_host_option
-@click.option("--port", type=_PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free one.")
+@click.option("--port", type=_PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free port.")
 def demo(*, once: bool, host: str, port: int) -> None:
-    """Start emulator and gateway, show each repair side by side, and keep serving."""
+    """Start emulator and gateway, and show each repair.
+
+    Prints responses with and without the repair side by side, and continues to serve.
+    """
     with _errors_as_click_exceptions():
         require_extra("demo")
         from gateway.demo.tour import run_tour
@@ -110,7 +116,10 @@ def demo(*, once: bool, host: str, port: int) -> None:
 @click.option("--site", "guid", required=True, help="Halo GUID of the practice.")
 @_config_option
 def explain(search: str, guid: str, config: Path | None) -> None:
-    """Say what SEARCH, like 'Appointment?date=2026-04', means and costs. Asks nothing upstream."""
+    """Show how a search is executed and what it costs.
+
+    SEARCH is a search like 'Appointment?date=2026-04'. Sends no upstream request.
+    """
     from gateway.cli.explain import explain_for_site
 
     with _errors_as_click_exceptions():
@@ -119,13 +128,14 @@ def explain(search: str, guid: str, config: Path | None) -> None:
 
 @main.command()
 @click.argument("guid")
-@click.option("--budget", default=25, help="Queries it may ask at most; each is billed.")
-@click.option("--previous", type=click.File(), help="What an earlier probe printed: says what has changed.")
+@click.option("--budget", default=25, help="Maximum number of queries; each is billed.")
+@click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
 @_config_option
 def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
-    """Ask the practice with Halo GUID how its upstream behaves, and print the settings to write.
+    """Query a practice and print the settings that fit it.
 
-    The subscription key is read from HALO_GATEWAY_PROBE_KEY. Nothing is changed at the practice.
+    GUID is the Halo GUID of the practice. The subscription key is read from HALO_GATEWAY_PROBE_KEY. The
+    queries change nothing at the practice.
     """
     from gateway.probe.report import render_report
     from gateway.probe.run import cost_announcement, run_probe
@@ -142,54 +152,56 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
 
 @main.command()
 @click.option("--site", default="", help="Halo GUID of one practice.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the site's zone.")
-@click.option("--csv", is_flag=True, help="One line per day and class, to reconcile with the invoice.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the practice's time zone.")
+@click.option("--csv", is_flag=True, help="One line per day and cost class, to reconcile with the invoice.")
 @_config_option
 def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
-    """Print what was paid and what was saved."""
+    """Print the billed and the saved queries."""
     from gateway.cli.ledger import ledger_report
 
     with _errors_as_click_exceptions():
-        day = since.date() if since else None
-        click.echo(ledger_report(_load_settings(config), site, day, csv=csv))
+        first_day = since.date() if since else None
+        click.echo(ledger_report(_load_settings(config), site, first_day, csv=csv))
 
 
 _url_option = click.option(
-    "--url", default="", help="Where it listens; else admin.listen, or port 8080 here."
+    "--url",
+    default="",
+    help="URL of the gateway. Default: admin.listen, else http://127.0.0.1:8080.",
 )
 
 
 @main.command()
 @click.option("--site", required=True, help="Halo GUID or alias of the practice.")
-@click.option("--type", "type_", default="", help="Only this resource type.")
-@click.option("--patient", default="", help="Only what may be about the patient with this id.")
+@click.option("--type", "type_", default="", help="Only responses that contain this resource type.")
+@click.option("--patient", default="", help="Only responses that may concern the patient with this id.")
 @_url_option
 @_config_option
 def purge(site: str, type_: str, patient: str, url: str, config: Path | None) -> None:
-    """Have a running gateway serve nothing any more that it keeps of a practice."""
-    _run_admin_command(config, url, lambda running: running.purge(site, type_, patient))
+    """Purge cached responses of a practice."""
+    _run_admin_command(config, url, lambda client: client.purge(site, type_, patient))
 
 
 @main.command()
 @click.option("--site", default="", help="Halo GUID or alias of one practice.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, with keys, pauses and page sizes.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with keys, pauses and page sizes.")
 @_url_option
 @_config_option
 def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
-    """Print how a running gateway finds each practice, and why it leaves one alone."""
-    _run_admin_command(config, url, lambda running: running.format_sites(site, as_json=as_json))
+    """Show the status of each practice."""
+    _run_admin_command(config, url, lambda client: client.format_sites(site, as_json=as_json))
 
 
 @main.command()
-@click.option("--site", default="", help="Halo GUID or alias: ends its rest and its pauses.")
-@click.option("--pause", default="", help="Name of one pause, as /admin/pauses shows it.")
+@click.option("--site", default="", help="Halo GUID or alias of the practice.")
+@click.option("--pause", default="", help="Name of one pause to clear, as /admin/pauses lists it.")
 @_url_option
 @_config_option
 def reset(site: str, pause: str, url: str, config: Path | None) -> None:
-    """Have a running gateway ask again what it leaves alone."""
+    """Close a practice's circuit breaker and clear its pauses."""
     if not (site or pause):
-        raise click.UsageError("name --site, --pause or both")
-    _run_admin_command(config, url, lambda running: running.reset_site(site, pause))
+        raise click.UsageError("set --site, --pause or both")
+    _run_admin_command(config, url, lambda client: client.reset_site(site, pause))
 
 
 def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], str]) -> None:
@@ -202,40 +214,43 @@ def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], s
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
 def validate(files: tuple[str, ...]) -> None:
-    """Print what FHIR R4 finds wrong in files.
+    """Validate files against FHIR R4.
 
-    A FILE holds one resource or Bundle, or one a line if its name ends in .ndjson; - is standard input.
-    Exit code 0 if all are valid, 1 if not. docs/validation.md says what is checked.
+    A FILE contains one resource or Bundle, or one per line if its name ends in .ndjson; - is standard input.
+    Exit code 0 if all are valid, else 1. docs/validation.md lists the checks.
     """
     from gateway.validation.report import report_lines
 
     with _errors_as_click_exceptions():
         require_extra("validation")
     if files.count("-") > 1:
-        raise click.UsageError("- is standard input, which can be read once")
+        raise click.UsageError("- is standard input, which can be read only once")
     stdin = sys.stdin.buffer if sys.stdin else None
-    wrong = False
+    has_errors = False
     for file in files:
         for line in report_lines(file, stdin):
-            wrong |= line.is_error
+            has_errors |= line.is_error
             click.echo(line.text, err=line.is_unreadable)
-    sys.exit(wrong)
+    sys.exit(has_errors)
 
 
 @main.command("known-issues")
 @_config_option
 def known_issues(config: Path | None) -> None:
-    """List the upstream's known issues and which repairs are on."""
+    """List the upstream's known issues and active repairs."""
     click.echo(known_issues_table(_load_settings(config)))
 
 
 @main.command("check-config")
 @_config_option
 def check_config(config: Path | None) -> None:
-    """Check the configuration and print what is in effect, secrets masked; cautions go to stderr."""
+    """Check the configuration and print the effective settings.
+
+    Secrets are masked. Warnings go to stderr.
+    """
     from gateway.settings.cautions import find_cautions
 
     settings = _load_settings(config)
-    for each in find_cautions(settings):
-        click.echo(f"Warning: {each.setting}: {each.text}", err=True)
+    for caution in find_cautions(settings):
+        click.echo(f"Warning: {caution.setting}: {caution.text}", err=True)
     click.echo(effective_configuration(settings))

@@ -1,4 +1,4 @@
-"""Pages and tables generated from the code, so that they cannot disagree with it."""
+"""Documentation generated from the code, so that both always agree."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,39 +15,36 @@ from gateway.web.error_codes import errors_page
 
 
 def known_issues_page() -> str:
-    """docs/known-issues.md."""
+    """Return docs/known-issues.md."""
     rows = [
-        f"| `{issue.id}` | {issue.title} | {issue.source} | {issue.fixed_in or 'not known to be'} |"
+        f"| `{issue.id}` | {issue.title} | {issue.source} | {issue.fixed_in or 'no fix known'} |"
         for issue in (repair.issue for repair in REPAIRS)
     ]
-    head = [
-        "| id | what is wrong upstream | where it is documented | fixed upstream since |",
-        "|---|---|---|---|",
-    ]
+    head = ["| id | fault of the upstream | source | fixed since |", "|---|---|---|---|"]
     return "\n".join([_KNOWN_ISSUES_INTRO, *head, *rows, ""])
 
 
 def known_issues_table(settings: Settings) -> str:
-    """The known issues as columns for a terminal, with what the settings say of each."""
+    """Return the known issues as columns for a terminal, with the state of each repair."""
+    issues = [repair.issue for repair in REPAIRS]
     rows = [
-        (each.issue.id, _repair_state(settings, each.issue.id), each.issue.fixed_in or "-", each.issue.title)
-        for each in REPAIRS
+        (issue.id, _repair_state(settings, issue.id), issue.fixed_in or "-", issue.title) for issue in issues
     ]
     lines = [("ID", "REPAIR", "FIXED SINCE", "TITLE"), *rows]
-    sources = [f"  {each.issue.id}: {each.issue.source}" for each in REPAIRS]
+    sources = [f"  {issue.id}: {issue.source}" for issue in issues]
     return "\n".join(
         [*("{:<22} {:<8} {:<12} {}".format(*line) for line in lines), "", "Documented in:", *sources]
     )
 
 
 def configuration_page() -> str:
-    """docs/configuration.md."""
+    """Return docs/configuration.md."""
     head = ["| setting | default | meaning |", "|---|---|---|"]
     return "\n".join([_CONFIGURATION_INTRO, *head, *_setting_rows(Settings, ""), ""])
 
 
 def effective_configuration(settings: Settings) -> str:
-    """The effective configuration as JSON, secrets masked."""
+    """Return the effective settings as JSON, secrets masked."""
     return json.dumps(settings.model_dump(mode="json"), indent=2)
 
 
@@ -57,17 +54,17 @@ def _repair_state(settings: Settings, repair: str) -> str:
 
 def _setting_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        inner = _section_type(field)
-        if inner is None:
+        section = _section_type(field)
+        if section is None:
             yield f"| `{prefix}{name}` | `{_default_text(field)}` | {field.description} |"
         else:
             key = f"{KEY_PLACEHOLDERS[name]}." if name in KEY_PLACEHOLDERS else ""
-            yield from _setting_rows(inner, f"{prefix}{name}.{key}")
+            yield from _setting_rows(section, f"{prefix}{name}.{key}")
 
 
 def _section_type(field: FieldInfo) -> type[BaseModel] | None:
-    arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
-    return next((each for each in arguments if isinstance(each, type) and issubclass(each, BaseModel)), None)
+    types = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    return next((type_ for type_ in types if isinstance(type_, type) and issubclass(type_, BaseModel)), None)
 
 
 def _default_text(field: FieldInfo) -> str:
@@ -78,37 +75,37 @@ def _default_text(field: FieldInfo) -> str:
 
 _KNOWN_ISSUES_INTRO = """# Known issues of the upstream
 
-Generated from `gateway/repairs/` by `make docs`; `halo-gateway known-issues` prints the same with what your
-configuration says. Each id is also the file of its repair, the emulator's fault, the token in the
-`Gateway-Repairs` header and the switch: `repairs.<id> = false` for all sites, or
-`sites.<guid>.repairs.<id> = false` for one.
+Generated from `gateway/repairs/` by `make docs`. `halo-gateway known-issues` prints the same list with the
+repairs that your configuration enables. Each id also names the repair's file, the emulator's fault, the token
+in the `Gateway-Repairs` header and the setting: `repairs.<id> = false` for all sites, or
+`sites.<guid>.repairs.<id> = false` for one site.
 """
 
 _CONFIGURATION_INTRO = """# Configuration
 
-Generated from `gateway/settings/` by `make docs`. A TOML file (`--config`, or `HALO_GATEWAY_CONFIG`),
-and over it environment variables: `HALO_GATEWAY_` and the setting's name, with `__` for each dot
-(`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway check-config` reports every
-problem at once, or prints what is in effect; its warnings go to stderr. `sites.default` holds for every site;
-`sites.<guid>` goes over it.
+Generated from `gateway/settings/` by `make docs`. The gateway reads a TOML file (`--config`, or
+`HALO_GATEWAY_CONFIG`) and environment variables, which override the file: `HALO_GATEWAY_` and the setting's
+name, with `__` for each dot (`HALO_GATEWAY_SERVER__PUBLIC_URL=https://fhir.example.com.au`). `halo-gateway
+check-config` reports all problems at once, or prints the effective settings; warnings go to stderr.
+`sites.default` applies to all sites; `sites.<guid>` overrides it.
 
 An empty variable counts as not set. Lists and tables in variables are JSON. Shells cannot export names
 with hyphens: write `_` for each `-` of a GUID or of a repair's id
-(`HALO_GATEWAY_REPAIRS__LINK_BASE_URL=false`), or give all sites as JSON:
-`HALO_GATEWAY_SITES='{"<guid>": {"time_zone": "Australia/Perth"}}'`. A setting that two variables give stops
-the start, as does a name that no setting has. Names in files and in JSON are written as here; a GUID may be
-in upper case, too.
+(`HALO_GATEWAY_REPAIRS__LINK_BASE_URL=false`), or set all sites as JSON:
+`HALO_GATEWAY_SITES='{"<guid>": {"time_zone": "Australia/Perth"}}'`. The gateway does not start if two
+variables set the same setting, or if a name is not a setting. Spell names in files and in JSON as in the
+table; a GUID may be in upper case, too.
 
-The variables that Kubernetes makes for Services, and Docker for linked containers, whose names begin with
-`halo-gateway` are no settings. The gateway does not read other variables, such as `HTTPS_PROXY`, `NO_PROXY`
-or `SSL_CERT_FILE`. Percent-encode `/ # ? @` and `%` in the password of a URL.
+The gateway ignores the variables that Kubernetes creates for Services and Docker for linked containers, if
+the name of the Service or container begins with `halo-gateway`. It does not read other variables, such as
+`HTTPS_PROXY`, `NO_PROXY` or `SSL_CERT_FILE`. Percent-encode `/ # ? @` and `%` in the password of a URL.
 
-A site whose time zone is not set is not served: a wrong zone would shift every date search and every
-`lastUpdated`, so there is no default.
+The gateway does not serve a site without a time zone. There is no default, because a wrong zone would shift
+every date search and every `lastUpdated`.
 """
 
 
-#: File name below docs/ -> what it holds.
+#: File name below docs/ -> function that generates the page.
 GENERATED_PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "errors.md": errors_page,
@@ -117,7 +114,7 @@ GENERATED_PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def write_pages(folder: Path) -> list[Path]:
-    """The generated pages, written into a folder; raises OSError where it cannot be written."""
+    """Write the generated pages into a folder and return their paths. Raises OSError if it cannot write."""
     for name, page in GENERATED_PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
     return [folder / name for name in GENERATED_PAGES]

@@ -1,4 +1,4 @@
-"""`halo-gateway explain`: the answer of `$explain` without a running gateway."""
+"""`halo-gateway explain`: the result of `$explain` without a running gateway."""
 
 from datetime import UTC, datetime
 
@@ -11,10 +11,11 @@ from gateway.settings.resolve import ConfiguredSites
 
 
 def explain_for_site(settings: Settings, guid: str, search: str) -> str:
-    """What a search means and costs at a site. Raises ValueError for a site or search that cannot be read."""
-    site = ConfiguredSites(settings)(guid)
-    if site is None:
-        raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
+    """Explain how a search is executed at a site and what it costs.
+
+    Raises ValueError for an unknown site or a search that cannot be parsed.
+    """
+    site = ConfiguredSites(settings).require(guid)
     now = datetime.now(UTC)
     request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
     try:

@@ -1,4 +1,4 @@
-"""`halo-gateway ledger`: what was paid and what was saved, from the ledger's file or that of all replicas."""
+"""`halo-gateway ledger`: billed and saved queries, from the ledger's file or the replicas' Redis."""
 
 import sqlite3
 from datetime import date
@@ -11,15 +11,17 @@ from gateway.settings import Settings
 
 
 def ledger_report(settings: Settings, site: str = "", since: date | None = None, *, csv: bool = False) -> str:
-    """The ledger as a table, or every row as CSV.
+    """Return the ledger as a table, or all rows as CSV, even while gateways write to it.
 
-    `site` is a Halo GUID or an alias. Reads beside running gateways. Raises ValueError for a file that is
-    none, for a Redis that is away, and where nothing is kept.
+    `site` is a Halo GUID or an alias. Raises ValueError if the file is not a ledger, if Redis is unavailable,
+    and if the settings have no ledger.
     """
-    names = {guid: each.name for guid, each in settings.sites.items() if each.name}
-    guid = next((each for each, name in names.items() if name == site), site.lower())
-    rows = _read_rows(settings, guid, since.isoformat() if since else "")
-    return as_csv(rows, names).rstrip() if csv else as_table(rows, names)
+    aliases = {
+        guid: site_settings.name for guid, site_settings in settings.sites.items() if site_settings.name
+    }
+    site_guid = next((guid for guid, alias in aliases.items() if alias == site), site.lower())
+    rows = _read_rows(settings, site_guid, since.isoformat() if since else "")
+    return as_csv(rows, aliases).rstrip() if csv else as_table(rows, aliases)
 
 
 def _read_rows(settings: Settings, guid: str, since: str) -> list[LedgerRow]:
@@ -29,8 +31,8 @@ def _read_rows(settings: Settings, guid: str, since: str) -> list[LedgerRow]:
             return redis_ledger.read_rows(url, guid, since)
         if path:
             return sqlite_ledger.read_rows(path, guid, since)
-    except sqlite3.Error as problem:
-        raise ValueError(f"{path} cannot be read as a ledger: {problem}") from None
-    except ConnectionError as problem:
-        raise ValueError(f"the Redis of cache.redis.url does not answer: {problem}") from None
-    raise ValueError("set ledger.path: without it nothing is kept")
+    except sqlite3.Error as error:
+        raise ValueError(f"{path} cannot be read as a ledger: {error}") from None
+    except ConnectionError as error:
+        raise ValueError(f"the Redis of cache.redis.url is unavailable: {error}") from None
+    raise ValueError("no ledger is stored: set ledger.path")

@@ -42,7 +42,7 @@ def clip_to_columns(intervals: Intervals, floor: int) -> Intervals:
 def single_value_conditions(
     intervals: Intervals, support: DateSearchSupport, *, day: bool
 ) -> Conditions | None:
-    """Queries for a set of starts of a single-valued element; `None`: too many parts."""
+    """Return queries for a set of starts of a single-valued element; `None`: too many parts."""
     if support.supports_comma_or and support.supports_repeated_parameter:
         return Conditions((_comma_conditions(intervals, support, day=day),))
     parts = _reduce_parts(intervals, support.max_split_queries)
@@ -59,7 +59,7 @@ def single_value_conditions(
 def multi_value_conditions(
     repeats: Sequence[Intervals], support: DateSearchSupport, *, day: bool, presence: bool
 ) -> Conditions | None:
-    """Queries, possibly overlapping, for repeats that different values may meet; `None`: too many parts."""
+    """Return queries, maybe overlapping, for repeats that different values meet; `None`: too many parts."""
     sets = [_hull_if_close(intervals) for intervals in repeats]
     if prod(len(intervals) for intervals in sets) > support.max_split_queries:
         return None

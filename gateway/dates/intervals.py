@@ -19,7 +19,7 @@ def interval(lower: Time, upper: Time) -> Intervals:
 
 
 def union(sets: Iterable[Intervals]) -> Intervals:
-    """Times in at least one set."""
+    """Return the times in at least one set."""
     merged: list[Interval] = []
     for lower, upper in sorted(pair for intervals in sets for pair in intervals):
         if merged and lower <= merged[-1][1]:
@@ -30,12 +30,12 @@ def union(sets: Iterable[Intervals]) -> Intervals:
 
 
 def intersection(left: Intervals, right: Intervals) -> Intervals:
-    """Times in both sets."""
+    """Return the times in both sets."""
     return complement(union((complement(left), complement(right))))
 
 
 def complement(intervals: Intervals) -> Intervals:
-    """Times not in the set."""
+    """Return the times not in the set."""
     edges = [BEGIN, *(edge for pair in intervals for edge in pair), END]
     return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b)
 

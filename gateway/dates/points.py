@@ -92,7 +92,7 @@ _UPPER_BOUNDS: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
 
 @lru_cache
 def lattice_for(kind: str, precision: str | None) -> Lattice:
-    """Roundings for an element kind; times of unknown precision may have fractions."""
+    """Return the roundings for an element kind; times of unknown precision may have fractions."""
     floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
     if precision in _COARSEST:
         units = _UNITS[1 if kind == "date" else 0 : _COARSEST[precision]]

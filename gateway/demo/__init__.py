@@ -1,1 +1,1 @@
-"""`make demo`: emulator and gateway side by side, seen through a real FHIR client."""
+"""`make demo`: a tour of the repairs with a real FHIR client."""

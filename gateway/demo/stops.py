@@ -1,4 +1,4 @@
-"""The stops of the tour: per known issue one question, and what a FHIR client makes of the answer."""
+"""Stops of the tour: one request per known issue, and a check of the response in a FHIR client."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from requests import RequestException
 
 from gateway.emulator.sites import PERTH, SYDNEY
 
-#: What the client saw, in words, and whether that is as FHIR R4 has it.
+#: Text that describes the response, and whether the response conforms to FHIR R4.
 StopResult = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One known issue: what is asked, how the client looks at it, and what the emulator is set to for it.
+    """A known issue: the request, the check of its response, and the emulator's settings and fault.
 
-    `site`: a practice that fails rests for a while: that is not the one to try afterwards.
+    A stop with a fault uses another `site`, because the fault opens the circuit of its site.
     """
 
     issue: str
@@ -32,13 +32,13 @@ class Stop:
 
 
 def _search_one_month(client: SyncFHIRClient) -> StopResult:
-    found = client.resources("Appointment").search(date="2026-04").limit(5).fetch_raw()
-    return f"{found['total']} appointments", found["total"] > 0
+    bundle = client.resources("Appointment").search(date="2026-04").limit(5).fetch_raw()
+    return f"{bundle['total']} appointments", bundle["total"] > 0
 
 
 def _walk_all_pages(client: SyncFHIRClient) -> StopResult:
-    """Walk all pages: each must bring the patients of its appointments."""
-    pages, without, path = 0, 0, "Appointment"
+    """Fetch all pages and count those without the patients of their appointments."""
+    pages, incomplete, path = 0, 0, "Appointment"
     params: dict[str, Any] | None = {
         "_include": ["Appointment:patient"],
         "_count": [40],
@@ -47,22 +47,22 @@ def _walk_all_pages(client: SyncFHIRClient) -> StopResult:
     while path:
         page = client.execute(path, "get", params=params)
         included = any(entry["resource"]["resourceType"] == "Patient" for entry in page["entry"])
-        pages, without, params = pages + 1, without + (not included), None
+        pages, incomplete, params = pages + 1, incomplete + (not included), None
         path = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
-    return f"{pages} pages, {without} of them without their patients", not without
+    return f"{pages} pages, {incomplete} of them without their patients", not incomplete
 
 
 def _check_link_hosts(client: SyncFHIRClient) -> StopResult:
-    found = client.resources("Patient").limit(5).fetch_raw()
-    urls = [link["url"] for link in found["link"]] + [entry["fullUrl"] for entry in found["entry"]]
+    bundle = client.resources("Patient").limit(5).fetch_raw()
+    urls = [link["url"] for link in bundle["link"]] + [entry["fullUrl"] for entry in bundle["entry"]]
     hosts = sorted({urlsplit(url).netloc for url in urls})
     return f"links and fullUrl on {', '.join(hosts)}", hosts == [urlsplit(client.url).netloc]
 
 
 def _check_last_updated(client: SyncFHIRClient) -> StopResult:
     types = ("Patient", "Appointment", "Immunization", "Condition", "Observation")
-    found = [client.resources(each).limit(1).fetch_raw()["entry"][0]["resource"] for each in types]
-    zones = {_zone_suffix(resource["meta"]["lastUpdated"]) for resource in found}
+    bundles = [client.resources(type_).limit(1).fetch_raw() for type_ in types]
+    zones = {_zone_suffix(bundle["entry"][0]["resource"]["meta"]["lastUpdated"]) for bundle in bundles}
     return f"lastUpdated in {', '.join(sorted(zones))}", zones == {"Z"}
 
 
@@ -78,37 +78,37 @@ def _check_reference_host(client: SyncFHIRClient) -> StopResult:
 
 
 def _search_inactive(client: SyncFHIRClient) -> StopResult:
-    """An empty answer would mean that nobody is inactive, which this source cannot know."""
+    """Search for inactive patients: an empty response would be wrong, as Halo shows active ones only."""
     try:
-        found = client.resources("Patient").search(active="false").fetch_raw()
-    except OperationOutcome as refused:
-        return _error_text(refused), refused.resource["issue"][0]["code"] == "not-supported"
-    return f"{found['total']} inactive patients, without a word", False
+        bundle = client.resources("Patient").search(active="false").fetch_raw()
+    except OperationOutcome as error:
+        return _error_text(error), error.resource["issue"][0]["code"] == "not-supported"
+    return f"{bundle['total']} inactive patients and no warning", False
 
 
 def _check_capability_statement(client: SyncFHIRClient) -> StopResult:
-    found = client.execute("metadata", "get")
-    faults = [name for name, wrong in _STATEMENT_FAULTS.items() if wrong(found)]
-    return f"CapabilityStatement: {', '.join(faults) or 'as R4 wants it'}", not faults
+    statement = client.execute("metadata", "get")
+    faults = [name for name, has_fault in _STATEMENT_FAULTS.items() if has_fault(statement)]
+    return f"CapabilityStatement: {', '.join(faults) or 'conforms to R4'}", not faults
 
 
 _STATEMENT_FAULTS: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "no date": lambda found: "date" not in found,
-    "an empty patchFormat": lambda found: "" in found.get("patchFormat", ()),
-    "no search": lambda found: "search-type" not in str(found["rest"]),
+    "no date": lambda statement: "date" not in statement,
+    "an empty patchFormat": lambda statement: "" in statement.get("patchFormat", ()),
+    "no search": lambda statement: "search-type" not in str(statement["rest"]),
 }
 
 
 def _check_error_format(client: SyncFHIRClient) -> StopResult:
     try:
         client.resources("Patient").fetch_raw()
-    except OperationOutcome as refused:
-        return _error_text(refused), "details" in refused.resource["issue"][0]
-    return "no error at all", False
+    except OperationOutcome as error:
+        return _error_text(error), "details" in error.resource["issue"][0]
+    return "no error", False
 
 
 def _error_text(error: OperationOutcome) -> str:
-    """What a program can read of a refusal; fhirpy wraps what is no OperationOutcome as diagnostics."""
+    """Code and text of an error; fhirpy puts a body that is no OperationOutcome into `diagnostics`."""
     issue = error.resource["issue"][0]
     if "details" not in issue:
         return f"not FHIR: {_shorten_text(issue.get('diagnostics', ''))}"
@@ -120,13 +120,13 @@ def _shorten_text(text: str) -> str:
 
 
 def check_stop(stop: Stop, client: SyncFHIRClient) -> StopResult:
-    """What the client saw at a stop; a client that cannot go on is an answer too."""
+    """Run the check of a stop; an exception of the client is reported as a failed check."""
     try:
         return stop.check(client)
-    except OperationOutcome as refused:
-        return f"refused: {_error_text(refused)}", False
+    except OperationOutcome as error:
+        return f"error: {_error_text(error)}", False
     except (BaseFHIRError, RequestException, KeyError) as problem:
-        return f"the client gave up: {type(problem).__name__}", False
+        return f"the client failed: {type(problem).__name__}", False
 
 
 STOPS = (

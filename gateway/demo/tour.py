@@ -1,4 +1,4 @@
-"""The tour: each stop once straight to the emulator and once through the gateway, with what each way cost."""
+"""Tour of the repairs: each stop directly at the emulator and through the gateway, with its queries."""
 
 import errno
 import os
@@ -22,14 +22,14 @@ from gateway.settings import Settings, SiteSettings, Upstream
 from gateway.telemetry.log_config import configure_logging
 
 _KEY_HEADER = {"Ocp-Apim-Subscription-Key": "demo-key"}
-#: Both servers are on this machine: a proxy that the environment names cannot reach them.
+#: Both servers are on this machine: no proxy of the environment can reach them.
 _NO_PROXIES = {"http": "", "https": "", "all": ""}
 
 
 def run_tour(*, once: bool, host: str, port: int) -> int:
-    """The exit code: 0 when every repair held, else 1. Serves until SIGTERM or Ctrl-C unless `once`.
+    """Return the exit code: 0 if every repair worked, else 1. Serve until SIGTERM or Ctrl-C unless `once`.
 
-    Raises ValueError for a port that does not exist, OSError where the gateway cannot listen.
+    Raises ValueError if the port is out of range, OSError if the gateway cannot listen.
     """
     port = _free_port_or_zero(host, port)
     configure_logging("error")
@@ -39,10 +39,10 @@ def run_tour(*, once: bool, host: str, port: int) -> int:
             ThreadedServer(create_app(_gateway_settings(emulator.url)), host, port)
         )
         url = local_url(gateway.url)
-        held = _run_stops(emulator, url)
+        all_repaired = _run_stops(emulator, url)
         if not once:
             _serve_until_signal(url, emulator.url)
-    return 0 if held else 1
+    return 0 if all_repaired else 1
 
 
 def _gateway_settings(upstream: str) -> Settings:
@@ -52,19 +52,19 @@ def _gateway_settings(upstream: str) -> Settings:
 
 def _run_stops(emulator: RunningEmulator, gateway: str) -> bool:
     click.echo(
-        f"A FHIR client asks Halo Connect (the emulator, {emulator.url}) and the gateway ({gateway}).\n"
+        f"A FHIR client calls Halo Connect (the emulator, {emulator.url}) and the gateway ({gateway}).\n"
     )
-    bills, held = {"straight": 0, "gateway": 0}, True
+    bills, all_repaired = {"direct": 0, "gateway": 0}, True
     for stop in STOPS:
         click.echo(f"{stop.issue}: {stop.request}")
-        for way, url in (("straight", emulator.url), ("gateway", gateway)):
-            text, good, queries = _run_stop(stop, emulator, url)
-            bills[way] += queries
-            held &= good or way == "straight"
-            click.echo(f"  {way:<9} {'ok ' if good else 'BAD'} {text} ({_query_count_text(queries)})")
-    click.echo("\nUpstream queries in all: " + ", ".join(f"{way} {count}" for way, count in bills.items()))
-    click.echo("Every repair held." if held else "A repair did not hold.")
-    return held
+        for route, url in (("direct", emulator.url), ("gateway", gateway)):
+            text, conforms, queries = _run_stop(stop, emulator, url)
+            bills[route] += queries
+            all_repaired &= conforms or route == "direct"
+            click.echo(f"  {route:<9} {'ok ' if conforms else 'BAD'} {text} ({_query_count_text(queries)})")
+    click.echo("\nTotal upstream queries: " + ", ".join(f"{route} {count}" for route, count in bills.items()))
+    click.echo("Every repair worked." if all_repaired else "A repair failed.")
+    return all_repaired
 
 
 def _query_count_text(count: int) -> str:
@@ -78,10 +78,10 @@ def _run_stop(stop: Stop, emulator: RunningEmulator, url: str) -> tuple[str, boo
         emulator.control("POST", "faults", stop.fault)
     base = f"{url}/integrator/sites/{stop.site}/fhir/R4"
     client = SyncFHIRClient(base, extra_headers=_KEY_HEADER, requests_config={"proxies": _NO_PROXIES})
-    text, good = check_stop(stop, client)
+    text, conforms = check_stop(stop, client)
     bill: dict[str, Any] = emulator.control("GET", "bill")
     emulator.control("POST", "reset")
-    return text, good, bill["queries"]
+    return text, conforms, bill["queries"]
 
 
 def _serve_until_signal(gateway: str, emulator: str) -> None:
@@ -94,7 +94,7 @@ _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def next_steps_text(gateway: str, emulator: str) -> str:
-    """What to do next, with the URLs of both: first for a browser, then for a terminal."""
+    """Text with the next steps: the gateway's URL for a browser, then a request for a terminal."""
     return (
         f"\nStill serving. Open the gateway in a browser:\n\n  {gateway}/\n\n"
         "Or send it a search:\n\n"
@@ -105,7 +105,7 @@ def next_steps_text(gateway: str, emulator: str) -> str:
 
 
 def local_url(url: str) -> str:
-    """The URL of a server for a client on this machine: a wildcard address becomes the loopback one."""
+    """URL of a server for a client on this machine: a wildcard address becomes the loopback address."""
     parts = urlsplit(url)
     address = ip_address(parts.hostname or "")
     if not address.is_unspecified:
@@ -118,7 +118,7 @@ _MAX_PORT = 65_535
 
 
 def _free_port_or_zero(host: str, port: int) -> int:
-    """The port if it is free, else 0. Raises ValueError or OSError where nothing can listen."""
+    """Return the port if it is free, else 0. Raises ValueError if out of range, OSError for a bad host."""
     if not 0 <= port <= _MAX_PORT:
         raise ValueError(f"--port {port}: a port is a number from 0 to {_MAX_PORT}")
     try:
@@ -134,6 +134,6 @@ def _free_port_or_zero(host: str, port: int) -> int:
 
 
 def _error_reason(problem: OSError) -> str:
-    """The system's words, without those that Python adds."""
+    """Text of the operating system, without Python's additions."""
     number = problem.errno or 0
     return os.strerror(number) if number > 0 else problem.strerror or str(problem)

@@ -28,7 +28,7 @@ def create_emulator(
     settings: EmulatorSettings = EmulatorSettings(),  # noqa: B008 - frozen
     clock: Callable[[], datetime] = current_utc_time,
 ) -> Starlette:
-    """An emulator with its own state, stored as `app.state.emulator`; `clock` dates the written rows."""
+    """Create an emulator with its own state, stored as `app.state.emulator`; `clock` dates written rows."""
     state = EmulatorState(settings, clock)
     endpoint = Endpoint(state)
     routes = [*ControlApi(state).routes(), Route("/{path:path}", endpoint.respond, methods=METHODS)]

@@ -15,7 +15,7 @@ _TOKEN_LIFETIME_SECONDS: Final = 3600
 
 
 def subscription_key(request: Request) -> str:
-    """The subscription key of a request, or an empty string."""
+    """Return the subscription key of a request, or an empty string."""
     return request.headers.get(KEY_HEADER, "")
 
 
@@ -37,7 +37,7 @@ def require_desktop_token(state: EmulatorState, request: Request, guid: str) -> 
 
 
 def issue_desktop_token(state: EmulatorState, form: dict[str, str]) -> dict[str, Any]:
-    """A new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403, 404)."""
+    """Issue a new token for the form of `POST /integrator/token`. Raises Refusal (400, 401, 403, 404)."""
     if form.get("grant_type") != DESKTOP_GRANT or not form.get("device_id") or not form.get("site_id"):
         raise Refusal("wrapped", 400, "grant_type, device_id and site_id must be provided.", "required")
     site = state.require_site(form["site_id"])

@@ -65,7 +65,7 @@ _UNBILLED_STATUSES: Final = {401, 403, 404, 429, 503}
 
 
 def site_in_path(path: list[str]) -> Site | None:
-    """The site named by the segments of a path, or None."""
+    """Return the site named by the segments of a path, or None."""
     match path:
         case [_, "sites", guid, *_]:
             return SITES.get(guid.lower())

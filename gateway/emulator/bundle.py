@@ -13,7 +13,7 @@ from gateway.emulator.search.refusal import bad_argument
 
 
 def searchset(context: RequestContext, resource_type: str, request_pairs: list[Pair]) -> dict[str, Any]:
-    """The Bundle of one page of a search. Raises Refusal (400) for parameters that the site refuses."""
+    """Build the Bundle of one page of a search. Raises Refusal (400) for parameters that the site refuses."""
     pairs, offset = split_page_position(request_pairs)
     search = parse_search(resource_type, apply_date_variants(context, resource_type, pairs))
     if search.ignored_names and context.variants.unknown_parameter == "refuse":
@@ -31,7 +31,7 @@ def searchset(context: RequestContext, resource_type: str, request_pairs: list[P
 
 
 def apply_date_variants(context: RequestContext, resource_type: str, pairs: list[Pair]) -> list[Pair]:
-    """The parameters after the variants `repeats`, `comma` and `drop_date_filters` are applied."""
+    """Apply the variants `repeats`, `comma` and `drop_date_filters` to the parameters."""
     result, seen_codes, variants = [], set(), context.variants
     for name, value in pairs:
         code = name.partition(":")[0]
@@ -76,7 +76,7 @@ def _self_link(context: RequestContext, search: ParsedSearch, self_pairs: list[P
 
 
 def _link_pairs(context: RequestContext, pairs: list[Pair]) -> list[Pair]:
-    """The parameters of a link: all, or with the fault `link-include-params` all except the includes."""
+    """Return the parameters of a link: all, or with the fault `link-include-params` all but the includes."""
     if not context.has_fault("link-include-params"):
         return list(pairs)
     return [pair for pair in pairs if pair[0] not in INCLUDE_PARAMETERS]

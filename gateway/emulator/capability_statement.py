@@ -16,7 +16,7 @@ _OPERATIONS: Final = {"Patient": ("summary",), "Slot": ("find-free",), "Appointm
 
 
 def capability_statement(context: RequestContext) -> dict[str, Any]:
-    """The resource of `metadata`. Quirks: `patchFormat: [""]`, no `date`, home page as URL, only `read`."""
+    """Build the `metadata` resource. Quirks: `patchFormat: [""]`, no `date`, home page URL, only `read`."""
     quirks = context.has_fault("capability-statement")
     version = context.site.engine_version
     return {

@@ -22,7 +22,7 @@ class ControlApi:
         self.state = state
 
     def routes(self) -> list[Route]:
-        """The routes of the control endpoints."""
+        """Return the routes of the control endpoints."""
         return [
             Route("/_emulator/faults", self.get_faults),
             Route("/_emulator/faults", self.add_faults, methods=["POST"]),
@@ -39,7 +39,7 @@ class ControlApi:
         ]
 
     async def get_faults(self, _: Request) -> Response:
-        """The fault rules in force."""
+        """Return the fault rules in force."""
         return json_response([rule.model_dump() for rule in self.state.fault_rules.rules])
 
     async def add_faults(self, request: Request) -> Response:
@@ -58,7 +58,7 @@ class ControlApi:
         return Response(status_code=204)
 
     async def get_settings(self, _: Request) -> Response:
-        """The settings in force."""
+        """Return the settings in force."""
         return json_response(self.state.settings.model_dump(mode="json"))
 
     async def patch_settings(self, request: Request) -> Response:
@@ -77,7 +77,7 @@ class ControlApi:
         return Response(status_code=204)
 
     async def get_requests(self, _: Request) -> Response:
-        """The last requests, oldest first."""
+        """Return the last requests, oldest first."""
         return json_response(list(self.state.journal))
 
     async def clear_requests(self, _: Request) -> Response:
@@ -86,7 +86,7 @@ class ControlApi:
         return Response(status_code=204)
 
     async def get_bill(self, _: Request) -> Response:
-        """The bill since the start or the last clearing."""
+        """Return the bill since the start or the last clearing."""
         return json_response(self.state.bill.as_json())
 
     async def clear_bill(self, _: Request) -> Response:
@@ -95,7 +95,7 @@ class ControlApi:
         return Response(status_code=204)
 
     async def get_sites(self, _: Request) -> Response:
-        """The sites with their time zones, which Halo's API does not contain."""
+        """Return the sites with their time zones, which Halo's API does not contain."""
         fields = ("guid", "name", "zone_name", "pms_id", "pairing_code", "halo_link_version", "size_limit")
         return json_response([{name: getattr(site, name) for name in fields} for site in SITES.values()])
 

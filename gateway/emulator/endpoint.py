@@ -30,7 +30,7 @@ class Endpoint:
         self.state = state
 
     async def respond(self, request: Request) -> Response:
-        """The response to one request, after it is recorded and charged."""
+        """Return the response to one request, after it is recorded and charged."""
         body = await request.body()
         path, key = request.scope["path"].strip("/").split("/"), subscription_key(request)
         entry = _journal_entry(request, body)
@@ -55,7 +55,7 @@ class Endpoint:
     def _respond_or_refuse(
         self, request: Request, path: list[str], body: bytes, rule: FaultRule | None
     ) -> tuple[Response, bool]:
-        """The response, and whether the request reached the practice's database."""
+        """Return the response, and whether the request reached the practice's database."""
         site = site_in_path(path)
         try:
             if rule and rule.kind not in {"delay", *RESPONSE_BREAKERS}:

@@ -38,7 +38,7 @@ def too_large_refusal(limit: int) -> Refusal:
 
 
 def operation_outcome(severity: str, code: str, text: str) -> dict[str, Any]:
-    """An OperationOutcome in the Firely SDK's form: code 5003, message in `details.text`."""
+    """Build an OperationOutcome in the Firely SDK's form: code 5003, message in `details.text`."""
     details = {"coding": [{"system": FIRELY_CODE_SYSTEM, "code": "5003"}], "text": text}
     return {
         "resourceType": "OperationOutcome",
@@ -47,7 +47,7 @@ def operation_outcome(severity: str, code: str, text: str) -> dict[str, Any]:
 
 
 def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool) -> Response:
-    """The response to a refused request; `broken_envelope` is the fault `error-envelope`.
+    """Build the response to a refused request; `broken_envelope` is the fault `error-envelope`.
 
     With that fault, an old engine (before release 23.927) sends its own errors in HTTP 200, as root fields.
     """
@@ -60,7 +60,7 @@ def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response with `application/json`, which the OpenAPI declares even for FHIR."""
+    """Build a JSON response with `application/json`, which the OpenAPI declares even for FHIR."""
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json; charset=utf-8")
 
 

@@ -18,7 +18,7 @@ from gateway.emulator.search.refusal import Refusal, bad_argument
 
 
 def search_pairs(request: Request, body: bytes) -> list[Pair]:
-    """The search parameters of the URL and the form body, in that order."""
+    """Return the search parameters of the URL and the form body, in that order."""
     pairs = parse_qsl(request.url.query, keep_blank_values=True)
     if "form-urlencoded" in request.headers.get("content-type", ""):
         pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
@@ -26,7 +26,7 @@ def search_pairs(request: Request, body: bytes) -> list[Pair]:
 
 
 def fhir_response(context: RequestContext, request: Request, path: list[str], body: bytes) -> Response:
-    """The response to one FHIR interaction. Raises Refusal if it is not supported, invalid or too large."""
+    """Answer one FHIR interaction. Raises Refusal if it is not supported, invalid or too large."""
     match request.method, path:
         case "POST", ["Patient" | "Appointment" as name]:
             return _create_resource(context, request, parse_resource(name, body))
@@ -38,7 +38,7 @@ def fhir_response(context: RequestContext, request: Request, path: list[str], bo
 def _readable_resource(
     context: RequestContext, request: Request, path: list[str], body: bytes
 ) -> dict[str, Any]:
-    """The resource that a read, search or operation returns. Raises Refusal."""
+    """Build the resource that a read, search or operation returns. Raises Refusal."""
     method = "GET" if request.method == "HEAD" else request.method
     match method, path:
         case "GET", ["metadata"]:
@@ -70,7 +70,7 @@ def _encode_response(
 
 
 def _read_resource(context: RequestContext, method: str, path: list[str]) -> dict[str, Any]:
-    """The row of a read, or of a vread if the variant `vread` is on. Raises Refusal (404) otherwise."""
+    """Find the row of a read, or of a vread if the variant `vread` is on; else raise Refusal (404)."""
     match method, path:
         case ("GET", [name, identity]) if name in RESOURCE_TYPES:
             record = context.find_record(name, identity)

@@ -20,7 +20,7 @@ _PMS_NAMES: Final = {"Best Practice", "Zedmed", "D4w"}
 
 
 def integrator_response(state: EmulatorState, request: Request, path: list[str], body: bytes) -> Response:
-    """The response of one endpoint below `/integrator`. Raises Refusal."""
+    """Return the response of one endpoint below `/integrator`. Raises Refusal."""
     match "GET" if request.method == "HEAD" else request.method, path:
         case "GET", ["sites"]:
             summaries = [

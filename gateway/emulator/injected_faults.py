@@ -97,7 +97,7 @@ class FaultRule(BaseModel):
         return False
 
     def refusal(self, size_limit: int) -> Refusal | None:
-        """The refusal of this kind, or None if the kind is not a refusal; `size_limit` in bytes."""
+        """Return the refusal of this kind, or None if the kind is not a refusal; `size_limit` in bytes."""
         if self.kind == "too-large":
             return errors.too_large_refusal(size_limit)
         if self.kind == "rate-limit":
@@ -117,7 +117,7 @@ class FaultRules:
         self.rules: list[FaultRule] = []
 
     def take_matching(self, method: str, path: str, key: str) -> FaultRule | None:
-        """The oldest rule that applies, with its `times` decremented; or None."""
+        """Return the oldest rule that applies, with its `times` decremented; or None."""
         for rule in self.rules:
             if (
                 rule.matches(method, path, key)
@@ -129,7 +129,7 @@ class FaultRules:
         return None
 
     def site_availability(self, guid: str) -> str:
-        """The `availability` of a site in the site status under the rules in force."""
+        """Return the `availability` of a site in the site status under the rules in force."""
         kinds = [rule.kind for rule in self.rules if rule.site in {None, guid}]
         return next((kind for kind in kinds if kind in {"offline", "unreachable"}), "online")
 

@@ -17,7 +17,7 @@ _POSITION_PARAMETERS: Final = {"_page_token", "_offset", "_page"}
 
 
 def base_for_link_form(form: LinkForm, settings: EmulatorSettings, host: str, api: str, guid: str) -> str:
-    """The FHIR base of links in one link form; empty for `query-only`.
+    """Return the FHIR base of links in one link form; empty for `query-only`.
 
     `host` is scheme and authority of the client's request, `api` the first segment of its path.
     """
@@ -31,13 +31,13 @@ def base_for_link_form(form: LinkForm, settings: EmulatorSettings, host: str, ap
 
 
 def page_link(base: str, resource_type: str, pairs: Sequence[Pair]) -> str:
-    """A link to one page of a search."""
+    """Build a link to one page of a search."""
     query = f"?{urlencode(list(pairs), safe=':/|,$')}"
     return f"{base}/{resource_type}{query}" if base else query
 
 
 def page_pairs(pairs: Sequence[Pair], offset: int, count: int, variants: Variants) -> list[Pair]:
-    """The parameters of the page at `offset`: in a token, or plain with an offset or page number."""
+    """Return the parameters of the page at `offset`: in a token, or plain with an offset or page number."""
     if variants.paging == "offset":
         return [*_with_count(pairs, count), ("_offset", str(offset))]
     if variants.paging == "page":
@@ -49,7 +49,7 @@ def page_pairs(pairs: Sequence[Pair], offset: int, count: int, variants: Variant
 
 
 def split_page_position(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
-    """The search parameters and the offset of a request. Raises Refusal (400) for a bad page link."""
+    """Split a request into search parameters and offset. Raises Refusal (400) for a bad page link."""
     search_pairs = [pair for pair in pairs if pair[0] not in _POSITION_PARAMETERS]
     position = {name: value for name, value in pairs if name in _POSITION_PARAMETERS}
     try:

@@ -19,7 +19,7 @@ _FIND_FREE_PARAMETERS: Final = {"start", "end", "schedule", "_count", "_page_tok
 
 
 def patient_summary(context: RequestContext, patient_id: str) -> dict[str, Any]:
-    """An IPS document Bundle: Composition, Patient, records of up to four sections. Raises Refusal (404)."""
+    """Build an IPS document: Composition, Patient, records of up to four sections. Raises Refusal (404)."""
     patient = context.find_record("Patient", patient_id)
     if not patient:
         raise Refusal("engine", 404, "Resource not found", "not-found")
@@ -42,7 +42,7 @@ def patient_summary(context: RequestContext, patient_id: str) -> dict[str, Any]:
 
 
 def patient_id_by_identifier(context: RequestContext, pairs: list[Pair]) -> str:
-    """The id of the patient that `Patient/$summary?identifier=` names (IPS operation).
+    """Return the id of the patient that `Patient/$summary?identifier=` names (IPS operation).
 
     Raises Refusal: 400 without an identifier, 404 unless exactly one patient has it.
     """
@@ -56,7 +56,7 @@ def patient_id_by_identifier(context: RequestContext, pairs: list[Pair]) -> str:
 
 
 def find_free_slots(context: RequestContext, pairs: list[Pair]) -> dict[str, Any]:
-    """A searchset of free slots from `start` until before `end` (in Halo's date formats), by schedule."""
+    """Search for free slots from `start` until before `end` (in Halo's date formats), by schedule."""
     if unknown := [name for name, _ in pairs if name not in _FIND_FREE_PARAMETERS]:
         raise bad_argument(f"Unsupported operation parameter: {unknown[0]}")
     names = {"start": ("start", "ge"), "end": ("start", "lt")}

@@ -14,7 +14,7 @@ from gateway.validation.judge import validate_resource
 
 
 def parse_resource(resource_type: str, body: bytes) -> dict[str, Any]:
-    """The resource in a body of that type. Raises Refusal (400) that names the first invalid element."""
+    """Parse a resource of that type from a body. Raises Refusal (400) naming the first invalid element."""
     try:
         resource = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -27,7 +27,7 @@ def parse_resource(resource_type: str, body: bytes) -> dict[str, Any]:
 
 
 def _firely_message(finding: Finding) -> str:
-    """Firely's text for an unknown element (from firely-net-sdk's issues), else the text of the finding."""
+    """Return Firely's text for an unknown element (from firely-net-sdk's issues), else the finding's own."""
     if not finding.name:
         return f"{finding.message} (at {finding.path})"
     location = f"{finding.path}.{finding.name}[0]"

@@ -15,7 +15,7 @@ from gateway.emulator.sites import SITES, Site
 
 
 def current_utc_time() -> datetime:
-    """The current time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -48,12 +48,12 @@ class Practice:
         return {resource_type: dict(rows) for resource_type, rows in tables.items()}
 
     def records(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:
-        """The rows of a type in table order."""
+        """Return the rows of a type in table order."""
         rows = self.tables.get(resource_type, {}).values()
         return [record for record in rows if record.active] if active_only else rows
 
     def find_record(self, resource_type: str, resource_id: str, *, active_only: bool) -> Record | None:
-        """The row, or None if it does not exist or `active_only` hides it."""
+        """Return the row, or None if it does not exist or `active_only` hides it."""
         record = self.tables.get(resource_type, {}).get(resource_id)
         return record if record and (record.active or not active_only) else None
 

@@ -31,7 +31,7 @@ _NOT_IN_SUMMARY: Final = {"text", "contained", "reaction", "dosage", "location",
 
 
 def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> str:
-    """A UTC instant in a style: correct, without a zone, or with a wrong zone."""
+    """Write a UTC instant in a style: correct, without a zone, or with a wrong zone."""
     moment, (_, _, fraction) = datetime.fromisoformat(instant), instant[:-1].partition(".")
     local, fraction = moment.astimezone(zone), f".{fraction}" if fraction else ""
     wall = local.strftime("%Y-%m-%dT%H:%M:%S")
@@ -48,7 +48,7 @@ def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> s
 
 
 def select_elements(resource: dict[str, Any], summary: str, elements: tuple[str, ...]) -> dict[str, Any]:
-    """A resource under `_summary` or `_elements`, tagged SUBSETTED if an element was omitted."""
+    """Apply `_summary` or `_elements` to a resource; tag it SUBSETTED if an element was omitted."""
     names = _selected_elements(resource, summary, elements)
     if names == set(resource):
         return resource
@@ -58,18 +58,18 @@ def select_elements(resource: dict[str, Any], summary: str, elements: tuple[str,
 
 
 def with_absolute_urls(resource: dict[str, Any], base: str) -> dict[str, Any]:
-    """A resource whose relative references and attachment URLs are made absolute with `base`."""
+    """Return a resource whose relative references and attachment URLs are made absolute with `base`."""
     return {name: _with_absolute_values(value, base) for name, value in resource.items()}
 
 
 def with_last_updated(resource: dict[str, Any], style: LastUpdatedStyle, zone: ZoneInfo) -> dict[str, Any]:
-    """A resource with `meta.lastUpdated` in a style."""
+    """Return a resource with `meta.lastUpdated` in a style."""
     meta = resource["meta"]
     return {**resource, "meta": {**meta, "lastUpdated": instant_in_style(meta["lastUpdated"], style, zone)}}
 
 
 def utc_now_text() -> str:
-    """The current time in UTC, to the second."""
+    """Return the current time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

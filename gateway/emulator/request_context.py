@@ -62,7 +62,7 @@ class RequestContext:
         )
 
     def find_record(self, resource_type: str, resource_id: str) -> Record | None:
-        """A row that the site returns, or None."""
+        """Return a row that the site returns, or None."""
         return self.practice.find_record(
             resource_type, resource_id, active_only=self.has_fault("inactive-records")
         )
@@ -70,7 +70,7 @@ class RequestContext:
     def render(
         self, record: Record, summary: str = "false", elements: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """A row as this site returns it."""
+        """Render a row as this site returns it."""
         resource = record.resource
         if self.has_fault("reference-base-url"):
             resource = with_absolute_urls(resource, self.link_base or self.client_base)
@@ -80,6 +80,6 @@ class RequestContext:
         return select_elements(resource, summary, elements)
 
     def full_url(self, resource: dict[str, Any]) -> str:
-        """The `fullUrl` of an entry; relative if the link form is `query-only`."""
+        """Return the `fullUrl` of an entry; relative if the link form is `query-only`."""
         local = f"{resource['resourceType']}/{resource['id']}"
         return f"{self.link_base}/{local}" if self.link_base else local

@@ -46,7 +46,7 @@ def serve(settings: EmulatorSettings, host: str, port: int) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError that names the address."""
+    """Bind a socket. Raises OSError that names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,7 +82,7 @@ class RunningEmulator:
         self._thread.join(10)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded response of a control endpoint, for example `control("POST", "faults", {...})`.
+        """Return the decoded response of a control endpoint, for example `control("POST", "faults", {...})`.
 
         Raises ValueError with the response body if the status is 400 or higher.
         """

@@ -112,7 +112,7 @@ class EmulatorSettings(FrozenSettings):
         return sites
 
     def site_override(self, guid: str) -> SiteOverride:
-        """The settings of one site; empty by default."""
+        """Return the settings of one site; empty by default."""
         return self.sites.get(guid, SiteOverride())
 
     def is_fault_enabled(self, fault: str, guid: str) -> bool:
@@ -120,13 +120,13 @@ class EmulatorSettings(FrozenSettings):
         return self.site_override(guid).faults.get(fault, self.faults.get(fault, True))
 
     def variants_at(self, guid: str) -> Variants:
-        """The variants in force at a site."""
+        """Return the variants in force at a site."""
         changes = self.site_override(guid).variants
         return Variants.model_validate(self.variants.model_dump() | changes) if changes else self.variants
 
 
 def from_toml(path: Path | None) -> EmulatorSettings:
-    """Settings of a TOML file. Raises ValueError with one line per problem, or OSError."""
+    """Read the settings of a TOML file. Raises ValueError with one line per problem, or OSError."""
     if path is None:
         return EmulatorSettings()
     try:
@@ -143,7 +143,7 @@ def from_toml(path: Path | None) -> EmulatorSettings:
 
 
 def apply_merge_patch(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:
-    """Settings after a deep merge of `changes` (JSON Merge Patch, RFC 7396).
+    """Return the settings after a deep merge of `changes` (JSON Merge Patch, RFC 7396).
 
     Raises pydantic.ValidationError for an unknown name or value.
     """

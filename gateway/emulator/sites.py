@@ -57,7 +57,7 @@ SITES: Final = {
 
 
 def site_status(site: Site, availability: str, now: str) -> dict[str, Any]:
-    """The body of `GET /integrator/sites/{guid}` with deprecated fields (integrator OpenAPI 26.619)."""
+    """Build the body of `GET /integrator/sites/{guid}` with deprecated fields (integrator OpenAPI 26.619)."""
     return {
         **site_summary(site, availability),
         "enrichedAt": now,
@@ -80,7 +80,7 @@ def site_status(site: Site, availability: str, now: str) -> dict[str, Any]:
 
 
 def site_summary(site: Site, availability: str) -> dict[str, Any]:
-    """A site in the list of `GET /integrator/sites`."""
+    """Describe a site in the list of `GET /integrator/sites`."""
     return {
         "id": site.guid,
         "pmsType": "BestPractice",

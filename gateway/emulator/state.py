@@ -35,7 +35,7 @@ class EmulatorState:
         self.desktop_tokens: dict[str, tuple[str, str]] = {}
 
     def require_site(self, guid: str) -> Site:
-        """The site of a GUID. Raises Refusal: 400 if empty, 404 malformed, 403 relocated, 401 unknown."""
+        """Find a GUID's site. Raises Refusal: 400 if empty, 404 malformed, 403 relocated, 401 unknown."""
         if not guid:
             raise Refusal("flat", 400, "Halo GUID must be provided.", "required")
         if not _GUID.fullmatch(guid):

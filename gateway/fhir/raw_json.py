@@ -35,7 +35,7 @@ def _compact_size(fields: Mapping[str, Raw]) -> int:
 
 
 def _count_names(compact_json: bytes) -> int:
-    """Number of names at the top level, also of escaped or non-ASCII names."""
+    """Count the names at the top level, also escaped or non-ASCII ones."""
     sizes: list[int] = []
     json.loads(
         compact_json, object_pairs_hook=lambda pairs: sizes.append(len(pairs)), parse_int=str, parse_float=str

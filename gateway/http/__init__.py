@@ -1,1 +1,1 @@
-"""HTTP semantics that several subjects share: headers, negotiation, Cache-Status."""
+"""HTTP semantics shared by several packages: headers, negotiation, URLs, callers, Cache-Status."""

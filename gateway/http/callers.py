@@ -1,7 +1,7 @@
-"""Identity of a caller: the credential that its API asks for, all of it, and nothing else.
+"""Identity of a caller: the whole credential that its API requires, and nothing else.
 
-`web/request_reader.py` keeps the header fields of that credential alone, each once. So every part of the
-gateway that tells callers apart sees the same: cache, single flight, page links, rates, pauses, ledger, logs.
+`web/request_reader.py` passes on only the header fields of that credential, each once. So all parts of the
+gateway distinguish the same callers: cache, single flight, page links, rates, pauses, ledger, logs.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from cachetools import LRUCache
 from gateway.exchange import Headers
 from gateway.http.headers import CREDENTIALS
 
-#: Names of callers that are remembered; the least recently used one is dropped first.
+#: Maximum number of caller names in memory; the least recently used name is dropped first.
 _MAX_NAMES: Final = 1_000
-#: Parts of a credential that stay when it is renewed: a desktop token changes, its device does not.
+#: Credential fields that do not change on renewal: a desktop token changes, its device does not.
 _LASTING_HEADERS: Final = ("ocp-apim-subscription-key", "deviceid")
 _BACKGROUND_PRIORITY = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
 
@@ -45,12 +45,12 @@ def keyed_hash(text: str, secret: bytes) -> str:
 def ledger_label(headers: Headers) -> str:
     """Eight hex digits that name a caller in ledger and logs; empty without a credential.
 
-    For people only: two callers may share a label, so no decision depends on it. It stays when a desktop
-    token is renewed.
+    For people only: two callers may share a label, so no decision depends on it. It does not change when a
+    desktop token is renewed.
     """
     fields = dict(credential(headers))
     lasting = [fields.get(name, "") for name in _LASTING_HEADERS]
-    # Each part with its length: no two credentials give the same text.
+    # Lengths make the text unique: no two credentials give the same text.
     parts = "".join(f"{len(part)} {part}" for part in lasting) if any(lasting) else ""
     text = parts or fields.get("authorization", "")
     return hashlib.sha256(b"ledger\0" + text.encode()).hexdigest()[:8] if text else ""
@@ -63,7 +63,7 @@ def is_background(headers: Headers) -> bool:
 
 @dataclass
 class CallerNames:
-    """Names that are safe to show, by the keyed fingerprint of a caller."""
+    """Names of callers for operators and logs, by keyed fingerprint."""
 
     _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_MAX_NAMES))
 

@@ -1,4 +1,4 @@
-"""A raw request path -> what it addresses. Built anew from checked segments, never copied through."""
+"""Target of a raw request path, rebuilt from checked segments and never copied."""
 
 import re
 from dataclasses import dataclass
@@ -9,20 +9,21 @@ from gateway.errors.failure import Failure
 
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_DELIMITER = re.compile(r"%(2f|5c|2e|25|00)|\\", re.IGNORECASE)
-#: A path that needs no decoding, and no look at its segments.
+#: A path that needs neither decoding nor a check of its segments.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9\-_~$][A-Za-z0-9\-._~$]*+)++/?", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~$]+", re.ASCII)
 _STATUS_PATH = re.compile(r"(/[A-Za-z0-9\-._]+)*/RequestResult/[A-Za-z0-9\-._]+", re.ASCII)
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: A Halo GUID in lower case.
+GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_GUID = re.compile(GUID_PATTERN)
 
-
-#: Below our base: what lies beside the upstream's FHIR base, on its origin.
+#: First segment below the gateway's base for paths on the upstream's origin, outside its FHIR base.
 ORIGIN_SEGMENT = "~"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path addresses: a FHIR path of a site, or one of Halo's other endpoints (`guid` empty)."""
+    """Target of a path: a FHIR path of a site, or another endpoint of Halo (empty `guid`)."""
 
     api: str
     guid: str
@@ -30,7 +31,7 @@ class Target:
 
 
 def path_segments(raw_path: str) -> tuple[str, ...]:
-    """The checked segments of a raw path; one trailing slash is forgiven. Raises Failure 400 or 404."""
+    """Split a raw path into checked segments, without one trailing slash. Raises Failure 400 or 404."""
     if _PLAIN_PATH.fullmatch(raw_path):
         return tuple(raw_path[1:].removesuffix("/").split("/"))
     if _MALFORMED_ESCAPE.search(raw_path) or _ENCODED_DELIMITER.search(raw_path):
@@ -44,36 +45,36 @@ def path_segments(raw_path: str) -> tuple[str, ...]:
 
 
 def path_below_mount(raw_path: str, mount: str) -> str:
-    """The checked path below a mount, without slashes at its ends. Raises Failure 400 or 404."""
+    """Return the checked path below a mount, without slashes at its ends. Raises Failure 400 or 404."""
     rest = raw_path.removeprefix(mount)
     return "/".join(path_segments(rest)) if rest.strip("/") else ""
 
 
 def async_status_path(base: str, url: str) -> str:
-    """The path of an asynchronous job's status URL on the origin of a FHIR base; empty for other URLs.
+    """Path of an asynchronous job's status URL on the origin of a FHIR base; empty for other URLs.
 
-    Health Gorilla's lies at `/fhir/RequestResult/{id}`, beside its FHIR base `/fhir/R4`.
+    Health Gorilla's is `/fhir/RequestResult/{id}`, outside its FHIR base `/fhir/R4`.
     """
-    ours, parts = urlsplit(base), urlsplit(url)
-    same = (parts.scheme or ours.scheme, parts.netloc or ours.netloc) == (ours.scheme, ours.netloc)
-    return parts.path if same and _STATUS_PATH.fullmatch(parts.path) else ""
+    origin, parts = urlsplit(base), urlsplit(url)
+    is_same = (parts.scheme or origin.scheme, parts.netloc or origin.netloc) == (origin.scheme, origin.netloc)
+    return parts.path if is_same and _STATUS_PATH.fullmatch(parts.path) else ""
 
 
 def target_from_path(raw_path: str) -> Target:
-    """The target of a raw path. Raises Failure 400 for a malformed path or GUID."""
+    """Target of a raw path. Raises Failure 400 for a malformed path or GUID."""
     parts = path_segments(raw_path)
     if parts[:2] == ("fhir", "R4"):
         return Target("", "", "/".join(parts[2:]))
     if parts[1:2] == ("sites",) and parts[3:5] == ("fhir", "R4"):
         return Target(parts[0], parse_guid(parts[2]), "/".join(parts[5:]))
-    if parts[1:2] == ("sites",) and len(parts) > 2:  # noqa: PLR2004 - surface, "sites", GUID
+    if parts[1:2] == ("sites",) and len(parts) > 2:  # noqa: PLR2004 - API, "sites", GUID
         parse_guid(parts[2])
     return Target(parts[0], "", "/".join(parts))
 
 
 def parse_guid(text: str) -> str:
-    """A Halo GUID in lower case. Raises Failure 400 when it is none."""
-    lowered = text.lower()
-    if not _GUID.fullmatch(lowered):
+    """Return a Halo GUID in lower case. Raises Failure 400 if the text is no GUID."""
+    guid = text.lower()
+    if not _GUID.fullmatch(guid):
         raise Failure(catalog.GUID_MALFORMED)
-    return lowered
+    return guid

@@ -1,7 +1,7 @@
-"""URLs on the upstream base, on ours, and nothing else.
+"""URLs on the upstream's FHIR base, mapped to the gateway's base and back.
 
-Halo's documents show one FHIR base under several prefixes (`/integrator`, `/desktop`, `/api`, bare) and
-say nothing of the host its links carry, so a URL is known by its path tail: `/sites/{guid}/fhir/R4`.
+Halo's documents show one FHIR base under several prefixes (`/integrator`, `/desktop`, `/api`, none) and do
+not state the host of its links. The gateway recognises a URL by the end of its base: `/sites/{guid}/fhir/R4`.
 """
 
 import re
@@ -17,10 +17,10 @@ _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
 
 
 def resolve_public_url(request: FhirRequest, url: str) -> str:
-    """The URL on the gateway's base if it is on the upstream's FHIR base of this site, else unchanged.
+    """Return a URL on the gateway's base if it is on the upstream's FHIR base of this site, else unchanged.
 
-    A relative URL that begins with a resource type stands on the base; others resolve against the request,
-    as RFC 3986 section 5 says.
+    A relative URL that begins with a resource type is relative to the base; any other is relative to the
+    request's URL (RFC 3986 section 5).
     """
     if "://" in url[:8] or not url:
         return to_public_url(request, url)
@@ -33,31 +33,31 @@ def resolve_public_url(request: FhirRequest, url: str) -> str:
 
 
 def to_public_url(request: FhirRequest, url: str) -> str:
-    """The URL on the gateway's base if it is absolute, or root-relative, and on the site's FHIR base."""
+    """Map an absolute or root-relative URL on the site's FHIR base to the gateway's; others unchanged."""
     rest = _path_below_base(request, url)
     return url if rest is None else request.public_base + rest
 
 
 def to_relative_url(request: FhirRequest, url: str) -> str:
-    """A URL below the gateway's base as the upstream's own: relative to its base; others unchanged."""
+    """Make a URL below the gateway's base relative to that base; others unchanged."""
     base = f"{request.public_base}/"
-    host = base.index("/", base.index("://") + 3)
-    same = url[:host].lower() == base[:host].lower() and url.startswith(base[host:], host)
-    return url[len(base) :] if same else url
+    end = base.index("/", base.index("://") + 3)
+    is_below_base = url[:end].lower() == base[:end].lower() and url.startswith(base[end:], end)
+    return url[len(base) :] if is_below_base else url
 
 
 def to_upstream_url(request: FhirRequest, url: str) -> str:
-    """A URL below the gateway's base on the upstream's; others unchanged."""
+    """Map a URL below the gateway's base to the upstream's; others unchanged."""
     rest = to_relative_url(request, url)
     return url if rest is url else f"{request.upstream_base}/{rest}"
 
 
 def _path_below_base(request: FhirRequest, url: str) -> str | None:
-    """What stands behind the FHIR base in a URL of this request's site, with its query."""
-    for begins, length in request.base_prefixes:
-        if url.startswith(begins):
+    """Path and query after the FHIR base in a URL of this request's site; None for other URLs."""
+    for prefix, length in request.base_prefixes:
+        if url.startswith(prefix):
             return url[length:]
-    found = _SITE_URL.fullmatch(url)
-    if found is None or request.site is None or found["guid"].lower() != request.site.guid:
+    match = _SITE_URL.fullmatch(url)
+    if match is None or request.site is None or match["guid"].lower() != request.site.guid:
         return None
-    return found["rest"] or ""
+    return match["rest"] or ""

@@ -1,1 +1,1 @@
-"""`halo-gateway probe SITE`: asks a live site what is not documented, and prints the settings to write."""
+"""`halo-gateway probe SITE`: measures undocumented behaviour of a live site and prints its settings."""

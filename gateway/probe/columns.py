@@ -1,4 +1,4 @@
-"""The clock behind each date column, and how `meta.lastUpdated` is labelled, with the evidence for both."""
+"""Findings about date columns: clock, precision, and labels of `meta.lastUpdated`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from gateway.probe.last_updated_labels import (
 from gateway.probe.records import DATE_PARAMETERS, parameter_values, point_record
 from gateway.probe.verdicts import clock_of
 
-_CLOCK_UNKNOWN: Final = "no answer shows its clock"
+_CLOCK_UNKNOWN: Final = "no response shows its clock"
 _LABEL_TEXTS: Final = {
     "none": "no offset",
     "utc": "Z",
@@ -39,6 +39,7 @@ class _LabelMeaning(NamedTuple):
     clock: Clock
 
 
+#: Label and confirmed reading -> meaning of the label and clock of the column.
 _LABEL_MEANINGS: Final[Mapping[tuple[str, Reading], _LabelMeaning]] = {
     ("none", "as-shown"): _LabelMeaning("naive", "site"),
     ("none", "to-site"): _LabelMeaning("utc-labelled-local", "site"),
@@ -53,15 +54,14 @@ _LABEL_MEANINGS: Final[Mapping[tuple[str, Reading], _LabelMeaning]] = {
     ("fixed", "to-site"): _LabelMeaning("utc-labelled-local", "site"),
     ("fixed", "to-utc"): _LabelMeaning("fixed-standard-offset", "utc"),
 }
-"""Label, confirmed reading -> what is right: the digits' meaning and the clock of the column."""
 
 
 def column_findings(evidence: Evidence) -> Iterator[Finding]:
-    """Clocks of date columns, then modes and clocks of `_lastUpdated`, for every type with a record."""
-    for kind in PROBED_TYPES:
-        for code in DATE_PARAMETERS.get(kind, ()):
-            yield from _date_column_findings(evidence, kind, code)
-        yield from _last_updated_findings(evidence, kind)
+    """Yield clocks of date columns, and label modes and clocks of `_lastUpdated`, of types with a record."""
+    for resource_type in PROBED_TYPES:
+        for code in DATE_PARAMETERS.get(resource_type, ()):
+            yield from _date_column_findings(evidence, resource_type, code)
+        yield from _last_updated_findings(evidence, resource_type)
 
 
 def _date_column_findings(evidence: Evidence, resource_type: str, code: str) -> Iterator[Finding]:
@@ -69,14 +69,14 @@ def _date_column_findings(evidence: Evidence, resource_type: str, code: str) -> 
     if record is None or code not in record.candidate_seconds:
         return
     clock = clock_of(evidence, resource_type, code) or _clock_from_single_bounds(evidence, resource_type)
-    why = "a record is found at its own second on that clock" if clock else _CLOCK_UNKNOWN
-    yield _column_finding(evidence, f"{resource_type}.{code}", clock, why, default_clock="site")
+    reason = "a record matches its own second on that clock" if clock else _CLOCK_UNKNOWN
+    yield _column_finding(evidence, f"{resource_type}.{code}", clock, reason, default_clock="site")
 
 
 def _clock_from_single_bounds(evidence: Evidence, resource_type: str) -> Clock | None:
     record = point_record(evidence)
-    bounded = all(evidence.verdict(question) == wanted for question, wanted in _SINGLE_BOUND_VERDICTS)
-    return "site" if record and record.resource_type == resource_type and bounded else None
+    is_bounded = all(evidence.verdict(question) == verdict for question, verdict in _SINGLE_BOUND_VERDICTS)
+    return "site" if record and record.resource_type == resource_type and is_bounded else None
 
 
 def _column_finding(
@@ -87,91 +87,94 @@ def _column_finding(
 
 
 def _last_updated_findings(evidence: Evidence, resource_type: str) -> Iterator[Finding]:
-    found, record = sampled_last_updated(evidence, resource_type), dated_record(evidence, resource_type)
-    if not found or record is None:
+    samples = sampled_last_updated(evidence, resource_type)
+    if not samples or dated_record(evidence, resource_type) is None:
         return
-    seen = f"{len(found)} of {len(evidence.sample_records(resource_type))} seen with"
-    kinds = {_label_kind(evidence, each) for each in found}
-    label = (
-        next(iter(kinds))
-        if len(kinds) == 1
-        else _offset_label(evidence, found)
-        if kinds == _OFFSET_LABELS
-        else ""
-    )
-    mode, clock, why = _interpret_label(
-        evidence, resource_type, label, confirmed_reading(evidence, resource_type, LAST_UPDATED)
-    )
-    yield Finding(
-        "last_updated_input",
-        resource_type,
-        mode,
-        f"{seen} {_LABEL_TEXTS.get(label, 'labels of several kinds')}; {why}",
-    )
+    label = _common_label(evidence, samples)
+    reading = confirmed_reading(evidence, resource_type, LAST_UPDATED)
+    mode, clock, reason = _interpret_label(evidence, resource_type, label, reading)
+    count = f"{len(samples)} of {len(evidence.sample_records(resource_type))} records"
+    label_text = _LABEL_TEXTS.get(label, "labels of several kinds")
+    yield Finding("last_updated_input", resource_type, mode, f"{count} have {label_text}; {reason}")
     if clock:
         usual: Clock = "utc" if column_zone(mode or "ok", evidence.zone) is UTC else "site"
         yield _column_finding(
             evidence,
             f"{resource_type}.{LAST_UPDATED}",
             clock,
-            "the clock of the digits searched",
+            "the digits match on that clock",
             default_clock=usual,
         )
+
+
+def _common_label(evidence: Evidence, samples: list[LastUpdated]) -> str:
+    """Return the kind of all labels; empty if they differ in kind."""
+    kinds = {_label_kind(evidence, last_updated) for last_updated in samples}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return _offset_label(evidence, samples) if kinds == _OFFSET_LABELS else ""
 
 
 def _interpret_label(
     evidence: Evidence, resource_type: str, label: str, reading: Reading | None
 ) -> tuple[LabelMode | None, Clock | None, str]:
-    found = sampled_last_updated(evidence, resource_type)
-    if label == "utc" and _is_ahead(evidence, resource_type, found):
-        return "local-labelled-utc", "site" if reading == "as-shown" else None, "and in the future"
+    samples = sampled_last_updated(evidence, resource_type)
+    if label == "utc" and _is_ahead(evidence, resource_type, samples):
+        return (
+            "local-labelled-utc",
+            "site" if reading == "as-shown" else None,
+            "some values are in the future",
+        )
     if not label or reading is None:
         return None, None, _CLOCK_UNKNOWN
     mode, clock = _LABEL_MEANINGS[label, reading]
     if mode is None:
         return None, clock, _UNDECIDED_TEXT
-    if label == "offset" and mode == "ok" and not _can_exclude_fixed_offset(evidence, found):
-        return None, clock, "none from daylight saving time, so a fixed offset would look the same"
-    if label == "offset" and reading == "as-shown" and not _is_ahead(evidence, resource_type, found):
+    if label == "offset" and mode == "ok" and not _can_exclude_fixed_offset(evidence, samples):
+        return None, clock, "none is from daylight saving time, so a fixed offset would look the same"
+    if label == "offset" and reading == "as-shown" and not _is_ahead(evidence, resource_type, samples):
         return None, clock, _UNDECIDED_TEXT
     return mode, clock, _READING_TEXTS[reading]
 
 
 _UNDECIDED_TEXT: Final = (
-    "the column holds these digits, of UTC or of the site's clock: probe again just after a record was saved"
+    "the column contains these digits, as UTC or the site's time: probe again just after a record was saved"
 )
 _READING_TEXTS: Final[Mapping[Reading, str]] = {
-    "as-shown": "the column holds the digits shown",
-    "to-site": "the column holds the site's time for digits of UTC",
-    "to-utc": "the column holds UTC for digits of the site's clock",
+    "as-shown": "the column contains the digits shown",
+    "to-site": "the column contains the site's time for digits of UTC",
+    "to-utc": "the column contains UTC for digits of the site's time",
 }
 
 
 def _is_ahead(evidence: Evidence, resource_type: str, samples: list[LastUpdated]) -> bool:
     return evidence.verdict(f"{resource_type}.ahead") == "yes" or any(
-        is_in_future(evidence, each) for each in samples
+        is_in_future(evidence, last_updated) for last_updated in samples
     )
 
 
 def _can_exclude_fixed_offset(evidence: Evidence, samples: list[LastUpdated]) -> bool:
-    """Whether a fixed offset would have been noticed: a stamp from summer, or a zone without one."""
-    return any(is_daylight_saving(evidence.zone, each) for each in samples) or not has_daylight_saving(
-        evidence
+    """Whether a fixed offset would show: a sample is from daylight saving time, or the site has none."""
+    return not has_daylight_saving(evidence) or any(
+        is_daylight_saving(evidence.zone, last_updated) for last_updated in samples
     )
 
 
 def _offset_label(evidence: Evidence, samples: list[LastUpdated]) -> str:
-    """A fixed offset is wrong all summer long; a single wrong one stands near a change of the clock."""
-    summer = [_label_kind(evidence, each) for each in samples if is_daylight_saving(evidence.zone, each)]
-    return "offset" if "offset" in summer else "fixed"
+    """Return `fixed` if all samples from daylight saving time have the standard offset, else `offset`.
+
+    A few wrong offsets near a change of the clock do not mean a fixed offset.
+    """
+    summer = [sample for sample in samples if is_daylight_saving(evidence.zone, sample)]
+    return "offset" if any(_label_kind(evidence, sample) == "offset" for sample in summer) else "fixed"
 
 
 def _label_kind(evidence: Evidence, last_updated: LastUpdated) -> str:
     if last_updated.offset is None:
         return "none"
-    return (
-        "utc" if last_updated.is_utc else "fixed" if is_mislabelled(evidence.zone, last_updated) else "offset"
-    )
+    if last_updated.is_utc:
+        return "utc"
+    return "fixed" if is_mislabelled(evidence.zone, last_updated) else "offset"
 
 
 _COARSEST_FIRST: Final[tuple[Precision, ...]] = ("mixed-year", "mixed-month", "mixed-day", "frac", "second")
@@ -179,14 +182,14 @@ _PRECISION_BY_LENGTH: Final[dict[int, Precision]] = {4: "mixed-year", 7: "mixed-
 
 
 def precision_findings(evidence: Evidence) -> Iterator[Finding]:
-    """The coarsest value seen per parameter.
+    """Yield the coarsest precision in the sample, by parameter.
 
-    That such values exist is certain; that no others do is not, so whole seconds, and points where a Period
-    may stand, are only suggested.
+    The sample shows that such values exist, but not that others do not. So a precision of whole seconds, and
+    that of a parameter whose values may be Periods, is not certain.
     """
-    for kind in PROBED_TYPES:
-        for code in DATE_PARAMETERS.get(kind, ()):
-            yield from _parameter_precision(evidence, kind, code)
+    for resource_type in PROBED_TYPES:
+        for code in DATE_PARAMETERS.get(resource_type, ()):
+            yield from _parameter_precision(evidence, resource_type, code)
 
 
 def _parameter_precision(evidence: Evidence, resource_type: str, code: str) -> Iterator[Finding]:
@@ -199,12 +202,12 @@ def _parameter_precision(evidence: Evidence, resource_type: str, code: str) -> I
     if not parameter or not values or any(path == "Period" for path, _ in values):
         return
     counts = Counter(_text_precision(str(value)) for _, value in values)
-    coarsest = next(each for each in _COARSEST_FIRST if counts[each])
-    why = f"{counts[coarsest]} of {len(values)} seen are so"
-    certain = (
+    coarsest = next(precision for precision in _COARSEST_FIRST if counts[precision])
+    reason = f"{counts[coarsest]} of {len(values)} sampled values"
+    is_certain = (
         parameter.kind != "range" and coarsest != "second" and (resource_type, code) not in MAY_BE_PARTIAL
     )
-    yield Finding("search.date_precision", f"{resource_type}.{code}", coarsest, why, certain)
+    yield Finding("search.date_precision", f"{resource_type}.{code}", coarsest, reason, is_certain)
 
 
 def _text_precision(text: str) -> Precision:

@@ -1,4 +1,4 @@
-"""An upstream's answer as a page of a probe."""
+"""Requests and responses of a probe, and the verdicts that follow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,6 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirResponse
 from gateway.fhir.search_params import parse_search
 from gateway.upstreams import failures, halo_failures
-from gateway.upstreams import halo_failures as halo_refusals
 
 Pairs = tuple[tuple[str, str], ...]
 Resource = Mapping[str, Any]
@@ -22,7 +21,7 @@ Verdict = Literal["yes", "no", "refused", "unclear", "unasked"]
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """One question as sent: path below the FHIR base, search parameters, the id of the record it is about."""
+    """One request: path below the FHIR base, search parameters, id of the record that it is about."""
 
     path: str
     pairs: Pairs = ()
@@ -31,10 +30,9 @@ class ProbeRequest:
 
 @dataclass(frozen=True, eq=False)
 class ProbeResponse:
-    """An answer: its matches, or that the question was refused.
+    """The matches of a response, or that the upstream refused the request.
 
-    `warned`: the upstream added an OperationOutcome. `echoed`: the parameters of `link[self]`; None without
-    that link.
+    `has_warning`: the upstream added an OperationOutcome. `self_link_parameters`: None without `link[self]`.
     """
 
     request: ProbeRequest
@@ -45,13 +43,13 @@ class ProbeResponse:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the record (or, where none was named, any) was found; `unclear` where others were too."""
+        """Whether the record matched (without a record id: any record); `unclear` if others matched, too."""
         if self.is_refused:
             return "refused"
-        found = [str(resource.get("id", "")) for resource in self.resources]
-        if not found:
+        ids = [str(resource.get("id", "")) for resource in self.resources]
+        if not ids:
             return "no"
-        return "yes" if not self.request.record_id or found == [self.request.record_id] else "unclear"
+        return "yes" if not self.request.record_id or ids == [self.request.record_id] else "unclear"
 
     @property
     def has_complete_self_link(self) -> bool | None:
@@ -63,10 +61,11 @@ class ProbeResponse:
         )
 
 
+#: Failures that answer a question: the upstream does not support the request. All others end the probe.
 REFUSAL_KINDS: Final[frozenset[FailureKind]] = frozenset(
     {
-        halo_refusals.REQUEST_INCOMPLETE,
-        halo_refusals.REQUEST_REFUSED,
+        halo_failures.REQUEST_INCOMPLETE,
+        halo_failures.REQUEST_REFUSED,
         failures.BAD_REQUEST,
         failures.NOT_FOUND,
         failures.PARAMETER_INVALID,
@@ -75,76 +74,81 @@ REFUSAL_KINDS: Final[frozenset[FailureKind]] = frozenset(
         halo_failures.VALUE_UNREADABLE,
     }
 )
-"""Failures that answer a question: the upstream does not take it. All others end the probe."""
 
+#: Errors of `parse_response` for a response that is not valid FHIR.
 UNREADABLE_ERRORS: Final = (msgspec.MsgspecError, ValueError, TypeError, AttributeError)
-"""What an answer raises that is not the FHIR it claims to be."""
 
 
 def refused_response(request: ProbeRequest, failure: Failure) -> ProbeResponse | None:
-    """The page of a refused question; None for a failure that is no answer."""
+    """Return the response for a request that the upstream refused; None for any other failure."""
     return ProbeResponse(request, is_refused=True) if failure.kind in REFUSAL_KINDS else None
 
 
 def parse_response(request: ProbeRequest, response: FhirResponse) -> ProbeResponse:
-    """The matches of a search, or the one resource that came. Raises what `UNREADABLE` lists."""
+    """Parse the matches of a search, or a single resource. Raises `UNREADABLE_ERRORS`."""
     body = msgspec.json.decode(response.body, type=dict[str, Any])
     if body.get("resourceType") != "Bundle":
         return ProbeResponse(request, (body,))
-    entries = [each for each in body.get("entry", []) if isinstance(each.get("resource"), dict)]
-    found = (each["resource"] for each in entries)
-    resources = tuple(each for each in found if each.get("resourceType") == request.path and each.get("id"))
-    warned = any(each["resource"].get("resourceType") == "OperationOutcome" for each in entries)
+    entries = [
+        entry["resource"] for entry in body.get("entry", []) if isinstance(entry.get("resource"), dict)
+    ]
     return ProbeResponse(
-        request, resources, has_warning=warned, self_link_parameters=_self_link_parameters(body)
+        request,
+        tuple(match for match in entries if match.get("resourceType") == request.path and match.get("id")),
+        has_warning=any(entry.get("resourceType") == "OperationOutcome" for entry in entries),
+        self_link_parameters=_self_link_parameters(body),
     )
 
 
 def _self_link_parameters(bundle: dict[str, Any]) -> Pairs | None:
-    urls = [each.get("url", "") for each in bundle.get("link", []) if each.get("relation") == "self"]
+    urls = [link.get("url", "") for link in bundle.get("link", []) if link.get("relation") == "self"]
     if not urls:
         return None
-    return tuple((each.name, each.value) for each in parse_search(urlsplit(urls[0]).query).parameters)
+    parameters = parse_search(urlsplit(urls[0]).query).parameters
+    return tuple((parameter.name, parameter.value) for parameter in parameters)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Answers by the id of their question, with the site's zone and the time of asking."""
+    """Responses by the id of their question, with the site's time zone and the time of the probe."""
 
     zone: ZoneInfo
     now: datetime
     responses: Mapping[str, ProbeResponse] = field(default_factory=dict)
 
     def with_response(self, question_id: str, response: ProbeResponse) -> Self:
-        """The same with one more answer."""
+        """Return a copy with one more response."""
         return replace(self, responses={**self.responses, question_id: response})
 
     def verdict(self, question_id: str) -> Verdict:
-        """The verdict on a question; `unasked` when it was not asked."""
-        page = self.responses.get(question_id)
-        return page.verdict if page else "unasked"
+        """Return the verdict on a question; `unasked` without a response."""
+        response = self.responses.get(question_id)
+        return response.verdict if response else "unasked"
 
     def sample_records(self, resource_type: str) -> tuple[Resource, ...]:
-        """The records of a type that were fetched to ask about."""
-        page = self.sample_response(resource_type)
-        return page.resources if page else ()
+        """Return the records of a type that the questions are about."""
+        response = self.sample_response(resource_type)
+        return response.resources if response else ()
 
     def sample_response(self, resource_type: str) -> ProbeResponse | None:
-        """The page on which they came."""
-        pages = (self.responses.get(f"{resource_type}.{part}") for part in ("plain", "sample"))
-        return next((page for page in pages if page), None)
+        """Return the response with these records."""
+        responses = (self.responses.get(f"{resource_type}.{part}") for part in ("plain", "sample"))
+        return next(filter(None, responses), None)
 
     @property
     def capability_statement(self) -> Resource:
-        """The site's CapabilityStatement, or nothing."""
-        page = self.responses.get("metadata")
-        return page.resources[0] if page and page.resources else {}
+        """CapabilityStatement of the site; empty if unknown."""
+        response = self.responses.get("metadata")
+        return response.resources[0] if response and response.resources else {}
 
     @property
     def declared_resources(self) -> tuple[Resource, ...]:
-        """What the CapabilityStatement says of each resource type."""
+        """`rest.resource` of the CapabilityStatement."""
         rest = self.capability_statement.get("rest")
-        stated = [each for each in rest if isinstance(each, Mapping)] if isinstance(rest, list) else []
+        modes = [mode for mode in rest if isinstance(mode, Mapping)] if isinstance(rest, list) else []
         return tuple(
-            kind for each in stated for kind in each.get("resource", ()) if isinstance(kind, Mapping)
+            resource
+            for mode in modes
+            for resource in mode.get("resource", ())
+            if isinstance(resource, Mapping)
         )

@@ -1,4 +1,4 @@
-"""One conclusion of a probe."""
+"""Conclusion of a probe about one setting."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,9 +9,9 @@ SettingValue = bool | str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """A setting of a site and the evidence for its value; None: it cannot be told and the default stays.
+    """A setting of a site and the evidence for its value. With the value None the default stays.
 
-    `certain`: false for what is only suggested, and printed as a comment. `default`: need not be written.
+    The report prints a finding as a comment unless `is_certain`, and leaves it out if it `is_default`.
     """
 
     section: Section

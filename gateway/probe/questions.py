@@ -1,4 +1,4 @@
-"""The questions of a probe in the order of asking: the most telling first."""
+"""Questions of a probe in their order, the most informative first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from gateway.probe.verdicts import can_repeat_parameters
 
 @dataclass(frozen=True)
 class Question:
-    """One question: its id among the answers, and how it is put."""
+    """A question: id of its response in the evidence, and builder of its request."""
 
     id: str
     build_request: RequestBuilder
@@ -45,7 +45,7 @@ def _needs_single_conditions(evidence: Evidence) -> bool:
 
 
 def _is_period_middle_found(evidence: Evidence) -> bool:
-    """Whether the middle of the Period is known to be found."""
+    """Whether a condition on the middle of the Period matched."""
     return "yes" in (evidence.verdict("period.inside"), evidence.verdict("period.ge"))
 
 
@@ -58,7 +58,7 @@ def _can_list_outside(evidence: Evidence) -> bool:
 
 
 def _needs_separate_outside(evidence: Evidence) -> bool:
-    """Whether what lies outside must be asked one by one: no list is taken, or one of it was found."""
+    """Whether conditions outside the Period need a request each: a list is not supported, or it matched."""
     return _is_period_middle_found(evidence) and evidence.verdict("period.outside") != "no"
 
 
@@ -77,9 +77,10 @@ def _needs_separate_sa_eb(evidence: Evidence) -> bool:
     return _may_ask_sa_eb(evidence) and _is_period_inside_unproven(evidence)
 
 
+#: Values that match every record, and none.
 _ALWAYS_TRUE, _ALWAYS_FALSE = fixed_value("ge1900-01-01"), fixed_value("lt1900-01-01")
-"""What every record meets, and what none does."""
 
+#: Additional parameters in the request for the first page of a type. They measure a feature at no extra cost.
 _SAMPLE_PARAMETERS: Final[dict[str, Pairs]] = {
     "Observation": (("_sort", "-_lastUpdated"),),
     "Encounter": (("date", "ge1753-01-01"),),
@@ -87,7 +88,6 @@ _SAMPLE_PARAMETERS: Final[dict[str, Pairs]] = {
     "Condition": (("onset-date:missing", "false"),),
     "Patient": (("halo-gateway-probe", "1"),),
 }
-"""What the first page of a type asks for besides."""
 
 _POINT_QUESTIONS: Final[dict[str, RequestBuilder]] = {
     "before": point_conditions(second_value("lt")),
@@ -127,42 +127,43 @@ _PARTIAL_DATE_QUESTIONS: Final[dict[str, RequestBuilder]] = {
 
 
 def _all_questions() -> Iterator[Question]:
-    point, span, *others = _SAMPLE_PARAMETERS
+    point_type, period_type, *further_types = _SAMPLE_PARAMETERS
     yield Question("metadata", metadata_request)
-    for kind, also in _SAMPLE_PARAMETERS.items():
-        yield Question(f"{kind}.sample", sample_page(kind, also))
-        yield Question(f"{kind}.plain", plain_page(kind))
+    for resource_type, pairs in _SAMPLE_PARAMETERS.items():
+        yield Question(f"{resource_type}.sample", sample_page(resource_type, pairs))
+        yield Question(f"{resource_type}.plain", plain_page(resource_type))
     yield Question("repeats", point_conditions(_ALWAYS_TRUE, _ALWAYS_FALSE, _ALWAYS_TRUE))
-    yield from _clock_questions(point)
+    yield from _clock_questions(point_type)
     yield from _question_group("", _POINT_QUESTIONS)
-    yield from _clock_questions(span)
+    yield from _clock_questions(period_type)
     yield from _question_group("period.", _PERIOD_QUESTIONS)
-    for kind in others:
-        yield from _clock_questions(kind)
+    for resource_type in further_types:
+        yield from _clock_questions(resource_type)
     yield from _question_group("partial.", _PARTIAL_DATE_QUESTIONS)
-    yield from (Question(f"{kind}.ahead", values_ahead_of_utc(kind)) for kind in _SAMPLE_PARAMETERS)
-    for kind in PROBED_TYPES[len(_SAMPLE_PARAMETERS) :]:
-        yield Question(f"{kind}.sample", small_page(kind))
-        yield from _clock_questions(kind)
-        yield Question(f"{kind}.ahead", values_ahead_of_utc(kind))
+    for resource_type in _SAMPLE_PARAMETERS:
+        yield Question(f"{resource_type}.ahead", values_ahead_of_utc(resource_type))
+    for resource_type in PROBED_TYPES[len(_SAMPLE_PARAMETERS) :]:
+        yield Question(f"{resource_type}.sample", small_page(resource_type))
+        yield from _clock_questions(resource_type)
+        yield Question(f"{resource_type}.ahead", values_ahead_of_utc(resource_type))
 
 
-def _question_group(group: str, questions: dict[str, RequestBuilder]) -> Iterator[Question]:
-    return (Question(f"{group}{name}", ask) for name, ask in questions.items())
+def _question_group(prefix: str, builders: dict[str, RequestBuilder]) -> Iterator[Question]:
+    return (Question(f"{prefix}{name}", builder) for name, builder in builders.items())
 
 
 def _clock_questions(resource_type: str) -> Iterator[Question]:
-    """The clocks of a type: all at once, then each by itself where that finds nothing."""
+    """Yield the questions about the clocks of a type: all at once, then, without a match, singly."""
     yield Question(f"{resource_type}.clocks", all_column_clocks(resource_type))
     for code, readings in (
         (LAST_UPDATED, 3),
         *((code, 2) for code in DATE_PARAMETERS.get(resource_type, ())),
     ):
         yield from (
-            Question(f"{resource_type}.{code}.{each + 1}", single_column_clock(resource_type, code))
-            for each in range(readings)
+            Question(f"{resource_type}.{code}.{number}", single_column_clock(resource_type, code))
+            for number in range(1, readings + 1)
         )
 
 
+#: All questions.
 QUESTIONS: Final = tuple(_all_questions())
-"""Every question there is."""

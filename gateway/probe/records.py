@@ -1,4 +1,4 @@
-"""Records fit to be asked about, and the times they show, read on the site's clock and on UTC's."""
+"""Sampled records suitable for questions, and their times on the site's clock and in UTC."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from gateway.dates.timezones import instants_at, offset_at
 from gateway.dates.value import DAY, DateValueError, parse_stored_date
 from gateway.probe.evidence import Evidence, Resource
 
+#: FHIR type of an element, and its JSON value.
 TypedValue = tuple[str, Any]
-"""The FHIR type of an element and its JSON value."""
 
-#: Date parameters whose column's clock is asked for, by resource type.
+#: Date parameters whose column's clock the probe measures, by resource type.
 DATE_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "Observation": ("date",),
     "Encounter": ("date",),
@@ -26,28 +26,32 @@ DATE_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 PERIOD_PARAMETER: Final = ("Encounter", "date")
 PARTIAL_DATE_PARAMETER: Final = ("Condition", "onset-date")
+#: Lengths of a year and of a month in FHIR's format.
+_PARTIAL_LENGTHS: Final = (len("YYYY"), len("YYYY-MM"))
+#: Maximum length of a Period whose start stands for it, in seconds. A Period shorter than the site's offset
+#: cannot include both readings of its start.
 _SHORT_PERIOD_SECONDS: Final = 6 * 3600
-"""A Period shorter than the site's distance to UTC never spans both readings of its start."""
+#: Minimum length of a Period whose middle differs from its ends, in seconds.
 _MIN_PERIOD_SECONDS: Final = 4
 _ONE_SECOND: Final = 1
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A second shown once by the site's clock, in seconds since 1970 on that clock and on UTC's."""
+    """An unambiguous second, in seconds since 1970 on the site's clock and in UTC."""
 
     site_seconds: int
     utc_seconds: int
     has_fraction: bool = False
 
     def seconds_on(self, clock: str) -> int:
-        """The second as one clock, `site` or `utc`, shows it."""
+        """Return the second on a clock: `site` or `utc`."""
         return self.utc_seconds if clock == "utc" else self.site_seconds
 
 
 @dataclass(frozen=True)
 class PointRecord:
-    """A record whose date is a plain time of day."""
+    """A record whose date is a point in time."""
 
     resource_type: str
     id: str
@@ -56,7 +60,7 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class PeriodRecord:
-    """A record whose date is a Period with both ends."""
+    """A record whose date is a Period with start and end."""
 
     id: str
     start: Moment
@@ -64,19 +68,19 @@ class PeriodRecord:
 
     @property
     def duration(self) -> int:
-        """Its length."""
+        """Length of the Period, in seconds."""
         return self.end.utc_seconds - self.start.utc_seconds
 
 
 def parameter_values(resource: Resource, resource_type: str, code: str) -> Iterator[TypedValue]:
-    """What stands in a resource under one of R4's date parameters."""
+    """Yield the values of a resource for one of R4's date parameters."""
     parameter = date_parameter(resource_type, code)
     for path in parameter.paths if parameter else ():
         yield from ((path.type, value) for value in _values_at_path(resource, path.steps))
 
 
 def parse_moment(text: Any, zone: ZoneInfo) -> Moment | None:
-    """The time of day a text shows, its offset believed; None for a bare date and inside a repeated hour."""
+    """Parse a time, trusting its offset; None for a date without time and for an ambiguous time."""
     try:
         value = parse_stored_date(text) if isinstance(text, str) else None
     except DateValueError:
@@ -85,45 +89,42 @@ def parse_moment(text: Any, zone: ZoneInfo) -> Moment | None:
         return None
     start = int(value.start)
     wall = start + offset_at(zone, start) if value.on_utc_axis else start
-    known = instants_at(zone, wall)
-    return Moment(wall, int(known[0]), "." in text) if len(known) == 1 else None
+    instants = instants_at(zone, wall)
+    return Moment(wall, int(instants[0]), "." in text) if len(instants) == 1 else None
 
 
 def point_record(evidence: Evidence) -> PointRecord | None:
-    """The record for questions about one second: no fraction shown, midnight on neither clock."""
-    for kind in ("Observation", "Appointment"):
-        for resource in evidence.sample_records(kind):
-            at = point_moment(resource, kind, "date", evidence.zone)
-            if at and not at.has_fraction and at.site_seconds % DAY and at.utc_seconds % DAY:
-                return PointRecord(kind, str(resource["id"]), at)
+    """Return a sampled record with a date in whole seconds that is midnight on neither clock."""
+    for resource_type in ("Observation", "Appointment"):
+        for resource in evidence.sample_records(resource_type):
+            moment = point_moment(resource, resource_type, "date", evidence.zone)
+            if moment and not moment.has_fraction and moment.site_seconds % DAY and moment.utc_seconds % DAY:
+                return PointRecord(resource_type, str(resource["id"]), moment)
     return None
 
 
 def point_moment(resource: Resource, resource_type: str, code: str, zone: ZoneInfo) -> Moment | None:
-    """The one time a resource shows under a parameter; for a short closed Period, when it starts."""
+    """Return the only time of a resource for a parameter; for a short Period, its start."""
     values = list(parameter_values(resource, resource_type, code))
     if len(values) != 1:
         return None
     if values[0][0] == "Period":
-        found = period_record(resource, zone)
-        return found.start if found and found.duration < _SHORT_PERIOD_SECONDS else None
+        record = period_record(resource, zone)
+        return record.start if record and record.duration < _SHORT_PERIOD_SECONDS else None
     return parse_moment(values[0][1], zone)
 
 
 def longest_period(evidence: Evidence) -> PeriodRecord | None:
-    """The longest Encounter of the sample: most likely to span midnight, and to have a middle."""
-    spans = [
+    """Return the longest Encounter of the sample, which is the most likely to include midnight."""
+    records = (
         period_record(resource, evidence.zone) for resource in evidence.sample_records(PERIOD_PARAMETER[0])
-    ]
-    return max(
-        (each for each in spans if each and each.duration >= _MIN_PERIOD_SECONDS),
-        key=_period_duration,
-        default=None,
     )
+    long_enough = (record for record in records if record and record.duration >= _MIN_PERIOD_SECONDS)
+    return max(long_enough, key=_period_duration, default=None)
 
 
 def period_record(resource: Resource, zone: ZoneInfo) -> PeriodRecord | None:
-    """The closed Period of whole seconds that an Encounter shows."""
+    """Return the Period of an Encounter if it has a start and an end in whole seconds."""
     values = [
         value for _, value in parameter_values(resource, *PERIOD_PARAMETER) if isinstance(value, Mapping)
     ]
@@ -134,7 +135,7 @@ def period_record(resource: Resource, zone: ZoneInfo) -> PeriodRecord | None:
 
 
 def partial_date_record(evidence: Evidence) -> tuple[str, int] | None:
-    """A Condition that shows a bare year or month as onset: its id, and the first second of that unit."""
+    """Return the id of a Condition whose onset is a year or month, and the first second of that onset."""
     for resource in evidence.sample_records(PARTIAL_DATE_PARAMETER[0]):
         texts = [
             value
@@ -146,16 +147,13 @@ def partial_date_record(evidence: Evidence) -> tuple[str, int] | None:
     return None
 
 
-_PARTIAL_LENGTHS: Final = (len("YYYY"), len("YYYY-MM"))
-
-
 def _period_duration(period: PeriodRecord) -> int:
     return period.duration
 
 
 def _values_at_path(node: Any, steps: tuple[str, ...]) -> Iterator[Any]:
     if isinstance(node, list):
-        yield from (value for each in node for value in _values_at_path(each, steps))
+        yield from (value for item in node for value in _values_at_path(item, steps))
     elif not steps:
         yield node
     elif isinstance(node, Mapping) and steps[0] in node:

@@ -1,6 +1,6 @@
-"""A probe's report as TOML settings with the evidence in comments, and warnings of what changed.
+"""Report of a probe: settings as TOML with the evidence in comments, and warnings of changes.
 
-Only counts, names and conclusions: no value, no id of any record.
+It contains only counts, names and conclusions, no values or ids of records.
 """
 
 import json
@@ -22,13 +22,15 @@ _SECTIONS: Final[tuple[Section, ...]] = (
     "search.date_precision",
     "last_updated_input",
 )
+#: Settings of a site that the report contains.
+_PROBED_SETTINGS: Final = {"search", "last_updated_input"}
 _ENGINE_COMMENT: Final = re.compile(r'^#?\s*engine\s*=\s*"([^"\n]*)"', re.MULTILINE)
 
 
 def render_report(report: ProbeReport, settings: Settings, previous: str = "") -> str:
-    """The settings to write, as TOML that `gateway.settings` loads; all else in comments.
+    """Return the report: TOML that `gateway.settings` can load, with notes in comments.
 
-    `previous` is the text of an earlier report, to tell what changed since.
+    `previous` is the text of an earlier report, for warnings of changes.
     """
     lines = [
         *_header_lines(report),
@@ -37,9 +39,9 @@ def render_report(report: ProbeReport, settings: Settings, previous: str = "") -
     lines += [f"# {text}" for text in behaviour_notes(report.evidence)]
     for section in _SECTIONS:
         rows = [
-            _setting_line(each)
-            for each in infer_findings(report.evidence)
-            if each.section == section and _is_printed(each)
+            _setting_line(finding)
+            for finding in infer_findings(report.evidence)
+            if finding.section == section and _is_printed(finding)
         ]
         if rows:
             lines += ["", f'[sites."{report.guid}".{section}]', *rows]
@@ -47,36 +49,33 @@ def render_report(report: ProbeReport, settings: Settings, previous: str = "") -
 
 
 def change_warnings(report: ProbeReport, settings: Settings, previous: str = "") -> list[str]:
-    """What differs from the configuration and from an earlier report: names and conclusions.
+    """Return differences from the configuration and from an earlier report.
 
-    Raises ValueError where `previous` is not TOML.
+    Raises ValueError if `previous` is not TOML.
     """
-    found = {
-        f"{each.section}.{each.key}": each.value
-        for each in infer_findings(report.evidence)
-        if each.value is not None
+    values = {
+        f"{finding.section}.{finding.key}": finding.value
+        for finding in infer_findings(report.evidence)
+        if finding.value is not None
     }
-    own = merged_site_settings(settings, report.guid).model_dump(
-        include={"search", "last_updated_input"}, exclude_unset=True
+    current = merged_site_settings(settings, report.guid).model_dump(
+        include=_PROBED_SETTINGS, exclude_unset=True
     )
+    earlier = _previous_site_settings(previous, report.guid)
     return [
         *_engine_warnings(engine_version(report.evidence), previous),
-        *_difference_warnings(found, dict(_flatten(own, "")), "the configuration says"),
-        *_difference_warnings(
-            found,
-            dict(_flatten(_previous_site_settings(previous, report.guid), "")),
-            "the previous probe found",
-        ),
+        *_difference_warnings(values, dict(_flatten(current, "")), "the configuration says"),
+        *_difference_warnings(values, dict(_flatten(earlier, "")), "the previous probe found"),
     ]
 
 
 def _header_lines(report: ProbeReport) -> Iterator[str]:
-    yield f"# halo-gateway probe: {report.requests_sent} of at most {report.budget} queries asked"
+    yield f"# halo-gateway probe: {report.requests_sent} of at most {report.budget} queries sent"
     if report.questions_left:
-        enough = report.budget + 2 * report.questions_left
-        yield f"# questions were left: at least {report.questions_left}; probe again with --budget {enough}"
+        left, budget = report.questions_left, report.budget + 2 * report.questions_left
+        yield f"# at least {left} questions were not asked: probe again with --budget {budget}"
     if report.problem:
-        yield f"# ENDED EARLY: {report.problem} What follows was learnt before."
+        yield f"# ENDED EARLY: {report.problem} The results below are from before."
     yield f'# engine = "{engine_version(report.evidence) or "unknown"}"'
 
 
@@ -94,25 +93,22 @@ def _setting_line(finding: Finding) -> str:
 
 
 def _toml_value(value: SettingValue) -> str:
-    """A value as TOML: JSON's booleans, strings and arrays are the same there."""
+    """Return a value as TOML, in which booleans, strings and arrays are as in JSON."""
     return json.dumps(value)
 
 
 def _engine_warnings(current_version: str, previous: str) -> Iterator[str]:
-    before = _ENGINE_COMMENT.search(previous)
-    if before and before[1] != (current_version or "unknown"):
-        now = current_version or "unknown"
-        yield f"engine: now {now}, the previous probe found {before[1]}: compare all settings"
+    match, version = _ENGINE_COMMENT.search(previous), current_version or "unknown"
+    if match and match[1] != version:
+        yield f"engine: now {version}, the previous probe found {match[1]}: compare all settings"
 
 
 def _previous_site_settings(previous: str, guid: str) -> Mapping[str, Any]:
     try:
         sites = tomllib.loads(previous).get("sites", {})
     except tomllib.TOMLDecodeError as problem:
-        raise ValueError("--previous: not the TOML of an earlier probe") from problem
-    return {
-        name: value for name, value in sites.get(guid, {}).items() if name in {"search", "last_updated_input"}
-    }
+        raise ValueError("--previous: must be the TOML of an earlier probe") from problem
+    return {name: value for name, value in sites.get(guid, {}).items() if name in _PROBED_SETTINGS}
 
 
 def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

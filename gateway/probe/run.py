@@ -1,4 +1,4 @@
-"""The rim of a probe: asks the upstream, question by question, within a budget."""
+"""Run of a probe: sends the requests of its questions to the upstream, within a budget."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -24,13 +24,14 @@ from gateway.settings.resolve import ConfiguredSites
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
 
+#: Maximum number of requests, enough for a site without unusual behaviour.
 DEFAULT_BUDGET = 25
-_NOT_FHIR_TEXT = "The upstream's answer could not be read as FHIR."
+_NOT_FHIR_TEXT = "The upstream's response is not valid FHIR."
 
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What a probe learnt of a site: how much it asked, how much it left, and what ended it early."""
+    """Result of a probe. `questions_left` exceeded the budget; `problem` says what ended the probe early."""
 
     guid: str
     evidence: Evidence
@@ -41,8 +42,8 @@ class ProbeReport:
 
 
 def cost_announcement(budget: int = DEFAULT_BUDGET) -> str:
-    """What the probe is going to cost."""
-    return f"Asking at most {min(budget, len(QUESTIONS))} queries (GET only, nothing is changed)."
+    """Return the announcement of the maximum cost."""
+    return f"Sending at most {min(budget, len(QUESTIONS))} queries (GET only, nothing is changed)."
 
 
 def run_probe(
@@ -54,17 +55,15 @@ def run_probe(
     budget: int = DEFAULT_BUDGET,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ProbeReport:
-    """What a live site answers to at most `budget` questions, metadata included.
+    """Probe a live site with at most `budget` requests, including the one for the CapabilityStatement.
 
-    `headers` hold the operator's own credentials; `base` is the FHIR base to ask, the integrator API's by
-    default. Raises ValueError when the configuration has no time zone for the site.
+    `headers` contain the operator's credentials; `base` is the FHIR base, by default the integrator API's.
+    Raises ValueError if the configuration has no time zone for the site.
     """
-    site = ConfiguredSites(settings)(guid)
-    if site is None:
-        raise ValueError(f"sites.{guid}.time_zone must be set: dates depend on it")
+    site = ConfiguredSites(settings).require(guid)
     base = base or f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/fhir/R4"
-    sent = tuple((name.lower(), value) for name, value in headers.items())
-    return asyncio.run(_run_prober(settings, _Prober(site, base.rstrip("/"), sent, budget), now))
+    credentials = tuple((name.lower(), value) for name, value in headers.items())
+    return asyncio.run(_run_prober(settings, _Prober(site, base.rstrip("/"), credentials, budget), now))
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,13 @@ class _Prober:
     async def run_questions(self, upstream: Handler, now: datetime) -> ProbeReport:
         report = ProbeReport(self.site.guid, Evidence(self.site.zone, now), self.budget)
         for question in QUESTIONS:
-            asked = question.build_request(report.evidence)
-            if asked is None or report.problem:
+            request = question.build_request(report.evidence)
+            if request is None or report.problem:
                 continue
             if report.requests_sent == self.budget:
                 report = replace(report, questions_left=report.questions_left + 1)
             else:
-                report = await self._add_response(upstream, report, question.id, asked)
+                report = await self._add_response(upstream, report, question.id, request)
         return report
 
     async def _add_response(
@@ -91,21 +90,21 @@ class _Prober:
     ) -> ProbeReport:
         report = replace(report, requests_sent=report.requests_sent + 1)
         try:
-            answer = await self._fetch_response(upstream, request)
+            response = await self._fetch_response(upstream, request)
         except Failure as failure:
             return replace(report, problem=f"{failure.text} ({failure.kind.code})")
         except UNREADABLE_ERRORS:
             return replace(report, problem=_NOT_FHIR_TEXT)
-        return replace(report, evidence=report.evidence.with_response(question_id, answer))
+        return replace(report, evidence=report.evidence.with_response(question_id, response))
 
     async def _fetch_response(self, upstream: Handler, request: ProbeRequest) -> ProbeResponse:
         try:
             return parse_response(request, await upstream(self._fhir_request(request)))
         except Failure as failure:
-            found = refused_response(request, failure)
-            if found is None:
+            refused = refused_response(request, failure)
+            if refused is None:
                 raise
-            return found
+            return refused
 
     def _fhir_request(self, request: ProbeRequest) -> FhirRequest:
         return FhirRequest(

@@ -1,4 +1,4 @@
-"""A second application on a port of its own, in the loop of the first: the operators' endpoints."""
+"""Admin port: a second application on its own port, in the event loop of the first."""
 
 import asyncio
 import os
@@ -11,19 +11,20 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _log = structlog.get_logger()
+#: Seconds that admin requests in flight may take after the end of the first server.
 _DRAIN_SECONDS = 5
 
 
 class _AdminServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the first server."""
+        """Leave the signals to the first server."""
         yield
 
 
 @asynccontextmanager
 async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
-    """Serve an application on a bound socket, and close it when the context ends; gives the URL."""
+    """Serve an application on a bound socket until the context ends, and yield its URL."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -49,14 +50,14 @@ async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterat
 
 
 def bind(address: str) -> socket.socket:
-    """The socket at `host:port`. Raises OSError where nobody can listen there."""
+    """Bind a socket to `host:port`. Raises OSError with the address and the reason."""
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except OSError as problem:
-        why = os.strerror(problem.errno or 0) if problem.errno and problem.errno > 0 else "no such address"
-        raise OSError(f"admin.listen: nobody can listen on {address}: {why}") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
+        raise OSError(f"admin.listen: cannot listen on {address}: {reason}") from None
 
 
 def _listener_url(listener: socket.socket) -> str:

@@ -1,7 +1,7 @@
-"""One client's connection: slow, greedy and surplus clients are answered, or left, before they cost anything.
+"""Limits of a client connection: time, header size and number of connections.
 
-uvicorn's protocol on httptools limits neither the size of a request's head nor the time a client takes for
-its part, and refuses in plain text; here every refusal is an OperationOutcome.
+uvicorn's protocol on httptools limits neither the size of the headers nor the time that a client takes, and
+rejects in plain text. This one rejects with an OperationOutcome before a request uses resources.
 """
 
 import asyncio
@@ -22,20 +22,21 @@ from gateway.web.request_id import request_id
 from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
-#: What a client still gets when there are too many: or a busy gateway would be taken for a dead one.
+#: Paths served beyond the connection limit, so that a busy gateway is not restarted as a dead one.
 _UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
-#: Seconds for which what a refused client goes on sending is read, so that it sees why (RFC 9112 9.6).
+#: Seconds for which the gateway reads on after a rejection, so that the client sees the response (RFC 9112
+#: section 9.6).
 _LINGER_SECONDS = 2.0
 
 _RequestPart = Literal["", "head", "body"]
 
 
-#: Bytes that a client must take in the time it has for it.
+#: Bytes that a client must read within each `write_timeout`.
 _MIN_PROGRESS_BYTES = 65_536
 
 
 class WriteTimeout(HttpToolsProtocol):
-    """A connection whose client has `patience` seconds for each 64 kB that wait for it."""
+    """A connection whose client has `write_timeout` seconds to read each 64 kB of the response."""
 
     write_timeout = 30.0
 
@@ -45,42 +46,42 @@ class WriteTimeout(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone."""
+        """Stop the timer."""
         self._cancel_write_timer()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """An answer was handed over, though not all of it may have left."""
+        """Start the timer if the connection closes: part of the response may still be unsent."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._start_write_timer()
 
     def timeout_keep_alive_handler(self) -> None:
-        """The connection was not used for long."""
+        """Close the idle connection, within the time limit."""
         super().timeout_keep_alive_handler()
         self._start_write_timer()
 
     def pause_writing(self) -> None:
-        """The client takes its answer slower than it was written."""
+        """Start the timer: the client reads more slowly than the gateway writes."""
         super().pause_writing()
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """It has taken most of it."""
+        """Stop the timer: the client has read most of the response."""
         super().resume_writing()
         self._cancel_write_timer()
 
     def _start_write_timer(self) -> None:
-        """Look how much has been taken when the time is over."""
+        """Note the unsent bytes and start the timer."""
         self._unsent_bytes = self.transport.get_write_buffer_size()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.write_timeout, self._on_write_timeout)
 
     def _on_write_timeout(self) -> None:
-        before, left, self._write_timer = self._unsent_bytes, self.transport.get_write_buffer_size(), None
-        if left and left > before - _MIN_PROGRESS_BYTES:
+        unsent_bytes, self._write_timer = self.transport.get_write_buffer_size(), None
+        if unsent_bytes and unsent_bytes > self._unsent_bytes - _MIN_PROGRESS_BYTES:
             self.transport.abort()
-        elif left:
+        elif unsent_bytes:
             self._start_write_timer()
 
     def _cancel_write_timer(self) -> None:
@@ -90,7 +91,7 @@ class WriteTimeout(HttpToolsProtocol):
 
 
 class LimitedConnection(WriteTimeout):
-    """A connection within `limits`; `guarded` makes the class for a server."""
+    """A connection within `limits`; `limited_connection_class` makes the class for a server."""
 
     limits: ClassVar[Server]
 
@@ -105,19 +106,19 @@ class LimitedConnection(WriteTimeout):
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client came."""
+        """Start the time for the headers; abort the connection beyond twice the limit."""
         super().connection_made(transport)
         if len(self.connections) > 2 * self.limits.max_connections:
             transport.abort()
         self._start_read_timer("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone."""
+        """Stop the timers."""
         self._start_read_timer("")
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """It sent something."""
+        """Parse received bytes within the limits of size and time."""
         if self._is_rejected:
             return
         self._header_bytes += len(data) if self._current_part == "head" else 0
@@ -130,24 +131,24 @@ class LimitedConnection(WriteTimeout):
             )
 
     def on_headers_complete(self) -> None:
-        """A request's head is whole: it is handled, or refused and the connection closed."""
+        """Handle the request, or reject it and close the connection."""
         self._current_part = "body"
-        refusal = self._rejection_kind()
-        if refusal is not None:
-            self.app = _rejection_app(refusal)
+        kind = self._rejection_kind()
+        if kind is not None:
+            self.app = _rejection_app(kind)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """Expect the next request."""
         self.on_request_read()
         super().on_message_complete()
 
     def on_request_read(self) -> None:
-        """The next request may follow."""
+        """Reset the counters for the next request."""
         self._current_part, self._header_bytes = "head", 0
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
+        """Reject bytes that are not HTTP."""
         del msg
         self._reject(catalog.BAD_REQUEST)
 
@@ -155,14 +156,14 @@ class LimitedConnection(WriteTimeout):
         limits = self.limits
         if self._header_bytes > limits.max_headers and self._header_size() > limits.max_headers:
             return catalog.HEADERS_TOO_LARGE
-        full = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
-        return catalog.GATEWAY_OVERLOADED if full else None
+        is_surplus = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
+        return catalog.GATEWAY_OVERLOADED if is_surplus else None
 
     def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _reject(self, kind: FailureKind) -> None:
-        """Answer, then read on for a moment: a connection closed with data unread may lose the answer."""
+        """Respond, then read on for a moment: closing with unread data may lose the response."""
         self._is_rejected = True
         self._start_read_timer("")
         _log.info("request-rejected", code=kind.code, status=kind.status)
@@ -178,7 +179,7 @@ class LimitedConnection(WriteTimeout):
         self._read_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def _start_read_timer(self, part: _RequestPart) -> None:
-        """Give the client its time for a part of its request; it is not given anew while that part lasts."""
+        """Start the client's time for a part of its request, once for each part."""
         if part == self._awaited_part:
             return
         if self._read_timer is not None:
@@ -188,7 +189,7 @@ class LimitedConnection(WriteTimeout):
         self._read_timer = self.loop.call_later(seconds[part], self._on_read_timeout) if part else None
 
     def _on_read_timeout(self) -> None:
-        """The client's time is over."""
+        """Reject the late request, or close the idle connection."""
         part, self._awaited_part, self._read_timer = self._awaited_part, "", None
         if part == "head" and self._is_responding:
             self._start_read_timer(part)
@@ -207,8 +208,8 @@ class LimitedConnection(WriteTimeout):
 
 
 def limited_connection_class(server: Server) -> type[LimitedConnection]:
-    """The protocol of a server with these limits."""
-    return type("Guarded", (LimitedConnection,), {"limits": server})
+    """Return the protocol class of a server with these limits."""
+    return type("ServerConnection", (LimitedConnection,), {"limits": server})
 
 
 def _rejection_app(kind: FailureKind) -> ASGIApp:
@@ -226,8 +227,8 @@ def _rejection_app(kind: FailureKind) -> ASGIApp:
 
 
 def _encode_rejection(kind: FailureKind) -> bytes:
-    """The bytes of an answer to what never became a request."""
+    """Encode the response to bytes that never became a request."""
     response = error_response(Failure(kind)).with_header("connection", "close")
-    lines = [b"%s: %s\r\n" % each for each in response_headers(response, request_id(""))]
+    lines = [b"%s: %s\r\n" % header for header in response_headers(response, request_id(""))]
     start = f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}\r\n".encode()
     return b"".join([start, *lines, b"\r\n", response.body])

@@ -1,4 +1,4 @@
-"""A connection that answers hits once a request's head is there: no task, no scope, no routing."""
+"""Fast path: a connection that serves cache hits as soon as the headers are read, without task or routing."""
 
 from functools import lru_cache
 from time import perf_counter
@@ -11,27 +11,27 @@ from gateway.server.connection import LimitedConnection, limited_connection_clas
 from gateway.settings import Server
 from gateway.web.fast_path import FastPathCache
 
-#: Bytes from which a body is not copied behind its head.
+#: Bytes from which a body is written separately: copying it behind the headers would cost more.
 _SEPARATE_WRITE_BYTES = 65_536
 
 
 class FastPathProtocol(LimitedConnection):
-    """Writes a hit itself where nothing else is under way on the connection; all else takes the long way.
+    """Writes a hit itself if the connection is idle; the application handles all other requests.
 
-    `protocol` makes the class for a server.
+    `protocol_class` makes the class for a server.
     """
 
     hits: ClassVar[FastPathCache]
     _is_hit = False
 
     def on_headers_complete(self) -> None:
-        """The head of a request is read."""
-        self._is_hit = self._may_answer_now and self._write_hit()
+        """Write the hit, or pass the request on to the application."""
+        self._is_hit = self._may_respond_now and self._write_hit()
         if not self._is_hit:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is read."""
+        """Complete the hit, or pass the request on to the application."""
         if self._is_hit:
             self._is_hit = False
             self.on_request_read()
@@ -40,8 +40,8 @@ class FastPathProtocol(LimitedConnection):
             super().on_message_complete()
 
     @property
-    def _may_answer_now(self) -> bool:
-        """Whether a plain GET may be answered now: none before it is unanswered, and the client reads."""
+    def _may_respond_now(self) -> bool:
+        """Whether this is a plain GET, no earlier response is outstanding, and the client reads."""
         return (
             self.parser.get_method() == b"GET"
             and (self.cycle is None or self.cycle.response_complete)
@@ -51,28 +51,28 @@ class FastPathProtocol(LimitedConnection):
         )
 
     def _write_hit(self) -> bool:
-        started = perf_counter()
-        asked = self.hits.parse_request(self.url, self.headers, self.client[0] if self.client else "")
-        hit = asked and self.hits.find_response(asked)
-        if asked is None or hit is None:
+        started_at = perf_counter()
+        request = self.hits.parse_request(self.url, self.headers, self.client[0] if self.client else "")
+        hit = request and self.hits.find_response(request)
+        if request is None or hit is None:
             return False
-        moment, form = self.hits.record_hit(asked, hit, started), hit.encoding_for(asked)
-        head = (_response_start(tuple(self.server_state.default_headers)), form.head, moment.head)
-        if len(form.body) < _SEPARATE_WRITE_BYTES:
-            self.transport.write(b"".join((*head, form.body)))
+        own, encoded = self.hits.record_hit(request, hit, started_at), hit.encoding_for(request)
+        head = (_response_start(tuple(self.server_state.default_headers)), encoded.head, own.head)
+        if len(encoded.body) < _SEPARATE_WRITE_BYTES:
+            self.transport.write(b"".join((*head, encoded.body)))
         else:
-            self.transport.writelines((b"".join(head), form.body))
+            self.transport.writelines((b"".join(head), encoded.body))
         return True
 
 
 @lru_cache(maxsize=1)
 def _response_start(default_headers: tuple[RawHeader, ...]) -> bytes:
-    """The status line, and what uvicorn gives every answer: the second it is given in."""
+    """Return the status line and uvicorn's default headers, which change once a second (Date)."""
     return STATUS_LINE[200] + render_headers(default_headers)
 
 
 def protocol_class(limits: Server, hits: FastPathCache | None) -> type[LimitedConnection]:
-    """The protocol of a server with these limits, which answers from these hits."""
+    """Return the protocol class of a server with these limits; without hits, one without fast path."""
     return (
         type("Protocol", (FastPathProtocol,), {"limits": limits, "hits": hits})
         if hits

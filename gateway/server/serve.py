@@ -1,4 +1,4 @@
-"""Runs an ASGI application: one line on stdout when it accepts connections, exit 0 on SIGTERM."""
+"""Server of an ASGI application: one line on stdout when it accepts connections, exit code 0 on SIGTERM."""
 
 import asyncio
 import errno
@@ -15,15 +15,16 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: Seconds that exchanges in flight may take after SIGTERM; Halo itself gives up at 30.
+#: Seconds that requests in flight may take after SIGTERM; Halo itself gives up after 30.
 DRAIN_SECONDS = 30
+#: Open files that the process requests: each connection is a file.
 _MAX_OPEN_FILES = 65_536
-#: A host name may stand for an address that this machine does not have, as localhost does for ::1.
+#: Errors of an address that this machine does not have: localhost resolves to ::1 even without IPv6.
 _MISSING_ADDRESS_ERRORS = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that says where it listens and takes SIGTERM for an orderly end."""
+    """A uvicorn server that prints its URL, and shuts down gracefully on SIGTERM."""
 
     def __init__(
         self,
@@ -50,14 +51,14 @@ class Server(uvicorn.Server):
         self._ready_line = ready_line
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then greet: who reads the line may connect at once."""
+        """Start, then print the line: its reader may connect at once."""
         await super().startup(sockets)
         self.tune_gc()
         if self.started and self._ready_line:
             print(f"{self._ready_line} {self.url}", flush=True)  # noqa: T201 - promised on stdout
 
     def tune_gc(self) -> None:
-        """What was made at start stays for good: the collector need not look at it with every request."""
+        """Exclude the objects made at start from garbage collection, because they are never freed."""
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
@@ -65,16 +66,17 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT ask for an orderly end; unlike uvicorn's, not raised again after it."""
-        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGTERM, signal.SIGINT)}
+        """Shut down gracefully on SIGTERM and SIGINT; unlike uvicorn's, not raised again afterwards."""
+        signals = (signal.SIGTERM, signal.SIGINT)
+        handlers = {number: signal.signal(number, self.handle_exit) for number in signals}
         try:
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until a signal. Raises OSError that names the address where it cannot listen."""
+        """Serve until a signal. Raises OSError with the address if it cannot listen."""
         sockets = sockets or bind_sockets(self.config.host, self.config.port)
         try:
             super().run(sockets)
@@ -83,52 +85,52 @@ class Server(uvicorn.Server):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL of the first socket."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of a host. Raises OSError that names host and port, as for a port in use."""
+    """Bind a socket for each address of a host. Raises OSError with host, port and the reason."""
     sockets: list[socket.socket] = []
     try:
         _bind_addresses(host, port, sockets)
-    except (OSError, UnicodeError) as problem:
+    except (OSError, UnicodeError) as error:
         _close_sockets(sockets)
-        said = getattr(problem, "strerror", None) or "this is no host name"
-        raise OSError(f"cannot listen on {host}, port {port}: {said}") from None
+        reason = getattr(error, "strerror", None) or "not a host name"
+        raise OSError(f"cannot listen on {host}, port {port}: {reason}") from None
     return sockets
 
 
 def _close_sockets(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        each.close()
+    for bound_socket in sockets:
+        bound_socket.close()
 
 
 def _bind_addresses(host: str, port: int, sockets: list[socket.socket]) -> None:
-    absent = None
+    missing_address = None
     for family, address in _resolve_addresses(host, port):
         try:
             sockets.append(_listening_socket(family, address))
-        except OSError as problem:
-            if problem.errno not in _MISSING_ADDRESS_ERRORS:
+        except OSError as error:
+            if error.errno not in _MISSING_ADDRESS_ERRORS:
                 raise
-            absent = problem
-    if absent and not sockets:
-        raise absent
+            missing_address = error
+    if missing_address and not sockets:
+        raise missing_address
 
 
 def _resolve_addresses(host: str, port: int) -> list[tuple[int, Any]]:
-    """Family and address of each interface that a host name stands for, each once."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    """Return family and address of each interface of a host name, without duplicates."""
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in infos))
 
 
 def _listening_socket(family: int, address: Any) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # IPv4 has a socket of its own
+        if family == socket.AF_INET6:  # IPv4 has its own socket
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind(address)
     except OSError:
@@ -138,21 +140,21 @@ def _listening_socket(family: int, address: Any) -> socket.socket:
 
 
 def _raise_file_limit() -> None:
-    """Each connection is a file, of which many systems give a process 1,024 until it asks for more."""
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(_MAX_OPEN_FILES, most)
-    if allowed != resource.RLIM_INFINITY and allowed < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    """Raise the limit of open files, which many systems set to 1,024 for a process."""
+    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    new_limit = _MAX_OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(_MAX_OPEN_FILES, hard_limit)
+    if soft_limit != resource.RLIM_INFINITY and soft_limit < new_limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (new_limit, hard_limit))
 
 
 def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
-    """The protocol that an application asks for as `state.http`."""
+    """Return the protocol class that an application sets as `state.http`, else uvicorn's."""
     http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpToolsProtocol)
     return http
 
 
 class ThreadedServer(Server):
-    """A server in a thread: `with InThread(app) as server: server.url`; port 0 picks a free one."""
+    """A server in a thread: `with ThreadedServer(app) as server: server.url`; port 0 picks a free port."""
 
     def __init__(
         self,
@@ -179,14 +181,14 @@ class ThreadedServer(Server):
         self._thread.join()
 
     def tune_gc(self) -> None:
-        """The process is somebody else's."""
+        """Do nothing: the process belongs to another program, such as pytest."""
 
     async def main_loop(self) -> None:
-        """As uvicorn's, but it ends at once."""
+        """Run as uvicorn's loop, but end at once."""
         while not await self.on_tick(1):  # noqa: ASYNC110 - uvicorn's flag is no event
             await asyncio.sleep(0.01)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the main thread."""
+        """Leave the signals to the main thread."""
         yield

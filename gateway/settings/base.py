@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from gateway.dates.timezones import load_zone
+from gateway.http.request_path import GUID_PATTERN
 from gateway.repairs import REPAIRS
 from gateway.settings.masked import redact_key
 
@@ -39,7 +40,7 @@ def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
 
 TimeZone = Annotated[str, AfterValidator(_check_zone)]
 RepairSwitches = Annotated[dict[str, bool], AfterValidator(_check_repairs)]
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_GUID = re.compile(GUID_PATTERN, re.IGNORECASE)
 
 
 def with_lower_case_guids(sites: Any) -> Any:
@@ -58,10 +59,8 @@ def _lower_case_guid(guid: Any) -> Any:
     return guid.lower() if isinstance(guid, str) and _GUID.fullmatch(guid) else guid
 
 
-Guid = Annotated[
-    str, BeforeValidator(_lower_case_guid), Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-]
-SiteKey = Annotated[str, Field(pattern=r"^(default|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+Guid = Annotated[str, BeforeValidator(_lower_case_guid), Field(pattern=rf"^{GUID_PATTERN}$")]
+SiteKey = Annotated[str, Field(pattern=rf"^(default|{GUID_PATTERN})$")]
 
 #: First path segments that the gateway serves itself.
 _RESERVED_SEGMENTS = frozenset(

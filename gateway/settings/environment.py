@@ -1,4 +1,4 @@
-"""Settings in the environment: which variables are settings, and which are misspelt ones.
+"""Settings from environment variables, and problems of their names.
 
 A shell cannot export a variable with a hyphen in its name, so `_` stands for `-` in GUIDs and ids of repairs.
 """
@@ -15,62 +15,62 @@ from gateway.settings.names import GUID_PATTERN, SettingName, setting_exists
 from gateway.settings.refusals import limit_lines, unknown_name_message
 
 PREFIX: Final = "HALO_GATEWAY_"
-#: Stands for each dot of a setting's name.
+#: Replaces each dot of a setting's name.
 SEPARATOR: Final = "__"
-#: Variables of the commands, which the commands read in capitals only.
+#: Variables of commands, which read them in upper case only.
 _COMMAND_VARIABLES: Final = frozenset({"HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"})
 _REPAIR_IDS: Final = {repair.issue.id.replace("-", "_"): repair.issue.id for repair in REPAIRS}
 
 
 def setting_name(variable: str) -> SettingName:
-    """The name of the setting that a variable of our prefix is named after."""
+    """Return the name of the setting for a variable that begins with `PREFIX`."""
     segments = variable[len(PREFIX) :].lower().split(SEPARATOR)
     return tuple(map(_normalize_segment, segments, ["", *segments]))
 
 
 def is_setting(model: Any, variable: str) -> bool:
-    """Whether a variable is named after a setting, section or table of a model."""
+    """Whether a variable has the name of a setting, section or table of a model."""
     return variable.upper().startswith(PREFIX) and setting_exists(model, setting_name(variable))
 
 
 def variables_by_setting(model: Any, environment: Mapping[str, str]) -> dict[SettingName, list[str]]:
-    """Setting -> the variables that give it; one that is empty gives nothing."""
-    found: dict[SettingName, list[str]] = {}
-    for variable in sorted(each for each, value in environment.items() if value):
+    """Return the variables that set each setting, without empty ones."""
+    variables: dict[SettingName, list[str]] = {}
+    for variable in sorted(name for name, value in environment.items() if value):
         if is_setting(model, variable):
-            found.setdefault(setting_name(variable), []).append(variable)
-    return found
+            variables.setdefault(setting_name(variable), []).append(variable)
+    return variables
 
 
 def describe_unknown_variables(model: Any, environment: Mapping[str, str]) -> list[str]:
-    """A message for each variable that looks like a setting, is none, and was not made by a platform."""
-    wrong = sorted(_unknown_variables(model, environment))
-    lines = (unknown_name_message(model, setting_name(each), each, SEPARATOR, PREFIX) for each in wrong)
-    return limit_lines(lines, len(wrong), "variables that no setting has")
+    """Return a message for each variable with `PREFIX` that is neither a setting nor set by a platform."""
+    unknown = sorted(_unknown_variables(model, environment))
+    lines = (unknown_name_message(model, setting_name(name), name, SEPARATOR, PREFIX) for name in unknown)
+    return limit_lines(lines, len(unknown), "unknown variables")
 
 
 def describe_duplicates(model: Any, environment: Mapping[str, str]) -> list[str]:
-    """A message for variables that give the same setting, and for one that gives a key twice in its JSON."""
-    ours = list(chain.from_iterable(variables_by_setting(model, environment).values()))
-    given: dict[SettingName, dict[str, str]] = {}
-    for variable in ours:
+    """Return a message for variables that set the same setting, and for JSON objects with a duplicate key."""
+    variables = list(chain.from_iterable(variables_by_setting(model, environment).values()))
+    redacted: dict[SettingName, dict[str, str]] = {}
+    for variable in variables:
         for name in _names_set_by(setting_name(variable), environment[variable]):
-            given.setdefault(name, {})[variable] = _redact_variable(model, variable)
-    several = dict.fromkeys(" and ".join(each.values()) for each in given.values() if len(each) > 1)
-    twice = [each for each in ours if _parse_json(environment[each])[1]]
+            redacted.setdefault(name, {})[variable] = _redact_variable(model, variable)
+    duplicates = dict.fromkeys(" and ".join(names.values()) for names in redacted.values() if len(names) > 1)
+    with_duplicate_key = [name for name in variables if _parse_json(environment[name])[1]]
     return [
-        *(f"given twice: {each}" for each in several),
-        *(f"{_redact_variable(model, each)}: gives a key twice" for each in twice),
+        *(f"{names}: set the same setting, remove all but one" for names in duplicates),
+        *(f"{_redact_variable(model, name)}: contains a key twice" for name in with_duplicate_key),
     ]
 
 
 def _unknown_variables(model: Any, environment: Mapping[str, str]) -> Iterator[str]:
     for variable, value in environment.items():
-        capitals = variable.upper()
-        right = (
-            variable in _COMMAND_VARIABLES if capitals in _COMMAND_VARIABLES else is_setting(model, variable)
+        upper = variable.upper()
+        is_known = (
+            variable in _COMMAND_VARIABLES if upper in _COMMAND_VARIABLES else is_setting(model, variable)
         )
-        if value and capitals.startswith(PREFIX) and not (right or is_injected(variable, value)):
+        if value and upper.startswith(PREFIX) and not (is_known or is_injected(variable, value)):
             yield variable
 
 
@@ -86,12 +86,12 @@ def _redact_variable(model: Any, variable: str) -> str:
 
 
 def _names_set_by(name: SettingName, value: str) -> Iterator[SettingName]:
-    """The settings that a variable gives: the one of its name, or those in its JSON."""
+    """Yield the settings that a variable sets: the one of its name, or those in its JSON object."""
     parts = [(name, _parse_json(value)[0])]
     while parts:
         name, part = parts.pop()
         if isinstance(part, dict) and part:
-            parts += [((*name, _normalize_key(each)), inner) for each, inner in part.items()]
+            parts += [((*name, _normalize_key(key)), inner) for key, inner in part.items()]
         else:
             yield name
 
@@ -101,15 +101,18 @@ def _normalize_key(key: str) -> str:
 
 
 def _parse_json(value: str) -> tuple[Any, bool]:
-    """A JSON text, and whether one of its objects has a key twice; readers keep one of the two silently."""
-    repeats = False
+    """Return the value of a JSON text, and whether an object in it has a duplicate key.
+
+    JSON parsers silently drop one of two equal keys.
+    """
+    has_duplicate = False
 
     def collect_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeats
-        repeats |= len(dict(pairs)) < len(pairs)
+        nonlocal has_duplicate
+        has_duplicate |= len(dict(pairs)) < len(pairs)
         return dict(pairs)
 
     try:
-        return json.loads(value, object_pairs_hook=collect_pairs), repeats
+        return json.loads(value, object_pairs_hook=collect_pairs), has_duplicate
     except (ValueError, RecursionError):
         return None, False

@@ -1,33 +1,33 @@
-"""Names of settings as messages show them: a name that somebody wrote may hold a key or a password."""
+"""Names of settings in messages, redacted: a name with a mistake may contain a key or a password."""
 
 import re
 from typing import Any, Final
 
 from gateway.settings.names import SettingName, setting_exists
 
-#: Characters that are shown of a segment that may be secret, of any segment, and of a whole name.
+#: Maximum number of characters shown: of a segment that may be secret, of a segment, of a whole name.
 _SHOWN_OF_SECRET, _MAX_SEGMENT, _MAX_NAME = 8, 40, 120
-#: Tables whose keys are made from callers' credentials, or mistaken for them.
+#: Tables whose keys are derived from callers' credentials, or where an operator may enter these by mistake.
 _CREDENTIAL_TABLES: Final = frozenset({"callers", "shared_callers"})
 _KEY_LIKE: Final = re.compile(r"(?=.*\d)[0-9A-Za-z]{16,}")
 
 
 def redact_name(model: Any, name: SettingName, written_segments: SettingName = ()) -> SettingName:
-    """The segments as they were written, without what may be secret; `name` is how settings spell them."""
+    """Return the segments as the operator wrote them, without secrets. `name` is in lower case."""
     return tuple(
-        _redact_segment(each, is_secret=position > 0 and _is_credential_key(model, name[: position + 1]))
-        for position, each in enumerate(written_segments or name)
+        _redact_segment(segment, is_secret=position > 0 and _is_credential_key(model, name[: position + 1]))
+        for position, segment in enumerate(written_segments or name)
     )
 
 
 def shorten(text: str) -> str:
-    """A name, or a path, of a length and of characters that fit in a message."""
-    plain = "".join(each if each.isprintable() else "?" for each in text[:_MAX_NAME])
+    """Return a name or path with at most 120 printable characters."""
+    plain = "".join(character if character.isprintable() else "?" for character in text[:_MAX_NAME])
     return plain + "…" * (len(text) > _MAX_NAME)
 
 
 def redact_key(text: str) -> str:
-    """A key of a table without what may be secret."""
+    """Return a key of a table without secrets."""
     return _redact_segment(text, is_secret=False)
 
 
@@ -38,5 +38,5 @@ def _is_credential_key(model: Any, name: SettingName) -> bool:
 def _redact_segment(text: str, *, is_secret: bool) -> str:
     if "://" in text or "@" in text:
         return "…"
-    secret = len(text) > _MAX_SEGMENT or _KEY_LIKE.fullmatch(text)
-    return f"{text[:_SHOWN_OF_SECRET]}…" if len(text) > _SHOWN_OF_SECRET and (secret or is_secret) else text
+    is_secret = is_secret or len(text) > _MAX_SEGMENT or _KEY_LIKE.fullmatch(text) is not None
+    return f"{text[:_SHOWN_OF_SECRET]}…" if is_secret and len(text) > _SHOWN_OF_SECRET else text

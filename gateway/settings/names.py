@@ -1,7 +1,7 @@
-"""Names of settings, out of the models.
+"""Names of settings, derived from the pydantic models.
 
 A name is a tuple of segments: `("sites", "<guid>", "time_zone")` is `sites.<guid>.time_zone` in a file and
-`HALO_GATEWAY_SITES__<GUID>__TIME_ZONE` in the environment. A type is what a field is annotated with.
+`HALO_GATEWAY_SITES__<GUID>__TIME_ZONE` in the environment. A type is the annotation of a field.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 SettingName = tuple[str, ...]
-#: Table or list of sections -> what stands for one of its keys.
+#: Table or list of sections -> placeholder for its keys.
 KEY_PLACEHOLDERS: Final = {"sites": "<guid>", "upstreams": "<name>", "callers": "<digits>", "rules": "[]"}
 
 #: A GUID in lower case, with the hyphens of a file or, as shells can export it, with underscores.
@@ -20,14 +20,14 @@ GUID_PATTERN: Final = re.compile(r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]
 
 
 def all_names(annotation: Any, key: str = "<key>") -> Iterator[SettingName]:
-    """Every name below a type, sections before what is in them; `key` stands for any key of a table."""
+    """Yield every name below a type, sections before their settings. `key` is the placeholder for keys."""
     for segment, inner in child_segments(annotation, key):
         yield (segment,)
-        yield from ((segment, *each) for each in all_names(inner, KEY_PLACEHOLDERS.get(segment, "<key>")))
+        yield from ((segment, *name) for name in all_names(inner, KEY_PLACEHOLDERS.get(segment, "<key>")))
 
 
 def child_segments(annotation: Any, key: str = "<key>") -> list[tuple[str, Any]]:
-    """What stands directly below a type, with the type of each; `key` stands for any key of a table."""
+    """Return the segments directly below a type, with their types. `key` is the placeholder for keys."""
     section, inner = _section_type(annotation), item_section(annotation)
     if section:
         return [(name, field.annotation) for name, field in section.model_fields.items()]
@@ -35,7 +35,7 @@ def child_segments(annotation: Any, key: str = "<key>") -> list[tuple[str, Any]]
 
 
 def longest_known_prefix(annotation: Any, name: SettingName) -> SettingName:
-    """The longest beginning of a name that exists."""
+    """Return the longest prefix of a name that exists."""
     for length, segment in enumerate(name):
         annotation = _child_type(annotation, segment)
         if annotation is None:
@@ -44,27 +44,27 @@ def longest_known_prefix(annotation: Any, name: SettingName) -> SettingName:
 
 
 def setting_exists(annotation: Any, name: SettingName) -> bool:
-    """Whether a name is that of a setting, a section or a table."""
+    """Whether a setting, section or table has this name."""
     return longest_known_prefix(annotation, name) == name
 
 
 def type_of(annotation: Any, name: SettingName) -> Any:
-    """The type of a name that exists."""
+    """Return the type of a name that exists."""
     for segment in name:
         annotation = _child_type(annotation, segment)
     return annotation
 
 
 def item_section(annotation: Any) -> type[BaseModel] | None:
-    """The section that a table or list of sections holds; None for any other type."""
+    """Return the section type in a table or list of sections; None for any other type."""
     for shape in _union_members(annotation):
         if get_origin(shape) in {dict, tuple}:
-            return next((each for each in map(_section_type, get_args(shape)) if each), None)
+            return next(filter(None, map(_section_type, get_args(shape))), None)
     return None
 
 
 def _child_type(annotation: Any, segment: str) -> Any:
-    """The type of a field, or below a key or number; None where there is none."""
+    """Return the type of a field, of a table's value or of a list's item; None if it does not exist."""
     section = _section_type(annotation)
     if section:
         field = section.model_fields.get(segment)
@@ -78,13 +78,15 @@ def _child_type(annotation: Any, segment: str) -> Any:
 
 def _section_type(annotation: Any) -> type[BaseModel] | None:
     sections = (
-        each for each in _union_members(annotation) if isinstance(each, type) and issubclass(each, BaseModel)
+        member
+        for member in _union_members(annotation)
+        if isinstance(member, type) and issubclass(member, BaseModel)
     )
     return next(sections, None)
 
 
 def _union_members(annotation: Any) -> tuple[Any, ...]:
-    """A type and, where it is a union, its members."""
+    """Return a type and, if it is a union, its members."""
     return (annotation,) if get_origin(annotation) in {dict, tuple} else (annotation, *get_args(annotation))
 
 

@@ -1,4 +1,4 @@
-"""Problems of a configuration, one line each: the setting, what is wrong, and an example; never a value."""
+"""Problems of a configuration, one line each: setting, problem and example, without values."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -9,7 +9,7 @@ from gateway.settings.masked import redact_name, shorten
 from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, longest_known_prefix
 from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_message
 
-#: Type of pydantic's error -> our words; `{…}` is from the error's context.
+#: Type of pydantic's error -> message; `{…}` is from the error's context.
 _MESSAGES: Final = {
     "missing": "is required",
     "bool_parsing": "must be true or false",
@@ -21,9 +21,9 @@ _MESSAGES: Final = {
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
-    "string_type": "must be a text in quotes",
+    "string_type": "must be a string in quotes",
     "path_type": "must be the path of a file, in quotes",
-    "bytes_type": "must be a text in quotes",
+    "bytes_type": "must be a string in quotes",
     "too_short": "must have at least {min_length} characters",
     "string_too_short": "must have at least {min_length} characters",
     "literal_error": "must be {expected}",
@@ -40,7 +40,7 @@ _MESSAGES: Final = {
     "model_type": "must be a table of settings; in an environment variable it is JSON",
 }
 _GUID: Final = "0a1b2c3d-0000-4000-8000-00000000000a"
-#: Last segment of a setting with a pattern, or of a table whose keys have one -> a value that fits.
+#: Last segment of a setting with a pattern, or of a table whose keys have one -> valid value.
 _EXAMPLES: Final = {
     "default_site": _GUID,
     "path": "/hg",
@@ -61,36 +61,36 @@ _PATTERN_ERROR, _UNKNOWN_NAME_ERROR, _KEY_MARKER = "string_pattern_mismatch", "e
 
 
 def describe_errors(model: Any, errors: Iterable[ErrorDetails]) -> list[str]:
-    """A line for each error that validation found, each once; of unknown names a bounded number."""
-    judged = list(_without_nested_errors(errors))
-    unknown = [_error_name(error) for error in judged if _is_unknown_name(error)]
-    refused = set(unknown[:MAX_LISTED])
+    """Return distinct lines for the errors of a validation. The number of unknown names is limited."""
+    relevant = list(_without_nested_errors(errors))
+    unknown = [_error_name(error) for error in relevant if _is_unknown_name(error)]
+    listed = set(unknown[:MAX_LISTED])
     lines = (
         unknown_name_message(model, _error_name(error))
         if _is_unknown_name(error)
         else _error_line(model, error)
-        for error in judged
-        if not _is_unknown_name(error) or _error_name(error) in refused
+        for error in relevant
+        if not _is_unknown_name(error) or _error_name(error) in listed
     )
-    return [*dict.fromkeys(lines), *limit_lines((), len(unknown), "names that no setting has")]
+    return [*dict.fromkeys(lines), *limit_lines((), len(unknown), "unknown names")]
 
 
 def _without_nested_errors(errors: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
-    """The errors, without those below a key that is refused itself."""
+    """Yield the errors that are not below an invalid key."""
     errors = list(errors)
-    refused = {_error_name(error) for error in errors if _KEY_MARKER in error["loc"]}
+    invalid_keys = {_error_name(error) for error in errors if _KEY_MARKER in error["loc"]}
     for error in errors:
         name = _error_name(error)
-        if not any(name[:length] in refused for length in range(len(name))):
+        if not any(name[:length] in invalid_keys for length in range(len(name))):
             yield error
 
 
 def _error_name(error: ErrorDetails) -> SettingName:
-    return tuple(str(each) for each in error["loc"] if each != _KEY_MARKER)
+    return tuple(str(segment) for segment in error["loc"] if segment != _KEY_MARKER)
 
 
 def _table_of_key(error: ErrorDetails) -> str:
-    """The table of a key that is refused."""
+    """Return the table whose key is invalid; empty for other errors."""
     return _error_name(error)[-2] if _KEY_MARKER in error["loc"] else ""
 
 
@@ -100,27 +100,26 @@ def _is_unknown_name(error: ErrorDetails) -> bool:
 
 def _error_line(model: Any, error: ErrorDetails) -> str:
     name = _error_name(error)
-    shown = name if _KEY_MARKER in error["loc"] else (*_shown_segments(model, name),)
-    setting = shorten(".".join(redact_name(model, shown)))
-    return ": ".join(
-        (*((setting,) if shown else ()), _error_text(error, _table_of_key(error) or _last_segment(shown)))
-    )
+    segments = name if _KEY_MARKER in error["loc"] else (*_known_segments(model, name),)
+    setting = shorten(".".join(redact_name(model, segments)))
+    text = _error_text(error, _table_of_key(error) or _last_segment(segments))
+    return f"{setting}: {text}" if segments else text
 
 
 def _error_text(error: ErrorDetails, setting: str) -> str:
     if error["type"] == _PATTERN_ERROR:
-        example = f"; write for example {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
-        return f"is not written as it must be{example}"
-    known = _MESSAGES.get(error["type"])
-    return known.format(**error.get("ctx", {})) if known else error["msg"].removeprefix("Value error, ")
+        example = f"; write, for example, {_EXAMPLES[setting]}" if setting in _EXAMPLES else ""
+        return f"has the wrong format{example}"
+    message = _MESSAGES.get(error["type"])
+    return message.format(**error.get("ctx", {})) if message else error["msg"].removeprefix("Value error, ")
 
 
-def _shown_segments(model: Any, name: SettingName) -> Iterator[str]:
-    """The name without the types that validation tried for a value; with its place in a list."""
+def _known_segments(model: Any, name: SettingName) -> Iterator[str]:
+    """Yield the segments of a name, with an index in a list, without the union members that pydantic adds."""
     known = longest_known_prefix(model, name)
     yield from known
-    yield from (each for each in name[len(known) : len(known) + 1] if each.isdecimal())
+    yield from (segment for segment in name[len(known) : len(known) + 1] if segment.isdecimal())
 
 
 def _last_segment(name: SettingName) -> str:
-    return next((each for each in reversed(name) if not each.isdecimal()), "")
+    return next((segment for segment in reversed(name) if not segment.isdecimal()), "")

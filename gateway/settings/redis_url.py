@@ -1,4 +1,4 @@
-"""URLs of Redis, as Redis clients read them. No message shows a part of one: it may hold a password."""
+"""URLs of Redis, as redis-py reads them. Messages show no part of a URL: it may contain a password."""
 
 import re
 from typing import Annotated, Final
@@ -8,10 +8,9 @@ from pydantic import AfterValidator, SecretStr
 
 _REDIS_URL_FORM: Final = "write redis://:password@host:6379/0, or rediss:// for TLS"
 _UNREADABLE_URL: Final = (
-    f"is not a URL that Redis clients read: {_REDIS_URL_FORM},"
-    " and percent-encode / # ? @ and % in the password"
+    f"must be a Redis URL: {_REDIS_URL_FORM}, and percent-encode / # ? @ and % in the password"
 )
-#: Options after `?` that are the operator's; time limits and the number of connections are the gateway's.
+#: Options after `?` that an operator may set. The gateway sets timeouts and the number of connections.
 _ALLOWED_OPTIONS: Final = frozenset(
     {
         "db",
@@ -34,15 +33,15 @@ _DATABASE_PATH: Final = re.compile(r"(?:/[0-9]{0,4})?")
 
 
 def _check_redis_url(secret: SecretStr) -> SecretStr:
-    """The URL, if a client can be made of it."""
+    """Return the URL. Raises ValueError if no client can be created from it."""
     url = secret.get_secret_value()
     try:
         parts = urlsplit(url)
-        readable = _is_address(url, parts)
+        is_valid = _is_address(url, parts)
         options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         raise ValueError(_UNREADABLE_URL) from None
-    if not readable:
+    if not is_valid:
         raise ValueError(_UNREADABLE_URL)
     _check_options(parts.scheme, options)
     _check_client(url)
@@ -50,7 +49,7 @@ def _check_redis_url(secret: SecretStr) -> SecretStr:
 
 
 def _is_address(url: str, parts: SplitResult) -> bool:
-    """Whether scheme, host, port and database are there. Raises ValueError, as for a port that is none."""
+    """Whether scheme, host, port and database are valid. Raises ValueError if the port is not a number."""
     plain = url.isprintable() and " " not in url and "#" not in url
     if parts.scheme == "unix":
         return plain and not parts.hostname and len(parts.path) > 1
@@ -69,15 +68,15 @@ def _check_options(scheme: str, options: list[tuple[str, str]]) -> None:
     names = [name for name, _ in options]
     allowed = _ALLOWED_OPTIONS | _LOGIN_OPTIONS if scheme == "unix" else _ALLOWED_OPTIONS
     if scheme != "rediss":
-        allowed = frozenset(each for each in allowed if not each.startswith("ssl_"))
+        allowed = frozenset(name for name in allowed if not name.startswith("ssl_"))
     if len(set(names)) < len(names) or not allowed.issuperset(names):
-        raise ValueError(f"after ? may stand, each once: {', '.join(sorted(allowed))}")
+        raise ValueError(f"only these options are allowed after ?, each once: {', '.join(sorted(allowed))}")
     if not _DATABASE_PATH.fullmatch("/" + dict(options).get("db", "0")):
-        raise ValueError("db is the number of a database")
+        raise ValueError("db must be the number of a database")
 
 
 def _check_client(url: str) -> None:
-    """Make a connection without connecting it: this reads the options' values, and the files of TLS."""
+    """Create a connection without connecting it, which parses the options and loads the TLS files."""
     from redis.asyncio.connection import BlockingConnectionPool, SSLConnection
     from redis.exceptions import RedisError
 
@@ -86,9 +85,7 @@ def _check_client(url: str) -> None:
         if isinstance(connection, SSLConnection):
             connection.ssl_context.get()
     except (ValueError, TypeError, OSError, RedisError):
-        raise ValueError(
-            f"an option after ? has a value that Redis clients do not read: {_REDIS_URL_FORM}"
-        ) from None
+        raise ValueError(f"an option after ? has an invalid value: {_REDIS_URL_FORM}") from None
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]

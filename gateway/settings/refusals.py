@@ -1,4 +1,4 @@
-"""Refusals of names that no setting has, with what was probably meant."""
+"""Messages for unknown names, with the nearest existing one."""
 
 import re
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from gateway.settings.masked import redact_name, shorten
 from gateway.settings.names import SettingName, setting_exists
 from gateway.settings.nearest import nearest_name
 
-#: Names that get a line each; further ones are counted, since a search for the nearest name takes a while.
+#: Maximum number of unknown names with a line each. The search for the nearest name is slow.
 MAX_LISTED: Final = 20
-#: What people look for among the settings and is an option of the command.
+#: Name of a presumed setting -> command-line option that serves its purpose.
 _COMMAND_OPTIONS: Final = {
     "port": "--port",
     "host": "--host",
@@ -19,12 +19,12 @@ _COMMAND_OPTIONS: Final = {
     "listen": "--host and --port",
 }
 _OPTION_NAME: Final = re.compile(r"(?:(?:server|http|gateway)[._]+)?([a-z]+)")
-#: What a file cannot hold, and where it is given.
+#: Name that a file cannot contain -> where to set it.
 _NOT_IN_FILES: Final = {
     "config": "It is an option of every command: --config, or the variable HALO_GATEWAY_CONFIG.",
     "probe_key": "It is a variable of the environment: HALO_GATEWAY_PROBE_KEY.",
 }
-#: Names from elsewhere -> the setting that means the same.
+#: Name from other programs -> setting with the same meaning.
 _FOREIGN_NAMES: Final[dict[SettingName, SettingName]] = {
     ("http_proxy",): ("upstream", "proxy"),
     ("https_proxy",): ("upstream", "proxy"),
@@ -37,9 +37,9 @@ _SHELL_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:_[0-9A-Fa-f]{4}){3}_[0-9A-Fa-
 def unknown_name_message(
     model: Any, name: SettingName, written_name: str = "", separator: str = ".", prefix: str = ""
 ) -> str:
-    """The message for a name that no setting has: as it was written, and the nearest right name if any.
+    """Return the message for an unknown name, with the nearest existing name if any.
 
-    `joint` is what joins the segments where the name was written; with a `prefix` names are upper-case.
+    `separator` joins the segments of the name as written; with a `prefix`, names are in upper case.
     """
     segments = tuple(written_name[len(prefix) :].split(separator)) if prefix else name
     shown = written_name[: len(prefix)] + separator.join(redact_name(model, name, segments))
@@ -47,7 +47,7 @@ def unknown_name_message(
 
 
 def limit_lines(lines: Iterable[str], count: int, description: str) -> list[str]:
-    """The first lines, and how many more there are."""
+    """Return the first 20 lines, and the number of further ones as a last line."""
     return [
         *islice(lines, MAX_LISTED),
         *([f"and {count - MAX_LISTED} more {description}"] if count > MAX_LISTED else []),
@@ -58,26 +58,26 @@ def _suggestion(model: Any, name: SettingName, written_name: str, separator: str
     option = _OPTION_NAME.fullmatch(separator.join(name).lower())
     if option and option[1] in _COMMAND_OPTIONS:
         return f" That is an option of the command: halo-gateway serve {_COMMAND_OPTIONS[option[1]]}."
-    if not prefix and (outside := _file_hint(model, name)):
-        return f" {outside}"
-    found = _FOREIGN_NAMES.get((separator.join(name).lower(),)) or nearest_name(model, name, separator)
-    if not found:
+    if not prefix and (hint := _file_hint(model, name)):
+        return f" {hint}"
+    nearest = _FOREIGN_NAMES.get((separator.join(name).lower(),)) or nearest_name(model, name, separator)
+    if not nearest:
         return ""
-    right = separator.join(redact_name(model, found))
-    return f" Did you mean {shorten(_variable_name(prefix + right, written_name) if prefix else right)}?"
+    text = separator.join(redact_name(model, nearest))
+    return f" Did you mean {shorten(_variable_name(prefix + text, written_name) if prefix else text)}?"
 
 
 def _file_hint(model: Any, name: SettingName) -> str:
-    """What is to be done about a name in a file that is none because of where or how it stands there."""
-    whole = ".".join(name)
-    if whole.lower() in _NOT_IN_FILES:
-        return _NOT_IN_FILES[whole.lower()]
-    is_quoted = any("." in each for each in name) and setting_exists(model, tuple(whole.split(".")))
-    return f"Write {whole} without quotes." if is_quoted else ""
+    """Return what to do about a name that a file cannot contain, or not in quotes; empty for other names."""
+    joined = ".".join(name)
+    if joined.lower() in _NOT_IN_FILES:
+        return _NOT_IN_FILES[joined.lower()]
+    is_quoted = any("." in segment for segment in name) and setting_exists(model, tuple(joined.split(".")))
+    return f"Write {joined} without quotes." if is_quoted else ""
 
 
 def _variable_name(name: str, written_name: str) -> str:
-    """The name of a variable, with GUIDs as shells can export them if one was written so."""
+    """Return the name of a variable. Its GUIDs have underscores if the written name has a GUID with them."""
     name = name.upper()
     if _SHELL_GUID.search(written_name):
         return _GUID.sub(lambda guid: guid[0].replace("-", "_"), name)

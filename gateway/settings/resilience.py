@@ -45,8 +45,8 @@ class CircuitBreaker(Section):
     initial_open_seconds: float = Field(
         5.0,
         gt=0,
-        description="Time a circuit stays open after the first failure, in seconds. It doubles with each"
-        " further one.",
+        description="Time a circuit stays open when it first opens, in seconds. It doubles with each further"
+        " failure.",
     )
     max_open_seconds: float = Field(300.0, gt=0, description="Maximum time a circuit stays open, in seconds.")
 

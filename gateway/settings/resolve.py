@@ -25,6 +25,13 @@ class ConfiguredSites:
             guid: _build_site(settings, guid) for guid in settings.sites if guid != DEFAULT_SITE
         }
 
+    def require(self, guid: str) -> Site:
+        """Return the site with this GUID. Raises ValueError if its time zone is not configured."""
+        site = self(guid)
+        if site is None:
+            raise ValueError(f"sites.{guid}.time_zone must be set. Dates depend on it.")
+        return site
+
     def __call__(self, guid: str) -> Site | None:
         """Return the site of a GUID; None if its time zone is not set."""
         if guid in self._named_sites:

@@ -67,9 +67,7 @@ class MountedUpstream(Upstream):
     url: Url = Field(
         description="Base URL of the FHIR API (health-gorilla), REST API (halo-itsm) or Halo Connect API."
     )
-    dialect: DialectName = Field(
-        description="Kind of the upstream: halo-connect, health-gorilla or halo-itsm."
-    )
+    dialect: DialectName = Field(description=f"Kind of the upstream: {', '.join(mountable_dialects())}.")
     path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
 
 

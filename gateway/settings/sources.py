@@ -1,4 +1,4 @@
-"""Sources of the configuration: a TOML file, and the environment over it."""
+"""Sources of the configuration: a TOML file, overridden by the environment."""
 
 import os
 from collections.abc import Callable
@@ -22,16 +22,16 @@ Model = TypeVar("Model", bound=Section)
 
 
 class _EnvironmentSource(EnvSettingsSource):
-    """The variables that are settings, and no others.
+    """Source of the environment variables that are settings.
 
-    A list that is no JSON is left for validation to refuse by its setting's name.
+    Invalid JSON is passed on, so that validation reports it with the name of its setting.
     """
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         self.env_vars = {
-            PREFIX + SEPARATOR.join(name): os.environ[given[0]]
-            for name, given in variables_by_setting(settings_cls, os.environ).items()
+            PREFIX + SEPARATOR.join(name): os.environ[variables[0]]
+            for name, variables in variables_by_setting(settings_cls, os.environ).items()
         }
 
     def __call__(self) -> dict[str, Any]:
@@ -51,9 +51,9 @@ class _FileSource(InitSettingsSource):
 
 
 def settings_loader(model: type[Model], path: Path | None) -> Callable[[], Model]:
-    """What makes the model of file and environment. It raises pydantic's ValidationError.
+    """Return a function that builds the model from file and environment. It raises ValidationError.
 
-    Itself it raises OSError, and ValueError for a file that cannot be read.
+    Raises OSError, or ValueError for a file that is not valid TOML.
     """
     tables = read_tables(path) if path else {}
 
@@ -76,7 +76,7 @@ def settings_loader(model: type[Model], path: Path | None) -> Callable[[], Model
 
 
 def _with_lower_case_sites(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with GUIDs in lower case before file and environment are merged; validation judges them."""
+    """Return the values with GUIDs in lower case, so that the same site of file and environment merges."""
     try:
         return {**values, "sites": with_lower_case_guids(values["sites"])} if "sites" in values else values
     except ValueError:

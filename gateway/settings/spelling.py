@@ -1,15 +1,15 @@
-"""Spelling distance of two words."""
+"""Edit distance of two words."""
 
 from typing import Final
 
-#: Longer words are not compared: work grows with the product of both lengths.
+#: Maximum length of words that are compared. The work is proportional to the product of both lengths.
 _MAX_LENGTH: Final = 40
 
 
 def edit_distance(word: str, other: str) -> int:
-    """How many letters are missing, added, wrong or swapped with their neighbour, in upper or lower case.
+    """Return the number of letters that are missing, added, wrong or swapped, regardless of case.
 
-    It is the optimal string alignment distance; at least the length of the longer word above 40 characters.
+    This is the optimal string alignment distance; above 40 characters, the length of the longer word.
     """
     word, other = word.lower(), other.lower()
     if max(len(word), len(other)) > _MAX_LENGTH:

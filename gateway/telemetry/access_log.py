@@ -1,4 +1,4 @@
-"""One log line per exchange: its shape and its cost in time, never its values."""
+"""Access log: one line per request with its names, codes, size and duration, but no values."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -13,14 +13,14 @@ _log = structlog.get_logger()
 
 
 class AccessLog:
-    """The outermost handler: sees what was asked and what was answered."""
+    """Outermost handler: logs each request after its response."""
 
     def __init__(self, inner: Handler, clock: Callable[[], float] = perf_counter) -> None:
         self._inner = inner
         self._clock = clock
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer, unchanged."""
+        """Return the inner response, unchanged."""
         start = self._clock()
         response = await self._inner(request)
         _log.info(
@@ -35,7 +35,7 @@ class AccessLog:
 
 
 def request_log_fields(request: FhirRequest) -> dict[str, object]:
-    """What a log line may say of a request: names and codes, no values, ids or paths."""
+    """Return the fields of a request that may be logged: names and codes, no values, ids or paths."""
     return {
         "request_id": request.request_id,
         "site": request.site.name if request.site else "",
@@ -43,12 +43,12 @@ def request_log_fields(request: FhirRequest) -> dict[str, object]:
         "interaction": request.interaction.code,
         "type": request.interaction.type,
         "parameters": sorted(
-            {_loggable_parameter(request, each) for each in request.client_search.parameters}
+            {_loggable_parameter(request, parameter) for parameter in request.client_search.parameters}
         ),
     }
 
 
 def _loggable_parameter(request: FhirRequest, parameter: Parameter) -> str:
-    """The parameter's code; a name that R4 does not have may be a value in the wrong place."""
+    """Return the parameter's code if R4 defines it: an unknown name may be a value in the wrong place."""
     code = parameter.code.partition(".")[0]
     return code if code in RESULT_PARAMETERS or is_registered(request.interaction.type, code) else "other"

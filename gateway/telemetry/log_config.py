@@ -1,4 +1,4 @@
-"""One JSON object per line on stderr; time in UTC."""
+"""Log configuration: one JSON object per line on stderr, time in UTC."""
 
 import asyncio
 import atexit
@@ -12,15 +12,15 @@ from typing import Any, BinaryIO, cast
 import msgspec
 import structlog
 
-#: A line of which only a name (letters, digits, `.-_`) and the milliseconds are new each time.
+#: Logs one event by its request id (letters, digits, `.-_`) and its duration in milliseconds.
 LogEvent = Callable[[str, float], None]
 
 
 def configure_logging(level: str) -> "BatchedLogStream":
-    """Write log lines of this level and above; what takes lines that are rendered already."""
-    lowest = logging.getLevelNamesMapping()[level.upper()]
-    lines = BatchedLogStream(sys.stderr.buffer, logs_info=lowest <= logging.INFO)
-    atexit.register(lines.write_out)
+    """Log events of this level and above; return the stream, which also takes rendered lines."""
+    min_level = logging.getLevelNamesMapping()[level.upper()]
+    stream = BatchedLogStream(sys.stderr.buffer, logs_info=min_level <= logging.INFO)
+    atexit.register(stream.write_out)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -28,15 +28,15 @@ def configure_logging(level: str) -> "BatchedLogStream":
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(_encode_json),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, lines)),
+        wrapper_class=structlog.make_filtering_bound_logger(min_level),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, stream)),
         cache_logger_on_first_use=True,
     )
-    return lines
+    return stream
 
 
 def _encode_json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
-    """The line as JSON; by the slower renderer what the fast one has no form for, like half a surrogate."""
+    """Encode a line as JSON; the slower encoder takes what the fast one cannot, such as a lone surrogate."""
     try:
         return msgspec.json.encode(line, enc_hook=default)
     except (OverflowError, TypeError, ValueError):
@@ -44,7 +44,7 @@ def _encode_json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
 
 
 class BatchedLogStream:
-    """A stream that writes the lines of one turn of the event loop together; without a loop at once."""
+    """A stream that writes the lines of one event loop iteration together; without a loop, at once."""
 
     def __init__(self, stream: BinaryIO, *, logs_info: bool = True) -> None:
         self._stream = stream
@@ -52,7 +52,7 @@ class BatchedLogStream:
         self._logs_info = logs_info
 
     def event_logger(self, event: str, fields: Mapping[str, Any]) -> LogEvent:
-        """Writes an event at level info, with the fields rendered once, its `request_id` and its `ms`."""
+        """Return a function that logs an event at level info; the fields are encoded once."""
         start = msgspec.json.encode({**fields, "event": event, "level": "info"})[:-1]
 
         def log_event(request_id: str, ms: float) -> None:
@@ -66,11 +66,11 @@ class BatchedLogStream:
         return log_event if self._logs_info else lambda _, __: None
 
     def write(self, line: bytes) -> None:
-        """Take a line."""
+        """Add a line."""
         self._pending_lines.append(line)
 
     def flush(self) -> None:
-        """Have what waits written by the end of this turn."""
+        """Schedule the added lines to be written in the next iteration of the event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -80,8 +80,8 @@ class BatchedLogStream:
             loop.call_soon(self.write_out)
 
     def write_out(self) -> None:
-        """Write what waits."""
-        ready = len(self._pending_lines)
-        self._stream.write(b"".join(self._pending_lines[:ready]))
+        """Write the added lines."""
+        count = len(self._pending_lines)
+        self._stream.write(b"".join(self._pending_lines[:count]))
         self._stream.flush()
-        del self._pending_lines[:ready]
+        del self._pending_lines[:count]

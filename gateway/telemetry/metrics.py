@@ -1,4 +1,4 @@
-"""`GET /metrics`: the figures of this process as Prometheus reads them. No patient, caller or key in any."""
+"""Metrics of this process in Prometheus format (`GET /metrics`), without patients, callers and keys."""
 
 from collections import Counter as Counts
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -16,16 +16,16 @@ from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
 
-#: Halo gives up at 30 seconds, the gateway at 35.
+#: Upper bounds in seconds: Halo gives up after 30, the gateway after 35.
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 
-#: Class, site and resource type -> exchanges, bytes.
+#: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
 
 
 class Metrics:
-    """Monotonic counters, raised where things happen."""
+    """Counters of this process, and the collectors of other components."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
@@ -43,7 +43,7 @@ class Metrics:
             ).labels
         )
         self._failures = Counter(
-            "halo_gateway_errors", "Requests that failed, by error code", ("code", "site"), registry=registry
+            "halo_gateway_errors", "Failed requests by error code", ("code", "site"), registry=registry
         )
         self._repairs = cache(
             Counter(
@@ -58,7 +58,7 @@ class Metrics:
     def count_requests(
         self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
     ) -> None:
-        """Exchanges, and all their bytes."""
+        """Count `queries` requests; `octets` is the total size of their responses."""
         key = cost, attribution.name, attribution.type
         amounts = self._request_counts.get(key)
         if amounts is None:
@@ -68,45 +68,45 @@ class Metrics:
             amounts[1] += octets
 
     def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
-        """How long the upstream was asked."""
+        """Record the duration of an upstream request."""
         self._durations(attribution.name).observe(seconds)
 
     def count_failure(self, attribution: Attribution, code: str) -> None:
-        """A request that failed, by our code."""
+        """Count a failed request by its error code."""
         self._failures.labels(code, attribution.name).inc()
 
     def count_repairs(
         self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
     ) -> None:
-        """Which repairs looked at an upstream's answer, and which of them found something to mend."""
-        for name in active_repairs:
-            self._repairs(name, attribution.name, "fired" if name in fired_repairs else "no-op").inc()
+        """Count the repairs that examined an upstream response, and those of them that changed it."""
+        for repair in active_repairs:
+            self._repairs(repair, attribution.name, "fired" if repair in fired_repairs else "no-op").inc()
 
     def register_caps(self, cap_statuses: Callable[[], Iterable[CapStatus]]) -> None:
-        """Show also how much of each site's daily caps is used."""
+        """Include the used share of each site's daily caps."""
         self._registry.register(_CapCollector(cap_statuses))
 
     def register(self, collector: Collector) -> None:
-        """Show also what another collector knows, such as a cache's size."""
+        """Include the metrics of another collector, such as a cache's size."""
         self._registry.register(collector)
 
     def register_async(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
-        """Show also what has to be asked for, such as what a shared store knows."""
+        """Include metrics that need an await, such as those of a shared store."""
         self._async_sources.append(families)
 
     async def endpoint(self, request: Request) -> Response:
-        """The metrics in Prometheus' text format 0.0.4."""
+        """Return the metrics in Prometheus' text format 0.0.4."""
         del request
         headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
-        now = CollectorRegistry()
-        now.register(
+        async_registry = CollectorRegistry()
+        async_registry.register(
             _FamilySnapshot([family for families in self._async_sources for family in await families()])
         )
-        return Response(generate_latest(self._registry) + generate_latest(now), headers=headers)
+        return Response(generate_latest(self._registry) + generate_latest(async_registry), headers=headers)
 
 
 class _FamilySnapshot(Collector):
-    """Families that were asked for just now."""
+    """Families that were awaited for one response."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -116,30 +116,26 @@ class _FamilySnapshot(Collector):
 
 
 class _RequestCollector(Collector):
-    """Reads the counts when it is asked, so that counting needs no look-up of labels."""
+    """Reads the counts when Prometheus scrapes, so that counting needs no look-up of labels."""
 
     def __init__(self, counts: RequestCounts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        exchanges = CounterMetricFamily(
-            "halo_gateway_requests",
-            "Requests by cost class",
-            labels=("cost", "site", "type"),
+        requests = CounterMetricFamily(
+            "halo_gateway_requests", "Requests by cost class", labels=("cost", "site", "type")
         )
-        octets: Counts[tuple[CostClass, str]] = Counts()
-        for (cost, site, kind), (queries, size) in list(self._counts.items()):
-            exchanges.add_metric((cost, site, kind), queries)
-            octets[cost, site] += size
-        yield exchanges
-        sizes = CounterMetricFamily(
-            "halo_gateway_response_bytes",
-            "Bytes of responses by cost class",
-            labels=("cost", "site"),
+        sizes: Counts[tuple[CostClass, str]] = Counts()
+        for (cost, site, type_), (queries, size) in list(self._counts.items()):
+            requests.add_metric((cost, site, type_), queries)
+            sizes[cost, site] += size
+        yield requests
+        octets = CounterMetricFamily(
+            "halo_gateway_response_bytes", "Bytes of responses by cost class", labels=("cost", "site")
         )
-        for labels, size in octets.items():
-            sizes.add_metric(labels, size)
-        yield sizes
+        for labels, size in sizes.items():
+            octets.add_metric(labels, size)
+        yield octets
 
 
 class _CapCollector(Collector):
@@ -147,11 +143,11 @@ class _CapCollector(Collector):
         self._cap_statuses = cap_statuses
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        used = GaugeMetricFamily(
+        ratios = GaugeMetricFamily(
             "halo_gateway_cap_used_ratio",
-            "Used share of the daily cap that is nearer to its limit",
+            "Used share of the site's daily cap that is closest to its limit (1: cap reached)",
             labels=("site",),
         )
-        for each in self._cap_statuses():
-            used.add_metric((each.name,), used_ratio(each.cap, each.usage))
-        yield used
+        for status in self._cap_statuses():
+            ratios.add_metric((status.name,), used_ratio(status.cap, status.usage))
+        yield ratios

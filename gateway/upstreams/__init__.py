@@ -1,4 +1,4 @@
-"""Registry of upstreams: one line for each, by the name that `upstreams.<name>.dialect` gives it."""
+"""Registry of upstreams, by the name that the setting `upstreams.<name>.dialect` uses."""
 
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
@@ -12,5 +12,5 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def mountable_dialects() -> list[str]:
-    """Names of the dialects that operators may mount, sorted."""
+    """Sorted names of the dialects that operators may mount."""
     return sorted(name for name, dialect in DIALECTS.items() if dialect.is_mountable)

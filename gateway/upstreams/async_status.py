@@ -1,4 +1,4 @@
-"""Status URLs of asynchronous requests that lie beside the upstream's FHIR base, kept on our base."""
+"""Status URLs of asynchronous requests outside the upstream's FHIR base, mapped to the gateway's base."""
 
 from urllib.parse import urlsplit
 
@@ -9,13 +9,13 @@ _URL_HEADERS = frozenset({"location", "content-location"})
 
 
 class AsyncStatusUrls:
-    """`{our base}/~/fhir/RequestResult/1` stands for that path on the origin of the upstream's base."""
+    """Maps `{public base}/~/fhir/RequestResult/1` to that path on the origin of the upstream's base."""
 
     def __init__(self, inner: Handler) -> None:
         self._inner = inner
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer, with its status URL where the client can reach it. Raises Failure."""
+        """Return the response with its status URL on the gateway's base. Raises Failure."""
         response = await self._inner(_to_upstream_origin(request))
         headers = tuple((name, _to_gateway_url(request, name, value)) for name, value in response.headers)
         return response if headers == response.headers else response.replace(headers=headers)
@@ -30,6 +30,6 @@ def _to_upstream_origin(request: FhirRequest) -> FhirRequest:
 
 
 def _to_gateway_url(request: FhirRequest, name: str, value: str) -> str:
-    below = value.startswith(f"{request.upstream_base}/")
-    path = "" if below or name not in _URL_HEADERS else async_status_path(request.upstream_base, value)
+    is_below = value.startswith(f"{request.upstream_base}/")
+    path = "" if is_below or name not in _URL_HEADERS else async_status_path(request.upstream_base, value)
     return f"{request.public_base}/{ORIGIN_SEGMENT}{path}" if path else value

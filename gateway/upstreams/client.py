@@ -1,4 +1,4 @@
-"""Asks the upstream: the innermost handler, the only one that sends."""
+"""Upstream client: the innermost handler, and the only one that sends requests."""
 
 import re
 from collections.abc import Callable
@@ -33,9 +33,9 @@ _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)
 _VIA = ("via", "1.1 halo-gateway")
 _FIXED_HEADERS = (("accept-encoding", "gzip"), _VIA)
-#: A path and query that httpx would send as it stands; it quotes any other.
+#: A path and query that httpx sends unchanged; it percent-encodes any other.
 _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
-#: A transport's exception -> our kind, the first that matches, and whether the request may have been sent.
+#: Exception of a transport, kind of failure, and whether the request may have been sent; first match wins.
 _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.ConnectError, catalog.UPSTREAM_CONNECT, False),
     (httpx.ConnectTimeout, catalog.UPSTREAM_CONNECT, False),
@@ -45,17 +45,17 @@ _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.DecodingError, catalog.RESPONSE_TOO_LARGE, True),
     (httpx.HTTPError, catalog.UPSTREAM_RESET, True),
 )
-#: Kinds that a transport names by their code in an error's text, before the status of a proxy. None was sent.
+#: Kinds whose code a transport puts in an error's text, before a proxy's status. The request was not sent.
 _KINDS_BY_CODE = {
-    each.code: each
-    for each in (catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE, catalog.UPSTREAM_CERTIFICATE)
+    kind.code: kind
+    for kind in (catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE, catalog.UPSTREAM_CERTIFICATE)
 }
-#: Methods that say how long their body is even where they have none (RFC 9110 section 8.6).
+#: Methods that need Content-Length even without a body (RFC 9110 section 8.6).
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class UpstreamClient:
-    """One exchange with the upstream; an error, whatever its shape, is raised as Failure."""
+    """Sends one request to the upstream and raises each error, whatever its shape, as Failure."""
 
     def __init__(
         self,
@@ -71,38 +71,39 @@ class UpstreamClient:
         foreign = CREDENTIALS - dialect.credential_headers
         self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
-            name: why for name, why in REQUEST_HEADERS.items() if name not in foreign
+            name: reason for name, reason in REQUEST_HEADERS.items() if name not in foreign
         }
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The upstream's answer. Raises Failure."""
+        """Return the upstream's response. Raises Failure."""
         response = await self._send(request)
         failure = self._dialect.failure_from_response(
             request, response, now=self._now(), upstream_text=self._upstream_text
         )
-        shown = FhirResponse(
+        filtered = FhirResponse(
             response.status, filter_headers(response.headers, self._response_header_rules), response.body
         )
         if failure is not None:
-            failure.upstream_response = shown
+            failure.upstream_response = filtered
             self._log_failure(failure, request, response)
             try:
                 raise failure
             finally:
-                del failure  # a frame that holds what it raised keeps all of it until the collector comes
-        body = downgrade_ignored_parameters(shown.body) if request.interaction.is_search else shown.body
-        return shown if body is shown.body else shown.replace(body=body)
+                # Break the cycle frame → exception → traceback, so it is freed without the collector.
+                del failure
+        body = downgrade_ignored_parameters(filtered.body) if request.interaction.is_search else filtered.body
+        return filtered if body is filtered.body else filtered.replace(body=body)
 
     async def _send(self, request: FhirRequest) -> FhirResponse:
         try:
-            answer = await self._transport.handle_async_request(self._upstream_request(request))
-        except httpx.HTTPError as problem:
-            raise _transport_failure(request, problem) from problem
-        headers = _lowercase_headers(answer)
-        return FhirResponse(answer.status_code, headers, await _read_body(answer, headers))
+            response = await self._transport.handle_async_request(self._upstream_request(request))
+        except httpx.HTTPError as error:
+            raise _transport_failure(request, error) from error
+        headers = _lowercase_headers(response)
+        return FhirResponse(response.status_code, headers, await _read_body(response, headers))
 
     def _upstream_request(self, request: FhirRequest) -> httpx.Request:
-        """The request as the upstream sees it. HEAD is asked as GET: its headers are the mended answer's."""
+        """Build the request to send. HEAD becomes GET, because its headers describe the repaired response."""
         method = "GET" if request.method == "HEAD" else request.method
         headers = (
             *filter_headers(
@@ -111,7 +112,6 @@ class UpstreamClient:
             ),
             ("accept", self._accept_header(request)),
             ("x-request-id", request.request_id),
-            *((("if-none-match", request.if_none_match),) if request.if_none_match else ()),
             *_FIXED_HEADERS,
         )
         if self._dialect.max_page_size is not None:
@@ -121,61 +121,58 @@ class UpstreamClient:
         return _httpx_request(method, request.upstream_url, headers, request.upstream_body)
 
     def _accept_header(self, request: FhirRequest) -> str:
-        """FHIR where FHIR is spoken; elsewhere naming FHIR is about errors, which we write."""
-        wanted = request.header("accept")
-        return FHIR_JSON if self._dialect.is_fhir else "*/*" if FHIR_JSON in wanted else wanted or "*/*"
+        """Accept field: FHIR for a FHIR upstream; else the client's, where FHIR only selects error bodies."""
+        accept = request.header("accept")
+        return FHIR_JSON if self._dialect.is_fhir else "*/*" if FHIR_JSON in accept else accept or "*/*"
 
     def _log_failure(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
-        """The log: a shape nobody knows at warning, and each failure at debug level, masked."""
-        known = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
+        """Log each failure, redacted, at debug level, and an unrecognised shape also at warning level."""
+        fields = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
         if failure.kind is UNRECOGNISED_RESPONSE or _UNRECOGNISED_CODING in failure.codings:
-            _log.warning(UNRECOGNISED_RESPONSE.code, **known, content_type=media_type(response))
+            _log.warning(UNRECOGNISED_RESPONSE.code, **fields, content_type=media_type(response))
         diagnostics = redact(failure.diagnostics) if self._upstream_text == "full" else failure.diagnostics
-        _log.debug("upstream-failure", **known, code=failure.kind.code, diagnostics=diagnostics)
+        _log.debug("upstream-failure", **fields, code=failure.kind.code, diagnostics=diagnostics)
 
 
 def _with_max_count(search: SearchParams, max_count: int) -> SearchParams:
-    """The search with no `_count` above the largest page."""
-    return search.map_parameters(lambda each: (_limit_count(each, max_count),))
+    """Return the search with each `_count` limited to the upstream's maximum."""
+    return search.map_parameters(lambda parameter: (_limit_count(parameter, max_count),))
 
 
 def _limit_count(parameter: Parameter, max_count: int) -> Parameter:
-    asked = parameter.value if parameter.name == "_count" else ""
-    return (
-        parameter.with_value(str(max_count))
-        if asked.isdecimal() and int(asked[:9]) > max_count
-        else parameter
-    )
+    count = parameter.value if parameter.name == "_count" else ""
+    is_over_limit = count.isdecimal() and int(count[:9]) > max_count
+    return parameter.with_value(str(max_count)) if is_over_limit else parameter
 
 
 def _httpx_request(method: str, url: str, headers: Headers, body: bytes) -> httpx.Request:
-    """The same as `httpx.Request(method, url, headers=headers, content=body)` for a sixth of its cost."""
-    aim, plain = _parse_target(url)
+    """Build `httpx.Request(method, url, headers=headers, content=body)` in a sixth of its time."""
+    target, is_plain = _parse_target(url)
     length = (("content-length", str(len(body))),) if body or method in _METHODS_WITH_BODY else ()
-    return (_UnparsedUrlRequest if plain else httpx.Request)(
+    return (_UnparsedUrlRequest if is_plain else httpx.Request)(
         method,
-        aim,
-        headers=(("host", aim.netloc.decode()), *headers, *length),
+        target,
+        headers=(("host", target.netloc.decode()), *headers, *length),
         stream=httpx.ByteStream(body),
-        extensions={"url": url} if plain else None,
+        extensions={"url": url} if is_plain else None,
     )
 
 
 class _UnparsedUrlRequest(httpx.Request):
-    """A request whose `url` is parsed when a transport looks at it: ours takes the extension's text."""
+    """Request that parses `url` only on access: `PooledTransport` reads the text in `extensions`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.__dict__["url"]
 
     @cached_property
-    def url(self) -> httpx.URL:  # type: ignore[override] # an attribute there, read in the same way
-        """The whole URL."""
+    def url(self) -> httpx.URL:  # type: ignore[override] # an attribute in the base class
+        """Parsed URL with path and query."""
         return httpx.URL(self.extensions["url"])
 
 
 def _parse_target(url: str) -> tuple[httpx.URL, bool]:
-    """The origin, parsed once, where httpx would send all behind it as it stands; else the whole URL."""
+    """Return the parsed origin and True if httpx sends path and query unchanged; else the URL and False."""
     end = max(url.find("/", url.find("://") + 3), 0)
     origin, target = url[:end], url[end:]
     if origin and "/." not in target and _PLAIN_TARGET.fullmatch(target):
@@ -195,25 +192,25 @@ def _lowercase_headers(response: httpx.Response) -> Headers:
 
 
 async def _read_body(response: httpx.Response, headers: Headers) -> bytes:
-    """The whole body; httpx's decoders are for what is packed, its streams for what is not yet here."""
-    packed = any(name == "content-encoding" for name, _ in headers)
-    if isinstance(response.stream, httpx.ByteStream) and not packed:
+    """Return the whole body; httpx reads it only if it is compressed or not in memory yet."""
+    is_compressed = any(name == "content-encoding" for name, _ in headers)
+    if isinstance(response.stream, httpx.ByteStream) and not is_compressed:
         return b"".join(response.stream)
     return await response.aread()
 
 
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:
-    kind, sent = next((kind, sent) for shape, kind, sent in _FAILURE_KINDS if isinstance(error, shape))
-    said = f"request={request.request_id} cause={type(error).__name__}"
-    if sent and may_write(request):
+    kind, was_sent = next((kind, sent) for type_, kind, sent in _FAILURE_KINDS if isinstance(error, type_))
+    details = f"request={request.request_id} cause={type(error).__name__}"
+    if was_sent and may_write(request):
         return Failure(
-            catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=said, codings=((ERROR_CODE_SYSTEM, kind.code),)
+            catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=details, codings=((ERROR_CODE_SYSTEM, kind.code),)
         )
-    return Failure(kind, diagnostics=said) if sent else _unsent_failure(kind, said, str(error))
+    return Failure(kind, diagnostics=details) if was_sent else _unsent_failure(kind, details, str(error))
 
 
 def _unsent_failure(kind: FailureKind, diagnostics: str, error_text: str) -> Failure:
-    """The failure of a request that was not sent; the text of the transport's error may name its kind."""
+    """Return the failure of a request that was not sent; the transport's text may contain its kind's code."""
     code, _, status = error_text.partition(" ")
     proxy = f" proxy-status={status}" if code in _KINDS_BY_CODE and status.isdecimal() else ""
     return Failure(_KINDS_BY_CODE.get(code, kind), diagnostics=diagnostics + proxy)

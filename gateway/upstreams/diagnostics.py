@@ -1,4 +1,4 @@
-"""`OperationOutcome.issue.diagnostics`: where it happened, ids for support, the upstream's own words."""
+"""Diagnostics of an OperationOutcome: place of the failure, ids for support, and the upstream's text."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from gateway.upstreams.response_check import ResponseCheck
 
 UpstreamText = Literal["masked", "full", "none"]
 
-#: Codes as upstreams spell them: Halo Link's, the database's, API Management's. Not enumerated by us.
+#: System of the upstreams' own codes (Halo Link, database, API Management); the gateway lists none of them.
 UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
 
 _REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id")
@@ -24,14 +24,14 @@ _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+\-]{1,60}")
 _ERROR_TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
 _ERROR_CODE = re.compile(r"-?\d{1,5}")
 _EXCEPTION_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
-#: Characters from which on a repeated value tells something.
+#: Minimum length, in characters, of a request value to redact: shorter ones are in many harmless words.
 _MIN_REDACTED_LENGTH = 4
 _UNCLEAR_CODES = frozenset({NOT_FHIR.code, UNRECOGNISED_RESPONSE.code})
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """What is known of one failure, for those who look into it."""
+    """Details of one failure, for client developers and support."""
 
     dialect: str
     check: ResponseCheck
@@ -39,10 +39,10 @@ class Diagnostics:
     kind: FailureKind
 
     def as_text(self, upstream_text: UpstreamText) -> str:
-        """`name=value` facts, then the upstream's words: masked, in full but for SQL, or not at all."""
+        """Facts as `name=value`, then the upstream's text: masked, in full but without SQL, or not at all."""
         facts = " ".join(f"{name}={value}" for name, value in self._facts() if value)
-        said = _message_text(redact_request_values(self.error.message, self.check.request), upstream_text)
-        return f"{facts}: {said}" if said else facts
+        message = _message_text(redact_request_values(self.error.message, self.check.request), upstream_text)
+        return f"{facts}: {message}" if message else facts
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         error, response = self.error, self.check.response
@@ -66,23 +66,23 @@ class Diagnostics:
 
 
 def media_type(response: FhirResponse) -> str:
-    """The bare media type of an answer; empty when the field holds anything else."""
+    """Media type of a response without parameters; empty if the field is not a media type."""
     return _value_if_matches(_MEDIA_TYPE, response.header("content-type").partition(";")[0].strip().lower())
 
 
 def upstream_codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
-    """The upstream's own codes as (system, code): as it coded them, and those of its other shapes."""
-    kind, code = _ERROR_TYPES.get(error.error_type, ""), error.error_code
-    coded = f"{kind}-{code}" if kind and _ERROR_CODE.fullmatch(code) else ""
-    named = filter(None, (coded, _value_if_matches(_EXCEPTION_NAME, error.exception)))
-    return (*error.codings, *((UPSTREAM_CODES, each) for each in named))
+    """Return the upstream's own codes as (system, code): its codings, then its error code and exception."""
+    kind, number = _ERROR_TYPES.get(error.error_type, ""), error.error_code
+    error_code = f"{kind}-{number}" if kind and _ERROR_CODE.fullmatch(number) else ""
+    codes = filter(None, (error_code, _value_if_matches(_EXCEPTION_NAME, error.exception)))
+    return (*error.codings, *((UPSTREAM_CODES, code) for code in codes))
 
 
 def redact_request_values(message: str, request: FhirRequest) -> str:
-    """An upstream's words without the credentials and search values that they repeat from the request."""
-    given = (value for name, value in request.headers if name in CREDENTIALS)
-    words = {word for text in given for word in text.split()} | {
-        each.value for each in request.client_search.parameters
+    """Replace credentials and search values of the request in an upstream's text by `…`."""
+    credentials = (value for name, value in request.headers if name in CREDENTIALS)
+    words = {word for text in credentials for word in text.split()} | {
+        parameter.value for parameter in request.client_search.parameters
     }
     for word in sorted(words, key=len, reverse=True):
         if len(word) >= _MIN_REDACTED_LENGTH:

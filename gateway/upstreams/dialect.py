@@ -1,4 +1,4 @@
-"""How one upstream spells its failures, and the Failure that one of its answers means."""
+"""Dialect of an upstream: its error rules, and the translation of an error response to a Failure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from gateway.upstreams.status_rules import RULES
 
 _ADVICE_TO_WAIT = frozenset({RetryAdvice.YES, RetryAdvice.ONCE})
 
-#: Upstream issue types that say more than ours, where a row relays.
+#: Issue types of an upstream that replace the kind's type, if the rule has `relays_issue_type`.
 _SPECIFIC_ISSUE_TYPES = frozenset(
     {
         *("structure", "required", "value", "invariant", "not-supported", "duplicate", "multiple-matches"),
@@ -33,7 +33,7 @@ UNMATCHED_RULE = ErrorRule("unrecognised", UNRECOGNISED_RESPONSE)
 
 
 class CredentialScheme(NamedTuple):
-    """Header fields that together are a credential, and the challenge of a 401 (RFC 9110 section 11.6.1)."""
+    """Header fields that form one credential, and the challenge of a 401 (RFC 9110 section 11.6.1)."""
 
     headers: tuple[str, ...] = ("authorization",)
     challenge: str = 'Bearer realm="fhir"'
@@ -44,15 +44,15 @@ BEARER = CredentialScheme()
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One upstream: how it spells failures, and what the gateway derives from it.
+    """Properties of one upstream.
 
-    The first of `rules` that matches an error decides, before those that all upstreams share.
+    The first of `rules` that matches an error decides; the rules shared by all upstreams follow.
 
     `is_fhir`: its good responses are FHIR resources, and requests without a credential are rejected; else
-    the gateway passes requests through. `apis`: its APIs by the first segment of their paths, each with a
-    credential of its own; `credentials` is that of an upstream with one API. `max_page_size`: the greatest
-    `_count` that it allows. `relays_freshness`: its Cache-Control and Expires reach the cache.
-    `is_mountable`: operators may name it in `upstreams.<name>.dialect`.
+    the gateway passes requests through. `apis`: its APIs by the first segment of their paths, each with its
+    own credential; `credentials` is that of an upstream with one API. `max_page_size`: maximum `_count` that
+    it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
+    may use it in `upstreams.<name>.dialect`.
     """
 
     name: str
@@ -63,19 +63,25 @@ class Dialect:
     max_page_size: int | None = None
     relays_freshness: bool = False
     is_mountable: bool = True
+    product: str = ""
 
     def scheme_of(self, api: str = "") -> CredentialScheme:
-        """Credential of one of its APIs. Raises KeyError for an API that it lacks."""
+        """Credential of one of its APIs. Raises KeyError for an unknown API."""
         return self.apis[api] if self.apis else self.credentials
 
     @property
+    def title(self) -> str:
+        """Name of the product, for people."""
+        return self.product or self.name
+
+    @property
     def requires_credential(self) -> bool:
-        """Whether a client must send one: where requests pass through, a client may be fetching a token."""
+        """Whether a client must send a credential; a request that is passed through may fetch a token."""
         return self.is_fhir or bool(self.apis)
 
     @property
     def credential_headers(self) -> frozenset[str]:
-        """All header fields that carry a credential for this upstream."""
+        """All header fields that contain a credential of this upstream."""
         return frozenset(
             name for scheme in (self.credentials, *self.apis.values()) for name in scheme.headers
         )
@@ -88,17 +94,16 @@ class Dialect:
         now: datetime,
         upstream_text: UpstreamText = "masked",
     ) -> Failure | None:
-        """The Failure that an answer means; None for a good one. `now` turns a date to seconds."""
-        answer = ResponseCheck(request, response, self.is_fhir)
-        if answer.is_acceptable:
+        """Return the Failure of a response; None if it is good. `now` converts a Retry-After date."""
+        check = ResponseCheck(request, response, self.is_fhir)
+        if check.is_acceptable:
             return None
-        error = parse_upstream_error(answer.error_body).with_http_status(response.status)
-        found = _MatchedError(self, answer, error, self.rule_for(error))
-        return found.to_failure(now, upstream_text)
+        error = parse_upstream_error(check.error_body).with_http_status(response.status)
+        return _MatchedError(self, check, error, self.rule_for(error)).to_failure(now, upstream_text)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
-        """The first row that an upstream error matches; `unrecognised` when none does."""
-        return next((row for row in (*self.rules, *RULES) if row.matches(error)), UNMATCHED_RULE)
+        """Return the first rule that matches an upstream error; `unrecognised` if none does."""
+        return next((rule for rule in (*self.rules, *RULES) if rule.matches(error)), UNMATCHED_RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,62 +114,55 @@ class _MatchedError:
     rule: ErrorRule
 
     def to_failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
-        response, before = self.check.response, self._failure_kind
-        kind = (
-            WRITE_OUTCOME_UNKNOWN
-            if may_write(self.check.request) and before.write_outcome_unknown
-            else before
-        )
+        original = self._failure_kind
+        is_unknown_write = may_write(self.check.request) and original.write_outcome_unknown
+        kind = WRITE_OUTCOME_UNKNOWN if is_unknown_write else original
         return Failure(
             kind,
             diagnostics=Diagnostics(self.dialect.name, self.check, self.error, kind).as_text(upstream_text),
             expression=self.error.expression,
             issue=self._issue_type(kind),
             retry_after=self._retry_seconds(kind, now),
-            codings=(*_replaced_code(kind, before), *upstream_codings(self.error)),
+            codings=(*_replaced_code(kind, original), *upstream_codings(self.error)),
             headers=tuple(self._response_headers(kind)),
-            upstream_response=response,
+            upstream_response=self.check.response,
         )
 
     @property
     def _failure_kind(self) -> FailureKind:
-        anonymous = self.dialect.requires_credential and not any(
+        """Kind of the rule; if the client sent no credential, that for the gateway's own credentials."""
+        own_kind = self.rule.own_credentials_kind
+        is_anonymous = self.dialect.requires_credential and not any(
             self.check.request.header(name) for name in self.dialect.credential_headers
         )
-        return (
-            self.rule.own_credentials_kind if self.rule.own_credentials_kind and anonymous else self.rule.kind
-        )
+        return own_kind if own_kind and is_anonymous else self.rule.kind
 
     def _issue_type(self, kind: FailureKind) -> str:
-        relayed = (
-            self.rule.relays_issue_type
-            and kind is self.rule.kind
-            and self.error.issue in _SPECIFIC_ISSUE_TYPES
-        )
-        return self.error.issue if relayed else kind.issue
+        relays = self.rule.relays_issue_type and kind is self.rule.kind
+        return self.error.issue if relays and self.error.issue in _SPECIFIC_ISSUE_TYPES else kind.issue
 
     def _retry_seconds(self, kind: FailureKind, now: datetime) -> int | None:
         if kind.retry_advice not in _ADVICE_TO_WAIT:
             return kind.retry_after
-        asked = retry_after_seconds(self.check.response.header("retry-after"), self.error.message, now)
-        return kind.retry_after if asked is None else asked
+        seconds = retry_after_seconds(self.check.response.header("retry-after"), self.error.message, now)
+        return kind.retry_after if seconds is None else seconds
 
     def _response_headers(self, kind: FailureKind) -> Headers:
-        passed = _HEADERS_BY_STATUS.get(kind.status, ())
-        found = ((name, self.check.response.header(name)) for name in passed)
+        names = _HEADERS_BY_STATUS.get(kind.status, ())
+        headers = ((name, self.check.response.header(name)) for name in names)
         challenge = (
             (("www-authenticate", self.dialect.credentials.challenge),)
             if kind.status == _UNAUTHORISED_STATUS
             else ()
         )
-        return (*challenge, *((name, value) for name, value in found if _SAFE_HEADER_VALUE.fullmatch(value)))
+        return (*challenge, *(header for header in headers if _SAFE_HEADER_VALUE.fullmatch(header[1])))
 
 
 _UNAUTHORISED_STATUS = 401
-#: Methods or a number: a header field, too, may only hold what it is for.
+#: Methods or a number: no other upstream text reaches the client in a header field.
 _SAFE_HEADER_VALUE = re.compile(r"(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?: *, *|$))+|\d{1,12}")
 
-#: What else an upstream's header says that a client can act on, by our status.
+#: Header fields of an upstream's error that a client can use, by the gateway's status.
 _HEADERS_BY_STATUS: dict[int, Iterable[str]] = {
     405: ("allow",),
     429: ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),

@@ -1,6 +1,6 @@
-"""Error bodies -> UpstreamError: one reader per shape, in the order in which the shapes are recognised.
+"""Parsers of upstream error bodies, one per shape, in the order in which the shapes are recognised.
 
-Readers take any bytes and never raise. Shapes: Halo's troubleshooting guide and OpenAPI file, Azure API
+Parsers take any bytes and never raise. Shapes: Halo's troubleshooting guide and OpenAPI file, Azure API
 Management, Health Gorilla's and HaloITSM's error pages, RFC 9457, R4 operationoutcome.html.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.upstreams.error_rule import Shape, UpstreamError
 
-#: An error body longer than this is not read: no upstream explains itself at such length.
+#: Maximum bytes of an error body that are read: no known upstream sends a longer error.
 MAX_ERROR_BODY_BYTES = 256 * 1024
 
 _Object = Mapping[str, Any]
@@ -21,7 +21,7 @@ _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError
 
 
 def parse_upstream_error(body: bytes) -> UpstreamError:
-    """What an error body says; the shape `unknown` when it says nothing we know."""
+    """Parse an error body; the result has the shape `unknown` if no parser recognises it."""
     text = body[:MAX_ERROR_BODY_BYTES].decode("utf-8", "replace").lstrip("\ufeff \t\r\n").rstrip()
     if not text:
         return UpstreamError("empty")
@@ -32,14 +32,14 @@ def parse_upstream_error(body: bytes) -> UpstreamError:
 
 def _parse_json(text: str) -> UpstreamError:
     try:
-        found = msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except _DECODE_ERRORS:
         return UpstreamError("truncated")
-    return _parse_object(found) if isinstance(found, dict) else UpstreamError("unknown")
+    return _parse_object(value) if isinstance(value, dict) else UpstreamError("unknown")
 
 
 def _parse_object(fields: _Object) -> UpstreamError:
-    errors = (read(fields) for recognised, read in _PARSERS if recognised(fields))
+    errors = (parse(fields) for matches, parse in _PARSERS if matches(fields))
     return next(errors, UpstreamError("unknown"))
 
 
@@ -105,8 +105,8 @@ def _parse_exception(fields: _Object) -> UpstreamError:
 
 
 def _parse_message(fields: _Object) -> UpstreamError:
-    said = fields.get("Message", fields.get("message"))
-    return UpstreamError("message", exception=_exception_name(fields), message=text_field(said))
+    message = text_field(fields.get("Message", fields.get("message")))
+    return UpstreamError("message", exception=_exception_name(fields), message=message)
 
 
 def _parse_oauth(fields: _Object) -> UpstreamError:
@@ -129,38 +129,38 @@ def _exception_name(fields: _Object) -> str:
 
 
 def _has_fields(*names: str) -> Callable[[_Object], bool]:
-    return lambda found: all(name in found for name in names)
+    return lambda fields: all(name in fields for name in names)
 
 
 def _has_field_of_type(name: str, kind: type) -> Callable[[_Object], bool]:
-    return lambda found: isinstance(found.get(name), kind)
+    return lambda fields: isinstance(fields.get(name), kind)
 
 
 def _is_operation_outcome(fields: _Object) -> bool:
     return fields.get("resourceType") == "OperationOutcome"
 
 
-#: Characters of a message that are kept.
+#: Maximum characters of a message; the gateway discards the rest.
 MAX_MESSAGE_LENGTH = 1_000
 _CODE_FIELD = re.compile(r"-?[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def text_field(value: Any) -> str:
-    """A text field on one line, printable, at most 1,000 characters; empty for anything else."""
+    """Text on one printable line of at most 1,000 characters; empty for any other type."""
     if not isinstance(value, str):
         return ""
-    line = "".join(each if each.isprintable() else " " for each in value[: 2 * MAX_MESSAGE_LENGTH])
+    line = "".join(char if char.isprintable() else " " for char in value[: 2 * MAX_MESSAGE_LENGTH])
     return " ".join(line.split())[:MAX_MESSAGE_LENGTH]
 
 
 def code_field(value: Any) -> str:
-    """A code: a number or a short word without spaces; empty for anything else."""
+    """Code: a number or a short word without spaces; empty for any other value."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if len(text) <= 80 and _CODE_FIELD.fullmatch(text) else ""  # noqa: PLR2004 - as in the pattern
 
 
 def int_field(value: Any) -> int:
-    """A small number, also if written as text; 0 for anything else."""
+    """Return a number of at most nine digits, also if written as text; 0 for any other value."""
     text = code_field(value)
     return int(text) if text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - far above any status
 
@@ -173,23 +173,23 @@ _PATH = re.compile(r"(?:http|(?P<type>[A-Z][A-Za-z]{1,63}))(?:(?:\.[a-z_][A-Za-z
 
 
 def parse_operation_outcome(outcome: Mapping[str, Any]) -> UpstreamError:
-    """What an OperationOutcome says; its gravest issue comes first."""
+    """Parse an OperationOutcome; its most severe issue comes first."""
     issues = sorted(_array_objects(outcome.get("issue")), key=_severity_rank)[:_MAX_ISSUES]
-    texts = dict.fromkeys(filter(None, (issue_text(each) for each in issues)))
-    codings = dict.fromkeys(pair for each in issues for pair in _valid_codings(each))
+    texts = dict.fromkeys(filter(None, map(issue_text, issues)))
+    codings = dict.fromkeys(coding for issue in issues for coding in _valid_codings(issue))
     return UpstreamError(
         "outcome",
         message=text_field("; ".join(texts)),
         issue=code_field(issues[0].get("code")) if issues else "",
-        expression=next(filter(None, (_valid_expression(each) for each in issues)), ""),
+        expression=next(filter(None, map(_valid_expression, issues)), ""),
         codings=tuple(codings)[:_MAX_ISSUES],
     )
 
 
 def is_failure_outcome(outcome: Mapping[str, Any]) -> bool:
-    """Whether an OperationOutcome reports a failure; one without a readable issue does."""
+    """Whether an OperationOutcome reports a failure; without a readable issue it does."""
     issues = _array_objects(outcome.get("issue"))
-    return not issues or any(_severity_rank(each) <= _SEVERITIES.index("error") for each in issues)
+    return not issues or any(_severity_rank(issue) <= _SEVERITIES.index("error") for issue in issues)
 
 
 def _severity_rank(issue: Mapping[str, Any]) -> int:
@@ -198,7 +198,7 @@ def _severity_rank(issue: Mapping[str, Any]) -> int:
 
 
 def issue_text(issue: Mapping[str, Any]) -> str:
-    """The words of one issue, wherever the upstream puts them."""
+    """Text of one issue: `details.text`, `diagnostics`, or both joined by a colon."""
     details = issue.get("details")
     text = text_field(details.get("text")) if isinstance(details, dict) else ""
     diagnostics = text_field(issue.get("diagnostics"))
@@ -208,7 +208,7 @@ def issue_text(issue: Mapping[str, Any]) -> str:
 def _valid_codings(issue: Mapping[str, Any]) -> list[tuple[str, str]]:
     details = issue.get("details")
     codings = _array_objects(details.get("coding")) if isinstance(details, dict) else ()
-    pairs = [(text_field(each.get("system")), code_field(each.get("code"))) for each in codings]
+    pairs = [(text_field(coding.get("system")), code_field(coding.get("code"))) for coding in codings]
     return [(system, code) for system, code in pairs if _CODE.fullmatch(code) and _SYSTEM.fullmatch(system)]
 
 
@@ -220,21 +220,21 @@ def _valid_expression(issue: Mapping[str, Any]) -> str:
 
 
 def _array_objects(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else ()
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
 
 
 _PARSERS: tuple[tuple[Callable[[_Object], bool], Callable[[_Object], UpstreamError]], ...] = (
     (_is_operation_outcome, parse_operation_outcome),
     (_has_field_of_type("errorDetails", dict), _parse_details),
     (_has_fields("resultCode", "errorMessage"), _parse_result),
-    (lambda found: bool(found.get("errorCode") or found.get("errorMessage")), _parse_root),
-    (lambda found: found.get("status") == "executionFailed", _parse_root),
+    (lambda fields: bool(fields.get("errorCode") or fields.get("errorMessage")), _parse_root),
+    (lambda fields: fields.get("status") == "executionFailed", _parse_root),
     (_has_field_of_type("resourceType", str), _parse_resource),
     (_has_field_of_type("error", dict), _parse_wrapped),
     (_has_fields("statusCode", "message"), _parse_apim),
     (_has_fields("status", "message"), _parse_flat),
     (_has_fields("ClassName"), _parse_exception),
     (_has_field_of_type("error", str), _parse_oauth),
-    (lambda found: "title" in found and ("status" in found or "detail" in found), _parse_problem),
-    (lambda found: isinstance(found.get("Message", found.get("message")), str), _parse_message),
+    (lambda fields: "title" in fields and ("status" in fields or "detail" in fields), _parse_problem),
+    (lambda fields: isinstance(fields.get("Message", fields.get("message")), str), _parse_message),
 )

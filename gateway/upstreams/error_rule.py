@@ -1,4 +1,4 @@
-"""One row of a dialect: conditions as data, and the kind of failure they mean."""
+"""Error rule of a dialect: conditions as data, and the kind of failure of an error that meets them."""
 
 import re
 from collections.abc import Collection
@@ -28,17 +28,17 @@ Shape = Literal[
     "unknown",
 ]
 _ERROR_SHAPES = frozenset({"outcome", "details", "root", "exception"})
-#: Statuses under which an envelope knows better: what went wrong stands inside.
+#: HTTP statuses that an error status inside the body replaces, because it is more specific.
 _UNINFORMATIVE_STATUSES = frozenset({*range(200, 300), 400})
-_ERROR_STATUSES = frozenset(int(each) for each in HTTPStatus if each >= HTTPStatus.BAD_REQUEST)
+_ERROR_STATUSES = frozenset(int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamError:
-    """One upstream error: its shape, the status that counts, and its own words (never for the client as is).
+    """One upstream error: its shape, the status that counts, and its text (not redacted).
 
-    `message` has at most 1,000 characters. `issue` is the R4 issue type of its gravest issue, `codings` are
-    (system, code) pairs that may be relayed, `expression` is FHIRPath that names elements only.
+    `message` has at most 1,000 characters. `issue` is the R4 issue type of its most severe issue, `codings`
+    are (system, code) pairs that may be relayed, `expression` is FHIRPath that names elements only.
     """
 
     shape: Shape
@@ -54,28 +54,28 @@ class UpstreamError:
 
     @property
     def searchable_text(self) -> str:
-        """All its words, to look for phrases in."""
+        """Exception, status text and message, for a search by pattern."""
         return " ".join(filter(None, (self.exception, self.status_text, self.message)))
 
     @property
     def is_error(self) -> bool:
-        """Whether the body says "error" by itself, whatever HTTP's status says."""
+        """Whether the body reports an error by itself, independently of the HTTP status."""
         if self.shape == "result":
             return self.error_code not in {"", "0", "200"}
         return self.shape in _ERROR_SHAPES or self.status in _ERROR_STATUSES
 
     def with_http_status(self, status: int) -> Self:
-        """The error as it counts under an HTTP status: the inner one wins where HTTP's says nothing."""
-        inner = self.status if self.status in _ERROR_STATUSES else 0
-        return replace(self, status=inner if inner and status in _UNINFORMATIVE_STATUSES else status)
+        """Return the error under an HTTP status; its own status wins if HTTP's is uninformative."""
+        own = self.status if self.status in _ERROR_STATUSES else 0
+        return replace(self, status=own if own and status in _UNINFORMATIVE_STATUSES else status)
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorRule:
-    """All conditions given must hold. `says` is a regular expression, searched without regard to case.
+    """Conditions on an upstream error, and the kind of failure of an error that meets all of them.
 
-    `own` is the kind instead when the credentials were the gateway's own; `relays` keeps the upstream's issue
-    type where it is more specific.
+    `message_pattern` is a regular expression that ignores case. `own_credentials_kind` replaces `kind` if the
+    credentials were the gateway's own; `relays_issue_type` keeps an upstream's more specific issue type.
     """
 
     id: str
@@ -89,7 +89,7 @@ class ErrorRule:
     relays_issue_type: bool = False
 
     def matches(self, error: UpstreamError) -> bool:
-        """Whether an upstream error is this row's."""
+        """Whether an upstream error meets all conditions."""
         return (
             (not self.status or error.status in self.status)
             and (not self.types or error.error_type in self.types)

@@ -1,4 +1,4 @@
-"""Kinds of failure behind the gateway that more than one upstream can have.
+"""Kinds of failure that more than one upstream can cause.
 
 Texts say what happened, who should act and what to do; `docs/errors.md` is generated from them.
 """
@@ -9,16 +9,16 @@ UNRECOGNISED_RESPONSE = FailureKind(
     "upstream-unrecognised",
     502,
     "exception",
-    "The upstream gave an answer that the gateway does not know. The operator should look at its status and"
-    " content type in diagnostics and report them.",
+    "The upstream sent a response that the gateway does not recognise. Tell the gateway's operator, who"
+    " should report its status and content type from diagnostics.",
     retry_advice=RetryAdvice.ONCE,
 )
 NOT_FHIR = FailureKind(
     "upstream-not-fhir",
     502,
     "structure",
-    "The upstream's answer is not the complete FHIR JSON that was asked for. Try once more; if it stays"
-    " so, the operator should tell the upstream's support.",
+    "The upstream's response is not the complete FHIR JSON that was requested. Retry once; if it happens"
+    " again, the gateway's operator should tell the upstream's support.",
     retry_advice=RetryAdvice.ONCE,
     retry_after=5,
 )
@@ -26,8 +26,8 @@ ERROR_IN_200 = FailureKind(
     "upstream-error-in-200",
     502,
     "exception",
-    "The upstream reported success but sent an error. Its own words are in diagnostics; try again, and if it"
-    " stays so contact its support.",
+    "The upstream sent an error with a success status; its text is in diagnostics. Retry after the time in"
+    " Retry-After; if it happens again, contact the upstream's support.",
     retry_advice=RetryAdvice.YES,
     retry_after=10,
 )
@@ -35,15 +35,15 @@ BAD_REQUEST = FailureKind(
     "upstream-bad-request",
     400,
     "invalid",
-    "The upstream refused the request. Correct it by the upstream's words in diagnostics.",
+    "The upstream refused the request. Correct it according to the upstream's text in diagnostics.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 PARAMETER_UNKNOWN = FailureKind(
     "upstream-parameter",
     400,
     "not-supported",
-    "The upstream does not support a search parameter or its form. Leave it out, or use one that the"
-    " CapabilityStatement lists.",
+    "The upstream does not support a search parameter or its form. Remove the parameter, or use a parameter"
+    " that the CapabilityStatement lists.",
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -51,8 +51,8 @@ PARAMETER_INVALID = FailureKind(
     "upstream-bad-request",
     400,
     "invalid",
-    "The request is not written as the upstream wants it, or has a parameter it does not know. Correct"
-    " it by the words in diagnostics.",
+    "The request has a form or a parameter that the upstream does not accept. Correct it according to the"
+    " text in diagnostics.",
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -60,7 +60,7 @@ CREDENTIALS_INVALID = FailureKind(
     "upstream-credentials",
     401,
     "login",
-    "The credentials are missing, expired, or not valid in this environment. Check the key or fetch a"
+    "The credentials are missing, expired, or not valid in this environment. Check the key or request a"
     " new token, and check the environment.",
     message_code="MSG_AUTH_REQUIRED",
     retry_advice=RetryAdvice.AFTER_FIX,
@@ -70,8 +70,8 @@ GATEWAY_CREDENTIALS_INVALID = FailureKind(
     "upstream-credentials",
     502,
     "security",
-    "The upstream does not accept the gateway's own credentials. Nothing is wrong with your request; the"
-    " gateway's operator has to correct its key or account.",
+    "The upstream does not accept the gateway's own credentials; your request is correct. The gateway's"
+    " operator must correct its key or account.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -79,7 +79,7 @@ FORBIDDEN = FailureKind(
     "upstream-forbidden",
     403,
     "forbidden",
-    "The upstream refuses this to your account. Ask its operator for the right, or leave it.",
+    "Your account is not permitted to do this. Ask the upstream's operator for access.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -87,7 +87,7 @@ UPSTREAM_MISCONFIGURED = FailureKind(
     "upstream-misconfigured",
     502,
     "security",
-    "The gateway calls the wrong address or version of the upstream. Its operator has to correct the"
+    "The gateway calls a wrong address or version of the upstream. The gateway's operator must correct the"
     " upstream's URL.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
@@ -96,14 +96,15 @@ NOT_FOUND = FailureKind(
     "resource-not-found",
     404,
     "not-found",
-    "Nothing with this id is there, or it is not active. Check the id, or search for it.",
+    "No resource with this id exists, or it is not active. Check the id, or search for the resource.",
     message_code="MSG_NO_EXIST",
 )
 METHOD_NOT_ALLOWED = FailureKind(
     "method-not-allowed",
     405,
     "not-supported",
-    "The upstream does not allow this method here. Use one that its documentation or the Allow header names.",
+    "The upstream does not allow this method at this URL. Use a method that its documentation or the Allow"
+    " header lists.",
     message_code="MSG_OP_NOT_ALLOWED",
     may_have_run=False,
 )
@@ -111,7 +112,7 @@ CONFLICT = FailureKind(
     "edit-conflict",
     409,
     "conflict",
-    "The change contradicts what is stored now. Read the current state, then decide again.",
+    "The change conflicts with the stored resource. Read the resource again, then decide.",
     message_code="MSG_VERSION_AWARE_CONFLICT",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -119,7 +120,8 @@ RATE_LIMITED = FailureKind(
     "rate-limited",
     429,
     "throttled",
-    "Too many requests in a short time. Wait for Retry-After, then send fewer at once.",
+    "The upstream received too many requests in a short time. Retry after the time in Retry-After, and send"
+    " fewer requests at once.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
     may_have_run=False,
@@ -128,8 +130,8 @@ SERVER_ERROR = FailureKind(
     "upstream-500",
     502,
     "exception",
-    "The upstream failed inside. Try again later; if it stays so, contact its support with the ids in"
-    " diagnostics.",
+    "The upstream had an internal error. Retry after the time in Retry-After; if it happens again, contact"
+    " its support with the ids in diagnostics.",
     retry_advice=RetryAdvice.YES,
     retry_after=10,
 )
@@ -137,7 +139,8 @@ BAD_GATEWAY = FailureKind(
     "upstream-502",
     502,
     "transient",
-    "A server on the way to the upstream got no good answer from it. Try again shortly.",
+    "A server between the gateway and the upstream received no valid response from it. Retry after the time"
+    " in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
 )
@@ -145,7 +148,7 @@ UNAVAILABLE = FailureKind(
     "upstream-503",
     503,
     "transient",
-    "The upstream is out of service for a while. Try again after Retry-After.",
+    "The upstream is temporarily unavailable. Retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=30,
 )
@@ -153,7 +156,7 @@ TIMEOUT = FailureKind(
     "upstream-timeout",
     504,
     "timeout",
-    "The upstream did not answer in time. Narrow the request, or try again later.",
+    "The upstream did not respond in time. Narrow the request, or retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=30,
 )

@@ -1,6 +1,6 @@
 """Halo Connect: Halo Cloud, its API management, Halo Link, and the practice's database behind them.
 
-Row ids are stable names of what the troubleshooting guides and the OpenAPI file describe. Halo Link's errors
+Rule ids are stable names of the errors in the troubleshooting guides and the OpenAPI file. Halo Link's errors
 arrive as 400 or, from older versions, inside 200; four different 403s and two 401s differ by text only.
 """
 
@@ -16,7 +16,7 @@ _QUERY_ERROR_SHAPES = frozenset({"details", "root"})
 _HALO_LINK_STATUSES = frozenset({200, 201, 202, 400})
 _JSON_SHAPES = KNOWN_SHAPES - {"html", "text"}
 
-#: What the practice or its database says, under any status: more telling than the status.
+#: Messages of the practice or its database, under any status, because they are more specific than it.
 PRACTICE_RULES = (
     ErrorRule("halo-400-login", refusals.NOT_AUTHORISED, message_pattern=r"login failed for user"),
     ErrorRule(
@@ -224,7 +224,7 @@ REACHABILITY_RULES = (
 
 RULES = PRACTICE_RULES + HALO_LINK_RULES + DATABASE_RULES + ACCESS_RULES + REQUEST_RULES + REACHABILITY_RULES
 
-#: Halo's two APIs, by the first segment of their paths, and the credential that each asks for.
+#: Halo's two APIs, by the first segment of their paths, and the credential that each requires.
 APIS = {
     "integrator": CredentialScheme(
         ("ocp-apim-subscription-key",),

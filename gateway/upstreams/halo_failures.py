@@ -11,7 +11,7 @@ CONNECTION_LOST = FailureKind(
     "practice-connection-lost",
     503,
     "transient",
-    "The connection to the practice broke during the query. Try again.",
+    "The connection to the practice broke during the query. Retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
 )
@@ -19,8 +19,8 @@ DATABASE_DOWN = FailureKind(
     "practice-database-down",
     503,
     "no-store",
-    "The practice's database does not answer Halo Link. Try again later; if it stays so, the practice should"
-    " check its server.",
+    "The practice's database does not respond to Halo Link. Retry after the time in Retry-After; if it"
+    " happens again, the practice should check its server.",
     retry_advice=RetryAdvice.YES,
     retry_after=60,
     may_have_run=False,
@@ -29,7 +29,8 @@ DATABASE_BUSY = FailureKind(
     "practice-database-busy",
     503,
     "lock-error",
-    "The practice's database was busy with another change and dropped the query. Try again.",
+    "The practice's database was busy with another change and dropped the query. Retry after the time in"
+    " Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
 )
@@ -37,21 +38,21 @@ QUERY_FAILED = FailureKind(
     "practice-query-failed",
     502,
     "exception",
-    "The practice's database could not run the query made from this request. The same request will fail"
-    " again; report it to Halo support with the ids in diagnostics.",
+    "The practice's database could not run the query of this request. The same request will fail again;"
+    " report it to Halo support with the ids in diagnostics.",
 )
 VALUE_UNREADABLE = FailureKind(
     "practice-value-conversion",
     500,
     "exception",
-    "The practice system could not read a value in the query, often a date. Check the values you sent;"
-    " if they are right, tell the gateway's operator.",
+    "The practice system could not convert a value in the query, often a date. Check the values that you"
+    " sent; if they are correct, tell the gateway's operator.",
 )
 RESULT_LOST = FailureKind(
     "practice-result-lost",
     503,
     "transient",
-    "The practice ran the query but could not return its result. Try once more; if it happens often, contact"
+    "The practice ran the query but could not return its result. Retry once; if it happens often, contact"
     " Halo support.",
     retry_advice=RetryAdvice.ONCE,
     retry_after=5,
@@ -60,7 +61,7 @@ QUERY_ORPHANED = FailureKind(
     "practice-query-orphaned",
     503,
     "transient",
-    "The practice lost the query before it was done. Send it again.",
+    "The practice lost the query before it was complete. Retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=10,
 )
@@ -68,7 +69,7 @@ UPLOAD_FAILED = FailureKind(
     "practice-upload-failed",
     503,
     "transient",
-    "The practice could not upload the result. Try once more.",
+    "The practice could not upload the query's result. Retry once.",
     retry_advice=RetryAdvice.ONCE,
     retry_after=10,
 )
@@ -83,16 +84,16 @@ RESULT_TOO_LARGE = FailureKind(
     "result-too-large",
     413,
     "too-costly",
-    "The result is larger than Halo can return. Ask for smaller pages (_count), a narrower search, or fewer"
-    " includes.",
+    "The query ran, but its result is larger than Halo can return. Request smaller pages (_count), a narrower"
+    " search, or fewer includes.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 BAD_RESULT = FailureKind(
     "practice-bad-result",
     502,
     "transient",
-    "The practice software answered Halo in an unexpected way. Try again; if it stays so, contact Halo"
-    " support.",
+    "The practice software sent Halo an unexpected response. Retry after the time in Retry-After; if it"
+    " happens again, contact Halo support.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
 )
@@ -100,8 +101,8 @@ UNREACHABLE = FailureKind(
     "practice-unreachable",
     503,
     "no-store",
-    "Halo Cloud cannot reach the practice at the moment. Try again after Retry-After; if it lasts, the"
-    " practice should check its server and network.",
+    "Halo Cloud cannot reach the practice at the moment. Retry after the time in Retry-After; if it happens"
+    " again, the practice should check its server and network.",
     retry_advice=RetryAdvice.YES,
     retry_after=30,
     may_have_run=False,
@@ -111,8 +112,8 @@ OFFLINE = FailureKind(
     "practice-offline",
     503,
     "no-store",
-    "The practice's server is switched off or closed its connection to Halo. Try again after"
-    " Retry-After, or ask the practice.",
+    "The practice's server is switched off or closed its connection to Halo. Retry after the time in"
+    " Retry-After, or contact the practice.",
     retry_advice=RetryAdvice.YES,
     retry_after=300,
     may_have_run=False,
@@ -129,7 +130,7 @@ REQUEST_INCOMPLETE = FailureKind(
     "gateway-bad-query",
     400,
     "required",
-    "The request lacks something Halo requires, named in diagnostics. Add it.",
+    "The request lacks a part that Halo requires. Add the part that diagnostics names.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -137,8 +138,8 @@ NOT_AUTHORISED = FailureKind(
     "practice-not-authorised",
     403,
     "forbidden",
-    "The practice has not enabled your integration in its practice software. Ask the practice to enable"
-    " it, and send nothing until then; your key is fine.",
+    "The practice has not enabled your integration in its practice software; your key is valid. Ask the"
+    " practice to enable it, and send no requests until then.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -146,14 +147,15 @@ REQUEST_REFUSED = FailureKind(
     "practice-refused",
     400,
     "processing",
-    "The practice's FHIR service could not process the request. Correct it by the words in diagnostics.",
+    "The practice's FHIR service could not process the request. Correct it according to the text in"
+    " diagnostics.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 SITE_UNKNOWN = FailureKind(
     "site-unknown",
     404,
     "not-found",
-    "This Halo GUID is inactive or not known in this environment. Check the GUID and the environment, then"
+    "This Halo GUID is inactive or unknown in this environment. Check the GUID and the environment, then"
     " contact Halo support.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
@@ -162,7 +164,7 @@ IP_BLOCKED = FailureKind(
     "upstream-ip-blocked",
     403,
     "forbidden",
-    "Halo does not accept the address the gateway calls from. The gateway's operator should ask Halo"
+    "Halo does not accept requests from the gateway's IP address. The gateway's operator should ask Halo"
     " support to allow it.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
@@ -171,8 +173,8 @@ GATEWAY_IP_BLOCKED = FailureKind(
     "upstream-ip-blocked",
     502,
     "security",
-    "Halo does not accept the address the gateway calls from. Nothing is wrong with your request; the"
-    " gateway's operator should ask Halo support to allow the address.",
+    "Halo does not accept requests from the gateway's IP address; your request is correct. The gateway's"
+    " operator should ask Halo support to allow the address.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -180,8 +182,8 @@ DEVELOPER_LICENCE = FailureKind(
     "site-developer-licence",
     403,
     "forbidden",
-    "The practice software has a developer licence, which production refuses. Use the Stage environment, or a"
-    " practice with a full licence.",
+    "The practice software has a developer licence, which Halo's production environment refuses. Use the"
+    " Stage environment, or a practice with a full licence.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -189,8 +191,8 @@ NOT_AUTHORITATIVE = FailureKind(
     "site-not-authoritative",
     403,
     "forbidden",
-    "This Halo GUID is not the practice's authoritative one any more. Fetch the practice's GUID again and use"
-    " that.",
+    "This Halo GUID is no longer the practice's authoritative GUID. Fetch the practice's current GUID and use"
+    " it.",
     retry_advice=RetryAdvice.ONCE,
     may_have_run=False,
 )
@@ -198,8 +200,8 @@ QUOTA_EXHAUSTED = FailureKind(
     "upstream-quota",
     429,
     "throttled",
-    "The daily query or bandwidth quota is used up. It refills at the time given in Retry-After; ask"
-    " Halo for a higher one if that is too little.",
+    "Halo's daily quota of queries or bandwidth is used up. Retry after the time in Retry-After, or ask Halo"
+    " for a higher quota.",
     retry_advice=RetryAdvice.YES,
     retry_after=3_600,
     may_have_run=False,
@@ -208,7 +210,7 @@ OPERATION_UNKNOWN = FailureKind(
     "operation-not-found",
     404,
     "not-supported",
-    "Halo offers nothing at this URL. Check the path; the CapabilityStatement lists the interactions.",
+    "Halo has no operation at this URL. Check the path; the CapabilityStatement lists the interactions.",
     message_code="MSG_UNKNOWN_OPERATION",
     may_have_run=False,
 )

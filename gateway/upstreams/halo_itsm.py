@@ -1,6 +1,6 @@
-"""HaloITSM's REST API (another company's product): its guide's statuses, bodies of many shapes.
+"""HaloITSM's REST API (a product of another company): the statuses of its guide, bodies of many shapes.
 
-The gateway has no credentials of its own for it: a client without a token is fetching one.
+The gateway has no own credentials for it: a request without a token is a request for a token.
 """
 
 from gateway.errors.failure import FailureKind, RetryAdvice
@@ -12,7 +12,7 @@ VALUE_INVALID = FailureKind(
     "upstream-value",
     422,
     "value",
-    "A value in the content has the wrong format. Correct it by the words in diagnostics.",
+    "A value in the content has a wrong format. Correct it according to the text in diagnostics.",
     message_code="MSG_PARAM_INVALID",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -20,7 +20,7 @@ DUPLICATE_VALUE = FailureKind(
     "upstream-duplicate",
     409,
     "duplicate",
-    "A value that has to be unique is taken already. Choose another one.",
+    "A value that must be unique exists already. Choose another value.",
     message_code="MSG_DUPLICATE_ID",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -28,7 +28,7 @@ TOO_SLOW = FailureKind(
     "upstream-timeout",
     504,
     "timeout",
-    "The upstream took too long, as large reports do. Ask for less data at once.",
+    "The upstream did not finish in time, often because a report is large. Request less data at once.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 
@@ -67,5 +67,6 @@ HALO_ITSM = Dialect(
     "halo-itsm",
     RULES,
     is_fhir=False,
+    product="HaloITSM",
     credentials=CredentialScheme(challenge='Bearer realm="halo-itsm"'),
 )

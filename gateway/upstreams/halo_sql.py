@@ -1,4 +1,4 @@
-"""Halo's SQL Passthrough endpoints: Halo Connect's errors, but here the SQL is the client's own."""
+"""Halo's SQL Passthrough endpoints: Halo Connect's errors, but the SQL is the client's own."""
 
 from dataclasses import replace
 
@@ -12,19 +12,21 @@ QUERY_REFUSED = FailureKind(
     "sql-refused",
     400,
     "processing",
-    "The practice's database refused the SQL you sent. Correct it by the words in diagnostics.",
+    "The practice's database refused the SQL that you sent. Correct it according to the text in diagnostics.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 VALUE_REFUSED = FailureKind(
     "sql-value",
     400,
     "value",
-    "A value of the SQL query cannot be converted to its type. Correct it, or declare it in the SQL itself.",
+    "A value of the SQL query cannot be converted to its type. Correct the value, or declare its type in the"
+    " SQL.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 RESULT_TOO_LARGE = replace(
     halo_failures.RESULT_TOO_LARGE,
-    text="The result is larger than Halo returns at once. Select less, or send it as an asynchronous query.",
+    text="The query ran, but its result is larger than Halo returns at once. Select less data, or send an"
+    " asynchronous query.",
 )
 
 _CLIENT_SQL_RULES = (

@@ -1,4 +1,4 @@
-"""Health Gorilla's FHIR API: OperationOutcomes with the words in `diagnostics`, and its table of messages."""
+"""Health Gorilla's FHIR API: OperationOutcomes with the text in `diagnostics`, and its table of messages."""
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
@@ -28,7 +28,7 @@ NOT_LICENSED = FailureKind(
     "upstream-not-licensed",
     403,
     "forbidden",
-    "Your tenant has no licence for this function. Ask the upstream for one.",
+    "Your tenant has no licence for this function. Ask the upstream for a licence.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -36,7 +36,7 @@ URL_MALFORMED = FailureKind(
     "upstream-bad-request",
     400,
     "invalid",
-    "The URL is incomplete or has an extra character, such as two slashes. Correct it.",
+    "The URL is incomplete or has an extra character, such as two slashes. Correct the URL.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -44,7 +44,7 @@ DUPLICATE_RECORD = FailureKind(
     "upstream-duplicate",
     409,
     "duplicate",
-    "A record like this, or with this identifier, exists already. Search for it and update that one.",
+    "A record like this, or with this identifier, exists already. Search for that record and update it.",
     message_code="MSG_DUPLICATE_ID",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -52,35 +52,37 @@ RULE_VIOLATION = FailureKind(
     "upstream-rule",
     422,
     "business-rule",
-    "The upstream's rules reject the content. Correct it by the words in diagnostics.",
+    "The content breaks a rule of the upstream. Correct it according to the text in diagnostics.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 ATTACHMENT_EMPTY = FailureKind(
     "upstream-rule",
     422,
     "required",
-    "The document has no attachment, or an empty one. Add its content.",
+    "The document's attachment is missing or empty. Add the attachment's content.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 PERFORMER_UNKNOWN = FailureKind(
     "upstream-rule",
     422,
     "not-found",
-    "The performer of the order is missing or not one the upstream knows. Name a laboratory it offers.",
+    "The performer of the order is missing, or the upstream does not know it. Use a laboratory that the"
+    " upstream offers.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 AUTHORISING_LOCATION_UNKNOWN = FailureKind(
     "upstream-rule",
     422,
     "business-rule",
-    "The authorising location is unknown or not one of the order's author. Correct either.",
+    "The authorising location is unknown, or does not belong to the order's author. Correct the location or"
+    " the author.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 LINK_EXPIRED = FailureKind(
     "link-expired",
     410,
     "not-found",
-    "The temporary link has expired. Ask for a new one.",
+    "The temporary link has expired. Request a new link.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -88,7 +90,8 @@ MEDIA_TYPE_UNSUPPORTED = FailureKind(
     "upstream-media-type",
     415,
     "not-supported",
-    "The upstream does not take this media type. Send application/fhir+json, or a document type it lists.",
+    "The upstream does not accept this media type. Send application/fhir+json, or a document type that it"
+    " lists.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -145,4 +148,4 @@ RULES = (
     ErrorRule("hg-454", LINK_EXPIRED, status={454}),
 )
 
-HEALTH_GORILLA = Dialect("health-gorilla", RULES, max_page_size=100)
+HEALTH_GORILLA = Dialect("health-gorilla", RULES, max_page_size=100, product="Health Gorilla")

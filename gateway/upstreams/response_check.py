@@ -1,4 +1,4 @@
-"""Whether an upstream's answer is what was asked for. Cheap for good ones: 8 MB bodies pass here."""
+"""Check that an upstream's response is what the request asked for; cheap for good bodies of up to 8 MB."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NO_BODY = frozenset({202, 204, 205, 304})
 _NO_CONTENT = frozenset({204, 205})
 _SUCCESS_STATUSES = frozenset({200, 201, 202, 203, 204, 205, 304})
 _RESOURCE_TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
-#: How servers begin a Bundle; what it has no words for is decoded.
+#: Usual beginning of a Bundle; a Bundle that begins otherwise is decoded.
 _BUNDLE_START = re.compile(
     rb'\s*\{\s*"resourceType"\s*:\s*"Bundle"\s*,'
     rb'(?:\s*"id"\s*:\s*"[^"\\]{0,64}"\s*,)?(?:\s*"meta"\s*:\s*\{[^{}]{0,200}\}\s*,)?'
@@ -28,7 +28,7 @@ _EXPECTED_TYPES = {
     "transaction": "Bundle",
     "capabilities": "CapabilityStatement",
 }
-#: `Bundle.type` by interaction (R4 bundle.html). A transaction's changes nothing once it is made.
+#: Required `Bundle.type` by interaction (R4 bundle.html); that of a transaction's response is not checked.
 _BUNDLE_TYPES = {"search-type": "searchset", "history": "history"}
 _READ_INTERACTIONS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
@@ -43,7 +43,7 @@ class _ResourceHead(msgspec.Struct):
 
     @property
     def has_error(self) -> bool:
-        """Whether there is an error of Halo's beside the resource, in either of its formats."""
+        """Whether the object contains an error in one of Halo's two formats."""
         return bool(self.errorDetails or self.errorMessage) or self.errorCode is not None
 
 
@@ -56,7 +56,7 @@ class _QueryStatus(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ResponseCheck:
-    """A request and its answer, judged together. `fhir` is whether the upstream speaks FHIR at all."""
+    """A request and its response; `is_fhir`: the upstream's good responses are FHIR resources."""
 
     request: FhirRequest
     response: FhirResponse
@@ -64,7 +64,7 @@ class ResponseCheck:
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether it may go on to the client: right status, right resource, and complete."""
+        """Whether the client may receive it: success status, expected resource, and complete."""
         if self.response.status not in _SUCCESS_STATUSES:
             return False
         if not self.is_fhir or self.request.interaction.code == "other":
@@ -77,29 +77,33 @@ class ResponseCheck:
 
     @property
     def expected_type(self) -> str:
-        """The resource type that was asked for; empty when any will do."""
-        wanted = self.request.interaction
-        return wanted.type if wanted.code in _READ_INTERACTIONS else _EXPECTED_TYPES.get(wanted.code, "")
+        """Requested resource type; empty if any type is acceptable."""
+        interaction = self.request.interaction
+        if interaction.code in _READ_INTERACTIONS:
+            return interaction.type
+        return _EXPECTED_TYPES.get(interaction.code, "")
 
     @property
     def received_type(self) -> str:
-        """The type of the resource in the body, without decoding the rest; empty when there is none."""
-        found = _RESOURCE_TYPE.match(self.response.body[:200])
-        if found:
-            return found[1].decode()
+        """Type of the resource in the body, usually without decoding it; empty if there is none."""
+        match = _RESOURCE_TYPE.match(self.response.body[:200])
+        if match:
+            return match[1].decode()
         return (_decode_or_none(self.response.body, _ResourceHead) or _ResourceHead()).resourceType
 
     @property
     def _is_permitted_bodiless(self) -> bool:
-        wanted = self.request
-        silent = _NO_BODY - _NO_CONTENT if self.expected_type else _NO_BODY
-        allowed = self.response.status in silent or wanted.method == "HEAD" or wanted.interaction.is_write
-        return allowed and not self.response.body.strip()
+        request = self.request
+        statuses = _NO_BODY - _NO_CONTENT if self.expected_type else _NO_BODY
+        permitted = (
+            self.response.status in statuses or request.method == "HEAD" or request.interaction.is_write
+        )
+        return permitted and not self.response.body.strip()
 
     @property
     def _is_binary(self) -> bool:
-        plain = "json" not in self.response.header("content-type")
-        return self.request.interaction.type == "Binary" and self.expected_type == "Binary" and plain
+        is_json = "json" in self.response.header("content-type")
+        return self.request.interaction.type == self.expected_type == "Binary" and not is_json
 
     @property
     def _is_complete(self) -> bool:
@@ -119,49 +123,49 @@ class ResponseCheck:
 
     @property
     def _is_expected_bundle(self) -> bool:
-        """Whether it is the right kind of Bundle, if it must be one, and reports no error at its root."""
+        """Whether the Bundle has the required type, if any, and the body reports no error at its root."""
         body, kind = self.response.body, _BUNDLE_TYPES.get(self.request.interaction.code, "")
-        begun = _BUNDLE_START.match(body[:500]) if kind else None
-        if any(body.rfind(each) >= 0 for each in _ERROR_FIELDS) or (kind and begun is None):
+        start = _BUNDLE_START.match(body[:500]) if kind else None
+        if any(body.rfind(name) >= 0 for name in _ERROR_FIELDS) or (kind and start is None):
             head = _decode_or_none(body, _ResourceHead) or _ResourceHead()
             return kind in ("", head.type) and not head.has_error
-        return begun is None or begun[1].decode() == kind
+        return start is None or start[1].decode() == kind
 
     @property
     def _has_expected_id(self) -> bool:
-        """Whether it is the one resource that was asked for, by its id (R4 http.html: a SHALL).
+        """Whether a read returned the resource with the requested id (R4 http.html: a SHALL).
 
-        A name given twice is no id at all: another reader might take the other value.
+        A resource with two `id` members fails: another parser might use the other value.
         """
-        wanted = self.request.interaction
-        if wanted.code not in _READ_INTERACTIONS:
+        interaction = self.request.interaction
+        if interaction.code not in _READ_INTERACTIONS:
             return True
         try:
-            return string_value(object_fields(self.response.body).get("id")).lower() == wanted.id.lower()
+            resource_id = string_value(object_fields(self.response.body).get("id"))
         except UnreadableError:
             return False
+        return resource_id.lower() == interaction.id.lower()
 
     @property
     def _is_acceptable_outcome(self) -> bool:
-        wanted = self.request.interaction
-        if wanted.operation == "validate" or self.expected_type == "OperationOutcome":
+        interaction = self.request.interaction
+        if interaction.operation == "validate" or self.expected_type == "OperationOutcome":
             return True
-        if wanted.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
+        if interaction.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
             return False
         return not self._is_failing_outcome
 
     @property
     def error_body(self) -> bytes:
-        """The part of the body that may say what went wrong: all of it, unless it is a large query object."""
+        """Part of the body that may describe the error: the whole body, unless it is a large query object."""
         body = self._failing_outcome or self.response.body
         return body if len(body) <= MAX_ERROR_BODY_BYTES else _query_error_fields(body) or body
 
     @property
     def _failing_outcome(self) -> bytes:
-        wanted = self.request
-        strict = "handling=strict" in wanted.header("prefer").replace(" ", "").lower()
-        searched = wanted.interaction.is_search and self.response.status in _SUCCESS_STATUSES
-        return failing_outcome(self.response.body, strict=strict) if searched else b""
+        strict = "handling=strict" in self.request.header("prefer").replace(" ", "").lower()
+        is_searchset = self.request.interaction.is_search and self.response.status in _SUCCESS_STATUSES
+        return failing_outcome(self.response.body, strict=strict) if is_searchset else b""
 
     @property
     def _reports_error(self) -> bool:
@@ -174,7 +178,7 @@ class ResponseCheck:
 
 
 def _query_error_fields(body: bytes) -> bytes:
-    """The fields of a large query object that say how it went; scanned for before anything is decoded."""
+    """Return the error fields of a large query object; decodes it only if the bytes contain a field name."""
     query = _decode_or_none(body, _QueryStatus) if any(field in body for field in _ERROR_FIELDS) else None
     return msgspec.json.encode(query) if query else b""
 

@@ -1,11 +1,11 @@
-"""How long an upstream asks to be left alone: RFC 9110 10.2.3 and API Management's texts."""
+"""Waiting time that an upstream states, in Retry-After (RFC 9110 section 10.2.3) or in its error text."""
 
 import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-#: Nobody is asked to wait longer than a day: quotas refill daily.
+#: Maximum wait in seconds: one day, because quotas reset daily.
 MAX_WAIT_SECONDS = 86_400
 
 _UNIT_SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3_600}
@@ -16,7 +16,7 @@ _WAIT_TEXT = re.compile(
 
 
 def retry_after_seconds(header: str, text: str, now: datetime) -> int | None:
-    """Whole seconds (1 to a day) from a Retry-After header, else from the words of a message, else None."""
+    """Whole seconds (1 to one day) from a Retry-After field, else from a message's text, else None."""
     seconds = _from_header(header.strip(), now)
     if seconds is None:
         seconds = _from_text(text)
@@ -34,11 +34,11 @@ def _from_header(header: str, now: datetime) -> float | None:
 
 
 def _from_text(text: str) -> float | None:
-    found = _WAIT_TEXT.search(text)
-    if not found:
+    match = _WAIT_TEXT.search(text)
+    if not match:
         return None
-    amount, unit, *clock = found.groups()
+    amount, unit, *clock = match.groups()
     if amount:
         return int(amount) * _UNIT_SECONDS[unit.lower()]
-    days, hours, minutes, seconds = (int(each or 0) for each in clock)
+    days, hours, minutes, seconds = (int(part or 0) for part in clock)
     return days * 86_400 + hours * 3_600 + minutes * 60 + seconds

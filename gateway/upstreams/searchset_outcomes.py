@@ -1,10 +1,10 @@
-"""OperationOutcomes among the entries of a searchset: what the upstream says of a search it carried out.
+"""OperationOutcomes among the entries of a searchset: errors that fail the search, and warnings.
 
 R4 (search.html 3.1.1.3.1, Bundle.entry.search.mode) allows warnings and information there, never `error` or
-`fatal`: a search that failed is a 4xx or 5xx. So an upstream's error among the entries is a failure of the
-whole search, for nobody knows what is missing. The one exception: Firely's catch-all calls an ignored
-parameter `fatal`, although the search was carried out without it. That is a warning and is lowered to one,
-unless the client asked for `Prefer: handling=strict`.
+`fatal`: a search that failed is a 4xx or 5xx. An upstream's error among the entries is therefore a failure of
+the whole search: the missing matches are unknown. The only exception: Firely's catch-all calls an ignored
+parameter `fatal`, although the upstream ran the search without it. The gateway downgrades that to a warning,
+unless the client sent `Prefer: handling=strict`.
 """
 
 import re
@@ -18,7 +18,7 @@ from gateway.fhir.bundle import Entry, bundle_from_fields
 from gateway.fhir.raw_json import object_fields, string_value
 from gateway.upstreams.error_body import is_failure_outcome, issue_text
 
-#: How upstreams say that they left a search parameter out.
+#: Texts by which upstreams report that they ignored a search parameter.
 UNSUPPORTED_PARAMETER = (
     r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter"
 )
@@ -36,36 +36,34 @@ class _Searchset(msgspec.Struct):
 
 
 def failing_outcome(body: bytes, *, strict: bool = False) -> bytes:
-    """The first OperationOutcome among the entries that reports a failure; empty when none does.
+    """First OperationOutcome among the entries that reports a failure; empty if there is none.
 
-    `strict`: so does one that only says that a parameter was ignored.
+    `strict`: an ignored parameter is a failure, too.
     """
     return next(
         (
             raw
-            for raw, found in _outcome_entries(body)
-            if is_failure_outcome(found) and (strict or not _has_only_ignored_parameters(found))
+            for raw, outcome in _outcome_entries(body)
+            if is_failure_outcome(outcome) and (strict or not _has_only_ignored_parameters(outcome))
         ),
         b"",
     )
 
 
 def downgrade_ignored_parameters(body: bytes) -> bytes:
-    """The searchset with grave issues about ignored parameters as warnings; the very same without any."""
-    if not any(is_failure_outcome(found) for _, found in _outcome_entries(body)):
+    """Downgrade severe issues about ignored parameters to warnings; the same object if there are none."""
+    if not any(is_failure_outcome(outcome) for _, outcome in _outcome_entries(body)):
         return body
-    whole = bundle_from_fields(object_fields(body))
-    return whole.replace(entries=tuple(map(_downgrade_entry, whole.entries))).encode()
+    bundle = bundle_from_fields(object_fields(body))
+    return bundle.replace(entries=tuple(map(_downgrade_entry, bundle.entries))).encode()
 
 
 def _outcome_entries(body: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    for each in _decode_entries(body) if _OUTCOME_MARKER in body else ():
-        raw = bytes(each.resource)
-        if (
-            _OUTCOME_MARKER in raw
-            and (found := _decode_object(raw)).get("resourceType") == "OperationOutcome"
-        ):
-            yield raw, found
+    for entry in _decode_entries(body) if _OUTCOME_MARKER in body else ():
+        raw = bytes(entry.resource)
+        resource = _decode_object(raw) if _OUTCOME_MARKER in raw else {}
+        if resource.get("resourceType") == "OperationOutcome":
+            yield raw, resource
 
 
 def _decode_entries(body: bytes) -> list[_Entry]:
@@ -77,23 +75,21 @@ def _decode_entries(body: bytes) -> list[_Entry]:
 
 def _decode_object(raw: bytes) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(raw)
+        value = msgspec.json.decode(raw)
     except _DECODE_ERRORS:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _has_only_ignored_parameters(outcome: dict[str, Any]) -> bool:
-    """Whether every grave issue is about a parameter that was left out."""
-    grave = [each for each in _outcome_issues(outcome) if _is_severe(each)]
-    return bool(grave) and all(
-        re.search(UNSUPPORTED_PARAMETER, issue_text(each), re.IGNORECASE) for each in grave
-    )
+    """Whether every severe issue is about an ignored parameter."""
+    texts = [issue_text(issue) for issue in _outcome_issues(outcome) if _is_severe(issue)]
+    return bool(texts) and all(re.search(UNSUPPORTED_PARAMETER, text, re.IGNORECASE) for text in texts)
 
 
 def _outcome_issues(outcome: dict[str, Any]) -> list[dict[str, Any]]:
     issues = outcome.get("issue")
-    return [each for each in issues if isinstance(each, dict)] if isinstance(issues, list) else []
+    return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
 
 
 def _is_severe(issue: dict[str, Any]) -> bool:
@@ -104,8 +100,8 @@ def _downgrade_entry(entry: Entry) -> Entry:
     resource = entry.resource
     if resource is None or string_value(object_fields(resource).get("resourceType")) != "OperationOutcome":
         return entry
-    found = msgspec.json.decode(resource)
+    outcome = msgspec.json.decode(resource)
     issues = [
-        {**each, "severity": "warning"} if _is_severe(each) else each for each in _outcome_issues(found)
+        {**issue, "severity": "warning"} if _is_severe(issue) else issue for issue in _outcome_issues(outcome)
     ]
-    return entry.with_field("resource", Raw(msgspec.json.encode({**found, "issue": issues})))
+    return entry.with_field("resource", Raw(msgspec.json.encode({**outcome, "issue": issues})))

@@ -1,6 +1,6 @@
-"""What a status alone means, for every upstream: the rows after a dialect's own.
+"""Error rules by status, shared by all upstreams; they follow the rules of the dialect.
 
-An unknown shape under a status that does not speak for itself has no row: it is `upstream-unrecognised`.
+An unknown shape under an uninformative status matches no rule: it is `upstream-unrecognised`.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from gateway.upstreams import failures
 from gateway.upstreams.error_rule import ErrorRule, Shape
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED_PARAMETER
 
-#: Statuses that mean nothing without a body that can be read.
+#: Statuses that do not identify the failure without a readable body.
 UNINFORMATIVE_STATUSES = frozenset({*range(200, 300), 400, 500, 502})
 _NON_ERROR_SHAPES = frozenset({"html", "text", "empty", "truncated", "resource"})
 KNOWN_SHAPES = frozenset(get_args(Shape)) - {"unknown", "resource"}
@@ -30,13 +30,13 @@ OTHER_4XX = FailureKind(
     "upstream-4xx",
     400,
     "processing",
-    "The upstream refused the request with a status that has no common meaning. See diagnostics.",
+    "The upstream refused the request with a non-standard status. See the upstream's text in diagnostics.",
 )
 OTHER_5XX = FailureKind(
     "upstream-5xx",
     502,
     "exception",
-    "The upstream failed with a status that has no common meaning. Try again later.",
+    "The upstream failed with a non-standard status. Retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=10,
 )
@@ -49,103 +49,111 @@ class _StatusTranslation(NamedTuple):
     retry_after: int | None = None
 
 
-#: our status, issue type, repeat, Retry-After -> the upstream's statuses and what to say
+#: The gateway's status, issue type, advice and Retry-After (seconds) -> upstream statuses, and the text.
 _STATUS_TRANSLATIONS: dict[_StatusTranslation, dict[tuple[int, ...], str]] = {
     _StatusTranslation(502, "exception", _NO): {
-        (100, 101, 102, 103): "The upstream ended an exchange with an interim answer.",
-        (206, 207, 208, 226): "The upstream sent a kind of success FHIR does not know.",
-        (*range(300, 304), *range(305, 309)): "The upstream redirected elsewhere. Tell the operator.",
+        (100, 101, 102, 103): "The upstream sent only an interim response. Tell the gateway's operator.",
+        (
+            206,
+            207,
+            208,
+            226,
+        ): "The upstream's success status is unknown to FHIR. Tell the gateway's operator.",
+        (*range(300, 304), *range(305, 309)): "The upstream redirected. Tell the gateway's operator.",
         (406,): "The upstream cannot send FHIR JSON. Tell the gateway's operator.",
-        (416, 417, 418, 426): "The upstream refused the gateway's way of asking.",
+        (416, 417, 418, 426): "The upstream rejected the gateway's request format. Tell the gateway's"
+        " operator.",
     },
     _StatusTranslation(400, "invalid", _CHANGE): {
-        (400,): "The upstream refused the request. Correct it by diagnostics.",
+        (400,): "The upstream refused the request. Correct it according to the text in diagnostics.",
     },
     _StatusTranslation(502, "business-rule", _FIX): {
-        (402,): "The upstream's account needs attention. The gateway's operator has to act.",
+        (402,): "The account at the upstream requires payment. The gateway's operator must act.",
     },
     _StatusTranslation(403, "forbidden", _FIX): {
-        (403,): "The upstream refuses this to your account. Ask it for the right.",
+        (403,): "Your account is not permitted to do this. Ask the upstream's operator for access.",
     },
     _StatusTranslation(404, "not-found", _NO): {
-        (404,): "Nothing is there. Check the type, the id and the path.",
+        (404,): "The upstream has no resource at this URL. Check the type, the id and the path.",
     },
     _StatusTranslation(405, "not-supported", _NO): {
-        (405,): "The upstream does not allow this method here.",
+        (405,): "The upstream does not allow this method at this URL. Use another method.",
     },
     _StatusTranslation(502, "security", _FIX): {
-        (407, 511): "The gateway's network wants a login. Its operator has to act.",
+        (407, 511): "The gateway's network requires authentication. The gateway's operator must configure"
+        " it.",
     },
     _StatusTranslation(504, "timeout", _YES, 5): {
-        (408,): "The upstream gave up waiting for the request. Try again.",
+        (408,): "The upstream received no complete request in time. Retry after the time in Retry-After.",
     },
     _StatusTranslation(409, "conflict", _CHANGE): {
-        (409,): "The change contradicts what is stored now. Read, then decide.",
+        (409,): "The change conflicts with the stored resource. Read the resource again, then decide.",
     },
     _StatusTranslation(410, "deleted", _NO): {
-        (410,): "It was there and has been removed. Search again instead of repeating.",
+        (410,): "The resource has been deleted. Do not repeat the request; search again.",
     },
     _StatusTranslation(500, "exception", _NO): {
-        (411,): "The gateway sent a malformed request. Tell its operator.",
+        (411,): "The gateway sent a malformed request. Tell the gateway's operator.",
     },
     _StatusTranslation(412, "conflict", _CHANGE): {
-        (412,): "The resource has changed since you read it, or several match. Read again, then decide.",
+        (412,): "The resource has changed, or several resources match. Read it again, then decide.",
     },
     _StatusTranslation(413, "too-long", _CHANGE): {
-        (413,): "The request is larger than the upstream takes. Send a smaller one.",
+        (413,): "The request is larger than the upstream accepts. Send a smaller request.",
     },
     _StatusTranslation(414, "too-long", _CHANGE): {
-        (414,): "The URL is too long. Search by POST to _search.",
+        (414,): "The URL is longer than the upstream accepts. Search by POST to _search.",
     },
     _StatusTranslation(415, "not-supported", _CHANGE): {
-        (415,): "The upstream does not take this media type. Send FHIR JSON.",
+        (415,): "The upstream does not accept this media type. Send FHIR JSON.",
     },
     _StatusTranslation(502, "security", _ONCE): {
-        (419, 440): "The gateway's session at the upstream has ended. Try again.",
+        (419, 440): "The gateway's session at the upstream has ended. Retry once.",
     },
     _StatusTranslation(502, "transient", _YES, 5): {
-        (421, 499): "The upstream dropped the request. Try again.",
+        (421, 499): "The upstream dropped the request. Retry after the time in Retry-After.",
     },
     _StatusTranslation(422, "business-rule", _CHANGE): {
-        (422,): "The upstream rejected the content. Correct it by diagnostics.",
+        (422,): "The upstream refused the content. Correct it according to the text in diagnostics.",
     },
     _StatusTranslation(503, "transient", _YES, 5): {
-        (425,): "The upstream was not ready for the request. Try again.",
+        (425,): "The upstream was not ready for the request. Retry after the time in Retry-After.",
     },
     _StatusTranslation(503, "lock-error", _YES, 5): {
-        (423,): "The record is in use by somebody else. Try again.",
+        (423,): "The record is locked by another user. Retry after the time in Retry-After.",
     },
     _StatusTranslation(502, "processing", _NO): {
-        (424,): "The upstream could not do this because a step before it failed.",
+        (424,): "The upstream could not do this because an earlier step failed. Check that step first.",
     },
     _StatusTranslation(428, "business-rule", _CHANGE): {
-        (428,): "The upstream wants If-Match with a change. Read first, then send it.",
+        (428,): "The upstream requires If-Match. Read the resource, then send the change with its ETag.",
     },
     _StatusTranslation(502, "exception", _CHANGE): {
-        (431,): "The request's header fields are too large. Send fewer or shorter.",
+        (431,): "The request's header fields are too large. Send fewer or shorter header fields.",
     },
     _StatusTranslation(451, "suppressed", _NO): {
-        (451,): "The upstream may not show this for legal reasons.",
+        (451,): "The upstream withholds this for legal reasons. Do not repeat the request.",
     },
     _StatusTranslation(501, "not-supported", _NO): {
-        (501,): "The upstream does not offer this.",
+        (501,): "The upstream does not support this. Do not repeat the request.",
     },
     _StatusTranslation(502, "exception", _FIX): {
-        (505, 506, 510): "The upstream is set up wrongly. Tell the gateway's operator.",
-        (508,): "The request went round in a circle. Tell the gateway's operator.",
-        (525, 526): "The upstream's certificate is not accepted. Tell the operator.",
+        (505, 506, 510): "The upstream's configuration is wrong. Tell the gateway's operator.",
+        (508,): "The upstream detected an infinite loop. Tell the gateway's operator.",
+        (525, 526): "The upstream's TLS certificate is not accepted. Tell the gateway's operator.",
     },
     _StatusTranslation(503, "no-store", _YES, 300): {
-        (507,): "The upstream has no room to store this. Try again later.",
+        (507,): "The upstream has too little storage for this. Retry after the time in Retry-After.",
     },
     _StatusTranslation(502, "transient", _YES, 10): {
-        (520,): "A server before the upstream failed. Try again.",
+        (520,): "A server before the upstream failed. Retry after the time in Retry-After.",
     },
     _StatusTranslation(503, "no-store", _YES, 30): {
-        (521, 523): "The upstream is down or cannot be reached. Try again later.",
+        (521, 523): "The upstream is down or cannot be reached. Retry after the time in Retry-After.",
     },
     _StatusTranslation(504, "timeout", _YES, 30): {
-        (522, 524): "The upstream did not answer in time. Narrow the request or wait.",
+        (522, 524): "The upstream did not respond in time. Narrow the request, or retry after the time in"
+        " Retry-After.",
     },
 }
 
@@ -157,17 +165,16 @@ def _status_rule(status: int, kind: FailureKind) -> ErrorRule:
     )
 
 
-def _status_kind(status: int, meaning: _StatusTranslation, text: str) -> FailureKind:
-    ours, issue, repeat, wait = meaning
-    return FailureKind(
-        "upstream-status", ours, issue, text, "error", _MESSAGE_CODES.get(status, ""), repeat, wait
-    )
+def _status_kind(status: int, translation: _StatusTranslation, text: str) -> FailureKind:
+    gateway_status, issue, advice, wait = translation
+    message_code = _MESSAGE_CODES.get(status, "")
+    return FailureKind("upstream-status", gateway_status, issue, text, "error", message_code, advice, wait)
 
 
 def _status_rules() -> Iterator[ErrorRule]:
-    for meaning, texts in _STATUS_TRANSLATIONS.items():
+    for translation, texts in _STATUS_TRANSLATIONS.items():
         for statuses, text in texts.items():
-            yield from (_status_rule(status, _status_kind(status, meaning, text)) for status in statuses)
+            yield from (_status_rule(status, _status_kind(status, translation, text)) for status in statuses)
 
 
 RULES: tuple[ErrorRule, ...] = (

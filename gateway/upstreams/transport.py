@@ -1,8 +1,8 @@
 """httpx's transport interface over one aiohttp connection pool.
 
-httpx's own pool slows with every open connection; aiohttp's does not. httpx-aiohttp joins the two but
-re-quotes URLs, keeps cookies, lets aiohttp repeat a PUT on a dropped connection, and reports a reset
-after sending as a connect timeout: each of them unsafe here, so the join is these few lines instead.
+httpx's own pool slows with every open connection; aiohttp's does not. The package httpx-aiohttp combines
+them, but re-quotes URLs, stores cookies, lets aiohttp repeat a PUT on a dropped connection, and reports a
+reset after sending as a connect timeout. Each of these is unsafe in the gateway.
 """
 
 import ssl
@@ -21,8 +21,8 @@ from yarl import URL
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
 
-#: aiohttp's exception -> httpx's, and the kind whose code is its text; the first that matches. Only errors of
-#: the connector mean "nothing sent".
+#: aiohttp's exception, httpx's, and the kind whose code becomes its text; first match wins. Only errors of
+#: the connector mean that the request was not sent.
 _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError], FailureKind | None], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, None),
     (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, catalog.UPSTREAM_CERTIFICATE),
@@ -32,20 +32,20 @@ _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError], Fai
     (aiohttp.ClientError, httpx.ReadError, None),
     (ConnectionError, httpx.ReadError, None),
 )
-#: Errors of a connector behind a proxy that are about the proxy: only its name is ever looked up.
+#: Connector errors that concern the proxy, if there is one: the gateway resolves only the proxy's name then.
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
-#: True of the packed body only: aiohttp has unpacked it, and httpx would try again.
+#: Fields of the compressed body: aiohttp has decompressed it, and httpx would decompress it again.
 _DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
-#: aiohttp adds these by itself when they are absent.
+#: Fields that aiohttp must not add to a request without them.
 _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """One pool for the process: no redirects, no cookies, no repeats, and nothing from the environment.
+    """Connection pool of the process: no redirects, cookies or retries, and no environment variables.
 
-    `total` is how many seconds one exchange may take as a whole, however slowly bytes keep coming. `proxy` is
-    the http URL of an outbound proxy, with its credentials; `ca_file` holds certificates that are trusted
-    beside the system's. Raises OSError where it cannot be read.
+    `total_timeout`: maximum seconds from request to complete response; `max_body`: maximum bytes of it.
+    `proxy` is the http URL of an outbound proxy, with its credentials; `ca_file` contains certificates that
+    are trusted in addition to the system's. Raises OSError if the file cannot be read.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The upstream's answer, read whole. Raises httpx.TransportError; see `_ERRORS`."""
+        """Return the upstream's response with its whole body. Raises httpx.TransportError."""
         with _translate_errors():
             async with self._open_session().request(
                 request.method,
@@ -79,12 +79,12 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 data=request.read() or None,
                 allow_redirects=False,
                 timeout=self._timeout,
-            ) as answer:
-                if self._proxy and answer.url.scheme == "http":
-                    _require_proxy_passage(answer.status)
-                body = await self._read_body(answer)
-        headers = [each for each in answer.raw_headers if each[0].lower() not in _DISCARDED_HEADERS]
-        return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(body))
+            ) as response:
+                if self._proxy and response.url.scheme == "http":
+                    _require_proxy_passage(response.status)
+                body = await self._read_body(response)
+        headers = [header for header in response.raw_headers if header[0].lower() not in _DISCARDED_HEADERS]
+        return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -105,7 +105,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 proxy=self._proxy,
                 trust_env=False,
             )
-            # aiohttp counts PUT among what it may send twice; a write must never be.
+            # aiohttp may repeat a PUT on a dropped connection; a write must be sent at most once.
             self._session._retry_connection = False  # noqa: SLF001
         return self._session
 
@@ -116,20 +116,20 @@ class PooledTransport(httpx.AsyncBaseTransport):
             size += len(piece)
             if size > self._max_body:
                 response.close()
-                raise httpx.DecodingError("the answer is over upstream.max_body")
+                raise httpx.DecodingError("the response is larger than upstream.max_body")
         return b"".join(pieces)
 
 
 def _request_url(request: httpx.Request) -> URL:
-    """The URL as it is sent; the `url` extension spares parsing it twice."""
+    """URL to send; the `url` extension avoids a second parse."""
     return URL(request.extensions.get("url") or str(request.url), encoded=True)
 
 
 def ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS that trusts the system's certificates and those of a PEM file.
+    """TLS context that trusts the system's certificates and those of a PEM file.
 
-    OpenSSL's own paths are named, because its default call takes SSL_CERT_FILE and SSL_CERT_DIR instead.
-    Raises OSError where the file cannot be read.
+    It states OpenSSL's own paths, because the default call uses SSL_CERT_FILE and SSL_CERT_DIR instead.
+    Raises OSError if the file cannot be read.
     """
     system = ssl.get_default_verify_paths()
     context = ssl.create_default_context(capath=system.openssl_capath)
@@ -143,7 +143,7 @@ def ssl_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A connector that knows a proxy's failure, before which nothing was sent, from the upstream's."""
+    """Connector that distinguishes a failure of the proxy (request not sent) from one of the upstream."""
 
     async def connect(
         self,
@@ -151,30 +151,30 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
-        """A connection. Raises httpx.ProxyError where a proxy gave none, in whatever way."""
+        """Return a connection. Raises httpx.ProxyError for every failure of a proxy."""
         try:
             return await super().connect(req, traces, timeout)
-        except (aiohttp.ClientError, OSError) as problem:
-            if req.proxy is None or _is_tls_error(problem):
+        except (aiohttp.ClientError, OSError) as error:
+            if req.proxy is None or _is_tls_error(error):
                 raise
-            raise httpx.ProxyError(_proxy_error_text(problem)) from problem
+            raise httpx.ProxyError(_proxy_error_text(error)) from error
 
 
 def _is_tls_error(error: BaseException) -> bool:
-    """Whether an error came behind the proxy, in the handshake with the upstream."""
+    """Whether an error occurred in the TLS handshake with the upstream, behind the proxy."""
     return isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _PROXY_CONNECTION_ERRORS)
 
 
 def _proxy_error_text(error: BaseException) -> str:
-    """The code of the kind, and the status that the proxy answered; a 5xx is trouble on its own way."""
+    """Return the code of the kind, and the proxy's status if it responded; 5xx means it is unavailable."""
     if not isinstance(error, aiohttp.ClientHttpProxyError):
         return catalog.PROXY_UNAVAILABLE.code
-    refused = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return f"{(catalog.PROXY_REFUSED if refused else catalog.PROXY_UNAVAILABLE).code} {error.status}"
+    is_refusal = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return f"{(catalog.PROXY_REFUSED if is_refusal else catalog.PROXY_UNAVAILABLE).code} {error.status}"
 
 
 def _require_proxy_passage(status: int) -> None:
-    """Raises httpx.ProxyError where a proxy answered instead of the upstream (RFC 9110 section 15.5.8)."""
+    """Raise httpx.ProxyError if a proxy responded instead of the upstream (RFC 9110 section 15.5.8)."""
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         raise httpx.ProxyError(f"{catalog.PROXY_REFUSED.code} {status}")
 
@@ -183,8 +183,10 @@ def _require_proxy_passage(status: int) -> None:
 def _translate_errors() -> Iterator[None]:
     try:
         yield
-    except (aiohttp.ClientError, TimeoutError, ConnectionError) as problem:
-        ours, kind = next(
-            (ours, kind) for theirs, ours, kind in _ERROR_MAPPING if isinstance(problem, theirs)
+    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        httpx_error, kind = next(
+            (httpx_error, kind)
+            for aiohttp_error, httpx_error, kind in _ERROR_MAPPING
+            if isinstance(error, aiohttp_error)
         )
-        raise ours(kind.code if kind else type(problem).__name__) from problem
+        raise httpx_error(kind.code if kind else type(error).__name__) from error

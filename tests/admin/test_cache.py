@@ -1,42 +1,45 @@
-import asyncio
+"""Endpoints of the cache."""
+
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.operators import TOKEN, answered, asked, issue
+from support.operators import TOKEN, admin_response, issue, route_response
 from support.requests import GUID, NOW
 
 from gateway.admin.cache import CacheEndpoints, outcomes_by_type
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.requests import SiteNames
 
+pytestmark = pytest.mark.anyio
+
 
 class Cache:
-    """Callables that keep what they are asked."""
+    """A cache that records purges."""
 
     def __init__(self) -> None:
-        self.forgot: list[tuple[str, str, str]] = []
+        self.purges: list[tuple[str, str, str]] = []
 
     async def statistics(self) -> Mapping[str, Any]:
-        return {"flights": 7}
+        return {"fetchesInFlight": 7}
 
-    async def forget(self, site: str, kind: str, patient: str) -> None:
-        self.forgot.append((site, kind, patient))
+    async def purge(self, site: str, kind: str, patient: str) -> None:
+        self.purges.append((site, kind, patient))
 
     @property
-    def desk(self) -> CacheEndpoints:
-        return CacheEndpoints(self.statistics, self.forget, SiteNames({GUID: "harbour"}), lambda: NOW)
+    def endpoints(self) -> CacheEndpoints:
+        return CacheEndpoints(self.statistics, self.purge, SiteNames({GUID: "harbour"}), lambda: NOW)
 
 
-def test_the_cache_shows_its_own_figures() -> None:
-    response = asked("GET", "/admin/cache", [Cache().desk])
-    assert response.json() == {"asOf": NOW.isoformat(), "flights": 7}
-    assert asked("GET", "/admin/cache?site=1", [Cache().desk]).status_code == 400
+async def test_cache_endpoint_returns_the_statistics() -> None:
+    response = await admin_response("GET", "/admin/cache", [Cache().endpoints])
+    assert response.json() == {"asOf": NOW.isoformat(), "fetchesInFlight": 7}
+    assert (await admin_response("GET", "/admin/cache?site=1", [Cache().endpoints])).status_code == 400
 
 
 @pytest.mark.parametrize(
-    ("content", "what", "forgets"),
+    ("content", "scope", "purge"),
     [
         (f'{{"site":"{GUID}"}}', "site", (GUID, "", "")),
         ('{"site":"harbour"}', "site", (GUID, "", "")),
@@ -45,13 +48,11 @@ def test_the_cache_shows_its_own_figures() -> None:
         (f'{{"site":"{GUID}","type":"Slot","patient":"p-1"}}', "patient", (GUID, "Slot", "p-1")),
     ],
 )
-def test_a_purge_is_of_a_site_a_type_or_a_patient(
-    content: str, what: str, forgets: tuple[str, str, str]
-) -> None:
+async def test_purge_of_site_type_or_patient(content: str, scope: str, purge: tuple[str, str, str]) -> None:
     cache = Cache()
-    response = asked("POST", "/admin/purge", [cache.desk], content.encode())
-    assert response.json() == {"asOf": NOW.isoformat(), "purged": what, "site": GUID}
-    assert cache.forgot == [forgets]
+    response = await admin_response("POST", "/admin/purge", [cache.endpoints], content.encode())
+    assert response.json() == {"asOf": NOW.isoformat(), "purged": scope, "site": GUID}
+    assert cache.purges == [purge]
 
 
 @pytest.mark.parametrize(
@@ -68,36 +69,37 @@ def test_a_purge_is_of_a_site_a_type_or_a_patient(
         "\ud800",
     ],
 )
-def test_a_purge_that_is_not_understood_purges_nothing(content: str) -> None:
+async def test_invalid_purge_is_rejected(content: str) -> None:
     cache = Cache()
-    response = asked("POST", "/admin/purge", [cache.desk], content.encode("utf-8", "surrogatepass"))
+    response = await admin_response(
+        "POST", "/admin/purge", [cache.endpoints], content.encode("utf-8", "surrogatepass")
+    )
     assert response.status_code == 400
     assert issue(response)["details"]["text"]
     assert "Zzyzx" not in response.text
-    assert cache.forgot == []
+    assert cache.purges == []
 
 
-def test_a_purge_too_large_is_refused() -> None:
-    assert asked("POST", "/admin/purge", [Cache().desk], b" " * 20_000).status_code == 413
+async def test_purge_with_a_large_body_is_413() -> None:
+    assert (
+        await admin_response("POST", "/admin/purge", [Cache().endpoints], b" " * 20_000)
+    ).status_code == 413
 
 
-def test_the_patient_of_a_purge_is_in_no_log_line() -> None:
+async def test_patient_of_a_purge_is_not_logged() -> None:
     content = f'{{"site":"{GUID}","patient":"Zzyzx"}}'.encode()
+    routes = AdminEndpoints(TOKEN, [Cache().endpoints]).shared_port_routes()
     with capture_logs() as lines:
-        asyncio.run(
-            answered(
-                AdminEndpoints(TOKEN, [Cache().desk]).shared_port_routes(), "POST", "/admin/purge", content
-            )
-        )
+        await route_response(routes, "POST", "/admin/purge", content)
     assert [(line["event"], line["site"], line["what"]) for line in lines] == [
         ("cache-purged", "harbour", "patient")
     ]
     assert "Zzyzx" not in str(lines)
 
 
-def test_requests_are_shown_in_all_and_by_type() -> None:
-    tally = {("Patient", "hit"): 2, ("Slot", "hit"): 1, ("Slot", "miss"): 4, ("", "bypass"): 1}
-    assert outcomes_by_type(tally) == {
+def test_outcomes_are_counted_in_total_and_by_type() -> None:
+    counts = {("Patient", "hit"): 2, ("Slot", "hit"): 1, ("Slot", "miss"): 4, ("", "bypass"): 1}
+    assert outcomes_by_type(counts) == {
         "requests": {"bypass": 1, "hit": 3, "miss": 4},
         "types": {"none": {"bypass": 1}, "Patient": {"hit": 2}, "Slot": {"hit": 1, "miss": 4}},
     }

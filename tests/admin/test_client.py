@@ -1,4 +1,4 @@
-"""The commands for operators, in front of a running gateway."""
+"""Operators' commands against a running gateway."""
 
 import json
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 
 @pytest.fixture
 def url(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A gateway with a cache and an operator whose token the environment has."""
+    """A gateway with a cache and an admin token, which is in the environment."""
     monkeypatch.setenv("HALO_GATEWAY_ADMIN__TOKEN", TOKEN)
     settings = settings_for(pair.emulator.url).model_copy(
         update={"cache": Cache(), "admin": Admin.model_validate({"token": TOKEN})}
     )
-    with capture_logs(), ThreadedServer(create_app(settings)) as running:
-        yield running.url
+    with capture_logs(), ThreadedServer(create_app(settings)) as server:
+        yield server.url
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -37,28 +37,28 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def status(pair: Pair, url: str, path: str) -> str:
-    answer = pair.ask("GET", f"{url}/integrator/sites/{SYDNEY}/fhir/R4/{path}")
-    return answer.headers.get("cache-status", str(answer.status_code))
+    response = pair.ask("GET", f"{url}/integrator/sites/{SYDNEY}/fhir/R4/{path}")
+    return response.headers.get("cache-status", str(response.status_code))
 
 
-def test_a_purge_of_a_patient_is_told_and_done(pair: Pair, url: str) -> None:
+def test_purge_reports_and_purges_the_scope(pair: Pair, url: str) -> None:
     for path in ("Patient/1", "Patient/2"):
         status(pair, url, path)
-    code, said = run("purge", "--site", SYDNEY, "--patient", "1", "--url", url)
-    assert (code, said) == (
+    code, output = run("purge", "--site", SYDNEY, "--patient", "1", "--url", url)
+    assert (code, output) == (
         0,
-        f"nothing kept that may be about this patient at {SYDNEY} is served any more\n",
+        f"cached responses that may concern this patient were purged at site {SYDNEY}\n",
     )
     assert "fwd=" in status(pair, url, "Patient/1")
     assert "hit" in status(pair, url, "Patient/2")
     assert run("purge", "--site", SYDNEY, "--type", "Patient", "--url", url)[1].startswith(
-        "nothing kept about Patient at"
+        "cached responses of type Patient were purged at site"
     )
     assert run("purge", "--site", SYDNEY, "--url", url)[0] == 0
     assert "fwd=" in status(pair, url, "Patient/2")
 
 
-def test_sites_are_a_table_or_json_and_a_rest_can_be_lifted(pair: Pair, url: str) -> None:
+def test_sites_are_printed_and_circuit_is_reset(pair: Pair, url: str) -> None:
     pair.fault(kind="offline")
     status(pair, url, "Patient/1")
     code, table = run("sites", "--url", url)
@@ -66,26 +66,24 @@ def test_sites_are_a_table_or_json_and_a_rest_can_be_lifted(pair: Pair, url: str
     assert code == 0
     assert rows["SITE"][1:4] == ["NAME", "STATE", "SECONDS"]
     assert (rows[SYDNEY][2], rows[SYDNEY][4]) == ("open", "practice-offline")
-    _, one = run("sites", "--site", SYDNEY, "--json", "--url", url)
-    assert [each["state"] for each in json.loads(one)["sites"]] == ["open"]
+    _, output = run("sites", "--site", SYDNEY, "--json", "--url", url)
+    assert [site["state"] for site in json.loads(output)["sites"]] == ["open"]
     assert run("reset", "--site", SYDNEY, "--url", url) == (0, "reset: circuit\n")
     assert run("reset", "--site", SYDNEY, "--url", url) == (0, "nothing to reset\n")
     assert run("reset", "--pause", "site:none", "--url", url) == (0, "nothing to reset\n")
 
 
-def test_without_the_right_token_it_says_where_the_token_goes(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_token_is_reported_with_its_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_GATEWAY_ADMIN__TOKEN", "another-synthetic-token")
     for command in (("sites",), ("purge", "--site", SYDNEY), ("reset", "--site", SYDNEY)):
-        code, said = run(*command, "--url", url)
+        code, output = run(*command, "--url", url)
         assert code == 1
-        assert "HALO_GATEWAY_ADMIN__TOKEN" in said
-        assert "synthetic" not in said
+        assert "HALO_GATEWAY_ADMIN__TOKEN" in output
+        assert "synthetic" not in output
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "text"),
     [
         (("purge", "--site", "elsewhere"), "Halo GUID"),
         (("purge", "--site", SYDNEY, "--type", "patient"), "with a capital"),
@@ -93,32 +91,34 @@ def test_without_the_right_token_it_says_where_the_token_goes(
         (("sites", "--site", "elsewhere"), "Halo GUID"),
     ],
 )
-def test_what_the_gateway_refuses_is_said_in_its_words(url: str, command: tuple[str, ...], says: str) -> None:
-    code, said = run(*command, "--url", url)
+def test_rejection_is_printed_with_its_text(url: str, command: tuple[str, ...], text: str) -> None:
+    code, output = run(*command, "--url", url)
     assert code == 1
-    assert says in said
-    assert "Traceback" not in said
+    assert text in output
+    assert "Traceback" not in output
 
 
-def test_a_gateway_without_operators_says_what_to_set(pair: Pair) -> None:
-    code, said = run("sites", "--url", pair.url)
+def test_gateway_without_admin_token_is_reported(pair: Pair) -> None:
+    code, output = run("sites", "--url", pair.url)
     assert code == 1
-    assert "admin.token" in said
+    assert "admin.token" in output
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense"])
-def test_nobody_there_is_an_error_in_one_line(url: str) -> None:
-    code, said = run("sites", "--url", url)
-    assert (code, len(said.splitlines())) == (1, 1)
-    assert f"no answer from {url}" in said
+def test_unreachable_gateway_is_reported_in_one_line(url: str) -> None:
+    code, output = run("sites", "--url", url)
+    assert (code, len(output.splitlines())) == (1, 1)
+    assert f"no response from {url}" in output
 
 
 @pytest.mark.parametrize("command", [("purge",), ("reset",)])
-def test_too_little_is_a_usage_error(command: tuple[str, ...]) -> None:
+def test_missing_option_is_a_usage_error(command: tuple[str, ...]) -> None:
     assert run(*command)[0] == 2
 
 
-def test_the_token_may_stand_in_the_file(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_in_the_configuration_file_is_used(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HALO_GATEWAY_ADMIN__TOKEN")
     file = tmp_path / "gateway.toml"
     file.write_text(f'[admin]\ntoken = "{TOKEN}"\n')
@@ -126,7 +126,7 @@ def test_the_token_may_stand_in_the_file(url: str, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"issue":[]}'])
-def test_an_answer_of_somebody_else_is_told_by_its_status(body: bytes) -> None:
+def test_foreign_response_is_reported_by_its_status(body: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(502, content=body))
-    with pytest.raises(ValueError, match="the gateway answered 502"):
+    with pytest.raises(ValueError, match="the gateway responded with status 502"):
         AdminClient("http://gw.example", transport=transport).format_sites()

@@ -1,4 +1,5 @@
-import asyncio
+"""Landing page."""
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -6,13 +7,14 @@ import httpx
 import pytest
 from conftest import Pair
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from structlog.testing import capture_logs
-from support.asgi import GUID, scoped, settings
+from support.asgi import GUID, asgi_request, settings
 
 from gateway.admin.landing import DEFAULT_SITE_BASE, HALO_API_BASES, landing_page
 from gateway.app import FHIR_PATHS, create_app
 from gateway.settings import Settings
+
+pytestmark = pytest.mark.anyio
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 EVIL = "<script>x</script>"
@@ -35,56 +37,52 @@ def checks(problems: Mapping[str, str | Exception]) -> Any:
     return {name: check(problem) for name, problem in problems.items()}
 
 
-def shown(
+async def page_html(
     configured: Settings | None = None,
     headers: Mapping[str, str] | None = None,
-    found: Mapping[str, str | Exception] | None = None,
-    warned: Mapping[str, str | Exception] | None = None,
+    problems: Mapping[str, str | Exception] | None = None,
+    warnings: Mapping[str, str | Exception] | None = None,
     *,
-    sites: bool = True,
+    show_base_urls: bool = True,
 ) -> str:
     endpoint = landing_page(
         configured or settings(),
-        checks(found or {"configuration": ""}),
-        checks(warned or {}),
-        show_base_urls=sites,
+        checks(problems or {"configuration": ""}),
+        checks(warnings or {}),
+        show_base_urls=show_base_urls,
     )
-
-    async def page() -> Response:
-        return await endpoint(scoped(headers={"accept": BROWSER} | dict(headers or {})))
-
-    answer = asyncio.run(page())
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
-    return bytes(answer.body).decode()
+    response = await endpoint(asgi_request(headers={"accept": BROWSER} | dict(headers or {})))
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    return bytes(response.body).decode()
 
 
 @pytest.mark.parametrize(
-    ("found", "warned", "status"),
+    ("problem", "warning", "status"),
     [
         ("", "", "pass"),
-        ("", "store away", "warn"),
-        ("not read", "", "fail"),
-        ("not read", "store away", "fail"),
+        ("", "store down", "warn"),
+        ("unreadable", "", "fail"),
+        ("unreadable", "store down", "fail"),
     ],
 )
-def test_the_page_shows_health_and_every_problem(found: str, warned: str, status: str) -> None:
-    text = shown(found={"configuration": found}, warned={"store": warned})
+async def test_page_shows_health_and_every_problem(problem: str, warning: str, status: str) -> None:
+    text = await page_html(problems={"configuration": problem}, warnings={"store": warning})
     assert f'<h2>Health: <span class="{status}">{status}</span></h2>' in text
-    assert f"<td>{found or 'none'}</td>" in text
-    assert f"<td>{warned or 'none'}</td>" in text
+    assert f"<td>{problem or 'none'}</td>" in text
+    assert f"<td>{warning or 'none'}</td>" in text
 
 
-def test_a_check_that_breaks_is_shown_without_its_words() -> None:
+async def test_exception_of_a_check_is_shown_as_a_reference() -> None:
     with capture_logs() as lines:
-        text = shown(found={"configuration": ValueError("secret words")}, warned={"store": ""})
+        text = await page_html(problems={"configuration": ValueError("secret words")}, warnings={"store": ""})
     assert '<span class="fail">fail</span></td><td>' in text
     assert lines[0]["reference"] in text
     assert "secret words" not in f"{text}{lines[0]}"
 
 
-def test_the_page_says_name_version_and_where_to_read_on() -> None:
-    text = shown()
+async def test_page_shows_name_version_and_links() -> None:
+    text = await page_html()
     assert "<strong>halo-gateway 0." in text
     for target in ("./docs/", "./openapi.yaml", "./readyz", "./metrics"):
         assert f'href="{target}"' in text
@@ -105,20 +103,20 @@ def test_the_page_says_name_version_and_where_to_read_on() -> None:
         ({"trusted_proxies": ["127.0.0.0/8"]}, {"x-forwarded-host": EVIL}, ""),
     ],
 )
-def test_base_urls_begin_with_an_origin_that_can_stand_there(
+async def test_base_urls_begin_with_a_valid_origin(
     server: dict[str, Any], headers: dict[str, str], origin: str
 ) -> None:
-    text = shown(settings(server), headers)
+    text = await page_html(settings(server), headers)
     for path, _ in HALO_API_BASES:
         assert f"<code>{origin}{path}</code>" in text
     assert "<script" not in text
     assert "alert" not in text
-    assert ("Each begins with the address of this gateway." in text) is not origin
+    assert ("Each URL begins with the address of this gateway." in text) is not origin
 
 
-def test_mounted_upstreams_and_the_short_base_are_named() -> None:
-    assert "<code>http://gw.example/fhir/R4</code>" not in shown()
-    text = shown(settings({"default_site": GUID}, upstreams=MOUNTS))
+async def test_page_lists_default_site_and_mounted_upstreams() -> None:
+    assert "<code>http://gw.example/fhir/R4</code>" not in await page_html()
+    text = await page_html(settings({"default_site": GUID}, upstreams=MOUNTS))
     paths = ["/fhir/R4", "/gorilla", "/tickets", *(f"/second{path}" for path, _ in HALO_API_BASES)]
     for path in paths:
         assert f"<code>http://gw.example{path}</code>" in text
@@ -126,49 +124,49 @@ def test_mounted_upstreams_and_the_short_base_are_named() -> None:
     assert "HaloITSM" in text
 
 
-def test_no_practice_key_or_upstream_is_named() -> None:
-    text = shown(settings({"default_site": GUID}, upstreams=MOUNTS, paging={"keys": ["synthetic-seal"]}))
-    for each in (GUID, "harbour", "synthetic-seal", "hg.example", "itsm.example", "Australia/Sydney"):
-        assert each not in text
+async def test_page_shows_no_practice_key_or_upstream() -> None:
+    text = await page_html(
+        settings({"default_site": GUID}, upstreams=MOUNTS, paging={"keys": ["synthetic-key"]})
+    )
+    for value in (GUID, "harbour", "synthetic-key", "hg.example", "itsm.example", "Australia/Sydney"):
+        assert value not in text
 
 
-def test_the_operators_page_has_no_base_urls() -> None:
-    text = shown(sites=False)
+async def test_page_of_admin_port_has_no_base_urls() -> None:
+    text = await page_html(show_base_urls=False)
     assert "{siteId}" not in text
     assert "./docs/operations.md#operators-endpoints" in text
 
 
-def test_the_bases_are_those_that_the_app_serves() -> None:
+def test_page_lists_the_paths_of_the_app() -> None:
     assert tuple(path for path, _ in (*HALO_API_BASES, DEFAULT_SITE_BASE)) == FHIR_PATHS
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/fhir+json", "text/html;q=0, */*"])
-def test_for_who_wants_no_page_there_is_none(accept: str) -> None:
-    with pytest.raises(HTTPException) as refused:
-        asyncio.run(landing_page(settings(), {}, {})(scoped(headers={"accept": accept})))  # type: ignore[arg-type]
-    assert refused.value.status_code == 404
+async def test_client_that_prefers_json_gets_404(accept: str) -> None:
+    endpoint = landing_page(settings(), {}, {})
+    with pytest.raises(HTTPException) as error:
+        await endpoint(asgi_request(headers={"accept": accept}))
+    assert error.value.status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/?x=y", "/?_format=json", "/?", "/#x"])
 @pytest.mark.parametrize("host", ["", EVIL])
-def test_a_browser_never_gets_json_at_the_root(pair: Pair, path: str, host: str) -> None:
+def test_browser_gets_html_at_the_root(pair: Pair, path: str, host: str) -> None:
     headers = {"accept": BROWSER} | ({"host": host} if host else {})
     for method in ("GET", "HEAD"):
-        answer = httpx.request(method, pair.url + path, headers=headers, trust_env=False)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert ("<h1>Halo FHIR gateway</h1>" in answer.text) is (method == "GET")
-        assert answer.headers["x-request-id"]
+        response = httpx.request(method, pair.url + path, headers=headers, trust_env=False)
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert ("<h1>Halo FHIR gateway</h1>" in response.text) is (method == "GET")
+        assert response.headers["x-request-id"]
     assert pair.sent() == []
 
 
-def test_the_operators_port_has_a_page_and_the_documentation() -> None:
+async def test_admin_port_has_a_page_and_the_documentation() -> None:
     with capture_logs():
         transport = httpx.ASGITransport(create_app(Settings()).state.operators)
-
-    async def asked(path: str) -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://gw.example") as client:
-            return await client.get(path, headers={"accept": BROWSER})
-
-    root = asyncio.run(asked("/"))
-    assert (root.status_code, "This port is for operators" in root.text) == (200, True)
-    assert asyncio.run(asked("/docs/operations.md")).status_code == 200
+    async with httpx.AsyncClient(transport=transport, base_url="http://gw.example") as client:
+        root = await client.get("/", headers={"accept": BROWSER})
+        assert (root.status_code, "This port is for operators" in root.text) == (200, True)
+        page = await client.get("/docs/operations.md", headers={"accept": BROWSER})
+        assert page.status_code == 200

@@ -1,9 +1,11 @@
+"""Endpoint of the ledger."""
+
 import csv
 import sqlite3
 from io import StringIO
 
 import pytest
-from support.operators import asked, issue
+from support.operators import admin_response, issue
 from support.requests import GUID, NOW
 
 from gateway.admin.ledger import LedgerEndpoints
@@ -12,27 +14,29 @@ from gateway.ledger.caps import DailyCap, Usage
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.daily_usage import CapStatus
 
+pytestmark = pytest.mark.anyio
+
 ROWS = [LedgerRow(LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED), 3, 900)]
-STANDING = CapStatus(GUID, "harbour", DailyCap(queries=100), Usage(NOW, 80, 900), NOW)
+CAP_STATUS = CapStatus(GUID, "harbour", DailyCap(queries=100), Usage(NOW, 80, 900), NOW)
 
 
 class Ledger:
-    """Rows that keep what they are asked for."""
+    """A ledger that records the reports that are read."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
+        self.reads: list[tuple[str, str]] = []
 
     def rows(self, site: str, since: str) -> list[LedgerRow]:
-        self.asked.append((site, since))
+        self.reads.append((site, since))
         return ROWS
 
     @property
-    def desk(self) -> LedgerEndpoints:
-        return LedgerEndpoints(self.rows, lambda: [STANDING], SiteNames({GUID: "harbour"}), lambda: NOW)
+    def endpoints(self) -> LedgerEndpoints:
+        return LedgerEndpoints(self.rows, lambda: [CAP_STATUS], SiteNames({GUID: "harbour"}), lambda: NOW)
 
 
-def test_the_ledger_is_json_with_totals_and_dated() -> None:
-    response = asked("GET", "/admin/ledger", [Ledger().desk])
+async def test_ledger_is_json_with_totals_and_caps() -> None:
+    response = await admin_response("GET", "/admin/ledger", [Ledger().endpoints])
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
     body = response.json()
@@ -44,8 +48,8 @@ def test_the_ledger_is_json_with_totals_and_dated() -> None:
             "name": "harbour",
             "queries": {"used": 80, "cap": 100},
             "bytes": {"used": 900, "cap": None},
-            "usedShare": 0.8,
-            "stopsBatch": False,
+            "usedRatio": 0.8,
+            "rejectsBatch": False,
             "reachedInHour": NOW.isoformat(),
         }
     ]
@@ -60,46 +64,50 @@ def test_the_ledger_is_json_with_totals_and_dated() -> None:
         ("site=harbour&since=2026-07-01", GUID, "2026-07-01"),
     ],
 )
-def test_the_ledger_can_be_asked_for_a_site_by_either_name_and_from_a_day_on(
-    query: str, site: str, since: str
-) -> None:
+async def test_report_is_limited_by_site_and_day(query: str, site: str, since: str) -> None:
     ledger = Ledger()
-    assert asked("GET", f"/admin/ledger?{query}", [ledger.desk]).status_code == 200
-    assert ledger.asked == [(site, since)]
+    assert (await admin_response("GET", f"/admin/ledger?{query}", [ledger.endpoints])).status_code == 200
+    assert ledger.reads == [(site, since)]
 
 
-def test_another_sites_caps_are_not_shown_with_a_site() -> None:
-    assert asked("GET", "/admin/ledger?site=elsewhere", [Ledger().desk]).json()["caps"] == []
+async def test_caps_of_other_sites_are_omitted() -> None:
+    assert (await admin_response("GET", "/admin/ledger?site=elsewhere", [Ledger().endpoints])).json()[
+        "caps"
+    ] == []
 
 
-def test_the_ledger_as_csv_has_every_row() -> None:
-    response = asked("GET", "/admin/ledger?format=csv", [Ledger().desk])
+async def test_ledger_as_csv_has_every_row() -> None:
+    response = await admin_response("GET", "/admin/ledger?format=csv", [Ledger().endpoints])
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     _, row = csv.reader(StringIO(response.text))
     assert row == ["2026-07-01", GUID, "harbour", "c0ffee00", "Patient", "read", "billed", "3", "900"]
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
-    [("since=yesterday", "2026-07-01"), ("format=xml", "json or csv"), ("day=1", "site, since and format")],
+    ("query", "text"),
+    [
+        ("since=yesterday", "2026-07-01"),
+        ("format=xml", "json or csv"),
+        ("day=1", "Unknown query parameter. Allowed: site, since, format."),
+    ],
 )
-def test_a_wrong_parameter_is_refused_with_what_to_change(query: str, says: str) -> None:
+async def test_invalid_parameter_is_rejected(query: str, text: str) -> None:
     ledger = Ledger()
-    response = asked("GET", f"/admin/ledger?{query}", [ledger.desk])
+    response = await admin_response("GET", f"/admin/ledger?{query}", [ledger.endpoints])
     assert response.status_code == 400
-    assert says in issue(response)["details"]["text"]
-    assert ledger.asked == []
+    assert text in issue(response)["details"]["text"]
+    assert ledger.reads == []
 
 
-@pytest.mark.parametrize("problem", [ConnectionError("TimeoutError"), sqlite3.OperationalError("/path")])
-def test_a_ledger_that_cannot_be_read_is_said_to_be_tried_again(problem: Exception) -> None:
-    class Away(Ledger):
+@pytest.mark.parametrize("error", [ConnectionError("TimeoutError"), sqlite3.OperationalError("/path")])
+async def test_unreadable_ledger_is_503_without_exception_text(error: Exception) -> None:
+    class UnreadableLedger(Ledger):
         def rows(self, site: str, since: str) -> list[LedgerRow]:
-            self.asked.append((site, since))
-            raise problem
+            self.reads.append((site, since))
+            raise error
 
-    response = asked("GET", "/admin/ledger", [Away().desk])
+    response = await admin_response("GET", "/admin/ledger", [UnreadableLedger().endpoints])
     assert response.status_code == 503
     assert response.headers["retry-after"]
     assert "/readyz" in issue(response)["details"]["text"]
-    assert str(problem) not in response.text
+    assert str(error) not in response.text

@@ -1,52 +1,50 @@
-import asyncio
-from collections.abc import Mapping
+"""Statistics, metrics and purges of a process."""
+
 from typing import Any
 
+import pytest
 from prometheus_client.metrics_core import Metric
 from structlog.testing import capture_logs
 from support.cache import Practice, status
 from support.requests import GUID, NOW
-from support.site_status import Watched
+from support.site_status import FaultyUpstream
 
 from gateway.admin.operations import Operations
 from gateway.stores.base import Store, StoreStats
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 
-
-def operated(store: Store, watched: Watched | None = None, **built: Any) -> Operations:
-    found = watched or Watched()
-    return Operations(found.settings, store, b"s", lambda _: None, lambda: NOW, **built)
+pytestmark = pytest.mark.anyio
 
 
-class Away(MemoryStore):
+def operations(store: Store, halo: FaultyUpstream | None = None, **parts: Any) -> Operations:
+    halo = halo or FaultyUpstream()
+    return Operations(halo.settings, store, b"s", lambda _: None, lambda: NOW, **parts)
+
+
+class UnreachableStore(MemoryStore):
     """A shared store that cannot be reached."""
 
     async def get(self, name: str) -> bytes | None:
         raise ConnectionError(name)
 
     async def problem(self) -> str:
-        return "away"
+        return "unreachable"
 
     async def read_stats(self) -> StoreStats:
         return StoreStats("redis")
 
 
 def value(families: list[Metric], name: str) -> float:
-    (found,) = [each for each in families if each.name == f"halo_gateway_{name}"]
-    (sample,) = found.samples
+    (family,) = [family for family in families if family.name == f"halo_gateway_{name}"]
+    (sample,) = family.samples
     return sample.value
 
 
-def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
+async def test_statistics_contain_store_and_outcomes() -> None:
     store = MemoryStore(10_000)
-    found = operated(store, outcome_counts={("Patient", "hit"): 2})
-
-    async def scene() -> Mapping[str, Any]:
-        await store.set("a", b"1", 60)
-        return await found.cache_statistics()
-
-    assert asyncio.run(scene()) == {
+    await store.set("a", b"1", 60)
+    assert await operations(store, outcome_counts={("Patient", "hit"): 2}).cache_statistics() == {
         "profile": "balanced",
         "store": {
             "kind": "embedded",
@@ -55,55 +53,46 @@ def test_the_statistics_say_what_is_kept_and_what_that_did() -> None:
             "maxBytes": 10_000,
             "evicted": 0,
             "problem": None,
-            "absences": 0,
+            "outages": 0,
         },
         "prepared": {"entries": 0, "bytes": 0, "maxBytes": 0},
-        "flights": 0,
+        "fetchesInFlight": 0,
         "requests": {"hit": 2},
         "types": {"Patient": {"hit": 2}},
     }
 
 
-def test_a_shared_store_that_is_away_shows_in_figures_and_metrics() -> None:
-    async def scene() -> None:
-        store = FallbackStore(Away(), MemoryStore, probe_interval=60)
-        found = operated(store)
-        assert value(await found.metric_families(), "shared_store_down") == 0
-        with capture_logs() as lines:
-            await store.get("a")
-            await store.get("b")
-        assert [line["event"] for line in lines] == ["shared-store-down"]
-        shown = (await found.cache_statistics())["store"]
-        assert (shown["kind"], shown["absences"]) == ("embedded", 1)
-        assert "using in-process memory" in shown["problem"]
-        families = await found.metric_families()
-        assert (value(families, "shared_store_down"), value(families, "shared_store_outages")) == (1, 1)
-        await store.aclose()
-
-    asyncio.run(scene())
+async def test_unreachable_shared_store_is_in_statistics_and_metrics() -> None:
+    store = FallbackStore(UnreachableStore(), MemoryStore, probe_interval=60)
+    process = operations(store)
+    assert value(await process.metric_families(), "shared_store_down") == 0
+    with capture_logs() as lines:
+        await store.get("a")
+        await store.get("b")
+    assert [line["event"] for line in lines] == ["shared-store-down"]
+    stats = (await process.cache_statistics())["store"]
+    assert (stats["kind"], stats["outages"]) == ("embedded", 1)
+    assert "using in-process memory" in stats["problem"]
+    families = await process.metric_families()
+    assert (value(families, "shared_store_down"), value(families, "shared_store_outages")) == (1, 1)
+    await store.aclose()
 
 
-def test_a_purge_of_a_patient_reaches_every_cache_and_leaves_others() -> None:
-    async def scene() -> None:
-        practices = [Practice(), Practice()]
-        found = operated(MemoryStore(), response_caches=[each.cached for each in practices])
-        for practice in practices:
-            await practice.get("Patient/1")
-            await practice.get("Practitioner/5")
-        await found.purge_responses(GUID, "", "2")
-        assert all(["hit" in status(await each.get("Patient/1")) for each in practices])
-        await found.purge_responses(GUID, "", "1")
-        assert not any(["hit" in status(await each.get("Patient/1")) for each in practices])
-
-    asyncio.run(scene())
+async def test_patient_purge_reaches_every_cache() -> None:
+    practices = [Practice(), Practice()]
+    process = operations(MemoryStore(), response_caches=[practice.cache for practice in practices])
+    for practice in practices:
+        await practice.get("Patient/1")
+        await practice.get("Practitioner/5")
+    await process.purge_responses(GUID, "", "2")
+    assert all(["hit" in status(await practice.get("Patient/1")) for practice in practices])
+    await process.purge_responses(GUID, "", "1")
+    assert not any(["hit" in status(await practice.get("Patient/1")) for practice in practices])
 
 
-def test_practices_are_among_the_metrics_once_something_asks_them() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        found = operated(watched.store, watched)
-        assert "halo_gateway_circuit_open" not in {each.name for each in await found.metric_families()}
-        found = operated(watched.store, watched, upstream_handlers=[watched.handlers])
-        assert "halo_gateway_circuit_open" in {each.name for each in await found.metric_families()}
-
-    asyncio.run(scene())
+async def test_site_metrics_need_an_upstream() -> None:
+    halo = FaultyUpstream()
+    families = await operations(halo.store, halo).metric_families()
+    assert "halo_gateway_circuit_open" not in {family.name for family in families}
+    families = await operations(halo.store, halo, upstream_handlers=[halo.handlers]).metric_families()
+    assert "halo_gateway_circuit_open" in {family.name for family in families}

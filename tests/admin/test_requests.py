@@ -1,15 +1,17 @@
-import asyncio
+"""Parsing of operators' requests."""
 
 import msgspec
 import pytest
-from support.asgi import scoped
+from support.asgi import asgi_request
 from support.requests import GUID
 
 from gateway.admin.requests import SiteNames, json_body, query_parameters, utc_timestamp
 from gateway.errors.failure import Failure
 
+pytestmark = pytest.mark.anyio
 
-class Thing(msgspec.Struct):
+
+class Body(msgspec.Struct):
     name: str = ""
 
 
@@ -17,49 +19,49 @@ NAMES = SiteNames({GUID: "harbour"})
 
 
 @pytest.mark.parametrize("site", [GUID, GUID.upper(), "harbour"])
-def test_a_practice_goes_by_guid_or_alias(site: str) -> None:
+def test_site_is_a_guid_or_an_alias(site: str) -> None:
     assert NAMES.require_guid(site) == GUID
 
 
 @pytest.mark.parametrize("site", ["", "elsewhere", GUID[:-1], f"{GUID}\n"])
-def test_what_is_neither_is_refused(site: str) -> None:
-    with pytest.raises(Failure) as failed:
+def test_other_site_is_rejected(site: str) -> None:
+    with pytest.raises(Failure) as failure:
         NAMES.require_guid(site)
-    assert (failed.value.kind.status, failed.value.expression) == (400, "site")
+    assert (failure.value.kind.status, failure.value.expression) == (400, "site")
 
 
-def test_an_alias_of_several_practices_names_none() -> None:
-    twins = SiteNames({GUID: "harbour", GUID[:-1] + "b": "harbour"})
-    with pytest.raises(Failure) as failed:
-        twins.require_guid("harbour")
-    assert "Several practices" in failed.value.text
-    assert twins.require_guid(GUID) == GUID
+def test_alias_of_several_practices_is_rejected() -> None:
+    names = SiteNames({GUID: "harbour", GUID[:-1] + "b": "harbour"})
+    with pytest.raises(Failure) as failure:
+        names.require_guid("harbour")
+    assert "Several practices" in failure.value.text
+    assert names.require_guid(GUID) == GUID
 
 
-def test_a_practice_without_an_alias_shows_as_the_beginning_of_its_guid() -> None:
+def test_name_without_alias_is_the_beginning_of_the_guid() -> None:
     assert (NAMES.display_name(GUID), SiteNames().display_name(GUID)) == ("harbour", GUID[:8])
 
 
 @pytest.mark.parametrize(
-    ("known", "says"),
-    [((), "Nothing"), (("site",), "Only site can"), (("a", "b", "c"), "Only a, b and c can")],
+    ("allowed", "text"),
+    [((), "Allowed: none."), (("site",), "Allowed: site."), (("a", "b", "c"), "Allowed: a, b, c.")],
 )
-def test_a_parameter_that_means_nothing_is_refused(known: tuple[str, ...], says: str) -> None:
-    with pytest.raises(Failure) as failed:
-        query_parameters(scoped(query="day=1"), known)
-    assert says in failed.value.text
-    assert dict(query_parameters(scoped(query="day=1"), ("day",))) == {"day": "1"}
+def test_unknown_query_parameter_is_rejected(allowed: tuple[str, ...], text: str) -> None:
+    with pytest.raises(Failure) as failure:
+        query_parameters(asgi_request(query="day=1"), allowed)
+    assert failure.value.text == f"Unknown query parameter. {text}"
+    assert dict(query_parameters(asgi_request(query="day=1"), ("day",))) == {"day": "1"}
 
 
-def test_an_empty_body_is_an_empty_object_and_others_are_read_strictly() -> None:
-    def read(body: bytes) -> Thing:
-        return asyncio.run(json_body(scoped(method="POST", pieces=(body,)), Thing, "Send a thing."))
+async def test_empty_body_is_an_object_and_invalid_body_is_rejected() -> None:
+    async def read(body: bytes) -> Body:
+        return await json_body(asgi_request(method="POST", pieces=(body,)), Body, "Send a name.")
 
-    assert (read(b"").name, read(b'{"name":"x"}').name) == ("", "x")
-    with pytest.raises(Failure) as failed:
-        read(b'{"name":1}')
-    assert failed.value.text == "Send a thing."
+    assert ((await read(b"")).name, (await read(b'{"name":"x"}')).name) == ("", "x")
+    with pytest.raises(Failure) as failure:
+        await read(b'{"name":1}')
+    assert failure.value.text == "Send a name."
 
 
-def test_a_moment_is_an_instant_or_none() -> None:
+def test_timestamp_is_an_instant_or_none() -> None:
     assert (utc_timestamp(0), utc_timestamp(1_782_864_000)) == (None, "2026-07-01T00:00:00+00:00")

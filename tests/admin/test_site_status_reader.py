@@ -1,153 +1,135 @@
-import asyncio
+"""Status of sites and keys, and their reset."""
 
+import asyncio
+from collections.abc import Iterator
+
+import pytest
 from structlog.testing import capture_logs
 from support.requests import GUID
-from support.site_status import IP_BLOCKED, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, STRANGE, Watched
+from support.site_status import (
+    IP_BLOCKED,
+    OFFLINE,
+    QUIET,
+    QUOTA_EXHAUSTED,
+    RATE_LIMITED,
+    STRANGE,
+    FaultyUpstream,
+)
 
 from gateway.admin.site_status import SiteStatus
 
-
-async def at(watched: Watched, guid: str = GUID) -> SiteStatus:
-    (found,) = [each for each in await watched.states.site_statuses() if each.guid == guid]
-    return found
+pytestmark = pytest.mark.anyio
 
 
-def test_practices_of_the_configuration_are_there_and_well() -> None:
-    async def scene() -> None:
-        found = await Watched().states.site_statuses()
-        assert [(each.guid, each.name, each.is_configured) for each in found] == [
-            (GUID, "harbour", True),
-            (QUIET, QUIET[:8], True),
-        ]
-        assert {each.circuit.state(0) for each in found} == {"closed"}
-
-    asyncio.run(scene())
+async def site_status(halo: FaultyUpstream, guid: str = GUID) -> SiteStatus:
+    (status,) = [site for site in await halo.status_reader.site_statuses() if site.guid == guid]
+    return status
 
 
-def test_a_practice_in_trouble_is_there_with_why_and_until_when_even_outside_the_configuration() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(OFFLINE, guid=STRANGE)
-        found = await at(watched, STRANGE)
-        now = watched.states.now()
-        assert (found.is_configured, found.circuit.state(now), found.circuit.reason) == (
-            False,
-            "open",
-            "practice-offline",
-        )
-        assert 200 < found.circuit.seconds_until_half_open(now) <= 600
-        assert (await at(watched)).circuit.state(now) == "closed"
-        assert len(await watched.states.site_statuses(GUID)) == 1
-
-    asyncio.run(scene())
+@pytest.fixture(autouse=True)
+def captured_logs() -> Iterator[None]:
+    with capture_logs():
+        yield
 
 
-def test_retries_count_against_the_practice_that_had_them() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(OFFLINE)
-        spent = await watched.states.retry_usage()
-        assert list(spent) == [GUID]
-        assert spent[GUID].retries + spent[GUID].retries_left == 3
-        assert spent[GUID].retries > 0
-
-    asyncio.run(scene())
+async def test_configured_sites_are_closed() -> None:
+    statuses = await FaultyUpstream().status_reader.site_statuses()
+    assert [(site.guid, site.name, site.is_configured) for site in statuses] == [
+        (GUID, "harbour", True),
+        (QUIET, QUIET[:8], True),
+    ]
+    assert {site.circuit.state(0) for site in statuses} == {"closed"}
 
 
-def test_lifting_ends_the_rest_and_the_pauses_of_one_practice_only() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(OFFLINE, guid=QUIET)
-            await watched.trouble(QUOTA_EXHAUSTED)
-            await watched.trouble(OFFLINE)
-        assert await watched.ask() == "requests-paused"
-        (pause,) = await watched.states.pauses()
-        assert await watched.states.reset_site(GUID) == [pause]
-        assert await watched.ask() == "200"
-        assert await watched.ask(guid=QUIET) == "practice-circuit-open"
-        assert await watched.states.reset_site(QUIET) == ["circuit"]
-        assert await watched.ask(guid=QUIET) == "200"
-        assert await watched.states.reset_site(QUIET) == []
-
-    asyncio.run(scene())
+async def test_failing_site_that_is_not_configured_is_open_with_reason() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE, guid=STRANGE)
+    status, now = await site_status(halo, STRANGE), halo.status_reader.now()
+    assert not status.is_configured
+    assert (status.circuit.state(now), status.circuit.reason) == ("open", "practice-offline")
+    assert 200 < status.circuit.seconds_until_half_open(now) <= 600
+    assert (await site_status(halo)).circuit.state(now) == "closed"
+    assert len(await halo.status_reader.site_statuses(GUID)) == 1
 
 
-def test_one_pause_can_be_lifted_alone() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(QUOTA_EXHAUSTED)
-            await watched.trouble(QUOTA_EXHAUSTED, guid=QUIET)
-        name = next(each for each in await watched.states.pauses() if GUID in each)
-        assert await watched.states.reset_site(GUID, name) == [name]
-        assert (await watched.ask(), await watched.ask(guid=QUIET)) == ("200", "requests-paused")
-        assert await watched.states.reset_site(GUID, name) == []
-
-    asyncio.run(scene())
+async def test_retries_are_counted_per_site() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE)
+    usages = await halo.status_reader.retry_usage()
+    assert list(usages) == [GUID]
+    assert usages[GUID].retries + usages[GUID].retries_left == 3
+    assert usages[GUID].retries > 0
 
 
-def test_a_pause_of_everybody_is_of_no_practice_and_is_lifted_by_its_name() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(IP_BLOCKED)
-        (name,) = await watched.states.pauses()
-        assert name.startswith("gateway:")
-        assert (await at(watched)).pauses == {}
-        assert await watched.states.reset_site(GUID) == []
-        assert await watched.ask() == "requests-paused"
-        assert await watched.states.reset_site("", name) == [name]
-        assert await watched.ask() == "200"
-
-    asyncio.run(scene())
-
-
-def test_keys_show_under_their_alias_or_the_beginning_of_a_hash() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        with capture_logs():
-            await watched.trouble(RATE_LIMITED, retry_after=90)
-            await watched.ask(key="another-synthetic-key")
-        known = {each.caller: each for each in await watched.states.key_statuses()}
-        assert 80 < known["diary"].blocked_seconds <= 90
-        assert known["diary"].requests_per_second is not None
-        (other,) = known.keys() - {"diary"}
-        assert len(other) == 8
-        assert "another" not in other
-        assert known[other].requests_per_second is None
-        assert known["diary"].upstream == "halo.example"
-
-    asyncio.run(scene())
+async def test_reset_closes_circuit_and_clears_pauses_of_one_site() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(OFFLINE, guid=QUIET)
+    await halo.fail_once(QUOTA_EXHAUSTED)
+    await halo.fail_once(OFFLINE)
+    assert await halo.send() == "requests-paused"
+    (pause,) = await halo.status_reader.pauses()
+    assert await halo.status_reader.reset_site(GUID) == [pause]
+    assert await halo.send() == "200"
+    assert await halo.send(guid=QUIET) == "practice-circuit-open"
+    assert await halo.status_reader.reset_site(QUIET) == ["circuit"]
+    assert await halo.send(guid=QUIET) == "200"
+    assert await halo.status_reader.reset_site(QUIET) == []
 
 
-def test_what_fits_on_a_page_is_known_by_resource_type() -> None:
-    async def scene() -> None:
-        watched = Watched()
-        watched.fits = 30
-        with capture_logs():
-            await watched.ask("DocumentReference", "_count=40")
-        ((name, fit),) = (await at(watched)).page_size_estimates.items()
-        assert name.startswith("DocumentReference.")
-        assert fit.smallest_failure == 40
-
-    asyncio.run(scene())
+async def test_reset_of_one_pause_leaves_others() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(QUOTA_EXHAUSTED)
+    await halo.fail_once(QUOTA_EXHAUSTED, guid=QUIET)
+    name = next(name for name in await halo.status_reader.pauses() if GUID in name)
+    assert await halo.status_reader.reset_site(GUID, name) == [name]
+    assert (await halo.send(), await halo.send(guid=QUIET)) == ("200", "requests-paused")
+    assert await halo.status_reader.reset_site(GUID, name) == []
 
 
-def test_requests_under_way_and_waiting_are_counted_where_they_are() -> None:
-    async def scene() -> None:
-        watched = Watched(bulkhead={"max_concurrent": 1, "max_queue": 5})
-        watched.gate.clear()
-        asking = [asyncio.create_task(watched.ask()) for _ in range(3)]
-        while not watched.asked:  # noqa: ASYNC110 - a count is no event
-            await asyncio.sleep(0)
-        found = await at(watched)
-        assert (found.in_flight, found.queue_length) == (1, 2)
-        assert watched.states.load() == {GUID: (1, 2), QUIET: (0, 0)}
-        watched.gate.set()
-        await asyncio.gather(*asking)
-        assert watched.states.load()[GUID] == (0, 0)
+async def test_gateway_wide_pause_is_cleared_by_its_name() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(IP_BLOCKED)
+    (name,) = await halo.status_reader.pauses()
+    assert name.startswith("gateway:")
+    assert (await site_status(halo)).pauses == {}
+    assert await halo.status_reader.reset_site(GUID) == []
+    assert await halo.send() == "requests-paused"
+    assert await halo.status_reader.reset_site("", name) == [name]
+    assert await halo.send() == "200"
 
-    asyncio.run(scene())
+
+async def test_key_has_its_alias_or_a_fingerprint_prefix() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(RATE_LIMITED, retry_after=90)
+    await halo.send(key="another-synthetic-key")
+    statuses = {status.caller: status for status in await halo.status_reader.key_statuses()}
+    assert 80 < statuses["diary"].blocked_seconds <= 90
+    assert statuses["diary"].requests_per_second is not None
+    (other,) = statuses.keys() - {"diary"}
+    assert len(other) == 8
+    assert "another" not in other
+    assert statuses[other].requests_per_second is None
+    assert statuses["diary"].upstream == "halo.example"
+
+
+async def test_page_size_estimate_has_the_resource_type() -> None:
+    halo = FaultyUpstream()
+    halo.max_page_size = 30
+    await halo.send("DocumentReference", "_count=40")
+    ((name, estimate),) = (await site_status(halo)).page_size_estimates.items()
+    assert name.startswith("DocumentReference.")
+    assert estimate.smallest_failure == 40
+
+
+async def test_requests_in_flight_and_in_queue_are_counted() -> None:
+    halo = FaultyUpstream(bulkhead={"max_concurrent": 1, "max_queue": 5})
+    halo.gate.clear()
+    requests = [asyncio.create_task(halo.send()) for _ in range(3)]
+    while not halo.request_count:  # noqa: ASYNC110 - a count is no event
+        await asyncio.sleep(0)
+    status = await site_status(halo)
+    assert (status.in_flight, status.queue_length) == (1, 2)
+    assert halo.status_reader.load() == {GUID: (1, 2), QUIET: (0, 0)}
+    halo.gate.set()
+    await asyncio.gather(*requests)
+    assert halo.status_reader.load()[GUID] == (0, 0)

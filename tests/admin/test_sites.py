@@ -1,178 +1,154 @@
-import asyncio
-from collections.abc import Awaitable, Callable
+"""Endpoints of sites, keys and pauses."""
+
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from support.operators import TOKEN, answered, issue
+from support.operators import TOKEN, issue, route_response
 from support.requests import GUID, NOW
-from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, Watched
+from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, FaultyUpstream
 
 from gateway.admin.endpoints import AdminEndpoints
 
+pytestmark = pytest.mark.anyio
 
-class Desk:
-    """An operator in front of practices in trouble."""
 
-    def __init__(self, **sections: Any) -> None:
-        self.watched = Watched(**sections)
-        self.lines: list[Any] = []
+class Operator:
+    """An operator who sends requests to the admin endpoints, with the log lines."""
+
+    def __init__(self, lines: list[Any]) -> None:
+        self.halo = FaultyUpstream()
+        self.lines = lines
 
     async def get(self, path: str) -> Any:
-        response = await self.ask("GET", path)
+        response = await self.send("GET", path)
         assert response.status_code == 200
         assert response.json()["asOf"] == NOW.isoformat()
         return response.json()
 
-    async def ask(self, method: str, path: str, content: str = "") -> httpx.Response:
-        routes = AdminEndpoints(TOKEN, [self.watched.desk]).shared_port_routes()
-        return await answered(routes, method, path, content.encode())
+    async def send(self, method: str, path: str, content: str = "") -> httpx.Response:
+        routes = AdminEndpoints(TOKEN, [self.halo.endpoints]).shared_port_routes()
+        return await route_response(routes, method, path, content.encode())
 
 
-def scene(test: Callable[[Desk], Awaitable[None]]) -> Desk:
-    """Run a test with a desk; log lines are kept."""
-
-    async def run() -> Desk:
-        desk = Desk()
-        with capture_logs() as desk.lines:
-            await test(desk)
-        return desk
-
-    return asyncio.run(run())
+@pytest.fixture
+def operator() -> Iterator[Operator]:
+    with capture_logs() as lines:
+        yield Operator(lines)
 
 
-def test_a_well_practice_in_full() -> None:
-    async def test(desk: Desk) -> None:
-        (found,) = (await desk.get("/admin/sites?site=harbour"))["sites"]
-        assert found == {
-            "site": GUID,
-            "name": "harbour",
-            "configured": True,
-            "state": "closed",
-            "until": None,
-            "secondsLeft": 0,
-            "reason": None,
-            "failures": 0,
-            "timesOpened": 0,
-            "pauses": [],
-            "retries": {"queries": 0, "spent": 0, "left": 3},
-            "successor": None,
-            "pageSizes": [],
-            "running": 0,
-            "waiting": 0,
-        }
-
-    scene(test)
+async def test_closed_site_has_all_fields(operator: Operator) -> None:
+    (site,) = (await operator.get("/admin/sites?site=harbour"))["sites"]
+    assert site == {
+        "site": GUID,
+        "name": "harbour",
+        "configured": True,
+        "state": "closed",
+        "until": None,
+        "secondsLeft": 0,
+        "reason": None,
+        "failures": 0,
+        "timesOpened": 0,
+        "pauses": [],
+        "retries": {"queries": 0, "spent": 0, "left": 3},
+        "successor": None,
+        "pageSizes": [],
+        "running": 0,
+        "waiting": 0,
+    }
 
 
-def test_a_practice_in_trouble_says_why_until_when_and_what_is_paused() -> None:
-    async def test(desk: Desk) -> None:
-        await desk.watched.trouble(OFFLINE)
-        await desk.watched.trouble(QUOTA_EXHAUSTED, guid=QUIET, retry_after=400)
-        harbour, quiet = (await desk.get("/admin/sites"))["sites"]
-        assert (harbour["state"], harbour["reason"], harbour["timesOpened"]) == (
-            "open",
-            "practice-offline",
-            1,
-        )
-        assert 0 < harbour["secondsLeft"] <= 600
-        assert harbour["until"].endswith("+00:00")
-        (pause,) = quiet["pauses"]
-        assert (pause["rule"], pause["scope"], pause["reason"]) == (
-            "quota",
-            "caller-at-site",
-            "upstream-quota",
-        )
-        assert (pause["site"], pause["caller"]) == (QUIET, "diary")
-        assert pause["since"] < pause["until"]
-
-    scene(test)
+async def test_failing_sites_have_reason_times_and_pauses(operator: Operator) -> None:
+    await operator.halo.fail_once(OFFLINE)
+    await operator.halo.fail_once(QUOTA_EXHAUSTED, guid=QUIET, retry_after=400)
+    harbour, quiet = (await operator.get("/admin/sites"))["sites"]
+    assert (harbour["state"], harbour["reason"], harbour["timesOpened"]) == (
+        "open",
+        "practice-offline",
+        1,
+    )
+    assert 0 < harbour["secondsLeft"] <= 600
+    assert harbour["until"].endswith("+00:00")
+    (pause,) = quiet["pauses"]
+    assert (pause["rule"], pause["scope"], pause["reason"]) == (
+        "quota",
+        "caller-at-site",
+        "upstream-quota",
+    )
+    assert (pause["site"], pause["caller"]) == (QUIET, "diary")
+    assert pause["since"] < pause["until"]
 
 
-def test_keys_that_were_slowed_down_are_shown_without_the_key() -> None:
-    async def test(desk: Desk) -> None:
-        await desk.watched.trouble(RATE_LIMITED, retry_after=90)
-        found = await desk.get("/admin/sites")
-        (key,) = found["keys"]
-        assert (key["upstream"], key["caller"], key["waiting"]) == ("halo.example", "diary", 0)
-        assert key["perSecond"] > 0
-        assert key["blockedUntil"].endswith("+00:00")
-        assert KEY[1] not in str(found)
-
-    scene(test)
+async def test_rate_limited_key_is_shown_by_its_alias(operator: Operator) -> None:
+    await operator.halo.fail_once(RATE_LIMITED, retry_after=90)
+    result = await operator.get("/admin/sites")
+    (key,) = result["keys"]
+    assert (key["upstream"], key["caller"], key["waiting"]) == ("halo.example", "diary", 0)
+    assert key["perSecond"] > 0
+    assert key["blockedUntil"].endswith("+00:00")
+    assert KEY[1] not in str(result)
 
 
-def test_the_rules_in_force_are_shown_the_operators_own_first() -> None:
-    async def test(desk: Desk) -> None:
-        rules = (await desk.get("/admin/pauses"))["rules"]
-        assert rules[0] == {
-            "rule": "holiday",
-            "scope": "site",
-            "seconds": 60,
-            "code": None,
-            "messagePattern": "closed",
-            "alarm": False,
-        }
-        assert {"quota", "login-failed", "caller-ip"} <= {each["rule"] for each in rules}
-
-    scene(test)
+async def test_pause_rules_of_the_operator_come_first(operator: Operator) -> None:
+    rules = (await operator.get("/admin/pauses"))["rules"]
+    assert rules[0] == {
+        "rule": "holiday",
+        "scope": "site",
+        "seconds": 60,
+        "code": None,
+        "messagePattern": "closed",
+        "alarm": False,
+    }
+    assert {"quota", "login-failed", "caller-ip"} <= {rule["rule"] for rule in rules}
 
 
-def test_lifting_lets_a_practice_be_asked_again_and_one_line_says_so() -> None:
-    async def test(desk: Desk) -> None:
-        await desk.watched.trouble(OFFLINE)
-        assert await desk.watched.ask() == "practice-circuit-open"
-        desk.lines.clear()
-        lifted = await desk.ask("POST", "/admin/sites/harbour/reset")
-        assert lifted.json() == {"asOf": NOW.isoformat(), "reset": ["circuit"]}
-        assert await desk.watched.ask() == "200"
-
-    lines = scene(test).lines
-    assert [(each["event"], each["site"], each["what"]) for each in lines] == [
+async def test_reset_site_is_logged_and_permits_requests(operator: Operator) -> None:
+    await operator.halo.fail_once(OFFLINE)
+    assert await operator.halo.send() == "practice-circuit-open"
+    operator.lines.clear()
+    response = await operator.send("POST", "/admin/sites/harbour/reset")
+    assert response.json() == {"asOf": NOW.isoformat(), "reset": ["circuit"]}
+    assert await operator.halo.send() == "200"
+    assert [(line["event"], line["site"], line["what"]) for line in operator.lines] == [
         ("circuit-reset", "harbour", "circuit")
     ]
 
 
-def test_a_pause_is_lifted_by_its_name_from_either_page() -> None:
-    async def test(desk: Desk) -> None:
-        for path in ("/admin/pauses/clear", f"/admin/sites/{GUID}/reset"):
-            await desk.watched.trouble(QUOTA_EXHAUSTED)
-            assert await desk.watched.ask() == "requests-paused"
-            ((name,),) = [[each["pause"] for each in (await desk.get("/admin/pauses"))["pauses"]]]
-            lifted = await desk.ask("POST", path, f'{{"pause":"{name}"}}')
-            assert lifted.json()["reset"] == [name]
-            assert await desk.watched.ask() == "200"
-
-    assert [each["event"] for each in scene(test).lines].count("pause-cleared") == 2
+async def test_pause_is_cleared_by_its_name_at_either_endpoint(operator: Operator) -> None:
+    for path in ("/admin/pauses/clear", f"/admin/sites/{GUID}/reset"):
+        await operator.halo.fail_once(QUOTA_EXHAUSTED)
+        assert await operator.halo.send() == "requests-paused"
+        (pause,) = (await operator.get("/admin/pauses"))["pauses"]
+        response = await operator.send("POST", path, f'{{"pause":"{pause["pause"]}"}}')
+        assert response.json()["reset"] == [pause["pause"]]
+        assert await operator.halo.send() == "200"
+    assert [line["event"] for line in operator.lines].count("pause-cleared") == 2
 
 
-def test_nothing_to_lift_is_no_error() -> None:
-    async def test(desk: Desk) -> None:
-        assert (await desk.ask("POST", f"/admin/sites/{GUID}/reset", "{}")).json()["reset"] == []
-
-    assert scene(test).lines == []
+async def test_reset_of_a_closed_site_is_no_error(operator: Operator) -> None:
+    response = await operator.send("POST", f"/admin/sites/{GUID}/reset", "{}")
+    assert response.json()["reset"] == []
+    assert operator.lines == []
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "content", "says"),
+    ("method", "path", "content", "text"),
     [
-        ("GET", "/admin/sites?sites=1", "", "Only site can be asked for"),
+        ("GET", "/admin/sites?sites=1", "", "Allowed: site."),
         ("GET", "/admin/sites?site=elsewhere", "", "Halo GUID"),
-        ("GET", "/admin/pauses?site=1", "", "Nothing can be asked for"),
+        ("GET", "/admin/pauses?site=1", "", "Allowed: none."),
         ("POST", "/admin/sites/elsewhere/reset", "", "Halo GUID"),
         ("POST", f"/admin/sites/{GUID}/reset", '{"pauses":[]}', "Send JSON"),
-        ("POST", f"/admin/sites/{GUID}/reset", f'{{"pause":"site:{QUIET}"}}', "not of this practice"),
+        ("POST", f"/admin/sites/{GUID}/reset", f'{{"pause":"site:{QUIET}"}}', "another practice"),
         ("POST", "/admin/pauses/clear", "{}", "Send JSON"),
         ("POST", "/admin/pauses/clear", "[", "Send JSON"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_to_change(
-    method: str, path: str, content: str, says: str
+async def test_invalid_request_is_rejected(
+    operator: Operator, method: str, path: str, content: str, text: str
 ) -> None:
-    async def test(desk: Desk) -> None:
-        response = await desk.ask(method, path, content)
-        assert response.status_code == 400
-        assert says in issue(response)["details"]["text"]
-
-    scene(test)
+    response = await operator.send(method, path, content)
+    assert response.status_code == 400
+    assert text in issue(response)["details"]["text"]

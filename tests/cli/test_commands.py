@@ -1,4 +1,4 @@
-"""The command line: in process where it only prints, as a real process where it serves."""
+"""Command line: commands that print run in the test process, commands that serve in their own."""
 
 import json
 import os
@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -28,7 +29,7 @@ from gateway.server.serve import bind_sockets
 
 MODULE = (sys.executable, "-m", "gateway")
 SCRIPT = (str(Path(sys.executable).with_name("halo-gateway")),)
-BAD = """
+INVALID_CONFIGURATION = """
 [upstream]
 url = "nonsense"
 [sites.default]
@@ -38,7 +39,7 @@ time_zone = "Australia/Atlantis"
 
 @contextmanager
 def program(*command: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running program and the one line it said; killed if a test leaves it running."""
+    """A running program and its first line on stdout; killed at the end."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     with subprocess.Popen(
         command,
@@ -47,12 +48,12 @@ def program(*command: str, **environment: str) -> Iterator[tuple[subprocess.Pope
         text=True,
         cwd=ROOT,
         env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in environment.items()},
-    ) as running:
+    ) as process:
         try:
-            assert running.stdout
-            yield running, running.stdout.readline()
+            assert process.stdout
+            yield process, process.stdout.readline()
         finally:
-            running.kill()
+            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -62,75 +63,93 @@ def emulator() -> Iterator[RunningEmulator]:
 
 
 @contextmanager
-def serving(
+def running_gateway(
     emulator: RunningEmulator, command: tuple[str, ...] = MODULE
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A gateway in front of the emulator, and its URL."""
+    """A gateway process in front of the emulator, and its URL."""
     emulator.control("POST", "reset")
     settings = {"UPSTREAM__URL": emulator.url, "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney"}
-    with program(*command, "serve", "--port", "0", **settings) as (running, line):
-        found = re.fullmatch(r"halo-gateway listening on (http://127\.0\.0\.1:\d+)\n", line)
-        assert found, line
-        yield running, found[1]
+    with program(*command, "serve", "--port", "0", **settings) as (process, line):
+        match = re.fullmatch(r"halo-gateway listening on (http://127\.0\.0\.1:\d+)\n", line)
+        assert match, line
+        yield process, match[1]
 
 
-def read(url: str) -> httpx.Response:
+def get_patient(url: str) -> httpx.Response:
     address = f"{url}/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
     return httpx.get(address, headers=KEY, timeout=20, trust_env=False)
 
 
-def ended(running: subprocess.Popen[str], within: float = 30) -> tuple[int, str]:
-    """Exit code and the rest of stdout."""
-    out, _ = running.communicate(timeout=within)
-    return running.returncode, out
+def wait_for_end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Return the exit code and the rest of stdout."""
+    out, _ = process.communicate(timeout=30)
+    return process.returncode, out
+
+
+def run_process(
+    *arguments: str | Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MODULE, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=os.environ | (environment or {}),
+    )
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command in this process; return exit code and output."""
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.output
 
 
 @pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_says_one_line_on_stdout_and_ends_well_when_told(
+def test_serve_prints_one_line_and_exits_after_signal(
     emulator: RunningEmulator, command: tuple[str, ...], number: signal.Signals
 ) -> None:
-    with serving(emulator, command) as (running, url):
-        assert read(url).status_code == 200
-        running.send_signal(number)
-        assert ended(running) == (0, "")
+    with running_gateway(emulator, command) as (process, url):
+        assert get_patient(url).status_code == 200
+        process.send_signal(number)
+        assert wait_for_end(process) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="limits of another process are read from /proc")
-def test_a_process_with_few_files_asks_for_more(emulator: RunningEmulator) -> None:
-    few = ("sh", "-c", 'ulimit -S -n 256; exec "$0" "$@"', *MODULE)
-    with serving(emulator, few) as (running, _):
-        limits = Path(f"/proc/{running.pid}/limits").read_text(encoding="ascii")
-        found = re.search(r"Max open files +(\d+) +(\d+)", limits)
-        assert found
-        assert int(found[1]) == min(65_536, int(found[2]))
+def test_serve_raises_limit_of_open_files(emulator: RunningEmulator) -> None:
+    limited_command = ("sh", "-c", 'ulimit -S -n 256; exec "$0" "$@"', *MODULE)
+    with running_gateway(emulator, limited_command) as (process, _):
+        limits = Path(f"/proc/{process.pid}/limits").read_text(encoding="ascii")
+        match = re.search(r"Max open files +(\d+) +(\d+)", limits)
+        assert match
+        assert int(match[1]) == min(65_536, int(match[2]))
 
 
-def test_sigterm_lets_the_exchange_in_flight_finish_and_takes_no_new_one(emulator: RunningEmulator) -> None:
-    answers: list[httpx.Response] = []
-    with serving(emulator) as (running, url):
+def test_sigterm_drains_requests_and_stops_listening(emulator: RunningEmulator) -> None:
+    responses: list[httpx.Response] = []
+    with running_gateway(emulator) as (process, url):
         emulator.control("POST", "faults", {"kind": "delay", "delay": 4, "times": 1})
-        asking = Thread(target=lambda: answers.append(read(url)))
-        asking.start()
-        _until(lambda: bool(emulator.control("GET", "requests")))
-        running.send_signal(signal.SIGTERM)
-        _until(lambda: not _accepts(url))
-        assert running.poll() is None, "it ended before the exchange did"
-        asking.join(30)
-        assert ended(running) == (0, "")
-    assert [answer.status_code for answer in answers] == [200]
-    assert answers[0].json()["id"] == "1"
+        client = Thread(target=lambda: responses.append(get_patient(url)))
+        client.start()
+        _wait_until(lambda: bool(emulator.control("GET", "requests")))
+        process.send_signal(signal.SIGTERM)
+        _wait_until(lambda: not _accepts_connections(url))
+        assert process.poll() is None, "the process ended before its request"
+        client.join(30)
+        assert wait_for_end(process) == (0, "")
+    assert [response.status_code for response in responses] == [200]
+    assert responses[0].json()["id"] == "1"
 
 
-def _until(holds: object, within: float = 30) -> None:
-    assert callable(holds)
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
 
 
-def _accepts(url: str) -> bool:
+def _accepts_connections(url: str) -> bool:
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port), timeout=1).close()
@@ -140,52 +159,51 @@ def _accepts(url: str) -> bool:
 
 
 @pytest.mark.parametrize("command", ["serve", "check-config", "known-issues"])
-def test_a_bad_configuration_ends_with_every_problem(command: str, tmp_path: Path) -> None:
+def test_invalid_configuration_reports_all_problems(command: str, tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
-    file.write_text(BAD)
-    ran = subprocess.run([*MODULE, command, "--config", file], capture_output=True, text=True, check=False)
-    assert ran.returncode != 0
-    assert ran.stdout == ""
-    assert "upstream.url" in ran.stderr
-    assert "sites.default.time_zone" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    file.write_text(INVALID_CONFIGURATION)
+    completed = run_process(command, "--config", file)
+    assert completed.returncode != 0
+    assert completed.stdout == ""
+    assert "upstream.url" in completed.stderr
+    assert "sites.default.time_zone" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
-def test_a_port_that_is_taken_is_an_error_and_no_traceback(emulator: RunningEmulator) -> None:
+def test_port_in_use_is_an_error_without_traceback(emulator: RunningEmulator) -> None:
     port = str(urlsplit(emulator.url).port)
-    ran = subprocess.run(
-        [*MODULE, "serve", "--port", port], capture_output=True, text=True, check=False, timeout=20
-    )
-    assert ran.returncode == 1
-    assert ran.stdout == ""
-    assert ran.stderr.endswith(f"\nError: cannot listen on 127.0.0.1, port {port}: Address already in use\n")
-    assert "Traceback" not in ran.stderr
+    completed = run_process("serve", "--port", port)
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    error = f"\nError: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+    assert completed.stderr.endswith(error)
+    assert "Traceback" not in completed.stderr
 
 
-def test_address_that_this_machine_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As ::1 of localhost where there is no IPv6."""
-    absent = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
+def test_address_that_this_machine_lacks_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like ::1 of localhost without IPv6."""
+    missing = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
     present = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent, present, present])
-    (listening,) = bind_sockets("gateway.example", 0)
-    with listening:
-        assert listening.getsockname()[0] == "127.0.0.1"
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [absent])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [missing, present, present])
+    (listener,) = bind_sockets("gateway.example", 0)
+    with listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [missing])
     with pytest.raises(OSError, match=r"^cannot listen on gateway\.example, port 0: "):
         bind_sockets("gateway.example", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_emulate_starts_and_ends(number: signal.Signals) -> None:
-    with program(*MODULE, "emulate", "--port", "0") as (running, line):
-        found = re.fullmatch(r"halo emulator listening on (http://127\.0\.0\.1:\d+)\n", line)
-        assert found, line
-        assert httpx.get(f"{found[1]}/_emulator/sites", trust_env=False).status_code == 200
-        running.send_signal(number)
-        assert ended(running)[0] == 0
+def test_emulate_serves_until_signal(number: signal.Signals) -> None:
+    with program(*MODULE, "emulate", "--port", "0") as (process, line):
+        match = re.fullmatch(r"halo emulator listening on (http://127\.0\.0\.1:\d+)\n", line)
+        assert match, line
+        assert httpx.get(f"{match[1]}/_emulator/sites", trust_env=False).status_code == 200
+        process.send_signal(number)
+        assert wait_for_end(process)[0] == 0
 
 
-def test_emulate_takes_its_switches_from_a_file(tmp_path: Path) -> None:
+def test_emulate_reads_settings_from_file(tmp_path: Path) -> None:
     file = tmp_path / "emulator.toml"
     file.write_text("patients = 5\ndocuments = 0\nkeys = ['another-key']\n")
     with program(*MODULE, "emulate", "--port", "0", "--config", str(file)) as (_, line):
@@ -194,9 +212,9 @@ def test_emulate_takes_its_switches_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
-        ("emulate --config {bad}", "patients: "),
+        ("emulate --config {invalid}", "patients: "),
         ("emulate --config /nonexistent.toml", "does not exist"),
         ("emulate --config /", "is a directory"),
         ("emulate --port 99999", "99999 is not in the range"),
@@ -206,32 +224,26 @@ def test_emulate_takes_its_switches_from_a_file(tmp_path: Path) -> None:
         ("serve --host 192.0.2.1 --port 0", "Error: cannot listen on 192.0.2.1, port 0: Cannot assign"),
         (
             "serve --host gateway..example",
-            "cannot listen on gateway..example, port 8080: this is no host name",
+            "cannot listen on gateway..example, port 8080: not a host name",
         ),
-        ("serve --host=", "'--host': names no address"),
-        ("emulate --host=", "'--host': names no address"),
+        ("serve --host=", "'--host': is empty"),
+        ("emulate --host=", "'--host': is empty"),
         ("demo --once --port 99999", "99999 is not in the range"),
     ],
 )
-def test_bad_option_is_an_error_and_no_traceback(
-    command: str, said: str, emulator: RunningEmulator, tmp_path: Path
+def test_invalid_option_is_an_error_without_traceback(
+    command: str, message: str, emulator: RunningEmulator, tmp_path: Path
 ) -> None:
-    bad, taken = tmp_path / "bad.toml", urlsplit(emulator.url).port
-    bad.write_text("patients = 'many'\n")
-    words = command.format(bad=bad, taken=taken).split()
-    ran = subprocess.run([*MODULE, *words], capture_output=True, text=True, check=False, timeout=30)
-    assert ran.returncode in {1, 2}
-    assert ran.stdout == ""
-    assert said.format(taken=taken) in ran.stderr
-    assert "Traceback" not in ran.stderr
+    file, port = tmp_path / "invalid.toml", urlsplit(emulator.url).port
+    file.write_text("patients = 'many'\n")
+    completed = run_process(*command.format(invalid=file, taken=port).split())
+    assert completed.returncode in {1, 2}
+    assert completed.stdout == ""
+    assert message.format(taken=port) in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, arguments)
-    return result.exit_code, result.output
-
-
-def test_known_issues_lists_every_repair_and_its_switch(tmp_path: Path) -> None:
+def test_known_issues_lists_repairs_and_their_states(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text("[repairs]\nlink-base-url = false\n")
     code, output = run("known-issues", "--config", str(file))
@@ -241,7 +253,7 @@ def test_known_issues_lists_every_repair_and_its_switch(tmp_path: Path) -> None:
     assert rows["link-base-url"].split()[1] == "off"
 
 
-def test_check_prints_what_is_in_effect(tmp_path: Path) -> None:
+def test_check_config_prints_effective_settings(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n[paging]\nkeys = ['do-not-show']\n")
     code, output = run("check-config", "--config", str(file))
@@ -250,7 +262,7 @@ def test_check_prints_what_is_in_effect(tmp_path: Path) -> None:
     assert "do-not-show" not in output
 
 
-def test_check_warns_on_stderr_and_stdout_stays_json(tmp_path: Path) -> None:
+def test_check_config_warns_on_stderr(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(
         "[sites.default]\ntime_zone = 'Australia/Perth'\n[paging]\nkeys = ['do-not-show']\n"
@@ -260,11 +272,13 @@ def test_check_warns_on_stderr_and_stdout_stays_json(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sites"]["default"]["time_zone"] == "Australia/Perth"
     (line,) = result.stderr.splitlines()
-    assert line.startswith("Warning: sites.default.time_zone: it decides for every practice")
+    assert line.startswith("Warning: sites.default.time_zone: This default applies to every practice")
     assert "do-not-show" not in result.output
 
 
-def test_the_variable_names_the_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_sets_configuration_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text("[sites.default]\ntime_zone = 'Australia/Perth'\n")
     monkeypatch.setenv("HALO_GATEWAY_CONFIG", str(file))
@@ -272,37 +286,37 @@ def test_the_variable_names_the_file_too(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("--version",)])
-def test_help_and_version_are_there(arguments: tuple[str, ...]) -> None:
+def test_help_and_version_are_printed(arguments: tuple[str, ...]) -> None:
     code, output = run(*arguments)
     assert code == 0
     assert output.strip()
 
 
-def test_an_unknown_command_or_a_missing_file_is_a_usage_error() -> None:
+@pytest.mark.parametrize("command", main.commands.values(), ids=main.commands)
+def test_first_help_line_is_complete_in_help(command: click.Command) -> None:
+    first_line = (command.help or "").splitlines()[0]
+    assert first_line.endswith(".")
+    assert len(first_line) <= 60
+    assert re.search(rf"^  {command.name} +{re.escape(first_line)}$", run("--help")[1], re.MULTILINE)
+
+
+def test_unknown_command_or_file_is_a_usage_error() -> None:
     assert run("nonsense")[0] == 2
     code, output = run("check-config", "--config", "/nonexistent.toml")
     assert code != 0
     assert "no such file" in output.lower()
 
 
-def test_a_port_for_operators_that_is_taken_is_an_error_and_no_traceback(emulator: RunningEmulator) -> None:
-    taken = urlsplit(emulator.url).netloc
-    environment = os.environ | {"HALO_GATEWAY_ADMIN__LISTEN": taken}
-    ran = subprocess.run(
-        [*MODULE, "serve", "--port", "0"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env=environment,
-    )
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert f"admin.listen: nobody can listen on {taken}: Address already in use" in ran.stderr
-    assert "Traceback" not in ran.stderr
+def test_admin_port_in_use_is_an_error_without_traceback(emulator: RunningEmulator) -> None:
+    address = urlsplit(emulator.url).netloc
+    completed = run_process("serve", "--port", "0", environment={"HALO_GATEWAY_ADMIN__LISTEN": address})
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert f"admin.listen: cannot listen on {address}: Address already in use" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 @pytest.mark.parametrize(
-    ("contents", "code", "said"),
+    ("contents", "expected_code", "message"),
     [
         (['{"resourceType":"Patient"}'], 0, "0.json: valid"),
         (['{"resourceType":"Patient","gender":1}', '{"resourceType":"Patient"}'], 1, "1.json: valid"),
@@ -312,19 +326,19 @@ def test_a_port_for_operators_that_is_taken_is_an_error_and_no_traceback(emulato
         ([], 2, "Missing argument"),
     ],
 )
-def test_validate_judges_every_file_and_its_exit_code_says_so(
-    tmp_path: Path, contents: list[str | None], code: int, said: str
+def test_validate_checks_all_files_and_sets_exit_code(
+    tmp_path: Path, contents: list[str | None], expected_code: int, message: str
 ) -> None:
     files = [tmp_path / f"{number}.json" for number in range(len(contents))]
     for file, content in zip(files, contents, strict=True):
         if content is not None:
             file.write_text(content)
-    found, output = run("validate", *map(str, files))
-    assert found == code
-    assert said in output
+    code, output = run("validate", *map(str, files))
+    assert code == expected_code
+    assert message in output
     assert "Traceback" not in output
 
 
 def test_validate_reads_standard_input() -> None:
-    ran = CliRunner().invoke(main, ["validate", "-"], input='{"resourceType":"Patient","nmae":1}')
-    assert (ran.exit_code, ran.output.endswith("R4 does not know here: nmae\n")) == (1, True)
+    result = CliRunner().invoke(main, ["validate", "-"], input='{"resourceType":"Patient","nmae":1}')
+    assert (result.exit_code, result.output.endswith("R4 does not define here: nmae\n")) == (1, True)

@@ -1,3 +1,5 @@
+"""Generated documentation and tables."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -21,23 +23,23 @@ SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
 
 
 @pytest.mark.parametrize("name", GENERATED_PAGES)
-def test_the_page_in_docs_is_the_generated_one(name: str) -> None:
+def test_page_in_docs_is_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == GENERATED_PAGES[name](), "run `make docs`"
 
 
-def test_make_docs_writes_every_page(tmp_path: Path) -> None:
+def test_make_docs_writes_all_pages(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     program = [sys.executable, "-m", "gateway.cli.documentation"]
     subprocess.run(program, cwd=tmp_path, check=True, env={"PYTHONPATH": str(ROOT)})
-    assert {each.name for each in (tmp_path / "docs").iterdir()} == set(GENERATED_PAGES)
+    assert {path.name for path in (tmp_path / "docs").iterdir()} == set(GENERATED_PAGES)
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_absent_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
         write_pages(tmp_path / "absent")
 
 
-def test_every_row_of_the_configuration_has_a_setting_a_default_and_a_meaning() -> None:
+def test_configuration_rows_are_complete_and_unique() -> None:
     rows = [
         line.strip("| ").split(" | ") for line in configuration_page().splitlines() if line.startswith("| `")
     ]
@@ -49,32 +51,32 @@ def test_every_row_of_the_configuration_has_a_setting_a_default_and_a_meaning() 
 @pytest.mark.parametrize(
     "name", ["upstream.timeouts.read", "sites.<guid>.time_zone", "repairs", "paging.keys"]
 )
-def test_settings_are_written_as_in_the_file(name: str) -> None:
+def test_settings_have_their_full_name(name: str) -> None:
     assert f"| `{name}` |" in configuration_page()
 
 
-@pytest.mark.parametrize("repair", REPAIRS, ids=lambda each: each.issue.id)
-def test_every_known_issue_is_listed_with_its_source(repair: Repair) -> None:
+@pytest.mark.parametrize("repair", REPAIRS, ids=lambda repair: repair.issue.id)
+def test_known_issue_is_listed_with_source(repair: Repair) -> None:
     issue = repair.issue
     row = next(line for line in known_issues_page().splitlines() if line.startswith(f"| `{issue.id}` |"))
     assert issue.title in row
     assert issue.source in row
 
 
-def test_the_table_says_what_is_switched_off() -> None:
+def test_table_shows_repairs_that_are_off() -> None:
     lines = known_issues_table(Settings.model_validate({"repairs": {"link-base-url": False}})).splitlines()
-    switches = {line.split()[0]: line.split()[1] for line in lines[1 : len(REPAIRS) + 1]}
-    assert switches.pop("link-base-url") == "off"
-    assert set(switches.values()) == {"on"}
+    states = {line.split()[0]: line.split()[1] for line in lines[1 : len(REPAIRS) + 1]}
+    assert states.pop("link-base-url") == "off"
+    assert set(states.values()) == {"on"}
 
 
-def test_a_switch_of_the_default_site_counts_in_the_table() -> None:
+def test_table_shows_repairs_of_default_site() -> None:
     settings = Settings.model_validate({"sites": {"default": {"repairs": {"link-base-url": False}}}})
     row = next(line for line in known_issues_table(settings).splitlines() if line.startswith("link-base-url"))
     assert row.split()[1] == "off"
 
 
-def test_what_is_in_effect_is_shown_without_secrets() -> None:
-    shown = effective_configuration(Settings.model_validate({"paging": {"keys": [SECRET]}}))
-    assert "https://api.haloconnect.io" in shown
-    assert SECRET not in shown
+def test_effective_configuration_contains_no_secrets() -> None:
+    text = effective_configuration(Settings.model_validate({"paging": {"keys": [SECRET]}}))
+    assert "https://api.haloconnect.io" in text
+    assert SECRET not in text

@@ -1,3 +1,5 @@
+"""`halo-gateway explain`."""
+
 import pytest
 from conftest import settings_for
 
@@ -6,16 +8,16 @@ from gateway.emulator.sites import SYDNEY
 from gateway.settings import Settings
 
 
-def test_the_command_line_explains_like_the_gateway() -> None:
+def test_search_is_explained_as_by_the_gateway() -> None:
     assert "filter: no" in explain_for_site(
         settings_for("http://emulator"), SYDNEY, "Appointment?date=2026-04"
     )
 
 
 @pytest.mark.parametrize(
-    ("settings", "search", "says"),
+    ("settings", "search", "message"),
     [(Settings(), "Appointment?date=2026-04", "time_zone"), (settings_for("http://x"), "metadata", "search")],
 )
-def test_what_cannot_be_explained_says_why(settings: Settings, search: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_unexplainable_search_has_reason(settings: Settings, search: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         explain_for_site(settings, SYDNEY, search)

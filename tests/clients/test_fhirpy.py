@@ -1,58 +1,58 @@
-"""fhirpy walks every page of a search with `_include`; what it collects is the practice's truth."""
+"""fhirpy fetches every page of a search with `_include`."""
 
 from typing import Any
 
 import pytest
-from clients.truth import LINKS, Found, collected, truth
+from clients.truth import LINKS, SearchContent, content_of_pages, expected_content
 from conftest import KEY, Pair
 from fhirpy import SyncFHIRClient
 
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 
 
-def walked(base: str, **params: Any) -> Found:
-    """All pages, each fetched by the `next` link of the one before."""
+def fetch_all_pages(base: str, **params: Any) -> SearchContent:
+    """Content of all pages, fetched through the `next` links."""
     client = SyncFHIRClient(base, extra_headers=KEY)
     path, pages = "Appointment", []
-    asked: dict[str, Any] | None = params
+    page_params: dict[str, Any] | None = params
     while path:
-        page = client.execute(path, "get", params=asked)
+        page = client.execute(path, "get", params=page_params)
         pages.append(page)
-        asked = None
+        page_params = None
         path = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
-    return collected(pages)
+    return content_of_pages(pages)
 
 
 @pytest.mark.parametrize("guid", [BRISBANE, SYDNEY, PERTH])
-def test_all_pages_with_includes_are_the_truth(pair: Pair, guid: str) -> None:
-    found = walked(pair.base(guid), _include=["Appointment:patient"], _count=["40"])
-    assert found.pages > 2
-    assert found == truth(pair, guid, found.pages)
+def test_all_pages_have_every_match_and_include(pair: Pair, guid: str) -> None:
+    content = fetch_all_pages(pair.base(guid), _include=["Appointment:patient"], _count=["40"])
+    assert content.pages > 2
+    assert content == expected_content(pair, guid, content.pages)
 
 
 @pytest.mark.parametrize("links", LINKS, ids=lambda links: "-".join(links.values()))
-def test_every_form_of_link_is_followed_to_the_end(pair: Pair, links: dict[str, str]) -> None:
+def test_every_link_form_leads_to_the_last_page(pair: Pair, links: dict[str, str]) -> None:
     pair.settings(variants=links)
-    found = walked(pair.base(), _include=["Appointment:patient"], _count=["40"])
-    assert found == truth(pair, SYDNEY, found.pages)
+    content = fetch_all_pages(pair.base(), _include=["Appointment:patient"], _count=["40"])
+    assert content == expected_content(pair, SYDNEY, content.pages)
 
 
-def test_the_same_straight_from_the_emulator_is_not(pair: Pair) -> None:
-    """Otherwise this file would prove nothing: without the gateway includes are lost after page one."""
+def test_emulator_without_gateway_loses_includes(pair: Pair) -> None:
+    # The tests above are meaningful: without the gateway, includes are missing after the first page.
     pair.settings(faults={"link-base-url": False})
     base = f"{pair.emulator.url}/integrator/sites/{SYDNEY}/fhir/R4"
-    found = walked(base, _include=["Appointment:patient"], _count=["40"])
-    assert found.matches == truth(pair, SYDNEY, found.pages).matches
-    assert found.included < truth(pair, SYDNEY, found.pages).included
+    content = fetch_all_pages(base, _include=["Appointment:patient"], _count=["40"])
+    assert content.matches == expected_content(pair, SYDNEY, content.pages).matches
+    assert content.included < expected_content(pair, SYDNEY, content.pages).included
 
 
-def test_its_own_page_iterator_follows_our_links(pair: Pair) -> None:
+def test_page_iterator_of_the_client_follows_the_links(pair: Pair) -> None:
     client = SyncFHIRClient(pair.base(), extra_headers=KEY)
-    fetched = client.resources("Appointment").limit(40).fetch_all()
-    assert {each["id"] for each in fetched} == truth(pair, SYDNEY, 0).matches
-    assert len(fetched) == len(truth(pair, SYDNEY, 0).matches)
+    appointments = client.resources("Appointment").limit(40).fetch_all()
+    assert {appointment["id"] for appointment in appointments} == expected_content(pair, SYDNEY, 0).matches
+    assert len(appointments) == len(expected_content(pair, SYDNEY, 0).matches)
 
 
-def test_the_mounted_site_pages_too(pair: Pair) -> None:
-    found = walked(f"{pair.url}/fhir/R4", _include=["Appointment:patient"], _count=["60"])
-    assert found == truth(pair, BRISBANE, found.pages)
+def test_default_site_pages_too(pair: Pair) -> None:
+    content = fetch_all_pages(f"{pair.url}/fhir/R4", _include=["Appointment:patient"], _count=["60"])
+    assert content == expected_content(pair, BRISBANE, content.pages)

@@ -17,11 +17,12 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the origin of both axes
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 ZONES = ("Brisbane", "Sydney", "Adelaide", "Perth", "Hobart", "Lord_Howe", "Darwin", "Broken_Hill")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+#: Seconds: most random instants are at most this far from a change of the offset.
 NEAR = 90 * 60
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchValue:
     """A search value as text, and its range."""
 
     text: str
@@ -32,7 +33,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredValue:
     """A stored value: as JSON, as a range on both axes, and as a range in the upstream's column."""
 
     value: Any
@@ -88,7 +89,7 @@ def matches(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -
     }[prefix]
 
 
-def answers(repeats: list[list[Asked]], row: list[Stored]) -> bool:
+def r4_selects(repeats: list[list[SearchValue]], row: list[StoredValue]) -> bool:
     """Whether R4 returns a resource with these values."""
     return all(
         any(matches(a.prefix, a.s, a.e, *stored.range(zoned=a.zoned)) for a in repeat for stored in row)
@@ -96,12 +97,12 @@ def answers(repeats: list[list[Asked]], row: list[Stored]) -> bool:
     )
 
 
-def selects(model: str, value: str, row: list[Stored]) -> bool:
+def selects(model: str, value: str, row: list[StoredValue]) -> bool:
     """Whether an upstream of that model selects the row by a parameter, with commas as OR."""
     return any(_meets(model, part[:2], part[2:], stored) for part in value.split(",") for stored in row)
 
 
-def _meets(model: str, prefix: str, text: str, stored: Stored) -> bool:
+def _meets(model: str, prefix: str, text: str, stored: StoredValue) -> bool:
     bound = Fraction(_seconds(datetime.fromisoformat(text)))
     unit = 86400 if len(text) == 10 else 1
     ts, te = stored.column
@@ -131,27 +132,29 @@ class Dice:
             return self.random.choice(near) + self.random.randint(-NEAR // step, NEAR // step) * step
         return self.random.randint(_seconds(datetime(1986, 1, 1)), _seconds(datetime(2035, 6, 1)))  # noqa: DTZ001
 
-    def asked(self, prefixes: tuple[str, ...] = PREFIXES) -> Asked:
+    def search_value(self, prefixes: tuple[str, ...] = PREFIXES) -> SearchValue:
         prefix, instant = self.random.choice(prefixes), self.instant()
         prefix_text = self.random.choice(("", prefix)) if prefix == "eq" else prefix
         if self.random.random() < 0.55:
             return self._widen(self._zoned_value(prefix_text, prefix, instant))
         return self._widen(self._naive_value(prefix_text, prefix, instant + offset(self.zone, instant)))
 
-    def _zoned_value(self, prefix_text: str, prefix: str, instant: int) -> Asked:
+    def _zoned_value(self, prefix_text: str, prefix: str, instant: int) -> SearchValue:
         own = offset(self.zone, instant) // 60 * 60
         shift = self.random.choice((0, own, 36000, self.random.randint(-56, 56) * 900))
         label = "Z" if shift == 0 else f"{'-' if shift < 0 else '+'}{_clock(abs(shift))}"
         text, start, width = self._time(instant + shift, self.random.choice(("minute", "second", "fraction")))
-        return Asked(f"{prefix_text}{text}{label}", prefix, start - shift, start - shift + width, zoned=True)
+        return SearchValue(
+            f"{prefix_text}{text}{label}", prefix, start - shift, start - shift + width, zoned=True
+        )
 
-    def _naive_value(self, prefix_text: str, prefix: str, wall: int) -> Asked:
+    def _naive_value(self, prefix_text: str, prefix: str, wall: int) -> SearchValue:
         unit = self.random.choice(("year", "month", "day", "minute", "second", "fraction"))
         if unit in ("minute", "second", "fraction"):
             text, start, width = self._time(wall + self.random.choice((0, 0, 0, 1800, 3600)), unit)
-            return Asked(f"{prefix_text}{text}", prefix, start, start + width, zoned=False)
+            return SearchValue(f"{prefix_text}{text}", prefix, start, start + width, zoned=False)
         text, first, last = _calendar(wall, unit)
-        return Asked(f"{prefix_text}{text}", prefix, first, last, zoned=False)
+        return SearchValue(f"{prefix_text}{text}", prefix, first, last, zoned=False)
 
     def _time(self, wall: int, unit: str) -> tuple[str, Fraction, Fraction]:
         if unit == "minute":
@@ -164,15 +167,15 @@ class Dice:
         self.fractions += [digits, digits, f"{digits}7", f"{digits}7"]
         return f"{_text(wall)}.{digits}", wall + int(digits) * width, width
 
-    def _widen(self, value: Asked) -> Asked:
+    def _widen(self, value: SearchValue) -> SearchValue:
         if value.prefix != "ap":
             return value
         now = Fraction(_seconds(NOW.replace(tzinfo=None)))
         now += 0 if value.zoned else offset(self.zone, now)
         gap = value.s - now if now < value.s else now - value.e if now > value.e else Fraction(0)
-        return Asked(value.text, "ap", value.s - gap / 10, value.e + gap / 10, zoned=value.zoned)
+        return SearchValue(value.text, "ap", value.s - gap / 10, value.e + gap / 10, zoned=value.zoned)
 
-    def moment(self, near: list[Asked]) -> int:
+    def moment(self, near: list[SearchValue]) -> int:
         """Instant near an end of a search value, near the same wall time at another offset, or random."""
         if not near or self.random.random() < 0.15:
             return self.instant()
@@ -182,7 +185,7 @@ class Dice:
         far = self.random.choice((0, 0, 0, 60, 1800, 3600, 3600, 7200, 86400))
         return end + self.random.choice((-1, 0, 0, 1, 2)) + self.random.choice((-far, far))
 
-    def point(self, instant: int, precision: str, *, width: int = 1, column: str = "site") -> Stored:
+    def point(self, instant: int, precision: str, *, width: int = 1, column: str = "site") -> StoredValue:
         """Stored point: `second` (the column also has a fraction), `frac`, a `date`, or a partial date."""
         if precision in ("date", "day", "month", "year"):
             return self._partial(instant, precision)
@@ -193,17 +196,17 @@ class Dice:
         wall, stored = start + shift, start + (0 if column == "utc" else shift)
         hidden = Fraction(self.random.choice((0, 0, 457, 999)), 1000) if precision == "second" else 0
         fraction = f".{digits}" if digits else ""
-        return Stored(
+        return StoredValue(
             f"{_text(instant + shift)}{fraction}{'+' if shift >= 0 else '-'}{_clock(abs(shift))}",
             (wall, wall + unit * width),
             (start, start + unit * width),
             (stored + hidden, stored + (hidden if width == 0 else max(unit * width, hidden))),
         )
 
-    def _partial(self, instant: int, unit: str) -> Stored:
+    def _partial(self, instant: int, unit: str) -> StoredValue:
         text, first, last = _calendar(instant + offset(self.zone, instant), unit)
         midnights = (self._midnight(first), self._midnight(last))
-        return Stored(text, (first, last), midnights, (first, last if unit == "date" else first + 1))
+        return StoredValue(text, (first, last), midnights, (first, last if unit == "date" else first + 1))
 
     def _midnight(self, wall: Fraction) -> Fraction:
         local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=zone_of(self.zone))
@@ -214,7 +217,7 @@ class Dice:
         is_earlier = last + offset(self.zone, last) < first + offset(self.zone, first)
         return last + 7200 if is_earlier else last
 
-    def period(self, first: int, last: int, *, whole: bool = False) -> Stored:
+    def period(self, first: int, last: int, *, whole: bool = False) -> StoredValue:
         """Period between two instants. An end may be a day; an end may be open unless `whole`."""
         precisions = ("second", "second", "day")
         ends = [self.point(instant, self.random.choice(precisions)) for instant in (first, last)]
@@ -230,7 +233,7 @@ class Dice:
             ts = -always if open_end == 0 else getattr(ends[0], axis)[0]
             return ts, always if open_end == 1 else getattr(ends[1], axis)[1]
 
-        return Stored(value, between("wall"), between("utc"), between("wall"))
+        return StoredValue(value, between("wall"), between("utc"), between("wall"))
 
 
 def _seconds(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from dates.date_oracle import NOW, Asked, Dice, Stored, answers, selects
+from dates.date_oracle import NOW, Dice, SearchValue, StoredValue, r4_selects, selects
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ CASES = int(os.environ.get("DATE_CASES", "2000"))
 ROWS = 12
 COUNTS: Counter[str] = Counter()
 
-Rows = Callable[[Dice, list[Asked]], list[Stored]]
+Rows = Callable[[Dice, list[SearchValue]], list[StoredValue]]
 
 
 def support_with(code: str, precision: str, **options: Any) -> DateSearchSupport:
@@ -32,7 +32,7 @@ def support_with(code: str, precision: str, **options: Any) -> DateSearchSupport
 
 
 def points(precisions: str, *, width: int = 1, column: str = "site", count: int = 1) -> Rows:
-    def rows(dice: Dice, near: list[Asked]) -> list[Stored]:
+    def rows(dice: Dice, near: list[SearchValue]) -> list[StoredValue]:
         precision = dice.random.choice(precisions.split("|"))
         return [
             dice.point(dice.moment(near), precision, width=width, column=column)
@@ -42,7 +42,7 @@ def points(precisions: str, *, width: int = 1, column: str = "site", count: int 
     return rows
 
 
-def periods(dice: Dice, near: list[Asked], *, count: int = 1, whole: bool = False) -> list[Stored]:
+def periods(dice: Dice, near: list[SearchValue], *, count: int = 1, whole: bool = False) -> list[StoredValue]:
     pairs = [sorted((dice.moment(near), dice.moment(near))) for _ in range(dice.random.randint(1, count))]
     return [dice.period(first, dice.later_on_the_wall(first, last), whole=whole) for first, last in pairs]
 
@@ -69,7 +69,7 @@ class Case:
         self.element, self.support, self.rows, self.models = element, support, rows, models
         self.weight = weight
 
-    def resource_of(self, row: list[Stored]) -> dict[str, Any]:
+    def resource_of(self, row: list[StoredValue]) -> dict[str, Any]:
         """Resource with these values, as JSON."""
         first, *rest = self.element.split(".")
         if first.endswith("*"):
@@ -189,13 +189,15 @@ ELEMENTS = {
 SHAPES = ((1,), (1,), (1,), (1, 1), (2,), (3,), (2, 2), (6,), (1, 1, 1))
 
 
-def random_search(dice: Dice) -> list[list[Asked]]:
+def random_search(dice: Dice) -> list[list[SearchValue]]:
     shape = dice.random.choice(SHAPES)
-    return [[dice.asked() for _ in range(count)] for count in shape]
+    return [[dice.search_value() for _ in range(count)] for count in shape]
 
 
-def check_row(case: Case, plan: DatePlan, repeats: list[list[Asked]], row: list[Stored], dice: Dice) -> None:
-    truth, resource = answers(repeats, row), case.resource_of(row)
+def check_row(
+    case: Case, plan: DatePlan, repeats: list[list[SearchValue]], row: list[StoredValue], dice: Dice
+) -> None:
+    truth, resource = r4_selects(repeats, row), case.resource_of(row)
     message = f"{dice.zone}: {[[value.text for value in repeat] for repeat in repeats]} {resource} {plan}"
     assert plan.predicate is not None, message
     assert meets_predicate(plan.predicate, resource, load_zone(f"Australia/{dice.zone}")) == truth, message
@@ -227,7 +229,7 @@ def check_plan(name: str, seed: int) -> None:
         assert max_parts(repeats) > case.support.max_split_queries
 
 
-def max_parts(repeats: list[list[Asked]]) -> int:
+def max_parts(repeats: list[list[SearchValue]]) -> int:
     """Maximum number of parts of the values: two per value."""
     return sum(2 * len(repeat) for repeat in repeats)
 

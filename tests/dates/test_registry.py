@@ -5,7 +5,7 @@ import sys
 from importlib.resources import files
 
 import pytest
-from recipes.date_parameters import compact, composites, others, references
+from recipes.date_parameters import composite_table, encode_table, other_codes, reference_table
 
 from gateway.dates.registry import DatePath, date_parameter, declared_parameter, resolve_parameter
 
@@ -144,10 +144,10 @@ def test_recipe_writes_a_line_per_type() -> None:
             return [(expression, [base], False)]
 
     registry: object = Registry()
-    assert others(registry) == {"GraphDefinition": ["start"], "Slot": ["who", "a-b"]}  # type: ignore[arg-type]
-    assert references(registry) == {"Slot": {"who": ["Patient", 0]}}  # type: ignore[arg-type]
-    assert composites(registry) == {"Slot": {"a-b": [1, "start", 2]}}  # type: ignore[arg-type]
-    assert compact({"dates": {"Slot": {"start": ["start", "instant", 0]}}}) == (
+    assert other_codes(registry) == {"GraphDefinition": ["start"], "Slot": ["who", "a-b"]}  # type: ignore[arg-type]
+    assert reference_table(registry) == {"Slot": {"who": ["Patient", 0]}}  # type: ignore[arg-type]
+    assert composite_table(registry) == {"Slot": {"a-b": [1, "start", 2]}}  # type: ignore[arg-type]
+    assert encode_table({"dates": {"Slot": {"start": ["start", "instant", 0]}}}) == (
         '{\n"dates":{\n"Slot":{"start":["start","instant",0]}\n}\n}\n'
     )
     assert sys.getsizeof(TABLE) > 0

@@ -1,4 +1,4 @@
-"""A gateway with a cache: `python cached_gateway.py UPSTREAM REDIS` serves a replica on that Redis."""
+"""Gateway with a cache: `python cached_gateway.py UPSTREAM REDIS` serves a replica on that Redis."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
 
-LEASE = 1.5
+LOCK_SECONDS = 1.5
 PUBLIC = "https://gw.example"
 
 
@@ -44,19 +44,21 @@ def settings_for(upstream: str, public_url: str | None = None) -> Settings:
 
 
 def replica(upstream: str, redis: str) -> Starlette:
-    """One of several gateways on one Redis."""
+    """A replica with a shared Redis."""
     shared = RedisStore(redis, ["synthetic key"])
     store, settings = FallbackStore(shared, MemoryStore, probe_interval=0.2), settings_for(upstream, PUBLIC)
-    return cached_gateway(settings, store, CacheConfig(b"synthetic", lock_seconds=LEASE), (store, shared))
+    return cached_gateway(
+        settings, store, CacheConfig(b"synthetic", lock_seconds=LOCK_SECONDS), (store, shared)
+    )
 
 
 def cached_gateway(
     settings: Settings,
     store: Store,
     caching: CacheConfig,
-    closing: tuple[FallbackStore | RedisStore, ...] = (),
+    closeables: tuple[FallbackStore | RedisStore, ...] = (),
 ) -> Starlette:
-    """The wiring as `gateway/app.py` has it, with one practice surface."""
+    """Handlers as in `gateway/chain.py`, with one route."""
     pool = PooledTransport(
         limits=httpx.Limits(max_connections=50), timeout=httpx.Timeout(10), max_body=9_000_000
     )
@@ -64,20 +66,20 @@ def cached_gateway(
     def now() -> datetime:
         return datetime.now(UTC)
 
-    asking = UpstreamClient(pool, DIALECTS["halo-connect"], now)
-    gathered = SearchExecutor(ResponseRepairs(asking, REPAIRS), 5)
-    cached = ResponseCache(gathered, store, caching, now)
-    paged = PageLinks(RequestRepairs(cached, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
+    upstream_client = UpstreamClient(pool, DIALECTS["halo-connect"], now)
+    searches = SearchExecutor(ResponseRepairs(upstream_client, REPAIRS), 5)
+    cache = ResponseCache(searches, store, caching, now)
+    handler = PageLinks(RequestRepairs(cache, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
     endpoint = Endpoint(
-        RequestReader(settings, ConfiguredSites(settings)).read_fhir, AccessLog(ErrorHandler(paged))
+        RequestReader(settings, ConfiguredSites(settings)).read_fhir, AccessLog(ErrorHandler(handler))
     )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         yield
-        for each in (*closing, pool):
-            await each.aclose()
+        for resource in (*closeables, pool):
+            await resource.aclose()
 
     return Starlette(
         routes=[Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", endpoint)], lifespan=lifespan

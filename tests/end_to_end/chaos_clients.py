@@ -1,7 +1,7 @@
-"""Who asks: readers, writers, batch work, a stranger, somebody who hangs up, all behind a load balancer."""
+"""Clients of the chaos test: readers, writers, batch, invalid key, disconnecting; behind a load balancer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from time import time
@@ -11,18 +11,18 @@ from uuid import UUID
 import httpx
 import msgspec
 from end_to_end.chaos_plan import Plan
-from end_to_end.chaos_truth import SYSTEM, Truth, Walk, family, identifier
+from end_to_end.chaos_truth import SYSTEM, Oracle, SearchWalk, family, identifier
 from end_to_end.chaos_world import FAR, KEYS, NEAR, PUBLIC, QUIET, World, base
 
-#: Times that a client asks again before it gives a page up.
-TRIES = 6
+#: Attempts of a client before it gives a page up.
+MAX_ATTEMPTS = 6
 FHIR = {"content-type": "application/fhir+json"}
 Ending = Literal["done", "unknown", "refused"]
 
 
 @dataclass
 class Call:
-    """One request that a replica was sent; status 0 when there was no answer."""
+    """A request to a replica; status 0 without a response."""
 
     id: str
     client: str
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass
 class Write:
-    """One create, and what its writer was told."""
+    """A create, and its outcome for the writer."""
 
     site: str
     identifier: str
@@ -47,7 +47,7 @@ class Write:
 
 @dataclass
 class Stale:
-    """A read that did not show what had been confirmed to the same writer before."""
+    """A read that did not show an update that the same writer had confirmed before."""
 
     site: str
     written: float
@@ -55,40 +55,40 @@ class Stale:
 
 
 @dataclass
-class Seen:
-    """Everything the clients met."""
+class Observations:
+    """Observations of all clients."""
 
     calls: list[Call] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     stale: list[Stale] = field(default_factory=list)
     walks: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
-    reread: int = 0
+    rereads: int = 0
 
 
 @dataclass
-class Front:
-    """A load balancer: replicas in turn; the other one when one is gone, but never with a write once sent."""
+class LoadBalancer:
+    """Replicas in turn; after a failure the other replica, except for a write that was sent."""
 
     world: World
     http: httpx.AsyncClient
-    seen: Seen
-    truth: Truth
-    _turn: int = 0
+    observations: Observations
+    oracle: Oracle
+    _next_index: int = 0
 
     async def send(
         self, client: "Client", method: str, path: str, headers: dict[str, str], content: bytes | None
     ) -> tuple[Call, httpx.Response | None]:
-        """The answer of the replica whose turn it is, or of the other one."""
-        self._turn += 1
-        for turn in (self._turn, self._turn + 1):
-            replica = self.world.replicas[turn % 2].url
-            call, answer, unsent = await self._sent(client, replica, method, path, headers, content)
-            if answer is not None or not (unsent or method == "GET"):
-                return call, answer
-        self.truth.accuse("no replica answered")
+        """Send a request to the next replica, or after a failure to the other replica."""
+        self._next_index += 1
+        for index in (self._next_index, self._next_index + 1):
+            replica = self.world.replicas[index % 2].url
+            call, response, unsent = await self._send_to(client, replica, method, path, headers, content)
+            if response is not None or not (unsent or method == "GET"):
+                return call, response
+        self.oracle.report_error("no replica responded")
         return call, None
 
-    async def _sent(
+    async def _send_to(
         self,
         client: "Client",
         replica: str,
@@ -97,31 +97,31 @@ class Front:
         headers: dict[str, str],
         content: bytes | None,
     ) -> tuple[Call, httpx.Response | None, bool]:
-        call = Call(client.identity(), client.name, client.site, method, replica, time())
-        self.seen.calls.append(call)
-        named = {**headers, "x-request-id": call.id}
-        answer, unsent = None, False
+        call = Call(client.next_request_id(), client.name, client.site, method, replica, time())
+        self.observations.calls.append(call)
+        all_headers = {**headers, "x-request-id": call.id}
+        response, unsent = None, False
         try:
-            answer = await self.http.request(method, replica + path, headers=named, content=content)
+            response = await self.http.request(method, replica + path, headers=all_headers, content=content)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             unsent = True
         except httpx.TransportError as problem:
             call.code = type(problem).__name__
         finally:
             call.ended = time()
-        if answer is not None:
-            call.status = answer.status_code
-            call.cache = answer.headers.get("cache-status", "")
-        return call, answer, unsent
+        if response is not None:
+            call.status = response.status_code
+            call.cache = response.headers.get("cache-status", "")
+        return call, response, unsent
 
 
 @dataclass
 class Client:
-    """One client of one site, who does one thing after another."""
+    """A client of a site that performs one action after the other."""
 
     name: str
     site: str
-    front: Front
+    balancer: LoadBalancer
     plan: Plan
     key: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -133,172 +133,182 @@ class Client:
         key = self.key or KEYS[self.site]
         self.headers = {"ocp-apim-subscription-key": key, "accept": "application/fhir+json", **self.headers}
 
-    def identity(self) -> str:
-        """A request id of its own for every request."""
+    def next_request_id(self) -> str:
+        """Unique id for the next request."""
         self._number += 1
         return f"{self.name}-{self._number}".replace(" ", "-")
 
-    async def ask(
+    async def send_request(
         self, method: str, path: str, content: bytes | None = None, **headers: str
     ) -> httpx.Response | None:
-        """The answer, if there is one; a failure is judged and, where it asks for that, waited out."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        """Send a request and return the response, if any. Check an error and wait for Retry-After."""
+        all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         path = path.removeprefix(PUBLIC) if path.startswith("http") else f"{base(self.site)}/{path}"
-        call, answer = await self.front.send(self, method, path, self.headers | named, content)
-        if answer is None:
+        call, response = await self.balancer.send(self, method, path, self.headers | all_headers, content)
+        if response is None:
             return None
-        if answer.status_code >= 400:
-            call.code = self.front.truth.refused(answer)
-            wait = float(answer.headers.get("retry-after", "1"))
-            await asyncio.sleep(min(3.0, self.plan.scaled(wait, 0.05)))
-        return answer
+        if response.status_code >= 400:
+            call.code = self.balancer.oracle.check_error_response(response)
+            wait = float(response.headers.get("retry-after", "1"))
+            await asyncio.sleep(min(3.0, self.plan.scale(wait, 0.05)))
+        return response
 
-    async def live(self, until: Callable[[], bool]) -> None:
-        """Do one thing after another."""
+    async def run(self, until: Callable[[], bool]) -> None:
+        """Perform actions until the end."""
         while not until():
             await self.act()
             await asyncio.sleep(self.pause * self.random.uniform(0.5, 1.5))
 
     async def act(self) -> None:
-        """What this client does."""
+        """Perform one action."""
         raise NotImplementedError
 
-    def fresh(self) -> dict[str, str]:
-        """Sometimes what makes the gateway ask upstream."""
+    def random_headers(self) -> dict[str, str]:
+        """Headers that force an upstream request, with a probability of 40 %."""
         return {"cache_control": "no-cache"} if self.random.random() < 0.4 else {}
 
 
 class Reader(Client):
-    """Reads patients and walks through searches."""
+    """Reads patients and all pages of searches."""
 
     async def act(self) -> None:
         if self.random.random() < 0.5:
-            await self._read()
+            await self._read_patient()
         else:
             name, count = self.random.choice(
                 (("people", 7), ("diary", 60), ("results", 10), ("letters", 100))
             )
-            await self.walk(Walk(self.front.truth, self.site, name, count), **self.fresh())
+            await self.fetch_all(
+                SearchWalk(self.balancer.oracle, self.site, name, count), **self.random_headers()
+            )
 
-    async def _read(self) -> None:
-        wanted = self.random.choice(sorted(self.front.truth.rows[self.site, "Patient"])[:12])
-        answer = await self.ask("GET", f"Patient/{wanted}", **self.fresh())
-        if answer is not None and answer.status_code < 400:
-            found = self.front.truth.resource(self.site, answer.content)
-            if found["id"] != wanted:
-                self.front.truth.accuse("another patient")
+    async def _read_patient(self) -> None:
+        patient_id = self.random.choice(sorted(self.balancer.oracle.rows[self.site, "Patient"])[:12])
+        response = await self.send_request("GET", f"Patient/{patient_id}", **self.random_headers())
+        if response is not None and response.status_code < 400:
+            patient = self.balancer.oracle.resource(self.site, response.content)
+            if patient["id"] != patient_id:
+                self.balancer.oracle.report_error("another patient")
 
-    async def walk(self, walk: Walk, **headers: str) -> int:
-        """The number of pages of a walk to the end; 0 for one that was given up."""
-        url, tries = walk.path(), TRIES
-        while url and tries:
-            answer = await self.ask("GET", url, **headers)
-            if answer is not None and answer.status_code == 200:
-                url = walk.page(answer.content)
+    async def fetch_all(self, walk: SearchWalk, **headers: str) -> int:
+        """Number of pages to the end; 0 if the client gives up."""
+        url, attempts_left = walk.path(), MAX_ATTEMPTS
+        while url and attempts_left:
+            response = await self.send_request("GET", url, **headers)
+            if response is not None and response.status_code == 200:
+                url = walk.page(response.content)
             else:
-                tries -= 1
-        self.front.seen.walks[not url] += 1
+                attempts_left -= 1
+        self.balancer.observations.walks[not url] += 1
         return 0 if url else walk.pages
 
 
 class Batch(Reader):
-    """Walks through what is large, as background work."""
+    """Reads a large search as background work."""
 
     async def act(self) -> None:
-        await self.walk(Walk(self.front.truth, self.site, "letters", 1_000), cache_control="no-cache")
+        await self.fetch_all(
+            SearchWalk(self.balancer.oracle, self.site, "letters", 1_000), cache_control="no-cache"
+        )
 
 
 class Writer(Client):
-    """Adds patients with identifiers of its own; changes the last one and looks at it."""
+    """Creates patients with unique identifiers, updates them and reads them."""
 
     version = 0
 
     async def act(self) -> None:
-        mark = str(UUID(int=self.random.getrandbits(128)))
-        write = Write(self.site, mark)
-        self.front.seen.writes.append(write)
-        answer = await self.ask("POST", "Patient", _patient(self.site, mark), **FHIR)
-        if answer is None:
+        identifier_value = str(UUID(int=self.random.getrandbits(128)))
+        write = Write(self.site, identifier_value)
+        self.balancer.observations.writes.append(write)
+        response = await self.send_request("POST", "Patient", _patient(self.site, identifier_value), **FHIR)
+        if response is None:
             return
-        if answer.status_code >= 400:
-            write.ending = "unknown" if _open(answer) else "refused"
+        if response.status_code >= 400:
+            write.ending = "unknown" if has_unknown_outcome(response) else "refused"
             return
         write.ending = "done"
-        if not answer.content:
-            self.front.truth.accuse("a create confirmed with nothing")
+        if not response.content:
+            self.balancer.oracle.report_error("a create without a body in the response")
             return
-        found = self.front.truth.resource(self.site, answer.content)
-        if answer.status_code != 201 or identifier(found) != mark:
-            self.front.truth.accuse("a create answered with something else")
+        patient = self.balancer.oracle.resource(self.site, response.content)
+        if response.status_code != 201 or identifier(patient) != identifier_value:
+            self.balancer.oracle.report_error("a create with another resource in the response")
         elif self.random.random() < 0.5:
-            await self._kept(found["id"], mark)
+            await self._update_and_reread(patient["id"], identifier_value)
 
-    async def _kept(self, name: str, mark: str) -> None:
-        """Change it a few times: what was confirmed is seen at once."""
-        may_be: set[str] = set()
+    async def _update_and_reread(self, name: str, identifier_value: str) -> None:
+        """Update a patient three times; confirmed updates must be visible at once."""
+        possible_dates: set[str] = set()
         for version in range(3):
-            await self._get(name, may_be, time())
-            changed = _patient(self.site, mark, id=name, birthDate=f"20{version + 10}-01-01")
+            await self._reread(name, possible_dates, time())
+            body = _patient(self.site, identifier_value, id=name, birthDate=f"20{version + 10}-01-01")
             started = time()
-            answer = await self.ask("PUT", f"Patient/{name}", changed, **FHIR)
-            if answer is not None and answer.status_code == 200:
-                may_be = {f"20{version + 10}-01-01"}
-            elif answer is None or _open(answer):
-                may_be = may_be and may_be | {f"20{version + 10}-01-01"}
-            await self._get(name, may_be, started)
+            response = await self.send_request("PUT", f"Patient/{name}", body, **FHIR)
+            if response is not None and response.status_code == 200:
+                possible_dates = {f"20{version + 10}-01-01"}
+            elif response is None or has_unknown_outcome(response):
+                possible_dates = possible_dates and possible_dates | {f"20{version + 10}-01-01"}
+            await self._reread(name, possible_dates, started)
 
-    async def _get(self, name: str, may_be: set[str], written: float) -> None:
-        answer = await self.ask("GET", f"Patient/{name}")
-        if answer is None or answer.status_code != 200 or not may_be:
+    async def _reread(self, name: str, possible_dates: set[str], written: float) -> None:
+        response = await self.send_request("GET", f"Patient/{name}")
+        if response is None or response.status_code != 200 or not possible_dates:
             return
-        self.front.seen.reread += 1
-        if self.front.truth.resource(self.site, answer.content).get("birthDate") not in may_be:
-            self.front.seen.stale.append(Stale(self.site, written, time()))
+        self.balancer.observations.rereads += 1
+        if self.balancer.oracle.resource(self.site, response.content).get("birthDate") not in possible_dates:
+            self.balancer.observations.stale.append(Stale(self.site, written, time()))
 
 
-class Stranger(Client):
-    """Has a key that is not valid."""
+class InvalidKeyClient(Client):
+    """Uses an invalid key."""
 
     async def act(self) -> None:
-        answer = await self.ask("GET", "Patient/1")
-        if answer is not None and answer.status_code not in {401, 503}:
-            self.front.truth.accuse(f"{answer.status_code} for an invalid key")
+        response = await self.send_request("GET", "Patient/1")
+        if response is not None and response.status_code not in {401, 503}:
+            self.balancer.oracle.report_error(f"{response.status_code} for an invalid key")
 
 
-class Impatient(Client):
-    """Hangs up before most answers come."""
+class DisconnectingClient(Client):
+    """Disconnects before most responses."""
 
     async def act(self) -> None:
         try:
             async with asyncio.timeout(self.random.uniform(0.005, 0.2)):
-                await self.ask("GET", "Patient?_count=7", cache_control="no-cache")
+                await self.send_request("GET", "Patient?_count=7", cache_control="no-cache")
         except TimeoutError:
             return
 
 
-def clients(front: Front, plan: Plan) -> list[Client]:
-    """Everybody."""
+def create_clients(balancer: LoadBalancer, plan: Plan) -> list[Client]:
+    """All clients."""
     readers = [
-        Reader(f"reader {site[-4:]} {number}", site, front, plan) for site in KEYS for number in range(4)
+        Reader(f"reader {site[-4:]} {number}", site, balancer, plan) for site in KEYS for number in range(4)
     ]
-    writers = [Writer(f"writer {site[-4:]}", site, front, plan, pause=0.2) for site in KEYS]
+    writers = [Writer(f"writer {site[-4:]}", site, balancer, plan, pause=0.2) for site in KEYS]
     background = {"priority": "u=7"}
     batch = [
-        Batch(f"batch {site[-4:]}", site, front, plan, headers=background, pause=1) for site in (NEAR, FAR)
+        Batch(f"batch {site[-4:]}", site, balancer, plan, headers=background, pause=1) for site in (NEAR, FAR)
     ]
-    stranger = Stranger("stranger", QUIET, front, plan, key="nobodys-key", pause=0.3)
-    return [*readers, *writers, *batch, stranger, Impatient("impatient", NEAR, front, plan)]
+    invalid_key = InvalidKeyClient("invalid key", QUIET, balancer, plan, key="invalid-key", pause=0.3)
+    return [
+        *readers,
+        *writers,
+        *batch,
+        invalid_key,
+        DisconnectingClient("disconnecting", NEAR, balancer, plan),
+    ]
 
 
-def _open(answer: httpx.Response) -> bool:
-    """Whether a failure says that nobody knows if the change was made."""
-    codes = [each["code"] for each in answer.json()["issue"][0]["details"]["coding"]]
+def has_unknown_outcome(response: httpx.Response) -> bool:
+    """Whether an error response has the code `write-outcome-unknown`."""
+    codes = [coding["code"] for coding in response.json()["issue"][0]["details"]["coding"]]
     return "write-outcome-unknown" in codes
 
 
-def _patient(site: str, mark: str, **more: Any) -> bytes:
-    names = {"name": [{"family": family(site)}], "identifier": [{"system": SYSTEM, "value": mark}]}
+def _patient(site: str, identifier_value: str, **more: Any) -> bytes:
+    names = {
+        "name": [{"family": family(site)}],
+        "identifier": [{"system": SYSTEM, "value": identifier_value}],
+    }
     return msgspec.json.encode({"resourceType": "Patient", **names, "gender": "other", **more})
-
-
-Act = Callable[[], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""What a run came to: figures to print, and what they must be."""
+"""Report of a chaos run: lines to print, and those that show an error."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 from end_to_end.chaos_clients import Call
 from end_to_end.chaos_plan import Plan
-from end_to_end.chaos_run import Ran
+from end_to_end.chaos_run import RunResult
 from end_to_end.chaos_truth import identifier
 from end_to_end.chaos_world import KEYS, QUIET, World
 
@@ -17,211 +17,218 @@ from gateway.ledger.sqlite_ledger import read_rows
 from gateway.resilience.retry_policy import RetryBudgetPolicy
 
 NAMES = dict(zip(KEYS, ("quiet", "near", "far"), strict=True))
-#: Seconds of the ledger that `kill -9` may lose, and those that a busy machine writes later.
-LOST = 1.0 + 3.0
+#: Seconds of the ledger that `kill -9` may lose, plus the delay of writes on a busy machine.
+UNWRITTEN_SECONDS = 1.0 + 3.0
 BUDGET = RetryBudgetPolicy()
-#: Seconds after Redis's return in which a replica may not yet have told it what was written meanwhile.
-MISSED = 2.0
+#: Seconds after an outage of Redis in which a replica may not yet have written its invalidations to it.
+MISSED_SECONDS = 2.0
 
-Exchange = dict[str, Any]
+EmulatorRequest = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The table, and what is wrong with it."""
+class Report:
+    """All lines, and those that show an error."""
 
     lines: list[str]
-    wrong: list[str]
+    errors: list[str]
 
 
-def figures(world: World, plan: Plan, ran: Ran) -> Figures:
-    """Everything about a run whose replicas have ended."""
-    exchanges = [each for each in world.control("GET", "requests") if "/fhir/" in each["path"]]
-    parts = (
-        _plan(plan, world, ran),
-        _answers(world, ran),
-        _writes(world, ran, exchanges),
-        _quiet(ran),
-        _bill(world, ran, exchanges),
-        _ledger(world, ran, exchanges),
-        _memory(ran),
-        _recovery(plan, ran),
-        _logs(world),
+def report_run(world: World, plan: Plan, result: RunResult) -> Report:
+    """Report about a run whose replicas have ended."""
+    requests = [request for request in world.control("GET", "requests") if "/fhir/" in request["path"]]
+    sections = (
+        _plan_lines(plan, world, result),
+        _response_lines(world, result),
+        _write_lines(world, result, requests),
+        _quiet_site_lines(result),
+        _bill_lines(world, result, requests),
+        _ledger_lines(world, result, requests),
+        _memory_lines(result),
+        _recovery_lines(plan, result),
+        _log_lines(world),
     )
-    said = [each for part in parts for each in part]
-    return Figures([text for text, right in said], [text for text, right in said if not right])
+    lines = [line for section in sections for line in section]
+    return Report([text for text, _ in lines], [text for text, is_correct in lines if not is_correct])
 
 
-Said = Iterator[tuple[str, bool]]
+ReportLines = Iterator[tuple[str, bool]]
 
 
-def _plan(plan: Plan, world: World, ran: Ran) -> Said:
-    length = (
+def _plan_lines(plan: Plan, world: World, result: RunResult) -> ReportLines:
+    minutes = (
         f"{plan.seconds:.0f} s at {plan.factor:g} times the speed: {plan.seconds * plan.factor / 60:.0f} min"
     )
-    yield (
-        f"run: {length}; seed {plan.seed}; {len(world.kills)} kills, {len(ran.absences)} absences of Redis",
-        True,
-    )
+    faults = f"{len(world.kills)} kills, {len(result.redis_outages)} outages of Redis"
+    yield f"run: {minutes}; seed {plan.seed}; {faults}", True
 
 
-def _answers(world: World, ran: Ran) -> Said:
+def _response_lines(world: World, result: RunResult) -> ReportLines:
     by_site: dict[str, Counter[int]] = defaultdict(Counter)
-    for call in ran.seen.calls:
+    observations = result.observations
+    for call in observations.calls:
         by_site[call.site][call.status] += 1
     for site, statuses in by_site.items():
-        shown = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
-        yield f"answers, {NAMES[site]}: {shown}", True
-    codes = Counter(call.code for call in ran.seen.calls if call.code)
+        counts = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
+        yield f"responses, {NAMES[site]}: {counts}", True
+    codes = Counter(call.code for call in observations.calls if call.code)
     yield "codes: " + ", ".join(f"{code} {number}" for code, number in codes.most_common()), True
-    walks = ran.seen.walks
-    yield f"walks to the end {walks[True]}, given up {walks[False]}", True
-    yield f"wrong answers: {dict(ran.truth.wrong) or 'none'}", not ran.truth.wrong
-    absences = [*ran.absences, *world.absences()]
-    late = [each for each in ran.seen.stale if not _excused(absences, each.written, each.read)]
-    missed = f"not as written {len(ran.seen.stale)}, of these with Redis there all the time {len(late)}"
-    yield f"reads after an own write {ran.seen.reread}, {missed}", not late
+    walks = observations.walks
+    yield f"searches read to the end {walks[True]}, given up {walks[False]}", True
+    yield f"wrong responses: {dict(result.oracle.errors) or 'none'}", not result.oracle.errors
+    outages = [*result.redis_outages, *world.redis_outages()]
+    unexpected = [
+        read for read in observations.stale if not _overlaps_outage(outages, read.written, read.read)
+    ]
+    stale = f"stale {len(observations.stale)}, of these without an outage of Redis {len(unexpected)}"
+    yield f"reads after a write {observations.rereads}, {stale}", not unexpected
 
 
-def _excused(absences: list[tuple[float, float]], written: float, read_at: float) -> bool:
-    """Whether Redis was away between write and read, or so shortly before that a replica missed it."""
-    return any(start - 1 < read_at and written < end + MISSED for start, end in absences)
+def _overlaps_outage(outages: list[tuple[float, float]], written: float, read_at: float) -> bool:
+    """Whether Redis was down between write and read, or so shortly before that a replica missed it."""
+    return any(start - 1 < read_at and written < end + MISSED_SECONDS for start, end in outages)
 
 
-def _writes(world: World, ran: Ran, exchanges: Iterable[Exchange]) -> Said:
-    held: Counter[tuple[str, str]] = Counter()
+def _write_lines(world: World, result: RunResult, requests: Iterable[EmulatorRequest]) -> ReportLines:
+    stored: Counter[tuple[str, str]] = Counter()
     for site in KEYS:
         rows = world.control("GET", f"truth/{site}/Patient")
-        held.update((site, found) for each in rows if (found := identifier(each["resource"])))
+        stored.update((site, value) for row in rows if (value := identifier(row["resource"])))
     allowed = {"done": {1}, "unknown": {0, 1}, "refused": {0}}
-    endings = Counter(each.ending for each in ran.seen.writes)
-    made = Counter(each.ending for each in ran.seen.writes if held[each.site, each.identifier])
-    wrong = [each for each in ran.seen.writes if held[each.site, each.identifier] not in allowed[each.ending]]
+    writes = [(write, stored[write.site, write.identifier]) for write in result.observations.writes]
+    endings = Counter(write.ending for write, _ in writes)
+    stored_endings = Counter(write.ending for write, count in writes if count)
+    errors = [write for write, count in writes if count not in allowed[write.ending]]
     for ending in allowed:
-        yield f"creates {ending}: {endings[ending]}, of these held by the practice {made[ending]}", True
-    yield f"creates lost, doubled or made in spite of a refusal: {wrong or 'none'}", not wrong
-    sent = Counter(_id(each) for each in exchanges if each["method"] in {"POST", "PUT"})
+        yield (
+            f"creates {ending}: {endings[ending]}, of these stored by the practice {stored_endings[ending]}",
+            True,
+        )
+    yield f"creates lost, duplicated or made in spite of an error: {errors or 'none'}", not errors
+    sent = Counter(_id(request) for request in requests if request["method"] in {"POST", "PUT"})
     twice = sum(number > 1 for number in sent.values())
     yield f"writes sent upstream {len(sent)}, twice {twice}", not twice
 
 
-def _quiet(ran: Ran) -> Said:
-    calls = [each for each in ran.seen.calls if each.site == QUIET and each.client != "stranger"]
-    answered = [each for each in calls if each.status]
-    failed = [each for each in answered if each.status >= 400]
-    yield f"quiet site: {len(answered)} answers, of these failures {len(failed)} {_codes(failed)}", not failed
-    calm = [_seconds(each) for each in answered if each.ended < ran.calm_until]
-    rest = [_seconds(each) for each in answered if each.ended >= ran.calm_until]
-    yield f"quiet site, before any fault: {_spread(calm)}", True
-    yield f"quiet site, with the others failing: {_spread(rest)}", True
+def _quiet_site_lines(result: RunResult) -> ReportLines:
+    calls = [
+        call for call in result.observations.calls if call.site == QUIET and call.client != "invalid key"
+    ]
+    responded = [call for call in calls if call.status]
+    failed = [call for call in responded if call.status >= 400]
+    yield (
+        f"quiet site: {len(responded)} responses, of these errors {len(failed)} {_codes(failed)}",
+        not failed,
+    )
+    fault_free = [_seconds(call) for call in responded if call.ended < result.fault_free_until]
+    with_faults = [_seconds(call) for call in responded if call.ended >= result.fault_free_until]
+    yield f"quiet site, before the faults: {_percentile_text(fault_free)}", True
+    yield f"quiet site, during faults of the other sites: {_percentile_text(with_faults)}", True
 
 
 def _codes(calls: Iterable[Call]) -> dict[str, int]:
-    return dict(Counter(each.code for each in calls))
+    return dict(Counter(call.code for call in calls))
 
 
 def _seconds(call: Call) -> float:
     return call.ended - call.started
 
 
-def _spread(seconds: list[float]) -> str:
+def _percentile_text(seconds: list[float]) -> str:
     if len(seconds) < 2:
         return "too few"
-    found = quantiles(seconds, n=100, method="inclusive")
-    return (
-        f"p50 {found[49] * 1000:.0f} ms, p99 {found[98] * 1000:.0f} ms, longest {max(seconds) * 1000:.0f} ms"
-    )
+    percentiles = quantiles(seconds, n=100, method="inclusive")
+    figures = {"p50": percentiles[49], "p99": percentiles[98], "longest": max(seconds)}
+    return ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in figures.items())
 
 
-def _bill(world: World, ran: Ran, exchanges: list[Exchange]) -> Said:
-    calls = {each.id for each in ran.seen.calls}
-    strange = [each for each in exchanges if _id(each) not in calls and not _id(each).startswith("recovery")]
-    yield f"exchanges that nobody asked for: {len(strange)}", not strange
-    saved = sum("hit" in each.cache or "collapsed" in each.cache for each in ran.seen.calls)
-    yield f"requests {len(ran.seen.calls)}, answered from memory or together {saved}", True
+def _bill_lines(world: World, result: RunResult, requests: list[EmulatorRequest]) -> ReportLines:
+    calls = result.observations.calls
+    ids = {call.id for call in calls}
+    unknown = [id_ for id_ in map(_id, requests) if id_ not in ids and not id_.startswith("recovery")]
+    yield f"upstream requests without a client request: {len(unknown)}", not unknown
+    saved = sum("hit" in call.cache or "collapsed" in call.cache for call in calls)
+    yield f"requests {len(calls)}, cached or coalesced {saved}", True
     for site in KEYS:
-        mine = [each for each in exchanges if site in each["path"]]
-        yield _spent(site, mine, len(world.replicas) + len(world.kills))
+        site_requests = [request for request in requests if site in request["path"]]
+        yield _site_bill_line(site, site_requests, len(world.replicas) + len(world.kills))
 
 
-def _spent(site: str, exchanges: list[Exchange], processes: int) -> tuple[str, bool]:
-    """What a site was asked: its own questions, smaller pages after 413, and the same again.
+def _site_bill_line(site: str, requests: list[EmulatorRequest], processes: int) -> tuple[str, bool]:
+    """Requests to a site: first attempts, smaller pages after 413, and retries.
 
-    A Redis that comes back empty leaves each process with what it knows by itself.
+    After an outage Redis is empty, so each process may use its own retry budget.
     """
-    asked: dict[tuple[str, str, str], list[Exchange]] = defaultdict(list)
-    for each in exchanges:
-        asked[_id(each), each["path"], each["query"]].append(each)
-    again = sum(len(each) - 1 for each in asked.values())
-    paid_again = sum(sum(each["charge"] == "paid" for each in same[1:]) for same in asked.values())
-    twice = sum(max(0, sum(each["charge"] == "paid" for each in same) - 1) for same in asked.values())
-    paid = sum(each["charge"] == "paid" for each in exchanges)
-    smaller = len(asked) - len({name for name, _, _ in asked})
-    too_large = sum(each["status"] == 413 for each in exchanges)
-    least = max(BUDGET.min_per_hour, int(paid * BUDGET.ratio))
-    spare = BUDGET.min_per_hour * (processes - 1)
-    first = (
-        f"{NAMES[site]}: exchanges {len(exchanges)}, billed {paid}; smaller pages {smaller}, 413s {too_large}"
-    )
-    second = f"sent again {again} of {least} (billed {paid_again}, for a second time {twice})"
-    return f"{first}; {second}", again <= least + spare and smaller <= too_large
+    repeats: dict[tuple[str, str, str], list[EmulatorRequest]] = defaultdict(list)
+    for request in requests:
+        repeats[_id(request), request["path"], request["query"]].append(request)
+    retries = sum(len(same) - 1 for same in repeats.values())
+    paid_retries = sum(sum(request["charge"] == "paid" for request in same[1:]) for same in repeats.values())
+    twice = sum(max(0, sum(request["charge"] == "paid" for request in same) - 1) for same in repeats.values())
+    paid = sum(request["charge"] == "paid" for request in requests)
+    smaller = len(repeats) - len({name for name, _, _ in repeats})
+    too_large = sum(request["status"] == 413 for request in requests)
+    budget = max(BUDGET.min_per_hour, int(paid * BUDGET.ratio))
+    additional = BUDGET.min_per_hour * (processes - 1)
+    counts = f"requests {len(requests)}, billed {paid}; smaller pages {smaller}, 413s {too_large}"
+    repeated = f"retries {retries} of {budget} (billed {paid_retries}, billed twice {twice})"
+    return f"{NAMES[site]}: {counts}; {repeated}", retries <= budget + additional and smaller <= too_large
 
 
-def _ledger(world: World, ran: Ran, exchanges: list[Exchange]) -> Said:
+def _ledger_lines(world: World, result: RunResult, requests: list[EmulatorRequest]) -> ReportLines:
     rows = read_rows(world.ledger)
-    doomed = {each.id for each in ran.seen.calls if _doomed(world, each)}
+    unwritten_ids = {call.id for call in result.observations.calls if _may_be_unwritten(world, call)}
     for site in KEYS:
-        billed = sum(row.queries for row in rows if row.key.site == site and row.key.cost is CostClass.BILLED)
-        maybe = sum(
-            row.queries for row in rows if row.key.site == site and row.key.cost is CostClass.MAYBE_BILLED
-        )
-        mine = [each for each in exchanges if site in each["path"] and each["charge"] == "paid"]
-        lost = sum(_id(each) in doomed for each in mine)
-        said = f"billed {billed}, maybe {maybe}; not written when killed at most {lost}; the bill {len(mine)}"
-        yield f"ledger, {NAMES[site]}: {said}", billed <= len(mine) <= billed + maybe + lost
+        site_rows = [row for row in rows if row.key.site == site]
+        billed = sum(row.queries for row in site_rows if row.key.cost is CostClass.BILLED)
+        maybe = sum(row.queries for row in site_rows if row.key.cost is CostClass.MAYBE_BILLED)
+        paid = [
+            _id(request) for request in requests if site in request["path"] and request["charge"] == "paid"
+        ]
+        lost = sum(id_ in unwritten_ids for id_ in paid)
+        counts = f"billed {billed}, maybe {maybe}; unwritten at a kill at most {lost}; bill {len(paid)}"
+        yield f"ledger, {NAMES[site]}: {counts}", billed <= len(paid) <= billed + maybe + lost
 
 
-def _doomed(world: World, call: Call) -> bool:
-    """Whether a replica was killed before it can have written down what this call cost."""
+def _may_be_unwritten(world: World, call: Call) -> bool:
+    """Whether a replica may have been killed before it wrote the cost of this call."""
     return any(
-        call.replica == kill.url and call.started < kill.at and call.ended > kill.at - LOST
+        call.replica == kill.url and call.started < kill.at and call.ended > kill.at - UNWRITTEN_SECONDS
         for kill in world.kills
     )
 
 
-def _memory(ran: Ran) -> Said:
-    for memory in ran.memory:
+def _memory_lines(result: RunResult) -> ReportLines:
+    for memory in result.memory:
         when = f"{memory.at:.0f} s" if memory.at >= 0 else "end"
-        shown = ", ".join(f"{size:.0f} MB" for size in memory.resident.values())
-        yield f"memory at {when}: {shown}; sockets {[*memory.sockets.values()]}", True
-    first, last = ran.memory[0], ran.memory[-1]
-    steady = next(iter(first.resident))
-    grown = last.resident[steady] / first.resident[steady] - 1
-    yield f"memory of the replica that was not killed grew by {grown:.0%} since the first third", grown < 0.3
+        sizes = ", ".join(f"{size:.0f} MB" for size in memory.resident.values())
+        yield f"memory at {when}: {sizes}; sockets {[*memory.sockets.values()]}", True
+    first, last = result.memory[0], result.memory[-1]
+    url = next(iter(first.resident))
+    growth = last.resident[url] / first.resident[url] - 1
+    yield (
+        f"memory of the replica that was not killed grew by {growth:.0%} since the first third",
+        growth < 0.3,
+    )
 
 
-def _recovery(plan: Plan, ran: Ran) -> Said:
-    longest = plan.scaled(300)
-    for site, seconds in ran.recovery.items():
-        yield (
-            (
-                f"{NAMES[site]}: well {seconds:.1f} s after the last fault "
-                f"(circuit_breaker.max_open_seconds {longest:.1f} s)"
-            ),
-            True,
-        )
-    yield f"pages of the largest walk before and after: {ran.large}", len(set(ran.large)) == 1
+def _recovery_lines(plan: Plan, result: RunResult) -> ReportLines:
+    limit = f"circuit_breaker.max_open_seconds {plan.scale(300):.1f} s"
+    for site, seconds in result.recovery.items():
+        yield f"{NAMES[site]}: recovered {seconds:.1f} s after the last fault ({limit})", True
+    pages = result.largest_walk_pages
+    yield f"pages of the largest search before and after: {pages}", len(set(pages)) == 1
 
 
-def _logs(world: World) -> Said:
-    events = Counter(each["event"] for each in world.logged())
+def _log_lines(world: World) -> ReportLines:
+    events = Counter(event["event"] for event in world.log_events())
     yield (
         "log: " + ", ".join(f"{event} {number}" for event, number in events.most_common()),
         "unhandled-exception" not in events,
     )
-    complaints = world.complaints()
-    yield f"lines in the log that are not ours: {complaints[:5] or 'none'}", not complaints
+    foreign = world.foreign_log_lines()
+    yield f"log lines that are not from the gateway: {foreign[:5] or 'none'}", not foreign
 
 
-def _id(exchange: Exchange) -> str:
-    return str(exchange["headers"].get("x-request-id", ""))
+def _id(request: EmulatorRequest) -> str:
+    return str(request["headers"].get("x-request-id", ""))

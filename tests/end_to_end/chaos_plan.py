@@ -1,4 +1,4 @@
-"""What goes wrong when, by a seed: a pure schedule of episodes at sites, Redis and replicas."""
+"""Schedule of faults at sites, Redis and replicas, generated from a seed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ERRORS_IN_200: tuple[object, ...] = (
 )
 
 
-def _said(status: int, text: str) -> dict[str, Any]:
+def _error_response(status: int, text: str) -> dict[str, Any]:
     return {
         "kind": "answer",
         "status": status,
@@ -29,7 +29,7 @@ def _said(status: int, text: str) -> dict[str, Any]:
     }
 
 
-#: What a site can suffer, by name: a fault of the emulator's.
+#: Faults of a site by name, as faults of the emulator.
 SITE_FAULTS: dict[str, dict[str, Any]] = {
     "offline": {"kind": "offline"},
     "no contact": {"kind": "no-contact"},
@@ -47,9 +47,9 @@ SITE_FAULTS: dict[str, dict[str, Any]] = {
     "now and then too large": {"kind": "too-large", "every": 2},
     "result lost": {"kind": "answer", "status": 406, "every": 3},
     "429": {"kind": "rate-limit", "per_second": 3},
-    "quota": _said(403, "Out of call volume quota. Quota will be replenished in 00:00:02."),
+    "quota": _error_response(403, "Out of call volume quota. Quota will be replenished in 00:00:02."),
     "login failed": {"kind": "login-failed"},
-    "500": _said(500, "Internal server error"),
+    "500": _error_response(500, "Internal server error"),
     "nothing in 200": {"kind": "answer", "status": 200, "body": "", "method": "GET", "every": 2},
     "nothing in 204": {"kind": "answer", "status": 204, "body": "", "method": "GET", "every": 2},
     "502 in HTML": {"kind": "answer", "status": 502, "body": "<html>Bad gateway</html>"},
@@ -57,15 +57,15 @@ SITE_FAULTS: dict[str, dict[str, Any]] = {
     f"error in 200, form {number}": {"kind": "answer", "status": 200, "body": body, "every": 2}
     for number, body in enumerate(ERRORS_IN_200, 1)
 }
-#: What the way to a site can suffer before anything is sent.
-WAY_FAULTS = ("refused", "reset before sending", "cut")
-#: What may hit the gateway's own machines.
-OWN_FAULTS = ("redis stopped", "replica killed", "redis frozen", "replica killed")
+#: Faults of the relay to a site.
+RELAY_FAULTS = ("refused", "reset before sending", "cut")
+#: Faults of Redis and the replicas.
+GATEWAY_FAULTS = ("redis stopped", "replica killed", "redis frozen", "replica killed")
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One thing that goes wrong from `start` to `end` (seconds of the run); `site` is empty for our own."""
+    """A fault from `start` to `end` (seconds of the run); `site` is empty for Redis and replicas."""
 
     start: float
     end: float
@@ -75,51 +75,55 @@ class Episode:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run of `seconds`, in which everything goes `factor` times as fast as in a practice's day."""
+    """A run of `seconds`, in which everything is `factor` times as fast as in reality."""
 
     seed: int
     seconds: float
     factor: float
 
     @property
-    def calm(self) -> float:
-        """Seconds at the beginning in which nothing goes wrong: the baseline."""
+    def fault_free_seconds(self) -> float:
+        """Seconds at the beginning without faults, as the baseline."""
         return max(4.0, self.seconds * 0.15)
 
-    def scaled(self, seconds: float, least: float = 0.0) -> float:
-        """A time of real life as this run has it."""
-        return max(least, seconds / self.factor)
+    def scale(self, seconds: float, minimum: float = 0.0) -> float:
+        """Scale seconds of reality to this run."""
+        return max(minimum, seconds / self.factor)
 
     def episodes(self, sites: dict[str, bool]) -> list[Episode]:
-        """Everything that goes wrong, by start; `sites` says whether the way to each can fail, too."""
-        random, found = Random(self.seed), list(self._own(Random(f"{self.seed} own")))
-        deck = _deck(random, tuple(SITE_FAULTS))
-        for site, way in sites.items():
-            ways = _deck(random, WAY_FAULTS)
-            for number, (start, end) in enumerate(self._times(random)):
-                name = next(ways) if way and number % 3 == 1 else next(deck)
-                found.append(Episode(start, end, name, site))
-        return sorted(found, key=lambda each: each.start)
+        """All episodes by start; `sites` says whether the site has a relay that can fail."""
+        random, episodes = Random(self.seed), list(self._gateway_episodes(Random(f"{self.seed} own")))
+        site_faults = _shuffled_names(random, tuple(SITE_FAULTS))
+        for site, relay in sites.items():
+            relay_faults = _shuffled_names(random, RELAY_FAULTS)
+            for number, (start, end) in enumerate(self._episode_times(random)):
+                name = next(relay_faults) if relay and number % 3 == 1 else next(site_faults)
+                episodes.append(Episode(start, end, name, site))
+        return sorted(episodes, key=lambda episode: episode.start)
 
-    def _times(self, random: Random) -> Iterator[tuple[float, float]]:
-        """Episodes of 20 to 90 seconds of real life with pauses of 10 to 60."""
-        now = self.calm
-        while now < self.seconds - self.scaled(20):
-            end = min(self.seconds, now + self.scaled(random.uniform(20, 90)))
+    def _episode_times(self, random: Random) -> Iterator[tuple[float, float]]:
+        """Start and end of episodes of 20 to 90 seconds of reality, with pauses of 10 to 60 seconds."""
+        now = self.fault_free_seconds
+        while now < self.seconds - self.scale(20):
+            end = min(self.seconds, now + self.scale(random.uniform(20, 90)))
             yield now, end
-            now = end + self.scaled(random.uniform(10, 60))
+            now = end + self.scale(random.uniform(10, 60))
 
-    def _own(self, random: Random) -> Iterator[Episode]:
-        """One trouble of our own at a time, each kind at least once."""
-        rest = self.seconds - self.calm
-        number = max(len(OWN_FAULTS), int(rest // 25))
-        each = rest / number
-        for place in range(number):
-            start = self.calm + each * (place + random.uniform(0, 0.2))
-            yield Episode(start, start + each * random.uniform(0.2, 0.5), OWN_FAULTS[place % len(OWN_FAULTS)])
+    def _gateway_episodes(self, random: Random) -> Iterator[Episode]:
+        """Episodes of Redis and the replicas, one at a time, each kind at least once."""
+        seconds = self.seconds - self.fault_free_seconds
+        number = max(len(GATEWAY_FAULTS), int(seconds // 25))
+        interval = seconds / number
+        for index in range(number):
+            start = self.fault_free_seconds + interval * (index + random.uniform(0, 0.2))
+            yield Episode(
+                start,
+                start + interval * random.uniform(0.2, 0.5),
+                GATEWAY_FAULTS[index % len(GATEWAY_FAULTS)],
+            )
 
 
-def _deck(random: Random, names: tuple[str, ...]) -> Iterator[str]:
-    """Each name once in every round."""
+def _shuffled_names(random: Random, names: tuple[str, ...]) -> Iterator[str]:
+    """Endless sequence with each name once in every round."""
     while True:
         yield from random.sample(names, len(names))

@@ -1,4 +1,4 @@
-"""One run: everybody asks, things go wrong by the plan, and then all must be well again."""
+"""Run of the chaos test: clients send requests, faults follow the plan, and all sites must recover."""
 
 import asyncio
 import signal
@@ -8,19 +8,19 @@ from time import monotonic, time
 from typing import Any
 
 import httpx
-from end_to_end.chaos_clients import Front, Reader, Seen, clients
+from end_to_end.chaos_clients import LoadBalancer, Observations, Reader, create_clients
 from end_to_end.chaos_plan import SITE_FAULTS, Episode, Plan
-from end_to_end.chaos_truth import Truth, Walk
+from end_to_end.chaos_truth import Oracle, SearchWalk
 from end_to_end.chaos_world import FAR, KEYS, NEAR, Kill, Program, World, base
 
-#: Seconds within which a machine that is busy with other things does what takes none.
+#: Seconds of additional time on a busy machine.
 SLACK = 20.0
-WELL: dict[str, Any] = {}
+NO_FAULT: dict[str, Any] = {}
 
 
 @dataclass
 class Memory:
-    """Megabytes of each replica at a moment of the run, and how often it had been started anew."""
+    """Megabytes and open sockets of each replica at a time of the run in seconds."""
 
     at: float
     resident: dict[str, float]
@@ -28,184 +28,193 @@ class Memory:
 
 
 @dataclass
-class Ran:
-    """What came of it."""
+class RunResult:
+    """Result of a run."""
 
-    seen: Seen = field(default_factory=Seen)
-    truth: Truth = field(default_factory=Truth)
+    observations: Observations = field(default_factory=Observations)
+    oracle: Oracle = field(default_factory=Oracle)
     memory: list[Memory] = field(default_factory=list)
     recovery: dict[str, float] = field(default_factory=dict)
-    calm_until: float = 0.0
-    healed: float = 0.0
-    absences: list[tuple[float, float]] = field(default_factory=list)
-    large: list[int] = field(default_factory=list)
+    fault_free_until: float = 0.0
+    faults_ended_at: float = 0.0
+    redis_outages: list[tuple[float, float]] = field(default_factory=list)
+    largest_walk_pages: list[int] = field(default_factory=list)
 
 
-class Trouble:
-    """Carries the plan out."""
+class FaultInjector:
+    """Runs the episodes of the plan."""
 
-    def __init__(self, world: World, plan: Plan, ran: Ran) -> None:
+    def __init__(self, world: World, plan: Plan, result: RunResult) -> None:
         self._world = world
         self._plan = plan
-        self._ran = ran
+        self._result = result
         self._faults: dict[str, dict[str, Any]] = {}
-        self._telling, self._redis, self._replica, self._way = (asyncio.Lock() for _ in range(4))
+        self._faults_lock, self._redis_lock = asyncio.Lock(), asyncio.Lock()
+        self._replica_lock, self._relay_lock = asyncio.Lock(), asyncio.Lock()
 
     async def run(self, start: float) -> None:
-        """Every episode, from its start to its end."""
+        """Run every episode."""
         episodes = self._plan.episodes({NEAR: False, FAR: True})
-        await asyncio.gather(*(self._episode(start, each) for each in episodes))
+        await asyncio.gather(*(self._run_episode(start, episode) for episode in episodes))
 
-    async def _episode(self, start: float, episode: Episode) -> None:
+    async def _run_episode(self, start: float, episode: Episode) -> None:
         await asyncio.sleep(start + episode.start - monotonic())
         seconds = episode.end - episode.start
         if episode.name in SITE_FAULTS:
-            await self._fault(episode, seconds)
+            await self._run_site_fault(episode, seconds)
         else:
-            await _OWN[episode.name](self, seconds)
+            await _GATEWAY_FAULTS[episode.name](self, seconds)
 
-    async def _fault(self, episode: Episode, seconds: float) -> None:
-        rule = self._faults[episode.site] = self._rule(episode)
-        await self._told()
+    async def _run_site_fault(self, episode: Episode, seconds: float) -> None:
+        rule = self._faults[episode.site] = self._fault_rule(episode)
+        await self._send_faults()
         await asyncio.sleep(seconds)
         if self._faults[episode.site] is rule:
-            self._faults[episode.site] = WELL
-            await self._told()
+            self._faults[episode.site] = NO_FAULT
+            await self._send_faults()
 
-    def _rule(self, episode: Episode) -> dict[str, Any]:
+    def _fault_rule(self, episode: Episode) -> dict[str, Any]:
         rule = {**SITE_FAULTS[episode.name], "site": episode.site, "path": "/fhir/"}
         return rule | ({"key": KEYS[episode.site]} if rule["kind"] == "rate-limit" else {})
 
-    async def _told(self) -> None:
-        async with self._telling:
+    async def _send_faults(self) -> None:
+        async with self._faults_lock:
             await asyncio.to_thread(self._world.control, "DELETE", "faults")
             await asyncio.to_thread(
                 self._world.control, "POST", "faults", [*filter(None, self._faults.values())]
             )
 
-    async def _refused(self, seconds: float) -> None:
-        async with self._way:
-            await self._world.way.refuse()
+    async def _refuse_connections(self, seconds: float) -> None:
+        async with self._relay_lock:
+            await self._world.relay.refuse()
             await asyncio.sleep(seconds)
-            await self._world.way.start()
+            await self._world.relay.start()
 
-    async def _resets(self, seconds: float) -> None:
-        async with self._way:
-            self._world.way.resets = True
-            self._world.way.cut()
+    async def _reset_connections(self, seconds: float) -> None:
+        async with self._relay_lock:
+            self._world.relay.resets = True
+            self._world.relay.cut()
             await asyncio.sleep(seconds)
-            self._world.way.resets = False
+            self._world.relay.resets = False
 
-    async def _cut(self, seconds: float) -> None:
+    async def _cut_connections(self, seconds: float) -> None:
         for _ in range(5):
-            self._world.way.cut()
+            self._world.relay.cut()
             await asyncio.sleep(seconds / 5)
 
-    async def _redis_stopped(self, seconds: float) -> None:
-        await self._absent(seconds, self._world.redis.stop, self._world.redis.start)
+    async def _stop_redis(self, seconds: float) -> None:
+        await self._run_outage(seconds, self._world.redis.stop, self._world.redis.start)
 
-    async def _redis_frozen(self, seconds: float) -> None:
+    async def _freeze_redis(self, seconds: float) -> None:
         redis = self._world.redis
-        await self._absent(
+        await self._run_outage(
             seconds, lambda: redis.signal(signal.SIGSTOP), lambda: redis.signal(signal.SIGCONT)
         )
 
-    async def _absent(self, seconds: float, go: Callable[[], None], come: Callable[[], None]) -> None:
-        async with self._redis:
+    async def _run_outage(
+        self, seconds: float, take_down: Callable[[], None], bring_up: Callable[[], None]
+    ) -> None:
+        async with self._redis_lock:
             started = time()
-            await asyncio.to_thread(go)
+            await asyncio.to_thread(take_down)
             await asyncio.sleep(seconds)
-            await asyncio.to_thread(come)
-            self._ran.absences.append((started, time()))
+            await asyncio.to_thread(bring_up)
+            self._result.redis_outages.append((started, time()))
 
-    async def _killed(self, seconds: float) -> None:
+    async def _kill_replica(self, seconds: float) -> None:
         replica = self._world.replicas[1]
-        async with self._replica:
+        async with self._replica_lock:
             self._world.kills.append(Kill(replica.url))
             await asyncio.to_thread(replica.kill)
             await asyncio.sleep(seconds)
             await asyncio.to_thread(replica.start)
 
 
-_OWN: dict[str, Callable[[Trouble, float], Awaitable[None]]] = {
-    "refused": Trouble._refused,
-    "reset before sending": Trouble._resets,
-    "cut": Trouble._cut,
-    "redis stopped": Trouble._redis_stopped,
-    "redis frozen": Trouble._redis_frozen,
-    "replica killed": Trouble._killed,
+_GATEWAY_FAULTS: dict[str, Callable[[FaultInjector, float], Awaitable[None]]] = {
+    "refused": FaultInjector._refuse_connections,
+    "reset before sending": FaultInjector._reset_connections,
+    "cut": FaultInjector._cut_connections,
+    "redis stopped": FaultInjector._stop_redis,
+    "redis frozen": FaultInjector._freeze_redis,
+    "replica killed": FaultInjector._kill_replica,
 }
 
 
-async def run(world: World, plan: Plan) -> Ran:
-    """The run; what is wrong with it is for others to say."""
-    ran = Ran()
-    await asyncio.to_thread(ran.truth.read, world)
-    await world.way.start()
+async def run(world: World, plan: Plan) -> RunResult:
+    """Run the plan and return the result, which `report_run` judges."""
+    result = RunResult()
+    await asyncio.to_thread(result.oracle.read, world)
+    await world.relay.start()
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
-        await _ran(Front(world, http, ran.seen, ran.truth), plan, ran)
-    await world.way.refuse()
-    ran.memory.append(_memory(world, -1.0))
-    return ran
+        await _run_clients(LoadBalancer(world, http, result.observations, result.oracle), plan, result)
+    await world.relay.refuse()
+    result.memory.append(_measure_memory(world, -1.0))
+    return result
 
 
-async def _ran(front: Front, plan: Plan, ran: Ran) -> None:
-    start, over = monotonic(), asyncio.Event()
-    ran.calm_until = time() + plan.calm
-    ran.large.append(await _large(front, plan))
-    asking = [asyncio.create_task(each.live(over.is_set)) for each in clients(front, plan)]
-    watching = asyncio.create_task(_watched(front.world, start, plan, ran))
+async def _run_clients(balancer: LoadBalancer, plan: Plan, result: RunResult) -> None:
+    start, ended = monotonic(), asyncio.Event()
+    result.fault_free_until = time() + plan.fault_free_seconds
+    result.largest_walk_pages.append(await _read_largest_search(balancer, plan))
+    client_tasks = [
+        asyncio.create_task(client.run(ended.is_set)) for client in create_clients(balancer, plan)
+    ]
+    memory_task = asyncio.create_task(_record_memory(balancer.world, start, plan, result))
     try:
-        await Trouble(front.world, plan, ran).run(start)
-        ran.healed = monotonic()
-        ran.recovery = await _recovered(front, plan)
+        await FaultInjector(balancer.world, plan, result).run(start)
+        result.faults_ended_at = monotonic()
+        result.recovery = await _measure_recovery(balancer, plan)
     finally:
-        over.set()
-        await asyncio.gather(*asking, watching)
-    ran.large.append(await _large(front, plan))
+        ended.set()
+        await asyncio.gather(*client_tasks, memory_task)
+    result.largest_walk_pages.append(await _read_largest_search(balancer, plan))
 
 
-async def _watched(world: World, start: float, plan: Plan, ran: Ran) -> None:
-    """Look at the memory after the first and the second third, and at the end."""
+async def _record_memory(world: World, start: float, plan: Plan, result: RunResult) -> None:
+    """Measure the memory after the first and the second third, and at the end."""
     for part in (1 / 3, 2 / 3, 1):
         await asyncio.sleep(max(0.0, start + plan.seconds * part - monotonic()))
-        ran.memory.append(_memory(world, plan.seconds * part))
+        result.memory.append(_measure_memory(world, plan.seconds * part))
 
 
-def _memory(world: World, at: float) -> Memory:
-    running = [each for each in world.replicas if each.process is not None]
+def _measure_memory(world: World, at: float) -> Memory:
+    running = [replica for replica in world.replicas if replica.process is not None]
     return Memory(
-        at, {each.url: each.resident for each in running}, {each.url: each.sockets for each in running}
+        at,
+        {replica.url: replica.resident for replica in running},
+        {replica.url: replica.sockets for replica in running},
     )
 
 
-async def _large(front: Front, plan: Plan) -> int:
-    """The pages that a walk through what is large takes, asked for as large as can be."""
-    reader = Reader(f"measurer {monotonic():.0f}", NEAR, front, plan)
-    walk = Walk(front.truth, NEAR, "letters", 1_000)
-    return await reader.walk(walk, cache_control="no-cache")
+async def _read_largest_search(balancer: LoadBalancer, plan: Plan) -> int:
+    """Number of pages of the largest search with the largest page size."""
+    reader = Reader(f"measurer {monotonic():.0f}", NEAR, balancer, plan)
+    walk = SearchWalk(balancer.oracle, NEAR, "letters", 1_000)
+    return await reader.fetch_all(walk, cache_control="no-cache")
 
 
-async def _recovered(front: Front, plan: Plan) -> dict[str, float]:
-    """Seconds until each site was answered for by both replicas."""
-    start, limit = monotonic(), plan.scaled(300) + SLACK
+async def _measure_recovery(balancer: LoadBalancer, plan: Plan) -> dict[str, float]:
+    """Seconds until both replicas respond for each site."""
+    start, limit = monotonic(), plan.scale(300) + SLACK
     waits = [
-        _until_well(front, replica, site, start, limit) for site in KEYS for replica in front.world.replicas
+        _seconds_until_recovery(balancer, replica, site, start, limit)
+        for site in KEYS
+        for replica in balancer.world.replicas
     ]
-    found = await asyncio.gather(*waits)
-    return {site: max(seconds for name, seconds in found if name == site) for site in KEYS}
+    recoveries = await asyncio.gather(*waits)
+    return {site: max(seconds for name, seconds in recoveries if name == site) for site in KEYS}
 
 
-async def _until_well(
-    front: Front, replica: Program, site: str, start: float, limit: float
+async def _seconds_until_recovery(
+    balancer: LoadBalancer, replica: Program, site: str, start: float, limit: float
 ) -> tuple[str, float]:
     headers = {"ocp-apim-subscription-key": KEYS[site], "cache-control": "no-cache"}
     while monotonic() - start < limit:
         headers["x-request-id"] = f"recovery-{site[-4:]}-{monotonic()}"
-        answer = await front.http.get(f"{replica.url}{base(site)}/Patient/1", headers=headers)
-        if answer.status_code == 200:
+        response = await balancer.http.get(f"{replica.url}{base(site)}/Patient/1", headers=headers)
+        if response.status_code == 200:
             return site, monotonic() - start
         await asyncio.sleep(0.1)
-    front.truth.accuse(f"not well again {limit:.0f} s after the last fault")
+    balancer.oracle.report_error(f"no recovery {limit:.0f} s after the last fault")
     return site, limit

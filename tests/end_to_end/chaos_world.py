@@ -1,7 +1,6 @@
-"""Emulator, Redis, a way that can fail, and two gateways: each a process of its own that can be killed."""
+"""Processes of the chaos test: emulator, Redis and two gateways, and a TCP relay to the emulator."""
 
 import asyncio
-import os
 import signal
 import socket
 import struct
@@ -24,23 +23,23 @@ from support.redis_server import RedisServer, redis_server
 
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
+#: A site without faults, a site with faults, and a site with faults behind a relay with faults.
 QUIET, NEAR, FAR = BRISBANE, SYDNEY, PERTH
-"""A site without faults; one that fails; one that fails and is reached by a way that fails."""
 KEYS = {QUIET: "quiet-key", NEAR: "near-key", FAR: "far-key"}
 PUBLIC = "http://gateway.chaos"
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 #: Site -> the path of its upstream's mount.
 MOUNTS = {QUIET: "", NEAR: "", FAR: "/stage"}
 
 
 def base(site: str) -> str:
-    """The path of a site's FHIR base at the gateway."""
+    """Path of a site's FHIR base at the gateway."""
     return f"{MOUNTS[site]}/integrator/sites/{site}/fhir/R4"
 
 
 @dataclass
 class Program:
-    """`python -m gateway …`, which says on its first line where it listens."""
+    """`python -m gateway …`; the first line of its output ends with its URL."""
 
     arguments: tuple[str, ...]
     log: Path
@@ -51,23 +50,23 @@ class Program:
         with self.log.open("a") as log:
             command = [sys.executable, "-m", "gateway", *self.arguments]
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.url = _greeting(self.process.stdout).split()[-1]
+        self.url = _read_first_line(self.process.stdout).split()[-1]
 
     def kill(self) -> None:
-        """As `kill -9` does."""
+        """Kill the process, as `kill -9` does."""
         assert self.process is not None
         self.process.kill()
-        self._ended()
+        self._wait_for_end()
 
     def stop(self) -> int:
-        """An orderly end; the exit code."""
+        """Stop the process with SIGTERM and return the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self._ended()
+        return self._wait_for_end()
 
-    def _ended(self) -> int:
+    def _wait_for_end(self) -> int:
         assert self.process is not None
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIMEOUT_SECONDS)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process = None
@@ -75,15 +74,15 @@ class Program:
 
     @property
     def resident(self) -> float:
-        """Megabytes in memory."""
+        """Resident memory in megabytes."""
         return int(self._status("VmRSS")) / 1024
 
     @property
     def sockets(self) -> int:
-        """Open sockets."""
+        """Number of open sockets."""
         assert self.process is not None
         links = Path(f"/proc/{self.process.pid}/fd").iterdir()
-        return sum(_target(each).startswith("socket:") for each in links)
+        return sum(_link_target(link).startswith("socket:") for link in links)
 
     def _status(self, name: str) -> str:
         assert self.process is not None
@@ -91,24 +90,24 @@ class Program:
         return next(line.split()[1] for line in lines if line.startswith(name))
 
 
-def _target(link: Path) -> str:
+def _link_target(link: Path) -> str:
     try:
         return str(link.readlink())
     except FileNotFoundError:
         return ""
 
 
-def _greeting(stdout: IO[str] | None) -> str:
+def _read_first_line(stdout: IO[str] | None) -> str:
     assert stdout is not None
     line = stdout.readline()
     if not line:
-        raise RuntimeError("the program ended before it listened")
+        raise RuntimeError("the program ended before it listened on a port")
     return line
 
 
 @dataclass
-class Way:
-    """A TCP relay before the upstream that can refuse, reset before anything is sent, and cut."""
+class Relay:
+    """TCP relay to the upstream that can refuse connections and reset new or open connections."""
 
     upstream: str
     port: int
@@ -119,7 +118,7 @@ class Way:
     async def start(self) -> None:
         self.resets = False
         if self._server is None:
-            self._server = await asyncio.start_server(self._relayed, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._relay_connection, "127.0.0.1", self.port)
 
     async def refuse(self) -> None:
         assert self._server is not None
@@ -132,22 +131,22 @@ class Way:
         for writer in list(self._open):
             _reset(writer)
 
-    async def _relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _relay_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.resets:
             _reset(writer)
             return
         host, _, port = self.upstream.removeprefix("http://").partition(":")
-        there, out = await asyncio.open_connection(host, int(port))
+        upstream_reader, upstream_writer = await asyncio.open_connection(host, int(port))
         self._open.add(writer)
         try:
-            await asyncio.gather(_copied(reader, out), _copied(there, writer))
+            await asyncio.gather(_copy(reader, upstream_writer), _copy(upstream_reader, writer))
         except asyncio.CancelledError:
             return  # the run has ended
         finally:
             self._open.discard(writer)
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(65_536):
             writer.write(data)
@@ -159,15 +158,15 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    found = writer.get_extra_info("socket")
-    if found is not None and found.fileno() >= 0:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = writer.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 @dataclass
 class Kill:
-    """When a replica was killed, and which."""
+    """URL of a killed replica, and the time in seconds since 1970."""
 
     url: str
     at: float = field(default_factory=time)
@@ -175,96 +174,96 @@ class Kill:
 
 @dataclass
 class World:
-    """Everything that runs, and the emulator's controls."""
+    """All processes, and the emulator's controls."""
 
     directory: Path
     emulator: Program
     redis: RedisServer
-    way: Way
+    relay: Relay
     replicas: list[Program]
     kills: list[Kill] = field(default_factory=list)
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         content = None if body is None else msgspec.json.encode(body)
         url = f"{self.emulator.url}/_emulator/{path}"
-        answer = httpx.request(method, url, content=content, timeout=PATIENCE, trust_env=False)
-        assert answer.status_code < 400, answer.text
-        return msgspec.json.decode(answer.content) if answer.content else None
+        response = httpx.request(method, url, content=content, timeout=TIMEOUT_SECONDS, trust_env=False)
+        assert response.status_code < 400, response.text
+        return msgspec.json.decode(response.content) if response.content else None
 
     @property
     def ledger(self) -> Path:
         return self.directory / "ledger.sqlite3"
 
-    def logged(self) -> list[dict[str, Any]]:
-        """What the gateways wrote to their logs."""
-        lines = (line for each in self.replicas for line in each.log.read_text().splitlines())
+    def log_events(self) -> list[dict[str, Any]]:
+        """Events in the logs of the replicas."""
+        lines = (line for replica in self.replicas for line in replica.log.read_text().splitlines())
         return [msgspec.json.decode(line) for line in lines if line.startswith("{")]
 
-    def absences(self) -> list[tuple[float, float]]:
-        """When each replica went on without Redis: from and to, in seconds since 1970."""
-        found = []
+    def redis_outages(self) -> list[tuple[float, float]]:
+        """Times in which a replica was without Redis: start and end in seconds since 1970."""
+        outages = []
         for replica in self.replicas:
-            went = 0.0
+            down_since = 0.0
             for line in replica.log.read_text().splitlines():
                 event = msgspec.json.decode(line) if line.startswith("{") else {}
                 at = datetime.fromisoformat(event["timestamp"]).timestamp() if "timestamp" in event else 0.0
-                went = at if event.get("event") == "shared-store-down" else went
+                down_since = at if event.get("event") == "shared-store-down" else down_since
                 if event.get("event") == "shared-store-up":
-                    found.append((went, at))
-                    went = 0.0
-            found += [(went, inf)] if went else []
-        return found
+                    outages.append((down_since, at))
+                    down_since = 0.0
+            outages += [(down_since, inf)] if down_since else []
+        return outages
 
-    def complaints(self) -> list[str]:
-        """Lines in the logs that are none of the gateway's own."""
-        lines = (line for each in self.replicas for line in each.log.read_text().splitlines())
+    def foreign_log_lines(self) -> list[str]:
+        """Lines in the logs that are not log events of the gateway."""
+        lines = (line for replica in self.replicas for line in replica.log.read_text().splitlines())
         return [line for line in lines if not line.startswith("{")]
 
 
 @contextmanager
-def world(plan: Plan) -> Iterator[World]:
-    """Everything running; killed at the end if it has not ended by itself."""
-    with TemporaryDirectory() as name, redis_server() as redis, ExitStack() as ending:
+def run_world(plan: Plan) -> Iterator[World]:
+    """Run all processes; those that still run at the end are killed."""
+    with TemporaryDirectory() as name, redis_server() as redis, ExitStack() as cleanup:
         directory, port = Path(name), free_port()
         emulator = Program(
-            ("emulate", "--port", "0", "--config", _emulator(directory)), directory / "emulator"
+            ("emulate", "--port", "0", "--config", _write_emulator_config(directory)), directory / "emulator"
         )
         emulator.start()
-        ending.callback(_ended, emulator)
-        settings = _gateway(directory, plan, emulator.url, f"http://127.0.0.1:{port}", redis.url)
+        cleanup.callback(_kill_if_running, emulator)
+        settings = _write_gateway_config(directory, plan, emulator.url, f"http://127.0.0.1:{port}", redis.url)
         replicas = []
         for number in (1, 2):
             arguments = ("serve", "--port", str(free_port()), "--config", settings)
             replica = Program(arguments, directory / f"replica-{number}.log")
             replica.start()
-            ending.callback(_ended, replica)
+            cleanup.callback(_kill_if_running, replica)
             replicas.append(replica)
-        yield World(directory, emulator, redis, Way(emulator.url, port), replicas)
+        yield World(directory, emulator, redis, Relay(emulator.url, port), replicas)
 
 
-def _ended(program: Program) -> None:
+def _kill_if_running(program: Program) -> None:
     if program.process is not None:
         program.kill()
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
-def _emulator(directory: Path) -> str:
+def _write_emulator_config(directory: Path) -> str:
     path = directory / "emulator.toml"
     keys = msgspec.json.encode([*KEYS.values()]).decode()
     path.write_text(f"patients = 60\ndocuments = 45\nkeep_requests = 5000000\nkeys = {keys}\n")
     return str(path)
 
 
-def _gateway(directory: Path, plan: Plan, upstream: str, way: str, redis: str) -> str:
+def _write_gateway_config(directory: Path, plan: Plan, upstream: str, relay: str, redis: str) -> str:
     path = directory / "gateway.toml"
     zones = "\n".join(f'[sites.{guid}]\ntime_zone = "{SITES[guid].zone_name}"' for guid in KEYS)
-    timeouts = f"connect = 5.0\nread = 6.0\ntotal = 10.0\nidle = {plan.scaled(20, 1.0)}"
+    timeouts = f"connect = 5.0\nread = 6.0\ntotal = 10.0\nidle = {plan.scale(20, 1.0)}"
     path.write_text(
         f"""
 [server]
@@ -274,44 +273,39 @@ url = "{upstream}"
 [upstream.timeouts]
 {timeouts}
 [upstreams.stage]
-url = "{way}"
+url = "{relay}"
 dialect = "halo-connect"
 path = "/stage"
 [upstreams.stage.timeouts]
 {timeouts}
 {zones}
 [sites.default.cache.lifetimes]
-"*" = {int(plan.scaled(30, 1.0))}
-Patient = {int(plan.scaled(60, 1.0))}
+"*" = {int(plan.scale(30, 1.0))}
+Patient = {int(plan.scale(60, 1.0))}
 [paging]
 keys = ["{"p" * 32}"]
 [cache]
 keys = ["{"c" * 32}"]
-lock_seconds = {plan.scaled(5, 0.5)}
+lock_seconds = {plan.scale(5, 0.5)}
 [cache.redis]
 url = "{redis}"
 [retry]
-max_wait_seconds = {plan.scaled(10, 0.3)}
-initial_backoff_seconds = {plan.scaled(0.5)}
-max_backoff_seconds = {plan.scaled(5)}
+max_wait_seconds = {plan.scale(10, 0.3)}
+initial_backoff_seconds = {plan.scale(0.5)}
+max_backoff_seconds = {plan.scale(5)}
 [circuit_breaker]
-initial_open_seconds = {plan.scaled(5)}
-max_open_seconds = {plan.scaled(300)}
+initial_open_seconds = {plan.scale(5)}
+max_open_seconds = {plan.scale(300)}
 [bulkhead]
 max_concurrent = 8
 max_queue = 8
 [[pauses.rules]]
 id = "login-failed"
 code = "practice-not-authorised"
-seconds = {plan.scaled(60, 1.0)}
+seconds = {plan.scale(60, 1.0)}
 scope = "caller-at-site"
 [ledger]
 path = "{directory / "ledger.sqlite3"}"
 """
     )
     return str(path)
-
-
-def environment_is_clean() -> bool:
-    """Whether no setting of ours comes from outside."""
-    return not [name for name in os.environ if name.startswith("HALO_GATEWAY_")]

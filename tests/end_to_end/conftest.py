@@ -1,19 +1,19 @@
-"""A gateway with little patience and every upstream mounted, beside the ordinary pair."""
+"""Gateway with short timeouts and every upstream mounted."""
 
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from conftest import Pair
-from end_to_end.failing import Failing, failing_settings, gateway
+from end_to_end.failing_gateway import FailingGateway, failing_settings, run_gateway
 
 
 @pytest.fixture
-def failing(pair: Pair) -> Iterator[Failing]:
-    """The impatient gateway, new for each test: a failure teaches it to leave the practice alone."""
+def gateway(pair: Pair) -> Iterator[FailingGateway]:
+    """A new gateway for each test, because failures open circuits and start pauses."""
     with (
-        gateway(failing_settings(pair.emulator.url)) as url,
+        run_gateway(failing_settings(pair.emulator.url)) as url,
         httpx.Client(timeout=30, trust_env=False) as client,
     ):
-        yield Failing(pair, url, client)
-    pair.spoilt = False  # its own gateway has seen nothing of it
+        yield FailingGateway(pair, url, client)
+    pair.spoilt = False  # the gateway of the pair had no failure

@@ -1,4 +1,4 @@
-"""Two replicas on one Redis: one question costs one query, whoever is asked and whoever dies."""
+"""Cache of two replicas on one Redis: shared responses, writes, outages and a killed leader."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import KEY, Pair
 from end_to_end.cached_gateway import replica
-from end_to_end.test_cache import all_at_once, billed, status
+from end_to_end.test_cache import billed_queries, cache_status, send_concurrently
 from support.redis_server import RedisServer, redis_server
 
 from gateway.emulator.sites import SYDNEY
@@ -23,87 +23,88 @@ PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    with redis_server() as running:
-        yield running
+    with redis_server() as server:
+        yield server
 
 
 @pytest.fixture
 def replicas(pair: Pair, redis: RedisServer) -> Iterator[tuple[str, str]]:
     with (
-        ThreadedServer(replica(pair.emulator.url, redis.url)) as one,
-        ThreadedServer(replica(pair.emulator.url, redis.url)) as other,
+        ThreadedServer(replica(pair.emulator.url, redis.url)) as first,
+        ThreadedServer(replica(pair.emulator.url, redis.url)) as second,
     ):
-        yield one.url, other.url
+        yield first.url, second.url
 
 
 def get(url: str, path: str = PATH) -> httpx.Response:
     return httpx.get(url + path, headers=KEY, timeout=30, trust_env=False)
 
 
-def test_two_replicas_asked_at_once_cost_one_query(pair: Pair, replicas: tuple[str, str]) -> None:
+@pytest.mark.anyio
+async def test_concurrent_requests_to_two_replicas_cost_one_query(
+    pair: Pair, replicas: tuple[str, str]
+) -> None:
     pair.fault(kind="delay", delay=0.5, times=1)
-    answers = all_at_once(20, *(url + PATH for url in replicas))
-    assert {each.status_code for each in answers} == {200}
-    assert sum("collapsed" in status(each) or "hit" in status(each) for each in answers) == 19
-    assert billed(pair) == 1
+    responses = await send_concurrently(20, *(url + PATH for url in replicas))
+    assert {response.status_code for response in responses} == {200}
+    statuses = [cache_status(response) for response in responses]
+    assert sum("collapsed" in status or "hit" in status for status in statuses) == 19
+    assert billed_queries(pair) == 1
 
 
-def test_what_one_replica_keeps_the_other_serves(pair: Pair, replicas: tuple[str, str]) -> None:
-    one, other = replicas
-    first, second = get(one), get(other)
+def test_stored_response_is_served_by_the_other_replica(pair: Pair, replicas: tuple[str, str]) -> None:
+    first, second = (get(url) for url in replicas)
     assert first.json()["entry"] == second.json()["entry"]
-    assert (status(second)[:17], billed(pair)) == ("halo-gateway; hit", 1)
+    assert (cache_status(second)[:17], billed_queries(pair)) == ("halo-gateway; hit", 1)
 
 
-def test_a_write_through_one_replica_is_seen_through_the_other(replicas: tuple[str, str]) -> None:
-    one, other = replicas
+def test_write_through_one_replica_is_visible_through_the_other(replicas: tuple[str, str]) -> None:
+    first, second = replicas
     path = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient/2"
-    before = get(other, path).json()
+    before = get(second, path).json()
     changed = before | {"gender": "unknown"}
     httpx.put(
-        one + path, json=changed, headers=KEY | {"content-type": "application/fhir+json"}, trust_env=False
+        first + path, json=changed, headers=KEY | {"content-type": "application/fhir+json"}, trust_env=False
     )
     assert before["gender"] != "unknown"
-    assert get(other, path).json()["gender"] == "unknown"
+    assert get(second, path).json()["gender"] == "unknown"
 
 
-def test_without_redis_each_replica_goes_on(
-    pair: Pair, redis: RedisServer, replicas: tuple[str, str]
-) -> None:
+def test_replicas_cache_without_redis(pair: Pair, redis: RedisServer, replicas: tuple[str, str]) -> None:
     redis.stop()
     for url in replicas:
         assert get(url).status_code == 200
-        assert status(get(url))[:17] == "halo-gateway; hit"
-    assert billed(pair) == 2
+        assert cache_status(get(url))[:17] == "halo-gateway; hit"
+    assert billed_queries(pair) == 2
 
 
 @contextmanager
 def process(pair: Pair, redis: RedisServer) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A replica that can be killed."""
+    """A replica in a separate process."""
     program = Path(__file__).parent / "cached_gateway.py"
     command = [sys.executable, str(program), pair.emulator.url, redis.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running_process:
         try:
-            assert started.stdout is not None
-            yield started, started.stdout.readline().split()[-1]
+            assert running_process.stdout is not None
+            yield running_process, running_process.stdout.readline().split()[-1]
         finally:
-            started.kill()
+            running_process.kill()
 
 
-def test_a_killed_leader_delays_the_others_by_at_most_its_lease(
+def test_killed_leader_delays_other_replicas_by_the_lock_timeout(
     pair: Pair, redis: RedisServer, replicas: tuple[str, str]
 ) -> None:
     pair.fault(kind="hang", times=1)
     with process(pair, redis) as (leader, url):
-        Thread(target=quietly, args=(url,), daemon=True).start()
+        Thread(target=get_ignoring_errors, args=(url,), daemon=True).start()
         while not pair.sent():
             sleep(0.02)
         leader.kill()
-        assert get(replicas[0]).status_code == 200  # or the client's time-out ends the wait
+        assert get(replicas[0]).status_code == 200  # otherwise the client times out
 
 
-def quietly(url: str) -> None:
-    """Ask, and do not mind the answer."""
+def get_ignoring_errors(url: str) -> None:
+    """Send a request and ignore HTTP errors."""
     try:
         get(url)
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Half an hour of the day that `make bench` replays as a whole: every body judged, every query billed."""
+"""Half an hour of the day of `make bench`: every body is checked and every query is billed."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from benchmarks.day import contenders, spelling
-from benchmarks.day.asking import Answer
+from benchmarks.day import app_requests, contenders
+from benchmarks.day.asgi_client import Response
 from benchmarks.day.contenders import Bill
 from benchmarks.day.events import HOUR
 from benchmarks.day.halo import STAMP
-from benchmarks.day.truth import Truth, question
+from benchmarks.day.truth import Oracle, parse_request
 
 START, END = 8.75 * HOUR, 9.25 * HOUR
 
@@ -22,33 +22,37 @@ def replay() -> Iterator[Bill]:
         yield contenders.gateway(START, END)
 
 
-def test_no_answer_is_older_than_its_lifetime_or_than_a_write(replay: Bill) -> None:
-    assert replay.seen.wrong == []
-    assert replay.seen.verdicts.total() == replay.seen.asked.total() - replay.seen.asked["write"] > 1_500
-    assert replay.seen.asked["write"] >= 5
+def test_no_response_is_older_than_its_lifetime_or_a_write(replay: Bill) -> None:
+    assert replay.observations.wrong_bodies == []
+    assert (
+        replay.observations.verdicts.total()
+        == replay.observations.requests.total() - replay.observations.requests["write"]
+        > 1_500
+    )
+    assert replay.observations.requests["write"] >= 5
 
 
-def test_the_ledger_is_the_bill(replay: Bill) -> None:
+def test_ledger_equals_bill(replay: Bill) -> None:
     assert replay.ledger == replay.total
 
 
-def test_half_an_hour_costs_a_fraction_of_what_is_asked(replay: Bill) -> None:
-    asked, paid = replay.seen.asked, replay.queries
-    assert paid["directory"] < asked["directory"] / 50
-    assert paid["poll"] < asked["poll"] / 2
-    assert paid["write"] == asked["write"]
+def test_queries_are_a_fraction_of_the_requests(replay: Bill) -> None:
+    requests, queries = replay.observations.requests, replay.queries
+    assert queries["directory"] < requests["directory"] / 50
+    assert queries["poll"] < requests["poll"] / 2
+    assert queries["write"] == requests["write"]
 
 
-def test_the_judge_finds_what_a_cache_keeps_too_long() -> None:
-    verdicts = contenders.nginx(START, END, longer=60).seen.verdicts
+def test_oracle_detects_responses_cached_too_long() -> None:
+    verdicts = contenders.nginx(START, END, extra_seconds=60).observations.verdicts
     assert verdicts["too old"] > 20
     assert verdicts["older than a write"] > 5
-    assert verdicts["never so"] == 0
+    assert verdicts["never existed"] == 0
 
 
-def test_the_judge_finds_what_the_practice_never_held() -> None:
-    halo, _ = contenders.day(START, END)
-    patient = question(spelling.patient("1"))
+def test_oracle_detects_data_that_never_existed() -> None:
+    halo, _ = contenders.prepare_day(START, END)
+    request = parse_request(app_requests.read_patient("1"))
     row = {**halo.practice.tables["Patient"]["1"].resource, "birthDate": "1900-01-01"}
-    answer = Answer(200, [(STAMP, b"1.5")], msgspec.json.encode(row))
-    assert Truth(halo).verdict(patient, answer, 1, 2) == "never so"
+    response = Response(200, [(STAMP, b"1.5")], msgspec.json.encode(row))
+    assert Oracle(halo).verdict(request, response, 1, 2) == "never existed"

@@ -1,19 +1,20 @@
-"""A stampede at gateways as users run them, `halo-gateway serve`: one query on the practice's bill."""
+"""Concurrent identical requests to `halo-gateway serve`: one query on the bill."""
 
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
+import pytest
 from cli.test_commands import MODULE, program
 from conftest import Pair
-from end_to_end.test_cache import all_at_once, billed
+from end_to_end.test_cache import billed_queries, send_concurrently
 from support.redis_server import redis_server
 
 from gateway.emulator.sites import SYDNEY
 
 PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
-#: Patience for a busy machine: neither Redis nor a leader counts as gone because others have the cores.
+#: Long timeouts in seconds: on a busy machine neither Redis nor the leader counts as down.
 SHARED = {
     "CACHE__KEYS": '["synthetic key"]',
     "PAGING__KEYS": '["synthetic key"]',
@@ -24,30 +25,34 @@ SHARED = {
 
 
 @contextmanager
-def serving(pair: Pair, **settings: str) -> Iterator[str]:
-    """The URL of a process of its own, with the cache as it is by default."""
-    known = {"UPSTREAM__URL": pair.emulator.url, "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney"}
-    with program(*MODULE, "serve", "--port", "0", **known, **settings) as (_, line):
+def serve_gateway(pair: Pair, **settings: str) -> Iterator[str]:
+    """Run `halo-gateway serve` with the default cache settings and yield its URL."""
+    defaults = {"UPSTREAM__URL": pair.emulator.url, "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney"}
+    with program(*MODULE, "serve", "--port", "0", **defaults, **settings) as (_, line):
         yield line.split()[-1]
 
 
-def equal(answers: list[httpx.Response]) -> bool:
-    """Whether all were answered well, with the same entries."""
-    return {each.status_code for each in answers} == {200} and len(
-        {json.dumps(each.json()["entry"]) for each in answers}
+def are_identical(responses: list[httpx.Response]) -> bool:
+    """Whether all responses have status 200 and the same entries."""
+    return {response.status_code for response in responses} == {200} and len(
+        {json.dumps(response.json()["entry"]) for response in responses}
     ) == 1
 
 
-def test_fifty_at_once_cost_one_query(pair: Pair) -> None:
+@pytest.mark.anyio
+async def test_fifty_concurrent_requests_cost_one_query(pair: Pair) -> None:
     pair.fault(kind="delay", delay=0.5, times=1)
-    with serving(pair) as url:
-        assert equal(all_at_once(50, url + PATH))
-    assert billed(pair) == 1
+    with serve_gateway(pair) as url:
+        assert are_identical(await send_concurrently(50, url + PATH))
+    assert billed_queries(pair) == 1
 
 
-def test_fifty_at_once_to_two_replicas_cost_one_query(pair: Pair) -> None:
+@pytest.mark.anyio
+async def test_fifty_concurrent_requests_to_two_replicas_cost_one_query(pair: Pair) -> None:
     pair.fault(kind="delay", delay=0.5, times=1)
     with redis_server() as redis, ExitStack() as stack:
-        urls = [stack.enter_context(serving(pair, CACHE__REDIS__URL=redis.url, **SHARED)) for _ in range(2)]
-        assert equal(all_at_once(50, *(url + PATH for url in urls)))
-    assert billed(pair) == 1
+        urls = [
+            stack.enter_context(serve_gateway(pair, CACHE__REDIS__URL=redis.url, **SHARED)) for _ in range(2)
+        ]
+        assert are_identical(await send_concurrently(50, *(url + PATH for url in urls)))
+    assert billed_queries(pair) == 1

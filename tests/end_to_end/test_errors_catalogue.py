@@ -1,10 +1,10 @@
-"""Every row of the catalogue over real sockets: the emulator answers so, the client gets the outcome."""
+"""Every row of the catalogue over real sockets: upstream response and the client's OperationOutcome."""
 
 from typing import Any
 
 import pytest
-from end_to_end.failing import ASKED, BASE, Failing, code, outcome
-from support.dialects import failed
+from end_to_end.failing_gateway import BASE, CLIENT_REQUESTS, FailingGateway, checked_issue, error_code
+from support.dialects import require_failure
 from support.upstream_catalogue import HALO_CONNECT, HALO_ITSM, HALO_SQL, HEALTH_GORILLA, STATUSES
 
 from gateway.errors.failure import FailureKind
@@ -21,35 +21,39 @@ CASES: list[tuple[str, str, int, Any, FailureKind]] = [
 
 
 @pytest.mark.parametrize(("dialect", "row", "status", "body", "kind"), CASES)
-def test_every_row_is_an_outcome_with_its_own_status(
-    failing: Failing, dialect: str, row: str, status: int, body: Any, kind: FailureKind
+def test_every_rule_gives_its_outcome_and_status(
+    gateway: FailingGateway, dialect: str, row: str, status: int, body: Any, kind: FailureKind
 ) -> None:
-    """What the table promises is what a client reads."""
-    alone = kind is RESULT_TOO_LARGE and dialect == "halo-connect"  # a search is asked again, smaller
-    response = failing.answering(dialect, status, body, path=f"{BASE}/Patient/1" if alone else "")
-    issue = outcome(response, kind.status)
-    assert (code(issue), issue["details"]["text"]) == (
-        kind.code,
-        SINGLE_RESOURCE_TOO_LARGE if alone else kind.text,
+    # A search with this error would be retried with a smaller page.
+    is_read = kind is RESULT_TOO_LARGE and dialect == "halo-connect"
+    response = gateway.get_with_upstream_response(
+        dialect, status, body, path=f"{BASE}/Patient/1" if is_read else ""
     )
-    expected = failed(dialect, status, body)
+    issue = checked_issue(response, kind.status)
+    assert (error_code(issue), issue["details"]["text"]) == (
+        kind.code,
+        SINGLE_RESOURCE_TOO_LARGE if is_read else kind.text,
+    )
+    expected = require_failure(dialect, status, body)
     assert issue["code"] == expected.issue
     wait = None if expected.retry_after is None else str(expected.retry_after)
     assert response.headers.get("retry-after") == wait
-    assert len(failing.pair.sent()) == 1
+    assert len(gateway.pair.sent()) == 1
 
 
-#: Statuses of which Health Gorilla says nothing of its own; emulators cannot send interim answers.
-_OWN = {status for row in DIALECTS["health-gorilla"].rules for status in row.status}
-_PLAIN = {status: meaning for status, meaning in STATUSES.items() if status >= 200 and status not in _OWN}
+#: Statuses without a rule of Health Gorilla; the emulator cannot send interim responses.
+_OWN_STATUSES = {status for row in DIALECTS["health-gorilla"].rules for status in row.status}
+_OTHER_STATUSES = {
+    status: meaning for status, meaning in STATUSES.items() if status >= 200 and status not in _OWN_STATUSES
+}
 
 
-@pytest.mark.parametrize("status", _PLAIN)
-def test_every_other_status_is_an_outcome_with_its_meaning(failing: Failing, status: int) -> None:
-    ours, issue_type, wait = _PLAIN[status]
-    response = failing.answering("health-gorilla", status, b"no")
-    issue = outcome(response)
-    assert (response.status_code, issue["code"]) == (ours, issue_type)
+@pytest.mark.parametrize("status", _OTHER_STATUSES)
+def test_every_other_status_gives_an_outcome(gateway: FailingGateway, status: int) -> None:
+    client_status, issue_type, wait = _OTHER_STATUSES[status]
+    response = gateway.get_with_upstream_response("health-gorilla", status, b"no")
+    issue = checked_issue(response)
+    assert (response.status_code, issue["code"]) == (client_status, issue_type)
     assert response.headers.get("retry-after") == (None if wait is None else str(wait))
 
 
@@ -62,17 +66,17 @@ def test_every_other_status_is_an_outcome_with_its_meaning(failing: Failing, sta
         (502, [1, 2], {"content-type": "application/x-new"}),
     ],
 )
-def test_a_shape_nobody_knows_fails_closed(
-    failing: Failing, dialect: str, status: int, body: object, headers: dict[str, str]
+def test_unknown_error_shape_is_a_bad_gateway(
+    gateway: FailingGateway, dialect: str, status: int, body: object, headers: dict[str, str]
 ) -> None:
-    path, asked = ASKED[dialect]
-    failing.pair.fault(kind="answer", status=status, body=body, headers=headers)
-    issue = outcome(failing.ask("GET", path, headers=asked), 502)
-    assert code(issue) == failures.UNRECOGNISED_RESPONSE.code
+    path, client_headers = CLIENT_REQUESTS[dialect]
+    gateway.pair.fault(kind="answer", status=status, body=body, headers=headers)
+    issue = checked_issue(gateway.ask("GET", path, headers=client_headers), 502)
+    assert error_code(issue) == failures.UNRECOGNISED_RESPONSE.code
     assert f"status={status} content-type=application/" in issue["diagnostics"]
 
 
-def test_every_row_of_every_dialect_is_tried() -> None:
-    tried = {(dialect, row) for dialect, row, *_ in CASES}
+def test_every_rule_of_every_dialect_is_tested() -> None:
+    tested = {(dialect, row) for dialect, row, *_ in CASES}
     rows = {(name, row.id) for name in DIALECTS if name != "halo-sql" for row in DIALECTS[name].rules}
-    assert rows <= tried
+    assert rows <= tested

@@ -1,6 +1,6 @@
-"""A surname, a Medicare number and a key, planted wherever they can be: the gateway repeats none of them.
+"""Privacy of error responses: a surname, a Medicare number and a key are planted and must not be repeated.
 
-What counts is all we say of a failure: body, header fields, log lines down to level info, stdout and stderr.
+Checked for every failure: body, header fields, log lines down to level info, stdout and stderr.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from end_to_end.failing import BASE, FHIR, TOKEN, Failing, outcome
+from end_to_end.failing_gateway import BASE, FHIR, TOKEN, FailingGateway, checked_issue
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -17,9 +17,9 @@ from gateway.upstreams import DIALECTS
 SURNAME, MEDICARE, KEY = "Zzyzx", "2950 12345 1", "9d1c0ffee5ec7e70beef00112233aa55"
 PLANTED = (SURNAME, MEDICARE, MEDICARE.replace(" ", ""), KEY)
 
-#: What follows is said by an upstream, never run.
+#: Text of an upstream error; it is never executed.
 SELECT = " ".join(("SELECT * FROM", f"Patients WHERE Surname = '{SURNAME}' AND Medicare = {MEDICARE}"))
-SAID = [
+UPSTREAM_TEXTS = [
     f"Patient {SURNAME} ({MEDICARE}) is inactive",
     f"Login failed for user '{SURNAME}'. Key {KEY}",
     f"Invalid column name '{SURNAME}'. " + SELECT,
@@ -30,24 +30,24 @@ SAID = [
 ]
 
 
-def shapes(said: str, status: int) -> Iterator[object]:
-    """The text in every shape an upstream may give it."""
-    plain = {"status": status, "statusText": said, "message": said}
+def shapes(text: str, status: int) -> Iterator[object]:
+    """The text in every error shape of upstreams."""
+    message = {"status": status, "statusText": text, "message": text}
     coding = {"system": f"http://x.example/{SURNAME}", "code": SURNAME}
     issue = {"severity": "error", "code": SURNAME, "location": [SURNAME], "details": {"coding": [coding]}}
-    yield {"resourceType": "OperationOutcome", "issue": [issue | {"diagnostics": said}]}
-    yield {"errorDetails": {"errorType": said, "errorCode": MEDICARE, "errorMessage": said}}
-    yield {"errorCode": said, "errorMessage": said}
-    yield {"error": plain}
-    yield plain | {"exception": SURNAME, "activityId": said}
-    yield {"statusCode": status, "message": said}
-    yield {"ClassName": SURNAME, "Message": said}
-    yield {"resultCode": said, "errorMessage": said}
-    yield {"error": said}
-    yield {"fault": said}
-    yield f"<html><title>{said}</title><h1>{said}</h1></html>"
-    yield said
-    yield '{"message": "' + said
+    yield {"resourceType": "OperationOutcome", "issue": [issue | {"diagnostics": text}]}
+    yield {"errorDetails": {"errorType": text, "errorCode": MEDICARE, "errorMessage": text}}
+    yield {"errorCode": text, "errorMessage": text}
+    yield {"error": message}
+    yield message | {"exception": SURNAME, "activityId": text}
+    yield {"statusCode": status, "message": text}
+    yield {"ClassName": SURNAME, "Message": text}
+    yield {"resultCode": text, "errorMessage": text}
+    yield {"error": text}
+    yield {"fault": text}
+    yield f"<html><title>{text}</title><h1>{text}</h1></html>"
+    yield text
+    yield '{"message": "' + text
 
 
 HEADERS = {
@@ -71,33 +71,33 @@ CREDENTIALS = {"Ocp-Apim-Subscription-Key": KEY, **TOKEN, **FHIR}
 
 
 def leaks(response: httpx.Response, lines: list[EventDict], printed: str = "") -> list[str]:
-    """What was planted and came out."""
-    said = " ".join((response.text, str(response.headers.multi_items()), str(lines), printed)).lower()
-    return [each for each in PLANTED if each.lower() in said]
+    """Planted values that occur in the output."""
+    output = " ".join((response.text, str(response.headers.multi_items()), str(lines), printed)).lower()
+    return [value for value in PLANTED if value.lower() in output]
 
 
 STATUSES = (200, 400, 401, 403, 405, 429, 500, 504)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("said", SAID)
-def test_no_upstream_text_lets_anything_out(
-    failing: Failing, capfd: pytest.CaptureFixture[str], dialect: str, said: str
+@pytest.mark.parametrize("text", UPSTREAM_TEXTS)
+def test_upstream_text_leaks_nothing(
+    gateway: FailingGateway, capfd: pytest.CaptureFixture[str], dialect: str, text: str
 ) -> None:
-    """Every text in every shape, the statuses in turn; `tests/dialects` tries them all with each other."""
-    for number, body in enumerate(shapes(said, 400)):
-        status = STATUSES[(number + SAID.index(said)) % len(STATUSES)]
-        failing.pair.fault(kind="answer", status=status, body=body, headers=HEADERS, times=1)
+    # Every text in every shape, with the statuses in turn; `tests/upstreams` tests all combinations.
+    for number, body in enumerate(shapes(text, 400)):
+        status = STATUSES[(number + UPSTREAM_TEXTS.index(text)) % len(STATUSES)]
+        gateway.pair.fault(kind="answer", status=status, body=body, headers=HEADERS, times=1)
         with capture_logs() as lines:
-            response = failing.ask("GET", PATHS[dialect], headers=CREDENTIALS)
+            response = gateway.ask("GET", PATHS[dialect], headers=CREDENTIALS)
         if response.status_code < 400:
             assert not leaks(httpx.Response(200), lines), body
             continue
-        outcome(response)
+        checked_issue(response)
         assert not leaks(response, lines, "".join(capfd.readouterr())), body
 
 
-OWN = [
+OWN_REJECTIONS = [
     ("GET", f"{BASE}/Patient?birthdate={SURNAME}", b"", {}),
     ("GET", f"{BASE}/Patient?_page={SURNAME}{KEY}", b"", {}),
     ("GET", f"{BASE}/Patient?_format={SURNAME}", b"", {}),
@@ -119,21 +119,21 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "content", "headers"), OWN)
-def test_no_refusal_of_our_own_repeats_what_was_sent(
-    failing: Failing, method: str, path: str, content: bytes, headers: dict[str, str]
+@pytest.mark.parametrize(("method", "path", "content", "headers"), OWN_REJECTIONS)
+def test_own_rejection_repeats_no_request_content(
+    gateway: FailingGateway, method: str, path: str, content: bytes, headers: dict[str, str]
 ) -> None:
     with capture_logs() as lines:
-        response = failing.ask(method, path, headers=CREDENTIALS | headers, content=content)
-    outcome(response)
+        response = gateway.ask(method, path, headers=CREDENTIALS | headers, content=content)
+    checked_issue(response)
     assert not leaks(response, lines)
 
 
 @pytest.mark.parametrize("kind", ["reset", "hang", "truncate", "login-failed", "quota", "caller-ip"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_no_lost_connection_does_either(failing: Failing, dialect: str, kind: str) -> None:
-    failing.pair.fault(kind=kind)
+def test_connection_failure_leaks_nothing(gateway: FailingGateway, dialect: str, kind: str) -> None:
+    gateway.pair.fault(kind=kind)
     with capture_logs() as lines:
-        response = failing.ask("GET", PATHS[dialect], headers=CREDENTIALS)
-    outcome(response)
+        response = gateway.ask("GET", PATHS[dialect], headers=CREDENTIALS)
+    checked_issue(response)
     assert not leaks(response, lines)

@@ -1,4 +1,4 @@
-"""What the upstream never shows is never passed off as not being there."""
+"""Inactive records, which the upstream hides, over real sockets."""
 
 import pytest
 from conftest import Pair, settings_for
@@ -11,7 +11,7 @@ from gateway.server.serve import ThreadedServer
 
 
 @pytest.mark.parametrize("query", ["active=false", "active:not=true&_summary=count", "active=false&_count=0"])
-def test_a_search_for_inactive_patients_is_refused_and_never_asked(pair: Pair, query: str) -> None:
+def test_search_for_inactive_patients_is_rejected_unsent(pair: Pair, query: str) -> None:
     assert pair.straight(f"Patient?{query}").json()["total"] == 0
     before = len(pair.sent())
     response = pair.get(f"Patient?{query}")
@@ -20,15 +20,15 @@ def test_a_search_for_inactive_patients_is_refused_and_never_asked(pair: Pair, q
     assert len(pair.sent()) == before
 
 
-def test_by_setting_the_answer_is_empty_and_says_that_it_is_incomplete(pair: Pair) -> None:
+def test_setting_empty_gives_an_empty_bundle_with_outcome(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
     sites = {
-        guid: each.model_copy(update={"inactive_records": "empty"}) for guid, each in settings.sites.items()
+        guid: site.model_copy(update={"inactive_records": "empty"}) for guid, site in settings.sites.items()
     }
     with ThreadedServer(create_app(settings.model_copy(update={"sites": sites}))) as gateway:
         base = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4"
         response = pair.ask("GET", f"{base}/Patient?active=false&name=a")
-        notes = pair.ask("GET", f"{base}/metadata").json()["rest"][0]["documentation"]
+        documentation = pair.ask("GET", f"{base}/metadata").json()["rest"][0]["documentation"]
     bundle = Bundle.model_validate_json(response.text)
     assert [entry.search.mode for entry in bundle.entry] == ["outcome"]
     assert bundle.entry[0].resource.issue[0].code == "incomplete"
@@ -36,10 +36,10 @@ def test_by_setting_the_answer_is_empty_and_says_that_it_is_incomplete(pair: Pai
     assert bundle.total is None
     assert response.headers["gateway-repairs"] == "inactive-records"
     assert pair.sent()[-1]["path"] == f"/integrator/sites/{SYDNEY}/fhir/R4/metadata"
-    assert "answered empty" in notes
+    assert "empty Bundle" in documentation
 
 
-def test_not_found_says_unknown_or_inactive(pair: Pair) -> None:
+def test_not_found_mentions_inactive_records(pair: Pair) -> None:
     rows = pair.emulator.control("GET", f"truth/{BRISBANE}/Patient")
     inactive = next(row["resource"]["id"] for row in rows if not row["active"])
     for path in (f"Patient/{inactive}", "Patient/99999"):
@@ -49,7 +49,7 @@ def test_not_found_says_unknown_or_inactive(pair: Pair) -> None:
         assert "active" in text
 
 
-def test_where_the_repair_is_off_the_search_is_asked(pair: Pair) -> None:
+def test_search_for_inactive_patients_is_sent_without_repair(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url).model_copy(update={"repairs": {"inactive-records": False}})
     with ThreadedServer(create_app(settings)) as gateway:
         url = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient?active=false"

@@ -1,4 +1,4 @@
-"""What the gateway need not change is not changed; what cannot be read is an error; all that leaves is R4."""
+"""Lossless pass-through of resources, unreadable bodies, and validity of every response under R4."""
 
 from importlib import import_module
 from typing import Any
@@ -9,13 +9,13 @@ from conftest import Pair
 HEADERS = {"content-type": "application/json"}
 
 
-def answered(pair: Pair, body: str, path: str = "Patient/1") -> Any:
+def get_with_body(pair: Pair, body: str, path: str = "Patient/1") -> Any:
     pair.fault(kind="answer", status=200, body=body, times=1, headers=HEADERS)
     return pair.get(path)
 
 
 @pytest.mark.parametrize(
-    "inside",
+    "content",
     [
         '"value":0.10',
         '"value":1e-7,"big":123456789012345678901234567890',
@@ -26,9 +26,9 @@ def answered(pair: Pair, body: str, path: str = "Patient/1") -> Any:
     ],
 )
 @pytest.mark.parametrize("stamp", ["2026-07-01T10:00:00", "2026-07-01T00:00:00Z"])
-def test_a_resource_survives_whether_it_is_mended_or_not(pair: Pair, inside: str, stamp: str) -> None:
-    body = f'{{"resourceType":"Patient","id":"1", "meta":{{"lastUpdated":"{stamp}"}},{inside}}}'
-    assert answered(pair, body).text == body.replace("T10:00:00", "T00:00:00Z")
+def test_resource_is_unchanged_except_for_last_updated(pair: Pair, content: str, stamp: str) -> None:
+    body = f'{{"resourceType":"Patient","id":"1", "meta":{{"lastUpdated":"{stamp}"}},{content}}}'
+    assert get_with_body(pair, body).text == body.replace("T10:00:00", "T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_resource_survives_whether_it_is_mended_or_not(pair: Pair, inside: str
         "nothing",
     ],
 )
-def test_what_cannot_be_read_is_502_and_never_data(pair: Pair, body: str) -> None:
-    response = answered(pair, body)
+def test_unreadable_body_is_a_bad_gateway(pair: Pair, body: str) -> None:
+    response = get_with_body(pair, body)
     assert (response.status_code, response.json()["resourceType"]) == (502, "OperationOutcome")
 
 
@@ -71,7 +71,7 @@ VALID = [
 
 
 @pytest.mark.parametrize("path", VALID)
-def test_every_answer_is_valid_r4(pair: Pair, path: str) -> None:
+def test_every_response_is_valid_r4(pair: Pair, path: str) -> None:
     resource = pair.get(path).json()
     kind = resource["resourceType"]
     model = getattr(import_module(f"fhir.resources.R4B.{kind.lower()}"), kind)

@@ -1,4 +1,4 @@
-"""The document of what we promise, against the app that has to keep it."""
+"""openapi/gateway.yaml compared with the app."""
 
 import re
 from typing import Any
@@ -22,61 +22,61 @@ FHIR = "/integrator/sites/{siteId}/fhir/R4/{path}"
 
 
 def routes() -> dict[str, set[str] | None]:
-    """The app's paths, as OpenAPI writes them, and the methods where the app restricts them."""
+    """Paths of the app in OpenAPI form, and their methods if the app restricts them."""
     with capture_logs():
         app = create_app(Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"})))
-    found = [route for route in app.routes if isinstance(route, Route)]
-    assert len(found) == len(app.routes)
-    return {re.sub(r":path\}", "}", route.path): route.methods for route in found}
+    app_routes = [route for route in app.routes if isinstance(route, Route)]
+    assert len(app_routes) == len(app.routes)
+    return {re.sub(r":path\}", "}", route.path): route.methods for route in app_routes}
 
 
-def test_the_document_is_valid() -> None:
+def test_document_is_valid() -> None:
     validate(DOCUMENT)
 
 
-def test_it_lists_every_route_of_the_app_and_no_other() -> None:
+def test_document_lists_exactly_the_routes_of_the_app() -> None:
     assert set(DOCUMENT["paths"]) == set(routes())
 
 
-def test_where_the_app_restricts_methods_the_document_does_too() -> None:
+def test_document_has_the_methods_of_the_app() -> None:
     for path, methods in routes().items():
         if methods is not None:
             documented = {name.upper() for name in DOCUMENT["paths"][path]} - {"PARAMETERS"}
             assert documented | ({"HEAD"} & methods) == methods, path
 
 
-def test_no_upstream_can_stand_over_a_path_of_ours() -> None:
-    own = {path.split("/")[1] for path in routes()}
-    assert {"docs", "fhir", "metrics"} <= own
-    for name in filter(str.isalpha, own):
+def test_upstream_cannot_use_a_path_of_the_gateway() -> None:
+    own_prefixes = {path.split("/")[1] for path in routes()}
+    assert {"docs", "fhir", "metrics"} <= own_prefixes
+    for name in filter(str.isalpha, own_prefixes):
         with pytest.raises(ValidationError, match="the gateway itself serves this path"):
             MountedUpstream.model_validate(
                 {"url": "https://a.example", "dialect": "halo-itsm", "path": f"/{name}"}
             )
 
 
-def test_every_status_that_a_failure_can_have_is_documented() -> None:
+def test_every_failure_status_is_documented() -> None:
     documented = set(DOCUMENT["paths"][FHIR]["get"]["responses"])
     assert {str(kind.status) for kind in all_kinds()} <= documented
     assert METHOD_NOT_ALLOWED in all_kinds()
 
 
-@pytest.mark.parametrize("surface", ["integrator", "desktop"])
-def test_both_surfaces_and_the_mounted_site_have_the_same_methods(surface: str) -> None:
+@pytest.mark.parametrize("api", ["integrator", "desktop"])
+def test_both_apis_and_the_default_site_have_the_same_methods(api: str) -> None:
     for rest in ("", "/{path}"):
-        theirs = DOCUMENT["paths"][f"/{surface}/sites/{{siteId}}/fhir/R4{rest}"]
-        assert set(theirs) - {"parameters"} == set(DOCUMENT["paths"][f"/fhir/R4{rest}"]) - {"parameters"}
+        operations = DOCUMENT["paths"][f"/{api}/sites/{{siteId}}/fhir/R4{rest}"]
+        assert set(operations) - {"parameters"} == set(DOCUMENT["paths"][f"/fhir/R4{rest}"]) - {"parameters"}
 
 
-def test_the_headers_of_ours_are_documented(pair: Pair) -> None:
+def test_gateway_headers_are_documented(pair: Pair) -> None:
     documented = {name.lower() for name in DOCUMENT["components"]["headers"]}
     pair.fault(kind="rate-limit", per_second=0, times=1)
-    answers = [
+    responses = [
         pair.get("Patient/1"),
         pair.get("Patient?_count=1"),
         pair.ask("DELETE", f"{pair.base()}/Patient"),
     ]
-    sent = {name.lower() for answer in answers for name in answer.headers}
-    ordinary = {"content-type", "content-length", "date", "vary"}
-    assert sent - ordinary - set(RESPONSE_HEADERS) <= documented
+    sent = {name.lower() for response in responses for name in response.headers}
+    standard_headers = {"content-type", "content-length", "date", "vary"}
+    assert sent - standard_headers - set(RESPONSE_HEADERS) <= documented
     assert {"retry-after", "allow", "x-request-id", "x-intermediary", "gateway-repairs"} <= sent

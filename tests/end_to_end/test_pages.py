@@ -1,4 +1,4 @@
-"""The gateway's pages: every link leads somewhere, nothing comes from elsewhere, a browser shows them."""
+"""HTML pages of the gateway: links, external content, and display in a browser."""
 
 import os
 import re
@@ -21,19 +21,19 @@ HEADLESS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--enable-logging=stderr", "--log-level=0"),
 )
-#: Attributes by which a page would load something by itself.
-LOADING = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping", "manifest"}
+#: Attributes that make a page load a URL.
+URL_ATTRIBUTES = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping", "manifest"}
 
 
 @dataclass
 class Page(HTMLParser):
-    """One page: where it is, its links, its anchors, what it would load."""
+    """A page with its links, anchors and the URLs that it loads."""
 
     url: str
     text: str
     links: set[str] = field(default_factory=set)
     anchors: set[str] = field(default_factory=set)
-    loads: list[str] = field(default_factory=list)
+    loaded_urls: list[str] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -47,31 +47,31 @@ class Page(HTMLParser):
                 self.anchors.add(value or "")
             if name == "href" and tag == "a":
                 self.links.add(urljoin(self.url, value))
-            elif name == "href" or name in LOADING:
-                self.loads.append(value or "")
+            elif name == "href" or name in URL_ATTRIBUTES:
+                self.loaded_urls.append(value or "")
             assert name != "style", "the policy allows no style attribute"
             assert not name.startswith("on"), "the policy allows no script"
 
 
-def crawled(root: str) -> dict[str, Page]:
-    """Every page that links lead to from the root, by its URL; each link answers 200."""
+def crawl(root: str) -> dict[str, Page]:
+    """Pages reachable from the root, by URL. Fails unless each link has status 200."""
     pages: dict[str, Page] = {}
-    waiting, seen = [root], {root}
+    pending, known_urls = [root], {root}
     with httpx.Client(trust_env=False, headers=ACCEPT) as client:
-        while waiting:
-            url = waiting.pop()
-            answer = client.get(url)
-            assert answer.status_code == 200, url
-            if answer.headers["content-type"].startswith("text/html"):
-                pages[url] = Page(url, answer.text)
-                found = {urldefrag(link).url for link in pages[url].links} - seen
-                waiting += sorted(link for link in found if link.startswith(root))
-                seen |= found
+        while pending:
+            url = pending.pop()
+            response = client.get(url)
+            assert response.status_code == 200, url
+            if response.headers["content-type"].startswith("text/html"):
+                pages[url] = Page(url, response.text)
+                links = {urldefrag(link).url for link in pages[url].links} - known_urls
+                pending += sorted(link for link in links if link.startswith(root))
+                known_urls |= links
     return pages
 
 
-def test_every_link_and_every_anchor_exists(pair: Pair) -> None:
-    pages = crawled(f"{pair.url}/")
+def test_every_link_and_anchor_exists(pair: Pair) -> None:
+    pages = crawl(f"{pair.url}/")
     assert {f"{pair.url}/", f"{pair.url}/docs/", f"{pair.url}/docs/cache.md"} <= set(pages)
     for page in pages.values():
         for link in page.links:
@@ -80,9 +80,9 @@ def test_every_link_and_every_anchor_exists(pair: Pair) -> None:
     assert pair.sent() == []
 
 
-def test_no_page_loads_anything_from_elsewhere(pair: Pair) -> None:
-    for page in crawled(f"{pair.url}/").values():
-        assert [each for each in page.loads if not each.startswith("data:")] == [], page.url
+def test_no_page_loads_external_content(pair: Pair) -> None:
+    for page in crawl(f"{pair.url}/").values():
+        assert [url for url in page.loaded_urls if not url.startswith("data:")] == [], page.url
         assert not page.tags & {"script", "iframe", "object", "embed", "form", "img"}, page.url
         assert not re.search(r"@import|url\(", page.text), page.url
 
@@ -94,7 +94,7 @@ def browser() -> str:
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Path:
-    """A new directory for the browser; skipped where there is none, unless REQUIRE_EVERYTHING=1."""
+    """Directory for a browser profile; without chromium, skip, or fail if REQUIRE_EVERYTHING=1."""
     if not browser():
         if os.environ.get("REQUIRE_EVERYTHING") == "1":
             pytest.fail("chromium is not installed")
@@ -102,12 +102,12 @@ def profile(tmp_path: Path) -> Path:
     return tmp_path / "profile"
 
 
-def opened(url: str, profile: Path) -> str:
-    """The document as the browser has it; no page may break its own policy."""
+def render(url: str, profile: Path) -> str:
+    """Document as rendered by the browser. Fails if the page violates its own content security policy."""
     command = [browser(), *HEADLESS, f"--user-data-dir={profile}", "--dump-dom", url]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert "CONSOLE" not in ran.stderr, ran.stderr
-    return ran.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "CONSOLE" not in completed.stderr, completed.stderr
+    return completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -119,22 +119,22 @@ def opened(url: str, profile: Path) -> str:
         ("/nowhere/at/all", "<h1>Not found</h1>"),
     ],
 )
-def test_a_browser_shows_the_page(pair: Pair, profile: Path, path: str, heading: str) -> None:
-    assert heading in opened(pair.url + path, profile)
+def test_browser_shows_the_page(pair: Pair, profile: Path, path: str, heading: str) -> None:
+    assert heading in render(pair.url + path, profile)
 
 
-def test_the_demo_names_a_url_that_opens_in_a_browser(profile: Path) -> None:
-    command = [sys.executable, "-m", "gateway", "demo", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - its point
+def test_demo_url_opens_in_a_browser(profile: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "demo", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - tests this address
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
         try:
             assert demo.stdout is not None
-            said = ""
-            while "Ctrl-C" not in said and (line := demo.stdout.readline()):
-                said += line
-            url = re.findall(r"^  (http://\S+)$", said, re.MULTILINE)[0]
+            output = ""
+            while "Ctrl-C" not in output and (line := demo.stdout.readline()):
+                output += line
+            url = re.findall(r"^  (http://\S+)$", output, re.MULTILINE)[0]
             assert urlsplit(url).hostname == "127.0.0.1"
-            assert '<h2>Health: <span class="pass">pass</span></h2>' in opened(url, profile)
+            assert '<h2>Health: <span class="pass">pass</span></h2>' in render(url, profile)
         finally:
             demo.terminate()
     assert demo.returncode == 0

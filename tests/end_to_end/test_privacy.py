@@ -1,8 +1,8 @@
-"""A surname, a Medicare number and a subscription key go through every route and every failure; none leaks.
+"""Privacy: a surname, a Medicare number and a subscription key pass every route and failure without leaks.
 
-Looked at: log records (structlog's and the standard library's), the headers of every answer, the URLs the
-gateway makes up, and the text of every error that is the gateway's own. The emulator's lines and the
-resources of the practice are not the gateway's words.
+Checked: log records (of structlog and the standard library), the headers of every response, the URLs that
+the gateway generates, and the text of every error of the gateway. The emulator's log lines and the resources
+of the practice are not checked.
 """
 
 import json
@@ -35,7 +35,7 @@ SEARCH = (
 )
 FHIR = f"/integrator/sites/{SYDNEY}/fhir/R4"
 
-#: Method, path, headers, body: every route, with something private in each place that can hold it.
+#: Method, path, headers, body: every route, with private values in each possible place.
 REQUESTS: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", f"{FHIR}/Patient?{SEARCH}", {}, b""),
     ("GET", f"{FHIR}/Patient?family:exact={SURNAME}&_include=Patient:{SURNAME}", {}, b""),
@@ -79,14 +79,14 @@ REQUESTS: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", f"{FHIR}/Patient/1", {"X-Request-Id": f"{SURNAME} {MEDICARE}"}, b""),
     ("GET", f"{FHIR}/Patient/1", {"User-Agent": SURNAME, "Prefer": SURNAME}, b""),
 ]
-#: Failures in which an upstream repeats what it was asked.
+#: Upstream errors that repeat the request.
 ECHO = f"No column '{SURNAME}' for {MEDICARE} with key {KEY} near: SELECT * FROM P WHERE N='{SURNAME}'"  # noqa: S608 - an error text
-SAID = {"severity": "error", "code": "invalid", "diagnostics": ECHO}
+ISSUE = {"severity": "error", "code": "invalid", "diagnostics": ECHO}
 ECHOES = [
     {"status": 500, "body": ECHO},
     {"status": 400, "body": {"errorCode": 5003, "errorMessage": ECHO}},
     {"status": 200, "body": {"errorCode": 5003, "errorMessage": ECHO}},
-    {"status": 422, "body": {"resourceType": "OperationOutcome", "issue": [SAID]}},
+    {"status": 422, "body": {"resourceType": "OperationOutcome", "issue": [ISSUE]}},
     {"status": 404, "body": {"error": {"status": 404, "message": ECHO}}},
     {"status": 503, "body": f"<html>{ECHO}</html>", "headers": {"content-type": "text/html"}},
     {"status": 302, "headers": {"location": f"https://evil.example/?family={SURNAME}"}},
@@ -95,7 +95,7 @@ FAULTS = [{"kind": kind, "times": 1} for kind in get_args(FaultKind) if kind not
 
 
 class Records(logging.Handler):
-    """Every record of the standard library's loggers."""
+    """Log handler that collects all records."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -111,10 +111,10 @@ def leaks(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret.lower() in text.lower()]
 
 
-def asked(
+def send_and_collect_logs(
     pair: Pair, method: str, path: str, headers: dict[str, str], body: bytes
 ) -> tuple[httpx.Response, str]:
-    """The answer, and everything that was logged on the way."""
+    """Send a request and return the response and everything that was logged."""
     records = Records()
     loggers = [
         logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "aiohttp", "asyncio", "gateway")
@@ -123,58 +123,60 @@ def asked(
         logger.addHandler(records)
     try:
         with capture_logs() as lines:
-            answer = httpx.request(
+            response = httpx.request(
                 method, pair.url + path, headers=HEADERS | headers, content=body, trust_env=False, timeout=30
             )
     finally:
         for logger in loggers:
             logger.removeHandler(records)
-    return answer, "\n".join([*map(repr, lines), *(text for text in records.texts if "httpx" not in text)])
+    return response, "\n".join([*map(repr, lines), *(text for text in records.texts if "httpx" not in text)])
 
 
-def shown(answer: httpx.Response) -> str:
-    """What the gateway itself says in an answer: its headers, and its error text."""
-    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
-    return headers + (answer.text if answer.status_code >= 400 and b"gateway-error" in answer.content else "")
+def gateway_text(response: httpx.Response) -> str:
+    """Headers of a response, and its body if it is an error of the gateway."""
+    headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
+    return headers + (
+        response.text if response.status_code >= 400 and b"gateway-error" in response.content else ""
+    )
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "body"), REQUESTS)
-def test_nothing_private_is_logged_or_said(
+def test_request_leaks_nothing_into_logs_or_response(
     pair: Pair, method: str, path: str, headers: dict[str, str], body: bytes
 ) -> None:
-    answer, logged = asked(pair, method, path, headers, body)
-    assert leaks(logged) == []
-    assert leaks(shown(answer)) == []
+    response, log_text = send_and_collect_logs(pair, method, path, headers, body)
+    assert leaks(log_text) == []
+    assert leaks(gateway_text(response)) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"])
 @pytest.mark.parametrize(
     "path", [f"{FHIR}/Patient?{SEARCH}", f"{FHIR}/Patient/{SURNAME}", f"/integrator/sites/{SURNAME}"]
 )
-def test_no_failure_of_the_upstream_leaks(pair: Pair, fault: dict[str, object], path: str) -> None:
+def test_upstream_failure_leaks_nothing(pair: Pair, fault: dict[str, object], path: str) -> None:
     pair.fault(**fault | ({"per_second": 0} if fault["kind"] == "rate-limit" else {}))
-    answer, logged = asked(pair, "GET", path, {}, b"")
-    assert leaks(logged) == []
-    assert leaks(shown(answer)) == []
+    response, log_text = send_and_collect_logs(pair, "GET", path, {}, b"")
+    assert leaks(log_text) == []
+    assert leaks(gateway_text(response)) == []
 
 
 @pytest.mark.parametrize("echo", ECHOES, ids=lambda echo: f"{echo['status']}")
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_upstream_that_repeats_the_question_is_not_repeated(
+def test_upstream_error_that_echoes_the_request_leaks_nothing(
     pair: Pair, method: str, echo: dict[str, object]
 ) -> None:
     pair.fault(kind="answer", times=1, **echo)
     path, headers, body = (
         (f"Patient?{SEARCH}", {}, b"") if method == "GET" else ("Patient/_search", FORM, SEARCH.encode())
     )
-    answer, logged = asked(pair, method, f"{FHIR}/{path}", headers, body)
-    assert answer.status_code >= 400
-    assert leaks(logged) == []
-    assert leaks(shown(answer)) == []
+    response, log_text = send_and_collect_logs(pair, method, f"{FHIR}/{path}", headers, body)
+    assert response.status_code >= 400
+    assert leaks(log_text) == []
+    assert leaks(gateway_text(response)) == []
 
 
-def test_links_made_up_by_the_gateway_hold_no_search_values(pair: Pair) -> None:
-    """`self` is the client's own search, given back to that client alone; page links hold nothing of it."""
+def test_page_links_contain_no_search_values(pair: Pair) -> None:
+    # The `self` link repeats the search to the client that sent it; page links contain nothing of it.
     page = pair.ask(
         "POST",
         f"{pair.base()}/Patient/_search",
@@ -186,7 +188,7 @@ def test_links_made_up_by_the_gateway_hold_no_search_values(pair: Pair) -> None:
     assert all("contains" not in url and "name" not in url for url in urls)
 
 
-def test_a_client_that_leaves_in_the_middle_leaks_nothing(pair: Pair) -> None:
+def test_client_disconnect_leaks_nothing(pair: Pair) -> None:
     pair.fault(kind="delay", delay=1, times=1)
     with pytest.raises(httpx.ReadTimeout), capture_logs() as lines:
         httpx.get(f"{pair.url}{FHIR}/Patient?{SEARCH}", headers=HEADERS, timeout=0.2, trust_env=False)
@@ -194,8 +196,8 @@ def test_a_client_that_leaves_in_the_middle_leaks_nothing(pair: Pair) -> None:
     assert leaks(repr(lines)) == []
 
 
-def test_the_looking_itself_works(pair: Pair) -> None:
-    answer, logged = asked(pair, "GET", f"{FHIR}/Patient?{SEARCH}", {}, b"")
-    assert "request" in logged
-    assert SURNAME in answer.text
+def test_leak_check_detects_leaks(pair: Pair) -> None:
+    response, log_text = send_and_collect_logs(pair, "GET", f"{FHIR}/Patient?{SEARCH}", {}, b"")
+    assert "request" in log_text
+    assert SURNAME in response.text
     assert leaks(f"x{SURNAME.upper()}x") == [SURNAME]

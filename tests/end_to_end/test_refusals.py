@@ -1,4 +1,4 @@
-"""Bad input: an R4 OperationOutcome that says what to change, and never a query upstream."""
+"""Bad input: an R4 OperationOutcome and no upstream request."""
 
 import socket
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ JSON = {"content-type": "application/fhir+json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def refused(response: httpx.Response, status: int) -> OperationOutcome:
+def outcome_of(response: httpx.Response, status: int) -> OperationOutcome:
     assert response.status_code == status, response.text
     assert response.headers["content-type"].startswith("application/fhir+json")
     return OperationOutcome.model_validate_json(response.text)
@@ -51,17 +51,17 @@ def refused(response: httpx.Response, status: int) -> OperationOutcome:
         ("GET", f"{FHIR}/Patient?birthdate:exact=2023", {}, b"", 400),
     ],
 )
-def test_bad_input_is_refused_without_a_query(
+def test_bad_input_is_rejected_without_a_query(
     pair: Pair, method: str, path: str, headers: dict[str, str], content: bytes, status: int
 ) -> None:
     response = httpx.request(method, pair.url + path, headers=KEY | headers, content=content, trust_env=False)
-    outcome = refused(response, status)
+    outcome = outcome_of(response, status)
     assert outcome.issue[0].details.text
     assert response.headers["cache-status"] == "halo-gateway; detail=local"
     assert pair.sent() == []
 
 
-def test_a_wrong_method_says_which_are_allowed(pair: Pair) -> None:
+def test_wrong_method_gets_the_allowed_methods(pair: Pair) -> None:
     response = pair.ask("DELETE", f"{pair.base()}/Patient")
     assert response.headers["allow"] == "GET, HEAD, PATCH, POST, PUT"
 
@@ -77,8 +77,8 @@ def test_a_wrong_method_says_which_are_allowed(pair: Pair) -> None:
         ("/integrator/sites", {}),
     ],
 )
-def test_a_request_without_credentials_gets_401(pair: Pair, path: str, headers: dict[str, str]) -> None:
-    outcome = refused(httpx.get(pair.url + path, headers=headers, trust_env=False), 401)
+def test_request_without_credentials_gets_401(pair: Pair, path: str, headers: dict[str, str]) -> None:
+    outcome = outcome_of(httpx.get(pair.url + path, headers=headers, trust_env=False), 401)
     assert outcome.issue[0].code == "login"
     assert pair.sent() == []
 
@@ -95,22 +95,22 @@ def test_a_request_without_credentials_gets_401(pair: Pair, path: str, headers: 
         f"{FHIR}/Patient/1;a=b",
     ],
 )
-def test_path_tricks_never_reach_the_upstream(pair: Pair, target: str) -> None:
-    """Written to the socket as they are: client libraries would tidy them up."""
+def test_path_traversal_never_reaches_the_upstream(pair: Pair, target: str) -> None:
+    # Sent over a socket, because client libraries normalise paths.
     parts = urlsplit(pair.url)
-    with socket.create_connection((parts.hostname, parts.port)) as raw:
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
         head = (
             f"GET {target} HTTP/1.1",
             "Host: gw",
             "Ocp-Apim-Subscription-Key: demo-key",
             "Connection: close",
         )
-        raw.sendall("\r\n".join((*head, "", "")).encode())
-        answer = b"".join(iter(lambda: raw.recv(65536), b""))
-    assert answer.split(b" ")[1] in {b"400", b"404"}
+        connection.sendall("\r\n".join((*head, "", "")).encode())
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert response.split(b" ")[1] in {b"400", b"404"}
     assert pair.sent() == []
 
 
-def test_an_unreasonable_host_is_refused(pair: Pair) -> None:
-    refused(pair.get("Patient", Host="evil.example/path"), 400)
+def test_invalid_host_is_rejected(pair: Pair) -> None:
+    outcome_of(pair.get("Patient", Host="evil.example/path"), 400)
     assert pair.sent() == []

@@ -1,4 +1,4 @@
-"""Two gateways on one Redis rest, pause, pace, learn and spend as one."""
+"""Resilience state shared by two replicas through Redis: circuits, pauses, rates, page sizes, retries."""
 
 import asyncio
 from collections.abc import Iterator
@@ -38,16 +38,18 @@ def redis() -> Iterator[RedisServer]:
         yield running
 
 
-class Two:
+class Replicas:
     """Two replicas in front of one emulator."""
 
     def __init__(self, emulator: RunningEmulator, urls: tuple[str, str]) -> None:
         self._emulator = emulator
         self.urls = urls
 
-    def ask(self, which: int, path: str = READ, **headers: str) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.get(self.urls[which] + path, headers=KEY | named, timeout=60, trust_env=False)
+    def ask(self, replica_index: int, path: str = READ, **headers: str) -> httpx.Response:
+        all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.get(
+            self.urls[replica_index] + path, headers=KEY | all_headers, timeout=60, trust_env=False
+        )
 
     def fault(self, **rule: Any) -> None:
         self._emulator.control("POST", "faults", rule)
@@ -56,54 +58,56 @@ class Two:
         self._emulator.control("DELETE", "faults")
 
     def sent(self) -> int:
-        """How many FHIR requests reached the emulator, statements aside."""
-        found = self._emulator.control("GET", "requests")
-        return sum("/fhir/" in each["path"] and "/metadata" not in each["path"] for each in found)
+        """Number of FHIR requests that reached the emulator, without `metadata`."""
+        requests = self._emulator.control("GET", "requests")
+        return sum("/fhir/" in request["path"] and "/metadata" not in request["path"] for request in requests)
 
 
 @contextmanager
-def two(emulator: RunningEmulator, redis: RedisServer, **sections: Any) -> Iterator[Two]:
-    """The replicas, with other settings than the ordinary ones."""
+def run_replicas(emulator: RunningEmulator, redis: RedisServer, **sections: Any) -> Iterator[Replicas]:
+    """Run two replicas with additional settings."""
     cache = {"profile": "off", "redis": {"url": redis.url, "timeout": 5}, "keys": ["synthetic key"]}
-    plain = settings_for(emulator.url).model_dump()
-    own = {"paging": {"keys": ["synthetic key"]}, "server": {"public_url": "https://gw.example"}}
-    settings = Settings.model_validate(plain | own | _merged(cache, sections))
+    defaults = settings_for(emulator.url).model_dump()
+    shared_settings = {"paging": {"keys": ["synthetic key"]}, "server": {"public_url": "https://gw.example"}}
+    settings = Settings.model_validate(defaults | shared_settings | _with_cache(cache, sections))
     emulator.control("POST", "reset")
     with capture_logs():
-        running = [ThreadedServer(create_app(settings)).__enter__() for _ in range(2)]
-        yield Two(emulator, (running[0].url, running[1].url))
-        for each in running:
-            each.__exit__()
+        servers = [ThreadedServer(create_app(settings)).__enter__() for _ in range(2)]
+        yield Replicas(emulator, (servers[0].url, servers[1].url))
+        for replica in servers:
+            replica.__exit__()
 
 
-def _merged(cache: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
+def _with_cache(cache: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
     return sections | {"cache": cache | sections.get("cache", {})}
 
 
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["issue"][0]["details"]["coding"][0]["code"])
+def code_of(response: httpx.Response) -> str:
+    return str(response.json()["issue"][0]["details"]["coding"][0]["code"])
 
 
-def test_they_rest_together_and_serve_what_is_cached(emulator: RunningEmulator, redis: RedisServer) -> None:
-    with two(emulator, redis, cache={"profile": "balanced"}, circuit_breaker=LONG) as replicas:
+def test_open_circuit_is_shared_and_cached_responses_are_served(
+    emulator: RunningEmulator, redis: RedisServer
+) -> None:
+    with run_replicas(emulator, redis, cache={"profile": "balanced"}, circuit_breaker=LONG) as replicas:
         assert replicas.ask(0, SEARCH).status_code == 200
         replicas.fault(kind="offline", path="/fhir/")
-        assert code(replicas.ask(0)) == "practice-offline"
+        assert code_of(replicas.ask(0)) == "practice-offline"
         sent = replicas.sent()
-        resting = replicas.ask(1)
-        assert (resting.status_code, code(resting)) == (503, "practice-circuit-open")
-        assert int(resting.headers["retry-after"]) >= 1
-        for which in (0, 1):
-            kept = replicas.ask(which, SEARCH)
-            assert (kept.status_code, len(kept.json()["entry"])) == (200, 5)
-            assert kept.headers["cache-status"].startswith("halo-gateway; hit")
+        rejected = replicas.ask(1)
+        assert (rejected.status_code, code_of(rejected)) == (503, "practice-circuit-open")
+        assert int(rejected.headers["retry-after"]) >= 1
+        for replica_index in (0, 1):
+            cached = replicas.ask(replica_index, SEARCH)
+            assert (cached.status_code, len(cached.json()["entry"])) == (200, 5)
+            assert cached.headers["cache-status"].startswith("halo-gateway; hit")
         assert replicas.sent() == sent
 
 
-def test_they_pause_together(emulator: RunningEmulator, redis: RedisServer) -> None:
-    with two(emulator, redis) as replicas:
+def test_pause_is_shared(emulator: RunningEmulator, redis: RedisServer) -> None:
+    with run_replicas(emulator, redis) as replicas:
         replicas.fault(kind="quota", path="/fhir/")
-        assert [code(replicas.ask(which)) for which in (0, 1, 0)] == [
+        assert [code_of(replicas.ask(replica_index)) for replica_index in (0, 1, 0)] == [
             "upstream-quota",
             "requests-paused",
             "requests-paused",
@@ -111,68 +115,62 @@ def test_they_pause_together(emulator: RunningEmulator, redis: RedisServer) -> N
         assert replicas.sent() == 1
 
 
-def test_they_go_slower_together(emulator: RunningEmulator, redis: RedisServer) -> None:
-    with two(emulator, redis) as replicas:
+def test_rate_limit_after_429_is_shared(emulator: RunningEmulator, redis: RedisServer) -> None:
+    with run_replicas(emulator, redis) as replicas:
         busy = {"statusCode": 429, "message": "Rate limit is exceeded. Try again in 60 seconds."}
         replicas.fault(kind="answer", status=429, body=busy, headers={"retry-after": "60"}, path="/fhir/")
         first, second = replicas.ask(0), replicas.ask(1)
-        assert [code(each) for each in (first, second)] == ["rate-limited"] * 2
+        assert [code_of(response) for response in (first, second)] == ["rate-limited"] * 2
         assert int(second.headers["retry-after"]) > 1
         assert replicas.sent() == 1
 
 
-def test_they_keep_one_rate_together(emulator: RunningEmulator, redis: RedisServer) -> None:
-    """Forty requests, twenty by each: at ten a second in all they take four seconds, alone they take two."""
+@pytest.mark.anyio
+async def test_configured_rate_is_shared(emulator: RunningEmulator, redis: RedisServer) -> None:
+    # Forty requests, twenty by each replica: at ten per second in total they take four seconds, else two.
     rate = {"url": emulator.url, "requests_per_second": 10}
-    with two(emulator, redis, upstream=rate, retry={"max_wait_seconds": 60}) as replicas:
+    with run_replicas(emulator, redis, upstream=rate, retry={"max_wait_seconds": 60}) as replicas:
         start = monotonic()
-        codes = together(replicas, 20)
-        assert codes == [200] * 40
+        assert await send_concurrently(replicas, 20) == [200] * 40
         assert monotonic() - start > 3
 
 
-def test_they_learn_page_sizes_together(emulator: RunningEmulator, redis: RedisServer) -> None:
-    with two(emulator, redis) as replicas:
+def test_learned_page_size_is_shared(emulator: RunningEmulator, redis: RedisServer) -> None:
+    with run_replicas(emulator, redis) as replicas:
         emulator.control("PATCH", "settings", {"sites": {SYDNEY: {"size_limit": 2**20}}})
         assert replicas.ask(0, DOCUMENTS).status_code == 200
-        learned = replicas.sent()
+        first_requests = replicas.sent()
         assert replicas.ask(1, DOCUMENTS).status_code == 200
-        assert (learned > 1, replicas.sent() - learned) == (True, 1)
+        assert (first_requests > 1, replicas.sent() - first_requests) == (True, 1)
 
 
-def test_they_spend_one_budget_of_retries(emulator: RunningEmulator, redis: RedisServer) -> None:
+def test_retry_budget_is_shared(emulator: RunningEmulator, redis: RedisServer) -> None:
     backoff = {"initial_backoff_seconds": 0.01, "max_backoff_seconds": 0.01}
-    once = {"budget_ratio": 0, "budget_min_per_hour": 1, "max_wait_seconds": 5} | backoff
-    with two(emulator, redis, retry=once) as replicas:
+    one_retry = {"budget_ratio": 0, "budget_min_per_hour": 1, "max_wait_seconds": 5} | backoff
+    with run_replicas(emulator, redis, retry=one_retry) as replicas:
         replicas.fault(kind="answer", status=406, path="/fhir/")
         first, second = replicas.ask(0), replicas.ask(1)
-        assert [each.headers.get("gateway-attempts") for each in (first, second)] == ["2", None]
+        assert [response.headers.get("gateway-attempts") for response in (first, second)] == ["2", None]
         assert replicas.sent() == 3
 
 
-def together(replicas: Two, each: int) -> list[int]:
-    """The statuses of that many requests to each, all at once."""
-
-    async def run() -> list[int]:
-        limits = httpx.Limits(max_connections=100)
-        async with httpx.AsyncClient(headers=KEY, timeout=60, trust_env=False, limits=limits) as client:
-            urls = [url + READ for url in replicas.urls] * each
-            return [found.status_code for found in await asyncio.gather(*map(client.get, urls))]
-
-    return asyncio.run(run())
+async def send_concurrently(replicas: Replicas, count: int) -> list[int]:
+    """Send `count` concurrent requests to each replica and return the statuses."""
+    limits = httpx.Limits(max_connections=100)
+    async with httpx.AsyncClient(headers=KEY, timeout=60, trust_env=False, limits=limits) as client:
+        urls = [url + READ for url in replicas.urls] * count
+        return [response.status_code for response in await asyncio.gather(*map(client.get, urls))]
 
 
-def test_each_attempt_is_in_the_header_and_in_the_ledger(
-    emulator: RunningEmulator, redis: RedisServer
-) -> None:
+def test_each_attempt_is_in_header_and_ledger(emulator: RunningEmulator, redis: RedisServer) -> None:
     admin = {"token": "synthetic-operator-token"}
-    with two(
+    with run_replicas(
         emulator, redis, retry={"max_wait_seconds": 5, "initial_backoff_seconds": 0.01}, admin=admin
     ) as replicas:
         replicas.fault(kind="answer", status=406, path="/Patient/1", times=1)
-        found = replicas.ask(0)
-        assert (found.status_code, found.headers["gateway-attempts"]) == (200, "2")
-        operator = {"Authorization": f"Bearer {admin['token']}"}
-        ledger = httpx.get(f"{replicas.urls[0]}/admin/ledger", headers=operator, trust_env=False).json()
-        paid = sum(each["queries"] for cost, each in ledger["totals"].items() if "billed" in cost)
+        response = replicas.ask(0)
+        assert (response.status_code, response.headers["gateway-attempts"]) == (200, "2")
+        admin_headers = {"Authorization": f"Bearer {admin['token']}"}
+        ledger = httpx.get(f"{replicas.urls[0]}/admin/ledger", headers=admin_headers, trust_env=False).json()
+        paid = sum(total["queries"] for cost, total in ledger["totals"].items() if "billed" in cost)
         assert (replicas.sent(), paid) == (2, 2)

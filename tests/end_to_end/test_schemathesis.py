@@ -1,4 +1,4 @@
-"""Requests that the document allows, many of them nonsense: no 5xx and no status that it does not name."""
+"""Requests generated from openapi/gateway.yaml: no 5xx and no undocumented status."""
 
 from collections import Counter
 from typing import Any
@@ -17,20 +17,20 @@ from schemathesis.specs.openapi.checks import status_code_conformance
 
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 
-#: The gateway's thread uses `random` while hypothesis draws, which hypothesis takes for a strategy that does.
+#: The gateway's thread uses `random` while hypothesis draws; hypothesis attributes that to a strategy.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
 EXAMPLES = 30
 DESKTOP = {"authorization": "Bearer none", "deviceid": "d-1"}
-#: Paths below a FHIR base that lead somewhere, or nearly.
+#: Valid and almost valid paths below a FHIR base.
 PATHS = [
     "metadata", "Patient", "Patient/1", "Patient/_search", "Patient/1/_history/1", "Patient/1/$summary",
     "Appointment", "Observation/2", "Slot/$find-free", "Unknown/1", "Patient/1/2/3",
 ]  # fmt: skip
 
 
-#: Search parameters as clients write them, right and wrong.
+#: Valid and invalid search parameters.
 QUERY = {
     "_format": ["json", "application/fhir+json", "xml"],
     "date": ["2026-04", "ge2026-04-01T00:00:00+10:00", "ne2026-04-05", "xx2026", ""],
@@ -44,14 +44,14 @@ QUERY = {
 SITES = [BRISBANE, SYDNEY, PERTH]
 
 
-def document() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
-    return found
+def load_document() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
+    return document
 
 
 @st.composite
-def cases(draw: st.DrawFn, operation: APIOperation[Any, Any, Any, Any]) -> Case[Any]:
-    """What the document allows, at a site that exists; two in three with a path that means something."""
+def valid_cases(draw: st.DrawFn, operation: APIOperation[Any, Any, Any, Any]) -> Case[Any]:
+    """Cases of an operation at an existing site; two in three with a path and a query of the tables above."""
     case = draw(operation.as_strategy())
     if "siteId" in case.path_parameters:
         case.path_parameters["siteId"] = draw(st.sampled_from(SITES))
@@ -66,27 +66,25 @@ def cases(draw: st.DrawFn, operation: APIOperation[Any, Any, Any, Any]) -> Case[
 
 
 OPERATIONS = [
-    each.ok()
-    for each in schemathesis.openapi.from_dict(document()).get_all_operations()
-    if isinstance(each, Ok)
+    result.ok()
+    for result in schemathesis.openapi.from_dict(load_document()).get_all_operations()
+    if isinstance(result, Ok)
 ]
 
-#: How often each status came.
-SEEN: Counter[int] = Counter()
+#: Number of responses by status.
+STATUS_COUNTS: Counter[int] = Counter()
 
 
-def named(operation: APIOperation[Any, Any, Any, Any]) -> str:
+def operation_name(operation: APIOperation[Any, Any, Any, Any]) -> str:
     return f"{operation.method.upper()} {operation.path}"
 
 
-def test_every_operation_is_tried() -> None:
+def test_document_has_more_than_forty_operations() -> None:
     assert len(OPERATIONS) > 40
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_no_request_gets_a_5xx_or_a_status_that_is_not_documented(
-    pair: Pair, operation: APIOperation[Any, Any, Any, Any]
-) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS, ids=operation_name)
+def test_status_is_documented_and_not_5xx(pair: Pair, operation: APIOperation[Any, Any, Any, Any]) -> None:
     @settings(
         max_examples=EXAMPLES,
         derandomize=True,
@@ -94,18 +92,18 @@ def test_no_request_gets_a_5xx_or_a_status_that_is_not_documented(
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases(operation))
-    def holds(case: Case[Any]) -> None:
-        answer = case.call(base_url=pair.url, headers=KEY | DESKTOP)
-        SEEN[answer.status_code] += 1
-        case.validate_response(answer, checks=[not_a_server_error, status_code_conformance])
+    @given(case=valid_cases(operation))
+    def check(case: Case[Any]) -> None:
+        response = case.call(base_url=pair.url, headers=KEY | DESKTOP)
+        STATUS_COUNTS[response.status_code] += 1
+        case.validate_response(response, checks=[not_a_server_error, status_code_conformance])
 
-    holds()
+    check()
 
 
-def test_the_requests_reached_practices_as_well_as_refusals() -> None:
-    """Runs last: a run that only meets refusals would prove nothing."""
-    if not SEEN:
-        pytest.skip("looks at what the other tests of this file met")
-    assert SEEN[200] > 50
-    assert {200, 400, 404, 405, 406, 415} <= set(SEEN)
+def test_requests_had_successes_and_rejections() -> None:
+    # Runs last: the tests above are meaningful only if they also had successes.
+    if not STATUS_COUNTS:
+        pytest.skip("needs the other tests of this file")
+    assert STATUS_COUNTS[200] > 50
+    assert {200, 400, 404, 405, 406, 415} <= set(STATUS_COUNTS)

@@ -1,4 +1,4 @@
-"""No answer names the upstream, except in the fields that docs/urls.md says must keep what they hold."""
+"""Responses do not contain the upstream's URL, except in the unchanged fields of docs/urls.md."""
 
 import json
 from collections.abc import Iterator
@@ -12,32 +12,38 @@ from hypothesis import strategies as st
 from gateway.emulator.settings import LinkForm
 from gateway.emulator.sites import SYDNEY
 
-#: The gateway's thread uses `random` while hypothesis draws, which hypothesis takes for a strategy that does.
+#: The gateway's thread uses `random` while hypothesis draws; hypothesis attributes that to a strategy.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
 HOST = "fhir-engine.halo.internal"
-UP = f"http://{HOST}:8080/sites/{SYDNEY}/fhir/R4"
+UPSTREAM = f"http://{HOST}:8080/sites/{SYDNEY}/fhir/R4"
 JSON = {"content_type": "application/fhir+json"}
-#: Object and field whose value is business data, whatever server it names.
-KEPT = {
+#: Object and field with business data, which may contain the URL of any server.
+UNCHANGED = {
     ("identifier", "system"),
     ("identifier", "value"),
     ("coding", "system"),
     ("extension", "url"),
     ("meta", "source"),
 }
-KEPT |= {("", "url"), ("", "address"), ("extension", "valueUri"), ("text", "div"), ("", "instantiatesUri")}
+UNCHANGED |= {
+    ("", "url"),
+    ("", "address"),
+    ("extension", "valueUri"),
+    ("text", "div"),
+    ("", "instantiatesUri"),
+}
 
 
-def strings(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[tuple[str, str], str]]:
-    """Every string of a resource, with the names of its object and its field."""
+def string_values(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[tuple[str, str], str]]:
+    """String values of a resource with the names of object and field."""
     if isinstance(value, dict):
-        for key, each in value.items():
-            yield from strings(each, name if parent is not None else "", key)
+        for key, item in value.items():
+            yield from string_values(item, name if parent is not None else "", key)
     elif isinstance(value, list):
-        for each in value:
-            yield from strings(each, parent, name)
+        for item in value:
+            yield from string_values(item, parent, name)
     elif isinstance(value, str):
         yield (parent, name), value
 
@@ -56,16 +62,24 @@ def strings(value: Any, parent: str = "", name: str = "") -> Iterator[tuple[tupl
         "Observation?code=none",
     ],
 )
-def test_no_answer_of_the_emulator_names_its_host(pair: Pair, path: str, form: str) -> None:
+def test_response_does_not_contain_the_upstream_host(pair: Pair, path: str, form: str) -> None:
     pair.settings(variants={"link_form": form})
     response = pair.get(path)
-    seen = response.text + str(response.headers)
+    output = response.text + str(response.headers)
     for host in (HOST, "api.haloconnect.io", pair.emulator.url):
-        assert host not in seen
+        assert host not in output
 
 
-URL = st.sampled_from([f"{UP}/Patient/1", f"{UP}/Binary/2", f"{UP}/Patient?name=a", "Patient/1", f"{UP}x/y"])
-LEAF = URL | st.integers() | st.booleans() | st.text(max_size=5)
+URL = st.sampled_from(
+    [
+        f"{UPSTREAM}/Patient/1",
+        f"{UPSTREAM}/Binary/2",
+        f"{UPSTREAM}/Patient?name=a",
+        "Patient/1",
+        f"{UPSTREAM}x/y",
+    ]
+)
+LEAVES = URL | st.integers() | st.booleans() | st.text(max_size=5)
 NAMES = [
     "reference",
     "subject",
@@ -77,7 +91,7 @@ NAMES = [
     "valueAttachment",
     "x",
 ]
-OBJECT = st.recursive(
+OBJECTS = st.recursive(
     st.fixed_dictionaries({}, optional={"reference": URL}),
     lambda inner: (
         st.dictionaries(st.sampled_from(NAMES[1:]), inner | st.lists(inner, max_size=2), max_size=4)
@@ -85,10 +99,10 @@ OBJECT = st.recursive(
     ),
     max_leaves=12,
 )
-KEEPING = st.fixed_dictionaries(
+RESOURCES = st.fixed_dictionaries(
     {"resourceType": st.just("Basic")},
     optional={
-        "identifier": st.lists(st.fixed_dictionaries({"system": LEAF, "value": LEAF}), max_size=2),
+        "identifier": st.lists(st.fixed_dictionaries({"system": LEAVES, "value": LEAVES}), max_size=2),
         "extension": st.lists(st.fixed_dictionaries({"url": URL, "valueUri": URL}), max_size=2),
         "meta": st.fixed_dictionaries({"source": URL}),
         "url": URL,
@@ -97,30 +111,33 @@ KEEPING = st.fixed_dictionaries(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(KEEPING, OBJECT), max_size=4), st.booleans())
-def test_no_string_names_the_upstream_outside_the_fields_that_must(
-    pair: Pair, parts: list[tuple[dict[str, Any], dict[str, Any]]], lone: bool
+@given(st.lists(st.tuples(RESOURCES, OBJECTS), max_size=4), st.booleans())
+def test_upstream_urls_remain_only_in_unchanged_fields(
+    pair: Pair, parts: list[tuple[dict[str, Any], dict[str, Any]]], is_read: bool
 ) -> None:
-    made = [{**rest, **keeping} for keeping, rest in parts]
-    entries = [{"fullUrl": f"{UP}/Basic/{number}", "resource": each} for number, each in enumerate(made)]
+    resources = [{**other_fields, **base_fields} for base_fields, other_fields in parts]
+    entries = [
+        {"fullUrl": f"{UPSTREAM}/Basic/{number}", "resource": resource}
+        for number, resource in enumerate(resources)
+    ]
     bundle = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "link": [{"relation": "self", "url": UP}],
+        "link": [{"relation": "self", "url": UPSTREAM}],
         "entry": entries,
     }
-    body = ({"resourceType": "Patient", "id": "1", "contained": made}) if lone else bundle
-    pair.fault(kind="answer", status=200, body=body, times=1, headers={"location": f"{UP}/Basic/1"})
-    response = pair.get("Patient/1" if lone else "Patient")
+    body = ({"resourceType": "Patient", "id": "1", "contained": resources}) if is_read else bundle
+    pair.fault(kind="answer", status=200, body=body, times=1, headers={"location": f"{UPSTREAM}/Basic/1"})
+    response = pair.get("Patient/1" if is_read else "Patient")
     assert response.status_code == 200, response.text
     assert HOST not in response.headers.get("location", "")
-    for place, text in strings(response.json()):
-        if f"{UP}/" in text or text == UP:
-            kept = (place[0] if place[0] in {"identifier", "extension", "meta"} else "", place[1])
-            assert kept in KEPT, (place, text)
+    for field, text in string_values(response.json()):
+        if f"{UPSTREAM}/" in text or text == UPSTREAM:
+            position = (field[0] if field[0] in {"identifier", "extension", "meta"} else "", field[1])
+            assert position in UNCHANGED, (field, text)
 
 
-def test_a_client_may_send_what_it_was_given(pair: Pair) -> None:
+def test_client_may_send_gateway_urls_upstream(pair: Pair) -> None:
     patient = pair.get("Patient/1").json()
     assert patient["managingOrganization"]["reference"] == f"{pair.base()}/Organization/1"
     pair.ask("PUT", f"{pair.base()}/Patient/1", json.dumps(patient).encode(), **JSON)
@@ -132,23 +149,28 @@ def test_a_client_may_send_what_it_was_given(pair: Pair) -> None:
     assert absolute["link"][0]["url"] != relative["link"][0]["url"]
 
 
-def test_an_attachment_can_be_fetched_from_the_url_that_was_given(pair: Pair) -> None:
+def test_attachment_url_can_be_fetched(pair: Pair) -> None:
     page = pair.get("DocumentReference?patient=Patient/2").json()
     url = page["entry"][0]["resource"]["content"][0]["attachment"]["url"]
     assert url.startswith(f"{pair.base()}/Binary/")
     assert pair.ask("GET", url).json()["resourceType"] == "Binary"
 
 
-def test_what_was_created_is_found_at_the_location_given(pair: Pair) -> None:
+def test_created_resource_is_at_its_location(pair: Pair) -> None:
     body = json.dumps({"resourceType": "Patient", "name": [{"family": "Testperson"}]}).encode()
     created = pair.ask("POST", f"{pair.base()}/Patient", body, **JSON)
     assert created.headers["location"].startswith(f"{pair.base()}/Patient/")
     assert pair.ask("GET", created.headers["location"]).status_code == 200
 
 
-def test_a_signed_bundle_passes_byte_for_byte_and_says_so(pair: Pair) -> None:
+def test_signed_bundle_is_unchanged_with_a_header(pair: Pair) -> None:
     text = json.dumps(
-        {"resourceType": "Bundle", "type": "document", "signature": {"x": UP}, "link": [{"url": UP}]}
+        {
+            "resourceType": "Bundle",
+            "type": "document",
+            "signature": {"x": UPSTREAM},
+            "link": [{"url": UPSTREAM}],
+        }
     )
     pair.fault(kind="answer", status=200, body=text, times=1, headers={"content-type": "application/json"})
     response = pair.get("Patient/1/$summary")

@@ -1,3 +1,5 @@
+"""Values and outcomes of the Cache-Status field."""
+
 import pytest
 
 from gateway.errors.catalog import NOT_CACHED, UPSTREAM_TIMEOUT
@@ -13,7 +15,7 @@ from gateway.http.cache_status import (
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "spared"),
+    ("status", "text", "saved_by"),
     [
         (CacheStatus(ttl=3), "halo-gateway; hit; ttl=3", "hit"),
         (
@@ -30,22 +32,22 @@ from gateway.http.cache_status import (
         (CacheStatus("", detail="empty"), "halo-gateway; detail=empty", ""),
     ],
 )
-def test_a_decision_in_the_words_of_rfc_9211(status: CacheStatus, text: str, spared: str) -> None:
+def test_decision_has_its_rfc_9211_value(status: CacheStatus, text: str, saved_by: str) -> None:
     assert status.header_value == text
-    assert upstream_query_saved_by(text) == spared
+    assert upstream_query_saved_by(text) == saved_by
 
 
-def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
-    one = Failure(
+def test_shared_failure_is_copied_with_cache_status_and_age() -> None:
+    shared = Failure(
         UPSTREAM_TIMEOUT, diagnostics="d", headers=(("allow", "GET"),), upstream_response=FhirResponse(504)
     )
-    told = with_cache_status(one, CacheStatus("stale", status=504), age=2)
-    assert (told.kind, told.diagnostics, told.retry_after) == (one.kind, "d", one.retry_after)
-    assert told.headers[0] == ("allow", "GET")
-    assert dict(told.headers)["age"] == "2"
-    assert told.upstream_response is not None
-    assert told.upstream_response.header("cache-status") == dict(told.headers)["cache-status"]
-    assert one.headers == (("allow", "GET"),)
+    copy = with_cache_status(shared, CacheStatus("stale", status=504), age=2)
+    assert (copy.kind, copy.diagnostics, copy.retry_after) == (shared.kind, "d", shared.retry_after)
+    assert copy.headers[0] == ("allow", "GET")
+    assert dict(copy.headers)["age"] == "2"
+    assert copy.upstream_response is not None
+    assert copy.upstream_response.header("cache-status") == dict(copy.headers)["cache-status"]
+    assert shared.headers == (("allow", "GET"),)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,12 @@ def test_a_shared_failure_is_told_to_each_in_words_of_its_own() -> None:
         ),
     ],
 )
-def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, text: str) -> None:
+def test_failure_is_forwarded_unless_the_gateway_rejected_it(failure: Failure, text: str) -> None:
     assert forward_status(failure, "stale", collapsed=True).header_value == text
 
 
 @pytest.mark.parametrize(
-    ("status", "answered", "became"),
+    ("status", "http_status", "outcome"),
     [
         (CacheStatus(ttl=3), 200, "hit"),
         (CacheStatus(ttl=3), 304, "revalidated"),
@@ -79,10 +81,10 @@ def test_what_the_gateway_itself_refuses_was_not_forwarded(failure: Failure, tex
         (CacheStatus("bypass", status=200), 200, "bypass"),
     ],
 )
-def test_what_became_of_a_request_is_one_word(status: CacheStatus, answered: int, became: str) -> None:
-    assert cache_outcome(status.header_value, answered) == became
+def test_cache_status_gives_the_outcome(status: CacheStatus, http_status: int, outcome: str) -> None:
+    assert cache_outcome(status.header_value, http_status) == outcome
 
 
 @pytest.mark.parametrize("field", ["", "other-cache"])
-def test_of_what_the_cache_did_not_see_there_is_none(field: str) -> None:
+def test_field_without_cache_decision_has_no_outcome(field: str) -> None:
     assert cache_outcome(field, 200) == ""

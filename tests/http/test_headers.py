@@ -1,3 +1,5 @@
+"""Header fields that the gateway passes on."""
+
 import pytest
 
 from gateway.http.headers import (
@@ -14,24 +16,24 @@ HOP_BY_HOP = {
 }
 
 
-def test_only_named_fields_pass_in_their_order() -> None:
-    given = (("prefer", "a"), ("cookie", "b"), ("user-agent", "c"), ("prefer", "d"))
-    assert filter_headers(given, REQUEST_HEADERS) == (("prefer", "a"), ("user-agent", "c"), ("prefer", "d"))
+def test_listed_fields_pass_in_order() -> None:
+    headers = (("prefer", "a"), ("cookie", "b"), ("user-agent", "c"), ("prefer", "d"))
+    assert filter_headers(headers, REQUEST_HEADERS) == (("prefer", "a"), ("user-agent", "c"), ("prefer", "d"))
 
 
-def test_a_field_that_connection_names_stops_here() -> None:
-    given = (("connection", "close, Prefer"), ("prefer", "a"), ("user-agent", "c"))
-    assert filter_headers(given, REQUEST_HEADERS) == (("user-agent", "c"),)
+def test_field_named_by_connection_is_removed() -> None:
+    headers = (("connection", "close, Prefer"), ("prefer", "a"), ("user-agent", "c"))
+    assert filter_headers(headers, REQUEST_HEADERS) == (("user-agent", "c"),)
 
 
 @pytest.mark.parametrize("table", [REQUEST_HEADERS, CONDITIONAL_HEADERS, RESPONSE_HEADERS])
-def test_no_hop_by_hop_field_is_in_a_table_and_each_has_its_reason(table: dict[str, str]) -> None:
+def test_table_has_reasons_and_no_hop_by_hop_fields(table: dict[str, str]) -> None:
     assert not HOP_BY_HOP & table.keys()
     assert all(table.values())
     assert all(name == name.lower() for name in table)
 
 
-def test_credentials_go_up_and_never_come_back() -> None:
+def test_credentials_are_request_headers_only() -> None:
     assert REQUEST_HEADERS.keys() >= CREDENTIALS
     assert not CREDENTIALS & RESPONSE_HEADERS.keys()
 
@@ -39,5 +41,5 @@ def test_credentials_go_up_and_never_come_back() -> None:
 @pytest.mark.parametrize(
     "name", ["set-cookie", "server", "x-powered-by", "cache-control", "content-encoding"]
 )
-def test_what_is_the_upstreams_own_business_stays_there(name: str) -> None:
+def test_field_is_not_relayed_from_upstream(name: str) -> None:
     assert name not in RESPONSE_HEADERS

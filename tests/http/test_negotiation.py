@@ -1,3 +1,5 @@
+"""Content negotiation."""
+
 import pytest
 
 from gateway.errors.failure import Failure
@@ -18,12 +20,12 @@ from gateway.http.negotiation import media_type, response_media_type
         (("text/json",), "", "text/json"),
     ],
 )
-def test_json_in_any_spelling_is_answered(formats: tuple[str, ...], accept: str, expected: str) -> None:
+def test_json_is_accepted_in_any_spelling(formats: tuple[str, ...], accept: str, expected: str) -> None:
     assert response_media_type(formats, accept) == expected
 
 
 @pytest.mark.parametrize(
-    ("formats", "accept", "where"),
+    ("formats", "accept", "expression"),
     [
         (("xml",), "", "http._format"),
         ((), "application/fhir+xml", "http.Accept"),
@@ -31,13 +33,11 @@ def test_json_in_any_spelling_is_answered(formats: tuple[str, ...], accept: str,
         ((), "application/json;q=none", "http.Accept"),
     ],
 )
-def test_anything_else_is_refused_by_the_name_of_its_place(
-    formats: tuple[str, ...], accept: str, where: str
-) -> None:
-    with pytest.raises(Failure) as refused:
+def test_other_formats_are_rejected_with_406(formats: tuple[str, ...], accept: str, expression: str) -> None:
+    with pytest.raises(Failure) as failure:
         response_media_type(formats, accept)
-    assert (refused.value.kind.status, refused.value.expression) == (406, where)
+    assert (failure.value.kind.status, failure.value.expression) == (406, expression)
 
 
-def test_a_media_type_is_read_without_its_parameters() -> None:
+def test_media_type_has_no_parameters() -> None:
     assert media_type("Application/FHIR+json; charset=utf-8") == "application/fhir+json"

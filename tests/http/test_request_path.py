@@ -1,3 +1,5 @@
+"""Targets of raw request paths."""
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
         (f"/integrator/sites/{GUID}", Target("integrator", "", f"integrator/sites/{GUID}")),
     ],
 )
-def test_a_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None:
+def test_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None:
     assert target_from_path(raw) == expected
 
 
@@ -52,10 +54,10 @@ def test_a_path_is_rebuilt_from_its_segments(raw: str, expected: Target) -> None
         (f"/integrator/sites/{GUID}0/fhir/R4/Patient", "bad-guid"),
     ],
 )
-def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
-    with pytest.raises(Failure) as refused:
+def test_malformed_path_is_rejected(raw: str, code: str) -> None:
+    with pytest.raises(Failure) as failure:
         target_from_path(raw)
-    assert refused.value.kind.code == code
+    assert failure.value.kind.code == code
 
 
 @pytest.mark.parametrize(
@@ -68,12 +70,12 @@ def test_tricks_and_mistakes_are_refused(raw: str, code: str) -> None:
         ("/hg/~/a", "~/a"),
     ],
 )
-def test_a_mount_is_taken_off_a_path(raw: str, path: str) -> None:
+def test_mount_is_removed_from_path(raw: str, path: str) -> None:
     assert path_below_mount(raw, "/hg") == path
 
 
 @pytest.mark.parametrize("raw", ["/hg/../x", "/hg/a%2fb", "/hg//x", "/hg/%zz", "/hg/a b"])
-def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
+def test_malformed_path_below_mount_is_rejected(raw: str) -> None:
     with pytest.raises(Failure):
         path_below_mount(raw, "/hg")
 
@@ -93,7 +95,7 @@ def test_below_a_mount_the_same_tricks_are_refused(raw: str) -> None:
         ("", ""),
     ],
 )
-def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: str) -> None:
+def test_status_path_requires_the_same_origin(url: str, path: str) -> None:
     assert async_status_path("https://api.example/fhir/R4", url) == path
 
 
@@ -101,12 +103,12 @@ def test_only_status_urls_on_the_same_origin_lie_beside_a_base(url: str, path: s
 @example("/a/./a")
 @example("/a/..")
 @example("/a//a/")
-def test_a_usual_path_means_what_it_means_written_in_escapes(raw: str) -> None:
-    def meant(path: str) -> object:
+def test_plain_and_escaped_paths_have_equal_segments(raw: str) -> None:
+    def segments_or_kind(path: str) -> object:
         try:
             return path_segments(path)
         except Failure as failure:
             return failure.kind
 
-    assert meant(raw) == meant(raw.replace("a", "%61"))
-    assert meant(f"/a{raw}") == meant(f"/%61{raw}")
+    assert segments_or_kind(raw) == segments_or_kind(raw.replace("a", "%61"))
+    assert segments_or_kind(f"/a{raw}") == segments_or_kind(f"/%61{raw}")

@@ -1,3 +1,5 @@
+"""URLs between the gateway's base and the upstream's."""
+
 import pytest
 from support.requests import GUID, fhir_request
 
@@ -26,7 +28,7 @@ PUBLIC = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
         ("urn:uuid:0a1b2c3d-0000-4000-8000-0000000000ff", "urn:uuid:0a1b2c3d-0000-4000-8000-0000000000ff"),
     ],
 )
-def test_a_url_of_this_sites_base_moves_to_ours_and_nothing_else(url: str, expected: str) -> None:
+def test_only_urls_of_this_site_are_mapped(url: str, expected: str) -> None:
     assert resolve_public_url(fhir_request(path="Patient"), url) == expected
 
 
@@ -34,7 +36,7 @@ def test_a_url_of_this_sites_base_moves_to_ours_and_nothing_else(url: str, expec
     ("path", "url"),
     [("Patient/_search", "Patient?page=2"), ("Patient/1/$summary", "Patient?page=2")],
 )
-def test_a_url_that_begins_with_a_type_stands_on_the_base(path: str, url: str) -> None:
+def test_url_that_begins_with_type_is_relative_to_base(path: str, url: str) -> None:
     method = "POST" if path.endswith("_search") else "GET"
     assert resolve_public_url(fhir_request(path, method=method), url) == f"{PUBLIC}/{url}"
 
@@ -50,13 +52,13 @@ def test_a_url_that_begins_with_a_type_stands_on_the_base(path: str, url: str) -
         "javascript:alert(1)",
     ],
 )
-def test_a_strange_url_stays_as_it_is(url: str) -> None:
+def test_invalid_url_is_unchanged(url: str) -> None:
     request = fhir_request("Patient")
     assert resolve_public_url(request, url) == url
     assert to_public_url(request, url) == url
 
 
-def test_a_fragment_moves_with_its_url() -> None:
+def test_fragment_is_preserved() -> None:
     assert (
         to_public_url(fhir_request(), f"http://h/sites/{GUID}/fhir/R4/Patient/1#a") == f"{PUBLIC}/Patient/1#a"
     )
@@ -74,7 +76,7 @@ def test_a_fragment_moves_with_its_url() -> None:
         ("https://other.example/Patient/1", None),
     ],
 )
-def test_inbound_only_what_is_below_our_base_becomes_the_upstreams(url: str, relative: str | None) -> None:
+def test_only_urls_below_gateway_base_are_mapped_to_upstream(url: str, relative: str | None) -> None:
     request = fhir_request()
     assert to_relative_url(request, url) == (relative or url)
     assert to_upstream_url(request, url) == (f"{request.upstream_base}/{relative}" if relative else url)

@@ -1,72 +1,77 @@
-from probe.probing import known, observation, stamped
+"""Clocks of date columns."""
+
+from probe.probing import evidence_with, observation, patients_updated_at
 
 from gateway.probe.clocks import DatedRecord, confirmed_reading, dated_record, next_untried_second
 from gateway.probe.evidence import Evidence, ProbeRequest, ProbeResponse
 from gateway.probe.last_updated_labels import LAST_UPDATED
 
-ROW = observation("2026-06-10T09:30:00+10:00", "2026-06-10T10:00:00Z")
+OBSERVATION = observation("2026-06-10T09:30:00+10:00", "2026-06-10T10:00:00Z")
 
 
-def _record(here: Evidence, kind: str = "Observation") -> DatedRecord:
-    record = dated_record(here, kind)
+def _record(evidence: Evidence, resource_type: str = "Observation") -> DatedRecord:
+    record = dated_record(evidence, resource_type)
     assert record
     return record
 
 
-def _answered(here: Evidence, value: int, code: str, verdict: str, *more: tuple[str, str]) -> Evidence:
-    record = _record(here)
-    asked = ProbeRequest("Observation", (("_id", "1"), *record.second_conditions(code, value), *more), "1")
-    return here.with_response(
-        f"q{len(here.responses)}", ProbeResponse(asked, ({"id": "1"},) if verdict == "yes" else ())
+def _with_verdict(
+    evidence: Evidence, value: int, code: str, verdict: str, *conditions: tuple[str, str]
+) -> Evidence:
+    record = _record(evidence)
+    request = ProbeRequest(
+        "Observation", (("_id", "1"), *record.second_conditions(code, value), *conditions), "1"
+    )
+    return evidence.with_response(
+        f"q{len(evidence.responses)}", ProbeResponse(request, ({"id": "1"},) if verdict == "yes" else ())
     )
 
 
-def test_each_reading_is_tried_once_until_one_is_met() -> None:
-    here, tried = known(Observation=[ROW]), []
-    while (value := next_untried_second(here, _record(here), LAST_UPDATED)) is not None:
-        tried.append(value)
-        here = _answered(here, value, LAST_UPDATED, "no")
-    assert len(tried) == len(set(tried)) == 3
-    assert confirmed_reading(here, "Observation", LAST_UPDATED) is None
+def test_every_reading_is_tried_once() -> None:
+    evidence, values = evidence_with(Observation=[OBSERVATION]), []
+    while (value := next_untried_second(evidence, _record(evidence), LAST_UPDATED)) is not None:
+        values.append(value)
+        evidence = _with_verdict(evidence, value, LAST_UPDATED, "no")
+    assert len(values) == len(set(values)) == 3
+    assert confirmed_reading(evidence, "Observation", LAST_UPDATED) is None
 
 
-def test_a_met_reading_ends_the_trying() -> None:
-    here = known(Observation=[ROW])
-    values = _record(here).candidate_seconds["date"]
-    here = _answered(here, values["utc"], "date", "yes")
-    assert confirmed_reading(here, "Observation", "date") == "utc"
-    assert next_untried_second(here, _record(here), "date") is None
+def test_confirmed_reading_leaves_no_untried_second() -> None:
+    evidence = evidence_with(Observation=[OBSERVATION])
+    values = _record(evidence).candidate_seconds["date"]
+    evidence = _with_verdict(evidence, values["utc"], "date", "yes")
+    assert confirmed_reading(evidence, "Observation", "date") == "utc"
+    assert next_untried_second(evidence, _record(evidence), "date") is None
 
 
-def test_what_failed_together_with_what_was_met_is_denied() -> None:
-    here = known(Observation=[ROW])
-    record = _record(here)
-    stamp = record.second_conditions(LAST_UPDATED, record.candidate_seconds[LAST_UPDATED]["to-site"])
-    here = _answered(here, record.candidate_seconds["date"]["site"], "date", "no", *stamp)
-    assert next_untried_second(here, record, "date") == record.candidate_seconds["date"]["site"]
-    here = _answered(here, record.candidate_seconds[LAST_UPDATED]["to-site"], LAST_UPDATED, "yes")
-    assert next_untried_second(here, record, "date") == record.candidate_seconds["date"]["utc"]
+def test_reading_that_failed_with_a_confirmed_one_is_refuted() -> None:
+    evidence = evidence_with(Observation=[OBSERVATION])
+    record = _record(evidence)
+    last_updated = record.second_conditions(LAST_UPDATED, record.candidate_seconds[LAST_UPDATED]["to-site"])
+    evidence = _with_verdict(evidence, record.candidate_seconds["date"]["site"], "date", "no", *last_updated)
+    assert next_untried_second(evidence, record, "date") == record.candidate_seconds["date"]["site"]
+    evidence = _with_verdict(evidence, record.candidate_seconds[LAST_UPDATED]["to-site"], LAST_UPDATED, "yes")
+    assert next_untried_second(evidence, record, "date") == record.candidate_seconds["date"]["utc"]
 
 
-def test_the_clock_found_for_one_type_is_tried_first_for_the_next() -> None:
-    here = known(Observation=[ROW], Patient=stamped("2026-06-10T10:00:00Z"))
-    patient = _record(here, "Patient")
-    assert (
-        next_untried_second(here, patient, LAST_UPDATED) == patient.candidate_seconds[LAST_UPDATED]["to-site"]
+def test_confirmed_clock_is_tried_first_for_the_next_type() -> None:
+    evidence = evidence_with(Observation=[OBSERVATION], Patient=patients_updated_at("2026-06-10T10:00:00Z"))
+    patient = _record(evidence, "Patient")
+    readings = patient.candidate_seconds[LAST_UPDATED]
+    assert next_untried_second(evidence, patient, LAST_UPDATED) == readings["to-site"]
+    observed = _record(evidence).candidate_seconds[LAST_UPDATED]["as-shown"]
+    evidence = _with_verdict(evidence, observed, LAST_UPDATED, "yes")
+    assert next_untried_second(evidence, patient, LAST_UPDATED) == readings["as-shown"]
+
+
+def test_record_with_a_wrong_label_is_preferred() -> None:
+    patients = patients_updated_at(
+        "2026-07-10T10:00:00+10:00", "2026-01-10T10:00:00+11:00", "2026-01-10T10:00:00+10:00"
     )
-    here = _answered(here, _record(here).candidate_seconds[LAST_UPDATED]["as-shown"], LAST_UPDATED, "yes")
-    assert (
-        next_untried_second(here, patient, LAST_UPDATED)
-        == patient.candidate_seconds[LAST_UPDATED]["as-shown"]
-    )
+    assert _record(evidence_with(Patient=patients), "Patient").id == "3"
+    assert _record(evidence_with(Patient=patients[:2]), "Patient").id == "2"
 
 
-def test_a_record_with_a_wrong_label_tells_most() -> None:
-    rows = stamped("2026-07-10T10:00:00+10:00", "2026-01-10T10:00:00+11:00", "2026-01-10T10:00:00+10:00")
-    assert _record(known(Patient=rows), "Patient").id == "3"
-    assert _record(known(Patient=rows[:2]), "Patient").id == "2"
-
-
-def test_a_stamp_in_the_repeated_hour_is_not_asked_about() -> None:
-    assert dated_record(known(Patient=stamped("2026-04-05T02:30:00")), "Patient") is None
-    assert dated_record(known(), "Patient") is None
+def test_ambiguous_last_updated_is_not_used() -> None:
+    assert dated_record(evidence_with(Patient=patients_updated_at("2026-04-05T02:30:00")), "Patient") is None
+    assert dated_record(evidence_with(), "Patient") is None

@@ -1,7 +1,9 @@
+"""Findings about clocks of date columns and labels of `meta.lastUpdated`."""
+
 from typing import Any
 
 import pytest
-from probe.probing import known, stamped
+from probe.probing import evidence_with, patients_updated_at
 
 from gateway.probe.clocks import Reading, dated_record
 from gateway.probe.columns import column_findings
@@ -11,21 +13,22 @@ from gateway.probe.last_updated_labels import LAST_UPDATED
 SUMMER, WINTER = "2026-01-10T10:00:00", "2026-06-10T10:00:00"
 
 
-def _met(here: Evidence, reading: Reading) -> Evidence:
-    record = dated_record(here, "Patient")
+def _with_confirmed_reading(evidence: Evidence, reading: Reading) -> Evidence:
+    record = dated_record(evidence, "Patient")
     assert record
     pairs = record.second_conditions(LAST_UPDATED, record.candidate_seconds[LAST_UPDATED][reading])
-    return here.with_response(
+    return evidence.with_response(
         "q", ProbeResponse(ProbeRequest("Patient", pairs, record.id), ({"id": record.id},))
     )
 
 
-def _modes(here: Evidence) -> dict[str, Any]:
-    return {f"{each.section}.{each.key}": each.value for each in column_findings(here) if not each.is_default}
+def _values(evidence: Evidence) -> dict[str, Any]:
+    findings = (finding for finding in column_findings(evidence) if not finding.is_default)
+    return {f"{finding.section}.{finding.key}": finding.value for finding in findings}
 
 
 @pytest.mark.parametrize(
-    ("stamps", "reading", "mode", "column"),
+    ("instants", "reading", "mode", "column"),
     [
         ([SUMMER], "as-shown", "naive", None),
         ([SUMMER], "to-utc", "naive", "UTC"),
@@ -43,19 +46,19 @@ def _modes(here: Evidence) -> dict[str, Any]:
         ([f"{SUMMER}+11:00", f"{SUMMER}Z"], "as-shown", None, None),
     ],
 )
-def test_label_and_column_together_give_the_mode(
-    stamps: list[str], reading: Reading, mode: str | None, column: str | None
+def test_label_and_reading_give_mode_and_clock(
+    instants: list[str], reading: Reading, mode: str | None, column: str | None
 ) -> None:
-    found = _modes(_met(known(Patient=stamped(*stamps)), reading))
-    assert found["last_updated_input.Patient"] == mode
-    assert found.get("search.column_time_zones.Patient._lastUpdated") == column
+    values = _values(_with_confirmed_reading(evidence_with(Patient=patients_updated_at(*instants)), reading))
+    assert values["last_updated_input.Patient"] == mode
+    assert values.get("search.column_time_zones.Patient._lastUpdated") == column
 
 
-def test_future_stamps_alone_prove_a_wrong_label() -> None:
-    here = known(Patient=stamped("2026-07-01T09:00:00Z"))
-    assert _modes(here) == {"last_updated_input.Patient": "local-labelled-utc"}
+def test_future_last_updated_proves_a_wrong_label() -> None:
+    evidence = evidence_with(Patient=patients_updated_at("2026-07-01T09:00:00Z"))
+    assert _values(evidence) == {"last_updated_input.Patient": "local-labelled-utc"}
 
 
-def test_without_an_answer_nothing_is_concluded() -> None:
-    assert _modes(known(Patient=stamped(SUMMER))) == {"last_updated_input.Patient": None}
-    assert _modes(known(Patient=[{"id": "1"}])) == {}
+def test_mode_without_a_response_is_unknown() -> None:
+    assert _values(evidence_with(Patient=patients_updated_at(SUMMER))) == {"last_updated_input.Patient": None}
+    assert _values(evidence_with(Patient=[{"id": "1"}])) == {}

@@ -1,11 +1,13 @@
+"""Findings about the precision of date columns."""
+
 import pytest
-from probe.probing import known, observation
+from probe.probing import evidence_with, observation
 
 from gateway.probe.columns import precision_findings
 
 
 @pytest.mark.parametrize(
-    ("kind", "element", "values", "precision", "certain"),
+    ("resource_type", "element", "values", "precision", "is_certain"),
     [
         ("Condition", "recordedDate", ["2026-01-01", "2026-01-01T10:00:00Z"], "mixed-day", True),
         ("Condition", "recordedDate", ["2026-01", "2026-01-01T10:00:00.5Z"], "mixed-month", True),
@@ -15,15 +17,15 @@ from gateway.probe.columns import precision_findings
         ("Immunization", "occurrenceDateTime", ["2026-01-01"], "mixed-day", False),
     ],
 )
-def test_the_coarsest_value_seen_counts_and_only_its_existence_is_certain(
-    kind: str, element: str, values: list[str], precision: str, certain: bool
+def test_coarsest_sampled_precision_is_found(
+    resource_type: str, element: str, values: list[str], precision: str, is_certain: bool
 ) -> None:
-    rows = [{"id": str(number), element: value} for number, value in enumerate(values)]
-    [found] = precision_findings(known(**{kind: rows}))
-    assert (found.value, found.is_certain) == (precision, certain)
+    records = [{"id": str(number), element: value} for number, value in enumerate(values)]
+    [finding] = precision_findings(evidence_with(**{resource_type: records}))
+    assert (finding.value, finding.is_certain) == (precision, is_certain)
 
 
-def test_where_a_period_was_seen_nothing_is_suggested() -> None:
-    rows = [observation("2026-01-01"), {"id": "2", "effectivePeriod": {"start": "2026"}}]
-    assert list(precision_findings(known(Observation=rows))) == []
-    assert list(precision_findings(known())) == []
+def test_sampled_period_gives_no_precision() -> None:
+    records = [observation("2026-01-01"), {"id": "2", "effectivePeriod": {"start": "2026"}}]
+    assert list(precision_findings(evidence_with(Observation=records))) == []
+    assert list(precision_findings(evidence_with())) == []

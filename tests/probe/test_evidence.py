@@ -1,3 +1,5 @@
+"""Responses of a probe."""
+
 import msgspec
 import pytest
 
@@ -6,14 +8,14 @@ from gateway.exchange import FhirResponse
 from gateway.probe.evidence import UNREADABLE_ERRORS, ProbeRequest, parse_response, refused_response
 from gateway.upstreams import failures
 
-ASKED = ProbeRequest("Patient", (("_id", "1"),), "1")
+REQUEST = ProbeRequest("Patient", (("_id", "1"),), "1")
 
 
 def _response(body: object) -> FhirResponse:
     return FhirResponse(200, (), msgspec.json.encode(body))
 
 
-def test_matches_warnings_and_self_are_taken_from_a_searchset() -> None:
+def test_searchset_gives_matches_warning_and_self_link() -> None:
     bundle = {
         "resourceType": "Bundle",
         "link": [
@@ -27,31 +29,26 @@ def test_matches_warnings_and_self_are_taken_from_a_searchset() -> None:
             {"fullUrl": "urn:x"},
         ],
     }
-    found = parse_response(ASKED, _response(bundle))
-    assert (found.verdict, found.has_warning, found.self_link_parameters) == (
-        "yes",
-        True,
-        (("_id", "1"), ("a", "b,c")),
-    )
+    response = parse_response(REQUEST, _response(bundle))
+    assert (response.verdict, response.has_warning) == ("yes", True)
+    assert response.self_link_parameters == (("_id", "1"), ("a", "b,c"))
 
 
-def test_another_resource_stands_for_itself() -> None:
-    assert (
-        parse_response(ProbeRequest("metadata"), _response({"resourceType": "CapabilityStatement"})).verdict
-        == "yes"
-    )
+def test_other_resource_is_the_only_match() -> None:
+    response = _response({"resourceType": "CapabilityStatement"})
+    assert parse_response(ProbeRequest("metadata"), response).verdict == "yes"
 
 
 @pytest.mark.parametrize(
     "body", [[], 1, {"resourceType": "Bundle", "entry": [1]}, {"resourceType": "Bundle", "link": 1}]
 )
-def test_what_is_no_fhir_raises(body: object) -> None:
+def test_invalid_fhir_raises(body: object) -> None:
     with pytest.raises(UNREADABLE_ERRORS):
-        parse_response(ASKED, _response(body))
+        parse_response(REQUEST, _response(body))
 
 
-def test_only_a_refusal_answers_a_question() -> None:
-    found = refused_response(ASKED, Failure(failures.BAD_REQUEST))
-    assert found
-    assert found.verdict == "refused"
-    assert refused_response(ASKED, Failure(failures.CREDENTIALS_INVALID)) is None
+def test_only_a_refusal_is_a_response() -> None:
+    response = refused_response(REQUEST, Failure(failures.BAD_REQUEST))
+    assert response
+    assert response.verdict == "refused"
+    assert refused_response(REQUEST, Failure(failures.CREDENTIALS_INVALID)) is None

@@ -1,7 +1,9 @@
+"""Finding of a probe."""
+
 from gateway.probe.finding import Finding
 
 
-def test_a_finding_is_certain_and_to_be_written_unless_said_otherwise() -> None:
-    found = Finding("search", "supports_comma_or", True, "seen")
-    assert found.is_certain
-    assert not found.is_default
+def test_finding_is_certain_and_not_default_by_default() -> None:
+    finding = Finding("search", "supports_comma_or", True, "reason")
+    assert finding.is_certain
+    assert not finding.is_default

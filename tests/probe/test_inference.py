@@ -1,7 +1,9 @@
+"""Settings that follow from the evidence."""
+
 from typing import Any
 
 import pytest
-from probe.probing import found, known
+from probe.probing import evidence_with, setting_values
 
 from gateway.probe.evidence import Evidence, ProbeRequest, ProbeResponse, Verdict
 from gateway.probe.inference import engine_version, infer_findings
@@ -10,7 +12,7 @@ INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
 
 
 @pytest.mark.parametrize(
-    ("answers", "key", "value"),
+    ("verdicts", "key", "value"),
     [
         ({"repeats": "no"}, "supports_repeated_parameter", True),
         ({"repeats": "yes", "before": "no"}, "supports_repeated_parameter", False),
@@ -34,32 +36,32 @@ INSIDE: dict[str, Verdict] = {"period.inside": "yes", "period.eq": "no"}
         ({"before": "yes", "after": "yes", "comma": "yes"}, "supports_comma_or", None),
     ],
 )
-def test_a_setting_follows_from_its_answers(answers: dict[str, Verdict], key: str, value: Any) -> None:
-    assert found(known(answers))[f"search.{key}"] == value
+def test_setting_follows_from_its_verdicts(verdicts: dict[str, Verdict], key: str, value: Any) -> None:
+    assert setting_values(evidence_with(verdicts))[f"search.{key}"] == value
 
 
 @pytest.mark.parametrize(
-    ("answers", "words"),
+    ("verdicts", "text"),
     [
-        ({}, "for want of a suitable record"),
+        ({}, "no suitable record"),
         ({"repeats": "refused"}, "two conditions on one parameter"),
         ({"period.eq": "unclear"}, "no known behaviour"),
     ],
 )
-def test_what_cannot_be_told_says_why(answers: dict[str, Verdict], words: str) -> None:
-    [period] = [each for each in infer_findings(known(answers)) if each.key == "period_semantics"]
-    assert period.value is None
-    assert words in period.reason
+def test_unknown_setting_has_a_reason(verdicts: dict[str, Verdict], text: str) -> None:
+    findings = {finding.key: finding for finding in infer_findings(evidence_with(verdicts))}
+    assert findings["period_semantics"].value is None
+    assert text in findings["period_semantics"].reason
 
 
-def _stating(**fields: Any) -> Evidence:
-    return known().with_response(
+def _evidence_with_statement(**fields: Any) -> Evidence:
+    return evidence_with().with_response(
         "metadata",
         ProbeResponse(ProbeRequest("metadata"), ({"resourceType": "CapabilityStatement", **fields},)),
     )
 
 
-def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
+def test_extra_date_parameters_come_from_the_capability_statement() -> None:
     names = [
         *(
             {"name": name, "type": "date"}
@@ -70,11 +72,13 @@ def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
     rest = [
         {"resource": [{"type": "Patient", "searchParam": names}, {"type": "Nonsense", "searchParam": names}]}
     ]
-    assert found(_stating(rest=rest))["search.extra_date_parameters"] == ("Patient.x-seen",)
+    assert setting_values(_evidence_with_statement(rest=rest))["search.extra_date_parameters"] == (
+        "Patient.x-seen",
+    )
 
 
 @pytest.mark.parametrize(
-    ("stated", "version"),
+    ("statement", "version"),
     [
         ({"version": "26.619.10213.0"}, "26.619.10213.0"),
         ({"software": {"version": "26.619+000"}}, "26.619+000"),
@@ -84,5 +88,5 @@ def test_date_parameters_beyond_r4_come_from_the_capability_statement() -> None:
         ({}, ""),
     ],
 )
-def test_the_engine_is_a_plain_version(stated: dict[str, Any], version: str) -> None:
-    assert engine_version(_stating(**stated)) == version
+def test_engine_version_is_plain_text(statement: dict[str, Any], version: str) -> None:
+    assert engine_version(_evidence_with_statement(**statement)) == version

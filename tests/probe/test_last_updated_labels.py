@@ -1,5 +1,7 @@
+"""Labels of `meta.lastUpdated`."""
+
 import pytest
-from probe.probing import known, stamped
+from probe.probing import evidence_with, patients_updated_at
 
 from gateway.dates.timezones import load_zone
 from gateway.probe.last_updated_labels import (
@@ -24,46 +26,38 @@ SYDNEY, BRISBANE = load_zone("Australia/Sydney"), load_zone("Australia/Brisbane"
         ("2026-01-10T09:30:00+11:00", 39600),
     ],
 )
-def test_the_label_is_read(text: str, offset: int | None) -> None:
-    [row] = stamped(text)
-    found = parse_last_updated(row)
-    assert found
-    assert found.offset == offset
+def test_label_is_parsed(text: str, offset: int | None) -> None:
+    [patient] = patients_updated_at(text)
+    last_updated = parse_last_updated(patient)
+    assert last_updated
+    assert last_updated.offset == offset
 
 
 @pytest.mark.parametrize(
-    "row", [{}, {"meta": 5}, {"meta": {}}, *stamped("2026-01-10", "2026-02-30T00:00:00Z")]
+    "resource", [{}, {"meta": 5}, {"meta": {}}, *patients_updated_at("2026-01-10", "2026-02-30T00:00:00Z")]
 )
-def test_a_bare_date_is_no_stamp(row: dict[str, object]) -> None:
-    assert parse_last_updated(row) is None
+def test_date_without_time_is_not_parsed(resource: dict[str, object]) -> None:
+    assert parse_last_updated(resource) is None
 
 
-def test_a_standard_offset_in_summer_is_a_wrong_label() -> None:
-    summer, winter, right = sampled_last_updated(
-        known(
-            Patient=stamped(
-                "2026-01-10T09:30:00+10:00", "2026-07-10T09:30:00+10:00", "2026-01-10T09:30:00+11:00"
-            )
-        ),
-        "Patient",
+def test_standard_offset_in_summer_is_a_wrong_label() -> None:
+    patients = patients_updated_at(
+        "2026-01-10T09:30:00+10:00", "2026-07-10T09:30:00+10:00", "2026-01-10T09:30:00+11:00"
     )
-    assert [is_mislabelled(SYDNEY, each) for each in (summer, winter, right)] == [True, False, False]
-    assert [is_daylight_saving(SYDNEY, each) for each in (summer, winter, right)] == [True, False, True]
-    assert not is_mislabelled(BRISBANE, summer)
+    samples = sampled_last_updated(evidence_with(Patient=patients), "Patient")
+    assert [is_mislabelled(SYDNEY, sample) for sample in samples] == [True, False, False]
+    assert [is_daylight_saving(SYDNEY, sample) for sample in samples] == [True, False, True]
+    assert not is_mislabelled(BRISBANE, samples[0])
 
 
-def test_digits_that_utc_has_not_reached_are_the_sites() -> None:
-    rows = stamped(
+def test_digits_ahead_of_utc_are_in_the_future() -> None:
+    patients = patients_updated_at(
         "2026-07-01T09:30:00Z", "2026-07-01T00:10:00Z", "2026-07-01T09:30:00+10:00", "2026-07-01T09:30:00"
     )
-    here = known(Patient=rows)
-    assert [is_in_future(here, each) for each in sampled_last_updated(here, "Patient")] == [
-        True,
-        False,
-        True,
-        True,
-    ]
+    evidence = evidence_with(Patient=patients)
+    samples = sampled_last_updated(evidence, "Patient")
+    assert [is_in_future(evidence, sample) for sample in samples] == [True, False, True, True]
 
 
-def test_sydney_saves_daylight() -> None:
-    assert has_daylight_saving(known())
+def test_sydney_has_daylight_saving_time() -> None:
+    assert has_daylight_saving(evidence_with())

@@ -1,15 +1,17 @@
-from probe.probing import known
+"""Questions of a probe."""
+
+from probe.probing import evidence_with
 
 from gateway.probe.clocks import PROBED_TYPES
 from gateway.probe.questions import QUESTIONS
 
 
-def test_every_question_has_its_own_id() -> None:
+def test_every_question_has_a_unique_id() -> None:
     ids = [question.id for question in QUESTIONS]
     assert len(ids) == len(set(ids))
-    assert {f"{kind}.sample" for kind in PROBED_TYPES} < set(ids)
+    assert {f"{resource_type}.sample" for resource_type in PROBED_TYPES} < set(ids)
 
 
-def test_with_nothing_known_only_records_are_asked_for() -> None:
-    asked = [question.id for question in QUESTIONS if question.build_request(known())]
-    assert asked == ["metadata", *(f"{kind}.sample" for kind in PROBED_TYPES[:5])]
+def test_questions_without_evidence_fetch_records_only() -> None:
+    ids = [question.id for question in QUESTIONS if question.build_request(evidence_with())]
+    assert ids == ["metadata", *(f"{resource_type}.sample" for resource_type in PROBED_TYPES[:5])]

@@ -1,10 +1,12 @@
+"""Report of a probe."""
+
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import settings_for
-from probe.probing import known, probed, set_to
+from probe.probing import evidence_with, probe_emulator, set_variants
 
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import SYDNEY
@@ -14,20 +16,20 @@ from gateway.probe.run import ProbeReport
 from gateway.settings import SearchSupport, Settings, SiteSettings, load
 from gateway.settings.resolve import merged_site_settings
 
-ANSWERS: dict[str, Verdict] = {"repeats": "no", "comma": "yes"}
-REPORT = ProbeReport(SYDNEY, known(ANSWERS), budget=25, requests_sent=2)
-NONE = Settings()
+VERDICTS: dict[str, Verdict] = {"repeats": "no", "comma": "yes"}
+REPORT = ProbeReport(SYDNEY, evidence_with(VERDICTS), budget=25, requests_sent=2)
+NO_SETTINGS = Settings()
 
 
-def _engine(report: ProbeReport, version: str) -> ProbeReport:
-    stated = ProbeResponse(
+def _with_engine(report: ProbeReport, version: str) -> ProbeReport:
+    statement = ProbeResponse(
         ProbeRequest("metadata"), ({"resourceType": "CapabilityStatement", "version": version},)
     )
-    return replace(report, evidence=report.evidence.with_response("metadata", stated))
+    return replace(report, evidence=report.evidence.with_response("metadata", statement))
 
 
-def _holding(**facts: object) -> Settings:
-    return Settings(sites={SYDNEY: SiteSettings(search=SearchSupport.model_validate(facts))})
+def _settings_with(**values: object) -> Settings:
+    return Settings(sites={SYDNEY: SiteSettings(search=SearchSupport.model_validate(values))})
 
 
 @pytest.mark.parametrize(
@@ -44,12 +46,12 @@ def _holding(**facts: object) -> Settings:
     ],
     ids=str,
 )
-def test_the_gateway_loads_what_is_printed(
-    halo: RunningEmulator, tmp_path: Path, variants: dict[str, object]
+def test_gateway_loads_the_report(
+    emulator: RunningEmulator, tmp_path: Path, variants: dict[str, object]
 ) -> None:
-    set_to(halo, variants)
-    report = probed(halo)
-    text = render_report(report, settings_for(halo.url))
+    set_variants(emulator, variants)
+    report = probe_emulator(emulator)
+    text = render_report(report, settings_for(emulator.url))
     (tmp_path / "gateway.toml").write_text(text)
     loaded = load(tmp_path / "gateway.toml")
     assert change_warnings(report, loaded, text) == []
@@ -58,55 +60,57 @@ def test_the_gateway_loads_what_is_printed(
     )
 
 
-def test_counts_evidence_and_engine_are_in_comments() -> None:
-    text = render_report(_engine(REPORT, "26.619.1"), NONE)
-    assert "# halo-gateway probe: 2 of at most 25 queries asked" in text
+def test_report_contains_counts_evidence_and_engine() -> None:
+    text = render_report(_with_engine(REPORT, "26.619.1"), NO_SETTINGS)
+    assert "# halo-gateway probe: 2 of at most 25 queries sent" in text
     assert '# engine = "26.619.1"' in text
-    assert "supports_comma_or = true  # one true value" in text
+    assert "supports_comma_or = true  # a list with one true value" in text
     assert "# period_semantics: cannot tell, not asked" in text
     assert tomllib.loads(text) == {
         "sites": {SYDNEY: {"search": {"supports_repeated_parameter": True, "supports_comma_or": True}}}
     }
 
 
-def test_what_was_left_and_what_ended_it_is_said() -> None:
-    text = render_report(replace(REPORT, questions_left=3, problem="No key. (x)"), NONE)
+def test_report_contains_unasked_questions_and_problem() -> None:
+    text = render_report(replace(REPORT, questions_left=3, problem="No key. (x)"), NO_SETTINGS)
     assert "probe again with --budget 31" in text
     assert "# ENDED EARLY: No key. (x)" in text
 
 
 @pytest.mark.parametrize(
-    ("settings", "differs"),
+    ("settings", "warnings"),
     [
         (
-            _holding(supports_comma_or=False),
+            _settings_with(supports_comma_or=False),
             ["search.supports_comma_or: found true, the configuration says false"],
         ),
-        (_holding(supports_comma_or=True), []),
-        (_holding(period_semantics="r4"), []),
-        (NONE, []),
+        (_settings_with(supports_comma_or=True), []),
+        (_settings_with(period_semantics="r4"), []),
+        (NO_SETTINGS, []),
     ],
 )
-def test_a_configuration_that_says_otherwise_is_warned_of(settings: Settings, differs: list[str]) -> None:
-    assert change_warnings(REPORT, settings) == differs
-    assert all(f"# WARNING: {each}" in render_report(REPORT, settings) for each in differs)
+def test_difference_from_the_configuration_is_a_warning(settings: Settings, warnings: list[str]) -> None:
+    assert change_warnings(REPORT, settings) == warnings
+    assert all(f"# WARNING: {warning}" in render_report(REPORT, settings) for warning in warnings)
 
 
-def test_what_changed_since_the_previous_probe_is_warned_of() -> None:
-    before = _engine(replace(REPORT, evidence=known({**ANSWERS, "comma": "refused"})), "26.1")
-    now = _engine(REPORT, "26.2")
-    previous = render_report(before, NONE)
-    assert change_warnings(now, NONE, previous) == [
+def test_difference_from_the_previous_probe_is_a_warning() -> None:
+    earlier = _with_engine(replace(REPORT, evidence=evidence_with({**VERDICTS, "comma": "refused"})), "26.1")
+    now = _with_engine(REPORT, "26.2")
+    previous = render_report(earlier, NO_SETTINGS)
+    assert change_warnings(now, NO_SETTINGS, previous) == [
         "engine: now 26.2, the previous probe found 26.1: compare all settings",
         "search.supports_comma_or: found true, the previous probe found false",
     ]
-    assert change_warnings(before, NONE, previous) == []
+    assert change_warnings(earlier, NO_SETTINGS, previous) == []
 
 
-def test_an_engine_key_of_ones_own_is_read_too() -> None:
-    assert change_warnings(_engine(REPORT, "2"), NONE, 'engine = "1"')[0].startswith("engine: now 2")
+def test_engine_key_outside_a_comment_is_read() -> None:
+    assert change_warnings(_with_engine(REPORT, "2"), NO_SETTINGS, 'engine = "1"')[0].startswith(
+        "engine: now 2"
+    )
 
 
-def test_a_previous_file_that_is_no_toml_is_refused() -> None:
+def test_previous_report_that_is_not_toml_is_rejected() -> None:
     with pytest.raises(ValueError, match="--previous"):
-        change_warnings(REPORT, NONE, "= broken")
+        change_warnings(REPORT, NO_SETTINGS, "= broken")

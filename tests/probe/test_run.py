@@ -1,3 +1,5 @@
+"""Probes of the emulator."""
+
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,8 +10,8 @@ import pytest
 from conftest import KEY, settings_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from probe.probing import ENOUGH, found, probed, set_to
-from support.outbound import Proxy, listening
+from probe.probing import ENOUGH, probe_emulator, set_variants, setting_values
+from support.outbound import Proxy, run_server
 
 from gateway.dates.instants import corrected_instant
 from gateway.dates.timezones import load_zone
@@ -69,15 +71,15 @@ STYLES = {
     ],
     ids=str,
 )
-def test_probing_finds_what_the_emulator_is_set_to(
-    halo: RunningEmulator, variants: dict[str, Any], setting: str, value: Any
+def test_probe_finds_the_variants_of_the_emulator(
+    emulator: RunningEmulator, variants: dict[str, Any], setting: str, value: Any
 ) -> None:
-    set_to(halo, variants)
-    assert found(probed(halo, budget=DEFAULT_BUDGET).evidence)[setting] == value
+    set_variants(emulator, variants)
+    assert setting_values(probe_emulator(emulator, budget=DEFAULT_BUDGET).evidence)[setting] == value
 
 
 @pytest.mark.parametrize(
-    ("variants", "words"),
+    ("variants", "text"),
     [
         ({"date_model": "naive-sql"}, "naive-sql"),
         ({"date_model": "naive-sql"}, "hide fractions"),
@@ -94,29 +96,31 @@ def test_probing_finds_what_the_emulator_is_set_to(
     ],
     ids=str,
 )
-def test_what_has_no_setting_is_said(halo: RunningEmulator, variants: dict[str, Any], words: str) -> None:
-    set_to(halo, variants)
-    assert words in "\n".join(behaviour_notes(probed(halo).evidence))
+def test_behaviour_without_a_setting_is_noted(
+    emulator: RunningEmulator, variants: dict[str, Any], text: str
+) -> None:
+    set_variants(emulator, variants)
+    assert text in "\n".join(behaviour_notes(probe_emulator(emulator).evidence))
 
 
-def test_what_was_asked_besides_is_said(halo: RunningEmulator) -> None:
-    said = behaviour_notes(probed(halo, budget=DEFAULT_BUDGET).evidence)
+def test_features_of_sample_requests_are_noted(emulator: RunningEmulator) -> None:
+    notes = behaviour_notes(probe_emulator(emulator, budget=DEFAULT_BUDGET).evidence)
     assert {
         "link[self] lists all repeats of a parameter",
         "_sort=-date: newest first",
         "date=ge1753-01-01: accepted",
         "onset-date:missing: accepted",
-    } <= set(said)
+    } <= set(notes)
 
 
-def test_a_record_saved_just_now_shows_that_local_time_is_labelled_as_utc(halo: RunningEmulator) -> None:
-    set_to(halo, {"last_updated": {"Patient": "local-labelled-utc"}})
-    url = f"{halo.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
+def test_recent_record_shows_local_time_labelled_as_utc(emulator: RunningEmulator) -> None:
+    set_variants(emulator, {"last_updated": {"Patient": "local-labelled-utc"}})
+    url = f"{emulator.url}/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
     patient = httpx.get(url, headers=KEY, trust_env=False).json()
     assert httpx.put(url, json=patient, headers=KEY, trust_env=False).status_code == 200
-    known = probed(halo).evidence
-    halo.control("POST", "reset")
-    assert found(known)["last_updated_input.Patient"] == "local-labelled-utc"
+    evidence = probe_emulator(emulator).evidence
+    emulator.control("POST", "reset")
+    assert setting_values(evidence)["last_updated_input.Patient"] == "local-labelled-utc"
 
 
 @pytest.mark.parametrize(
@@ -134,52 +138,52 @@ def test_a_record_saved_just_now_shows_that_local_time_is_labelled_as_utc(halo: 
         ({"last_updated": {}, "column_zones": {"*._lastUpdated": "utc"}}, None),
     ],
 )
-def test_a_column_ahead_of_utc_tells_two_readings_apart(
-    halo: RunningEmulator, variants: dict[str, Any], mode: str | None
+def test_column_ahead_of_utc_decides_the_reading(
+    emulator: RunningEmulator, variants: dict[str, Any], mode: str | None
 ) -> None:
-    set_to(halo, variants)
-    newest = max(_truth(halo, SYDNEY, "Encounter")) + timedelta(minutes=1)
-    known = probed(halo, now=lambda: newest).evidence
-    assert found(known)["last_updated_input.Encounter"] == mode
+    set_variants(emulator, variants)
+    newest = max(_true_last_updated(emulator, SYDNEY, "Encounter")) + timedelta(minutes=1)
+    evidence = probe_emulator(emulator, now=lambda: newest).evidence
+    assert setting_values(evidence)["last_updated_input.Encounter"] == mode
 
 
 @pytest.mark.parametrize("guid", [BRISBANE, SYDNEY, PERTH])
-def test_every_site_is_understood_within_the_default_budget(halo: RunningEmulator, guid: str) -> None:
-    report = probed(halo, guid, DEFAULT_BUDGET)
-    settled = found(report.evidence)
+def test_default_budget_is_enough_for_every_site(emulator: RunningEmulator, guid: str) -> None:
+    report = probe_emulator(emulator, guid, DEFAULT_BUDGET)
+    values = setting_values(report.evidence)
     expected = {
         "supports_repeated_parameter": True,
         "supports_comma_or": True,
         "supports_sa_eb": True,
         "period_semantics": "r4",
     }
-    assert {name: settled[f"search.{name}"] for name in expected} == expected
+    assert {name: values[f"search.{name}"] for name in expected} == expected
     assert engine_version(report.evidence) == SITES[guid].engine_version
     assert not report.problem
 
 
 @pytest.mark.parametrize("budget", [0, 1, 7, 24, 25, 200])
-def test_the_budget_is_never_exceeded(halo: RunningEmulator, budget: int) -> None:
-    set_to(halo, {"column_zones": {"*._lastUpdated": "utc", "Encounter.date": "utc"}})
-    report = probed(halo, budget=budget)
-    bill = halo.control("GET", "bill")
+def test_budget_is_never_exceeded(emulator: RunningEmulator, budget: int) -> None:
+    set_variants(emulator, {"column_zones": {"*._lastUpdated": "utc", "Encounter.date": "utc"}})
+    report = probe_emulator(emulator, budget=budget)
+    bill = emulator.control("GET", "bill")
     assert (
         bill["queries"] + bill["free"]
         == report.requests_sent
-        == len(halo.control("GET", "requests"))
+        == len(emulator.control("GET", "requests"))
         <= budget
     )
     assert bool(report.questions_left) == (budget < 60)
-    assert {each["method"] for each in halo.control("GET", "requests")} <= {"GET"}
+    assert {request["method"] for request in emulator.control("GET", "requests")} <= {"GET"}
 
 
-def test_the_announcement_says_how_many_at_most() -> None:
+def test_announcement_contains_the_maximum() -> None:
     assert f"at most {DEFAULT_BUDGET} queries" in cost_announcement()
     assert f"at most {len(QUESTIONS)} queries" in cost_announcement(10_000)
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "text"),
     [
         (
             {
@@ -203,59 +207,60 @@ def test_the_announcement_says_how_many_at_most() -> None:
                 "status": 200,
                 "body": {"resourceType": "Bundle", "type": "searchset", "entry": [1]},
             },
-            "read as FHIR",
+            "not valid FHIR",
         ),
     ],
     ids=str,
 )
-def test_a_failure_ends_it_with_what_was_learnt_before(
-    halo: RunningEmulator, fault: dict[str, Any], words: str
+def test_failure_ends_the_probe_and_keeps_earlier_evidence(
+    emulator: RunningEmulator, fault: dict[str, Any], text: str
 ) -> None:
-    halo.control("POST", "faults", {**fault, "path": "gt20"})
-    report = probed(halo)
-    assert words in report.problem
-    assert len(halo.control("GET", "requests")) == report.requests_sent == 13
-    assert found(report.evidence)["search.supports_comma_or"] is True
-    assert "ENDED EARLY" in render_report(report, settings_for(halo.url))
+    emulator.control("POST", "faults", {**fault, "path": "gt20"})
+    report = probe_emulator(emulator)
+    assert text in report.problem
+    assert len(emulator.control("GET", "requests")) == report.requests_sent == 13
+    assert setting_values(report.evidence)["search.supports_comma_or"] is True
+    assert "ENDED EARLY" in render_report(report, settings_for(emulator.url))
 
 
-def test_an_unreachable_upstream_is_a_problem_too(unused: int) -> None:
-    report = run_probe(settings_for(f"http://127.0.0.1:{unused}"), SYDNEY, KEY)
+def test_unreachable_upstream_is_a_problem(unused_port: int) -> None:
+    report = run_probe(settings_for(f"http://127.0.0.1:{unused_port}"), SYDNEY, KEY)
     assert "upstream-connect" in report.problem
     assert report.requests_sent == 1
 
 
-def test_a_probe_goes_through_the_proxy_of_the_settings(halo: RunningEmulator) -> None:
-    plain, proxy = settings_for(halo.url), Proxy()
-    with listening(proxy) as port:
-        upstream = Upstream.model_validate({"url": halo.url, "proxy": f"http://127.0.0.1:{port}"})
+def test_probe_uses_the_configured_proxy(emulator: RunningEmulator) -> None:
+    plain, proxy = settings_for(emulator.url), Proxy()
+    with run_server(proxy) as port:
+        upstream = Upstream.model_validate({"url": emulator.url, "proxy": f"http://127.0.0.1:{port}"})
         report = run_probe(plain.model_copy(update={"upstream": upstream}), SYDNEY, KEY, budget=1)
     assert (report.problem, report.requests_sent) == ("", 1)
-    assert proxy.heads[0].startswith(f"GET {halo.url}/".encode())
+    assert proxy.heads[0].startswith(f"GET {emulator.url}/".encode())
 
 
-def test_a_site_without_a_time_zone_is_not_probed() -> None:
+def test_site_without_a_time_zone_is_rejected() -> None:
     with pytest.raises(ValueError, match="time_zone must be set"):
         run_probe(Settings(), SYDNEY, KEY)
 
 
-def test_another_base_may_be_asked(halo: RunningEmulator) -> None:
-    base = f"{halo.url}/api/sites/{SYDNEY}/fhir/R4/"
-    report = probed(halo, base=base, budget=2)
+def test_other_base_is_used(emulator: RunningEmulator) -> None:
+    base = f"{emulator.url}/api/sites/{SYDNEY}/fhir/R4/"
+    report = probe_emulator(emulator, base=base, budget=2)
     assert engine_version(report.evidence)
-    assert all(str(each["path"]).startswith("/api/") for each in halo.control("GET", "requests"))
+    assert all(str(request["path"]).startswith("/api/") for request in emulator.control("GET", "requests"))
 
 
-def test_no_value_leaks(halo: RunningEmulator) -> None:
-    report = probed(halo)
-    text = render_report(report, settings_for(halo.url))
-    rows = [
-        row
-        for page in report.evidence.responses.values()
-        for row in page.resources
-        if page.request.path != "metadata"
-    ]
-    values = {value for row in rows for value in _leaves(row) if re.search(r"\d", value) and len(value) > 3}
+def test_report_contains_no_values(emulator: RunningEmulator) -> None:
+    report = probe_emulator(emulator)
+    text = render_report(report, settings_for(emulator.url))
+    strings = {
+        text
+        for response in report.evidence.responses.values()
+        if response.request.path != "metadata"
+        for resource in response.resources
+        for text in _strings(resource)
+    }
+    values = {value for value in strings if re.search(r"\d", value) and len(value) > 3}
     assert len(values) > 200
     assert [value for value in values if value in text] == []
     assert "Zzyzx" not in text
@@ -290,48 +295,52 @@ def _choices(name: str) -> st.SearchStrategy[Any]:
         }
     ),
 )
-def test_nothing_is_concluded_that_is_not_so(
-    halo: RunningEmulator, site: str, budget: int, variants: dict[str, Any]
+def test_every_finding_is_true(
+    emulator: RunningEmulator, site: str, budget: int, variants: dict[str, Any]
 ) -> None:
-    set_to(halo, variants)
-    report = probed(halo, site, budget)
-    assert halo.control("GET", "bill")["queries"] <= budget
-    halo.control("DELETE", "bill")
-    settled = {name: value for name, value in found(report.evidence).items() if value is not None}
+    set_variants(emulator, variants)
+    report = probe_emulator(emulator, site, budget)
+    assert emulator.control("GET", "bill")["queries"] <= budget
+    emulator.control("DELETE", "bill")
+    values = {name: value for name, value in setting_values(report.evidence).items() if value is not None}
     truth = {
         "search.supports_repeated_parameter": variants["repeats"] == "and",
         "search.supports_comma_or": variants["comma"] == "or",
         "search.supports_sa_eb": variants["sa_eb"],
         "search.period_semantics": variants["period_model"],
     }
-    assert {name: settled.get(name, value) for name, value in truth.items()} == truth
-    for name, clock in settled.items():
+    assert {name: values.get(name, value) for name, value in truth.items()} == truth
+    for name, clock in values.items():
         if name.startswith("search.column_time_zones.") and not name.endswith("_lastUpdated"):
-            wanted = variants["column_zones"].get(name.removeprefix("search.column_time_zones."), "site")
-            assert clock == {"site": SITES[site].zone_name, "utc": "UTC"}[wanted], name
-    _check_stamps(halo, site, DEFAULT_LAST_UPDATED_STYLES | variants["last_updated"], settled)
+            expected = variants["column_zones"].get(name.removeprefix("search.column_time_zones."), "site")
+            assert clock == {"site": SITES[site].zone_name, "utc": "UTC"}[expected], name
+    _check_last_updated(emulator, site, DEFAULT_LAST_UPDATED_STYLES | variants["last_updated"], values)
 
 
-def _check_stamps(halo: RunningEmulator, site: str, styles: dict[str, Any], settled: dict[str, Any]) -> None:
-    """Every mode found turns what is shown into the instants that are true."""
-    here = load_zone(SITES[site].zone_name)
-    modes = {kind: settled.get(f"last_updated_input.{kind}") for kind in PROBED_TYPES}
-    for kind, mode in modes.items():
-        for moment in _truth(halo, site, kind) if mode else ():
+def _check_last_updated(
+    emulator: RunningEmulator, site: str, styles: dict[str, Any], values: dict[str, Any]
+) -> None:
+    """Every label mode that the probe found corrects the values shown to the true instants."""
+    zone = load_zone(SITES[site].zone_name)
+    modes = {
+        resource_type: values.get(f"last_updated_input.{resource_type}") for resource_type in PROBED_TYPES
+    }
+    for resource_type, mode in modes.items():
+        for moment in _true_last_updated(emulator, site, resource_type) if mode else ():
             text = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-            shown = instant_in_style(text, styles.get(kind, "ok"), here)
-            assert (corrected_instant(shown, mode, here) or "")[:19] == text[:19], (kind, mode)
+            labelled = instant_in_style(text, styles.get(resource_type, "ok"), zone)
+            assert (corrected_instant(labelled, mode, zone) or "")[:19] == text[:19], (resource_type, mode)
 
 
-def _truth(halo: RunningEmulator, site: str, kind: str) -> list[datetime]:
-    rows = halo.control("GET", f"truth/{site}/{kind}")
-    stamps = [row["resource"]["meta"]["lastUpdated"] for row in rows]
-    return [datetime.fromisoformat(stamp).astimezone(UTC).replace(microsecond=0) for stamp in stamps]
+def _true_last_updated(emulator: RunningEmulator, site: str, resource_type: str) -> list[datetime]:
+    records = emulator.control("GET", f"truth/{site}/{resource_type}")
+    instants = [datetime.fromisoformat(record["resource"]["meta"]["lastUpdated"]) for record in records]
+    return [instant.astimezone(UTC).replace(microsecond=0) for instant in instants]
 
 
-def _leaves(node: Any) -> Iterator[str]:
+def _strings(node: Any) -> Iterator[str]:
     if isinstance(node, dict | list):
-        for each in node.values() if isinstance(node, dict) else node:
-            yield from _leaves(each)
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _strings(child)
     elif isinstance(node, str):
         yield node

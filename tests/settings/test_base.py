@@ -1,5 +1,6 @@
-"""Every setting with its limits."""
+"""Limits and descriptions of all settings."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,26 +15,30 @@ GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
 def sections(parent: type[BaseModel] = Section) -> Iterator[type[BaseModel]]:
-    for each in parent.__subclasses__():
-        yield each
-        yield from sections(each)
+    for section in parent.__subclasses__():
+        yield section
+        yield from sections(section)
 
 
-def test_every_setting_says_what_it_means() -> None:
+def test_every_setting_has_a_description_in_full_sentences() -> None:
     models: list[type[BaseModel]] = [Settings, *sections()]
-    fields = [(model, *each) for model in models for each in model.model_fields.items()]
+    fields = [(model, *item) for model in models for item in model.model_fields.items()]
     assert len(fields) > 20
-    assert [f"{model.__name__}.{name}" for model, name, field in fields if not field.description] == []
+    assert [
+        f"{model.__name__}.{name}"
+        for model, name, field in fields
+        if not re.fullmatch(r"[A-Z`].*\.", field.description or "")
+    ] == []
 
 
-def test_every_section_is_closed_and_frozen() -> None:
+def test_every_section_is_immutable_and_rejects_unknown_names() -> None:
     for section in sections():
         assert section.model_config.get("extra") == "forbid", section
         assert section.model_config.get("frozen"), section
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "values",
     [
         {"server": {"public_url": "ftp://fhir.example"}},
         {"server": {"public_url": "fhir.example"}},
@@ -53,17 +58,17 @@ def test_every_section_is_closed_and_frozen() -> None:
         {"log": {"level": "loud"}},
     ],
 )
-def test_values_outside_the_limits_are_refused(wrong: dict[str, object]) -> None:
+def test_values_outside_the_limits_are_rejected(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Settings.model_validate(wrong)
+        Settings.model_validate(values)
 
 
-@pytest.mark.parametrize("repair", [each.issue.id for each in REPAIRS])
-def test_every_repair_has_a_switch(repair: str) -> None:
+@pytest.mark.parametrize("repair", [repair.issue.id for repair in REPAIRS])
+def test_every_repair_can_be_switched_off(repair: str) -> None:
     assert Settings.model_validate({"repairs": {repair: False}}).repairs == {repair: False}
 
 
-def test_an_unknown_repair_says_where_the_known_ones_are() -> None:
+def test_unknown_repair_error_names_the_command_that_lists_them() -> None:
     with pytest.raises(ValidationError, match="no-such-repair; see halo-gateway known-issues"):
         Settings.model_validate({"repairs": {"no-such-repair": True}})
 
@@ -79,33 +84,32 @@ def test_an_unknown_repair_says_where_the_known_ones_are() -> None:
     ],
 )
 @pytest.mark.parametrize("setting", ["server.public_url", "upstream.url", "upstreams.hg.url"])
-def test_url_with_more_than_an_address_is_refused_unseen(setting: str, url: str) -> None:
+def test_url_with_credentials_or_query_is_rejected_without_showing_it(setting: str, url: str) -> None:
     values: dict[str, Any] | str = url
     for segment in reversed(setting.split(".")):
         values = {segment: values}
-    with pytest.raises(ValidationError) as found:
+    with pytest.raises(ValidationError) as error:
         Settings.model_validate(values)
-    (problem,) = (
-        each for each in found.value.errors(include_input=False) if ".".join(map(str, each["loc"])) == setting
-    )
+    problems = error.value.errors(include_input=False)
+    (problem,) = (problem for problem in problems if ".".join(map(str, problem["loc"])) == setting)
     assert "no user, password, query or fragment" in problem["msg"]
     assert "Zzyzx" not in str(problem)
 
 
-def test_url_may_have_a_path() -> None:
+def test_url_with_a_path_is_valid() -> None:
     assert (
         str(Settings.model_validate({"upstream": {"url": "http://h:1/a/b"}}).upstream.url) == "http://h:1/a/b"
     )
 
 
 @pytest.mark.parametrize("zone", ["A" * 10_000, "a/" * 10_000, "a\0", "../x", ""])
-def test_what_no_zone_is_called_is_refused_unseen(zone: str) -> None:
-    with pytest.raises(ValidationError) as found:
+def test_unknown_time_zone_is_rejected_without_showing_it(zone: str) -> None:
+    with pytest.raises(ValidationError) as error:
         Settings.model_validate({"sites": {"default": {"time_zone": zone}}})
-    (problem,) = found.value.errors(include_input=False)
-    assert problem["msg"].startswith("Value error, Unknown time zone: write an IANA name")
+    (problem,) = error.value.errors(include_input=False)
+    assert problem["msg"].startswith("Value error, Unknown time zone. Write an IANA name")
 
 
-def test_message_shows_a_few_wrong_repairs() -> None:
+def test_many_unknown_repairs_are_shown_in_part() -> None:
     with pytest.raises(ValidationError, match=r"no such repair: a0, a1, .* and 5 more; see"):
         Settings.model_validate({"repairs": {f"a{number}": True for number in range(15)}})

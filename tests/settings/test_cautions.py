@@ -1,4 +1,4 @@
-"""Of which settings an operator is told at start."""
+"""Cautions about settings."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ KEYS = {"keys": ["synthetic"]}
     ],
 )
 def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:
-    assert [each.setting for each in find_cautions(Settings.model_validate(values))] == settings
+    assert [caution.setting for caution in find_cautions(Settings.model_validate(values))] == settings
 
 
-def test_default_zone_says_what_may_happen_and_what_to_do() -> None:
-    found, *_ = find_cautions(Settings.model_validate({"sites": {"default": PERTH}}))
-    assert "dates are shifted" in found.text
-    assert "sites.<guid>.time_zone" in found.text
-    assert found.component == "sites"
+def test_default_time_zone_caution_names_risk_and_remedy() -> None:
+    caution, *_ = find_cautions(Settings.model_validate({"sites": {"default": PERTH}}))
+    assert "dates are shifted" in caution.text
+    assert "sites.<guid>.time_zone" in caution.text
+    assert caution.component == "sites"

@@ -1,4 +1,4 @@
-"""Which variables are settings, and which are misspelt ones."""
+"""Settings from environment variables."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from gateway.settings.injected import is_injected
 from gateway.settings.names import all_names
 
 GUID = "0A1B2C3D-0000-4000-8000-00000000000A"
-#: As a shell can export it.
+#: The GUID in a form that a shell can export.
 SHELL = GUID.replace("-", "_")
 SITE = f"HALO_GATEWAY_SITES__{GUID}__TIME_ZONE"
 
@@ -39,11 +39,11 @@ SITE = f"HALO_GATEWAY_SITES__{GUID}__TIME_ZONE"
         ("XHALO_GATEWAY_LOG__LEVEL", False),
     ],
 )
-def test_variable_is_a_setting_by_its_name(variable: str, *, expected: bool) -> None:
+def test_variable_with_the_name_of_a_setting_is_one(variable: str, *, expected: bool) -> None:
     assert is_setting(Settings, variable) is expected
 
 
-def test_slips_are_those_of_a_person_and_each_is_named() -> None:
+def test_unknown_variables_are_listed_without_those_of_platforms() -> None:
     environment = {
         "HALO_GATEWAY_LGO__LEVEL": "x",
         "HALO_GATEWAY_LGO": "",
@@ -54,7 +54,7 @@ def test_slips_are_those_of_a_person_and_each_is_named() -> None:
         "HALO_GATEWAY_LOG__LEVEL": "debug",
         "PATH": "/usr/bin",
     }
-    assert [each.partition(":")[0] for each in describe_unknown_variables(Settings, environment)] == [
+    assert [line.partition(":")[0] for line in describe_unknown_variables(Settings, environment)] == [
         "HALO_GATEWAY_LGO__LEVEL",
         "HALO_GATEWAY_PORT",
         "halo_gateway_log_level",
@@ -73,17 +73,17 @@ def test_slips_are_those_of_a_person_and_each_is_named() -> None:
         ("HALO_GATEWAY_SERVER__PUBLIC_URL", "server.public_url"),
     ],
 )
-def test_underscore_stands_for_a_hyphen_in_guid_and_repair(variable: str, name: str) -> None:
+def test_underscore_replaces_a_hyphen_in_guid_and_repair(variable: str, name: str) -> None:
     assert ".".join(setting_name(variable)) == name
 
 
-def test_setting_has_its_variables_but_for_empty_ones() -> None:
+def test_empty_variable_sets_nothing() -> None:
     environment = {SITE: "Zzyzx", SITE.title(): "", "HALO_GATEWAY_LOGG": "x", "PATH": "x"}
     assert variables_by_setting(Settings, environment) == {("sites", GUID.lower(), "time_zone"): [SITE]}
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("variable", "duplicate"),
     [
         (SITE, SITE.replace("A", "a")),
         (SITE, SITE.replace("-", "_")),
@@ -91,16 +91,16 @@ def test_setting_has_its_variables_but_for_empty_ones() -> None:
         ("HALO_GATEWAY_REPAIRS__LINK-BASE-URL", "HALO_GATEWAY_REPAIRS__LINK_BASE_URL"),
     ],
 )
-def test_setting_given_by_two_variables_is_refused(one: str, other: str) -> None:
-    first, second = sorted((one, other))
-    assert describe_duplicates(Settings, {one: "Zzyzx", other: "Zzyzx"}) == [
-        f"given twice: {first} and {second}"
+def test_setting_set_by_two_variables_is_rejected(variable: str, duplicate: str) -> None:
+    first, second = sorted((variable, duplicate))
+    assert describe_duplicates(Settings, {variable: "Zzyzx", duplicate: "Zzyzx"}) == [
+        f"{first} and {second}: set the same setting, remove all but one"
     ]
-    assert describe_duplicates(Settings, {one: "Zzyzx", other: ""}) == []
+    assert describe_duplicates(Settings, {variable: "Zzyzx", duplicate: ""}) == []
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("variable", "duplicate"),
     [
         ({"HALO_GATEWAY_LOG": '{"level": "Zzyzx"}'}, {"HALO_GATEWAY_LOG__LEVEL": "Zzyzx"}),
         ({"HALO_GATEWAY_SITES": f'{{"{GUID}": {{"time_zone": "Zzyzx"}}}}'}, {SITE: "Zzyzx"}),
@@ -111,14 +111,17 @@ def test_setting_given_by_two_variables_is_refused(one: str, other: str) -> None
         ),
     ],
 )
-def test_setting_given_by_json_and_by_name_is_refused(one: dict[str, str], other: dict[str, str]) -> None:
-    assert describe_duplicates(Settings, one | other) == [f"given twice: {min(one)} and {min(other)}"]
+def test_setting_set_by_json_and_by_name_is_rejected(
+    variable: dict[str, str], duplicate: dict[str, str]
+) -> None:
+    assert describe_duplicates(Settings, variable | duplicate) == [
+        f"{min(variable)} and {min(duplicate)}: set the same setting, remove all but one"
+    ]
 
 
-def test_json_and_variables_may_share_a_section() -> None:
+def test_json_and_variables_in_one_section_are_valid() -> None:
     environment = {
-        "HALO_GATEWAY_SITES": f'{{"{GUID}": {{"name": "x", "caps": {{}}}},'
-        ' "default": {"follow_relocation": true}}',
+        "HALO_GATEWAY_SITES": f'{{"{GUID}": {{"name": "x", "caps": {{}}}}, "default": {{"pms_id": "1"}}}}',
         SITE: "Australia/Perth",
         "HALO_GATEWAY_SITES__DEFAULT__NAME": "{}",
     }
@@ -126,7 +129,7 @@ def test_json_and_variables_may_share_a_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "twice"),
+    ("value", "has_duplicate"),
     [
         ('{"url": "Zzyzx", "url": "y"}', True),
         ('{"timeouts": {"read": 1, "read": 1}}', True),
@@ -136,34 +139,33 @@ def test_json_and_variables_may_share_a_section() -> None:
         ("[" * 100_000, False),
     ],
 )
-def test_key_given_twice_in_a_value_is_refused(value: str, *, twice: bool) -> None:
-    found = describe_duplicates(Settings, {"HALO_GATEWAY_UPSTREAM": value})
-    assert found == ["HALO_GATEWAY_UPSTREAM: gives a key twice"] * twice
+def test_duplicate_key_in_json_is_rejected(value: str, *, has_duplicate: bool) -> None:
+    lines = describe_duplicates(Settings, {"HALO_GATEWAY_UPSTREAM": value})
+    assert lines == ["HALO_GATEWAY_UPSTREAM: contains a key twice"] * has_duplicate
 
 
-@pytest.mark.parametrize("right", ["HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"])
-def test_variable_of_a_command_counts_in_capitals_only(right: str) -> None:
-    assert describe_unknown_variables(Settings, {right: "x"}) == []
-    assert [
-        each.partition(":")[0] for each in describe_unknown_variables(Settings, {right.lower(): "x"})
-    ] == [right.lower()]
+@pytest.mark.parametrize("variable", ["HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"])
+def test_variable_of_a_command_in_lower_case_is_unknown(variable: str) -> None:
+    assert describe_unknown_variables(Settings, {variable: "x"}) == []
+    (line,) = describe_unknown_variables(Settings, {variable.lower(): "x"})
+    assert line.partition(":")[0] == variable.lower()
 
 
-def test_of_many_slips_only_the_first_get_a_line() -> None:
-    found = describe_unknown_variables(
+def test_many_unknown_variables_are_listed_in_part() -> None:
+    lines = describe_unknown_variables(
         Settings, {f"HALO_GATEWAY_BOGUS_{number}": "x" for number in range(5_000)}
     )
-    assert (len(found), found[-1]) == (21, "and 4980 more variables that no setting has")
+    assert (len(lines), lines[-1]) == (21, "and 4980 more unknown variables")
 
 
-def test_values_are_never_in_a_message() -> None:
-    said = describe_unknown_variables(
+def test_message_contains_no_value() -> None:
+    lines = describe_unknown_variables(
         Settings, {"HALO_GATEWAY_PAGE__KEYS": "Zzyzx", "HALO_GATEWAY_ADMIN_TOKEN": "Zzyzx"}
     )
-    assert len(said) == 2
-    assert "Zzyzx" not in str(said)
+    assert len(lines) == 2
+    assert "Zzyzx" not in str(lines)
 
 
-def test_no_setting_is_named_like_a_variable_of_a_platform() -> None:
+def test_no_setting_has_the_name_of_a_platform_variable() -> None:
     for name in all_names(Settings):
         assert not is_injected(PREFIX + "__".join(name).upper(), "x")

@@ -1,11 +1,11 @@
-"""Which variables a platform makes, and which ones are a person's mistake."""
+"""Environment variables set by platforms."""
 
 import pytest
 
 from gateway.settings.injected import is_injected
 
 URL = "tcp://10.0.0.1:8080"
-#: What Kubernetes makes for the Services halo-gateway, halo-gateway-redis, …; Docker for linked containers.
+#: Set by Kubernetes for the Services halo-gateway, halo-gateway-redis, …; by Docker for linked containers.
 PLATFORM = [
     ("HALO_GATEWAY_SERVICE_HOST", "10.0.0.1"),
     ("HALO_GATEWAY_SERVICE_HOST", "fd00::1"),
@@ -42,7 +42,7 @@ PLATFORM = [
     ("HALO_GATEWAY__REDIS_SERVICE_HOST", "10.0.0.5"),
     ("halo_gateway_service_host", "10.0.0.1"),
 ]
-PERSON = [
+OPERATOR = [
     ("HALO_GATEWAY_PORT", "8080"),
     ("HALO_GATEWAY_PORT", ""),
     ("HALO_GATEWAY_PORT", "http://10.0.0.1:8080"),
@@ -52,8 +52,8 @@ PERSON = [
     ("HALO_GATEWAY_REDIS_PORT", "6379"),
     ("HALO_GATEWAY_NAME", "harbour"),
     ("HALO_GATEWAY_SITE_NAME", "harbour"),
-    ("HALO_GATEWAY_SERVER_SITE", "x"),
-    ("HALO_GATEWAY_HOST", "0.0.0.0"),  # noqa: S104 - a mistake that people make
+    ("HALO_GATEWAY_SERVER_DEFAULT_SITE", "x"),
+    ("HALO_GATEWAY_HOST", "0.0.0.0"),  # noqa: S104 - a likely mistake
     ("HALO_GATEWAY_SERVICE", "x"),
     ("HALO_GATEWAY_SERVICE_HOSTS", "x"),
     ("HALO_GATEWAY_PORT_8080", URL),
@@ -69,14 +69,14 @@ PERSON = [
 
 
 @pytest.mark.parametrize(("name", "value"), PLATFORM)
-def test_variable_of_a_platform_is_known(name: str, value: str) -> None:
+def test_variable_of_a_platform_is_recognised(name: str, value: str) -> None:
     assert is_injected(name, value)
 
 
-@pytest.mark.parametrize(("name", "value"), PERSON)
-def test_variable_of_a_person_is_not_taken_for_a_platforms(name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value"), OPERATOR)
+def test_variable_of_an_operator_is_not_a_platforms(name: str, value: str) -> None:
     assert not is_injected(name, value)
 
 
-def test_long_names_and_values_take_little_time() -> None:
+def test_long_name_and_value_are_matched_in_linear_time() -> None:
     assert not is_injected("HALO_GATEWAY" + "_PORT_1_TCP" * 20_000 + "!", "tcp://" + ":1" * 50_000)

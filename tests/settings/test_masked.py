@@ -1,4 +1,4 @@
-"""What messages show of names that may hold a secret."""
+"""Redaction of names in messages."""
 
 import pytest
 
@@ -10,11 +10,11 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "redacted"),
     [
         (("sites", GUID, "time_zone"), ("sites", GUID, "time_zone")),
         (("sites", GUID.replace("-", "_")), ("sites", GUID.replace("-", "_"))),
-        (("server", "trusted_proxies_of_ours"), ("server", "trusted_proxies_of_ours")),
+        (("server", "trusted_proxies_of_practice"), ("server", "trusted_proxies_of_practice")),
         (("ledger", "callers", "0a1b2c3d", "name"), ("ledger", "callers", "0a1b2c3d", "name")),
         (("ledger", "callers", "reception"), ("ledger", "callers", "receptio…")),
         (("ledger", "callers", KEY, "name"), ("ledger", "callers", "01234567…", "name")),
@@ -28,19 +28,19 @@ KEY = "0123456789abcdef0123456789abcdef"
         (("x" * 40,), ("x" * 40,)),
     ],
 )
-def test_segments_that_may_be_secret_are_cut(name: tuple[str, ...], shown: tuple[str, ...]) -> None:
-    assert redact_name(Settings, name) == shown
+def test_segment_that_may_be_secret_is_cut(name: tuple[str, ...], redacted: tuple[str, ...]) -> None:
+    assert redact_name(Settings, name) == redacted
 
 
-def test_segments_are_shown_as_they_were_written() -> None:
+def test_segments_keep_the_spelling_of_the_operator() -> None:
     written = ("LEDGER", "CALLERS", KEY.upper())
     assert redact_name(Settings, ("ledger", "callers", KEY), written) == ("LEDGER", "CALLERS", "01234567…")
 
 
-def test_key_of_a_table_is_cut_likewise() -> None:
+def test_secret_key_of_a_table_is_cut() -> None:
     assert (redact_key("link-base"), redact_key(KEY), redact_key("a@b")) == ("link-base", "01234567…", "…")
 
 
-def test_long_or_unprintable_names_fit_a_message() -> None:
+def test_long_or_unprintable_name_is_shortened() -> None:
     assert shorten("x" * 121) == "x" * 120 + "…"
     assert shorten("a\x1b[31m\nb") == "a?[31m?b"

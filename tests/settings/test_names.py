@@ -1,4 +1,4 @@
-"""Which names of settings there are."""
+"""Names of settings."""
 
 import pytest
 
@@ -9,15 +9,15 @@ from gateway.settings.names import all_names, item_section, longest_known_prefix
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
-def test_every_setting_of_the_page_has_a_name() -> None:
-    known = {".".join(each) for each in all_names(Settings)}
+def test_every_setting_in_the_documentation_exists() -> None:
+    names = {".".join(name) for name in all_names(Settings)}
     rows = [line.split("`")[1] for line in configuration_page().splitlines() if line.startswith("| `")]
     assert len(rows) > 20
-    assert [row for row in rows if row.replace("rules.[]", "rules.[]") not in known] == []
+    assert [row for row in rows if row not in names] == []
 
 
 @pytest.mark.parametrize(
-    ("name", "known"),
+    ("name", "length"),
     [
         ("upstream.timeouts.read", 3),
         ("upstream.timeout.read", 1),
@@ -37,13 +37,13 @@ def test_every_setting_of_the_page_has_a_name() -> None:
         ("", 0),
     ],
 )
-def test_stem_is_what_exists_of_a_name(name: str, known: int) -> None:
+def test_longest_prefix_that_exists_is_found(name: str, length: int) -> None:
     segments = tuple(name.split("."))
-    assert longest_known_prefix(Settings, segments) == segments[:known]
-    assert setting_exists(Settings, segments) == (known == len(segments))
+    assert longest_known_prefix(Settings, segments) == segments[:length]
+    assert setting_exists(Settings, segments) == (length == len(segments))
 
 
-def test_tables_and_lists_say_what_they_hold() -> None:
+def test_section_in_a_table_or_list_is_found() -> None:
     for name in (("sites",), ("upstreams",), ("ledger", "callers"), ("pauses", "rules")):
         assert item_section(type_of(Settings, name)) is not None
     for name in (("repairs",), ("paging", "keys"), ("server",), ("server", "default_site")):

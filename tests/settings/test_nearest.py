@@ -1,4 +1,4 @@
-"""Which right name is nearest to a misspelt one."""
+"""Nearest existing names to misspelt ones."""
 
 from collections.abc import Iterator
 
@@ -11,44 +11,48 @@ from gateway.settings.names import SettingName, all_names, setting_exists
 from gateway.settings.nearest import nearest_name
 
 KEYS = {"<guid>": "0a1b2c3d-0000-4000-8000-00000000000a", "<name>": "hg", "<digits>": "0a1b2c3d", "[]": "0"}
-RIGHT = [tuple(KEYS.get(each, each) for each in name) for name in all_names(Settings) if name[-1] not in KEYS]
+NAMES = [
+    tuple(KEYS.get(segment, segment) for segment in name)
+    for name in all_names(Settings)
+    if name[-1] not in KEYS
+]
 LETTERS = "aesxk_"
 
 
-def slips(word: str) -> Iterator[str]:
+def misspellings(word: str) -> Iterator[str]:
     """A word with one letter missing, added, wrong or swapped with the next."""
-    for place in range(len(word) + 1):
-        head, tail = word[:place], word[place:]
+    for position in range(len(word) + 1):
+        head, tail = word[:position], word[position:]
         yield from (head + letter + tail for letter in LETTERS)
         yield from (head + letter + tail[1:] for letter in LETTERS)
         yield head + tail[1:]
         yield head + tail[1:2] + tail[:1] + tail[2:]
 
 
-def misspelt(name: SettingName) -> list[SettingName]:
-    wrong = {(*name[:-1], word) for word in slips(name[-1]) if word and "__" not in word}
-    return sorted(each for each in wrong if not setting_exists(Settings, each))
+def misspelt_names(name: SettingName) -> list[SettingName]:
+    names = {(*name[:-1], word) for word in misspellings(name[-1]) if word and "__" not in word}
+    return sorted(misspelt for misspelt in names if not setting_exists(Settings, misspelt))
 
 
-@pytest.mark.parametrize("joint", [".", "__"])
-def test_nearly_every_slip_finds_its_right_name(joint: str) -> None:
-    wrong = [(right, name) for right in RIGHT for name in misspelt(right)][::7]
-    missed = [name for right, name in wrong if nearest_name(Settings, name, joint) != right]
-    assert len(wrong) > 1_000
-    assert len(missed) <= 0.005 * len(wrong), missed
+@pytest.mark.parametrize("separator", [".", "__"])
+def test_nearly_every_typing_error_finds_its_name(separator: str) -> None:
+    cases = [(name, misspelt) for name in NAMES for misspelt in misspelt_names(name)][::7]
+    failures = [misspelt for name, misspelt in cases if nearest_name(Settings, misspelt, separator) != name]
+    assert len(cases) > 1_000
+    assert len(failures) <= 0.005 * len(cases), failures
 
 
-@given(st.sampled_from(RIGHT), st.data())
-def test_slip_is_judged_alike_in_file_and_environment(right: SettingName, data: st.DataObject) -> None:
-    wrong = data.draw(st.sampled_from(misspelt(right)))
-    found = nearest_name(Settings, wrong, ".")
-    assert found == nearest_name(Settings, wrong, "__")
-    assert found is not None
-    assert found[:-1] == right[:-1]
+@given(st.sampled_from(NAMES), st.data())
+def test_file_and_environment_find_the_same_name(name: SettingName, data: st.DataObject) -> None:
+    misspelt = data.draw(st.sampled_from(misspelt_names(name)))
+    nearest = nearest_name(Settings, misspelt, ".")
+    assert nearest == nearest_name(Settings, misspelt, "__")
+    assert nearest is not None
+    assert nearest[:-1] == name[:-1]
 
 
 @pytest.mark.parametrize(
-    ("name", "right"),
+    ("misspelt", "name"),
     [
         ("upstrem.url", "upstream.url"),
         ("upstream.timeout.read", "upstream.timeouts.read"),
@@ -61,5 +65,5 @@ def test_slip_is_judged_alike_in_file_and_environment(right: SettingName, data: 
         ("server.prot", ""),
     ],
 )
-def test_nearest_name_is_found(name: str, right: str) -> None:
-    assert ".".join(nearest_name(Settings, tuple(name.split(".")), ".") or ()) == right
+def test_misspelt_name_finds_the_nearest(misspelt: str, name: str) -> None:
+    assert ".".join(nearest_name(Settings, tuple(misspelt.split(".")), ".") or ()) == name

@@ -1,4 +1,4 @@
-"""Which proxies and files of certificates are taken."""
+"""Settings of outbound proxies and CA files."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ PROXIES, FILES = TypeAdapter(ProxyUrl), TypeAdapter(CaFile)
         "HTTP://proxy:3128",
     ],
 )
-def test_http_proxy_is_taken_and_never_shown(url: str) -> None:
+def test_http_proxy_is_valid_and_never_shown(url: str) -> None:
     upstream = Upstream.model_validate({"proxy": url})
     assert upstream.proxy is not None
     assert upstream.proxy.get_secret_value() == url
@@ -30,60 +30,63 @@ def test_http_proxy_is_taken_and_never_shown(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
-        ("https://user:Zzyzx@proxy:3128", "no SOCKS or HTTPS proxy"),
-        ("socks5://user:Zzyzx@proxy:1080", "no SOCKS or HTTPS proxy"),
-        ("Zzyzx:3128", "no SOCKS or HTTPS proxy"),
-        ("http://user:Zzyzx@proxy", "not host and port alone"),
-        ("http://user:Zzyzx@proxy:3128/path", "not host and port alone"),
-        ("http://user:Zzyzx@proxy:3128?a=b", "not host and port alone"),
-        ("http://user:Zzyzx@proxy:99999", "no URL"),
+        ("https://user:Zzyzx@proxy:3128", "not a SOCKS or HTTPS proxy"),
+        ("socks5://user:Zzyzx@proxy:1080", "not a SOCKS or HTTPS proxy"),
+        ("Zzyzx:3128", "not a SOCKS or HTTPS proxy"),
+        ("http://user:Zzyzx@proxy", "must have a host and a port"),
+        ("http://user:Zzyzx@proxy:3128/path", "must have a host and a port"),
+        ("http://user:Zzyzx@proxy:3128?a=b", "must have a host and a port"),
+        ("http://user:Zzyzx@proxy:99999", "must be a URL"),
         ("http://user:Zzyzx@:3128", ""),
-        ("http://us%3Aer:Zzyzx@proxy:3128", "no colon"),
+        ("http://us%3Aer:Zzyzx@proxy:3128", "must not contain a colon"),
         ("http://user:Zzyzx%E2%82%AC@proxy:3128", "Latin-1"),
-        ("http://pro xy:3128", "no space"),
-        ("http://user:Zzyzx @proxy:3128", "no space"),
-        ("http://proxy:3128\n", "no space"),
-        ("http://proxy..example:3128", "no URL"),
-        ("", "no SOCKS or HTTPS proxy"),
+        ("http://pro xy:3128", "must not contain spaces"),
+        ("http://user:Zzyzx @proxy:3128", "must not contain spaces"),
+        ("http://proxy:3128\n", "must not contain spaces"),
+        ("http://proxy..example:3128", "must be a URL"),
+        ("", "not a SOCKS or HTTPS proxy"),
     ],
 )
-def test_other_proxy_is_refused_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(ValidationError) as found:
+def test_invalid_proxy_is_rejected_without_showing_its_password(url: str, message: str) -> None:
+    with pytest.raises(ValidationError) as error:
         PROXIES.validate_python(url)
-    (problem,) = found.value.errors(include_input=False)
-    assert said in problem["msg"]
+    (problem,) = error.value.errors(include_input=False)
+    assert message in problem["msg"]
     assert "Zzyzx" not in problem["msg"]
 
 
-def test_file_with_a_certificate_is_taken(tmp_path: Path) -> None:
+def test_file_with_a_certificate_is_valid(tmp_path: Path) -> None:
     file = authority(tmp_path).ca_file
     assert FILES.validate_python(str(file)) == file
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "cannot be read"), (b"", "no certificate"), (b"Zzyzx\n", "no certificate")]
+    ("content", "message"),
+    [(None, "cannot be read"), (b"", "no certificate"), (b"Zzyzx\n", "no certificate")],
 )
-def test_file_without_a_certificate_is_refused(content: bytes | None, said: str, tmp_path: Path) -> None:
+def test_file_without_a_certificate_is_rejected(content: bytes | None, message: str, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ValidationError) as found:
+    with pytest.raises(ValidationError) as error:
         FILES.validate_python(file)
-    assert said in str(found.value)
+    assert message in str(error.value)
     with pytest.raises(ValidationError, match="cannot be read"):
         FILES.validate_python(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "said"), [("Z" * 9_999, "Z…: File name too long"), ("a\0", "not the path")])
-def test_path_that_no_file_has_is_cut(name: str, said: str) -> None:
-    with pytest.raises(ValidationError) as found:
+@pytest.mark.parametrize(
+    ("name", "message"), [("Z" * 9_999, "Z…: File name too long"), ("a\0", "must be the path")]
+)
+def test_impossible_path_is_shortened(name: str, message: str) -> None:
+    with pytest.raises(ValidationError) as error:
         FILES.validate_python(name)
-    (problem,) = found.value.errors(include_input=False)
-    assert said in problem["msg"]
+    (problem,) = error.value.errors(include_input=False)
+    assert message in problem["msg"]
     assert len(problem["msg"]) < 250
 
 
-def test_every_upstream_has_a_way_of_its_own() -> None:
+def test_every_upstream_has_its_own_proxy_and_ca() -> None:
     assert {"proxy", "ca_file"} <= set(MountedUpstream.model_fields) & set(Upstream.model_fields)

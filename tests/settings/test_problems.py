@@ -1,4 +1,4 @@
-"""What is said of each problem of a configuration."""
+"""Lines for problems of a configuration."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ from gateway.settings.problems import describe_errors
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
-def said(values: dict[str, Any]) -> list[str]:
-    with pytest.raises(ValidationError) as found:
+def error_lines(values: dict[str, Any]) -> list[str]:
+    with pytest.raises(ValidationError) as error:
         Settings.model_validate(values)
-    return describe_errors(Settings, found.value.errors(include_input=False))
+    return describe_errors(Settings, error.value.errors(include_input=False))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def said(values: dict[str, Any]) -> list[str]:
         ),
         (
             {"server": {"default_site": "Zzyzx"}},
-            f"server.default_site: is not written as it must be; write for example {GUID}",
+            f"server.default_site: has the wrong format; write, for example, {GUID}",
         ),
         (
             {"upstream": {"url": "Zzyzx"}},
@@ -53,7 +53,7 @@ def said(values: dict[str, Any]) -> list[str]:
         ),
         (
             {"sites": {"default": {"last_updated_input": {"zzyzx": "local"}}}},
-            "sites.default.last_updated_input.zzyzx: is not written as it must be; write for example Patient",
+            "sites.default.last_updated_input.zzyzx: has the wrong format; write, for example, Patient",
         ),
         ({"upstream": {"ca_file": 3}}, "upstream.ca_file: must be the path of a file, in quotes"),
         ({"upstream": {"max_body": True}}, "upstream.max_body: must be a number"),
@@ -82,8 +82,8 @@ def said(values: dict[str, Any]) -> list[str]:
         ({"ledger": {"store": "redis"}}, "ledger.store redis needs cache.redis.url"),
     ],
 )
-def test_line_names_the_setting_and_what_is_right(values: dict[str, Any], line: str) -> None:
-    lines = said(values)
+def test_line_names_the_setting_and_a_valid_value(values: dict[str, Any], line: str) -> None:
+    lines = error_lines(values)
     assert line in lines
     assert len(lines) == len(set(lines))
     assert "Zzyzx" not in str(lines).replace("ZzyzxZzy…", "")
@@ -102,39 +102,39 @@ def test_line_names_the_setting_and_what_is_right(values: dict[str, Any], line: 
         ),
         (
             {"cache": {"shared_callers": {"Front": ["x"]}}},
-            "cache.shared_callers.Front: is not written as it must be; write for example front-desk",
+            "cache.shared_callers.Front: has the wrong format; write, for example, front-desk",
         ),
     ],
 )
-def test_below_a_key_that_is_refused_nothing_is_told(values: dict[str, Any], line: str) -> None:
-    assert said(values) == [line]
+def test_errors_below_an_invalid_key_are_left_out(values: dict[str, Any], line: str) -> None:
+    assert error_lines(values) == [line]
 
 
-WRONG = (3, True, 1.5, [], {}, "Zzyzx", ["Zzyzx"], {"Zzyzx": "Zzyzx"}, None, float("nan"), 10**30)
+INVALID_VALUES = (3, True, 1.5, [], {}, "Zzyzx", ["Zzyzx"], {"Zzyzx": "Zzyzx"}, None, float("nan"), 10**30)
 
 
 @pytest.mark.parametrize(
-    "name", [each for each in all_names(Settings) if not set(each) & {*KEY_PLACEHOLDERS.values(), "<key>"}]
+    "name", [name for name in all_names(Settings) if not set(name) & {*KEY_PLACEHOLDERS.values(), "<key>"}]
 )
-def test_words_for_any_wrong_value_are_ours(name: SettingName) -> None:
-    for value in WRONG:
+def test_line_contains_no_wording_of_pydantic(name: SettingName) -> None:
+    for value in INVALID_VALUES:
         values: Any = value
         for segment in reversed(name):
             values = {segment: values}
         try:
             Settings.model_validate(values)
-        except ValidationError as found:
-            lines = describe_errors(Settings, found.errors(include_input=False))
+        except ValidationError as error:
+            lines = describe_errors(Settings, error.errors(include_input=False))
             assert lines
             assert not any(re.search("[Ii]nput|pydantic|class|instance", line) for line in lines), lines
 
 
-def test_of_many_unknown_names_only_the_first_get_a_line() -> None:
-    lines = said({"log": {"level": "x"}} | {f"bogus{number}": 1 for number in range(5_000)})
-    assert (len(lines), lines[-1]) == (22, "and 4980 more names that no setting has")
+def test_many_unknown_names_are_listed_in_part() -> None:
+    lines = error_lines({"log": {"level": "x"}} | {f"bogus{number}": 1 for number in range(5_000)})
+    assert (len(lines), lines[-1]) == (22, "and 4980 more unknown names")
 
 
-def test_no_line_is_pydantics_own_about_unknown_names() -> None:
-    lines = said({"a": 1, "server": {"b": 1}, "sites": {"default": {"c": 1, "search": {"d": 1}}}})
+def test_unknown_names_at_any_depth_have_a_line() -> None:
+    lines = error_lines({"a": 1, "server": {"b": 1}, "sites": {"default": {"c": 1, "search": {"d": 1}}}})
     assert len(lines) == 4
     assert all("no such setting" in line for line in lines)

@@ -1,4 +1,4 @@
-"""What is said of a name that no setting has."""
+"""Messages for unknown names."""
 
 import pytest
 
@@ -8,22 +8,22 @@ from gateway.settings.refusals import MAX_LISTED, limit_lines, unknown_name_mess
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 UPPER = GUID.upper()
-#: As a shell can export it.
+#: The GUID in a form that a shell can export.
 SHELL = UPPER.replace("-", "_")
 
 
-def in_the_environment(variable: str) -> str:
+def message_for_variable(variable: str) -> str:
     return unknown_name_message(
         Settings, setting_name(PREFIX + variable), PREFIX + variable, SEPARATOR, PREFIX
     )
 
 
-def in_a_file(name: str) -> str:
+def message_for_name(name: str) -> str:
     return unknown_name_message(Settings, tuple(name.split(".")))
 
 
 @pytest.mark.parametrize(
-    ("variable", "right"),
+    ("variable", "suggestion"),
     [
         ("SITE__DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
         ("SITES_DEFAULT__TIME_ZONE", "SITES__DEFAULT__TIME_ZONE"),
@@ -54,13 +54,13 @@ def in_a_file(name: str) -> str:
         ("UPSTREAMS__HG__PROXI", "UPSTREAMS__HG__PROXY"),
     ],
 )
-def test_variable_is_spelt_as_variables_are(variable: str, right: str) -> None:
-    said = in_the_environment(variable)
-    assert said == f"{PREFIX}{variable}: no such setting. Did you mean {PREFIX}{right}?"
+def test_unknown_variable_suggests_a_variable(variable: str, suggestion: str) -> None:
+    message = message_for_variable(variable)
+    assert message == f"{PREFIX}{variable}: no such setting. Did you mean {PREFIX}{suggestion}?"
 
 
 @pytest.mark.parametrize(
-    ("name", "right"),
+    ("name", "suggestion"),
     [
         ("sever", "server"),
         ("site", "sites"),
@@ -83,16 +83,16 @@ def test_variable_is_spelt_as_variables_are(variable: str, right: str) -> None:
         ("timezone", "sites.<guid>.time_zone"),
     ],
 )
-def test_name_in_a_file_is_spelt_as_in_a_file(name: str, right: str) -> None:
-    assert in_a_file(name) == f"{name}: no such setting. Did you mean {right}?"
+def test_unknown_name_in_a_file_suggests_a_name(name: str, suggestion: str) -> None:
+    assert message_for_name(name) == f"{name}: no such setting. Did you mean {suggestion}?"
 
 
 @pytest.mark.parametrize(
     ("name", "options"), [("port", "--port"), ("server_port", "--port"), ("host", "--host")]
 )
-def test_option_of_the_command_is_named_as_one(name: str, options: str) -> None:
-    assert in_the_environment(name.upper()).endswith(f"halo-gateway serve {options}.")
-    assert in_a_file(name.replace("_", ".")).endswith(f"halo-gateway serve {options}.")
+def test_command_line_option_is_suggested(name: str, options: str) -> None:
+    assert message_for_variable(name.upper()).endswith(f"halo-gateway serve {options}.")
+    assert message_for_name(name.replace("_", ".")).endswith(f"halo-gateway serve {options}.")
 
 
 @pytest.mark.parametrize(
@@ -102,39 +102,39 @@ def test_option_of_the_command_is_named_as_one(name: str, options: str) -> None:
         ("probe_key", "It is a variable of the environment: HALO_GATEWAY_PROBE_KEY."),
     ],
 )
-def test_what_a_file_cannot_hold_is_said(name: str, hint: str) -> None:
-    assert in_a_file(name) == f"{name}: no such setting. {hint}"
+def test_name_that_a_file_cannot_contain_has_a_hint(name: str, hint: str) -> None:
+    assert message_for_name(name) == f"{name}: no such setting. {hint}"
 
 
-def test_name_in_quotes_is_to_stand_without() -> None:
-    said = unknown_name_message(Settings, ("sites.default",))
-    assert said == "sites.default: no such setting. Write sites.default without quotes."
+def test_quoted_name_has_a_hint() -> None:
+    message = unknown_name_message(Settings, ("sites.default",))
+    assert message == "sites.default: no such setting. Write sites.default without quotes."
     assert "quotes" not in unknown_name_message(Settings, ("sites.harbour",))
 
 
-def test_key_that_may_be_a_credential_is_in_no_message() -> None:
+def test_message_does_not_contain_a_credential() -> None:
     key = "0123456789abcdef0123456789abcdef"
-    for said in (
-        in_a_file(f"ledger.callers.{key}.name"),
-        in_a_file(f"cache.shared_callers.K{key}"),
-        in_a_file(f"ledger.{key}"),
-        in_the_environment(f"LEDGER__CALLERS__{key.upper()}__NAME"),
+    for message in (
+        message_for_name(f"ledger.callers.{key}.name"),
+        message_for_name(f"cache.shared_callers.K{key}"),
+        message_for_name(f"ledger.{key}"),
+        message_for_variable(f"LEDGER__CALLERS__{key.upper()}__NAME"),
         unknown_name_message(Settings, ("upstream", f"http://u:{key}@h")),
     ):
-        assert key[8:].lower() not in said.lower()
+        assert key[8:].lower() not in message.lower()
 
 
-def test_only_so_many_names_get_a_line() -> None:
+def test_lines_above_the_limit_are_counted() -> None:
     assert limit_lines(map(str, range(99)), MAX_LISTED, "names") == [*map(str, range(MAX_LISTED))]
     assert limit_lines(map(str, range(99)), 99, "names")[MAX_LISTED:] == [f"and {99 - MAX_LISTED} more names"]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "server.prot", f"sites.{GUID}.foo", "_", "x" * 9_000])
-def test_what_is_like_no_setting_gets_no_advice(name: str) -> None:
-    assert in_a_file(name).endswith(": no such setting.")
+def test_dissimilar_name_has_no_suggestion(name: str) -> None:
+    assert message_for_name(name).endswith(": no such setting.")
 
 
-def test_long_or_unprintable_names_are_cut() -> None:
-    assert in_the_environment("X" * 100_000) == f"{PREFIX}XXXXXXXX…: no such setting."
-    assert in_the_environment("__".join("X" * 60)) == f"{PREFIX}{'X__' * 35}X_…: no such setting."
-    assert in_a_file("a\x1b[31m\nb") == "a?[31m?b: no such setting."
+def test_long_or_unprintable_name_is_shortened() -> None:
+    assert message_for_variable("X" * 100_000) == f"{PREFIX}XXXXXXXX…: no such setting."
+    assert message_for_variable("__".join("X" * 60)) == f"{PREFIX}{'X__' * 35}X_…: no such setting."
+    assert message_for_name("a\x1b[31m\nb") == "a?[31m?b: no such setting."

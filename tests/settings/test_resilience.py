@@ -1,3 +1,5 @@
+"""Settings of pause rules."""
+
 import pytest
 from pydantic import ValidationError
 
@@ -13,11 +15,11 @@ from gateway.settings import Pauses
         {"message_pattern": "(" * 9_999},
     ],
 )
-def test_a_rule_that_fits_nothing_or_cannot_be_read_is_refused(rule: dict[str, str]) -> None:
+def test_rule_without_a_valid_condition_is_rejected(rule: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         Pauses.model_validate({"rules": [{"id": "away", "seconds": 60, "scope": "site"} | rule]})
 
 
-def test_a_rule_needs_words_or_a_code() -> None:
+def test_rule_with_only_a_code_is_valid() -> None:
     rule = {"id": "away", "seconds": 60, "scope": "site", "code": "practice-offline"}
     assert Pauses.model_validate({"rules": [rule]}).rules[0].code == "practice-offline"

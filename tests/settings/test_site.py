@@ -1,3 +1,5 @@
+"""Settings of one practice."""
+
 import pytest
 from pydantic import ValidationError
 
@@ -5,20 +7,20 @@ from gateway.settings import SiteSettings
 
 
 @pytest.mark.parametrize(
-    ("cache", "says"),
+    ("cache", "message"),
     [
-        ({"lifetimes": {"Appointment": 60}}, "Appointment"),
-        ({"stale": {"AllergyIntolerance": 10**9}}, "AllergyIntolerance"),
+        ({"lifetimes": {"Appointment": 60}}, "Appointment: at most"),
+        ({"stale_if_error": {"AllergyIntolerance": 10**9}}, "AllergyIntolerance: at most"),
         ({"lifetimes": {"patient": 5}}, "pattern"),
         ({"lifetimes": {"Patient": -1}}, "greater"),
     ],
 )
-def test_a_lifetime_beyond_what_is_safe_is_refused(cache: dict[str, object], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
+def test_lifetime_above_the_limit_of_its_type_is_rejected(cache: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         SiteSettings.model_validate({"cache": cache})
 
 
-def test_a_practice_is_cautious_until_somebody_says_otherwise() -> None:
+def test_defaults_of_a_practice_are_cautious() -> None:
     site = SiteSettings()
     assert (site.time_zone, site.follow_relocation, site.caps.reject_batch, site.search.period_semantics) == (
         None,

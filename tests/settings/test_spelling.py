@@ -1,4 +1,4 @@
-"""How far two words are from each other."""
+"""Edit distance of two words."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ WORDS = st.text("abc_", max_size=8)
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("word", "other", "expected"),
     [
         ("", "", 0),
         ("level", "Level", 0),
@@ -28,12 +28,12 @@ WORDS = st.text("abc_", max_size=8)
         ("x" * 100_000, "y", 100_000),
     ],
 )
-def test_distance_is_the_number_of_slips(one: str, other: str, expected: int) -> None:
-    assert edit_distance(one, other) == expected
+def test_distance_is_the_number_of_typing_errors(word: str, other: str, expected: int) -> None:
+    assert edit_distance(word, other) == expected
 
 
 @given(WORDS, WORDS)
-def test_distance_is_the_same_both_ways(one: str, other: str) -> None:
-    assert edit_distance(one, other) == edit_distance(other, one)
-    assert (edit_distance(one, other) == 0) is (one == other)
-    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))
+def test_distance_is_symmetric(word: str, other: str) -> None:
+    assert edit_distance(word, other) == edit_distance(other, word)
+    assert (edit_distance(word, other) == 0) is (word == other)
+    assert abs(len(word) - len(other)) <= edit_distance(word, other) <= max(len(word), len(other))

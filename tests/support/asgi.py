@@ -1,4 +1,4 @@
-"""Starlette requests as a server would hand them over, without a server."""
+"""Starlette requests without a server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ KEY = {"ocp-apim-subscription-key": "demo-key"}
 
 
 def settings(server: dict[str, Any] | None = None, **sections: Any) -> Settings:
-    """A gateway's settings with one site in Sydney."""
+    """Settings with one site in Sydney."""
     sites = {GUID: {"time_zone": "Australia/Sydney", "name": "harbour"}}
     return Settings.model_validate({"server": server or {}, "sites": sites} | sections)
 
@@ -23,7 +23,7 @@ def server(**fields: Any) -> Server:
     return settings(fields).server
 
 
-def scoped(
+def asgi_request(
     path: str = "/",
     headers: dict[str, str] | None = None,
     *,
@@ -32,7 +32,7 @@ def scoped(
     peer: str = "127.0.0.1",
     pieces: tuple[bytes, ...] = (b"",),
 ) -> Request:
-    """A request with this raw path; its body arrives in these pieces."""
+    """A request with this raw path; each of the pieces of its body is one ASGI message."""
     framing = {"transfer-encoding": "chunked"} if pieces != (b"",) else {}
     fields = {"host": "gw.example"} | framing | (headers or {})
     scope = {
@@ -46,16 +46,16 @@ def scoped(
         "client": (peer, 40_000) if peer else None,
         "server": ("127.0.0.1", 80),
     }
-    return Request(scope, _received(pieces))
+    return Request(scope, _receive_pieces(pieces))
 
 
-def _received(pieces: tuple[bytes, ...]) -> Callable[[], Any]:
-    left = list(pieces)
+def _receive_pieces(pieces: tuple[bytes, ...]) -> Callable[[], Any]:
+    remaining = list(pieces)
 
     async def receive() -> Message:
-        if not left:
+        if not remaining:
             return {"type": "http.disconnect"}
-        piece = left.pop(0)
-        return {"type": "http.request", "body": piece, "more_body": bool(left) or piece == b"unfinished"}
+        piece = remaining.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(remaining) or piece == b"unfinished"}
 
     return receive

@@ -1,7 +1,7 @@
-"""A practice with a clock, an upstream that counts, and the cache between them."""
+"""Response cache in front of a scripted practice."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,54 +19,48 @@ PATIENT = {"resourceType": "Patient", "id": "1"}
 
 
 class Practice:
-    """A clock, an upstream that counts, and the cache between them."""
+    """A clock, a scripted upstream that records its requests, and the cache in front of it."""
 
-    def __init__(self, freshness: Freshness | None = None, **caching: Any) -> None:
+    def __init__(self, freshness: Freshness | None = None, **config: Any) -> None:
         self.now = NOW
-        self.asked: list[str] = []
-        self.validators: list[str] = []
-        self.answer: FhirResponse | Failure = json_response(PATIENT)
-        self.opened = asyncio.Event()
-        self.opened.set()
-        chosen = freshness or Freshness()
-        self.store = MemoryStore(clock=self._seconds)
-        self.caching = CacheConfig(b"s", lambda _: chosen, **caching)
-        self.cached = ResponseCache(self.upstream, self.store, self.caching, self._clock)
+        self.upstream_requests: list[str] = []
+        self.response: FhirResponse | Failure = json_response(PATIENT)
+        self.may_respond = asyncio.Event()
+        self.may_respond.set()
+        site_freshness = freshness or Freshness()
+        self.store = MemoryStore(clock=self._timestamp)
+        self.config = CacheConfig(b"s", lambda _: site_freshness, **config)
+        self.cache = ResponseCache(self.upstream, self.store, self.config, self.clock)
 
     async def get(self, path: str = "Patient/1", query: str = "", **headers: str) -> FhirResponse:
-        return await self.cached(asking(path, query, **headers))
+        return await self.cache(get_request(path, query, **headers))
 
     async def write(self) -> FhirResponse:
-        return await self.cached(fhir_request("Patient/1", method="PUT", headers=(KEY,)))
+        return await self.cache(fhir_request("Patient/1", method="PUT", headers=(KEY,)))
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def _clock(self) -> datetime:
+    def clock(self) -> datetime:
         return self.now
 
-    def _seconds(self) -> float:
+    def _timestamp(self) -> float:
         return self.now.timestamp()
 
     async def upstream(self, request: FhirRequest) -> FhirResponse:
-        self.asked.append(f"{request.method} {request.path}?{request.upstream_search.query}")
-        self.validators.append(request.if_none_match)
-        answer = self.answer
-        await self.opened.wait()
-        if isinstance(answer, Failure):
-            raise answer
-        return answer
+        """Respond with the response that was set when the request arrived."""
+        self.upstream_requests.append(f"{request.method} {request.path}?{request.upstream_search.query}")
+        response = self.response
+        await self.may_respond.wait()
+        if isinstance(response, Failure):
+            raise response
+        return response
 
 
-def asking(path: str = "Patient/1", query: str = "", **headers: str) -> FhirRequest:
-    given = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return fhir_request(
-        path, query, headers=(*(() if "ocp_apim_subscription_key" in headers else (KEY,)), *given)
-    )
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test())
+def get_request(path: str = "Patient/1", query: str = "", **headers: str) -> FhirRequest:
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    key = () if "ocp_apim_subscription_key" in headers else (KEY,)
+    return fhir_request(path, query, headers=(*key, *fields))
 
 
 def status(response: FhirResponse) -> str:
@@ -74,5 +68,5 @@ def status(response: FhirResponse) -> str:
 
 
 def searchset(*resources: Mapping[str, object], mode: str = "match") -> FhirResponse:
-    entries = [{"resource": each, "search": {"mode": mode}} for each in resources]
+    entries = [{"resource": resource, "search": {"mode": mode}} for resource in resources]
     return json_response({"resourceType": "Bundle", "type": "searchset", "entry": entries})

@@ -1,4 +1,4 @@
-"""Questions and answers for the tests of the dialects."""
+"""Requests, upstream responses and error bodies for the tests of the dialects."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +30,10 @@ ISSUE_TYPES = frozenset(
 
 def request(line: str = "GET Patient", headers: Headers = KEY) -> FhirRequest:
     method, _, path = line.partition(" ")
-    asked = interaction_for(method, path) or NOT_FHIR
-    return FhirRequest(method, asked, path, "http://gw", "http://up", headers=headers, request_id="req-0001")
+    interaction = interaction_for(method, path) or NOT_FHIR
+    return FhirRequest(
+        method, interaction, path, "http://gw", "http://up", headers=headers, request_id="req-0001"
+    )
 
 
 def response(status: int, body: Any = b"", *headers: tuple[str, str]) -> FhirResponse:
@@ -45,39 +47,40 @@ def failure(
     return DIALECTS[dialect].failure_from_response(request(line), response(status, body, *headers), now=NOW)
 
 
-def failed(
+def require_failure(
     dialect: str, status: int, body: Any = b"", *headers: tuple[str, str], line: str = "GET Patient"
 ) -> Failure:
-    found = failure(dialect, status, body, *headers, line=line)
-    assert found is not None
-    check(found)
-    return found
+    """The failure of a response; it must be one, and valid."""
+    result = failure(dialect, status, body, *headers, line=line)
+    assert result is not None
+    assert_valid(result)
+    return result
 
 
-def failed_by_own_key(dialect: str, status: int, body: Any) -> Failure:
-    """The failure of a request that came without credentials, so that the gateway's own were refused."""
-    found = DIALECTS[dialect].failure_from_response(request(headers=()), response(status, body), now=NOW)
-    assert found is not None
-    check(found)
-    return found
+def failure_of_own_key(dialect: str, status: int, body: Any) -> Failure:
+    """The failure of a request without credentials: the upstream refused the gateway's own."""
+    result = DIALECTS[dialect].failure_from_response(request(headers=()), response(status, body), now=NOW)
+    assert result is not None
+    assert_valid(result)
+    return result
 
 
-def check(found: Failure) -> None:
-    """Whatever failed: a valid outcome, an issue type of R4, an HTTP error, at most 16 kB."""
-    resource = operation_outcome(found)
+def assert_valid(failure: Failure) -> None:
+    """Assert a valid outcome, an issue type of R4, an HTTP error status, and at most 16 kB."""
+    resource = operation_outcome(failure)
     OperationOutcome.model_validate(resource)
     assert resource["issue"][0]["code"] in ISSUE_TYPES
     assert resource["issue"][0]["details"]["text"]
-    assert 400 <= found.kind.status <= 599
+    assert 400 <= failure.kind.status <= 599
     assert len(msgspec.json.encode(resource)) <= 16_384
-    assert found.retry_after is None or found.retry_after >= 1
+    assert failure.retry_after is None or failure.retry_after >= 1
 
 
 def details(error_type: str, code: int, message: str) -> dict[str, Any]:
     return {"errorDetails": {"errorType": error_type, "errorCode": code, "errorMessage": message}}
 
 
-def wrapped(status: int, message: str) -> dict[str, Any]:
+def envelope(status: int, message: str) -> dict[str, Any]:
     return {"error": {"status": status, "statusText": "Some Words", "message": message}}
 
 

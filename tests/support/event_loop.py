@@ -1,9 +1,9 @@
-"""Letting others go first, by turns of the event loop: a clock would be at the mercy of a busy machine."""
+"""Waiting by iterations of the event loop, because time would be unreliable on a busy machine."""
 
 import asyncio
 
 
 async def turns(number: int = 100) -> None:
-    """Everything that can go on without waiting for time or sockets has gone on."""
+    """Run the event loop until everything is done that waits neither for time nor for sockets."""
     for _ in range(number):
         await asyncio.sleep(0)

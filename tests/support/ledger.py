@@ -1,4 +1,4 @@
-"""Books and a meter that keep what they are told."""
+"""Ledger and metrics that record all calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,22 +7,22 @@ from gateway.ledger.cost import Attribution, CostClass, LedgerKey
 
 
 @dataclass
-class Told:
-    """In the order of telling."""
+class RecordingSink:
+    """Ledger and metrics sink with the calls in their order; `lines` are key and bytes of each query."""
 
     lines: list[tuple[LedgerKey, int]] = field(default_factory=list)
-    exchanges: list[tuple[Attribution, CostClass, int, int]] = field(default_factory=list)
+    requests: list[tuple[Attribution, CostClass, int, int]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     failures: list[tuple[Attribution, str]] = field(default_factory=list)
-    mended: list[tuple[Attribution, Sequence[str], Sequence[str]]] = field(default_factory=list)
+    repairs: list[tuple[Attribution, Sequence[str], Sequence[str]]] = field(default_factory=list)
 
-    def add(self, line: LedgerKey, octets: int, queries: int = 1) -> None:
-        self.lines += [(line, octets // queries)] * queries
+    def add(self, key: LedgerKey, octets: int, queries: int = 1) -> None:
+        self.lines += [(key, octets // queries)] * queries
 
     def count_requests(
         self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
     ) -> None:
-        self.exchanges.append((attribution, cost, octets, queries))
+        self.requests.append((attribution, cost, octets, queries))
 
     def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
         del attribution
@@ -34,11 +34,11 @@ class Told:
     def count_repairs(
         self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
     ) -> None:
-        self.mended.append((attribution, fired_repairs, active_repairs))
+        self.repairs.append((attribution, fired_repairs, active_repairs))
 
     @property
     def costs(self) -> list[CostClass]:
-        return [line.cost for line, _ in self.lines]
+        return [key.cost for key, _ in self.lines]
 
     @property
     def octets(self) -> list[int]:

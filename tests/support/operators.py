@@ -1,6 +1,5 @@
-"""An operator at a desk: requests to the admin endpoints without a server."""
+"""Requests of an operator to the admin endpoints, without a server."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,31 +15,33 @@ from gateway.web.errors import not_found
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 
 
-async def answered(
+async def route_response(
     routes: list[Route],
     method: str,
     path: str,
     content: bytes = b"",
     *,
-    given: str = f"Bearer {TOKEN}",
+    authorization: str = f"Bearer {TOKEN}",
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """What these routes answer, in a running loop."""
+    """Response of these routes; an empty `authorization` sends no such field."""
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_found})
-    fields = {**(headers or {}), **({"authorization": given} if given else {})}
+    fields = {**(headers or {}), **({"authorization": authorization} if authorization else {})}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gw.example") as client:
         return await client.request(method, path, headers=fields, content=content)
 
 
-def asked(method: str, path: str, desks: Sequence[EndpointGroup], content: bytes = b"") -> httpx.Response:
-    """What these desks answer to who has the token."""
+async def admin_response(
+    method: str, path: str, groups: Sequence[EndpointGroup], content: bytes = b""
+) -> httpx.Response:
+    """Response of these endpoints to an operator with the token."""
     with capture_logs():
-        return asyncio.run(answered(AdminEndpoints(TOKEN, desks).shared_port_routes(), method, path, content))
+        return await route_response(AdminEndpoints(TOKEN, groups).shared_port_routes(), method, path, content)
 
 
 def issue(response: httpx.Response) -> Any:
-    """The one issue of an OperationOutcome."""
+    """The first issue of an OperationOutcome."""
     resource = response.json()
     assert resource["resourceType"] == "OperationOutcome"
     return resource["issue"][0]

@@ -1,4 +1,4 @@
-"""The way to an upstream, over real sockets: a private authority, a TLS server, and an outbound proxy."""
+"""Network path to an upstream over real sockets: private authority, TLS server and outbound proxy."""
 
 import asyncio
 import ssl
@@ -21,7 +21,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Authority:
-    """Files of a private authority: its certificate, and that of a server on this machine with its key."""
+    """Files of a private authority: its certificate, and certificate and key of a server on this machine."""
 
     ca_file: Path
     server_file: Path
@@ -33,24 +33,25 @@ class Authority:
 
 
 def authority(folder: Path) -> Authority:
+    """Create a private authority and a server certificate in a folder."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("Synthetic Authority", ca_key, "Synthetic Authority", ca_key)
     server = _certificate("Synthetic Authority", ca_key, "localhost", key)
-    found = Authority(folder / "ca.pem", folder / "server.pem")
-    found.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    files = Authority(folder / "ca.pem", folder / "server.pem")
+    files.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    found.server_file.write_bytes(private + server.public_bytes(serialization.Encoding.PEM))
-    return found
+    files.server_file.write_bytes(private + server.public_bytes(serialization.Encoding.PEM))
+    return files
 
 
 def _certificate(
     issuer: str, issuer_key: ec.EllipticCurvePrivateKey, subject: str, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    own, now = issuer_key is key, datetime.now(UTC)
+    is_ca, now = issuer_key is key, datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-    usage = x509.KeyUsage(not own, False, False, False, False, own, own, False, False)
+    usage = x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
@@ -59,7 +60,7 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -72,21 +73,21 @@ def _certificate(
 
 @dataclass
 class Server:
-    """Answers every request so, and keeps the heads."""
+    """Sends the same response to every request, and records the request heads."""
 
-    answer: bytes = OK
+    response: bytes = OK
     heads: list[bytes] = field(default_factory=list)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             self.heads.append(head)
-            writer.write(self.answer)
+            writer.write(self.response)
             await writer.drain()
 
 
 @dataclass
 class Proxy:
-    """An outbound proxy: opens tunnels and passes on plain requests, or gives `refusal` to all of them."""
+    """Outbound proxy that opens tunnels and forwards plain requests, or sends `refusal` to all of them."""
 
     refusal: bytes = b""
     heads: list[bytes] = field(default_factory=list)
@@ -100,38 +101,38 @@ class Proxy:
             return
         method, target, _ = head.split(b" ", 2)
         host, _, port = target.removeprefix(b"http://").partition(b"/")[0].decode().rpartition(":")
-        theirs, upstream = await asyncio.open_connection(host, int(port))
+        upstream_reader, upstream = await asyncio.open_connection(host, int(port))
         if method == b"CONNECT":
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             upstream.write(head)
         try:
-            await asyncio.gather(_piped(reader, upstream), _piped(theirs, writer))
+            await asyncio.gather(_copy(reader, upstream), _copy(upstream_reader, writer))
         finally:
             upstream.close()
 
 
-async def _piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(65_536):
-        writer.write(piece)
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while chunk := await reader.read(65_536):
+        writer.write(chunk)
         await writer.drain()
     writer.close()
 
 
-async def settled() -> None:
-    """Let connections that are being closed close, which TLS takes several turns of the loop for."""
+async def wait_for_close() -> None:
+    """Wait for connections to close; with TLS that takes several iterations of the event loop."""
     for _ in range(5):
         await asyncio.sleep(0.01)
 
 
 @contextmanager
-def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of a server in a thread of its own, for as long as it is needed."""
-    ready, ports = Event(), list[int]()
+def run_server(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Run a server in its own thread; yield its port."""
+    is_ready, ports = Event(), list[int]()
     loop = asyncio.new_event_loop()
     end = asyncio.Event()
 
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
@@ -139,22 +140,22 @@ def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         finally:
             writer.close()
 
-    async def live() -> None:
-        server = await asyncio.start_server(handled, "127.0.0.1", 0, ssl=tls)
+    async def run() -> None:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
         ports.append(server.sockets[0].getsockname()[1])
-        ready.set()
+        is_ready.set()
         await end.wait()
         server.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        await settled()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await wait_for_close()
 
-    thread = Thread(target=lambda: loop.run_until_complete(live()))
+    thread = Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert is_ready.wait(10)
         yield ports[0]
     finally:
         loop.call_soon_threadsafe(end.set)

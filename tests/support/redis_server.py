@@ -1,4 +1,4 @@
-"""A real redis-server on a free port, with a directory of its own."""
+"""Real redis-server on a free port, with its own directory."""
 
 import os
 import shutil
@@ -14,12 +14,13 @@ from time import monotonic, sleep
 import pytest
 from redis import Redis
 
-_PATIENCE = 10
+#: Seconds that the server may take to start.
+_START_TIMEOUT = 10
 
 
 @dataclass
 class RedisServer:
-    """One that can be stopped, started again and paused."""
+    """A server that a test can stop, start again and pause."""
 
     directory: Path
     port: int
@@ -33,8 +34,8 @@ class RedisServer:
     def start(self) -> None:
         command = ["redis-server", "--port", str(self.port), "--dir", str(self.directory), "--save", ""]
         self._process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
-        ends = monotonic() + _PATIENCE
-        while monotonic() < ends:
+        deadline = monotonic() + _START_TIMEOUT
+        while monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -48,19 +49,19 @@ class RedisServer:
             self._process = None
 
     def configure(self, name: str, value: str) -> None:
-        """Change one of its settings."""
+        """Change a setting of the server."""
         with Redis.from_url(self.url) as redis:
             redis.config_set(name, value)
 
     def signal(self, number: int) -> None:
-        """SIGSTOP makes it slow without end, SIGCONT quick again."""
+        """Send a signal: SIGSTOP pauses the server, SIGCONT continues it."""
         assert self._process is not None
         self._process.send_signal(number)
 
 
 @contextmanager
 def redis_server(*options: str) -> Iterator[RedisServer]:
-    """A running server; the test is skipped where none is installed, unless REQUIRE_EVERYTHING=1."""
+    """Run a server; without redis-server the test is skipped, or fails with REQUIRE_EVERYTHING=1."""
     if shutil.which("redis-server") is None:
         if os.environ.get("REQUIRE_EVERYTHING") == "1":
             pytest.fail("redis-server is not installed")
@@ -75,7 +76,7 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

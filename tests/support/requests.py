@@ -1,4 +1,4 @@
-"""Requests and answers as tests need them: synthetic, with sensible parts filled in."""
+"""Synthetic requests and responses with default values."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,28 +16,28 @@ SITE = Site(GUID, load_zone("Australia/Sydney"), "harbour")
 
 
 def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **changes: Any) -> FhirRequest:
-    """A request to the synthetic site."""
-    act = interaction_for(method, path)
-    assert act is not None, f"{method} {path} is no interaction"
-    asked = parse_search(query, changes.pop("form", ""))
-    parts: dict[str, Any] = {
+    """Request to the synthetic site; `changes` are fields of the request, or a search `form`."""
+    interaction = interaction_for(method, path)
+    assert interaction is not None, f"{method} {path} is no interaction"
+    search = parse_search(query, changes.pop("form", ""))
+    fields: dict[str, Any] = {
         "method": method,
-        "interaction": act,
+        "interaction": interaction,
         "path": path,
         "public_base": f"https://gw.example/integrator/sites/{GUID}/fhir/R4",
         "upstream_base": f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4",
         "response_format": "application/fhir+json",
         "site": SITE,
-        "client_search": asked,
-        "upstream_search": asked,
+        "client_search": search,
+        "upstream_search": search,
         "received_at": NOW,
         "request_id": "r-1",
     }
-    return FhirRequest(**(parts | changes))
+    return FhirRequest(**(fields | changes))
 
 
 def json_response(content: object, status: int = 200, **headers: str) -> FhirResponse:
-    """An upstream answer with a JSON body."""
+    """Upstream response with a JSON body."""
     fields = {
         "content-type": "application/json",
         **{key.replace("_", "-"): value for key, value in headers.items()},

@@ -1,4 +1,4 @@
-"""The handlers against trouble, in their order, over a real connection pool and an embedded store."""
+"""Gateway with the resilience handlers in their order, over a real connection pool and a memory store."""
 
 import asyncio
 import random
@@ -36,8 +36,8 @@ from gateway.search.executor import SearchExecutor
 from gateway.server.serve import ThreadedServer
 from gateway.settings import SiteSettings
 from gateway.settings.resolve import ConfiguredSites
-from gateway.sites.directory import SiteDirectory
-from gateway.sites.relocation import PmsIdentity, SiteRelocation
+from gateway.sites.directory import PmsIdentity, SiteDirectory
+from gateway.sites.relocation import SiteRelocation
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
@@ -49,156 +49,140 @@ from gateway.web.request_reader import RequestReader
 T = TypeVar("T")
 
 
-def claimant(request: FhirRequest) -> QueueTicket:
-    """Who wants a turn: the key, and the caller a test names."""
+def queue_ticket(request: FhirRequest) -> QueueTicket:
+    """Place in the queue, by key and by the caller that a test names."""
     return QueueTicket(keyed_fingerprint(request.headers, b"secret"), request.header("x-caller"))
 
 
 @dataclass
 class Limits:
-    """What a test sets; the rest is as an operator would have it, but quicker."""
+    """Limits that a test sets; all other limits are as in production, but shorter."""
 
     rate: float | None = None
-    patience: float = 3.0
-    retry: ExponentialBackoff = field(default_factory=lambda: ExponentialBackoff(0.05, 0.2))
-    rest: ExponentialBackoff = field(default_factory=lambda: ExponentialBackoff(30.0, 300.0))
-    budget: RetryBudgetPolicy = field(default_factory=RetryBudgetPolicy)
-    unanswered: bool = False
-    longest: float = 5.0
+    max_wait: float = 3.0
+    circuit_backoff: ExponentialBackoff = field(default_factory=lambda: ExponentialBackoff(30.0, 300.0))
     read: float = 5.0
-    most: int = 16
-    queue: int = 200
-    size_limit: int = 8 * 2**20
     max_body: int = 64_000_000
     practices: dict[str, PmsIdentity] = field(default_factory=dict)
-    who: Callable[[FhirRequest], QueueTicket] = claimant
 
 
 class Chain:
-    """Everything between Repaired and the wire, with the shared state at hand."""
+    """Handlers from PageSizer to UpstreamClient; `pool` is their connection pool."""
 
-    def __init__(self, limits: Limits, seed: int = 7) -> None:
-        self.store = MemoryStore()
+    def __init__(self, limits: Limits) -> None:
         self.pool = PooledTransport(
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
             timeout=httpx.Timeout(limits.read, connect=1.0),
             max_body=limits.max_body,
-            total_timeout=limits.longest,
+            total_timeout=5.0,
         )
-        self.rests = CircuitRegistry(self.store, limits.rest, time.time, random.Random(seed).random)
-        self.pauses = PauseRegistry(self.store, time.time, secret=b"secret")
-        self.rates = RateLimits(self.store, time.time, limits.rate)
-        self.spending = RetryBudget(self.store, limits.budget, time.time)
-        self.relocated: SiteRelocation
-        self.resilient = self._composed(limits, seed)
+        self.handler = self._create_handler(limits)
 
-    def _composed(self, limits: Limits, seed: int) -> Handler:
-        def waits(request: FhirRequest) -> float:
-            return remaining_wait(request, limits.patience, time.monotonic())
+    def _create_handler(self, limits: Limits) -> Handler:
+        def max_wait(request: FhirRequest) -> float:
+            return remaining_wait(request, limits.max_wait, time.monotonic())
 
+        store, jitter = MemoryStore(), random.Random(7).random
         directory = SiteDirectory(self._upstream("halo-sql"))
-        retried = Retry(
+        circuits = CircuitRegistry(store, limits.circuit_backoff, time.time, random.Random(7).random)
+        retry = Retry(
             self._upstream("halo-connect"),
-            self.spending,
-            limits.retry,
-            waits,
+            RetryBudget(store, RetryBudgetPolicy(), time.time),
+            ExponentialBackoff(0.05, 0.2),
+            max_wait,
             clock=time.monotonic,
-            jitter=random.Random(seed).random,
-            retry_on_timeout=limits.unanswered,
+            jitter=jitter,
         )
-        self.relocated = SiteRelocation(
-            retried, self.store, limits.practices.get, directory.find_successor, time.time
-        )
-        bounded = Bulkhead(self.relocated, limits.most, limits.queue, waits, self.rests.require_not_open)
-        paced = RateLimiter(bounded, self.rates, limits.who, waits)
-        rested = CircuitBreaker(paced, self.rests, directory.is_online)
-        paused = PauseGate(rested, self.pauses)
-        return PageSizer(paused, self.store, lambda _: limits.size_limit, lambda _: "26.619", time.time)
+        relocation = SiteRelocation(retry, store, limits.practices.get, directory.find_successor, time.time)
+        bulkhead = Bulkhead(relocation, 16, 200, max_wait, circuits.require_not_open)
+        limiter = RateLimiter(bulkhead, RateLimits(store, time.time, limits.rate), queue_ticket, max_wait)
+        breaker = CircuitBreaker(limiter, circuits, directory.is_online)
+        gate = PauseGate(breaker, PauseRegistry(store, time.time, secret=b"secret"))
+        return PageSizer(gate, store, lambda _: 8 * 2**20, lambda _: "26.619", time.time)
 
     def _upstream(self, dialect: str) -> UpstreamClient:
         return UpstreamClient(self.pool, DIALECTS[dialect], lambda: datetime.now(UTC))
 
 
-def app(chain: Chain, upstream: str) -> Starlette:
-    """A gateway of that chain, without cache and ledger."""
-    known = settings_for(upstream)
-    moved = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane")}
-    settings = known.model_copy(update={"sites": known.sites | moved})
-    gathered = SearchExecutor(ResponseRepairs(chain.resilient, REPAIRS), settings.search.max_queries_per_page)
-    whole = ErrorHandler(
-        PageLinks(RequestRepairs(gathered, REPAIRS), TokenCipher(["key"]), timedelta(hours=1))
-    )
-    endpoint = Endpoint(RequestReader(settings, ConfiguredSites(settings)).read_fhir, whole)
+def create_app(limits: Limits, upstream: str) -> Starlette:
+    """Gateway with these limits, without cache and ledger."""
+    chain, settings = Chain(limits), settings_for(upstream)
+    relocated_site = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane")}
+    retry = settings.retry.model_copy(update={"max_wait_seconds": limits.max_wait})
+    settings = settings.model_copy(update={"sites": settings.sites | relocated_site, "retry": retry})
+    executor = SearchExecutor(ResponseRepairs(chain.handler, REPAIRS), settings.search.max_queries_per_page)
+    links = PageLinks(RequestRepairs(executor, REPAIRS), TokenCipher(["key"]), timedelta(hours=1))
+    reader = RequestReader(settings, ConfiguredSites(settings))
+    endpoint = Endpoint(reader.read_fhir, ErrorHandler(links))
     base = "/integrator/sites/{siteId}/fhir/R4"
 
     @asynccontextmanager
-    async def closing(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await chain.pool.aclose()
 
-    return Starlette(routes=[Route(base, endpoint), Route(base + "/{path:path}", endpoint)], lifespan=closing)
+    return Starlette(
+        routes=[Route(base, endpoint), Route(base + "/{path:path}", endpoint)], lifespan=lifespan
+    )
 
 
 @dataclass
-class Standing:
+class RunningGateway:
     """A gateway in front of an emulator, for one test."""
 
     emulator: RunningEmulator
-    chain: Chain
     url: str
 
     def base(self, guid: str) -> str:
         return f"{self.url}/integrator/sites/{guid}/fhir/R4"
 
     def get(self, guid: str, path: str, **headers: str) -> httpx.Response:
-        """One answer of the gateway."""
-        return self.ask("GET", f"{self.base(guid)}/{path}", None, **headers)
+        """Response of the gateway."""
+        return self.send("GET", f"{self.base(guid)}/{path}", None, **headers)
 
-    def ask(self, method: str, url: str, content: bytes | None = None, **headers: str) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, url, content=content, headers=KEY | named, timeout=30, trust_env=False)
+    def send(self, method: str, url: str, content: bytes | None = None, **headers: str) -> httpx.Response:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, url, content=content, headers=KEY | names, timeout=30, trust_env=False)
 
-    def fault(self, **rule: Any) -> None:
+    def add_fault(self, **rule: Any) -> None:
         self.emulator.control("POST", "faults", rule)
 
-    def well(self) -> None:
+    def clear_faults(self) -> None:
         self.emulator.control("DELETE", "faults")
 
-    def sent(self, under: str = "/fhir/") -> list[dict[str, Any]]:
-        """What reached the emulator, below a path."""
-        return [each for each in self.emulator.control("GET", "requests") if under in each["path"]]
+    def upstream_requests(self, path: str = "/fhir/") -> list[dict[str, Any]]:
+        """Requests that reached the emulator, with this part in their path."""
+        return [request for request in self.emulator.control("GET", "requests") if path in request["path"]]
 
-    def billed(self) -> int:
+    def billed_queries(self) -> int:
         return int(self.emulator.control("GET", "bill")["queries"])
 
-    def forget(self) -> None:
-        """Begin to count anew."""
+    def reset_counts(self) -> None:
         self.emulator.control("DELETE", "requests")
         self.emulator.control("DELETE", "bill")
 
 
 @contextmanager
-def before_nothing() -> Iterator[str]:
-    """The FHIR base of a gateway whose upstream refuses connections."""
-    with ThreadedServer(app(Chain(Limits()), "http://127.0.0.1:9")) as server:
+def gateway_without_upstream() -> Iterator[str]:
+    """FHIR base of a gateway whose upstream refuses connections."""
+    with ThreadedServer(create_app(Limits(), "http://127.0.0.1:9")) as server:
         yield f"{server.url}/integrator/sites/{SYDNEY}/fhir/R4"
 
 
 @contextmanager
-def standing(emulator: RunningEmulator, limits: Limits | None = None) -> Iterator[Standing]:
-    """A gateway with these limits in front of a running emulator that was reset."""
+def running_gateway(emulator: RunningEmulator, limits: Limits | None = None) -> Iterator[RunningGateway]:
+    """Gateway with these limits in front of a running emulator, which is reset first."""
     emulator.control("POST", "reset")
-    chain = Chain(limits or Limits())
-    with ThreadedServer(app(chain, emulator.url)) as server:
-        yield Standing(emulator, chain, server.url)
+    with ThreadedServer(create_app(limits or Limits(), emulator.url)) as server:
+        yield RunningGateway(emulator, server.url)
 
 
-def together(asks: list[Callable[[httpx.AsyncClient], Awaitable[T]]]) -> list[T]:
-    """What many askers got at once, in the order they stand."""
+def run_concurrently(functions: list[Callable[[httpx.AsyncClient], Awaitable[T]]]) -> list[T]:
+    """Results of functions that run at the same time, in their order."""
 
     async def run() -> list[T]:
         limits = httpx.Limits(max_connections=400)
         async with httpx.AsyncClient(headers=KEY, timeout=60, trust_env=False, limits=limits) as client:
-            return await asyncio.gather(*(each(client) for each in asks))
+            return await asyncio.gather(*(function(client) for function in functions))
 
     return asyncio.run(run())

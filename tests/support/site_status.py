@@ -1,4 +1,4 @@
-"""A Halo Connect with trouble at some practices, and what an operator can see of it."""
+"""Halo Connect with failing practices, and the status that an operator sees."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
 from gateway.upstreams.halo_failures import IP_BLOCKED, OFFLINE, QUOTA_EXHAUSTED, RESULT_TOO_LARGE
 
-#: A practice of the configuration without an alias, and one that is not in it.
+#: A configured practice without an alias, and a practice that is not configured.
 QUIET = "0a1b2c3d-0000-4000-8000-00000000000b"
 STRANGE = "ffffffff-0000-4000-8000-00000000000c"
 KEY = ("ocp-apim-subscription-key", "synthetic-key")
@@ -42,14 +42,14 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Watched:
-    """A resilience whose upstream fails as told, and refuses more than so many matches a page."""
+class FaultyUpstream:
+    """Resilience handlers in front of an upstream that fails on demand and limits its page size."""
 
     def __init__(self, **sections: Any) -> None:
         self.settings = Settings.model_validate(SETTINGS | sections)
-        self.failing: Failure | None = None
-        self.fits = 1_000
-        self.asked = 0
+        self.failure: Failure | None = None
+        self.max_page_size = 1_000
+        self.request_count = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.store = MemoryStore()
@@ -58,34 +58,35 @@ class Watched:
             self.store, self.settings.upstream, lambda _: self._upstream, policies
         )
         sites = ConfiguredSites(self.settings)
-        self.states = SiteStatusReader([self.handlers], {GUID, QUIET}, sites)
+        self.status_reader = SiteStatusReader([self.handlers], {GUID, QUIET}, sites)
 
     @property
-    def desk(self) -> SiteEndpoints:
-        return SiteEndpoints(self.states, SiteNames({GUID: "harbour"}), lambda: NOW)
+    def endpoints(self) -> SiteEndpoints:
+        return SiteEndpoints(self.status_reader, SiteNames({GUID: "harbour"}), lambda: NOW)
 
-    async def ask(self, path: str = "Patient/1", query: str = "", guid: str = GUID, key: str = "") -> str:
-        """The status or code of one exchange."""
-        site = Site(guid, SITE.zone, self.states.site_name(guid))
+    async def send(self, path: str = "Patient/1", query: str = "", guid: str = GUID, key: str = "") -> str:
+        """Send one request; its status or error code."""
+        site = Site(guid, SITE.zone, self.status_reader.site_name(guid))
         headers = ((KEY[0], key or KEY[1]),)
         try:
             return str((await self._handler(fhir_request(path, query, site=site, headers=headers))).status)
         except Failure as failure:
             return failure.kind.code
 
-    async def trouble(self, kind: FailureKind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
-        """One failure of this kind at a practice, and the upstream well again."""
+    async def fail_once(self, kind: FailureKind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
+        """Send one request that fails with this kind; later requests succeed."""
         received = json_response({"message": text}, kind.status)
-        self.failing = Failure(kind, upstream_response=received, **facts)
-        await self.ask(guid=guid)
-        self.failing = None
+        self.failure = Failure(kind, upstream_response=received, **facts)
+        await self.send(guid=guid)
+        self.failure = None
 
     async def _upstream(self, request: FhirRequest) -> FhirResponse:
-        self.asked += 1
+        self.request_count += 1
         await self.gate.wait()
-        if self.failing is not None:
-            raise self.failing
-        if any(int(each) > self.fits for each in request.upstream_search.values("_count")):
+        if self.failure is not None:
+            raise self.failure
+        counts = request.upstream_search.values("_count")
+        if any(int(count) > self.max_page_size for count in counts):
             raise Failure(RESULT_TOO_LARGE)
         return json_response({"resourceType": "Patient", "id": "1"})
 
@@ -99,5 +100,5 @@ __all__ = [
     "RATE_LIMITED",
     "RESULT_TOO_LARGE",
     "STRANGE",
-    "Watched",
+    "FaultyUpstream",
 ]

@@ -1,9 +1,9 @@
-"""A server of small things within limits, and clients on raw sockets that are as slow as they like."""
+"""Server with limits, and clients on raw sockets that may be slow."""
 
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -18,103 +18,103 @@ from gateway.server.connection import limited_connection_class
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Server
 
-#: What a test may take before it counts as hung.
-PATIENCE = 20
+#: Seconds after which a test counts as hung.
+MAX_WAIT = 20
 GET = b"GET /small HTTP/1.1\r\nHost: gw\r\n"
-BIG = b"x" * 16_000_000
-gone = threading.Event()
+LARGE_BODY = b"x" * 16_000_000
+client_disconnected = threading.Event()
 
 
-async def small(request: Request) -> Response:
+async def respond_small(request: Request) -> Response:
     del request
     return PlainTextResponse("ok")
 
 
-async def whole(request: Request) -> Response:
+async def respond_after_body(request: Request) -> Response:
     try:
         return PlainTextResponse(str(len(await request.body())))
     except ClientDisconnect:
-        gone.set()
+        client_disconnected.set()
         raise
 
 
-async def early(request: Request) -> Response:
-    """An answer that does not wait for the body."""
+async def respond_before_body(request: Request) -> Response:
     del request
     return PlainTextResponse("no")
 
 
-async def slow(request: Request) -> Response:
+async def respond_slowly(request: Request) -> Response:
     del request
     await asyncio.sleep(1)
     return PlainTextResponse("at last")
 
 
-async def big(request: Request) -> Response:
+async def respond_large(request: Request) -> Response:
     del request
-    return Response(BIG)
+    return Response(LARGE_BODY)
 
 
 ROUTES = [
-    Route("/small", small),
-    Route("/livez", small),
-    Route("/whole", whole, methods=["POST"]),
-    Route("/early", early, methods=["POST"]),
-    Route("/slow", slow),
-    Route("/big", big),
+    Route("/small", respond_small),
+    Route("/livez", respond_small),
+    Route("/whole", respond_after_body, methods=["POST"]),
+    Route("/early", respond_before_body, methods=["POST"]),
+    Route("/slow", respond_slowly),
+    Route("/large", respond_large),
 ]
 
 
 @contextmanager
-def served(**limits: Any) -> Iterator[ThreadedServer]:
+def limited_server(**limits: Any) -> Iterator[ThreadedServer]:
     """A server with these limits; times in seconds."""
     with (
         capture_logs(),
-        ThreadedServer(Starlette(routes=ROUTES), http=limited_connection_class(Server(**limits))) as running,
+        ThreadedServer(Starlette(routes=ROUTES), http=limited_connection_class(Server(**limits))) as server,
     ):
-        yield running
+        yield server
 
 
-def times(**seconds: float) -> dict[str, Any]:
+def timeouts(**seconds: float) -> dict[str, Any]:
     return {"timeouts": {"headers": 30, "body": 30, "write": 30, "idle": 30} | seconds}
 
 
-def connected(server: ThreadedServer, receive: int = 0) -> socket.socket:
+def connect(server: ThreadedServer, receive_buffer: int = 0) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
     client = socket.socket()
-    client.settimeout(PATIENCE)
-    if receive:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    client.settimeout(MAX_WAIT)
+    if receive_buffer:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     client.connect((host, int(port)))
     return client
 
 
-def until_said(client: socket.socket, text: bytes) -> int:
-    """The status of an answer, read up to its last words."""
-    read = bytearray()
-    while not read.endswith(text):
-        piece = client.recv(65_536)
-        assert piece, read
-        read += piece
-    return status(read)
+def read_until(client: socket.socket, end: bytes) -> int:
+    """Read a response up to its end, and return its status."""
+    received = bytearray()
+    while not received.endswith(end):
+        chunk = client.recv(65_536)
+        assert chunk, received
+        received += chunk
+    return status(received)
 
 
-def until_closed(client: socket.socket) -> bytes:
-    read = bytearray()
+def read_until_closed(client: socket.socket) -> bytes:
+    received = bytearray()
     try:
-        while piece := client.recv(65_536):
-            read += piece
+        while chunk := client.recv(65_536):
+            received += chunk
     except ConnectionResetError:
-        read += b"(reset)"
-    return bytes(read)
+        received += b"(reset)"
+    return bytes(received)
 
 
-def status(answer: bytes | bytearray) -> int:
-    return int(answer[9:12] or 0)
+def status(response: bytes | bytearray) -> int:
+    return int(response[9:12] or 0)
 
 
-def until(holds: Any) -> None:
-    ends, pause = monotonic() + PATIENCE, threading.Event()
-    while not holds():
-        assert monotonic() < ends
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true."""
+    deadline, pause = monotonic() + MAX_WAIT, threading.Event()
+    while not condition():
+        assert monotonic() < deadline
         pause.wait(0.02)

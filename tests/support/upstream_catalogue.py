@@ -1,17 +1,17 @@
-"""What each upstream was seen or documented to answer, and what that means: one entry at least per row.
+"""Observed or documented error responses of each upstream and their kinds, at least one per error rule.
 
-Read by the tests of the dialects as data, and by tests/end_to_end/test_errors.py over real sockets.
+The tests of the dialects use it as data, tests/end_to_end/test_errors_catalogue.py over real sockets.
 """
 
 from typing import Any
 
-from support.dialects import apim, details, firely, gorilla, wrapped
+from support.dialects import apim, details, envelope, firely, gorilla
 
 from gateway.errors.failure import FailureKind
 from gateway.upstreams import failures, halo_failures, halo_itsm, halo_sql, health_gorilla, status_rules
 from gateway.upstreams import halo_failures as refusals
 
-#: upstream's status -> (ours, issue type, Retry-After)
+#: Upstream's status -> (gateway's status, issue type, Retry-After in seconds)
 STATUSES: dict[int, tuple[int, str, int | None]] = {
     **dict.fromkeys((100, 101, 102, 103, 206, 207, 208, 226), (502, "exception", None)),
     **dict.fromkeys((300, 301, 302, 303, 305, 307, 308), (502, "exception", None)),
@@ -98,7 +98,7 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         halo_failures.UPLOAD_FAILED,
     ),
     ("halo-link-5", 200, details("haloLink", 5, "-"), halo_failures.UPLOAD_FAILED),
-    ("halo-400-login", 400, wrapped(400, "Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
+    ("halo-400-login", 400, envelope(400, "Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
     ("halo-400-login", 400, firely("Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
     ("halo-400-login", 200, details("mssql", 18456, "Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
     ("halo-400-oo", 400, firely("Unable to parse Resource URL"), refusals.REQUEST_REFUSED),
@@ -113,7 +113,7 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         {"status": 400, "message": "Halo GUID must be provided."},
         refusals.REQUEST_INCOMPLETE,
     ),
-    ("halo-400-other", 400, wrapped(400, "No"), failures.BAD_REQUEST),
+    ("halo-400-other", 400, envelope(400, "No"), failures.BAD_REQUEST),
     ("halo-400-other", 400, b"", failures.BAD_REQUEST),
     (
         "halo-401-key",
@@ -127,15 +127,25 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         {"exception": "SubscriptionKeyNotFound", "message": "No"},
         failures.CREDENTIALS_INVALID,
     ),
-    ("halo-401-key", 403, wrapped(403, MISSING_KEY), failures.CREDENTIALS_INVALID),
+    ("halo-401-key", 403, envelope(403, MISSING_KEY), failures.CREDENTIALS_INVALID),
     ("halo-401-guid", 401, b"", refusals.SITE_UNKNOWN),
-    ("halo-401-guid", 401, wrapped(401, "Unauthorized"), refusals.SITE_UNKNOWN),
+    ("halo-401-guid", 401, envelope(401, "Unauthorized"), refusals.SITE_UNKNOWN),
     ("halo-401-token", 401, apim(401, "Invalid token"), failures.CREDENTIALS_INVALID),
     ("halo-403-ip", 403, apim(403, "Caller IP address 203.0.113.9 is not allowed."), refusals.IP_BLOCKED),
-    ("halo-403-dev", 403, wrapped(403, "Developer site is not allowed here."), refusals.DEVELOPER_LICENCE),
-    ("halo-403-nonauth", 403, wrapped(403, "The site is non-authoritative."), refusals.NOT_AUTHORITATIVE),
+    (
+        "halo-403-dev",
+        403,
+        envelope(403, "Developer site is not allowed here."),
+        refusals.DEVELOPER_LICENCE,
+    ),
+    (
+        "halo-403-nonauth",
+        403,
+        envelope(403, "The site is non-authoritative."),
+        refusals.NOT_AUTHORITATIVE,
+    ),
     ("halo-403-quota", 403, apim(403, "Out of bandwidth quota."), refusals.QUOTA_EXHAUSTED),
-    ("halo-403-other", 403, wrapped(403, "No"), failures.FORBIDDEN),
+    ("halo-403-other", 403, envelope(403, "No"), failures.FORBIDDEN),
     (
         "halo-404-op",
         404,
@@ -143,8 +153,8 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         refusals.OPERATION_UNKNOWN,
     ),
     ("halo-404-fhir", 404, firely("Not there"), failures.NOT_FOUND),
-    ("halo-406", 406, wrapped(406, "QueryNotAcceptable"), halo_failures.RESULT_LOST),
-    ("halo-413", 413, wrapped(413, "QueryResultsTooLarge"), halo_failures.RESULT_TOO_LARGE),
+    ("halo-406", 406, envelope(406, "QueryNotAcceptable"), halo_failures.RESULT_LOST),
+    ("halo-413", 413, envelope(413, "QueryResultsTooLarge"), halo_failures.RESULT_TOO_LARGE),
     ("halo-413", 400, details("http", 413, _TOO_LARGE), halo_failures.RESULT_TOO_LARGE),
     ("halo-413", 200, {"errorCode": 413, "errorMessage": "Big"}, halo_failures.RESULT_TOO_LARGE),
     ("halo-sql-busy", 400, details("mssql", 1205, "Transaction was deadlocked"), halo_failures.DATABASE_BUSY),
@@ -156,12 +166,12 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         halo_failures.QUERY_TIMEOUT,
     ),
     ("halo-429", 429, apim(429, "Rate limit is exceeded."), failures.RATE_LIMITED),
-    ("halo-500", 500, wrapped(500, "Failed"), failures.SERVER_ERROR),
+    ("halo-500", 500, envelope(500, "Failed"), failures.SERVER_ERROR),
     ("halo-502", 502, b"<html><h1>502 Bad Gateway</h1></html>", failures.BAD_GATEWAY),
     (
         "halo-502-practice",
         502,
-        wrapped(502, "It returned an unexpected result code."),
+        envelope(502, "It returned an unexpected result code."),
         halo_failures.BAD_RESULT,
     ),
     ("halo-503", 503, firely("Site could not be contacted."), halo_failures.UNREACHABLE),
@@ -170,13 +180,13 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
     (
         "halo-504-unreachable",
         504,
-        wrapped(504, "Site is currently unreachable."),
+        envelope(504, "Site is currently unreachable."),
         halo_failures.UNREACHABLE_FOR_LONG,
     ),
     (
         "halo-504-offline",
         504,
-        wrapped(504, "Site cannot be contacted. Site is offline."),
+        envelope(504, "Site cannot be contacted. Site is offline."),
         halo_failures.OFFLINE,
     ),
     ("halo-504-other", 504, b"", failures.TIMEOUT),
@@ -185,16 +195,16 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
 #: (status, body, kind)
 HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (400, details("mssql", 207, "Invalid column name 'x'."), halo_sql.QUERY_REFUSED),
-    (400, wrapped(400, "Failed to convert parameter value from a String"), halo_sql.VALUE_REFUSED),
+    (400, envelope(400, "Failed to convert parameter value from a String"), halo_sql.VALUE_REFUSED),
     (400, details("haloLink", 1, "SQL query string cannot be null or void"), halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed", **details("mssql", 2812, "Gone")}, halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed"}, failures.ERROR_IN_200),
     (400, details("mssql", 1205, "-"), halo_failures.DATABASE_BUSY),
     (400, details("mssql", 18456, "Login failed for user 'x'"), refusals.NOT_AUTHORISED),
     (400, details("http", 413, "-"), halo_sql.RESULT_TOO_LARGE),
-    (400, wrapped(400, "QueryResultsTooLarge"), halo_sql.RESULT_TOO_LARGE),
-    (404, wrapped(404, "The server cannot find the requested resource."), failures.NOT_FOUND),
-    (503, wrapped(503, "Site could not be contacted"), halo_failures.UNREACHABLE),
+    (400, envelope(400, "QueryResultsTooLarge"), halo_sql.RESULT_TOO_LARGE),
+    (404, envelope(404, "The server cannot find the requested resource."), failures.NOT_FOUND),
+    (503, envelope(503, "Site could not be contacted"), halo_failures.UNREACHABLE),
 ]
 
 _VERSION = "Insufficient access rights to perform the operation"
@@ -231,13 +241,13 @@ HEALTH_GORILLA: list[tuple[str, int, Any, FailureKind]] = [
     ("hg-504", 504, b"", failures.TIMEOUT),
 ]
 
-_THROWN = {"ClassName": "System.Exception", "Message": "The agent may not use this rate"}
+_EXCEPTION = {"ClassName": "System.Exception", "Message": "The agent may not use this rate"}
 _RESULT = {"resultCode": "E1", "errorMessage": "Not possible"}
 
 HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
     ("itsm-oauth", 400, {"error": "invalid_client"}, failures.CREDENTIALS_INVALID),
     ("itsm-401", 401, b"", failures.CREDENTIALS_INVALID),
-    ("itsm-403", 403, _THROWN, failures.FORBIDDEN),
+    ("itsm-403", 403, _EXCEPTION, failures.FORBIDDEN),
     ("itsm-404", 404, {"Message": "No such ticket"}, failures.NOT_FOUND),
     ("itsm-405", 405, b"", failures.METHOD_NOT_ALLOWED),
     ("itsm-409", 409, {"Message": "Ticket is closed"}, failures.CONFLICT),
@@ -251,6 +261,6 @@ HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
     ),
     ("itsm-504", 504, b"", halo_itsm.TOO_SLOW),
     ("http-200-error-body", 200, _RESULT, failures.ERROR_IN_200),
-    ("http-200-error-body", 200, _THROWN, failures.ERROR_IN_200),
-    ("http-other-4xx", 471, _THROWN, status_rules.OTHER_4XX),
+    ("http-200-error-body", 200, _EXCEPTION, failures.ERROR_IN_200),
+    ("http-other-4xx", 471, _EXCEPTION, status_rules.OTHER_4XX),
 ]

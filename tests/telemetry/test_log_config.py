@@ -1,3 +1,5 @@
+"""Log configuration, tested in a process, and batched log lines."""
+
 import asyncio
 import json
 import subprocess
@@ -26,22 +28,22 @@ except ZeroDivisionError:
 """
 
 
-def lines(level: str) -> list[dict[str, object]]:
-    """What a process of its own writes: structlog's configuration is global."""
+def log_lines(level: str) -> list[dict[str, object]]:
+    """Log lines of a separate process, because structlog's configuration is global."""
     program = [sys.executable, "-c", PROGRAM.format(level=level)]
-    ran = subprocess.run(program, capture_output=True, check=True, text=True)
-    assert ran.stdout == ""
-    return [json.loads(line) for line in ran.stderr.splitlines()]
+    completed = subprocess.run(program, capture_output=True, check=True, text=True)
+    assert completed.stdout == ""
+    return [json.loads(line) for line in completed.stderr.splitlines()]
 
 
-def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
-    exchange, unexpected = lines("info")
-    assert (exchange["event"], exchange["level"], exchange["status"]) == ("request", "info", 200)
-    assert exchange["repairs"] == ["link-base-url"]
-    stamp = datetime.fromisoformat(str(exchange["timestamp"]))
-    assert stamp.utcoffset() == UTC.utcoffset(None)
-    assert unexpected["reference"] == "r-1"
-    assert "ZeroDivisionError" in str(unexpected["exception"])
+def test_log_line_is_json_on_stderr_in_utc() -> None:
+    request_line, exception_line = log_lines("info")
+    assert (request_line["event"], request_line["level"], request_line["status"]) == ("request", "info", 200)
+    assert request_line["repairs"] == ["link-base-url"]
+    timestamp = datetime.fromisoformat(str(request_line["timestamp"]))
+    assert timestamp.utcoffset() == UTC.utcoffset(None)
+    assert exception_line["reference"] == "r-1"
+    assert "ZeroDivisionError" in str(exception_line["exception"])
 
 
 @pytest.mark.parametrize(
@@ -53,16 +55,16 @@ def test_each_line_is_one_json_object_on_stderr_in_utc() -> None:
         ("error", ["unhandled-exception"]),
     ],
 )
-def test_the_level_is_the_least_that_is_written(level: str, events: list[str]) -> None:
-    assert [line["event"] for line in lines(level)] == events
+def test_only_events_of_minimum_level_are_logged(level: str, events: list[str]) -> None:
+    assert [line["event"] for line in log_lines(level)] == events
 
 
-def test_a_repeated_line_reads_like_any_other() -> None:
+def test_event_logger_writes_a_complete_line() -> None:
     stream = BytesIO()
     BatchedLogStream(stream).event_logger("request", {"status": 200, "parameters": ["_count"]})("r-1", 0.123)
     line = json.loads(stream.getvalue())
-    stamp = datetime.fromisoformat(line.pop("timestamp"))
-    assert stamp.utcoffset() == UTC.utcoffset(None)
+    timestamp = datetime.fromisoformat(line.pop("timestamp"))
+    assert timestamp.utcoffset() == UTC.utcoffset(None)
     assert line == {
         "status": 200,
         "parameters": ["_count"],
@@ -71,29 +73,38 @@ def test_a_repeated_line_reads_like_any_other() -> None:
         "request_id": "r-1",
         "ms": 0.1,
     }
-    silent = BytesIO()
-    BatchedLogStream(silent, logs_info=False).event_logger("request", {})("r-1", 0.1)
-    assert silent.getvalue() == b""
+    empty_stream = BytesIO()
+    BatchedLogStream(empty_stream, logs_info=False).event_logger("request", {})("r-1", 0.1)
+    assert empty_stream.getvalue() == b""
 
 
-def test_lines_of_one_turn_of_the_loop_are_written_together() -> None:
-    written: list[bytes] = []
+class RecordingStream(BytesIO):
+    """A stream that records each write."""
 
-    class Stream(BytesIO):
-        def write(self, data: Any) -> int:
-            written.append(bytes(data))
-            return len(data)
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
 
-    async def turn(lines: BatchedLogStream) -> None:
-        for number in b"ab":
-            lines.write(b"%c\n" % number)
-            lines.flush()
-        assert written == []
-        await asyncio.sleep(0)
-        assert written == [b"a\nb\n"]
+    def write(self, data: Any) -> int:
+        self.writes.append(bytes(data))
+        return len(data)
 
-    lines = BatchedLogStream(Stream())
-    asyncio.run(turn(lines))
-    lines.write(b"c\n")
-    lines.flush()
-    assert written == [b"a\nb\n", b"c\n"]
+
+@pytest.mark.anyio
+async def test_lines_of_one_loop_iteration_are_written_together() -> None:
+    stream = RecordingStream()
+    log_stream = BatchedLogStream(stream)
+    for line in (b"a\n", b"b\n"):
+        log_stream.write(line)
+        log_stream.flush()
+    assert stream.writes == []
+    await asyncio.sleep(0)
+    assert stream.writes == [b"a\nb\n"]
+
+
+def test_line_without_event_loop_is_written_at_once() -> None:
+    stream = RecordingStream()
+    log_stream = BatchedLogStream(stream)
+    log_stream.write(b"c\n")
+    log_stream.flush()
+    assert stream.writes == [b"c\n"]

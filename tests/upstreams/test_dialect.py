@@ -1,8 +1,20 @@
+"""Dialects: failures of responses, redaction, and hostile bodies."""
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dialects import NOW, check, details, failed, failure, firely, request, response, wrapped
+from support.dialects import (
+    NOW,
+    assert_valid,
+    details,
+    envelope,
+    failure,
+    firely,
+    request,
+    require_failure,
+    response,
+)
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, operation_outcome
@@ -24,22 +36,24 @@ _SECRETS = [
 
 
 @pytest.mark.parametrize("line", ["PUT Patient/1", "POST Patient", "PATCH Patient/1", "DELETE Patient/1"])
-def test_a_change_whose_outcome_nobody_knows_says_so(line: str) -> None:
+def test_write_with_unknown_outcome_has_its_own_kind(line: str) -> None:
     for status, text in ((504, "Query took more than 30 seconds"), (406, "-"), (500, "-"), (503, "-")):
-        found = failed("halo-connect", status, wrapped(status, text), line=line)
-        assert found.kind is WRITE_OUTCOME_UNKNOWN
-        assert found.retry_after is None
-        assert found.codings[0][0] == ERROR_CODE_SYSTEM
+        result = require_failure("halo-connect", status, envelope(status, text), line=line)
+        assert result.kind is WRITE_OUTCOME_UNKNOWN
+        assert result.retry_after is None
+        assert result.codings[0][0] == ERROR_CODE_SYSTEM
 
 
-def test_a_change_that_never_reached_the_practice_may_be_sent_again() -> None:
-    found = failed("halo-connect", 504, wrapped(504, "Site is offline."), line="PUT Patient/1")
-    assert (found.kind, found.retry_after) == (halo_failures.OFFLINE, 300)
+def test_write_that_was_not_sent_to_practice_is_repeatable() -> None:
+    result = require_failure("halo-connect", 504, envelope(504, "Site is offline."), line="PUT Patient/1")
+    assert (result.kind, result.retry_after) == (halo_failures.OFFLINE, 300)
 
 
-def test_a_change_the_database_refused_was_not_made() -> None:
-    found = failed("halo-connect", 400, details("mssql", 207, "Invalid column name 'x'"), line="POST Patient")
-    assert found.kind is halo_failures.QUERY_FAILED
+def test_write_refused_by_database_has_no_unknown_outcome() -> None:
+    result = require_failure(
+        "halo-connect", 400, details("mssql", 207, "Invalid column name 'x'"), line="POST Patient"
+    )
+    assert result.kind is halo_failures.QUERY_FAILED
 
 
 @pytest.mark.parametrize(
@@ -55,62 +69,62 @@ def test_a_change_the_database_refused_was_not_made() -> None:
         (0, b""),
     ],
 )
-def test_an_unknown_shape_fails_closed(status: int, body: object) -> None:
-    found = failed("halo-connect", status, body, ("content-type", "application/x-new; a=b"))
-    assert found.kind is failures.UNRECOGNISED_RESPONSE
-    assert f"status={status} content-type=application/x-new shape=" in found.diagnostics
+def test_unknown_shape_is_unrecognised(status: int, body: object) -> None:
+    result = require_failure("halo-connect", status, body, ("content-type", "application/x-new; a=b"))
+    assert result.kind is failures.UNRECOGNISED_RESPONSE
+    assert f"status={status} content-type=application/x-new shape=" in result.diagnostics
 
 
-def test_an_unknown_shape_under_a_status_that_speaks_keeps_it() -> None:
-    found = failed("halo-connect", 429, {"fault": {}}, ("retry-after", "9"))
-    assert (found.kind.status, found.retry_after) == (429, 9)
+def test_unknown_shape_under_informative_status_keeps_status() -> None:
+    result = require_failure("halo-connect", 429, {"fault": {}}, ("retry-after", "9"))
+    assert (result.kind.status, result.retry_after) == (429, 9)
 
 
-def test_an_upstreams_own_wait_wins() -> None:
+def test_retry_after_of_upstream_replaces_default() -> None:
     date = ("retry-after", "Sun, 01 Mar 2026 09:02:00 GMT")
-    assert failed("halo-connect", 503, b"", date).retry_after == 120
-    assert failed("halo-connect", 429, wrapped(429, "Try again in 42 seconds.")).retry_after == 42
-    assert failed("halo-connect", 503, b"").retry_after == 30
+    assert require_failure("halo-connect", 503, b"", date).retry_after == 120
+    assert require_failure("halo-connect", 429, envelope(429, "Try again in 42 seconds.")).retry_after == 42
+    assert require_failure("halo-connect", 503, b"").retry_after == 30
 
 
-def test_where_waiting_does_not_help_no_wait_is_relayed() -> None:
-    assert failed("halo-connect", 400, wrapped(400, "No"), ("retry-after", "5")).retry_after is None
+def test_retry_after_is_not_relayed_for_client_error() -> None:
+    assert require_failure("halo-connect", 400, envelope(400, "No"), ("retry-after", "5")).retry_after is None
 
 
-def test_allow_reaches_the_client() -> None:
-    found = failed("halo-connect", 405, b"", ("allow", "GET"))
-    assert found.headers == (("allow", "GET"),)
+def test_allow_header_is_relayed() -> None:
+    result = require_failure("halo-connect", 405, b"", ("allow", "GET"))
+    assert result.headers == (("allow", "GET"),)
 
 
 def test_ids_for_support_are_in_diagnostics() -> None:
-    found = failed("halo-connect", 500, firely("Broken"), ("x-request-id", "abc-123"))
+    result = require_failure("halo-connect", 500, firely("Broken"), ("x-request-id", "abc-123"))
     expected = "upstream=halo-connect status=500 request=req-0001 upstream-request=abc-123: Broken"
-    assert found.diagnostics == expected
+    assert result.diagnostics == expected
 
 
-def test_text_is_masked_full_or_absent_as_configured() -> None:
-    said = "Invalid column name 'Dob'. SELECT Dob FROM Patients"
-    asked, answer = request(), response(400, wrapped(400, said))
-    found = [
-        DIALECTS["halo-connect"].failure_from_response(asked, answer, now=NOW, upstream_text=mode)
+def test_upstream_text_setting_selects_masked_full_or_none() -> None:
+    upstream = response(400, envelope(400, "Invalid column name 'Dob'. SELECT Dob FROM Patients"))
+    results = [
+        DIALECTS["halo-connect"].failure_from_response(request(), upstream, now=NOW, upstream_text=mode)
         for mode in _MODES
     ]
-    ends = [each.diagnostics.partition("req-0001")[2] for each in found if each]
-    assert ends == [": Invalid column name …. …", ": Invalid column name 'Dob'. …", ""]
+    texts = [result.diagnostics.partition("req-0001")[2] for result in results if result]
+    assert texts == [": Invalid column name …. …", ": Invalid column name 'Dob'. …", ""]
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-@pytest.mark.parametrize("said", _SECRETS)
+@pytest.mark.parametrize("text", _SECRETS)
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 504])
-def test_nothing_planted_reaches_the_client(name: str, said: str, status: int) -> None:
-    exception = {"exception": "Zzyzx", "ClassName": "Zzyzx", "Message": said, "message": said}
-    for body in (wrapped(status, said), firely(said), details("mssql", 1, said), said.encode(), exception):
-        found = failure(name, status, body, ("x-request-id", "Zzyzx zz"), line="GET Patient/1")
-        assert found is None or not _leaks(msgspec.json.encode(operation_outcome(found)).decode())
+def test_personal_data_in_upstream_text_is_redacted(name: str, text: str, status: int) -> None:
+    exception = {"exception": "Zzyzx", "ClassName": "Zzyzx", "Message": text, "message": text}
+    bodies = envelope(status, text), firely(text), details("mssql", 1, text), text.encode(), exception
+    for body in bodies:
+        result = failure(name, status, body, ("x-request-id", "Zzyzx zz"), line="GET Patient/1")
+        assert result is None or not _leaks(msgspec.json.encode(operation_outcome(result)).decode())
 
 
 def _leaks(text: str) -> list[str]:
-    return [each for each in (*_PLANTED, "SELECT", "UPDATE") if each in text]
+    return [secret for secret in (*_PLANTED, "SELECT", "UPDATE") if secret in text]
 
 
 _FIELDS = """
@@ -141,23 +155,22 @@ _JSON = st.recursive(
     mode=st.sampled_from(_MODES),
     wait=st.text(max_size=30),
 )
-def test_whatever_arrives_is_good_or_a_valid_failure(
+def test_any_response_is_good_or_a_valid_failure(
     body: bytes, status: int, name: str, line: str, mode: UpstreamText, wait: str
 ) -> None:
-    answer = response(status, body, ("content-type", "application/json"), ("retry-after", wait))
-    found = DIALECTS[name].failure_from_response(request(line), answer, now=NOW, upstream_text=mode)
-    if found is None:
+    upstream = response(status, body, ("content-type", "application/json"), ("retry-after", wait))
+    result = DIALECTS[name].failure_from_response(request(line), upstream, now=NOW, upstream_text=mode)
+    if result is None:
         assert status < 300 or status == 304
     else:
-        check(found)
+        assert_valid(result)
 
 
-def test_the_longest_message_keeps_the_outcome_small() -> None:
+def test_long_message_keeps_outcome_small() -> None:
     for text in ("é" * 100_000, "\\" * 100_000, "\x01" * 100_000, "Zz '" * 100_000):
         for mode in _MODES:
-            answer = response(400, firely(text))
-            found = DIALECTS["halo-connect"].failure_from_response(
-                request(), answer, now=NOW, upstream_text=mode
+            result = DIALECTS["halo-connect"].failure_from_response(
+                request(), response(400, firely(text)), now=NOW, upstream_text=mode
             )
-            assert found is not None
-            check(found)
+            assert result is not None
+            assert_valid(result)

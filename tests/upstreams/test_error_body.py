@@ -1,14 +1,16 @@
+"""Shapes of upstream error bodies."""
+
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dialects import apim, details, firely, gorilla, wrapped
+from support.dialects import apim, details, envelope, firely, gorilla
 
 from gateway.upstreams.error_body import parse_upstream_error
 
-#: (shape, status, message, body)
+#: Shape, status, message, body
 SHAPES: list[tuple[str, int, str, Any]] = [
     ("outcome", 0, "No", firely("No")),
     ("outcome", 0, "No", gorilla("No")),
@@ -17,7 +19,7 @@ SHAPES: list[tuple[str, int, str, Any]] = [
     ("details", 0, "No", details("mssql", 413, "No")),
     ("root", 413, "No", {"errorCode": 413, "errorMessage": "No"}),
     ("root", 0, "", {"status": "executionFailed"}),
-    ("wrapped", 404, "No", wrapped(404, "No")),
+    ("wrapped", 404, "No", envelope(404, "No")),
     ("flat", 400, "No", {"status": 400, "statusText": "Bad Request", "message": "No"}),
     ("apim", 401, "No", apim(401, "No")),
     ("result", 0, "No", {"resultCode": "7", "errorMessage": "No"}),
@@ -41,25 +43,25 @@ SHAPES: list[tuple[str, int, str, Any]] = [
 
 
 @pytest.mark.parametrize(("shape", "status", "message", "body"), SHAPES)
-def test_each_shape_is_read(shape: str, status: int, message: str, body: Any) -> None:
-    found = parse_upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body))
-    assert (found.shape, found.status, found.message) == (shape, status, message)
+def test_each_shape_is_parsed(shape: str, status: int, message: str, body: Any) -> None:
+    error = parse_upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body))
+    assert (error.shape, error.status, error.message) == (shape, status, message)
 
 
-def test_a_byte_order_mark_hides_nothing() -> None:
+def test_byte_order_mark_is_ignored() -> None:
     assert parse_upstream_error(b'\xef\xbb\xbf{"Message":"No"}').message == "No"
 
 
-def test_a_message_keeps_a_thousand_characters() -> None:
+def test_message_is_cut_at_1000_characters() -> None:
     assert len(parse_upstream_error(b"word " * 10_000).message) == 1_000
 
 
 @given(st.binary())
-def test_any_bytes_are_read(body: bytes) -> None:
+def test_any_bytes_are_parsed(body: bytes) -> None:
     assert len(parse_upstream_error(body).searchable_text) <= 3_000
 
 
 @given(st.binary(max_size=40), st.sampled_from(SHAPES), st.integers(0, 200))
-def test_any_damage_is_read(junk: bytes, known: tuple[str, int, str, Any], place: int) -> None:
-    body = known[3] if isinstance(known[3], bytes) else msgspec.json.encode(known[3])
+def test_damaged_body_is_parsed(junk: bytes, example: tuple[str, int, str, Any], place: int) -> None:
+    body = example[3] if isinstance(example[3], bytes) else msgspec.json.encode(example[3])
     assert parse_upstream_error(body[:place] + junk + body[place:]).shape

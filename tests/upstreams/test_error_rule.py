@@ -1,3 +1,5 @@
+"""Conditions of an error rule."""
+
 from typing import Any
 
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
@@ -19,5 +21,5 @@ def test_all_conditions_must_hold() -> None:
     assert not ErrorRule("r", SERVER_ERROR, message_pattern="invalid row", **conditions).matches(_ERROR)
 
 
-def test_no_condition_matches_all() -> None:
+def test_rule_without_conditions_matches_every_error() -> None:
     assert ErrorRule("r", SERVER_ERROR).matches(_ERROR)

@@ -1,17 +1,19 @@
+"""Status and error flag of an upstream error."""
+
 import pytest
 
 from gateway.upstreams.error_rule import Shape, UpstreamError
 
 
 @pytest.mark.parametrize(
-    ("http", "inner", "counts"), [(200, 404, 404), (400, 413, 413), (400, 2812, 400), (503, 400, 503)]
+    ("http", "inner", "expected"), [(200, 404, 404), (400, 413, 413), (400, 2812, 400), (503, 400, 503)]
 )
-def test_the_inner_status_counts_where_https_says_nothing(http: int, inner: int, counts: int) -> None:
-    assert UpstreamError("flat", inner).with_http_status(http).status == counts
+def test_inner_status_replaces_uninformative_http_status(http: int, inner: int, expected: int) -> None:
+    assert UpstreamError("flat", inner).with_http_status(http).status == expected
 
 
 @pytest.mark.parametrize(
-    ("shape", "status", "code", "speaks"),
+    ("shape", "status", "code", "is_error"),
     [
         ("details", 0, "", True),
         ("wrapped", 500, "", True),
@@ -22,5 +24,7 @@ def test_the_inner_status_counts_where_https_says_nothing(http: int, inner: int,
         ("text", 0, "", False),
     ],
 )
-def test_some_shapes_say_error_by_themselves(shape: Shape, status: int, code: str, *, speaks: bool) -> None:
-    assert UpstreamError(shape, status, error_code=code).is_error is speaks
+def test_some_shapes_are_errors_by_themselves(
+    shape: Shape, status: int, code: str, *, is_error: bool
+) -> None:
+    assert UpstreamError(shape, status, error_code=code).is_error is is_error

@@ -1,57 +1,57 @@
+"""Error rules of Halo Connect."""
+
 from typing import Any
 
 import pytest
-from support.dialects import apim, details, failed, failed_by_own_key, failure, firely
+from support.dialects import apim, details, failure, failure_of_own_key, firely, require_failure
 from support.upstream_catalogue import HALO_CONNECT, MISSING_KEY
 
 from gateway.errors.failure import FailureKind
 from gateway.upstreams import halo_connect, halo_failures
 
 
-@pytest.mark.parametrize(("row", "status", "body", "kind"), HALO_CONNECT)
-def test_every_entry_of_the_catalogue_has_its_kind(
-    row: str, status: int, body: Any, kind: FailureKind
-) -> None:
-    assert failed("halo-connect", status, body).kind == kind
+@pytest.mark.parametrize(("rule", "status", "body", "kind"), HALO_CONNECT)
+def test_catalogue_entry_has_its_kind(rule: str, status: int, body: Any, kind: FailureKind) -> None:
+    assert require_failure("halo-connect", status, body).kind == kind
 
 
-def test_every_row_is_tried() -> None:
-    assert {row.id for row in halo_connect.RULES} <= {row for row, *_ in HALO_CONNECT}
+def test_every_rule_is_in_the_catalogue() -> None:
+    assert {rule.id for rule in halo_connect.RULES} <= {rule for rule, *_ in HALO_CONNECT}
 
 
-def test_a_good_searchset_is_no_failure() -> None:
+def test_good_searchset_is_no_failure() -> None:
     assert failure("halo-connect", 200, {"resourceType": "Bundle", "type": "searchset"}) is None
 
 
-def test_a_refused_key_of_the_gateway_itself_is_not_the_clients_fault() -> None:
+def test_refused_key_of_the_gateway_is_a_502() -> None:
     for status, message in ((401, MISSING_KEY), (403, "Caller IP address 10.0.0.1 is not allowed.")):
-        found = failed_by_own_key("halo-connect", status, apim(status, message))
-        assert (found.kind.status, found.kind.issue) == (502, "security")
+        result = failure_of_own_key("halo-connect", status, apim(status, message))
+        assert (result.kind.status, result.kind.issue) == (502, "security")
 
 
-def test_a_401_names_the_way_to_log_in() -> None:
-    found = failed("halo-connect", 401, apim(401, MISSING_KEY))
-    assert dict(found.headers)["www-authenticate"].startswith("AzureApiManagementKey")
+def test_401_has_a_challenge() -> None:
+    result = require_failure("halo-connect", 401, apim(401, MISSING_KEY))
+    assert dict(result.headers)["www-authenticate"].startswith("AzureApiManagementKey")
 
 
-def test_a_quota_says_when_it_refills() -> None:
+def test_quota_failure_has_the_time_of_its_reset() -> None:
     text = "Out of call volume quota. Quota will be replenished in 01:02:03."
-    assert failed("halo-connect", 403, apim(403, text)).retry_after == 3723
+    assert require_failure("halo-connect", 403, apim(403, text)).retry_after == 3723
 
 
-def test_new_error_details_win_over_the_old_root_fields() -> None:
+def test_error_details_take_precedence_over_root_fields() -> None:
     both = {"errorCode": 413, "errorMessage": "Too big", **details("haloLink", 3, "Query was orphaned")}
-    assert failed("halo-connect", 400, both).kind is halo_failures.QUERY_ORPHANED
+    assert require_failure("halo-connect", 400, both).kind is halo_failures.QUERY_ORPHANED
 
 
-def test_upstream_codes_stand_beside_ours() -> None:
-    assert ("http://hl7.org/fhir/dotnet-api-operation-outcome", "5003") in failed(
+def test_upstream_codes_are_added_to_the_codings() -> None:
+    assert ("http://hl7.org/fhir/dotnet-api-operation-outcome", "5003") in require_failure(
         "halo-connect", 400, firely("No")
     ).codings
-    codings = failed("halo-connect", 400, details("halolink", 1, "No")).codings
+    codings = require_failure("halo-connect", 400, details("halolink", 1, "No")).codings
     assert codings == (("https://halo-gateway.example/fhir/CodeSystem/upstream-error", "haloLink-1"),)
 
 
-def test_a_more_specific_issue_type_of_the_engine_is_kept() -> None:
-    assert failed("halo-connect", 400, firely("Bad", "value")).issue == "value"
-    assert failed("halo-connect", 400, firely("Bad", "exception")).issue == "processing"
+def test_more_specific_issue_type_of_upstream_is_relayed() -> None:
+    assert require_failure("halo-connect", 400, firely("Bad", "value")).issue == "value"
+    assert require_failure("halo-connect", 400, firely("Bad", "exception")).issue == "processing"

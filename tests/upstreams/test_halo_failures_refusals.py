@@ -1,3 +1,5 @@
+"""Write outcomes of Halo's refusals."""
+
 import pytest
 
 from gateway.errors.failure import FailureKind
@@ -14,7 +16,7 @@ from gateway.upstreams.halo_failures import (
     SITE_UNKNOWN,
 )
 
-#: What Halo Cloud refuses before it reaches a practice.
+#: Refusals of Halo Cloud before a request reaches a practice.
 _REFUSALS = [
     DEVELOPER_LICENCE,
     IP_BLOCKED,
@@ -30,5 +32,5 @@ _REFUSALS = [
 
 
 @pytest.mark.parametrize("kind", _REFUSALS, ids=lambda kind: kind.code)
-def test_a_refusal_leaves_no_change_open(kind: FailureKind) -> None:
+def test_refusal_has_no_unknown_write_outcome(kind: FailureKind) -> None:
     assert not kind.write_outcome_unknown

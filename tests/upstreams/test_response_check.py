@@ -1,3 +1,5 @@
+"""Acceptable and unacceptable responses by request."""
+
 from typing import Any
 
 import pytest
@@ -8,7 +10,10 @@ from gateway.upstreams.response_check import ResponseCheck
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 _HISTORY = {"resourceType": "Bundle", "type": "history"}
 _PATIENT = {"resourceType": "Patient", "id": "1"}
-_DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
+_INFORMATION = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "information", "code": "informational"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -33,19 +38,19 @@ _DONE = {"resourceType": "OperationOutcome", "issue": [{"severity": "information
         ("POST Patient/$validate", 200, firely("An error is the answer here")),
         ("POST Patient", 201, b""),
         ("POST Patient", 201, _PATIENT),
-        ("PUT Patient/1", 200, _DONE),
+        ("PUT Patient/1", 200, _INFORMATION),
         ("DELETE Patient/1", 204, b""),
         ("POST ", 200, _BUNDLE),
         ("GET Patient", 202, b""),
-        ("GET Patient", 202, _DONE),
+        ("GET Patient", 202, _INFORMATION),
         ("GET Patient/1", 304, b""),
         ("HEAD Patient/1", 200, b""),
         ("HEAD Patient/1", 200, _PATIENT),
-        ("GET OperationOutcome/1", 200, _DONE),
+        ("GET OperationOutcome/1", 200, _INFORMATION),
         ("GET somewhere/else", 200, b"<html>"),
     ],
 )
-def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
+def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> None:
     assert ResponseCheck(request(line), response(status, body)).is_acceptable
 
 
@@ -57,7 +62,7 @@ def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
         ("GET Patient/1", 205, b""),
         ("GET Patient", 200, _PATIENT),
         ("GET Patient", 200, firely("Broken")),
-        ("GET Patient", 200, _DONE),
+        ("GET Patient", 200, _INFORMATION),
         ("GET Patient/1", 200, _BUNDLE),
         ("GET Patient/1", 200, {"resourceType": 7}),
         ("GET Patient/2", 200, _PATIENT),
@@ -91,11 +96,11 @@ def test_what_was_asked_for_is_good(line: str, status: int, body: Any) -> None:
         ("GET somewhere/else", 200, {"error": {"status": 500, "message": "x"}}),
     ],
 )
-def test_anything_else_is_not(line: str, status: int, body: Any) -> None:
+def test_other_content_is_not_acceptable(line: str, status: int, body: Any) -> None:
     assert not ResponseCheck(request(line), response(status, body)).is_acceptable
 
 
-def test_a_binary_may_come_in_its_own_media_type() -> None:
+def test_binary_may_have_its_own_media_type() -> None:
     pdf = response(200, b"%PDF-1.7", ("content-type", "application/pdf"))
     assert ResponseCheck(request("GET Binary/1"), pdf).is_acceptable
     assert not ResponseCheck(request("GET Patient/1"), pdf).is_acceptable

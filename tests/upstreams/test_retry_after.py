@@ -1,3 +1,5 @@
+"""Waiting times in Retry-After and in error texts."""
+
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -34,11 +36,11 @@ from gateway.upstreams.retry_after import MAX_WAIT_SECONDS, retry_after_seconds
         ("", "300 Requests per rolling 5 minute window", None),
     ],
 )
-def test_every_spelling_of_a_wait(header: str, text: str, seconds: int | None) -> None:
+def test_wait_is_parsed_from_header_or_text(header: str, text: str, seconds: int | None) -> None:
     assert retry_after_seconds(header, text, NOW) == seconds
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_any_text_gives_whole_seconds_or_nothing(header: str, text: str) -> None:
-    found = retry_after_seconds(header, text, NOW)
-    assert found is None or 1 <= found <= MAX_WAIT_SECONDS
+def test_any_text_gives_seconds_in_range_or_none(header: str, text: str) -> None:
+    seconds = retry_after_seconds(header, text, NOW)
+    assert seconds is None or 1 <= seconds <= MAX_WAIT_SECONDS

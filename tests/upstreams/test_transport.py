@@ -1,4 +1,4 @@
-"""The connection pool against a server that sends the very bytes each test wants."""
+"""Connection pool against a server that sends the exact bytes of each test."""
 
 import asyncio
 import gzip
@@ -11,12 +11,14 @@ import pytest
 
 from gateway.upstreams.transport import PooledTransport
 
+pytestmark = pytest.mark.anyio
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server:
-    """Speaks one answer to every request; counts requests and connections, keeps the heads."""
+    """Responds to every request by a function; records the heads of requests and counts connections."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -37,25 +39,25 @@ class Server:
             writer.close()
 
 
-def saying(answer: bytes) -> Serve:
+def respond_with(response: bytes) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
-        writer.write(answer)
+        writer.write(response)
 
     return serve
 
 
-async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+async def never_respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
     await reader.read()
 
 
-async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
-    """A body that keeps coming and never ends."""
+async def send_endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    """Send a body that never ends."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     while not writer.is_closing():
         writer.write(b"x")
@@ -71,145 +73,133 @@ def transport(**parts: int) -> PooledTransport:
     )
 
 
-def exchanges(server: Server, *requests: tuple[str, str, bytes], **parts: int) -> list[httpx.Response | str]:
-    """The answer to each request in turn, or the name of the exception."""
-
-    async def all_of_them() -> list[httpx.Response | str]:
-        listening = await asyncio.start_server(server, "127.0.0.1", 0)
-        server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-        pool, found = transport(**parts), list[httpx.Response | str]()
-        for method, path, content in requests:
-            request = httpx.Request(method, server.url + path, content=content)
-            try:
-                found.append(await pool.handle_async_request(request))
-            except httpx.TransportError as problem:
-                found.append(type(problem).__name__)
-        await pool.aclose()
-        listening.close()
-        return found
-
-    return asyncio.run(all_of_them())
+async def send_all(
+    server: Server, *requests: tuple[str, str, bytes], **parts: int
+) -> list[httpx.Response | str]:
+    """Send requests in sequence; each response, or the name of its exception."""
+    listener = await asyncio.start_server(server, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    pool, results = transport(**parts), list[httpx.Response | str]()
+    for method, path, content in requests:
+        request = httpx.Request(method, server.url + path, content=content)
+        try:
+            results.append(await pool.handle_async_request(request))
+        except httpx.TransportError as error:
+            results.append(type(error).__name__)
+    await pool.aclose()
+    listener.close()
+    return results
 
 
-def one(serve: Serve, method: str = "GET", content: bytes = b"", **parts: int) -> httpx.Response | str:
-    (found,) = exchanges(Server(serve), (method, "/x", content), **parts)
-    return found
+async def send_one(serve: Serve, **parts: int) -> httpx.Response | str:
+    (result,) = await send_all(Server(serve), ("GET", "/x", b""), **parts)
+    return result
 
 
 @pytest.mark.parametrize(
-    ("serve", "problem"),
+    ("serve", "error"),
     [
-        (resetting, "ReadError"),
-        (silent, "ReadTimeout"),
-        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), "ReadTimeout"),
-        (saying(b"no HTTP at all\r\n\r\n"), "ReadError"),
-        (saying(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno"), "ReadError"),
+        (reset, "ReadError"),
+        (never_respond, "ReadTimeout"),
+        (respond_with(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), "ReadTimeout"),
+        (respond_with(b"no HTTP at all\r\n\r\n"), "ReadError"),
         (
-            saying(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100_000 + b"\r\nContent-Length: 2\r\n\r\nok"),
+            respond_with(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno"),
             "ReadError",
         ),
         (
-            saying(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 1_000 + b"Content-Length: 2\r\n\r\nok"),
+            respond_with(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100_000 + b"\r\nContent-Length: 2\r\n\r\nok"),
             "ReadError",
         ),
-        (dripping, "ReadTimeout"),
+        (
+            respond_with(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 1_000 + b"Content-Length: 2\r\n\r\nok"),
+            "ReadError",
+        ),
+        (send_endless_body, "ReadTimeout"),
     ],
 )
-def test_every_way_to_lose_an_answer_is_one_of_httpx(serve: Serve, problem: str) -> None:
-    assert one(serve) == problem
+async def test_connection_error_is_translated_to_httpx(serve: Serve, error: str) -> None:
+    assert await send_one(serve) == error
 
 
-def test_a_body_that_ends_early_is_an_error_and_no_shorter_body() -> None:
-    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+async def test_body_that_ends_early_is_an_error() -> None:
+    async def send_part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234")
         writer.close()
 
-    assert one(cut) == "ReadError"
+    assert await send_one(send_part) == "ReadError"
 
 
-def test_a_port_where_nobody_listens_means_that_nothing_was_sent() -> None:
+async def test_closed_port_is_a_connect_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-
-    async def ask() -> None:
-        pool = transport()
-        try:
-            await pool.handle_async_request(httpx.Request("PUT", url))
-        finally:
-            await pool.aclose()
-
+    pool = transport()
     with pytest.raises(httpx.ConnectError):
-        asyncio.run(ask())
+        await pool.handle_async_request(httpx.Request("PUT", url))
+    await pool.aclose()
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "GET"])
-def test_nothing_is_sent_twice_when_a_kept_connection_breaks(method: str) -> None:
-    async def then_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
-        await (resetting if b"/second" in head else saying(OK))(reader, writer, head)
+async def test_request_is_not_repeated_when_a_reused_connection_breaks(method: str) -> None:
+    async def reset_second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        await (reset if b"/second" in head else respond_with(OK))(reader, writer, head)
 
-    server = Server(then_reset)
-    first, second = exchanges(server, ("GET", "/first", b""), (method, "/second", b""))
+    server = Server(reset_second)
+    first, second = await send_all(server, ("GET", "/first", b""), (method, "/second", b""))
     assert isinstance(first, httpx.Response)
     assert second == "ReadError"
     assert (len(server.heads), server.connections) == (2, 1)
 
 
-def test_connections_are_kept() -> None:
-    server = Server(saying(OK))
-    exchanges(server, *[("GET", "/x", b"")] * 5)
+async def test_connection_is_reused() -> None:
+    server = Server(respond_with(OK))
+    await send_all(server, *[("GET", "/x", b"")] * 5)
     assert (len(server.heads), server.connections) == (5, 1)
 
 
-def test_a_packed_answer_comes_unpacked() -> None:
+async def test_compressed_response_is_decompressed() -> None:
     body = gzip.compress(b'{"resourceType":"Patient"}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-    found = one(saying(head + body))
-    assert isinstance(found, httpx.Response)
-    assert asyncio.run(found.aread()) == b'{"resourceType":"Patient"}'
+    response = await send_one(respond_with(head + body))
+    assert isinstance(response, httpx.Response)
+    assert await response.aread() == b'{"resourceType":"Patient"}'
 
 
-def test_no_more_than_the_limit_is_unpacked() -> None:
+async def test_decompressed_body_over_the_limit_is_an_error() -> None:
     body = gzip.compress(b" " * 10_000_000)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-
-    async def ask() -> None:
-        listening = await asyncio.start_server(Server(saying(head + body)), "127.0.0.1", 0)
-        pool = transport(max_body=5_000)
-        port = listening.sockets[0].getsockname()[1]
-        try:
-            await pool.handle_async_request(httpx.Request("GET", f"http://127.0.0.1:{port}"))
-        finally:
-            await pool.aclose()
-            listening.close()
-
+    listener = await asyncio.start_server(Server(respond_with(head + body)), "127.0.0.1", 0)
+    port, pool = listener.sockets[0].getsockname()[1], transport(max_body=5_000)
     with pytest.raises(httpx.DecodingError):
-        asyncio.run(ask())
+        await pool.handle_async_request(httpx.Request("GET", f"http://127.0.0.1:{port}"))
+    await pool.aclose()
+    listener.close()
 
 
-def test_the_url_goes_out_as_it_is() -> None:
-    server = Server(saying(OK))
-    exchanges(server, ("GET", "/a%2Fb?name=%c3%a9%20x&d=ge2020|1+2", b""))
+async def test_url_is_sent_unchanged() -> None:
+    server = Server(respond_with(OK))
+    await send_all(server, ("GET", "/a%2Fb?name=%c3%a9%20x&d=ge2020|1+2", b""))
     assert server.heads[0].startswith(b"GET /a%2Fb?name=%c3%a9%20x&d=ge2020|1+2 HTTP/1.1\r\n")
 
 
-def test_nothing_is_added_to_a_request_but_its_host() -> None:
-    server = Server(saying(OK))
-    exchanges(server, ("GET", "/x", b""))
+async def test_only_the_host_header_is_added() -> None:
+    server = Server(respond_with(OK))
+    await send_all(server, ("GET", "/x", b""))
     names = {line.split(b":")[0].lower() for line in server.heads[0].split(b"\r\n")[1:] if line}
     assert names <= {b"host", b"connection"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 401, 407])
-def test_redirects_and_logins_are_not_followed(status: int) -> None:
-    where = b"Location: /elsewhere\r\nWWW-Authenticate: Basic\r\nProxy-Authenticate: Basic\r\n"
-    server = Server(saying(b"HTTP/1.1 %d X\r\n%bContent-Length: 0\r\n\r\n" % (status, where)))
-    (found,) = exchanges(server, ("GET", "/x", b""))
-    assert isinstance(found, httpx.Response)
-    assert (found.status_code, len(server.heads)) == (status, 1)
+async def test_redirects_and_challenges_are_returned(status: int) -> None:
+    fields = b"Location: /elsewhere\r\nWWW-Authenticate: Basic\r\nProxy-Authenticate: Basic\r\n"
+    server = Server(respond_with(b"HTTP/1.1 %d X\r\n%bContent-Length: 0\r\n\r\n" % (status, fields)))
+    (response,) = await send_all(server, ("GET", "/x", b""))
+    assert isinstance(response, httpx.Response)
+    assert (response.status_code, len(server.heads)) == (status, 1)
 
 
-def test_cookies_are_not_kept() -> None:
-    server = Server(saying(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"))
-    exchanges(server, ("GET", "/x", b""), ("GET", "/x", b""))
+async def test_cookies_are_not_stored() -> None:
+    server = Server(respond_with(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"))
+    await send_all(server, ("GET", "/x", b""), ("GET", "/x", b""))
     assert b"cookie" not in server.heads[1].lower()

@@ -1,4 +1,4 @@
-"""The connection pool behind an outbound proxy, and in front of a server with a private certificate."""
+"""Connection pool behind an outbound proxy, and in front of a server with a private certificate."""
 
 import asyncio
 import socket
@@ -7,54 +7,52 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.outbound import Authority, Proxy, Server, authority, listening, settled
+from support.outbound import Authority, Proxy, Server, authority, run_server, wait_for_close
 
 from gateway.errors import catalog
 from gateway.upstreams.transport import PooledTransport, ssl_context
 
+pytestmark = pytest.mark.anyio
+
 PASSWORD = "synthetic%21pass"  # noqa: S105 - made up
-#: user:synthetic!pass
+#: Credentials user:synthetic!pass
 BASIC = b"Proxy-Authorization: Basic dXNlcjpzeW50aGV0aWMhcGFzcw=="
 LOGIN = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-#: Variables that other clients take a proxy, or what they trust, from.
+#: Variables in which other clients look for a proxy.
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def private_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
-def secure(private: Authority) -> Iterator[tuple[Server, str]]:
+def tls_server(private_authority: Authority) -> Iterator[tuple[Server, str]]:
     server = Server()
-    with listening(server, private.server()) as port:
+    with run_server(server, private_authority.server()) as port:
         yield server, f"https://localhost:{port}/x?a=%7c"
 
 
-def closed() -> int:
+def closed_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
 
 
-def answers(url: str, *, proxy: str = "", ca_file: Path | None = None, times: int = 1) -> list[str]:
-    """Each answer's status and body, or the exception and its text."""
-
-    async def live() -> list[str]:
-        pool, found = _pool(proxy, ca_file), list[str]()
-        for _ in range(times):
-            try:
-                answer = await pool.handle_async_request(httpx.Request("PUT", url))
-                found.append(f"{answer.status_code} {(await answer.aread()).decode()}")
-            except httpx.TransportError as problem:
-                found.append(f"{type(problem).__name__} {problem}")
-        await pool.aclose()
-        await settled()
-        return found
-
-    return asyncio.run(live())
+async def send(url: str, *, proxy: str = "", ca_file: Path | None = None, times: int = 1) -> list[str]:
+    """Status and body of each response, or the exception and its text."""
+    pool, results = _pool(proxy, ca_file), list[str]()
+    for _ in range(times):
+        try:
+            response = await pool.handle_async_request(httpx.Request("PUT", url))
+            results.append(f"{response.status_code} {(await response.aread()).decode()}")
+        except httpx.TransportError as error:
+            results.append(f"{type(error).__name__} {error}")
+    await pool.aclose()
+    await wait_for_close()
+    return results
 
 
 def _pool(proxy: str, ca_file: Path | None) -> PooledTransport:
@@ -65,40 +63,46 @@ def _pool(proxy: str, ca_file: Path | None) -> PooledTransport:
     )
 
 
-def test_private_authority_is_trusted_beside_the_systems(
-    secure: tuple[Server, str], private: Authority
+async def test_private_authority_is_trusted_with_those_of_the_system(
+    tls_server: tuple[Server, str], private_authority: Authority
 ) -> None:
-    assert answers(secure[1], ca_file=private.ca_file) == ["200 ok"]
-    system, both = ssl_context(None).cert_store_stats(), ssl_context(private.ca_file).cert_store_stats()
+    assert await send(tls_server[1], ca_file=private_authority.ca_file) == ["200 ok"]
+    system, both = (
+        ssl_context(None).cert_store_stats(),
+        ssl_context(private_authority.ca_file).cert_store_stats(),
+    )
     assert both["x509"] == system["x509"] + 1
 
 
-def test_untrusted_certificate_means_that_nothing_was_sent(secure: tuple[Server, str]) -> None:
-    assert answers(secure[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
-    assert secure[0].heads == []
+async def test_request_is_not_sent_to_untrusted_certificate(tls_server: tuple[Server, str]) -> None:
+    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+    assert tls_server[0].heads == []
 
 
-def test_missing_file_of_certificates_is_an_error_at_start(tmp_path: Path) -> None:
+def test_missing_certificate_file_is_an_error_at_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         _pool("", tmp_path / "absent.pem")
 
 
-def test_variables_change_neither_the_way_nor_the_trust(
-    secure: tuple[Server, str], private: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_environment_variables_change_neither_proxy_nor_trust(
+    tls_server: tuple[Server, str],
+    private_authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name, f"http://127.0.0.1:{closed()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert answers(secure[1], ca_file=private.ca_file) == ["200 ok"]
+    assert await send(tls_server[1], ca_file=private_authority.ca_file) == ["200 ok"]
     server = Server()
-    with listening(server) as port:
-        assert answers(f"http://127.0.0.1:{port}/x") == ["200 ok"]
-    monkeypatch.setenv("SSL_CERT_FILE", str(private.ca_file))
-    assert answers(secure[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+    with run_server(server) as port:
+        assert await send(f"http://127.0.0.1:{port}/x") == ["200 ok"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(private_authority.ca_file))
+    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
 
 
-def test_what_the_system_trusts_does_not_hang_on_variables(
+def test_environment_variables_do_not_change_system_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
@@ -109,41 +113,45 @@ def test_what_the_system_trusts_does_not_hang_on_variables(
     assert ssl_context(None).cert_store_stats() == before
 
 
-def test_tunnel_is_opened_once_with_the_password_of_the_proxy(
-    secure: tuple[Server, str], private: Authority
+async def test_tunnel_is_opened_once_with_proxy_password(
+    tls_server: tuple[Server, str], private_authority: Authority
 ) -> None:
     proxy = Proxy()
-    with listening(proxy) as port:
+    with run_server(proxy) as port:
         url = f"http://user:{PASSWORD}@127.0.0.1:{port}"
-        assert answers(secure[1], proxy=url, ca_file=private.ca_file, times=3) == ["200 ok"] * 3
+        assert (
+            await send(tls_server[1], proxy=url, ca_file=private_authority.ca_file, times=3) == ["200 ok"] * 3
+        )
     (head,) = proxy.heads
-    assert head.startswith(f"CONNECT {httpx.URL(secure[1]).netloc.decode()} HTTP/1.1\r\n".encode())
+    assert head.startswith(f"CONNECT {httpx.URL(tls_server[1]).netloc.decode()} HTTP/1.1\r\n".encode())
     assert BASIC in head
-    assert len(secure[0].heads) == 3
-    assert all(each.startswith(b"PUT /x?a=%7c HTTP/1.1\r\n") for each in secure[0].heads)
-    assert not any(b"proxy" in each.lower() or b"synthetic" in each for each in secure[0].heads)
+    assert len(tls_server[0].heads) == 3
+    assert all(head.startswith(b"PUT /x?a=%7c HTTP/1.1\r\n") for head in tls_server[0].heads)
+    assert not any(b"proxy" in head.lower() or b"synthetic" in head for head in tls_server[0].heads)
 
 
-def test_plain_upstream_is_asked_through_the_proxy() -> None:
+async def test_http_upstream_is_reached_through_the_proxy() -> None:
     server, proxy = Server(), Proxy()
-    with listening(server) as port, listening(proxy) as way:
+    with run_server(server) as port, run_server(proxy) as proxy_port:
         url = f"http://127.0.0.1:{port}/a%2Fb?d=ge2020|1+2"
-        assert answers(url, proxy=f"http://user:{PASSWORD}@127.0.0.1:{way}") == ["200 ok"]
+        assert await send(url, proxy=f"http://user:{PASSWORD}@127.0.0.1:{proxy_port}") == ["200 ok"]
     assert proxy.heads[0].startswith(f"PUT {url} HTTP/1.1\r\n".encode())
     assert BASIC in proxy.heads[0]
 
 
-def test_untrusted_certificate_behind_a_proxy_is_the_upstreams(secure: tuple[Server, str]) -> None:
-    with listening(Proxy()) as port:
-        found = answers(secure[1], proxy=f"http://127.0.0.1:{port}")
-    assert found == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+async def test_untrusted_certificate_behind_proxy_is_an_upstream_failure(
+    tls_server: tuple[Server, str],
+) -> None:
+    with run_server(Proxy()) as port:
+        results = await send(tls_server[1], proxy=f"http://127.0.0.1:{port}")
+    assert results == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
 
 
 REFUSED, UNAVAILABLE = catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.code
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "text"),
     [
         (LOGIN, f"{REFUSED} 407"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", f"{REFUSED} 403"),
@@ -154,40 +162,43 @@ REFUSED, UNAVAILABLE = catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.cod
     ],
     ids=["407", "403", "302", "503", "no HTTP", "cut"],
 )
-def test_proxy_that_opens_no_tunnel_is_named(
-    refusal: bytes, said: str, secure: tuple[Server, str], private: Authority
+async def test_proxy_without_tunnel_is_a_proxy_error(
+    refusal: bytes, text: str, tls_server: tuple[Server, str], private_authority: Authority
 ) -> None:
-    with listening(Proxy(refusal)) as port:
-        found = answers(secure[1], proxy=f"http://user:{PASSWORD}@127.0.0.1:{port}", ca_file=private.ca_file)
-    assert found == [f"ProxyError {said}"]
-    assert secure[0].heads == []
+    with run_server(Proxy(refusal)) as port:
+        results = await send(
+            tls_server[1], proxy=f"http://user:{PASSWORD}@127.0.0.1:{port}", ca_file=private_authority.ca_file
+        )
+    assert results == [f"ProxyError {text}"]
+    assert tls_server[0].heads == []
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "proxy.invalid"])
-def test_proxy_that_is_not_there_is_named(scheme: str, host: str) -> None:
-    found = answers(f"{scheme}://127.0.0.1:{closed()}/x", proxy=f"http://{host}:{closed()}")
-    assert found == [f"ProxyError {UNAVAILABLE}"]
+async def test_unreachable_proxy_is_a_proxy_error(scheme: str, host: str) -> None:
+    results = await send(f"{scheme}://127.0.0.1:{closed_port()}/x", proxy=f"http://{host}:{closed_port()}")
+    assert results == [f"ProxyError {UNAVAILABLE}"]
 
 
-def test_proxy_that_does_not_answer_in_time_is_named() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_slow_proxy_is_a_proxy_error() -> None:
+    async def never_respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    with listening(silent) as port:
-        found = answers(f"https://127.0.0.1:{closed()}/x", proxy=f"http://127.0.0.1:{port}")
-    assert found == [f"ProxyError {UNAVAILABLE}"]
+    with run_server(never_respond) as port:
+        results = await send(f"https://127.0.0.1:{closed_port()}/x", proxy=f"http://127.0.0.1:{port}")
+    assert results == [f"ProxyError {UNAVAILABLE}"]
 
 
-def test_login_for_the_proxy_of_a_plain_upstream_is_a_refusal() -> None:
-    with listening(Proxy(LOGIN)) as port:
-        found = answers("http://127.0.0.1:1/x", proxy=f"http://127.0.0.1:{port}")
-    assert found == [f"ProxyError {REFUSED} 407"]
+async def test_407_of_proxy_for_http_upstream_is_a_refusal() -> None:
+    with run_server(Proxy(LOGIN)) as port:
+        results = await send("http://127.0.0.1:1/x", proxy=f"http://127.0.0.1:{port}")
+    assert results == [f"ProxyError {REFUSED} 407"]
 
 
-def test_login_for_the_upstream_in_a_tunnel_is_its_answer(private: Authority) -> None:
-    with listening(Server(LOGIN), private.server()) as port, listening(Proxy()) as way:
-        found = answers(
-            f"https://localhost:{port}/x", proxy=f"http://127.0.0.1:{way}", ca_file=private.ca_file
+async def test_407_of_upstream_in_tunnel_is_its_response(private_authority: Authority) -> None:
+    url = "http://127.0.0.1"
+    with run_server(Server(LOGIN), private_authority.server()) as port, run_server(Proxy()) as proxy_port:
+        results = await send(
+            f"https://localhost:{port}/x", proxy=f"{url}:{proxy_port}", ca_file=private_authority.ca_file
         )
-    assert found == ["407 "]
+    assert results == ["407 "]

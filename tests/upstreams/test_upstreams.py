@@ -1,4 +1,4 @@
-"""Registry of upstreams: what the gateway derives from one `Dialect`."""
+"""Registry of upstreams, and an upstream added by one `Dialect`."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(params=[INVENTED, PLAIN], ids=lambda dialect: dialect.name)
 def dialect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dialect:
-    """A dialect that nothing else in the gateway names."""
+    """A dialect that is in the registry only."""
     invented: Dialect = request.param
     monkeypatch.setitem(DIALECTS, invented.name, invented)
     return invented
@@ -41,18 +41,25 @@ async def test_invented_dialect_serves_200_with_credentials(dialect: Dialect) ->
     assert (response.status_code, response.json()["id"]) == (200, "1")
 
 
-async def test_invented_dialect_answers_401_without_credentials(dialect: Dialect) -> None:
+async def test_invented_dialect_rejects_missing_credentials_with_401(dialect: Dialect) -> None:
     async with client(dialect) as gateway:
         response = await gateway.get("/mr/Patient/1")
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == dialect.credentials.challenge
 
 
-async def test_invented_dialect_answers_400_to_two_tokens(dialect: Dialect) -> None:
+async def test_invented_dialect_rejects_two_tokens_with_400(dialect: Dialect) -> None:
     async with client(dialect) as gateway:
         fields = [("authorization", "Bearer a"), ("authorization", "Bearer b")]
         response = await gateway.get("/mr/Patient/1", headers=fields)
     assert response.status_code == 400
+
+
+async def test_front_page_names_invented_dialect(dialect: Dialect) -> None:
+    async with client(dialect) as gateway:
+        response = await gateway.get("/", headers={"accept": "text/html"})
+    assert response.status_code == 200
+    assert f"{dialect.name}" in response.text
 
 
 def test_settings_accept_mountable_dialects_only() -> None:

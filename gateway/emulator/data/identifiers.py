@@ -9,13 +9,13 @@ _PROVIDER_CHECK_LETTERS: Final = "YXWTLKJHFBA"
 
 
 def luhn_digit(digits: str) -> int:
-    """The check digit that completes `digits` under ISO/IEC 7812-1 (Luhn)."""
+    """Return the check digit that completes `digits` under ISO/IEC 7812-1 (Luhn)."""
     doubled = (int(digit) * weight for digit, weight in zip(reversed(digits), cycle((2, 1)), strict=False))
     return -sum(value // 10 + value % 10 for value in doubled) % 10
 
 
 def medicare_number(rng: Random) -> str:
-    """A ten-digit Medicare number: the `x95` block of vendor tests, serial, weighted check digit, issue 1."""
+    """Make a ten-digit Medicare number: vendor tests' `x95` block, serial, weighted check digit, issue 1."""
     stem = f"{rng.randint(2, 6)}95{rng.randrange(10**5):05}"
     check = sum(int(digit) * weight for digit, weight in zip(stem, (1, 3, 7, 9) * 2, strict=True)) % 10
     return f"{stem}{check}1"
@@ -28,7 +28,7 @@ def healthcare_identifier(prefix: str, serial: int) -> str:
 
 
 def provider_number(rng: Random) -> str:
-    """A Medicare provider number: stem, practice location, check letter."""
+    """Make a Medicare provider number: stem, practice location, check letter."""
     stem, location = f"9{rng.randrange(10**5):05}", rng.randrange(len(_LOCATION_CODES))
     total = sum(int(digit) * weight for digit, weight in zip(stem, (3, 5, 8, 4, 2, 1), strict=True))
     return f"{stem}{_LOCATION_CODES[location]}{_PROVIDER_CHECK_LETTERS[(total + location * 6) % 11]}"
@@ -45,7 +45,7 @@ _AUSTRALIAN_TYPES: Final = {"NOI"}
 
 
 def identifier(kind: str, value: str) -> dict[str, Any]:
-    """A FHIR Identifier of AU Base 4.1; `kind` is the type code of HL7 v2 table 0203 or its AU extension."""
+    """Build an AU Base 4.1 Identifier; `kind` is the type code of HL7 v2 table 0203 or its AU extension."""
     system, text = _IDENTIFIER_SYSTEMS[kind]
     table = (
         "http://terminology.hl7.org.au/CodeSystem/v2-0203"

@@ -70,7 +70,7 @@ def add_patients(builder: PracticeBuilder, count: int) -> None:
 
 
 def phone(builder: PracticeBuilder, use: str) -> dict[str, Any]:
-    """A ContactPoint in the ranges that ACMA reserves for fiction (7010 xxxx, 0491 570 xxx)."""
+    """Build a ContactPoint in the ranges that ACMA reserves for fiction (7010 xxxx, 0491 570 xxx)."""
     if use == "mobile":
         return {"system": "phone", "use": use, "value": f"0491 570 {builder.rng.randrange(1000):03}"}
     prefix = AREA_CODES[builder.site.state]
@@ -78,7 +78,7 @@ def phone(builder: PracticeBuilder, use: str) -> dict[str, Any]:
 
 
 def address(builder: PracticeBuilder) -> dict[str, Any]:
-    """An Address in the site's state."""
+    """Build an Address in the site's state."""
     suburb, postcode = builder.pick(SUBURBS[builder.site.state])
     return {
         "use": "home",

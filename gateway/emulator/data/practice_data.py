@@ -12,7 +12,7 @@ from gateway.emulator.sites import Site
 
 
 def generate_practice_data(site: Site, settings: EmulatorSettings) -> dict[str, list[Record]]:
-    """Records by resource type; the same settings and site give the same records."""
+    """Generate records by resource type; the same settings and site give the same records."""
     builder = PracticeBuilder(site, Random(f"{settings.seed}/{site.guid}"))
     patients = max(5, int(settings.patients * site.patient_share))
     add_practice(builder)

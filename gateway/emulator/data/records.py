@@ -26,7 +26,7 @@ class Record:
 
 
 def wall_time_to_instant(wall: datetime, zone: ZoneInfo) -> str:
-    """A wall-clock time of `zone` as an R4 instant with its offset; uses `fold`."""
+    """Convert a wall-clock time of `zone` to an R4 instant with its offset; uses `fold`."""
     return wall.replace(tzinfo=zone).isoformat()
 
 
@@ -65,22 +65,22 @@ class PracticeBuilder:
         return resource
 
     def random_last_updated(self, resource_type: str) -> str:
-        """A random instant in UTC with the fraction digits of the type, never in a repeated local hour."""
+        """Return a random UTC instant with the type's fraction digits, never in a repeated local hour."""
         moment = FIRST_UPDATE + timedelta(milliseconds=self.rng.randrange(int(_UPDATE_SPAN / _MILLISECOND)))
         if is_ambiguous_wall_time(moment.astimezone(self.site.zone).replace(tzinfo=None), self.site.zone):
             moment += timedelta(hours=3)
         return format_utc_instant(moment, resource_type)
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability."""
+        """Return True with the given probability."""
         return self.rng.random() < probability
 
     def pick(self, options: Sequence[Any]) -> Any:
-        """A random option."""
+        """Pick a random option."""
         return self.rng.choice(options)
 
     def random_wall_time(self, first: datetime, days: int) -> datetime:
-        """A random wall-clock time in opening hours within `days` of `first`, to the minute."""
+        """Pick a random wall-clock time in opening hours within `days` of `first`, to the minute."""
         return first + timedelta(
             days=self.rng.randrange(days), hours=self.rng.randrange(8, 18), minutes=self.rng.randrange(60)
         )
@@ -97,5 +97,5 @@ def format_utc_instant(moment: datetime, resource_type: str) -> str:
 
 
 def reference_to(resource: Resource) -> Resource:
-    """A relative Reference to a resource."""
+    """Build a relative Reference to a resource."""
     return {"reference": f"{resource['resourceType']}/{resource['id']}"}

@@ -63,10 +63,10 @@ VISIT_TYPES: Final = ("Standard consultation", "Long consultation", "Telehealth"
 
 
 def codeable_concept(system: str, code: str, text: str) -> dict[str, Any]:
-    """A CodeableConcept with one coding and its text."""
+    """Build a CodeableConcept with one coding and its text."""
     return {"coding": [{"system": system, "code": code, "display": text}], "text": text}
 
 
 def hl7_codeable_concept(code_system: str, code: str) -> dict[str, Any]:
-    """A CodeableConcept of an HL7 code system, given by the last segment of its URL."""
+    """Build a CodeableConcept of an HL7 code system, given by the last segment of its URL."""
     return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{code_system}", "code": code}]}

@@ -67,7 +67,7 @@ def parse_search_value(text: str, zone: ZoneInfo, *, exact_only: bool) -> Search
 def column_value(
     value: Any, zone: ZoneInfo, *, extra_fraction: timedelta, is_instant: bool
 ) -> ColumnValue | None:
-    """The column value of a date, dateTime, instant or Period in `zone`; None if no column can hold it."""
+    """Return the column value of a date, dateTime, instant or Period in `zone`; None if none can hold it."""
     if isinstance(value, dict):
         return _period_value(value, zone, extra_fraction)
     match = _R4_VALUE.fullmatch(str(value))
@@ -82,7 +82,7 @@ def column_value(
 
 
 def hidden_fraction(resource_type: str, resource_id: str) -> timedelta:
-    """The milliseconds of a row's time that its resource does not contain; constant per row."""
+    """Return the milliseconds of a row's time that its resource does not contain; constant per row."""
     return timedelta(milliseconds=crc32(f"{resource_type}/{resource_id}".encode()) % 1000)
 
 
@@ -104,7 +104,7 @@ def _period_value(value: dict[str, Any], zone: ZoneInfo, extra_fraction: timedel
 
 
 def _value_span_or_none(match: re.Match[str], zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-    """The span of a value; None if no column can hold it: a leap second, or outside the years 1 to 9999."""
+    """Return a value's span; None if no column can hold it: a leap second, or outside the years 1 to 9999."""
     try:
         return _value_span(match, zone)
     except (ValueError, OverflowError):

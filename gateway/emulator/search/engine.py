@@ -37,7 +37,7 @@ class SearchEngine:
         self.exact_dates, self.hides_inactive = exact_dates, hides_inactive
 
     def select(self, search: ParsedSearch) -> list[Record]:
-        """The matching rows in the order of `_sort`, else of the table."""
+        """Return the matching rows in the order of `_sort`, else of the table."""
         matching_ids = set.intersection(
             {record.resource["id"] for record in self.visible_records(search.base)},
             *(self._matching_ids(criterion) for criterion in search.criteria),
@@ -48,11 +48,11 @@ class SearchEngine:
         return records
 
     def visible_records(self, resource_type: str) -> Iterable[Record]:
-        """The rows of a type that Halo returns."""
+        """Return the rows of a type that Halo returns."""
         return self.practice.records(resource_type, active_only=self.hides_inactive)
 
     def parameter_values(self, parameter: Parameter) -> dict[str, list[Any]]:
-        """The values of a parameter in the visible rows, by id."""
+        """Return the values of a parameter in the visible rows, by id."""
         zone = self.practice.column_zone(parameter, self.variants)
         return self.practice.index.values(parameter, self.visible_records(parameter.base), zone)
 
@@ -106,7 +106,7 @@ class SearchEngine:
 
 
 def _sortable_value(value: Any) -> tuple[bool, Any]:
-    """A sort key with numbers before text."""
+    """Return a sort key with numbers before text."""
     if isinstance(value, ColumnValue):
         return True, value.raw
     text = str(value[1] if isinstance(value, tuple) else value).rpartition("/")[2]

@@ -9,7 +9,7 @@ from gateway.emulator.search.query import Pair
 
 
 def included_records(engine: SearchEngine, matches: list[Record], includes: Iterable[Pair]) -> list[Record]:
-    """The included records of a page, without duplicates and without the matches; `:iterate` recurses."""
+    """Return a page's included records, without duplicates and without the matches; `:iterate` recurses."""
     includes, seen = list(includes), {record_reference(record): record for record in matches}
     fresh, steps = list(matches), includes
     while fresh and steps:

@@ -39,7 +39,7 @@ class ParameterIndex:
         self._entries: dict[tuple[str, str, str], dict[str, tuple[Record, list[Any]]]] = {}
 
     def values(self, parameter: Parameter, records: Iterable[Record], zone: ZoneInfo) -> dict[str, list[Any]]:
-        """The values of a parameter in the given rows, by id (dates on the wall clock of `zone`)."""
+        """Return the values of a parameter in the given rows, by id (dates on the wall clock of `zone`)."""
         entries = self._entries.setdefault((parameter.base, parameter.code, zone.key), {})
         values = {}
         for record in records:

@@ -177,5 +177,5 @@ PARAMETERS: Final = _parse_table()
 
 
 def parameters_of(base: str) -> list[Parameter]:
-    """The parameters of one resource type."""
+    """Return the parameters of one resource type."""
     return [parameter for parameter in PARAMETERS.values() if parameter.base == base]

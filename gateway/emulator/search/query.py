@@ -65,13 +65,13 @@ def parse_search(base: str, pairs: Sequence[Pair]) -> ParsedSearch:
 
 
 def split_values(text: str) -> tuple[str, ...]:
-    r"""The values of a comma list, with the escapes `\,` `\|` `\$` and `\\` resolved."""
+    r"""Split a comma list into its values, with the escapes `\,` `\|` `\$` and `\\` resolved."""
     parts = re.findall(r"((?:\\.|[^,\\])*)(?:,|$)", text)[:-1] if text else []
     return tuple(re.sub(r"\\(.)", r"\1", part) for part in parts if part)
 
 
 def parse_criterion(base: str, name: str, value: str) -> Criterion | None:
-    """A condition on a resource type, or None if the type has no such parameter."""
+    """Parse a condition on a resource type, or return None if the type has no such parameter."""
     if name.startswith("_has:"):
         return _parse_has(base, name, value)
     head, dot, rest = name.partition(".")

@@ -19,5 +19,5 @@ class Refusal(Exception):  # noqa: N818 - a response, not a program error
 
 
 def bad_argument(text: str) -> Refusal:
-    """The engine's refusal of an invalid request: 400."""
+    """Build the engine's refusal of an invalid request: 400."""
     return Refusal("engine", 400, text, "invalid")

@@ -29,7 +29,7 @@ def string_matches(value: str, search_value: str, modifier: str) -> bool:
 
 
 def tokens_in(value: Any) -> Iterator[Token]:
-    """The tokens in a CodeableConcept, Coding, Identifier, ContactPoint, code, string or boolean."""
+    """Yield the tokens in a CodeableConcept, Coding, Identifier, ContactPoint, code, string or boolean."""
     if isinstance(value, bool):
         yield None, str(value).lower(), ""
     elif not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""One request of an ASGI application in this process, without a client library's own cost."""
+"""Requests to an ASGI application in this process, without the cost of a client library."""
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -14,18 +14,18 @@ HOST = "gateway.example"
 FORM = "application/x-www-form-urlencoded"
 FHIR = "application/fhir+json"
 BASE = f"/integrator/sites/{BRISBANE}/fhir/R4/"
-#: One subscription key for all apps: it is the integrator's, and Halo knows no users.
+#: The integrator's subscription key, shared by all apps, because Halo has no users.
 KEY = "demo-key"
 
-Fields = list[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
-#: The kind of traffic that the running task belongs to; tasks that it starts inherit it.
+#: Kind of traffic of the running task, inherited by the tasks that it starts.
 KIND: ContextVar[str] = ContextVar("KIND", default="practice")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as an app makes it; `path` is what stands below the FHIR base, query included."""
+    """A request of an app; `path` is relative to the FHIR base and includes the query."""
 
     method: str
     path: str
@@ -33,66 +33,66 @@ class Request:
 
     @property
     def content_type(self) -> str:
-        """The type of the body; empty without one."""
+        """Content type of the body; empty without a body."""
         return FORM if self.path.endswith("/_search") else FHIR if self.body else ""
 
     @property
-    def headers(self) -> Fields:
-        """The header fields of every app alike."""
-        given = {
+    def headers(self) -> Headers:
+        """Header fields, the same for every app."""
+        values = {
             "host": HOST,
             "accept": FHIR,
             "ocp-apim-subscription-key": KEY,
             "content-length": str(len(self.body) or ""),
             "content-type": self.content_type,
         }
-        return [(name.encode(), value.encode()) for name, value in given.items() if value]
+        return [(name.encode(), value.encode()) for name, value in values.items() if value]
 
 
 @dataclass
-class Answer:
+class Response:
     """Status, header fields, body."""
 
     status: int = 0
-    headers: Fields = field(default_factory=list)
+    headers: Headers = field(default_factory=list)
     body: bytes = b""
 
-    def field(self, name: bytes) -> str:
-        """The value of a header field; empty without one."""
+    def header(self, name: bytes) -> str:
+        """Value of a header field; empty if absent."""
         return dict(self.headers).get(name, b"").decode()
 
 
-Ask = Callable[[Request], Awaitable[Answer]]
+Client = Callable[[Request], Awaitable[Response]]
 
 
-def asking(app: ASGIApp) -> Ask:
-    """What asks this application."""
+def client_of(app: ASGIApp) -> Client:
+    """Client of this application."""
 
-    async def ask(request: Request) -> Answer:
-        return await asked(app, request.method, BASE + request.path, request.headers, request.body)
+    async def send_request(request: Request) -> Response:
+        return await call_app(app, request.method, BASE + request.path, request.headers, request.body)
 
-    return ask
+    return send_request
 
 
-async def asked(app: ASGIApp, method: str, target: str, headers: Fields, body: bytes) -> Answer:
-    """The application's answer to one request; `target` with its query."""
-    answer, parts = Answer(), [{"type": "http.request", "body": body}]
+async def call_app(app: ASGIApp, method: str, target: str, headers: Headers, body: bytes) -> Response:
+    """Response of the application to a request; `target` includes the query."""
+    response, messages = Response(), [{"type": "http.request", "body": body}]
 
     async def receive() -> Message:
-        return parts.pop() if parts else {"type": "http.disconnect"}
+        return messages.pop() if messages else {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
+            response.status = message["status"]
+            response.headers = [(bytes(name), bytes(value)) for name, value in message["headers"]]
         else:
-            answer.body += message.get("body", b"")
+            response.body += message.get("body", b"")
 
     await app(_scope(method, target, headers), receive, send)
-    return answer
+    return response
 
 
-def _scope(method: str, target: str, headers: Fields) -> dict[str, Any]:
+def _scope(method: str, target: str, headers: Headers) -> dict[str, Any]:
     path, _, query = target.partition("?")
     return {
         "type": "http",

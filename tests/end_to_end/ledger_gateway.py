@@ -1,4 +1,4 @@
-"""A gateway with nothing but what the ledger needs: `python ledgered.py UPSTREAM LEDGER` serves it."""
+"""Gateway with only the parts of the ledger: `python ledger_gateway.py UPSTREAM LEDGER` serves it."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -48,32 +48,35 @@ def settings_for(upstream: str) -> Settings:
     return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
 
 
-def ledgered(settings: Settings, ledger: Ledger, cap: DailyCap | None = None) -> Starlette:
-    """The wiring as `gateway/app.py` has it, without a cache."""
-    sites, metrics, use = ConfiguredSites(settings), Metrics(), DailyUsage(lambda _: cap)
-    ledger.set_usage_listener(lambda others: use.update_from_ledger(others, datetime.now(UTC)))
-    recorder = Recorder(ledger, use, metrics, site_of=sites)
-    incoming = RequestReader(settings, sites)
+def ledger_gateway(settings: Settings, ledger: Ledger, cap: DailyCap | None = None) -> Starlette:
+    """Handlers as in `gateway/chain.py`, without a cache."""
+    sites, metrics, daily_usage = ConfiguredSites(settings), Metrics(), DailyUsage(lambda _: cap)
+    ledger.set_usage_listener(lambda usage: daily_usage.update_from_ledger(usage, datetime.now(UTC)))
+    recorder = Recorder(ledger, daily_usage, metrics, site_of=sites)
+    reader = RequestReader(settings, sites)
     pool = PooledTransport(
         limits=httpx.Limits(max_connections=20), timeout=httpx.Timeout(2), max_body=9_000_000
     )
 
-    def asking(dialect: str) -> Handler:
+    def metered_client(dialect: str) -> Handler:
         return UpstreamMeter(UpstreamClient(pool, DIALECTS[dialect], lambda: datetime.now(UTC)), recorder)
 
-    def around(inner: Handler) -> Handler:
+    def with_metering(inner: Handler) -> Handler:
         return ErrorHandler(SavingsMeter(inner, recorder))
 
-    gathered = SearchExecutor(ResponseRepairs(asking("halo-connect"), REPAIRS), 5)
-    paged = PageLinks(RequestRepairs(gathered, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
-    fhir, other = (
-        Endpoint(incoming.read_fhir, around(paged)),
-        Endpoint(incoming.read_passthrough, around(asking("halo-sql"))),
+    searches = SearchExecutor(ResponseRepairs(metered_client("halo-connect"), REPAIRS), 5)
+    handler = PageLinks(RequestRepairs(searches, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
+    fhir_endpoint, passthrough_endpoint = (
+        Endpoint(reader.read_fhir, with_metering(handler)),
+        Endpoint(reader.read_passthrough, with_metering(metered_client("halo-sql"))),
     )
-    pages = LedgerEndpoints(
-        ledger.rows, lambda: use.cap_statuses(datetime.now(UTC)), SiteNames(NAMES), lambda: datetime.now(UTC)
+    endpoints = LedgerEndpoints(
+        ledger.rows,
+        lambda: daily_usage.cap_statuses(datetime.now(UTC)),
+        SiteNames(NAMES),
+        lambda: datetime.now(UTC),
     )
-    admin = AdminEndpoints(TOKEN, [pages])
+    admin = AdminEndpoints(TOKEN, [endpoints])
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -86,8 +89,8 @@ def ledgered(settings: Settings, ledger: Ledger, cap: DailyCap | None = None) ->
 
     return Starlette(
         routes=[
-            Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", fhir),
-            *(Route(each, other) for each in OTHER_PATHS),
+            Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", fhir_endpoint),
+            *(Route(path, passthrough_endpoint) for path in OTHER_PATHS),
             Route("/metrics", metrics.endpoint),
             *admin.shared_port_routes(),
         ],
@@ -99,5 +102,8 @@ if __name__ == "__main__":
     configure_logging("error")
     upstream, path = sys.argv[1:]
     Server(
-        ledgered(settings_for(upstream), Ledger(SqliteLedger(Path(path)))), "127.0.0.1", 0, "listening on"
+        ledger_gateway(settings_for(upstream), Ledger(SqliteLedger(Path(path)))),
+        "127.0.0.1",
+        0,
+        "listening on",
     ).run()

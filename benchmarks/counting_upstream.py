@@ -1,4 +1,4 @@
-"""The upstream of `stub.py`, on the load generator's core."""
+"""Upstream of `stub.py`, on the load generator's core."""
 
 import sys
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ _STUB = Path(__file__).with_name("stub.py")
 
 
 @contextmanager
-def counting(folder: Path, seconds: float = 0) -> Iterator[Server]:
-    """An upstream that counts, and answers after some seconds."""
+def counting_upstream(folder: Path, seconds: float = 0) -> Iterator[Server]:
+    """Run an upstream that counts its requests and responds after some seconds."""
     port = measure.free_port()
     command = (sys.executable, str(_STUB), str(port), str(seconds))
-    with measure.running(command, port, folder / "stub.log", core=measure.LOAD) as server:
+    with measure.run_server(command, port, folder / "stub.log", core=measure.LOAD) as server:
         yield server
 
 
-def queries(upstream: Server) -> int:
-    """How many it has been asked."""
+def query_count(upstream: Server) -> int:
+    """Number of requests that the upstream has received."""
     return int(httpx.get(f"{upstream.url}/count", trust_env=False).json())

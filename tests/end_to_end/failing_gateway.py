@@ -1,4 +1,4 @@
-"""Gateways that can fail in every way, in front of the emulator, and the judge of what they then say."""
+"""Gateways with short timeouts in front of the emulator, and a check of their error responses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ TOKEN = {"Authorization": "Bearer t"}
 FHIR = {"Accept": "application/fhir+json"}
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 
-#: dialect -> a path of its mount, and the headers of an ordinary client there.
-ASKED: dict[str, tuple[str, dict[str, str]]] = {
+#: dialect -> a path of its mount, and the headers of a client.
+CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "halo-connect": (f"{BASE}/Patient", KEY),
     "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/x", KEY | FHIR),
     "health-gorilla": ("/hg/Patient", TOKEN),
@@ -30,32 +30,32 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def failing_settings(emulator: str, **sections: Any) -> Settings:
-    """The ordinary settings with little patience, and with every upstream mounted."""
-    few = {"timeouts": {"read": 0.7, "connect": 0.7}, "max_body": 3_000_000}
+    """Settings of the tests with short timeouts and every upstream mounted."""
+    limits = {"timeouts": {"read": 0.7, "connect": 0.7}, "max_body": 3_000_000}
     upstreams = {
-        "gorilla": {"url": f"{emulator}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | few,
-        "itsm": {"url": f"{emulator}/itsm", "dialect": "halo-itsm", "path": "/itsm"} | few,
-        "stage": {"url": emulator, "dialect": "halo-connect", "path": "/stage"} | few,
+        "gorilla": {"url": f"{emulator}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | limits,
+        "itsm": {"url": f"{emulator}/itsm", "dialect": "halo-itsm", "path": "/itsm"} | limits,
+        "stage": {"url": emulator, "dialect": "halo-connect", "path": "/stage"} | limits,
     }
-    plain = settings_for(emulator).model_dump()
+    defaults = settings_for(emulator).model_dump()
     return Settings.model_validate(
-        plain | {"upstream": {"url": emulator} | few, "upstreams": upstreams} | sections
+        defaults | {"upstream": {"url": emulator} | limits, "upstreams": upstreams} | sections
     )
 
 
 @contextmanager
-def gateway(settings: Settings, **parts: Any) -> Iterator[str]:
-    """The URL of a gateway of its own, which ends in its own time."""
-    running = ThreadedServer(create_app(settings, **parts)).__enter__()
+def run_gateway(settings: Settings, **parts: Any) -> Iterator[str]:
+    """Run a gateway and yield its URL. It ends without waiting for its requests."""
+    server = ThreadedServer(create_app(settings, **parts)).__enter__()
     try:
-        yield running.url
+        yield server.url
     finally:
-        running.should_exit = True
+        server.should_exit = True
 
 
 @dataclass(frozen=True)
-class Failing:
-    """The emulator, and a gateway that soon gives up waiting for it."""
+class FailingGateway:
+    """The emulator, and a gateway with short timeouts in front of it."""
 
     pair: Pair
     url: str
@@ -66,22 +66,22 @@ class Failing:
         parts = {"headers": KEY} | parts
         return self.client.request(method, self.url + path, **parts)
 
-    def answering(
+    def get_with_upstream_response(
         self, dialect: str, status: int, body: object, method: str = "GET", path: str = ""
     ) -> httpx.Response:
-        """What a client gets when the upstream answers so."""
+        """Response to a client if the upstream responds with this status and body."""
         body = body.decode() if isinstance(body, bytes) else body
         self.pair.fault(kind="answer", status=status, body=body, times=1)
-        usual, headers = ASKED[dialect]
-        return self.ask(method, path or usual, headers=headers)
+        default_path, headers = CLIENT_REQUESTS[dialect]
+        return self.ask(method, path or default_path, headers=headers)
 
-    def journal(self, method: str) -> list[dict[str, object]]:
-        """What the emulator has seen of a method since the last reset."""
-        return [each for each in self.pair.sent() if each["method"] == method]
+    def sent_requests(self, method: str) -> list[dict[str, object]]:
+        """Requests of a method that reached the emulator since the last reset."""
+        return [request for request in self.pair.sent() if request["method"] == method]
 
 
-def outcome(response: httpx.Response, status: int | None = None) -> dict[str, Any]:
-    """The one issue of a failure that is as every failure must be."""
+def checked_issue(response: httpx.Response, status: int | None = None) -> dict[str, Any]:
+    """The issue of an error response, after checking the rules for all error responses."""
     assert 400 <= response.status_code <= 599, response.text
     assert status in {None, response.status_code}, response.text
     assert response.headers["content-type"].startswith("application/fhir+json")
@@ -95,11 +95,11 @@ def outcome(response: httpx.Response, status: int | None = None) -> dict[str, An
     assert issue["details"]["coding"][0]["system"] == ERROR_CODE_SYSTEM
     if response.status_code in {429, 503}:
         assert int(response.headers["retry-after"]) >= 1
-    found: dict[str, Any] = issue
-    return found
+    result: dict[str, Any] = issue
+    return result
 
 
-def code(issue: dict[str, Any]) -> str:
-    """Our own code."""
-    found: str = issue["details"]["coding"][0]["code"]
-    return found
+def error_code(issue: dict[str, Any]) -> str:
+    """Error code of the gateway in an issue."""
+    result: str = issue["details"]["coding"][0]["code"]
+    return result
