@@ -1,1 +1,1 @@
-"""A FHIR-facing reverse proxy for the Halo Connect FHIR API."""
+"""FHIR reverse proxy in front of the Halo Connect FHIR API."""

@@ -1,4 +1,4 @@
-"""ASGI application: which path leads to which chain; one line per upstream and per endpoint."""
+"""ASGI application: the routes, with one line per upstream and per endpoint."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,7 +27,7 @@ from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
 from gateway.web.request_reader import RequestReader
 
-#: What /readyz checks.
+#: Checks of /readyz.
 CHECKS = {"configuration": no_problem}
 FHIR_PATHS = ("/integrator/sites/{siteId}/fhir/R4", "/desktop/sites/{siteId}/fhir/R4", "/fhir/R4")
 #: Halo's endpoints that are not FHIR (OpenAPI 26.619, integrator and desktop).
@@ -43,30 +43,30 @@ OTHER_PATHS = (
 
 
 class Mount(NamedTuple):
-    """Routes of one upstream, and the chains behind them."""
+    """Routes of one upstream, and their chains."""
 
     routes: list[Route]
     chains: tuple[Chain, ...]
 
 
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
-    """Halo Connect: FHIR with all repairs, everything else passed through."""
+    """Mount Halo Connect: FHIR with all repairs, all other endpoints passed through."""
     upstream = mounted or runtime.settings.upstream
     client_for = upstream_client(runtime, upstream)
     reader = RequestReader(runtime.settings, runtime.sites, mounted)
-    fhir, other = (
-        halo_chain(runtime, upstream, client_for),
-        passthrough_chain(runtime, client_for("halo-sql")),
-    )
-    endpoint = Endpoint(reader.read_fhir, fhir.handler, runtime.rejection_counter(), runtime.fast_path_cache)
-    plain = Endpoint(reader.read_passthrough, other.handler, runtime.rejection_counter(is_fhir=False))
-    path = mounted.path if mounted else ""
-    bases = [route for base in FHIR_PATHS for route in _fhir_routes(path + base, endpoint)]
-    return Mount([*bases, *(Route(path + other_path, plain) for other_path in OTHER_PATHS)], (fhir, other))
+    fhir = halo_chain(runtime, upstream, client_for)
+    passthrough = passthrough_chain(runtime, client_for("halo-sql"))
+    counter = runtime.rejection_counter
+    fhir_endpoint = Endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
+    other_endpoint = Endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
+    prefix = mounted.path if mounted else ""
+    fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
+    other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
+    return Mount([*fhir_routes, *other_routes], (fhir, passthrough))
 
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
-    """A further upstream below its path, as its dialect says: Halo Connect, FHIR, or passed through."""
+    """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
     dialect = DIALECTS[upstream.dialect]
     if dialect.apis:
         return halo_mount(runtime, upstream)
@@ -82,7 +82,7 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
 
 
 def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
-    """What operators see and change, out of the chains."""
+    """State of the chains that operators see and change."""
     return Operations(
         runtime.settings,
         runtime.store,
@@ -105,9 +105,8 @@ def create_app(
 ) -> Starlette:
     """ASGI application of a gateway with these settings.
 
-    `state.http` is the protocol class of its server, with the limits of the settings; it answers repeated
-    requests itself where no replica shares the store. `state.operators` is the application of the operators'
-    own port.
+    `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
+    the store, it also responds to repeated requests. `state.operators` is the application of the admin port.
     """
     runtime = Runtime(settings, transport, now, log_request_factory)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
@@ -115,26 +114,26 @@ def create_app(
     runtime.metrics.register_async(operations.metric_families)
     admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
     is_shared = settings.cache.redis.url is not None
-    plain = _plain_routes(runtime)
+    common_routes = _common_routes(runtime)
     app = _starlette(
         [
             *(route for mount in mounts for route in mount.routes),
             Route(CODE_SYSTEM_PATH, code_system_endpoint),
             Route("/", landing_page(settings, CHECKS, runtime.warnings)),
-            *plain,
+            *common_routes,
             *admin.shared_port_routes(),
         ],
         middleware=[Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else [],
         lifespan=runtime.lifespan,
     )
-    front = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
-    app.state.operators = _starlette([front, *plain, *admin.admin_port_routes()])
+    admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
+    app.state.operators = _starlette([admin_landing, *common_routes, *admin.admin_port_routes()])
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
     return app
 
 
-def _plain_routes(runtime: Runtime) -> list[Route]:
-    """Routes that both ports have."""
+def _common_routes(runtime: Runtime) -> list[Route]:
+    """Routes of both ports."""
     ready = readyz(CHECKS, runtime.warnings)
     return [
         Route("/livez", livez),
@@ -148,12 +147,12 @@ def _plain_routes(runtime: Runtime) -> list[Route]:
 
 def _starlette(routes: list[Route], **options: Any) -> Starlette:
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_found}, **options)
-    app.router.redirect_slashes = False  # its absolute URL would ignore proxies and their prefixes
+    app.router.redirect_slashes = False  # the absolute URL of a redirect would ignore proxy prefixes
     return app
 
 
 def _fhir_routes(base: str, endpoint: Endpoint) -> list[Route]:
-    """A FHIR base: our CodeSystem, and all else for the endpoint."""
+    """Routes of a FHIR base: the gateway's CodeSystem, and the endpoint for all other paths."""
     return [
         Route(base + CODE_SYSTEM_PATH, code_system_endpoint),
         Route(base, endpoint),

@@ -1,4 +1,4 @@
-"""What is kept for later: the store of this process or of all replicas, and how answers are cached in it."""
+"""Builders of stores, cache configuration, ledger, secrets and request policies from the settings."""
 
 import hashlib
 import random
@@ -26,88 +26,91 @@ from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.settings import Cache, Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.resolve import site_settings_lookup
-from gateway.sites.relocation import PmsIdentity
+from gateway.sites.directory import PmsIdentity
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from gateway.upstreams.transport import PooledTransport
 
-#: Header fields that tell programs with one key apart. They decide about fairness, and nothing else.
+#: Headers that distinguish programs with the same key; used for fairness only.
 _FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
-#: Settings that change no byte of an answer, whole sections or parts of one, and why. Replicas that differ in
-#: them share what is kept; all others, and any new one, are part of its version.
+#: Settings that change no byte of a response, as whole sections or parts of one, and the reason. Replicas
+#: with different values share stored responses; every other setting is part of the version of a response.
 IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
-    "log": (True, "what is written down"),
-    "ledger": (True, "what is counted, and where"),
-    "admin": (True, "how operators come in"),
-    "retry": (True, "how often a question is put, not what it is"),
-    "circuit_breaker": (True, "when a practice is asked; a rejection by the gateway is not stored"),
-    "bulkhead": (True, "when a practice is asked; a rejection by the gateway is not stored"),
-    "writes": (True, "which changes are sent; answers to them are not kept"),
+    "log": (True, "the log is no part of a response"),
+    "ledger": (True, "the ledger is no part of a response"),
+    "admin": (True, "access of operators"),
+    "retry": (True, "number and time of upstream requests, not their content"),
+    "circuit_breaker": (True, "time of upstream requests; a rejection by the gateway is not stored"),
+    "bulkhead": (True, "time of upstream requests; a rejection by the gateway is not stored"),
+    "writes": (True, "permitted writes; their responses are not stored"),
     "server": (
         {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
-        "what is let in; what is refused is not kept",
+        "limits of client requests; a rejection by the gateway is not stored",
     ),
     "upstream": (
         {"timeouts", "requests_per_second", "max_connections", "proxy", "ca_file"},
-        "how fast and by which way it is asked, which changes no byte; a failure to is not kept",
+        "rate and network path of upstream requests; a failure of either is not stored",
     ),
-    "cache": ({"max_bytes", "max_detached_fetches", "lock_seconds", "redis"}, "how much is kept, and where"),
+    "cache": ({"max_bytes", "max_detached_fetches", "lock_seconds", "redis"}, "size and place of the cache"),
 }
 
 
 def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
-    """The store that the settings name; `closing` closes it with the application."""
-    embedded: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
+    """Open the store of the settings; `exit_stack` closes it."""
+    create_memory_store: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
     if cache.redis.url is None:
-        return embedded()
+        return create_memory_store()
     shared = RedisStore(cache.redis.url.get_secret_value(), list(_plaintext_keys(cache)), cache.redis.timeout)
-    both = FallbackStore(shared, embedded)
+    fallback = FallbackStore(shared, create_memory_store)
     exit_stack.push_async_callback(shared.aclose)
-    exit_stack.push_async_callback(both.aclose)
-    return both
+    exit_stack.push_async_callback(fallback.aclose)
+    return fallback
 
 
 def fast_path_bytes(cache: Cache) -> int:
-    """Bytes for answers that are ready to be sent."""
+    """Maximum size of the cache of prepared responses, in bytes."""
     return cache.max_bytes // 4
 
 
 def create_ledger(settings: Settings) -> Ledger:
-    """The ledger of this process's file, or of all replicas where they share a Redis."""
-    kept, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
+    """Ledger of all replicas in Redis if they share one, else in a file or in memory."""
+    options, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
-        return Ledger(RedisLedger(url, kept.path, retention_days=kept.retention_days, timeout=timeout))
-    return Ledger(SqliteLedger(kept.path, kept.retention_days))
+        return Ledger(RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout))
+    return Ledger(SqliteLedger(options.path, options.retention_days))
 
 
 def ledger_url(settings: Settings) -> str:
-    """Where the ledger of all replicas is; empty for a file. A file that was named stays what it is."""
-    kept, url = settings.ledger, settings.cache.redis.url
-    shared = kept.store == "redis" if kept.store else kept.path is None
-    return url.get_secret_value() if url and shared else ""
+    """URL of the Redis with the ledger of all replicas; empty if the ledger is in a file or in memory.
+
+    Without `ledger.store`, a configured `ledger.path` means a file.
+    """
+    options, url = settings.ledger, settings.cache.redis.url
+    is_shared = options.store == "redis" if options.store else options.path is None
+    return url.get_secret_value() if url and is_shared else ""
 
 
 def cache_config(
     settings: Settings, process_secret: str, engine_version: Callable[[str], Awaitable[str]]
 ) -> CacheConfig:
-    """How answers are cached; `engine` gives the version of a site's engine by its GUID.
+    """Cache configuration; `engine_version` returns the version of a site's engine by its GUID.
 
-    Without configured keys, `spare` names what is kept for this process alone.
+    Without configured keys, `process_secret` keys the cache of this process.
     """
-    cache, site = settings.cache, site_settings_lookup(settings)
+    cache, site_settings = settings.cache, site_settings_lookup(settings)
     secret = next(_plaintext_keys(cache), process_secret)
-    configured = _configuration_version(settings)
+    configuration_version = _configuration_version(settings)
 
-    def freshness_of(target_site: Site) -> Freshness:
-        own = site(target_site.guid).cache
+    def freshness_of(site: Site) -> Freshness:
+        own = site_settings(site.guid).cache
         return Freshness(
             own.profile or cache.profile, own.lifetimes, own.stale_if_error, own.stale_while_revalidate
         )
 
-    async def version_of(target_site: Site) -> str:
-        return f"{configured} {await engine_version(target_site.guid)}"
+    async def version_of(site: Site) -> str:
+        return f"{configuration_version} {await engine_version(site.guid)}"
 
     return CacheConfig(
         hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
@@ -118,16 +121,15 @@ def cache_config(
         cache.lock_seconds if cache.redis.url else 0.0,
         cache.max_detached_fetches,
         cache.client_cache_control,
-        cache.trust_etags,
     )
 
 
 def _configuration_version(settings: Settings) -> str:
-    """The version of all that shapes an answer, but for the site's engine."""
-    shaping = settings.model_dump_json(
-        exclude={name: what for name, (what, _) in IRRELEVANT_TO_RESPONSES.items()}
+    """Version of the code and of all settings that change responses."""
+    relevant_settings = settings.model_dump_json(
+        exclude={name: parts for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items()}
     )
-    return hashlib.sha256((shaping + code_version()).encode()).hexdigest()
+    return hashlib.sha256((relevant_settings + code_version()).encode()).hexdigest()
 
 
 def _plaintext_keys(cache: Cache) -> Iterator[str]:
@@ -135,10 +137,7 @@ def _plaintext_keys(cache: Cache) -> Iterator[str]:
 
 
 def connection_pool(upstream: UpstreamSettings, max_connections: int | None = None) -> PooledTransport:
-    """The connections to an upstream, as its settings want them, at most so many.
-
-    Raises OSError where upstream.ca_file can no longer be read.
-    """
+    """Create the connection pool of an upstream. Raises OSError if upstream.ca_file is unreadable."""
     return PooledTransport(
         limits=httpx.Limits(
             max_connections=max_connections or upstream.max_connections,
@@ -153,7 +152,7 @@ def connection_pool(upstream: UpstreamSettings, max_connections: int | None = No
 
 
 def caller_secret(settings: Settings, fallback_key: str) -> bytes:
-    """What hashes callers, equal on all replicas that share a page key."""
+    """Secret that hashes callers, equal on all replicas with the same first page key."""
     keys = [key.get_secret_value() for key in settings.paging.keys] or [fallback_key]
     return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()
 
@@ -178,9 +177,9 @@ def retry_budget(settings: Settings, store: Store) -> RetryBudget:
 
 
 class RequestPolicies:
-    """What the settings say about one request: how long it may wait, whose turn it is, what its site allows.
+    """Settings applied to one request: remaining wait, place in the queue, and limits of its site.
 
-    `secret` keys callers' fingerprints, `version_of` gives the version of a site's engine by its GUID.
+    `secret` keys the fingerprints of callers; `version_of` returns the version of the engine at a site GUID.
     """
 
     def __init__(self, settings: Settings, secret: bytes, version_of: Callable[[str], str]) -> None:
@@ -195,7 +194,7 @@ class RequestPolicies:
         return remaining_wait(request, self.settings.retry.max_wait_seconds, time.monotonic())
 
     def queue_ticket(self, request: FhirRequest) -> QueueTicket:
-        """Place in the rate limiter's queue: one key may serve many programs, clients and practices."""
+        """Place in the queue of the rate limiter, fair to each site, program and client with the same key."""
         key, label = keyed_fingerprint(request.headers, self.secret), ledger_label(request.headers)
         caller = self.settings.ledger.callers.get(label)
         self.caller_names.remember(key, caller.name if caller else label)
@@ -204,12 +203,12 @@ class RequestPolicies:
         return QueueTicket(key, program, bool(caller and caller.batch) or is_background(request.headers))
 
     def pms_identity(self, guid: str) -> PmsIdentity | None:
-        """Identity of a practice in its own software, where it is configured."""
+        """Return the configured identity of a practice in its own software, or None."""
         site = self._site_settings(guid)
         return PmsIdentity(site.pms_id, site.pms_name, site.follow_relocation) if site.pms_id else None
 
     def engine_version(self, request: FhirRequest) -> str:
-        """Version of the engine at the request's site; empty where it is unknown."""
+        """Version of the engine at the request's site; empty if unknown."""
         return self._version_of(request.site.guid) if request.site else ""
 
     def max_response_bytes(self, request: FhirRequest) -> int:

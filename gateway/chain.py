@@ -65,14 +65,14 @@ from gateway.upstreams.client import UpstreamClient
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 
-#: Gives the innermost handlers of an upstream, by the name of the dialect to speak.
+#: Returns the innermost handlers of an upstream by the name of a dialect.
 ClientFactory = Callable[[str], Handler]
-#: The repairs that any FHIR server needs once it has another address.
+#: Repairs that every FHIR server needs behind a proxy: they replace its base URL.
 BASE_URL_REPAIRS = tuple(repair for repair in REPAIRS if repair.issue.id.endswith("-base-url"))
 
 
 class Chain(NamedTuple):
-    """Handlers of one upstream, outermost first, and those among them that operators look into."""
+    """Handlers of one upstream, outermost first, and the handlers with state for operators."""
 
     handler: Handler
     response_cache: ResponseCache | None = None
@@ -80,7 +80,7 @@ class Chain(NamedTuple):
 
 
 def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> Chain:
-    """Chain of FHIR requests to practices, with all that keeps clients and practices working."""
+    """Chain of FHIR requests to practices, with all handlers."""
     version_of = runtime.engine_versions.local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of)
     sender, upstream_handlers = with_resilience(runtime.store, upstream, client_for, policies)
@@ -88,7 +88,7 @@ def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) 
 
 
 def practice_chain(runtime: Runtime, sender: Handler) -> Chain:
-    """The handlers outside of resilience, from AccessLog to ResponseRepairs."""
+    """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings = runtime.settings
     executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
     cache = ResponseCache(executor, runtime.store, runtime.cache_config, runtime.now, runtime.counters)
@@ -100,31 +100,31 @@ def practice_chain(runtime: Runtime, sender: Handler) -> Chain:
 
 
 def with_write_validation(handler: Handler, settings: Settings) -> Handler:
-    """The handler behind WriteValidation, where the settings want it."""
+    """Wrap a handler in WriteValidation unless the settings switch it off."""
     mode = settings.writes.validation
     return handler if mode == "off" else WriteValidation(handler, mode)
 
 
 def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
-    """Chain of requests to a FHIR server that needs no repair but that of its address."""
+    """Chain of requests to a FHIR server that needs the base URL repairs only."""
     repaired = ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS)
     return Chain(with_observability(CacheBypass(repaired), runtime))
 
 
 def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
-    """Chain of requests that are not FHIR: only errors change."""
+    """Chain of requests that are not FHIR; it changes errors only."""
     return Chain(with_observability(CacheBypass(client), runtime))
 
 
 def with_observability(handler: Handler, runtime: Runtime) -> Handler:
-    """The outermost handlers of every chain."""
+    """Wrap a handler in the outermost handlers of every chain."""
     return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
 
 
 def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
-    """The innermost handlers of an upstream, over one pool of connections."""
+    """Innermost handlers of an upstream, over one connection pool."""
     transport = runtime.transport or connection_pool(upstream)
-    runtime.closing(transport)
+    runtime.add_pool(transport)
     text = runtime.settings.errors.upstream_text
 
     def client_for(dialect: str) -> Handler:
@@ -137,7 +137,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
 def with_resilience(
     store: Store, upstream: Upstream, client_for: ClientFactory, policies: RequestPolicies
 ) -> tuple[Handler, UpstreamHandlers]:
-    """The handlers from PageSizer to RateLimitRecheck, and the state that operators look into."""
+    """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
     circuits, pauses = circuit_registry(settings, store), pause_registry(settings, store, policies.secret)
     budget, rates = retry_budget(settings, store), RateLimits(store, time.time, upstream.requests_per_second)

@@ -1,4 +1,4 @@
-"""Version of the code that shapes answers; replicas with different code share no stored answers."""
+"""Version of the code that determines responses; replicas with different code share no stored responses."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-#: Folders of the package that take no part in an answer; an image may lack them.
+#: Folders of the package that do not affect responses; an image may lack them.
 _EXCLUDED_FOLDERS = frozenset({"demo", "emulator", "docs", "__pycache__"})
-#: Distributions outside the package that shape answers, besides its own release.
+#: Distributions whose releases affect responses.
 _DISTRIBUTIONS = ("halo-gateway", "msgspec", "tzdata")
 
 
 @cache
 def code_version() -> str:
-    """The version of the running code, as 64 hexadecimal digits: equal on replicas with the same release."""
+    """Version of the running code, as 64 hexadecimal digits; equal on replicas with the same release."""
     releases = " ".join(f"{name}={version(name)}" for name in _DISTRIBUTIONS)
     return hashlib.sha256(f"{package_digest(Path(__file__).parent)} {releases}".encode()).hexdigest()
 
@@ -29,5 +29,5 @@ def package_digest(package: Path) -> str:
 
 
 def _package_files(package: Path) -> Iterator[Path]:
-    found = (path for path in sorted(package.rglob("*")) if path.is_file())
-    return (path for path in found if not _EXCLUDED_FOLDERS.intersection(path.relative_to(package).parts))
+    paths = (path for path in sorted(package.rglob("*")) if path.is_file())
+    return (path for path in paths if not _EXCLUDED_FOLDERS.intersection(path.relative_to(package).parts))

@@ -1,9 +1,10 @@
-"""What travels through the gateway: one frozen request in, one frozen response out."""
+"""Request and response: the two frozen records that pass through the gateway, and the handler type."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from math import inf
 from typing import Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -13,29 +14,30 @@ from gateway.dates.instants import InstantOutput, LabelMode
 from gateway.dates.plan import DatePlan
 from gateway.dates.support import DateSearchSupport
 from gateway.fhir.bundle import Bundle, bundle_from_fields
-from gateway.fhir.interaction import Interaction
+from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.fhir.raw_json import string_value, utf8_object_fields
 from gateway.fhir.search_params import NO_PARAMETERS, SearchParams
 
-#: Structs of msgspec, not dataclasses: most handlers make a copy, and theirs costs a tenth.
+#: The records are msgspec structs, because most handlers copy them: a copy costs a tenth of a dataclass copy.
 _replace_fields = msgspec.structs.replace
 
 #: Header fields in order, names in lower case.
 Headers = tuple[tuple[str, str], ...]
-#: A refusal, or a searchset that says it is incomplete.
+#: Result of a search for inactive records: an error, or a searchset that says it is incomplete.
 InactiveRecords = Literal["refuse", "empty"]
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-#: What may be assumed of an upstream nobody probed.
+#: Date search support that is assumed for an upstream without probe results.
 DEFAULT_DATE_SUPPORT = DateSearchSupport()
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One practice: its Halo GUID, IANA time zone, repairs switched off, and what is known of its upstream.
+    """One practice: Halo GUID, IANA time zone, alias, disabled repairs, and properties of its upstream.
 
-    `dates`: how it takes dates; `last_updated`: how it labels `meta.lastUpdated`, by resource type or `*`;
-    `shown`: how the gateway shows it; `inactive`: what a search for inactive records gets.
+    `last_updated_input`: label of `meta.lastUpdated` in upstream responses, by resource type or `*`;
+    `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
+    inactive records.
     """
 
     guid: str
@@ -50,11 +52,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the answer to one search.
+    """Position of a page in the result of one search.
 
-    `part` counts the upstream queries a search was split into; `rest` is the upstream's own link behind the
-    FHIR base, empty at the start of a part. `unfiltered` says that the upstream was seen to drop a date
-    criterion, so that every later page needs the filter too.
+    `part` is the index of the upstream search, if the search was split. `upstream_link` is the upstream's
+    own link without the FHIR base, empty at the start of a part. `needs_filter`: the upstream ignored a date
+    criterion on an earlier page, so that the gateway filters this page, too.
     """
 
     part: int = 0
@@ -65,39 +67,47 @@ class Position:
 START = Position()
 
 
-class WaitClock:
-    """The wait of one client's request; every changed copy of the request shares it.
+class SearchPlan(NamedTuple):
+    """Execution plan of a search.
 
-    It begins when the request comes (`since`), or when it is first asked for. What an upstream query took
-    that was not repeated is no waiting: the client asked for it, and it is paid for.
+    `split_searches`: upstream searches that its `date_plans` need, empty if provably nothing matches; None if
+    one upstream search is enough. `position`: start of the requested page.
     """
 
-    __slots__ = ("_excluded_seconds", "_started_at")
+    split_searches: tuple[SearchParams, ...] | None = None
+    date_plans: tuple[DatePlan, ...] = ()
+    position: Position = START
 
-    def __init__(self, started_at: float | None = None) -> None:
-        self._started_at = started_at
-        self._excluded_seconds = 0.0
 
-    def exclude(self, seconds: float) -> None:
-        """Leave out the time of an upstream query; below 0, put back what of one was waiting after all."""
-        self._excluded_seconds += seconds
+class SendPermit(NamedTuple):
+    """Permit to send one upstream request under a key; `sent_at` in seconds, None after its use."""
 
-    def waited_seconds(self, now: float) -> float:
-        """How long the client has waited so far."""
-        if self._started_at is None:
-            self._started_at = now - self._excluded_seconds
-        return now - self._started_at - self._excluded_seconds
+    key: str
+    sent_at: float | None = None
+
+
+class UpstreamUse(NamedTuple):
+    """Upstream requests behind a response or failure: number, and seconds of those that were not repeated."""
+
+    requests: int = 0
+    seconds: float = 0.0
+
+    def plus(self, other: "UpstreamUse") -> "UpstreamUse":
+        """Sum of both."""
+        return UpstreamUse(self.requests + other.requests, self.seconds + other.seconds)
+
+
+NO_USE = UpstreamUse()
 
 
 class FhirRequest(msgspec.Struct, frozen=True, dict=True):
-    """A client's request, checked and taken apart.
+    """A client's request, checked and parsed.
 
-    `asked` is the client's own search and never changes; `search` is what goes upstream, in several
-    `parts` where its `dates` need that (none at all: provably nothing matches), from `position` on.
-    `path` is relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute
-    URLs of the same FHIR base on our side and on Halo's, without a trailing slash. `accepted` is the media
-    type to answer in, `received` when the request came, `waiting` how long its client has been kept since,
-    `validator` the upstream's ETag of what is kept.
+    `client_search` is the client's own search and never changes; `upstream_search` follows `plan`. `path` is
+    relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute URLs of the same
+    FHIR base on the gateway and on the upstream, without a trailing slash. `response_format` is a media type.
+    `deadline` ends all waits except upstream requests, in seconds of a monotonic clock. `send_permit` comes
+    from the rate limiter.
     """
 
     method: str
@@ -109,39 +119,50 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     site: Site | None = None
     client_search: SearchParams = NO_PARAMETERS
     upstream_search: SearchParams = NO_PARAMETERS
-    split_searches: tuple[SearchParams, ...] | None = None
-    date_plans: tuple[DatePlan, ...] = ()
-    position: Position = START
+    plan: SearchPlan = SearchPlan()
     headers: Headers = ()
     body: bytes = b""
     request_id: str = ""
     received_at: datetime = EPOCH
-    wait_clock: WaitClock = msgspec.field(default_factory=WaitClock)
-    if_none_match: str = ""
+    deadline: float = inf
+    send_permit: SendPermit | None = None
 
     def header(self, name: str) -> str:
-        """The first value of a header (lower-case name), or an empty string."""
+        """Return the first value of a header (lower-case name), or an empty string."""
         return _first_value(self.headers, name)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields replaced."""
+        """Return a copy with some fields replaced."""
         return _replace_fields(self, **changes)
+
+    def with_plan(self, **changes: Any) -> Self:
+        """Return a copy with some fields of the plan replaced."""
+        return _replace_fields(self, plan=self.plan._replace(**changes))
+
+    def with_used_permit(self) -> Self:
+        """Return a copy for a further attempt, which needs a new permit."""
+        permit = self.send_permit
+        return _replace_fields(self, send_permit=permit._replace(sent_at=None)) if permit else self
+
+    def after(self, use: UpstreamUse) -> Self:
+        """Return a copy for a further upstream request; the time of earlier ones is not waiting time."""
+        return _replace_fields(self, deadline=self.deadline + use.seconds) if use.seconds else self
 
     @cached_property
     def upstream_url(self) -> str:
-        """The absolute URL to ask upstream."""
+        """Absolute URL of the upstream request."""
         url = f"{self.upstream_base}/{self.path}" if self.path else self.upstream_base
         return f"{url}?{self.upstream_search.query}" if self.upstream_search.query else url
 
     @cached_property
     def base_prefixes(self) -> tuple[tuple[tuple[str, str], int], ...]:
-        """How a URL on our base or on the upstream's begins, and the base's length."""
-        both = (self.public_base, self.upstream_base)
-        return tuple(((f"{base}/", f"{base}?"), len(base)) for base in both)
+        """Prefixes of URLs on the public and on the upstream base, and the length of that base."""
+        bases = (self.public_base, self.upstream_base)
+        return tuple(((f"{base}/", f"{base}?"), len(base)) for base in bases)
 
     @cached_property
     def upstream_body(self) -> bytes:
-        """The body to send upstream: the client's own bytes unless a repair changed the search form."""
+        """Body of the upstream request: the client's own bytes unless a repair changed the search form."""
         return (
             self.body
             if self.upstream_search is self.client_search
@@ -150,10 +171,10 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
 
 class CacheValidity(NamedTuple):
-    """What a cache knows of a fresh answer; `born` and `ends` are seconds since 1970.
+    """Validity of a fresh response from the cache; times are in seconds since 1970.
 
-    `unchanged` says whether no write through this process has touched it since; `current` asks that of all
-    replicas and is None where there are none.
+    `is_locally_current` returns whether no write through this process has invalidated the response;
+    `is_current` checks that for all replicas and is None if there are none.
     """
 
     stored_at: float
@@ -162,12 +183,19 @@ class CacheValidity(NamedTuple):
     is_current: Callable[[], Awaitable[bool]] | None = None
 
 
-class FhirResponse(msgspec.Struct, frozen=True):
-    """An answer on its way to the client; `repairs` names what was mended on the way.
+class Paging(NamedTuple):
+    """Positions of further pages by link relation; `links_omitted`: the body of the response has no links."""
 
-    A Bundle that was opened travels as `bundle` and stands for the body. `pages` leads from the relation of
-    a link to a position, where they are known; `ignored` names parameters the upstream did not use; `kept`
-    is there if a cache gave the answer. `unlinked`: the body is a Bundle that wants links (`bundle.linked`).
+    page_positions: Mapping[str, Position]
+    links_omitted: bool = False
+
+
+class FhirResponse(msgspec.Struct, frozen=True):
+    """A response on its way to the client.
+
+    A parsed Bundle travels as `bundle` and stands for the body. `paging` is there if the positions of further
+    pages are known, `cache_validity` if a cache gave the response. `ignored_parameters`: those that the
+    upstream did not use. `upstream_use`: the upstream requests that this client's request caused.
     """
 
     status: int
@@ -175,21 +203,25 @@ class FhirResponse(msgspec.Struct, frozen=True):
     body: bytes = b""
     applied_repairs: tuple[str, ...] = ()
     bundle: Bundle | None = None
-    page_positions: Mapping[str, Position] | None = None
+    paging: Paging | None = None
     ignored_parameters: frozenset[str] = frozenset()
     cache_validity: CacheValidity | None = None
-    links_omitted: bool = False
+    upstream_use: UpstreamUse = NO_USE
 
     def header(self, name: str) -> str:
-        """The first value of a header (lower-case name), or an empty string."""
+        """Return the first value of a header (lower-case name), or an empty string."""
         return _first_value(self.headers, name)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields replaced."""
+        """Return a copy with some fields replaced."""
         return _replace_fields(self, **changes)
 
+    def with_upstream_use(self, use: UpstreamUse) -> Self:
+        """Return a copy that names the upstream requests behind it; itself if it names these already."""
+        return self if use == self.upstream_use else _replace_fields(self, upstream_use=use)
+
     def with_parsed_bundle(self) -> Self:
-        """The answer with its body opened if it is a Bundle. Raises UnreadableError."""
+        """Return a copy with its body parsed if it is a Bundle, else itself. Raises UnreadableError."""
         if self.bundle is not None or b'"Bundle"' not in self.body:
             return self
         fields = utf8_object_fields(self.body)
@@ -200,17 +232,17 @@ class FhirResponse(msgspec.Struct, frozen=True):
         )
 
     def with_bundle(self, new_bundle: Bundle) -> Self:
-        """The answer with another Bundle for a body."""
+        """Return a copy with another Bundle as its body."""
         return self if new_bundle is self.bundle else _replace_fields(self, bundle=new_bundle, body=b"")
 
     def with_encoded_body(self) -> Self:
-        """The answer as bytes."""
+        """Return a copy with its Bundle encoded in the body."""
         return self if self.body or self.bundle is None else _replace_fields(self, body=self.bundle.encode())
 
     def with_header(self, name: str, value: str) -> Self:
-        """A copy in which this header has this one value."""
-        kept = tuple(each for each in self.headers if each[0] != name)
-        return _replace_fields(self, headers=(*kept, (name, value)))
+        """Return a copy in which this header has only this value."""
+        other_fields = tuple(field for field in self.headers if field[0] != name)
+        return _replace_fields(self, headers=(*other_fields, (name, value)))
 
 
 Handler = Callable[[FhirRequest], Awaitable[FhirResponse]]
@@ -223,10 +255,7 @@ def _first_value(headers: Headers, name: str) -> str:
     return ""
 
 
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
-
-
 def may_write(request: FhirRequest) -> bool:
-    """Whether a request changes data, or may: what an operation or a SQL query does, nobody knows here."""
-    unknown = request.interaction.code in {"operation", "other"} and request.method not in _SAFE_METHODS
-    return request.interaction.is_write or unknown
+    """Whether a request may change data; the effect of an operation or a SQL query is unknown."""
+    is_unknown = request.interaction.code in {"operation", "other"} and request.method not in SAFE_METHODS
+    return request.interaction.is_write or is_unknown

@@ -1,8 +1,8 @@
-"""Extras: which optional packages a command needs, and the command that installs them."""
+"""Extras: optional packages of a command, and the command that installs them."""
 
 from importlib.util import find_spec
 
-#: Extra -> the modules that it brings, as pyproject.toml has it; an image may also lack parts of the gateway.
+#: Extra -> its modules, as in pyproject.toml, and parts of the gateway that an image may lack.
 EXTRAS = {
     "validation": ("fhir.resources",),
     "emulator": ("gateway.emulator", "fhir.resources", "fhirpathpy"),
@@ -11,11 +11,11 @@ EXTRAS = {
 
 
 class MissingExtraError(ValueError):
-    """A command needs an extra that is not installed; its text says how to install it."""
+    """An extra is not installed; the text names the command that installs it."""
 
 
 def require_extra(extra: str) -> None:
-    """Raises MissingExtraError unless everything that an extra brings is installed."""
+    """Raise MissingExtraError unless all modules of an extra are installed."""
     missing = [name for name in EXTRAS[extra] if not _is_installed(name)]
     if missing:
         raise MissingExtraError(

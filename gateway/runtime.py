@@ -1,4 +1,4 @@
-"""What one process holds as long as it serves: connections, seal, ledger, counters."""
+"""Runtime of one process: stores, connections, token cipher, ledger, counters."""
 
 import asyncio
 import time
@@ -44,15 +44,15 @@ UtcClock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass
 class Runtime:
-    """Everything with a life of its own; opened and closed with the application.
+    """State of one process, opened and closed with the application.
 
-    Raises OSError where nobody can listen on admin.listen.
+    Raises OSError if the address of admin.listen cannot be bound.
     """
 
     settings: Settings
@@ -64,23 +64,23 @@ class Runtime:
         settings = self.settings
         self._pools: list[httpx.AsyncBaseTransport] = []
         self.cautions = find_cautions(settings)
-        for each in self.cautions:
-            _log.warning("configuration", setting=each.setting, warning=each.text)
+        for caution in self.cautions:
+            _log.warning("configuration", setting=caution.setting, warning=caution.text)
         self.sites = ConfiguredSites(settings)
         self._site_settings = site_settings_lookup(settings)
-        spare = token_hex()
-        self.token_cipher = _token_cipher(settings, spare)
-        self.caller_secret = caller_secret(settings, spare)
+        process_secret = token_hex()
+        self.token_cipher = _token_cipher(settings, process_secret)
+        self.caller_secret = caller_secret(settings, process_secret)
         listen = settings.admin.listen
         self._admin_socket = bind(listen) if listen else None
         self.exit_stack = AsyncExitStack()
         self.store = open_store(settings.cache, self.exit_stack)
         self.engine_versions = EngineVersions(self.store, lambda: self.now().timestamp(), self._purge_site)
-        self.cache_config = cache_config(settings, spare, self.engine_versions.shared_version)
+        self.cache_config = cache_config(settings, process_secret, self.engine_versions.shared_version)
         self.metrics = Metrics()
         self.ledger = create_ledger(settings)
         self.daily_usage = DailyUsage(self._daily_cap, self.sites)
-        self.ledger.set_usage_listener(lambda others: self.daily_usage.update_from_ledger(others, self.now()))
+        self.ledger.set_usage_listener(lambda usage: self.daily_usage.update_from_ledger(usage, self.now()))
         self.recorder = Recorder(
             self.ledger,
             self.daily_usage,
@@ -101,42 +101,44 @@ class Runtime:
         )
         self.metrics.register_caps(self.cap_statuses)
 
-    def closing(self, transport: httpx.AsyncBaseTransport) -> None:
-        """Close a pool of connections with the application."""
+    def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Register a connection pool to be closed with the application."""
         self._pools.append(transport)
 
     def rejection_counter(self, mount_name: str = "", *, is_fhir: bool = True) -> RejectionCounter:
-        """What counts the requests refused below a path of their own, or below Halo Connect's."""
-        own = self.settings.server.default_site if is_fhir else None
-        site = Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(own or "")
+        """Counter of the requests rejected below the path of a mounted upstream, or of Halo Connect."""
+        default_site = self.settings.server.default_site if is_fhir else None
+        site = (
+            Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(default_site or "")
+        )
         return RejectionCounter(self.recorder, self.sites, site, is_fhir)
 
     @property
     def warnings(self) -> Checks:
-        """What an operator should know of, though the gateway serves without it."""
+        """Degraded dependencies, reported as warnings by /readyz."""
         return {"store": self.store.problem, "ledger": self.ledger.problem, "sites": self._sites_problem}
 
     def cap_statuses(self) -> list[CapStatus]:
-        """Usage of today's caps."""
+        """Return today's usage of all caps."""
         return self.daily_usage.cap_statuses(self.now())
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Open the ledger and go on with today's counts; at the end close all, losing nothing."""
+        """Open the ledger with today's counts; at the end close everything without loss of counts."""
         async with (
             serve_admin_port(app.state.operators, self._admin_socket) if self._admin_socket else nullcontext()
         ):
             await asyncio.to_thread(self.ledger.open)
             yield
         await self.exit_stack.aclose()
-        for each in self._pools:
-            await each.aclose()
+        for pool in self._pools:
+            await pool.aclose()
         self.recorder.count_unfinished()
         await asyncio.to_thread(self.ledger.close)
 
     async def _sites_problem(self) -> str:
-        texts = (f"{each.setting}: {each.text}" for each in self.cautions if each.component == "sites")
-        return " ".join(texts)
+        cautions = (caution for caution in self.cautions if caution.component == "sites")
+        return " ".join(f"{caution.setting}: {caution.text}" for caution in cautions)
 
     async def _purge_site(self, site: str) -> None:
         await self.counters.increment(site, (ANY_TYPE,))
@@ -147,12 +149,10 @@ class Runtime:
 
 
 def _configured_names(settings: Settings) -> ConfiguredNames:
-    callers = {
-        digits: CallerConfig(each.name, each.batch) for digits, each in settings.ledger.callers.items()
-    }
-    return ConfiguredNames(
-        callers, {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
-    )
+    configured_callers = settings.ledger.callers.items()
+    callers = {digits: CallerConfig(caller.name, caller.batch) for digits, caller in configured_callers}
+    sites = {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
+    return ConfiguredNames(callers, sites)
 
 
 def _token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:

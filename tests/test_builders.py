@@ -1,4 +1,5 @@
-import asyncio
+"""Builders: store, cache configuration and ledger."""
+
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,6 @@ import pytest
 from support.requests import SITE
 
 from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, create_ledger, ledger_url, open_store
-from gateway.exchange import Site
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
@@ -15,55 +15,54 @@ from gateway.stores.memory import MemoryStore
 SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]})
 
 
-def test_without_redis_the_store_is_this_processes_own() -> None:
+def test_store_without_redis_is_in_memory() -> None:
     assert isinstance(open_store(Cache(), AsyncExitStack()), MemoryStore)
 
 
-def test_a_redis_that_is_away_is_stood_in_for_and_closed_at_the_end() -> None:
-    async def live() -> tuple[bytes | None, str]:
-        async with AsyncExitStack() as closing:
-            shared = open_store(SHARED, closing)
-            assert isinstance(shared, FallbackStore)
-            await shared.set("a", b"1", 10)
-            return await shared.get("a"), await shared.problem()
-
-    value, problem = asyncio.run(live())
-    assert value == b"1"
-    assert problem
+@pytest.mark.anyio
+async def test_unavailable_redis_is_replaced_by_memory() -> None:
+    async with AsyncExitStack() as exit_stack:
+        store = open_store(SHARED, exit_stack)
+        assert isinstance(store, FallbackStore)
+        await store.set("a", b"1", 10)
+        assert await store.get("a") == b"1"
+        assert await store.problem()
 
 
-async def engine(guid: str) -> str:
+async def engine_version(guid: str) -> str:
     return f"engine of {guid}"
 
 
-def test_a_sites_profile_goes_over_the_general_one() -> None:
+def test_profile_of_a_site_overrides_the_general_profile() -> None:
     settings = Settings.model_validate(
         {"cache": {"profile": "cautious"}, "sites": {SITE.guid: {"cache": {"profile": "off"}}}}
     )
-    found = cache_config(settings, "spare", engine)
-    other = type(SITE)("0a1b2c3d-0000-4000-8000-00000000000b", SITE.zone)
-    assert (found.freshness_of(SITE).profile, found.freshness_of(other).profile) == ("off", "cautious")
+    config = cache_config(settings, "process-secret", engine_version)
+    other_site = replace(SITE, guid="0a1b2c3d-0000-4000-8000-00000000000b")
+    assert config.freshness_of(SITE).profile == "off"
+    assert config.freshness_of(other_site).profile == "cautious"
 
 
-def version(settings: Settings, guid: str = SITE.guid) -> str:
-    return asyncio.run(_version(settings, replace(SITE, guid=guid)))
+async def version(settings: Settings, guid: str = SITE.guid) -> str:
+    config = cache_config(settings, "process-secret", engine_version)
+    return await config.version_of(replace(SITE, guid=guid))
 
 
-async def _version(settings: Settings, site: Site) -> str:
-    return await cache_config(settings, "spare", engine).version_of(site)
+def test_cache_secret_without_keys_is_that_of_the_process() -> None:
+    first, second = (cache_config(Settings(), secret, engine_version).secret for secret in ("a", "b"))
+    assert first != second
+    keyed = (cache_config(Settings(cache=SHARED), secret, engine_version) for secret in ("a", "b"))
+    assert len({config.secret for config in keyed}) == 1
 
 
-def test_names_are_keyed_and_change_with_the_configuration_and_the_engine() -> None:
-    one, two = (cache_config(Settings(), spare, engine) for spare in ("a", "b"))
-    assert one.secret != two.secret
-    assert version(Settings()) == version(Settings())
-    assert version(Settings()) != version(Settings(cache=Cache(profile="off")))
-    assert version(Settings()) != version(Settings(), "another")
-    same = (cache_config(Settings(cache=SHARED), "a", engine) for _ in range(2))
-    assert len({each.secret for each in same}) == 1
+@pytest.mark.anyio
+async def test_version_depends_on_configuration_and_engine() -> None:
+    assert await version(Settings()) == await version(Settings())
+    assert await version(Settings()) != await version(Settings(cache=Cache(profile="off")))
+    assert await version(Settings()) != await version(Settings(), "another")
 
 
-OWN = (
+IRRELEVANT_SETTINGS = (
     {"log": {"level": "debug"}},
     {"ledger": {"path": "/var/lib/replica-2.db", "retention_days": 30}},
     {"admin": {"listen": "127.0.0.1:9001"}},
@@ -76,7 +75,7 @@ OWN = (
     {"upstream": {"proxy": "http://user:Zzyzx@127.0.0.1:3128"}},
     {"cache": {"max_bytes": 1_000_000, "lock_seconds": 1, "redis": {"timeout": 2}}},
 )
-SHAPING = (
+RELEVANT_SETTINGS = (
     {"sites": {SITE.guid: {"time_zone": "Australia/Perth"}}},
     {"sites": {"default": {"last_updated_output": "site"}}},
     {"sites": {SITE.guid: {"search": {"supports_comma_or": True}}}},
@@ -88,38 +87,39 @@ SHAPING = (
     {"upstream": {"url": "https://api.stage.haloconnect.io"}},
     {"server": {"public_url": "https://gw.example"}},
     {"cache": {"profile": "cautious"}},
-    {"cache": {"trust_etags": True}},
 )
 
 
-@pytest.mark.parametrize("differs", OWN, ids=str)
-def test_replicas_share_answers_in_spite_of_settings_of_their_own(differs: dict[str, object]) -> None:
-    assert version(Settings.model_validate(differs)) == version(Settings())
+@pytest.mark.anyio
+@pytest.mark.parametrize("values", IRRELEVANT_SETTINGS, ids=str)
+async def test_irrelevant_setting_does_not_change_the_version(values: dict[str, object]) -> None:
+    assert await version(Settings.model_validate(values)) == await version(Settings())
 
 
-@pytest.mark.parametrize("differs", SHAPING, ids=str)
-def test_a_setting_that_shapes_answers_keeps_them_apart(differs: dict[str, object]) -> None:
-    assert version(Settings.model_validate(differs)) != version(Settings())
+@pytest.mark.anyio
+@pytest.mark.parametrize("values", RELEVANT_SETTINGS, ids=str)
+async def test_relevant_setting_changes_the_version(values: dict[str, object]) -> None:
+    assert await version(Settings.model_validate(values)) != await version(Settings())
 
 
-def test_what_is_left_out_of_the_version_are_settings_and_each_is_tested() -> None:
-    assert {name for differs in OWN for name in differs} == set(IRRELEVANT_TO_RESPONSES)
+def test_all_irrelevant_settings_exist_and_are_tested() -> None:
+    assert {name for values in IRRELEVANT_SETTINGS for name in values} == set(IRRELEVANT_TO_RESPONSES)
     for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items():
         section = getattr(Settings(), name)
         assert parts is True or (isinstance(parts, set) and parts <= set(type(section).model_fields))
 
 
-def test_replicas_with_a_redis_share_a_ledger_unless_a_file_was_named(tmp_path: Path) -> None:
+def test_replicas_with_redis_share_a_ledger_without_configured_file(tmp_path: Path) -> None:
     redis = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]}
     path = str(tmp_path / "ledger.db")
-    for kept, url in (
+    for ledger, url in (
         ({}, "redis://127.0.0.1:1"),
         ({"path": path}, ""),
         ({"path": path, "store": "redis"}, "redis://127.0.0.1:1"),
         ({"path": path, "store": "file"}, ""),
         ({"store": "file"}, ""),
     ):
-        settings = Settings.model_validate({"cache": redis, "ledger": kept})
+        settings = Settings.model_validate({"cache": redis, "ledger": ledger})
         create_ledger(settings)
         assert ledger_url(settings) == url
     assert ledger_url(Settings()) == ""

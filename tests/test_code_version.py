@@ -1,4 +1,4 @@
-"""The version of the code: equal for equal files, another one for any change that can shape an answer."""
+"""Version of the code: different after each change that can affect a response."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from gateway.code_version import code_version, package_digest
 
-#: Prints the version under which this code keeps answers of a site.
+#: Prints the version of stored responses of a site.
 PRINT = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
@@ -22,7 +22,7 @@ from datetime import UTC
 async def engine(guid: str) -> str:
     return ""
 
-print(asyncio.run(cache_config(Settings(), "spare", engine).version_of(Site("a", UTC, "a"))))
+print(asyncio.run(cache_config(Settings(), "process-secret", engine).version_of(Site("a", UTC, "a"))))
 """
 
 
@@ -42,7 +42,7 @@ def change(path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8") + "\n# another byte\n", encoding="utf-8")
 
 
-def test_changed_repair_never_shares_stored_answers(package: Path) -> None:
+def test_changed_repair_changes_the_version_of_stored_responses(package: Path) -> None:
     before = stored_version(package)
     assert stored_version(package) == before
     change(package / "repairs" / "last_updated_offset.py")
@@ -52,19 +52,19 @@ def test_changed_repair_never_shares_stored_answers(package: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["fhir/bundle.py", "dates/date_parameters.json", "cache/response_cache.py", "app.py"]
 )
-def test_any_changed_file_changes_the_digest(package: Path, name: str) -> None:
+def test_changed_file_changes_the_digest(package: Path, name: str) -> None:
     before = package_digest(package)
     change(package / name)
     assert package_digest(package) != before
 
 
-def test_a_renamed_file_changes_the_digest(package: Path) -> None:
+def test_renamed_file_changes_the_digest(package: Path) -> None:
     before = package_digest(package)
     (package / "fhir" / "bundle.py").rename(package / "fhir" / "bundles.py")
     assert package_digest(package) != before
 
 
-def test_code_that_shapes_no_answer_changes_nothing(package: Path) -> None:
+def test_change_without_effect_on_responses_keeps_the_digest(package: Path) -> None:
     before = package_digest(package)
     shutil.rmtree(package / "emulator")
     change(package / "demo" / "tour.py")
@@ -73,6 +73,6 @@ def test_code_that_shapes_no_answer_changes_nothing(package: Path) -> None:
     assert package_digest(package) == before
 
 
-def test_the_running_code_has_one_version() -> None:
+def test_running_code_has_one_version() -> None:
     assert code_version() == code_version()
     assert len(code_version()) == 64

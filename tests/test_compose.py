@@ -1,4 +1,4 @@
-"""compose.yaml and the Dockerfile: what they set is valid, and no example guesses a time zone."""
+"""compose.yaml and the Dockerfile: valid settings, and no example with a guessed time zone."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ KEYS = "${GATEWAY_KEYS:-}"
 
 
 def settings_of(service: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings that a service of compose.yaml starts with."""
+    """Settings with which a service of compose.yaml starts."""
     for name, value in COMPOSE["services"][service]["environment"].items():
         monkeypatch.setenv(name, value.replace(KEYS, keys))
     return load()
@@ -33,7 +33,7 @@ def test_gateway_knows_each_emulated_practice_with_its_zone(
     }
 
 
-def test_redis_comes_with_its_profile_only() -> None:
+def test_redis_starts_with_its_profile_only() -> None:
     services = COMPOSE["services"]
     by_profile = {name for name, service in services.items() if "redis" in service.get("profiles", ())}
     assert by_profile == {"redis", "replica-1", "replica-2"}
@@ -42,11 +42,11 @@ def test_redis_comes_with_its_profile_only() -> None:
 
 
 def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = (settings_of(f"replica-{number}", '["synthetic"]', monkeypatch) for number in (1, 2))
-    assert one.model_dump() == two.model_dump()
-    assert one.cache.redis.url is not None
-    assert one.cache.keys == one.paging.keys
-    assert len(one.cache.keys) == 1
+    first, second = (settings_of(f"replica-{number}", '["synthetic"]', monkeypatch) for number in (1, 2))
+    assert first.model_dump() == second.model_dump()
+    assert first.cache.redis.url is not None
+    assert first.cache.keys == first.paging.keys
+    assert len(first.cache.keys) == 1
 
 
 def test_replicas_without_keys_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_replicas_without_keys_do_not_start(monkeypatch: pytest.MonkeyPatch) -> 
         settings_of("replica-1", "", monkeypatch)
 
 
-def test_every_service_runs_without_rights_and_only_locally() -> None:
+def test_every_service_runs_without_capabilities_and_on_localhost_only() -> None:
     for name, service in COMPOSE["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -71,13 +71,13 @@ def test_no_example_sets_a_zone_for_unnamed_practices(page: str) -> None:
     assert "SITES__DEFAULT__TIME_ZONE" not in blocks
 
 
-def test_images_carry_the_version_of_the_project() -> None:
+def test_images_have_the_version_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     labels = re.findall(r'image\.version="([^"]+)"', (ROOT / "Dockerfile").read_text(encoding="utf-8"))
     assert labels == [project["version"]] * 2
 
 
-def test_the_default_image_is_the_gateway() -> None:
+def test_default_image_is_the_gateway() -> None:
     targets = re.findall(
         r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
     )

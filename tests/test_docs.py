@@ -41,7 +41,7 @@ def command_of(words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_in_a_code_block_exists(page: Path) -> None:
+def test_command_in_a_code_block_exists(page: Path) -> None:
     for words in commands(page):
         if words[0] == "make":
             assert set(words[1:2]) <= TARGETS, words
@@ -58,7 +58,7 @@ def test_every_command_in_the_text_exists(page: Path) -> None:
     assert mentioned(page) <= set(main.commands)
 
 
-def test_there_are_commands_to_look_at() -> None:
+def test_pages_contain_commands() -> None:
     assert {"make demo", "make test"} <= {" ".join(words) for words in commands(ROOT / "README.md")}
     assert {"serve", "check-config"} <= {
         command_of(words) for words in commands(ROOT / "README.md") if words[0] != "make"
@@ -66,7 +66,7 @@ def test_there_are_commands_to_look_at() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+def test_link_inside_the_project_has_a_target(page: Path) -> None:
     targets = [target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8"))]
     inside = [target for target in targets if target and "://" not in target]
     assert [target for target in inside if not (page.parent / target).exists()] == []
@@ -99,7 +99,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     assert zones == ["Australia/Perth", "Australia/Sydney"]
 
 
-def test_the_curl_of_the_readme_names_a_site_of_the_emulator() -> None:
+def test_curl_of_the_readme_names_a_site_of_emulator() -> None:
     assert set(re.findall(r"00000000-0000-4000-8000-[0-9a-f]{12}", README)) <= set(SITES)
 
 

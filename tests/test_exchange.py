@@ -1,20 +1,31 @@
-from gateway.exchange import WaitClock
+"""Requests: copies for further upstream requests."""
+
+from math import inf
+
+from support.requests import fhir_request, json_response
+
+from gateway.exchange import NO_USE, SendPermit, UpstreamUse
 
 
-def test_the_wait_begins_when_the_request_came() -> None:
-    waiting = WaitClock(10.0)
-    assert (waiting.waited_seconds(10.0), waiting.waited_seconds(14.5)) == (0.0, 4.5)
+def test_time_of_upstream_requests_extends_the_deadline() -> None:
+    request = fhir_request("Patient/1", deadline=10.0)
+    assert request.after(UpstreamUse(2, 30.0)).deadline == 40.0
+    assert request.after(NO_USE) is request
+    assert fhir_request("Patient/1").deadline == inf
 
 
-def test_a_wait_without_a_beginning_begins_with_the_first_question() -> None:
-    waiting = WaitClock()
-    assert (waiting.waited_seconds(7.0), waiting.waited_seconds(9.0)) == (0.0, 2.0)
+def test_further_attempt_needs_another_permit() -> None:
+    request = fhir_request("Patient/1", send_permit=SendPermit("key", 5.0))
+    assert request.with_used_permit().send_permit == SendPermit("key")
+    assert fhir_request("Patient/1").with_used_permit().send_permit is None
 
 
-def test_an_upstream_query_is_no_waiting() -> None:
-    waiting = WaitClock(0.0)
-    waiting.exclude(30.0)
-    assert waiting.waited_seconds(31.0) == 1.0
-    late = WaitClock()
-    late.exclude(30.0)
-    assert (late.waited_seconds(50.0), late.waited_seconds(51.0)) == (0.0, 1.0)
+def test_plan_changes_in_a_copy_only() -> None:
+    request = fhir_request("Patient")
+    assert request.with_plan(split_searches=()).plan.split_searches == ()
+    assert request.plan.split_searches is None
+
+
+def test_upstream_uses_add_up() -> None:
+    assert UpstreamUse(1, 0.5).plus(UpstreamUse(2, 1.0)) == (3, 1.5)
+    assert json_response({}).upstream_use == NO_USE

@@ -1,4 +1,4 @@
-"""Extras: the table agrees with pyproject.toml, and a missing package is named in one line."""
+"""Extras: the table matches pyproject.toml, and an error names a missing package in one line."""
 
 import subprocess
 import sys
@@ -12,48 +12,47 @@ from packaging.utils import canonicalize_name
 
 from gateway.extras import EXTRAS, MissingExtraError, require_extra
 
-DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-    "optional-dependencies"
-]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DECLARED_EXTRAS = PROJECT["optional-dependencies"]
 #: Runs a command of the gateway in an interpreter that cannot import one module.
-WITHOUT = """
+RUN_WITHOUT_MODULE = """
 import sys
 from importlib.abc import MetaPathFinder
 
-class Absent(MetaPathFinder):
+class MissingModule(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == sys.argv[1] or name.startswith(sys.argv[1] + "."):
             raise ModuleNotFoundError(name=name)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path.insert(0, MissingModule())
 from gateway.cli.commands import main
 main(sys.argv[2:])
 """
 
 
 def distributions(extra: str) -> set[str]:
-    """The distributions that an extra brings, with those of the extras it names."""
-    declared = [Requirement(text) for text in DECLARED[extra]]
-    nested = [inner for each in declared for inner in each.extras if each.name == "halo-gateway"]
-    own = {canonicalize_name(each.name) for each in declared if each.name != "halo-gateway"}
+    """Distributions of an extra, including those of the extras it requires."""
+    required = [Requirement(text) for text in DECLARED_EXTRAS[extra]]
+    nested = [name for item in required for name in item.extras if item.name == "halo-gateway"]
+    own = {canonicalize_name(item.name) for item in required if item.name != "halo-gateway"}
     return own.union(*map(distributions, nested))
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_extra_brings_what_pyproject_declares(extra: str) -> None:
+def test_extra_has_the_distributions_of_pyproject(extra: str) -> None:
     owners = {"fhir.resources": "fhir-resources"} | {
-        module: canonicalize_name(found[0]) for module, found in packages_distributions().items()
+        module: canonicalize_name(names[0]) for module, names in packages_distributions().items()
     }
-    outside = {owners[module] for module in EXTRAS[extra] if not module.startswith("gateway.")}
-    assert outside == distributions(extra)
+    modules = [module for module in EXTRAS[extra] if not module.startswith("gateway.")]
+    assert {owners[module] for module in modules} == distributions(extra)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_installed_extra_is_no_problem(extra: str) -> None:
+def test_installed_extra_raises_nothing(extra: str) -> None:
     require_extra(extra)
 
 
-def test_a_missing_parent_package_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_parent_package_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRAS, "validation", ("absent.package",))
     with pytest.raises(MissingExtraError, match=r"pip install 'halo-gateway\[validation\]'"):
         require_extra("validation")
@@ -67,17 +66,15 @@ def test_a_missing_parent_package_is_a_missing_extra(monkeypatch: pytest.MonkeyP
         ("validate -", "validation", "fhir.resources"),
     ],
 )
-def test_a_command_without_its_extra_says_in_one_line_what_to_install(
-    command: str, extra: str, module: str
-) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", WITHOUT, module, *command.split()],
+def test_command_without_its_extra_names_it_in_one_line(command: str, extra: str, module: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", RUN_WITHOUT_MODULE, module, *command.split()],
         capture_output=True,
         text=True,
         check=False,
         input="{}",
         timeout=60,
     )
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.count("\n") == 1
-    assert f"pip install 'halo-gateway[{extra}]'" in ran.stderr
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.count("\n") == 1
+    assert f"pip install 'halo-gateway[{extra}]'" in process.stderr

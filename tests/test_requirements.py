@@ -1,4 +1,4 @@
-"""The lock files: complete, closed and equal, so that pip never resolves anything."""
+"""Lock files: complete and consistent, so that pip resolves nothing."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 FOLDER = ROOT / "requirements"
 PROJECT = "halo-gateway"
-#: Lock -> the extras of the project that it installs.
+#: Lock -> extras of the project that it installs.
 LOCKS = {"gateway": set[str](), "emulator": {"emulator"}, "dev": {"dev"}}
 PIN = re.compile(r"^([A-Za-z0-9][^\s;\\]*)\s*(?:;\s*([^\\]+?))?\s*\\?$")
 
@@ -20,13 +20,13 @@ Pins = dict[str, Requirement]
 
 
 def pins(lock: str) -> Pins:
-    """The pins of a lock by normalised name; those of other platforms, too."""
+    """Pins of a lock by normalised name, including those of other platforms."""
     lines = (FOLDER / f"{lock}.txt").read_text(encoding="utf-8").splitlines()
     rows = [row for line in lines if (row := PIN.match(line))]
-    found = [
+    requirements = [
         Requirement(f"{pin}; {marker}" if marker else pin) for pin, marker in (row.groups() for row in rows)
     ]
-    return {canonicalize_name(pin.name): pin for pin in found}
+    return {canonicalize_name(pin.name): pin for pin in requirements}
 
 
 def applies(requirement: Requirement, extras: set[str]) -> bool:
@@ -34,33 +34,33 @@ def applies(requirement: Requirement, extras: set[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
 
 
-def requirements(name: str, extras: set[str]) -> Iterator[Requirement]:
-    """What an installed distribution requires here, by its own metadata, with these extras."""
+def requirements_of(name: str, extras: set[str]) -> Iterator[Requirement]:
+    """Requirements of an installed distribution on this platform, by its metadata, with these extras."""
     for text in distribution(name).requires or ():
         requirement = Requirement(text)
         if applies(requirement, extras):
             yield requirement
 
 
-def unmet(locked: Pins, extras: set[str]) -> list[str]:
-    """Every requirement that a lock does not meet, looked for from the project downwards."""
+def missing_requirements(locked: Pins, extras: set[str]) -> list[str]:
+    """Direct and indirect requirements of the project that a lock does not satisfy."""
     problems = list[str]()
-    waiting, seen = [(PROJECT, frozenset(extras))], set[tuple[str, frozenset[str]]]()
-    while waiting:
-        name, of = waiting.pop()
-        if (name, of) in seen:
+    queue, visited = [(PROJECT, frozenset(extras))], set[tuple[str, frozenset[str]]]()
+    while queue:
+        entry = name, active_extras = queue.pop()
+        if entry in visited:
             continue
-        seen.add((name, of))
-        for requirement in requirements(name, set(of)):
-            needed = canonicalize_name(requirement.name)
-            if needed != PROJECT and not meets(locked.get(needed), requirement):
+        visited.add(entry)
+        for requirement in requirements_of(name, set(active_extras)):
+            required_name = canonicalize_name(requirement.name)
+            if required_name != PROJECT and not satisfies(locked.get(required_name), requirement):
                 problems.append(f"{name} requires {requirement}")
             else:
-                waiting.append((needed, frozenset(requirement.extras)))
+                queue.append((required_name, frozenset(requirement.extras)))
     return problems
 
 
-def meets(pin: Requirement | None, requirement: Requirement) -> bool:
+def satisfies(pin: Requirement | None, requirement: Requirement) -> bool:
     if pin is None or not applies(pin, set()):
         return False
     (version,) = pin.specifier
@@ -68,21 +68,21 @@ def meets(pin: Requirement | None, requirement: Requirement) -> bool:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_meets_every_requirement_with_extras_and_markers(lock: str) -> None:
-    assert unmet(pins(lock), LOCKS[lock]) == []
+def test_lock_satisfies_every_requirement(lock: str) -> None:
+    assert missing_requirements(pins(lock), LOCKS[lock]) == []
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_installed_releases_are_those_of_the_lock(lock: str) -> None:
+def test_installed_releases_match_the_lock(lock: str) -> None:
     for name, pin in pins(lock).items():
         if applies(pin, set()):
             assert pin.specifier.contains(distribution(name).version, prereleases=True), name
 
 
-def test_a_lock_without_a_dependencys_extra_is_incomplete() -> None:
+def test_lock_without_the_extra_of_a_dependency_is_incomplete() -> None:
     locked = pins("gateway")
     del locked["hiredis"]  # `redis[hiredis]` requires it
-    assert [line.split()[0] for line in unmet(locked, set())] == ["redis"]
+    assert [line.split()[0] for line in missing_requirements(locked, set())] == ["redis"]
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
@@ -103,18 +103,18 @@ def test_no_lock_names_an_index_or_an_option(path: Path) -> None:
 
 @pytest.mark.parametrize("lock", ["gateway", "emulator", "build"])
 def test_all_locks_agree_on_a_release(lock: str) -> None:
-    known = pins("dev")
+    dev_pins = pins("dev")
     for name, pin in pins(lock).items():
-        assert pin.specifier == known.get(name, pin).specifier, name
+        assert pin.specifier == dev_pins.get(name, pin).specifier, name
 
 
-def test_the_gateway_is_locked_without_judge_emulator_and_tools() -> None:
+def test_gateway_lock_has_no_validator_emulator_or_tools() -> None:
     absent = {"fhir-resources", "fhirpathpy", "fhirpy", "setuptools", "pip", "pytest"}
     assert absent & set(pins("gateway")) == set()
 
 
 @pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
-def test_each_installation_of_a_lock_resolves_nothing_and_is_checked(file: str) -> None:
+def test_installation_of_a_lock_resolves_nothing_and_is_checked(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [
         line

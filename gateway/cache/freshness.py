@@ -1,4 +1,4 @@
-"""Which questions may be answered from memory, for how long, and what a write makes stale."""
+"""Freshness rules: cacheable requests, their lifetimes, and the types that a write invalidates."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,25 +9,25 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import Parameter
 
-#: Seconds that "no such resource" may be reused.
+#: Lifetime of "no such resource" in seconds: short, because the client may create the resource next.
 NOT_FOUND_SECONDS = 5
-#: Stands for "any type": what nobody can tell from a search.
+#: Stands for any resource type, where a search does not determine its types.
 ANY_TYPE = "*"
 
 _CACHEABLE_INTERACTIONS = frozenset({"capabilities", "read", "vread", "search-type"})
-#: Parameters of synchronisation: a reused answer would leave a hole between two windows.
+#: Parameters for synchronisation: a cached response would leave a gap between two time windows.
 _SYNC_PARAMETERS = frozenset({"_lastUpdated", "_since"})
 _INCLUDE_PARAMETERS = frozenset({"_include", "_revinclude"})
 _ANY_TYPE_PARAMETERS = frozenset({"_filter", "_query"})
 _APPROXIMATE_DATE = re.compile(r"ap\d{4}", re.ASCII)
 _WORD_SEPARATOR = re.compile(r"[:.]")
-#: Chained reference parameters whose name is not the name of their one target (R4 search parameters).
+#: Chained reference parameters whose name differs from their target types (R4 search parameters).
 _REFERENCE_TARGETS = {
     "subject": ("Patient", "Group", "Device", "Location"),
     "general-practitioner": ("Practitioner",),
 }
 
-#: A write to one type shows in others at once: a booking takes a slot, a name stands in the diary.
+#: A write changes further types at once: a booking takes a slot, appointments show the patient's name.
 _TYPES_AFFECTED_BY_WRITE = {
     "Appointment": ("Slot", "Schedule"),
     "AppointmentResponse": ("Appointment", "Slot", "Schedule"),
@@ -41,10 +41,10 @@ _CONTAINER_TYPES = frozenset({"Bundle", "OperationOutcome"})
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long one site's answers are fresh; `lifetimes`, `stale`, `revalidate`: seconds by type or `*`.
+    """Lifetimes of one site's responses: seconds by resource type or `*`, within the limits of LIFETIMES.
 
-    `stale` is how long beyond its lifetime an answer is served while the practice is away, `revalidate` how
-    long it is served while a new one is fetched; the table's own bounds hold for all three.
+    `stale_if_error`: seconds past the lifetime in which a response is served while the practice cannot be
+    reached; `stale_while_revalidate`: while the gateway fetches a new response (RFC 5861).
     """
 
     profile: Profile = "balanced"
@@ -53,75 +53,69 @@ class Freshness:
     stale_while_revalidate: Mapping[str, int] = field(default_factory=dict)
 
     def lifetime(self, types: Iterable[str]) -> int:
-        """Seconds that an answer about these types is fresh: the shortest of theirs; 0: never kept."""
-        return min((self._type_lifetime(each) for each in types), default=0)
+        """Return the shortest lifetime of these types in seconds; 0: a response is not stored."""
+        return min((self._type_lifetime(type_) for type_ in types), default=0)
 
     def stale_if_error_seconds(self, types: Iterable[str]) -> int:
-        """Seconds beyond its lifetime that it may be served while the practice is away."""
-        return min((_type_stale_seconds(self.stale_if_error, each) for each in types), default=0)
+        """Return the seconds past the lifetime in which a response replaces a failed fetch."""
+        return min((_type_stale_seconds(self.stale_if_error, type_) for type_ in types), default=0)
 
     def stale_while_revalidate_seconds(self, types: Iterable[str]) -> int:
-        """Seconds beyond its lifetime that it may be served while a new one is fetched."""
-        return min((_type_stale_seconds(self.stale_while_revalidate, each) for each in types), default=0)
+        """Return the seconds past the lifetime in which a response is served during a fetch."""
+        return min((_type_stale_seconds(self.stale_while_revalidate, type_) for type_ in types), default=0)
 
     def _type_lifetime(self, type_: str) -> int:
         if self.profile == "off":
             return 0
         if type_ == ANY_TYPE:
-            return min(self._type_lifetime(each) for group in LIFETIMES[:-1] for each in group.types)
-        own = lifetime_of_type(type_)
-        return min(
-            self.lifetimes.get(type_, self.lifetimes.get("*", own.seconds_in_profile(self.profile))),
-            own.max_seconds,
-        )
+            return min(self._type_lifetime(listed) for row in LIFETIMES[:-1] for listed in row.types)
+        row = lifetime_of_type(type_)
+        default = self.lifetimes.get("*", row.seconds_in_profile(self.profile))
+        return min(self.lifetimes.get(type_, default), row.max_seconds)
 
 
 def _type_stale_seconds(seconds_by_type: Mapping[str, int], type_: str) -> int:
-    own = lifetime_of_type(type_)
-    return min(
-        seconds_by_type.get(type_, 0 if own.stale_by_name_only else seconds_by_type.get("*", 0)),
-        own.max_stale_seconds,
-    )
+    row = lifetime_of_type(type_)
+    default = 0 if row.stale_by_name_only else seconds_by_type.get("*", 0)
+    return min(seconds_by_type.get(type_, default), row.max_stale_seconds)
 
 
 def excessive_lifetimes(lifetimes: Mapping[str, int], *, stale: bool = False) -> list[str]:
-    """The types whose seconds are over what the table allows, each with its bound, for an operator."""
-    found = (
-        (each, lifetime_of_type(each).max_stale_seconds if stale else lifetime_of_type(each).max_seconds)
-        for each in lifetimes
-        if each != "*"
-    )
-    return [f"{each}: at most {most} seconds" for each, most in found if lifetimes[each] > most]
+    """Return the types whose seconds exceed the table's limit, each with the limit, for an operator."""
+    rows = {type_: lifetime_of_type(type_) for type_ in lifetimes if type_ != "*"}
+    limits = {type_: row.max_stale_seconds if stale else row.max_seconds for type_, row in rows.items()}
+    return [
+        f"{type_}: at most {limit} seconds" for type_, limit in limits.items() if lifetimes[type_] > limit
+    ]
 
 
 def is_cacheable(request: FhirRequest) -> bool:
-    """Whether the answer to a question could serve another asker a moment later."""
-    if request.interaction.code not in _CACHEABLE_INTERACTIONS or request.split_searches == ():
+    """Whether the response to a request may serve an identical request a moment later."""
+    if request.interaction.code not in _CACHEABLE_INTERACTIONS or request.plan.split_searches == ():
         return False
-    return all(plan.cacheable for plan in request.date_plans) and not any(
-        each.code in _SYNC_PARAMETERS or _APPROXIMATE_DATE.match(each.value)
-        for each in request.client_search.parameters
+    return all(plan.cacheable for plan in request.plan.date_plans) and not any(
+        parameter.code in _SYNC_PARAMETERS or _APPROXIMATE_DATE.match(parameter.value)
+        for parameter in request.client_search.parameters
     )
 
 
 def can_signal_staleness(request: FhirRequest) -> bool:
-    """Whether the answer to a question can say in itself that it is old: a searchset has room for an outcome.
+    """Whether the response can contain a warning that it is stale, or does not need one.
 
-    A lone resource has none, and a tag would change it; what decides a treatment is then not given old.
+    A searchset can contain an OperationOutcome. A single resource cannot, and a tag would change it, so
+    types on which a treatment depends are not served stale as single resources.
     """
     return request.interaction.is_search or not any(
-        lifetime_of_type(each).stale_by_name_only for each in requested_types(request)
+        lifetime_of_type(type_).stale_by_name_only for type_ in requested_types(request)
     )
 
 
 def requested_types(request: FhirRequest) -> frozenset[str]:
-    """The resource types that a question is about: searched, included, chained; `*` where that is open."""
-    act = request.interaction
-    if act.code == "capabilities":
+    """Return the types that a request searches, includes or chains; `*` for an unknown type."""
+    interaction = request.interaction
+    if interaction.code == "capabilities":
         return frozenset({"CapabilityStatement"})
-    return frozenset({act.type}).union(
-        *(_parameter_types(each) for each in request.upstream_search.parameters)
-    )
+    return frozenset({interaction.type}).union(*map(_parameter_types, request.upstream_search.parameters))
 
 
 def _parameter_types(parameter: Parameter) -> Iterator[str]:
@@ -136,19 +130,19 @@ def _parameter_types(parameter: Parameter) -> Iterator[str]:
 
 
 def _chained_types(parameter_name: str) -> Iterator[str]:
-    """Targets of `patient.name`, `subject:Patient.name`, `schedule.actor:Practitioner.name`."""
+    """Yield the targets of `patient.name`, `subject:Patient.name`, `schedule.actor:Practitioner.name`."""
     for link in parameter_name.split(".")[:-1]:
         code, _, target = link.partition(":")
-        guess = target or "".join(word.capitalize() for word in code.split("-"))
-        yield from (guess,) if guess in RESOURCE_TYPES else _REFERENCE_TARGETS.get(code, (ANY_TYPE,))
+        type_ = target or "".join(word.capitalize() for word in code.split("-"))
+        yield from (type_,) if type_ in RESOURCE_TYPES else _REFERENCE_TARGETS.get(code, (ANY_TYPE,))
 
 
 def returned_types(body: bytes) -> frozenset[str]:
-    """Every resource type in an answer, contained ones too."""
-    return frozenset(each.decode() for each in set(_RESOURCE_TYPE.findall(body))) - _CONTAINER_TYPES
+    """Return all resource types in a response, including contained resources."""
+    return frozenset(type_.decode() for type_ in set(_RESOURCE_TYPE.findall(body))) - _CONTAINER_TYPES
 
 
 def written_types(request: FhirRequest) -> tuple[str, ...]:
-    """The types that a write makes stale; `*` alone where any may have changed."""
+    """Return the types that a write invalidates; only `*` if it may change any type."""
     type_ = request.interaction.type
     return (type_, *_TYPES_AFFECTED_BY_WRITE.get(type_, ())) if type_ else (ANY_TYPE,)

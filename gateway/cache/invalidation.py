@@ -1,4 +1,4 @@
-"""Counters that a write raises: an answer fetched under older ones is never served again."""
+"""Invalidation counters: a write increments them, and responses fetched under older values are not served."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -8,21 +8,23 @@ from gateway.cache.freshness import ANY_TYPE
 from gateway.stores.base import Store
 from gateway.stores.single_flight import SingleFlight
 
-#: Seconds a counter outlives its last use: longer than anything that is kept under it.
+#: Seconds that a counter is stored after its last use: longer than any response that depends on it.
 COUNTER_SECONDS = 172_800.0
-#: Counts every write at a site.
+#: Tag of the counter of all writes at a site.
 _SITE_WIDE = "all"
-#: Writes of a counter's life that fit into 64 bits: more than anybody will make.
+#: Largest increment: 2**32 writes fit into the store's 64 bits.
 _MAX_INCREMENT = 2**31
-#: Looks that may go on when nobody waits for them: all, they are short.
+#: Number of reads that may continue after their callers have cancelled: practically all, they are short.
 _MAX_DETACHED_READS = 1_000
 
 
 class InvalidationCounters:
-    """The writes seen at each site and type: by every replica in the store, by this process in memory.
+    """Counts writes per site and tag (resource type or patient), in the store and as marks in memory.
 
-    `shared`: the store is not this process's own, and all who ask it about a site during one look share the
-    next, which begins after they asked. `most` types of sites are remembered here.
+    The store's counters include the writes of all replicas, the marks only those of this process.
+
+    `is_shared`: replicas share the store, so concurrent reads of a site's counter are coalesced into one read
+    that begins after all its callers have called. `max_local_marks` limits the marks in memory.
     """
 
     def __init__(self, store: Store, *, is_shared: bool = False, max_local_marks: int = 100_000) -> None:
@@ -33,59 +35,58 @@ class InvalidationCounters:
         self._write_count = self._default_mark = 0
 
     def local_marks(self, site: str, tags: Iterable[str]) -> tuple[int, ...]:
-        """Marks of this process: what changed since means a write that nobody has to be asked about."""
-        wanted = {_SITE_WIDE} if ANY_TYPE in tags else {*tags, ANY_TYPE}
-        return tuple(self._local_mark((site, each)) for each in sorted(wanted))
+        """Return this process's marks; a changed mark means a write, without a read of the store."""
+        marked_tags = {_SITE_WIDE} if ANY_TYPE in tags else {*tags, ANY_TYPE}
+        return tuple(self._local_mark((site, tag)) for tag in sorted(marked_tags))
 
     def local_change_check(self, site: str) -> Callable[[], bool]:
-        """A question for later: whether nothing at all was written at a site through this process since."""
-        name, now = (site, _SITE_WIDE), self._local_mark((site, _SITE_WIDE))
-        return lambda: self._local_mark(name) == now
+        """Return a function: whether this process has not written to the site since this call."""
+        site_and_tag = (site, _SITE_WIDE)
+        mark = self._local_mark(site_and_tag)
+        return lambda: self._local_mark(site_and_tag) == mark
 
     async def snapshot(self, site: str, tags: Iterable[str]) -> dict[str, int]:
-        """The counters that an answer about these types depends on, read before it is asked for."""
-        wanted = () if ANY_TYPE in tags else sorted({*tags, ANY_TYPE})
-        return {each: await self._add_to_counter(site, each, 0) for each in (_SITE_WIDE, *wanted)}
+        """Read the counters that a response with these tags depends on; call before the upstream request."""
+        own_tags = () if ANY_TYPE in tags else sorted({*tags, ANY_TYPE})
+        return {tag: await self._add_to_counter(site, tag, 0) for tag in (_SITE_WIDE, *own_tags)}
 
     async def is_current(self, site: str, counters: Mapping[str, int]) -> bool:
-        """Whether no write has touched any of them since; one look where nothing at all was written."""
+        """Whether no write has incremented these counters since; one read if the site had no write at all."""
         if await self._read_site_counter(site) == counters.get(_SITE_WIDE):
             return True
-        others = [each for each in counters if each != _SITE_WIDE]
-        return bool(others) and all(
-            [await self._add_to_counter(site, each, 0) == counters[each] for each in others]
-        )
+        tags = [tag for tag in counters if tag != _SITE_WIDE]
+        return bool(tags) and all([await self._add_to_counter(site, tag, 0) == counters[tag] for tag in tags])
 
     async def confirm(
         self, site: str, counters: Mapping[str, int], tags: Iterable[str]
     ) -> Mapping[str, int] | None:
-        """The counters with those of types that only the answer showed; None when a write came between.
+        """Return the counters plus those of tags that only the response showed; None after a write.
 
-        A counter read now is what it was before only if nothing at all was written since.
+        A counter that is read now has its earlier value only if the site had no write at all since.
         """
-        shown = [each for each in tags if each not in counters] if len(counters) > 1 else []
-        more = {each: await self._add_to_counter(site, each, 0) for each in shown}
+        new_tags = [tag for tag in tags if tag not in counters] if len(counters) > 1 else []
+        new_counters = {tag: await self._add_to_counter(site, tag, 0) for tag in new_tags}
         if await self._add_to_counter(site, _SITE_WIDE, 0) == counters[_SITE_WIDE]:
-            return {**counters, **more}
-        return counters if not more and await self.is_current(site, counters) else None
+            return {**counters, **new_counters}
+        return counters if not new_counters and await self.is_current(site, counters) else None
 
     async def increment(self, site: str, tags: Iterable[str]) -> None:
-        """Make stale what depends on these types; `*`: on any type of the site.
+        """Invalidate the responses that depend on these tags; `*`: on any type of the site.
 
-        By any amount: a counter that a full store has dropped must not come to where it was.
+        The increment is random, so that a counter evicted by a full store does not reach its old value again.
         """
-        for each in (*tags, _SITE_WIDE):
-            self._record_local_write((site, each))
-            await self._add_to_counter(site, each, 1 + randbelow(_MAX_INCREMENT))
+        for tag in (*tags, _SITE_WIDE):
+            self._record_local_write((site, tag))
+            await self._add_to_counter(site, tag, 1 + randbelow(_MAX_INCREMENT))
 
     async def _read_site_counter(self, site: str) -> int:
-        look = partial(self._add_to_counter, site, _SITE_WIDE, 0)
+        read = partial(self._add_to_counter, site, _SITE_WIDE, 0)
         if self._shared_reads is None:
-            return await look()
-        return (await self._shared_reads.run(site, look, lambda: None, require_new=True))[0]
+            return await read()
+        return (await self._shared_reads.run(site, read, lambda: None, require_new=True))[0]
 
     def _local_mark(self, site_and_tag: tuple[str, str]) -> int:
-        """The number of the last write; of what is forgotten, a later one than any mark that it had."""
+        """Return the number of the last write; for a dropped mark, a number above all its earlier ones."""
         return self._local_mark_by_tag.get(site_and_tag, self._default_mark)
 
     def _record_local_write(self, site_and_tag: tuple[str, str]) -> None:

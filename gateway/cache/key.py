@@ -74,16 +74,16 @@ def _caller_parts(request: FhirRequest, shared_callers: Mapping[str, str]) -> li
 
 
 def _request_parts(request: FhirRequest) -> Iterable[object]:
-    act, position, site = request.interaction, request.position, request.site
+    act, position, site = request.interaction, request.plan.position, request.site
     commutes = site is None or site.date_support.supports_repeated_parameter
     canonical = partial(canonical_parameters, commutes=commutes)
-    searches = request.split_searches
-    planned = {plan.name for plan in request.date_plans}
+    searches = request.plan.split_searches
+    planned = {plan.name for plan in request.plan.date_plans}
     yield [site.guid, sorted(site.disabled_repairs)] if site else None
     yield [request.upstream_base, request.public_base, request.response_format]
     yield [act.code, request.path.removesuffix("/_search"), act.type, act.id, act.operation]
     yield [canonical(request.upstream_search) if searches is None else [*map(canonical, searches)]]
     yield canonical(request.client_search.without_parameters(*planned))
-    yield [repr(plan.filter_predicate) for plan in request.date_plans if plan.filter_predicate]
+    yield [repr(plan.filter_predicate) for plan in request.plan.date_plans if plan.filter_predicate]
     yield [position.part, position.upstream_link, position.needs_filter]
     yield [request.header(name) for name in _VARYING_HEADERS]

@@ -1,4 +1,4 @@
-"""Table: how long an answer of each resource type may be reused, and why no longer."""
+"""Table of cache lifetimes per resource type, with the reason for each limit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,8 +10,8 @@ Profile = Literal["off", "cautious", "balanced"]
 class Lifetime:
     """One group of resource types; all times in seconds.
 
-    `maximum` bounds what a site's settings may say, `stale` how long beyond its lifetime an answer may be
-    served at all. `named`: stale only where the operator names the type itself, not by `*`.
+    `max_seconds` limits a site's lifetime settings; `max_stale_seconds` limits how long a response may be
+    served past its lifetime. `stale_by_name_only`: only if the operator's setting names the type, not by `*`.
     """
 
     group: str
@@ -24,7 +24,7 @@ class Lifetime:
     reason: str
 
     def seconds_in_profile(self, profile: Profile) -> int:
-        """The lifetime in a profile."""
+        """Return the lifetime in a profile."""
         return {"off": 0, "cautious": self.cautious, "balanced": self.balanced}[profile]
 
 
@@ -37,7 +37,7 @@ LIFETIMES = (
         3600,
         86_400,
         False,
-        "What a site can do changes when its Halo Link is updated, not during a consultation.",
+        "Capabilities change when the site's Halo Link is updated, not during a consultation.",
     ),
     Lifetime(
         "places and services",
@@ -47,7 +47,7 @@ LIFETIMES = (
         3600,
         86_400,
         False,
-        "Set up once by the practice; an old address misleads nobody about a patient.",
+        "Set up once by the practice; an outdated address does not affect the care of a patient.",
     ),
     Lifetime(
         "staff",
@@ -90,7 +90,7 @@ LIFETIMES = (
         5,
         600,
         True,
-        "Two people may want the same slot: an old answer books it twice.",
+        "Two people may want the same slot: an outdated response leads to a double booking.",
     ),
     Lifetime(
         "medicines and alerts",
@@ -103,7 +103,7 @@ LIFETIMES = (
         60,
         600,
         True,
-        "A decision to prescribe rests on it: an allergy just recorded must not be missing.",
+        "Prescribing decisions depend on it: an allergy just recorded must not be missing.",
     ),
     Lifetime(
         "results",
@@ -133,28 +133,28 @@ LIFETIMES = (
         60,
         600,
         True,
-        "Nobody judged this type yet: treated like a result.",
+        "Not assessed individually: treated like a result.",
     ),
 )
 
-_BY_TYPE = {each: row for row in LIFETIMES for each in row.types}
+_BY_TYPE = {type_: row for row in LIFETIMES for type_ in row.types}
 
 
 def lifetime_of_type(type_: str) -> Lifetime:
-    """The row of a resource type; that of `*` for one the table does not name."""
+    """Return the row of a resource type; the row of `*` if the table does not list the type."""
     return _BY_TYPE.get(type_, _BY_TYPE["*"])
 
 
 def lifetimes_table() -> str:
-    """The table as Markdown, for docs/cache.md."""
+    """Return the table as Markdown, for docs/cache.md."""
     head = (
         "| resource types | `cautious` | `balanced` | at most | stale, at most | why |",
         "|---|---|---|---|---|---|",
     )
     lines = (
-        f"| {each.group}: {', '.join(each.types)} | {each.cautious} s | {each.balanced} s"
-        f" | {each.max_seconds} s"
-        f" | {each.max_stale_seconds} s{', if named' if each.stale_by_name_only else ''} | {each.reason} |"
-        for each in LIFETIMES
+        f"| {row.group}: {', '.join(row.types)} | {row.cautious} s | {row.balanced} s"
+        f" | {row.max_seconds} s"
+        f" | {row.max_stale_seconds} s{', if named' if row.stale_by_name_only else ''} | {row.reason} |"
+        for row in LIFETIMES
     )
     return "\n".join((*head, *lines))

@@ -1,4 +1,4 @@
-"""A question that may be answered from memory, as the cache knows it."""
+"""Cache lookup: a cacheable request with its key, types and directives, and the cache's configuration."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,18 @@ from gateway.http.callers import fingerprint, is_background
 
 
 async def _no_version(_: Site) -> str:
-    """Where there is one configuration, and nobody tells engines apart."""
+    """Return no version: the configuration and the engine never change."""
     return ""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:
-    """How a gateway caches.
+    """Configuration of the cache.
 
-    `secret` keys the names of what is kept and is the same in all replicas; `version` is that of the
-    configuration and, where it is known, of a site's engine; `shared_callers` leads from a caller's hash to
-    its group. `lease`: seconds that a killed replica may hold up the others, 0 without replicas; `orphans`:
-    queries that may run on when nobody waits; `downstream`: the Cache-Control of answers; `trust_etags`:
-    whether an upstream's own ETags are known to change with the content.
+    `secret` is the key of the hashes in cache keys and tags, and the same in all replicas. `version_of` gives
+    the version of the configuration and of the site's engine. `shared_callers` maps a caller's fingerprint to
+    its group. `max_body`: bytes. `lock_seconds`: time after which the lock of a crashed replica expires; 0
+    without replicas. `client_cache_control`: Cache-Control of responses to clients.
     """
 
     secret: bytes
@@ -34,14 +33,13 @@ class CacheConfig:
     lock_seconds: float = 0.0
     max_detached_fetches: int = 100
     client_cache_control: str = "private, no-cache"
-    trust_etags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
-    """A request with its key, the resource types it is about, and what the client wants of the cache.
+    """A request with its cache key, resource types and cache directives; `site` is the Halo GUID.
 
-    `asker` tells apart who may be refused what another is not: by credentials, and as background work.
+    `caller_fingerprint` differs for callers, and for background work, of which only one may be rejected.
     """
 
     request: FhirRequest
@@ -56,10 +54,10 @@ class CacheLookup:
 def lookup_for(
     request: FhirRequest, site: Site, config: CacheConfig, version: str = ""
 ) -> CacheLookup | None:
-    """The question that a request puts; None where its answer is never kept. `version`: `caching` knows."""
-    freshness, about = config.freshness_of(site), requested_types(request)
-    if not is_cacheable(request) or freshness.lifetime(about) <= 0:
+    """Return the lookup of a request, or None if it is not cacheable; `version` is from `version_of`."""
+    freshness, types = config.freshness_of(site), requested_types(request)
+    if not is_cacheable(request) or freshness.lifetime(types) <= 0:
         return None
     key = cache_key(request, config.secret, version=version, shared_callers=config.shared_callers)
-    asker = f"{fingerprint(request.headers)} {is_background(request.headers)}"
-    return CacheLookup(request, site.guid, key, asker, about, freshness, request_directives(request))
+    caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
+    return CacheLookup(request, site.guid, key, caller, types, freshness, request_directives(request))

@@ -1,6 +1,6 @@
-"""Which patients an answer is about, where that can be proved: then one patient can be purged alone.
+"""Patient tags of a response: the patients it is provably about, so that one patient can be purged alone.
 
-A patient shows in the names of counters only as a keyed hash.
+The names of counters contain a patient only as a keyed hash.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.lifetimes import LIFETIMES
 from gateway.exchange import FhirRequest, FhirResponse
 
-#: What an answer depends on whose patients are not known one by one; every patient's purge raises it.
+#: Tag of a response whose patients are not determined; a purge of any patient increments its counter.
 ANY_PATIENT: Final = "patient/*"
 
 _GROUPS_WITHOUT_PATIENT = frozenset({"statement", "places and services", "staff", "definitions"})
@@ -31,22 +31,19 @@ _PATIENT_MENTION = re.compile(rf"\bPatient\\?/({_ID_PATTERN})".encode())
 
 
 def request_patient_tags(request: FhirRequest, types: Iterable[str], secret: bytes) -> frozenset[str]:
-    """The counters of patients that a question's answer depends on; none where it is about nobody.
-
-    `types` are the resource types that it is about.
-    """
+    """Return the patient tags that follow from the request; none if its `types` contain no patient data."""
     if _TYPES_WITHOUT_PATIENT.issuperset(types):
         return frozenset()
     ids = patients_in_request(request)
-    return frozenset(_patient_tag(request, each, secret) for each in ids) if ids else frozenset({ANY_PATIENT})
+    return frozenset(_patient_tag(request, id_, secret) for id_ in ids) if ids else frozenset({ANY_PATIENT})
 
 
 def response_patient_tags(
     request: FhirRequest, response: FhirResponse, types: Iterable[str]
 ) -> frozenset[str]:
-    """What an answer that shows these types depends on, though its question does not say so.
+    """Return the patient tags that follow only from the response; `types` are all its resource types.
 
-    Nothing, if each of its resources is provably about a patient whom the question names, or about nobody.
+    None, if each resource is provably about a patient named in the request, or about no patient.
     """
     ids = patients_in_request(request)
     if _TYPES_WITHOUT_PATIENT.issuperset(types) or (ids and _concerns_only(response.body, ids)):
@@ -55,36 +52,36 @@ def response_patient_tags(
 
 
 def purge_tags(site: str, type_: str, patient: str, secret: bytes) -> tuple[str, ...]:
-    """The counters that a purge raises: of one patient, whatever the type, of a type, or of the site."""
+    """Return the tags whose counters a purge increments: of a patient (any type), a type, or the site."""
     if patient:
         return (_keyed_hash(site, patient, secret), ANY_PATIENT)
     return (type_ or ANY_TYPE,)
 
 
 def patients_in_request(request: FhirRequest) -> frozenset[str]:
-    """Ids of the patients to whom a question limits itself; none where it does not."""
+    """Return the ids of the patients to which a request is limited; none if it is not limited."""
     act = request.interaction
     if act.type == "Patient" and act.id:
         return frozenset({act.id})
     return frozenset(
-        found
-        for each in request.upstream_search.parameters
-        for found in _patients_in_criterion(act.type, each.name, each.value)
+        patient_id
+        for parameter in request.upstream_search.parameters
+        for patient_id in _patients_in_criterion(act.type, parameter.name, parameter.value)
     )
 
 
 def _patients_in_criterion(type_: str, name: str, value: str) -> Iterator[str]:
-    """The patients that a criterion names; none unless it names only patients."""
+    """Yield the patients of a criterion; none unless all its values are patients."""
     code, _, target = name.partition(":")
     if target not in {"", "Patient"} or code not in {"patient", "subject", "_id"}:
         return
-    plain = code == "patient" or target == "Patient" or (code == "_id" and type_ == "Patient")
-    found = [
-        _PATIENT_REFERENCE.fullmatch(each) or (_BARE_ID.fullmatch(each) if plain else None)
-        for each in value.split(",")
+    is_patient_id = code == "patient" or target == "Patient" or (code == "_id" and type_ == "Patient")
+    matches = [
+        _PATIENT_REFERENCE.fullmatch(reference) or (_BARE_ID.fullmatch(reference) if is_patient_id else None)
+        for reference in value.split(",")
     ]
-    if code != "_id" or type_ == "Patient":
-        yield from (each[1] for each in found if each) if all(found) else ()
+    if (code != "_id" or type_ == "Patient") and all(matches):
+        yield from (match[1] for match in matches if match)
 
 
 class _Reference(msgspec.Struct):
@@ -92,7 +89,7 @@ class _Reference(msgspec.Struct):
 
 
 class _Resource(msgspec.Struct):
-    """What of a resource says whose it is: the owner's element (R4 compartmentdefinition-patient.html)."""
+    """The elements that refer to a resource's patient (R4 compartmentdefinition-patient.html)."""
 
     resourceType: str = ""  # noqa: N815 - FHIR's name
     id: str = ""
@@ -103,12 +100,12 @@ class _Resource(msgspec.Struct):
 
     @property
     def patient_id(self) -> str:
-        """The patient's id; empty where it is not said."""
+        """Id of the patient; empty if no element refers to one."""
         if self.resourceType == "Patient":
             return self.id
-        said = self.subject or self.patient or self.beneficiary
-        found = _PATIENT_REFERENCE.fullmatch(said.reference) if said else None
-        return found[1] if found else ""
+        element = self.subject or self.patient or self.beneficiary
+        match = _PATIENT_REFERENCE.fullmatch(element.reference) if element else None
+        return match[1] if match else ""
 
 
 class _Entry(msgspec.Struct):
@@ -116,32 +113,32 @@ class _Entry(msgspec.Struct):
 
 
 class _Body(_Resource):
-    """An answer: a resource, or a Bundle of some."""
+    """Body of a response: a resource or a Bundle."""
 
     entry: list[_Entry] = []
 
     @property
     def resources(self) -> list[_Resource]:
-        """The resources in it."""
-        entries = [each.resource for each in self.entry if each.resource]
-        return entries if self.resourceType == "Bundle" else [self]
+        """The Bundle's resources, or the resource itself."""
+        resources = [entry.resource for entry in self.entry if entry.resource]
+        return resources if self.resourceType == "Bundle" else [self]
 
 
 _decode = msgspec.json.Decoder(_Body).decode
 
 
 def _concerns_only(body: bytes, patient_ids: frozenset[str]) -> bool:
-    """Whether all in a body is about these patients or nobody, and no other patient is mentioned."""
-    if not patient_ids.issuperset(each.decode() for each in set(_PATIENT_MENTION.findall(body))):
+    """Whether all resources are about these patients or no patient, and mention no other patient."""
+    if not patient_ids.issuperset(id_.decode() for id_ in set(_PATIENT_MENTION.findall(body))):
         return False
     try:
-        found = _decode(body).resources
+        resources = _decode(body).resources
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return all(
-        each.contained is None
-        and (each.resourceType in _TYPES_WITHOUT_PATIENT or each.patient_id in patient_ids)
-        for each in found
+        resource.contained is None
+        and (resource.resourceType in _TYPES_WITHOUT_PATIENT or resource.patient_id in patient_ids)
+        for resource in resources
     )
 
 
@@ -150,5 +147,5 @@ def _patient_tag(request: FhirRequest, patient: str, secret: bytes) -> str:
 
 
 def _keyed_hash(site: str, patient: str, secret: bytes) -> str:
-    said = f"patient\0{site}\0{patient}".encode()
-    return f"patient/{hmac.new(secret, said, hashlib.sha256).hexdigest()[:32]}"
+    message = f"patient\0{site}\0{patient}".encode()
+    return f"patient/{hmac.new(secret, message, hashlib.sha256).hexdigest()[:32]}"

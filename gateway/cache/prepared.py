@@ -1,4 +1,4 @@
-"""A cached answer that is ready to be written again (RFC 9111 section 4), found by the raw request."""
+"""Prepared responses of the fast path: encoded in advance, found by raw request (RFC 9111 section 4)."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,33 +11,25 @@ from gateway.http.cache_status import CacheStatus
 
 RawHeader = tuple[bytes, bytes]
 
-#: Request fields that change nothing of an answer but its coding and its name in the log.
+#: Request header fields that affect only the content coding and the request id of a response.
 _IRRELEVANT_HEADERS = frozenset(
     {b"accept-encoding", b"connection", b"traceparent", b"tracestate", b"user-agent", b"x-request-id"}
 )
-#: Request fields that want more than the plain answer, or bring a body.
+#: Request header fields that need the application: cache directives, conditions, ranges, a body.
 _BYPASS_HEADERS = frozenset(
     {
-        *(
-            b"cache-control",
-            b"content-length",
-            b"expect",
-            b"pragma",
-            b"range",
-            b"te",
-            b"transfer-encoding",
-            b"upgrade",
-        ),
+        *(b"cache-control", b"content-length", b"expect", b"pragma"),
+        *(b"range", b"te", b"transfer-encoding", b"upgrade"),
         *(b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since"),
     }
 )
 _ACCEPTS_GZIP = re.compile(rb"(?:^|[,\s])gzip\s*(?:,|$|;\s*q=(?:1|0\.0*[1-9]))", re.IGNORECASE)
-#: Response fields that belong to one exchange.
+#: Response header fields whose value differs for each request.
 _PER_REQUEST_HEADERS = frozenset({b"age", b"cache-status"})
 
 
 class FastPathRequest(NamedTuple):
-    """A plain GET as it came: what its answer depends on, and what only its writing does."""
+    """A plain GET: the key of its response, its request id, and whether it accepts gzip."""
 
     key: tuple[bytes, str, tuple[RawHeader, ...]]
     request_id: str
@@ -45,7 +37,7 @@ class FastPathRequest(NamedTuple):
 
 
 class EncodedResponse(NamedTuple):
-    """One coding of an answer: its fields, the same rendered, its body."""
+    """A response in one content coding: header fields, the same rendered for HTTP/1.1, body."""
 
     headers: tuple[RawHeader, ...]
     head: bytes
@@ -54,10 +46,10 @@ class EncodedResponse(NamedTuple):
 
 @dataclass(slots=True)
 class PreparedResponse:
-    """A fresh answer with everything that can be known before it is asked for again.
+    """A fresh response, encoded in advance for identical requests.
 
-    It is given `until` then (seconds since 1970), though it may be fresh for longer. `subject` is who and
-    what it is counted for, `told` logs one exchange by its name and its milliseconds.
+    It is served until `expires_at` (seconds since 1970), even if it is fresh for longer. `attribution` says
+    for whom it is counted; `log_request` logs one request by its id and duration in milliseconds.
     """
 
     cache_validity: CacheValidity
@@ -68,11 +60,11 @@ class PreparedResponse:
     gzip: EncodedResponse | None = None
 
     def encoding_for(self, request: FastPathRequest) -> EncodedResponse:
-        """The coding for a request."""
+        """Return the gzip form if the request accepts it and it exists, else the plain form."""
         return self.gzip if request.accepts_gzip and self.gzip else self.plain
 
     def per_request_headers(self, now: float, request_id: str) -> "PerRequestHeaders":
-        """What is of this exchange alone."""
+        """Return the header fields of one request at `now` (seconds since 1970)."""
         age = max(0, int(now - self.cache_validity.stored_at))
         return PerRequestHeaders(
             age, _cache_status_value(int(self.cache_validity.expires_at - now)), request_id.encode()
@@ -80,7 +72,7 @@ class PreparedResponse:
 
 
 class PerRequestHeaders(NamedTuple):
-    """The fields of one exchange: the age in seconds, what the cache did, and the name."""
+    """Header fields of one request: age in seconds, Cache-Status, request id."""
 
     age: int
     cache_status: bytes
@@ -88,7 +80,7 @@ class PerRequestHeaders(NamedTuple):
 
     @property
     def headers(self) -> tuple[RawHeader, ...]:
-        """As fields."""
+        """As name and value."""
         return (
             (b"age", b"%d" % self.age),
             (b"cache-status", self.cache_status),
@@ -97,7 +89,7 @@ class PerRequestHeaders(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        """The end of a head, with its empty line."""
+        """Rendered for HTTP/1.1, with the empty line that ends the header section."""
         return b"age: %d\r\ncache-status: %b\r\nx-request-id: %b\r\n\r\n" % self
 
 
@@ -107,32 +99,32 @@ def _cache_status_value(ttl: int) -> bytes:
 
 
 def parse_fast_path_request(target: bytes, headers: Iterable[RawHeader], peer: str) -> FastPathRequest | None:
-    """A GET of a raw target by these fields (lower-case names); None for one that wants more than a hit.
+    """Parse a GET (names in lower case); None if it needs the application.
 
-    Fields it does not know keep answers apart, in the order they came.
+    Unknown header fields are part of the key, in the order received.
     """
-    passing, telling = dict[bytes, bytes](), list[RawHeader]()
-    for field in headers:
-        if field[0] in _IRRELEVANT_HEADERS:
-            passing[field[0]] = field[1]
-        elif field[0] in _BYPASS_HEADERS:
+    irrelevant, relevant = dict[bytes, bytes](), list[RawHeader]()
+    for header in headers:
+        if header[0] in _IRRELEVANT_HEADERS:
+            irrelevant[header[0]] = header[1]
+        elif header[0] in _BYPASS_HEADERS:
             return None
         else:
-            telling.append(field)
-    gzip = _ACCEPTS_GZIP.search(passing.get(b"accept-encoding", b"")) is not None
-    name = passing.get(b"x-request-id", b"").decode("latin-1")
-    return FastPathRequest((target, peer, tuple(telling)), name, gzip)
+            relevant.append(header)
+    accepts_gzip = _ACCEPTS_GZIP.search(irrelevant.get(b"accept-encoding", b"")) is not None
+    request_id = irrelevant.get(b"x-request-id", b"").decode("latin-1")
+    return FastPathRequest((target, peer, tuple(relevant)), request_id, accepts_gzip)
 
 
 def encode_response(headers: Iterable[RawHeader], body: bytes, content_coding: str = "") -> EncodedResponse:
-    """An answer with its length, and the coding of its body."""
-    own = [each for each in headers if each[0] not in _PER_REQUEST_HEADERS]
+    """Encode a response, with Content-Length and the coding of its body."""
+    fields = [header for header in headers if header[0] not in _PER_REQUEST_HEADERS]
     if content_coding:
-        own.append((b"content-encoding", content_coding.encode()))
-    own.append((b"content-length", b"%d" % len(body)))
-    return EncodedResponse(tuple(own), render_headers(own), body)
+        fields.append((b"content-encoding", content_coding.encode()))
+    fields.append((b"content-length", b"%d" % len(body)))
+    return EncodedResponse(tuple(fields), render_headers(fields), body)
 
 
 def render_headers(headers: Iterable[RawHeader]) -> bytes:
-    """Fields as HTTP/1.1 writes them (RFC 9112 section 5)."""
-    return b"".join([b"%b: %b\r\n" % each for each in headers])
+    """Render header fields for HTTP/1.1 (RFC 9112 section 5)."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

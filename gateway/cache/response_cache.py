@@ -1,11 +1,10 @@
-"""Answers from memory what was asked a moment ago, and asks once what many ask at once."""
+"""HTTP response cache with request coalescing, stale responses and write invalidation (RFC 9111)."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 
 from gateway.cache.directives import request_directives
 from gateway.cache.freshness import ANY_TYPE, can_signal_staleness, written_types
@@ -23,7 +22,7 @@ from gateway.cache.stored_response import (
 from gateway.cache.validators import has_gateway_etag, not_modified
 from gateway.errors.catalog import ETAG_WITHOUT_VERSION, NOT_CACHED
 from gateway.errors.failure import Failure
-from gateway.exchange import CacheValidity, FhirRequest, FhirResponse, Handler, may_write
+from gateway.exchange import NO_USE, CacheValidity, FhirRequest, FhirResponse, Handler, may_write
 from gateway.http.cache_status import (
     CacheStatus,
     ForwardReason,
@@ -36,7 +35,10 @@ from gateway.stores.single_flight import SingleFlight
 
 
 class ResponseCache:
-    """One upstream query for equal questions at once, and for as long as their answer is fresh."""
+    """Serves stored responses while they are fresh, and coalesces identical concurrent requests.
+
+    `inner` handles the upstream request. `counters` are shared with other caches on the same store, if any.
+    """
 
     def __init__(
         self,
@@ -55,26 +57,26 @@ class ResponseCache:
         self._writes: set[asyncio.Task[FhirResponse]] = set()
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer, with what the cache did in Cache-Status. Raises Failure."""
+        """Return the response with the field Cache-Status (RFC 9211). Raises Failure."""
         if request.site is None:
             return await CacheBypass(self._inner)(request)
         if may_write(request):
             return await _pass_through(request, "method", self._handle_write)
         version = await self._config.version_of(request.site)
-        asked = lookup_for(request, request.site, self._config, version)
-        if asked and not asked.directives.no_store:
-            return await self._serve_lookup(asked)
+        lookup = lookup_for(request, request.site, self._config, version)
+        if lookup and not lookup.directives.no_store:
+            return await self._serve_lookup(lookup)
         if request_directives(request).only_if_cached:
             raise _not_stored_failure()
-        return await _pass_through(request, "request" if asked else "bypass", self._inner)
+        return await _pass_through(request, "request" if lookup else "bypass", self._inner)
 
     async def purge(self, site: str, tags: Sequence[str] = (ANY_TYPE,)) -> None:
-        """Let nothing kept of a site (Halo GUID) that depends on these counters be served again."""
+        """Invalidate the stored responses of a site (Halo GUID) that depend on these tags."""
         await self._store.counters.increment(site, tags)
 
     @property
     def fetches_in_flight(self) -> int:
-        """Queries under way now."""
+        """Number of upstream requests in flight."""
         return self._fetches.call_count
 
     async def _serve_lookup(self, lookup: CacheLookup) -> FhirResponse:
@@ -91,20 +93,20 @@ class ResponseCache:
         return await self._fetch_or_stale(lookup, stored)
 
     async def _read_stored(self, lookup: CacheLookup) -> StoredResponse | None:
-        """What is kept. Where others share the store, all who ask during one look share the next.
+        """Return the stored response. With a shared store, coalesce concurrent lookups of one key.
 
-        Hundreds of looks at once would take it longer than it may, and a store that is late counts as away;
-        a look that had begun before may not know of a write elsewhere.
+        Hundreds of concurrent reads would exceed the store's time limit, and a late store counts as down. A
+        read that began earlier is not joined, because it may miss a write of another replica.
         """
         if not self._config.lock_seconds:
             return await self._store.get(lookup)
-        look = partial(self._store.get, lookup)
-        return (await self._lookups.run(lookup.key, look, self._version_function(lookup), require_new=True))[
-            0
-        ]
+        stored, _ = await self._lookups.run(
+            lookup.key, partial(self._store.get, lookup), self._version_function(lookup), require_new=True
+        )
+        return stored
 
     async def _fetch_or_stale(self, lookup: CacheLookup, entry: StoredResponse | None) -> FhirResponse:
-        """What the upstream says now; what it said before, where that is allowed while it is away."""
+        """Fetch a response; if the practice is unreachable, return the stale one where permitted."""
         forward = self._forward_reason(lookup, entry)
         fetched, collapsed = await self._fetch_coalesced(lookup, entry)
         if isinstance(fetched.response, Failure):
@@ -114,34 +116,34 @@ class ResponseCache:
                 and self._may_serve_stale(lookup, entry, entry.stale_if_error)
             ):
                 return self._stored_response(lookup, entry, "practice-away")
-            raise with_cache_status(
-                fetched.response, forward_status(fetched.response, forward, collapsed=collapsed)
-            )
+            failure = fetched.response.with_upstream_use(NO_USE) if collapsed else fetched.response
+            raise with_cache_status(failure, forward_status(failure, forward, collapsed=collapsed))
         response = (
-            without_exchange_headers(fetched.response)
+            without_exchange_headers(fetched.response).replace(upstream_use=NO_USE)
             if collapsed
             else without_cache_headers(fetched.response)
         )
-        received = HTTPStatus.NOT_MODIFIED if fetched.is_revalidated else response.status
-        status = CacheStatus(forward, status=received, stored=fetched.is_stored, collapsed=collapsed)
+        status = CacheStatus(forward, status=response.status, stored=fetched.is_stored, collapsed=collapsed)
         return self._with_cache_headers(lookup.request, response, status)
 
     async def _fetch_coalesced(
         self, lookup: CacheLookup, entry: StoredResponse | None
     ) -> tuple[FetchResult, bool]:
-        """What one query for all gave, and whether somebody else's did; not what only they are refused."""
-        fetched, joined = await self._run_single_flight(lookup, lookup.key, entry)
-        if joined and not fetched.applies_to(lookup.caller_fingerprint):
-            fetched, joined = await self._run_single_flight(
-                lookup, f"{lookup.key} {lookup.caller_fingerprint}", entry
-            )
-        return fetched, joined or fetched.is_collapsed
+        """Fetch once for all concurrent requests; return the result and whether another request fetched it.
+
+        A failure that concerns only the other caller is not shared: this caller fetches for itself.
+        """
+        fetched, is_joined = await self._run_single_flight(lookup, lookup.key, entry)
+        if is_joined and not fetched.applies_to(lookup.caller_fingerprint):
+            own_key = f"{lookup.key} {lookup.caller_fingerprint}"
+            fetched, is_joined = await self._run_single_flight(lookup, own_key, entry)
+        return fetched, is_joined or fetched.is_collapsed
 
     async def _run_single_flight(
         self, lookup: CacheLookup, key: str, entry: StoredResponse | None
     ) -> tuple[FetchResult, bool]:
-        ask, mark = self._fetch_function(lookup, entry), self._version_function(lookup)
-        return await self._fetches.run(key, ask, mark, require_new=lookup.directives.requires_new_fetch)
+        fetch, version = self._fetch_function(lookup, entry), self._version_function(lookup)
+        return await self._fetches.run(key, fetch, version, require_new=lookup.directives.requires_new_fetch)
 
     def _stored_response(self, lookup: CacheLookup, entry: StoredResponse, detail: str = "") -> FhirResponse:
         age = self._age_of(entry)
@@ -150,36 +152,33 @@ class ResponseCache:
         if isinstance(response, Failure):
             raise with_cache_status(response, status, age=int(age))
         if age >= entry.lifetime:
-            response = mark_stale(
-                response, datetime.fromtimestamp(entry.requested_at, UTC).isoformat(timespec="seconds")
-            )
+            requested_at = datetime.fromtimestamp(entry.requested_at, UTC)
+            response = mark_stale(response, requested_at.isoformat(timespec="seconds"))
         else:
             response = response.replace(cache_validity=self._validity(lookup, entry))
         return self._with_cache_headers(lookup.request, response.with_header("age", str(int(age))), status)
 
     def _validity(self, lookup: CacheLookup, entry: StoredResponse) -> CacheValidity:
-        generations = self._store.counters
-        shared = self._config.lock_seconds > 0
-        current = partial(generations.is_current, lookup.site, entry.counters) if shared else None
+        counters, is_shared = self._store.counters, self._config.lock_seconds > 0
         return CacheValidity(
             entry.requested_at,
             entry.requested_at + entry.lifetime,
-            generations.local_change_check(lookup.site),
-            current,
+            counters.local_change_check(lookup.site),
+            partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
         )
 
     def _with_cache_headers(
         self, request: FhirRequest, response: FhirResponse, status: CacheStatus
     ) -> FhirResponse:
-        told = response.with_header("cache-status", status.header_value)
-        told = told.with_header("cache-control", self._config.client_cache_control)
-        return not_modified(request, told) or told
+        response = response.with_header("cache-status", status.header_value)
+        response = response.with_header("cache-control", self._config.client_cache_control)
+        return not_modified(request, response) or response
 
     def _may_serve_stale(self, lookup: CacheLookup, entry: StoredResponse, max_staleness: float) -> bool:
-        """Whether an answer past its lifetime may still be given, within so many seconds more."""
+        """Whether a stale response may be served, at most `max_staleness` seconds past its lifetime."""
         age = self._age_of(entry)
-        taken = lookup.directives.permits_stale(age) and can_signal_staleness(lookup.request)
-        return taken and entry.lifetime <= age < entry.lifetime + max_staleness
+        is_permitted = lookup.directives.permits_stale(age) and can_signal_staleness(lookup.request)
+        return is_permitted and entry.lifetime <= age < entry.lifetime + max_staleness
 
     def _forward_reason(self, lookup: CacheLookup, entry: StoredResponse | None) -> ForwardReason:
         if lookup.directives.no_cache or (entry and self._age_of(entry) < entry.lifetime):
@@ -198,7 +197,7 @@ class ResponseCache:
         return entry.age(self._now().timestamp())
 
     async def _handle_write(self, request: FhirRequest) -> FhirResponse:
-        """The answer to a write, which goes on when its client leaves: what it changed must be known."""
+        """Send a write, which continues after its client has disconnected, so that it invalidates."""
         if has_gateway_etag(request):
             raise Failure(ETAG_WITHOUT_VERSION)
         return await asyncio.shield(self._start_write(request))
@@ -210,33 +209,33 @@ class ResponseCache:
         return task
 
     async def _write_and_invalidate(self, request: FhirRequest) -> FhirResponse:
-        site, changed = request.site.guid if request.site else "", written_types(request)
-        await self._store.counters.increment(site, changed)
+        site, types = request.site.guid if request.site else "", written_types(request)
+        await self._store.counters.increment(site, types)
         try:
             return await self._inner(request)
         finally:
-            await self._store.counters.increment(site, changed)
+            await self._store.counters.increment(site, types)
 
 
 class CacheBypass:
-    """Says that the cache has no part in what passes here."""
+    """Passes requests through and sets the Cache-Status of a bypassed cache."""
 
     def __init__(self, inner: Handler) -> None:
         self._inner = inner
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer."""
+        """Return the inner response. Raises Failure."""
         return await _pass_through(request, "method" if may_write(request) else "bypass", self._inner)
 
 
 async def _pass_through(request: FhirRequest, forward: ForwardReason, inner: Handler) -> FhirResponse:
-    """What the cache has no part in."""
+    """Return the inner response with Cache-Status, without storing it. Raises Failure."""
     try:
         response = without_cache_headers(await inner(request))
     except Failure as failure:
         raise with_cache_status(failure, forward_status(failure, forward)) from failure
-    empty = request.split_searches == ()
-    status = CacheStatus("", detail="empty") if empty else CacheStatus(forward, status=response.status)
+    is_empty = request.plan.split_searches == ()
+    status = CacheStatus("", detail="empty") if is_empty else CacheStatus(forward, status=response.status)
     return response.with_header("cache-status", status.header_value)
 
 
@@ -245,19 +244,19 @@ def _not_stored_failure() -> Failure:
     return with_cache_status(failure, forward_status(failure, "request"))
 
 
-#: Resource type (empty where there is none) and outcome -> requests.
+#: Resource type (may be empty) and outcome -> number of requests.
 OutcomeCounts = Counter[tuple[str, str]]
 
 
 class CacheOutcomeCounter:
-    """Stands around the cache and reads what it says in Cache-Status."""
+    """Counts the outcomes of the cache, which it reads from Cache-Status."""
 
     def __init__(self, inner: Handler, outcome_counts: OutcomeCounts) -> None:
         self._inner = inner
         self._outcome_counts = outcome_counts
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer, unchanged. Raises Failure."""
+        """Return the inner response, unchanged. Raises Failure."""
         try:
             response = await self._inner(request)
         except Failure as failure:
@@ -267,6 +266,6 @@ class CacheOutcomeCounter:
         return response
 
     def _count_outcome(self, request: FhirRequest, cache_status: str, status: int) -> None:
-        found = cache_outcome(cache_status, status)
-        if found:
-            self._outcome_counts[request.interaction.type, found] += 1
+        outcome = cache_outcome(cache_status, status)
+        if outcome:
+            self._outcome_counts[request.interaction.type, outcome] += 1

@@ -1,9 +1,8 @@
-"""Stored responses under their questions: never one that was fetched before a write it depends on."""
+"""Store of responses by cache key; a write invalidates the responses that were requested before it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from math import inf
 
 from gateway.cache.directives import ResponseDirectives, response_directives
@@ -19,35 +18,33 @@ from gateway.cache.stored_response import (
     is_storable,
     stored_failure,
 )
-from gateway.cache.validators import upstream_etag, with_validators
+from gateway.cache.validators import with_validators
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirResponse, Handler, Headers
+from gateway.exchange import FhirResponse, Handler
 from gateway.stores.base import Store
 from gateway.stores.lock import run_as_leader
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What was waited for: an answer, or why there is none.
+    """Result of a fetch: a response, or the failure.
 
-    `asker` asked for it; `stored`: it is kept; `collapsed`: another replica asked; `validated`: the upstream
-    says that what was kept is still the same.
+    `caller_fingerprint`: the caller that started it. `is_collapsed`: another replica fetched it.
     """
 
     response: FhirResponse | Failure
     caller_fingerprint: str
     is_stored: bool = False
     is_collapsed: bool = False
-    is_revalidated: bool = False
 
     def applies_to(self, caller_fingerprint: str) -> bool:
-        """Whether it holds for somebody who did not ask for it: not a refusal, which is another's own."""
-        answered = isinstance(self.response, FhirResponse) or self.response.kind.may_have_run
-        return answered or caller_fingerprint == self.caller_fingerprint
+        """Whether a caller may share the result: a failure before the query concerns only its own caller."""
+        has_run = isinstance(self.response, FhirResponse) or self.response.kind.may_have_run
+        return has_run or caller_fingerprint == self.caller_fingerprint
 
 
 class ResponseStore:
-    """What is kept, and how it comes to be kept."""
+    """Reads stored responses, and fetches and stores new ones."""
 
     def __init__(
         self,
@@ -64,22 +61,22 @@ class ResponseStore:
         self.counters = counters or InvalidationCounters(store, is_shared=config.lock_seconds > 0)
 
     async def get(self, lookup: CacheLookup) -> StoredResponse | None:
-        """The kept answer, however old, if no write has touched it since."""
+        """Return the stored response of any age, unless a write has invalidated it."""
         stored = decode(await self._store.get(_store_key(lookup)))
         if stored is None or await self.counters.is_current(lookup.site, stored.counters):
             return stored
         return None
 
     async def fetch(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
-        """The upstream's answer, or one that another replica asked for after what is `stored`."""
+        """Fetch from the upstream, or return what another replica requested later than `entry`."""
         if not self._config.lock_seconds or lookup.directives.requires_new_fetch:
-            return await self._fetch_from_upstream(lookup, entry)
+            return await self._fetch_from_upstream(lookup)
         return await run_as_leader(
             self._store,
             f"lease/{lookup.key}",
             self._config.lock_seconds,
             lambda: self._find_newer(lookup, entry.requested_at if entry else -inf),
-            lambda: self._fetch_from_upstream(lookup, entry),
+            lambda: self._fetch_from_upstream(lookup),
         )
 
     async def _find_newer(self, lookup: CacheLookup, requested_after: float) -> FetchResult | None:
@@ -92,48 +89,28 @@ class ResponseStore:
             return None
         return FetchResult(stored.response, lookup.caller_fingerprint, is_stored=True, is_collapsed=True)
 
-    async def _fetch_from_upstream(self, lookup: CacheLookup, entry: StoredResponse | None) -> FetchResult:
-        about = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
-        facts = StoredResponse(self._timestamp, 0, await self.counters.snapshot(lookup.site, about))
-        tag = self._upstream_etag(lookup, entry.headers) if entry else ""
+    async def _fetch_from_upstream(self, lookup: CacheLookup) -> FetchResult:
+        tags = lookup.types | request_patient_tags(lookup.request, lookup.types, self._config.secret)
+        metadata = StoredResponse(self._timestamp, 0, await self.counters.snapshot(lookup.site, tags))
         try:
-            response = await self._inner(lookup.request.replace(if_none_match=tag) if tag else lookup.request)
+            response = await self._inner(lookup.request)
         except Failure as failure:
-            return await self._failure_result(lookup, facts, failure)
-        if entry and tag and response.status == HTTPStatus.NOT_MODIFIED:
-            return await self._store_revalidated(lookup, facts, entry.response, response_directives(response))
+            return await self._failure_result(lookup, metadata, failure)
         if not is_storable(lookup.request, response):
             return FetchResult(response, lookup.caller_fingerprint)
-        answer = with_validators(response, self._now())
-        kept = await self._store_response(lookup, facts, answer, response_directives(answer))
-        return FetchResult(answer, lookup.caller_fingerprint, is_stored=kept)
-
-    async def _store_revalidated(
-        self,
-        lookup: CacheLookup,
-        metadata: StoredResponse,
-        response: FhirResponse | Failure,
-        directives: ResponseDirectives,
-    ) -> FetchResult:
-        """What was kept, which the upstream says is still so."""
-        kept = isinstance(response, FhirResponse) and await self._store_response(
-            lookup, metadata, response, directives
-        )
-        return FetchResult(response, lookup.caller_fingerprint, is_stored=kept, is_revalidated=True)
-
-    def _upstream_etag(self, lookup: CacheLookup, headers: Headers) -> str:
-        """What the upstream may judge a kept answer by; empty without."""
-        return upstream_etag(lookup.request, headers) if self._config.trust_etags else ""
+        response = with_validators(response, self._now())
+        is_stored = await self._store_response(lookup, metadata, response, response_directives(response))
+        return FetchResult(response, lookup.caller_fingerprint, is_stored=is_stored)
 
     async def _failure_result(
         self, lookup: CacheLookup, metadata: StoredResponse, failure: Failure
     ) -> FetchResult:
         if is_not_found(lookup.request, failure):
             seconds = min(NOT_FOUND_SECONDS, lookup.freshness.lifetime(lookup.types))
-            missing = StoredResponse(
+            entry = StoredResponse(
                 metadata.requested_at, seconds, metadata.counters, failure=stored_failure(failure)
             )
-            await self._write_if_current(lookup, missing, ())
+            await self._write_if_current(lookup, entry, ())
         return FetchResult(failure, lookup.caller_fingerprint)
 
     async def _store_response(
@@ -143,30 +120,29 @@ class ResponseStore:
         response: FhirResponse,
         directives: ResponseDirectives,
     ) -> bool:
-        shown = lookup.types | returned_types(response.body)
-        lifetime = min(lookup.freshness.lifetime(shown), directives.lifetime)
+        types = lookup.types | returned_types(response.body)
+        lifetime = min(lookup.freshness.lifetime(types), directives.lifetime)
         if not directives.may_store or lifetime <= 0 or len(response.body) > self._config.max_body:
             return False
-        stored = StoredResponse(
+        entry = StoredResponse(
             metadata.requested_at,
             lifetime,
             metadata.counters,
-            lookup.freshness.stale_if_error_seconds(shown) if directives.may_serve_stale else 0,
-            lookup.freshness.stale_while_revalidate_seconds(shown) if directives.may_serve_stale else 0,
-            validation_seconds=lifetime if self._upstream_etag(lookup, response.headers) else 0,
+            lookup.freshness.stale_if_error_seconds(types) if directives.may_serve_stale else 0,
+            lookup.freshness.stale_while_revalidate_seconds(types) if directives.may_serve_stale else 0,
         )
-        patients = response_patient_tags(lookup.request, response, shown)
-        return await self._write_if_current(lookup, stored.with_response(response), shown | patients)
+        tags = types | response_patient_tags(lookup.request, response, types)
+        return await self._write_if_current(lookup, entry.with_response(response), tags)
 
     async def _write_if_current(
         self, lookup: CacheLookup, entry: StoredResponse, tags: Iterable[str]
     ) -> bool:
-        """Whether it was kept: not when a write came in between, nor when its time is over already."""
-        now = await self.counters.confirm(lookup.site, entry.counters, tags)
+        """Store a response unless a write invalidated it or it has expired; return whether it is stored."""
+        counters = await self.counters.confirm(lookup.site, entry.counters, tags)
         seconds = entry.retention_seconds - entry.age(self._timestamp)
-        if now is None or seconds <= 0:
+        if counters is None or seconds <= 0:
             return False
-        await self._store.set(_store_key(lookup), encode(entry.with_counters(now)), seconds)
+        await self._store.set(_store_key(lookup), encode(entry.with_counters(counters)), seconds)
         return True
 
     @property

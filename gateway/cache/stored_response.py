@@ -1,4 +1,4 @@
-"""A stored response (RFC 9111 section 3): what is kept of an answer, as bytes and back without loss."""
+"""Stored responses (RFC 9111 section 3): which responses are storable, and their lossless encoding."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ import msgspec
 
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, encode_resource, information_outcome
-from gateway.exchange import FhirRequest, FhirResponse, Position
+from gateway.exchange import FhirRequest, FhirResponse, Paging, Position
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import UnreadableError, object_fields, string_json, string_value
 from gateway.fhir.raw_json import encode as raw
 from gateway.http.headers import CACHING_HEADERS
 
-#: Codes of failures in which nobody at the practice answered. One that answered slowly, or refused this
-#: caller, is there.
+#: Codes of failures without a response of the practice. A practice that responds slowly, or refuses this
+#: caller, is reachable.
 _UNREACHABLE_CODES = frozenset(
     {
         *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
@@ -23,15 +23,14 @@ _UNREACHABLE_CODES = frozenset(
         *("upstream-certificate", "proxy-refused", "proxy-unavailable"),
     }
 )
-_STALE_WARNING = "This answer is not fresh: it is as of {}."
+_STALE_WARNING = "This response is stale: it shows the data as of {}."
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
-    """An answer, when it was asked for (seconds since 1970), how long it is fresh, and what makes it stale.
+    """A response with the time of its upstream request (seconds since 1970), its lifetime and its counters.
 
-    `generations`: the counters of the site's types when it was asked for. `stale` and `revalidate`: seconds
-    beyond its lifetime; `validated`: for so long it is held, only to be validated. `failure`: the fields of a
-    Failure, if the answer is that nothing is there.
+    `counters`: the invalidation counters at that time. `lifetime` in seconds; `stale_if_error` and
+    `stale_while_revalidate` in seconds past it. `failure`: set if the response is a 404.
     """
 
     requested_at: float
@@ -46,12 +45,11 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     page_positions: Mapping[str, Position] | None = None
     ignored_parameters: frozenset[str] = frozenset()
     failure: "StoredFailure | None" = None
-    validation_seconds: float = 0.0
     links_omitted: bool = False
 
     @property
     def response(self) -> FhirResponse | Failure:
-        """The answer again, or the Failure that it is."""
+        """The response or failure as the upstream client returned it."""
         if self.failure is not None:
             return self.failure.as_failure
         return FhirResponse(
@@ -59,44 +57,42 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
             self.headers,
             self.body,
             self.applied_repairs,
-            page_positions=self.page_positions,
+            paging=None if self.page_positions is None else Paging(self.page_positions, self.links_omitted),
             ignored_parameters=self.ignored_parameters,
-            links_omitted=self.links_omitted,
         )
 
     @property
     def retention_seconds(self) -> float:
-        """Seconds in which it may be of any use."""
-        return self.lifetime + max(self.stale_if_error, self.stale_while_revalidate, self.validation_seconds)
+        """Seconds after the upstream request in which the response may be served."""
+        return self.lifetime + max(self.stale_if_error, self.stale_while_revalidate)
 
     def age(self, now: float) -> float:
-        """Seconds since it was asked for: at least as old as what it says."""
+        """Return the seconds since the upstream request, which is the age of the data or more."""
         return max(0.0, now - self.requested_at)
 
     def with_counters(self, counters: Mapping[str, int]) -> "StoredResponse":
-        """The same with these counters."""
+        """Return a copy with these counters."""
         return msgspec.structs.replace(self, counters=counters)
 
     def with_response(self, response: FhirResponse) -> "StoredResponse":
-        """The same facts about an answer. A page whose links are known positions is kept without them."""
-        whole = response.with_parsed_bundle().bundle if response.page_positions is not None else None
-        wants = whole is not None and "signature" not in whole.fields
+        """Return a copy with the content of a response; a page with known positions loses its links."""
+        page = response.with_parsed_bundle().bundle if response.paging is not None else None
+        if page is not None and "signature" in page.fields:
+            page = None
         return msgspec.structs.replace(
             self,
             status=response.status,
             headers=without_exchange_headers(response).headers,
-            body=whole.encode_without_links()
-            if whole is not None and wants
-            else response.with_encoded_body().body,
-            links_omitted=wants,
+            body=response.with_encoded_body().body if page is None else page.encode_without_links(),
+            links_omitted=page is not None,
             applied_repairs=response.applied_repairs,
-            page_positions=response.page_positions,
+            page_positions=response.paging and response.paging.page_positions,
             ignored_parameters=response.ignored_parameters,
         )
 
 
 class StoredFailure(msgspec.Struct, frozen=True, array_like=True):
-    """The failure that nothing is there, in fields."""
+    """Fields of a failure that is stored (404)."""
 
     kind: FailureKind
     text: str
@@ -107,7 +103,7 @@ class StoredFailure(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def as_failure(self) -> Failure:
-        """The failure again."""
+        """The failure with these fields."""
         return Failure(
             self.kind,
             text=self.text,
@@ -119,7 +115,7 @@ class StoredFailure(msgspec.Struct, frozen=True, array_like=True):
 
 
 def stored_failure(failure: Failure) -> StoredFailure:
-    """What is kept of a failure."""
+    """Return the fields of a failure that are stored."""
     return StoredFailure(
         failure.kind,
         failure.text,
@@ -135,9 +131,10 @@ _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
 def encode(response: StoredResponse) -> bytes:
-    """The stored response as bytes, which take no more memory than they are long.
+    """Encode a stored response as bytes that use no more memory than their length.
 
-    Those of `encode` are cut off a longer buffer: the rests are holes between what is kept, a third of it.
+    The bytes of msgspec's own `encode` are cut off a longer buffer, and the unused remainders would waste a
+    third of the memory.
     """
     buffer = bytearray()
     _encoder.encode_into(response, buffer)
@@ -145,7 +142,7 @@ def encode(response: StoredResponse) -> bytes:
 
 
 def decode(data: bytes | None) -> StoredResponse | None:
-    """The stored response of what `packed` gave; None for anything else."""
+    """Decode the bytes of `encode`; None for any other bytes."""
     try:
         return None if data is None else _decoder.decode(data)
     except msgspec.DecodeError:
@@ -153,58 +150,58 @@ def decode(data: bytes | None) -> StoredResponse | None:
 
 
 def is_unreachable(failure: Failure) -> bool:
-    """Whether a failure says that the practice cannot be reached for now, or rests because of that."""
+    """Whether the practice is unreachable, or its circuit is open because of that."""
     codes = {failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM)}
     return not _UNREACHABLE_CODES.isdisjoint(codes)
 
 
 def mark_stale(response: FhirResponse, requested_at: str) -> FhirResponse:
-    """The answer with an outcome that says how old it is, where a searchset has room for one.
+    """Return the response without validators, so that a client does not take it for the fresh one.
 
-    Its ETag goes: a client must not take it for the fresh one.
+    A searchset gets an OperationOutcome with the time of the data, unless it is signed.
     """
-    plain = without_headers(response, frozenset({"etag", "last-modified"})).replace(links_omitted=False)
-    opened_ = plain.with_parsed_bundle()
-    if opened_.bundle is None or "signature" in opened_.bundle.fields:
-        return plain
-    said = information_outcome(_STALE_WARNING.format(requested_at), severity="warning", code="incomplete")
+    stale = without_headers(response, frozenset({"etag", "last-modified"}))
+    stale = stale.replace(paging=stale.paging and stale.paging._replace(links_omitted=False))
+    parsed = stale.with_parsed_bundle()
+    if parsed.bundle is None or "signature" in parsed.bundle.fields:
+        return stale
+    warning = information_outcome(_STALE_WARNING.format(requested_at), severity="warning", code="incomplete")
     entry = Entry(
-        {"resource": msgspec.Raw(encode_resource(said)), "search": raw({"mode": string_json("outcome")})}
+        {"resource": msgspec.Raw(encode_resource(warning)), "search": raw({"mode": string_json("outcome")})}
     )
-    return opened_.with_bundle(opened_.bundle.replace(entries=(*opened_.bundle.entries, entry)))
+    return parsed.with_bundle(parsed.bundle.replace(entries=(*parsed.bundle.entries, entry)))
 
 
 _CACHE_HEADERS = frozenset(CACHING_HEADERS)
-#: Fields about one exchange.
+#: Header fields that concern a single upstream request.
 _EXCHANGE_HEADERS = frozenset(
     """ratelimit ratelimit-policy x-ratelimit-limit x-ratelimit-remaining retry-after x-correlation-id
     x-progress x-ratelimit-reset""".split()  # noqa: SIM905 - a list would be eight lines
 )
-#: An outcome among the entries that says the result may not be whole.
-_DOUBTFUL_SEVERITY = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
+#: Severity of an OperationOutcome in a searchset whose result may be incomplete.
+_INCOMPLETE_SEVERITY = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')
 
 
 def without_cache_headers(response: FhirResponse) -> FhirResponse:
-    """The answer without the fields that the cache has read and writes itself."""
+    """Return the response without the header fields that the cache reads and sets itself."""
     return without_headers(response, _CACHE_HEADERS)
 
 
 def without_exchange_headers(response: FhirResponse) -> FhirResponse:
-    """The answer as somebody else may have it: without the fields of one exchange."""
+    """Return the response for another client, without the header fields of a single request."""
     return without_headers(response, _CACHE_HEADERS | _EXCHANGE_HEADERS)
 
 
 def without_headers(response: FhirResponse, names: frozenset[str]) -> FhirResponse:
-    """The answer without these header fields."""
-    return response.replace(headers=tuple(each for each in response.headers if each[0] not in names))
+    """Return the response without these header fields."""
+    return response.replace(headers=tuple(header for header in response.headers if header[0] not in names))
 
 
 def is_not_found(request: FhirRequest, failure: Failure) -> bool:
-    """Whether a failure says that the one resource asked for is not there."""
+    """Whether a failure says that the requested resource does not exist."""
     kind = failure.kind
-    named = request.interaction.code in {"read", "vread"}
     return (
-        named
+        request.interaction.code in {"read", "vread"}
         and kind.status == HTTPStatus.NOT_FOUND
         and kind.may_have_run
         and kind.retry_advice is RetryAdvice.NO
@@ -212,15 +209,13 @@ def is_not_found(request: FhirRequest, failure: Failure) -> bool:
 
 
 def is_storable(request: FhirRequest, response: FhirResponse) -> bool:
-    """Whether an answer is whole and what was asked for: the resource, or a searchset that doubts nothing."""
+    """Whether a response is complete: the requested resource, or a searchset without warnings or errors."""
     if response.status != HTTPStatus.OK:
         return False
-    act = request.interaction
-    if act.is_search:
-        return _resource_type(response) == "Bundle" and not _DOUBTFUL_SEVERITY.search(
-            _operation_outcomes(response)
-        )
-    return _resource_type(response) == (act.type or "CapabilityStatement")
+    type_ = _resource_type(response)
+    if request.interaction.is_search:
+        return type_ == "Bundle" and not _INCOMPLETE_SEVERITY.search(_operation_outcomes(response))
+    return type_ == (request.interaction.type or "CapabilityStatement")
 
 
 def _resource_type(response: FhirResponse) -> str:
@@ -233,7 +228,7 @@ def _resource_type(response: FhirResponse) -> str:
 
 
 def _operation_outcomes(response: FhirResponse) -> bytes:
-    """The OperationOutcomes among the entries."""
+    """Return the concatenated OperationOutcomes of the entries."""
     bundle = response.with_parsed_bundle().bundle
-    found = (bytes(each.resource or b"") for each in (bundle.entries if bundle else ()))
-    return b"".join(each for each in found if b'"OperationOutcome"' in each)
+    resources = (bytes(entry.resource or b"") for entry in (bundle.entries if bundle else ()))
+    return b"".join(resource for resource in resources if b'"OperationOutcome"' in resource)

@@ -1,1 +1,1 @@
-"""The one failure type, the catalogue of failure kinds, and the OperationOutcome."""
+"""Failure type, catalogue of failure kinds, redaction and OperationOutcome."""

@@ -1,6 +1,6 @@
-"""Failure, the only exception that means "this request failed", and the shape of its kinds.
+"""Failure, the only exception that means "this request failed", and the type of its kinds.
 
-A kind is a row of a table: our code is also the metric label, the log field and `details.coding`.
+A kind is a row of a table: its code is also the metric label, the log field and `details.coding`.
 """
 
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import NamedTuple
 
-from gateway.exchange import FhirResponse
+from gateway.exchange import NO_USE, FhirResponse, UpstreamUse
 
 
 class RetryAdvice(StrEnum):
-    """Who may ask the same question again, and when."""
+    """Whether and when the same request may be sent again, and by whom."""
 
     YES = "yes"  # the client, unchanged, after Retry-After
     ONCE = "once"  # the gateway once, then the client
     AFTER_CHANGE = "after-change"  # only a changed request
-    AFTER_FIX = "after-fix"  # only once an operator or the practice has acted
+    AFTER_FIX = "after-fix"  # only after an operator or the practice has acted
     NO = "no"
 
 
@@ -25,9 +25,9 @@ class RetryAdvice(StrEnum):
 class FailureKind:
     """One kind of failure.
 
-    `code` is ours, `status` HTTP's, `issue` from the R4 issue-type value set, `message` optionally from
-    the `operation-outcome` code system. `text` says what happened, who should act and what to do.
-    `retry_after` is in seconds. `sent` says whether the upstream may have run (and billed) the query.
+    `code` is the gateway's, `status` HTTP's, `issue` from the R4 issue-type value set, `message_code`
+    optionally from the `operation-outcome` code system. `text` says what happened, who should act and what
+    to do. `retry_after` is in seconds. `may_have_run`: the upstream may have run (and billed) the query.
     """
 
     code: str
@@ -42,9 +42,9 @@ class FailureKind:
 
     @property
     def write_outcome_unknown(self) -> bool:
-        """Whether, after a write that failed so, nobody knows if the change was made.
+        """Whether a write with this failure may or may not have made the change.
 
-        A result that is too large (issue type `too-costly`) is one of a query that ran.
+        A result that is too large (issue type `too-costly`) comes from a query that ran.
         """
         ran = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.issue == "too-costly"
         return self.may_have_run and ran and self.retry_advice in _UNCERTAIN_OUTCOME
@@ -54,22 +54,22 @@ _UNCERTAIN_OUTCOME = frozenset({RetryAdvice.YES, RetryAdvice.ONCE, RetryAdvice.A
 
 
 class Issue(NamedTuple):
-    """One more thing that is wrong, beside the failure's own: an issue type, a text, and FHIRPath."""
+    """Additional issue of a failure: R4 issue type, text and FHIRPath."""
 
     code: str
     text: str
     expression: str = ""
 
 
-class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a failure is an answer
-    """A request that failed: its kind and what is known of this occurrence.
+class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, too
+    """A failed request: its kind and the details of this occurrence.
 
-    `diagnostics` holds ids and masked upstream text, never search values or identifiers.
+    `diagnostics` contains ids and redacted upstream text, never search values or identifiers.
     `expression` is FHIRPath or `http.<param>`. `issue` is a more specific issue type than the kind's.
-    `received` is the upstream's answer, if there was one. `further` issues follow the failure's own.
+    `upstream_response` is None without a response. `more_issues` follow the failure's own issue.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only facts of one occurrence
+    def __init__(  # noqa: PLR0913 - keyword-only details of one occurrence
         self,
         kind: FailureKind,
         *,
@@ -94,3 +94,25 @@ class Failure(Exception):  # noqa: N818 - the architecture's word, and FHIR's: a
         self.headers = headers
         self.upstream_response = upstream_response
         self.more_issues = more_issues
+        self.upstream_use = NO_USE
+
+    def with_headers(self, *headers: tuple[str, str]) -> "Failure":
+        """Return a copy with further header fields: a failure may be shared by coalesced requests."""
+        return self._copy(headers=(*self.headers, *headers))
+
+    def with_upstream_use(self, use: UpstreamUse) -> "Failure":
+        """Return a copy that names the upstream requests behind it; itself if it names these already."""
+        return self if use == self.upstream_use else self._copy(upstream_use=use)
+
+    def with_text(self, text: str) -> "Failure":
+        """Return a copy with another text for people."""
+        return self._copy(text=text)
+
+    def with_response(self, response: FhirResponse | None) -> "Failure":
+        """Return a copy with this upstream response."""
+        return self._copy(upstream_response=response)
+
+    def _copy(self, **changes: object) -> "Failure":
+        copy = Failure(self.kind)
+        vars(copy).update(vars(self) | changes)
+        return copy

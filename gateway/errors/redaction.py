@@ -1,16 +1,15 @@
-"""What an upstream said, without what it said it about.
+"""Redaction of upstream error messages: phrases stay, personal data is replaced by `…`.
 
-Integrators adjust their logic by phrases ("Login failed for user", "away on that date"); names, identifiers,
-numbers, addresses and keys inside them are nobody else's business. SQL statements go altogether.
-Words that start with a capital stay only if they belong to the vocabulary of error messages: an unknown
-one may be a surname.
+Integrators adjust their logic by phrases ("Login failed for user", "away on that date"). Redaction replaces
+names, identifiers, numbers, addresses and keys inside them, and SQL statements completely. A capitalised
+word stays only if it belongs to the vocabulary of error messages: an unknown word may be a surname.
 """
 
 import re
 
 MASK = "…"
-_MAX_LENGTH = 300
-_MAX_INPUT_LENGTH = 2_000
+#: Characters of a redacted message, and of the message that is read: limits on time and on the response.
+_MAX_LENGTH, _MAX_INPUT_LENGTH = 300, 2_000
 
 _SQL = re.compile(
     r"""\b(?:
@@ -32,10 +31,10 @@ _QUOTED_TEXT = r"""
 _BRACKETED_TEXT = r"\((?!\d{1,4}\s?[kmg]b\))[^()]*[A-Z\d][^()]*(?:\)|$)"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 
-#: (pattern, what stays): in this order, each over the whole text.
+#: (pattern, replacement): applied in this order, each to the whole text.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.VERBOSE | re.DOTALL), kept)
-    for pattern, kept in (
+    (re.compile(pattern, re.VERBOSE | re.DOTALL), replacement)
+    for pattern, replacement in (
         (_QUOTED_TEXT, MASK),
         (r"(?i:\b[a-z][a-z0-9+.-]{0,20}://\S+|\bwww\.\S+)", MASK),
         (r"[^\s@]{1,64}@[^\s@]{1,99}\.[^\s@]+", MASK),
@@ -64,7 +63,7 @@ _REPEATED_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 _CAMEL_CASE_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-#: Words that may stand with a capital: of error messages, protocols, databases and FHIR.
+#: Words that stay although capitalised: words of error messages, protocols, databases and FHIR.
 _WORDS = """
 a aborted access account action active address admin administrator again all allergy allowed already an
 and another any api application appointment are argument arguments arithmetic as at attachment attempt
@@ -104,22 +103,25 @@ _VOCABULARY = frozenset(_WORDS.split())
 
 
 def redact(text: str) -> str:
-    """An upstream's message, at most 300 characters, with all that may identify anybody replaced by `…`."""
+    """Redact an upstream's message: `…` for all personal data, at most 300 characters."""
     plain = without_sql(text)
-    for pattern, kept in _RULES:
-        plain = pattern.sub(kept, plain)
+    for pattern, replacement in _RULES:
+        plain = pattern.sub(replacement, plain)
     plain = _REPEATED_MASKS.sub(MASK, _WORD.sub(_redact_word, plain)).strip()
     return plain if len(plain) <= _MAX_LENGTH else plain[: _MAX_LENGTH - 1] + MASK
 
 
 def without_sql(text: str) -> str:
-    """The message on one line, printable, cut where an SQL statement starts."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text[:_MAX_INPUT_LENGTH]).split())
+    """Return the message on one printable line, cut where an SQL statement starts."""
+    printable = "".join(char if char.isprintable() else " " for char in text[:_MAX_INPUT_LENGTH])
+    line = " ".join(printable.split())
     return _SQL.sub(MASK, line)
 
 
 def _redact_word(match: re.Match[str]) -> str:
     word = match[0]
     stem = word.partition("'")[0].replace("-", "")
-    known = stem.islower() or all(part.lower() in _VOCABULARY for part in _CAMEL_CASE_PART.findall(stem))
-    return word if known and word.isascii() else MASK
+    is_harmless = stem.islower() or all(
+        part.lower() in _VOCABULARY for part in _CAMEL_CASE_PART.findall(stem)
+    )
+    return word if is_harmless and word.isascii() else MASK

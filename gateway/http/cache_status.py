@@ -1,4 +1,4 @@
-"""What the cache says it did: the Cache-Status field (RFC 9211), without a key."""
+"""Cache-Status field (RFC 9211), without a cache key."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,9 +8,9 @@ from gateway.errors.failure import Failure
 
 CACHE_NAME = "halo-gateway"
 
-#: Why a request went upstream, as RFC 9211 section 2.2 names it; empty where it did not and was no hit.
+#: Reason for an upstream request (RFC 9211 section 2.2); empty if there was none and no hit.
 ForwardReason = Literal["bypass", "method", "uri-miss", "request", "stale", ""]
-#: What one word of the field says of the whole, the most telling first.
+#: Parameter of the field -> outcome of the cache; the first parameter that is present decides.
 _OUTCOMES = {
     "detail=practice-away": "stale",
     "detail=revalidating": "stale",
@@ -24,9 +24,10 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class CacheStatus:
-    """One decision: a hit with the seconds it is still fresh, or why it was forwarded and what came of it.
+    """Decision of the cache on one request.
 
-    Neither, where the gateway answers itself: `detail` says with what.
+    A hit has `forward` None and `ttl`, the seconds until it is stale; a forwarded request has a reason and
+    the upstream's `status`. If the gateway responded by itself, `forward` is empty and `detail` says why.
     """
 
     forward: ForwardReason | None = None
@@ -38,7 +39,7 @@ class CacheStatus:
 
     @property
     def header_value(self) -> str:
-        """The field's value."""
+        """Value of the Cache-Status field."""
         parts = (
             "hit" if self.forward is None else self.forward and f"fwd={self.forward}",
             "" if self.status is None else f"fwd-status={self.status}",
@@ -50,18 +51,18 @@ class CacheStatus:
         return "; ".join((CACHE_NAME, *filter(None, parts)))
 
 
-#: Of what was answered before the cache saw it.
+#: Value for a request that the gateway answered before the cache.
 NOT_CONSULTED = CacheStatus("", detail="local").header_value
 
 
 def upstream_query_saved_by(header_value: str) -> Literal["hit", "collapsed", ""]:
-    """What spared an upstream query, by a Cache-Status field of this cache; nothing where one was made."""
-    said = {each.strip() for each in header_value.split(";")}
-    return "hit" if "hit" in said else "collapsed" if "collapsed" in said else ""
+    """Return how a Cache-Status value says that an upstream query was saved; empty if a query was made."""
+    parameters = {parameter.strip() for parameter in header_value.split(";")}
+    return "hit" if "hit" in parameters else "collapsed" if "collapsed" in parameters else ""
 
 
 def forward_status(failure: Failure, forward: ForwardReason, *, collapsed: bool = False) -> CacheStatus:
-    """What became of a question that failed: it was forwarded, unless the gateway itself refused it."""
+    """Return the status of a failed request: forwarded, unless the gateway itself rejected it."""
     if failure.upstream_response is None and not failure.kind.may_have_run:
         return CacheStatus("", detail=failure.kind.code)
     status = failure.upstream_response.status if failure.upstream_response else None
@@ -69,25 +70,21 @@ def forward_status(failure: Failure, forward: ForwardReason, *, collapsed: bool 
 
 
 def cache_outcome(header_value: str, status: int) -> str:
-    """What became of a request, for statistics; nothing where the cache did not see it.
+    """Outcome of the cache for statistics; empty if the request did not reach the cache.
 
-    `hit`, `revalidated` (304 from memory), `stale`, `collapsed`, `miss` (asked and kept), `not-stored` (asked
-    and not kept), `write`, `bypass` (never kept).
+    `hit`, `revalidated` (304 from the cache), `stale`, `collapsed`, `miss` (fetched and stored), `not-stored`
+    (fetched only), `write`, `bypass` (not cacheable).
     """
-    said = [each.strip() for each in header_value.split(";")]
-    found = next((code for name, code in _OUTCOMES.items() if name in said), "")
-    if not found and any(each.startswith("fwd=") for each in said):
+    parameters = [parameter.strip() for parameter in header_value.split(";")]
+    outcome = next((code for name, code in _OUTCOMES.items() if name in parameters), "")
+    if not outcome and any(parameter.startswith("fwd=") for parameter in parameters):
         return "not-stored"
-    return "revalidated" if found == "hit" and status == HTTPStatus.NOT_MODIFIED else found
+    return "revalidated" if outcome == "hit" and status == HTTPStatus.NOT_MODIFIED else outcome
 
 
 def with_cache_status(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:
-    """The failure again, for one of those who share it, with what the cache did in its header fields."""
-    told = Failure(failure.kind)
-    vars(told).update(vars(failure))
-    own = (("cache-status", status.header_value), *(() if age is None else (("age", str(age)),)))
-    told.headers = (*failure.headers, *own)
-    told.upstream_response = failure.upstream_response and failure.upstream_response.with_header(
-        "cache-status", status.header_value
-    )
-    return told
+    """Copy a failure shared by several requests, with Cache-Status and Age (in seconds) of one request."""
+    age_header = () if age is None else (("age", str(age)),)
+    copy = failure.with_headers(("cache-status", status.header_value), *age_header)
+    response = failure.upstream_response
+    return copy.with_response(response and response.with_header("cache-status", status.header_value))

@@ -1,6 +1,6 @@
-"""What an exchange cost or saved: its class, and the line of the ledger it is counted on.
+"""Cost class of a request, and the row of the ledger that counts it.
 
-What Halo bills for is not published in detail; `docs/ledger.md` says what is assumed here.
+Halo does not publish its billing rules in detail; `docs/ledger.md` lists the assumptions made here.
 """
 
 from datetime import datetime, tzinfo
@@ -15,11 +15,11 @@ from gateway.http import cache_status
 
 
 class CostClass(StrEnum):
-    """The classes of exchanges; each exchange is in one."""
+    """Cost classes; each request is in exactly one."""
 
-    BILLED = "billed"  # the practice's database was asked and answered
-    MAYBE_BILLED = "maybe-billed"  # asked, and nobody knows whether it answered in time to be charged
-    FREE = "free"  # the practice's database was not asked
+    BILLED = "billed"  # the practice's database ran a query and returned its result
+    MAYBE_BILLED = "maybe-billed"  # a query was sent; whether it ran and is charged is unknown
+    FREE = "free"  # no query reached the practice's database
     HIT = "avoided:hit"
     COLLAPSED = "avoided:collapsed"
     REVALIDATED = "avoided:revalidated"
@@ -27,14 +27,14 @@ class CostClass(StrEnum):
     PAUSED = "avoided:paused"
 
 
-#: What counts against a practice's caps, and may stand on the invoice.
+#: Classes that count against a practice's caps and may be on the invoice.
 BILLABLE_CLASSES = frozenset({CostClass.BILLED, CostClass.MAYBE_BILLED})
-#: What was answered as well as if it had been paid; a pause answers nothing.
+#: Classes of requests with a full response but without a query; a rejected request has no such response.
 SAVED_CLASSES = frozenset({CostClass.HIT, CostClass.COLLAPSED, CostClass.REVALIDATED, CostClass.EMPTY})
 
 
 class LedgerKey(NamedTuple):
-    """A line of the ledger: no patient, no value, no key. `day` is ISO 8601 in the site's own zone."""
+    """Key of a row: no patient, no search value, no credential. `day` is ISO 8601 in the site's own zone."""
 
     day: str
     site: str
@@ -45,7 +45,7 @@ class LedgerKey(NamedTuple):
 
 
 class LedgerRow(NamedTuple):
-    """What is counted on a line."""
+    """Counts under one key."""
 
     key: LedgerKey
     queries: int
@@ -53,7 +53,7 @@ class LedgerRow(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """Who asked where about what: `site` is a Halo GUID, `name` its alias, `caller` an alias, never a key."""
+    """Site, caller, type and interaction of a request: `site` is a Halo GUID, `name` and `caller` aliases."""
 
     site: str
     name: str
@@ -64,36 +64,36 @@ class Attribution(NamedTuple):
     is_batch: bool = False
 
     def ledger_key(self, cost: CostClass, now: datetime) -> LedgerKey:
-        """The line of the ledger at this time."""
+        """Key of the ledger's row at this time."""
         day = now.astimezone(self.zone).date().isoformat()
         return LedgerKey(day, self.site, self.caller, self.type, self.interaction, cost)
 
 
 _SQL_SEGMENT = "queries"
-#: Failures that only the practice's data can tell: absent, in conflict, gone, changed meanwhile, too large.
+#: Failures that require a query: not found, conflict, gone, precondition failed, too large.
 _BILLED_FAILURE_STATUSES = frozenset({404, 409, 410, 412, 413})
-#: Failures that come without asking because asking is known to be in vain.
+#: Rejections because of an open circuit, a pause, a rate limit or a cap.
 _REJECTION_STATUSES = frozenset({429, 502, 503})
-#: Failures that only somebody else's question can have brought.
+#: Failures that, without an upstream request of this request, come from a coalesced one.
 _SHARED_FAILURE_STATUSES = frozenset({502, 504})
 
 
 def is_billable(request: FhirRequest) -> bool:
-    """Whether answering takes the practice's database: not for metadata, site status, tokens, pairing."""
+    """Whether the request needs the practice's database; metadata, site status, tokens and pairing do not."""
     if request.site is None:
         return _SQL_SEGMENT in request.path.split("/")
     return request.interaction.code != "capabilities"
 
 
 def cost_of_response(request: FhirRequest, response: FhirResponse) -> CostClass:
-    """What an exchange cost that ended with an upstream's good answer."""
+    """Cost class of an upstream request with a successful response."""
     if not is_billable(request):
         return CostClass.FREE
     return CostClass.MAYBE_BILLED if response.status == HTTPStatus.NOT_MODIFIED else CostClass.BILLED
 
 
 def cost_of_failure(request: FhirRequest, failure: Failure) -> CostClass:
-    """What an exchange cost that failed: nothing if unsent, and maybe nothing if not found out."""
+    """Cost class of a failed upstream request: free if it was not sent."""
     if not is_billable(request) or not failure.kind.may_have_run:
         return CostClass.FREE
     return CostClass.BILLED if failure.kind.status in _BILLED_FAILURE_STATUSES else CostClass.MAYBE_BILLED
@@ -102,39 +102,34 @@ def cost_of_failure(request: FhirRequest, failure: Failure) -> CostClass:
 def saving_of_response(
     request: FhirRequest, response: FhirResponse, *, has_upstream_request: bool
 ) -> CostClass | None:
-    """What an answer saved; None when it was `asked` upstream, and so is counted there.
+    """Cost class of a response without an upstream request; None if `UpstreamMeter` counts it.
 
-    `Cache-Status` (RFC 9211) goes first: what a cache answers may still be refreshed behind its back.
+    `Cache-Status` (RFC 9211) comes first: a cache hit may also cause an upstream request in the background.
     """
-    said = _saving_in_cache_status(response.headers)
-    same = response.status == HTTPStatus.NOT_MODIFIED
-    if said is CostClass.HIT or (same and not has_upstream_request):
-        return CostClass.REVALIDATED if same else CostClass.HIT
-    if said or has_upstream_request:
-        return said
-    empty = request.interaction.is_search and response.status == HTTPStatus.OK
-    return CostClass.EMPTY if empty else CostClass.FREE
+    saving = _saving_in_cache_status(response.headers)
+    is_not_modified = response.status == HTTPStatus.NOT_MODIFIED
+    if saving is CostClass.HIT or (is_not_modified and not has_upstream_request):
+        return CostClass.REVALIDATED if is_not_modified else CostClass.HIT
+    if saving or has_upstream_request:
+        return saving
+    is_empty = request.interaction.is_search and response.status == HTTPStatus.OK
+    return CostClass.EMPTY if is_empty else CostClass.FREE
 
 
 def saving_of_failure(failure: Failure, *, has_upstream_request: bool) -> CostClass | None:
-    """What a failure saved; None when it was `asked` upstream, and so is counted there."""
-    said = _saving_in_cache_status(failure.headers)
-    if said or has_upstream_request:
-        return said
+    """Cost class of a failure without an upstream request; None if `UpstreamMeter` counts it."""
+    saving = _saving_in_cache_status(failure.headers)
+    if saving or has_upstream_request:
+        return saving
     kind = failure.kind
-    if failure.upstream_response is not None or (
-        kind.may_have_run and kind.status in _SHARED_FAILURE_STATUSES
-    ):
+    may_be_shared = kind.may_have_run and kind.status in _SHARED_FAILURE_STATUSES
+    if failure.upstream_response is not None or may_be_shared:
         return CostClass.COLLAPSED
-    return (
-        CostClass.PAUSED
-        if kind.status in _REJECTION_STATUSES and kind is not catalog.GATEWAY_OVERLOADED
-        else CostClass.FREE
-    )
+    is_rejection = kind.status in _REJECTION_STATUSES and kind is not catalog.GATEWAY_OVERLOADED
+    return CostClass.PAUSED if is_rejection else CostClass.FREE
 
 
 def _saving_in_cache_status(headers: Headers) -> CostClass | None:
-    found = cache_status.upstream_query_saved_by(
-        next((value for name, value in headers if name == "cache-status"), "")
-    )
-    return CostClass(f"avoided:{found}") if found else None
+    value = next((value for name, value in headers if name == "cache-status"), "")
+    saving = cache_status.upstream_query_saved_by(value)
+    return CostClass(f"avoided:{saving}") if saving else None

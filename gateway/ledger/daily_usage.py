@@ -1,6 +1,6 @@
-"""What each capped site has used today, in memory: for forecasts, warnings and the stop of batch work.
+"""Today's usage of each site with a cap, in memory: for forecasts, warnings and the rejection of batch work.
 
-What this process counts is there at once, what others paid as soon as the ledger tells.
+It contains the queries of this process at once, and those of other processes after a read of the ledger.
 """
 
 from collections import deque
@@ -27,15 +27,15 @@ from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass
 from gateway.ledger.counts import BillableUsage
 
 _log = structlog.get_logger()
-#: The pace is that of the last hour, read off marks that are this far apart.
+#: The forecast uses the rate of the last hour, from samples that are at least `_SAMPLE_INTERVAL` apart.
 _FORECAST_WINDOW = timedelta(hours=1)
 _SAMPLE_INTERVAL = timedelta(minutes=5)
 
 
 class CapStatus(NamedTuple):
-    """How a site stands today against its caps.
+    """Today's usage of a site against its caps.
 
-    `hour` is the one, in the site's zone, in which the first will be reached; None if not today.
+    `reached_in_hour` is the hour, in the site's zone, in which the first cap is reached; None if not today.
     """
 
     site: str
@@ -47,7 +47,7 @@ class CapStatus(NamedTuple):
 
 @dataclass
 class _SiteDay:
-    """One site's day until its midnight: what was counted here, and what others paid."""
+    """One day of a site until its midnight; `usage` includes `other_usage`, that of other processes."""
 
     attribution: Attribution
     ledger_key: tuple[str, str]
@@ -66,30 +66,32 @@ class _SiteDay:
         self.usage = Usage(now, self.usage.queries + queries, self.usage.octets + octets)
 
     def update_from_ledger(self, now: datetime, other_usage: tuple[int, int]) -> None:
-        more = other_usage[0] - self.other_usage[0], other_usage[1] - self.other_usage[1]
+        increase = other_usage[0] - self.other_usage[0], other_usage[1] - self.other_usage[1]
         self.other_usage = other_usage
-        if any(more):
-            self.add(now, *more)
+        if any(increase):
+            self.add(now, *increase)
 
     @property
     def earliest_sample(self) -> Usage:
         return self.samples[0] if self.samples else self.usage
 
     def forecast_text(self, now: datetime) -> str:
-        """The hour in words for the log."""
+        """Text for the log: the hour in which a cap is reached, if there is a forecast."""
         hour = self.hour_reached(now)
-        known = hour or has_enough_history(self.earliest_sample, replace(self.usage, measured_at=now))
-        return hour.isoformat() if hour else "not today" if known else "not known yet"
+        if hour:
+            return hour.isoformat()
+        is_known = has_enough_history(self.earliest_sample, replace(self.usage, measured_at=now))
+        return "not today" if is_known else "not known yet"
 
     def hour_reached(self, now: datetime) -> datetime | None:
-        found = forecast(self.cap, self.earliest_sample, replace(self.usage, measured_at=now), self.ends_at)
-        return found and found.astimezone(self.attribution.zone).replace(minute=0, second=0, microsecond=0)
+        time = forecast(self.cap, self.earliest_sample, replace(self.usage, measured_at=now), self.ends_at)
+        return time and time.astimezone(self.attribution.zone).replace(minute=0, second=0, microsecond=0)
 
 
 class DailyUsage:
-    """Use by site, of all processes that share a ledger; a site without caps is not kept.
+    """Usage by site, of all processes that share a ledger; sites without caps are left out.
 
-    `caps` and `sites` find what the configuration says of a GUID. Safe from any thread.
+    `cap_of` and `site_of` return the configuration of a GUID. For use by any thread.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class DailyUsage:
     def add(
         self, attribution: Attribution, cost: CostClass, octets: int, now: datetime, queries: int = 1
     ) -> None:
-        """Count what was, or may have been, paid; log a cap that is near or reached, once a day each."""
+        """Count billable queries; log a cap that is nearly or fully used, once a day each."""
         with self._lock:
             day = self._current_day(attribution, now) if cost in BILLABLE_CLASSES else None
             if day is not None:
@@ -112,24 +114,24 @@ class DailyUsage:
                 _log_thresholds(day, now)
 
     def rejects_batch(self, attribution: Attribution, now: datetime) -> bool:
-        """Whether a site's cap is used up and its rest kept from batch callers."""
+        """Whether batch requests of a site are rejected because its cap is reached."""
         with self._lock:
             day = self._current_day(attribution, now) if attribution.is_batch else None
             return day is not None and day.cap.rejects_batch and used_ratio(day.cap, day.usage) >= 1
 
     def update_from_ledger(self, other_usage: BillableUsage, now: datetime) -> None:
-        """Go on from what other processes, and earlier ones, paid by site and day."""
+        """Set the usage of other and earlier processes, by site and day."""
         with self._lock:
             self._other_usage = other_usage
             for guid in {guid for guid, _ in other_usage}:
-                subject = self._site_attribution(guid)
-                day = self._current_day(subject, now) if subject else None
+                attribution = self._site_attribution(guid)
+                day = self._current_day(attribution, now) if attribution else None
                 if day is not None:
                     day.update_from_ledger(now, other_usage.get(day.ledger_key, day.other_usage))
                     _log_thresholds(day, now)
 
     def cap_statuses(self, now: datetime) -> list[CapStatus]:
-        """Every capped site that was used today."""
+        """Status of each site with a cap and with queries today."""
         with self._lock:
             return [
                 CapStatus(guid, day.attribution.name, day.cap, day.usage, day.hour_reached(now))
@@ -144,25 +146,24 @@ class DailyUsage:
         return Attribution(guid, site.name, site.zone, "", "", "") if site else None
 
     def _current_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
-        found = self._days.get(attribution.site)
-        if found is not None and now < found.ends_at:
-            return found
+        day = self._days.get(attribution.site)
+        if day is not None and now < day.ends_at:
+            return day
         cap = self._cap_of(attribution.site)
-        if cap is None:
-            return None
+        return None if cap is None else self._begin_day(attribution, cap, now)
+
+    def _begin_day(self, attribution: Attribution, cap: DailyCap, now: datetime) -> _SiteDay:
         key = attribution.site, attribution.ledger_key(CostClass.BILLED, now).day
-        others = self._other_usage.get(key, (0, 0))
-        found = _SiteDay(
-            attribution, key, cap, next_midnight(now, attribution.zone), Usage(now, *others), others
-        )
-        found.logged_events.update(_thresholds_reached(found))
-        self._days[attribution.site] = found
-        return found
+        other_usage, end = self._other_usage.get(key, (0, 0)), next_midnight(now, attribution.zone)
+        day = _SiteDay(attribution, key, cap, end, Usage(now, *other_usage), other_usage)
+        day.logged_events.update(_thresholds_reached(day))
+        self._days[attribution.site] = day
+        return day
 
 
 def _thresholds_reached(day: _SiteDay) -> list[str]:
-    used = used_ratio(day.cap, day.usage)
-    return [event for least, event in THRESHOLDS if used >= least]
+    ratio = used_ratio(day.cap, day.usage)
+    return [event for threshold, event in THRESHOLDS if ratio >= threshold]
 
 
 def _log_thresholds(day: _SiteDay, now: datetime) -> None:

@@ -1,7 +1,7 @@
-"""The ledger: counted in memory, kept at most a second behind by a thread of its own.
+"""Ledger of billable queries: counts in memory, written by a thread of its own within a second.
 
-Counting never waits for a disk or another machine. A place that cannot be written delays the ledger and
-is said in `/readyz`; what is counted meanwhile waits, one pair of numbers per line, until it can be.
+Counting never waits for a disk or the network. If the backend cannot be written, `/readyz` reports it, and
+the counts wait in memory, one pair of numbers per row, until it can.
 """
 
 import sqlite3
@@ -16,12 +16,12 @@ from gateway.ledger.counts import BillableUsage, Counts, LedgerBackend, PendingC
 
 _log = structlog.get_logger()
 
-#: No zone's day is further behind that of UTC.
+#: Maximum difference between the current day of any time zone and that of UTC.
 _ONE_DAY = timedelta(days=1)
 
 
 class Ledger:
-    """Counts by line, kept in a place: a file, or the Redis of all replicas."""
+    """Counts by key, stored in a backend: a file, or the Redis of all replicas."""
 
     def __init__(
         self,
@@ -40,33 +40,33 @@ class Ledger:
         self._close_event = Event()
         self._writer_thread = Thread(target=self._flush_periodically, name="ledger", daemon=True)
         self._problem = ""
-        #: Counts on a line, from any thread, and waits for neither disk nor Redis.
+        #: Count queries under a key; for any thread, without waiting for disk or Redis.
         self.add = self._pending_counts.add
 
     def set_usage_listener(self, listener: Callable[[BillableUsage], None]) -> None:
-        """Tell what other processes, and earlier ones, paid by site and day, whenever that changes."""
+        """Call a listener whenever the billable usage of other and earlier processes changes."""
         self._usage_listener = listener
 
     def open(self) -> None:
-        """Find out what was paid before, and start writing."""
+        """Read the billable usage of earlier processes, and start the writer thread."""
         self._flush()
         self._writer_thread.start()
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """What is counted up to now, of one site or all, from an ISO day on.
+        """All rows of one site or all sites, from an ISO day on.
 
-        Raises sqlite3.Error, and ConnectionError while the ledger of all replicas is away.
+        Raises sqlite3.Error, or ConnectionError while the Redis of all replicas is down.
         """
         self._flush()
         with self._write_lock:
             return self._backend.rows(site, since)
 
     async def problem(self) -> str:
-        """What is wrong with the place, in words for an operator; empty while it works."""
+        """Problem of the backend, as a text for the operator; empty if there is none."""
         return self._problem
 
     def close(self) -> None:
-        """Write everything and end. Only what cannot be written is lost, and the log says how much."""
+        """Write all counts and stop. Counts that cannot be written are lost; the log has their number."""
         self._close_event.set()
         if self._writer_thread.is_alive():
             self._writer_thread.join()
@@ -87,8 +87,8 @@ class Ledger:
                 self._persist_counts(self._pending_counts.drain())
                 self._backend.flush()
                 self._notify_listener()
-            except (sqlite3.Error, ConnectionError) as problem:
-                self._record_failure(problem)
+            except (sqlite3.Error, ConnectionError) as error:
+                self._record_failure(error)
             else:
                 self._problem = ""
 
@@ -98,26 +98,26 @@ class Ledger:
         except sqlite3.Error:
             self._pending_counts.restore(counts)
             raise
-        for line, (queries, octets) in counts.items():
-            if line.cost in BILLABLE_CLASSES:
-                before = self._own_usage.get((line.site, line.day), (0, 0))
-                self._own_usage[line.site, line.day] = before[0] + queries, before[1] + octets
+        for key, (queries, octets) in counts.items():
+            if key.cost in BILLABLE_CLASSES:
+                before = self._own_usage.get((key.site, key.day), (0, 0))
+                self._own_usage[key.site, key.day] = before[0] + queries, before[1] + octets
 
     def _notify_listener(self) -> None:
-        """Tell what others paid: all that is kept, less what was counted here."""
+        """Pass the usage of other processes to the listener: that of all, minus that of this process."""
         if self._usage_listener is None:
             return
         since = (self._now() - _ONE_DAY).date().isoformat()
         self._own_usage = {key: amounts for key, amounts in self._own_usage.items() if key[1] >= since}
-        paid = self._backend.billable_usage(since)
-        if paid is not None:
+        usage = self._backend.billable_usage(since)
+        if usage is not None:
             self._usage_listener(
-                {key: self._subtract_own_usage(key, *amounts) for key, amounts in paid.items()}
+                {key: self._subtract_own_usage(key, *amounts) for key, amounts in usage.items()}
             )
 
     def _subtract_own_usage(self, key: tuple[str, str], queries: int, octets: int) -> tuple[int, int]:
-        mine = self._own_usage.get(key, (0, 0))
-        return queries - mine[0], octets - mine[1]
+        own_usage = self._own_usage.get(key, (0, 0))
+        return queries - own_usage[0], octets - own_usage[1]
 
     def _record_failure(self, error: sqlite3.Error | ConnectionError) -> None:
         if not self._problem:
@@ -127,7 +127,7 @@ class Ledger:
 
 
 def _error_code(error: sqlite3.Error | ConnectionError) -> str:
-    """SQLite's own name of an error, such as SQLITE_FULL: its words may hold a path."""
+    """SQLite's name of an error, such as SQLITE_FULL; its message may contain a path."""
     if isinstance(error, ConnectionError):
-        return f"Redis is away ({error})"
+        return f"Redis unavailable ({error})"
     return getattr(error, "sqlite_errorname", type(error).__name__)

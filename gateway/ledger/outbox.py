@@ -1,7 +1,7 @@
-"""Lines on their way to the ledger of all replicas: in a local file, so that they outlive Redis and us.
+"""Outbox of rows for the ledger of all replicas, in a local file that survives an outage or a restart.
 
-They leave in numbered batches. A batch whose fate is unknown is sent again as it was, under its number, so
-that the receiver can tell it from a new one: nothing is lost, and nothing is counted twice.
+The rows are sent in numbered batches. If the outcome of a batch is unknown, the same batch is sent again
+under its number, and the receiver ignores a number that it has: no row is lost or counted twice.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
 from gateway.ledger.counts import Counts
 from gateway.ledger.sqlite_ledger import COLUMN_DEFINITIONS, open_connection, query_rows
 
-#: Batch 0 is still open; others are sealed.
+#: Batch 0 still takes rows; batches with another number never change.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sender (
     one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, batch INTEGER NOT NULL
@@ -32,12 +32,12 @@ _ASSIGN_BATCH = (
     "UPDATE waiting SET batch = ? WHERE rowid IN (SELECT rowid FROM waiting WHERE batch = 0 LIMIT ?)"
 )
 _SELECT_ROWS = "SELECT day, site, caller, type, interaction, class, queries, bytes FROM waiting"
-#: Lines of one batch: few enough for Redis to add up between two other commands.
+#: Maximum number of rows in a batch: the script that adds them blocks Redis only briefly.
 _MAX_BATCH_ROWS = 500
 
 
 class Batch(NamedTuple):
-    """What is sent at once; a sender's numbers rise."""
+    """Rows that are sent together; the numbers of a sender rise."""
 
     sender: str
     number: int
@@ -45,63 +45,58 @@ class Batch(NamedTuple):
 
 
 class Outbox:
-    """One file, or memory without a path. Raises sqlite3.Error."""
+    """Rows in one file, or in memory without a path. Raises sqlite3.Error."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
     def put(self, counts: Counts) -> None:
-        """Let counts wait, all or none."""
+        """Add counts to the rows of the next batch, all or none."""
         if counts:
             with self._open_connection() as file:
-                file.executemany(_UPSERT_ROW, ((*line, *amounts) for line, amounts in counts.items()))
+                file.executemany(_UPSERT_ROW, ((*key, *amounts) for key, amounts in counts.items()))
 
     def next_batch(self) -> Batch | None:
-        """What is to be sent next: the same until it is `sent`; None when nothing waits."""
+        """Batch to send next: the same until `delete_batch`; None if no rows wait."""
         with self._open_connection() as file:
             file.execute("BEGIN IMMEDIATE")
-            ((sealed,),) = file.execute("SELECT max(batch) FROM waiting")
-            if sealed is None:
+            ((unsent_number,),) = file.execute("SELECT max(batch) FROM waiting")
+            if unsent_number is None:
                 return None
-            ((sender, last),) = file.execute("SELECT id, batch FROM sender")
-            number = sealed or last + 1
-            if not sealed:
+            ((sender, last_number),) = file.execute("SELECT id, batch FROM sender")
+            number = unsent_number or last_number + 1
+            if not unsent_number:
                 file.execute("UPDATE sender SET batch = ?", (number,))
                 file.execute(_ASSIGN_BATCH, (number, _MAX_BATCH_ROWS))
             return Batch(sender, number, query_rows(file, f"{_SELECT_ROWS} WHERE batch = ?", number))
 
     def delete_batch(self, number: int) -> None:
-        """Forget a batch that has arrived."""
+        """Delete the rows of a batch that has arrived."""
         with self._open_connection() as file:
             file.execute("DELETE FROM waiting WHERE batch = ?", (number,))
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """What waits, of one site or all, from an ISO day on; a line may be in two batches."""
-        return query_rows(
-            self._open_connection(),
-            f"{_SELECT_ROWS} WHERE day >= ? AND (? = '' OR site = ?)",
-            since,
-            site,
-            site,
-        )
+        """Return the waiting rows of one site or all, from an ISO day on; a key may be in two batches."""
+        query = f"{_SELECT_ROWS} WHERE day >= ? AND (? = '' OR site = ?)"
+        return query_rows(self._open_connection(), query, since, site, site)
 
     def billable_rows(self, since: str) -> list[LedgerRow]:
-        """What waits of what was paid, from an ISO day on."""
+        """Return the waiting rows of billable classes, from an ISO day on."""
         return [row for row in self.rows(since=since) if row.key.cost in BILLABLE_CLASSES]
 
     @property
     def unpersisted_count(self) -> int:
-        """How many exchanges wait in memory alone."""
+        """Number of queries that wait in memory only."""
         return 0 if self._path else sum(row.queries for row in self.rows())
 
     def release(self) -> None:
-        """Close the file, which is opened again when needed; keep what waits in memory."""
+        """Close the file, which is opened again when needed; keep the rows in memory."""
         if self._path is not None:
             self.close()
 
     def close(self) -> None:
-        """Close the file, or forget what waits in memory."""
+        """Close the file, or drop the rows in memory."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""Brings each exchange into the ledger, the day's use and the metrics, under names that are safe to keep."""
+"""Recorder: counts each request in the ledger, the daily usage and the metrics, without personal data."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,57 +11,57 @@ from gateway.ledger.caps import batch_rejected, next_midnight
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
 
-#: A name that comes from a client is kept only so often: forged keys and GUIDs must not fill the ledger.
+#: Maximum numbers of site and caller names from clients: forged keys and GUIDs must not fill the ledger.
 _MAX_SITES, _MAX_CALLERS = 5_000, 1_000
 OVERFLOW_NAME = "others"
-#: Lines that are made once a day; more are made more often.
+#: Maximum number of ledger keys in memory; beyond it they are built again, more often than once a day.
 _MAX_DAILY_KEYS = 20_000
 _API_SEGMENTS = frozenset({"integrator", "desktop"})
 
 
 class LedgerSink(Protocol):
-    """Where lines are kept; see `ledger/ledger.py`."""
+    """Ledger that counts by key; see `ledger/ledger.py`."""
 
     def add(self, key: LedgerKey, octets: int, queries: int = 1) -> None:
-        """Count exchanges, and all their bytes."""
+        """Count queries, and all their bytes."""
         ...
 
 
 class MetricsSink(Protocol):
-    """What shows the figures of this process; see `telemetry/metrics.py`."""
+    """Metrics of this process; see `telemetry/metrics.py`."""
 
     def count_requests(
         self, attribution: Attribution, cost: CostClass, octets: int, queries: int = 1
     ) -> None:
-        """Exchanges, and all their bytes."""
+        """Count requests, and all their bytes."""
         ...
 
     def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
-        """How long the upstream was asked."""
+        """Record the duration of an upstream request."""
         ...
 
     def count_failure(self, attribution: Attribution, code: str) -> None:
-        """A request that failed, by our code."""
+        """Count a failed request by its error code."""
         ...
 
     def count_repairs(
         self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
     ) -> None:
-        """Which repairs looked at an upstream's answer, and which of them found something to mend."""
+        """Count the repairs that checked an upstream response, and those that changed it."""
         ...
 
 
 class CallerConfig(NamedTuple):
-    """What the configuration says of a caller: its alias, and whether it is batch work."""
+    """Configured alias of a caller, and whether its requests are batch work."""
 
     name: str
     is_batch: bool = False
 
 
 class ConfiguredNames(NamedTuple):
-    """What the configuration names: callers by their eight digits, and sites by GUID.
+    """Callers in the configuration, by their eight digits, and sites, by GUID.
 
-    These keep their lines, however many names clients make up.
+    They keep their own rows, even if clients invent too many names.
     """
 
     callers: Mapping[str, CallerConfig]
@@ -72,9 +72,9 @@ NO_CONFIGURED_NAMES = ConfiguredNames({})
 
 
 class Recorder:
-    """Brings each exchange into the ledger, the day's use and the metrics.
+    """Counts each request in the ledger, the daily usage and the metrics.
 
-    `sites` finds a site by GUID, for what is not FHIR.
+    `site_of` returns a site by GUID, for requests that are not FHIR.
     """
 
     def __init__(
@@ -92,26 +92,24 @@ class Recorder:
         self._site_by_guid = site_of
         self._callers = configured_names.callers
         self._now = now
-        self._site_names, self._caller_names = (
-            _LimitedNames(_MAX_SITES, configured_names.sites),
-            _LimitedNames(_MAX_CALLERS),
-        )
+        self._site_names = _LimitedNames(_MAX_SITES, configured_names.sites)
+        self._caller_names = _LimitedNames(_MAX_CALLERS)
         self._daily_keys: dict[tuple[Attribution, CostClass], tuple[LedgerKey, datetime]] = {}
         self._open_requests: dict[object, tuple[Attribution, CostClass]] = {}
         self.metrics = metrics
 
     def attribution_of(self, request: FhirRequest) -> Attribution:
-        """Who asks where about what; kept beside an answer, later hits are counted by it."""
+        """Site, caller, type and interaction of a request; stored responses keep it to count later hits."""
         return self._attribution_for(self._request_site(request), request.headers, request.interaction)
 
     def record_rejection(
         self, site: Site | None, headers: Headers, interaction: Interaction, code: str
     ) -> None:
-        """Count a request refused before it was read, for free, at a site that is known already or none."""
-        known = site if site and self._site_names.contains(site.guid) else None
-        subject = self._attribution_for(known, headers, interaction)
-        self.count_requests(subject, CostClass.FREE)
-        self.metrics.count_failure(subject, code)
+        """Count a request rejected before it was read, as free; without its site unless that has rows."""
+        known_site = site if site and self._site_names.contains(site.guid) else None
+        attribution = self._attribution_for(known_site, headers, interaction)
+        self.count_requests(attribution, CostClass.FREE)
+        self.metrics.count_failure(attribution, code)
 
     def count_requests(
         self,
@@ -122,16 +120,16 @@ class Recorder:
         *,
         queries: int = 1,
     ) -> None:
-        """Count exchanges of this class, one unless `queries` says more; `octets` is the size of each.
+        """Count `queries` requests of this class; `octets` is the size of each, `seconds` the upstream time.
 
-        A hit takes nothing but this: two look-ups of a line that is made once a day.
+        This is all that a cache hit costs: the key is built once a day and then looked up.
         """
         now = self._now()
-        line, end = self._daily_keys.get((attribution, cost)) or self._daily_key(attribution, cost, now)
+        key, end = self._daily_keys.get((attribution, cost)) or self._daily_key(attribution, cost, now)
         if now >= end:
-            line, _ = self._daily_key(attribution, cost, now)
+            key, _ = self._daily_key(attribution, cost, now)
         octets *= queries
-        self._ledger.add(line, octets, queries)
+        self._ledger.add(key, octets, queries)
         self.metrics.count_requests(attribution, cost, octets, queries)
         if cost in BILLABLE_CLASSES:
             self._daily_usage.add(attribution, cost, octets, now, queries)
@@ -139,24 +137,24 @@ class Recorder:
             self.metrics.observe_upstream_seconds(attribution, seconds)
 
     def begin_request(self, attribution: Attribution, cost: CostClass) -> object:
-        """An exchange with an upstream, to be ended; until then it is of this class."""
-        exchange = object()
-        self._open_requests[exchange] = attribution, cost
-        return exchange
+        """Begin an upstream request; return its handle for `end_request`. Until then it has this class."""
+        open_request = object()
+        self._open_requests[open_request] = attribution, cost
+        return open_request
 
     def end_request(self, open_request: object, cost: CostClass, octets: int, seconds: float) -> None:
-        """Count an exchange that was begun, and not settled before."""
-        begun = self._open_requests.pop(open_request, None)
-        if begun is not None:
-            self.count_requests(begun[0], cost, octets, seconds)
+        """Count an upstream request that has ended, unless it is counted already."""
+        entry = self._open_requests.pop(open_request, None)
+        if entry is not None:
+            self.count_requests(entry[0], cost, octets, seconds)
 
     def count_unfinished(self) -> None:
-        """Count what has not ended: for the end of the process, which such exchanges do not outlive."""
+        """Count the upstream requests that have not ended, because the process ends now."""
         while self._open_requests:
             self.count_requests(*self._open_requests.popitem()[1])
 
     def require_within_cap(self, attribution: Attribution) -> None:
-        """Raises Failure 429 for batch work at a site whose cap is used up."""
+        """Raise Failure 429 for batch work at a site whose cap is reached."""
         now = self._now()
         if self._daily_usage.rejects_batch(attribution, now):
             raise batch_rejected(now, attribution.zone)
@@ -164,42 +162,42 @@ class Recorder:
     def _daily_key(
         self, attribution: Attribution, cost: CostClass, now: datetime
     ) -> tuple[LedgerKey, datetime]:
-        """The line of today, and when the day ends."""
+        """Today's ledger key, and the end of the day."""
         if len(self._daily_keys) >= _MAX_DAILY_KEYS:
             self._daily_keys.clear()
-        found = attribution.ledger_key(cost, now), next_midnight(now, attribution.zone)
-        self._daily_keys[attribution, cost] = found
-        return found
+        daily_key = attribution.ledger_key(cost, now), next_midnight(now, attribution.zone)
+        self._daily_keys[attribution, cost] = daily_key
+        return daily_key
 
     def _attribution_for(self, site: Site | None, headers: Headers, interaction: Interaction) -> Attribution:
-        digits = ledger_label(headers)
-        found = self._callers.get(digits) or CallerConfig(self._caller_names(digits))
+        label = ledger_label(headers)
+        caller = self._callers.get(label) or CallerConfig(self._caller_names(label))
         guid = self._site_names(site.guid) if site else ""
         return Attribution(
             guid,
             site.name if site and guid != OVERFLOW_NAME else guid,
             site.zone if site else UTC,
-            found.name,
+            caller.name,
             interaction.type,
             interaction.code,
-            found.is_batch or is_background(headers),
+            caller.is_batch or is_background(headers),
         )
 
     def _request_site(self, request: FhirRequest) -> Site | None:
-        surface, _, rest = request.path.partition("/sites/")
-        named = request.site is None and surface in _API_SEGMENTS
-        return self._site_by_guid(rest.partition("/")[0].lower()) if named else request.site
+        api, _, site_path = request.path.partition("/sites/")
+        has_guid = request.site is None and api in _API_SEGMENTS
+        return self._site_by_guid(site_path.partition("/")[0].lower()) if has_guid else request.site
 
 
 class _LimitedNames:
-    """Names as they are until there are too many beside those given."""
+    """Names, unchanged up to a maximum number; each further new name becomes `OVERFLOW_NAME`."""
 
     def __init__(self, max_new_names: int, reserved_names: Collection[str] = ()) -> None:
         self._known_names = set(reserved_names)
         self._max_names = max_new_names + len(self._known_names)
 
     def contains(self, name: str) -> bool:
-        """Whether a name is kept already."""
+        """Whether a name is reserved or was used before."""
         return name in self._known_names
 
     def __call__(self, name: str) -> str:

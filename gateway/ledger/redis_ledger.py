@@ -1,4 +1,4 @@
-"""The ledger of all replicas, in Redis: lines go there in batches, and wait in an outbox until they can."""
+"""Ledger of all replicas in Redis: rows are sent in batches and wait in an outbox until then."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,15 +20,15 @@ from gateway.ledger.outbox import Batch, Outbox
 
 _log = structlog.get_logger()
 
-#: The one `maxmemory-policy` under which nothing is dropped before its time.
+#: The only `maxmemory-policy` under which Redis deletes no row before it expires.
 _REQUIRED_POLICY = "noeviction"
-
-
-#: The braces keep all of it in one slot of a cluster.
+#: The braces place all keys in one slot of a Redis Cluster.
 _PREFIX = "halo-gateway/{ledger}/"
+_LINES_PREFIX, _PAID_PREFIX, _HASHES_KEY = _PREFIX + "lines/", _PREFIX + "paid/", _PREFIX + "hashes"
+_QUERIES_FIELD, _BYTES_FIELD = "queries", "bytes"
 _SEPARATOR = "\t"
-#: KEYS: sender, the set of hashes, hashes. ARGV: number, seconds to keep, then hash, field and amount, again
-#: and again; hashes are counted from 1.
+#: KEYS: sender, the set of hashes, hashes. ARGV: batch number, retention in seconds, then for each increment
+#: the number of its hash (from 1), field and amount.
 ADD_BATCH_SCRIPT = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 for at = 3, #ARGV, 3 do
@@ -45,9 +45,10 @@ return 1
 
 
 class RedisLedger:
-    """Raises ConnectionError while Redis is away, slower than `timeout` seconds, or takes no writes.
+    """Ledger backend in Redis.
 
-    Lines wait in the file `path` (without one: in memory) until Redis has them.
+    Raises ConnectionError if Redis is down, slower than `timeout` seconds, or rejects writes. Until Redis has
+    the rows, they wait in the file `path`, or in memory without one.
     """
 
     def __init__(
@@ -61,19 +62,19 @@ class RedisLedger:
         self._policy_checked = False
 
     def add_counts(self, counts: Counts) -> None:
-        """Let counts wait, all or none. Raises sqlite3.Error."""
+        """Add counts to the outbox, all or none. Raises sqlite3.Error."""
         self._outbox.put(counts)
 
     def flush(self) -> None:
-        """Send all that waits."""
+        """Send all waiting batches."""
         while batch := self._outbox.next_batch():
             self._send_batch(batch)
             self._outbox.delete_batch(batch.number)
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """What all replicas have sent and what waits here, of one site or all, from an ISO day on.
+        """Rows of all replicas in Redis plus the waiting rows of this one, from an ISO day on.
 
-        Nothing while a batch may be in both.
+        Raises ConnectionError while a batch may be in both.
         """
         if self._unknown_outcome:
             raise ConnectionError(self._unknown_outcome)
@@ -81,17 +82,17 @@ class RedisLedger:
             return merge_rows([*read_stored_rows(self._redis, site, since), *self._outbox.rows(site, since)])
 
     def billable_usage(self, since: str) -> BillableUsage:
-        """What all replicas have sent as paid, and what waits here, by site and day."""
+        """Billable usage of all replicas in Redis plus the waiting usage of this one, by site and day."""
         with _raise_connection_errors():
             return read_billable_usage(self._redis, since, self._outbox.billable_rows(since))
 
     @property
     def unpersisted_count(self) -> int:
-        """How many exchanges wait in memory alone."""
+        """Number of queries that wait in memory only."""
         return self._outbox.unpersisted_count
 
     def release(self) -> None:
-        """Close file and connections, which are opened again when needed; keep what waits in memory."""
+        """Close file and connections, which are opened again when needed; keep the rows in memory."""
         self._outbox.release()
         self._redis.close()
 
@@ -101,18 +102,18 @@ class RedisLedger:
         self._redis.close()
 
     def _send_batch(self, batch: Batch) -> None:
-        self._unknown_outcome = "a batch is on its way"
+        self._unknown_outcome = "a batch is being sent"
         try:
             with _raise_connection_errors():
                 self._add_batch(*script_arguments(batch, self._retention_seconds))
                 self._check_eviction_policy()
-        except ConnectionError as problem:
-            self._unknown_outcome = "" if isinstance(problem.__cause__, ResponseError) else str(problem)
+        except ConnectionError as error:
+            self._unknown_outcome = "" if isinstance(error.__cause__, ResponseError) else str(error)
             raise
         self._unknown_outcome = ""
 
     def _check_eviction_policy(self) -> None:
-        """Say once if Redis may drop lines for want of memory: that is how a mere cache is set up."""
+        """Log once if Redis may delete rows when its memory is full, as a Redis set up as a cache does."""
         if self._policy_checked:
             return
         self._policy_checked = True
@@ -125,7 +126,7 @@ class RedisLedger:
 
 
 def read_rows(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[LedgerRow]:
-    """What all replicas have sent. Raises ConnectionError."""
+    """Rows of all replicas in Redis. Raises ConnectionError."""
     with _redis_client(url, timeout) as redis, _raise_connection_errors():
         return read_stored_rows(redis, site, since)
 
@@ -142,41 +143,34 @@ def _redis_client(url: str, timeout: float) -> Redis:
 
 @contextmanager
 def _raise_connection_errors() -> Iterator[None]:
-    """Names the kind of a problem only: its words may hold names."""
+    """Raise ConnectionError with the type of the error only: its message may contain host names."""
     try:
         yield
-    except (RedisError, OSError) as problem:
-        raise ConnectionError(type(problem).__name__) from problem
-
-
-_LINES_PREFIX, _PAID_PREFIX, _HASHES_KEY = _PREFIX + "lines/", _PREFIX + "paid/", _PREFIX + "hashes"
-
-
-_QUERIES_FIELD, _BYTES_FIELD = "queries", "bytes"
+    except (RedisError, OSError) as error:
+        raise ConnectionError(type(error).__name__) from error
 
 
 def script_arguments(batch: Batch, retention_seconds: int) -> tuple[list[str], list[str | int]]:
-    """The keys and values that the script ADD takes to add up a batch and keep it for so many seconds."""
+    """KEYS and ARGV of `ADD_BATCH_SCRIPT` for a batch."""
     sums = _hash_increments(batch.rows)
     hashes = list(dict.fromkeys(key for key, _ in sums))
-    places = {key: place for place, key in enumerate(hashes, 1)}
+    numbers = {key: number for number, key in enumerate(hashes, 1)}
     keys = [f"{_PREFIX}sender/{batch.sender}", _HASHES_KEY, *hashes]
     triples: Iterable[tuple[str | int, ...]] = (
-        (places[key], field, amount) for (key, field), amount in sums.items()
+        (numbers[key], field, amount) for (key, field), amount in sums.items()
     )
     return keys, [batch.number, retention_seconds, *chain.from_iterable(triples)]
 
 
 def read_billable_usage(redis: Redis, since: str, pending_rows: Iterable[LedgerRow]) -> BillableUsage:
-    """What was paid from an ISO day on, by site and day, together with rows that are still on their way."""
+    """Billable usage from an ISO day on, by site and day, including rows that are not in Redis yet."""
     sums: Counter[tuple[str, str, str]] = Counter()
-    for line, queries, octets in pending_rows:
-        sums.update(
-            {(line.site, line.day, _QUERIES_FIELD): queries, (line.site, line.day, _BYTES_FIELD): octets}
-        )
+    for key, queries, octets in pending_rows:
+        sums[key.site, key.day, _QUERIES_FIELD] += queries
+        sums[key.site, key.day, _BYTES_FIELD] += octets
     for day, field, amount in _read_hash_fields(redis, _PAID_PREFIX, since):
-        site, what = field.split(_SEPARATOR)
-        sums[site, day, what] += amount
+        site, quantity = field.split(_SEPARATOR)
+        sums[site, day, quantity] += amount
     return {
         (site, day): (sums[site, day, _QUERIES_FIELD], sums[site, day, _BYTES_FIELD]) for site, day, _ in sums
     }
@@ -185,25 +179,25 @@ def read_billable_usage(redis: Redis, since: str, pending_rows: Iterable[LedgerR
 def _hash_increments(rows: Iterable[LedgerRow]) -> Counter[tuple[str, str]]:
     """Hash and field -> amount."""
     sums: Counter[tuple[str, str]] = Counter()
-    for line, queries, octets in rows:
-        names = {_LINES_PREFIX + line.day: _SEPARATOR.join(line[1:])}
-        if line.cost in BILLABLE_CLASSES:
-            names[_PAID_PREFIX + line.day] = line.site
-        for key, name in names.items():
-            sums[key, name + _SEPARATOR + _QUERIES_FIELD] += queries
-            sums[key, name + _SEPARATOR + _BYTES_FIELD] += octets
+    for key, queries, octets in rows:
+        names = {_LINES_PREFIX + key.day: _SEPARATOR.join(key[1:])}
+        if key.cost in BILLABLE_CLASSES:
+            names[_PAID_PREFIX + key.day] = key.site
+        for hash_key, name in names.items():
+            sums[hash_key, name + _SEPARATOR + _QUERIES_FIELD] += queries
+            sums[hash_key, name + _SEPARATOR + _BYTES_FIELD] += octets
     return sums
 
 
 def read_stored_rows(redis: Redis, site: str, since: str) -> list[LedgerRow]:
-    """The lines of one site or all, from an ISO day on, in the ledger's order."""
-    found = counts.PendingCounts()
+    """Rows of one site or all, from an ISO day on, in the ledger's order."""
+    sums = counts.PendingCounts()
     for day, field, amount in _read_hash_fields(redis, _LINES_PREFIX, since):
-        guid, caller, kind, interaction, cost, what = field.split(_SEPARATOR)
-        line = LedgerKey(day, guid, caller, kind, interaction, CostClass(cost))
+        guid, caller, resource_type, interaction, cost, quantity = field.split(_SEPARATOR)
+        key = LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost))
         if site in {"", guid}:
-            found.add(line, *((0, amount) if what == _QUERIES_FIELD else (amount, 0)))
-    return counts.sorted_rows(found.drain())
+            sums.add(key, *((0, amount) if quantity == _QUERIES_FIELD else (amount, 0)))
+    return counts.sorted_rows(sums.drain())
 
 
 def _read_hash_fields(redis: Redis, prefix: str, since: str) -> Iterator[tuple[str, str, int]]:

@@ -1,4 +1,4 @@
-"""Rows of the ledger as an operator reads them: a table, CSV to set beside an invoice, or JSON."""
+"""Reports of the ledger for operators: a table, CSV to compare with an invoice, or JSON."""
 
 import csv
 from collections import defaultdict
@@ -14,13 +14,13 @@ SiteNames = Mapping[str, str]
 
 
 class Amount(NamedTuple):
-    """Queries, and bytes of their answers."""
+    """Queries, and bytes of their responses."""
 
     queries: int = 0
     octets: int = 0
 
     def with_row(self, row: LedgerRow) -> "Amount":
-        """The sum with one row."""
+        """Sum with one row."""
         return Amount(self.queries + row.queries, self.octets + row.octets)
 
 
@@ -30,15 +30,15 @@ COLUMNS = ("day", "site", "name", "caller", "type", "interaction", "class", "que
 
 
 def totals_by_class(rows: Iterable[LedgerRow]) -> AmountsByClass:
-    """What each class comes to; classes without rows are there with zero."""
-    found = dict.fromkeys(CostClass, Amount())
+    """Totals of all classes; zero for classes without rows."""
+    totals = dict.fromkeys(CostClass, Amount())
     for row in rows:
-        found[row.key.cost] = found[row.key.cost].with_row(row)
-    return found
+        totals[row.key.cost] = totals[row.key.cost].with_row(row)
+    return totals
 
 
 def totals_by_day(rows: Iterable[LedgerRow]) -> dict[tuple[str, str], AmountsByClass]:
-    """Totals by day and site, in this order: what a daily cap and an invoice per practice are about."""
+    """Totals by day and site, in this order, as daily caps and invoices per practice need them."""
     groups: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
     for row in rows:
         groups[row.key.day, row.key.site].append(row)
@@ -46,14 +46,14 @@ def totals_by_day(rows: Iterable[LedgerRow]) -> dict[tuple[str, str], AmountsByC
 
 
 def saved_ratio(amounts: AmountsByClass) -> float:
-    """The part of all answered queries that was not paid: 0.75 is three in four."""
-    saved = sum(amounts[each].queries for each in SAVED_CLASSES)
-    paid = sum(amounts[each].queries for each in BILLABLE_CLASSES)
+    """Return the saved share of all saved and billable queries, from 0 to 1."""
+    saved = sum(amounts[cost].queries for cost in SAVED_CLASSES)
+    paid = sum(amounts[cost].queries for cost in BILLABLE_CLASSES)
     return saved / (saved + paid) if saved else 0.0
 
 
 def as_csv(rows: Iterable[LedgerRow], names: SiteNames) -> str:
-    """Every row, with a head line; RFC 4180."""
+    """All rows with a header line, as CSV (RFC 4180)."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -62,29 +62,27 @@ def as_csv(rows: Iterable[LedgerRow], names: SiteNames) -> str:
 
 
 def as_json(rows: Sequence[LedgerRow], names: SiteNames, as_of: datetime) -> dict[str, Any]:
-    """Totals, days and rows. `asOf` dates the figures."""
+    """Totals, days and rows, as a JSON object; `asOf` is the time of the report."""
     days = totals_by_day(rows).items()
     return {
         "asOf": as_of.isoformat(),
         **_totals_object(totals_by_class(rows)),
         "days": [
-            {"day": day, "site": site, "name": names.get(site, ""), **_totals_object(each)}
-            for (day, site), each in days
+            {"day": day, "site": site, "name": names.get(site, ""), **_totals_object(amounts)}
+            for (day, site), amounts in days
         ],
         "rows": [dict(zip(COLUMNS, _row_cells(row, names), strict=True)) for row in rows],
     }
 
 
 def as_table(rows: Sequence[LedgerRow], names: SiteNames) -> str:
-    """One line per day and site, in columns for a terminal."""
+    """Table for a terminal, with one line per day and site, and a total."""
     lines = [
-        (day, names.get(site) or site or "-", *_table_cells(each))
-        for (day, site), each in totals_by_day(rows).items()
+        (day, names.get(site) or site or "-", *_table_cells(amounts))
+        for (day, site), amounts in totals_by_day(rows).items()
     ]
-    return "\n".join(
-        _TABLE_FORMAT.format(*line)
-        for line in (_TABLE_HEADER, *lines, ("total", "", *_table_cells(totals_by_class(rows))))
-    )
+    total = ("total", "", *_table_cells(totals_by_class(rows)))
+    return "\n".join(_TABLE_FORMAT.format(*line) for line in (_TABLE_HEADER, *lines, total))
 
 
 _CLASS_COLUMNS = {
@@ -102,16 +100,16 @@ _TABLE_FORMAT = "{:<10} {:<36} {:>8} {:>6} {:>6} {:>8} {:>9} {:>11} {:>6} {:>6} 
 
 
 def _table_cells(amounts: AmountsByClass) -> tuple[str, ...]:
-    paid = sum(amounts[each].octets for each in BILLABLE_CLASSES)
-    counts = (str(amounts[each].queries) for each in _CLASS_COLUMNS.values())
+    paid = sum(amounts[cost].octets for cost in BILLABLE_CLASSES)
+    counts = (str(amounts[cost].queries) for cost in _CLASS_COLUMNS.values())
     return (*counts, str(paid), f"{saved_ratio(amounts):.0%}")
 
 
 def _totals_object(amounts: AmountsByClass) -> dict[str, Any]:
-    found = {str(cost): {"queries": each.queries, "bytes": each.octets} for cost, each in amounts.items()}
-    return {"totals": found, "savedShare": round(saved_ratio(amounts), 4)}
+    totals = {str(cost): {"queries": sums.queries, "bytes": sums.octets} for cost, sums in amounts.items()}
+    return {"totals": totals, "savedShare": round(saved_ratio(amounts), 4)}
 
 
 def _row_cells(row: LedgerRow, names: SiteNames) -> tuple[str | int, ...]:
-    day, site, *rest = row.key
-    return day, site, names.get(site, ""), *map(str, rest), row.queries, row.octets
+    day, site, *fields = row.key
+    return day, site, names.get(site, ""), *map(str, fields), row.queries, row.octets

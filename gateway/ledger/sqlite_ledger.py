@@ -1,4 +1,4 @@
-"""The ledger in a file: SQLite in WAL mode, so that readers never hinder the writer, nor it them."""
+"""Ledger in a file: SQLite in WAL mode, so that readers and the writer never block each other."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
 from gateway.ledger.counts import BillableUsage, Counts
 
-#: All that is kept of an exchange.
+#: All stored fields of a request.
 COLUMN_DEFINITIONS = """
     day TEXT NOT NULL,
     site TEXT NOT NULL,
@@ -34,14 +34,17 @@ _SELECT_ROWS = (
 )
 _SELECT_BILLABLE = f"""
 SELECT site, day, sum(queries), sum(bytes) FROM ledger
-WHERE day >= ? AND class IN ({", ".join(f"'{each}'" for each in sorted(BILLABLE_CLASSES))}) GROUP BY site, day
-"""  # noqa: S608 - our own classes
-#: Seconds that a writer waits for another process to be done.
+WHERE day >= ? AND class IN ({", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))}) GROUP BY site, day
+"""  # noqa: S608 - the gateway's own classes
+#: Seconds that a writer waits for the lock of another process.
 _BUSY_TIMEOUT = 5.0
 
 
 class SqliteLedger:
-    """One file, which processes of a machine may share; without a path, memory. Raises sqlite3.Error."""
+    """Ledger backend in one file, which processes of a machine may share, or in memory without a path.
+
+    Raises sqlite3.Error.
+    """
 
     def __init__(self, path: Path | None = None, retention_days: int = 800) -> None:
         self._path = path
@@ -53,38 +56,38 @@ class SqliteLedger:
         """Add counts, all or none."""
         if counts:
             with self._open_connection() as file:
-                file.executemany(_UPSERT_ROW, ((*line, *amounts) for line, amounts in counts.items()))
+                file.executemany(_UPSERT_ROW, ((*key, *amounts) for key, amounts in counts.items()))
                 file.execute(_DELETE_OLD_ROWS, (self._retention_modifier,))
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: no counts wait."""
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """What is kept, of one site or all, from an ISO day on."""
+        """Rows of one site or all, from an ISO day on."""
         return _select_rows(self._open_connection(), site, since)
 
     def billable_usage(self, since: str) -> BillableUsage | None:
-        """What was paid by site and day; None when no other process has written since the last call."""
+        """Billable usage by site and day; None if no other process has written since the last call."""
         file = self._open_connection()
         ((version,),) = file.execute("PRAGMA data_version")
         if version == self._seen_version:
             return None
         self._seen_version = version
-        found = file.execute(_SELECT_BILLABLE, (since,))
-        return {(site, day): (queries, octets) for site, day, queries, octets in found}
+        records = file.execute(_SELECT_BILLABLE, (since,))
+        return {(site, day): (queries, octets) for site, day, queries, octets in records}
 
     @property
     def unpersisted_count(self) -> int:
-        """How many exchanges would be lost with this process: none that are kept."""
+        """Always 0: stored counts survive the process."""
         return 0
 
     def release(self) -> None:
-        """Close the file, which is opened again when needed; keep what is in memory."""
+        """Close the file, which is opened again when needed; keep the rows in memory."""
         if self._path is not None:
             self.close()
 
     def close(self) -> None:
-        """Close the file, or forget what is in memory."""
+        """Close the file, or drop the rows in memory."""
         if self._connection is not None:
             self._connection.close()
             self._connection = self._seen_version = None
@@ -96,7 +99,7 @@ class SqliteLedger:
 
 
 def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
-    """A connection for one thread at a time, in WAL mode, with a schema. Raises sqlite3.Error."""
+    """Open a connection for one thread at a time, in WAL mode, with a schema. Raises sqlite3.Error."""
     file = sqlite3.connect(path or ":memory:", timeout=_BUSY_TIMEOUT, check_same_thread=False)
     try:
         file.execute("PRAGMA journal_mode = WAL")
@@ -109,7 +112,7 @@ def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
 
 
 def read_rows(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
-    """The rows of a ledger's file, also while a gateway writes it. Raises sqlite3.Error."""
+    """Rows of a ledger file, also while a gateway writes it. Raises sqlite3.Error."""
     with _open_read_only(path) as file:
         return _select_rows(file, site, since)
 
@@ -128,9 +131,9 @@ def _select_rows(connection: sqlite3.Connection, site: str, since: str) -> list[
 
 
 def query_rows(connection: sqlite3.Connection, query: str, *values: str | int) -> list[LedgerRow]:
-    """What a query for the columns finds, as rows."""
-    found = connection.execute(query, values)
+    """Execute a query for the columns; return the rows."""
+    records = connection.execute(query, values)
     return [
-        LedgerRow(LedgerKey(day, guid, caller, kind, interaction, CostClass(cost)), queries, octets)
-        for day, guid, caller, kind, interaction, cost, queries, octets in found
+        LedgerRow(LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost)), queries, octets)
+        for day, guid, caller, resource_type, interaction, cost, queries, octets in records
     ]

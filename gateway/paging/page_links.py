@@ -45,9 +45,9 @@ class PageLinks:
         response = await self._inner(request)
         if request.interaction.code not in _PAGED_INTERACTIONS:
             return response.with_encoded_body()
-        if response.links_omitted:
-            links = self._build_links(request, response, response.page_positions or {})
-            return response.replace(body=insert_links(response.body, links), links_omitted=False)
+        if response.paging and response.paging.links_omitted:
+            links = self._build_links(request, response, response.paging.page_positions)
+            return response.replace(body=insert_links(response.body, links), paging=None)
         return self._with_page_links(request, response.with_parsed_bundle()).with_encoded_body()
 
     def _request_from_token(self, request: FhirRequest, token: str) -> FhirRequest:
@@ -63,14 +63,14 @@ class PageLinks:
         return request.replace(
             client_search=client_search,
             upstream_search=client_search.without_parameters("_format"),
-            position=page.position,
+            plan=request.plan._replace(position=page.position),
             received_at=page.received_at,
         )
 
     def _with_page_links(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
         if response.bundle is None or "signature" in response.bundle.fields:
             return response
-        positions = response.page_positions
+        positions = response.paging and response.paging.page_positions
         if positions is None:
             positions = link_positions(request, response.bundle)
         links = self._build_links(request, response, positions)

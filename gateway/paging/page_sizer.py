@@ -6,7 +6,7 @@ from uuid import uuid4
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
 from gateway.paging.page_size import (
     COUNT_PARAMETER,
     SINGLE_RESOURCE_TOO_LARGE,
@@ -69,18 +69,21 @@ class PageSizer:
         limit = await self._limits.get(engine) or self._limit(request)
         estimate = await self.estimate_for(name)
         page = await self._choose_page(name, page_request_of(request), estimate, limit)
+        use = NO_USE
         while True:
             try:
-                response = await self._inner(with_page_size(request, page))
+                response = await self._inner(with_page_size(request.after(use), page))
             except Failure as failure:
+                use = use.plus(failure.upstream_use)
                 if failure.kind.code != TOO_LARGE:
-                    raise
+                    raise failure.with_upstream_use(use) from failure.__cause__
                 limit = await self._learn_limit(engine, failure, limit)
                 estimate = await self._record_refusal(name, page)
                 _log.info("page-too-large", size=page.size, type=request.interaction.type)
-                page = _smaller_page(page, estimate, limit, failure)
+                page = _smaller_page(page, estimate, limit, failure.with_upstream_use(use))
             else:
                 await self._record_success(name, engine, response, limit)
+                response = response.with_upstream_use(use.plus(response.upstream_use))
                 return _with_sized_links(request, page, response)
 
     def known_searches(self) -> list[tuple[str, str]]:
@@ -145,14 +148,7 @@ def _smaller_page(page: PageRequest, estimate: PageSizeEstimate, limit: int, fai
 
 
 def _too_costly_failure(failure: Failure) -> Failure:
-    return Failure(
-        failure.kind,
-        text=SINGLE_RESOURCE_TOO_LARGE,
-        diagnostics=failure.diagnostics,
-        codings=failure.codings,
-        headers=failure.headers,
-        upstream_response=failure.upstream_response,
-    )
+    return failure.with_text(SINGLE_RESOURCE_TOO_LARGE)
 
 
 def _with_sized_links(request: FhirRequest, page: PageRequest, response: FhirResponse) -> FhirResponse:

@@ -1,4 +1,4 @@
-"""REPAIRS: every known issue that the gateway hides, in the order in which they are undone."""
+"""REPAIRS: the repair of every known issue, in the order in which the gateway applies them."""
 
 from gateway.repairs import (
     capability_statement,

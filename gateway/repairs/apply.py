@@ -1,4 +1,4 @@
-"""Applies the repairs' answer facets to a body, piece by piece, so that other requests get their turn."""
+"""Application of the repairs to a response, in pieces, so that other requests can run in between."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import NamedTuple, TypeVar
@@ -11,7 +11,7 @@ from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, spli
 from gateway.fhir.raw_json import array_objects, string_value
 from gateway.repairs.repair import Fields, Links, Repair
 
-#: Says that a Bundle passed as it came, URLs and all, because any change would break its signature.
+#: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
 UNCHANGED_HEADER = ("gateway-unchanged", "signature")
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ _NamedSteps = Sequence[tuple[str, Callable[[FhirRequest, T], T]]]
 
 
 class ResponseSteps(NamedTuple):
-    """What some repairs do on the way out, each facet under its repair's id; made once, not per answer."""
+    """Response facets of some repairs, each with its repair's id; made once, not per response."""
 
     ids: Sequence[str]
     local_response: Sequence[tuple[str, Callable[[FhirRequest], FhirResponse | None]]]
@@ -31,36 +31,38 @@ class ResponseSteps(NamedTuple):
 
 
 def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
-    """The answer facets of repairs, in order."""
+    """Return the response facets of repairs, in order."""
     return ResponseSteps(
-        [each.issue.id for each in repairs],
-        [(each.issue.id, each.local_response) for each in repairs if each.local_response],
-        _present_steps((each.issue.id, each.headers) for each in repairs),
-        _present_steps((each.issue.id, each.fields) for each in repairs),
-        _present_steps((each.issue.id, each.links) for each in repairs),
-        _present_steps((each.issue.id, each.entry) for each in repairs),
+        [repair.issue.id for repair in repairs],
+        [(repair.issue.id, repair.local_response) for repair in repairs if repair.local_response],
+        _present_steps((repair.issue.id, repair.headers) for repair in repairs),
+        _present_steps((repair.issue.id, repair.fields) for repair in repairs),
+        _present_steps((repair.issue.id, repair.links) for repair in repairs),
+        _present_steps((repair.issue.id, repair.entry) for repair in repairs),
     )
 
 
 def repair_response(
     request: FhirRequest, response: FhirResponse, steps: ResponseSteps
 ) -> Generator[None, None, FhirResponse]:
-    """A generator that yields between pieces and returns the mended response, a Bundle opened.
+    """Yield between pieces and return the repaired response, with its Bundle parsed.
 
-    The body stays the very bytes that came where no repair fired. Raises UnreadableError when it is not one
-    JSON object.
+    The body keeps its bytes if no repair changed it. Raises UnreadableError if it is not one JSON object.
     """
-    work = _ResponseRepair(request, steps)
-    body, response = response.body, response.replace(headers=work.repair_headers(response.headers), body=b"")
+    repair = _ResponseRepair(request, steps)
+    body, response = (
+        response.body,
+        response.replace(headers=repair.repair_headers(response.headers), body=b""),
+    )
     if "json" not in (response.header("content-type") or "json"):  # a Binary under its own type
         response = response.replace(body=body)
     elif body:
-        response = yield from work.repair_body(response, body)
-    return response.replace(applied_repairs=work.applied_repairs) if work.applied_repairs else response
+        response = yield from repair.repair_body(response, body)
+    return response.replace(applied_repairs=repair.applied_repairs) if repair.applied_repairs else response
 
 
 class _ResponseRepair:
-    """The repairs at work on one answer."""
+    """Repairs one response and records the repairs that changed it."""
 
     def __init__(self, request: FhirRequest, steps: ResponseSteps) -> None:
         self._request = request
@@ -69,15 +71,15 @@ class _ResponseRepair:
 
     @property
     def applied_repairs(self) -> tuple[str, ...]:
-        """The repairs that changed something, in order."""
-        return tuple(each for each in self._steps.ids if each in self._applied_ids)
+        """The ids of the repairs that changed the response, in order."""
+        return tuple(repair_id for repair_id in self._steps.ids if repair_id in self._applied_ids)
 
     def repair_headers(self, headers: Headers) -> Headers:
-        """The header fields, mended."""
+        """Return the repaired header fields."""
         return self._apply_steps(self._steps.headers, headers)
 
     def repair_body(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
-        """The response with this body, mended; a signed Bundle stays."""
+        """Return the response with this body, repaired; a signed Bundle stays unchanged."""
         before = frozenset(self._applied_ids)
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
@@ -89,30 +91,28 @@ class _ResponseRepair:
         new = self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids - before else body)
 
-    def _repair_pieces(
-        self, pieces_of_body: BundleChunks
-    ) -> Generator[None, None, tuple[Fields, list[Entry]]]:
+    def _repair_pieces(self, chunks: BundleChunks) -> Generator[None, None, tuple[Fields, list[Entry]]]:
         entries = list[Entry]()
         while True:
             try:
-                piece = next(pieces_of_body)
+                chunk = next(chunks)
             except StopIteration as end:
                 return end.value, entries
-            entries += yield from self._repair_entries(piece)
+            entries += yield from self._repair_entries(chunk)
 
-    def _repair_entries(self, piece: Entries) -> Generator[None, None, list[Entry]]:
-        entries, done = list[Entry](), 0
-        for fields in piece:
+    def _repair_entries(self, chunk: Entries) -> Generator[None, None, list[Entry]]:
+        entries, repaired_bytes = list[Entry](), 0
+        for fields in chunk:
             entries.append(self._repair_entry(Entry(fields)))
-            done += memoryview(fields.get("resource", _NO_RESOURCE)).nbytes
-            if done > CHUNK_BYTES:
-                done = 0
+            repaired_bytes += memoryview(fields.get("resource", _NO_RESOURCE)).nbytes
+            if repaired_bytes > CHUNK_BYTES:
+                repaired_bytes = 0
                 yield
         yield
         return entries
 
     def _repair_entry(self, old: Entry) -> Entry:
-        """The entry, mended; a new one holds on to nothing of the old body."""
+        """Return the repaired entry; a new one keeps no reference to the old body."""
         new = self._apply_steps(self._steps.entry, old)
         return new if new is old else Entry({name: raw.copy() for name, raw in new.fields.items()})
 
@@ -128,14 +128,13 @@ class _ResponseRepair:
         return body if new is entry else bytes(new.fields["resource"])
 
     def _apply_steps(self, steps: _NamedSteps[T], value: T) -> T:
-        for name, facet in steps:
+        for repair_id, facet in steps:
             new = facet(self._request, value)
             if new is not value:
-                self._applied_ids.add(name)
+                self._applied_ids.add(repair_id)
             value = new
         return value
 
 
 def _present_steps(steps: Iterable[tuple[str, Callable[[FhirRequest, T], T] | None]]) -> _NamedSteps[T]:
-    """The facets that a repair has, under its id."""
-    return [(name, facet) for name, facet in steps if facet is not None]
+    return [(repair_id, facet) for repair_id, facet in steps if facet is not None]

@@ -1,7 +1,7 @@
-"""The site's CapabilityStatement is not valid R4, lists too little, and describes a server without a gateway.
+"""Repair of the CapabilityStatement, which is not valid R4, is incomplete and does not mention the gateway.
 
-What is given out is the gateway's own (R4 capabilitystatement.html): the site's statement mended, reduced to
-what the gateway can do and raised by what it adds.
+The client gets the gateway's own statement (R4 capabilitystatement.html): the site's statement, repaired,
+without interactions that the gateway cannot pass on and with those that it adds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from gateway.repairs.repair import KnownIssue, Repair
 
 ISSUE = KnownIssue(
     "capability-statement",
-    "The CapabilityStatement is not valid R4 and lists only part of what works",
+    "The CapabilityStatement is not valid R4 and lists only some of the supported interactions",
     "Halo Connect FHIR capabilities, published example: patchFormat, date, implementation.url, interaction",
 )
 
-#: What the gateway can pass on, of the codes that R4 knows.
+#: Codes of R4's interactions that the gateway can pass on.
 _RESOURCE_INTERACTIONS = frozenset(
     {
         "read",
@@ -39,43 +39,41 @@ _RESOURCE_INTERACTIONS = frozenset(
 )
 _SYSTEM_INTERACTIONS = frozenset({"transaction", "batch"})
 _PATCH_FORMATS = frozenset({"application/json-patch+json"})
-#: Known to work though no statement lists it (Halo Connect FHIR capabilities page).
+#: Interactions and includes that work although no statement lists them (Halo Connect FHIR capabilities page).
 _UNLISTED_INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     "Patient": ("read", "search-type", "create", "update")
 }
 _UNLISTED_REVERSE_INCLUDES: Mapping[str, tuple[str, ...]] = {"Patient": ("Condition:patient",)}
 
-_DATE_DOCUMENTATION = (
-    "Any R4 date, with or without offset, and every prefix; without an offset in the practice's zone."
-)
+_DATE_DOCUMENTATION = "Any R4 date and every prefix; a time without offset is in the practice's time zone."
 _NOTES = (
-    "Searches, pages and errors are those of halo-gateway. Times without an offset are those of {zone}."
+    "halo-gateway processes searches, pages and errors. Times without an offset are in {zone}."
     " Inactive and deleted records are never returned: a search for them is {inactive}, and 404 on a read"
-    " means unknown or inactive. Known issues mended here: {repairs}."
+    " means unknown or inactive. Known issues repaired by halo-gateway: {repairs}."
 )
 _INACTIVE_NOTES = {
-    "refuse": "refused (400 not-supported)",
-    "empty": "answered empty, with an outcome that says so",
+    "refuse": "rejected (400 not-supported)",
+    "empty": "answered with an empty Bundle and a warning",
 }
 
 
 def make_repair(other_repairs: Sequence[Repair]) -> Repair:
-    """The repair, which names the other ones that are active."""
+    """Return the repair, which lists the other active repairs."""
 
     def rewrite_entry(request: FhirRequest, entry: Entry) -> Entry:
         old = entry.resource if request.interaction.code == "capabilities" else None
         if old is None:
             return entry
-        names = [each.issue.id for each in (*other_repairs, own) if each.is_active(request.site)]
-        new = _gateway_statement(request, object_fields(old), names)
+        repair_ids = [repair.issue.id for repair in (*other_repairs, own) if repair.is_active(request.site)]
+        new = _gateway_statement(request, object_fields(old), repair_ids)
         return entry if bytes(new) == bytes(old) else entry.with_field("resource", new)
 
     own = Repair(ISSUE, entry=rewrite_entry)
     return own
 
 
-def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], names: Sequence[str]) -> Raw:
-    """The gateway's statement; unchanged where it already is that."""
+def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], repair_ids: Sequence[str]) -> Raw:
+    """Return the gateway's statement; applied twice, it changes nothing more."""
     if string_value(old.get("resourceType")) != "CapabilityStatement" or request.site is None:
         return encode(old)
     new = {
@@ -87,13 +85,15 @@ def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], names: Sequ
     notes = _NOTES.format(
         zone=request.site.zone.key,
         inactive=_INACTIVE_NOTES[request.site.inactive_records],
-        repairs=", ".join(names),
+        repairs=", ".join(repair_ids),
     )
     new["rest"] = _raw_array(
-        _rest_component(object_fields(each), notes) for each in array_items(old.get("rest"))
+        _rest_component(object_fields(component), notes) for component in array_items(old.get("rest"))
     )
     formats = [
-        each for each in map(string_value, array_items(old.get("patchFormat"))) if each in _PATCH_FORMATS
+        media_type
+        for media_type in map(string_value, array_items(old.get("patchFormat")))
+        if media_type in _PATCH_FORMATS
     ]
     new["patchFormat"] = _encode_raw(formats)
     return _without_empty({name: new[name] for name in (*old, *new)})
@@ -106,12 +106,12 @@ _DEFAULTS = {
 
 
 def _gateway_fields(request: FhirRequest, old: Mapping[str, Raw]) -> dict[str, Raw]:
-    """The fields that are the gateway's own whatever the site says."""
+    """Return the fields that describe the gateway instead of the site."""
     implementation = object_fields(old["implementation"]) if "implementation" in old else {}
     description = string_value(implementation.get("description")) or "Halo Connect FHIR API"
     engine = string_value(old.get("version")) or "unknown"
     suffix = f" (engine {engine}), through halo-gateway {version('halo-gateway')}"
-    ours = {
+    new_implementation = {
         **implementation,
         "description": string_json(description.removesuffix(suffix) + suffix),
         "url": string_json(request.public_base),
@@ -119,17 +119,17 @@ def _gateway_fields(request: FhirRequest, old: Mapping[str, Raw]) -> dict[str, R
     return {
         "kind": string_json("instance"),
         "format": _encode_raw([FHIR_JSON, "json"]),
-        "implementation": encode(ours),
+        "implementation": encode(new_implementation),
     }
 
 
 def _rest_component(old: Mapping[str, Raw], notes: str) -> Raw:
-    said = string_value(old.get("documentation"))
-    text = said if notes in said else f"{said}\n\n{notes}".strip()
+    documentation = string_value(old.get("documentation"))
+    text = documentation if notes in documentation else f"{documentation}\n\n{notes}".strip()
     new = {**old, "documentation": string_json(text)}
     if "resource" in old:
         new["resource"] = _raw_array(
-            _resource_component(object_fields(each)) for each in array_items(old["resource"])
+            _resource_component(object_fields(component)) for component in array_items(old["resource"])
         )
     if "interaction" in old:
         new["interaction"] = _encode_raw(
@@ -141,17 +141,17 @@ def _rest_component(old: Mapping[str, Raw], notes: str) -> Raw:
 def _resource_component(old: Mapping[str, Raw]) -> Raw:
     kind = string_value(old.get("type"))
     parameters = array_items(old.get("searchParam"))
-    works = (*_UNLISTED_INTERACTIONS.get(kind, ()), *(("search-type",) if parameters else ()))
-    listed = [string_value(each) for each in array_items(old.get("searchRevInclude"))]
+    unlisted = (*_UNLISTED_INTERACTIONS.get(kind, ()), *(("search-type",) if parameters else ()))
+    reverse_includes = [string_value(include) for include in array_items(old.get("searchRevInclude"))]
     new = {
         "versioning": string_json("no-version"),
         **old,
         "interaction": _encode_raw(
-            _supported_interactions(old.get("interaction"), works, _RESOURCE_INTERACTIONS)
+            _supported_interactions(old.get("interaction"), unlisted, _RESOURCE_INTERACTIONS)
         ),
-        "searchParam": _raw_array(_search_parameter(object_fields(each)) for each in parameters),
+        "searchParam": _raw_array(_search_parameter(object_fields(parameter)) for parameter in parameters),
         "searchRevInclude": _encode_raw(
-            list(dict.fromkeys((*listed, *_UNLISTED_REVERSE_INCLUDES.get(kind, ()))))
+            list(dict.fromkeys((*reverse_includes, *_UNLISTED_REVERSE_INCLUDES.get(kind, ()))))
         ),
     }
     return _without_empty({name: new[name] for name in (*old, *new)})
@@ -160,16 +160,16 @@ def _resource_component(old: Mapping[str, Raw]) -> Raw:
 def _supported_interactions(
     raw: Raw | None, extra_codes: Iterable[str], allowed_codes: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """What the site lists, reduced to what the gateway is able to do, and what is known to work besides."""
-    listed = [msgspec.json.decode(each, type=dict[str, Any]) for each in array_items(raw)]
-    kept = [each for each in listed if each.get("code") in allowed_codes]
-    known = {each["code"] for each in kept}
-    return kept + [{"code": code} for code in dict.fromkeys(extra_codes) if code not in known]
+    """Return the site's interactions with an allowed code, then those that the site does not list."""
+    listed = [msgspec.json.decode(item, type=dict[str, Any]) for item in array_items(raw)]
+    supported = [interaction for interaction in listed if interaction.get("code") in allowed_codes]
+    codes = {interaction["code"] for interaction in supported}
+    return supported + [{"code": code} for code in dict.fromkeys(extra_codes) if code not in codes]
 
 
 def _search_parameter(old: Mapping[str, Raw]) -> Raw:
-    described = string_value(old.get("type")) != "date" or "documentation" in old
-    return encode(old if described else {**old, "documentation": string_json(_DATE_DOCUMENTATION)})
+    is_documented = string_value(old.get("type")) != "date" or "documentation" in old
+    return encode(old if is_documented else {**old, "documentation": string_json(_DATE_DOCUMENTATION)})
 
 
 def _without_empty(fields: Mapping[str, Raw]) -> Raw:

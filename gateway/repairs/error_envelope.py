@@ -1,6 +1,6 @@
-"""Errors come in half a dozen shapes, some inside a 200: clients get one OperationOutcome.
+"""Repair of error bodies: upstreams use six shapes, some under status 200; clients get an OperationOutcome.
 
-What the shapes mean is in `gateway/dialects/`; `web/errors.py` writes the outcome.
+`gateway/upstreams/` maps the shapes to failure kinds; `web/errors.py` writes the OperationOutcome.
 """
 
 from gateway.exchange import FhirResponse
@@ -9,12 +9,12 @@ from gateway.repairs.repair import KnownIssue, Repair
 
 
 def needs_repair(response: FhirResponse) -> bool:
-    """Whether an upstream error needs mending: it came under a 2xx, or is no OperationOutcome."""
+    """Whether an upstream error has a status below 400 or is not an OperationOutcome."""
     try:
-        shape = string_value(object_fields(response.body).get("resourceType"))
+        type_ = string_value(object_fields(response.body).get("resourceType"))
     except UnreadableError:
-        shape = ""
-    return response.status < 400 or shape != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
+        type_ = ""
+    return response.status < 400 or type_ != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
 
 
 REPAIR = Repair(

@@ -1,4 +1,4 @@
-"""Applies the repairs' answer facets, giving other requests their turn between the pieces of a large body."""
+"""Handlers that apply the repairs to requests and responses."""
 
 import asyncio
 from collections.abc import Generator, Sequence
@@ -10,7 +10,7 @@ from gateway.repairs.repair import Repair
 
 
 class ResponseRepairs:
-    """The answer mended on the way out; one that a repair gives itself is never asked for upstream."""
+    """Repairs responses; a response that a repair makes itself needs no upstream request."""
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
@@ -18,59 +18,58 @@ class ResponseRepairs:
         self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The mended answer. Raises UnreadableError when the upstream's JSON cannot be read."""
+        """Return the repaired response. Raises UnreadableError if the upstream's JSON is unreadable."""
         if request.site is None:
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)
-        for name, answer in active.local_response:
-            answered = answer(request)
-            if answered is not None:
-                return answered.replace(applied_repairs=(name,))
+        for repair_id, make_response in active.local_response:
+            response = make_response(request)
+            if response is not None:
+                return response.replace(applied_repairs=(repair_id,))
         return await _run_cooperatively(repair_response(request, await self._inner(request), active))
 
     def _active_steps(self, disabled_ids: frozenset[str]) -> ResponseSteps:
-        return response_steps([each for each in self._repairs if each.issue.id not in disabled_ids])
+        return response_steps([repair for repair in self._repairs if repair.issue.id not in disabled_ids])
 
 
 async def _run_cooperatively(steps: Generator[None, None, FhirResponse]) -> FhirResponse:
+    """Run the steps; other requests run between the pieces of a large body."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            answer: FhirResponse = end.value
-            return answer
+            response: FhirResponse = end.value
+            return response
         await asyncio.sleep(0)
 
 
 class RequestRepairs:
-    """The request mended on the way in; which repairs fired is said on the way out."""
+    """Repairs requests and lists the applied repairs in the response."""
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
         self._repairs = repairs
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer to the mended request. Raises Failure for what no repair can express."""
-        mended, fired = _repair_request(
-            request, [each for each in self._repairs if each.is_active(request.site)]
-        )
-        response = await self._inner(mended)
-        return response.replace(applied_repairs=fired + response.applied_repairs) if fired else response
+        """Return the response to the repaired request. Raises Failure if a repair rejects the request."""
+        active = [repair for repair in self._repairs if repair.is_active(request.site)]
+        repaired, applied_ids = _repair_request(request, active)
+        response = await self._inner(repaired)
+        if not applied_ids:
+            return response
+        return response.replace(applied_repairs=applied_ids + response.applied_repairs)
 
 
 def _repair_request(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirRequest, tuple[str, ...]]:
-    fired: tuple[str, ...] = ()
+    applied_ids: tuple[str, ...] = ()
     for repair in repairs:
-        before = request
-        request = repair.request(before) if repair.request else before
-        fired += (
-            ()
-            if request is before or _upstream_content(request) == _upstream_content(before)
-            else (repair.issue.id,)
-        )
-    return request, fired
+        old = request
+        request = repair.request(old) if repair.request else old
+        if request is not old and _upstream_content(request) != _upstream_content(old):
+            applied_ids += (repair.issue.id,)
+    return request, applied_ids
 
 
 def _upstream_content(request: FhirRequest) -> tuple[object, ...]:
-    """What goes upstream."""
-    return request.split_searches or (request.upstream_search,), request.headers, request.body
+    """Return the parts of a request that the gateway sends upstream."""
+    return request.plan.split_searches or (request.upstream_search,), request.headers, request.body

@@ -1,8 +1,8 @@
-"""The upstream returns active records only, so a search for others finds nothing, without a word.
+"""Repair of searches for inactive records: the upstream never returns them, and does not say so.
 
-What is refused is what "inactive" means in a practice system: a record switched off or deleted there. R4
-shows the first as `active` or a Location's `status`, the second as `entered-in-error`. Clinical words for
-what is over (a resolved Condition, an inactive allergy, a cancelled Appointment) describe active records.
+Inactive means a record that is deactivated or deleted in the practice system. R4 shows the first as `active`
+or a Location's `status`, the second as `entered-in-error`. Clinical statuses of a past event or problem (a
+resolved Condition, an inactive allergy, a cancelled Appointment) belong to active records.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ INACTIVE_RECORDS = FailureKind(
     "inactive-records",
     400,
     "not-supported",
-    "This source never returns inactive or deleted records, so it cannot be searched for them, and finding"
-    " none would not mean that there are none: leave the criterion out, or ask the practice.",
+    "The practice system never returns inactive or deleted records, so an empty result would not mean that"
+    " there are none. This search was not sent. Remove the criterion, or ask the practice.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
 
-#: (codes that mean inactive, codes that mean nothing else when they are excluded by `:not`)
+#: (codes of inactive records, codes whose exclusion by `:not` leaves only inactive records)
 _Codes = tuple[frozenset[str], frozenset[str]]
 _ACTIVE_CODES: _Codes = frozenset({"false"}), frozenset({"true"})
 _LOCATION_CODES: _Codes = frozenset({"inactive"}), frozenset({"active"})
@@ -34,7 +34,7 @@ _STATUS_TYPES = (
     *("MedicationStatement", "Observation", "Procedure", "QuestionnaireResponse", "ServiceRequest", "Slot"),
 )
 
-#: (resource type or `*`, search parameter) -> its codes.
+#: (resource type or `*`, search parameter) -> codes.
 INACTIVE_CODES: Mapping[tuple[str, str], _Codes] = {
     ("*", "active"): _ACTIVE_CODES,
     ("Location", "status"): _LOCATION_CODES,
@@ -45,15 +45,15 @@ INACTIVE_CODES: Mapping[tuple[str, str], _Codes] = {
 
 
 def reject_inactive_search(request: FhirRequest) -> FhirRequest:
-    """The request. Raises Failure 400 when it asks for inactive records and the site refuses that."""
-    asking = None if _is_empty_mode(request) else _inactive_criterion(request)
-    if asking is not None:
-        raise Failure(INACTIVE_RECORDS, expression=f"http.{asking.code}")
+    """Return the request. Raises Failure 400 for a search for inactive records if the site rejects it."""
+    criterion = None if _is_empty_mode(request) else _inactive_criterion(request)
+    if criterion is not None:
+        raise Failure(INACTIVE_RECORDS, expression=f"http.{criterion.code}")
     return request
 
 
 def empty_searchset(request: FhirRequest) -> FhirResponse | None:
-    """A searchset that says it is incomplete, where the site wants that instead of a refusal."""
+    """Return an empty searchset with a warning if the site is set to that instead of an error."""
     if not _is_empty_mode(request) or _inactive_criterion(request) is None:
         return None
     warning = information_outcome(INACTIVE_RECORDS.text, severity="warning", code="incomplete")
@@ -67,15 +67,15 @@ def _is_empty_mode(request: FhirRequest) -> bool:
 
 
 def _inactive_criterion(request: FhirRequest) -> Parameter | None:
-    """The first criterion that only inactive records, or they too, would meet."""
+    """Return the first criterion that inactive records would match, only or also."""
     if not request.interaction.is_search:
         return None
-    found = (
-        each
-        for each in request.upstream_search.parameters
-        if _may_match_inactive(request.interaction.type, each)
+    criteria = (
+        parameter
+        for parameter in request.upstream_search.parameters
+        if _may_match_inactive(request.interaction.type, parameter)
     )
-    return next(found, None)
+    return next(criteria, None)
 
 
 def _may_match_inactive(kind: str, parameter: Parameter) -> bool:
@@ -87,7 +87,7 @@ def _may_match_inactive(kind: str, parameter: Parameter) -> bool:
 
 
 def _parse_parameter_name(kind: str, name: str) -> tuple[str, str, str]:
-    """Resource type (empty where a chain does not say), parameter and modifier that a name ends in."""
+    """Resource type (empty if a chain has none), parameter and modifier at the end of a name."""
     if name.startswith("_has:"):
         kind, _, code = ("", "", *name.split(":"))[-3:]
         return kind, code, ""
@@ -97,14 +97,14 @@ def _parse_parameter_name(kind: str, name: str) -> tuple[str, str, str]:
 
 
 def _token_codes(parameter: Parameter) -> set[str]:
-    """The codes of a token value, without their systems."""
+    """Codes of a token value, without their systems."""
     return {value.rpartition("|")[2] for value in parameter.value.split(",")}
 
 
 REPAIR = Repair(
     KnownIssue(
         "inactive-records",
-        "Only active records are returned, and a search for others finds nothing",
+        "Only active records are returned, and a search for inactive records finds nothing",
         "Halo Connect troubleshooting, FHIR known issues (both pages): fix scheduled",
     ),
     request=reject_inactive_search,

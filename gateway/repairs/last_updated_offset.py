@@ -1,4 +1,4 @@
-"""`meta.lastUpdated` is shown in another time zone per resource type, or in none."""
+"""Repair of `meta.lastUpdated`, whose time zone differs per resource type or is missing."""
 
 from gateway.dates.instants import corrected_instant
 from gateway.exchange import FhirRequest, Site
@@ -9,7 +9,7 @@ from gateway.repairs.repair import Fields, KnownIssue, Repair
 
 
 def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
-    """The entry with `meta.lastUpdated` and `response.lastModified` as instants; a bare date is left out."""
+    """Return the entry with `meta.lastUpdated` and `response.lastModified` as instants, or without them."""
     site = request.site
     if site is None:
         return entry
@@ -23,7 +23,7 @@ def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
 
 
 def correct_bundle_fields(request: FhirRequest, fields: Fields) -> Fields:
-    """A Bundle's own fields with `timestamp` and `meta.lastUpdated` as instants."""
+    """Return a Bundle's own fields with `timestamp` and `meta.lastUpdated` as instants."""
     site = request.site
     if site is None:
         return fields
@@ -42,7 +42,7 @@ def _correct_last_modified(site: Site, kind: str, entry: Entry) -> Entry:
 
 
 def _with_instant(fields: Fields, name: str, kind: str, site: Site) -> Fields:
-    """The fields with one corrected; the same object if it stays."""
+    """Return the fields with one time corrected; the same object if it does not change."""
     old = string_value(fields.get(name))
     new = _correct_for_site(site, kind, old) if old else old
     return fields if new == old else with_text_field(fields, name, new)

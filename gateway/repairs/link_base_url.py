@@ -1,4 +1,4 @@
-"""Bundle links and `fullUrl` name the upstream's host, where the client's key must not go directly."""
+"""Repair of Bundle links and `fullUrl` on the upstream's host, to which clients must not send their key."""
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
@@ -8,13 +8,13 @@ from gateway.repairs.repair import KnownIssue, Links, Repair
 
 
 def rebase_links(request: FhirRequest, links: Links) -> Links:
-    """The links on the gateway's base; other servers' links stay."""
+    """Return the links on the gateway's base; links to other servers stay."""
     new = tuple(link.with_url(resolve_public_url(request, link.url)) for link in links)
     return links if new == links else new
 
 
 def rebase_full_url(request: FhirRequest, entry: Entry) -> Entry:
-    """The entry with its `fullUrl` on the gateway's base, absolute; `urn:` and other servers' URLs stay."""
+    """Return the entry with an absolute `fullUrl` on the gateway's base; other URLs and `urn:` stay."""
     old = entry.full_url
     new = resolve_public_url(request, old)
     return entry if new == old else entry.with_field("fullUrl", string_json(new))

@@ -1,4 +1,4 @@
-"""Bundle links lose `_include` and `_revinclude`, so the next page comes without the included resources."""
+"""Repair of Bundle links without `_include` and `_revinclude`, whose pages lack the included resources."""
 
 from urllib.parse import urlsplit
 
@@ -11,18 +11,19 @@ _INCLUDES = frozenset({"_include", "_revinclude"})
 
 
 def restore_includes(request: FhirRequest, links: Links) -> Links:
-    """The links of a searchset with the include parameters asked for; those kept are not doubled."""
-    wanted = [each for each in request.client_search.as_get().parameters if each.code in _INCLUDES]
-    if not (wanted and request.interaction.is_search):
+    """Return the links of a searchset with the client's include parameters, without duplicates."""
+    parameters = request.client_search.as_get().parameters
+    includes = [parameter for parameter in parameters if parameter.code in _INCLUDES]
+    if not (includes and request.interaction.is_search):
         return links
-    new = tuple(link.with_url(_url_with_includes(link, wanted)) for link in links)
+    new = tuple(link.with_url(_url_with_includes(link, includes)) for link in links)
     return links if new == links else new
 
 
 def _url_with_includes(link: Link, includes: list[Parameter]) -> str:
     parts = urlsplit(link.url)
-    kept = {(each.name, each.value) for each in parse_search(parts.query).parameters}
-    missing = [each.raw for each in includes if (each.name, each.value) not in kept]
+    present = {(parameter.name, parameter.value) for parameter in parse_search(parts.query).parameters}
+    missing = [include.raw for include in includes if (include.name, include.value) not in present]
     if not missing:
         return link.url
     return parts._replace(query="&".join(filter(None, [parts.query, *missing]))).geturl()

@@ -1,6 +1,6 @@
-"""Resources hold absolute URLs on the upstream's base, where a client's key must not go directly.
+"""Repair of absolute URLs on the upstream's base in resources, to which clients must not send their key.
 
-Which fields hold a server's URL is in `fhir/server_urls.py` and docs/urls.md.
+`fhir/server_urls.py` and docs/urls.md list the fields that contain a server's URL.
 """
 
 import re
@@ -19,20 +19,20 @@ from gateway.fhir.server_urls import rewrite_server_urls
 from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
 
-#: Search parameters that compare URLs as such: canonical, uri and token values are nobody's address.
+#: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 _NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
 _RELATIVE_REFERENCE = re.compile(
     r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII
 )
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 _LINK_TARGET = re.compile(r"(?<=<)[^>]*(?=>)")
-#: The parts of an entry that hold such URLs; `fullUrl` is the concern of `link-base-url`.
+#: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
 def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
-    """The entry with the upstream's URLs on the gateway's base."""
+    """Return the entry with the upstream's URLs on the gateway's base."""
     if request.site is None:
         return entry
     needles = _guid_needles(request.site.guid)
@@ -50,23 +50,23 @@ def _guid_needles(guid: str) -> tuple[bytes, ...]:
 
 
 def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
-    """`Location`, `Content-Location` and the targets of `Link` (RFC 8288) on the gateway's base."""
+    """Return headers with `Location`, `Content-Location` and `Link` (RFC 8288) on the gateway's base."""
     new = tuple((name, _to_public_header(request, name, value)) for name, value in headers)
     return headers if new == headers else new
 
 
 def to_upstream_request(request: FhirRequest) -> FhirRequest:
-    """The request with the gateway's URLs as the upstream knows them: the inverse. Raises Failure 400."""
+    """Return the request with the gateway's URLs relative or on the upstream's base. Raises Failure 400."""
     headers = tuple((name, _to_upstream_header(request, name, value)) for name, value in request.headers)
-    searched, body = _to_upstream_search(request, request.upstream_search), _to_upstream_body(request)
-    if searched is request.upstream_search and body is request.body and headers == request.headers:
+    search, body = _to_upstream_search(request, request.upstream_search), _to_upstream_body(request)
+    if search is request.upstream_search and body is request.body and headers == request.headers:
         return request
-    return request.replace(upstream_search=searched, body=body, headers=headers)
+    return request.replace(upstream_search=search, body=body, headers=headers)
 
 
 def _to_public_header(request: FhirRequest, name: str, value: str) -> str:
     if name == "link":
-        return _LINK_TARGET.sub(lambda found: resolve_public_url(request, found[0]), value)
+        return _LINK_TARGET.sub(lambda match: resolve_public_url(request, match[0]), value)
     return resolve_public_url(request, value) if name in {"location", "content-location"} else value
 
 
@@ -79,7 +79,7 @@ def _to_upstream_header(request: FhirRequest, name: str, value: str) -> str:
 
 
 def _to_upstream_search(request: FhirRequest, old: SearchParams) -> SearchParams:
-    return old.map_parameters(lambda each: (_to_upstream_parameter(request, each),))
+    return old.map_parameters(lambda parameter: (_to_upstream_parameter(request, parameter),))
 
 
 def _to_upstream_parameter(request: FhirRequest, parameter: Parameter) -> Parameter:
@@ -90,10 +90,10 @@ def _to_upstream_parameter(request: FhirRequest, parameter: Parameter) -> Parame
 
 
 def _relative_reference(request: FhirRequest, value: str) -> str:
-    """A value that is the address of a resource here, relative; any other as it is."""
+    """Return the address of a resource of this site as a relative one; other values unchanged."""
     rest = to_relative_url(request, value)
-    found = _RELATIVE_REFERENCE.fullmatch(rest)
-    return rest if found and found[1] in RESOURCE_TYPES else value
+    match = _RELATIVE_REFERENCE.fullmatch(rest)
+    return rest if match and match[1] in RESOURCE_TYPES else value
 
 
 def _to_upstream_body(request: FhirRequest) -> bytes:
@@ -103,7 +103,7 @@ def _to_upstream_body(request: FhirRequest) -> bytes:
     try:
         old = Raw(request.body)
         new = rewrite_server_urls(
-            old, (host.encode(),), lambda url, refers: _to_upstream_url(request, url, is_reference=refers)
+            old, (host.encode(),), lambda url, is_ref: _to_upstream_url(request, url, is_reference=is_ref)
         )
     except UnreadableError:
         raise Failure(catalog.BODY_UNREADABLE) from None
@@ -111,7 +111,7 @@ def _to_upstream_body(request: FhirRequest) -> bytes:
 
 
 def _to_upstream_url(request: FhirRequest, url: str, *, is_reference: bool) -> str:
-    """References become relative; an Attachment's URL and a `fullUrl` must stay absolute."""
+    """Return a reference as a relative URL; an Attachment's URL and a `fullUrl` must stay absolute."""
     return _relative_reference(request, url) if is_reference else to_upstream_url(request, url)
 
 
@@ -119,7 +119,7 @@ REPAIR = Repair(
     KnownIssue(
         "reference-base-url",
         "References, attachments and headers may name the upstream's own base",
-        "FHIR R4 references.html and http.html; what Halo puts there is undocumented",
+        "FHIR R4 references.html and http.html; the base that Halo uses is undocumented",
     ),
     request=to_upstream_request,
     entry=to_public_entry,

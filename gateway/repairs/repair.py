@@ -1,7 +1,7 @@
-"""The one shape of a repair: a known issue and the facets of an exchange in which it is undone.
+"""Type of a repair: a known issue and the facets of request and response that undo it.
 
-A facet is a pure function that gives back the very object it got when there is nothing to do, so that
-`is not` tells whether the repair fired.
+A facet is a pure function that returns its argument itself if there is nothing to repair, so that `is not`
+shows whether the repair changed it.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Fields = Mapping[str, Raw]
 
 @dataclass(frozen=True, slots=True)
 class KnownIssue:
-    """One published or observed issue of the upstream. `id` is the same word everywhere."""
+    """Published or observed issue of the upstream. `id` is the same in code, settings, metrics and docs."""
 
     id: str
     title: str
@@ -28,11 +28,10 @@ class KnownIssue:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One known issue and what undoes it.
+    """Known issue and the functions that undo it.
 
-    `request` works on the way in, and `answer` answers there what the upstream must not be asked; `links`,
-    `entry` (each entry of a Bundle, or a lone resource), `fields` (a Bundle's own) and `headers` work on the
-    way out.
+    `request` changes the request; `local_response` replaces the upstream request. `links`, `entry` (each
+    entry of a Bundle, or a single resource), `fields` (a Bundle's own) and `headers` change the response.
     """
 
     issue: KnownIssue
@@ -44,5 +43,5 @@ class Repair:
     headers: Callable[[FhirRequest, Headers], Headers] | None = None
 
     def is_active(self, site: Site | None) -> bool:
-        """Whether the repair is on for a site; never where no site is known."""
+        """Whether the repair is on for a site; never without a site."""
         return site is not None and self.issue.id not in site.disabled_repairs

@@ -1,4 +1,7 @@
-"""Date searches upstream take `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss` only; clients may send any R4 date."""
+"""Repair of date searches: clients may send any R4 date, upstreams accept two formats.
+
+The formats are `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss`.
+"""
 
 from gateway.dates.plan import DatePlan, DateProblem
 from gateway.errors import catalog
@@ -8,7 +11,7 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.repairs.repair import KnownIssue, Repair
 from gateway.search.split_plan import plan_search
 
-#: A plan's problem -> our kind of failure.
+#: Kind of a plan's problem -> failure kind.
 _KIND_BY_PROBLEM = {
     "value": catalog.DATE_SYNTAX,
     "not-supported": catalog.DATE_INEXPRESSIBLE,
@@ -19,8 +22,8 @@ _CRITERIA_HEADER = "if-none-exist"
 
 
 def rewrite_dates(request: FhirRequest) -> FhirRequest:
-    """The request with its date criteria as the upstream understands them. Raises Failure 400."""
-    if request.site is None or request.split_searches is not None:
+    """Return the request with its date criteria in the upstream's formats. Raises Failure 400."""
+    if request.site is None or request.plan.split_searches is not None:
         return request
     return _rewrite_search(_rewrite_if_none_exist(request, request.site), request.site)
 
@@ -34,37 +37,34 @@ def _rewrite_search(request: FhirRequest, site: Site) -> FhirRequest:
     if not request.interaction.is_pageable:
         return _require_single_search(request, plan.date_plans, plan.split_searches)
     first = plan.split_searches[0] if plan.split_searches else request.upstream_search
-    return request.replace(
-        upstream_search=first, split_searches=plan.split_searches, date_plans=plan.date_plans
+    return request.replace(upstream_search=first).with_plan(
+        split_searches=plan.split_searches, date_plans=plan.date_plans
     )
 
 
 def _rewrite_if_none_exist(request: FhirRequest, site: Site) -> FhirRequest:
-    """The request with the criteria of `If-None-Exist` made exact."""
-    given = request.header(_CRITERIA_HEADER)
-    criteria = parse_search(given.partition("?")[2] or given)
-    plan = plan_search(request, criteria, site) if given else None
+    header = request.header(_CRITERIA_HEADER)
+    criteria = parse_search(header.partition("?")[2] or header)
+    plan = plan_search(request, criteria, site) if header else None
     if plan is None:
         return request
     if plan.problem:
         raise date_failure(plan.problem)
-    written = _require_single_search(
+    query = _require_single_search(
         request.replace(upstream_search=criteria), plan.date_plans, plan.split_searches
     ).upstream_search.query
-    return (
-        request
-        if written == criteria.query
-        else request.replace(headers=_with_criteria(request.headers, written))
-    )
+    if query == criteria.query:
+        return request
+    return request.replace(headers=_with_criteria(request.headers, query))
 
 
 def _require_single_search(
-    request: FhirRequest, dates: tuple[DatePlan, ...], parts: tuple[SearchParams, ...]
+    request: FhirRequest, date_plans: tuple[DatePlan, ...], searches: tuple[SearchParams, ...]
 ) -> FhirRequest:
-    """The request with one exact search: nothing can be filtered or merged before a write or an operation."""
-    if len(parts) != 1 or not all(plan.exact for plan in dates):
-        raise Failure(catalog.DATE_INEXPRESSIBLE, expression=f"http.{dates[0].name}")
-    return request.replace(upstream_search=parts[0]) if parts[0] is not request.upstream_search else request
+    """Return the request with one exact search: before a write, results cannot be merged. Raises Failure."""
+    if len(searches) != 1 or not all(plan.exact for plan in date_plans):
+        raise Failure(catalog.DATE_INEXPRESSIBLE, expression=f"http.{date_plans[0].name}")
+    return request if searches[0] is request.upstream_search else request.replace(upstream_search=searches[0])
 
 
 def _with_criteria(headers: Headers, criteria: str) -> Headers:
@@ -72,7 +72,7 @@ def _with_criteria(headers: Headers, criteria: str) -> Headers:
 
 
 def date_failure(problem: DateProblem) -> Failure:
-    """The failure that a plan's problem is."""
+    """Return a plan's problem as a failure."""
     return Failure(_KIND_BY_PROBLEM[problem.kind], text=problem.text, expression=problem.expression)
 
 

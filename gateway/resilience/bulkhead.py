@@ -1,4 +1,4 @@
-"""A bulkhead per site: so many exchanges at once, a short queue, and nobody else behind it."""
+"""Bulkhead per site: a limit on concurrent requests, with a short queue."""
 
 import asyncio
 from collections import Counter, deque
@@ -9,7 +9,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 
 AdmissionCheck = Callable[[FhirRequest], Awaitable[object]]
-_QUEUE_FULL_TEXT = "Too many requests for this practice are under way: try again after Retry-After."
+_QUEUE_FULL_TEXT = "Too many concurrent requests for this practice. Retry after the time in Retry-After."
 
 
 async def _admit_always(request: FhirRequest) -> None:
@@ -17,12 +17,12 @@ async def _admit_always(request: FhirRequest) -> None:
 
 
 class Bulkhead:
-    """One site's slow exchanges never hold up another's.
+    """Limits the concurrent requests of each site, so that a slow site does not delay other sites.
 
-    `most` exchanges of a site run at once, never more than there is room for beside all that run, of `room`
-    in all: so slow sites, however many, leave some to the next (dynamic thresholds; Choudhury and Hahne,
-    1998). `queue` more of a site wait, as long as the client's `patience` (seconds) lasts. `check` is asked
-    again when a request's turn has come: the site may rest by then.
+    At most `max_concurrent` requests of a site run, and no more than the free part of `max_total`: several
+    slow sites leave room for the next one (dynamic thresholds; Choudhury and Hahne, 1998). `max_queue` more
+    requests of a site wait, each at most `remaining_wait` seconds. `admission_check` runs after that wait,
+    because the circuit of the site may be open by then.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Bulkhead:
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer. Raises Failure 503 when the site's queue is full or the wait too long."""
+        """Call the inner handler. Raises Failure 503 if the site's queue is full or the wait too long."""
         name = request.site.guid if request.site else ""
         await self._acquire_slot(name, request)
         try:
@@ -55,34 +55,34 @@ class Bulkhead:
             self._release_slot(name)
 
     def load_by_site(self) -> dict[str, tuple[int, int]]:
-        """By site: exchanges under way, and requests that wait for them."""
+        """Numbers of running and of waiting requests, by site."""
         names = {*self._running_count, *self._queues}
         return {name: (self._running_count[name], len(self._queues.get(name, ()))) for name in names}
 
     async def _acquire_slot(self, site: str, request: FhirRequest) -> None:
-        """Take a slot, at once or in turn."""
-        line = self._queues.get(site, ())
-        if not line and self._has_free_slot(site):
+        """Take a slot, at once or after a wait in the queue."""
+        queue = self._queues.get(site, ())
+        if not queue and self._has_free_slot(site):
             self._running_count[site] += 1
-        elif self._running_count[site] + len(line) >= self._max_concurrent + self._max_queue:
+        elif self._running_count[site] + len(queue) >= self._max_concurrent + self._max_queue:
             raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT)
         else:
             await self._wait_for_slot(site, self._remaining_wait(request))
 
     async def _wait_for_slot(self, site: str, max_wait: float) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(site, deque()).append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(site, deque()).append(waiter)
         try:
             async with asyncio.timeout(max_wait):
-                await turn
-        except BaseException as problem:
-            self._cancel_wait(site, turn)
-            if isinstance(problem, TimeoutError):
+                await waiter
+        except BaseException as error:
+            self._cancel_wait(site, waiter)
+            if isinstance(error, TimeoutError):
                 raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT) from None
             raise
 
     def _cancel_wait(self, site: str, waiter: asyncio.Future[None]) -> None:
-        """Leave the queue; or give the slot back, if it came in the same moment."""
+        """Leave the queue, or release a slot that was granted at the same moment."""
         if waiter.done() and not waiter.cancelled():
             self._release_slot(site)
         elif waiter in self._queues.get(site, ()):
@@ -96,20 +96,19 @@ class Bulkhead:
     def _release_slot(self, site: str) -> None:
         self._running_count[site] -= 1
         self._discard_idle_site(site)
-        for other in tuple(self._queues):
-            while other in self._queues and self._has_free_slot(other):
-                self._grant_next_slot(other)
+        for waiting_site in tuple(self._queues):
+            while waiting_site in self._queues and self._has_free_slot(waiting_site):
+                self._grant_next_slot(waiting_site)
 
     def _grant_next_slot(self, site: str) -> None:
-        """Give a slot to the first in the queue who still waits."""
-        turn = self._queues[site].popleft()
-        if not turn.done():
+        """Give a slot to the first request in the queue, unless it was cancelled."""
+        waiter = self._queues[site].popleft()
+        if not waiter.done():
             self._running_count[site] += 1
-            turn.set_result(None)
+            waiter.set_result(None)
         self._discard_idle_site(site)
 
     def _discard_idle_site(self, site: str) -> None:
-        """Remember nothing of a site that nobody asks."""
         if not self._queues.get(site, True):
             del self._queues[site]
         if not self._running_count[site]:

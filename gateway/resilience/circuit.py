@@ -1,6 +1,6 @@
-"""How long to leave one site alone, and why (Halo Connect, troubleshooting: double after each failure).
+"""States and transitions of a circuit (Halo Connect, troubleshooting: double the wait after each failure).
 
-Times are seconds since 1970; `chance` is a random number from 0 to 1.
+Times are seconds since 1970; `jitter` is a random number from 0 to 1.
 """
 
 from typing import Final, Literal
@@ -17,14 +17,14 @@ CIRCUIT_OPEN: Final = FailureKind(
     "practice-circuit-open",
     503,
     "transient",
-    "The practice has failed repeatedly and is left alone for a while; this request was not sent to it. Try"
-    " again after Retry-After.",
+    "The gateway has stopped sending requests to this practice after repeated failures (circuit open). This"
+    " request was not sent. Retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
     may_have_run=False,
 )
 
-#: Code of a failure -> how many in a row make a site rest.
+#: Error code -> number of consecutive failures that open the circuit.
 FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "practice-offline": 1,
     "practice-unreachable": 1,
@@ -45,15 +45,15 @@ FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "practice-query-timeout": 5,
 }
 
-#: Reasons that a site's status tells about: once it says `online`, they are over.
+#: Reasons that the site's status reports: they are over as soon as the status is `online`.
 REPORTED_BY_SITE_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
 
 
 class Circuit(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of one site's trouble; the default is a site that is well.
+    """Circuit of one site; closed by default.
 
-    `failures` counts those in a row, `rests` the pauses they led to; `counted` is when the last failure was
-    counted, `until` when the pause is over, `reason` the failure's code.
+    `failures` counts consecutive failures, and `times_opened` how often they opened the circuit.
+    `last_failure_at` is the time of the last counted failure, and `reason` its error code.
     """
 
     failures: int = 0
@@ -63,13 +63,13 @@ class Circuit(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
 
     def state(self, now: float) -> CircuitState:
-        """Whether the site may be asked: freely, not at all, or by one request that decides."""
+        """State of the circuit; half-open permits one trial request."""
         if not self.times_opened:
             return "closed"
         return "open" if now < self.open_until else "half-open"
 
     def seconds_until_half_open(self, now: float) -> float:
-        """Seconds until the pause is over."""
+        """Seconds until the circuit permits a trial request; 0 from then on."""
         return max(0.0, self.open_until - now)
 
 
@@ -85,9 +85,9 @@ def circuit_after_failure(
     *,
     jitter: float,
 ) -> Circuit:
-    """The rest after a failed request; the same object when that failure does not count.
+    """Circuit after a failed request; the same object if the failure does not count.
 
-    What was sent before the last counted failure tells of the same trouble, so it does not count again.
+    A request that started before the last counted failure met the same outage, so it does not count again.
     """
     reason = breaker_reason(failure)
     if not reason or started_at < circuit.last_failure_at:
@@ -95,29 +95,29 @@ def circuit_after_failure(
     failures = circuit.failures + 1
     if not circuit.times_opened and failures < FAILURES_TO_OPEN[reason]:
         return Circuit(failures, 0, now, 0.0, reason)
-    pause = backoff_policy.wait_seconds(circuit.times_opened + 1) * (0.5 + jitter / 2)
-    return Circuit(
-        failures, circuit.times_opened + 1, now, now + max(pause, upstream_retry_after(failure) or 0), reason
-    )
+    times_opened = circuit.times_opened + 1
+    backoff = backoff_policy.wait_seconds(times_opened) * (0.5 + jitter / 2)
+    open_until = now + max(backoff, upstream_retry_after(failure) or 0)
+    return Circuit(failures, times_opened, now, open_until, reason)
 
 
 def circuit_after_response(circuit: Circuit, started_at: float) -> Circuit:
-    """The rest after the practice answered: well, unless the request left before the last failure."""
+    """Circuit after a response: closed, unless the request started before the last counted failure."""
     return circuit if started_at < circuit.last_failure_at else CLOSED
 
 
 def breaker_reason(failure: Failure) -> str:
-    """The code that says the practice is in trouble; empty for a failure that says nothing of it."""
+    """Error code of the failure that counts for the circuit; empty if none does."""
     codes = (failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM))
     return next((code for code in codes if code in FAILURES_TO_OPEN), "")
 
 
 def practice_responded(failure: Failure) -> bool:
-    """Whether a failure shows that the practice answered: it ran the query and refused it."""
+    """Whether the failure shows that the practice works: it ran the query and refused it."""
     return failure.kind.may_have_run and failure.upstream_response is not None and not breaker_reason(failure)
 
 
 def upstream_retry_after(failure: Failure) -> int | None:
-    """Seconds the upstream itself asked to wait; None where the time is only our advice."""
-    named = failure.upstream_response is not None and failure.upstream_response.header("retry-after")
-    return failure.retry_after if named or failure.retry_after != failure.kind.retry_after else None
+    """Wait in seconds that the upstream itself named; None if the time is only the gateway's advice."""
+    has_header = failure.upstream_response is not None and failure.upstream_response.header("retry-after")
+    return failure.retry_after if has_header or failure.retry_after != failure.kind.retry_after else None

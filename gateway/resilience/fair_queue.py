@@ -1,4 +1,4 @@
-"""Fair queue: which of the waiting callers sends next."""
+"""Fair queue of the requests that wait for a permit."""
 
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class QueueTicket(NamedTuple):
-    """Who wants a turn: the key whose rate it uses, the caller it is fair to, and whether it can wait."""
+    """Place of a request in the queue: rate limit key, caller for fairness, and whether it is batch work."""
 
     key: str
     caller: str = ""
@@ -15,35 +15,35 @@ class QueueTicket(NamedTuple):
 
 
 class FairQueue(Generic[T]):
-    """Who waits, in the order they are served: interactive before batch, then each caller in turn."""
+    """Waiting items in the order of service: interactive before batch, and the callers in rotation."""
 
     def __init__(self) -> None:
         self._queues: dict[bool, dict[str, deque[T]]] = {False: {}, True: {}}
 
     def __len__(self) -> int:
-        return sum(len(line) for lines in self._queues.values() for line in lines.values())
+        return sum(len(items) for by_caller in self._queues.values() for items in by_caller.values())
 
     def add(self, ticket: QueueTicket, item: T) -> None:
-        """Let one wait."""
+        """Append an item to the queue of its caller."""
         self._queues[ticket.is_batch].setdefault(ticket.caller, deque()).append(item)
 
     def take_next(self) -> T:
-        """The next one, who waits no longer. Raises LookupError when nobody waits."""
-        lines = self._queues[False] or self._queues[True]
-        caller = next(iter(lines), None)
+        """Remove and return the next item. Raises LookupError if the queue is empty."""
+        by_caller = self._queues[False] or self._queues[True]
+        caller = next(iter(by_caller), None)
         if caller is None:
             raise LookupError
-        line = lines.pop(caller)
-        item = line.popleft()
-        if line:
-            lines[caller] = line
+        items = by_caller.pop(caller)
+        item = items.popleft()
+        if items:
+            by_caller[caller] = items
         return item
 
     def remove(self, ticket: QueueTicket, item: T) -> None:
-        """Let one go who gave up."""
-        lines = self._queues[ticket.is_batch]
-        line = lines.get(ticket.caller, deque())
-        if item in line:
-            line.remove(item)
-        if not line:
-            lines.pop(ticket.caller, None)
+        """Remove an item if it is still in the queue."""
+        by_caller = self._queues[ticket.is_batch]
+        items = by_caller.get(ticket.caller, deque())
+        if item in items:
+            items.remove(item)
+        if not items:
+            by_caller.pop(ticket.caller, None)

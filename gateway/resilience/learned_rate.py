@@ -1,4 +1,4 @@
-"""How fast one subscription key may ask, and whose turn it is (API Management's rate-limit-by-key policy).
+"""Rate limit of a subscription key, learned from 429 responses (API Management, policy rate-limit-by-key).
 
 Times are seconds since 1970, rates are requests per second.
 """
@@ -8,20 +8,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-#: Networks bunch what left evenly spaced, so the rate is not used to the full.
+#: Share of the rate that is used: the network bunches requests that were sent evenly.
 _USABLE_RATIO: Final = 0.9
 _LOWERING_FACTOR: Final = 0.7
 _MIN_RATE: Final = 0.2
 _RAISING_FACTOR: Final = 1.05
 _RAISE_INTERVAL: Final = 60.0
-#: Seconds of the shortest slot: shorter ones would only cost look-ups.
+#: Minimum length of a slot in seconds: shorter slots only cost reads of the store.
 _MIN_SLOT_SECONDS: Final = 0.05
-#: Keys whose use is remembered.
-_MAX_KEYS: Final = 4_096
 
 
 class LearnedRate(msgspec.Struct, frozen=True, array_like=True):
-    """What 429s taught about one key: the rate when it was `lowered`; nothing is sent before `blocked`."""
+    """Rate of one key at the time `lowered_at`; no request is sent before `blocked_until`."""
 
     rate: float
     lowered_at: float = 0.0
@@ -29,9 +27,9 @@ class LearnedRate(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Slot(NamedTuple):
-    """A short time in which so many requests may be sent; `ends` is when the next one begins.
+    """A short period in which at most `max_requests` may be sent; the next slot begins at `ends_at`.
 
-    `gap` is how far apart one process sends: the end of one slot is close to the beginning of the next.
+    Each process sends at least `min_interval` seconds apart, because a slot ends where the next one begins.
     """
 
     number: int
@@ -41,9 +39,9 @@ class Slot(NamedTuple):
 
 
 def effective_rate(learned_rate: LearnedRate | None, ceiling: float | None, now: float) -> float | None:
-    """The rate in force: the learned one, raised a little each minute, up to the ceiling; None is unlimited.
+    """Rate in effect: the learned rate, raised by 5 % each minute, up to the ceiling; None is unlimited.
 
-    Raised in whole minutes, so that replicas agree on it.
+    Only whole minutes count, so that replicas compute the same rate.
     """
     if learned_rate is None:
         return ceiling
@@ -55,21 +53,21 @@ def effective_rate(learned_rate: LearnedRate | None, ceiling: float | None, now:
 def rate_after_refusal(
     learned_rate: LearnedRate | None, observed_rate: float, started_at: float, now: float, retry_after: float
 ) -> LearnedRate:
-    """The pace after a 429; requests that left before the last lowering do not lower it again.
+    """Learned rate after a 429; a request that started before the last lowering does not lower it again.
 
-    `observed` is the rate at which requests were sent lately, `wait` what the upstream asks for.
+    `observed_rate` is the rate of the most recent requests, `retry_after` the upstream's, in seconds.
     """
     blocked = max(now + retry_after, learned_rate.blocked_until if learned_rate else 0.0)
     if learned_rate and started_at < learned_rate.lowered_at:
         return LearnedRate(learned_rate.rate, learned_rate.lowered_at, blocked)
-    known = min(observed_rate, effective_rate(learned_rate, None, now) or observed_rate)
-    return LearnedRate(max(_MIN_RATE, known * _LOWERING_FACTOR), now, blocked)
+    current_rate = min(observed_rate, effective_rate(learned_rate, None, now) or observed_rate)
+    return LearnedRate(max(_MIN_RATE, current_rate * _LOWERING_FACTOR), now, blocked)
 
 
 def slot_at(now: float, requests_per_second: float) -> Slot:
-    """The slot of a moment at this rate; the slots of a second together hold less than the rate."""
-    used = requests_per_second * _USABLE_RATIO
-    most = max(1, int(used * _MIN_SLOT_SECONDS))
-    length = most / used
+    """Slot of a time at this rate; all slots of one second together permit less than the rate."""
+    usable_rate = requests_per_second * _USABLE_RATIO
+    max_requests = max(1, int(usable_rate * _MIN_SLOT_SECONDS))
+    length = max_requests / usable_rate
     number = math.floor(now / length)
-    return Slot(number, most, (number + 1) * length, length if most == 1 else 0.0)
+    return Slot(number, max_requests, (number + 1) * length, length if max_requests == 1 else 0.0)

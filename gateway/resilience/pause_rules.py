@@ -1,4 +1,4 @@
-"""Messages after which asking again is useless for a while: rules as data, and what each of them pauses."""
+"""Pause rules: upstream errors after which similar requests cannot succeed for some time."""
 
 import re
 from dataclasses import dataclass
@@ -17,27 +17,29 @@ REQUESTS_PAUSED: Final = FailureKind(
     "requests-paused",
     503,
     "transient",
-    "Halo or the practice said why such requests cannot succeed for now, so this one was not sent: the cause"
-    " is the code beside this one. Try again after Retry-After, or have the gateway's operator end it.",
+    "Requests like this one cannot succeed at the moment; the second code gives the reason. This request was"
+    " not sent. Retry after the time in Retry-After. The gateway's operator can clear the pause earlier.",
     retry_advice=RetryAdvice.YES,
     retry_after=60,
     may_have_run=False,
 )
 
-#: What names a practitioner in a search, and what names a day.
+#: Search parameters that name a practitioner, and those that name a date.
 _PRACTITIONER_PARAMETERS: Final = frozenset(
     {"practitioner", "actor", "schedule", "schedule.actor", "performer"}
 )
 _DATE_PARAMETERS: Final = frozenset({"date", "start", "end", "slot.start", "appointment.date"})
+#: Bytes at the start of an error body in which a rule's pattern is searched: error messages are short.
 _MAX_SEARCHED_BYTES: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class PauseRule:
-    """A message and what it pauses.
+    """An upstream error, and the scope of the requests that it pauses.
 
-    `code` is the failure's code and `says` a regular expression on the upstream's words; an empty one fits
-    all. `seconds` is the length where the upstream names no time. `alarm`: somebody should be told.
+    `code` is an error code, and `message_pattern` a regular expression for the upstream's error body; an
+    empty one matches every failure. `seconds` applies if the upstream names no time. `alarm`: the operator
+    must act, so the log event is an error.
     """
 
     id: str
@@ -48,13 +50,13 @@ class PauseRule:
     alarm: bool = False
 
     def matches(self, code: str, message: str) -> bool:
-        """Whether a failure with this code and these words is meant."""
+        """Whether the rule applies to a failure with this code and upstream message."""
         return self.code in {"", code} and (
             not self.message_pattern or bool(re.search(self.message_pattern, message, re.IGNORECASE))
         )
 
 
-#: First match wins; the operator's own rules come before these.
+#: The first match applies; the operator's own rules come before these.
 RULES: Final[tuple[PauseRule, ...]] = (
     PauseRule("caller-ip", "gateway", 300, "upstream-ip-blocked", alarm=True),
     PauseRule("invalid-key", "caller", 300, "upstream-credentials", r"subscription ?key", alarm=True),
@@ -66,7 +68,7 @@ RULES: Final[tuple[PauseRule, ...]] = (
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True):
-    """One pause in force: the rule and the failure's code behind it, the site, when it began and ends."""
+    """An active pause: its rule, error code and site alias; `since` and `until` in seconds since 1970."""
 
     rule: str
     scope: str
@@ -77,40 +79,39 @@ class Pause(msgspec.Struct, frozen=True, array_like=True):
 
 
 def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule | None:
-    """The first rule that a failure fits."""
+    """First rule that applies to a failure, or None."""
     body = failure.upstream_response.body[:_MAX_SEARCHED_BYTES] if failure.upstream_response else b""
-    said = body.decode("utf-8", "replace")
-    return next((rule for rule in rules if rule.matches(failure.kind.code, said)), None)
+    message = body.decode("utf-8", "replace")
+    return next((rule for rule in rules if rule.matches(failure.kind.code, message)), None)
 
 
 def scope_keys(request: FhirRequest, secret: bytes) -> dict[Scope, str]:
-    """The name a request has in each scope it belongs to; whoever reads one learns no key and no id."""
-    site, who = request.site.guid if request.site else "", keyed_fingerprint(request.headers, secret)
-    named: dict[Scope, str] = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
-    named |= {"caller": f"caller:{who}"} if who else {}
-    named |= {"site": f"site:{site}"} if site else {}
-    named |= {"caller-at-site": f"caller-at-site:{site}:{who}"} if site else {}
+    """Scope key of a request in each scope that it belongs to, without credentials and practitioner ids."""
+    site, caller = request.site.guid if request.site else "", keyed_fingerprint(request.headers, secret)
+    keys: dict[Scope, str] = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
+    keys |= {"caller": f"caller:{caller}"} if caller else {}
+    keys |= {"site": f"site:{site}"} if site else {}
+    keys |= {"caller-at-site": f"caller-at-site:{site}:{caller}"} if site else {}
     day = _practitioner_day(request)
-    return named | (
-        {"practitioner": f"practitioner:{site}:{keyed_hash(day, secret)}"} if site and day else {}
-    )
+    return keys | ({"practitioner": f"practitioner:{site}:{keyed_hash(day, secret)}"} if site and day else {})
 
 
 def site_of(scope_key: str) -> str:
-    """The GUID in the name of a pause; empty for one that is of no single practice."""
-    scope, _, rest = scope_key.partition(":")
-    return rest.partition(":")[0] if scope in {"site", "caller-at-site", "practitioner"} else ""
+    """Site GUID in a scope key; empty if the scope is not limited to one site."""
+    scope, _, names = scope_key.partition(":")
+    return names.partition(":")[0] if scope in {"site", "caller-at-site", "practitioner"} else ""
 
 
 def caller_of(scope_key: str) -> str:
-    """The hash of the caller in the name of a pause; empty where it is of no caller."""
-    scope, _, rest = scope_key.partition(":")
-    return rest.rpartition(":")[2] if scope in {"caller", "caller-at-site"} else ""
+    """Hash of the caller in a scope key; empty if the scope is not limited to one caller."""
+    scope, _, names = scope_key.partition(":")
+    return names.rpartition(":")[2] if scope in {"caller", "caller-at-site"} else ""
 
 
 def _practitioner_day(request: FhirRequest) -> str:
-    """Who is asked for and when; empty unless a search names both."""
-    given = request.upstream_search.parameters
-    who = sorted(each.value.rpartition("/")[2] for each in given if each.code in _PRACTITIONER_PARAMETERS)
-    when = sorted(f"{each.code}={each.value}" for each in given if each.code in _DATE_PARAMETERS)
-    return "\0".join((*who, "", *when)) if who and when else ""
+    """Practitioners and dates of a search; empty unless it names both."""
+    parameters = request.upstream_search.parameters
+    practitioners = (item.value for item in parameters if item.code in _PRACTITIONER_PARAMETERS)
+    ids = sorted(reference.rpartition("/")[2] for reference in practitioners)
+    dates = sorted(f"{item.code}={item.value}" for item in parameters if item.code in _DATE_PARAMETERS)
+    return "\0".join((*ids, "", *dates)) if ids and dates else ""

@@ -1,4 +1,4 @@
-"""Stops asking where the upstream said why asking is useless for now, in the narrowest scope that fits."""
+"""Pauses: requests that a recent upstream error says cannot succeed are rejected, in the narrowest scope."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
-#: All pauses are one value: few, and listed together.
+#: All pauses are one value in the store: they are few, and operators list them together.
 _ALL_PAUSES_KEY = "all"
 _MAX_PAUSES = 1_000
 _MAX_PAUSE_SECONDS = 86_400.0
 
 
 class PauseRegistry:
-    """The pauses in force, shared through the store, visible and liftable."""
+    """Active pauses, shared through the store; operators can list and clear them."""
 
     def __init__(
         self,
@@ -38,82 +38,79 @@ class PauseRegistry:
         self._secret = secret
 
     async def active_pauses(self) -> dict[str, Pause]:
-        """Every pause in force by its name, which says its scope and hides keys and ids."""
+        """Return the active pauses by scope key."""
         return self._without_expired(await self._replicated_pauses.get(_ALL_PAUSES_KEY))
 
     async def clear_pause(self, scope_key: str) -> bool:
-        """End one pause now; whether there was one."""
-        was = scope_key in self._without_expired(
-            await self._replicated_pauses.get(_ALL_PAUSES_KEY, skip_local_copy=True)
-        )
+        """End a pause; return whether it was active."""
+        stored_pauses = await self._replicated_pauses.get(_ALL_PAUSES_KEY, skip_local_copy=True)
+        was_active = scope_key in self._without_expired(stored_pauses)
         await self._replicated_pauses.update(
-            _ALL_PAUSES_KEY, lambda kept: self._without_pause(kept, scope_key)
+            _ALL_PAUSES_KEY, lambda pauses: self._without_pause(pauses, scope_key)
         )
-        return was
+        return was_active
 
     async def require_not_paused(self, request: FhirRequest) -> None:
-        """Nothing if the request may go. Raises Failure 503 with the cause's code while it is paused."""
-        every = await self.active_pauses()
-        if not every:
+        """Raise Failure 503, with the error code of the cause, if a pause applies to the request."""
+        pauses = await self.active_pauses()
+        if not pauses:
             return
-        for name in scope_keys(request, self._secret).values():
-            if name in every:
-                raise _pause_failure(every[name], self._clock())
+        for scope_key in scope_keys(request, self._secret).values():
+            if scope_key in pauses:
+                raise _pause_failure(pauses[scope_key], self._clock())
 
     async def add_matching_pause(self, request: FhirRequest, failure: Failure) -> None:
-        """Begin a pause if a rule says so."""
+        """Start a pause if a rule applies to the failure; log it unless it was active already."""
         rule = matching_rule(self.rules, failure)
-        name = scope_keys(request, self._secret).get(rule.scope) if rule else None
-        if rule is None or name is None:
+        scope_key = scope_keys(request, self._secret).get(rule.scope) if rule else None
+        if rule is None or scope_key is None:
             return
         now, site = self._clock(), request.site.name if request.site else ""
         seconds = float(upstream_retry_after(failure) or rule.seconds)
         pause = Pause(
             rule.id, rule.scope, failure.kind.code, site, now, now + min(_MAX_PAUSE_SECONDS, seconds)
         )
-        known = name in self._without_expired(await self._replicated_pauses.get(_ALL_PAUSES_KEY))
+        was_active = scope_key in await self.active_pauses()
         await self._replicated_pauses.update(
-            _ALL_PAUSES_KEY, lambda kept: self._with_pause(kept, name, pause)
+            _ALL_PAUSES_KEY, lambda pauses: self._with_pause(pauses, scope_key, pause)
         )
-        if known:
-            return
-        level = _log.error if rule.alarm else _log.warning
-        level(
-            "pause-started",
-            rule=rule.id,
-            scope=rule.scope,
-            site=site,
-            seconds=round(seconds),
-            alarm=rule.alarm,
-        )
+        if not was_active:
+            _log_start(rule, site, seconds)
 
     def _without_expired(self, pauses: dict[str, Pause] | None) -> dict[str, Pause]:
         now = self._clock()
-        return {name: pause for name, pause in (pauses or {}).items() if pause.until > now}
+        return {key: pause for key, pause in (pauses or {}).items() if pause.until > now}
 
     def _without_pause(self, pauses: dict[str, Pause] | None, scope_key: str) -> dict[str, Pause]:
-        return {each: pause for each, pause in self._without_expired(pauses).items() if each != scope_key}
+        return {key: pause for key, pause in self._without_expired(pauses).items() if key != scope_key}
 
     def _with_pause(self, pauses: dict[str, Pause] | None, scope_key: str, pause: Pause) -> dict[str, Pause]:
-        known = self._without_expired(pauses)
-        return known | {scope_key: pause} if len(known) < _MAX_PAUSES or scope_key in known else known
+        active = self._without_expired(pauses)
+        has_room = len(active) < _MAX_PAUSES or scope_key in active
+        return active | {scope_key: pause} if has_room else active
 
 
 class PauseGate:
-    """The inner answer, unless a pause covers the request."""
+    """Rejects requests that a recent upstream error says cannot succeed, and starts such pauses."""
 
     def __init__(self, inner: Handler, pauses: PauseRegistry) -> None:
         self._inner = inner
         self._pauses = pauses
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer. Raises Failure 503 with the cause's code for a paused request."""
+        """Call the inner handler. Raises Failure 503, with the cause's error code, if a pause applies."""
         await self._pauses.require_not_paused(request)
         try:
             return await self._inner(request)
         except Failure as failure:
             await self._pauses.add_matching_pause(request, failure)
             raise
+
+
+def _log_start(rule: PauseRule, site: str, seconds: float) -> None:
+    log = _log.error if rule.alarm else _log.warning
+    fields = {"rule": rule.id, "scope": rule.scope, "site": site, "alarm": rule.alarm}
+    log("pause-started", **fields, seconds=round(seconds))
 
 
 def _pause_failure(pause: Pause, now: float) -> Failure:

@@ -1,4 +1,4 @@
-"""Sends a failed read again where that can help, within the client's patience and the site's budget."""
+"""Retries of failed reads, within the deadline of the request and the retry budget of the site."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,24 +6,24 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse, may_write
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import max_retries
 
 _log = structlog.get_logger()
-#: How often the upstream was asked, where that is more than once.
+#: Response header with the number of attempts, if there was more than one.
 ATTEMPTS_HEADER = "gateway-attempts"
 _FREE_INTERACTIONS = frozenset({"capabilities"})
 
 
 class Retry:
-    """The upstream's answer, at the second or third attempt if need be.
+    """Sends a failed read again if its error code permits it.
 
-    `unanswered`: reads that timed out or broke off are sent once more, too. Waits are drawn from zero to a
-    doubling cap (full jitter), but never shorter than the upstream asks; what would outlast the client's
-    `patience`, the seconds it will wait still, is not waited for.
+    `retry_on_timeout`: reads that timed out or lost their connection are sent once more, too. Waits are
+    random between zero and a maximum that doubles (full jitter), but never shorter than the upstream's
+    Retry-After. A retry that would exceed `remaining_wait` seconds is not made.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -48,22 +48,21 @@ class Retry:
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer; `Gateway-Attempts` says how many were made if not one. Raises Failure."""
-        attempts = 0
+        """Response of the last attempt, with `Gateway-Attempts` if there were several. Raises Failure."""
+        attempts, use = 1, NO_USE
         while True:
-            attempts, started = attempts + 1, self._clock()
             try:
                 response = await self._send_attempt(request)
             except Failure as failure:
                 wait = await self._retry_delay(request, failure, attempts)
                 if wait is None:
-                    request.wait_clock.exclude(self._clock() - started)
-                    failure.headers += _attempts_header(attempts)
-                    raise
+                    raise _final_failure(failure, attempts, use) from failure.__cause__
+                use = UpstreamUse(use.requests + failure.upstream_use.requests)
                 await self._sleep(wait)
             else:
-                request.wait_clock.exclude(self._clock() - started)
-                return response.replace(headers=(*response.headers, *_attempts_header(attempts)))
+                headers = (*response.headers, *_attempts_header(attempts))
+                return response.replace(headers=headers, upstream_use=use.plus(response.upstream_use))
+            attempts, request = attempts + 1, request.with_used_permit()
 
     async def _send_attempt(self, request: FhirRequest) -> FhirResponse:
         sent = True
@@ -77,7 +76,7 @@ class Retry:
                 await self._budget.count_query(_site_guid(request))
 
     async def _retry_delay(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
-        """Seconds until the next attempt; None when there is none."""
+        """Seconds until the next attempt; None if there is none."""
         if may_write(request) or attempts > max_retries(failure, retry_on_timeout=self._retry_on_timeout):
             return None
         wait = max(
@@ -91,6 +90,13 @@ class Retry:
 
 def _site_guid(request: FhirRequest) -> str:
     return request.site.guid if request.site else ""
+
+
+def _final_failure(failure: Failure, attempts: int, use: UpstreamUse) -> Failure:
+    """Failure of the last attempt, with the number of attempts and all upstream requests."""
+    if attempts == 1:
+        return failure
+    return failure.with_headers(*_attempts_header(attempts)).with_upstream_use(use.plus(failure.upstream_use))
 
 
 def _attempts_header(attempts: int) -> tuple[tuple[str, str], ...]:

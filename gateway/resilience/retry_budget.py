@@ -10,17 +10,13 @@ from gateway.resilience.retry_policy import RetryBudgetPolicy, slots_of_last_hou
 from gateway.stores.base import Store
 
 _HOUR_SECONDS = 3_600.0
-
-
 _RETENTION_SECONDS = 2 * _HOUR_SECONDS
-
-
-#: Sites that this process remembers by itself.
+#: Maximum number of sites in the memory of this process; the least recently used site is dropped first.
 _MAX_SITES = 4_096
 
 
 class RetryUsage(NamedTuple):
-    """A site's last hour: queries, retries among them, and retries it may still have."""
+    """Queries of a site in the last hour, retries among them, and retries left in the budget."""
 
     queries: int
     retries: int
@@ -28,18 +24,18 @@ class RetryUsage(NamedTuple):
 
 
 class _LocalCounts(LRUCache[tuple[str, str], Counter[int]]):
-    """What this process counted itself, by kind and site and then by slot."""
+    """Counts of this process, by kind and site, then by slot."""
 
     def __missing__(self, key: tuple[str, str]) -> Counter[int]:
-        found = self[key] = Counter()
-        return found
+        counts = self[key] = Counter()
+        return counts
 
 
 class RetryBudget:
-    """What each site was asked in the last hour, and how much of that were retries.
+    """Queries and retries of each site in the last hour, limited by the policy.
 
-    By all replicas in the store, and by this process in memory: a store that is away, or comes back empty,
-    is no new budget.
+    The store counts those of all replicas, and the memory those of this process, so that a store that is
+    down, or empty after a restart, does not renew the budget.
     """
 
     def __init__(self, store: Store, policy: RetryBudgetPolicy, clock: Callable[[], float]) -> None:
@@ -50,7 +46,7 @@ class RetryBudget:
         self._retried_sites: TTLCache[str, None] = TTLCache(_MAX_SITES, _HOUR_SECONDS, clock)
 
     async def usage_of(self, site: str) -> RetryUsage:
-        """What a site has spent and has left."""
+        """Return queries, retries and remaining retries of a site."""
         queries, retries = (
             await self.count_last_hour("queries", site),
             await self.count_last_hour("retries", site),
@@ -58,7 +54,7 @@ class RetryBudget:
         return RetryUsage(queries, retries, max(0, self._policy.retries_allowed(queries) - retries))
 
     def retried_sites(self) -> list[str]:
-        """The sites to which this process sent something again in the last hour."""
+        """Return the sites with a retry by this process in the last hour."""
         return sorted(self._retried_sites)
 
     async def count_query(self, site: str) -> None:
@@ -66,7 +62,7 @@ class RetryBudget:
         await self._add("queries", site, 1)
 
     async def spend_retry(self, site: str) -> bool:
-        """Whether the site's budget has room for one more retry, which is then spent."""
+        """Count a retry if the site's budget permits it; return whether it does."""
         self._retried_sites[site] = None
         await self._add("retries", site, 1)
         granted = self._policy.permits(
@@ -77,15 +73,16 @@ class RetryBudget:
         return granted
 
     async def count_last_hour(self, kind: str, site: str) -> int:
-        """The `queries` or `retries` of the last hour."""
-        hour, own = slots_of_last_hour(self._clock()), self._local_counts[kind, site]
-        found = [await self._store.increment(f"{kind}:{site}:{slot}", 0, _RETENTION_SECONDS) for slot in hour]
-        return max(sum(found), sum(own[slot] for slot in hour))
+        """Return the number of `queries` or `retries` in the last hour."""
+        slots, local_counts = slots_of_last_hour(self._clock()), self._local_counts[kind, site]
+        keys = [f"{kind}:{site}:{slot}" for slot in slots]
+        shared_counts = [await self._store.increment(key, 0, _RETENTION_SECONDS) for key in keys]
+        return max(sum(shared_counts), sum(local_counts[slot] for slot in slots))
 
     async def _add(self, kind: str, site: str, amount: int) -> None:
-        hour, own = slots_of_last_hour(self._clock()), self._local_counts[kind, site]
-        if hour[0] not in own:
-            for slot in own.keys() - hour:
-                del own[slot]
-        own[hour[0]] += amount
-        await self._store.increment(f"{kind}:{site}:{hour[0]}", amount, _RETENTION_SECONDS)
+        slots, local_counts = slots_of_last_hour(self._clock()), self._local_counts[kind, site]
+        if slots[0] not in local_counts:
+            for slot in local_counts.keys() - slots:
+                del local_counts[slot]
+        local_counts[slots[0]] += amount
+        await self._store.increment(f"{kind}:{site}:{slots[0]}", amount, _RETENTION_SECONDS)

@@ -1,31 +1,34 @@
-"""Which failed reads the gateway sends again, and how often: each retry may cost a query.
+"""Retry policy: the failures after which a read is sent again, and how often. Each retry may cost a query.
 
-Changes are never sent again; neither is a query that took too long, nor any 4xx but a 406, which Halo's guide
-says to repeat (troubleshooting: the query ran, its result was lost).
+Writes are never sent again, nor are queries that took too long, nor any 4xx but 406, which Halo's guide says
+to repeat (troubleshooting: the query ran, its result was lost).
 """
 
 from typing import Final, NamedTuple
 
 from gateway.errors.failure import Failure
-from gateway.resilience.backoff import _NO_RETRY_LIMIT
+
+#: No limit in practice: the deadline of the request and the retry budget end the retries earlier.
+_NO_RETRY_LIMIT: Final = 20
+SLOT_SECONDS: Final = 600
 
 
 class RetryBudgetPolicy(NamedTuple):
-    """How many of a site's queries may be retries: a share of the last hour's, and some in any case."""
+    """Retries permitted per site and hour: a share of its queries, and a minimum number."""
 
     ratio: float = 0.05
     min_per_hour: int = 5
 
     def retries_allowed(self, queries: int) -> int:
-        """How many retries stand against that many billed queries."""
+        """Maximum number of retries for a number of billed queries."""
         return max(self.min_per_hour, int(queries * self.ratio))
 
     def permits(self, queries: int, retries: int) -> bool:
-        """Whether that many retries stand against that many billed queries."""
+        """Whether a number of retries is within the budget for a number of billed queries."""
         return retries <= self.retries_allowed(queries)
 
 
-#: Code of a failure -> how often a read is sent again.
+#: Error code -> maximum number of retries of a read.
 RETRIES: Final[dict[str, int]] = {
     "practice-unreachable": _NO_RETRY_LIMIT,
     "practice-offline": _NO_RETRY_LIMIT,
@@ -34,7 +37,7 @@ RETRIES: Final[dict[str, int]] = {
     "upstream-connect": 1,
     "proxy-unavailable": 1,
 }
-#: The same for reads that may have run without a whole answer, where the operator wants that.
+#: Further retries if `retry.retry_on_timeout` is set: reads that may have run without a complete response.
 RETRIES_AFTER_TIMEOUT: Final[dict[str, int]] = {
     "upstream-timeout": 1,
     "upstream-reset": 1,
@@ -43,15 +46,12 @@ RETRIES_AFTER_TIMEOUT: Final[dict[str, int]] = {
 
 
 def max_retries(failure: Failure, *, retry_on_timeout: bool) -> int:
-    """How often a read that failed so may be sent again."""
+    """Maximum number of retries of a read after this failure."""
     table = RETRIES | RETRIES_AFTER_TIMEOUT if retry_on_timeout else RETRIES
     return table.get(failure.kind.code, 0)
 
 
 def slots_of_last_hour(now: float) -> tuple[int, ...]:
-    """The ten-minute slots of the last hour, the current one first."""
+    """Numbers of the ten-minute slots of the last hour, the current slot first."""
     current = int(now // SLOT_SECONDS)
-    return tuple(current - back for back in range(6))
-
-
-SLOT_SECONDS: Final = 600
+    return tuple(current - offset for offset in range(6))

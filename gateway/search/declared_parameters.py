@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from gateway.dates.registry import DateParameter, date_parameter, declared_parameter, is_registered
 from gateway.dates.support import ParameterKey
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site, UpstreamUse
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import NO_PARAMETERS
 
@@ -20,6 +20,9 @@ _log = structlog.get_logger()
 _STATEMENT_LIFETIME = timedelta(hours=1)
 #: Sites whose declared parameters are stored; the least recently used is evicted.
 _MAX_SITES = 1_024
+
+#: Date parameters by resource type and code.
+DeclaredDates = Mapping[ParameterKey, DateParameter]
 
 
 class DeclaredParameters:
@@ -41,19 +44,21 @@ class DeclaredParameters:
         site = request.site
         if site is None or not request.interaction.is_search or not has_undeclared_parameters(request):
             return await self._inner(request)
-        dates = {**await self._declared_dates(request, site), **site.date_support.declared_parameters}
+        declared, use = await self._declared_dates(request, site)
+        dates = {**declared, **site.date_support.declared_parameters}
         if dates:
             site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
-        return await self._inner(request.replace(site=site))
+        return await self._inner(request.replace(site=site).after(use))
 
-    async def _declared_dates(self, request: FhirRequest, site: Site) -> Mapping[ParameterKey, DateParameter]:
+    async def _declared_dates(self, request: FhirRequest, site: Site) -> tuple[DeclaredDates, UpstreamUse]:
         fetched_at, dates = self._stored_dates.get(site.guid, (None, {}))
-        if fetched_at is None or request.received_at - fetched_at > _STATEMENT_LIFETIME:
-            dates = await self._fetch_declared_dates(request)
-            self._stored_dates[site.guid] = (request.received_at, dates)
-        return dates
+        if fetched_at is not None and request.received_at - fetched_at <= _STATEMENT_LIFETIME:
+            return dates, NO_USE
+        dates, use = await self._fetch_declared_dates(request)
+        self._stored_dates[site.guid] = (request.received_at, dates)
+        return dates, use
 
-    async def _fetch_declared_dates(self, request: FhirRequest) -> Mapping[ParameterKey, DateParameter]:
+    async def _fetch_declared_dates(self, request: FhirRequest) -> tuple[DeclaredDates, UpstreamUse]:
         try:
             response = await self._upstream(
                 request.replace(
@@ -67,8 +72,8 @@ class DeclaredParameters:
             )
         except Failure as failure:
             _log.warning("metadata-unavailable", code=failure.kind.code)
-            return {}
-        return parse_declared_dates(response.body)
+            return {}, failure.upstream_use
+        return parse_declared_dates(response.body), response.upstream_use
 
 
 def has_undeclared_parameters(request: FhirRequest) -> bool:

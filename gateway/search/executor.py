@@ -20,7 +20,7 @@ class SearchExecutor:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page at the request's position. Raises Failure if an exact result costs too much."""
-        if request.split_searches == ():
+        if request.plan.split_searches == ():
             return empty_searchset()
         if not request.interaction.is_pageable:
             return await self._inner(request)
@@ -37,30 +37,42 @@ class SearchExecutor:
         """Return the number of matches only; read all pages if the upstream's own count is not exact."""
         merged = await self._read_pages(request, MergedSearch(request), until_end=True)
         if merged.next_position is not None or merged.total is None:
-            raise Failure(catalog.SEARCH_TOO_BROAD, expression="http._summary")
-        return empty_searchset(merged.total).replace(applied_repairs=merged.applied_repairs)
+            failure = Failure(catalog.SEARCH_TOO_BROAD, expression="http._summary")
+            raise failure.with_upstream_use(merged.upstream_use)
+        return empty_searchset(merged.total).replace(
+            applied_repairs=merged.applied_repairs, upstream_use=merged.upstream_use
+        )
 
     async def _read_pages(
         self, request: FhirRequest, merged_search: MergedSearch, *, until_end: bool
     ) -> MergedSearch:
-        position: Position | None = request.position
+        position: Position | None = request.plan.position
         for _ in range(self._max_queries):
             if position is None:
                 break
-            merged_search = merged_search.add_page(
-                position, await self._inner(upstream_page_request(request, position))
-            )
+            merged_search = await self._read_page(request, merged_search, position)
             if merged_search.is_complete and not until_end:
                 break
             position = merged_search.next_position
         return merged_search
+
+    async def _read_page(
+        self, request: FhirRequest, merged_search: MergedSearch, position: Position
+    ) -> MergedSearch:
+        use = merged_search.upstream_use
+        try:
+            response = await self._inner(upstream_page_request(request.after(use), position))
+            use = use.plus(response.upstream_use)
+            return merged_search.add_page(position, response)
+        except Failure as failure:
+            raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
 
 
 def needs_gateway_count(request: FhirRequest) -> bool:
     """Whether the client requests only the total of a search that the upstream cannot count in one query."""
     search = request.client_search
     count_only = search.values("_summary")[-1:] == ("count",) or search.values("_count")[-1:] == ("0",)
-    return count_only and request.split_searches is not None
+    return count_only and request.plan.split_searches is not None
 
 
 def empty_searchset(total: int = 0) -> FhirResponse:
@@ -71,9 +83,9 @@ def empty_searchset(total: int = 0) -> FhirResponse:
 
 def upstream_page_request(request: FhirRequest, position: Position) -> FhirRequest:
     """Return the upstream request for a position: the start of a part, or the upstream's own link."""
-    sent = (request.split_searches or (request.upstream_search,))[position.part]
+    sent = (request.plan.split_searches or (request.upstream_search,))[position.part]
     if not position.upstream_link:
-        return request.replace(upstream_search=sent, split_searches=None)
+        return request.replace(upstream_search=sent, plan=request.plan._replace(split_searches=None))
     link = urlsplit(position.upstream_link)
     path = "/".join(path_segments(link.path)).removesuffix("/_search") if link.path.strip("/") else ""
     return request.replace(
@@ -82,7 +94,7 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
         client_search=sent,
         upstream_search=with_lost_parameters(parse_search(link.query), sent),
         body=b"",
-        split_searches=None,
+        plan=request.plan._replace(split_searches=None),
     )
 
 

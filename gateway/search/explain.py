@@ -11,7 +11,7 @@ from gateway.errors.operation_outcome import MEDIA_TYPE, encode_resource, inform
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.fhir.interaction import interaction_for
 from gateway.fhir.search_params import parse_search
-from gateway.search.split_plan import SearchPlan, plan_search
+from gateway.search.split_plan import SplitPlan, plan_search
 
 
 class _Parameter(msgspec.Struct):
@@ -80,7 +80,7 @@ def explain_search(request: FhirRequest, site: Site) -> tuple[str, ...]:
     return (*lines, *_result_lines(request, plan))
 
 
-def _result_lines(request: FhirRequest, plan: SearchPlan) -> tuple[str, ...]:
+def _result_lines(request: FhirRequest, plan: SplitPlan) -> tuple[str, ...]:
     if plan.problem:
         return (f"rejected: {plan.problem.text}",)
     if not plan.split_searches:

@@ -65,7 +65,9 @@ def may_hide_elements(sent_search: SearchParams) -> bool:
 
 def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
     """Whether a match contains a date that one of the request's date criteria excludes."""
-    predicates = [plan.predicate for plan in request.date_plans if plan.predicate is not None and plan.exact]
+    predicates = [
+        plan.predicate for plan in request.plan.date_plans if plan.predicate is not None and plan.exact
+    ]
     if not predicates:
         return False
     matches = (entry for entry in bundle.entries if search_mode(entry) == "match")

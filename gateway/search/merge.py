@@ -11,7 +11,7 @@ from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import START, FhirRequest, FhirResponse, Position
+from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import reachable_includes, search_mode
 from gateway.fhir.search_params import SearchParams
@@ -41,6 +41,7 @@ class MergedSearch:
     applied_repairs: tuple[str, ...] = ()
     ignored_parameters: frozenset[str] = frozenset()
     page_positions: Mapping[str, Position] = field(default_factory=dict)
+    upstream_use: UpstreamUse = NO_USE
 
     @property
     def next_position(self) -> Position | None:
@@ -69,6 +70,7 @@ class MergedSearch:
                 stated_search(position, self._search_at(position), bundle),
             ),
             page_positions=self._positions_after(position, bundle, needs_filter=needs_filter),
+            upstream_use=self.upstream_use.plus(response.upstream_use),
         )
 
     @property
@@ -79,22 +81,23 @@ class MergedSearch:
     def merged_response(self) -> FhirResponse:
         """Build the client's page, with `page_positions`, and with a `total` only if it is exact."""
         first = (self.first_response or FhirResponse(200)).with_parsed_bundle()
+        first = first.with_upstream_use(self.upstream_use)
         if first.bundle is None:
             return first  # 202 or 304: there is no page to merge
-        if "signature" in first.bundle.fields and not self.request.date_plans:
+        if "signature" in first.bundle.fields and not self.request.plan.date_plans:
             return first  # any change would break its signature
         entries = (*self.matches, *self._included_entries(), *self._outcome_entries())
         bundle = first.bundle.replace(entries=_unique_by_url(entries)).with_total(self.total)
         return first.with_bundle(bundle).replace(
             applied_repairs=self.applied_repairs,
-            page_positions=self.page_positions,
+            paging=Paging(self.page_positions),
             ignored_parameters=self.ignored_parameters,
         )
 
     @property
     def total(self) -> int | None:
         """Number of matches on all pages; None if unknown."""
-        if self.request.position.upstream_link or self.request.position.part or self.next_position:
+        if self.request.plan.position.upstream_link or self.request.plan.position.part or self.next_position:
             return self._total_of_parts if self._is_exact else None
         return len(self.matches) if not self._is_exact else self._total_of_parts
 
@@ -105,17 +108,19 @@ class MergedSearch:
 
     @property
     def _is_exact(self) -> bool:
-        overlapping = any(plan.dedupe for plan in self.request.date_plans)  # the sum counts matches twice
+        overlapping = any(
+            plan.dedupe for plan in self.request.plan.date_plans
+        )  # the sum counts matches twice
         return not (self.needs_filter or self._filter_predicates or overlapping)
 
     @cached_property
     def _filter_predicates(self) -> tuple[DatePredicate, ...]:
-        return tuple(plan.filter_predicate for plan in self.request.date_plans if plan.filter_predicate)
+        return tuple(plan.filter_predicate for plan in self.request.plan.date_plans if plan.filter_predicate)
 
     def _remaining_matches(
         self, matches: list[Entry], position: Position, *, needs_filter: bool
     ) -> list[Entry]:
-        """Matches that meet the criteria to filter by, and that no earlier part has returned."""
+        """Return the matches that meet the criteria to filter by, and that no earlier part has returned."""
         earlier = self._earlier_conditions(position)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
         if not (predicates or earlier):
@@ -138,7 +143,7 @@ class MergedSearch:
 
     def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
         """Conditions of each earlier part, if parts may overlap: matches that meet them were returned."""
-        if not any(plan.dedupe for plan in self.request.date_plans):
+        if not any(plan.dedupe for plan in self.request.plan.date_plans):
             return []
         return [
             [
@@ -146,7 +151,7 @@ class MergedSearch:
                     plan.predicate.parameter,
                     tuple((parse_date_value(value),) for value in search.values(plan.name)),
                 )
-                for plan in self.request.date_plans
+                for plan in self.request.plan.date_plans
                 if plan.predicate is not None
             ]
             for search in self._split_searches[: position.part]
@@ -157,15 +162,15 @@ class MergedSearch:
         """Every date criterion. Raises Failure if one cannot be checked on the matches."""
         hidden = may_hide_elements(self.request.upstream_search)
         uncheckable = next(
-            (plan for plan in self.request.date_plans if plan.predicate is None or hidden), None
+            (plan for plan in self.request.plan.date_plans if plan.predicate is None or hidden), None
         )
         if uncheckable is not None:
             raise Failure(catalog.FILTER_IGNORED, expression=f"http.{uncheckable.name}")
-        return tuple(plan.predicate for plan in self.request.date_plans if plan.predicate)
+        return tuple(plan.predicate for plan in self.request.plan.date_plans if plan.predicate)
 
     def _has_ignored_date(self, position: Position, bundle: Bundle) -> bool:
         """Whether the upstream states, or its matches show, that it ignored a date criterion."""
-        if not self.request.date_plans:
+        if not self.request.plan.date_plans:
             return False
         sent = self._search_at(position)
         return (
@@ -176,7 +181,7 @@ class MergedSearch:
 
     @property
     def _date_names(self) -> frozenset[str]:
-        return frozenset(plan.name for plan in self.request.date_plans)
+        return frozenset(plan.name for plan in self.request.plan.date_plans)
 
     def _positions_after(
         self, position: Position, bundle: Bundle, *, needs_filter: bool
@@ -195,7 +200,7 @@ class MergedSearch:
 
     @property
     def _split_searches(self) -> tuple[SearchParams, ...]:
-        return self.request.split_searches or (self.request.upstream_search,)
+        return self.request.plan.split_searches or (self.request.upstream_search,)
 
     def _included_entries(self) -> Sequence[Entry]:
         included = [entry for entry in self.other_entries if search_mode(entry) == "include"]

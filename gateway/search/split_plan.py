@@ -14,7 +14,7 @@ _UNCHANGED_STRATEGIES = frozenset({"ignored", "pass-through"})
 
 
 @dataclass(frozen=True, slots=True)
-class SearchPlan:
+class SplitPlan:
     """Upstream searches in order, none if provably nothing matches; or the problem that prevents them."""
 
     date_plans: tuple[DatePlan, ...] = ()
@@ -22,7 +22,7 @@ class SearchPlan:
     problem: DateProblem | None = None
 
 
-def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> SearchPlan | None:
+def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> SplitPlan | None:
     """Return the plan for the date criteria among some criteria of a request; None without dates."""
     plans = _plan_dates(request, criteria, site)
     if not plans:
@@ -32,7 +32,7 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Sea
         plans = [require_selective(plan) for plan in plans]
     queries = combine_plans(plans, site.date_support.max_split_queries)
     if queries.problem:
-        return SearchPlan(tuple(plans), problem=queries.problem)
+        return SplitPlan(tuple(plans), problem=queries.problem)
     visible = criteria.map_parameters(_drop_if_hiding) if queries.filters or queries.dedupe else criteria
     return _in_sort_order(
         tuple(plans), tuple(_with_date_values(visible, names, pairs) for pairs in queries.queries), criteria
@@ -99,14 +99,14 @@ def _replace_values(
 
 def _in_sort_order(
     plans: tuple[DatePlan, ...], split_searches: tuple[SearchParams, ...], criteria: SearchParams
-) -> SearchPlan:
+) -> SplitPlan:
     """Return the plan with its parts in the order of `_sort`; a problem if only merging gives that order."""
     key = ",".join(criteria.values("_sort")).split(",")[0]
     if len(split_searches) <= 1 or not key:
-        return SearchPlan(plans, split_searches)
+        return SplitPlan(plans, split_searches)
     if [plan.name for plan in plans if len(plan.queries) > 1] != [key.removeprefix("-")]:
-        return SearchPlan(plans, problem=_SORT_NOT_SUPPORTED)
-    return SearchPlan(plans, split_searches[::-1] if key.startswith("-") else split_searches)
+        return SplitPlan(plans, problem=_SORT_NOT_SUPPORTED)
+    return SplitPlan(plans, split_searches[::-1] if key.startswith("-") else split_searches)
 
 
 _SORT_NOT_SUPPORTED = DateProblem(

@@ -41,7 +41,7 @@ class Redis(Section):
     """The store shared by replicas."""
 
     url: RedisUrl | None = Field(
-        None, description="redis:// or rediss:// URL. Percent-encode / # ? @ and % in its password."
+        None, description="URL of Redis: redis:// or rediss://. Percent-encode / # ? @ and % in its password."
     )
     timeout: float = Field(
         0.5,
@@ -82,11 +82,6 @@ class Cache(Section):
     )
     client_cache_control: str = Field(
         "private, no-cache", description="Cache-Control header of responses to clients."
-    )
-    trust_etags: bool = Field(
-        False,
-        description="Whether to validate stored resources by the upstream's ETags. They must change with"
-        " every change of the resource.",
     )
     redis: Redis = Field(Redis(), description="The store shared by replicas.")
 

@@ -1,1 +1,1 @@
-"""What the gateway knows of one practice: directory, relocation, engine version."""
+"""Directory, relocation and engine version of sites."""

@@ -1,79 +1,98 @@
-"""What Halo Cloud says of sites, which costs no query (integrator OpenAPI, `/integrator/sites`)."""
+"""Site directory of Halo Cloud, which costs no query (integrator OpenAPI, `/integrator/sites`)."""
 
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from gateway.exchange import FhirRequest, Handler
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.fhir.search_params import NO_PARAMETERS, SearchParams, encode_parameter
-from gateway.http.request_path import parse_guid as checked
-from gateway.sites.relocation import PmsIdentity
+from gateway.http.request_path import parse_guid
+
+T = TypeVar("T")
 
 
-class _Site(msgspec.Struct):
-    """A site's status, as far as it matters here; the OpenAPI file's names."""
+class DirectorySite(msgspec.Struct):
+    """The fields of a site's status that the gateway uses, with the OpenAPI file's names."""
 
     id: str = ""
     availability: str = ""
     authoritative: bool = False
     practiceManagementSiteId: str = ""  # noqa: N815 - Halo's name
+    haloLinkVersion: str = ""  # noqa: N815 - Halo's name
 
 
-class _Sites(msgspec.Struct):
-    sites: list[_Site] = []
+class DirectoryPage(msgspec.Struct):
+    """A page of the site directory."""
+
+    sites: list[DirectorySite] = []
+
+
+class PmsIdentity(NamedTuple):
+    """Identity of a practice that a new GUID does not change: id and product name of its practice software.
+
+    `follow_relocation`: send requests to the new GUID; else only log it.
+    """
+
+    pms_id: str
+    pms_name: str
+    follow_relocation: bool = False
 
 
 class SiteDirectory:
-    """Looks at sites through the upstream, with the credentials of the request at hand."""
+    """Reads the status of sites from Halo Cloud, with the credentials of the current request."""
 
     def __init__(self, upstream: Handler) -> None:
         self._upstream = upstream
 
     async def is_online(self, request: FhirRequest) -> bool | None:
-        """Whether Halo Cloud reaches the request's site; None when it does not say. Raises Failure."""
+        """Whether Halo Cloud reaches the request's site; None if the status lacks it. Raises Failure."""
         site = await self._fetch_site(request, request.site.guid if request.site else "")
         return site.availability.lower() == "online" if site.availability else None
 
     async def find_successor(self, request: FhirRequest, identity: PmsIdentity) -> str:
-        """The practice's new GUID; empty unless exactly one authoritative site has its PMS id.
+        """Return the practice's new GUID; empty unless exactly one authoritative site has its PMS id.
 
         Raises Failure.
         """
-        named = (
+        parameters = (
             encode_parameter("practiceManagementSiteId", identity.pms_id),
             encode_parameter("practiceManagementName", identity.pms_name),
         )
-        answer = await self._upstream(_directory_request(request, "integrator/sites", SearchParams(named)))
-        old = request.site.guid if request.site else ""
-        sites = {each.id.lower() for each in _decode_or_default(answer.body, _Sites).sites} - {"", old}
-        confirmed = [
-            each
-            for each in sorted(sites)[:_MAX_CANDIDATES]
-            if await self._is_successor(request, each, identity)
+        response = await self._upstream(
+            _directory_request(request, "integrator/sites", SearchParams(parameters))
+        )
+        old_guid = request.site.guid if request.site else ""
+        guids = {site.id.lower() for site in decode_or_default(response.body, DirectoryPage).sites} - {
+            "",
+            old_guid,
+        }
+        successors = [
+            guid
+            for guid in sorted(guids)[:_MAX_CANDIDATES]
+            if await self._is_successor(request, guid, identity)
         ]
-        return confirmed[0] if len(confirmed) == 1 else ""
+        return successors[0] if len(successors) == 1 else ""
 
     async def _is_successor(self, request: FhirRequest, guid: str, identity: PmsIdentity) -> bool:
         site = await self._fetch_site(request, guid)
         return site.authoritative and site.practiceManagementSiteId == identity.pms_id
 
-    async def _fetch_site(self, request: FhirRequest, guid: str) -> _Site:
-        answer = await self._upstream(
-            _directory_request(request, f"integrator/sites/{checked(guid)}", NO_PARAMETERS)
+    async def _fetch_site(self, request: FhirRequest, guid: str) -> DirectorySite:
+        response = await self._upstream(
+            _directory_request(request, f"integrator/sites/{parse_guid(guid)}", NO_PARAMETERS)
         )
-        return _decode_or_default(answer.body, _Site)
+        return decode_or_default(response.body, DirectorySite)
 
 
-#: Candidates that are looked at.
+#: Candidates whose status is read: limits the requests of one lookup.
 _MAX_CANDIDATES = 5
-T = TypeVar("T")
 
 
 def _directory_request(request: FhirRequest, path: str, search: SearchParams) -> FhirRequest:
-    """A request to Halo Cloud itself, beside the site's FHIR base."""
-    surface, _, _ = request.upstream_base.partition("/sites/")
-    origin = surface.rpartition("/")[0]
+    """Return a request to Halo Cloud itself, outside the site's FHIR base."""
+    api_base, _, _ = request.upstream_base.partition("/sites/")
+    origin = api_base.rpartition("/")[0]
     return request.replace(
         method="GET",
         interaction=NOT_FHIR,
@@ -83,11 +102,11 @@ def _directory_request(request: FhirRequest, path: str, search: SearchParams) ->
         client_search=search,
         upstream_search=search,
         body=b"",
-        if_none_match="",
     )
 
 
-def _decode_or_default(body: bytes, kind: type[T]) -> T:
+def decode_or_default(body: bytes, kind: type[T]) -> T:
+    """Decode JSON to a struct; one with its defaults if the body does not fit."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError:

@@ -1,14 +1,14 @@
-"""Looks a practice's new GUID up once when the old one is no longer authoritative, and follows if told to."""
+"""Finds a practice's new GUID after "not authoritative" and uses it if `follow_relocation` is set."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse, may_write
+from gateway.sites.directory import PmsIdentity
 from gateway.stores.base import Store
 from gateway.stores.lock import hold_lock
 from gateway.stores.replicated import ReplicatedValues
@@ -16,33 +16,22 @@ from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
 _log = structlog.get_logger()
 
+#: Lifetime of a successor in the store, in seconds: a day, in which the operator can configure it.
 _RETENTION_SECONDS = 86_400.0
-#: Seconds until a GUID may be looked up again.
-_LOOKUP_INTERVAL_SECONDS = 900.0
-_LOOKUP_TIMEOUT_SECONDS = 10.0
-#: Seconds of the lease that the one who looks renews: a replica killed meanwhile blocks the next no longer.
+#: Seconds between two lookups of a GUID, and the time limit of one.
+_LOOKUP_INTERVAL_SECONDS, _LOOKUP_TIMEOUT_SECONDS = 900.0, 10.0
+#: Lock timeout in seconds. The replica that looks up renews it; if the replica crashes, the lock expires.
 _LOCK_SECONDS = 3.0
-
-
-class PmsIdentity(NamedTuple):
-    """What a practice keeps when its GUID changes: the id and product name of its practice software.
-
-    `follow`: go on with the new GUID; else only say that there is one.
-    """
-
-    pms_id: str
-    pms_name: str
-    follow_relocation: bool = False
 
 
 SuccessorLookup = Callable[[FhirRequest, PmsIdentity], Awaitable[str]]
 
 
 class SiteRelocation:
-    """The inner answer, under the practice's new GUID where the operator named its PMS id and wants that.
+    """Sends requests to a practice's new GUID if the operator configured its PMS id and `follow_relocation`.
 
-    `practice` gives what is configured for a GUID, `successor` finds the new one. Never a site with another
-    PMS id. A change is not sent again; the next one goes to the new GUID at once.
+    `identity_of` returns the configured identity of a GUID, `lookup_successor` finds the new GUID, never of a
+    site with another PMS id. A failed write is not sent again; the next write goes to the new GUID.
     """
 
     def __init__(
@@ -60,35 +49,45 @@ class SiteRelocation:
         self._successors = ReplicatedValues(store, str, "successor:", clock, lifetime=_RETENTION_SECONDS)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The answer. Raises Failure 403 when the GUID has changed and is not, or cannot be, followed."""
+        """Return the response. Raises Failure 403 if the GUID changed and no new GUID may be used."""
         site = request.site
-        practice = self._identity_of(site.guid) if site else None
-        if site is None or practice is None:
+        identity = self._identity_of(site.guid) if site else None
+        if site is None or identity is None:
             return await self._inner(request)
-        known = await self._successors.get(site.guid) if practice.follow_relocation else None
+        stored = await self._successors.get(site.guid) if identity.follow_relocation else None
         try:
-            return await (self._send_to_guid(request, site, known) if known else self._inner(request))
+            return await (self._send_to_guid(request, site, stored) if stored else self._inner(request))
         except Failure as failure:
             if failure.kind.code != NOT_AUTHORITATIVE.code:
                 raise
-            if known:
+            if stored:
                 await self._successors.delete(site.guid)
-            new = await self._find_successor(request, site, practice)
-            if not new or not practice.follow_relocation or may_write(request):
+            new = await self._find_successor(request, site, identity)
+            if not new or not identity.follow_relocation or may_write(request):
                 raise
-        return await self._send_to_guid(request, site, new)
+            use = failure.upstream_use
+        return await self._send_again(request.after(use).with_used_permit(), site, new, use)
+
+    async def _send_again(
+        self, request: FhirRequest, site: Site, guid: str, use: UpstreamUse
+    ) -> FhirResponse:
+        try:
+            response = await self._send_to_guid(request, site, guid)
+        except Failure as failure:
+            raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
+        return response.with_upstream_use(use.plus(response.upstream_use))
 
     async def known_successor(self, guid: str) -> str:
-        """The new GUID found for a site, for its operator to configure; empty when there is none."""
+        """Return the new GUID of a site, for the operator to configure; empty if none."""
         return await self._successors.get(guid) or ""
 
     async def _send_to_guid(self, request: FhirRequest, site: Site, guid: str) -> FhirResponse:
         return from_guid(await self._inner(to_guid(request, guid)), guid, site.guid)
 
     async def _find_successor(self, request: FhirRequest, site: Site, identity: PmsIdentity) -> str:
-        lease, holder = f"successor-look:{site.guid}", uuid4().hex
-        if await self._store.acquire_lock(lease, holder, _LOCK_SECONDS):
-            async with hold_lock(self._store, lease, holder, _LOCK_SECONDS):
+        lock, holder = f"successor-look:{site.guid}", uuid4().hex
+        if await self._store.acquire_lock(lock, holder, _LOCK_SECONDS):
+            async with hold_lock(self._store, lock, holder, _LOCK_SECONDS):
                 if await self._store.get(f"successor-looked:{site.guid}") is None:
                     return await self._learn_successor(request, site, identity)
         return await self._successors.get(site.guid, skip_local_copy=True) or ""
@@ -115,15 +114,15 @@ class SiteRelocation:
 
 
 def to_guid(request: FhirRequest, guid: str) -> FhirRequest:
-    """The request to the same practice under another GUID."""
+    """Return the request to the same practice under another GUID."""
     old = request.site.guid if request.site else ""
     return request.replace(upstream_base=request.upstream_base.replace(f"/sites/{old}/", f"/sites/{guid}/"))
 
 
 def from_guid(response: FhirResponse, guid: str, client_guid: str) -> FhirResponse:
-    """The answer with its own URLs under the GUID that the client knows."""
-    theirs, ours = f"/sites/{guid}/", f"/sites/{client_guid}/"
+    """Return the response with the URLs of its site under the client's GUID."""
+    new, old = f"/sites/{guid}/", f"/sites/{client_guid}/"
     return response.replace(
-        headers=tuple((name, value.replace(theirs, ours)) for name, value in response.headers),
-        body=response.body.replace(theirs.encode(), ours.encode()),
+        headers=tuple((name, value.replace(new, old)) for name, value in response.headers),
+        body=response.body.replace(new.encode(), old.encode()),
     )

@@ -1,4 +1,4 @@
-"""Finding and Verdict: what a judgement of a resource says."""
+"""Finding and ValidationResult of a resource."""
 
 from typing import Literal, NamedTuple
 
@@ -6,11 +6,11 @@ Severity = Literal["error", "information"]
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong in a resource, or that is not checked (`information`).
+    """An error in a resource, or a part that is not checked (`information`).
 
     `path` is FHIRPath from the resource's type (`Patient.contact[0].gender`), `code` an R4 issue type.
-    `message` says what is wrong and what to change, without a word of what the client wrote; `name` is the
-    client's own name of an element that R4 does not know, for a reader who owns the text, and for no log.
+    `message` names the error and the change, without words of the client; `name` is the client's name of an
+    element that R4 does not define, only for the author of the resource, never for a log.
     """
 
     path: str
@@ -21,17 +21,17 @@ class Finding(NamedTuple):
 
 
 class ValidationResult(NamedTuple):
-    """The findings of a judgement in the text's order, and how many errors there are beyond them."""
+    """Findings in the order of the text, and the number of errors that are not listed."""
 
     findings: tuple[Finding, ...] = ()
     unlisted_errors: int = 0
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that make the text invalid."""
-        return tuple(each for each in self.findings if each.severity == "error")
+        """Findings that make the resource invalid."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def error_count(self) -> int:
-        """How many errors there are in all."""
+        """Number of all errors, listed or not."""
         return len(self.errors) + self.unlisted_errors

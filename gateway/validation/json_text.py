@@ -1,23 +1,23 @@
-"""JSON text -> Python values, with what FHIR asks of JSON text (R4 json.html): UTF-8, each name once."""
+"""JSON decoding with FHIR's requirements on JSON text (R4 json.html): UTF-8, each name once."""
 
 import json
 from codecs import BOM_UTF8
 from typing import Any
 
-#: Digits of a number that is read as it is; a longer one is outside every integer type of FHIR.
+#: Maximum digits of an exact integer; a longer number is outside every integer type of FHIR.
 _MAX_DIGITS = 20
 
 
 class NotJsonError(ValueError):
-    """Says why a text is no JSON, without its words."""
+    """Reason why a text is not JSON, without words of the text."""
 
 
 class ObjectWithDuplicates(dict[str, Any]):
-    """An object in which a name is written more than once; it holds the last value, as most parsers do."""
+    """A JSON object with a duplicate name; it has the last value, as most parsers do."""
 
 
 def decode_json(text: bytes) -> Any:
-    """The value of a JSON text. Raises NotJsonError."""
+    """Decode a JSON text. Raises NotJsonError."""
     if not text.strip():
         raise NotJsonError("is empty: write one resource")
     if text.startswith(BOM_UTF8):
@@ -38,8 +38,8 @@ def decode_json(text: bytes) -> Any:
 
 
 def _object_from_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else ObjectWithDuplicates(found)
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else ObjectWithDuplicates(members)
 
 
 def _parse_number(digits: str) -> int | float:
@@ -47,5 +47,5 @@ def _parse_number(digits: str) -> int | float:
 
 
 def _reject_constant(_: str) -> None:
-    """NaN and Infinity, which Python's parser takes and JSON has not."""
-    raise NotJsonError("is not JSON: NaN and Infinity are no numbers")
+    """Reject NaN and Infinity, which Python's parser accepts but JSON does not define."""
+    raise NotJsonError("is not JSON: NaN and Infinity are not JSON numbers")

@@ -1,7 +1,7 @@
-"""Judge of R4 resources: JSON text -> Verdict.
+"""Validator of R4 resources: JSON text -> ValidationResult.
 
-Walks the JSON by the definitions, so that it finds everything that is wrong in time linear in the text, and
-every message is its own.
+It walks the JSON along the definitions, so that it finds all errors in time linear in the text and writes
+its own messages.
 """
 
 from typing import Any, NamedTuple
@@ -13,20 +13,20 @@ from gateway.validation.primitives import primitive_error
 from gateway.validation.r4 import UNCHECKED_TYPES
 from gateway.validation.rules import BATCH_OR_TRANSACTION, invariant_violations
 
-#: Findings that a verdict lists.
+#: Findings listed in a result; further errors are counted.
 MAX_FINDINGS = 50
-#: Objects within one another.
+#: Nested objects in a resource; limits recursion.
 MAX_DEPTH = 64
-#: Codes that a message lists.
+#: Codes listed in a message.
 _MAX_LISTED_CODES = 12
-#: Where a text has no resource type to begin a path with.
+#: Start of a path without a known resource type.
 _ROOT_PATH = "Resource"
 _EMPTY_MESSAGE = "is empty: leave it out, or give it content"
 _NULL_MESSAGE = "is null: leave it out, or give it a value"
 
 
 class ExpectedBody(NamedTuple):
-    """What a URL says of its body (R4 http.html): type, an update's id, whether a Bundle is carried out."""
+    """Body that a URL expects (R4 http.html): type, an update's id, whether a batch or transaction."""
 
     type: str
     id: str = ""
@@ -34,20 +34,20 @@ class ExpectedBody(NamedTuple):
 
 
 def validate_resource(text: bytes, expected_body: ExpectedBody | None = None) -> ValidationResult:
-    """What is wrong with a JSON text as one R4 resource. Raises MissingExtraError."""
+    """Validate a JSON text as one R4 resource. Raises MissingExtraError."""
     try:
         value = decode_json(text)
-    except NotJsonError as no:
-        return ValidationResult((Finding(_ROOT_PATH, "structure", str(no)),))
-    judge = _Validator()
-    judge.check_resource(value, "", 1)
+    except NotJsonError as error:
+        return ValidationResult((Finding(_ROOT_PATH, "structure", str(error)),))
+    validator = _Validator()
+    validator.check_resource(value, "", 1)
     if expected_body and isinstance(value, dict) and value.get("resourceType"):
-        judge.check_against_url(value, expected_body)
-    return ValidationResult(tuple(judge.findings), judge.unlisted_errors)
+        validator.check_against_url(value, expected_body)
+    return ValidationResult(tuple(validator.findings), validator.unlisted_errors)
 
 
 class _Validator:
-    """One walk through one resource; `more` counts the errors beyond the findings it keeps."""
+    """One walk through a resource; `unlisted_errors` counts the errors after MAX_FINDINGS findings."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -62,37 +62,33 @@ class _Validator:
             self.unlisted_errors += severity == "error"
 
     def check_against_url(self, value: dict[str, Any], expected_body: ExpectedBody) -> None:
-        """Judge a body by its URL."""
+        """Check a body against its URL."""
         type_ = expected_body.type
-        found = resource_definition(value["resourceType"])
+        definition = resource_definition(value["resourceType"])
         if value["resourceType"] != type_:
-            path = found.type if found else _ROOT_PATH
-            self.add_finding(path, "structure", f"is not {type_}, which this URL takes: change one of them")
+            path = definition.type if definition else _ROOT_PATH
+            self.add_finding(path, "structure", f"is not {type_}, the type for this URL: change one of them")
         elif expected_body.id and value.get("id") != expected_body.id:
-            self.add_finding(
-                f"{type_}.id", "value", "is not the id in the URL: an update needs both to be equal"
-            )
+            self.add_finding(f"{type_}.id", "value", "is not the id in the URL: an update requires equal ids")
         elif expected_body.is_batch_or_transaction and value.get("type") not in BATCH_OR_TRANSACTION:
-            self.add_finding(
-                "Bundle.type", "value", "is not batch or transaction, which this URL carries out"
-            )
+            self.add_finding("Bundle.type", "value", "is not batch or transaction, the types for this URL")
 
     def check_resource(self, value: Any, path: str, depth: int) -> None:
-        """Judge a resource by the type it names."""
+        """Check a resource against the definition of its resourceType."""
         if not isinstance(value, dict):
             self.add_finding(path or _ROOT_PATH, "structure", "is not a JSON object: write one resource")
             return
         type_ = value.get("resourceType")
-        found = resource_definition(type_)
-        if found:
-            self.check_object(found, value, path or found.type, depth)
+        definition = resource_definition(type_)
+        if definition:
+            self.check_object(definition, value, path or definition.type, depth)
         elif isinstance(type_, str) and type_ in UNCHECKED_TYPES:
             self.add_finding(
-                path or type_, "informational", "is not checked: there is no model of it", "information"
+                path or type_, "informational", "is not checked: it has no definition", "information"
             )
         elif type_ is None:
             self.add_finding(
-                path or _ROOT_PATH, "required", "has no resourceType: name the type of the resource"
+                path or _ROOT_PATH, "required", "has no resourceType: add the type of the resource"
             )
         else:
             self.add_finding(
@@ -100,21 +96,19 @@ class _Validator:
             )
 
     def check_object(self, definition: Definition, value: Any, path: str, depth: int) -> None:
-        """Judge an object by its definition."""
+        """Check an object against its definition."""
         if not isinstance(value, dict):
             self.add_finding(path, "structure", "is not a JSON object")
         elif not value:
             self.add_finding(path, "structure", _EMPTY_MESSAGE)
         elif depth > MAX_DEPTH:
-            self.add_finding(
-                path, "structure", f"is nested too deeply: at most {MAX_DEPTH} objects in one another"
-            )
+            self.add_finding(path, "structure", f"is nested too deeply: nest at most {MAX_DEPTH} objects")
         else:
             self._check_members(definition, value, path, depth)
 
     def _check_members(self, definition: Definition, value: dict[str, Any], path: str, depth: int) -> None:
         if isinstance(value, ObjectWithDuplicates):
-            self.add_finding(path, "structure", "holds a name twice: write each member of an object once")
+            self.add_finding(path, "structure", "has a name twice: write each member of an object once")
         for name, inner in value.items():
             element = definition.elements.get(name)
             if element:
@@ -122,37 +116,37 @@ class _Validator:
                     element, inner, f"{path}.{element.name}", depth, _sibling_array(value, name)
                 )
             elif name != "resourceType" or not definition.is_resource:
-                self.add_finding(path, "structure", "holds an element that R4 does not know here", name=name)
+                self.add_finding(path, "structure", "has an element that R4 does not define here", name=name)
         self._check_presence(definition, value, path)
         for below, message in invariant_violations(definition.type, value):
             self.add_finding(path + below, "invariant", message)
 
     def _check_presence(self, definition: Definition, value: dict[str, Any], path: str) -> None:
         for name, members in definition.choices.items():
-            if sum(_is_present(value, each) for each in members) > 1:
-                self.add_finding(f"{path}.{name}", "structure", "is there with more than one type: keep one")
+            if sum(_is_present(value, member) for member in members) > 1:
+                self.add_finding(f"{path}.{name}", "structure", "has more than one type: keep one")
         for name, members in definition.required_elements.items():
-            if not any(_is_present(value, each) for each in members):
+            if not any(_is_present(value, member) for member in members):
                 self.add_finding(f"{path}.{name}", "required", "is missing: R4 requires it here")
 
     def _check_element(self, element: Element, value: Any, path: str, depth: int, sibling: list[Any]) -> None:
         if value is None:
             self.add_finding(path, "structure", _NULL_MESSAGE)
         elif element.is_list != isinstance(value, list):
-            wanted = "repeats: write an array" if element.is_list else "does not repeat: write no array"
-            self.add_finding(path, "structure", wanted)
+            message = "repeats: write an array" if element.is_list else "does not repeat: write no array"
+            self.add_finding(path, "structure", message)
         elif not element.is_list:
             self._check_value(element, value, path, depth)
         elif not value:
             self.add_finding(path, "structure", _EMPTY_MESSAGE)
         else:
-            for index, each in enumerate(value):
-                self._check_item(element, each, f"{path}[{index}]", depth, sibling[index : index + 1])
+            for index, item in enumerate(value):
+                self._check_item(element, item, f"{path}[{index}]", depth, sibling[index : index + 1])
 
     def _check_item(
         self, element: Element, value: Any, path: str, depth: int, counterpart: list[Any]
     ) -> None:
-        """Judge an item; null holds the place where value or extension is absent (R4 json.html#primitive)."""
+        """Check an item; null is allowed where value or extension is absent (R4 json.html#primitive)."""
         if value is not None:
             self._check_value(element, value, path, depth)
         elif counterpart == [] or (counterpart == [None] and element.is_primitive):
@@ -163,16 +157,16 @@ class _Validator:
             self.check_resource(value, path, depth + 1)
         elif not element.is_primitive:
             self.check_object(type_definition(element.type), value, path, depth + 1)
-        elif wrong := primitive_error(element.type, value):
-            self.add_finding(path, "value", wrong)
+        elif message := primitive_error(element.type, value):
+            self.add_finding(path, "value", message)
         elif element.codes and value not in element.codes:
             self.add_finding(path, "code-invalid", _unknown_code_message(element.codes))
 
 
 def _sibling_array(value: dict[str, Any], name: str) -> list[Any]:
-    """The array beside a primitive's that holds its extensions, or the other way round."""
-    other = value.get(name[1:] if name.startswith("_") else f"_{name}")
-    return other if isinstance(other, list) else []
+    """Array of the extensions of a primitive's array, or vice versa."""
+    sibling = value.get(name[1:] if name.startswith("_") else f"_{name}")
+    return sibling if isinstance(sibling, list) else []
 
 
 def _is_present(value: dict[str, Any], name: str) -> bool:

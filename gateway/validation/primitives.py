@@ -1,7 +1,7 @@
-"""Primitive types of R4 (datatypes.html): whether a JSON value is one, and what to write instead.
+"""Primitive types of R4 (datatypes.html): the test of a JSON value, and the description of the type.
 
-fhir.resources' own primitive types take more than R4 does (`"true"`, `1.0` for an integer, 255 characters for
-an id) and sometimes less (a UUID of version 1), so only its dates and times are used.
+fhir.resources' own primitive types accept more than R4 does (`"true"`, `1.0` for an integer, 255 characters
+for an id) and sometimes less (a UUID of version 1), so the gateway uses only its dates and times.
 """
 
 import re
@@ -17,14 +17,14 @@ _Predicate = Callable[[Any], bool]
 
 
 class Primitive(NamedTuple):
-    """One primitive type: its test, and what its values look like."""
+    """Primitive type: its test, and a description of its values for messages."""
 
     is_valid: _Predicate
     description: str
 
 
 def primitive_error(type_: str, value: Any) -> str:
-    """What is wrong with a JSON value as a primitive of this type; empty if nothing is."""
+    """Error message for a JSON value as a primitive of this type; empty if it is valid."""
     if value == "":
         return "is empty: leave the element out"
     primitive = PRIMITIVES[type_]
@@ -32,8 +32,8 @@ def primitive_error(type_: str, value: Any) -> str:
 
 
 def _matches_pattern(pattern: str) -> _Predicate:
-    matches = re.compile(pattern).fullmatch
-    return lambda value: isinstance(value, str) and matches(value) is not None
+    fullmatch = re.compile(pattern).fullmatch
+    return lambda value: isinstance(value, str) and fullmatch(value) is not None
 
 
 def _integer_from(minimum: int) -> Primitive:
@@ -43,7 +43,7 @@ def _integer_from(minimum: int) -> Primitive:
     )
 
 
-#: What R4's string has not (datatypes.html#string), and lone surrogates, which are no text.
+#: Characters not allowed in R4's string (datatypes.html#string), and lone surrogates, which are not text.
 _NOT_IN_STRING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -60,7 +60,7 @@ def _is_base64(value: Any) -> bool:
 
 
 def _date_time_test(type_: str) -> _Predicate:
-    """By the library's type: R4's pattern, and a day that exists."""
+    """Test by the library's type: R4's pattern, and a day that exists."""
 
     def is_date_time(value: Any) -> bool:
         from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""R4 where R4B is another: types, elements and codes, by R4's own definitions (4.0.1).
+"""Differences of R4 from R4B: types, elements and codes, by R4's own definitions (4.0.1).
 
 `python tests/recipes/r4_definitions.py FOLDER` prints every difference between R4 and the models.
 """
@@ -8,7 +8,7 @@ def _split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: R4 types that R4B dropped or defines quite differently: there is nothing to check them by.
+#: R4 types that R4B removed or defines differently: the models have no definition of them.
 UNCHECKED_TYPES = _split_names("""
     EffectEvidenceSynthesis Evidence EvidenceVariable MedicinalProduct MedicinalProductAuthorization
     MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngredient
@@ -25,7 +25,7 @@ R4B_ONLY_TYPES = _split_names("""
 """)
 _R4B_OPEN_TYPES = ("CodeableReference", "RatioRange")
 _OPEN_CHOICES = ("defaultValue", "fixed", "pattern")
-#: Elements that R4B added to types that R4 has.
+#: Elements that R4B added to types of R4.
 R4B_ONLY_ELEMENTS: dict[str, frozenset[str]] = {
     "ActivityDefinition": frozenset({"subjectCanonical"}),
     "ElementDefinition": frozenset(prefix + type_ for prefix in _OPEN_CHOICES for type_ in _R4B_OPEN_TYPES),
@@ -34,7 +34,7 @@ R4B_ONLY_ELEMENTS: dict[str, frozenset[str]] = {
     "PlanDefinition": frozenset({"subjectCanonical"}),
     "PlanDefinitionAction": frozenset({"subjectCanonical"}),
 }
-#: Elements that R4B lacks: type -> JSON name -> (name of the choice, type).
+#: Elements that R4B removed: type -> JSON name -> (name of the choice, type).
 R4_ONLY_ELEMENTS: dict[str, dict[str, tuple[str, str]]] = {
     "ElementDefinition": {f"{prefix}Meta": (prefix, "Meta") for prefix in _OPEN_CHOICES},
     "ElementDefinitionExample": {"valueMeta": ("value", "Meta")},
@@ -66,7 +66,7 @@ _ISSUE_TYPES = (
     " too-costly business-rule conflict transient lock-error no-store exception timeout incomplete throttled"
     " informational"
 )
-#: Codes of required bindings that the models shorten (`+`) or lack; none where the models list no codes.
+#: Codes of required bindings that the models shorten (`+`) or lack; empty if the binding has no code list.
 _BINDING_CODE_TEXTS = {
     "AuditEvent.action": "C R U D E",
     "AuditEvent.outcome": "0 4 8 12",

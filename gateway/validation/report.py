@@ -1,4 +1,4 @@
-"""What `halo-gateway validate` prints: one line for each finding, `file: path: message`."""
+"""Report of `halo-gateway validate`: one line per finding, `file: path: message`."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,14 +10,14 @@ from typing import BinaryIO, NamedTuple
 from gateway.validation.finding import Finding, ValidationResult
 from gateway.validation.judge import validate_resource
 
-#: The ending of files with one resource a line (http://ndjson.org).
+#: Suffix of files with one resource per line (http://ndjson.org).
 _NDJSON_SUFFIX = ".ndjson"
-#: A name that a terminal shows as it is.
+#: Element names that are safe to print: a terminal interprets no character of them.
 _PRINTABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,63}")
 
 
 class ReportLine(NamedTuple):
-    """One line to print: whether it says that something is wrong, and that the file cannot be read."""
+    """One line to print, whether it reports an error, and whether it reports an unreadable file."""
 
     text: str
     is_error: bool = True
@@ -25,18 +25,18 @@ class ReportLine(NamedTuple):
 
 
 def report_lines(file: str, stdin: BinaryIO | None) -> Iterator[ReportLine]:
-    """The lines for a file, or for standard input (`-`; None if closed). Raises MissingExtraError."""
+    """Report lines of a file, or of standard input (`-`; None if closed). Raises MissingExtraError."""
     name = _printable_name(file)
     try:
         with _open_input(file, stdin) as text:
-            verdicts = (
+            results = (
                 _validate_lines(name, text)
                 if file.lower().endswith(_NDJSON_SUFFIX)
                 else _validate_file(name, text)
             )
-            yield from _finding_lines(name, verdicts)
-    except OSError as problem:
-        yield ReportLine(f"{name}: cannot be read: {problem.strerror}", is_unreadable=True)
+            yield from _finding_lines(name, results)
+    except OSError as error:
+        yield ReportLine(f"{name}: cannot be read: {error.strerror}", is_unreadable=True)
 
 
 def _open_input(file: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
@@ -48,8 +48,8 @@ def _open_input(file: str, stdin: BinaryIO | None) -> AbstractContextManager[Bin
 
 
 def _printable_name(file: str) -> str:
-    """A file's name on one line of a terminal."""
-    return "".join(each if each.isprintable() else "?" for each in file)
+    """File name without characters that break a line of a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in file)
 
 
 def _validate_file(file: str, text: BinaryIO) -> Iterator[tuple[str, ValidationResult]]:
@@ -62,26 +62,25 @@ def _validate_lines(file: str, text: BinaryIO) -> Iterator[tuple[str, Validation
             yield f"{file}:{number}", validate_resource(line)
 
 
-def _finding_lines(file: str, verdicts: Iterable[tuple[str, ValidationResult]]) -> Iterator[ReportLine]:
-    """The findings of a file's resources, or one line that says there are none."""
-    wrong = unchecked = False
+def _finding_lines(file: str, results: Iterable[tuple[str, ValidationResult]]) -> Iterator[ReportLine]:
+    """Report lines of a file's findings, and one line if it has no error or no resource."""
+    has_errors = has_unchecked = False
     resources = 0
-    for place, verdict in verdicts:
+    for location, result in results:
         resources += 1
-        wrong |= verdict.error_count > 0
-        unchecked |= len(verdict.findings) > len(verdict.errors)
+        has_errors |= result.error_count > 0
+        has_unchecked |= len(result.findings) > len(result.errors)
         yield from (
-            ReportLine(f"{place}: {_finding_text(each)}", each.severity == "error")
-            for each in verdict.findings
+            ReportLine(f"{location}: {_finding_text(finding)}", finding.severity == "error")
+            for finding in result.findings
         )
-        if verdict.unlisted_errors:
-            yield ReportLine(f"{place}: and {verdict.unlisted_errors} more")
+        if result.unlisted_errors:
+            yield ReportLine(f"{location}: and {result.unlisted_errors} more")
     if not resources:
-        yield ReportLine(f"{file}: holds no resource")
-    elif not wrong:
-        yield ReportLine(
-            f"{file}: valid{', but for what is not checked' if unchecked else ''}", is_error=False
-        )
+        yield ReportLine(f"{file}: contains no resource")
+    elif not has_errors:
+        exception = ", except for the unchecked parts" if has_unchecked else ""
+        yield ReportLine(f"{file}: valid{exception}", is_error=False)
 
 
 def _finding_text(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""Validation of a change against R4 before it is sent, and billed."""
+"""Validation of writes against R4 before they are sent and billed."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -16,23 +16,24 @@ VALIDATION_HEADER = "gateway-validation"
 
 _log = structlog.get_logger()
 _VALIDATED_INTERACTIONS = frozenset({"create", "update", "transaction"})
-#: Bytes of a body that is judged at once, in 5 ms at most: a large one never holds up a booking.
+#: Maximum bytes of a body that the event loop validates itself: at most 5 ms, so that no booking waits.
 _MAX_INLINE_BYTES = 16_384
-#: Larger bodies judged at the same time (threads share a lock with the event loop: more would not be faster),
-#: and those that run or wait: 2 MB take half a second, so that none waits longer than seconds.
+#: Larger bodies validated concurrently (threads share a lock with the event loop: more are not faster), and
+#: those that run or wait: 2 MB take half a second, so that a request waits a few seconds at most.
 _MAX_THREADS, _MAX_QUEUE = 2, 8
 _QUEUE_FULL_TEXT = (
-    "The gateway is judging too many large changes, and did not send this one: try again after Retry-After."
+    "Too many large changes wait for validation. This request was not sent."
+    " Retry after the time in Retry-After."
 )
-#: Issues of an outcome, paths in the header, and characters of a path.
+#: Maximum issues of an OperationOutcome, paths in the header, and characters of a path: limits on size.
 _MAX_ISSUES, _MAX_PATHS, _MAX_PATH_LENGTH = 15, 5, 200
 
 
 class WriteValidation:
-    """A create, update, batch or transaction whose body is not valid R4: named in a header, or refused.
+    """Warns of, or rejects, a create, update, batch or transaction whose body is not valid R4.
 
-    A large body is judged in a thread, so that it holds up no other request; of these only a few wait. JSON
-    Patch and the Parameters of a patch are no resources to be stored, and pass.
+    A thread validates a large body, so that it delays no other request; few may wait. JSON Patch and the
+    Parameters of a patch pass: they are not resources to be stored.
     """
 
     def __init__(self, inner: Handler, mode: Literal["warn", "refuse"]) -> None:
@@ -40,30 +41,28 @@ class WriteValidation:
         self._rejects_invalid = mode == "refuse"
         self._threads = ThreadPoolExecutor(_MAX_THREADS, "validation")
         self._validations_in_flight = 0
-        validate_resource(
-            b'{"resourceType":"Patient"}'
-        )  # loads the definitions before the first change comes
+        validate_resource(b'{"resourceType":"Patient"}')  # loads the definitions before the first write
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer, with a header for an invalid body.
+        """Return the inner response, with a header for an invalid body.
 
-        Raises Failure 400 where that is refused, 503 where too many large bodies wait.
+        Raises Failure 400 if invalid bodies are rejected, 503 if too many large bodies wait.
         """
         if request.interaction.code not in _VALIDATED_INTERACTIONS:
             return await self._inner(request)
-        verdict = await self._validate_body(request)
-        if not verdict.error_count:
+        result = await self._validate_body(request)
+        if not result.error_count:
             return await self._inner(request)
         _log.warning(
             "invalid-write",
             request_id=request.request_id,
             site=request.site.name if request.site else "",
             type=request.interaction.type,
-            findings=verdict.error_count,
+            findings=result.error_count,
         )
         if self._rejects_invalid:
-            raise validation_failure(verdict)
-        return await self._call_with_warning(request, (VALIDATION_HEADER, error_paths(verdict)))
+            raise validation_failure(result)
+        return await self._call_with_warning(request, (VALIDATION_HEADER, error_paths(result)))
 
     async def _validate_body(self, request: FhirRequest) -> ValidationResult:
         if len(request.body) <= _MAX_INLINE_BYTES:
@@ -80,28 +79,27 @@ class WriteValidation:
             self._validations_in_flight -= 1
 
     async def _call_with_warning(self, request: FhirRequest, header: tuple[str, str]) -> FhirResponse:
-        """The answer that names what is wrong, a failure too: it is the likely cause."""
+        """Add the header to the response or failure: the invalid body is its likely cause."""
         try:
             response = await self._inner(request)
         except Failure as failure:
-            failure.headers = (*failure.headers, header)
-            raise
+            raise failure.with_headers(header) from failure.__cause__
         return response.with_header(*header)
 
 
 def expected_body(request: FhirRequest) -> ExpectedBody:
-    """What the URL says of the body."""
-    act = request.interaction
-    if act.code == "transaction":
+    """Return the body that the request's URL expects."""
+    interaction = request.interaction
+    if interaction.code == "transaction":
         return ExpectedBody("Bundle", is_batch_or_transaction=True)
-    return ExpectedBody(act.type, act.id)
+    return ExpectedBody(interaction.type, interaction.id)
 
 
 def validation_failure(result: ValidationResult) -> Failure:
-    """One issue for each finding; the last one counts those that an outcome has no room for."""
+    """Return a failure with one issue per finding; the last issue counts the errors beyond the limit."""
     first, *rest = map(_finding_issue, result.errors[:_MAX_ISSUES] or (_UNLISTED_FINDING,))
-    beyond = result.error_count - 1 - len(rest)
-    more = (Issue("structure", f"Errors beyond these: {beyond}."),) if beyond else ()
+    unlisted = result.error_count - 1 - len(rest)
+    more = (Issue("structure", f"Further errors: {unlisted}."),) if unlisted else ()
     return Failure(
         WRITE_INVALID,
         text=f"{WRITE_INVALID.text} {first.text}",
@@ -112,23 +110,23 @@ def validation_failure(result: ValidationResult) -> Failure:
 
 
 def error_paths(result: ValidationResult) -> str:
-    """The paths of the first elements that are wrong, as a list for a header field."""
-    found = dict.fromkeys(_shortened_path(each) for each in result.errors)
-    return ", ".join(list(found)[:_MAX_PATHS]) or _UNLISTED_FINDING.path
+    """Paths of the first invalid elements, as the value of a header."""
+    paths = dict.fromkeys(_shortened_path(finding) for finding in result.errors)
+    return ", ".join(list(paths)[:_MAX_PATHS]) or _UNLISTED_FINDING.path
 
 
-#: Stands for errors that no finding is left for.
+#: Finding for errors that are counted but not listed.
 _UNLISTED_FINDING = Finding("Resource", "structure", "is not valid")
 
 
 def _finding_issue(finding: Finding) -> Issue:
     path = _shortened_path(finding)
-    where = path if path == finding.path else f"An element below {path}"
-    return Issue(finding.code, f"{where} {finding.message}.", path)
+    subject = path if path == finding.path else f"An element below {path}"
+    return Issue(finding.code, f"{subject} {finding.message}.", path)
 
 
 def _shortened_path(finding: Finding) -> str:
-    """The path of the element, or of the nearest around it whose path is not too long."""
+    """Path of the element, or of its nearest ancestor with a path of at most _MAX_PATH_LENGTH characters."""
     if len(finding.path) <= _MAX_PATH_LENGTH:
         return finding.path
     return finding.path[:_MAX_PATH_LENGTH].rpartition(".")[0]

@@ -1,1 +1,1 @@
-"""Starlette on one side, our two dataclasses on the other."""
+"""HTTP edge of the gateway: ASGI requests to FhirRequest, responses to ASGI messages, and pages."""

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from gateway.http.negotiation import FHIR_JSON, media_type
 
-#: Media ranges from the most specific to the least (RFC 9110 section 12.5.1); the wildcard asks for no page.
+#: Media ranges from the most to the least specific (RFC 9110 section 12.5.1); `*/*` does not select HTML.
 _HTML_RANGES = (("text/html",), ("text/*",))
 _JSON_RANGES = (
     (FHIR_JSON, "application/json+fhir", "application/json", "text/json"),
@@ -28,22 +28,22 @@ def prefers_html(accept: str) -> bool:
 
 
 def _best_quality(ranges: Sequence[tuple[str, ...]], qualities: Mapping[str, float]) -> float:
-    """The best quality in the most specific group that the field names; 0 without one."""
-    rated = ([qualities[name] for name in group if name in qualities] for group in ranges)
-    return max(next(filter(None, rated), [0.0]))
+    """Return the best quality in the most specific group that the field contains; 0 if there is none."""
+    groups = ([qualities[name] for name in group if name in qualities] for group in ranges)
+    return max(next(filter(None, groups), [0.0]))
 
 
 def _range_qualities(accept: str) -> Iterator[tuple[str, float]]:
-    for each in accept.split(","):
-        parameters = (part.strip().lower().partition("=") for part in each.split(";")[1:])
+    for text in accept.split(","):
+        parameters = (part.strip().lower().partition("=") for part in text.split(";")[1:])
         yield (
-            media_type(each),
+            media_type(text),
             next((_parse_quality(value) for name, _, value in parameters if name == "q"), 1.0),
         )
 
 
 def _parse_quality(text: str) -> float:
-    """A quality from 0 to 1; anything else counts as 0."""
+    """Return a quality from 0 to 1; 0 for any other text."""
     try:
         quality = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The CodeSystem of our failure codes, for everybody: who reads an OperationOutcome may look them up."""
+"""Endpoint of the CodeSystem of failure codes, without authentication."""
 
 from functools import cache
 
@@ -11,20 +11,20 @@ from gateway.http.negotiation import response_media_type
 from gateway.web import error_codes
 from gateway.web.errors import default_headers, rejection_response
 
-#: Below every FHIR base, and at the root.
+#: Path at the root and below every FHIR base.
 CODE_SYSTEM_PATH = "/CodeSystem/gateway-error"
 
 
 async def code_system_endpoint(request: Request) -> Response:
-    """The CodeSystem resource (R4 codesystem.html), or 406."""
+    """Return the CodeSystem resource (R4 codesystem.html), or 406."""
     try:
-        accepted = response_media_type(
+        format_ = response_media_type(
             tuple(request.query_params.getlist("_format")), request.headers.get("accept", "")
         )
     except Failure as failure:
         return rejection_response(failure, request)
     return Response(
-        _encoded_code_system(), headers=default_headers(request), media_type=f"{accepted}; charset=utf-8"
+        _encoded_code_system(), headers=default_headers(request), media_type=f"{format_}; charset=utf-8"
     )
 
 

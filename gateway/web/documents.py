@@ -1,4 +1,4 @@
-"""The documentation in a browser: `/docs/` and a page for each file of the project's docs folder."""
+"""Documentation pages: `/docs/` and a page for each file of the project's docs folder."""
 
 import asyncio
 from collections.abc import Container, Mapping
@@ -16,32 +16,34 @@ from gateway.web.errors import default_headers
 from gateway.web.markdown import render_markdown
 from gateway.web.pages import html_page
 
-#: What the pages link to beside each other, and where the gateway serves it.
+#: Link targets outside the docs folder, and the URLs at which the gateway serves them.
 _LINKS_OUTSIDE_DOCS = {"../README.md": "./", "../openapi/gateway.yaml": "../openapi.yaml"}
 _INDEX_HTML = Markup("<h1>Documentation</h1>\n<ul>\n{}</ul>\n")
 _ENTRY_HTML = Markup('<li><a href="{}">{}</a></li>\n')
 
 
 def page_titles() -> Mapping[str, str]:
-    """The file name of each page, and its first heading."""
+    """First heading of each page, by file name."""
     return {name: _first_heading(text) for name, text in _page_texts().items()}
 
 
 def served_url(target: str, names: Container[str]) -> str:
-    """The URL at which the gateway serves what a page links to; empty where it does not."""
+    """URL at which the gateway serves the target of a link; empty if it does not."""
     path, _, _ = target.partition("#")
-    inside = not path or path in names
-    return target if inside or path.startswith(("https://", "http://")) else _LINKS_OUTSIDE_DOCS.get(path, "")
+    is_page = not path or path in names
+    return (
+        target if is_page or path.startswith(("https://", "http://")) else _LINKS_OUTSIDE_DOCS.get(path, "")
+    )
 
 
 async def index_page(request: Request) -> Response:
-    """The list of all pages."""
+    """Return the list of all pages."""
     entries = Markup().join(_ENTRY_HTML.format(name, title) for name, title in page_titles().items())
     return html_page(request, "Documentation", _INDEX_HTML.format(entries), extra=default_headers(request))
 
 
 async def document_page(request: Request) -> Response:
-    """One page, under its file name. Raises HTTPException 404."""
+    """Return the page with a file name. Raises HTTPException 404."""
     name = request.path_params["page"]
     if name not in _page_texts():
         raise HTTPException(404)
@@ -50,9 +52,9 @@ async def document_page(request: Request) -> Response:
 
 
 async def redirect_to_folder(request: Request) -> Response:
-    """From `/docs` to `/docs/`, below any prefix."""
-    moved = {"location": "docs/"}
-    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers=moved | default_headers(request))
+    """Redirect from `/docs` to `/docs/`, below any prefix."""
+    location = {"location": "docs/"}
+    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers=location | default_headers(request))
 
 
 ROUTES = (
@@ -64,10 +66,10 @@ ROUTES = (
 
 @cache
 def _page_texts() -> Mapping[str, str]:
-    """Each page's text by its file name, read once."""
-    found = (files("gateway") / "web" / "docs").iterdir()
-    pages = sorted((each for each in found if each.name.endswith(".md")), key=lambda each: each.name)
-    return {each.name: each.read_text(encoding="utf-8") for each in pages}
+    """Text of each page by file name, read once."""
+    entries = (files("gateway") / "web" / "docs").iterdir()
+    pages = sorted((entry for entry in entries if entry.name.endswith(".md")), key=lambda page: page.name)
+    return {page.name: page.read_text(encoding="utf-8") for page in pages}
 
 
 @cache

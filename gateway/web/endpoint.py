@@ -1,4 +1,4 @@
-"""The ASGI endpoint of every upstream path: read the request, have it handled, send the answer."""
+"""ASGI endpoint of every upstream path: reads the request, calls the handler, sends the response."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ from gateway.web.fast_path import FastPathCache, request_from_scope
 from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
-#: Answers are about patients: nobody on the way may keep them, and each client's own is its own.
+#: Responses contain patient data: no intermediary may store them, and they vary by credential.
 _DEFAULT_HEADERS = (
     (b"x-intermediary", b"halo-gateway"),
     (b"cache-control", b"no-store"),
@@ -22,16 +22,16 @@ _DEFAULT_HEADERS = (
     (b"vary", b"accept, accept-encoding, authorization, deviceid, ocp-apim-subscription-key, prefer"),
 )
 
-#: Statuses without a body, whose length would be that of another answer (RFC 9110 section 8.6).
+#: Statuses without a body: a length would describe a different response (RFC 9110 section 8.6).
 _BODILESS_STATUSES = frozenset({204, 304})
 
 ReadRequest = Callable[[Request], Awaitable[FhirRequest]]
-#: Is told of what was refused before it was read.
+#: Called with a request that was rejected while it was read.
 ReportRejection = Callable[[Request, Failure], None]
 
 
 class Endpoint:
-    """One way of reading requests, in front of one handler; `hits` keeps what may be given again as it is."""
+    """Reads requests for one handler; `fast_path_cache` stores responses that may be sent again unchanged."""
 
     def __init__(
         self,
@@ -46,27 +46,25 @@ class Endpoint:
         self._fast_path_cache = fast_path_cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens."""
+        """Send a response to one request, also after an exception."""
         request = Request(scope, receive)
         try:
-            read = await self._read_request(request)
+            fhir_request = await self._read_request(request)
         except Failure as failure:
             await self._reject(failure, request, send)
-        except Exception as problem:  # noqa: BLE001 - a bug in reading must become an answer, too
-            await self._reject(internal_error(problem), request, send)
+        except Exception as error:  # noqa: BLE001 - a bug in reading must become a response, too
+            await self._reject(internal_error(error), request, send)
         else:
-            response = _with_requested_media_type(read, await self._handler(read))
-            self._store_prepared(request.scope, read, response)
-            await send_response(response, request, send, read.request_id)
+            response = _with_requested_media_type(fhir_request, await self._handler(fhir_request))
+            self._store_prepared(request.scope, fhir_request, response)
+            await send_response(response, request, send, fhir_request.request_id)
 
     def _store_prepared(self, scope: Scope, request: FhirRequest, response: FhirResponse) -> None:
-        asked = (
-            request_from_scope(self._fast_path_cache, scope)
-            if self._fast_path_cache and response.cache_validity
-            else None
-        )
-        if self._fast_path_cache and asked:
-            self._fast_path_cache.add_response(asked, request, response, _shared_headers(response))
+        if self._fast_path_cache is None or not response.cache_validity:
+            return
+        raw_request = request_from_scope(self._fast_path_cache, scope)
+        if raw_request:
+            self._fast_path_cache.add_response(raw_request, request, response, _shared_headers(response))
 
     async def _reject(self, failure: Failure, request: Request, send: Send) -> None:
         _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
@@ -75,14 +73,14 @@ class Endpoint:
 
 
 async def send_response(response: FhirResponse, request: Request, send: Send, identifier: str) -> None:
-    """Send an answer; to HEAD without its body, with the length that GET would have."""
+    """Send a response; to HEAD without a body, but with the length of the response to GET."""
     headers = response_headers(response, identifier)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
 
 
 def response_headers(response: FhirResponse, identifier: str) -> list[tuple[bytes, bytes]]:
-    """The fields of an answer in an exchange of this name."""
+    """Header fields of a response to a request with this id."""
     headers = [*_shared_headers(response), (b"x-request-id", identifier.encode())]
     if response.status not in _BODILESS_STATUSES:
         headers.append((b"content-length", b"%d" % len(response.body)))
@@ -90,18 +88,18 @@ def response_headers(response: FhirResponse, identifier: str) -> list[tuple[byte
 
 
 def _shared_headers(response: FhirResponse) -> list[tuple[bytes, bytes]]:
-    """The fields of an answer, whichever exchange it is for."""
-    given = {name for name, _ in response.headers}
+    """Header fields of a response that do not depend on the request's id."""
+    names = {name for name, _ in response.headers}
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
-    headers += [each for each in _DEFAULT_HEADERS if each[0].decode() not in given]
+    headers += [header for header in _DEFAULT_HEADERS if header[0].decode() not in names]
     if response.applied_repairs:
         headers.append((b"gateway-repairs", ", ".join(response.applied_repairs).encode()))
     return headers
 
 
 def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> FhirResponse:
-    """The answer under the media type that was asked for; Halo calls every FHIR answer application/json."""
-    plain = request.site is None or request.interaction.code == "other"
-    if plain or not response.body or "json" not in response.header("content-type"):
+    """Set the media type that the client requested; Halo sends all FHIR as application/json."""
+    is_passthrough = request.site is None or request.interaction.code == "other"
+    if is_passthrough or not response.body or "json" not in response.header("content-type"):
         return response
     return response.with_header("content-type", f"{request.response_format}; charset=utf-8")

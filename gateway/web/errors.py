@@ -1,4 +1,4 @@
-"""Turns a Failure into an answer: the one place that does, with the only `except Exception`."""
+"""Error responses: a Failure becomes an OperationOutcome, an unexpected exception a reference number."""
 
 import traceback
 from uuid import uuid4
@@ -26,13 +26,13 @@ _log = structlog.get_logger()
 
 
 class ErrorHandler:
-    """Always an answer: what failed becomes an OperationOutcome, what is unexpected a reference number."""
+    """Outermost handler: turns every exception of the inner handler into a response."""
 
     def __init__(self, inner: Handler) -> None:
         self._inner = inner
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """The inner answer as bytes, or the failure's OperationOutcome."""
+        """Return the inner response with an encoded body, or the failure's OperationOutcome."""
         try:
             return (await self._inner(request)).with_encoded_body()
         except Failure as failure:
@@ -40,34 +40,34 @@ class ErrorHandler:
         except UnreadableError:
             kind = catalog.WRITE_OUTCOME_UNKNOWN if may_write(request) else NOT_FHIR
             return error_response(Failure(kind, diagnostics=f"request={request.request_id}"), request)
-        except Exception as problem:  # noqa: BLE001 - the rim of the gateway: a bug must become an answer
-            return error_response(internal_error(problem), request)
+        except Exception as error:  # noqa: BLE001 - outermost handler: a bug must become a response
+            return error_response(internal_error(error), request)
 
 
 def error_response(failure: Failure, request: FhirRequest | None = None) -> FhirResponse:
-    """The OperationOutcome of a failure; the upstream's own body where the client or a setting wants that."""
+    """Return the OperationOutcome of a failure, or the upstream's own body if it is passed through."""
     if failure.upstream_response and request and _is_passed_through(request):
         return failure.upstream_response
-    fired = failure.upstream_response is not None and error_envelope.needs_repair(failure.upstream_response)
-    waiting = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
-    headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *waiting, *failure.headers)
-    repairs = (error_envelope.REPAIR.issue.id,) if fired else ()
+    is_repaired = failure.upstream_response and error_envelope.needs_repair(failure.upstream_response)
+    retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
+    headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
+    repairs = (error_envelope.REPAIR.issue.id,) if is_repaired else ()
     return FhirResponse(failure.kind.status, headers, encode_resource(operation_outcome(failure)), repairs)
 
 
-def internal_error(problem: BaseException) -> Failure:
-    """The failure that an exception nobody expected means: its reference number leads to the log.
+def internal_error(error: BaseException) -> Failure:
+    """Log an unexpected exception, and return a failure with the reference number of the log line.
 
-    The log names the places but never repeats the exception's words, which may hold a client's values.
+    The log contains the code positions but never the exception's text, which may contain a client's values.
     """
     reference = uuid4().hex
-    places = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(problem.__traceback__)]
-    _log.error("unhandled-exception", reference=reference, exception=type(problem).__name__, places=places)
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    _log.error("unhandled-exception", reference=reference, exception=type(error).__name__, places=places)
     return Failure(catalog.GATEWAY_ERROR, diagnostics=f"reference={reference}")
 
 
 def _is_passed_through(request: FhirRequest) -> bool:
-    """Whether an upstream's error goes out as it came: on Halo's own endpoints unless FHIR is named."""
+    """Whether an upstream's error is passed through: on Halo's endpoints, unless the client accepts FHIR."""
     if request.site is None:
         return FHIR_JSON not in request.header("accept").lower()
     return not error_envelope.REPAIR.is_active(request.site)
@@ -78,20 +78,18 @@ _PAGE_TITLES = {404: "Not found", 405: "Method not allowed"}
 _PAGE_BODY = Markup("<h1>{}</h1>\n<p>{}</p>\n")
 
 
-async def not_found(request: Request, problem: Exception) -> Response:
-    """An OperationOutcome for 404 and 405; a page for a browser that is outside FHIR's paths."""
-    if not isinstance(problem, HTTPException):
-        raise problem
-    kind = _KIND_BY_STATUS.get(problem.status_code, catalog.UNKNOWN_PATH)
-    allowed = (problem.headers or {}).get("Allow", "")
-    methods = ", ".join(sorted(each.strip() for each in allowed.split(",")))
+async def not_found(request: Request, error: Exception) -> Response:
+    """Return an OperationOutcome for 404 and 405, or a page for a browser outside FHIR's paths."""
+    if not isinstance(error, HTTPException):
+        raise error
+    kind = _KIND_BY_STATUS.get(error.status_code, catalog.UNKNOWN_PATH)
+    allowed = (error.headers or {}).get("Allow", "")
+    methods = ", ".join(sorted(method.strip() for method in allowed.split(",")))
     failure = Failure(kind, headers=(("allow", methods),) if methods else ())
-    outside = "fhir" not in request.scope["path"].split("/")
-    return (
-        _error_page(failure, request)
-        if outside and request_prefers_html(request)
-        else rejection_response(failure, request)
-    )
+    is_fhir_path = "fhir" in request.scope["path"].split("/")
+    if not is_fhir_path and request_prefers_html(request):
+        return _error_page(failure, request)
+    return rejection_response(failure, request)
 
 
 def _error_page(failure: Failure, request: Request) -> Response:
@@ -101,13 +99,13 @@ def _error_page(failure: Failure, request: Request) -> Response:
 
 
 def rejection_response(failure: Failure, request: Request) -> Response:
-    """The answer to a request that no handler sees."""
-    said = error_response(failure)
-    return Response(said.body, said.status, dict(said.headers) | default_headers(request))
+    """Response to a request that does not reach a handler."""
+    response = error_response(failure)
+    return Response(response.body, response.status, dict(response.headers) | default_headers(request))
 
 
 def default_headers(request: Request) -> dict[str, str]:
-    """The header fields of every answer that no handler has seen."""
+    """Header fields of every response that does not come from a handler."""
     return {
         "x-request-id": request_id_of(request),
         "x-intermediary": "halo-gateway",

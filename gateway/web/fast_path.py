@@ -1,4 +1,4 @@
-"""Answers repeated requests before anything is routed: the same raw request, the same bytes."""
+"""Fast path for repeated requests: the same raw request gets the same bytes, before routing."""
 
 import asyncio
 import gzip
@@ -25,26 +25,26 @@ from gateway.telemetry.access_log import request_log_fields
 from gateway.web.request_id import request_id
 
 _log = structlog.get_logger()
-#: Logs one exchange by its name and its milliseconds.
+#: Logs one request by its id and its duration in milliseconds.
 LogRequest = Callable[[str, float], None]
-#: Makes that of an event and the fields that stay.
+#: Creates a LogRequest from the log event and the fields that all requests share.
 LogRequestFactory = Callable[[str, Mapping[str, object]], LogRequest]
-#: Bodies that gzip makes smaller for certain, and those whose coding would take long.
+#: Bytes of a body that gzip surely reduces, and above which compression takes too long.
 _MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
 _GZIP_LEVEL = 4
-#: What one kept answer costs beyond its body, and its gzip form beside it.
+#: Bytes of memory per stored response in addition to its body, and factor for its gzip form.
 _ENTRY_OVERHEAD = 4_000
 _GZIP_SIZE_FACTOR = 1.3
-#: The longest a page link in a kept answer may be older than in a new one.
+#: Maximum seconds that a response is stored, because its page links expire sooner than new ones.
 _MAX_SECONDS = 60.0
 
 
 class FastPathCache:
-    """Fresh answers of the cache by raw request, within `max_bytes`; gone when they are fresh no more.
+    """Fresh responses of the cache by raw request, limited to `max_bytes`.
 
-    `peers`: whether a request's address changes what it is answered. Everything else is as on the long way:
-    an answer ends with its lifetime and with every write at its site, and each one is counted and logged.
-    `line` renders what stays of a log line once.
+    `vary_by_peer`: the response depends on the client's address. As with the response cache, a response ends
+    with its lifetime and with every write at its site, and each request is counted and logged;
+    `log_request_factory` renders the constant part of its log line once.
     """
 
     def __init__(
@@ -69,25 +69,25 @@ class FastPathCache:
 
     @property
     def entry_count(self) -> int:
-        """Answers that are kept."""
+        """Number of stored responses."""
         return len(self._responses)
 
     @property
     def used_bytes(self) -> int:
-        """Bytes in use, what they cost included."""
+        """Bytes in use, including overhead."""
         return int(self._responses.currsize)
 
     @property
     def max_bytes(self) -> int:
-        """Bytes that may be in use."""
+        """Maximum bytes in use."""
         return int(self._responses.maxsize)
 
     def parse_request(self, target: bytes, headers: Sequence[RawHeader], peer: str) -> FastPathRequest | None:
-        """What a raw GET asks; None if it may not have a hit."""
+        """Parse a raw GET request; None if the fast path does not support it."""
         return parse_fast_path_request(target, headers, peer if self._vary_by_peer else "")
 
     def find_response(self, raw_request: FastPathRequest) -> PreparedResponse | None:
-        """The answer that is still fresh, as far as this process knows."""
+        """Return the stored response if this process knows of no invalidation; else None."""
         try:
             hit: PreparedResponse = self._responses[raw_request.key]
         except KeyError:
@@ -104,24 +104,28 @@ class FastPathCache:
         response: FhirResponse,
         headers: list[RawHeader],
     ) -> None:
-        """Keep an answer that the cache gave, for the next equal request."""
-        kept = response.cache_validity
-        if kept is None or _ENTRY_OVERHEAD + len(response.body) * _GZIP_SIZE_FACTOR > self._responses.maxsize:
+        """Store a response of the cache for identical requests."""
+        validity, size = response.cache_validity, _ENTRY_OVERHEAD + len(response.body) * _GZIP_SIZE_FACTOR
+        if validity is None or size > self._responses.maxsize:
             return
-        told = {**request_log_fields(request), "status": response.status, "repairs": response.applied_repairs}
-        del told["request_id"]
+        fields = {
+            **request_log_fields(request),
+            "status": response.status,
+            "repairs": response.applied_repairs,
+        }
+        del fields["request_id"]
         self._responses[raw_request.key] = PreparedResponse(
-            kept,
-            min(kept.expires_at, self.now() + _MAX_SECONDS),
+            validity,
+            min(validity.expires_at, self.now() + _MAX_SECONDS),
             encode_response(headers, response.body),
             self._recorder.attribution_of(request),
-            self._log_request_factory("request", {**told, "bytes": len(response.body)}),
+            self._log_request_factory("request", {**fields, "bytes": len(response.body)}),
         )
 
     def record_hit(
         self, raw_request: FastPathRequest, hit: PreparedResponse, started_at: float
     ) -> PerRequestHeaders:
-        """Count and log one more answer; what is its own."""
+        """Count and log a request, and return the header fields of its response alone."""
         identifier = request_id(raw_request.request_id)
         self._recorder.count_requests(hit.attribution, CostClass.HIT, len(hit.plain.body))
         self._outcome_counts[hit.attribution.type, "hit"] += 1
@@ -131,7 +135,7 @@ class FastPathCache:
         return hit.per_request_headers(self.now(), identifier)
 
     def _start_compression(self, hit: PreparedResponse) -> None:
-        """Have the gzip form made, once, beside the loop; until it is there the plain one goes out."""
+        """Compress the body once, in a thread; clients receive the plain body until it is ready."""
         hit.gzip = hit.plain
         if not _MIN_GZIP_BYTES <= len(hit.plain.body) <= _MAX_GZIP_BYTES:
             return
@@ -141,27 +145,27 @@ class FastPathCache:
 
 
 class FastPathMiddleware:
-    """Looks among the hits before an application, asking other replicas whether they wrote."""
+    """ASGI middleware in front of an application; checks with the shared store that a hit is still valid."""
 
     def __init__(self, app: ASGIApp, hits: FastPathCache) -> None:
         self._app = app
         self._hits = hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from the hits, or have the application answer."""
-        started, asked = perf_counter(), request_from_scope(self._hits, scope)
-        hit = asked and self._hits.find_response(asked)
-        if asked is None or hit is None or not await _is_current(hit):
+        """Send the stored response, or call the application."""
+        started_at, request = perf_counter(), request_from_scope(self._hits, scope)
+        hit = request and self._hits.find_response(request)
+        if request is None or hit is None or not await _is_current(hit):
             await self._app(scope, receive, send)
             return
-        moment, found = self._hits.record_hit(asked, hit, started), hit.encoding_for(asked)
-        headers = [*found.headers, *moment.headers]
+        own, encoded = self._hits.record_hit(request, hit, started_at), hit.encoding_for(request)
+        headers = [*encoded.headers, *own.headers]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": found.body})
+        await send({"type": "http.response.body", "body": encoded.body})
 
 
 def request_from_scope(hits: FastPathCache, scope: Scope) -> FastPathRequest | None:
-    """What an ASGI request asks, if it may have a hit."""
+    """Parse an ASGI request; None if the fast path does not support it."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
     query = scope["query_string"]
@@ -170,7 +174,7 @@ def request_from_scope(hits: FastPathCache, scope: Scope) -> FastPathRequest | N
 
 
 def _make_log_request(event: str, fields: Mapping[str, object]) -> LogRequest:
-    return lambda name, ms: _log.info(event, **fields, request_id=name, ms=round(ms, 1))
+    return lambda request_id, ms: _log.info(event, **fields, request_id=request_id, ms=round(ms, 1))
 
 
 async def _is_current(hit: PreparedResponse) -> bool:
@@ -179,7 +183,7 @@ async def _is_current(hit: PreparedResponse) -> bool:
 
 async def _compress(hit: PreparedResponse) -> None:
     body = await asyncio.to_thread(gzip.compress, hit.plain.body, _GZIP_LEVEL, mtime=0)
-    fields = [each for each in hit.plain.headers if each[0] != b"content-length"]
+    fields = [field for field in hit.plain.headers if field[0] != b"content-length"]
     hit.gzip = encode_response(fields, body, "gzip")
 
 

@@ -1,4 +1,4 @@
-"""Markdown to HTML: CommonMark and tables, anchors as GitHub makes them, links to what is served."""
+"""Markdown to HTML: CommonMark and tables, anchors like GitHub's, links to pages of the gateway."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _NOT_IN_SLUG = re.compile(r"[^\w\- ]")
-#: Wide blocks scroll by themselves, also by keyboard; a strict page allows no style attribute.
+#: Wide blocks get their own scrollbar, also for the keyboard; the page's policy forbids style attributes.
 _SCROLLABLE_BLOCKS = {
     "<table>": '<div class="table" role="region" aria-label="Table" tabindex="0"><table>',
     "</table>": "</table></div>",
@@ -23,7 +23,7 @@ _SCROLLABLE_BLOCKS = {
 
 
 def render_markdown(text: str, resolve_link: Callable[[str], str]) -> Markup:
-    """The HTML of a text. `served` gives the URL for a link's target, or nothing: then its words remain."""
+    """Render a text as HTML. If `resolve_link` returns no URL for a link's target, only its text remains."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -33,37 +33,37 @@ def render_markdown(text: str, resolve_link: Callable[[str], str]) -> Markup:
         token.children = list(_resolve_links(token.children or (), resolve_link))
     html: str = parser.renderer.render(tokens, parser.options, {})
     for plain, scrolling in _SCROLLABLE_BLOCKS.items():
-        html = html.replace(plain, scrolling)  # what stands in the text itself is escaped and not met here
+        html = html.replace(plain, scrolling)  # tags in the text itself are escaped and do not match
     return Markup(html)  # noqa: S704 - the renderer escapes, and raw HTML is off
 
 
 def slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub makes it."""
+    """Anchor of a heading, like GitHub's."""
     return _NOT_IN_SLUG.sub("", heading.strip().lower()).replace(" ", "-")
 
 
 def _set_anchors(tokens: "Iterable[Token]") -> None:
-    """Give each heading its id; of equal ones the second ends in -1."""
-    taken: set[str] = set()
+    """Set the id of each heading; the second of two equal headings ends in -1."""
+    anchors: set[str] = set()
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
-            found = _unique_anchor(slug(_plain_text(inline)), taken)
-            opening.attrSet("id", found)
-            taken.add(found)
+            anchor = _unique_anchor(slug(_plain_text(inline)), anchors)
+            opening.attrSet("id", anchor)
+            anchors.add(anchor)
 
 
 def _unique_anchor(anchor: str, used_anchors: set[str]) -> str:
     if anchor not in used_anchors:
         return anchor
-    return next(each for number in count(1) if (each := f"{anchor}-{number}") not in used_anchors)
+    return next(name for number in count(1) if (name := f"{anchor}-{number}") not in used_anchors)
 
 
 def _plain_text(inline: "Token") -> str:
-    return "".join(each.content for each in inline.children or () if each.type in {"text", "code_inline"})
+    return "".join(child.content for child in inline.children or () if child.type in {"text", "code_inline"})
 
 
 def _resolve_links(children: "Iterable[Token]", resolve_link: Callable[[str], str]) -> "Iterator[Token]":
-    """The parts of a line, each link with its served target; commonmark links do not nest."""
+    """Yield the parts of a line, with resolved link targets; CommonMark links do not nest."""
     target = ""
     for child in children:
         if child.type == "link_open":

@@ -1,4 +1,4 @@
-"""Requests to an upstream that is mounted below a path of its own (`upstreams.<name>`)."""
+"""Requests to an upstream that is mounted at its own path (`upstreams.<name>`)."""
 
 import re
 from dataclasses import dataclass
@@ -25,36 +25,34 @@ _STATUS_INTERACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class MountedRequestReader:
-    """Reads requests below one mount. What R4 calls a server is a site here, without a practice."""
+    """Reads requests below one mount. The whole upstream is one site, without a practice."""
 
     settings: Settings
     name: str
     upstream: MountedUpstream
 
     async def read_fhir(self, request: Request) -> FhirRequest:
-        """The FHIR request; the status of an asynchronous one counts as an operation. Raises Failure 4xx."""
-        path = self._parse_path(request)
-        act = _status_interaction(request.method, path) or request_checks.parse_interaction(
-            request.method, path
-        )
+        """Read a FHIR request; the status of an asynchronous request is an operation. Raises Failure 4xx."""
+        path, method = self._parse_path(request), request.method
+        interaction = _status_interaction(method, path) or request_checks.parse_interaction(method, path)
         request_checks.require_credential(request, self._scheme)
         return await request_reader.fhir_request(
-            request, self.settings.server.max_body, act, self._address(request, path)
+            request, self.settings.server.max_body, interaction, self._address(request, path)
         )
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
-        """The request as it came; without credentials it may be fetching some. Raises Failure 4xx."""
+        """Read a request to pass through; it may request a token without a credential. Raises Failure 4xx."""
         request_checks.require_single_credential(request, self._scheme)
-        place = self._address(request, self._parse_path(request))
-        return await request_reader.passthrough_request(request, self.settings.server.max_body, place)
+        address = self._address(request, self._parse_path(request))
+        return await request_reader.passthrough_request(request, self.settings.server.max_body, address)
 
     def _parse_path(self, request: Request) -> str:
         return request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)
 
     def _address(self, request: Request, path: str) -> request_reader.RequestAddress:
-        ours = public_origin(request, self.settings.server) + self.upstream.path
+        base = public_origin(request, self.settings.server) + self.upstream.path
         return request_reader.RequestAddress(
-            path, ours, request_reader.base_url(self.upstream), self._scheme, self._upstream_site
+            path, base, request_reader.base_url(self.upstream), self._scheme, self._upstream_site
         )
 
     @property
@@ -62,8 +60,8 @@ class MountedRequestReader:
         return DIALECTS[self.upstream.dialect].scheme_of()
 
     def _upstream_site(self) -> Site:
-        off = frozenset(name for name, on in self.settings.repairs.items() if not on)
-        return Site(self.name, load_zone("UTC"), self.name, off)
+        disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
+        return Site(self.name, load_zone("UTC"), self.name, disabled)
 
 
 def _status_interaction(method: str, path: str) -> Interaction | None:

@@ -1,4 +1,4 @@
-"""What the gateway promises, as OpenAPI 3.1."""
+"""OpenAPI 3.1 document of the gateway."""
 
 from functools import cache
 from importlib.resources import files
@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 
 async def openapi_endpoint(request: Request) -> Response:
-    """The document of `openapi/gateway.yaml`, packaged with the gateway."""
+    """Return the document as YAML."""
     del request
     return Response(openapi_document(), media_type="application/yaml")
 
 
 @cache
 def openapi_document() -> bytes:
-    """The document's bytes."""
+    """Bytes of `openapi/gateway.yaml`, which is part of the package."""
     return (files("gateway") / "web" / "gateway.yaml").read_bytes()

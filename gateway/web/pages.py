@@ -1,4 +1,4 @@
-"""HTML pages of the gateway's own: one frame, one stylesheet, no script and nothing from another host."""
+"""HTML pages of the gateway: one frame, one stylesheet, no script and no content of other hosts."""
 
 from base64 import b64encode
 from functools import cache
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-#: A path this deep gets a link from the root of the host, without a prefix that a proxy may have taken away.
+#: Segments of a path above which links begin at the host's root: such a path is no page of the gateway.
 _MAX_DEPTH = 32
 
 
@@ -21,21 +21,21 @@ def html_page(
     status: int = HTTPStatus.OK,
     extra: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    """A page with this title; `extra` are header fields beside those that keep a page to itself."""
-    framed = load_template("page.html").format(
+    """Return a page with a title; `extra` are header fields in addition to the security headers."""
+    html = load_template("page.html").format(
         title=title, body=body, root=relative_root(request), style=_stylesheet()
     )
-    return HTMLResponse(framed, status, _security_headers() | (extra or {}))
+    return HTMLResponse(html, status, _security_headers() | (extra or {}))
 
 
 @cache
 def load_template(name: str) -> Markup:
-    """A template of this package; its `format` escapes each value that is no Markup."""
-    return Markup(_read_file(name))  # noqa: S704 - a file of our own
+    """Template of this package; its `format` escapes each value that is no Markup."""
+    return Markup(_read_file(name))  # noqa: S704 - a file of this package
 
 
 def relative_root(request: Request) -> str:
-    """The relative URL of the gateway's root: right below any prefix that a proxy takes away."""
+    """Relative URL of the gateway's root; correct below any prefix that a proxy removes."""
     path: bytes = request.scope["raw_path"].partition(b"?")[0]
     depth = path.count(b"/") - 1
     return "/" if depth > _MAX_DEPTH else "../" * depth or "./"
@@ -43,7 +43,7 @@ def relative_root(request: Request) -> str:
 
 @cache
 def _stylesheet() -> Markup:
-    return Markup(_read_file("page.css"))  # noqa: S704 - a file of our own
+    return Markup(_read_file("page.css"))  # noqa: S704 - a file of this package
 
 
 @cache

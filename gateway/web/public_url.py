@@ -1,4 +1,4 @@
-"""The absolute URL under which a client reaches the gateway."""
+"""Public URL of the gateway, as clients use it."""
 
 import re
 from ipaddress import ip_address
@@ -15,14 +15,14 @@ _FHIR_BASE_PATH = "/fhir/R4"
 
 
 def public_base(request: Request, server: Server) -> str:
-    """The FHIR base on our side, without a trailing slash. Raises Failure 400."""
+    """FHIR base of the gateway, without a trailing slash. Raises Failure 400."""
     path: str = request.scope["path"]
-    before, mark, _ = path.partition(_FHIR_BASE_PATH)
-    return public_origin(request, server) + before + mark
+    before, separator, _ = path.partition(_FHIR_BASE_PATH)
+    return public_origin(request, server) + before + separator
 
 
 def public_origin(request: Request, server: Server) -> str:
-    """Scheme, host and prefix that clients use; forwarded only by trusted proxies. Raises Failure 400."""
+    """Scheme, host and prefix that clients use; X-Forwarded-* of trusted proxies only. Raises Failure 400."""
     if server.public_url is not None:
         return str(server.public_url).rstrip("/")
     trusted = bool(server.trusted_proxies) and _is_from_trusted_proxy(request, server)

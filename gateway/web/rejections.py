@@ -1,4 +1,4 @@
-"""Counts the requests that are refused before they are read: free, and failures all the same."""
+"""Counter of requests that the gateway rejects while it reads them: not billed, but failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gateway.ledger.recorder import Recorder
 
 @dataclass(frozen=True, slots=True)
 class RejectionCounter:
-    """Counts by what the path names: `sites` finds a site by GUID, `site` is that of a path without one."""
+    """Counts rejections by the site and interaction of the path; `default_site` for a path without a GUID."""
 
     recorder: Recorder
     find_site: Callable[[str], Site | None]
@@ -21,9 +21,9 @@ class RejectionCounter:
     is_fhir: bool = True
 
     def __call__(self, request: Request, failure: Failure) -> None:
-        """Count one refusal."""
-        named, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
-        act = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
+        """Count one rejection."""
+        guid, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
+        interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
         headers = tuple(request.headers.items())
-        site = self.find_site(named.lower()) if named else self.default_site
-        self.recorder.record_rejection(site, headers, act or NOT_FHIR, failure.kind.code)
+        site = self.find_site(guid.lower()) if guid else self.default_site
+        self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, failure.kind.code)

@@ -1,4 +1,4 @@
-"""What a client can get wrong is refused here, by name, before any query goes upstream."""
+"""Checks of client requests: each mistake is rejected with its own error, before any upstream request."""
 
 import re
 
@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.fhir.interaction import Interaction, allowed_methods, interaction_for
+from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods, interaction_for
 from gateway.fhir.raw_json import UnreadableError, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams, parse_search
@@ -16,36 +16,35 @@ from gateway.upstreams.dialect import CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
-_READ_METHODS = frozenset({"GET", "HEAD"})
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _JSON_PATCH = "application/json-patch+json"
 
 
 def parse_target(request: Request, max_uri: int, mount: str = "") -> Target:
-    """What the raw path below a mount addresses. Raises Failure 400, 404 or 414."""
+    """Return the target of the raw path below a mount. Raises Failure 400, 404 or 414."""
     return target_from_path(_raw_path(request, max_uri).removeprefix(mount))
 
 
 def parse_path(request: Request, max_uri: int, mount: str) -> str:
-    """The path below a mount. Raises Failure 400, 404 or 414."""
+    """Return the path below a mount. Raises Failure 400, 404 or 414."""
     return path_below_mount(_raw_path(request, max_uri), mount)
 
 
 def parse_interaction(method: str, path: str) -> Interaction:
-    """The FHIR interaction. Raises Failure 404 or 405."""
-    found = interaction_for(method, path)
-    if found is not None:
-        return found
-    allowed = allowed_methods(path)
-    if allowed:
-        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(allowed)),))
+    """Return the FHIR interaction. Raises Failure 404 or 405."""
+    interaction = interaction_for(method, path)
+    if interaction is not None:
+        return interaction
+    methods = allowed_methods(path)
+    if methods:
+        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(methods)),))
     first = path.partition("/")[0]
-    named = _TYPE_NAME.fullmatch(first) and first not in RESOURCE_TYPES
-    raise Failure(catalog.TYPE_UNKNOWN if named else catalog.UNKNOWN_PATH)
+    is_unknown_type = _TYPE_NAME.fullmatch(first) and first not in RESOURCE_TYPES
+    raise Failure(catalog.TYPE_UNKNOWN if is_unknown_type else catalog.UNKNOWN_PATH)
 
 
 def api_from_credentials(request: Request, dialect: Dialect) -> str:
-    """Name of the first API of an upstream whose credential the request carries. Raises Failure 401."""
+    """Name of the first API of an upstream whose credential the request contains. Raises Failure 401."""
     for api, scheme in dialect.apis.items():
         if _has_credential(request, scheme):
             return api
@@ -53,9 +52,9 @@ def api_from_credentials(request: Request, dialect: Dialect) -> str:
 
 
 def require_credential(request: Request, scheme: CredentialScheme) -> None:
-    """Reject a request without the whole credential, or with a field of it twice; the upstream judges it.
+    """Reject a request without the whole credential, or with a field of it twice. Raises Failure 400 or 401.
 
-    Raises Failure 400 or 401.
+    The upstream decides whether the credential is valid.
     """
     require_single_credential(request, scheme)
     if not _has_credential(request, scheme):
@@ -69,35 +68,36 @@ def require_single_credential(request: Request, scheme: CredentialScheme) -> Non
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole request body. Raises Failure 413 as soon as it passes the limit."""
-    if request.method in _READ_METHODS and not _BODY_HEADERS & set(request.headers):
+    """Read the whole request body. Raises Failure 413 as soon as it exceeds the limit in bytes."""
+    if request.method in SAFE_METHODS and not _BODY_HEADERS & set(request.headers):
         return b""
-    read = bytearray()
+    body = bytearray()
     try:
         async for piece in request.stream():
-            read += piece
-            if len(read) > limit:
+            body += piece
+            if len(body) > limit:
                 raise Failure(catalog.BODY_TOO_LARGE)
     except ClientDisconnect:
         raise Failure(catalog.BAD_REQUEST) from None
-    return bytes(read)
+    return bytes(body)
 
 
-def parse_request_search(request: Request, act: Interaction, content: bytes) -> SearchParams:
-    """The search that URL and form state together. Raises Failure 400 or 415 for any other body."""
-    form = act.is_search and request.method == "POST"
-    kind = media_type(request.headers.get("content-type", ""))
-    if content and kind not in (FORM_MEDIA_TYPES if form else RESOURCE_MEDIA_TYPES):
+def parse_request_search(request: Request, interaction: Interaction, content: bytes) -> SearchParams:
+    """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
+    is_form = interaction.is_search and request.method == "POST"
+    content_type = media_type(request.headers.get("content-type", ""))
+    if content and content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
         raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
-    if content and not form and kind != _JSON_PATCH:
+    if content and not is_form and content_type != _JSON_PATCH:
         _require_readable_json(content)
+    query = request.scope["query_string"]
     try:
-        found = parse_search(request.scope["query_string"].decode("ascii"), content.decode() if form else "")
+        search = parse_search(query.decode("ascii"), content.decode() if is_form else "")
     except UnicodeDecodeError:
         raise Failure(catalog.BAD_REQUEST) from None
-    if act.is_pageable and not all(_COUNT_VALUE.fullmatch(each) for each in found.values("_count")):
+    if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
         raise Failure(catalog.COUNT_INVALID, expression="http._count")
-    return found
+    return search
 
 
 def _require_readable_json(content: bytes) -> None:
@@ -115,7 +115,7 @@ def _raw_path(request: Request, max_uri: int) -> str:
 
 
 def _missing_credential(scheme: CredentialScheme) -> Failure:
-    """401 with the challenge that RFC 9110 15.5.2 demands."""
+    """Return a 401 with the challenge that RFC 9110 section 15.5.2 requires."""
     return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", scheme.challenge),))
 
 

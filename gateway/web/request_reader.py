@@ -1,4 +1,4 @@
-"""An ASGI request -> FhirRequest."""
+"""Conversion of an ASGI request to a FhirRequest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from starlette.requests import Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, Headers, Site, WaitClock
+from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.fhir.search_params import parse_search
 from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import response_media_type
 from gateway.http.request_path import Target
+from gateway.resilience.backoff import max_wait
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme, Dialect
@@ -26,9 +27,9 @@ from gateway.web.request_id import request_id
 
 @dataclass(frozen=True, slots=True)
 class RequestAddress:
-    """Where a request goes: its path, both bases above it, and the credential that belongs there.
+    """Target of a request: its path, both bases above it, and the credential of the API.
 
-    `find_site` gives the site, and raises Failure where it is unknown.
+    `find_site` returns the site, and raises Failure if it is unknown.
     """
 
     path: str
@@ -40,33 +41,37 @@ class RequestAddress:
 
 @dataclass(frozen=True, slots=True)
 class RequestReader:
-    """Reads requests by the settings of this gateway."""
+    """Reads requests to Halo Connect; `mounted_upstream` is set for a Halo Connect in `upstreams.<name>`."""
 
     settings: Settings
     find_site: Callable[[str], Site | None]
     mounted_upstream: MountedUpstream | None = None
 
     async def read_fhir(self, request: Request) -> FhirRequest:
-        """The FHIR request. Raises Failure 4xx that says what to change."""
-        aim = self._with_default_site(
+        """Read a FHIR request. Raises Failure 4xx."""
+        target = self._with_default_site(
             request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path), request
         )
-        act = request_checks.parse_interaction(request.method, aim.path)
-        scheme = self._scheme_of(aim.api)
+        interaction = request_checks.parse_interaction(request.method, target.path)
+        scheme = self._scheme_of(target.api)
         request_checks.require_credential(request, scheme)
-        ours = public_base(request, self.settings.server)
-        theirs = f"{self._upstream_base}/{aim.api}/sites/{aim.guid}/fhir/R4"
-        place = RequestAddress(aim.path, ours, theirs, scheme, lambda: self._require_site(aim.guid))
-        return await fhir_request(request, self.settings.server.max_body, act, place)
+        base = public_base(request, self.settings.server)
+        upstream_base = f"{self._upstream_base}/{target.api}/sites/{target.guid}/fhir/R4"
+        address = RequestAddress(
+            target.path, base, upstream_base, scheme, lambda: self._require_site(target.guid)
+        )
+        result = await fhir_request(request, self.settings.server.max_body, interaction, address)
+        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
+        return result.replace(deadline=monotonic() + seconds)
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
-        """A request to one of Halo's endpoints that are not FHIR, passed through as it came."""
-        aim = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
-        scheme = self._scheme_of(aim.api)
+        """Read a request to another endpoint of Halo, to pass it through unchanged. Raises Failure 4xx."""
+        target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
+        scheme = self._scheme_of(target.api)
         request_checks.require_credential(request, scheme)
-        ours = public_origin(request, self.settings.server) + self._mount_path
-        place = RequestAddress(aim.path, ours, self._upstream_base, scheme, lambda: None)
-        return await passthrough_request(request, self.settings.server.max_body, place)
+        base = public_origin(request, self.settings.server) + self._mount_path
+        address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: None)
+        return await passthrough_request(request, self.settings.server.max_body, address)
 
     @property
     def _upstream_base(self) -> str:
@@ -77,7 +82,7 @@ class RequestReader:
         return self.mounted_upstream.path if self.mounted_upstream else ""
 
     def _with_default_site(self, target: Target, request: Request) -> Target:
-        """The target with its site: the one mounted as /fhir/R4 where the path names none."""
+        """Add `server.default_site` to a target without a site. Raises Failure 401 or 404."""
         if target.guid:
             return target
         if self.settings.server.default_site is None:
@@ -90,7 +95,7 @@ class RequestReader:
         return DIALECTS[self.mounted_upstream.dialect] if self.mounted_upstream else HALO_CONNECT
 
     def _scheme_of(self, api: str) -> CredentialScheme:
-        """Credential of one API. Raises Failure 404 for any other first segment of a path."""
+        """Credential of an API. Raises Failure 404 for an unknown API."""
         if api not in self._dialect.apis:
             raise Failure(catalog.UNKNOWN_PATH)
         return self._dialect.scheme_of(api)
@@ -105,30 +110,29 @@ class RequestReader:
 async def fhir_request(
     request: Request, max_body: int, interaction: Interaction, address: RequestAddress
 ) -> FhirRequest:
-    """A FHIR request for a place. Raises Failure 4xx, and what finding its site raises."""
+    """Build a FHIR request to an address. Raises Failure 4xx, also for an unknown site."""
     body = await request_checks.read_body(request, max_body)
-    asked = request_checks.parse_request_search(request, interaction, body)
+    search = request_checks.parse_request_search(request, interaction, body)
     return FhirRequest(
         method=request.method,
         interaction=interaction,
         path=address.path,
         public_base=address.public_base,
         upstream_base=address.upstream_base,
-        response_format=response_media_type(asked.values("_format"), request.headers.get("accept", "")),
+        response_format=response_media_type(search.values("_format"), request.headers.get("accept", "")),
         site=address.find_site(),
-        client_search=asked,
-        upstream_search=asked.without_parameters("_format"),
+        client_search=search,
+        upstream_search=search.without_parameters("_format"),
         headers=_decode_headers(request, address.credentials),
         body=body,
         request_id=request_id_of(request),
         received_at=datetime.now(UTC),
-        wait_clock=WaitClock(monotonic()),
     )
 
 
 async def passthrough_request(request: Request, max_body: int, address: RequestAddress) -> FhirRequest:
-    """A request that is not FHIR, to be passed through as it came. Raises Failure 4xx."""
-    asked = parse_search(request.scope["query_string"].decode("ascii", "replace"))
+    """Build a request to pass through unchanged. Raises Failure 4xx."""
+    search = parse_search(request.scope["query_string"].decode("ascii", "replace"))
     return FhirRequest(
         method=request.method,
         interaction=NOT_FHIR,
@@ -136,8 +140,8 @@ async def passthrough_request(request: Request, max_body: int, address: RequestA
         public_base=address.public_base,
         upstream_base=address.upstream_base,
         site=address.find_site(),
-        client_search=asked,
-        upstream_search=asked,
+        client_search=search,
+        upstream_search=search,
         headers=_decode_headers(request, address.credentials),
         body=await request_checks.read_body(request, max_body),
         request_id=request_id_of(request),
@@ -146,17 +150,17 @@ async def passthrough_request(request: Request, max_body: int, address: RequestA
 
 
 def base_url(upstream: Upstream) -> str:
-    """The configured base of an upstream, without a trailing slash."""
+    """Return the configured base of an upstream, without a trailing slash."""
     return str(upstream.url).rstrip("/")
 
 
 def request_id_of(request: Request) -> str:
-    """The name of this exchange."""
+    """Id of a request, from X-Request-Id or new."""
     return request_id(request.headers.get("x-request-id", ""))
 
 
 def _decode_headers(request: Request, scheme: CredentialScheme) -> Headers:
-    """Header fields without those of credentials that the upstream does not ask for."""
+    """Header fields without credentials that the API does not require."""
     foreign = CREDENTIALS.difference(scheme.headers)
     fields = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     return tuple(header for header in fields if header[0] not in foreign)

@@ -1,3 +1,5 @@
+"""Cache directives of requests and responses."""
+
 from math import inf
 from typing import Any
 
@@ -15,8 +17,8 @@ from gateway.cache.directives import (
 )
 
 
-def asking(*fields: tuple[str, str]) -> RequestDirectives:
-    return request_directives(fhir_request("Patient", headers=fields))
+def directives_of(*headers: tuple[str, str]) -> RequestDirectives:
+    return request_directives(fhir_request("Patient", headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -29,11 +31,11 @@ def asking(*fields: tuple[str, str]) -> RequestDirectives:
         ("max-age=1, max-age=2", {"max-age": "1"}),
     ],
 )
-def test_directives_are_read_as_rfc_9111_writes_them(text: str, expected: dict[str, str]) -> None:
+def test_directives_are_parsed_by_rfc_9111(text: str, expected: dict[str, str]) -> None:
     assert parse_directives((("cache-control", text),)) == expected
 
 
-def test_several_fields_count_as_one() -> None:
+def test_several_header_fields_are_combined() -> None:
     assert set(parse_directives((("cache-control", "no-cache"), ("cache-control", "no-store")))) == {
         "no-cache",
         "no-store",
@@ -41,12 +43,12 @@ def test_several_fields_count_as_one() -> None:
 
 
 @given(st.text())
-def test_no_field_breaks_the_reader(text: str) -> None:
-    asking(("cache-control", text))
+def test_any_cache_control_text_is_parsed(text: str) -> None:
+    directives_of(("cache-control", text))
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("headers", "expected"),
     [
         ((), RequestDirectives()),
         ((("pragma", "no-cache"),), RequestDirectives(no_cache=True)),
@@ -61,12 +63,14 @@ def test_no_field_breaks_the_reader(text: str) -> None:
         ),
     ],
 )
-def test_what_a_client_wants(fields: tuple[tuple[str, str], ...], expected: RequestDirectives) -> None:
-    assert asking(*fields) == expected
+def test_request_headers_give_directives(
+    headers: tuple[tuple[str, str], ...], expected: RequestDirectives
+) -> None:
+    assert directives_of(*headers) == expected
 
 
 @pytest.mark.parametrize(
-    ("wants", "age", "stale", "served"),
+    ("directives", "age", "max_staleness", "is_permitted"),
     [
         (RequestDirectives(), 59.9, 0, True),
         (RequestDirectives(), 60, 0, False),
@@ -81,26 +85,26 @@ def test_what_a_client_wants(fields: tuple[tuple[str, str], ...], expected: Requ
         (RequestDirectives(no_store=True), 0, 0, False),
     ],
 )
-def test_what_a_client_is_served_of_a_lifetime_of_a_minute(
-    wants: RequestDirectives, age: float, stale: float, *, served: bool
+def test_directives_permit_age_of_60_second_response(
+    directives: RequestDirectives, age: float, max_staleness: float, *, is_permitted: bool
 ) -> None:
-    assert wants.permits(age, 60, stale) is served
+    assert directives.permits(age, 60, max_staleness) is is_permitted
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
-def test_a_client_can_only_tighten_what_the_site_allows(
-    age: float, lifetime: float, most: float, fresh: float
+def test_directives_only_restrict_lifetime(
+    age: float, lifetime: float, max_age: float, min_fresh: float
 ) -> None:
-    if RequestDirectives(max_age=most, min_fresh=fresh).permits(age, lifetime):
+    if RequestDirectives(max_age=max_age, min_fresh=min_fresh).permits(age, lifetime):
         assert age < lifetime
-        assert age <= most
+        assert age <= max_age
 
 
 DATE = "Wed, 01 Jul 2026 02:00:00 GMT"
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("headers", "expected"),
     [
         ({}, ResponseDirectives()),
         (
@@ -130,5 +134,5 @@ DATE = "Wed, 01 Jul 2026 02:00:00 GMT"
         ({"expires": DATE}, ResponseDirectives(may_store=False, lifetime=0)),
     ],
 )
-def test_what_an_upstream_allows(fields: dict[str, Any], expected: ResponseDirectives) -> None:
-    assert response_directives(json_response({}, **fields)) == expected
+def test_response_headers_give_directives(headers: dict[str, Any], expected: ResponseDirectives) -> None:
+    assert response_directives(json_response({}, **headers)) == expected

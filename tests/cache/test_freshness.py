@@ -1,3 +1,5 @@
+"""Freshness rules: cacheable requests, lifetimes, and types that a write invalidates."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,12 +44,12 @@ TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
         ("Patient", "_filter=name eq a", {"Patient", ANY_TYPE}),
     ],
 )
-def test_what_a_question_is_about(path: str, query: str, expected: set[str]) -> None:
+def test_request_determines_its_types(path: str, query: str, expected: set[str]) -> None:
     assert requested_types(rewrite_dates(fhir_request(path, query))) == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "kept"),
+    ("path", "query", "expected"),
     [
         ("metadata", "", True),
         ("Patient/1", "", True),
@@ -61,36 +63,34 @@ def test_what_a_question_is_about(path: str, query: str, expected: set[str]) -> 
         ("Patient", "birthdate=gt2020&birthdate=lt2019", False),
     ],
 )
-def test_what_may_be_kept_at_all(path: str, query: str, *, kept: bool) -> None:
-    assert is_cacheable(rewrite_dates(fhir_request(path, query))) is kept
+def test_interaction_and_parameters_decide_cacheability(path: str, query: str, *, expected: bool) -> None:
+    assert is_cacheable(rewrite_dates(fhir_request(path, query))) is expected
     if "ap" in query:
         assert not is_cacheable(fhir_request(path, query))
 
 
 @given(st.frozensets(TYPES, min_size=1, max_size=5), TYPES)
-def test_a_search_lives_no_longer_than_the_shortest_lived_of_its_types(
-    found: frozenset[str], more: str
-) -> None:
+def test_lifetime_of_types_is_shortest(types: frozenset[str], additional_type: str) -> None:
     freshness = Freshness()
-    assert freshness.lifetime(found) == min(freshness.lifetime({each}) for each in found)
-    assert freshness.lifetime(found | {more}) <= freshness.lifetime(found)
+    assert freshness.lifetime(types) == min(freshness.lifetime({type_}) for type_ in types)
+    assert freshness.lifetime(types | {additional_type}) <= freshness.lifetime(types)
 
 
 @given(TYPES, st.integers(0, 10**6))
-def test_no_setting_is_over_the_tables_bounds(type_: str, seconds: int) -> None:
-    said = {type_: seconds}
-    freshness = Freshness(lifetimes=said, stale_if_error=said, stale_while_revalidate=said)
+def test_settings_cannot_exceed_limits_of_table(type_: str, seconds: int) -> None:
+    setting = {type_: seconds}
+    freshness = Freshness(lifetimes=setting, stale_if_error=setting, stale_while_revalidate=setting)
     assert freshness.lifetime({type_}) <= lifetime_of_type(type_).max_seconds
     assert freshness.stale_if_error_seconds({type_}) <= lifetime_of_type(type_).max_stale_seconds
     assert freshness.stale_while_revalidate_seconds({type_}) <= lifetime_of_type(type_).max_stale_seconds
-    assert bool(excessive_lifetimes(said)) is (seconds > lifetime_of_type(type_).max_seconds)
-    assert bool(excessive_lifetimes(said, stale=True)) is (
+    assert bool(excessive_lifetimes(setting)) is (seconds > lifetime_of_type(type_).max_seconds)
+    assert bool(excessive_lifetimes(setting, stale=True)) is (
         seconds > lifetime_of_type(type_).max_stale_seconds
     )
 
 
 @pytest.mark.parametrize(
-    ("freshness", "found", "seconds"),
+    ("freshness", "types", "seconds"),
     [
         (Freshness("off"), {"Patient"}, 0),
         (Freshness("off", lifetimes={"Patient": 60}), {"Patient"}, 0),
@@ -104,22 +104,22 @@ def test_no_setting_is_over_the_tables_bounds(type_: str, seconds: int) -> None:
         (Freshness(), set(), 0),
     ],
 )
-def test_lifetimes_of_profiles_and_sites(freshness: Freshness, found: set[str], seconds: int) -> None:
-    assert freshness.lifetime(found) == seconds
+def test_profile_and_settings_give_lifetime(freshness: Freshness, types: set[str], seconds: int) -> None:
+    assert freshness.lifetime(types) == seconds
 
 
 @pytest.mark.parametrize(
     "type_",
     ["MedicationRequest", "AllergyIntolerance", "Observation", "DiagnosticReport", "Appointment", "Slot"],
 )
-def test_what_a_decision_rests_on_is_never_stale_unless_named(type_: str) -> None:
+def test_clinical_type_is_stale_only_by_name(type_: str) -> None:
     assert Freshness(stale_if_error={"*": 60}).stale_if_error_seconds({type_}) == 0
     assert Freshness(stale_if_error={"*": 60}).stale_if_error_seconds({"Patient", type_}) == 0
     assert Freshness(stale_if_error={type_: 60}).stale_if_error_seconds({type_}) == 60
     assert Freshness().stale_if_error_seconds({"Patient"}) == 0
 
 
-def test_the_types_of_an_answer_are_all_in_it_contained_ones_too() -> None:
+def test_returned_types_include_contained_resources() -> None:
     medication = {"resourceType": "Medication"}
     entries = [{"resource": {"resourceType": "MedicationRequest", "contained": [medication]}}]
     body = json_response({"resourceType": "Bundle", "entry": entries}).body
@@ -137,12 +137,14 @@ def test_the_types_of_an_answer_are_all_in_it_contained_ones_too() -> None:
         ("POST", "Patient/$merge", ("Patient", "Appointment", "Coverage", "RelatedPerson")),
     ],
 )
-def test_what_a_write_makes_stale(method: str, path: str, expected: tuple[str, ...]) -> None:
+def test_write_invalidates_its_type_and_affected_types(
+    method: str, path: str, expected: tuple[str, ...]
+) -> None:
     assert written_types(fhir_request(path, method=method)) == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "says"),
+    ("path", "expected"),
     [
         ("AllergyIntolerance", True),
         ("AllergyIntolerance/1", False),
@@ -153,5 +155,5 @@ def test_what_a_write_makes_stale(method: str, path: str, expected: tuple[str, .
         ("metadata", True),
     ],
 )
-def test_what_decides_a_treatment_is_old_only_where_it_can_say_so(path: str, *, says: bool) -> None:
-    assert can_signal_staleness(fhir_request(path)) is says
+def test_single_clinical_resource_cannot_signal_staleness(path: str, *, expected: bool) -> None:
+    assert can_signal_staleness(fhir_request(path)) is expected

@@ -1,3 +1,5 @@
+"""Invalidation counters: writes, dropped values, shared reads."""
+
 import asyncio
 
 import pytest
@@ -6,11 +8,13 @@ from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.anyio
+
 SITE = "s"
 
 
 @pytest.mark.parametrize(
-    ("about", "written", "current"),
+    ("tags", "written_tags", "is_current"),
     [
         (["Patient"], ["Slot"], True),
         (["Patient"], ["Patient"], False),
@@ -20,98 +24,84 @@ SITE = "s"
         (["Patient", ANY_TYPE], ["Slot"], False),
     ],
 )
-def test_a_write_makes_stale_what_is_about_its_types(
-    about: list[str], written: list[str], *, current: bool
+async def test_write_changes_counters_of_its_tags(
+    tags: list[str], written_tags: list[str], *, is_current: bool
 ) -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        ours, replica = InvalidationCounters(store), InvalidationCounters(store)
-        before, here = await ours.snapshot(SITE, about), ours.local_marks(SITE, about)
-        assert await ours.is_current(SITE, before)
-        await ours.increment("another site", written)
-        assert await ours.is_current(SITE, before)
-        assert ours.local_marks(SITE, about) == here
-        await replica.increment(SITE, written)
-        assert await ours.is_current(SITE, before) is current
-        assert await ours.confirm(SITE, before, about) == (before if current else None)
-        await ours.increment(SITE, written)
-        assert (ours.local_marks(SITE, about) == here) is current
-
-    asyncio.run(scene())
+    store = MemoryStore()
+    counters, replica_counters = InvalidationCounters(store), InvalidationCounters(store)
+    snapshot, marks = await counters.snapshot(SITE, tags), counters.local_marks(SITE, tags)
+    assert await counters.is_current(SITE, snapshot)
+    await counters.increment("another site", written_tags)
+    assert await counters.is_current(SITE, snapshot)
+    assert counters.local_marks(SITE, tags) == marks
+    await replica_counters.increment(SITE, written_tags)
+    assert await counters.is_current(SITE, snapshot) is is_current
+    assert await counters.confirm(SITE, snapshot, tags) == (snapshot if is_current else None)
+    await counters.increment(SITE, written_tags)
+    assert (counters.local_marks(SITE, tags) == marks) is is_current
 
 
-def test_types_that_only_the_answer_showed_are_counted_unless_anything_was_written_meanwhile() -> None:
-    async def scene() -> None:
-        generations = InvalidationCounters(MemoryStore())
-        await generations.increment(SITE, ["Practitioner"])
-        before = await generations.snapshot(SITE, ["Patient"])
-        found = await generations.confirm(SITE, before, ["Patient", "Practitioner"])
-        assert found == {**before, **await generations.snapshot(SITE, ["Practitioner"])}
-        assert found["Practitioner"] > 0
-        await generations.increment(SITE, ["Slot"])
-        assert await generations.confirm(SITE, before, ["Patient", "Practitioner"]) is None
-        assert await generations.confirm(SITE, before, ["Patient"]) == before
-
-    asyncio.run(scene())
+async def test_new_tags_are_confirmed_only_without_any_write() -> None:
+    counters = InvalidationCounters(MemoryStore())
+    await counters.increment(SITE, ["Practitioner"])
+    snapshot = await counters.snapshot(SITE, ["Patient"])
+    confirmed = await counters.confirm(SITE, snapshot, ["Patient", "Practitioner"])
+    assert confirmed == {**snapshot, **await counters.snapshot(SITE, ["Practitioner"])}
+    assert confirmed["Practitioner"] > 0
+    await counters.increment(SITE, ["Slot"])
+    assert await counters.confirm(SITE, snapshot, ["Patient", "Practitioner"]) is None
+    assert await counters.confirm(SITE, snapshot, ["Patient"]) == snapshot
 
 
-def test_a_counter_that_was_dropped_never_comes_to_where_it_was() -> None:
-    async def scene() -> None:
-        full, emptied = InvalidationCounters(MemoryStore()), InvalidationCounters(MemoryStore())
-        await full.increment(SITE, ["Patient"])
-        before = await full.snapshot(SITE, ["Patient"])
-        await emptied.increment(SITE, ["Patient"])
-        assert not await emptied.is_current(SITE, before)
-
-    asyncio.run(scene())
+async def test_dropped_counter_does_not_reach_old_value() -> None:
+    counters, new_counters = InvalidationCounters(MemoryStore()), InvalidationCounters(MemoryStore())
+    await counters.increment(SITE, ["Patient"])
+    snapshot = await counters.snapshot(SITE, ["Patient"])
+    await new_counters.increment(SITE, ["Patient"])
+    assert not await new_counters.is_current(SITE, snapshot)
 
 
-class Slow(MemoryStore):
-    """A store that counts its looks and answers each when it is told to."""
+class PausedStore(MemoryStore):
+    """A store that counts its reads and completes each when the test releases it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
-        self.asked, self.go = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        self.read_count = 0
+        self.started, self.may_complete = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        found = await super().increment(name, amount, seconds)
-        self.looks += 1
-        self.asked.release()
-        await self.go.acquire()
-        return found
+        value = await super().increment(name, amount, seconds)
+        self.read_count += 1
+        self.started.release()
+        await self.may_complete.acquire()
+        return value
 
 
-def test_a_hundred_who_ask_during_a_look_share_one_that_begins_after_they_asked() -> None:
-    async def scene() -> None:
-        store = Slow()
-        ours = InvalidationCounters(store, is_shared=True)
-        early = asyncio.create_task(ours.is_current(SITE, {"all": 0}))
-        await store.asked.acquire()
-        await MemoryStore.increment(store, f"generation/{SITE}/all", 5, 60)
-        late = [asyncio.create_task(ours.is_current(SITE, {"all": 5})) for _ in range(100)]
-        await asyncio.sleep(0)
-        store.go.release()
-        await store.asked.acquire()
-        store.go.release()
-        assert await early
-        assert await asyncio.gather(*late) == [True] * 100
-        assert store.looks == 2
-
-    asyncio.run(scene())
+async def test_concurrent_checks_share_a_later_read() -> None:
+    """A hundred checks during a read share one read that begins after all of them."""
+    store = PausedStore()
+    counters = InvalidationCounters(store, is_shared=True)
+    early = asyncio.create_task(counters.is_current(SITE, {"all": 0}))
+    await store.started.acquire()
+    await MemoryStore.increment(store, f"generation/{SITE}/all", 5, 60)
+    late = [asyncio.create_task(counters.is_current(SITE, {"all": 5})) for _ in range(100)]
+    await asyncio.sleep(0)
+    store.may_complete.release()
+    await store.started.acquire()
+    store.may_complete.release()
+    assert await early
+    assert await asyncio.gather(*late) == [True] * 100
+    assert store.read_count == 2
 
 
-def test_what_is_forgotten_counts_as_written() -> None:
-    async def scene() -> None:
-        generations = InvalidationCounters(MemoryStore(), max_local_marks=5)
-        before = generations.local_marks(SITE, ["Patient"])
-        await generations.increment(SITE, ["Patient"])
-        written, unchanged = generations.local_marks(SITE, ["Patient"]), generations.local_change_check(SITE)
-        for number in range(3):
-            await generations.increment(f"site {number}", ["Slot"])
-        assert len({before, written, generations.local_marks(SITE, ["Patient"])}) == 3
-        assert not unchanged()
-        assert generations.local_change_check(SITE)()
-        assert len(generations._local_mark_by_tag) <= 5
-
-    asyncio.run(scene())
+async def test_dropped_local_mark_counts_as_write() -> None:
+    counters = InvalidationCounters(MemoryStore(), max_local_marks=5)
+    initial_marks = counters.local_marks(SITE, ["Patient"])
+    await counters.increment(SITE, ["Patient"])
+    marks, is_unchanged = counters.local_marks(SITE, ["Patient"]), counters.local_change_check(SITE)
+    for number in range(3):
+        await counters.increment(f"site {number}", ["Slot"])
+    assert len({initial_marks, marks, counters.local_marks(SITE, ["Patient"])}) == 3
+    assert not is_unchanged()
+    assert counters.local_change_check(SITE)()
+    assert len(counters._local_mark_by_tag) <= 5

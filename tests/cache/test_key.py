@@ -1,3 +1,5 @@
+"""Cache keys: equal for equivalent requests, different for different ones, and opaque."""
+
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from support.requests import SITE, fhir_request
 
 from gateway.cache.key import cache_key, canonical_parameters
 from gateway.dates.timezones import load_zone
-from gateway.exchange import FhirRequest, Position, Site
+from gateway.exchange import FhirRequest, Position, SearchPlan, Site
 from gateway.fhir.search_params import SearchParams, encode_parameter, parse_search
 from gateway.http.callers import fingerprint
 from gateway.repairs.search_date_format import rewrite_dates
@@ -15,7 +17,7 @@ from gateway.repairs.search_date_format import rewrite_dates
 KEY = ("ocp-apim-subscription-key", "demo")
 
 
-def asked(path: str = "Patient", query: str = "", **changes: Any) -> FhirRequest:
+def request_for(path: str = "Patient", query: str = "", **changes: Any) -> FhirRequest:
     return rewrite_dates(fhir_request(path, query, **({"headers": (KEY,)} | changes)))
 
 
@@ -23,8 +25,12 @@ def key(request: FhirRequest, **changes: Any) -> str:
     return cache_key(request, b"secret", **changes)
 
 
+def search_params(pairs: list[tuple[str, str]]) -> SearchParams:
+    return SearchParams(tuple(encode_parameter(name, value) for name, value in pairs))
+
+
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("query", "other_query"),
     [
         ("a=1&b=2", "b=2&a=1"),
         ("name=a%20b", "name=a+b"),
@@ -35,12 +41,12 @@ def key(request: FhirRequest, **changes: Any) -> str:
         ("name=a&name=b", "name=b&name=a"),
     ],
 )
-def test_spellings_of_a_question_have_one_key(one: str, other: str) -> None:
-    assert key(asked(query=one)) == key(asked(query=other))
+def test_equivalent_searches_have_same_key(query: str, other_query: str) -> None:
+    assert key(request_for(query=query)) == key(request_for(query=other_query))
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("query", "other_query"),
     [
         ("name=a", "name=b"),
         ("_sort=a&_sort=b", "_sort=b&_sort=a"),
@@ -51,14 +57,14 @@ def test_spellings_of_a_question_have_one_key(one: str, other: str) -> None:
         ("a=1&b=2", "a=2&b=1"),
     ],
 )
-def test_different_questions_have_different_keys(one: str, other: str) -> None:
-    assert key(asked(query=one)) != key(asked(query=other))
+def test_different_searches_have_different_keys(query: str, other_query: str) -> None:
+    assert key(request_for(query=query)) != key(request_for(query=other_query))
 
 
-def test_get_and_post_have_one_key() -> None:
-    posted = asked("Patient/_search", form="gender=female", method="POST")
-    assert key(posted) == key(asked(query="gender=female"))
-    assert key(asked(method="HEAD")) == key(asked())
+def test_get_post_and_head_have_same_key() -> None:
+    post_search = request_for("Patient/_search", form="gender=female", method="POST")
+    assert key(post_search) == key(request_for(query="gender=female"))
+    assert key(request_for(method="HEAD")) == key(request_for())
 
 
 @pytest.mark.parametrize(
@@ -69,49 +75,56 @@ def test_get_and_post_have_one_key() -> None:
         {"upstream_base": "https://api.haloconnect.io/desktop"},
         {"public_base": "https://elsewhere.example"},
         {"response_format": "application/json"},
-        {"position": Position(1)},
-        {"position": Position(0, "?page=2")},
+        {"plan": SearchPlan(position=Position(1))},
+        {"plan": SearchPlan(position=Position(0, "?page=2"))},
         {"headers": (("ocp-apim-subscription-key", "other"),)},
         {"headers": (KEY, ("deviceid", "d"))},
         {"headers": (KEY, ("prefer", "handling=strict"))},
         {"headers": (KEY, ("accept-language", "de"))},
         {"headers": ()},
-        {"split_searches": ()},
+        {"plan": SearchPlan(())},
     ],
 )
-def test_whatever_the_bytes_depend_on_is_in_the_key(changes: dict[str, Any]) -> None:
-    assert key(asked(query="name=a")) != key(asked(query="name=a").replace(**changes))
+def test_relevant_change_changes_key(changes: dict[str, Any]) -> None:
+    assert key(request_for(query="name=a")) != key(request_for(query="name=a").replace(**changes))
 
 
 @pytest.mark.parametrize("changes", [{"request_id": "r-2"}, {"headers": (KEY, ("user-agent", "x"))}])
-def test_what_changes_nothing_is_not(changes: dict[str, Any]) -> None:
-    assert key(asked()) == key(asked().replace(**changes))
+def test_irrelevant_change_keeps_key(changes: dict[str, Any]) -> None:
+    assert key(request_for()) == key(request_for().replace(**changes))
 
 
-def test_version_secret_and_path_are_in_the_key() -> None:
-    found = {key(asked()), key(asked(), version="2"), cache_key(asked(), b"other"), key(asked("Patient/1"))}
-    assert len(found) == 4
+def test_version_secret_and_path_change_key() -> None:
+    request = request_for()
+    keys = {
+        key(request),
+        key(request, version="2"),
+        cache_key(request, b"other"),
+        key(request_for("Patient/1")),
+    }
+    assert len(keys) == 4
 
 
-def test_only_callers_said_to_be_one_share() -> None:
-    other = asked(headers=(("ocp-apim-subscription-key", "other"),))
+def test_only_callers_of_same_group_share_key() -> None:
+    request = request_for()
+    other = request_for(headers=(("ocp-apim-subscription-key", "other"),))
     groups = {fingerprint((KEY,)): "firm", fingerprint(other.headers): "firm"}
-    assert key(asked(), shared_callers=groups) == key(other, shared_callers=groups)
-    alone = {fingerprint((KEY,)): fingerprint(other.headers)}
-    assert key(asked(), shared_callers=alone) != key(other, shared_callers=alone)
+    assert key(request, shared_callers=groups) == key(other, shared_callers=groups)
+    group_of_one = {fingerprint((KEY,)): fingerprint(other.headers)}
+    assert key(request, shared_callers=group_of_one) != key(other, shared_callers=group_of_one)
 
 
-def test_a_caller_can_be_computed_by_hand() -> None:
-    """`printf %s ocp-apim-subscription-key:demo | sha256sum`."""
+def test_fingerprint_equals_sha256sum_of_header() -> None:
+    """Output of `printf %s ocp-apim-subscription-key:demo | sha256sum`."""
     assert (
         fingerprint((KEY, ("user-agent", "x")))
         == "5d7dbb05502b0ecdbc54deaf1ed1dcfd6b398ea6efc31aac08cc944bb61fe234"
     )
 
 
-def test_nothing_can_be_read_in_a_key() -> None:
-    assert key(asked(query="family=Zzyzx")).isalnum()
-    assert len(key(asked())) == 64
+def test_key_is_an_opaque_hash() -> None:
+    assert key(request_for(query="family=Zzyzx")).isalnum()
+    assert len(key(request_for())) == 64
 
 
 PAIRS = st.lists(
@@ -120,25 +133,20 @@ PAIRS = st.lists(
 
 
 @given(PAIRS, st.randoms())
-def test_the_order_of_criteria_never_shows(pairs: list[tuple[str, str]], random: Any) -> None:
+def test_order_of_criteria_does_not_matter(pairs: list[tuple[str, str]], random: Any) -> None:
     shuffled = random.sample(pairs, len(pairs))
-    assert canonical_parameters(written(pairs)) == canonical_parameters(written(shuffled))
+    assert canonical_parameters(search_params(pairs)) == canonical_parameters(search_params(shuffled))
 
 
 @given(PAIRS, PAIRS)
-def test_what_is_not_the_same_set_never_looks_alike(
-    one: list[tuple[str, str]], other: list[tuple[str, str]]
+def test_different_criteria_have_different_canonical_parameters(
+    pairs: list[tuple[str, str]], other_pairs: list[tuple[str, str]]
 ) -> None:
-    assert (canonical_parameters(written(one)) == canonical_parameters(written(other))) is (
-        sorted(one) == sorted(other)
-    )
+    is_equal = canonical_parameters(search_params(pairs)) == canonical_parameters(search_params(other_pairs))
+    assert is_equal is (sorted(pairs) == sorted(other_pairs))
 
 
-def written(pairs: list[tuple[str, str]]) -> SearchParams:
-    return SearchParams(tuple(encode_parameter(name, value) for name, value in pairs))
-
-
-def test_where_a_repeat_replaces_the_order_shows() -> None:
+def test_order_of_non_commuting_repetitions_matters() -> None:
     assert canonical_parameters(parse_search("a=2&a=1"), commutes=False) != canonical_parameters(
         parse_search("a=1&a=2"), commutes=False
     )

@@ -1,20 +1,22 @@
+"""Cache lookups of requests."""
+
 from support.requests import SITE, fhir_request
 
 from gateway.cache.freshness import Freshness
 from gateway.cache.lookup import CacheConfig, lookup_for
 
 
-def test_a_question_knows_its_key_its_types_and_what_the_client_wants() -> None:
+def test_lookup_has_key_types_and_directives() -> None:
     request = fhir_request("Patient", "name=a", headers=(("cache-control", "no-cache"),))
-    asked = lookup_for(request, SITE, CacheConfig(b"s"), "engine")
-    assert asked is not None
-    assert asked.types == {"Patient"}
-    assert (asked.site, asked.directives.no_cache) == (SITE.guid, True)
-    other = lookup_for(request, SITE, CacheConfig(b"s"), "another engine")
-    assert other is not None
-    assert other.key != asked.key
+    lookup = lookup_for(request, SITE, CacheConfig(b"s"), "engine")
+    assert lookup is not None
+    assert lookup.types == {"Patient"}
+    assert (lookup.site, lookup.directives.no_cache) == (SITE.guid, True)
+    other_lookup = lookup_for(request, SITE, CacheConfig(b"s"), "another engine")
+    assert other_lookup is not None
+    assert other_lookup.key != lookup.key
 
 
-def test_what_is_never_kept_is_no_question() -> None:
+def test_uncacheable_request_has_no_lookup() -> None:
     assert lookup_for(fhir_request("Patient/1/_history"), SITE, CacheConfig(b"s")) is None
     assert lookup_for(fhir_request("Patient/1"), SITE, CacheConfig(b"s", lambda _: Freshness("off"))) is None

@@ -1,3 +1,5 @@
+"""Patient tags of requests and responses, and of purges."""
+
 from typing import Any
 
 import pytest
@@ -16,25 +18,24 @@ from gateway.cache.patient_tags import (
 from gateway.exchange import FhirResponse
 
 SECRET = b"synthetic"
-ONE = {"resourceType": "Patient", "id": "1"}
+PATIENT = {"resourceType": "Patient", "id": "1"}
 TEMPERATURE = {"resourceType": "Observation", "id": "9", "subject": {"reference": "Patient/1"}}
 PENICILLIN = {"resourceType": "AllergyIntolerance", "patient": {"reference": "https://a.example/Patient/1"}}
 
 
-def counters(patient: str) -> set[str]:
-    """The counters that a purge of a patient raises."""
+def patient_purge_tags(patient: str) -> set[str]:
     return set(purge_tags(GUID, "", patient, SECRET))
 
 
-def relied_on(path: str, query: str, *resources: dict[str, Any]) -> frozenset[str]:
-    """The counters of patients that an answer with these resources depends on."""
+def patient_tags(path: str, query: str, *resources: dict[str, Any]) -> frozenset[str]:
+    """Patient tags of a request whose response has these resources."""
     request = fhir_request(path, query)
-    entries = [{"resource": each} for each in resources]
+    entries = [{"resource": resource} for resource in resources]
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
-    answer = json_response(bundle if request.interaction.is_search else resources[0])
-    about = requested_types(request)
-    return request_patient_tags(request, about, SECRET) | response_patient_tags(
-        request, answer, about | returned_types(answer.body)
+    response = json_response(bundle if request.interaction.is_search else resources[0])
+    types = requested_types(request)
+    return request_patient_tags(request, types, SECRET) | response_patient_tags(
+        request, response, types | returned_types(response.body)
     )
 
 
@@ -63,27 +64,27 @@ def relied_on(path: str, query: str, *resources: dict[str, Any]) -> frozenset[st
         ("Patient", "_id:not=1", set()),
     ],
 )
-def test_a_question_names_its_patients_or_none(path: str, query: str, ids: set[str]) -> None:
+def test_request_is_limited_to_its_patients(path: str, query: str, ids: set[str]) -> None:
     assert patients_in_request(fhir_request(path, query)) == ids
 
 
 @pytest.mark.parametrize(
     ("path", "query", "resources"),
     [
-        ("Patient/1", "", [ONE]),
-        ("Patient", "_id=1&_revinclude=Observation:subject", [ONE, TEMPERATURE]),
+        ("Patient/1", "", [PATIENT]),
+        ("Patient", "_id=1&_revinclude=Observation:subject", [PATIENT, TEMPERATURE]),
         ("Observation", "patient=1", [TEMPERATURE]),
         ("Observation", "patient=1", []),
         ("AllergyIntolerance", "patient=1", [PENICILLIN, {"resourceType": "OperationOutcome"}]),
         ("Observation", "patient=1&_include=*", [TEMPERATURE, {"resourceType": "Practitioner", "id": "5"}]),
     ],
 )
-def test_what_is_provably_about_one_patient_depends_on_that_one_alone(
+def test_response_about_one_patient_has_only_its_tag(
     path: str, query: str, resources: list[dict[str, Any]]
 ) -> None:
-    found = relied_on(path, query, *resources)
-    assert found == counters("1") - {ANY_PATIENT}
-    assert found.isdisjoint(counters("2"))
+    tags = patient_tags(path, query, *resources)
+    assert tags == patient_purge_tags("1") - {ANY_PATIENT}
+    assert tags.isdisjoint(patient_purge_tags("2"))
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,8 @@ def test_what_is_provably_about_one_patient_depends_on_that_one_alone(
         ("Appointment", "date=2026-07-01", []),
         ("Practitioner", "_revinclude=Appointment:actor", []),
         ("Practitioner", "_id=5", [TEMPERATURE]),
-        ("Patient", "_id=1", [ONE, {"resourceType": "Patient", "id": "2"}]),
-        ("Patient", "_id=1", [ONE | {"link": [{"other": {"reference": "Patient/2"}}]}]),
+        ("Patient", "_id=1", [PATIENT, {"resourceType": "Patient", "id": "2"}]),
+        ("Patient", "_id=1", [PATIENT | {"link": [{"other": {"reference": "Patient/2"}}]}]),
         ("Observation", "patient=1", [TEMPERATURE | {"performer": [{"reference": "Patient/2"}]}]),
         ("Observation", "patient=1", [TEMPERATURE | {"contained": []}]),
         ("Observation", "patient=1", [TEMPERATURE | {"subject": {"display": "somebody"}}]),
@@ -104,43 +105,43 @@ def test_what_is_provably_about_one_patient_depends_on_that_one_alone(
         ("Appointment", "patient=1", [{"resourceType": "Appointment", "participant": []}]),
     ],
 )
-def test_what_may_be_about_anybody_depends_on_every_patients_purge(
+def test_response_about_undetermined_patients_is_purged_with_any(
     path: str, query: str, resources: list[dict[str, Any]]
 ) -> None:
-    found = relied_on(path, query, *resources)
-    assert ANY_PATIENT in found
-    assert found & counters("1")
-    assert found & counters("77")
+    tags = patient_tags(path, query, *resources)
+    assert ANY_PATIENT in tags
+    assert tags & patient_purge_tags("1")
+    assert tags & patient_purge_tags("77")
 
 
 @pytest.mark.parametrize("path", ["Practitioner", "Location/1", "HealthcareService", "metadata"])
-def test_the_directory_depends_on_no_patient(path: str) -> None:
+def test_directory_has_no_patient_tags(path: str) -> None:
     type_ = path.partition("/")[0].replace("metadata", "CapabilityStatement")
-    assert relied_on(path, "", {"resourceType": type_, "id": "1"}) == frozenset()
+    assert patient_tags(path, "", {"resourceType": type_, "id": "1"}) == frozenset()
 
 
-def test_an_escaped_slash_hides_no_patient() -> None:
+def test_patient_reference_with_escaped_slash_is_recognised() -> None:
     body = b'{"resourceType":"Patient","id":"1","link":[{"other":{"reference":"Patient\\/2"}}]}'
     assert ANY_PATIENT in response_patient_tags(
         fhir_request("Patient/1"), FhirResponse(200, body=body), {"Patient"}
     )
 
 
-def test_what_cannot_be_read_is_taken_for_anybodys() -> None:
+def test_unreadable_response_has_tag_of_any_patient() -> None:
     assert ANY_PATIENT in response_patient_tags(
         fhir_request("Patient/1"), FhirResponse(200, body=b"{"), {"Patient"}
     )
 
 
-def test_a_purge_is_of_a_patient_or_a_type_or_the_site() -> None:
+def test_purge_covers_patient_type_or_site() -> None:
     assert purge_tags(GUID, "", "", SECRET) == ("*",)
     assert purge_tags(GUID, "Slot", "", SECRET) == ("Slot",)
-    assert set(purge_tags(GUID, "Slot", "1", SECRET)) == counters("1")
+    assert set(purge_tags(GUID, "Slot", "1", SECRET)) == patient_purge_tags("1")
 
 
 @given(st.from_regex(r"[A-Za-z0-9\-.]{6,64}", fullmatch=True))
-def test_no_counter_shows_a_patient_and_each_site_has_its_own(patient: str) -> None:
-    own, other = purge_tags(GUID, "", patient, SECRET)[0], purge_tags(SITE.guid[::-1], "", patient, SECRET)[0]
-    assert patient not in own
-    assert own != other
-    assert own != purge_tags(GUID, "", patient, b"another")[0]
+def test_patient_tag_is_a_keyed_hash_per_site(patient: str) -> None:
+    tag, *_ = purge_tags(GUID, "", patient, SECRET)
+    assert patient not in tag
+    assert tag != purge_tags(SITE.guid[::-1], "", patient, SECRET)[0]
+    assert tag != purge_tags(GUID, "", patient, b"another")[0]

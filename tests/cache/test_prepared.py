@@ -1,3 +1,5 @@
+"""Requests and prepared responses of the fast path."""
+
 import gzip
 
 import pytest
@@ -19,14 +21,14 @@ PLAIN: list[RawHeader] = [
 TARGET = b"/fhir/R4/Patient?name=x"
 
 
-def unsaid(name: str, ms: float) -> None:
-    del name, ms
+def discard_log(request_id: str, ms: float) -> None:
+    del request_id, ms
 
 
-def key(*more: RawHeader, target: bytes = TARGET, peer: str = "") -> object:
-    found = parse_fast_path_request(target, [*PLAIN, *more], peer)
-    assert found is not None
-    return found.key
+def key(*headers: RawHeader, target: bytes = TARGET, peer: str = "") -> object:
+    request = parse_fast_path_request(target, [*PLAIN, *headers], peer)
+    assert request is not None
+    return request.key
 
 
 @pytest.mark.parametrize(
@@ -36,12 +38,12 @@ def key(*more: RawHeader, target: bytes = TARGET, peer: str = "") -> object:
         *("if-unmodified-since", "content-length", "transfer-encoding", "expect", "upgrade", "te"),
     ],
 )
-def test_who_wants_more_than_a_plain_answer_gets_no_hit(name: str) -> None:
+def test_header_for_the_application_bypasses_fast_path(name: str) -> None:
     assert parse_fast_path_request(TARGET, [*PLAIN, (name.encode(), b"0")], "") is None
 
 
 @pytest.mark.parametrize("name", ["user-agent", "x-request-id", "traceparent", "accept-encoding"])
-def test_what_no_answer_depends_on_does_not_keep_requests_apart(name: str) -> None:
+def test_irrelevant_header_keeps_key(name: str) -> None:
     assert key((name.encode(), b"a")) == key((name.encode(), b"b")) == key()
 
 
@@ -52,16 +54,16 @@ def test_what_no_answer_depends_on_does_not_keep_requests_apart(name: str) -> No
         *("prefer", "priority", "x-forwarded-host", "x-forwarded-proto", "cookie", "x-unknown"),
     ],
 )
-def test_everything_else_does(name: str) -> None:
+def test_any_other_header_changes_key(name: str) -> None:
     assert key((name.encode(), b"a")) != key((name.encode(), b"b")) != key()
 
 
-def test_another_target_or_address_is_another_question() -> None:
+def test_target_and_address_change_key() -> None:
     assert len({key(), key(target=TARGET + b"&_count=1"), key(peer="10.0.0.1")}) == 3
 
 
 @pytest.mark.parametrize(
-    ("field", "wanted"),
+    ("accept_encoding", "expected"),
     [
         ("gzip", True),
         ("deflate, gzip;q=0.5, br", True),
@@ -73,46 +75,47 @@ def test_another_target_or_address_is_another_question() -> None:
         ("", False),
     ],
 )
-def test_gzip_is_for_who_accepts_it(field: str, wanted: bool) -> None:
-    found = parse_fast_path_request(TARGET, [*PLAIN, (b"accept-encoding", field.encode())], "")
-    assert found is not None
-    assert found.accepts_gzip is wanted
+def test_accept_encoding_decides_gzip(accept_encoding: str, expected: bool) -> None:
+    request = parse_fast_path_request(TARGET, [*PLAIN, (b"accept-encoding", accept_encoding.encode())], "")
+    assert request is not None
+    assert request.accepts_gzip is expected
 
 
-def test_a_form_has_its_length_and_no_field_of_another_exchange() -> None:
-    given = [(b"etag", b'W/"1"'), (b"age", b"7"), (b"cache-status", b"halo-gateway; hit; ttl=1")]
-    found = encode_response(given, gzip.compress(b"body"), "gzip")
-    assert dict(found.headers) == {
+def test_encoded_response_has_length_and_no_request_headers() -> None:
+    headers = [(b"etag", b'W/"1"'), (b"age", b"7"), (b"cache-status", b"halo-gateway; hit; ttl=1")]
+    encoded = encode_response(headers, gzip.compress(b"body"), "gzip")
+    assert dict(encoded.headers) == {
         b"etag": b'W/"1"',
         b"content-encoding": b"gzip",
-        b"content-length": b"%d" % len(found.body),
+        b"content-length": b"%d" % len(encoded.body),
     }
-    assert found.head == render_headers(found.headers)
-    assert found.head.startswith(b'etag: W/"1"\r\ncontent-encoding: gzip\r\n')
+    assert encoded.head == render_headers(encoded.headers)
+    assert encoded.head.startswith(b'etag: W/"1"\r\ncontent-encoding: gzip\r\n')
 
 
-def test_age_and_ttl_are_those_of_the_moment() -> None:
-    hit = PreparedResponse(
-        CacheValidity(100.0, 160.0, lambda: True), 130.0, encode_response((), b""), None, unsaid
+def test_age_and_ttl_depend_on_time() -> None:
+    response = PreparedResponse(
+        CacheValidity(100.0, 160.0, lambda: True), 130.0, encode_response((), b""), None, discard_log
     )
-    assert dict(hit.per_request_headers(107.9, "r-1").headers) == {
+    headers = response.per_request_headers(107.9, "r-1")
+    assert dict(headers.headers) == {
         b"age": b"7",
         b"cache-status": b"halo-gateway; hit; ttl=52",
         b"x-request-id": b"r-1",
     }
-    assert dict(hit.per_request_headers(99.0, "r-1").headers)[b"age"] == b"0"
-    assert (
-        hit.per_request_headers(107.9, "r-1").head
-        == render_headers(hit.per_request_headers(107.9, "r-1").headers) + b"\r\n"
+    assert dict(response.per_request_headers(99.0, "r-1").headers)[b"age"] == b"0"
+    assert headers.head == render_headers(headers.headers) + b"\r\n"
+
+
+def test_gzip_request_gets_gzip_form_once_it_exists() -> None:
+    response = PreparedResponse(
+        CacheValidity(0, 1, lambda: True), 1, encode_response((), b"plain"), None, discard_log
     )
-
-
-def test_the_gzip_form_goes_to_who_wants_it_once_it_is_there() -> None:
-    hit = PreparedResponse(CacheValidity(0, 1, lambda: True), 1, encode_response((), b"plain"), None, unsaid)
-    zipped = parse_fast_path_request(TARGET, [(b"accept-encoding", b"gzip")], "")
-    plain = parse_fast_path_request(TARGET, [], "")
-    assert zipped
-    assert plain
-    assert hit.encoding_for(zipped).body == b"plain"
-    hit.gzip = encode_response((), b"zipped", "gzip")
-    assert (hit.encoding_for(zipped).body, hit.encoding_for(plain).body) == (b"zipped", b"plain")
+    gzip_request = parse_fast_path_request(TARGET, [(b"accept-encoding", b"gzip")], "")
+    plain_request = parse_fast_path_request(TARGET, [], "")
+    assert gzip_request
+    assert plain_request
+    assert response.encoding_for(gzip_request).body == b"plain"
+    response.gzip = encode_response((), b"gzip", "gzip")
+    bodies = (response.encoding_for(gzip_request).body, response.encoding_for(plain_request).body)
+    assert bodies == (b"gzip", b"plain")

@@ -1,6 +1,8 @@
-import asyncio
+"""Stored responses of replicas that share a store."""
+
 from datetime import datetime, timedelta
 
+import pytest
 from support.requests import NOW, SITE, fhir_request, json_response
 
 from gateway.cache.lookup import CacheConfig, CacheLookup, lookup_for
@@ -9,25 +11,27 @@ from gateway.cache.stored_response import StoredResponse
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.stores.memory import MemoryStore
 
+pytestmark = pytest.mark.anyio
+
 PATIENT = json_response({"resourceType": "Patient", "id": "1"})
 
 
 class Replica:
-    """Responses over a store, with a clock and a count."""
+    """A response store with a clock and an upstream that takes a second and counts its requests."""
 
-    def __init__(self, store: MemoryStore, lease: float = 60) -> None:
+    def __init__(self, store: MemoryStore) -> None:
         self.now = NOW
-        self.asked = 0
-        self.caching = CacheConfig(b"s", lock_seconds=lease)
-        self.responses = ResponseStore(self._ask, store, self.caching, self._clock)
+        self.upstream_request_count = 0
+        self.config = CacheConfig(b"s", lock_seconds=60)
+        self.store = ResponseStore(self._upstream, store, self.config, self._clock)
 
-    def question(self, *headers: tuple[str, str]) -> CacheLookup:
-        found = lookup_for(fhir_request("Patient/1", headers=headers), SITE, self.caching)
-        assert found is not None
-        return found
+    def lookup(self, *headers: tuple[str, str]) -> CacheLookup:
+        lookup = lookup_for(fhir_request("Patient/1", headers=headers), SITE, self.config)
+        assert lookup is not None
+        return lookup
 
-    async def _ask(self, _: FhirRequest) -> FhirResponse:
-        self.asked += 1
+    async def _upstream(self, _: FhirRequest) -> FhirResponse:
+        self.upstream_request_count += 1
         self.now += timedelta(seconds=1)
         return PATIENT
 
@@ -35,49 +39,38 @@ class Replica:
         return self.now
 
 
-def test_an_answer_is_as_old_as_its_question() -> None:
-    async def scene() -> None:
-        replica = Replica(MemoryStore())
-        asked = replica.question()
-        assert (await replica.responses.fetch(asked, None)).is_stored
-        stored = await replica.responses.get(asked)
-        assert stored is not None
-        assert (stored.requested_at, stored.age(replica.now.timestamp())) == (NOW.timestamp(), 1)
-
-    asyncio.run(scene())
+async def test_age_counts_from_upstream_request() -> None:
+    replica = Replica(MemoryStore())
+    lookup = replica.lookup()
+    assert (await replica.store.fetch(lookup, None)).is_stored
+    stored = await replica.store.get(lookup)
+    assert stored is not None
+    assert (stored.requested_at, stored.age(replica.now.timestamp())) == (NOW.timestamp(), 1)
 
 
-def test_what_another_replica_asked_later_is_taken_and_what_is_older_is_not() -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        one, other = Replica(store), Replica(store)
-        asked = one.question()
-        led = await one.responses.fetch(asked, None)
-        followed = await other.responses.fetch(asked, None)
-        assert (led.is_collapsed, followed.is_collapsed, other.asked) == (False, True, 0)
-        await other.responses.fetch(asked, StoredResponse(NOW.timestamp(), 0))
-        assert other.asked == 1
-
-    asyncio.run(scene())
+async def test_only_newer_response_of_another_replica_is_used() -> None:
+    store = MemoryStore()
+    leader, follower = Replica(store), Replica(store)
+    lookup = leader.lookup()
+    leader_result = await leader.store.fetch(lookup, None)
+    follower_result = await follower.store.fetch(lookup, None)
+    assert (leader_result.is_collapsed, follower_result.is_collapsed) == (False, True)
+    assert follower.upstream_request_count == 0
+    await follower.store.fetch(lookup, StoredResponse(NOW.timestamp(), 0))
+    assert follower.upstream_request_count == 1
 
 
-def test_no_cache_takes_no_other_replicas_word() -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        one, other = Replica(store), Replica(store)
-        await one.responses.fetch(one.question(), None)
-        await other.responses.fetch(other.question(("cache-control", "no-cache")), None)
-        assert other.asked == 1
-
-    asyncio.run(scene())
+async def test_no_cache_ignores_response_of_another_replica() -> None:
+    store = MemoryStore()
+    leader, follower = Replica(store), Replica(store)
+    await leader.store.fetch(leader.lookup(), None)
+    await follower.store.fetch(follower.lookup(("cache-control", "no-cache")), None)
+    assert follower.upstream_request_count == 1
 
 
-def test_an_answer_from_before_a_write_is_never_read_again() -> None:
-    async def scene() -> None:
-        replica = Replica(MemoryStore())
-        asked = replica.question()
-        await replica.responses.fetch(asked, None)
-        await replica.responses.counters.increment(SITE.guid, ["Patient"])
-        assert await replica.responses.get(asked) is None
-
-    asyncio.run(scene())
+async def test_response_from_before_write_is_not_read() -> None:
+    replica = Replica(MemoryStore())
+    lookup = replica.lookup()
+    await replica.store.fetch(lookup, None)
+    await replica.store.counters.increment(SITE.guid, ["Patient"])
+    assert await replica.store.get(lookup) is None

@@ -1,3 +1,5 @@
+"""Responses that may be stored, and the header fields that are removed."""
+
 import pytest
 from support.requests import fhir_request, json_response
 
@@ -16,7 +18,7 @@ from gateway.upstreams.halo_failures import SITE_UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "missing"),
+    ("path", "kind", "expected"),
     [
         ("Patient/1", NOT_FOUND, True),
         ("Patient", NOT_FOUND, False),
@@ -24,8 +26,8 @@ from gateway.upstreams.halo_failures import SITE_UNKNOWN
         ("Patient/1", UPSTREAM_TIMEOUT, False),
     ],
 )
-def test_what_means_that_the_resource_is_not_there(path: str, kind: FailureKind, *, missing: bool) -> None:
-    assert is_not_found(fhir_request(path), Failure(kind)) is missing
+def test_only_missing_single_resource_is_not_found(path: str, kind: FailureKind, *, expected: bool) -> None:
+    assert is_not_found(fhir_request(path), Failure(kind)) is expected
 
 
 def searchset(severity: str = "") -> FhirResponse:
@@ -35,7 +37,7 @@ def searchset(severity: str = "") -> FhirResponse:
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "expected"),
+    ("path", "response", "expected"),
     [
         ("Patient", searchset(), True),
         ("Patient", searchset().with_parsed_bundle(), True),
@@ -49,17 +51,19 @@ def searchset(severity: str = "") -> FhirResponse:
         ("metadata", json_response({"resourceType": "CapabilityStatement"}), True),
     ],
 )
-def test_what_is_whole_and_what_was_asked_for(path: str, answer: FhirResponse, *, expected: bool) -> None:
-    assert is_storable(fhir_request(path), answer) is expected
+def test_only_complete_requested_resource_is_storable(
+    path: str, response: FhirResponse, *, expected: bool
+) -> None:
+    assert is_storable(fhir_request(path), response) is expected
 
 
-def test_fields_of_one_exchange_and_of_caching_do_not_last() -> None:
+def test_headers_of_cache_and_single_request_are_removed() -> None:
     names = ("etag", "cache-control", "age", "x-correlation-id", "ratelimit")
-    answer = FhirResponse(200, tuple((name, "1") for name in names))
-    assert [name for name, _ in without_exchange_headers(answer).headers] == ["etag"]
-    assert [name for name, _ in without_cache_headers(answer).headers] == [
+    response = FhirResponse(200, tuple((name, "1") for name in names))
+    assert [name for name, _ in without_exchange_headers(response).headers] == ["etag"]
+    assert [name for name, _ in without_cache_headers(response).headers] == [
         "etag",
         "x-correlation-id",
         "ratelimit",
     ]
-    assert [name for name, _ in without_headers(answer, frozenset(names[1:])).headers] == ["etag"]
+    assert [name for name, _ in without_headers(response, frozenset(names[1:])).headers] == ["etag"]

@@ -1,3 +1,5 @@
+"""Validators of responses, and conditional requests."""
+
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ def bundle(**changes: Any) -> FhirResponse:
     return json_response(fields | {"entry": [{"resource": PATIENT}]} | changes)
 
 
-def tag(response: FhirResponse) -> str:
+def etag_of(response: FhirResponse) -> str:
     return with_validators(response, NOW).header("etag")
 
 
@@ -29,36 +31,36 @@ def tag(response: FhirResponse) -> str:
         {"meta": {"lastUpdated": "2026-07-01T00:00:00Z"}},
     ],
 )
-def test_what_changes_with_each_asking_leaves_the_etag_alone(changes: dict[str, Any]) -> None:
-    assert tag(bundle(**changes)) == tag(bundle())
+def test_volatile_field_keeps_etag(changes: dict[str, Any]) -> None:
+    assert etag_of(bundle(**changes)) == etag_of(bundle())
 
 
 @pytest.mark.parametrize(
     "changes",
     [{"total": 2}, {"entry": []}, {"type": "history"}, {"meta": {"tag": [{"code": "x"}]}}],
 )
-def test_what_is_content_changes_it(changes: dict[str, Any]) -> None:
-    assert tag(bundle(**changes)) != tag(bundle())
+def test_changed_content_changes_etag(changes: dict[str, Any]) -> None:
+    assert etag_of(bundle(**changes)) != etag_of(bundle())
 
 
-def test_a_mended_entry_changes_it() -> None:
-    opened = bundle().with_parsed_bundle()
-    assert opened.bundle is not None
-    mended = opened.with_bundle(opened.bundle.replace(entries=()))
-    assert tag(mended) == tag(bundle(entry=[]))
+def test_repaired_entries_change_etag() -> None:
+    parsed = bundle().with_parsed_bundle()
+    assert parsed.bundle is not None
+    repaired = parsed.with_bundle(parsed.bundle.replace(entries=()))
+    assert etag_of(repaired) == etag_of(bundle(entry=[]))
 
 
-def test_the_upstreams_own_validators_stay() -> None:
-    given_ = json_response(PATIENT, etag='W/"7"')
-    assert with_validators(given_, NOW) is given_
-    mended = bundle().with_header("etag", "x").with_parsed_bundle()
-    assert mended.bundle is not None
-    assert b"Patient" in with_validators(mended.with_bundle(mended.bundle.with_total(7)), NOW).body
+def test_upstream_validators_are_preserved() -> None:
+    response = json_response(PATIENT, etag='W/"7"')
+    assert with_validators(response, NOW) is response
+    parsed = bundle().with_header("etag", "x").with_parsed_bundle()
+    assert parsed.bundle is not None
+    assert b"Patient" in with_validators(parsed.with_bundle(parsed.bundle.with_total(7)), NOW).body
     assert with_validators(json_response(PATIENT, last_modified="x"), NOW).header("last-modified") == "x"
 
 
 @pytest.mark.parametrize(
-    ("changed", "shown"),
+    ("last_updated", "expected"),
     [
         ("2026-06-30T10:00:00.5+10:00", "Tue, 30 Jun 2026 00:00:00 GMT"),
         ("2999-01-01T00:00:00Z", "Wed, 01 Jul 2026 02:00:00 GMT"),
@@ -68,23 +70,21 @@ def test_the_upstreams_own_validators_stay() -> None:
         ("nonsense", ""),
     ],
 )
-def test_last_modified_is_when_the_resource_changed_but_never_later_than_now(
-    changed: str, shown: str
-) -> None:
-    answer = with_validators(json_response(PATIENT | {"meta": {"lastUpdated": changed}}), NOW)
-    assert answer.header("last-modified") == shown
+def test_last_modified_is_last_updated_at_most_now(last_updated: str, expected: str) -> None:
+    response = with_validators(json_response(PATIENT | {"meta": {"lastUpdated": last_updated}}), NOW)
+    assert response.header("last-modified") == expected
 
 
-def test_an_error_has_no_etag() -> None:
-    refused = FhirResponse(400)
-    assert with_validators(refused, NOW) is refused
+def test_error_gets_no_etag() -> None:
+    error = FhirResponse(400)
+    assert with_validators(error, NOW) is error
 
 
 TAG = 'W/"gw-1"'
 
 
 @pytest.mark.parametrize(
-    ("fields", "same"),
+    ("headers", "expected"),
     [
         ({"if-none-match": TAG}, True),
         ({"if-none-match": '"gw-1"'}, True),
@@ -101,39 +101,38 @@ TAG = 'W/"gw-1"'
         ({}, False),
     ],
 )
-def test_whether_a_client_already_has_it(fields: dict[str, str], *, same: bool) -> None:
-    held = json_response(PATIENT, etag=TAG, last_modified="Tue, 30 Jun 2026 00:00:00 GMT")
-    found = not_modified(fhir_request("Patient/1", headers=tuple(fields.items())), held)
-    assert (found is not None) is same
+def test_condition_of_client_decides_304(headers: dict[str, str], *, expected: bool) -> None:
+    response = json_response(PATIENT, etag=TAG, last_modified="Tue, 30 Jun 2026 00:00:00 GMT")
+    result = not_modified(fhir_request("Patient/1", headers=tuple(headers.items())), response)
+    assert (result is not None) is expected
 
 
-def test_a_304_repeats_the_validators_and_no_body() -> None:
-    held = json_response(PATIENT, etag=TAG, age="3", content_language="en")
-    found = not_modified(fhir_request("Patient/1", headers=(("if-none-match", TAG),)), held)
-    assert found == FhirResponse(304, (("etag", TAG), ("age", "3")))
+def test_304_has_validators_but_no_body() -> None:
+    response = json_response(PATIENT, etag=TAG, age="3", content_language="en")
+    result = not_modified(fhir_request("Patient/1", headers=(("if-none-match", TAG),)), response)
+    assert result == FhirResponse(304, (("etag", TAG), ("age", "3")))
 
 
 @pytest.mark.parametrize(
     ("path", "method", "status"), [("Patient/_search", "POST", 200), ("Patient/1", "GET", 404)]
 )
-def test_only_a_good_answer_to_get_is_not_modified(path: str, method: str, status: int) -> None:
+def test_only_successful_get_gets_304(path: str, method: str, status: int) -> None:
     request = fhir_request(path, method=method, headers=(("if-none-match", "*"),))
     assert not_modified(request, json_response(PATIENT, status, etag=TAG)) is None
 
 
 @pytest.mark.parametrize(
-    ("tag", "given_", "same"),
+    ("etag", "if_none_match", "expected"),
     [('"a,b"', 'W/"x", "a,b"', True), ('"a,b"', '"a"', False), ("unquoted", "unquoted", False)],
 )
-def test_an_upstreams_tag_is_compared_whole(tag: str, given_: str, *, same: bool) -> None:
-    found = not_modified(
-        fhir_request("Patient/1", headers=(("if-none-match", given_),)), json_response(PATIENT, etag=tag)
-    )
-    assert (found is not None) is same
+def test_upstream_etag_is_compared_completely(etag: str, if_none_match: str, *, expected: bool) -> None:
+    request = fhir_request("Patient/1", headers=(("if-none-match", if_none_match),))
+    result = not_modified(request, json_response(PATIENT, etag=etag))
+    assert (result is not None) is expected
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "made"),
+    ("name", "value", "expected"),
     [
         ("if-match", TAG, True),
         ("if-match", '"gw-1"', True),
@@ -144,11 +143,11 @@ def test_an_upstreams_tag_is_compared_whole(tag: str, given_: str, *, same: bool
         ("if-none-exist", 'identifier="gw-1"', False),
     ],
 )
-def test_a_change_cannot_depend_on_a_tag_that_we_made(name: str, value: str, *, made: bool) -> None:
-    assert has_gateway_etag(fhir_request("Patient/1", method="PUT", headers=((name, value),))) is made
+def test_gateway_etag_in_condition_is_recognised(name: str, value: str, *, expected: bool) -> None:
+    assert has_gateway_etag(fhir_request("Patient/1", method="PUT", headers=((name, value),))) is expected
 
 
 @given(st.text(), st.text())
-def test_no_condition_breaks_the_reader(tags: str, since: str) -> None:
-    fields = (("if-none-match", tags), ("if-modified-since", since))
-    not_modified(fhir_request("Patient/1", headers=fields), json_response(PATIENT, etag=TAG))
+def test_any_condition_text_is_parsed(if_none_match: str, if_modified_since: str) -> None:
+    headers = (("if-none-match", if_none_match), ("if-modified-since", if_modified_since))
+    not_modified(fhir_request("Patient/1", headers=headers), json_response(PATIENT, etag=TAG))

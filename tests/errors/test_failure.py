@@ -3,17 +3,22 @@ from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 _KIND = FailureKind("lost", 503, "transient", "Lost.", retry_advice=RetryAdvice.YES, retry_after=5)
 
 
-def test_a_failure_takes_text_issue_and_wait_from_its_kind() -> None:
-    found = Failure(_KIND)
-    assert (str(found), found.text, found.issue, found.retry_after) == ("lost", "Lost.", "transient", 5)
+def test_failure_has_text_issue_and_retry_after_of_kind() -> None:
+    failure = Failure(_KIND)
+    assert (str(failure), failure.text, failure.issue, failure.retry_after) == (
+        "lost",
+        "Lost.",
+        "transient",
+        5,
+    )
 
 
-def test_an_occurrence_may_say_it_better() -> None:
-    found = Failure(_KIND, text="Gone.", issue="timeout", retry_after=9)
-    assert (found.text, found.issue, found.retry_after) == ("Gone.", "timeout", 9)
+def test_occurrence_overrides_text_issue_and_retry_after() -> None:
+    failure = Failure(_KIND, text="Gone.", issue="timeout", retry_after=9)
+    assert (failure.text, failure.issue, failure.retry_after) == ("Gone.", "timeout", 9)
 
 
-def test_a_change_is_open_when_it_may_have_run() -> None:
+def test_write_outcome_is_unknown_if_request_may_have_run() -> None:
     assert _KIND.write_outcome_unknown
     assert not FailureKind(
         "lost", 503, "transient", "Lost.", retry_advice=RetryAdvice.YES, may_have_run=False

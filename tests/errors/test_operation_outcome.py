@@ -13,7 +13,7 @@ from gateway.errors.operation_outcome import (
 )
 
 
-def test_a_failure_says_all_that_is_known_of_it() -> None:
+def test_outcome_contains_all_details_of_failure() -> None:
     failure = Failure(
         catalog.DATE_SYNTAX,
         diagnostics="request=1",
@@ -21,9 +21,9 @@ def test_a_failure_says_all_that_is_known_of_it() -> None:
         issue="invalid",
         codings=(("http://x.example", "5003"),),
     )
-    found = operation_outcome(failure)
-    OperationOutcome.model_validate(found)
-    (issue,) = found["issue"]
+    outcome = operation_outcome(failure)
+    OperationOutcome.model_validate(outcome)
+    (issue,) = outcome["issue"]
     assert (issue["severity"], issue["code"], issue["diagnostics"]) == ("error", "invalid", "request=1")
     assert issue["expression"] == ["http.birthdate"]
     assert issue["details"]["coding"] == [
@@ -33,33 +33,36 @@ def test_a_failure_says_all_that_is_known_of_it() -> None:
     ]
 
 
-def test_further_issues_follow_with_the_same_codes() -> None:
-    further = (Issue("value", "Patient.id is empty.", "Patient.id"), Issue("structure", "There are 2 more."))
-    found = operation_outcome(
-        Failure(catalog.WRITE_INVALID, expression="Patient", diagnostics="d", more_issues=further)
+def test_more_issues_follow_with_same_codings() -> None:
+    more_issues = (
+        Issue("value", "Patient.id is empty.", "Patient.id"),
+        Issue("structure", "There are 2 more."),
     )
-    OperationOutcome.model_validate(found)
-    first, second, third = found["issue"]
+    outcome = operation_outcome(
+        Failure(catalog.WRITE_INVALID, expression="Patient", diagnostics="d", more_issues=more_issues)
+    )
+    OperationOutcome.model_validate(outcome)
+    first, second, third = outcome["issue"]
     assert (first["expression"], second["expression"]) == (["Patient"], ["Patient.id"])
     assert (second["code"], second["details"]["text"]) == ("value", "Patient.id is empty.")
     assert third.keys() == {"severity", "code", "details"}
-    assert all(each["details"]["coding"] == first["details"]["coding"] for each in (second, third))
+    assert all(issue["details"]["coding"] == first["details"]["coding"] for issue in (second, third))
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_outcome_omits_missing_details() -> None:
     (issue,) = operation_outcome(Failure(catalog.GATEWAY_OVERLOADED))["issue"]
     assert issue.keys() == {"severity", "code", "details"}
     assert len(issue["details"]["coding"]) == 1
 
 
 @pytest.mark.parametrize("severity", ["information", "warning"])
-def test_an_explanation_is_no_failure(severity: str) -> None:
-    found = information_outcome("All is well.", severity=severity)
-    OperationOutcome.model_validate(found)
-    assert found["issue"][0]["severity"] == severity
+def test_information_outcome_has_given_severity(severity: str) -> None:
+    outcome = information_outcome("All is well.", severity=severity)
+    OperationOutcome.model_validate(outcome)
+    assert outcome["issue"][0]["severity"] == severity
 
 
-def test_it_is_sent_as_utf8() -> None:
+def test_resource_is_encoded_as_utf8() -> None:
     assert msgspec.json.decode(encode_resource(information_outcome("Müller…"))) == information_outcome(
         "Müller…"
     )

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from gateway.errors.redaction import redact, without_sql
 
-#: what was said -> what may be shown
-MASKED = {
+#: Upstream message -> redacted message.
+REDACTED = {
     "Login failed for user 'Zzyzx'.": "Login failed for user ….",
     "Login failed for user zzyzx": "Login failed for user …",
     "Login failed for user [userID]": "Login failed for user …",
@@ -48,29 +48,29 @@ MASKED = {
 }
 
 
-@pytest.mark.parametrize("said", MASKED)
-def test_what_identifies_is_masked_and_phrases_stay(said: str) -> None:
-    assert redact(said) == MASKED[said]
+@pytest.mark.parametrize("message", REDACTED)
+def test_personal_data_is_redacted_and_phrases_stay(message: str) -> None:
+    assert redact(message) == REDACTED[message]
 
 
-def test_a_long_text_ends_in_a_mask() -> None:
+def test_long_message_ends_with_mask() -> None:
     assert redact("word " * 100) == ("word " * 100)[:299] + "…"
 
 
-def test_unmasked_text_still_has_no_sql() -> None:
+def test_without_sql_removes_only_sql() -> None:
     assert without_sql("Bad\tcolumn 'x'.\nSELECT x FROM y") == "Bad column 'x'. …"
 
 
 @given(st.text(), st.text())
-def test_a_planted_name_never_stays(before: str, after: str) -> None:
+def test_unknown_name_is_redacted_in_any_text(before: str, after: str) -> None:
     assert "Zzyzx" not in redact(f"{before} Zzyzx {after}")
 
 
 @given(st.text(max_size=5_000))
-def test_any_text_is_masked_to_at_most_300_characters(text: str) -> None:
+def test_redacted_text_has_at_most_300_characters(text: str) -> None:
     assert len(redact(text)) <= 300
 
 
 @given(st.text(st.sampled_from("'\"([{<…sS 0123.-:/=@,aZé"), max_size=2_500))
-def test_no_text_is_slow(text: str) -> None:
+def test_redaction_of_special_characters_is_fast(text: str) -> None:
     assert len(redact(text)) <= 300

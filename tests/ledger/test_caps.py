@@ -1,3 +1,5 @@
+"""Daily caps and forecasts."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("cap", "part"),
+    ("cap", "ratio"),
     [
         (DailyCap(), 0.0),
         (DailyCap(queries=100), 0.5),
@@ -23,18 +25,18 @@ HOUR = timedelta(hours=1)
         (DailyCap(queries=0), 1.0),
     ],
 )
-def test_the_nearer_cap_counts(cap: DailyCap, part: float) -> None:
-    assert used_ratio(cap, Usage(NOW, 50, 800)) == part
+def test_used_ratio_is_that_of_the_nearer_cap(cap: DailyCap, ratio: float) -> None:
+    assert used_ratio(cap, Usage(NOW, 50, 800)) == ratio
 
 
-def test_the_forecast_goes_on_at_the_pace_seen() -> None:
-    seen = Usage(NOW - HOUR, 100), Usage(NOW, 200)
-    assert forecast(DailyCap(queries=500), *seen, END) == NOW + 3 * HOUR
+def test_forecast_continues_at_the_measured_rate() -> None:
+    measurements = Usage(NOW - HOUR, 100), Usage(NOW, 200)
+    assert forecast(DailyCap(queries=500), *measurements, END) == NOW + 3 * HOUR
 
 
-def test_the_first_of_two_caps_is_forecast() -> None:
-    seen = Usage(NOW - HOUR, 100, 0), Usage(NOW, 200, 1_000)
-    assert forecast(DailyCap(500, 2_000), *seen, END) == NOW + HOUR
+def test_forecast_is_for_the_first_of_two_caps() -> None:
+    measurements = Usage(NOW - HOUR, 100, 0), Usage(NOW, 200, 1_000)
+    assert forecast(DailyCap(500, 2_000), *measurements, END) == NOW + HOUR
 
 
 @pytest.mark.parametrize(
@@ -46,20 +48,18 @@ def test_the_first_of_two_caps_is_forecast() -> None:
         (DailyCap(queries=500), Usage(NOW - timedelta(minutes=4), 0), Usage(NOW, 200)),
     ],
 )
-def test_nothing_is_forecast_without_cap_or_pace_or_reason(
-    cap: DailyCap, earlier: Usage, later: Usage
-) -> None:
+def test_no_forecast_without_cap_rate_or_reach(cap: DailyCap, earlier: Usage, later: Usage) -> None:
     assert forecast(cap, earlier, later, END) is None
 
 
-def test_a_cap_that_is_reached_is_reached_now() -> None:
+def test_reached_cap_is_forecast_for_now() -> None:
     assert forecast(DailyCap(queries=100), Usage(NOW - HOUR, 100), Usage(NOW, 100), END) == NOW
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
-def test_a_forecast_is_between_now_and_the_end(cap: int, before: int, more: int) -> None:
-    found = forecast(DailyCap(queries=cap), Usage(NOW - HOUR, before), Usage(NOW, before + more), END)
-    assert found is None or NOW <= found < END
+def test_forecast_is_between_now_and_the_end(cap: int, before: int, increase: int) -> None:
+    time = forecast(DailyCap(queries=cap), Usage(NOW - HOUR, before), Usage(NOW, before + increase), END)
+    assert time is None or NOW <= time < END
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_a_forecast_is_between_now_and_the_end(cap: int, before: int, more: int)
         ("2026-04-04T14:00Z", "Australia/Sydney", "2026-04-05T14:00Z"),  # 25 hours, from 13:00Z
     ],
 )
-def test_midnight_is_the_sites(now: str, name: str, end: str) -> None:
+def test_next_midnight_is_that_of_the_zone(now: str, name: str, end: str) -> None:
     assert next_midnight(datetime.fromisoformat(now), load_zone(name)) == datetime.fromisoformat(end)
 
 
-def test_batch_work_is_told_to_wait_until_midnight() -> None:
+def test_rejection_of_batch_work_ends_at_midnight() -> None:
     failure = batch_rejected(NOW, SITE.zone)
     assert (failure.kind.status, failure.kind.code, failure.issue) == (429, "site-cap", "throttled")
     assert failure.retry_after == 12 * 3_600

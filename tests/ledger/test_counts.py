@@ -1,3 +1,5 @@
+"""Pending counts and merged rows."""
+
 import sys
 from threading import Thread
 
@@ -6,46 +8,46 @@ from support.requests import GUID
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.counts import PendingCounts, merge_rows, sorted_rows
 
-LINE = LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
-HIT = LINE._replace(cost=CostClass.HIT)
+KEY = LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
+HIT = KEY._replace(cost=CostClass.HIT)
 
 
-def test_equal_lines_are_one_pair_of_numbers() -> None:
-    tally = PendingCounts()
-    tally.add(LINE, 10)
-    tally.add(LINE, 50, 5)
-    tally.add(HIT, 1)
-    assert tally.queries == 7
-    assert tally.drain() == {LINE: (6, 60), HIT: (1, 1)}
-    assert tally.drain() == {}
+def test_equal_keys_add_up() -> None:
+    counts = PendingCounts()
+    counts.add(KEY, 10)
+    counts.add(KEY, 50, 5)
+    counts.add(HIT, 1)
+    assert counts.queries == 7
+    assert counts.drain() == {KEY: (6, 60), HIT: (1, 1)}
+    assert counts.drain() == {}
 
 
-def test_what_is_put_back_joins_what_came_meanwhile() -> None:
-    tally = PendingCounts()
-    tally.add(LINE, 10)
-    taken = tally.drain()
-    tally.add(LINE, 1)
-    tally.restore(taken)
-    assert tally.drain() == {LINE: (2, 11)}
+def test_restored_counts_add_to_later_counts() -> None:
+    counts = PendingCounts()
+    counts.add(KEY, 10)
+    drained = counts.drain()
+    counts.add(KEY, 1)
+    counts.restore(drained)
+    assert counts.drain() == {KEY: (2, 11)}
 
 
-def test_counting_and_taking_at_once_lose_nothing() -> None:
-    tally, found, before = PendingCounts(), [], sys.getswitchinterval()
-    counting = [Thread(target=lambda: [tally.add(LINE, 1) for _ in range(5_000)]) for _ in range(3)]
+def test_concurrent_counting_and_draining_lose_nothing() -> None:
+    counts, drained, switch_interval = PendingCounts(), [], sys.getswitchinterval()
+    threads = [Thread(target=lambda: [counts.add(KEY, 1) for _ in range(5_000)]) for _ in range(3)]
     sys.setswitchinterval(1e-5)
     try:
-        for each in counting:
-            each.start()
-        while any(each.is_alive() for each in counting):
-            found.append(tally.drain())
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            drained.append(counts.drain())
     finally:
-        sys.setswitchinterval(before)
-    found.append(tally.drain())
-    assert sum(amounts[0] for counts in found for amounts in counts.values()) == 15_000
+        sys.setswitchinterval(switch_interval)
+    drained.append(counts.drain())
+    assert sum(amounts[0] for part in drained for amounts in part.values()) == 15_000
 
 
-def test_rows_of_several_places_are_added_up_in_the_ledgers_order() -> None:
-    earlier = LINE._replace(day="2026-06-30")
-    parts = [LedgerRow(LINE, 1, 10), LedgerRow(HIT, 1, 1), LedgerRow(earlier, 1, 5), LedgerRow(LINE, 2, 20)]
-    assert merge_rows(parts) == [LedgerRow(earlier, 1, 5), LedgerRow(HIT, 1, 1), LedgerRow(LINE, 3, 30)]
+def test_rows_are_merged_in_the_order_of_the_ledger() -> None:
+    earlier = KEY._replace(day="2026-06-30")
+    rows = [LedgerRow(KEY, 1, 10), LedgerRow(HIT, 1, 1), LedgerRow(earlier, 1, 5), LedgerRow(KEY, 2, 20)]
+    assert merge_rows(rows) == [LedgerRow(earlier, 1, 5), LedgerRow(HIT, 1, 1), LedgerRow(KEY, 3, 30)]
     assert sorted_rows({}) == []

@@ -1,3 +1,5 @@
+"""Daily usage of sites with caps."""
+
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,142 +16,142 @@ CAP = DailyCap(queries=10, octets=1_000, rejects_batch=True)
 MINUTE = timedelta(minutes=1)
 
 
-def use(cap: DailyCap | None = CAP) -> DailyUsage:
+def daily_usage(cap: DailyCap | None = CAP) -> DailyUsage:
     return DailyUsage(lambda _: cap)
 
 
-def paid(daily: DailyUsage, times: int, *, start: datetime = NOW, step: timedelta = MINUTE) -> datetime:
-    """Count so many queries, one each step; the time of the last."""
+def count(daily: DailyUsage, times: int, *, start: datetime = NOW, step: timedelta = MINUTE) -> datetime:
+    """Count billed queries, one each step; return the time of the last one."""
     for number in range(times):
         daily.add(INTERACTIVE, CostClass.BILLED, 10, start + number * step)
     return start + (times - 1) * step
 
 
-def test_batch_work_stops_when_the_cap_is_used_up_and_interactive_work_goes_on() -> None:
-    daily = use()
+def test_reached_cap_rejects_batch_but_not_interactive_requests() -> None:
+    daily = daily_usage()
     with capture_logs():
-        paid(daily, 9)
+        count(daily, 9)
         assert not daily.rejects_batch(BATCH, NOW)
-        paid(daily, 1)
+        count(daily, 1)
     assert daily.rejects_batch(BATCH, NOW)
     assert not daily.rejects_batch(INTERACTIVE, NOW)
 
 
-def test_bytes_stop_as_queries_do() -> None:
-    daily = use()
+def test_reached_byte_cap_rejects_batch() -> None:
+    daily = daily_usage()
     with capture_logs():
         daily.add(INTERACTIVE, CostClass.MAYBE_BILLED, 1_000, NOW)
     assert daily.rejects_batch(BATCH, NOW)
 
 
 @pytest.mark.parametrize("cap", [None, DailyCap(queries=10, octets=1_000), DailyCap(rejects_batch=True)])
-def test_nothing_stops_unless_it_is_set(cap: DailyCap | None) -> None:
-    daily = use(cap)
+def test_batch_is_not_rejected_without_cap_or_reject_batch(cap: DailyCap | None) -> None:
+    daily = daily_usage(cap)
     with capture_logs():
-        paid(daily, 20)
+        count(daily, 20)
     assert not daily.rejects_batch(BATCH, NOW)
 
 
-def test_what_costs_nothing_uses_up_nothing() -> None:
-    daily = use()
+def test_free_requests_use_no_cap() -> None:
+    daily = daily_usage()
     for cost in set(CostClass) - {CostClass.BILLED, CostClass.MAYBE_BILLED}:
         daily.add(INTERACTIVE, cost, 10_000, NOW)
     assert daily.cap_statuses(NOW) == []
 
 
-def test_a_new_day_starts_at_the_sites_midnight() -> None:
-    daily = use()
+def test_usage_resets_at_midnight_of_the_site() -> None:
+    daily = daily_usage()
     with capture_logs():
-        paid(daily, 10)
+        count(daily, 10)
     assert daily.rejects_batch(BATCH, datetime.fromisoformat("2026-07-01T13:59:59Z"))
     assert not daily.rejects_batch(BATCH, datetime.fromisoformat("2026-07-01T14:00:00Z"))
 
 
-def test_the_log_warns_once_at_80_per_cent_and_once_at_the_cap() -> None:
-    daily = use()
+def test_log_warns_once_at_each_threshold() -> None:
+    daily = daily_usage()
     with capture_logs() as lines:
-        paid(daily, 12)
-    assert [(each["event"], each["queries"], each["site"]) for each in lines] == [
+        count(daily, 12)
+    assert [(line["event"], line["queries"], line["site"]) for line in lines] == [
         ("cap-80-percent", 8, "harbour"),
         ("cap-reached", 10, "harbour"),
     ]
 
 
-def test_the_warning_names_the_hour_in_which_the_cap_will_be_reached() -> None:
-    daily = use(DailyCap(queries=100))
+def test_warning_contains_the_hour_of_the_forecast() -> None:
+    daily = daily_usage(DailyCap(queries=100))
     with capture_logs() as lines:
-        paid(daily, 80)
+        count(daily, 80)
     (line,) = lines
     assert line["reached_in_hour"] == "2026-07-01T13:00:00+10:00"  # 12:00 and 100 minutes
 
 
 @pytest.mark.parametrize(
-    ("step", "said"), [(timedelta(seconds=1), "not known yet"), (timedelta(minutes=9), "not today")]
+    ("step", "text"), [(timedelta(seconds=1), "not known yet"), (timedelta(minutes=9), "not today")]
 )
-def test_a_pace_that_is_not_known_yet_is_not_taken_for_a_slow_one(step: timedelta, said: str) -> None:
-    daily = use(DailyCap(queries=100))
+def test_warning_distinguishes_an_unknown_rate_from_a_slow_rate(step: timedelta, text: str) -> None:
+    daily = daily_usage(DailyCap(queries=100))
     with capture_logs() as lines:
-        paid(daily, 80, step=step)
-    assert [each["reached_in_hour"] for each in lines] == [said]
+        count(daily, 80, step=step)
+    assert [line["reached_in_hour"] for line in lines] == [text]
 
 
-def test_the_pace_is_that_of_the_last_hour() -> None:
-    daily = use(DailyCap(queries=700))
-    last = paid(daily, 300, step=timedelta(seconds=10))  # 50 minutes at 6 a minute
-    later = paid(daily, 70, start=last + MINUTE)  # then 70 minutes at 1 a minute
-    (standing,) = daily.cap_statuses(later)
-    assert standing.usage.queries == 370
-    assert standing.reached_in_hour is not None
-    assert standing.reached_in_hour.isoformat() == "2026-07-01T19:00:00+10:00"  # 14:00 and 330 minutes
+def test_forecast_uses_the_rate_of_the_last_hour() -> None:
+    daily = daily_usage(DailyCap(queries=700))
+    last = count(daily, 300, step=timedelta(seconds=10))  # 50 minutes at 6 a minute
+    later = count(daily, 70, start=last + MINUTE)  # then 70 minutes at 1 a minute
+    (status,) = daily.cap_statuses(later)
+    assert status.usage.queries == 370
+    assert status.reached_in_hour is not None
+    assert status.reached_in_hour.isoformat() == "2026-07-01T19:00:00+10:00"  # 14:00 and 330 minutes
 
 
 TODAY = (GUID, "2026-07-01")
 
 
-def test_what_earlier_processes_paid_today_counts_beside_what_this_one_pays() -> None:
-    daily = use()
+def test_usage_of_earlier_processes_counts_today() -> None:
+    daily = daily_usage()
     daily.update_from_ledger({TODAY: (9, 90), (GUID, "2026-06-30"): (50, 50)}, NOW)
     assert not daily.rejects_batch(BATCH, NOW)
     with capture_logs():
-        paid(daily, 1)
+        count(daily, 1)
     assert daily.rejects_batch(BATCH, NOW)
-    (standing,) = daily.cap_statuses(NOW)
-    assert (standing.usage.queries, standing.usage.octets) == (10, 100)
+    (status,) = daily.cap_statuses(NOW)
+    assert (status.usage.queries, status.usage.octets) == (10, 100)
 
 
-def test_a_restart_behind_a_used_up_cap_stops_batch_at_once_and_warns_no_second_time() -> None:
-    daily = use()
+def test_restart_after_a_reached_cap_rejects_batch_without_warning() -> None:
+    daily = daily_usage()
     with capture_logs() as lines:
         daily.update_from_ledger({TODAY: (10, 0)}, NOW)
         assert daily.rejects_batch(BATCH, NOW)
-        paid(daily, 1)
+        count(daily, 1)
     assert lines == []
 
 
-def test_what_other_replicas_pay_meanwhile_is_added_up_and_warned_of() -> None:
-    daily = use()
+def test_usage_of_other_replicas_adds_up_and_is_logged() -> None:
+    daily = daily_usage()
     with capture_logs() as lines:
-        paid(daily, 3)
-        for others in (2, 5, 5, 7):
-            daily.update_from_ledger({TODAY: (others, others)}, NOW)
-    assert [(each["event"], each["queries"]) for each in lines] == [
+        count(daily, 3)
+        for other_queries in (2, 5, 5, 7):
+            daily.update_from_ledger({TODAY: (other_queries, other_queries)}, NOW)
+    assert [(line["event"], line["queries"]) for line in lines] == [
         ("cap-80-percent", 8),
         ("cap-reached", 10),
     ]
     assert daily.rejects_batch(BATCH, NOW)
-    (standing,) = daily.cap_statuses(NOW)
-    assert (standing.usage.queries, standing.usage.octets) == (10, 37)
+    (status,) = daily.cap_statuses(NOW)
+    assert (status.usage.queries, status.usage.octets) == (10, 37)
 
 
-def test_a_replica_nobody_asks_knows_of_the_sites_that_others_ask() -> None:
+def test_idle_replica_has_status_of_sites_of_other_replicas() -> None:
     daily = DailyUsage(lambda _: CAP, {GUID: SITE}.get)
     daily.update_from_ledger({TODAY: (4, 40), ("unknown", "2026-07-01"): (1, 1)}, NOW)
-    (standing,) = daily.cap_statuses(NOW)
-    assert (standing.site, standing.name, standing.usage.queries) == (GUID, SITE.name, 4)
+    (status,) = daily.cap_statuses(NOW)
+    assert (status.site, status.name, status.usage.queries) == (GUID, SITE.name, 4)
 
 
-def test_what_others_paid_yesterday_does_not_count_today() -> None:
-    daily = use()
+def test_usage_of_yesterday_does_not_count_today() -> None:
+    daily = daily_usage()
     daily.update_from_ledger({TODAY: (10, 0)}, NOW)
     assert daily.rejects_batch(BATCH, NOW)
     tomorrow = NOW + timedelta(days=1)
@@ -158,8 +160,8 @@ def test_what_others_paid_yesterday_does_not_count_today() -> None:
     assert daily.cap_statuses(tomorrow)[0].usage.queries == 1
 
 
-def test_several_at_once_are_so_many() -> None:
-    daily = use()
+def test_several_queries_are_counted_at_once() -> None:
+    daily = daily_usage()
     with capture_logs():
         daily.add(INTERACTIVE, CostClass.BILLED, 100, NOW, queries=10)
     assert daily.rejects_batch(BATCH, NOW)

@@ -1,8 +1,10 @@
+"""Ledger in a file: writing, outages and shutdown."""
+
 import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ TODAY = datetime.now(UTC).date().isoformat()
 OTHER_SITE = "0a1b2c3d-0000-4000-8000-00000000000b"
 
 
-def line(cost: CostClass = CostClass.BILLED, day: str = TODAY, site: str = GUID) -> LedgerKey:
+def row_key(cost: CostClass = CostClass.BILLED, day: str = TODAY, site: str = GUID) -> LedgerKey:
     return LedgerKey(day, site, "c0ffee00", "Patient", "read", cost)
 
 
@@ -30,140 +32,147 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger(SqliteLedger(path), flush_interval=0.05)
-    opened.open()
-    yield opened
-    opened.close()
+    file_ledger = Ledger(SqliteLedger(path), flush_interval=0.05)
+    file_ledger.open()
+    yield file_ledger
+    file_ledger.close()
 
 
-def counted(ledger: Ledger, *lines: LedgerKey, octets: int = 10) -> None:
-    for each in lines:
-        ledger.add(each, octets)
+def count(ledger: Ledger, *keys: LedgerKey, octets: int = 10) -> None:
+    for key in keys:
+        ledger.add(key, octets)
 
 
-def test_equal_lines_are_one_row(ledger: Ledger) -> None:
-    counted(ledger, line(), line(), line(CostClass.HIT))
-    assert ledger.rows() == [LedgerRow(line(CostClass.HIT), 1, 10), LedgerRow(line(), 2, 20)]
+def test_equal_keys_are_one_row(ledger: Ledger) -> None:
+    count(ledger, row_key(), row_key(), row_key(CostClass.HIT))
+    assert ledger.rows() == [LedgerRow(row_key(CostClass.HIT), 1, 10), LedgerRow(row_key(), 2, 20)]
 
 
-def test_rows_are_chosen_by_site_and_day(ledger: Ledger) -> None:
-    counted(ledger, line(day="2026-07-01"), line(day="2026-07-02"), line(day="2026-07-02", site=OTHER_SITE))
-    assert [each.key.day for each in ledger.rows(GUID)] == ["2026-07-01", "2026-07-02"]
-    assert [each.key.site for each in ledger.rows(since="2026-07-02")] == [GUID, OTHER_SITE]
+def test_rows_are_selected_by_site_and_day(ledger: Ledger) -> None:
+    count(
+        ledger,
+        row_key(day="2026-07-01"),
+        row_key(day="2026-07-02"),
+        row_key(day="2026-07-02", site=OTHER_SITE),
+    )
+    assert [row.key.day for row in ledger.rows(GUID)] == ["2026-07-01", "2026-07-02"]
+    assert [row.key.site for row in ledger.rows(since="2026-07-02")] == [GUID, OTHER_SITE]
     assert ledger.rows(GUID, "2026-07-03") == []
 
 
-def test_the_file_follows_while_the_gateway_runs(path: Path) -> None:
+def test_file_is_written_while_the_gateway_runs(path: Path) -> None:
     ledger = Ledger(SqliteLedger(path))
     ledger.open()
-    counted(ledger, line())
-    until = time.monotonic() + 20
-    while not (path.exists() and _readable(path)) and time.monotonic() < until:
+    count(ledger, row_key())
+    deadline = time.monotonic() + 20
+    while not (path.exists() and has_rows(path)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    found = read_rows(path)
+    rows = read_rows(path)
     ledger.close()
-    assert found == [LedgerRow(line(), 1, 10)]
+    assert rows == [LedgerRow(row_key(), 1, 10)]
 
 
-def _readable(path: Path) -> bool:
+def has_rows(path: Path) -> bool:
     try:
         return bool(read_rows(path))
     except sqlite3.Error:
         return False
 
 
-def test_close_writes_what_no_thread_has_written_yet(path: Path) -> None:
+def test_close_writes_waiting_counts(path: Path) -> None:
     ledger = Ledger(SqliteLedger(path), flush_interval=60)
     ledger.open()
-    counted(ledger, line(), line())
+    count(ledger, row_key(), row_key())
     ledger.close()
-    assert read_rows(path) == [LedgerRow(line(), 2, 20)]
+    assert read_rows(path) == [LedgerRow(row_key(), 2, 20)]
 
 
-def test_a_ledger_goes_on_where_it_ended(path: Path) -> None:
+def test_reopened_ledger_adds_to_its_rows(path: Path) -> None:
     for _ in range(3):
         ledger = Ledger(SqliteLedger(path))
-        counted(ledger, line())
+        count(ledger, row_key())
         ledger.close()
-    assert read_rows(path) == [LedgerRow(line(), 3, 30)]
+    assert read_rows(path) == [LedgerRow(row_key(), 3, 30)]
 
 
-def test_two_processes_may_share_a_file(path: Path) -> None:
-    one, other = Ledger(SqliteLedger(path)), Ledger(SqliteLedger(path))
-    counted(one, line())
-    counted(other, line())
-    assert {tuple(one.rows()), tuple(other.rows())} <= {
-        (LedgerRow(line(), 1, 10),),
-        (LedgerRow(line(), 2, 20),),
+def test_processes_share_a_file(path: Path) -> None:
+    first, second = Ledger(SqliteLedger(path)), Ledger(SqliteLedger(path))
+    count(first, row_key())
+    count(second, row_key())
+    assert {tuple(first.rows()), tuple(second.rows())} <= {
+        (LedgerRow(row_key(), 1, 10),),
+        (LedgerRow(row_key(), 2, 20),),
     }
-    one.close()
-    other.close()
-    assert read_rows(path) == [LedgerRow(line(), 2, 20)]
+    first.close()
+    second.close()
+    assert read_rows(path) == [LedgerRow(row_key(), 2, 20)]
 
 
-def test_threads_lose_no_count(ledger: Ledger) -> None:
-    threads = [threading.Thread(target=counted, args=(ledger, *[line()] * 2_000)) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert ledger.rows() == [LedgerRow(line(), 8_000, 80_000)]
+def test_concurrent_threads_lose_no_count(ledger: Ledger) -> None:
+    threads = [threading.Thread(target=count, args=(ledger, *[row_key()] * 2_000)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.rows() == [LedgerRow(row_key(), 8_000, 80_000)]
 
 
-def test_without_a_path_counts_live_as_long_as_the_process() -> None:
+def test_ledger_without_path_counts_in_memory() -> None:
     ledger = Ledger(SqliteLedger())
-    counted(ledger, line(), line())
-    assert ledger.rows() == [LedgerRow(line(), 2, 20)]
+    count(ledger, row_key(), row_key())
+    assert ledger.rows() == [LedgerRow(row_key(), 2, 20)]
     ledger.close()
 
 
-def test_a_file_that_cannot_be_written_delays_the_ledger_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_unwritable_file_delays_the_ledger_without_loss(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     ledger = Ledger(SqliteLedger(folder / "ledger.sqlite3"), flush_interval=0.02)
     with capture_logs() as lines:
         ledger.open()
-        counted(ledger, line())
-        _until(lambda: asyncio.run(ledger.problem()) != "")
-        counted(ledger, line())
-        time.sleep(0.1)
-        assert asyncio.run(ledger.problem()) == "not written: SQLITE_CANTOPEN"
+        count(ledger, row_key())
+        await wait_for_problem(ledger, "not written: SQLITE_CANTOPEN")
+        count(ledger, row_key())
+        await asyncio.sleep(0.1)
+        assert await ledger.problem() == "not written: SQLITE_CANTOPEN"
         folder.mkdir()
-        _until(lambda: asyncio.run(ledger.problem()) == "")
-    assert [each["event"] for each in lines] == ["ledger-write-failed"]
-    assert ledger.rows() == [LedgerRow(line(), 2, 20)]
+        await wait_for_problem(ledger, "")
+    assert [line["event"] for line in lines] == ["ledger-write-failed"]
+    assert ledger.rows() == [LedgerRow(row_key(), 2, 20)]
     ledger.close()
 
 
-def _until(held: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not held():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+async def wait_for_problem(ledger: Ledger, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while await ledger.problem() != text:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
-def test_a_file_that_is_no_database_is_said_and_left_alone(path: Path) -> None:
-    path.write_bytes(b"not a database" * 100)
+@pytest.mark.anyio
+async def test_file_without_database_is_reported_and_unchanged(path: Path) -> None:
+    path.write_bytes(b"not a database" * 100)  # noqa: ASYNC240 - a small file
     ledger = Ledger(SqliteLedger(path))
-    counted(ledger, line(), line())
+    count(ledger, row_key(), row_key())
     with capture_logs() as lines:
         ledger.close()
-    assert asyncio.run(ledger.problem()) == "not written: SQLITE_NOTADB"
+    assert await ledger.problem() == "not written: SQLITE_NOTADB"
     assert lines[-1] == {"event": "ledger-lost", "queries": 2, "log_level": "error"}
-    assert path.read_bytes().startswith(b"not a database")
+    assert path.read_bytes().startswith(b"not a database")  # noqa: ASYNC240 - a small file
 
 
-def test_days_long_past_are_forgotten(path: Path) -> None:
+def test_days_beyond_the_retention_are_deleted(path: Path) -> None:
     old = (datetime.now(UTC) - timedelta(days=31)).date().isoformat()
     ledger = Ledger(SqliteLedger(path, 30))
-    counted(ledger, line(day=old), line())
+    count(ledger, row_key(day=old), row_key())
     ledger.close()
-    assert [each.key.day for each in read_rows(path)] == [TODAY]
+    assert [row.key.day for row in read_rows(path)] == [TODAY]
 
 
-def test_the_schema_has_no_room_for_a_patient(path: Path) -> None:
+def test_schema_has_no_column_for_a_patient(path: Path) -> None:
     ledger = Ledger(SqliteLedger(path))
-    counted(ledger, line())
+    count(ledger, row_key())
     ledger.close()
     with closing(sqlite3.connect(path)) as file:
-        columns = [each[1] for each in file.execute("PRAGMA table_info(ledger)")]
+        columns = [column[1] for column in file.execute("PRAGMA table_info(ledger)")]
     assert columns == ["day", "site", "caller", "type", "interaction", "class", "queries", "bytes"]

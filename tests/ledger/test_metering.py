@@ -1,14 +1,16 @@
+"""Metering of upstream requests and savings."""
+
 import asyncio
 
 import pytest
 from structlog.testing import capture_logs
 from support.event_loop import turns
-from support.ledger import Told
+from support.ledger import RecordingSink
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
 from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import CostClass
@@ -18,50 +20,58 @@ from gateway.ledger.recorder import Recorder
 from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
 
+pytestmark = pytest.mark.anyio
+
 SEARCH = fhir_request("Patient", "family=Zzyzx")
-ANSWER = json_response({"resourceType": "Bundle"})
+RESPONSE = json_response({"resourceType": "Bundle"})
 ERROR = json_response({"statusCode": 404, "message": "gone"}, 404)
 
 
-def recorder(told: Told, cap: DailyCap | None = None) -> Recorder:
-    return Recorder(told, DailyUsage(lambda _: cap), told, now=lambda: NOW)
+def create_recorder(sink: RecordingSink, cap: DailyCap | None = None) -> Recorder:
+    return Recorder(sink, DailyUsage(lambda _: cap), sink, now=lambda: NOW)
 
 
-def giving(result: FhirResponse | Exception) -> Handler:
+def upstream_with(result: FhirResponse | Exception) -> Handler:
     async def inner(request: FhirRequest) -> FhirResponse:
         if isinstance(result, Exception):
-            raise result
+            raise result if isinstance(result, Failure) else type(result)(*result.args)
         return result
 
     return inner
 
 
-async def asked(handler: Handler, request: FhirRequest = SEARCH) -> FhirResponse | Exception:
+async def call(handler: Handler, request: FhirRequest = SEARCH) -> FhirResponse | Exception:
     try:
         return await handler(request)
-    except (Failure, UnreadableError, RuntimeError) as problem:
-        return problem
+    except (Failure, UnreadableError, RuntimeError) as error:
+        return error
 
 
-def both(
+async def call_both_meters(
     result: FhirResponse | Exception, request: FhirRequest = SEARCH
-) -> tuple[Told, FhirResponse | Exception]:
-    """Counted around an upstream, Credited around that."""
-    told = Told()
-    told_by = recorder(told)
-    chain = SavingsMeter(UpstreamMeter(giving(result), told_by), told_by)
-    return told, asyncio.run(asked(chain, request))
+) -> tuple[RecordingSink, FhirResponse | Exception]:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    chain = SavingsMeter(UpstreamMeter(upstream_with(result), recorder), recorder)
+    return sink, await call(chain, request)
 
 
-RECEIVED = Failure(shared.NOT_FOUND, upstream_response=ERROR)
+def client_view(result: FhirResponse | Exception) -> object:
+    """Result without the upstream requests behind it, which clients do not see."""
+    if isinstance(result, FhirResponse):
+        return result.with_upstream_use(NO_USE)
+    return vars(result.with_upstream_use(NO_USE)) if isinstance(result, Failure) else repr(result)
+
+
+NOT_FOUND = Failure(shared.NOT_FOUND, upstream_response=ERROR)
 BUG = RuntimeError("bug")
 
 
 @pytest.mark.parametrize(
     ("result", "cost", "octets"),
     [
-        (ANSWER, CostClass.BILLED, len(ANSWER.body)),
-        (RECEIVED, CostClass.BILLED, len(ERROR.body)),
+        (RESPONSE, CostClass.BILLED, len(RESPONSE.body)),
+        (NOT_FOUND, CostClass.BILLED, len(ERROR.body)),
         (Failure(catalog.UPSTREAM_TIMEOUT), CostClass.MAYBE_BILLED, 0),
         (Failure(catalog.UPSTREAM_RESET), CostClass.MAYBE_BILLED, 0),
         (Failure(halo_failures.OFFLINE, upstream_response=ERROR), CostClass.FREE, len(ERROR.body)),
@@ -69,205 +79,197 @@ BUG = RuntimeError("bug")
         (BUG, CostClass.MAYBE_BILLED, 0),
     ],
 )
-def test_an_exchange_is_counted_once_however_it_ends_and_passes_unchanged(
+async def test_upstream_request_is_counted_once_and_passes_unchanged(
     result: FhirResponse | Exception, cost: CostClass, octets: int
 ) -> None:
-    told, seen = both(result)
-    assert seen is result
-    assert (told.costs, told.octets) == ([cost], [octets])
+    sink, outcome = await call_both_meters(result)
+    assert client_view(outcome) == client_view(result)
+    assert (sink.costs, sink.octets) == ([cost], [octets])
 
 
-@pytest.mark.parametrize("result", [ANSWER, Failure(catalog.UPSTREAM_TIMEOUT), BUG])
-def test_metadata_is_free_however_it_ends(result: FhirResponse | Exception) -> None:
-    assert both(result, fhir_request("metadata"))[0].costs == [CostClass.FREE]
+@pytest.mark.parametrize("result", [RESPONSE, Failure(catalog.UPSTREAM_TIMEOUT), BUG])
+async def test_metadata_is_always_free(result: FhirResponse | Exception) -> None:
+    assert (await call_both_meters(result, fhir_request("metadata")))[0].costs == [CostClass.FREE]
 
 
-def test_the_time_of_the_exchange_is_measured() -> None:
-    told, ticks = Told(), iter((1.0, 1.25))
-    asyncio.run(asked(UpstreamMeter(giving(ANSWER), recorder(told), lambda: next(ticks))))
-    assert told.seconds == [0.25]
+async def test_duration_of_upstream_request_is_measured() -> None:
+    sink, times = RecordingSink(), iter((1.0, 1.25))
+    await call(UpstreamMeter(upstream_with(RESPONSE), create_recorder(sink), lambda: next(times)))
+    assert sink.seconds == [0.25]
 
 
-def test_an_exchange_cut_off_may_have_been_billed() -> None:
-    told = Told()
+async def test_cancelled_upstream_request_is_maybe_billed() -> None:
+    sink = RecordingSink()
 
-    async def endless(request: FhirRequest) -> FhirResponse:
+    async def never_respond(request: FhirRequest) -> FhirResponse:
         await asyncio.sleep(60)
-        return ANSWER
+        return RESPONSE
 
-    async def cut_off() -> None:
-        task = asyncio.create_task(asked(UpstreamMeter(endless, recorder(told))))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cut_off())
-    assert told.costs == [CostClass.MAYBE_BILLED]
+    task = asyncio.create_task(call(UpstreamMeter(never_respond, create_recorder(sink))))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sink.costs == [CostClass.MAYBE_BILLED]
 
 
 @pytest.mark.parametrize(
     ("result", "cost"),
     [
-        (ANSWER.with_header("cache-status", "halo-gateway; hit; ttl=3"), CostClass.HIT),
-        (ANSWER.with_header("cache-status", "halo-gateway; fwd=uri-miss; collapsed"), CostClass.COLLAPSED),
+        (RESPONSE.with_header("cache-status", "halo-gateway; hit; ttl=3"), CostClass.HIT),
+        (RESPONSE.with_header("cache-status", "halo-gateway; fwd=uri-miss; collapsed"), CostClass.COLLAPSED),
         (FhirResponse(304), CostClass.REVALIDATED),
-        (ANSWER, CostClass.EMPTY),
+        (RESPONSE, CostClass.EMPTY),
         (Failure(halo_failures.OFFLINE), CostClass.PAUSED),
         (Failure(catalog.DATE_SYNTAX), CostClass.FREE),
         (BUG, CostClass.FREE),
     ],
 )
-def test_what_was_answered_without_asking_is_counted_as_saved_or_free(
+async def test_response_without_upstream_request_is_saved_or_free(
     result: FhirResponse | Exception, cost: CostClass
 ) -> None:
-    told = Told()
-    assert asyncio.run(asked(SavingsMeter(giving(result), recorder(told)))) is result
-    assert told.costs == [cost]
-    assert told.seconds == []
+    sink = RecordingSink()
+    outcome = await call(SavingsMeter(upstream_with(result), create_recorder(sink)))
+    assert client_view(outcome) == client_view(result)
+    assert sink.costs == [cost]
+    assert sink.seconds == []
 
 
-def test_a_search_of_three_upstream_queries_is_three_exchanges() -> None:
-    told = Told()
-    told_by = recorder(told)
-    counted = UpstreamMeter(giving(ANSWER), told_by)
+async def test_search_of_three_upstream_requests_counts_three() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    meter = UpstreamMeter(upstream_with(RESPONSE), recorder)
 
-    async def thrice(request: FhirRequest) -> FhirResponse:
+    async def call_three_times(request: FhirRequest) -> FhirResponse:
         for _ in range(2):
-            await counted(request)
-        return await counted(request)
+            await meter(request)
+        return await meter(request)
 
-    asyncio.run(asked(SavingsMeter(thrice, told_by)))
-    assert told.costs == [CostClass.BILLED] * 3
-
-
-def sharing(inner: Handler) -> Handler:
-    """One question in flight for all, in a task of its own, as the cache does it."""
-    flights: list[asyncio.Task[FhirResponse]] = []
-
-    async def shared(request: FhirRequest) -> FhirResponse:
-        leads = not flights
-        if leads:
-            flights.append(asyncio.create_task(_called(inner, request)))
-        answer = await asyncio.shield(flights[0])
-        said = "fwd=uri-miss; stored" if leads else "fwd=uri-miss; collapsed"
-        return answer.with_header("cache-status", f"halo-gateway; {said}")
-
-    return shared
+    await call(SavingsMeter(call_three_times, recorder))
+    assert sink.costs == [CostClass.BILLED] * 3
 
 
-async def _called(inner: Handler, request: FhirRequest) -> FhirResponse:
+def coalesce(inner: Handler) -> Handler:
+    """Handler that shares one upstream request, in its own task, as the cache does."""
+    tasks: list[asyncio.Task[FhirResponse]] = []
+
+    async def run_shared(request: FhirRequest) -> FhirResponse:
+        is_leader = not tasks
+        if is_leader:
+            tasks.append(asyncio.create_task(_call_inner(inner, request)))
+        try:
+            response = await asyncio.shield(tasks[0])
+        except Failure as failure:
+            raise failure.with_upstream_use(failure.upstream_use if is_leader else NO_USE) from None
+        status = "fwd=uri-miss; stored" if is_leader else "fwd=uri-miss; collapsed"
+        own = response if is_leader else response.with_upstream_use(NO_USE)
+        return own.with_header("cache-status", f"halo-gateway; {status}")
+
+    return run_shared
+
+
+async def _call_inner(inner: Handler, request: FhirRequest) -> FhirResponse:
     return await inner(request)
 
 
-def crowd(size: int, inner: Handler, told: Told) -> list[FhirResponse | Exception]:
-    told_by = recorder(told)
-    chain = SavingsMeter(sharing(UpstreamMeter(inner, told_by)), told_by)
-
-    async def together() -> list[FhirResponse | Exception]:
-        return await asyncio.gather(*(asked(chain) for _ in range(size)))
-
-    return asyncio.run(together())
-
-
-async def slowly(request: FhirRequest) -> FhirResponse:
+async def respond_slowly(request: FhirRequest) -> FhirResponse:
     await turns()
-    return ANSWER
+    return RESPONSE
 
 
-async def timing_out(request: FhirRequest) -> FhirResponse:
+async def time_out_slowly(request: FhirRequest) -> FhirResponse:
     await turns()
     raise Failure(catalog.UPSTREAM_TIMEOUT)
 
 
 @pytest.mark.parametrize(
-    ("inner", "cost"), [(slowly, CostClass.BILLED), (timing_out, CostClass.MAYBE_BILLED)]
+    ("inner", "cost"), [(respond_slowly, CostClass.BILLED), (time_out_slowly, CostClass.MAYBE_BILLED)]
 )
-def test_fifty_at_once_are_one_exchange_and_forty_nine_collapsed(inner: Handler, cost: CostClass) -> None:
-    told = Told()
-    crowd(50, inner, told)
-    assert told.costs.count(cost) == 1
-    assert told.costs.count(CostClass.COLLAPSED) == 49
-    assert len(told.costs) == 50
+async def test_coalesced_requests_count_one_upstream_request(inner: Handler, cost: CostClass) -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    chain = SavingsMeter(coalesce(UpstreamMeter(inner, recorder)), recorder)
+    await asyncio.gather(*(call(chain) for _ in range(50)))
+    assert sink.costs.count(cost) == 1
+    assert sink.costs.count(CostClass.COLLAPSED) == 49
+    assert len(sink.costs) == 50
 
 
-def test_a_refresh_behind_a_hit_is_counted_beside_the_hit() -> None:
-    told = Told()
-    told_by = recorder(told)
-    counted = UpstreamMeter(giving(ANSWER), told_by)
+async def test_background_refresh_is_counted_besides_the_hit() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    meter = UpstreamMeter(upstream_with(RESPONSE), recorder)
 
-    async def refreshing(request: FhirRequest) -> FhirResponse:
-        await asyncio.create_task(_called(counted, request))
-        return ANSWER.with_header("cache-status", "halo-gateway; hit; ttl=-2")
+    async def refresh(request: FhirRequest) -> FhirResponse:
+        await asyncio.create_task(_call_inner(meter, request))
+        return RESPONSE.with_header("cache-status", "halo-gateway; hit; ttl=-2")
 
-    asyncio.run(asked(SavingsMeter(refreshing, told_by)))
-    assert told.costs == [CostClass.BILLED, CostClass.HIT]
-
-
-def test_what_two_requests_ask_is_not_mixed_up() -> None:
-    told = Told()
-    told_by = recorder(told)
-    asks = SavingsMeter(UpstreamMeter(slowly, told_by), told_by)
-    keeps = SavingsMeter(giving(ANSWER.with_header("cache-status", "halo-gateway; hit")), told_by)
-
-    async def together() -> None:
-        await asyncio.gather(asked(asks), asked(keeps), asked(asks))
-
-    asyncio.run(together())
-    assert sorted(told.costs) == [CostClass.HIT, CostClass.BILLED, CostClass.BILLED]
+    await call(SavingsMeter(refresh, recorder))
+    assert sink.costs == [CostClass.BILLED, CostClass.HIT]
 
 
-def test_batch_work_stops_at_the_cap_while_hits_and_interactive_work_and_metadata_go_on() -> None:
-    told = Told()
-    told_by = recorder(told, DailyCap(queries=2, rejects_batch=True))
-    chain = SavingsMeter(UpstreamMeter(giving(ANSWER), told_by), told_by)
+async def test_concurrent_hit_and_upstream_requests_are_counted_separately() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    upstream = SavingsMeter(UpstreamMeter(respond_slowly, recorder), recorder)
+    hit = RESPONSE.with_header("cache-status", "halo-gateway; hit")
+    cache = SavingsMeter(upstream_with(hit), recorder)
+    await asyncio.gather(call(upstream), call(cache), call(upstream))
+    assert sorted(sink.costs) == [CostClass.HIT, CostClass.BILLED, CostClass.BILLED]
+
+
+async def test_reached_cap_rejects_batch_but_not_metadata_or_interactive_requests() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink, DailyCap(queries=2, rejects_batch=True))
+    chain = SavingsMeter(UpstreamMeter(upstream_with(RESPONSE), recorder), recorder)
     background = (("priority", "u=7"),)
     batch, metadata = SEARCH.replace(headers=background), fhir_request("metadata", headers=background)
-
-    async def day() -> list[FhirResponse | Exception]:
-        return [await asked(chain, each) for each in (batch, batch, batch, SEARCH, metadata)]
-
     with capture_logs():
-        first, second, third, fourth, fifth = asyncio.run(day())
-    assert [first, second, fourth, fifth] == [ANSWER] * 4
+        results = [await call(chain, request) for request in (batch, batch, batch, SEARCH, metadata)]
+    third = results.pop(2)
+    assert [client_view(result) for result in results] == [RESPONSE] * 4
     assert isinstance(third, Failure)
     assert (third.kind.status, third.retry_after) == (429, 12 * 3_600)
-    assert told.costs == [
+    assert sink.costs == [
         CostClass.BILLED,
         CostClass.BILLED,
         CostClass.PAUSED,
         CostClass.BILLED,
         CostClass.FREE,
     ]
-    assert told.codes == ["site-cap"]
+    assert sink.codes == ["site-cap"]
 
 
 @pytest.mark.parametrize(
-    ("problem", "code"),
+    ("error", "code"),
     [
-        (RECEIVED, "resource-not-found"),
+        (NOT_FOUND, "resource-not-found"),
         (UnreadableError(), "upstream-not-fhir"),
         (BUG, "gateway-error"),
     ],
 )
-def test_failures_are_counted_by_code(problem: Exception, code: str) -> None:
-    assert both(problem)[0].codes == [code]
+async def test_failures_are_counted_by_code(error: Exception, code: str) -> None:
+    assert (await call_both_meters(error))[0].codes == [code]
 
 
-def test_a_repair_that_looked_and_found_nothing_is_a_no_op() -> None:
-    ((_, fired, looked),) = both(ANSWER.replace(applied_repairs=("link-base-url",)))[0].mended
+async def test_response_counts_active_and_applied_repairs() -> None:
+    sink, _ = await call_both_meters(RESPONSE.replace(applied_repairs=("link-base-url",)))
+    ((_, fired, active),) = sink.repairs
     assert fired == ("link-base-url",)
-    assert {"link-base-url", "last-updated-offset"} <= set(looked)
-    assert "error-envelope" not in looked
+    assert {"link-base-url", "last-updated-offset"} <= set(active)
+    assert "error-envelope" not in active
 
 
-def test_the_repair_of_errors_looks_at_errors_alone() -> None:
-    ((_, fired, looked),) = both(RECEIVED)[0].mended
-    assert fired == looked == ["error-envelope"]
+async def test_upstream_error_counts_the_repair_of_errors_only() -> None:
+    ((_, fired, active),) = (await call_both_meters(NOT_FOUND))[0].repairs
+    assert fired == active == ["error-envelope"]
 
 
-def test_no_repair_looks_at_what_the_upstream_did_not_say() -> None:
-    told = Told()
-    hit = ANSWER.replace(applied_repairs=("link-base-url",)).with_header("cache-status", "halo-gateway; hit")
-    asyncio.run(asked(SavingsMeter(giving(hit), recorder(told))))
-    assert told.mended == both(Failure(catalog.UPSTREAM_TIMEOUT))[0].mended == []
+async def test_response_without_upstream_request_counts_no_repairs() -> None:
+    sink = RecordingSink()
+    hit = RESPONSE.replace(applied_repairs=("link-base-url",)).with_header(
+        "cache-status", "halo-gateway; hit"
+    )
+    await call(SavingsMeter(upstream_with(hit), create_recorder(sink)))
+    timeout_sink, _ = await call_both_meters(Failure(catalog.UPSTREAM_TIMEOUT))
+    assert sink.repairs == timeout_sink.repairs == []

@@ -1,6 +1,8 @@
+"""Recorder."""
+
 import pytest
 from structlog.testing import capture_logs
-from support.ledger import Told
+from support.ledger import RecordingSink
 from support.requests import GUID, NOW, SITE, fhir_request
 
 from gateway.errors.failure import Failure
@@ -22,135 +24,151 @@ KEY = (("ocp-apim-subscription-key", "Zzyzx-key"),)
 DIGITS = ledger_label(KEY)
 
 
-def recorder(
-    books: Told | None = None, cap: DailyCap | None = None, known: ConfiguredNames = NO_CONFIGURED_NAMES
+def create_recorder(
+    sink: RecordingSink | None = None,
+    cap: DailyCap | None = None,
+    configured_names: ConfiguredNames = NO_CONFIGURED_NAMES,
 ) -> Recorder:
-    told = books or Told()
-    sites = {GUID: SITE}
+    sink = sink or RecordingSink()
     return Recorder(
-        told, DailyUsage(lambda _: cap), told, site_of=sites.get, configured_names=known, now=lambda: NOW
+        sink,
+        DailyUsage(lambda _: cap),
+        sink,
+        site_of={GUID: SITE}.get,
+        configured_names=configured_names,
+        now=lambda: NOW,
     )
 
 
-def other(path: str) -> FhirRequest:
+def passthrough_request(path: str) -> FhirRequest:
     return FhirRequest(
         "POST", NOT_FHIR, path, "https://gw.example", "https://api.haloconnect.io", headers=KEY
     )
 
 
-def test_an_exchange_is_counted_under_its_site_caller_type_interaction_and_day() -> None:
-    books = Told()
-    told = recorder(books)
-    told.count_requests(
-        told.attribution_of(fhir_request("Patient", "family=Zzyzx", headers=KEY)), CostClass.BILLED, 42, 0.5
+def request_at_site(number: int) -> FhirRequest:
+    return fhir_request(site=Site(str(number), SITE.zone, str(number)))
+
+
+def test_request_is_counted_under_its_full_key() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    request = fhir_request("Patient", "family=Zzyzx", headers=KEY)
+    recorder.count_requests(recorder.attribution_of(request), CostClass.BILLED, 42, 0.5)
+    key = LedgerKey("2026-07-01", GUID, DIGITS, "Patient", "search-type", CostClass.BILLED)
+    assert sink.lines == [(key, 42)]
+    assert sink.seconds == [0.5]
+    assert "Zzyzx" not in str(sink)
+
+
+def test_configured_caller_has_its_alias() -> None:
+    recorder = create_recorder(
+        configured_names=ConfiguredNames({DIGITS: CallerConfig("kiosk", is_batch=True)})
     )
-    assert books.lines == [
-        (LedgerKey("2026-07-01", GUID, DIGITS, "Patient", "search-type", CostClass.BILLED), 42)
-    ]
-    assert books.seconds == [0.5]
-    assert "Zzyzx" not in str(books)
+    attribution = recorder.attribution_of(fhir_request(headers=KEY))
+    assert (attribution.caller, attribution.is_batch) == ("kiosk", True)
+    assert recorder.attribution_of(fhir_request()).caller == ""
 
 
-def test_a_caller_has_the_name_it_was_given() -> None:
-    told = recorder(known=ConfiguredNames({DIGITS: CallerConfig("kiosk", is_batch=True)}))
-    subject = told.attribution_of(fhir_request(headers=KEY))
-    assert (subject.caller, subject.is_batch) == ("kiosk", True)
-    assert told.attribution_of(fhir_request()).caller == ""
-
-
-def test_a_request_may_call_itself_background_work() -> None:
+def test_background_request_is_batch_work() -> None:
     request = fhir_request(headers=(*KEY, ("priority", "u=7")))
-    assert recorder().attribution_of(request).is_batch
-    assert not recorder().attribution_of(fhir_request(headers=KEY)).is_batch
+    assert create_recorder().attribution_of(request).is_batch
+    assert not create_recorder().attribution_of(fhir_request(headers=KEY)).is_batch
 
 
 @pytest.mark.parametrize("guid", [GUID, GUID.upper()])
-def test_what_is_not_fhir_is_counted_at_its_site_too(guid: str) -> None:
-    subject = recorder().attribution_of(other(f"integrator/sites/{guid}/queries/immediate"))
-    assert (subject.site, subject.name, subject.type, subject.interaction) == (GUID, "harbour", "", "other")
-
-
-def test_what_names_no_site_is_counted_without_one() -> None:
-    assert recorder().attribution_of(other("integrator/token")).site == ""
-    assert recorder().attribution_of(other("api/Tickets/sites/1")).site == ""
-
-
-def test_forged_names_do_not_fill_the_ledger() -> None:
-    told = recorder()
-    forged = [fhir_request(headers=(("deviceid", str(each)),)) for each in range(1_100)]
-    assert len({told.attribution_of(each).caller for each in forged}) == 1_001
-    assert told.attribution_of(fhir_request(headers=(("deviceid", "0"),))).caller != OVERFLOW_NAME
-    told = recorder()
-    sites = [fhir_request(site=Site(str(each), SITE.zone, str(each))) for each in range(5_100)]
-    subjects = [told.attribution_of(each) for each in sites]
-    assert len({each.site for each in subjects}) == 5_001
-    assert subjects[-1].name == OVERFLOW_NAME
-
-
-def test_batch_work_beyond_the_cap_is_refused_until_midnight() -> None:
-    told = recorder(None, DailyCap(queries=1, rejects_batch=True))
-    subject = told.attribution_of(fhir_request(headers=(("priority", "u=7"),)))
-    told.require_within_cap(subject)
-    with capture_logs():
-        told.count_requests(subject, CostClass.BILLED)
-    with pytest.raises(Failure) as refused:
-        told.require_within_cap(subject)
-    assert refused.value.retry_after == 12 * 3_600
-    told.require_within_cap(subject._replace(is_batch=False))
-
-
-def test_several_of_one_size_may_be_counted_at_once() -> None:
-    books = Told()
-    told = recorder(books)
-    told.count_requests(told.attribution_of(fhir_request()), CostClass.HIT, 20, queries=3)
-    assert (books.costs, books.octets) == ([CostClass.HIT] * 3, [20] * 3)
-    assert [(octets, queries) for *_, octets, queries in books.exchanges] == [(60, 3)]
-
-
-def test_a_day_ends_at_the_sites_midnight_though_the_line_is_kept() -> None:
-    books, hours = Told(), iter((12, 13, 14, 15))
-    told = Recorder(
-        books, DailyUsage(lambda _: None), books, now=lambda: NOW.replace(hour=next(hours), minute=0)
+def test_passthrough_request_is_counted_at_its_site(guid: str) -> None:
+    attribution = create_recorder().attribution_of(
+        passthrough_request(f"integrator/sites/{guid}/queries/immediate")
     )
-    subject = told.attribution_of(fhir_request())
+    assert (attribution.site, attribution.name, attribution.type, attribution.interaction) == (
+        GUID,
+        "harbour",
+        "",
+        "other",
+    )
+
+
+def test_request_without_site_is_counted_without_site() -> None:
+    assert create_recorder().attribution_of(passthrough_request("integrator/token")).site == ""
+    assert create_recorder().attribution_of(passthrough_request("api/Tickets/sites/1")).site == ""
+
+
+def test_forged_names_are_counted_under_the_overflow_name() -> None:
+    recorder = create_recorder()
+    requests = [fhir_request(headers=(("deviceid", str(number)),)) for number in range(1_100)]
+    assert len({recorder.attribution_of(request).caller for request in requests}) == 1_001
+    assert recorder.attribution_of(fhir_request(headers=(("deviceid", "0"),))).caller != OVERFLOW_NAME
+    recorder = create_recorder()
+    attributions = [recorder.attribution_of(request_at_site(number)) for number in range(5_100)]
+    assert len({attribution.site for attribution in attributions}) == 5_001
+    assert attributions[-1].name == OVERFLOW_NAME
+
+
+def test_batch_work_beyond_the_cap_is_rejected_until_midnight() -> None:
+    recorder = create_recorder(None, DailyCap(queries=1, rejects_batch=True))
+    attribution = recorder.attribution_of(fhir_request(headers=(("priority", "u=7"),)))
+    recorder.require_within_cap(attribution)
+    with capture_logs():
+        recorder.count_requests(attribution, CostClass.BILLED)
+    with pytest.raises(Failure) as raised:
+        recorder.require_within_cap(attribution)
+    assert raised.value.retry_after == 12 * 3_600
+    recorder.require_within_cap(attribution._replace(is_batch=False))
+
+
+def test_several_requests_are_counted_at_once() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    recorder.count_requests(recorder.attribution_of(fhir_request()), CostClass.HIT, 20, queries=3)
+    assert (sink.costs, sink.octets) == ([CostClass.HIT] * 3, [20] * 3)
+    assert [(octets, queries) for *_, octets, queries in sink.requests] == [(60, 3)]
+
+
+def test_stored_ledger_key_expires_at_midnight_of_the_site() -> None:
+    sink, hours = RecordingSink(), iter((12, 13, 14, 15))
+    recorder = Recorder(
+        sink, DailyUsage(lambda _: None), sink, now=lambda: NOW.replace(hour=next(hours), minute=0)
+    )
+    attribution = recorder.attribution_of(fhir_request())
     for _ in range(4):
-        told.count_requests(subject, CostClass.HIT)
-    assert [line.day for line, _ in books.lines] == ["2026-07-01"] * 2 + ["2026-07-02"] * 2
+        recorder.count_requests(attribution, CostClass.HIT)
+    assert [key.day for key, _ in sink.lines] == ["2026-07-01"] * 2 + ["2026-07-02"] * 2
 
 
-def test_lines_that_are_made_ahead_stay_bounded_and_exact() -> None:
-    books = Told()
-    told = recorder(books)
-    subject = told.attribution_of(fhir_request())
+def test_limited_number_of_stored_keys_counts_exactly() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    attribution = recorder.attribution_of(fhir_request())
     for number in range(20_010):
-        told.count_requests(subject._replace(caller=f"{number:08x}"), CostClass.HIT)
-    assert len(set(books.lines)) == 20_010
+        recorder.count_requests(attribution._replace(caller=f"{number:08x}"), CostClass.HIT)
+    assert len(set(sink.lines)) == 20_010
 
 
-def test_a_site_that_is_configured_keeps_its_name_among_any_number_of_forged_ones() -> None:
-    told = recorder(known=ConfiguredNames({}, {GUID}))
-    for each in range(5_100):
-        told.attribution_of(fhir_request(site=Site(str(each), SITE.zone, str(each))))
-    assert told.attribution_of(fhir_request()).site == GUID
+def test_configured_site_keeps_its_name_despite_forged_sites() -> None:
+    recorder = create_recorder(configured_names=ConfiguredNames({}, {GUID}))
+    for number in range(5_100):
+        recorder.attribution_of(request_at_site(number))
+    assert recorder.attribution_of(fhir_request()).site == GUID
 
 
-def test_a_refusal_is_free_and_a_failure_and_brings_up_no_new_site() -> None:
-    books = Told()
-    told = recorder(books, known=ConfiguredNames({}, {GUID}))
+def test_rejection_is_counted_free_and_adds_no_site() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink, configured_names=ConfiguredNames({}, {GUID}))
     for site in (SITE, Site("forged", SITE.zone, "forged"), None):
-        told.record_rejection(site, KEY, NOT_FHIR, "guid-malformed")
-    lines = [LedgerKey("2026-07-01", each, DIGITS, "", "other", CostClass.FREE) for each in (GUID, "", "")]
-    assert [line for line, _ in books.lines] == lines
-    assert books.codes == ["guid-malformed"] * 3
+        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed")
+    keys = [LedgerKey("2026-07-01", site, DIGITS, "", "other", CostClass.FREE) for site in (GUID, "", "")]
+    assert [key for key, _ in sink.lines] == keys
+    assert sink.codes == ["guid-malformed"] * 3
 
 
-def test_what_has_not_ended_when_the_process_does_may_have_been_billed_and_is_counted_once() -> None:
-    books = Told()
-    told = recorder(books)
-    subject = told.attribution_of(fhir_request())
-    ended, running = (told.begin_request(subject, CostClass.MAYBE_BILLED) for _ in range(2))
-    told.end_request(ended, CostClass.BILLED, 20, 0.5)
-    told.count_unfinished()
-    told.end_request(running, CostClass.BILLED, 20, 0.5)
-    told.count_unfinished()
-    assert (books.costs, books.octets) == ([CostClass.BILLED, CostClass.MAYBE_BILLED], [20, 0])
+def test_unfinished_request_is_counted_once_as_maybe_billed() -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    attribution = recorder.attribution_of(fhir_request())
+    ended, running = (recorder.begin_request(attribution, CostClass.MAYBE_BILLED) for _ in range(2))
+    recorder.end_request(ended, CostClass.BILLED, 20, 0.5)
+    recorder.count_unfinished()
+    recorder.end_request(running, CostClass.BILLED, 20, 0.5)
+    recorder.count_unfinished()
+    assert (sink.costs, sink.octets) == ([CostClass.BILLED, CostClass.MAYBE_BILLED], [20, 0])

@@ -1,29 +1,31 @@
+"""Hashes and fields of the ledger in Redis."""
+
 from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.outbox import Batch
 from gateway.ledger.redis_ledger import script_arguments
 
-LINE = LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
-HIT = LINE._replace(cost=CostClass.HIT)
+KEY = LedgerKey("2026-07-01", GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
+HIT = KEY._replace(cost=CostClass.HIT)
 PREFIX = "halo-gateway/{ledger}/"
 
 
-def added(*rows: LedgerRow) -> dict[tuple[str, str], int]:
-    """What a batch adds: hash and field -> amount."""
-    keys, values = script_arguments(Batch("me", 7, list(rows)), 86_400)
-    assert keys[:2] == [PREFIX + "sender/me", PREFIX + "hashes"]
+def increments(*rows: LedgerRow) -> dict[tuple[str, str], int]:
+    """Increments of a batch: hash and field -> amount."""
+    keys, values = script_arguments(Batch("sender-1", 7, list(rows)), 86_400)
+    assert keys[:2] == [PREFIX + "sender/sender-1", PREFIX + "hashes"]
     assert values[:2] == [7, 86_400]
-    triples = zip(*(values[2 + each :: 3] for each in range(3)), strict=True)
+    triples = zip(*(values[2 + offset :: 3] for offset in range(3)), strict=True)
     return {
-        (keys[1 + int(place)].removeprefix(PREFIX), str(field)): int(amount)
-        for place, field, amount in triples
+        (keys[1 + int(number)].removeprefix(PREFIX), str(field)): int(amount)
+        for number, field, amount in triples
     }
 
 
-def test_a_line_is_two_fields_of_its_day_and_what_is_paid_two_of_its_site() -> None:
-    fields = "\t".join(LINE[1:])
-    assert added(LedgerRow(LINE, 3, 30)) == {
+def test_billed_row_has_fields_for_its_key_and_its_site() -> None:
+    fields = "\t".join(KEY[1:])
+    assert increments(LedgerRow(KEY, 3, 30)) == {
         ("lines/2026-07-01", f"{fields}\tqueries"): 3,
         ("lines/2026-07-01", f"{fields}\tbytes"): 30,
         ("paid/2026-07-01", f"{GUID}\tqueries"): 3,
@@ -31,13 +33,13 @@ def test_a_line_is_two_fields_of_its_day_and_what_is_paid_two_of_its_site() -> N
     }
 
 
-def test_what_was_saved_is_not_among_what_was_paid() -> None:
-    assert {key for key, _ in added(LedgerRow(HIT, 3, 30))} == {"lines/2026-07-01"}
+def test_saved_row_has_no_fields_for_its_site() -> None:
+    assert {key for key, _ in increments(LedgerRow(HIT, 3, 30))} == {"lines/2026-07-01"}
 
 
-def test_what_a_site_paid_is_added_up_over_its_lines_and_apart_by_day() -> None:
-    slot, later = LINE._replace(type="Slot", cost=CostClass.MAYBE_BILLED), LINE._replace(day="2026-07-02")
-    found = added(LedgerRow(LINE, 1, 10), LedgerRow(slot, 2, 20), LedgerRow(later, 4, 40))
-    assert found["paid/2026-07-01", f"{GUID}\tqueries"] == 3
-    assert found["paid/2026-07-02", f"{GUID}\tqueries"] == 4
-    assert len(found) == 10
+def test_billable_usage_is_summed_by_site_and_day() -> None:
+    slot, later = KEY._replace(type="Slot", cost=CostClass.MAYBE_BILLED), KEY._replace(day="2026-07-02")
+    sums = increments(LedgerRow(KEY, 1, 10), LedgerRow(slot, 2, 20), LedgerRow(later, 4, 40))
+    assert sums["paid/2026-07-01", f"{GUID}\tqueries"] == 3
+    assert sums["paid/2026-07-02", f"{GUID}\tqueries"] == 4
+    assert len(sums) == 10

@@ -1,3 +1,5 @@
+"""Reports of the ledger."""
+
 import csv
 from io import StringIO
 
@@ -34,12 +36,12 @@ ROWS = [
 ]
 
 
-def test_a_pause_is_no_saving_and_what_may_be_billed_is_paid() -> None:
+def test_saved_ratio_counts_possibly_billed_but_not_paused_requests() -> None:
     assert saved_ratio(totals_by_class(ROWS)) == pytest.approx(30 / 42)
     assert saved_ratio(totals_by_class([])) == 0
 
 
-def test_no_class_is_both_paid_and_saved() -> None:
+def test_no_class_is_both_billable_and_saved() -> None:
     assert not BILLABLE_CLASSES & SAVED_CLASSES
 
 
@@ -50,29 +52,29 @@ def test_no_class_is_both_paid_and_saved() -> None:
         )
     )
 )
-def test_no_row_is_lost_between_days_and_classes(drawn: list[tuple[CostClass, int, str]]) -> None:
-    rows = [row(cost, queries, day=day) for cost, queries, day in drawn]
-    split = sum(each.queries for amounts in totals_by_day(rows).values() for each in amounts.values())
-    assert split == sum(queries for _, queries, _ in drawn)
+def test_totals_by_day_and_class_contain_all_rows(samples: list[tuple[CostClass, int, str]]) -> None:
+    rows = [row(cost, queries, day=day) for cost, queries, day in samples]
+    total = sum(amount.queries for amounts in totals_by_day(rows).values() for amount in amounts.values())
+    assert total == sum(queries for _, queries, _ in samples)
 
 
-def test_csv_has_a_head_and_a_line_per_row() -> None:
-    head, first, *others = csv.reader(StringIO(as_csv(ROWS, NAMES)))
-    assert tuple(head) == COLUMNS
+def test_csv_has_a_header_and_a_line_per_row() -> None:
+    header, first, *others = csv.reader(StringIO(as_csv(ROWS, NAMES)))
+    assert tuple(header) == COLUMNS
     assert first == ["2026-07-01", GUID, "harbour", "c0ffee00", "Patient", "read", "billed", "10", "900"]
     assert len(others) == 3
 
 
-def test_json_dates_its_figures_and_names_every_class() -> None:
-    found = as_json(ROWS, NAMES, NOW)
-    assert found["asOf"] == "2026-07-01T02:00:00+00:00"
-    assert set(found["totals"]) == set(CostClass)
-    assert found["totals"]["billed"] == {"queries": 10, "bytes": 900}
-    assert found["days"][0]["name"] == "harbour"
-    assert found["rows"][2]["class"] == "avoided:hit"
+def test_json_has_a_date_and_all_classes() -> None:
+    report = as_json(ROWS, NAMES, NOW)
+    assert report["asOf"] == "2026-07-01T02:00:00+00:00"
+    assert set(report["totals"]) == set(CostClass)
+    assert report["totals"]["billed"] == {"queries": 10, "bytes": 900}
+    assert report["days"][0]["name"] == "harbour"
+    assert report["rows"][2]["class"] == "avoided:hit"
 
 
-def test_the_table_has_a_line_per_day_and_site_and_a_total() -> None:
+def test_table_has_a_line_per_day_and_site_and_total() -> None:
     lines = as_table([*ROWS, row(CostClass.FREE, site="")], NAMES).splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [
         ["2026-07-01", "-"],
@@ -82,5 +84,5 @@ def test_the_table_has_a_line_per_day_and_site_and_a_total() -> None:
     assert lines[-1].split()[-2:] == ["900", "71%"]
 
 
-def test_an_empty_ledger_is_a_table_of_zeros() -> None:
+def test_empty_ledger_is_a_table_of_zeros() -> None:
     assert as_table([], {}).splitlines()[-1].split()[-1] == "0%"

@@ -9,7 +9,7 @@ import pytest
 from support.requests import GUID, NOW, SITE, fhir_request, json_response
 
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Position
+from gateway.exchange import FhirRequest, FhirResponse, Paging, Position
 from gateway.paging.page_links import PageLinks
 from gateway.paging.page_token import TokenCipher
 
@@ -82,14 +82,14 @@ async def test_response_stored_without_links_gets_them() -> None:
     assert fetched.bundle is not None
     positions = {"next": Position(0, "?token=abc")}
     stored = fetched.replace(
-        body=fetched.bundle.encode_without_links(), bundle=None, page_positions=positions, links_omitted=True
+        body=fetched.bundle.encode_without_links(), bundle=None, paging=Paging(positions, links_omitted=True)
     )
     request = search_request()
     response, _ = await call_page_links(request, stored)
-    assert not response.links_omitted
+    assert response.paging is None
     assert list(links(response)) == ["self", "next"]
     assert links(response)["self"] == f"{request.public_base}/Patient?name=Zzyzx&_count=2"
-    unstored, _ = await call_page_links(request, fetched.replace(page_positions=positions))
+    unstored, _ = await call_page_links(request, fetched.replace(paging=Paging(positions)))
     stored_content, unstored_content = (msgspec.json.decode(item.body) for item in (response, unstored))
     assert {**stored_content, "link": None} == {**unstored_content, "link": None}
 
@@ -107,7 +107,7 @@ async def test_posted_search_pages_by_get_with_its_criteria() -> None:
 async def test_link_leads_to_same_position_on_any_replica(keys: tuple[str, ...]) -> None:
     url = (await links_for(search_request()))["next"]
     _, inner = await call_page_links(page_request(url, received_at=NOW + timedelta(hours=1)), keys=keys)
-    assert inner.position == Position(0, "/Patient?_page_token=abc")
+    assert inner.plan.position == Position(0, "/Patient?_page_token=abc")
     assert (inner.client_search.query, inner.upstream_search.query) == ("name=Zzyzx&_count=2",) * 2
     assert inner.received_at == NOW
 
@@ -168,7 +168,7 @@ async def test_format_in_url_is_repeated_on_every_link() -> None:
 
 
 async def test_ignored_parameter_is_not_in_self() -> None:
-    response = json_response(BUNDLE).replace(ignored_parameters=frozenset({"colour"}), page_positions={})
+    response = json_response(BUNDLE).replace(ignored_parameters=frozenset({"colour"}), paging=Paging({}))
     urls = await links_for(search_request("colour=red&name=a"), response)
     assert urls == {"self": f"{search_request().public_base}/Patient?name=a"}
 

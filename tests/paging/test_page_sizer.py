@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.test_merge import BASE, entry
 from structlog.testing import capture_logs
 from support.requests import fhir_request, json_response
-from support.scripted_upstream import OK, Clock, Scripted
+from support.scripted_upstream import OK, Clock, ScriptedUpstream
 
 from gateway.errors.failure import Failure
 from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Position
@@ -209,13 +209,13 @@ async def test_single_match_over_the_limit_is_too_costly(query: str) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 async def test_page_behind_opaque_link_is_at_most_the_clients(count: int) -> None:
-    inner = Scripted(Failure(RESULT_TOO_LARGE), OK)
+    inner = ScriptedUpstream(Failure(RESULT_TOO_LARGE), OK)
     case = Case(inner)
     request = fhir_request("DocumentReference", f"patient=1&_count={count}")
     position = Position(upstream_link="DocumentReference?_page_token=x")
     with capture_logs(), suppress(Failure):
         await case.handler(upstream_page_request(request, position))
-    counts = [int(repeated.upstream_search.values("_count")[0]) for repeated in inner.asked[1:]]
+    counts = [int(repeated.upstream_search.values("_count")[0]) for repeated in inner.requests[1:]]
     assert counts == [count // 2] * (count > 1)
 
 
@@ -235,27 +235,27 @@ async def test_search_repeated_after_a_413_is_complete() -> None:
 
 
 async def test_read_over_the_limit_has_the_text_for_one_resource() -> None:
-    inner = Scripted(Failure(RESULT_TOO_LARGE))
+    inner = ScriptedUpstream(Failure(RESULT_TOO_LARGE))
     with pytest.raises(Failure) as raised:
         await Case(inner).handler(fhir_request("DocumentReference/1"))
-    assert (raised.value.text, len(inner.asked)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
+    assert (raised.value.text, len(inner.requests)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
 
 
 async def test_other_failures_and_operations_are_unchanged() -> None:
     for path, failure in (("Patient", Failure(OFFLINE)), ("Patient/$summary", Failure(RESULT_TOO_LARGE))):
-        inner = Scripted(failure)
+        inner = ScriptedUpstream(failure)
         with pytest.raises(Failure) as raised:
             await Case(inner).handler(fhir_request(path, "_count=10"))
         assert raised.value is failure
-        assert len(inner.asked) == 1
+        assert len(inner.requests) == 1
 
 
 async def test_small_response_is_unchanged_and_stores_no_estimate() -> None:
-    inner = Scripted(OK)
+    inner = ScriptedUpstream(OK)
     case = Case(inner)
     request = fhir_request("Patient", "_count=10")
     assert await case.handler(request) is OK
-    assert inner.asked == [request]
+    assert inner.requests == [request]
     assert case.store.used_bytes == 0
 
 

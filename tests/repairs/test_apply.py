@@ -6,7 +6,7 @@ from gateway.repairs import REPAIRS
 from gateway.repairs.apply import repair_response, response_steps
 
 
-def test_a_binary_under_its_own_type_passes_as_it_is() -> None:
+def test_binary_with_own_media_type_is_unchanged() -> None:
     pdf = FhirResponse(200, (("content-type", "application/pdf"),), b"%PDF \xff")
     steps = repair_response(fhir_request("Binary/1"), pdf, response_steps(REPAIRS))
     with pytest.raises(StopIteration) as end:

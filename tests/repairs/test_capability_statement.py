@@ -10,7 +10,7 @@ from gateway.fhir.bundle import Entry
 from gateway.repairs import REPAIRS
 from gateway.repairs.capability_statement import make_repair
 
-ACTIVE = next(each for each in REPAIRS if each.issue.id == "capability-statement")
+REPAIR = next(repair for repair in REPAIRS if repair.issue.id == "capability-statement")
 REQUEST = fhir_request("metadata")
 BROKEN: dict[str, Any] = {
     "resourceType": "CapabilityStatement",
@@ -44,19 +44,19 @@ BROKEN: dict[str, Any] = {
 }
 
 
-def mended(statement: dict[str, Any] = BROKEN) -> dict[str, Any]:
-    entry = given(Entry({"resource": Raw(json.dumps(statement).encode())}))
-    found: dict[str, Any] = json.loads(bytes(entry.fields["resource"]))
-    return found
+def repair(statement: dict[str, Any] = BROKEN) -> dict[str, Any]:
+    entry = repair_entry(Entry({"resource": Raw(json.dumps(statement).encode())}))
+    repaired: dict[str, Any] = json.loads(bytes(entry.fields["resource"]))
+    return repaired
 
 
-def given(entry: Entry) -> Entry:
-    assert ACTIVE.entry is not None
-    return ACTIVE.entry(REQUEST, entry)
+def repair_entry(entry: Entry) -> Entry:
+    assert REPAIR.entry is not None
+    return REPAIR.entry(REQUEST, entry)
 
 
-def test_its_faults_are_mended_and_the_result_is_valid_r4() -> None:
-    new = mended()
+def test_invalid_statement_is_repaired_to_valid_r4() -> None:
+    new = repair()
     assert "patchFormat" not in new
     assert (new["date"], new["kind"]) == ("2026-07-01", "instance")
     assert new["implementation"]["url"] == REQUEST.public_base
@@ -64,19 +64,24 @@ def test_its_faults_are_mended_and_the_result_is_valid_r4() -> None:
     CapabilityStatement.model_validate(new)
 
 
-def test_it_names_engine_zone_repairs_and_what_happens_to_inactive_records() -> None:
-    new = mended()
+def test_statement_documents_engine_zone_repairs_and_inactive_records() -> None:
+    new = repair()
     assert "24.527.2795.0" in new["implementation"]["description"]
     notes = new["rest"][0]["documentation"]
     assert "Australia/Sydney" in notes
     assert "nactive" in notes
-    assert all(each.issue.id in notes for each in REPAIRS)
+    assert all(repair.issue.id in notes for repair in REPAIRS)
 
 
-def test_it_is_raised_by_what_works_and_reduced_to_what_can_pass() -> None:
-    new = mended()
+def test_unlisted_interactions_are_added_and_unsupported_removed() -> None:
+    new = repair()
     patient, binary = new["rest"][0]["resource"]
-    assert [each["code"] for each in patient["interaction"]] == ["read", "search-type", "create", "update"]
+    assert [interaction["code"] for interaction in patient["interaction"]] == [
+        "read",
+        "search-type",
+        "create",
+        "update",
+    ]
     assert patient["interaction"][0]["documentation"] == "by id"
     assert patient["searchRevInclude"] == ["Condition:patient"]
     assert "prefix" in patient["searchParam"][0]["documentation"]
@@ -88,31 +93,31 @@ def test_it_is_raised_by_what_works_and_reduced_to_what_can_pass() -> None:
     )
 
 
-def test_numbers_and_unknown_fields_survive() -> None:
-    entry = given(Entry({"resource": Raw(json.dumps(BROKEN).replace("1.5", "1.500").encode())}))
+def test_numbers_and_unknown_fields_are_unchanged() -> None:
+    entry = repair_entry(Entry({"resource": Raw(json.dumps(BROKEN).replace("1.5", "1.500").encode())}))
     assert b'"_extra":{"x": 1.500}' in bytes(entry.fields["resource"])
 
 
-def test_repairing_twice_changes_nothing_the_second_time() -> None:
-    once = given(Entry({"resource": Raw(json.dumps(BROKEN).encode())}))
-    assert given(once) is once
+def test_repeated_repair_changes_nothing() -> None:
+    repaired = repair_entry(Entry({"resource": Raw(json.dumps(BROKEN).encode())}))
+    assert repair_entry(repaired) is repaired
 
 
-@pytest.mark.parametrize("kept", [["application/json-patch+json"], None])
-def test_a_patch_format_that_works_stays(kept: list[str] | None) -> None:
-    formats = [*(kept or []), "", "application/fhir+xml"]
-    assert mended(BROKEN | {"patchFormat": formats}).get("patchFormat") == kept
+@pytest.mark.parametrize("supported", [["application/json-patch+json"], None])
+def test_only_supported_patch_format_remains(supported: list[str] | None) -> None:
+    formats = [*(supported or []), "", "application/fhir+xml"]
+    assert repair(BROKEN | {"patchFormat": formats}).get("patchFormat") == supported
 
 
-def test_a_poor_statement_becomes_a_valid_one() -> None:
-    CapabilityStatement.model_validate(mended({"resourceType": "CapabilityStatement"}))
+def test_minimal_statement_becomes_valid() -> None:
+    CapabilityStatement.model_validate(repair({"resourceType": "CapabilityStatement"}))
 
 
 @pytest.mark.parametrize(
     "body", [b'{"resourceType":"TerminologyCapabilities"}', b'{"resourceType":"Patient"}']
 )
-def test_other_resources_and_other_interactions_are_left_alone(body: bytes) -> None:
+def test_other_resources_and_interactions_are_unchanged(body: bytes) -> None:
     entry = Entry({"resource": Raw(body)})
-    assert given(entry) is entry
+    assert repair_entry(entry) is entry
     assert make_repair(()).entry(fhir_request("Patient/1"), entry) is entry  # type: ignore[misc]
-    assert given(Entry({})) == Entry({})
+    assert repair_entry(Entry({})) == Entry({})

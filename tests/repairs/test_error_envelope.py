@@ -16,7 +16,5 @@ OUTCOME = b'{"resourceType":"OperationOutcome","issue":[]}'
         (FhirResponse(500), True),
     ],
 )
-def test_it_fires_for_everything_but_an_operation_outcome_under_an_error_status(
-    response: FhirResponse, expected: bool
-) -> None:
+def test_only_outcome_with_error_status_needs_no_repair(response: FhirResponse, expected: bool) -> None:
     assert needs_repair(response) is expected

@@ -8,7 +8,7 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import operation_outcome
 from gateway.repairs.inactive_records import INACTIVE_CODES, empty_searchset, reject_inactive_search
 
-ASKING = [
+INACTIVE_SEARCHES = [
     ("Patient", "active=false"),
     ("Patient", "name=a&active=true,false"),
     ("Patient", "active:not=true"),
@@ -23,7 +23,7 @@ ASKING = [
     ("Observation", "status=final,entered-in-error"),
     ("AllergyIntolerance", "verification-status=entered-in-error"),
 ]
-PASSING = [
+ACTIVE_SEARCHES = [
     ("Patient", "active=true"),
     ("Patient", "active:not=false"),
     ("Patient", "active:missing=false"),
@@ -38,49 +38,47 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "query"), ASKING)
+@pytest.mark.parametrize(("kind", "query"), INACTIVE_SEARCHES)
 @pytest.mark.parametrize("path", ["", "/_search"])
-def test_a_search_for_inactive_records_is_refused_by_the_criterions_name(
-    kind: str, query: str, path: str
-) -> None:
+def test_search_for_inactive_records_is_rejected(kind: str, query: str, path: str) -> None:
     form = {"form": query} if path else {}
-    with pytest.raises(Failure) as found:
+    with pytest.raises(Failure) as error:
         reject_inactive_search(
             fhir_request(f"{kind}{path}", "" if path else query, "POST" if path else "GET", **form)
         )
-    issue = operation_outcome(found.value)["issue"][0]
-    assert (found.value.kind.status, issue["code"]) == (400, "not-supported")
+    issue = operation_outcome(error.value)["issue"][0]
+    assert (error.value.kind.status, issue["code"]) == (400, "not-supported")
     assert "inactive" in issue["details"]["text"]
     assert "false" not in json.dumps(issue)
 
 
-@pytest.mark.parametrize(("kind", "query"), PASSING)
-def test_what_active_records_can_meet_passes(kind: str, query: str) -> None:
+@pytest.mark.parametrize(("kind", "query"), ACTIVE_SEARCHES)
+def test_search_for_active_records_passes(kind: str, query: str) -> None:
     request = fhir_request(kind, query)
     assert reject_inactive_search(request) is request
     assert empty_searchset(request) is None
 
 
-@pytest.mark.parametrize(("kind", "query"), ASKING)
-def test_a_site_may_answer_empty_but_never_silently(kind: str, query: str) -> None:
+@pytest.mark.parametrize(("kind", "query"), INACTIVE_SEARCHES)
+def test_empty_mode_returns_searchset_with_warning(kind: str, query: str) -> None:
     request = fhir_request(kind, query, site=type(SITE)(SITE.guid, SITE.zone, inactive_records="empty"))
     assert reject_inactive_search(request) is request
-    answer = empty_searchset(request)
-    assert answer is not None
-    bundle = Bundle.model_validate_json(answer.body)
+    response = empty_searchset(request)
+    assert response is not None
+    bundle = Bundle.model_validate_json(response.body)
     assert bundle.total is None
     assert bundle.entry[0].search.mode == "outcome"
     assert bundle.entry[0].resource.issue[0].code == "incomplete"
 
 
-def test_reads_and_creates_are_not_searches() -> None:
+def test_reads_and_creates_pass() -> None:
     assert empty_searchset(fhir_request("Patient/1", "active=false")) is None
     assert (
         reject_inactive_search(fhir_request("Patient", "active=false", "POST")).interaction.code == "create"
     )
 
 
-def test_the_table_is_about_types_that_r4_has() -> None:
+def test_table_contains_only_r4_types() -> None:
     from gateway.fhir.resource_types import RESOURCE_TYPES
 
     assert {kind for kind, _ in INACTIVE_CODES} - {"*"} <= RESOURCE_TYPES

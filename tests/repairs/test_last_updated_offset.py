@@ -21,13 +21,13 @@ def resource(stamp: str) -> Raw:
         ("2026-07-01T00:00:00Z", "2026-07-01T00:00:00Z"),
     ],
 )
-def test_every_form_becomes_one_instant(broken: str, repaired: str) -> None:
+def test_every_time_format_becomes_instant(broken: str, repaired: str) -> None:
     entry = correct_entry(fhir_request(), Entry({"resource": resource(broken)}))
     assert entry.resource == resource(repaired)
     assert correct_entry(fhir_request(), entry) is entry
 
 
-def test_a_bare_date_is_no_instant_and_is_left_out() -> None:
+def test_date_without_time_is_removed() -> None:
     entry = correct_entry(fhir_request(), Entry({"resource": resource("2026-07-01")}))
     assert b"lastUpdated" not in bytes(entry.resource or b"")
 
@@ -35,7 +35,7 @@ def test_a_bare_date_is_no_instant_and_is_left_out() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"resourceType":"Patient"}', b'{"meta":{"lastUpdated":3}}', b'{"lastUpdated":"x"}']
 )
-def test_what_has_no_stamp_stays(body: bytes) -> None:
+def test_entry_without_last_updated_is_unchanged(body: bytes) -> None:
     entry = Entry({"resource": Raw(body)})
     assert correct_entry(fhir_request(), entry) is entry
     assert correct_entry(fhir_request(site=SITE), Entry({})) == Entry({})

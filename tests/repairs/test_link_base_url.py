@@ -8,7 +8,7 @@ BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
 
 
-def test_links_and_full_urls_come_to_our_base_once() -> None:
+def test_links_and_full_urls_move_to_gateway_base_once() -> None:
     request = fhir_request("Patient")
     links = rebase_links(request, (Link("next", f"{INTERNAL}/Patient?p=2", {}),))
     entry = rebase_full_url(request, Entry({"fullUrl": string_json(f"{INTERNAL}/Patient/1")}))
@@ -18,7 +18,7 @@ def test_links_and_full_urls_come_to_our_base_once() -> None:
     assert rebase_full_url(request, entry) is entry
 
 
-def test_other_servers_and_urns_stay() -> None:
+def test_other_servers_and_urns_are_unchanged() -> None:
     request = fhir_request("Patient")
     for url in ("urn:uuid:0a1b2c3d-0000-4000-8000-000000000001", "https://other.example/fhir/Patient/1", ""):
         entry = Entry({"fullUrl": string_json(url)})

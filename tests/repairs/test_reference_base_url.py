@@ -10,7 +10,7 @@ from gateway.repairs.reference_base_url import to_public_entry, to_public_header
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 INTERNAL = f"http://10.1.2.3:8080/sites/{GUID}/fhir/R4"
-FORMS = [
+UPSTREAM_BASES = [
     f"https://api.haloconnect.io/integrator/sites/{GUID}/fhir/R4",
     f"HTTP://API.haloconnect.io/desktop/sites/{GUID.upper()}/fhir/R4",
     f"/api/sites/{GUID}/fhir/R4",
@@ -28,8 +28,8 @@ def text(value: Entry) -> str:
     return json.dumps({name: json.loads(bytes(raw)) for name, raw in value.fields.items()})
 
 
-@pytest.mark.parametrize("base", FORMS)
-def test_references_come_to_our_base_once_whatever_form_the_upstream_uses(base: str) -> None:
+@pytest.mark.parametrize("base", UPSTREAM_BASES)
+def test_references_move_to_gateway_base_once(base: str) -> None:
     request = fhir_request("Appointment")
     old = entry(resource={"participant": [{"actor": {"reference": f"{base}/Patient/1"}}]})
     new = to_public_entry(request, old)
@@ -37,7 +37,7 @@ def test_references_come_to_our_base_once_whatever_form_the_upstream_uses(base: 
     assert to_public_entry(request, new) is new
 
 
-def test_the_other_urls_of_an_entry_move_too() -> None:
+def test_other_urls_of_entry_move_to_gateway_base() -> None:
     old = entry(
         link=[{"relation": "self", "url": f"{INTERNAL}/Patient"}],
         request={"method": "GET", "url": f"{INTERNAL}/Patient/1"},
@@ -58,13 +58,13 @@ def test_the_other_urls_of_an_entry_move_too() -> None:
         f"https://other.example/?{INTERNAL}/Patient/1",
     ],
 )
-def test_what_is_not_on_this_sites_base_stays(reference: str) -> None:
+def test_url_outside_upstream_base_of_site_is_unchanged(reference: str) -> None:
     old = entry(resource={"subject": {"reference": reference}})
     assert to_public_entry(fhir_request("Observation"), old) is old
     assert to_public_entry(fhir_request("Observation", site=None), old) is old
 
 
-def test_headers_that_name_a_resource_move() -> None:
+def test_headers_with_resource_url_move_to_gateway_base() -> None:
     request = fhir_request("Patient", method="POST")
     headers = (
         ("location", f"{INTERNAL}/Patient/7/_history/1"),
@@ -77,8 +77,8 @@ def test_headers_that_name_a_resource_move() -> None:
     assert new["content-location"] == f"{BASE}/Patient/7"
     assert new["link"] == f'<{BASE}/Patient?p=2>; rel="next", <https://other.example/x>; rel="help"'
     assert new["etag"] == f'W/"{INTERNAL}"'
-    once = to_public_headers(request, headers)
-    assert to_public_headers(request, once) is once
+    repaired = to_public_headers(request, headers)
+    assert to_public_headers(request, repaired) is repaired
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,7 @@ def test_headers_that_name_a_resource_move() -> None:
         ("subject=Patient/1&name=x%2Cy", None),
     ],
 )
-def test_our_base_in_a_search_becomes_relative_and_nothing_else_changes(
-    query: str, expected: str | None
-) -> None:
+def test_only_gateway_base_in_search_becomes_relative(query: str, expected: str | None) -> None:
     request = fhir_request("Observation", query)
     changed = to_upstream_request(request)
     assert changed.upstream_search.query == (expected or query)
@@ -108,7 +106,7 @@ def test_our_base_in_a_search_becomes_relative_and_nothing_else_changes(
     assert to_upstream_request(changed) is changed
 
 
-def test_a_posted_search_changes_in_its_form() -> None:
+def test_gateway_base_in_search_form_becomes_relative() -> None:
     request = fhir_request("Observation/_search", "", "POST", form=f"subject={BASE}/Patient/1")
     assert to_upstream_request(request).upstream_body == b"subject=Patient/1"
 
@@ -117,7 +115,7 @@ def create(body: object, **changes: object) -> FhirRequest:
     return fhir_request("Patient", "", "POST", body=json.dumps(body).encode(), **changes)
 
 
-def test_references_in_a_body_become_relative_and_attachments_the_upstreams() -> None:
+def test_references_in_body_become_relative_and_attachments_upstream_urls() -> None:
     body = {
         "resourceType": "Patient",
         "identifier": [{"system": f"{BASE}/sid", "assigner": {"reference": f"{BASE}/Organization/1"}}],
@@ -133,12 +131,12 @@ def test_references_in_a_body_become_relative_and_attachments_the_upstreams() ->
     assert changed["generalPractitioner"] == body["generalPractitioner"]
 
 
-def test_a_body_without_our_urls_goes_up_as_the_bytes_that_came() -> None:
+def test_body_without_gateway_urls_keeps_its_bytes() -> None:
     request = create({"resourceType": "Patient", "x": [1.10]})
     assert to_upstream_request(request) is request
 
 
-def test_conditional_criteria_become_relative_too() -> None:
+def test_references_in_if_none_exist_become_relative() -> None:
     criteria = f"identifier=http://ns|1&organization={BASE}/Organization/1"
     request = create({}, headers=(("if-none-exist", criteria), ("accept", BASE)))
     assert to_upstream_request(request).headers == (
@@ -147,8 +145,8 @@ def test_conditional_criteria_become_relative_too() -> None:
     )
 
 
-def test_a_body_that_cannot_be_changed_safely_is_refused() -> None:
+def test_body_with_duplicate_names_is_rejected() -> None:
     body = b'{"photo":{"url":"%s/Binary/1","url":"x"}}' % BASE.encode()
-    with pytest.raises(Failure) as refused:
+    with pytest.raises(Failure) as error:
         to_upstream_request(fhir_request("Patient", "", "POST", body=body))
-    assert refused.value.kind.status == 400
+    assert error.value.kind.status == 400

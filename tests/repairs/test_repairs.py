@@ -1,4 +1,4 @@
-"""What holds for every repair: one id everywhere, and a fault that is real without it and gone with it."""
+"""All repairs: one id everywhere, a fault of the emulator without the repair and none with it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,93 +10,91 @@ from gateway.emulator.settings import DOCUMENTED_FAULTS
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
 
-IDS = [repair.issue.id for repair in REPAIRS]
+REPAIR_IDS = [repair.issue.id for repair in REPAIRS]
 
 
-def links_hosts(pair: Pair, straight: bool) -> bool:
+def links_are_on_gateway(pair: Pair, straight: bool) -> bool:
     page = (pair.straight if straight else pair.get)("Patient?_count=1").json()
     return pair.url in page["link"][0]["url"]
 
 
-def include_kept(pair: Pair, straight: bool) -> bool:
+def next_page_has_includes(pair: Pair, straight: bool) -> bool:
     query = "Appointment?date=ge2026-01-01&_include=Appointment:patient&_count=5"
     page = (pair.straight if straight else pair.get)(query).json()
-    following = next(link["url"] for link in page["link"] if link["relation"] == "next")
-    second = pair.straight(following.partition("/fhir/R4/")[2]) if straight else pair.ask("GET", following)
+    url = next(link["url"] for link in page["link"] if link["relation"] == "next")
+    second = pair.straight(url.partition("/fhir/R4/")[2]) if straight else pair.ask("GET", url)
     return any(entry["resource"]["resourceType"] == "Patient" for entry in second.json()["entry"])
 
 
-def date_understood(pair: Pair, straight: bool) -> bool:
+def month_is_accepted(pair: Pair, straight: bool) -> bool:
     return (pair.straight if straight else pair.get)("Appointment?date=2026-04&_count=1").status_code == 200
 
 
-def stamps_alike(pair: Pair, straight: bool) -> bool:
-    ask = pair.straight if straight else pair.get
-    stamps = [
-        ask(f"{each}/1").json()["meta"]["lastUpdated"] for each in ("Patient", "Appointment", "Condition")
+def last_updated_is_utc(pair: Pair, straight: bool) -> bool:
+    get = pair.straight if straight else pair.get
+    times = [
+        get(f"{type_}/1").json()["meta"]["lastUpdated"] for type_ in ("Patient", "Appointment", "Condition")
     ]
-    return all(stamp.endswith("Z") for stamp in stamps)
+    return all(time.endswith("Z") for time in times)
 
 
-def error_readable(pair: Pair, straight: bool) -> bool:
+def error_is_outcome(pair: Pair, straight: bool) -> bool:
     pair.fault(kind="offline", times=1)
     return bool((pair.straight if straight else pair.get)("Patient/1").json().get("issue"))
 
 
-def references_ours(pair: Pair, straight: bool) -> bool:
+def references_are_on_gateway(pair: Pair, straight: bool) -> bool:
     patient = (pair.straight if straight else pair.get)("Patient/1").json()
     reference = patient["managingOrganization"]["reference"]
     return reference in {"Organization/1", f"{pair.base()}/Organization/1"}
 
 
-def inactive_never_silently_empty(pair: Pair, straight: bool) -> bool:
-    answer = (pair.straight if straight else pair.get)("Patient?active=false")
-    return answer.status_code == 400 or bool(answer.json()["total"])
+def inactive_search_is_rejected_or_found(pair: Pair, straight: bool) -> bool:
+    response = (pair.straight if straight else pair.get)("Patient?active=false")
+    return response.status_code == 400 or bool(response.json()["total"])
 
 
-def statement_whole(pair: Pair, straight: bool) -> bool:
+def statement_is_complete(pair: Pair, straight: bool) -> bool:
     statement = (pair.straight if straight else pair.get)("metadata").json()
-    searched = {"code": "search-type"} in statement["rest"][0]["resource"][0]["interaction"]
-    return "date" in statement and "patchFormat" not in statement and searched
+    has_search = {"code": "search-type"} in statement["rest"][0]["resource"][0]["interaction"]
+    return "date" in statement and "patchFormat" not in statement and has_search
 
 
-HEALTHY: dict[str, Callable[[Pair, bool], bool]] = {
-    "search-date-format": date_understood,
-    "link-include-params": include_kept,
-    "link-base-url": links_hosts,
-    "reference-base-url": references_ours,
-    "last-updated-offset": stamps_alike,
-    "inactive-records": inactive_never_silently_empty,
-    "capability-statement": statement_whole,
-    "error-envelope": error_readable,
+IS_REPAIRED: dict[str, Callable[[Pair, bool], bool]] = {
+    "search-date-format": month_is_accepted,
+    "link-include-params": next_page_has_includes,
+    "link-base-url": links_are_on_gateway,
+    "reference-base-url": references_are_on_gateway,
+    "last-updated-offset": last_updated_is_utc,
+    "inactive-records": inactive_search_is_rejected_or_found,
+    "capability-statement": statement_is_complete,
+    "error-envelope": error_is_outcome,
 }
 
 
-def test_every_repair_has_its_own_id_file_fault_and_test() -> None:
-    assert len(set(IDS)) == len(IDS)
-    assert set(IDS) <= set(DOCUMENTED_FAULTS)
-    assert set(HEALTHY) == set(IDS)
-    for name in IDS:
-        stem = name.replace("-", "_")
+def test_every_repair_has_own_id_file_fault_and_test() -> None:
+    assert len(set(REPAIR_IDS)) == len(REPAIR_IDS)
+    assert set(REPAIR_IDS) <= set(DOCUMENTED_FAULTS)
+    assert set(IS_REPAIRED) == set(REPAIR_IDS)
+    for repair_id in REPAIR_IDS:
+        stem = repair_id.replace("-", "_")
         assert (ROOT / "gateway" / "repairs" / f"{stem}.py").is_file()
         assert (Path(__file__).parent / f"test_{stem}.py").is_file()
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_the_fault_is_real_straight_from_the_emulator_and_gone_through_the_gateway(
-    pair: Pair, name: str
-) -> None:
-    assert not HEALTHY[name](pair, True)
-    assert HEALTHY[name](pair, False)
+@pytest.mark.parametrize("repair_id", REPAIR_IDS)
+def test_fault_of_emulator_is_repaired_by_gateway(pair: Pair, repair_id: str) -> None:
+    assert not IS_REPAIRED[repair_id](pair, True)
+    assert IS_REPAIRED[repair_id](pair, False)
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_a_repair_leaves_alone_what_is_already_right(pair: Pair, name: str) -> None:
-    pair.settings(faults={name: False})
-    assert HEALTHY[name](pair, False)
+@pytest.mark.parametrize("repair_id", REPAIR_IDS)
+def test_correct_response_stays_correct(pair: Pair, repair_id: str) -> None:
+    pair.settings(faults={repair_id: False})
+    assert IS_REPAIRED[repair_id](pair, False)
 
 
-def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
+def test_repair_is_inactive_if_site_disables_it() -> None:
     from support.requests import SITE
 
     repair = Repair(REPAIRS[0].issue)
@@ -107,7 +105,7 @@ def test_a_repair_is_off_for_sites_that_switch_it_off() -> None:
     )
 
 
-def test_the_header_names_what_was_mended(pair: Pair) -> None:
+def test_header_lists_applied_repairs(pair: Pair) -> None:
     page = pair.get("Appointment?date=2026-04&_include=Appointment:patient&_count=1")
     assert page.headers["gateway-repairs"] == (
         "search-date-format, link-include-params, link-base-url, reference-base-url, last-updated-offset"

@@ -15,7 +15,7 @@ from gateway.repairs.search_date_format import rewrite_dates
         ("date=ge2026&x=1&date=lt2027", "date=ge2026-01-01T00:00:00&date=lt2027-01-01T00:00:00&x=1"),
     ],
 )
-def test_dates_go_upstream_in_its_two_formats(query: str, sent: str) -> None:
+def test_dates_are_sent_in_upstream_formats(query: str, sent: str) -> None:
     path = "Patient" if "birthdate" in query else "Appointment"
     request = rewrite_dates(fhir_request(path, query))
     assert request.upstream_search.query == sent
@@ -23,14 +23,14 @@ def test_dates_go_upstream_in_its_two_formats(query: str, sent: str) -> None:
     assert rewrite_dates(request) is request
 
 
-def test_a_form_stays_a_form() -> None:
+def test_dates_of_form_are_rewritten_in_form() -> None:
     request = rewrite_dates(fhir_request("Patient/_search", "", "POST", form="birthdate=1980"))
     assert request.upstream_search.query == ""
     assert request.upstream_body == b"birthdate=ge1980-01-01&birthdate=lt1981-01-01"
 
 
 @pytest.mark.parametrize("query", ["name=2026-04", "family=1980", "_count=2", "birthdate:missing=true"])
-def test_what_is_no_date_parameter_is_never_guessed_at(query: str) -> None:
+def test_other_parameters_are_unchanged(query: str) -> None:
     request = fhir_request("Patient", query)
     assert rewrite_dates(request) is request
 
@@ -43,9 +43,9 @@ def test_what_is_no_date_parameter_is_never_guessed_at(query: str) -> None:
         ("birthdate:exact=2023", "date-not-expressible"),
     ],
 )
-def test_a_bad_date_is_refused_by_its_parameters_name(query: str, code: str) -> None:
-    with pytest.raises(Failure) as refused:
+def test_invalid_date_is_rejected_with_parameter_name(query: str, code: str) -> None:
+    with pytest.raises(Failure) as error:
         rewrite_dates(fhir_request("Patient", query, site=SITE))
-    assert refused.value.kind.code == code
-    assert refused.value.expression.startswith("http.birthdate")
-    assert "2023" not in refused.value.text
+    assert error.value.kind.code == code
+    assert error.value.expression.startswith("http.birthdate")
+    assert "2023" not in error.value.text

@@ -1,8 +1,10 @@
+"""Circuit breaker."""
+
 import asyncio
 
 import pytest
 from support.requests import GUID, SITE, fhir_request
-from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, run
+from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpstream, Step
 
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
@@ -11,237 +13,193 @@ from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import CLOSED
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry, StatusCheck, no_status_check
 from gateway.stores.memory import MemoryStore
-from gateway.upstreams import failures as theirs
+from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
+
+pytestmark = pytest.mark.anyio
 
 OFFLINE = Failure(halo_failures.OFFLINE)
 
 
-class Case(Asking):
-    """A Rested with a clock of its own; `codes` is what each request got."""
+class Case(HandlerCase):
+    """Circuit breaker with a manual clock; `codes` returns the results of several requests."""
 
     def __init__(
-        self, *steps: Step, look: StatusCheck = no_status_check, store: MemoryStore | None = None
+        self, *steps: Step, status_check: StatusCheck = no_status_check, store: MemoryStore | None = None
     ) -> None:
         self.clock = Clock()
-        self.inner = Scripted(*steps)
-        self.rests = CircuitRegistry(
+        self.inner = ScriptedUpstream(*steps)
+        self.circuits = CircuitRegistry(
             store or MemoryStore(clock=self.clock), ExponentialBackoff(10, 300), self.clock, lambda: 1.0
         )
-        self.handler = CircuitBreaker(self.inner, self.rests, look)
+        self.handler = CircuitBreaker(self.inner, self.circuits, status_check)
 
     async def codes(self, number: int, step: float = 0) -> list[str]:
-        found = []
+        codes = []
         for _ in range(number):
-            found.append(await self.code())
+            codes.append(await self.code())
             self.clock.now += step
-        return found
+        return codes
+
+    async def pass_open_time(self) -> None:
+        """Open the circuit with one failure, and let the open time of 10 seconds pass."""
+        await self.code()
+        self.clock.now += 11
 
 
-def test_while_a_site_rests_nothing_is_sent_and_retry_after_counts_down() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE)
-        assert await case.codes(3, step=1) == [
-            "practice-offline",
-            "practice-circuit-open",
-            "practice-circuit-open",
-        ]
-        assert case.last.retry_after == 8
-        assert case.last.kind.status == 503
-        assert case.last.codings == ((ERROR_CODE_SYSTEM, "practice-offline"),)
-        assert len(case.inner.asked) == 1
-
-    run(steps())
+async def test_open_circuit_sends_nothing_and_counts_retry_after_down() -> None:
+    case = Case(OFFLINE)
+    assert await case.codes(3, step=1) == [
+        "practice-offline",
+        "practice-circuit-open",
+        "practice-circuit-open",
+    ]
+    assert case.last_failure.retry_after == 8
+    assert case.last_failure.kind.status == 503
+    assert case.last_failure.codings == ((ERROR_CODE_SYSTEM, "practice-offline"),)
+    assert len(case.inner.requests) == 1
 
 
-def test_one_request_finds_out_while_others_wait_and_a_failure_doubles_the_pause() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE)
-        await case.code()
-        case.clock.now += 11
-        assert sorted(await asyncio.gather(*(case.code() for _ in range(5)))) == [
-            *["practice-circuit-open"] * 4,
-            "practice-offline",
-        ]
-        rest = await case.rests.circuit_of(GUID)
-        assert (rest.times_opened, rest.seconds_until_half_open(case.clock())) == (2, 20)
-
-    run(steps())
+async def test_failed_trial_doubles_the_open_time_and_rejects_other_requests() -> None:
+    case = Case(OFFLINE)
+    await case.pass_open_time()
+    assert sorted(await asyncio.gather(*(case.code() for _ in range(5)))) == [
+        *["practice-circuit-open"] * 4,
+        "practice-offline",
+    ]
+    circuit = await case.circuits.circuit_of(GUID)
+    assert (circuit.times_opened, circuit.seconds_until_half_open(case.clock())) == (2, 20)
 
 
-def test_a_replica_killed_while_it_tried_holds_the_others_up_for_seconds_only() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE, OK)
-        await case.code()
-        case.clock.now += 11
-        assert await case.rests.claim_trial(GUID, "killed")
-        assert await case.code() == "practice-circuit-open"
-        case.clock.now += 3
-        assert await case.code() == "200"
-
-    run(steps())
+async def test_trial_lock_of_a_crashed_replica_expires() -> None:
+    case = Case(OFFLINE, OK)
+    await case.pass_open_time()
+    assert await case.circuits.claim_trial(GUID, "crashed")
+    assert await case.code() == "practice-circuit-open"
+    case.clock.now += 3
+    assert await case.code() == "200"
 
 
-def test_who_finds_the_try_taken_by_one_that_has_just_healed_the_site_is_not_sent_away() -> None:
-    class Healing(MemoryStore):
-        """Another replica has the lease, and brings its answer in while it is claimed here."""
+async def test_late_trial_on_closed_circuit_is_sent() -> None:
+    class LockedStore(MemoryStore):
+        """Another replica has the trial lock, and closes the circuit during the attempt to acquire it."""
 
         async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-            await case.rests.close_circuit(GUID)
+            await case.circuits.close_circuit(GUID)
             await super().acquire_lock(name, "other", seconds)
             return await super().acquire_lock(name, holder, seconds)
 
-    async def steps() -> None:
-        await case.code()
-        case.clock.now += 11
-        assert await case.code() == "200"
-
     case = Case(OFFLINE, OK)
-    case.rests._store = Healing(clock=case.clock)
-    run(steps())
+    case.circuits._store = LockedStore(clock=case.clock)
+    await case.pass_open_time()
+    assert await case.code() == "200"
 
 
-def test_an_answer_makes_the_site_well_for_all() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE, OK)
-        await case.code()
-        case.clock.now += 11
-        assert await case.codes(3) == ["200", "200", "200"]
-        assert await case.rests.circuit_of(GUID) is CLOSED
-
-    run(steps())
+async def test_response_to_the_trial_closes_the_circuit() -> None:
+    case = Case(OFFLINE, OK)
+    await case.pass_open_time()
+    assert await case.codes(3) == ["200", "200", "200"]
+    assert await case.circuits.circuit_of(GUID) is CLOSED
 
 
-def test_a_free_look_that_shows_the_site_away_costs_no_query() -> None:
-    async def away(_: FhirRequest) -> bool:
+async def test_offline_status_reopens_the_circuit_without_a_query() -> None:
+    async def offline(_: FhirRequest) -> bool:
         return False
 
-    async def steps() -> None:
-        case = Case(OFFLINE, look=away)
-        await case.code()
-        case.clock.now += 11
-        assert await case.code() == "practice-circuit-open"
-        assert len(case.inner.asked) == 1
-        assert (await case.rests.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
-
-    run(steps())
+    case = Case(OFFLINE, status_check=offline)
+    await case.pass_open_time()
+    assert await case.code() == "practice-circuit-open"
+    assert len(case.inner.requests) == 1
+    assert (await case.circuits.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
 
 
-def test_a_look_that_fails_because_the_site_is_away_shows_that() -> None:
-    async def away(_: FhirRequest) -> bool:
+async def test_failed_status_check_of_an_offline_site_reopens_the_circuit() -> None:
+    async def offline(_: FhirRequest) -> bool:
         raise OFFLINE
 
-    async def steps() -> None:
-        case = Case(OFFLINE, look=away)
-        await case.code()
-        case.clock.now += 11
-        assert await case.code() == "practice-circuit-open"
-
-    run(steps())
+    case = Case(OFFLINE, status_check=offline)
+    await case.pass_open_time()
+    assert await case.code() == "practice-circuit-open"
 
 
-@pytest.mark.parametrize("seen", [True, None])
-def test_a_look_that_shows_it_online_or_nothing_lets_a_request_decide(seen: bool | None) -> None:
-    async def look(_: FhirRequest) -> bool | None:
-        if seen is None:
-            raise Failure(theirs.CREDENTIALS_INVALID)
-        return seen
+@pytest.mark.parametrize("is_online", [True, None])
+async def test_online_or_unknown_status_permits_a_trial_request(is_online: bool | None) -> None:
+    async def status_check(_: FhirRequest) -> bool | None:
+        if is_online is None:
+            raise Failure(shared.CREDENTIALS_INVALID)
+        return is_online
 
-    async def steps() -> None:
-        case = Case(OFFLINE, OK, look=look)
-        await case.code()
-        case.clock.now += 11
-        assert await case.codes(2) == ["200", "200"]
-
-    run(steps())
+    case = Case(OFFLINE, OK, status_check=status_check)
+    await case.pass_open_time()
+    assert await case.codes(2) == ["200", "200"]
 
 
-def test_no_look_tells_whether_a_database_is_back() -> None:
-    looks = []
+async def test_database_failure_needs_no_status_check() -> None:
+    checked_requests = []
 
-    async def look(request: FhirRequest) -> bool:
-        looks.append(request)
+    async def status_check(request: FhirRequest) -> bool:
+        checked_requests.append(request)
         return False
 
-    async def steps() -> None:
-        case = Case(Failure(halo_failures.DATABASE_DOWN), OK, look=look)
-        await case.code()
-        case.clock.now += 11
-        assert await case.code() == "200"
-        assert looks == []
-
-    run(steps())
+    case = Case(Failure(halo_failures.DATABASE_DOWN), OK, status_check=status_check)
+    await case.pass_open_time()
+    assert await case.code() == "200"
+    assert checked_requests == []
 
 
-def test_refusals_by_the_practice_make_no_site_rest_and_end_a_row_of_failures() -> None:
+async def test_error_of_a_working_practice_resets_the_failure_count() -> None:
     reset = Failure(halo_failures.BAD_RESULT)
-    refused = Failure(theirs.BAD_REQUEST, upstream_response=FhirResponse(400))
+    refusal = Failure(shared.BAD_REQUEST, upstream_response=FhirResponse(400))
 
-    async def steps() -> None:
-        case = Case(reset, reset, refused, reset, reset, OK)
-        await case.codes(6, step=1)
-        assert len(case.inner.asked) == 6
-
-    run(steps())
+    case = Case(reset, reset, refusal, reset, reset, OK)
+    await case.codes(6, step=1)
+    assert len(case.inner.requests) == 6
 
 
-def test_ten_that_fail_together_count_once() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE)
-        gate, all_sent = asyncio.Event(), asyncio.Semaphore(0)
+async def test_concurrent_failures_count_once() -> None:
+    case = Case(OFFLINE)
+    may_respond, sent = asyncio.Event(), asyncio.Semaphore(0)
 
-        async def slow(_: FhirRequest) -> FhirResponse:
-            all_sent.release()
-            await gate.wait()
-            raise OFFLINE
+    async def slow(_: FhirRequest) -> FhirResponse:
+        sent.release()
+        await may_respond.wait()
+        raise OFFLINE
 
-        case.handler._inner = slow
-        waiting = [asyncio.create_task(case.code()) for _ in range(10)]
-        for _ in waiting:
-            await all_sent.acquire()
-        case.clock.now += 5
-        gate.set()
-        await asyncio.gather(*waiting)
-        assert (await case.rests.circuit_of(GUID)).failures == 1
-
-    run(steps())
+    case.handler._inner = slow
+    tasks = [asyncio.create_task(case.code()) for _ in range(10)]
+    for _ in tasks:
+        await sent.acquire()
+    case.clock.now += 5
+    may_respond.set()
+    await asyncio.gather(*tasks)
+    assert (await case.circuits.circuit_of(GUID)).failures == 1
 
 
-def test_another_replica_leaves_the_site_alone_too() -> None:
-    async def steps() -> None:
-        one = Case(OFFLINE)
-        store = one.rests._store
-        assert isinstance(store, MemoryStore)
-        two = Case(OK, store=store)
-        await one.code()
-        assert await two.code() == "practice-circuit-open"
-        assert (await two.rests.troubled_circuits())[GUID].reason == "practice-offline"
-        await two.rests.close_circuit(GUID)
-        one.clock.now += 2
-        one.inner = one.handler._inner = Scripted(OK)
-        assert await one.code() == "200"
-        assert await one.rests.troubled_circuits([GUID]) == {}
-
-    run(steps())
+async def test_open_circuit_is_shared_by_replicas() -> None:
+    first = Case(OFFLINE)
+    store = first.circuits._store
+    assert isinstance(store, MemoryStore)
+    second = Case(OK, store=store)
+    await first.code()
+    assert await second.code() == "practice-circuit-open"
+    assert (await second.circuits.troubled_circuits())[GUID].reason == "practice-offline"
+    await second.circuits.close_circuit(GUID)
+    first.clock.now += 2
+    first.inner = first.handler._inner = ScriptedUpstream(OK)
+    assert await first.code() == "200"
+    assert await first.circuits.troubled_circuits([GUID]) == {}
 
 
-def test_another_site_and_what_has_no_site_are_not_held_up() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE, OK)
-        await case.code()
-        other = fhir_request("Patient/1", site=SITE.__class__("other", SITE.zone))
-        assert await case.code(other) == "200"
-        assert await case.code(READ.replace(site=None)) == "200"
-        assert await case.code() == "practice-circuit-open"
-
-    run(steps())
+async def test_open_circuit_does_not_affect_other_requests() -> None:
+    case = Case(OFFLINE, OK)
+    await case.code()
+    other = fhir_request("Patient/1", site=SITE.__class__("other", SITE.zone))
+    assert await case.code(other) == "200"
+    assert await case.code(READ.replace(site=None)) == "200"
+    assert await case.code() == "practice-circuit-open"
 
 
-def test_a_probe_that_tells_nothing_leaves_it_to_the_next() -> None:
-    async def steps() -> None:
-        case = Case(OFFLINE, Failure(theirs.CREDENTIALS_INVALID, upstream_response=FhirResponse(401)), OK)
-        await case.code()
-        case.clock.now += 11
-        assert await case.codes(3) == ["upstream-credentials", "200", "200"]
-
-    run(steps())
+async def test_inconclusive_trial_leaves_the_circuit_half_open() -> None:
+    case = Case(OFFLINE, Failure(shared.CREDENTIALS_INVALID, upstream_response=FhirResponse(401)), OK)
+    await case.pass_open_time()
+    assert await case.codes(3) == ["upstream-credentials", "200", "200"]

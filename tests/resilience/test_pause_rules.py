@@ -1,3 +1,5 @@
+"""Pause rules and scope keys."""
+
 import pytest
 from support.requests import GUID, fhir_request, json_response
 
@@ -16,12 +18,12 @@ from gateway.upstreams import failures, halo_failures
 KEY = (("ocp-apim-subscription-key", "k-secret-1"),)
 
 
-def failure(kind: FailureKind, said: str = "") -> Failure:
-    return Failure(kind, upstream_response=json_response({"message": said}, kind.status))
+def failure(kind: FailureKind, message: str = "") -> Failure:
+    return Failure(kind, upstream_response=json_response({"message": message}, kind.status))
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "rule"),
+    ("kind", "message", "rule_id"),
     [
         (
             halo_failures.IP_BLOCKED,
@@ -45,51 +47,53 @@ def failure(kind: FailureKind, said: str = "") -> Failure:
         (failures.NOT_FOUND, "", None),
     ],
 )
-def test_messages_lead_to_their_rule(kind: FailureKind, said: str, rule: str | None) -> None:
-    rules = matching_rule(RULES, failure(kind, said))
-    assert (rules.id if rules else None) == rule
+def test_message_matches_its_rule(kind: FailureKind, message: str, rule_id: str | None) -> None:
+    rule = matching_rule(RULES, failure(kind, message))
+    assert (rule.id if rule else None) == rule_id
 
 
-def test_an_operators_rule_comes_first() -> None:
+def test_rule_of_the_operator_comes_first() -> None:
     own = PauseRule("closed", "site", 60, message_pattern="closed for renovation")
     assert matching_rule((own, *RULES), failure(failures.SERVER_ERROR, "Closed for renovation")) is own
     assert matching_rule((own,), Failure(failures.SERVER_ERROR)) is None
 
 
-def test_names_show_neither_keys_nor_practitioners() -> None:
+def test_scope_keys_contain_neither_credentials_nor_practitioners() -> None:
     request = fhir_request(
         "Appointment", "practitioner=Practitioner/zz-77&date=ge2026-04-05&status=booked", headers=KEY
     )
-    shown = scope_keys(request, b"secret")
-    assert shown["gateway"] == "gateway:api.haloconnect.io"
-    assert shown["site"] == f"site:{GUID}"
-    assert set(shown) == {"gateway", "caller", "site", "caller-at-site", "practitioner"}
-    assert not any(value in "".join(shown.values()) for value in ("zz-77", "secret", "2026"))
+    keys = scope_keys(request, b"secret")
+    assert keys["gateway"] == "gateway:api.haloconnect.io"
+    assert keys["site"] == f"site:{GUID}"
+    assert set(keys) == {"gateway", "caller", "site", "caller-at-site", "practitioner"}
+    assert not any(value in "".join(keys.values()) for value in ("zz-77", "secret", "2026"))
 
 
-def practitioner(query: str, path: str = "Appointment") -> str | None:
+def practitioner_key(query: str, path: str = "Appointment") -> str | None:
     return scope_keys(fhir_request(path, query, headers=KEY), b"secret").get("practitioner")
 
 
-def test_a_practitioner_is_paused_for_one_date_however_the_search_is_written() -> None:
-    paused = practitioner("practitioner=Practitioner/7&date=2026-04-05")
-    assert paused == practitioner("date=2026-04-05&actor=7&_count=10")
-    assert paused != practitioner("practitioner=7&date=2026-04-06")
-    assert paused != practitioner("practitioner=8&date=2026-04-05")
-    assert practitioner("practitioner=7") is None
-    assert practitioner("date=2026-04-05") is None
-    assert practitioner("schedule=7&start=2026-04-05T09:00:00Z", "Slot") is not None
+def test_equivalent_searches_have_the_same_practitioner_key() -> None:
+    key = practitioner_key("practitioner=Practitioner/7&date=2026-04-05")
+    assert key == practitioner_key("date=2026-04-05&actor=7&_count=10")
+    assert key != practitioner_key("practitioner=7&date=2026-04-06")
+    assert key != practitioner_key("practitioner=8&date=2026-04-05")
+    assert practitioner_key("practitioner=7") is None
+    assert practitioner_key("date=2026-04-05") is None
+    assert practitioner_key("schedule=7&start=2026-04-05T09:00:00Z", "Slot") is not None
 
 
-def test_without_credentials_there_is_no_caller_to_pause() -> None:
+def test_request_without_credentials_has_no_caller_key() -> None:
     assert "caller" not in scope_keys(fhir_request(), b"")
     assert scope_keys(fhir_request(headers=KEY), b"a") != scope_keys(fhir_request(headers=KEY), b"b")
 
 
-def test_the_name_of_a_pause_says_whose_it_is() -> None:
+def test_scope_key_contains_site_and_caller() -> None:
     request = fhir_request("Appointment", "practitioner=7&date=2026-04-05", headers=KEY)
-    shown = scope_keys(request, b"secret")
-    sites = {scope: site_of(name) for scope, name in shown.items()}
+    keys = scope_keys(request, b"secret")
+    sites = {scope: site_of(key) for scope, key in keys.items()}
     assert sites == {"gateway": "", "caller": "", "site": GUID, "caller-at-site": GUID, "practitioner": GUID}
-    callers = {scope: caller_of(name) for scope, name in shown.items() if caller_of(name)}
-    assert callers == dict.fromkeys(("caller", "caller-at-site"), keyed_fingerprint(request, b"secret"))
+    callers = {scope: caller_of(key) for scope, key in keys.items() if caller_of(key)}
+    assert callers == dict.fromkeys(
+        ("caller", "caller-at-site"), keyed_fingerprint(request.headers, b"secret")
+    )

@@ -1,12 +1,12 @@
-import asyncio
+"""Retries."""
 
 import pytest
 from support.requests import GUID, fhir_request
-from support.scripted_upstream import OK, READ, Clock, Scripted, Step
+from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, WaitClock
+from gateway.exchange import FhirRequest, FhirResponse
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.retry import ATTEMPTS_HEADER, Retry
 from gateway.resilience.retry_budget import RetryBudget
@@ -14,83 +14,78 @@ from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import halo_failures
 
-WRITE = fhir_request("Patient", method="POST")
+pytestmark = pytest.mark.anyio
 
 
-def unreachable(**facts: int) -> Failure:
-    return Failure(halo_failures.UNREACHABLE, **facts)  # type: ignore[arg-type] # retry_after alone
+def unreachable(retry_after: int | None = None) -> Failure:
+    return Failure(halo_failures.UNREACHABLE, retry_after=retry_after)
 
 
 class Case:
-    """A Retried with a clock of its own."""
+    """Retry handler with a manual clock."""
 
-    def __init__(self, *steps: Step, patience: float = 10, unanswered: bool = False) -> None:
+    def __init__(self, *steps: Step, max_wait: float = 10, retry_on_timeout: bool = False) -> None:
         self.clock = Clock()
-        self.patience = patience
-        self.inner = Scripted(*steps)
-        self.spending = RetryBudget(MemoryStore(clock=self.clock), RetryBudgetPolicy(), self.clock)
+        self.max_wait = max_wait
+        self.inner = ScriptedUpstream(*steps)
+        self.budget = RetryBudget(MemoryStore(clock=self.clock), RetryBudgetPolicy(), self.clock)
         self.handler = Retry(
             self.inner,
-            self.spending,
+            self.budget,
             ExponentialBackoff(1, 4),
-            lambda request: remaining_wait(request, self.patience, self.clock()),
+            lambda request: remaining_wait(request, self.max_wait, self.clock()),
             clock=self.clock,
             jitter=lambda: 1.0,
-            retry_on_timeout=unanswered,
+            retry_on_timeout=retry_on_timeout,
             sleep=self.clock.sleep,
         )
 
-    def answer(self, request: FhirRequest = READ) -> FhirResponse | Failure:
-        came = request.replace(wait_clock=WaitClock(self.clock()))
+    async def run(self, request: FhirRequest = READ) -> FhirResponse | Failure:
         try:
-            return asyncio.run(self.handler(came))
+            return await self.handler(request.replace(deadline=self.clock() + self.max_wait))
         except Failure as failure:
             return failure
 
-    def sums(self) -> tuple[int, int]:
-        async def read() -> tuple[int, int]:
-            site = READ.site.guid if READ.site else ""
-            return await self.spending.count_last_hour("queries", site), await self.spending.count_last_hour(
-                "retries", site
-            )
-
-        return asyncio.run(read())
+    async def counts(self) -> tuple[int, int]:
+        """Queries and retries of the last hour."""
+        usage = await self.budget.usage_of(GUID)
+        return usage.queries, usage.retries
 
 
-def test_a_practice_that_comes_back_answers_the_same_request() -> None:
+async def test_retried_request_succeeds_when_the_practice_is_reachable_again() -> None:
     case = Case(unreachable(), unreachable(), OK)
-    answer = case.answer()
-    assert isinstance(answer, FhirResponse)
-    assert answer.header(ATTEMPTS_HEADER) == "3"
-    assert case.clock.slept == [1, 2]
-    assert case.sums() == (1, 2)
+    response = await case.run()
+    assert isinstance(response, FhirResponse)
+    assert response.header(ATTEMPTS_HEADER) == "3"
+    assert case.clock.sleeps == [1, 2]
+    assert await case.counts() == (1, 2)
 
 
-def test_an_answer_at_once_says_nothing_of_attempts() -> None:
+async def test_first_response_has_no_attempts_header() -> None:
     case = Case(OK)
-    assert case.answer() == OK
-    assert case.sums() == (1, 0)
+    assert await case.run() == OK
+    assert await case.counts() == (1, 0)
 
 
-def test_waits_double_up_to_their_cap_and_end_with_the_clients_patience() -> None:
-    case = Case(unreachable(), patience=12)
-    answer = case.answer()
-    assert isinstance(answer, Failure)
-    assert case.clock.slept == [1, 2, 4, 4]
-    assert answer.headers == ((ATTEMPTS_HEADER, "5"),)
+async def test_waits_double_up_to_the_maximum_within_the_deadline() -> None:
+    case = Case(unreachable(), max_wait=12)
+    response = await case.run()
+    assert isinstance(response, Failure)
+    assert case.clock.sleeps == [1, 2, 4, 4]
+    assert response.headers == ((ATTEMPTS_HEADER, "5"),)
 
 
-def test_the_upstreams_own_wait_is_obeyed_or_passed_on() -> None:
-    asked = unreachable(retry_after=7)
-    assert Case(asked, OK).answer() != asked
-    case = Case(asked, patience=6)
-    answer = case.answer()
-    assert isinstance(answer, Failure)
-    assert (answer.retry_after, case.clock.slept) == (7, [])
+async def test_retry_after_of_the_upstream_is_waited_for_or_returned() -> None:
+    failure = unreachable(retry_after=7)
+    assert await Case(failure, OK).run() != failure
+    case = Case(failure, max_wait=6)
+    response = await case.run()
+    assert isinstance(response, Failure)
+    assert (response.retry_after, case.clock.sleeps) == (7, [])
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts", "more"),
+    ("failure", "attempts", "attempts_with_timeouts"),
     [
         (Failure(halo_failures.QUERY_TIMEOUT), 1, 1),
         (Failure(halo_failures.RESULT_LOST), 2, 2),
@@ -102,59 +97,64 @@ def test_the_upstreams_own_wait_is_obeyed_or_passed_on() -> None:
         (Failure(catalog.UPSTREAM_TIMEOUT), 1, 2),
         (Failure(catalog.METHOD_NOT_ALLOWED), 1, 1),
     ],
-    ids=lambda each: each.kind.code if isinstance(each, Failure) else str(each),
+    ids=lambda value: value.kind.code if isinstance(value, Failure) else str(value),
 )
-def test_each_class_has_its_number_of_attempts(failure: Failure, attempts: int, more: int) -> None:
-    for unanswered, expected in ((False, attempts), (True, more)):
-        case = Case(failure, unanswered=unanswered)
-        assert case.answer() is failure
-        assert len(case.inner.asked) == expected
+async def test_failure_kind_has_its_number_of_attempts(
+    failure: Failure, attempts: int, attempts_with_timeouts: int
+) -> None:
+    for retry_on_timeout, expected in ((False, attempts), (True, attempts_with_timeouts)):
+        case = Case(failure, retry_on_timeout=retry_on_timeout)
+        response = await case.run()
+        assert isinstance(response, Failure)
+        assert response.kind is failure.kind
+        assert failure.headers == ()  # coalesced requests may share it: it is never edited
+        assert len(case.inner.requests) == expected
 
 
 @pytest.mark.parametrize("path", ["Patient", "Appointment/$find-free"])
-def test_what_may_change_data_is_never_sent_again(path: str) -> None:
+async def test_request_that_may_write_is_never_retried(path: str) -> None:
     case = Case(unreachable(), OK)
-    assert isinstance(case.answer(fhir_request(path, method="POST")), Failure)
-    assert len(case.inner.asked) == 1
+    assert isinstance(await case.run(fhir_request(path, method="POST")), Failure)
+    assert len(case.inner.requests) == 1
 
 
-def test_five_retries_an_hour_are_free_of_the_five_percent() -> None:
-    case = Case(unreachable(), patience=3)
+async def test_five_retries_per_hour_are_always_permitted() -> None:
+    case = Case(unreachable(), max_wait=3)
     for _ in range(10):
-        case.answer()
-    assert case.sums() == (0, 5)
+        await case.run()
+    assert await case.counts() == (0, 5)
     case.clock.now += 3_700
-    case.answer()
-    assert case.sums() == (0, 2)
+    await case.run()
+    assert await case.counts() == (0, 2)
 
 
-def test_a_store_that_comes_back_empty_is_no_new_budget() -> None:
+async def test_empty_store_does_not_renew_the_budget() -> None:
     case = Case(unreachable())
-    while case.sums()[1] < 5:
-        case.answer()
-    case.spending._store = MemoryStore(clock=case.clock)
-    asked = len(case.inner.asked)
-    case.answer()
-    assert len(case.inner.asked) == asked + 1
+    while (await case.counts())[1] < 5:
+        await case.run()
+    case.budget._store = MemoryStore(clock=case.clock)
+    requests = len(case.inner.requests)
+    await case.run()
+    assert len(case.inner.requests) == requests + 1
     case.clock.now += 3_600
-    case.answer()
-    assert len(case.inner.asked) > asked + 2
-    assert case.sums()[1] == sum(case.spending._local_counts["retries", GUID].values()) <= 5
+    await case.run()
+    assert len(case.inner.requests) > requests + 2
+    assert (await case.counts())[1] == sum(case.budget._local_counts["retries", GUID].values()) <= 5
 
 
-def test_a_busy_site_may_have_more_retries() -> None:
+async def test_busy_site_has_more_retries() -> None:
     case = Case(OK)
     for _ in range(200):
-        case.answer()
-    failing = Case(unreachable(), patience=1)
-    failing.spending = case.spending
-    failing.handler._budget = case.spending
+        await case.run()
+    failing = Case(unreachable(), max_wait=1)
+    failing.budget = case.budget
+    failing.handler._budget = case.budget
     for _ in range(30):
-        failing.answer()
-    assert case.sums() == (200, 10)
+        await failing.run()
+    assert await case.counts() == (200, 10)
 
 
-def test_metadata_is_no_query() -> None:
+async def test_metadata_does_not_count_as_query() -> None:
     case = Case(OK)
-    case.answer(fhir_request("metadata"))
-    assert case.sums() == (0, 0)
+    await case.run(fhir_request("metadata"))
+    assert await case.counts() == (0, 0)

@@ -61,8 +61,8 @@ async def test_empty_pages_are_skipped_up_to_max_queries() -> None:
         FILTERED_REQUEST, lambda _: page([], "/Encounter?token=2"), max_queries=3
     )
     assert len(queries) == 3
-    assert response.page_positions is not None
-    assert "next" in response.page_positions
+    assert response.paging is not None
+    assert "next" in response.paging.page_positions
 
 
 async def test_count_is_the_sum_of_all_parts() -> None:

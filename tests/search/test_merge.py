@@ -7,7 +7,7 @@ import pytest
 from support.requests import fhir_request, json_response
 
 from gateway.errors.failure import Failure
-from gateway.exchange import START, FhirRequest, FhirResponse, Position
+from gateway.exchange import START, FhirRequest, FhirResponse, Paging, Position
 from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.merge import MergedSearch
 
@@ -58,7 +58,7 @@ def test_parts_are_read_in_order_and_totals_are_added() -> None:
 def test_unknown_total_is_omitted() -> None:
     merged = MergedSearch(SPLIT_REQUEST).add_page(START, page([entry("1")], total=1))
     assert total(merged.merged_response()) is None
-    assert merged.merged_response().page_positions == {"first": START, "next": Position(1)}
+    assert merged.merged_response().paging == Paging({"first": START, "next": Position(1)})
 
 
 def test_filtered_match_is_removed_with_its_includes() -> None:
@@ -155,11 +155,11 @@ def request_with_overlapping_parts() -> FhirRequest:
 
 def test_match_of_overlapping_parts_is_returned_once() -> None:
     request = request_with_overlapping_parts()
-    assert request.split_searches is not None
+    assert request.plan.split_searches is not None
     long = entry("1", period={"start": "2026-04-01T00:00:00+11:00", "end": "2026-04-30T00:00:00+10:00"})
     late = entry("2", period={"start": "2026-05-01T00:00:00+10:00", "end": "2026-05-02T00:00:00+10:00"})
     merged = MergedSearch(request).add_page(START, page([long], total=1))
     merged = merged.add_page(Position(1), page([long, late], total=2))
-    assert len(request.split_searches) == 2
+    assert len(request.plan.split_searches) == 2
     assert ids(merged.merged_response()) == ["Encounter/1", "Encounter/2"]
     assert total(merged.merged_response()) == 2

@@ -3,15 +3,15 @@
 import pytest
 from support.requests import SITE, fhir_request
 
-from gateway.search.split_plan import SearchPlan, plan_search
+from gateway.search.split_plan import SplitPlan, plan_search
 
 
-def plan_for(path: str, query: str, method: str = "GET") -> SearchPlan | None:
+def plan_for(path: str, query: str, method: str = "GET") -> SplitPlan | None:
     request = fhir_request(path, query, method)
     return plan_search(request, request.upstream_search, SITE)
 
 
-def queries(plan: SearchPlan | None) -> list[str]:
+def queries(plan: SplitPlan | None) -> list[str]:
     return [part.query for part in plan.split_searches] if plan else []
 
 

@@ -1,7 +1,6 @@
-import asyncio
-
+import pytest
 from support.requests import GUID, fhir_request, json_response
-from support.scripted_upstream import Clock, Scripted
+from support.scripted_upstream import Clock, ScriptedUpstream
 
 from gateway.sites.engine_version import EngineDetector, EngineVersions
 from gateway.stores.memory import MemoryStore
@@ -9,12 +8,13 @@ from gateway.stores.memory import MemoryStore
 STATEMENT = json_response({"resourceType": "CapabilityStatement", "version": "26.619.1"})
 
 
-async def nobody(guid: str) -> None:
-    """Nobody is told."""
+async def ignore_change(guid: str) -> None:
+    """Do nothing."""
 
 
-def test_an_answer_passes_unchanged_and_shows_its_engine() -> None:
-    engines = EngineVersions(MemoryStore(), Clock(), nobody)
-    answer = asyncio.run(EngineDetector(Scripted(STATEMENT), engines)(fhir_request("metadata")))
-    assert answer is STATEMENT
+@pytest.mark.anyio
+async def test_response_is_unchanged_and_its_version_stored() -> None:
+    engines = EngineVersions(MemoryStore(), Clock(), ignore_change)
+    response = await EngineDetector(ScriptedUpstream(STATEMENT), engines)(fhir_request("metadata"))
+    assert response is STATEMENT
     assert engines.local_version(GUID) == "26.619.1"

@@ -8,7 +8,7 @@ OLD, NEW = "26.619.10213", "26.701.1"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "version"),
     [
         ("26.0619.10213", OLD),
         ("26.619.10213.0", OLD),
@@ -20,45 +20,45 @@ OLD, NEW = "26.619.10213", "26.701.1"
         ("9" * 80, ""),
     ],
 )
-def test_one_version_has_one_spelling(text: str, said: str) -> None:
-    assert normalise_version(text) == said
+def test_version_has_one_spelling(text: str, version: str) -> None:
+    assert normalise_version(text) == version
 
 
-def test_the_same_version_in_both_places_is_one_engine() -> None:
+def test_same_version_in_both_sources_is_one_engine() -> None:
     linked = EngineInfo().with_version("link", OLD)
     both = linked.with_version("statement", OLD)
     assert linked.version == both.version == OLD
     assert both.with_version("link", OLD) is both
 
 
-def test_what_changes_in_either_place_is_a_new_engine() -> None:
+def test_other_version_in_either_source_is_new_engine() -> None:
     both = EngineInfo(OLD, OLD)
     assert both.with_version("link", NEW).version == NEW
     assert both.with_version("statement", NEW).version == NEW
 
 
-def test_places_that_never_agree_do_not_make_it_new_each_time() -> None:
-    found = EngineInfo()
+def test_different_versions_of_sources_keep_one_engine() -> None:
+    engine = EngineInfo()
     for _ in range(3):
-        found = found.with_version("link", "1.2").with_version("statement", "3.4")
-        assert found.version == "3.4"
+        engine = engine.with_version("link", "1.2").with_version("statement", "3.4")
+        assert engine.version == "3.4"
 
 
-def other(path: str) -> dict[str, object]:
+def non_fhir(path: str) -> dict[str, object]:
     return {"path": path, "interaction": NOT_FHIR, "site": None}
 
 
-def test_a_statement_a_site_and_a_list_of_sites_show_versions() -> None:
+def test_statement_site_and_site_list_contain_versions() -> None:
     statement = {"resourceType": "CapabilityStatement", "version": "26.619.10213.0"}
     site = {"id": GUID.upper(), "haloLinkVersion": "26.0619.10213"}
     assert versions_in_response(fhir_request("metadata"), json_response(statement)) == (
         "statement",
         {GUID: OLD},
     )
-    one = fhir_request().replace(**other(f"integrator/sites/{GUID}"))
-    assert versions_in_response(one, json_response(site)) == ("link", {GUID: OLD})
-    listed = fhir_request().replace(**other("integrator/sites"))
-    assert versions_in_response(listed, json_response({"sites": [site, {"id": "b"}]})) == (
+    single = fhir_request().replace(**non_fhir(f"integrator/sites/{GUID}"))
+    assert versions_in_response(single, json_response(site)) == ("link", {GUID: OLD})
+    listing = fhir_request().replace(**non_fhir("integrator/sites"))
+    assert versions_in_response(listing, json_response({"sites": [site, {"id": "b"}]})) == (
         "link",
         {GUID: OLD},
     )
@@ -74,11 +74,11 @@ def test_a_statement_a_site_and_a_list_of_sites_show_versions() -> None:
         ("Patient/1", {"resourceType": "CapabilityStatement", "version": OLD}, 200),
     ],
 )
-def test_nothing_else_shows_one(path: str, content: object, status: int) -> None:
+def test_other_responses_contain_no_version(path: str, content: object, status: int) -> None:
     assert versions_in_response(fhir_request(path), json_response(content, status))[1] == {}
 
 
 @pytest.mark.parametrize("path", ["integrator/token", f"integrator/sites/{GUID}/queries/immediate"])
-def test_no_other_endpoint_shows_one(path: str) -> None:
+def test_other_endpoints_contain_no_version(path: str) -> None:
     content = {"id": GUID, "haloLinkVersion": OLD}
-    assert versions_in_response(fhir_request().replace(**other(path)), json_response(content))[1] == {}
+    assert versions_in_response(fhir_request().replace(**non_fhir(path)), json_response(content))[1] == {}

@@ -1,163 +1,139 @@
+import pytest
 from structlog.testing import capture_logs
 from support.requests import GUID, fhir_request
-from support.scripted_upstream import OK, READ, Asking, Clock, Scripted, Step, run
+from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpstream, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.sites.relocation import PmsIdentity, SiteRelocation
+from gateway.sites.directory import PmsIdentity
+from gateway.sites.relocation import SiteRelocation
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
+pytestmark = pytest.mark.anyio
+
 NEW = "0a1b2c3d-0000-4000-8000-0000000000ff"
-MOVED = Failure(NOT_AUTHORITATIVE)
+RELOCATED = Failure(NOT_AUTHORITATIVE)
 
 
-class Case(Asking):
-    """A Relocated whose successor is found by a list."""
+class Case(HandlerCase):
+    """A SiteRelocation with a given successor; counts its lookups."""
 
     def __init__(
         self,
         *steps: Step,
-        follow: bool = True,
-        new: str | Failure = NEW,
+        follow_relocation: bool = True,
+        successor: str | Failure = NEW,
         store: MemoryStore | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.inner = Scripted(*steps)
-        self.looks = 0
-        self._new = new
+        self.inner = ScriptedUpstream(*steps)
+        self.lookups = 0
+        self._successor = successor
         self.clock = clock = clock or Clock()
         self.handler = SiteRelocation(
             self.inner,
             store or MemoryStore(clock=clock),
-            {GUID: PmsIdentity("10001", "Best Practice", follow)}.get,
-            self._successor,
+            {GUID: PmsIdentity("10001", "Best Practice", follow_relocation)}.get,
+            self._find_successor,
             clock,
         )
 
-    async def _successor(self, request: FhirRequest, practice: PmsIdentity) -> str:
+    async def _find_successor(self, request: FhirRequest, identity: PmsIdentity) -> str:
         assert request.site is not None
-        assert practice.pms_id == "10001"
-        self.looks += 1
-        if isinstance(self._new, Failure):
-            raise self._new
-        return self._new
+        assert identity.pms_id == "10001"
+        self.lookups += 1
+        if isinstance(self._successor, Failure):
+            raise self._successor
+        return self._successor
 
     @property
-    def bases(self) -> list[str]:
-        return [each.upstream_base.split("/")[5][-2:] for each in self.inner.asked]
+    def guid_endings(self) -> list[str]:
+        return [request.upstream_base.split("/")[5][-2:] for request in self.inner.requests]
 
 
-def test_a_new_guid_is_looked_up_once_and_followed() -> None:
-    async def steps() -> None:
-        case = Case(MOVED, OK)
-        assert [await case.code() for _ in range(3)] == ["200"] * 3
-        assert (case.looks, case.bases) == (1, ["0a", "ff", "ff", "ff"])
-        assert await case.handler.known_successor(GUID) == NEW
-
-    run(steps())
+async def test_new_guid_is_looked_up_once_and_used() -> None:
+    case = Case(RELOCATED, OK)
+    assert [await case.code() for _ in range(3)] == ["200"] * 3
+    assert (case.lookups, case.guid_endings) == (1, ["0a", "ff", "ff", "ff"])
+    assert await case.handler.known_successor(GUID) == NEW
 
 
-def test_the_client_goes_on_seeing_the_guid_it_knows() -> None:
-    theirs = f"https://api.haloconnect.io/integrator/sites/{NEW}/fhir/R4/Patient/1"
-    answer = FhirResponse(200, (("location", theirs),), f'{{"url":"{theirs}"}}'.encode())
-
-    async def steps() -> None:
-        found = await Case(MOVED, answer).handler(READ)
-        assert NEW.encode() not in found.body
-        assert found.header("location") == theirs.replace(NEW, GUID)
-
-    run(steps())
+async def test_response_contains_client_guid_after_relocation() -> None:
+    url = f"https://api.haloconnect.io/integrator/sites/{NEW}/fhir/R4/Patient/1"
+    upstream_response = FhirResponse(200, (("location", url),), f'{{"url":"{url}"}}'.encode())
+    response = await Case(RELOCATED, upstream_response).handler(READ)
+    assert NEW.encode() not in response.body
+    assert response.header("location") == url.replace(NEW, GUID)
 
 
-def test_without_leave_to_follow_it_is_an_alarm_and_an_error() -> None:
-    async def steps() -> None:
-        case = Case(MOVED, follow=False)
-        with capture_logs() as logs:
-            assert [await case.code() for _ in range(3)] == ["site-not-authoritative"] * 3
-        assert [(each["event"], each["found"], each["followed"]) for each in logs] == [
-            ("site-relocated", True, False)
-        ]
-        assert case.looks == 1
-        assert set(case.bases) == {"0a"}
-
-    run(steps())
+async def test_relocation_without_follow_setting_is_logged_and_fails() -> None:
+    case = Case(RELOCATED, follow_relocation=False)
+    with capture_logs() as logs:
+        assert [await case.code() for _ in range(3)] == ["site-not-authoritative"] * 3
+    assert [(line["event"], line["found"], line["followed"]) for line in logs] == [
+        ("site-relocated", True, False)
+    ]
+    assert case.lookups == 1
+    assert set(case.guid_endings) == {"0a"}
 
 
-def test_no_successor_or_no_look_stays_an_error() -> None:
-    async def steps() -> None:
-        for new in ("", Failure(catalog.UPSTREAM_CONNECT)):
-            case = Case(MOVED, new=new)
-            assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
-            assert case.looks == 1
-
-    run(steps())
+async def test_missing_successor_or_failed_lookup_is_an_error() -> None:
+    for successor in ("", Failure(catalog.UPSTREAM_CONNECT)):
+        case = Case(RELOCATED, successor=successor)
+        assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
+        assert case.lookups == 1
 
 
-def test_a_look_is_made_again_after_a_quarter_of_an_hour() -> None:
-    async def steps() -> None:
-        case = Case(MOVED, new="")
-        for seconds, looks in ((0, 1), (890, 1), (20, 2), (20, 2)):
-            case.clock.now += seconds
-            assert await case.code() == "site-not-authoritative"
-            assert case.looks == looks
-
-    run(steps())
+async def test_lookup_is_repeated_after_fifteen_minutes() -> None:
+    case = Case(RELOCATED, successor="")
+    for seconds, lookups in ((0, 1), (890, 1), (20, 2), (20, 2)):
+        case.clock.now += seconds
+        assert await case.code() == "site-not-authoritative"
+        assert case.lookups == lookups
 
 
-class Leasing(MemoryStore):
-    """A store that remembers what was claimed."""
+class LockRecorder(MemoryStore):
+    """A store that records the last lock."""
 
-    claimed: tuple[str, float] = ("", 0)
+    last_lock: tuple[str, float] = ("", 0)
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
-        self.claimed = name, seconds
+        self.last_lock = name, seconds
         return await super().acquire_lock(name, holder, seconds)
 
 
-def test_a_replica_killed_while_it_looked_holds_the_others_up_for_seconds_only() -> None:
-    async def steps() -> None:
-        clock = Clock()
-        seen, store = Leasing(clock=clock), MemoryStore(clock=clock)
-        await Case(MOVED, OK, store=seen, clock=clock).code()
-        name, seconds = seen.claimed
-        await store.acquire_lock(name, "killed", seconds)
-        case = Case(MOVED, MOVED, OK, store=store, clock=clock)
-        assert (await case.code(), case.looks) == ("site-not-authoritative", 0)
-        clock.now += 5
-        assert (await case.code(), case.looks) == ("200", 1)
-
-    run(steps())
+async def test_lock_of_crashed_replica_expires_within_seconds() -> None:
+    clock = Clock()
+    recorder, store = LockRecorder(clock=clock), MemoryStore(clock=clock)
+    await Case(RELOCATED, OK, store=recorder, clock=clock).code()
+    name, seconds = recorder.last_lock
+    await store.acquire_lock(name, "crashed", seconds)
+    case = Case(RELOCATED, RELOCATED, OK, store=store, clock=clock)
+    assert (await case.code(), case.lookups) == ("site-not-authoritative", 0)
+    clock.now += 5
+    assert (await case.code(), case.lookups) == ("200", 1)
 
 
-def test_a_change_is_not_sent_twice_but_the_next_one_goes_to_the_new_guid() -> None:
-    async def steps() -> None:
-        case = Case(MOVED, OK)
-        write = fhir_request("Patient", method="POST")
-        assert [await case.code(write) for _ in range(2)] == ["site-not-authoritative", "200"]
-        assert case.bases == ["0a", "ff"]
-
-    run(steps())
+async def test_failed_write_is_not_repeated_but_next_uses_new_guid() -> None:
+    case = Case(RELOCATED, OK)
+    write = fhir_request("Patient", method="POST")
+    assert [await case.code(write) for _ in range(2)] == ["site-not-authoritative", "200"]
+    assert case.guid_endings == ["0a", "ff"]
 
 
-def test_a_successor_that_moved_too_is_forgotten() -> None:
-    async def steps() -> None:
-        case = Case(MOVED, OK, MOVED)
-        assert await case.code() == "200"
-        assert await case.code() == "site-not-authoritative"
-        assert await case.handler.known_successor(GUID) == ""
-
-    run(steps())
+async def test_successor_that_is_not_authoritative_is_deleted() -> None:
+    case = Case(RELOCATED, OK, RELOCATED)
+    assert await case.code() == "200"
+    assert await case.code() == "site-not-authoritative"
+    assert await case.handler.known_successor(GUID) == ""
 
 
-def test_a_site_without_pms_id_and_other_failures_pass() -> None:
-    async def steps() -> None:
-        case = Case(MOVED)
-        case.handler._identity_of = {}.get
-        assert await case.code() == "site-not-authoritative"
-        other = Case(Failure(catalog.UPSTREAM_RESET))
-        assert await other.code() == "upstream-reset"
-        assert (case.looks, other.looks) == (0, 0)
-
-    run(steps())
+async def test_failure_without_pms_id_or_of_other_kind_passes() -> None:
+    case = Case(RELOCATED)
+    case.handler._identity_of = {}.get
+    assert await case.code() == "site-not-authoritative"
+    reset = Case(Failure(catalog.UPSTREAM_RESET))
+    assert await reset.code() == "upstream-reset"
+    assert (case.lookups, reset.lookups) == (0, 0)

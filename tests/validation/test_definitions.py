@@ -14,49 +14,52 @@ from gateway.validation.definitions import (
 )
 from gateway.validation.primitives import PRIMITIVES
 
-#: What a code of a closed list looks like.
+#: Format of the codes in required bindings.
 CODE = re.compile(r"[A-Za-z0-9_.\-]+|[<>!]?=?")
 
 
-def reachable() -> Iterator[Definition]:
-    """Every definition that a resource of R4 can lead to."""
-    found = {each.type: each for each in map(resource_definition, RESOURCE_TYPES) if each}
-    waiting = list(found.values())
-    while waiting:
-        each = waiting.pop()
-        yield each
-        types = {element.type for element in each.elements.values()} - set(PRIMITIVES) - {"Resource"}
-        new = {type_: type_definition(type_) for type_ in types - set(found)}
-        found |= new
-        waiting += new.values()
-
-
-ALL = tuple(reachable())
-
-
-def test_all_types_of_r4_are_reached() -> None:
-    assert {"Patient", "PatientContact", "Timing", "ElementDefinition", "Meta", "Element"} <= {
-        each.type for each in ALL
+def reachable_definitions() -> Iterator[Definition]:
+    """All definitions of R4's resources and of their elements."""
+    definitions = {
+        definition.type: definition for definition in map(resource_definition, RESOURCE_TYPES) if definition
     }
-    assert len(ALL) > 500
+    pending = list(definitions.values())
+    while pending:
+        definition = pending.pop()
+        yield definition
+        types = {element.type for element in definition.elements.values()} - set(PRIMITIVES) - {"Resource"}
+        new = {type_: type_definition(type_) for type_ in types - set(definitions)}
+        definitions |= new
+        pending += new.values()
 
 
-def test_every_enforced_list_holds_nothing_but_codes() -> None:
+DEFINITIONS = tuple(reachable_definitions())
+
+
+def test_all_types_of_r4_have_definitions() -> None:
+    assert {"Patient", "PatientContact", "Timing", "ElementDefinition", "Meta", "Element"} <= {
+        definition.type for definition in DEFINITIONS
+    }
+    assert len(DEFINITIONS) > 500
+
+
+def test_every_code_list_contains_only_codes() -> None:
     lists = [
-        (each.type, name, element.codes)
-        for each in ALL
-        for name, element in each.elements.items()
+        (definition.type, name, element.codes)
+        for definition in DEFINITIONS
+        for name, element in definition.elements.items()
         if element.codes
     ]
     assert len(lists) > 280
-    assert [each for each in lists if len(each[2]) < 2 or not all(map(CODE.fullmatch, each[2]))] == []
+    assert [item for item in lists if len(item[2]) < 2 or not all(map(CODE.fullmatch, item[2]))] == []
 
 
-def test_only_codes_have_lists() -> None:
-    assert {each.type for one in ALL for each in one.elements.values() if each.codes} == {"code"}
+def test_only_elements_of_type_code_have_code_lists() -> None:
+    elements = [element for definition in DEFINITIONS for element in definition.elements.values()]
+    assert {element.type for element in elements if element.codes} == {"code"}
 
 
-def test_names_of_choices_are_those_of_fhirpath() -> None:
+def test_choices_have_fhirpath_names() -> None:
     patient = type_definition("Patient")
     assert patient.choices == {
         "deceased": ("deceasedBoolean", "deceasedDateTime"),
@@ -65,7 +68,7 @@ def test_names_of_choices_are_those_of_fhirpath() -> None:
     assert patient.elements["deceasedDateTime"] == Element("deceased", "dateTime")
 
 
-def test_required_elements_are_simple_complex_and_choices() -> None:
+def test_required_elements_include_primitives_objects_and_choices() -> None:
     assert set(type_definition("Observation").required_elements) == {"status", "code"}
     assert set(type_definition("Appointment").required_elements) == {"status", "participant"}
     assert type_definition("MedicationRequest").required_elements["medication"] == (
@@ -74,13 +77,13 @@ def test_required_elements_are_simple_complex_and_choices() -> None:
     )
 
 
-def test_a_primitive_has_a_sibling_for_its_extensions() -> None:
+def test_primitive_has_sibling_for_extensions() -> None:
     name = type_definition("HumanName")
     assert name.elements["_given"] == Element("given", "Element", is_list=True)
     assert "_period" not in name.elements
 
 
-def test_names_that_python_reserves_are_those_of_json() -> None:
+def test_elements_named_like_python_keywords_have_json_names() -> None:
     assert type_definition("Encounter").elements["class"].type == "Coding"
     assert type_definition("TestScriptSetupAction").elements["assert"].type == "TestScriptSetupActionAssert"
 
@@ -92,17 +95,17 @@ def test_names_that_python_reserves_are_those_of_json() -> None:
         *("Ingredient", "MedicinalProduct", "FHIRPrimitiveExtension", "Type", 1, None, ["Patient"]),
     ],
 )
-def test_what_is_no_type_that_can_be_checked_has_no_definition(type_: object) -> None:
+def test_unchecked_or_unknown_type_has_no_definition(type_: object) -> None:
     assert resource_definition(type_) is None
 
 
-def test_names_from_outside_are_not_remembered() -> None:
+def test_unknown_type_names_are_not_cached() -> None:
     before = type_definition.cache_info().currsize
     assert all(resource_definition(f"Type{number}") is None for number in range(100))
     assert type_definition.cache_info().currsize == before
 
 
-WITHOUT = """
+VALIDATE_WITHOUT_EXTRA = """
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -116,17 +119,19 @@ from gateway.extras import MissingExtraError
 from gateway.validation.judge import validate_resource
 try:
     validate_resource(b'{"resourceType": "Patient"}')
-except MissingExtraError as problem:
-    print(problem)
+except MissingExtraError as error:
+    print(error)
 """
 
 
-def test_without_the_models_one_error_says_what_to_install() -> None:
-    ran = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
-    assert "pip install 'halo-gateway[validation]'" in ran.stdout
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def test_the_models_are_looked_for_without_an_import() -> None:
+def test_error_without_models_contains_install_command() -> None:
+    assert "pip install 'halo-gateway[validation]'" in run_python(VALIDATE_WITHOUT_EXTRA)
+
+
+def test_import_of_validator_does_not_import_models() -> None:
     code = "import sys; from gateway.validation.judge import validate_resource; print('fhir' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout == "False\n"
+    assert run_python(code) == "False\n"

@@ -1,4 +1,4 @@
-"""What is wrong is found where it is, what is right is left in peace, and no value is repeated."""
+"""Validation finds errors at their path, accepts valid resources and repeats no value."""
 
 import json
 from importlib import import_module
@@ -22,8 +22,8 @@ OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text"
 URL = "http://x.example"
 HIDDEN = "Zzyzx"
 
-#: What is added to a Patient -> (path, issue type) of each finding.
-PATIENTS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+#: Members added to a Patient -> (path, issue type) of each finding.
+INVALID_MEMBERS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"gender": HIDDEN}, [("Patient.gender", "code-invalid")]),
     ({"gender": "Male"}, [("Patient.gender", "code-invalid")]),
     ({"active": "true"}, [("Patient.active", "value")]),
@@ -87,38 +87,38 @@ VALID: list[dict[str, Any]] = [
 ]
 
 
-def found(resource: object, expected: ExpectedBody | None = None) -> tuple[Finding, ...]:
-    verdict = validate_resource(json.dumps(resource).encode(), expected)
-    assert verdict.unlisted_errors == 0
-    return verdict.findings
+def findings(resource: object, expected_body: ExpectedBody | None = None) -> tuple[Finding, ...]:
+    result = validate_resource(json.dumps(resource).encode(), expected_body)
+    assert result.unlisted_errors == 0
+    return result.findings
 
 
-def places(resource: object, expected: ExpectedBody | None = None) -> list[tuple[str, str]]:
-    return [(each.path, each.code) for each in found(resource, expected)]
+def paths_and_codes(resource: object, expected_body: ExpectedBody | None = None) -> list[tuple[str, str]]:
+    return [(finding.path, finding.code) for finding in findings(resource, expected_body)]
 
 
-@pytest.mark.parametrize(("more", "wanted"), PATIENTS, ids=str)
-def test_what_is_wrong_is_found_where_it_is(more: dict[str, Any], wanted: list[tuple[str, str]]) -> None:
-    assert places(PATIENT | more) == wanted
+@pytest.mark.parametrize(("members", "expected"), INVALID_MEMBERS, ids=str)
+def test_finding_has_path_of_invalid_member(members: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert paths_and_codes(PATIENT | members) == expected
 
 
-@pytest.mark.parametrize("more", [each for each, _ in PATIENTS], ids=str)
-def test_no_message_or_path_repeats_what_was_written(more: dict[str, Any]) -> None:
-    for each in found(PATIENT | more):
-        assert HIDDEN not in each.path + each.message
+@pytest.mark.parametrize("members", [members for members, _ in INVALID_MEMBERS], ids=str)
+def test_no_message_or_path_repeats_client_text(members: dict[str, Any]) -> None:
+    for finding in findings(PATIENT | members):
+        assert HIDDEN not in finding.path + finding.message
 
 
-def test_the_name_of_an_unknown_element_stands_apart() -> None:
-    assert [each.name for each in found(PATIENT | {HIDDEN: 1, "gender": "x"})] == [HIDDEN, ""]
+def test_name_of_unknown_element_is_a_separate_field() -> None:
+    assert [finding.name for finding in findings(PATIENT | {HIDDEN: 1, "gender": "x"})] == [HIDDEN, ""]
 
 
 @pytest.mark.parametrize("resource", VALID, ids=str)
-def test_what_is_right_is_left_in_peace(resource: object) -> None:
-    assert found(resource) == ()
+def test_valid_resource_has_no_finding(resource: object) -> None:
+    assert findings(resource) == ()
 
 
 @pytest.mark.parametrize(
-    ("resource", "wanted"),
+    ("resource", "paths"),
     [
         ({"resourceType": "Observation", "status": "+"}, ["Observation.status", "Observation.code"]),
         (OBSERVATION | {"valueQuantity": {"comparator": "~"}}, ["Observation.value.comparator"]),
@@ -133,25 +133,25 @@ def test_what_is_right_is_left_in_peace(resource: object) -> None:
         ("Patient", ["Resource"]),
     ],
 )
-def test_other_resources_are_judged_too(resource: object, wanted: list[str] | None) -> None:
-    wanted = wanted or ["MedicationRequest.medication", "MedicationRequest.subject"]
-    assert sorted(path for path, _ in places(resource)) == sorted(wanted)
+def test_invalid_resources_of_other_types_have_findings(resource: object, paths: list[str] | None) -> None:
+    paths = paths or ["MedicationRequest.medication", "MedicationRequest.subject"]
+    assert sorted(finding.path for finding in findings(resource)) == sorted(paths)
 
 
-def test_entries_of_a_bundle_are_judged_where_they_are() -> None:
+def test_findings_in_bundle_have_path_of_entry() -> None:
     entries: list[Any] = [{"resource": PATIENT}, {"resource": PATIENT | {"birthDate": "x"}}, {"resource": 1}]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-    assert places(bundle) == [
+    assert paths_and_codes(bundle) == [
         ("Bundle.entry[1].resource.birthDate", "value"),
         ("Bundle.entry[2].resource", "structure"),
     ]
 
 
-def test_a_type_without_a_model_is_not_checked_and_not_wrong() -> None:
+def test_type_without_model_is_reported_as_information() -> None:
     product = {"resourceType": "MedicinalProduct", "x": 1}
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": product}]}
     for resource, path in ((product, "MedicinalProduct"), (bundle, "Bundle.entry[0].resource")):
-        (finding,) = found(resource)
+        (finding,) = findings(resource)
         assert (finding.path, finding.severity) == (path, "information")
 
 
@@ -164,13 +164,13 @@ def test_a_type_without_a_model_is_not_checked_and_not_wrong() -> None:
         (b"\xff", "Resource"),
     ],
 )
-def test_faults_of_the_text_are_found(text: bytes, path: str) -> None:
+def test_invalid_json_text_has_finding(text: bytes, path: str) -> None:
     (finding,) = validate_resource(text).findings
     assert (finding.path, finding.code) == (path, "structure")
 
 
 @pytest.mark.parametrize(
-    ("expected", "wanted"),
+    ("expected_body", "expected"),
     [
         (ExpectedBody("Patient"), []),
         (ExpectedBody("Patient", "1"), []),
@@ -179,59 +179,59 @@ def test_faults_of_the_text_are_found(text: bytes, path: str) -> None:
         (ExpectedBody("Bundle", is_batch_or_transaction=True), [("Patient", "structure")]),
     ],
 )
-def test_a_body_is_what_its_url_says(expected: ExpectedBody, wanted: list[tuple[str, str]]) -> None:
-    assert places(PATIENT | {"id": "1"}, expected) == wanted
+def test_body_is_checked_against_url(expected_body: ExpectedBody, expected: list[tuple[str, str]]) -> None:
+    assert paths_and_codes(PATIENT | {"id": "1"}, expected_body) == expected
 
 
-def test_an_update_names_its_resource() -> None:
-    assert places(PATIENT, ExpectedBody("Patient", "1")) == [("Patient.id", "value")]
+def test_update_requires_id_in_body() -> None:
+    assert paths_and_codes(PATIENT, ExpectedBody("Patient", "1")) == [("Patient.id", "value")]
 
 
 @pytest.mark.parametrize("kind", ["batch", "transaction", "collection"])
-def test_a_bundle_that_is_carried_out_says_so(kind: str) -> None:
+def test_bundle_for_server_must_be_batch_or_transaction(kind: str) -> None:
     bundle = {"resourceType": "Bundle", "type": kind}
-    wanted = [("Bundle.type", "value")] if kind == "collection" else []
-    assert places(bundle, ExpectedBody("Bundle", is_batch_or_transaction=True)) == wanted
+    expected = [("Bundle.type", "value")] if kind == "collection" else []
+    assert paths_and_codes(bundle, ExpectedBody("Bundle", is_batch_or_transaction=True)) == expected
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH, 300])
-def test_deep_nesting_is_a_finding_and_no_crash(depth: int) -> None:
+def test_deep_nesting_is_a_finding(depth: int) -> None:
     extension: dict[str, Any] = {"url": URL, "valueCode": "a"}
     for _ in range(depth):
         extension = {"url": URL, "extension": [extension]}
-    (finding,) = found(PATIENT | {"extension": [extension]})
+    (finding,) = findings(PATIENT | {"extension": [extension]})
     assert "nested too deeply" in finding.message
     assert finding.path.count("extension") == MAX_DEPTH
 
 
-def test_findings_are_bounded_and_the_rest_is_counted() -> None:
-    verdict = validate_resource(json.dumps(PATIENT | {"contact": [{}] * 100_000}).encode())
-    assert (len(verdict.findings), verdict.unlisted_errors) == (MAX_FINDINGS, 100_000 - MAX_FINDINGS)
+def test_errors_beyond_maximum_findings_are_counted() -> None:
+    result = validate_resource(json.dumps(PATIENT | {"contact": [{}] * 100_000}).encode())
+    assert (len(result.findings), result.unlisted_errors) == (MAX_FINDINGS, 100_000 - MAX_FINDINGS)
 
 
-def test_what_is_not_checked_does_not_hide_errors() -> None:
+def test_unchecked_resources_do_not_hide_errors() -> None:
     entries = [{"resource": {"resourceType": "MedicinalProduct"}}] * MAX_FINDINGS + [{"resource": {}}]
-    verdict = validate_resource(
+    result = validate_resource(
         json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
     )
-    assert (verdict.errors, verdict.error_count) == ((), 1)
+    assert (result.errors, result.error_count) == ((), 1)
 
 
 @pytest.mark.parametrize("guid", SITES)
-def test_every_synthetic_record_is_valid_alone_and_in_a_bundle(guid: str) -> None:
+def test_synthetic_records_are_valid_alone_and_in_bundle(guid: str) -> None:
     data = generate_practice_data(SITES[guid], EmulatorSettings(patients=40, documents=5))
     for name, records in data.items():
-        resources = [each.resource for each in records]
-        assert [(name, found(each)) for each in resources if found(each)] == []
-        entries = [{"resource": each} for each in resources]
-        assert found({"resourceType": "Bundle", "type": "collection", "entry": entries}) == ()
+        resources = [record.resource for record in records]
+        assert [(name, findings(resource)) for resource in resources if findings(resource)] == []
+        entries = [{"resource": resource} for resource in resources]
+        assert findings({"resourceType": "Bundle", "type": "collection", "entry": entries}) == ()
 
 
 @pytest.mark.parametrize("path", ["gender", "contact[1].gender", "birthDate", "name[0].given[0]"])
-def test_a_path_is_fhirpath(path: str) -> None:
-    wrong = {"gender": "x", "contact": [{"gender": "male"}, {"gender": "x"}], "birthDate": "x"}
-    resource = PATIENT | wrong | {"name": [{"given": [""]}]}
-    assert f"Patient.{path}" in [each.path for each in found(resource)]
+def test_path_is_fhirpath(path: str) -> None:
+    members = {"gender": "x", "contact": [{"gender": "male"}, {"gender": "x"}], "birthDate": "x"}
+    resource = PATIENT | members | {"name": [{"given": [""]}]}
+    assert f"Patient.{path}" in [finding.path for finding in findings(resource)]
     assert evaluate(resource, f"Patient.{path}", []) in (["x"], [""])
 
 
@@ -250,10 +250,8 @@ _JSON = st.recursive(
 
 
 @given(st.sampled_from(_TYPES), st.dictionaries(st.sampled_from(_NAMES), _JSON, max_size=5))
-def test_any_json_gets_a_verdict_and_what_the_models_refuse_is_refused(
-    type_: str, members: dict[str, Any]
-) -> None:
-    """The library is the oracle; where it meets a type that it does not know, it crashes."""
+def test_any_json_that_models_reject_has_errors(type_: str, members: dict[str, Any]) -> None:
+    """The models of fhir.resources are the oracle; a type unknown to them raises another exception."""
     text = json.dumps(members | {"resourceType": type_})
     errors = validate_resource(text.encode()).error_count
     assert (
@@ -278,5 +276,5 @@ def test_any_json_gets_a_verdict_and_what_the_models_refuse_is_refused(
         (b'{"resourceType":"Patient","name":[{"family":"\\ud800"}]}', "Patient.name[0].family"),
     ],
 )
-def test_what_no_server_can_store_is_one_finding(text: bytes, path: str) -> None:
+def test_value_that_servers_cannot_store_is_one_finding(text: bytes, path: str) -> None:
     assert [finding.path for finding in validate_resource(text).findings] == [path]

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.validation.primitives import PRIMITIVES, primitive_error
 
-#: Type -> values that R4 takes, values that it does not (datatypes.html#primitive).
+#: Type -> valid values, invalid values (datatypes.html#primitive).
 VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "base64Binary": (["YWJj", "YW Jj\n", "YQ=="], ["YWJ", "####", "   ", "YWJj=", "ü", 1]),
     "boolean": ([True, False], ["true", 1, 0]),
@@ -38,27 +38,27 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
 }
 
 
-def test_every_primitive_type_is_in_the_table() -> None:
+def test_table_contains_every_primitive_type() -> None:
     assert set(VALUES) == set(PRIMITIVES)
 
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
-def test_what_r4_takes_is_no_problem(type_: str) -> None:
-    assert [
-        (each, primitive_error(type_, each)) for each in VALUES[type_][0] if primitive_error(type_, each)
-    ] == []
+def test_valid_value_has_no_error(type_: str) -> None:
+    valid, _ = VALUES[type_]
+    assert [(value, primitive_error(type_, value)) for value in valid if primitive_error(type_, value)] == []
 
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
-def test_what_r4_does_not_take_is_a_problem(type_: str) -> None:
-    assert [each for each in [*VALUES[type_][1], None] if not primitive_error(type_, each)] == []
+def test_invalid_value_has_error(type_: str) -> None:
+    _, invalid = VALUES[type_]
+    assert [value for value in [*invalid, None] if not primitive_error(type_, value)] == []
 
 
 @pytest.mark.parametrize("type_", PRIMITIVES)
-def test_an_empty_string_is_called_empty(type_: str) -> None:
+def test_error_of_empty_string_says_empty(type_: str) -> None:
     assert primitive_error(type_, "").startswith("is empty")
 
 
 @pytest.mark.parametrize("type_", ["base64Binary", "code", "oid", "dateTime", "uri"])
-def test_a_long_wrong_value_is_judged_in_linear_time(type_: str) -> None:
+def test_long_invalid_value_is_checked_in_linear_time(type_: str) -> None:
     assert primitive_error(type_, "a " * 500_001 + "\t")

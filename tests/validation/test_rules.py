@@ -28,5 +28,5 @@ URL = "http://x.example"
         ("HumanName", {}, []),
     ],
 )
-def test_a_broken_rule_is_found_where_it_is_broken(type_: str, value: Any, paths: list[str]) -> None:
+def test_violation_has_path_of_element(type_: str, value: Any, paths: list[str]) -> None:
     assert [path for path, _ in invariant_violations(type_, value)] == paths

@@ -20,32 +20,36 @@ from gateway.validation.write_validation import (
     validation_failure,
 )
 
+pytestmark = pytest.mark.anyio
+
 VALID = {"resourceType": "Patient", "id": "7"}
 HIDDEN = "Zzyzx"
-WRONG = VALID | {"gender": HIDDEN, HIDDEN: HIDDEN, "contact": [{"gender": HIDDEN}]}
+INVALID = VALID | {"gender": HIDDEN, HIDDEN: HIDDEN, "contact": [{"gender": HIDDEN}]}
 BUNDLE = {"resourceType": "Bundle", "type": "batch"}
 
 
 class Upstream:
-    """Takes note of what reaches it; fails if it has a failure."""
+    """Records its requests; raises its failure, if any."""
 
     def __init__(self, failure: Failure | None = None) -> None:
-        self.asked: list[FhirRequest] = []
+        self.requests: list[FhirRequest] = []
         self.failure = failure
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.failure:
             raise self.failure
         return json_response({"resourceType": "Patient"}, 201)
 
 
-def sent(upstream: Upstream, mode: Any, body: object, path: str = "Patient", method: str = "POST") -> Any:
-    """The answer, or the failure, to a request with this body."""
+async def send(
+    upstream: Upstream, mode: Any, body: object, path: str = "Patient", method: str = "POST"
+) -> Any:
+    """The response to, or the failure of, a request with this body."""
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     request = fhir_request(path, method=method, body=content)
     try:
-        return asyncio.run(WriteValidation(upstream, mode)(request))
+        return await WriteValidation(upstream, mode)(request)
     except Failure as failure:
         return failure
 
@@ -58,29 +62,27 @@ def sent(upstream: Upstream, mode: Any, body: object, path: str = "Patient", met
         ("PUT", "Patient/7", VALID),
         ("PUT", "Patient", VALID),
         ("POST", "", BUNDLE),
-        ("PATCH", "Patient/7", WRONG),
+        ("PATCH", "Patient/7", INVALID),
         ("PATCH", "Patient/7", [{"op": "remove", "path": "/x"}]),
         ("POST", "Patient/_search", b""),
-        ("POST", "Patient/$match", WRONG),
+        ("POST", "Patient/$match", INVALID),
         ("DELETE", "Patient/7", b""),
         ("GET", "Patient/7", b""),
     ],
 )
-def test_what_is_valid_or_no_resource_is_sent_as_it_is(
-    mode: str, method: str, path: str, body: object
-) -> None:
+async def test_valid_body_or_other_request_is_sent(mode: str, method: str, path: str, body: object) -> None:
     upstream = Upstream()
     with capture_logs() as lines:
-        answer = sent(upstream, mode, body, path, method)
-    assert (answer.status, len(upstream.asked), lines) == (201, 1, [])
-    assert answer.header("gateway-validation") == ""
+        response = await send(upstream, mode, body, path, method)
+    assert (response.status, len(upstream.requests), lines) == (201, 1, [])
+    assert response.header("gateway-validation") == ""
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body", "expression"),
     [
-        ("POST", "Patient", WRONG, "Patient.gender"),
-        ("PUT", "Patient/7", WRONG, "Patient.gender"),
+        ("POST", "Patient", INVALID, "Patient.gender"),
+        ("PUT", "Patient/7", INVALID, "Patient.gender"),
         ("PUT", "Patient/8", VALID, "Patient.id"),
         ("POST", "Appointment", VALID, "Patient"),
         ("POST", "", VALID, "Patient"),
@@ -88,25 +90,25 @@ def test_what_is_valid_or_no_resource_is_sent_as_it_is(
         ("POST", "Patient", b"", "Resource"),
     ],
 )
-def test_what_is_wrong_is_refused_before_it_is_sent(
+async def test_invalid_body_is_rejected_before_it_is_sent(
     method: str, path: str, body: object, expression: str
 ) -> None:
     upstream = Upstream()
-    failure = sent(upstream, "refuse", body, path, method)
+    failure = await send(upstream, "refuse", body, path, method)
     assert (failure.kind.code, failure.kind.status, failure.kind.may_have_run) == (
         "invalid-resource",
         400,
         False,
     )
     assert failure.expression == expression
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
-def test_a_refusal_has_an_issue_for_each_finding() -> None:
-    failure = sent(Upstream(), "refuse", WRONG)
+async def test_rejection_has_one_issue_per_finding() -> None:
+    failure = await send(Upstream(), "refuse", INVALID)
     issues = [
         (failure.issue, failure.expression),
-        *((each.code, each.expression) for each in failure.more_issues),
+        *((issue.code, issue.expression) for issue in failure.more_issues),
     ]
     assert issues == [
         ("code-invalid", "Patient.gender"),
@@ -117,63 +119,64 @@ def test_a_refusal_has_an_issue_for_each_finding() -> None:
     assert failure.text.endswith("Patient.gender is none of the codes of R4: female, male, other, unknown.")
 
 
-def test_errors_beyond_the_list_are_counted_in_the_last_issue() -> None:
-    failure = sent(Upstream(), "refuse", VALID | {"contact": [{}] * 60})
+async def test_last_issue_counts_further_errors() -> None:
+    failure = await send(Upstream(), "refuse", VALID | {"contact": [{}] * 60})
     assert len(failure.more_issues) == 15
-    assert failure.more_issues[-1].text == "Errors beyond these: 45."
+    assert failure.more_issues[-1].text == "Further errors: 45."
 
 
-def test_an_invalid_change_that_may_go_on_is_named_in_a_header() -> None:
+async def test_warn_mode_lists_invalid_elements_in_header() -> None:
     upstream = Upstream()
-    answer = sent(upstream, "warn", WRONG)
-    assert (answer.status, len(upstream.asked)) == (201, 1)
-    assert answer.header("gateway-validation") == "Patient.gender, Patient, Patient.contact[0].gender"
+    response = await send(upstream, "warn", INVALID)
+    assert (response.status, len(upstream.requests)) == (201, 1)
+    assert response.header("gateway-validation") == "Patient.gender, Patient, Patient.contact[0].gender"
 
 
-def test_a_failure_after_a_warning_names_the_elements_too() -> None:
-    failure = sent(Upstream(Failure(GATEWAY_OVERLOADED, headers=(("allow", "GET"),))), "warn", WRONG)
+async def test_warn_mode_adds_header_to_upstream_failure() -> None:
+    upstream = Upstream(Failure(GATEWAY_OVERLOADED, headers=(("allow", "GET"),)))
+    failure = await send(upstream, "warn", INVALID)
     assert failure.kind is GATEWAY_OVERLOADED
     assert dict(failure.headers)["gateway-validation"].startswith("Patient.gender, ")
     assert dict(failure.headers)["allow"] == "GET"
 
 
 @pytest.mark.parametrize("mode", ["warn", "refuse"])
-def test_one_log_line_counts_and_nothing_repeats_what_was_written(mode: str) -> None:
+async def test_log_counts_findings_and_repeats_no_client_text(mode: str) -> None:
     with capture_logs() as lines:
-        answer = sent(Upstream(), mode, WRONG)
+        result = await send(Upstream(), mode, INVALID)
     (line,) = lines
     assert (line["event"], line["type"], line["findings"]) == ("invalid-write", "Patient", 3)
-    said = [answer.text, *(each.text for each in answer.more_issues)] if mode == "refuse" else answer.headers
-    assert HIDDEN not in str(said) + str(lines)
+    texts = (
+        [result.text, *(issue.text for issue in result.more_issues)] if mode == "refuse" else result.headers
+    )
+    assert HIDDEN not in str(texts) + str(lines)
 
 
-def test_a_header_names_five_elements_of_bounded_length() -> None:
-    findings = [Finding(f"Patient.contact[{each // 2}]", "structure", "is empty") for each in range(20)]
+def test_header_has_five_paths_of_limited_length() -> None:
+    findings = [Finding(f"Patient.contact[{number // 2}]", "structure", "is empty") for number in range(20)]
     long = Finding("Patient" + ".extension[0]" * 60, "structure", "is empty")
-    around = "Patient" + ".extension[0]" * 14
+    ancestor = "Patient" + ".extension[0]" * 14
     rest = "Patient.contact[0], Patient.contact[1], Patient.contact[2], Patient.contact[3]"
-    assert error_paths(ValidationResult((long, *findings))) == f"{around}, {rest}"
+    assert error_paths(ValidationResult((long, *findings))) == f"{ancestor}, {rest}"
 
 
-def test_the_largest_refusal_is_small() -> None:
+def test_largest_rejection_has_at_most_16_kib() -> None:
     finding = Finding(
         "Patient" + ".extension[10]" * 60, "structure", "is none of the codes of R4: " + "x" * 250
     )
-    assert (
-        len(encode_resource(operation_outcome(validation_failure(ValidationResult((finding,) * 50, 10**6)))))
-        <= 16_384
-    )
+    failure = validation_failure(ValidationResult((finding,) * 50, 10**6))
+    assert len(encode_resource(operation_outcome(failure))) <= 16_384
 
 
-def test_errors_that_only_count_are_refused_too() -> None:
+def test_unlisted_errors_alone_are_rejected() -> None:
     unchecked = Finding("MedicinalProduct", "informational", "is not checked", "information")
     failure = validation_failure(ValidationResult((unchecked,) * 50, 3))
     assert failure.text.endswith("Resource is not valid.")
-    assert [each.text for each in failure.more_issues] == ["Errors beyond these: 2."]
+    assert [issue.text for issue in failure.more_issues] == ["Further errors: 2."]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "wanted"),
+    ("method", "path", "expected"),
     [
         ("POST", "Patient", ExpectedBody("Patient")),
         ("PUT", "Patient", ExpectedBody("Patient")),
@@ -181,57 +184,51 @@ def test_errors_that_only_count_are_refused_too() -> None:
         ("POST", "", ExpectedBody("Bundle", is_batch_or_transaction=True)),
     ],
 )
-def test_the_url_says_what_body_is_expected(method: str, path: str, wanted: ExpectedBody) -> None:
-    assert expected_body(fhir_request(path, method=method)) == wanted
+def test_url_determines_expected_body(method: str, path: str, expected: ExpectedBody) -> None:
+    assert expected_body(fhir_request(path, method=method)) == expected
 
 
 LARGE = msgspec.json.encode(VALID | {"name": [{"family": "Synthetic"}] * 2_000})
 
 
-def judged_at_once(count: int, body: bytes) -> tuple[list[Any], set[str]]:
-    """The answers and failures of so many requests at once, and the threads of validation."""
+async def validate_concurrently(count: int, body: bytes) -> tuple[list[Any], set[str]]:
+    """Responses or failures of concurrent requests, and the names of the validation threads."""
     handler = WriteValidation(Upstream(), "refuse")
     request = fhir_request("Patient", method="POST", body=body)
-
-    async def many() -> tuple[list[Any], set[str]]:
-        answers = await asyncio.gather(*(handler(request) for _ in range(count)), return_exceptions=True)
-        return answers, {each.name for each in threading.enumerate() if each.name.startswith("validation")}
-
-    return asyncio.run(many())
+    results = await asyncio.gather(*(handler(request) for _ in range(count)), return_exceptions=True)
+    threads = {thread.name for thread in threading.enumerate() if thread.name.startswith("validation")}
+    return results, threads
 
 
-def test_large_bodies_are_judged_in_two_threads_beside_the_event_loop() -> None:
-    answers, threads = judged_at_once(8, LARGE)
-    assert [answer.status for answer in answers] == [201] * 8
+async def test_large_bodies_are_validated_in_at_most_two_threads() -> None:
+    responses, threads = await validate_concurrently(8, LARGE)
+    assert [response.status for response in responses] == [201] * 8
     assert 1 <= len(threads) <= 2
 
 
-def test_large_bodies_beyond_the_queue_are_refused_at_once() -> None:
-    answers, _ = judged_at_once(20, LARGE)
-    failures = [each for each in answers if isinstance(each, Failure)]
+async def test_large_bodies_beyond_queue_are_rejected() -> None:
+    results, _ = await validate_concurrently(20, LARGE)
+    failures = [result for result in results if isinstance(result, Failure)]
     assert [failure.kind for failure in failures] == [GATEWAY_OVERLOADED] * 12
-    assert "did not send this one" in failures[0].text
+    assert "was not sent" in failures[0].text
 
 
-def test_small_bodies_never_wait_for_large_ones() -> None:
+async def test_small_body_does_not_wait_for_large_bodies() -> None:
     handler, finished = WriteValidation(Upstream(), "refuse"), list[str]()
 
     async def write(name: str, body: bytes) -> None:
         await handler(fhir_request("Patient", method="POST", body=body))
         finished.append(name)
 
-    async def all_at_once() -> None:
-        small = msgspec.json.encode(VALID)
-        await asyncio.gather(*(write("large", LARGE) for _ in range(8)), write("small", small))
-
-    asyncio.run(all_at_once())
+    small = msgspec.json.encode(VALID)
+    await asyncio.gather(*(write("large", LARGE) for _ in range(8)), write("small", small))
     assert finished[0] == "small"
 
 
-def test_an_element_deep_below_is_named_by_one_around_it() -> None:
+async def test_deep_element_is_reported_by_its_ancestor() -> None:
     deep: dict[str, Any] = {"url": "https://synthetic.example", "valueDate": "bad"}
     for _ in range(30):
         deep = {"url": "https://synthetic.example", "extension": [deep]}
-    failure = sent(Upstream(), "refuse", VALID | {"extension": [deep]})
+    failure = await send(Upstream(), "refuse", VALID | {"extension": [deep]})
     assert f"An element below {failure.expression} is not a date" in failure.text
     assert failure.expression.endswith(".extension[0]")

@@ -1,5 +1,7 @@
+"""Preference for HTML in an Accept field."""
+
 import pytest
-from support.asgi import scoped
+from support.asgi import asgi_request
 
 from gateway.web.browser import prefers_html, request_prefers_html
 
@@ -25,7 +27,7 @@ LYNX = "text/html, text/plain, text/sgml, text/css, application/xhtml+xml, */*;q
         "text/html;q=0.5, application/*;q=0.9, application/fhir+json;q=0.1",
     ],
 )
-def test_a_field_that_names_html_prefers_it(accept: str) -> None:
+def test_accept_with_html_prefers_html(accept: str) -> None:
     assert prefers_html(accept)
 
 
@@ -54,13 +56,13 @@ def test_a_field_that_names_html_prefers_it(accept: str) -> None:
         ",;,=;q",
     ],
 )
-def test_any_other_field_does_not(accept: str) -> None:
+def test_other_accept_does_not_prefer_html(accept: str) -> None:
     assert not prefers_html(accept)
 
 
-def test_several_fields_are_read_as_one() -> None:
-    request = scoped(headers={"accept": "text/html;q=0.5"})
+def test_several_accept_fields_are_joined() -> None:
+    request = asgi_request(headers={"accept": "text/html;q=0.5"})
     request.scope["headers"].append((b"accept", b"application/fhir+json"))
     assert not request_prefers_html(request)
-    assert request_prefers_html(scoped(headers={"accept": CHROMIUM}))
-    assert not request_prefers_html(scoped())
+    assert request_prefers_html(asgi_request(headers={"accept": CHROMIUM}))
+    assert not request_prefers_html(asgi_request())

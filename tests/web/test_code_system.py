@@ -1,26 +1,29 @@
-import asyncio
+"""Endpoint of the CodeSystem of failure codes."""
 
 import msgspec
-from support.asgi import scoped
+import pytest
+from support.asgi import asgi_request
 
 from gateway.web.code_system import code_system_endpoint
 from gateway.web.error_codes import all_kinds
 
+pytestmark = pytest.mark.anyio
 
-def test_it_names_every_code_that_a_client_can_meet() -> None:
-    response = asyncio.run(code_system_endpoint(scoped()))
+
+async def test_code_system_contains_every_code() -> None:
+    response = await code_system_endpoint(asgi_request())
     concepts = msgspec.json.decode(bytes(response.body))["concept"]
-    assert {each["code"] for each in concepts} == {kind.code for kind in all_kinds()}
+    assert {concept["code"] for concept in concepts} == {kind.code for kind in all_kinds()}
 
 
-def test_it_comes_under_the_type_that_was_asked_for() -> None:
-    plain = asyncio.run(code_system_endpoint(scoped(query="_format=application/json")))
-    assert plain.headers["content-type"] == "application/json; charset=utf-8"
-    assert plain.headers["x-intermediary"] == "halo-gateway"
-    assert plain.headers["x-request-id"]
+async def test_code_system_has_the_requested_media_type() -> None:
+    response = await code_system_endpoint(asgi_request(query="_format=application/json"))
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert response.headers["x-intermediary"] == "halo-gateway"
+    assert response.headers["x-request-id"]
 
 
-def test_it_comes_as_json_only() -> None:
-    response = asyncio.run(code_system_endpoint(scoped(headers={"accept": "text/html"})))
+async def test_code_system_as_html_is_not_acceptable() -> None:
+    response = await code_system_endpoint(asgi_request(headers={"accept": "text/html"}))
     assert response.status_code == 406
     assert b'"OperationOutcome"' in bytes(response.body)

@@ -1,11 +1,10 @@
-import asyncio
-from collections.abc import Callable
+"""ASGI endpoint: headers, media types and rejections."""
 
 import pytest
 from starlette.requests import Request
 from starlette.types import Message
 from structlog.testing import capture_logs
-from support.asgi import FHIR, scoped
+from support.asgi import FHIR, asgi_request
 from support.requests import fhir_request, json_response
 
 from gateway.errors import catalog
@@ -13,19 +12,21 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.web.endpoint import Endpoint
 
+pytestmark = pytest.mark.anyio
+
 PATIENT = json_response({"resourceType": "Patient"})
 
 
-def answered(
-    request: Request, response: FhirResponse = PATIENT, read: FhirRequest | Failure | None = None
+async def call_endpoint(
+    request: Request, response: FhirResponse = PATIENT, read_result: FhirRequest | Failure | None = None
 ) -> tuple[int, dict[str, str], bytes]:
-    """What the endpoint sends: status, headers, body."""
+    """Status, headers and body that the endpoint sends."""
     sent: list[Message] = []
 
-    async def reading(request: Request) -> FhirRequest:
-        if isinstance(read, Failure):
-            raise read
-        return read or fhir_request("Patient/1", method=request.method)
+    async def read_request(request: Request) -> FhirRequest:
+        if isinstance(read_result, Failure):
+            raise read_result
+        return read_result or fhir_request("Patient/1", method=request.method)
 
     async def handler(request: FhirRequest) -> FhirResponse:
         return response
@@ -34,15 +35,15 @@ def answered(
         sent.append(message)
 
     with capture_logs():
-        asyncio.run(Endpoint(reading, handler)(request.scope, request.receive, send))
+        await Endpoint(read_request, handler)(request.scope, request.receive, send)
     start, end = sent
     fields = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
     assert len(dict(fields)) == len(fields), "a header is sent twice"
     return start["status"], dict(fields), end["body"]
 
 
-def test_every_answer_says_that_a_gateway_stands_between_and_may_not_be_kept() -> None:
-    status, headers, body = answered(scoped(f"{FHIR}/Patient/1"))
+async def test_response_has_the_default_headers() -> None:
+    status, headers, body = await call_endpoint(asgi_request(f"{FHIR}/Patient/1"))
     assert (status, body) == (200, PATIENT.body)
     assert headers["x-intermediary"] == "halo-gateway"
     assert headers["cache-control"] == "no-store"
@@ -52,26 +53,31 @@ def test_every_answer_says_that_a_gateway_stands_between_and_may_not_be_kept() -
     assert headers["content-length"] == str(len(body))
 
 
-def test_a_handlers_own_cache_control_is_not_doubled() -> None:
+async def test_cache_control_of_handler_replaces_the_default() -> None:
     response = json_response({}, cache_control="private, max-age=5")
-    assert answered(scoped(), response)[1]["cache-control"] == "private, max-age=5"
+    assert (await call_endpoint(asgi_request(), response))[1]["cache-control"] == "private, max-age=5"
 
 
-def test_repairs_are_named_only_where_there_were_any() -> None:
-    assert "gateway-repairs" not in answered(scoped())[1]
-    mended = PATIENT.replace(applied_repairs=("link-base-url", "last-updated-offset"))
-    assert answered(scoped(), mended)[1]["gateway-repairs"] == "link-base-url, last-updated-offset"
+async def test_applied_repairs_are_in_a_header() -> None:
+    assert "gateway-repairs" not in (await call_endpoint(asgi_request()))[1]
+    repaired = PATIENT.replace(applied_repairs=("link-base-url", "last-updated-offset"))
+    assert (await call_endpoint(asgi_request(), repaired))[1][
+        "gateway-repairs"
+    ] == "link-base-url, last-updated-offset"
 
 
-def test_head_has_the_length_of_get_and_no_body() -> None:
-    (_, got, _), (_, head, body) = answered(scoped()), answered(scoped(method="HEAD"))
-    assert (head, body) == (got, b"")
+async def test_head_has_the_length_of_get_and_no_body() -> None:
+    _, get_headers, _ = await call_endpoint(asgi_request())
+    _, headers, body = await call_endpoint(asgi_request(method="HEAD"))
+    assert (headers, body) == (get_headers, b"")
 
 
-def test_fhir_is_answered_under_the_type_that_was_asked_for() -> None:
-    plain = fhir_request("Patient/1", response_format="application/json")
-    assert answered(scoped())[1]["content-type"] == "application/fhir+json; charset=utf-8"
-    assert answered(scoped(), read=plain)[1]["content-type"] == "application/json; charset=utf-8"
+async def test_fhir_response_has_the_requested_media_type() -> None:
+    _, headers, _ = await call_endpoint(asgi_request())
+    assert headers["content-type"] == "application/fhir+json; charset=utf-8"
+    json_request = fhir_request("Patient/1", response_format="application/json")
+    _, headers, _ = await call_endpoint(asgi_request(), read_result=json_request)
+    assert headers["content-type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -82,32 +88,36 @@ def test_fhir_is_answered_under_the_type_that_was_asked_for() -> None:
         FhirResponse(200, (), b"bare"),
     ],
 )
-def test_what_is_not_json_keeps_its_own_type(response: FhirResponse) -> None:
-    assert answered(scoped(), response)[1].get("content-type", "") == response.header("content-type")
+async def test_media_type_of_other_body_is_unchanged(response: FhirResponse) -> None:
+    assert (await call_endpoint(asgi_request(), response))[1].get("content-type", "") == response.header(
+        "content-type"
+    )
 
 
-def test_halos_other_endpoints_keep_their_type() -> None:
-    plain = fhir_request("Patient/1", site=None)
-    assert answered(scoped(), read=plain)[1]["content-type"] == "application/json"
+async def test_media_type_of_passthrough_response_is_unchanged() -> None:
+    passthrough = fhir_request("Patient/1", site=None)
+    assert (await call_endpoint(asgi_request(), read_result=passthrough))[1][
+        "content-type"
+    ] == "application/json"
 
 
-def test_a_refused_request_is_an_operation_outcome_with_a_request_id() -> None:
+async def test_rejected_request_gets_an_outcome_with_request_id() -> None:
     failure = Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", "GET"),))
-    status, headers, body = answered(scoped(headers={"x-request-id": "trace-7"}), read=failure)
+    status, headers, body = await call_endpoint(
+        asgi_request(headers={"x-request-id": "trace-7"}), read_result=failure
+    )
     assert status == 405
     assert b'"OperationOutcome"' in body
     assert (headers["allow"], headers["x-request-id"]) == ("GET", "trace-7")
     assert headers["content-type"] == "application/fhir+json; charset=utf-8"
 
 
-def test_head_of_a_refused_request_has_no_body_either() -> None:
-    assert answered(scoped(method="HEAD"), read=Failure(catalog.CREDENTIALS_MISSING))[2] == b""
+async def test_head_of_a_rejected_request_has_no_body() -> None:
+    failure = Failure(catalog.CREDENTIALS_MISSING)
+    assert (await call_endpoint(asgi_request(method="HEAD"), read_result=failure))[2] == b""
 
 
-def _bearing(value: str) -> Callable[[], FhirResponse]:
-    return lambda: FhirResponse(201, (("location", value),), b"{}")
-
-
-@pytest.mark.parametrize("made", [_bearing("Patient/1"), _bearing("Pati\u00ebnt"), _bearing("\u4e2d")])
-def test_any_header_value_can_be_sent(made: Callable[[], FhirResponse]) -> None:
-    assert "location" in answered(scoped(), made())[1]
+@pytest.mark.parametrize("value", ["Patient/1", "Pati\u00ebnt", "\u4e2d"])
+async def test_any_header_value_can_be_sent(value: str) -> None:
+    response = FhirResponse(201, (("location", value),), b"{}")
+    assert "location" in (await call_endpoint(asgi_request(), response))[1]

@@ -1,3 +1,5 @@
+"""Generated error documentation and CodeSystem."""
+
 from pathlib import Path
 
 import pytest
@@ -12,28 +14,28 @@ _PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 _KINDS = all_kinds()
 
 
-def test_the_page_is_current() -> None:
+def test_errors_page_is_current() -> None:
     assert _PAGE.read_text(encoding="utf-8") == errors_page()
 
 
-def test_the_code_system_is_valid_and_holds_every_code_once() -> None:
+def test_code_system_is_valid_and_complete() -> None:
     resource = code_system()
     CodeSystem.model_validate(resource)
-    codes = [each["code"] for each in resource["concept"]]
+    codes = [concept["code"] for concept in resource["concept"]]
     assert resource["url"] == ERROR_CODE_SYSTEM
     assert sorted({kind.code for kind in _KINDS}) == codes
     assert resource["count"] == len(codes)
 
 
-def test_codes_of_several_meanings_are_defined_by_hand() -> None:
+def test_codes_of_several_texts_have_a_shared_definition() -> None:
     texts: dict[str, set[str]] = {}
     for kind in _KINDS:
         texts.setdefault(kind.code, set()).add(kind.text)
-    assert {code for code, found in texts.items() if len(found) > 1} == set(_SHARED_DEFINITIONS)
+    assert {code for code, variants in texts.items() if len(variants) > 1} == set(_SHARED_DEFINITIONS)
 
 
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: f"{kind.code}-{kind.status}")
-def test_every_kind_keeps_the_rules(kind: FailureKind) -> None:
+def test_failure_kind_is_valid(kind: FailureKind) -> None:
     assert kind.issue in ISSUE_TYPES
     assert kind.severity in {"error", "fatal"}
     assert 400 <= kind.status <= 599

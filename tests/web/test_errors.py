@@ -1,11 +1,12 @@
-import asyncio
+"""Error handler and error responses."""
+
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
-from support.dialects import check
+from support.dialects import assert_valid
 from support.requests import GUID, SITE, fhir_request
 
 from gateway.errors import catalog
@@ -16,59 +17,61 @@ from gateway.fhir.interaction import NOT_FHIR
 from gateway.fhir.raw_json import UnreadableError, object_fields
 from gateway.web.errors import ErrorHandler, error_response, internal_error
 
+pytestmark = pytest.mark.anyio
+
 RECEIVED = FhirResponse(429, (("content-type", "text/plain"), ("retry-after", "7")), b"Slow down")
 
 
-def answered(request: FhirRequest, inner: Callable[[], FhirResponse]) -> FhirResponse:
+async def call_handler(request: FhirRequest, inner: Callable[[], FhirResponse]) -> FhirResponse:
     async def handler(_: FhirRequest) -> FhirResponse:
         return inner()
 
-    return asyncio.run(ErrorHandler(handler)(request))
+    return await ErrorHandler(handler)(request)
 
 
-def failing(problem: Exception) -> Callable[[], FhirResponse]:
+def raises(error: Exception) -> Callable[[], FhirResponse]:
     def inner() -> FhirResponse:
-        raise problem
+        raise error
 
     return inner
 
 
-def code(response: FhirResponse) -> str:
-    found: str = msgspec.json.decode(response.body)["issue"][0]["details"]["coding"][0]["code"]
-    return found
+def code_of(response: FhirResponse) -> str:
+    code: str = msgspec.json.decode(response.body)["issue"][0]["details"]["coding"][0]["code"]
+    return code
 
 
-def test_a_good_answer_leaves_as_bytes() -> None:
+async def test_good_response_has_an_encoded_body() -> None:
     body = b'{"resourceType":"Bundle"}'
-    opened_bundle = FhirResponse(200, bundle=bundle_from_fields(object_fields(body)))
-    assert answered(fhir_request(), lambda: opened_bundle).body == body
+    response = FhirResponse(200, bundle=bundle_from_fields(object_fields(body)))
+    assert (await call_handler(fhir_request(), lambda: response)).body == body
 
 
-def test_a_failure_becomes_its_outcome() -> None:
+async def test_failure_becomes_its_outcome() -> None:
     failure = Failure(catalog.GATEWAY_OVERLOADED, headers=(("x-ratelimit-limit", "5"),))
-    response = answered(fhir_request(), failing(failure))
-    check(failure)
-    assert (response.status, code(response), response.applied_repairs) == (503, "overloaded", ())
+    response = await call_handler(fhir_request(), raises(failure))
+    assert_valid(failure)
+    assert (response.status, code_of(response), response.applied_repairs) == (503, "overloaded", ())
     headers = dict(response.headers)
     assert (headers["retry-after"], headers["cache-control"]) == ("5", "no-store")
     assert headers["content-type"] == "application/fhir+json; charset=utf-8"
     assert headers["x-ratelimit-limit"] == "5"
 
 
-def test_an_answer_nobody_can_read_is_not_fhir() -> None:
-    response = answered(fhir_request(), failing(UnreadableError()))
-    assert (response.status, code(response)) == (502, "upstream-not-fhir")
+async def test_unreadable_response_is_not_fhir() -> None:
+    response = await call_handler(fhir_request(), raises(UnreadableError()))
+    assert (response.status, code_of(response)) == (502, "upstream-not-fhir")
 
 
-def test_after_a_write_an_unreadable_answer_leaves_the_outcome_open() -> None:
-    response = answered(fhir_request("Patient", method="POST"), failing(UnreadableError()))
-    assert code(response) == "write-outcome-unknown"
+async def test_unreadable_response_to_write_has_unknown_outcome() -> None:
+    response = await call_handler(fhir_request("Patient", method="POST"), raises(UnreadableError()))
+    assert code_of(response) == "write-outcome-unknown"
 
 
-def test_what_nobody_expected_is_a_reference_number_and_nothing_else() -> None:
+async def test_unexpected_exception_becomes_a_reference_number() -> None:
     with capture_logs() as lines:
-        response = answered(fhir_request(), failing(ZeroDivisionError("Zzyzx")))
-    (line,) = [each for each in lines if each["log_level"] == "error"]
+        response = await call_handler(fhir_request(), raises(ZeroDivisionError("Zzyzx")))
+    (line,) = [line for line in lines if line["log_level"] == "error"]
     diagnostics = msgspec.json.decode(response.body)["issue"][0]["diagnostics"]
     assert (response.status, diagnostics) == (500, f"reference={line['reference']}")
     assert line["exception"] == "ZeroDivisionError"
@@ -76,32 +79,32 @@ def test_what_nobody_expected_is_a_reference_number_and_nothing_else() -> None:
     assert "Zzyzx" not in str(line)
 
 
-def test_every_reference_is_another() -> None:
+def test_reference_numbers_are_unique() -> None:
     with capture_logs():
         assert internal_error(ValueError()).diagnostics != internal_error(ValueError()).diagnostics
 
 
-SWITCHED_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}))
+REPAIR_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}))
 
 
 @pytest.mark.parametrize(
     ("parts", "unchanged"),
     [
         ({}, False),
-        ({"site": SWITCHED_OFF}, True),
+        ({"site": REPAIR_OFF}, True),
         ({"site": None, "interaction": NOT_FHIR}, True),
         ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/FHIR+json"),)}, False),
         ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/json"),)}, True),
         ({"interaction": NOT_FHIR}, False),
     ],
 )
-def test_whose_words_a_client_gets(parts: dict[str, Any], unchanged: bool) -> None:
+def test_upstream_error_is_passed_through_or_repaired(parts: dict[str, Any], unchanged: bool) -> None:
     failure = Failure(catalog.GATEWAY_OVERLOADED, upstream_response=RECEIVED)
     response = error_response(failure, fhir_request(**parts))
     assert (response is RECEIVED) is unchanged
     assert ("error-envelope" in response.applied_repairs) is not unchanged
 
 
-def test_our_own_failures_are_outcomes_for_everybody() -> None:
+def test_failure_of_the_gateway_is_always_an_outcome() -> None:
     request = fhir_request(site=None, interaction=NOT_FHIR)
-    assert code(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"
+    assert code_of(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"

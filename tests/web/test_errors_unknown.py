@@ -1,13 +1,15 @@
-import asyncio
+"""Responses to unknown paths and methods."""
 
 import httpx
 import pytest
 from conftest import Pair
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from starlette.exceptions import HTTPException
-from support.asgi import scoped
+from support.asgi import asgi_request
 
 from gateway.web.errors import not_found
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
@@ -17,11 +19,11 @@ from gateway.web.errors import not_found
         *("/livez/", "/readyz/", "/openapi.yaml/", "/docs/errors.md/"),
     ],
 )
-def test_an_unknown_path_is_an_outcome_that_says_where_to_look(pair: Pair, path: str) -> None:
-    answer = httpx.get(pair.url + path, trust_env=False)
-    assert answer.status_code == 404
-    assert OperationOutcome.model_validate_json(answer.text)
-    assert "/openapi.yaml" in answer.json()["issue"][0]["details"]["text"]
+def test_unknown_path_is_404_with_a_hint(pair: Pair, path: str) -> None:
+    response = httpx.get(pair.url + path, trust_env=False)
+    assert response.status_code == 404
+    assert OperationOutcome.model_validate_json(response.text)
+    assert "/openapi.yaml" in response.json()["issue"][0]["details"]["text"]
     assert pair.sent() == []
 
 
@@ -34,18 +36,18 @@ def test_an_unknown_path_is_an_outcome_that_says_where_to_look(pair: Pair, path:
         ("GET", "/CodeSystem/gateway-error"),
     ],
 )
-def test_these_answers_carry_the_headers_of_every_other(pair: Pair, method: str, path: str) -> None:
-    """Who reads logs needs the id of a refused request most of all."""
-    answer = httpx.request(method, pair.url + path, headers={"x-request-id": "trace-7"}, trust_env=False)
-    assert answer.headers["content-type"] == "application/fhir+json; charset=utf-8"
-    assert answer.headers["x-intermediary"] == "halo-gateway"
-    assert answer.headers["x-request-id"] == "trace-7"
-    assert answer.headers["cache-control"] == "no-store"
+def test_unknown_path_has_the_default_headers(pair: Pair, method: str, path: str) -> None:
+
+    response = httpx.request(method, pair.url + path, headers={"x-request-id": "trace-7"}, trust_env=False)
+    assert response.headers["content-type"] == "application/fhir+json; charset=utf-8"
+    assert response.headers["x-intermediary"] == "halo-gateway"
+    assert response.headers["x-request-id"] == "trace-7"
+    assert response.headers["cache-control"] == "no-store"
 
 
-def test_head_of_an_unknown_path_has_no_body(pair: Pair) -> None:
-    answer = httpx.head(f"{pair.url}/nowhere", trust_env=False)
-    assert (answer.status_code, answer.content) == (404, b"")
+def test_head_of_unknown_path_has_no_body(pair: Pair) -> None:
+    response = httpx.head(f"{pair.url}/nowhere", trust_env=False)
+    assert (response.status_code, response.content) == (404, b"")
 
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -60,7 +62,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("GET", "/docs/none.md", 404),
     ],
 )
-def test_a_browser_gets_a_page_that_says_the_same(pair: Pair, method: str, path: str, status: int) -> None:
+def test_browser_gets_a_page_with_the_same_text(pair: Pair, method: str, path: str, status: int) -> None:
     fields = {"accept": BROWSER, "x-request-id": "trace-7"}
     page = httpx.request(method, pair.url + path, headers=fields, trust_env=False)
     outcome = httpx.request(method, pair.url + path, trust_env=False)
@@ -72,17 +74,17 @@ def test_a_browser_gets_a_page_that_says_the_same(pair: Pair, method: str, path:
 
 
 @pytest.mark.parametrize("path", ["/fhir/R5/Patient", "/integrator/sites/x/fhir/STU3/Patient", "/fhir"])
-def test_below_fhir_a_browser_gets_the_outcome_too(pair: Pair, path: str) -> None:
-    answer = httpx.get(pair.url + path, headers={"accept": BROWSER}, trust_env=False)
-    assert (answer.status_code, answer.json()["resourceType"]) == (404, "OperationOutcome")
+def test_browser_gets_the_outcome_below_fhir(pair: Pair, path: str) -> None:
+    response = httpx.get(pair.url + path, headers={"accept": BROWSER}, trust_env=False)
+    assert (response.status_code, response.json()["resourceType"]) == (404, "OperationOutcome")
 
 
-def test_a_wrong_method_keeps_its_allow() -> None:
-    problem = HTTPException(405, headers={"Allow": "GET, HEAD"})
-    answer = asyncio.run(not_found(scoped("/livez", method="POST"), problem))
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+async def test_wrong_method_has_an_allow_header() -> None:
+    error = HTTPException(405, headers={"Allow": "GET, HEAD"})
+    response = await not_found(asgi_request("/livez", method="POST"), error)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_what_is_no_http_exception_is_not_swallowed() -> None:
+async def test_other_exception_is_raised_again() -> None:
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(not_found(scoped(), ZeroDivisionError()))
+        await not_found(asgi_request(), ZeroDivisionError())

@@ -1,12 +1,16 @@
+"""Fast path: stored responses, their end, and gzip."""
+
 import asyncio
 import gzip
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
-from support.asgi import FHIR, scoped
-from support.ledger import Told
+from support.asgi import FHIR, asgi_request
+from support.ledger import RecordingSink
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.exchange import CacheValidity, FhirResponse
@@ -15,110 +19,111 @@ from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.recorder import Recorder
 from gateway.web.fast_path import FastPathCache, FastPathMiddleware, request_from_scope
 
+pytestmark = pytest.mark.anyio
+
 PATIENT = {"resourceType": "Patient", "id": "1", "name": [{"family": "Zzyzx" * 400}]}
 
 
 class Case:
-    """A table of hits with a clock, and an application behind it that counts what it is asked."""
+    """A fast path with a clock, in front of an application that counts its calls."""
 
     def __init__(self, max_bytes: int = 1_000_000, **options: Any) -> None:
-        self.time, self.written, self.others = 1_000.0, False, False
-        self.books, self.reached = Told(), 0
-        recorder = Recorder(self.books, DailyUsage(lambda _: None), self.books, now=lambda: NOW)
-        self.hits = FastPathCache(max_bytes, recorder, lambda: self.time, **options)
-        self.front = FastPathMiddleware(self._app, self.hits)
+        self.time, self.local_write, self.remote_write = 1_000.0, False, False
+        self.recorded, self.app_calls = RecordingSink(), 0
+        recorder = Recorder(self.recorded, DailyUsage(lambda _: None), self.recorded, now=lambda: NOW)
+        self.cache = FastPathCache(max_bytes, recorder, lambda: self.time, **options)
+        self.middleware = FastPathMiddleware(self._app, self.cache)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive, send
-        self.reached += 1
+        self.app_calls += 1
 
-    def keep(self, response: FhirResponse | None = None, *, shared: bool = False, **request: Any) -> None:
-        """Keep an answer that is fresh for a minute."""
+    def store(self, response: FhirResponse | None = None, *, shared: bool = False, **request: Any) -> None:
+        """Store a response that is fresh for a minute."""
 
-        async def current() -> bool:
-            return not self.others
+        async def is_current() -> bool:
+            return not self.remote_write
 
-        kept = CacheValidity(1_000.0, 1_060.0, lambda: not self.written, current if shared else None)
-        asked = request_from_scope(self.hits, scoped(f"{FHIR}/Patient/1", **request).scope)
-        assert asked
-        answer = response or json_response(PATIENT).replace(cache_validity=kept)
-        self.hits.add_response(asked, fhir_request("Patient/1"), answer, [(b"etag", b'W/"1"')])
+        validity = CacheValidity(
+            1_000.0, 1_060.0, lambda: not self.local_write, is_current if shared else None
+        )
+        raw_request = request_from_scope(self.cache, asgi_request(f"{FHIR}/Patient/1", **request).scope)
+        assert raw_request
+        stored = response or json_response(PATIENT).replace(cache_validity=validity)
+        self.cache.add_response(raw_request, fhir_request("Patient/1"), stored, [(b"etag", b'W/"1"')])
 
     async def get(self, **request: Any) -> list[Message]:
-        """What is sent without the application; nothing when that was asked."""
+        """Messages that are sent without the application; none if it was called."""
         sent: list[Message] = []
 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        each = scoped(f"{FHIR}/Patient/1", **request)
-        await self.front(each.scope, each.receive, send)
+        raw = asgi_request(f"{FHIR}/Patient/1", **request)
+        await self.middleware(raw.scope, raw.receive, send)
         return sent
 
 
-def run(case: Case, **request: Any) -> list[Message]:
-    async def steps() -> list[Message]:
-        return await case.get(**request)
-
-    with capture_logs():
-        return asyncio.run(steps())
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    with capture_logs() as lines:
+        yield lines
 
 
-def test_an_equal_request_is_answered_counted_and_logged() -> None:
+async def test_identical_request_is_answered_counted_and_logged(logs: list[Any]) -> None:
     case = Case()
-    case.keep()
-    with capture_logs() as logs:
-        start, end = asyncio.run(case.get(headers={"x-request-id": "r-9"}))
+    case.store()
+    start, end = await case.get(headers={"x-request-id": "r-9"})
     fields = dict(start["headers"])
     assert (start["status"], end["body"]) == (200, json_response(PATIENT).body)
     assert fields[b"etag"] == b'W/"1"'
     assert (fields[b"age"], fields[b"x-request-id"]) == (b"0", b"r-9")
-    assert [line.cost for line, _ in case.books.lines] == [CostClass.HIT]
+    assert [line.cost for line, _ in case.recorded.lines] == [CostClass.HIT]
     assert (logs[0]["event"], logs[0]["request_id"], logs[0]["status"]) == ("request", "r-9", 200)
     assert "Zzyzx" not in str(logs)
-    assert case.reached == 0
+    assert case.app_calls == 0
 
 
-def test_the_end_of_its_life_or_a_write_ends_a_hit() -> None:
-    for end in ("time", "written", "others"):
+async def test_expiry_or_write_ends_a_stored_response() -> None:
+    for name in ("time", "local_write", "remote_write"):
         case = Case()
-        case.keep(shared=True)
-        assert run(case)
-        setattr(case, end, 1_060.0 if end == "time" else True)
-        assert run(case) == []
-        assert case.reached == 1
+        case.store(shared=True)
+        assert await case.get()
+        setattr(case, name, 1_060.0 if name == "time" else True)
+        assert await case.get() == []
+        assert case.app_calls == 1
 
 
-def test_a_page_link_in_a_hit_is_never_much_older_than_a_new_one() -> None:
+async def test_stored_response_ends_after_a_minute() -> None:
     case = Case()
-    kept = CacheValidity(1_000.0, 5_000.0, lambda: True)
-    case.keep(json_response(PATIENT).replace(cache_validity=kept))
+    validity = CacheValidity(1_000.0, 5_000.0, lambda: True)
+    case.store(json_response(PATIENT).replace(cache_validity=validity))
     case.time = 1_059
-    assert run(case)
+    assert await case.get()
     case.time = 1_061
-    assert run(case) == []
+    assert await case.get() == []
 
 
-def test_only_what_the_cache_gave_is_kept_and_only_what_fits() -> None:
-    for case, answer in (
+async def test_uncached_or_large_response_is_not_stored() -> None:
+    for case, response in (
         (Case(), json_response(PATIENT)),
         (Case(max_bytes=3_000), None),
     ):
-        case.keep(answer)
-        assert run(case) == []
+        case.store(response)
+        assert await case.get() == []
 
 
-def test_what_is_ready_to_be_sent_is_counted_with_what_it_costs() -> None:
-    case = Case(max_bytes=50_000)
-    assert (case.hits.entry_count, case.hits.used_bytes, case.hits.max_bytes) == (0, 0, 50_000)
-    case.keep()
-    assert case.hits.entry_count == 1
-    assert len(json_response(PATIENT).body) < case.hits.used_bytes < 50_000
+def test_used_bytes_include_the_overhead() -> None:
+    cache = (case := Case(max_bytes=50_000)).cache
+    assert (cache.entry_count, cache.used_bytes, cache.max_bytes) == (0, 0, 50_000)
+    case.store()
+    assert cache.entry_count == 1
+    assert len(json_response(PATIENT).body) < cache.used_bytes < 50_000
 
 
-def test_other_requests_are_not_answered() -> None:
+async def test_other_requests_call_the_application() -> None:
     case = Case()
-    case.keep()
+    case.store()
     for request in (
         {"method": "HEAD"},
         {"method": "POST"},
@@ -126,47 +131,42 @@ def test_other_requests_are_not_answered() -> None:
         {"headers": {"cache-control": "no-cache"}},
         {"headers": {"ocp-apim-subscription-key": "other"}},
     ):
-        assert run(case, **request) == []
+        assert await case.get(**request) == []
 
 
-def test_the_clients_address_counts_where_proxies_are_trusted() -> None:
-    for peers, answered in ((False, True), (True, False)):
-        case = Case(vary_by_peer=peers)
-        case.keep()
-        assert bool(run(case, peer="10.9.9.9")) is answered
+async def test_peer_address_matters_only_with_vary_by_peer() -> None:
+    for vary_by_peer in (False, True):
+        case = Case(vary_by_peer=vary_by_peer)
+        case.store()
+        assert bool(await case.get(peer="10.9.9.9")) is not vary_by_peer
 
 
-def test_gzip_is_made_once_and_says_the_same() -> None:
-    async def steps() -> None:
-        case = Case()
-        case.keep()
-        accepting = {"accept-encoding": "gzip"}
-        first = await case.get(headers=accepting)
-        await asyncio.gather(*case.hits._compressions)
-        second, plain = await case.get(headers=accepting), await case.get()
-        assert (b"content-encoding", b"gzip") not in first[0]["headers"]
-        assert (b"content-encoding", b"gzip") in second[0]["headers"]
-        assert gzip.decompress(second[1]["body"]) == plain[1]["body"] == first[1]["body"]
-        assert dict(second[0]["headers"])[b"content-length"] == b"%d" % len(second[1]["body"])
-        assert {octets for _, octets in case.books.lines} == {len(plain[1]["body"])}
-
-    with capture_logs():
-        asyncio.run(steps())
+async def test_gzip_body_is_made_once_and_equals_the_plain_body() -> None:
+    case = Case()
+    case.store()
+    accept_gzip = {"accept-encoding": "gzip"}
+    first = await case.get(headers=accept_gzip)
+    await asyncio.gather(*case.cache._compressions)
+    second, plain = await case.get(headers=accept_gzip), await case.get()
+    assert (b"content-encoding", b"gzip") not in first[0]["headers"]
+    assert (b"content-encoding", b"gzip") in second[0]["headers"]
+    assert gzip.decompress(second[1]["body"]) == plain[1]["body"] == first[1]["body"]
+    assert dict(second[0]["headers"])[b"content-length"] == b"%d" % len(second[1]["body"])
+    assert {octets for _, octets in case.recorded.lines} == {len(plain[1]["body"])}
 
 
-def test_an_answer_that_is_fresh_no_more_leaves_the_memory_with_the_next_that_is_kept() -> None:
+async def test_expired_response_is_freed_when_the_next_is_stored() -> None:
     case = Case()
 
-    def unchanged() -> bool:
+    def is_unchanged() -> bool:
         return True
 
-    gone = weakref.ref(unchanged)
-    case.keep(json_response(PATIENT).replace(cache_validity=CacheValidity(1_000.0, 1_060.0, unchanged)))
-    del unchanged
-    assert run(case)
+    reference = weakref.ref(is_unchanged)
+    case.store(json_response(PATIENT).replace(cache_validity=CacheValidity(1_000.0, 1_060.0, is_unchanged)))
+    del is_unchanged
+    assert await case.get()
     case.time = 1_061.0
-    kept = CacheValidity(1_061.0, 1_100.0, lambda: True)
-    case.keep(
-        json_response(PATIENT).replace(cache_validity=kept), headers={"ocp-apim-subscription-key": "other"}
-    )
-    assert gone() is None
+    validity = CacheValidity(1_061.0, 1_100.0, lambda: True)
+    headers = {"ocp-apim-subscription-key": "other"}
+    case.store(json_response(PATIENT).replace(cache_validity=validity), headers=headers)
+    assert reference() is None

@@ -1,3 +1,5 @@
+"""Markdown of the documentation as HTML."""
+
 import re
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from gateway.web.markdown import render_markdown, slug
 
 
-def same(target: str) -> str:
+def keep_target(target: str) -> str:
     return target
 
 
@@ -22,13 +24,13 @@ def same(target: str) -> str:
         ("  Space  ", "space"),
     ],
 )
-def test_an_anchor_is_githubs(heading: str, anchor: str) -> None:
-    assert f'<h2 id="{anchor}">' in render_markdown(f"## {heading}", same)
+def test_anchor_equals_githubs(heading: str, anchor: str) -> None:
+    assert f'<h2 id="{anchor}">' in render_markdown(f"## {heading}", keep_target)
 
 
 def test_equal_headings_are_numbered_from_the_second() -> None:
     text = "# Same\n\n# Same\n\n# Same 1\n\n# Same"
-    assert re.findall(r'id="([^"]+)"', render_markdown(text, same)) == [
+    assert re.findall(r'id="([^"]+)"', render_markdown(text, keep_target)) == [
         "same",
         "same-1",
         "same-1-1",
@@ -36,38 +38,40 @@ def test_equal_headings_are_numbered_from_the_second() -> None:
     ]
 
 
-def test_a_slug_keeps_letters_digits_hyphens_and_underscores_alone() -> None:
+def test_slug_has_no_special_characters() -> None:
     assert slug('x"><script>') == "xscript"
 
 
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "a <img src=x onerror=y> b", "`<b>`", "<!-- x -->"]
 )
-def test_raw_html_is_text(text: str) -> None:
-    html = str(render_markdown(text, same))
+def test_raw_html_is_escaped(text: str) -> None:
+    html = str(render_markdown(text, keep_target))
     assert set(re.findall(r"</?([a-z]+)", html)) <= {"p", "code"}
     assert "&lt;" in html
 
 
 @pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "vbscript:x"])
-def test_a_link_never_runs_anything(target: str) -> None:
-    assert "href" not in render_markdown(f"[x]({target})", same)
+def test_script_link_has_no_target(target: str) -> None:
+    assert "href" not in render_markdown(f"[x]({target})", keep_target)
 
 
-def test_links_lead_where_they_are_served_and_others_are_words() -> None:
+def test_links_are_resolved_or_replaced_by_their_text() -> None:
     text = "[one](a.md#x) and [`two`](../code.py), [three](a.md)"
     html = render_markdown(text, lambda target: f"/at/{target}" if target.startswith("a.md") else "")
     expected = '<a href="/at/a.md#x">one</a> and <code>two</code>, <a href="/at/a.md">three</a>'
     assert html == f"<p>{expected}</p>\n"
 
 
-def test_a_link_in_a_heading_and_a_table_is_served_too() -> None:
+def test_links_in_headings_and_tables_are_resolved() -> None:
     html = render_markdown("# [x](a)\n\n| [y](b) |\n| --- |\n| [z](c) |\n", lambda target: target * 2)
     assert re.findall(r'href="([^"]+)"', html) == ["aa", "bb", "cc"]
 
 
-def test_tables_and_code_scroll_by_keyboard_without_style_attributes() -> None:
-    html = render_markdown("| a | b | c |\n| :-- | :-: | --: |\n| 1 | 2 | 3 |\n\n```sh\nmake\n```\n", same)
+def test_tables_and_code_are_scrollable_without_style_attributes() -> None:
+    html = render_markdown(
+        "| a | b | c |\n| :-- | :-: | --: |\n| 1 | 2 | 3 |\n\n```sh\nmake\n```\n", keep_target
+    )
     assert html.startswith('<div class="table" role="region" aria-label="Table" tabindex="0"><table>')
     assert "</table></div>" in html
     assert '<pre tabindex="0">' in html
@@ -75,7 +79,7 @@ def test_tables_and_code_scroll_by_keyboard_without_style_attributes() -> None:
     assert "style=" not in html
 
 
-def test_words_that_look_like_our_markup_stay_words() -> None:
-    html = render_markdown('`<table>` and <pre> and style="text-align:right"', same)
+def test_text_that_looks_like_markup_is_unchanged() -> None:
+    html = render_markdown('`<table>` and <pre> and style="text-align:right"', keep_target)
     assert "<div" not in html
     assert 'class="right"' not in html

@@ -1,0 +1,124 @@
+"""Response cache on a real Redis that goes down and comes up again."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from stores.test_fallback import until_back
+from structlog.testing import capture_logs
+from support.cache import PATIENT, Practice, status
+from support.redis_server import RedisServer, redis_server
+from support.requests import json_response
+
+from gateway.cache.response_cache import ResponseCache
+from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirResponse
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+
+pytestmark = pytest.mark.anyio
+
+#: Acknowledged commands survive a restart of the server.
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+
+Action = Callable[[RedisServer], None]
+
+
+def freeze(server: RedisServer) -> None:
+    server.signal(signal.SIGSTOP)
+
+
+def unfreeze(server: RedisServer) -> None:
+    server.signal(signal.SIGCONT)
+
+
+class RedisPractice(Practice):
+    """A practice behind one of several replicas, whose cache is in Redis."""
+
+    def __init__(self, server: RedisServer) -> None:
+        super().__init__(lock_seconds=1.0)
+        self.redis = RedisStore(server.url, ["synthetic key"], timeout=2)
+        self.shared_store = FallbackStore(self.redis, MemoryStore, probe_interval=0.05)
+        self.cache = ResponseCache(self.upstream, self.shared_store, self.config, self.clock)
+
+
+@asynccontextmanager
+async def redis_practice(server: RedisServer) -> AsyncIterator[RedisPractice]:
+    practice = RedisPractice(server)
+    try:
+        yield practice
+    finally:
+        await practice.shared_store.aclose()
+        await practice.redis.aclose()
+
+
+@pytest.mark.parametrize(
+    "outcome", [json_response(PATIENT), Failure(WRITE_OUTCOME_UNKNOWN)], ids=["ok", "unknown"]
+)
+@pytest.mark.parametrize(
+    ("stop", "restart"), [(RedisServer.stop, RedisServer.start), (freeze, unfreeze)], ids=["dead", "slow"]
+)
+async def test_write_during_redis_outage_invalidates_after_it(
+    stop: Action, restart: Action, outcome: FhirResponse | Failure
+) -> None:
+    with redis_server(*DURABLE) as server, capture_logs():
+        async with redis_practice(server) as practice, redis_practice(server) as replica:
+            await practice.get()
+            assert "hit" in status(await replica.get())
+            stop(server)
+            practice.response = outcome
+            await asyncio.gather(practice.write(), return_exceptions=True)
+            practice.response = json_response({**PATIENT, "gender": "other"})
+            assert b"other" in (await practice.get()).body
+            restart(server)
+            await until_back(practice.shared_store)
+            await until_back(replica.shared_store)
+            assert b"other" in (await practice.get()).body
+            assert b"other" in (await replica.get()).body
+            assert len(replica.upstream_requests) == 0
+
+
+async def test_full_redis_is_bypassed_until_it_has_memory() -> None:
+    with redis_server("--maxmemory-policy", "noeviction") as server:
+        async with redis_practice(server) as practice:
+            await practice.redis.set("room", b"1", 60)
+            server.configure("maxmemory", "1")
+            with capture_logs() as lines:
+                for expected in ("fwd=uri-miss", "hit"):
+                    assert expected in status(await practice.get())
+                assert "OutOfMemoryError" in await practice.shared_store.problem()
+                server.configure("maxmemory", "0")
+                await until_back(practice.shared_store)
+            assert [line["event"] for line in lines] == ["shared-store-down", "shared-store-up"]
+            assert [status(await practice.get())[14:17] for _ in range(2)] == ["fwd", "hit"]
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+OK\r\n", b"\x00\xff\n", b""])
+async def test_server_with_another_protocol_fails_no_request(reply: bytes) -> None:
+    async def serve_reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while reply and await reader.read(4_096):
+            writer.write(reply)
+        writer.close()
+
+    server = await asyncio.start_server(serve_reply, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with capture_logs() as lines:
+        async with redis_practice(RedisServer(Path(), port)) as practice:
+            for expected in ("fwd=uri-miss", "hit"):
+                assert expected in status(await practice.get())
+            assert practice.shared_store.is_down
+        server.close()
+    assert [line["event"] for line in lines] == ["shared-store-down"]
+
+
+async def test_redis_with_unknown_password_fails_no_request() -> None:
+    with redis_server("--requirepass", "synthetic") as server, capture_logs():
+        async with redis_practice(server) as practice:
+            for expected in ("fwd=uri-miss", "hit"):
+                assert expected in status(await practice.get())
+            assert "AuthenticationError" in await practice.shared_store.problem()
