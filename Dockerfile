@@ -48,7 +48,7 @@ CMD ["emulate", "--host", "0.0.0.0", "--port", "8090"]
 
 FROM base AS gateway
 LABEL org.opencontainers.image.title="halo-gateway" \
-      org.opencontainers.image.description="FHIR-facing reverse proxy for the Halo Connect FHIR API" \
+      org.opencontainers.image.description="reverse proxy for the Halo Connect FHIR API" \
       org.opencontainers.image.documentation="docs/operations.md" \
       org.opencontainers.image.version="0.1.0"
 COPY --from=gateway-files /opt/halo-gateway /opt/halo-gateway
