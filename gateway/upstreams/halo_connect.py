@@ -126,6 +126,14 @@ HALO_LINK_RULES = (
 
 DATABASE_RULES = (
     ErrorRule("halo-400-mssql", halo_failures.QUERY_FAILED, types={"mssql", "fbsql"}),
+    # The FHIR engine's words about a body, in the form in which older engines report database errors.
+    ErrorRule(
+        "halo-200-content",
+        failures.BAD_REQUEST,
+        status=_HALO_LINK_STATUSES,
+        shapes={"root"},
+        message_pattern=r"^Type checking the data|^A resource of type \w+ is expected",
+    ),
     ErrorRule("halo-400-mssql", halo_failures.QUERY_FAILED, status=_HALO_LINK_STATUSES, shapes={"root"}),
     ErrorRule(
         "halo-400-mssql",

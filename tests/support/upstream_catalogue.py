@@ -106,6 +106,12 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
     ("halo-400-mssql", 400, details("mssql", 207, "Invalid column name 'x'."), halo_failures.QUERY_FAILED),
     ("halo-400-mssql", 400, details("fbsql", 335, "Token unknown"), halo_failures.QUERY_FAILED),
     ("halo-400-mssql", 200, {"errorCode": 2812, "errorMessage": "No procedure"}, halo_failures.QUERY_FAILED),
+    (
+        "halo-200-content",
+        200,
+        {"errorCode": 400, "errorMessage": "A resource of type Appointment is expected"},
+        failures.BAD_REQUEST,
+    ),
     ("halo-400-mssql", 400, firely("Invalid column name 'x'."), halo_failures.QUERY_FAILED),
     (
         "halo-400-missing-param",
