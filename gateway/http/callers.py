@@ -45,8 +45,8 @@ def keyed_hash(text: str, secret: bytes) -> str:
 def ledger_label(headers: Headers) -> str:
     """Eight hex digits that name a caller in ledger and logs; empty without a credential.
 
-    For people only: two callers may share a label, so no decision depends on it. It does not change when a
-    desktop token is renewed.
+    Two callers may share a label: it gives names and marks batch work, and never decides whose data is
+    served. It does not change when a desktop token is renewed.
     """
     fields = dict(credential(headers))
     lasting = [fields.get(name, "") for name in _LASTING_HEADERS]

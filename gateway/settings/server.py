@@ -64,9 +64,7 @@ DialectName = Annotated[str, AfterValidator(_require_known_dialect)]
 class MountedUpstream(Upstream):
     """An additional upstream with its own path."""
 
-    url: Url = Field(
-        description="Base URL of the FHIR API (health-gorilla), REST API (halo-itsm) or Halo Connect API."
-    )
+    url: Url = Field(description="Base URL of the upstream's API, without the path of a resource.")
     dialect: DialectName = Field(description=f"Kind of the upstream: {', '.join(mountable_dialects())}.")
     path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
 

@@ -15,16 +15,20 @@ from gateway.emulator.sites import SYDNEY
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
+from gateway.upstreams import DIALECTS, mountable_dialects
 
 TOKEN = {"Authorization": "Bearer t"}
 FHIR = {"Accept": "application/fhir+json"}
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 
 #: dialect -> a path of its mount, and the headers of a client.
+#: Dialect with one API -> its mount.
+MOUNTS = {name: f"/{name}" for name in mountable_dialects() if not DIALECTS[name].apis}
+MOUNTS |= {"health-gorilla": "/hg", "halo-itsm": "/itsm"}
 CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "halo-connect": (f"{BASE}/Patient", KEY),
     "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/x", KEY | FHIR),
-    "health-gorilla": ("/hg/Patient", TOKEN),
+    **{name: (f"{path}/Patient", TOKEN) for name, path in MOUNTS.items()},
     "halo-itsm": ("/itsm/api/tickets", TOKEN),
 }
 
@@ -33,8 +37,11 @@ def failing_settings(emulator: str, **sections: Any) -> Settings:
     """Settings of the tests with short timeouts and every upstream mounted."""
     limits = {"timeouts": {"read": 0.7, "connect": 0.7}, "max_body": 3_000_000}
     upstreams = {
-        "gorilla": {"url": f"{emulator}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | limits,
-        "itsm": {"url": f"{emulator}/itsm", "dialect": "halo-itsm", "path": "/itsm"} | limits,
+        **{
+            name: {"url": f"{emulator}/fhir/R4", "dialect": name, "path": path} | limits
+            for name, path in MOUNTS.items()
+        },
+        "halo-itsm": {"url": f"{emulator}/itsm", "dialect": "halo-itsm", "path": "/itsm"} | limits,
         "stage": {"url": emulator, "dialect": "halo-connect", "path": "/stage"} | limits,
     }
     defaults = settings_for(emulator).model_dump()

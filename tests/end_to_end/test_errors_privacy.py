@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from end_to_end.failing_gateway import BASE, FHIR, TOKEN, FailingGateway, checked_issue
+from end_to_end.failing_gateway import BASE, FHIR, MOUNTS, TOKEN, FailingGateway, checked_issue
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -64,7 +64,7 @@ QUERY = f"family={SURNAME}&identifier={quote(MEDICARE)}&subscription-key={KEY}"
 PATHS = {
     "halo-connect": f"{BASE}/Patient?{QUERY}",
     "halo-sql": f"{BASE.replace('fhir/R4', 'queries')}/{SURNAME}?{QUERY}",
-    "health-gorilla": f"/hg/Patient?{QUERY}",
+    **{name: f"{path}/Patient?{QUERY}" for name, path in MOUNTS.items()},
     "halo-itsm": f"/itsm/api/{SURNAME}?{QUERY}",
 }
 CREDENTIALS = {"Ocp-Apim-Subscription-Key": KEY, **TOKEN, **FHIR}

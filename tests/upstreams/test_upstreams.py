@@ -8,7 +8,7 @@ from gateway.settings import Settings
 from gateway.upstreams import DIALECTS, mountable_dialects
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 
-INVENTED = Dialect("medirecords", (), credentials=CredentialScheme(challenge='Bearer realm="medirecords"'))
+INVENTED = Dialect("invented", (), credentials=CredentialScheme(challenge='Bearer realm="invented"'))
 PLAIN = Dialect("plain", (), is_fhir=False)
 pytestmark = pytest.mark.anyio
 
@@ -63,8 +63,8 @@ async def test_front_page_names_invented_dialect(dialect: Dialect) -> None:
 
 
 def test_settings_accept_mountable_dialects_only() -> None:
-    assert mountable_dialects() == ["halo-connect", "halo-itsm", "health-gorilla"]
-    for name in ("halo-sql", "medirecords"):
+    assert {"halo-connect", "halo-itsm", "health-gorilla"} <= set(mountable_dialects())
+    for name in ("halo-sql", "invented"):
         mount = {"url": "http://upstream.example", "dialect": name, "path": "/mr"}
-        with pytest.raises(ValueError, match="halo-connect, halo-itsm, health-gorilla"):
+        with pytest.raises(ValueError, match=", ".join(mountable_dialects())):
             Settings.model_validate({"upstreams": {"mr": mount}})
