@@ -77,29 +77,35 @@ class Runtime:
         self.store = open_store(settings.cache, self.exit_stack)
         self.engine_versions = EngineVersions(self.store, lambda: self.now().timestamp(), self._purge_site)
         self.cache_config = cache_config(settings, process_secret, self.engine_versions.shared_version)
+        self._create_recorder()
+        self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
+        self.outcome_counts = OutcomeCounts()
+        self.fast_path_cache = self._create_fast_path_cache()
+
+    def _create_recorder(self) -> None:
         self.metrics = Metrics()
-        self.ledger = create_ledger(settings)
+        self.ledger = create_ledger(self.settings)
         self.daily_usage = DailyUsage(self._daily_cap, self.sites)
         self.ledger.set_usage_listener(lambda usage: self.daily_usage.update_from_ledger(usage, self.now()))
+        self.metrics.register_caps(self.cap_statuses)
         self.recorder = Recorder(
             self.ledger,
             self.daily_usage,
             self.metrics,
             site_of=self.sites,
-            configured_names=_configured_names(settings),
+            configured_names=_configured_names(self.settings),
             now=self.now,
         )
-        self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
-        self.outcome_counts = OutcomeCounts()
-        self.fast_path_cache = FastPathCache(
-            fast_path_bytes(settings.cache),
+
+    def _create_fast_path_cache(self) -> FastPathCache:
+        return FastPathCache(
+            fast_path_bytes(self.settings.cache),
             self.recorder,
             time.time if self.now is utc_now else lambda: self.now().timestamp(),
-            vary_by_peer=bool(settings.server.trusted_proxies),
+            vary_by_peer=bool(self.settings.server.trusted_proxies),
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
         )
-        self.metrics.register_caps(self.cap_statuses)
 
     def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
         """Register a connection pool to be closed with the application."""

@@ -1,7 +1,8 @@
 """State of sites, keys, cache and store as metrics, without keys, GUIDs or patient data."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -15,70 +16,76 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 _OTHER_CALLERS = "others"
 
 
+class _SiteGauge(NamedTuple):
+    """One gauge per site: its values by GUID, and what combines those of sites with one alias."""
+
+    name: str
+    description: str
+    combine: Callable[[list[float]], float]
+    values: Mapping[str, float]
+
+
 async def site_families(status_reader: SiteStatusReader, aliases: Container[str]) -> list[Metric]:
     """Metrics of sites and keys; callers without an alias share the label `others`."""
-    now, circuits, load = status_reader.now(), await status_reader.circuits(), status_reader.load()
-    usages, pauses = await status_reader.retry_usage(), await status_reader.pauses()
-    all_circuits = dict.fromkeys((*load, *circuits), Circuit()) | circuits
-    counts = {rule.id: 0 for rule in status_reader.pause_rules}
-    for pause in pauses.values():
-        counts[pause.rule] = counts.get(pause.rule, 0) + 1
-
-    def site_samples(values: Mapping[str, float]) -> Samples:
-        return (((status_reader.site_name(guid),), value) for guid, value in values.items())
-
+    circuits, load = await status_reader.circuits(), status_reader.load()
+    gauges = [_circuit_gauge(circuits, load), *await _retry_gauges(status_reader), *_load_gauges(load)]
     return [
-        _gauge_family(
-            "circuit_open",
-            "1 if the circuit breaker of the site is open, else 0",
-            ("site",),
-            site_samples({guid: float(circuit.times_opened > 0) for guid, circuit in all_circuits.items()}),
-        ),
-        _gauge_family(
-            "circuit_open_remaining_seconds",
-            "Seconds until an open circuit permits a trial request",
-            ("site", "reason"),
-            (
-                ((status_reader.site_name(guid), circuit.reason), circuit.seconds_until_half_open(now))
-                for guid, circuit in circuits.items()
-                if circuit.times_opened
-            ),
-        ),
-        _gauge_family(
-            "active_pauses",
-            "Pauses in effect by rule",
-            ("rule",),
-            (((rule,), count) for rule, count in counts.items()),
-        ),
-        _gauge_family(
-            "retries_last_hour",
-            "Retries in the last hour",
-            ("site",),
-            site_samples({guid: usage.retries for guid, usage in usages.items()}),
-        ),
-        _gauge_family(
-            "retry_budget_remaining",
-            "Retries that the budget of the site still permits",
-            ("site",),
-            site_samples({guid: usage.retries_left for guid, usage in usages.items()}),
-            min,
-        ),
-        _gauge_family(
-            "upstream_requests_in_flight",
-            "Upstream requests in flight",
-            ("site",),
-            site_samples({guid: running for guid, (running, _) in load.items()}),
-            sum,
-        ),
-        _gauge_family(
-            "bulkhead_queue_length",
-            "Requests that wait for a place at the site",
-            ("site",),
-            site_samples({guid: waiting for guid, (_, waiting) in load.items()}),
-            sum,
-        ),
+        *(_site_family(status_reader, gauge) for gauge in gauges),
+        _open_circuits(status_reader, circuits),
+        await _active_pauses(status_reader),
         *_key_families(await status_reader.key_statuses(), aliases),
     ]
+
+
+def _circuit_gauge(circuits: Mapping[str, Circuit], load: Iterable[str]) -> _SiteGauge:
+    all_circuits = dict.fromkeys((*load, *circuits), Circuit()) | dict(circuits)
+    is_open = {guid: float(circuit.times_opened > 0) for guid, circuit in all_circuits.items()}
+    text = "1 if the circuit breaker of the site is open, else 0"
+    return _SiteGauge("circuit_open", text, max, is_open)
+
+
+async def _retry_gauges(status_reader: SiteStatusReader) -> list[_SiteGauge]:
+    usages = await status_reader.retry_usage()
+    retries = {guid: usage.retries for guid, usage in usages.items()}
+    remaining = {guid: usage.retries_left for guid, usage in usages.items()}
+    text = "Retries that the budget of the site still permits"
+    return [
+        _SiteGauge("retries_last_hour", "Retries in the last hour", max, retries),
+        _SiteGauge("retry_budget_remaining", text, min, remaining),
+    ]
+
+
+def _load_gauges(load: Mapping[str, tuple[int, int]]) -> list[_SiteGauge]:
+    running = {guid: in_flight for guid, (in_flight, _) in load.items()}
+    waiting = {guid: queue_length for guid, (_, queue_length) in load.items()}
+    text = "Requests that wait for a place at the site"
+    return [
+        _SiteGauge("upstream_requests_in_flight", "Upstream requests in flight", sum, running),
+        _SiteGauge("bulkhead_queue_length", text, sum, waiting),
+    ]
+
+
+def _site_family(status_reader: SiteStatusReader, gauge: _SiteGauge) -> Metric:
+    samples = (((status_reader.site_name(guid),), value) for guid, value in gauge.values.items())
+    return _gauge_family(gauge.name, gauge.description, ("site",), samples, gauge.combine)
+
+
+def _open_circuits(status_reader: SiteStatusReader, circuits: Mapping[str, Circuit]) -> Metric:
+    now = status_reader.now()
+    samples = (
+        ((status_reader.site_name(guid), circuit.reason), circuit.seconds_until_half_open(now))
+        for guid, circuit in circuits.items()
+        if circuit.times_opened
+    )
+    text = "Seconds until an open circuit permits a trial request"
+    return _gauge_family("circuit_open_remaining_seconds", text, ("site", "reason"), samples)
+
+
+async def _active_pauses(status_reader: SiteStatusReader) -> Metric:
+    counts = Counter({rule.id: 0 for rule in status_reader.pause_rules})
+    counts.update(pause.rule for pause in (await status_reader.pauses()).values())
+    samples = (((rule,), count) for rule, count in counts.items())
+    return _gauge_family("active_pauses", "Pauses in effect by rule", ("rule",), samples)
 
 
 def _key_families(keys: list[KeyStatus], aliases: Container[str]) -> list[Metric]:
