@@ -18,6 +18,7 @@ from gateway.runtime import Runtime, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams import DIALECTS
+from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.endpoint import Endpoint
@@ -68,7 +69,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
     """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
     dialect = DIALECTS[upstream.dialect]
-    if dialect.apis:
+    if dialect is HALO_CONNECT:
         return halo_mount(runtime, upstream)
     client, counter = upstream_client(runtime, upstream)(dialect.name), runtime.rejection_counter
     reader = MountedRequestReader(runtime.settings, name, upstream)

@@ -35,6 +35,8 @@ from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
 from gateway.telemetry.metrics import Metrics
+from gateway.upstreams import DIALECTS
+from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
 from gateway.web.rejections import RejectionCounter
 
@@ -117,7 +119,9 @@ class Runtime:
         site = (
             Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(default_site or "")
         )
-        return RejectionCounter(self.recorder, self.sites, site, is_fhir)
+        mounted = self.settings.upstreams.get(mount_name)
+        dialect = DIALECTS[mounted.dialect] if mounted else HALO_CONNECT
+        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect)
 
     @property
     def warnings(self) -> Checks:

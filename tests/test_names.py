@@ -36,6 +36,8 @@ RETIRED_PUBLIC = {
     "halo_gateway_key_rate", "site-rests", "site-well", "rate-lowered", "store-away", "store-back",
     "operators-listen", "ledger-not-written", "practice-resting", "filter-budget", "date-rewrite-defect",
     "halo-gateway lift", "halo-gateway check ", "/admin/pauses/lift", "stop_batch", "show_times",
+    "site-moved", "cap-near", "usedShare", "stopsBatch", "halo_gateway_site_queue",
+    "halo_gateway_site_retries",
 }  # fmt: skip
 _IRREGULAR = {
     "begun", "bound", "broken", "built", "chosen", "done", "drawn", "found", "given", "held", "hidden",
@@ -48,6 +50,7 @@ _NOT_PARTICIPLES = {"feed", "need", "seed", "speed", "embed", "string", "thing",
                     "warning", "heading", "encoding", "mapping", "listing"}  # fmt: skip
 _PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "openapi" / "gateway.yaml"]
 _MODULES = sorted((ROOT / "gateway").rglob("*.py"))
+_DEPLOYMENT = [ROOT / "compose.yaml", ROOT / "Dockerfile", *sorted((ROOT / "deploy").iterdir())]
 
 
 def definitions(path: Path) -> Iterator[str]:
@@ -57,6 +60,19 @@ def definitions(path: Path) -> Iterator[str]:
             yield node.name
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             yield node.target.id
+
+
+def string_constants(path: Path) -> Iterator[str]:
+    """Texts in a module, those of docstrings and f-strings included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def retired_public_names(text: str) -> list[str]:
+    """Retired public names in a text; those of settings also as environment variables."""
+    variables = {name: f"HALO_GATEWAY_{name.upper().replace('.', '__')}" for name in RETIRED_PUBLIC}
+    return sorted(name for name in RETIRED_PUBLIC if name in text or variables[name] in text)
 
 
 def is_participle(name: str) -> bool:
@@ -79,10 +95,14 @@ def test_function_is_not_named_by_a_lone_participle(path: Path) -> None:
     assert not [name for name in functions if is_participle(name)]
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
-def test_retired_public_name_is_in_no_page(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert not [name for name in RETIRED_PUBLIC if name in text]
+@pytest.mark.parametrize("page", [*_PAGES, *_DEPLOYMENT], ids=lambda page: page.name)
+def test_retired_public_name_is_in_no_page_or_deployment(page: Path) -> None:
+    assert not retired_public_names(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", _MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_retired_public_name_is_in_no_text_of_code(path: Path) -> None:
+    assert not retired_public_names("\n".join(string_constants(path)))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.name)

@@ -17,6 +17,7 @@ from support.requests import GUID, fhir_request
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.app import create_app, operations_of
 from gateway.builders import connection_pool
+from gateway.cache.freshness import ANY_TYPE
 from gateway.chain import practice_chain, upstream_client
 from gateway.emulator.sites import SYDNEY
 from gateway.errors.failure import Failure
@@ -119,6 +120,21 @@ async def test_new_engine_version_invalidates_stored_responses() -> None:
     assert runtime.engine_versions.local_version(GUID) == "26.619.1"
     statement["version"] = "26.701.1"
     assert await cache_statuses() == expected_statuses
+
+
+async def test_increment_of_shared_counters_ends_validity_of_cached_response() -> None:
+    def respond_with_patient(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"resourceType": "Patient", "id": "1"})
+
+    settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
+    runtime = create_runtime(settings, respond_with_patient)
+    client = upstream_client(runtime, settings.upstream)("halo-connect")
+    handler = practice_chain(runtime, client).handler
+    _, hit = [await read_patient(handler) for _ in range(2)]
+    assert hit.cache_validity is not None
+    assert hit.cache_validity.is_locally_current()
+    await runtime.counters.increment(GUID, (ANY_TYPE,))
+    assert not hit.cache_validity.is_locally_current()
 
 
 async def test_unfinished_query_is_counted_when_the_process_ends(tmp_path: Path) -> None:

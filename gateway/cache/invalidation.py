@@ -97,4 +97,4 @@ class InvalidationCounters:
             self._default_mark = self._write_count
 
     async def _add_to_counter(self, site: str, tag: str, amount: int) -> int:
-        return await self._store.increment(f"generation/{site}/{tag}", amount, COUNTER_SECONDS)
+        return await self._store.increment(f"counter/{site}/{tag}", amount, COUNTER_SECONDS)

@@ -109,20 +109,18 @@ class ResponseCache:
         """Fetch a response; if the practice is unreachable, return the stale one where permitted."""
         forward = self._forward_reason(lookup, entry)
         fetched, collapsed = await self._fetch_coalesced(lookup, entry)
+        use = NO_USE if collapsed else fetched.response.upstream_use
         if isinstance(fetched.response, Failure):
+            failure = fetched.response.with_upstream_use(use)
             if (
                 entry
-                and is_unreachable(fetched.response)
+                and is_unreachable(failure)
                 and self._may_serve_stale(lookup, entry, entry.stale_if_error)
             ):
-                return self._stored_response(lookup, entry, "practice-away")
-            failure = fetched.response.with_upstream_use(NO_USE) if collapsed else fetched.response
+                return self._stored_response(lookup, entry, "practice-away").with_upstream_use(use)
             raise with_cache_status(failure, forward_status(failure, forward, collapsed=collapsed))
-        response = (
-            without_exchange_headers(fetched.response).replace(upstream_use=NO_USE)
-            if collapsed
-            else without_cache_headers(fetched.response)
-        )
+        strip = without_exchange_headers if collapsed else without_cache_headers
+        response = strip(fetched.response).with_upstream_use(use)
         status = CacheStatus(forward, status=response.status, stored=fetched.is_stored, collapsed=collapsed)
         return self._with_cache_headers(lookup.request, response, status)
 

@@ -73,7 +73,7 @@ class ResponseStore:
             return await self._fetch_from_upstream(lookup)
         return await run_as_leader(
             self._store,
-            f"lease/{lookup.key}",
+            f"fetch-lock/{lookup.key}",
             self._config.lock_seconds,
             lambda: self._find_newer(lookup, entry.requested_at if entry else -inf),
             lambda: self._fetch_from_upstream(lookup),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import NamedTuple
 
-from gateway.exchange import NO_USE, FhirResponse, UpstreamUse
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 
 
 class RetryAdvice(StrEnum):
@@ -105,8 +105,8 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         return self if use == self.upstream_use else self._copy(upstream_use=use)
 
     def with_text(self, text: str) -> "Failure":
-        """Return a copy with another text for people."""
-        return self._copy(text=text)
+        """Return a copy with another text for people; the upstream's expression and issue type go."""
+        return self._copy(text=text, expression="", issue=self.kind.issue)
 
     def with_response(self, response: FhirResponse | None) -> "Failure":
         """Return a copy with this upstream response."""
@@ -116,3 +116,17 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         copy = Failure(self.kind)
         vars(copy).update(vars(self) | changes)
         return copy
+
+
+async def call_after(use: UpstreamUse, handler: Handler, request: FhirRequest) -> FhirResponse:
+    """Call a handler after other upstream requests for the same client; the result names these as well.
+
+    Their time is no waiting. Raises Failure.
+    """
+    if use == NO_USE:
+        return await handler(request)
+    try:
+        response = await handler(request.after(use))
+    except Failure as failure:
+        raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
+    return response.with_upstream_use(use.plus(response.upstream_use))

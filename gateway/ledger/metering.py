@@ -25,9 +25,6 @@ from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope
 from gateway.upstreams.failures import NOT_FHIR
 
-#: Note on an unexpected exception that an upstream request may have been sent before it.
-_SENT_NOTE = "upstream request sent"
-
 
 class UpstreamMeter:
     """Counts every upstream request, whatever its outcome."""
@@ -50,9 +47,6 @@ class UpstreamMeter:
         except Failure as failure:
             cost, octets = cost_of_failure(request, failure), _body_size(failure)
             raise failure.with_upstream_use(UpstreamUse(1, self._clock() - start)) from failure.__cause__
-        except Exception as error:
-            error.add_note(_SENT_NOTE)
-            raise
         finally:
             self._recorder.end_request(open_request, cost, octets, self._clock() - start)
         return response.replace(upstream_use=UpstreamUse(1, self._clock() - start))
@@ -88,7 +82,9 @@ class SavingsMeter:
     def _record_failure(self, request: FhirRequest, error: Exception) -> None:
         attribution, failure = self._recorder.attribution_of(request), _failure_from(error)
         has_upstream_request = failure.upstream_use.requests > 0
-        cost = saving_of_failure(failure, has_upstream_request=has_upstream_request)
+        # Whether an upstream request came before any other exception is unknown: it is no saving.
+        is_known = isinstance(error, Failure)
+        cost = saving_of_failure(failure, has_upstream_request=has_upstream_request) if is_known else None
         if cost is not None:
             self._recorder.count_requests(attribution, cost, _body_size(failure))
         self._recorder.metrics.count_failure(attribution, failure.kind.code)
@@ -116,7 +112,4 @@ def _failure_from(error: Exception) -> Failure:
     """Failure into which `ErrorHandler` will convert an exception."""
     if isinstance(error, Failure):
         return error
-    is_unreadable = isinstance(error, UnreadableError)  # only an upstream response can be
-    sent = is_unreadable or _SENT_NOTE in getattr(error, "__notes__", ())
-    kind = NOT_FHIR if is_unreadable else catalog.GATEWAY_ERROR
-    return Failure(kind).with_upstream_use(UpstreamUse(int(sent)))
+    return Failure(NOT_FHIR if isinstance(error, UnreadableError) else catalog.GATEWAY_ERROR)

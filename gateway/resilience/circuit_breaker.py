@@ -13,7 +13,7 @@ import structlog
 
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import (
     CIRCUIT_OPEN,
@@ -60,7 +60,7 @@ class CircuitRegistry:
         self._backoff_policy = backoff_policy
         self._jitter = jitter
         self._replicated_circuits = ReplicatedValues(
-            store, Circuit, "rest:", clock, lifetime=_RETENTION_SECONDS
+            store, Circuit, "circuit:", clock, lifetime=_RETENTION_SECONDS
         )
         self.now = clock
 
@@ -115,11 +115,11 @@ class CircuitRegistry:
 
     async def claim_trial(self, site: str, holder: str) -> bool:
         """Acquire the trial lock of a site; return whether this request is now the trial request."""
-        return await self._store.acquire_lock(f"rest-probe:{site}", holder, _TRIAL_LOCK_SECONDS)
+        return await self._store.acquire_lock(f"circuit-trial:{site}", holder, _TRIAL_LOCK_SECONDS)
 
     def hold_trial_lock(self, site: str, holder: str) -> AbstractAsyncContextManager[None]:
         """Renew the trial lock as long as the block lasts, then release it."""
-        return hold_lock(self._store, f"rest-probe:{site}", holder, _TRIAL_LOCK_SECONDS)
+        return hold_lock(self._store, f"circuit-trial:{site}", holder, _TRIAL_LOCK_SECONDS)
 
 
 class CircuitBreaker:
@@ -180,7 +180,8 @@ class CircuitBreaker:
             return
         await self._circuits.record_failure(site, circuit_open_failure(circuit, 1), self._circuits.now())
         reopened = await self._circuits.circuit_of(site.guid)
-        raise circuit_open_failure(reopened, reopened.seconds_until_half_open(self._circuits.now()))
+        seconds = reopened.seconds_until_half_open(self._circuits.now())
+        raise circuit_open_failure(reopened, seconds).with_upstream_use(UpstreamUse(1))  # the status check
 
     async def _is_online(self, request: FhirRequest) -> bool | None:
         try:

@@ -30,7 +30,7 @@ class RateLimits:
         self._store = store
         self._ceiling = ceiling
         self._learned_rates = ReplicatedValues(
-            store, LearnedRate, "pace:", clock, lifetime=_RETENTION_SECONDS
+            store, LearnedRate, "rate:", clock, lifetime=_RETENTION_SECONDS
         )
         self._full_slots: LRUCache[str, Slot] = LRUCache(_MAX_KEYS)
         self._send_counter = SendCounter()

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from gateway.dates.registry import DateParameter, date_parameter, declared_parameter, is_registered
 from gateway.dates.support import ParameterKey
-from gateway.errors.failure import Failure
+from gateway.errors.failure import Failure, call_after
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site, UpstreamUse
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import NO_PARAMETERS
@@ -48,7 +48,7 @@ class DeclaredParameters:
         dates = {**declared, **site.date_support.declared_parameters}
         if dates:
             site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
-        return await self._inner(request.replace(site=site).after(use))
+        return await call_after(use, self._inner, request.replace(site=site))
 
     async def _declared_dates(self, request: FhirRequest, site: Site) -> tuple[DeclaredDates, UpstreamUse]:
         fetched_at, dates = self._stored_dates.get(site.guid, (None, {}))

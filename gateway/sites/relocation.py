@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import uuid4
 
 import structlog
 
-from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse, may_write
+from gateway.errors.failure import Failure, call_after
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.sites.directory import PmsIdentity
 from gateway.stores.base import Store
 from gateway.stores.lock import hold_lock
@@ -66,16 +67,8 @@ class SiteRelocation:
             if not new or not identity.follow_relocation or may_write(request):
                 raise
             use = failure.upstream_use
-        return await self._send_again(request.after(use).with_used_permit(), site, new, use)
-
-    async def _send_again(
-        self, request: FhirRequest, site: Site, guid: str, use: UpstreamUse
-    ) -> FhirResponse:
-        try:
-            response = await self._send_to_guid(request, site, guid)
-        except Failure as failure:
-            raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
-        return response.with_upstream_use(use.plus(response.upstream_use))
+        send = partial(self._send_to_guid, site=site, guid=new)
+        return await call_after(use, send, request.with_used_permit())
 
     async def known_successor(self, guid: str) -> str:
         """Return the new GUID of a site, for the operator to configure; empty if none."""

@@ -49,10 +49,10 @@ class Dialect:
     The first of `rules` that matches an error decides; the rules shared by all upstreams follow.
 
     `is_fhir`: its good responses are FHIR resources, and requests without a credential are rejected; else
-    the gateway passes requests through. `apis`: its APIs by the first segment of their paths, each with its
-    own credential; `credentials` is that of an upstream with one API. `max_page_size`: maximum `_count` that
+    the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
+    its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
-    may use it in `upstreams.<name>.dialect`.
+    may use it in `upstreams.<name>.dialect`. `product`: its name for people.
     """
 
     name: str

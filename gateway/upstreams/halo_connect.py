@@ -5,7 +5,6 @@ arrive as 400 or, from older versions, inside 200; four different 403s and two 4
 """
 
 from gateway.upstreams import failures, halo_failures
-from gateway.upstreams import halo_failures as refusals
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED_PARAMETER
@@ -18,7 +17,7 @@ _JSON_SHAPES = KNOWN_SHAPES - {"html", "text"}
 
 #: Messages of the practice or its database, under any status, because they are more specific than it.
 PRACTICE_RULES = (
-    ErrorRule("halo-400-login", refusals.NOT_AUTHORISED, message_pattern=r"login failed for user"),
+    ErrorRule("halo-400-login", halo_failures.NOT_AUTHORISED, message_pattern=r"login failed for user"),
     ErrorRule(
         "halo-link-1-connect",
         halo_failures.DATABASE_DOWN,
@@ -158,29 +157,33 @@ ACCESS_RULES = (
         message_pattern=r"\b(token|jwt)\b|session.*expired",
         own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
-    ErrorRule("halo-401-guid", refusals.SITE_UNKNOWN, status={401}, shapes=_JSON_SHAPES),
+    ErrorRule("halo-401-guid", halo_failures.SITE_UNKNOWN, status={401}, shapes=_JSON_SHAPES),
     ErrorRule(
         "halo-403-ip",
-        refusals.IP_BLOCKED,
+        halo_failures.IP_BLOCKED,
         status={403},
         message_pattern=r"CallerIpNotAllowed|caller ip address",
-        own_credentials_kind=refusals.GATEWAY_IP_BLOCKED,
+        own_credentials_kind=halo_failures.GATEWAY_IP_BLOCKED,
     ),
     ErrorRule(
         "halo-403-dev",
-        refusals.DEVELOPER_LICENCE,
+        halo_failures.DEVELOPER_LICENCE,
         status={403},
         message_pattern=r"developer (site|licen[cs]e)",
     ),
-    ErrorRule("halo-403-nonauth", refusals.NOT_AUTHORITATIVE, status={403}, message_pattern=r"authoritative"),
-    ErrorRule("halo-403-quota", refusals.QUOTA_EXHAUSTED, status={403, 429}, message_pattern=r"\bquota\b"),
+    ErrorRule(
+        "halo-403-nonauth", halo_failures.NOT_AUTHORITATIVE, status={403}, message_pattern=r"authoritative"
+    ),
+    ErrorRule(
+        "halo-403-quota", halo_failures.QUOTA_EXHAUSTED, status={403, 429}, message_pattern=r"\bquota\b"
+    ),
     ErrorRule("halo-403-other", failures.FORBIDDEN, status={403}),
 )
 
 REQUEST_RULES = (
     ErrorRule(
         "halo-400-missing-param",
-        refusals.REQUEST_INCOMPLETE,
+        halo_failures.REQUEST_INCOMPLETE,
         status={400},
         message_pattern=r"required parameter|must be provided",
     ),
@@ -192,12 +195,12 @@ REQUEST_RULES = (
         message_pattern=UNSUPPORTED_PARAMETER,
     ),
     ErrorRule(
-        "halo-400-oo", refusals.REQUEST_REFUSED, status={400}, shapes={"outcome"}, relays_issue_type=True
+        "halo-400-oo", halo_failures.REQUEST_REFUSED, status={400}, shapes={"outcome"}, relays_issue_type=True
     ),
     ErrorRule("halo-400-other", failures.BAD_REQUEST, status={400}, shapes=KNOWN_SHAPES),
     ErrorRule(
         "halo-404-op",
-        refusals.OPERATION_UNKNOWN,
+        halo_failures.OPERATION_UNKNOWN,
         status={404},
         message_pattern=r"OperationNotFound|unable to match incoming request",
     ),

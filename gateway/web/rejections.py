@@ -9,6 +9,9 @@ from gateway.errors.failure import Failure
 from gateway.exchange import Site
 from gateway.fhir.interaction import NOT_FHIR, interaction_for
 from gateway.ledger.recorder import Recorder
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
+from gateway.web.request_checks import caller_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,12 @@ class RejectionCounter:
     find_site: Callable[[str], Site | None]
     default_site: Site | None = None
     is_fhir: bool = True
+    dialect: Dialect = HALO_CONNECT
 
     def __call__(self, request: Request, failure: Failure) -> None:
         """Count one rejection."""
         guid, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
         interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
-        headers = tuple(request.headers.items())
+        headers = caller_headers(request, self.dialect)
         site = self.find_site(guid.lower()) if guid else self.default_site
         self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, failure.kind.code)

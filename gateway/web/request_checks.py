@@ -6,10 +6,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.exchange import Headers
 from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods, interaction_for
 from gateway.fhir.raw_json import UnreadableError, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams, parse_search
+from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
 from gateway.http.request_path import Target, path_below_mount, target_from_path
 from gateway.upstreams.dialect import CredentialScheme, Dialect
@@ -46,6 +48,7 @@ def parse_interaction(method: str, path: str) -> Interaction:
 def api_from_credentials(request: Request, dialect: Dialect) -> str:
     """Name of the first API of an upstream whose credential the request contains. Raises Failure 401."""
     for api, scheme in dialect.apis.items():
+        require_single_credential(request, scheme)
         if _has_credential(request, scheme):
             return api
     raise _missing_credential(dialect.credentials)
@@ -59,6 +62,20 @@ def require_credential(request: Request, scheme: CredentialScheme) -> None:
     require_single_credential(request, scheme)
     if not _has_credential(request, scheme):
         raise _missing_credential(scheme)
+
+
+def caller_headers(request: Request, dialect: Dialect) -> Headers:
+    """Return the header fields by which a rejected request is attributed to a caller.
+
+    Of several APIs the first counts whose whole credential is there, else none; a field that is there twice
+    names no caller.
+    """
+    schemes = [*dialect.apis.values()] or [dialect.credentials]
+    scheme = next((scheme for scheme in schemes if _has_credential(request, scheme)), None)
+    own = scheme.headers if scheme else ()
+    single = {name for name in own if len(request.headers.getlist(name)) == 1}
+    others = tuple(header for header in request.headers.items() if header[0] not in CREDENTIALS)
+    return others + tuple((name, request.headers[name]) for name in own if single == set(own))
 
 
 def require_single_credential(request: Request, scheme: CredentialScheme) -> None:

@@ -83,7 +83,7 @@ async def test_concurrent_checks_share_a_later_read() -> None:
     counters = InvalidationCounters(store, is_shared=True)
     early = asyncio.create_task(counters.is_current(SITE, {"all": 0}))
     await store.started.acquire()
-    await MemoryStore.increment(store, f"generation/{SITE}/all", 5, 60)
+    await MemoryStore.increment(store, f"counter/{SITE}/all", 5, 60)
     late = [asyncio.create_task(counters.is_current(SITE, {"all": 5})) for _ in range(100)]
     await asyncio.sleep(0)
     store.may_complete.release()

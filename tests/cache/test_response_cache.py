@@ -11,7 +11,7 @@ from gateway.cache.freshness import Freshness
 from gateway.cache.response_cache import CacheBypass, ResponseCache
 from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirResponse
+from gateway.exchange import NO_USE, FhirResponse, UpstreamUse
 from gateway.http.callers import fingerprint
 from gateway.ledger.caps import SITE_CAP
 from gateway.stores.memory import MemoryStore
@@ -242,3 +242,42 @@ async def test_store_keys_reveal_neither_search_nor_caller() -> None:
     await practice.get("Patient", "family=Zzyzx")
     names = [*practice.store._values, *practice.store._counters]
     assert not any("Zzyzx" in name or "demo" in name for name in names)
+
+
+ONE_REQUEST = UpstreamUse(1, 0.5)
+
+
+@pytest.mark.parametrize(
+    "fetched", [json_response(PATIENT), Failure(UPSTREAM_TIMEOUT)], ids=["response", "failure"]
+)
+async def test_only_the_first_coalesced_request_names_the_fetch(fetched: FhirResponse | Failure) -> None:
+    practice = Practice()
+    practice.may_respond.clear()
+    practice.response = fetched.with_upstream_use(ONE_REQUEST)
+    tasks = start_requests(practice, INTERACTIVE, INTERACTIVE)
+    await turns()
+    practice.may_respond.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    uses = [result.upstream_use for result in results if isinstance(result, FhirResponse | Failure)]
+    assert (uses, len(practice.upstream_requests)) == ([ONE_REQUEST, NO_USE], 1)
+
+
+async def test_hit_names_no_upstream_request() -> None:
+    practice = Practice()
+    practice.response = json_response(PATIENT).with_upstream_use(ONE_REQUEST)
+    assert [(await practice.get()).upstream_use for _ in range(2)] == [ONE_REQUEST, NO_USE]
+
+
+async def test_stale_response_names_the_failed_fetch_once() -> None:
+    practice = Practice(Freshness(stale_if_error={"Patient": 300, "*": 300}))
+    practice.response = searchset(PATIENT)
+    await practice.get("Patient", "name=a")
+    practice.advance(100)
+    practice.may_respond.clear()
+    practice.response = Failure(UPSTREAM_TIMEOUT).with_upstream_use(ONE_REQUEST)
+    tasks = [asyncio.create_task(practice.get("Patient", "name=a")) for _ in range(2)]
+    await turns()
+    practice.may_respond.set()
+    responses = await asyncio.gather(*tasks)
+    assert [response.upstream_use for response in responses] == [ONE_REQUEST, NO_USE]
+    assert all("practice-away" in status(response) for response in responses)

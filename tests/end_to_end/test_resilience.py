@@ -71,8 +71,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     '504 "more than 30 seconds"': {"kind": "slow-query"},
     "406, its result lost": {"kind": "answer", "status": 406},
     "413 of a read": {"kind": "too-large"},
-    "connection reset or answer broken off": {"kind": "reset"},
-    "no answer in time": {"kind": "hang"},
+    "connection reset or response cut off": {"kind": "reset"},
+    "no response in time": {"kind": "hang"},
     "500": error_response(500, "Internal server error"),
     "429": error_response(429, "Rate limit is exceeded. Try again in 30 seconds.")
     | {"headers": {"retry-after": "30"}},

@@ -122,7 +122,6 @@ async def test_cancelled_upstream_request_is_maybe_billed() -> None:
         (RESPONSE, CostClass.EMPTY),
         (Failure(halo_failures.OFFLINE), CostClass.PAUSED),
         (Failure(catalog.DATE_SYNTAX), CostClass.FREE),
-        (BUG, CostClass.FREE),
     ],
 )
 async def test_response_without_upstream_request_is_saved_or_free(
@@ -133,6 +132,30 @@ async def test_response_without_upstream_request_is_saved_or_free(
     assert client_view(outcome) == client_view(result)
     assert sink.costs == [cost]
     assert sink.seconds == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BUG, "gateway-error"), (UnreadableError(), "upstream-not-fhir")]
+)
+async def test_unexpected_exception_counts_as_error_only(error: Exception, code: str) -> None:
+    """Whether an upstream request came before it is unknown."""
+    sink = RecordingSink()
+    await call(SavingsMeter(upstream_with(error), create_recorder(sink)))
+    assert (sink.lines, sink.requests, sink.codes) == ([], [], [code])
+
+
+@pytest.mark.parametrize("error", [BUG, UnreadableError()], ids=["bug", "unreadable"])
+async def test_exception_after_upstream_response_leaves_its_billed_row(error: Exception) -> None:
+    sink = RecordingSink()
+    recorder = create_recorder(sink)
+    meter = UpstreamMeter(upstream_with(RESPONSE), recorder)
+
+    async def fail_after_response(request: FhirRequest) -> FhirResponse:
+        await meter(request)
+        raise error
+
+    assert await call(SavingsMeter(fail_after_response, recorder)) is error
+    assert (sink.costs, sink.octets, len(sink.codes)) == ([CostClass.BILLED], [len(RESPONSE.body)], 1)
 
 
 async def test_search_of_three_upstream_requests_counts_three() -> None:

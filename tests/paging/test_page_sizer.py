@@ -13,7 +13,7 @@ from support.requests import fhir_request, json_response
 from support.scripted_upstream import OK, Clock, ScriptedUpstream
 
 from gateway.errors.failure import Failure
-from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Position
+from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Position, UpstreamUse
 from gateway.paging.page_size import SINGLE_RESOURCE_TOO_LARGE
 from gateway.paging.page_sizer import PageSizer
 from gateway.paging.upstream_links import link_positions
@@ -264,3 +264,28 @@ async def test_page_of_client_size_has_its_bytes_unchanged() -> None:
     request = fhir_request("DocumentReference", "patient=1&_count=10")
     response = await Case(upstream).handler(request)
     assert response.bundle is None
+
+
+def too_large(seconds: float) -> Failure:
+    return Failure(RESULT_TOO_LARGE).with_upstream_use(UpstreamUse(1, seconds))
+
+
+async def run_logged(inner: ScriptedUpstream, count: int = 10) -> FhirResponse:
+    with capture_logs():
+        query = f"patient=1&_count={count}"
+        return await Case(inner).handler(fhir_request("DocumentReference", query, deadline=100.0))
+
+
+async def test_deadline_of_smaller_page_excludes_seconds_of_refused_pages() -> None:
+    inner = ScriptedUpstream(too_large(2.0), too_large(3.0), OK.with_upstream_use(UpstreamUse(1, 0.5)))
+    response = await run_logged(inner)
+    assert [request.deadline for request in inner.requests] == [100.0, 102.0, 105.0]
+    assert response.upstream_use == UpstreamUse(3, 5.5)
+
+
+@pytest.mark.parametrize("last", [Failure(OFFLINE), Failure(RESULT_TOO_LARGE)], ids=["other", "too large"])
+async def test_failure_after_a_413_names_both_requests(last: Failure) -> None:
+    inner = ScriptedUpstream(too_large(2.0), last.with_upstream_use(UpstreamUse(1, 0.5)))
+    with pytest.raises(Failure) as raised:
+        await run_logged(inner, count=2)
+    assert (raised.value.kind, raised.value.upstream_use) == (last.kind, UpstreamUse(2, 2.5))

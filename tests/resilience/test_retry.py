@@ -6,7 +6,7 @@ from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse, SendPermit, UpstreamUse
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.retry import ATTEMPTS_HEADER, Retry
 from gateway.resilience.retry_budget import RetryBudget
@@ -158,3 +158,18 @@ async def test_metadata_does_not_count_as_query() -> None:
     case = Case(OK)
     await case.run(fhir_request("metadata"))
     assert await case.counts() == (0, 0)
+
+
+async def test_each_attempt_after_the_first_needs_a_new_permit() -> None:
+    case = Case(unreachable(), unreachable(), OK)
+    await case.run(READ.replace(send_permit=SendPermit("key", 5.0)))
+    permits = [request.send_permit for request in case.inner.requests]
+    assert permits == [SendPermit("key", 5.0), SendPermit("key", None), SendPermit("key", None)]
+
+
+@pytest.mark.parametrize("last", [OK, Failure(halo_failures.QUERY_TIMEOUT)], ids=["response", "failure"])
+async def test_result_after_retries_names_the_requests_of_all_attempts(last: Step) -> None:
+    failures = [unreachable().with_upstream_use(UpstreamUse(1, seconds)) for seconds in (3.0, 4.0)]
+    result = await Case(*failures, last.with_upstream_use(UpstreamUse(2, 0.5))).run()
+    assert type(result) is type(last)
+    assert result.upstream_use == UpstreamUse(4, 0.5)  # the seconds of repeated requests are waiting time

@@ -7,10 +7,11 @@ import pytest
 from search.test_declared_parameters_statement import statement
 from structlog.testing import capture_logs
 from support.requests import NOW, SITE, fhir_request
+from support.scripted_upstream import OK, ScriptedUpstream, Step
 
 from gateway.errors.catalog import UPSTREAM_CONNECT
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.search.declared_parameters import DeclaredParameters
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +63,39 @@ async def test_least_recently_used_site_is_evicted() -> None:
     sites = [replace(SITE, guid=str(number)) for number in range(1_025)]
     requests = [fhir_request("Patient", "enrolled=2020", site=site) for site in (*sites, sites[-1], sites[0])]
     assert (await run(*requests))[1] == 1_026
+
+
+FETCHED = FhirResponse(200, body=STATEMENT).with_upstream_use(UpstreamUse(1, 2.0))
+FOUND = OK.with_upstream_use(UpstreamUse(1, 0.5))
+SEARCH = fhir_request("Patient", "enrolled=2020", deadline=100.0)
+
+
+async def use_and_deadlines(statement: Step, result: Step, *requests: FhirRequest) -> tuple[object, ...]:
+    """The upstream requests that the last result names, and the deadline of each search."""
+    inner = ScriptedUpstream(result)
+    handler, uses = DeclaredParameters(inner, ScriptedUpstream(statement)), []
+    with capture_logs():
+        for request in requests:
+            try:
+                uses.append((await handler(request)).upstream_use)
+            except Failure as failure:
+                uses.append(failure.upstream_use)
+    return uses[-1], [request.deadline for request in inner.requests]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [FETCHED, Failure(UPSTREAM_CONNECT).with_upstream_use(FETCHED.upstream_use)],
+    ids=["fetched", "not fetched"],
+)
+@pytest.mark.parametrize(
+    "result",
+    [FOUND, Failure(UPSTREAM_CONNECT).with_upstream_use(FOUND.upstream_use)],
+    ids=["response", "failure"],
+)
+async def test_search_after_a_fetch_names_both_requests(statement: Step, result: Step) -> None:
+    assert await use_and_deadlines(statement, result, SEARCH) == (UpstreamUse(2, 2.5), [102.0])
+
+
+async def test_search_with_stored_parameters_names_only_its_own_request() -> None:
+    assert await use_and_deadlines(FETCHED, FOUND, SEARCH, SEARCH) == (FOUND.upstream_use, [102.0, 100.0])

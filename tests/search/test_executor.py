@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from search.test_merge import BASE, FILTERED_REQUEST, SPLIT_REQUEST, entry, page
 from support.requests import fhir_request
+from support.scripted_upstream import ScriptedUpstream
 
+from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.executor import SearchExecutor
 
@@ -85,3 +87,48 @@ async def test_read_is_passed_on() -> None:
     response, queries = await execute(fhir_request("Patient/1"), lambda _: FhirResponse(200, body=b"{}"))
     assert (response.body, queries) == (b"{}", [""])
     assert BASE.endswith("R4")
+
+
+def pages_of(*seconds: float) -> list[FhirResponse]:
+    """Pages without a match, each from one upstream request of these seconds."""
+    uses = [UpstreamUse(1, value) for value in seconds]
+    return [page([], "/Encounter?token=2", total=0).with_upstream_use(use) for use in uses]
+
+
+async def test_deadline_of_a_page_excludes_upstream_seconds_before_it() -> None:
+    upstream = ScriptedUpstream(*pages_of(2.0, 3.0, 0.5))
+    response = await SearchExecutor(upstream, 3)(FILTERED_REQUEST.replace(deadline=100.0))
+    assert [request.deadline for request in upstream.requests] == [100.0, 102.0, 105.0]
+    assert response.upstream_use == UpstreamUse(3, 5.5)
+
+
+async def test_failed_second_page_names_both_requests() -> None:
+    failure = Failure(UPSTREAM_TIMEOUT).with_upstream_use(UpstreamUse(1, 0.5))
+    with pytest.raises(Failure) as raised:
+        await SearchExecutor(ScriptedUpstream(*pages_of(2.0), failure), 3)(FILTERED_REQUEST)
+    assert raised.value.upstream_use == UpstreamUse(2, 2.5)
+
+
+async def test_page_that_cannot_be_filtered_names_its_own_request() -> None:
+    request = rewrite_dates(fhir_request("Appointment", "date=2026-04-05&_elements=id"))
+    unfiltered = page([entry("1")], self_url="https://h/Appointment?").with_upstream_use(UpstreamUse(1, 0.5))
+    with pytest.raises(Failure) as raised:
+        await SearchExecutor(ScriptedUpstream(unfiltered), 3)(request)
+    assert (raised.value.kind.code, raised.value.upstream_use) == (
+        "upstream-ignored-filter",
+        UpstreamUse(1, 0.5),
+    )
+
+
+async def test_count_names_the_requests_of_all_parts() -> None:
+    request = rewrite_dates(fhir_request("Appointment", "date=ne2026-04-05&_summary=count"))
+    parts = [page([], total=3).with_upstream_use(UpstreamUse(1, seconds)) for seconds in (2.0, 0.5)]
+    response = await SearchExecutor(ScriptedUpstream(*parts), 5)(request)
+    assert response.upstream_use == UpstreamUse(2, 2.5)
+
+
+async def test_count_beyond_max_queries_names_all_requests() -> None:
+    request = rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_summary=count"))
+    with pytest.raises(Failure) as raised:
+        await SearchExecutor(ScriptedUpstream(*pages_of(2.0, 0.5)), 2)(request)
+    assert raised.value.upstream_use == UpstreamUse(2, 2.5)

@@ -5,7 +5,7 @@ from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpst
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse, SendPermit, UpstreamUse
 from gateway.sites.directory import PmsIdentity
 from gateway.sites.relocation import SiteRelocation
 from gateway.stores.memory import MemoryStore
@@ -137,3 +137,25 @@ async def test_failure_without_pms_id_or_of_other_kind_passes() -> None:
     reset = Case(Failure(catalog.UPSTREAM_RESET))
     assert await reset.code() == "upstream-reset"
     assert (case.lookups, reset.lookups) == (0, 0)
+
+
+REPEATED = READ.replace(deadline=100.0, send_permit=SendPermit("key", 5.0))
+RELOCATED_AFTER_TWO_SECONDS = RELOCATED.with_upstream_use(UpstreamUse(1, 2.0))
+
+
+async def test_request_to_new_guid_has_used_permit_and_later_deadline() -> None:
+    case = Case(RELOCATED_AFTER_TWO_SECONDS, OK)
+    await case.code(REPEATED)
+    old, new = case.inner.requests
+    assert (old.deadline, old.send_permit) == (100.0, SendPermit("key", 5.0))
+    assert (new.deadline, new.send_permit) == (102.0, SendPermit("key", None))
+
+
+@pytest.mark.parametrize("last", [OK, Failure(catalog.UPSTREAM_RESET)], ids=["response", "failure"])
+async def test_result_of_new_guid_names_both_requests(last: Step) -> None:
+    case = Case(RELOCATED_AFTER_TWO_SECONDS, last.with_upstream_use(UpstreamUse(1, 0.5)))
+    try:
+        use = (await case.handler(REPEATED)).upstream_use
+    except Failure as failure:
+        use = failure.upstream_use
+    assert (use, len(case.inner.requests)) == (UpstreamUse(2, 2.5), 2)

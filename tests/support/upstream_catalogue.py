@@ -9,7 +9,6 @@ from support.dialects import apim, details, envelope, firely, gorilla
 
 from gateway.errors.failure import FailureKind
 from gateway.upstreams import failures, halo_failures, halo_itsm, halo_sql, health_gorilla, status_rules
-from gateway.upstreams import halo_failures as refusals
 
 #: Upstream's status -> (gateway's status, issue type, Retry-After in seconds)
 STATUSES: dict[int, tuple[int, str, int | None]] = {
@@ -98,10 +97,15 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         halo_failures.UPLOAD_FAILED,
     ),
     ("halo-link-5", 200, details("haloLink", 5, "-"), halo_failures.UPLOAD_FAILED),
-    ("halo-400-login", 400, envelope(400, "Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
-    ("halo-400-login", 400, firely("Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
-    ("halo-400-login", 200, details("mssql", 18456, "Login failed for user 'zz'."), refusals.NOT_AUTHORISED),
-    ("halo-400-oo", 400, firely("Unable to parse Resource URL"), refusals.REQUEST_REFUSED),
+    ("halo-400-login", 400, envelope(400, "Login failed for user 'zz'."), halo_failures.NOT_AUTHORISED),
+    ("halo-400-login", 400, firely("Login failed for user 'zz'."), halo_failures.NOT_AUTHORISED),
+    (
+        "halo-400-login",
+        200,
+        details("mssql", 18456, "Login failed for user 'zz'."),
+        halo_failures.NOT_AUTHORISED,
+    ),
+    ("halo-400-oo", 400, firely("Unable to parse Resource URL"), halo_failures.REQUEST_REFUSED),
     ("halo-400-parameter", 400, firely("Argument is not supported"), failures.PARAMETER_UNKNOWN),
     ("halo-400-mssql", 400, details("mssql", 207, "Invalid column name 'x'."), halo_failures.QUERY_FAILED),
     ("halo-400-mssql", 400, details("fbsql", 335, "Token unknown"), halo_failures.QUERY_FAILED),
@@ -117,7 +121,7 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         "halo-400-missing-param",
         400,
         {"status": 400, "message": "Halo GUID must be provided."},
-        refusals.REQUEST_INCOMPLETE,
+        halo_failures.REQUEST_INCOMPLETE,
     ),
     ("halo-400-other", 400, envelope(400, "No"), failures.BAD_REQUEST),
     ("halo-400-other", 400, b"", failures.BAD_REQUEST),
@@ -134,29 +138,34 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         failures.CREDENTIALS_INVALID,
     ),
     ("halo-401-key", 403, envelope(403, MISSING_KEY), failures.CREDENTIALS_INVALID),
-    ("halo-401-guid", 401, b"", refusals.SITE_UNKNOWN),
-    ("halo-401-guid", 401, envelope(401, "Unauthorized"), refusals.SITE_UNKNOWN),
+    ("halo-401-guid", 401, b"", halo_failures.SITE_UNKNOWN),
+    ("halo-401-guid", 401, envelope(401, "Unauthorized"), halo_failures.SITE_UNKNOWN),
     ("halo-401-token", 401, apim(401, "Invalid token"), failures.CREDENTIALS_INVALID),
-    ("halo-403-ip", 403, apim(403, "Caller IP address 203.0.113.9 is not allowed."), refusals.IP_BLOCKED),
+    (
+        "halo-403-ip",
+        403,
+        apim(403, "Caller IP address 203.0.113.9 is not allowed."),
+        halo_failures.IP_BLOCKED,
+    ),
     (
         "halo-403-dev",
         403,
         envelope(403, "Developer site is not allowed here."),
-        refusals.DEVELOPER_LICENCE,
+        halo_failures.DEVELOPER_LICENCE,
     ),
     (
         "halo-403-nonauth",
         403,
         envelope(403, "The site is non-authoritative."),
-        refusals.NOT_AUTHORITATIVE,
+        halo_failures.NOT_AUTHORITATIVE,
     ),
-    ("halo-403-quota", 403, apim(403, "Out of bandwidth quota."), refusals.QUOTA_EXHAUSTED),
+    ("halo-403-quota", 403, apim(403, "Out of bandwidth quota."), halo_failures.QUOTA_EXHAUSTED),
     ("halo-403-other", 403, envelope(403, "No"), failures.FORBIDDEN),
     (
         "halo-404-op",
         404,
         apim(404, "Unable to match incoming request to an operation."),
-        refusals.OPERATION_UNKNOWN,
+        halo_failures.OPERATION_UNKNOWN,
     ),
     ("halo-404-fhir", 404, firely("Not there"), failures.NOT_FOUND),
     ("halo-406", 406, envelope(406, "QueryNotAcceptable"), halo_failures.RESULT_LOST),
@@ -206,7 +215,7 @@ HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (200, {"status": "executionFailed", **details("mssql", 2812, "Gone")}, halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed"}, failures.ERROR_IN_200),
     (400, details("mssql", 1205, "-"), halo_failures.DATABASE_BUSY),
-    (400, details("mssql", 18456, "Login failed for user 'x'"), refusals.NOT_AUTHORISED),
+    (400, details("mssql", 18456, "Login failed for user 'x'"), halo_failures.NOT_AUTHORISED),
     (400, details("http", 413, "-"), halo_sql.RESULT_TOO_LARGE),
     (400, envelope(400, "QueryResultsTooLarge"), halo_sql.RESULT_TOO_LARGE),
     (404, envelope(404, "The server cannot find the requested resource."), failures.NOT_FOUND),

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from support.asgi import asgi_request, settings
+from support.asgi import KEY, asgi_request, settings
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
+from gateway.http.headers import CREDENTIALS
 from gateway.settings import MountedUpstream
 from gateway.web.mounted_reader import MountedRequestReader
 
@@ -72,3 +73,10 @@ async def test_passthrough_request_is_unchanged() -> None:
     result = await reader().read_passthrough(request)
     assert (result.interaction.code, result.upstream_url) == ("other", f"{FHIR}/api/tickets?a=%20")
     assert result.upstream_body == b"[]"
+
+
+async def test_credentials_of_other_upstreams_are_dropped() -> None:
+    headers = {**KEY, "deviceid": "d-1", **TOKEN}
+    passed = await reader().read_passthrough(asgi_request("/hg/api/tickets", headers))
+    for request in (await read_fhir("/hg/Patient/1", headers), passed):
+        assert [header for header in request.headers if header[0] in CREDENTIALS] == [*TOKEN.items()]

@@ -69,3 +69,23 @@ def test_path_without_site_is_counted_for_default_site() -> None:
 
 def test_passthrough_rejection_has_no_fhir_interaction() -> None:
     assert ledger_key_of(site_request("Patient"), fhir=False)[3:5] == ("", "other")
+
+
+def caller_of(*fields: tuple[str, str]) -> str:
+    """The caller to whom a rejected request with these further header fields is attributed."""
+    request = site_request("Patient/1")
+    encoded = [(name.encode(), value.encode()) for name, value in fields]
+    scope = {**request.scope, "headers": [*request.scope["headers"], *encoded]}
+    return ledger_key_of(Request(scope)).caller
+
+
+def test_stray_credential_field_does_not_change_the_caller() -> None:
+    key, device, token = (next(iter(KEY)), "k1"), ("deviceid", "d-1"), ("authorization", "Bearer t")
+    assert caller_of(key, device) == caller_of(key, device, token) == caller_of(key)
+    assert len({caller_of(key), caller_of(device, token), ""}) == 3
+    assert caller_of(device) == caller_of(token) == ""
+
+
+def test_request_with_two_keys_has_no_caller() -> None:
+    name, desktop = next(iter(KEY)), (("deviceid", "d-1"), ("authorization", "Bearer t"))
+    assert caller_of((name, "k1"), (name, "k2")) == caller_of((name, "k1"), (name, "k2"), *desktop) == ""

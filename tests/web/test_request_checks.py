@@ -92,6 +92,16 @@ def test_two_fields_of_one_credential_are_400(api: str, name: str, second: str) 
     assert (failure.value.kind.code, failure.value.kind.status) == ("credentials-ambiguous", 400)
 
 
+def test_blank_key_before_another_key_is_not_a_desktop_request() -> None:
+    """At the default site, the credentials select the API."""
+    name = "ocp-apim-subscription-key"
+    scope = asgi_request("/fhir/R4/Patient", headers={**DESKTOP, name: " "}).scope
+    scope["headers"] = [*scope["headers"], (name.encode(), b"k2")]
+    with pytest.raises(Failure) as failure:
+        request_checks.api_from_credentials(Request(scope), HALO_CONNECT)
+    assert (failure.value.kind.code, failure.value.kind.status) == ("credentials-ambiguous", 400)
+
+
 @pytest.mark.parametrize("pieces", [(b"",), (b"0123456789",), (b"01234", b"56789"), (b"0", b"", b"1")])
 async def test_body_up_to_the_limit_is_read(pieces: tuple[bytes, ...]) -> None:
     assert await read(asgi_request(pieces=pieces)) == b"".join(pieces)

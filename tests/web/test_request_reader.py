@@ -1,6 +1,7 @@
 """Conversion of ASGI requests to FHIR requests."""
 
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -174,3 +175,13 @@ def test_invalid_request_id_is_replaced(value: str) -> None:
 async def test_only_the_credential_of_the_api_is_used(api: str, own: dict[str, str]) -> None:
     request = await read_fhir(f"/{api}/sites/{GUID}/fhir/R4/Patient/1", {**KEY, **DESKTOP})
     assert {name for name, _ in request.headers} & CREDENTIALS == {name.lower() for name in own}
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"), [("", 20), ("wait=2", 2), ("respond-async, wait=2", 2), ("wait=90", 20)]
+)
+async def test_deadline_is_the_maximum_wait_from_now(prefer: str, seconds: float) -> None:
+    configured = settings(retry={"max_wait_seconds": 20})
+    start = monotonic()
+    request = await read_fhir(f"{FHIR}/Patient/1", KEY | {"prefer": prefer}, settings=configured)
+    assert start + seconds <= request.deadline <= monotonic() + seconds
