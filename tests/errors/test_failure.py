@@ -1,4 +1,9 @@
-from gateway.errors.failure import Failure, FailureKind, RetryAdvice
+import pytest
+from support.requests import fhir_request, json_response
+
+from gateway.errors import catalog
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, UpstreamUse
 
 _KIND = FailureKind("lost", 503, "transient", "Lost.", retry_advice=RetryAdvice.YES, retry_after=5)
 
@@ -27,3 +32,24 @@ def test_write_outcome_is_unknown_if_request_may_have_run() -> None:
         "bad", 400, "invalid", "Bad.", retry_advice=RetryAdvice.AFTER_CHANGE
     ).write_outcome_unknown
     assert not FailureKind("refused", 502, "exception", "Refused.").write_outcome_unknown
+
+
+def test_copy_is_made_only_for_another_use() -> None:
+    failure = Failure(catalog.UPSTREAM_TIMEOUT)
+    assert failure.with_upstream_use(NO_USE) is failure
+    other = failure.with_upstream_use(UpstreamUse(1, 0.5))
+    assert (other.upstream_use, failure.upstream_use) == ((1, 0.5), NO_USE)
+
+
+@pytest.mark.anyio
+async def test_call_after_names_earlier_requests_and_extends_the_deadline() -> None:
+    request = fhir_request("Patient/1", deadline=10.0)
+    deadlines: list[float] = []
+
+    async def handler(received: FhirRequest) -> FhirResponse:
+        deadlines.append(received.deadline)
+        return json_response({}).with_upstream_use(UpstreamUse(1, 0.5))
+
+    assert (await call_after(NO_USE, handler, request)).upstream_use == (1, 0.5)
+    assert (await call_after(UpstreamUse(2, 3.0), handler, request)).upstream_use == (3, 3.5)
+    assert deadlines == [10.0, 13.0]
