@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import structlog
 
-from gateway.errors.failure import Failure
+from gateway.errors.failure import Failure, call_after
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
 from gateway.paging.page_size import (
     COUNT_PARAMETER,
@@ -72,18 +72,17 @@ class PageSizer:
         use = NO_USE
         while True:
             try:
-                response = await self._inner(with_page_size(request.after(use), page))
+                response = await call_after(use, self._inner, with_page_size(request, page))
             except Failure as failure:
-                use = use.plus(failure.upstream_use)
                 if failure.kind.code != TOO_LARGE:
-                    raise failure.with_upstream_use(use) from failure.__cause__
+                    raise
+                use = failure.upstream_use
                 limit = await self._learn_limit(engine, failure, limit)
                 estimate = await self._record_refusal(name, page)
                 _log.info("page-too-large", size=page.size, type=request.interaction.type)
-                page = _smaller_page(page, estimate, limit, failure.with_upstream_use(use))
+                page = _smaller_page(page, estimate, limit, failure)
             else:
                 await self._record_success(name, engine, response, limit)
-                response = response.with_upstream_use(use.plus(response.upstream_use))
                 return _with_sized_links(request, page, response)
 
     def known_searches(self) -> list[tuple[str, str]]:
