@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
+from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
 from gateway.web.endpoint import response_headers, send_response
 from gateway.web.errors import error_response
@@ -35,7 +35,7 @@ _RequestPart = Literal["", "head", "body"]
 _MIN_PROGRESS_BYTES = 65_536
 
 
-class WriteTimeout(HttpToolsProtocol):
+class WriteTimeout(HttpProtocol):
     """A connection whose client has `write_timeout` seconds to read each 64 kB of the response."""
 
     write_timeout = 30.0

@@ -48,6 +48,7 @@ class FastPathProtocol(LimitedConnection):
             and not self.flow.write_paused
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
+            and not self.is_upgrade_offer
         )
 
     def _write_hit(self) -> bool:

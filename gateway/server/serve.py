@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.server.upgrade_offer import HttpProtocol
 
 #: Seconds that requests in flight may take after SIGTERM; Halo itself gives up after 30.
 DRAIN_SECONDS = 30
@@ -148,8 +149,8 @@ def _raise_file_limit() -> None:
 
 
 def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
-    """Return the protocol class that an application sets as `state.http`, else uvicorn's."""
-    http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpToolsProtocol)
+    """Return the protocol class that an application sets as `state.http`, else one without limits."""
+    http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpProtocol)
     return http
 
 
