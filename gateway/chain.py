@@ -62,6 +62,7 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
+from gateway.upstreams.retry_after import WaitLimits
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 
@@ -125,10 +126,13 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
     """Innermost handlers of an upstream, over one connection pool."""
     transport = runtime.transport or connection_pool(upstream)
     runtime.add_pool(transport)
-    text = runtime.settings.errors.upstream_text
+    settings = runtime.settings
+    waits = WaitLimits(settings.retry.max_upstream_wait_seconds, settings.circuit_breaker.max_open_seconds)
 
     def client_for(dialect: str) -> Handler:
-        client = UpstreamClient(transport, DIALECTS[dialect], runtime.now, text)
+        client = UpstreamClient(
+            transport, DIALECTS[dialect], runtime.now, settings.errors.upstream_text, waits
+        )
         return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions)
 
     return client_for

@@ -66,7 +66,8 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
 
     `diagnostics` contains ids and redacted upstream text, never search values or identifiers.
     `expression` is FHIRPath or `http.<param>`. `issue` is a more specific issue type than the kind's.
-    `upstream_response` is None without a response. `more_issues` follow the failure's own issue.
+    `upstream_response` is None without a response. `own_words` is its text without anything that the request
+    contained; only that may change state of other callers. `more_issues` follow the failure's own issue.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only details of one occurrence
@@ -81,6 +82,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         codings: tuple[tuple[str, str], ...] = (),
         headers: tuple[tuple[str, str], ...] = (),
         upstream_response: FhirResponse | None = None,
+        own_words: str = "",
         more_issues: tuple[Issue, ...] = (),
     ) -> None:
         super().__init__(kind.code)
@@ -93,6 +95,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         self.codings = codings
         self.headers = headers
         self.upstream_response = upstream_response
+        self.own_words = own_words
         self.more_issues = more_issues
         self.upstream_use = NO_USE
 

@@ -33,8 +33,10 @@ _MIN_RELATIVE_CHANGE: Final = 0.03
 DEFAULT_PAGE_SIZE: Final = 10
 
 _PAGE_NUMBER: Final = frozenset({"page", "_page"})
-_LIMIT = re.compile(rb"\((\d{1,6}) ?([km]?)b\)", re.IGNORECASE)
-_UNITS: Final = {b"": 1, b"k": 2**10, b"m": 2**20}
+_LIMIT = re.compile(r"\((\d{1,6}) ?([km]?)b\)", re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 2**10, "m": 2**20}
+#: Limits in bytes that a 413 may state: Halo's are 1 MB and 8 MB. Another number is not believed.
+_PLAUSIBLE_LIMITS: Final = range(2**18, 2**27 + 1)
 _MATCH = re.compile(rb'"mode"\s*:\s*"match"')
 
 
@@ -185,9 +187,10 @@ def search_signature(request: FhirRequest) -> str:
 
 
 def stated_limit(failure: Failure) -> int | None:
-    """Limit in bytes that a 413 states, as in "(1mb)"; None if it states none."""
-    match = _LIMIT.search(failure.upstream_response.body[:8_000]) if failure.upstream_response else None
-    return int(match[1]) * _UNITS[match[2].lower()] if match else None
+    """Limit in bytes that a 413 states of its own, as in "(1mb)"; None if it states no plausible one."""
+    match = _LIMIT.search(failure.own_words)
+    limit = int(match[1]) * _UNITS[match[2].lower()] if match else 0
+    return limit if limit in _PLAUSIBLE_LIMITS else None
 
 
 def count_matches(body: bytes) -> int:

@@ -97,7 +97,7 @@ def circuit_after_failure(
         return Circuit(failures, 0, now, 0.0, reason)
     times_opened = circuit.times_opened + 1
     backoff = backoff_policy.wait_seconds(times_opened) * (0.5 + jitter / 2)
-    open_until = now + max(backoff, upstream_retry_after(failure) or 0)
+    open_until = now + min(backoff_policy.max_seconds, max(backoff, upstream_retry_after(failure) or 0))
     return Circuit(failures, times_opened, now, open_until, reason)
 
 

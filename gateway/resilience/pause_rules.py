@@ -29,17 +29,15 @@ _PRACTITIONER_PARAMETERS: Final = frozenset(
     {"practitioner", "actor", "schedule", "schedule.actor", "performer"}
 )
 _DATE_PARAMETERS: Final = frozenset({"date", "start", "end", "slot.start", "appointment.date"})
-#: Bytes at the start of an error body in which a rule's pattern is searched: error messages are short.
-_MAX_SEARCHED_BYTES: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class PauseRule:
     """An upstream error, and the scope of the requests that it pauses.
 
-    `code` is an error code, and `message_pattern` a regular expression for the upstream's error body; an
-    empty one matches every failure. `seconds` applies if the upstream names no time. `alarm`: the operator
-    must act, so the log event is an error.
+    `code` is an error code, and `message_pattern` a regular expression for what the upstream said of its own
+    in the error body; an empty one matches every failure. `seconds` applies if the upstream names no time.
+    `alarm`: the operator must act, so the log event is an error.
     """
 
     id: str
@@ -80,9 +78,7 @@ class Pause(msgspec.Struct, frozen=True, array_like=True):
 
 def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule | None:
     """First rule that applies to a failure, or None."""
-    body = failure.upstream_response.body[:_MAX_SEARCHED_BYTES] if failure.upstream_response else b""
-    message = body.decode("utf-8", "replace")
-    return next((rule for rule in rules if rule.matches(failure.kind.code, message)), None)
+    return next((rule for rule in rules if rule.matches(failure.kind.code, failure.own_words)), None)
 
 
 def scope_keys(request: FhirRequest, secret: bytes) -> dict[Scope, str]:

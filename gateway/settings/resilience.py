@@ -32,6 +32,12 @@ class Retry(Section):
     budget_min_per_hour: int = Field(
         5, ge=0, description="Number of retries per hour that every site may have, whatever the ratio gives."
     )
+    max_upstream_wait_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        description="Maximum wait that an upstream may demand with Retry-After, in seconds. A wait that its"
+        " error text names counts at most circuit_breaker.max_open_seconds.",
+    )
     retry_on_timeout: bool = Field(
         False,
         description="Whether to retry a read that timed out or whose connection broke. The practice may have"

@@ -27,6 +27,7 @@ from gateway.http.negotiation import FHIR_JSON
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 
 _log = structlog.get_logger()
@@ -63,11 +64,13 @@ class UpstreamClient:
         dialect: Dialect,
         now: Callable[[], datetime],
         upstream_text: UpstreamText = "masked",
+        wait_limits: WaitLimits = DEFAULT_LIMITS,
     ) -> None:
         self._transport = transport
         self._dialect = dialect
         self._now = now
         self._upstream_text = upstream_text
+        self._wait_limits = wait_limits
         foreign = CREDENTIALS - dialect.credential_headers
         self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
@@ -78,7 +81,11 @@ class UpstreamClient:
         """Return the upstream's response. Raises Failure."""
         response = await self._send(request)
         failure = self._dialect.failure_from_response(
-            request, response, now=self._now(), upstream_text=self._upstream_text
+            request,
+            response,
+            now=self._now(),
+            wait_limits=self._wait_limits,
+            upstream_text=self._upstream_text,
         )
         filtered = FhirResponse(
             response.status, filter_headers(response.headers, self._response_header_rules), response.body

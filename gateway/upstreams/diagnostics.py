@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors.failure import FailureKind
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.errors.redaction import MASK, redact, without_sql
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.http.headers import CREDENTIALS
@@ -71,11 +72,15 @@ def media_type(response: FhirResponse) -> str:
 
 
 def upstream_codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
-    """Return the upstream's own codes as (system, code): its codings, then its error code and exception."""
+    """Return the upstream's own codes as (system, code): its codings, then its error code and exception.
+
+    A code of the gateway's own system means a state of this gateway, which no upstream can report.
+    """
     kind, number = _ERROR_TYPES.get(error.error_type, ""), error.error_code
     error_code = f"{kind}-{number}" if kind and _ERROR_CODE.fullmatch(number) else ""
     codes = filter(None, (error_code, _value_if_matches(_EXCEPTION_NAME, error.exception)))
-    return (*error.codings, *((UPSTREAM_CODES, code) for code in codes))
+    codings = (coding for coding in error.codings if coding[0] != ERROR_CODE_SYSTEM)
+    return (*codings, *((UPSTREAM_CODES, code) for code in codes))
 
 
 def redact_request_values(message: str, request: FhirRequest) -> str:

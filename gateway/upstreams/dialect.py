@@ -14,8 +14,9 @@ from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_co
 from gateway.upstreams.error_body import parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.own_words import own_words
 from gateway.upstreams.response_check import ResponseCheck
-from gateway.upstreams.retry_after import retry_after_seconds
+from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
 from gateway.upstreams.status_rules import RULES
 
 _ADVICE_TO_WAIT = frozenset({RetryAdvice.YES, RetryAdvice.ONCE})
@@ -92,14 +93,20 @@ class Dialect:
         response: FhirResponse,
         *,
         now: datetime,
+        wait_limits: WaitLimits = DEFAULT_LIMITS,
         upstream_text: UpstreamText = "masked",
     ) -> Failure | None:
-        """Return the Failure of a response; None if it is good. `now` converts a Retry-After date."""
+        """Return the Failure of a response; None if it is good. `now` converts a Retry-After date.
+
+        Only what the upstream said of its own selects the kind and the wait: other callers share them.
+        """
         check = ResponseCheck(request, response, self.is_fhir)
         if check.is_acceptable:
             return None
         error = parse_upstream_error(check.error_body).with_http_status(response.status)
-        return _MatchedError(self, check, error, self.rule_for(error)).to_failure(now, upstream_text)
+        own_error = error.with_own_words(request)
+        matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
+        return matched.to_failure(now, wait_limits, upstream_text)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
         """Return the first rule that matches an upstream error; `unrecognised` if none does."""
@@ -111,22 +118,28 @@ class _MatchedError:
     dialect: Dialect
     check: ResponseCheck
     error: UpstreamError
+    own_error: UpstreamError
     rule: ErrorRule
 
-    def to_failure(self, now: datetime, upstream_text: UpstreamText) -> Failure:
+    def to_failure(self, now: datetime, limits: WaitLimits, upstream_text: UpstreamText) -> Failure:
         original = self._failure_kind
-        is_unknown_write = may_write(self.check.request) and original.write_outcome_unknown
-        kind = WRITE_OUTCOME_UNKNOWN if is_unknown_write else original
+        kind = WRITE_OUTCOME_UNKNOWN if self._is_unknown_write(original) else original
         return Failure(
             kind,
             diagnostics=Diagnostics(self.dialect.name, self.check, self.error, kind).as_text(upstream_text),
             expression=self.error.expression,
             issue=self._issue_type(kind),
-            retry_after=self._retry_seconds(kind, now),
+            retry_after=self._retry_seconds(kind, now, limits),
             codings=(*_replaced_code(kind, original), *upstream_codings(self.error)),
             headers=tuple(self._response_headers(kind)),
             upstream_response=self.check.response,
+            own_words=own_words(self.check.error_text, self.check.request),
         )
+
+    def _is_unknown_write(self, original: FailureKind) -> bool:
+        """Whether a write may have run, by the upstream's own words or by all of its text."""
+        kinds = (original, self.dialect.rule_for(self.error).kind) if may_write(self.check.request) else ()
+        return any(kind.write_outcome_unknown for kind in kinds)
 
     @property
     def _failure_kind(self) -> FailureKind:
@@ -141,10 +154,11 @@ class _MatchedError:
         relays = self.rule.relays_issue_type and kind is self.rule.kind
         return self.error.issue if relays and self.error.issue in _SPECIFIC_ISSUE_TYPES else kind.issue
 
-    def _retry_seconds(self, kind: FailureKind, now: datetime) -> int | None:
+    def _retry_seconds(self, kind: FailureKind, now: datetime, limits: WaitLimits) -> int | None:
         if kind.retry_advice not in _ADVICE_TO_WAIT:
             return kind.retry_after
-        seconds = retry_after_seconds(self.check.response.header("retry-after"), self.error.message, now)
+        header = self.check.response.header("retry-after")
+        seconds = retry_after_seconds(header, self.own_error.message, now, limits.for_kind(kind.retry_after))
         return kind.retry_after if seconds is None else seconds
 
     def _response_headers(self, kind: FailureKind) -> Headers:

@@ -7,6 +7,8 @@ from http import HTTPStatus
 from typing import Literal, Self
 
 from gateway.errors.failure import FailureKind
+from gateway.exchange import FhirRequest
+from gateway.upstreams.own_words import own_words
 
 Shape = Literal[
     "outcome",  # FHIR OperationOutcome
@@ -63,6 +65,15 @@ class UpstreamError:
         if self.shape == "result":
             return self.error_code not in {"", "0", "200"}
         return self.shape in _ERROR_SHAPES or self.status in _ERROR_STATUSES
+
+    def with_own_words(self, request: FhirRequest) -> Self:
+        """Return the error without the words of the request, for a search by pattern."""
+        texts = (self.exception, self.status_text, self.message)
+        if not any(texts):
+            return self
+        own = own_words("\0".join(texts), request)
+        exception, status_text, message = own.split("\0") if own else ("", "", "")
+        return replace(self, exception=exception, status_text=status_text, message=message)
 
     def with_http_status(self, status: int) -> Self:
         """Return the error under an HTTP status; its own status wins if HTTP's is uninformative."""

@@ -14,25 +14,45 @@ _HALO_LINK_TYPES = frozenset({"halolink", ""})
 _QUERY_ERROR_SHAPES = frozenset({"details", "root"})
 _HALO_LINK_STATUSES = frozenset({200, 201, 202, 400})
 _JSON_SHAPES = KNOWN_SHAPES - {"html", "text"}
+#: Statuses and shapes under which Halo Cloud passes on what the practice or its database said.
+_PRACTICE_STATUSES = _HALO_LINK_STATUSES | {500}
+_PRACTICE_SHAPES = frozenset({"details", "root", "outcome", "wrapped", "flat"})
 
-#: Messages of the practice or its database, under any status, because they are more specific than it.
 PRACTICE_RULES = (
-    ErrorRule("halo-400-login", halo_failures.NOT_AUTHORISED, message_pattern=r"login failed for user"),
+    ErrorRule(
+        "halo-400-login",
+        halo_failures.NOT_AUTHORISED,
+        status=_PRACTICE_STATUSES,
+        shapes=_PRACTICE_SHAPES,
+        message_pattern=r"login failed for user",
+    ),
     ErrorRule(
         "halo-link-1-connect",
         halo_failures.DATABASE_DOWN,
+        status=_PRACTICE_STATUSES,
+        shapes=_PRACTICE_SHAPES,
         message_pattern=r"establishing a connection to SQL Server|network-related or instance-specific",
     ),
     ErrorRule(
         "halo-sql-busy",
         halo_failures.DATABASE_BUSY,
+        status=_PRACTICE_STATUSES,
+        shapes=_PRACTICE_SHAPES,
         message_pattern=r"\bdeadlock(ed)?\b|lock request time ?out",
     ),
     ErrorRule("halo-sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
-    ErrorRule("halo-sql-timeout", halo_failures.QUERY_TIMEOUT, message_pattern=r"execution timeout expired"),
+    ErrorRule(
+        "halo-sql-timeout",
+        halo_failures.QUERY_TIMEOUT,
+        status=_PRACTICE_STATUSES,
+        shapes=_PRACTICE_SHAPES,
+        message_pattern=r"execution timeout expired",
+    ),
     ErrorRule(
         "halo-413",
         halo_failures.RESULT_TOO_LARGE,
+        status=_HALO_LINK_STATUSES,
+        shapes=_QUERY_ERROR_SHAPES,
         message_pattern=r"QueryResultsTooLarge|results? (was|were) too large",
     ),
 )

@@ -30,6 +30,8 @@ _EXPECTED_TYPES = {
 }
 #: Required `Bundle.type` by interaction (R4 bundle.html); that of a transaction's response is not checked.
 _BUNDLE_TYPES = {"search-type": "searchset", "history": "history"}
+#: Bytes at the start of an error body that are searched for an error message: messages are short.
+_MAX_TEXT_BYTES = 8_000
 _READ_INTERACTIONS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
 
@@ -162,10 +164,14 @@ class ResponseCheck:
         return body if len(body) <= MAX_ERROR_BODY_BYTES else _query_error_fields(body) or body
 
     @property
+    def error_text(self) -> str:
+        """Beginning of the error body as text."""
+        return self.error_body[:_MAX_TEXT_BYTES].decode("utf-8", "replace")
+
+    @property
     def _failing_outcome(self) -> bytes:
-        strict = "handling=strict" in self.request.header("prefer").replace(" ", "").lower()
         is_searchset = self.request.interaction.is_search and self.response.status in _SUCCESS_STATUSES
-        return failing_outcome(self.response.body, strict=strict) if is_searchset else b""
+        return failing_outcome(self.response.body, self.request) if is_searchset else b""
 
     @property
     def _reports_error(self) -> bool:

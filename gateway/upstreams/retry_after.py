@@ -4,9 +4,7 @@ import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-#: Maximum wait in seconds: one day, because quotas reset daily.
-MAX_WAIT_SECONDS = 86_400
+from typing import NamedTuple
 
 _UNIT_SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3_600}
 _WAIT_TEXT = re.compile(
@@ -15,12 +13,30 @@ _WAIT_TEXT = re.compile(
 )
 
 
-def retry_after_seconds(header: str, text: str, now: datetime) -> int | None:
-    """Whole seconds (1 to one day) from a Retry-After field, else from a message's text, else None."""
-    seconds = _from_header(header.strip(), now)
+class WaitLimits(NamedTuple):
+    """Maximum seconds that an upstream's wait counts: in Retry-After, and in words.
+
+    Quotas reset daily, so a field may name a day; words are less certain, so they count as long as a circuit
+    may stay open.
+    """
+
+    header: float = 86_400
+    text: float = 300
+
+    def for_kind(self, retry_after: int | None) -> "WaitLimits":
+        """Return the limits for a kind of failure whose own advice may be longer than words count."""
+        return self._replace(text=max(self.text, retry_after or 0))
+
+
+DEFAULT_LIMITS = WaitLimits()
+
+
+def retry_after_seconds(header: str, text: str, now: datetime, limits: WaitLimits) -> int | None:
+    """Whole seconds (at least 1) from a Retry-After field, else from a message's text, else None."""
+    seconds, limit = _from_header(header.strip(), now), limits.header
     if seconds is None:
-        seconds = _from_text(text)
-    return None if seconds is None else max(1, min(MAX_WAIT_SECONDS, math.ceil(seconds)))
+        seconds, limit = _from_text(text), limits.text
+    return None if seconds is None else max(1, math.ceil(min(limit, seconds)))
 
 
 def _from_header(header: str, now: datetime) -> float | None:

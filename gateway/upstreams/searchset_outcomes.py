@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry, bundle_from_fields
 from gateway.fhir.raw_json import object_fields, string_value
 from gateway.upstreams.error_body import is_failure_outcome, issue_text
+from gateway.upstreams.own_words import own_words
 
 #: Texts by which upstreams report that they ignored a search parameter.
 UNSUPPORTED_PARAMETER = (
@@ -35,16 +37,17 @@ class _Searchset(msgspec.Struct):
     entry: list[_Entry] | None = None
 
 
-def failing_outcome(body: bytes, *, strict: bool = False) -> bytes:
+def failing_outcome(body: bytes, request: FhirRequest) -> bytes:
     """First OperationOutcome among the entries that reports a failure; empty if there is none.
 
-    `strict`: an ignored parameter is a failure, too.
+    With `Prefer: handling=strict` an ignored parameter is a failure, too.
     """
+    strict = "handling=strict" in request.header("prefer").replace(" ", "").lower()
     return next(
         (
             raw
             for raw, outcome in _outcome_entries(body)
-            if is_failure_outcome(outcome) and (strict or not _has_only_ignored_parameters(outcome))
+            if is_failure_outcome(outcome) and (strict or not _has_only_ignored_parameters(outcome, request))
         ),
         b"",
     )
@@ -81,9 +84,10 @@ def _decode_object(raw: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _has_only_ignored_parameters(outcome: dict[str, Any]) -> bool:
-    """Whether every severe issue is about an ignored parameter."""
-    texts = [issue_text(issue) for issue in _outcome_issues(outcome) if _is_severe(issue)]
+def _has_only_ignored_parameters(outcome: dict[str, Any], request: FhirRequest) -> bool:
+    """Whether every severe issue is about an ignored parameter, in the upstream's own words."""
+    issues = filter(_is_severe, _outcome_issues(outcome))
+    texts = [own_words(issue_text(issue), request) for issue in issues]
     return bool(texts) and all(re.search(UNSUPPORTED_PARAMETER, text, re.IGNORECASE) for text in texts)
 
 

@@ -160,12 +160,22 @@ def test_search_signature_depends_on_includes_and_shows_only_type() -> None:
 
 @pytest.mark.parametrize(
     ("message", "limit"),
-    [("message size limit (1mb)", MB), ("limit (8MB)", 8 * MB), ("limit (50000b)", 50_000), ("", None)],
+    [
+        ("message size limit (1mb)", MB),
+        ("limit (8MB)", 8 * MB),
+        ("limit (500000b)", 500_000),
+        ("limit (9kb)", None),
+        ("limit (999999mb)", None),
+        ("", None),
+    ],
 )
-def test_stated_limit_is_read_from_the_message(message: str, limit: int | None) -> None:
-    response = json_response({"message": message}, 413)
-    assert stated_limit(Failure(RESULT_TOO_LARGE, upstream_response=response)) == limit
-    assert stated_limit(Failure(RESULT_TOO_LARGE)) is None
+def test_plausible_limit_is_read_from_the_own_words(message: str, limit: int | None) -> None:
+    assert stated_limit(Failure(RESULT_TOO_LARGE, own_words=message)) == limit
+
+
+def test_limit_in_a_body_without_own_words_is_not_believed() -> None:
+    response = json_response({"message": "message size limit (1mb)"}, 413)
+    assert stated_limit(Failure(RESULT_TOO_LARGE, upstream_response=response)) is None
 
 
 def test_matches_are_counted_without_includes() -> None:

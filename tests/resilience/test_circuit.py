@@ -80,6 +80,15 @@ def test_retry_after_of_the_upstream_is_the_minimum_open_time() -> None:
     assert upstream_retry_after(OFFLINE) is None
 
 
+def test_long_wait_opens_no_longer_than_the_maximum() -> None:
+    failure = Failure(
+        halo_failures.OFFLINE,
+        retry_after=86_400,
+        upstream_response=json_response({}, 504, retry_after="86400"),
+    )
+    assert circuit_after_failure(CLOSED, failure, 0, 0, BACKOFF, jitter=0).open_until == BACKOFF.max_seconds
+
+
 def test_write_with_unknown_outcome_counts_by_its_cause() -> None:
     unknown = Failure(
         catalog.WRITE_OUTCOME_UNKNOWN, codings=((ERROR_CODE_SYSTEM, catalog.UPSTREAM_RESET.code),)

@@ -1,7 +1,7 @@
 """Pause rules and scope keys."""
 
 import pytest
-from support.requests import GUID, fhir_request, json_response
+from support.requests import GUID, fhir_request
 
 from gateway.errors.failure import Failure, FailureKind
 from gateway.resilience.pause_rules import (
@@ -19,7 +19,7 @@ KEY = (("ocp-apim-subscription-key", "k-secret-1"),)
 
 
 def failure(kind: FailureKind, message: str = "") -> Failure:
-    return Failure(kind, upstream_response=json_response({"message": message}, kind.status))
+    return Failure(kind, own_words=message)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def request(key: str = "k-1", site: Site = SITE, query: str = "", path: str = "P
 
 
 def failure(kind: FailureKind, text: str = "", **fields: Any) -> Failure:
-    return Failure(kind, upstream_response=json_response({"message": text}, kind.status), **fields)
+    response = json_response({"message": text}, kind.status)
+    return Failure(kind, upstream_response=response, own_words=text, **fields)
 
 
 class Case(HandlerCase):

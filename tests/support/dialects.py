@@ -13,7 +13,7 @@ from gateway.fhir.interaction import NOT_FHIR, interaction_for
 from gateway.upstreams import DIALECTS
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-KEY = (("ocp-apim-subscription-key", "planted-key"), ("authorization", "Bearer planted-token"))
+KEY = (("ocp-apim-subscription-key", "planted-key"), ("authorization", "Bearer planted-jot"))
 
 #: The 31 codes of the R4 issue-type value set (valueset-issue-type.html), a required binding.
 ISSUE_TYPES = frozenset(

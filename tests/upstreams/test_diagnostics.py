@@ -3,6 +3,7 @@
 import pytest
 from support.dialects import request, response
 
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.upstreams.diagnostics import Diagnostics, upstream_codings
 from gateway.upstreams.error_rule import UpstreamError
 from gateway.upstreams.failures import NOT_FHIR, SERVER_ERROR
@@ -24,6 +25,11 @@ def test_type_code_and_exception_have_the_upstreams_spelling() -> None:
     error = UpstreamError("details", error_type="halolink", error_code="1", exception="SqlExecutionFailed")
     assert "type=haloLink code=1 exception=SqlExecutionFailed" in _text(error)
     assert [code for _, code in upstream_codings(error)] == ["haloLink-1", "SqlExecutionFailed"]
+
+
+def test_upstream_cannot_report_a_code_of_the_gateway() -> None:
+    error = UpstreamError("outcome", codings=((ERROR_CODE_SYSTEM, "practice-offline"), ("urn:x", "1")))
+    assert upstream_codings(error) == (("urn:x", "1"),)
 
 
 @pytest.mark.parametrize("name", ["Zzyzx", "2950123451", "Zzyzx died", "zzyzx"])

@@ -10,6 +10,7 @@ from gateway.upstreams import DIALECTS, failures
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters, failing_outcome
 
 IGNORED = firely("Argument is not supported: colour", "not-supported")
+REQUEST = request("GET Patient")
 BROKEN = firely("Results may be missing")
 
 
@@ -91,7 +92,7 @@ def test_marker_inside_a_resource_is_no_outcome() -> None:
     ],
 )
 def test_invalid_searchset_has_no_outcomes(body: bytes) -> None:
-    assert failing_outcome(body) == b""
+    assert failing_outcome(body, REQUEST) == b""
     assert downgrade_ignored_parameters(body) is body
 
 
@@ -112,7 +113,7 @@ _OUTCOME: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 @given(st.lists(_OUTCOME, max_size=3))
 def test_no_severe_issue_remains_after_downgrade(outcomes: list[object]) -> None:
     body = encode_searchset(*outcomes)
-    if not failing_outcome(body):
+    if not failing_outcome(body, REQUEST):
         bundle = msgspec.json.decode(downgrade_ignored_parameters(body))
         issues = [issue for entry in bundle["entry"][1:] for issue in entry["resource"]["issue"]]
         severities = {issue.get("severity") for issue in issues if isinstance(issue, dict)}

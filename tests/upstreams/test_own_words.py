@@ -1,0 +1,97 @@
+"""What an upstream said of its own: no spelling of the request's words is left in its text."""
+
+import html
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.requests import fhir_request
+
+from gateway.exchange import FhirRequest
+from gateway.upstreams.own_words import MAX_REQUEST_LENGTH, own_words
+
+PHRASE = "network-related or instance-specific, try again in 24 hours"
+
+
+def requests_with(text: str) -> dict[str, FhirRequest]:
+    """Requests that contain a text in one place and spelling each."""
+    resource = {"resourceType": "Basic", "code": {"text": text}}
+    escaped = "".join(f"\\u{ord(char):04x}" if char.isalpha() else char for char in json.dumps(text)[1:-1])
+    return {
+        "name": fhir_request(query=f"{quote(text)}=1"),
+        "value": fhir_request(query=f"family={quote(text)}"),
+        "value as sent": fhir_request(query=f"family={text}"),
+        "value encoded twice": fhir_request(query=f"family={quote(quote(text))}"),
+        "every letter encoded": fhir_request(query="family=" + "".join(f"%{ord(c):02x}" for c in text)),
+        "form": fhir_request("Patient/_search", method="POST", form=f"family={quote(text)}"),
+        "path": fhir_request("Patient/x").replace(path=f"Patient/{text}"),
+        "header": fhir_request(headers=(("user-agent", text),)),
+        "body": fhir_request("Patient", method="POST", body=json.dumps(resource).encode()),
+        "body escaped": fhir_request("Patient", method="POST", body=f'{{"a":"{escaped}"}}'.encode()),
+        "body as html": fhir_request("Patient", method="POST", body=f'{{"a":"{entities(text)}"}}'.encode()),
+        "upper case": fhir_request(query=f"family={quote(text.upper())}"),
+        "full width": fhir_request(query=f"family={quote(full_width(text))}"),
+        "accents": fhir_request(query=f"family={quote(text.replace('e', 'é').replace('a', 'á'))}"),
+        "soft hyphens": fhir_request(query=f"family={quote(chr(0xAD).join(text))}"),
+        "tags": fhir_request("Patient", method="POST", body=f'"{text.replace("e", "e<b></b>")}"'.encode()),
+    }
+
+
+def entities(text: str) -> str:
+    return "".join(f"&#{ord(char)};" if char.isalpha() else html.escape(char) for char in text)
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
+
+
+@pytest.mark.parametrize("place", requests_with(PHRASE))
+def test_repeated_words_are_gone_in_any_spelling(place: str) -> None:
+    text = own_words(f"Unknown argument '{PHRASE}' was ignored", requests_with(PHRASE)[place])
+    assert not {"network", "related", "instance", "specific", "again", "hours"} & set(text.split())
+    assert "network-related" not in text
+    assert text.startswith("Unknown argument '")
+    assert text.endswith("' was ignored")
+
+
+@pytest.mark.parametrize(
+    "word", ["authoritative", "Xauthoritative", "authoritativeX", "PatientAuthoritative", "authoritat"]
+)
+def test_repeated_part_of_a_word_takes_the_word(word: str) -> None:
+    assert own_words(f"see {word} here", fhir_request(query="x=authoritative")) == "see … here"
+
+
+def test_words_in_several_parameters_are_gone() -> None:
+    request = fhir_request(query="quota=1&offline=2&x=login&y=9kb")
+    assert own_words("Out of quota (9kb), offline: login", request) == "Out of … (…), …: …"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Site cannot be contacted. Site is offline.",
+        "Query took more than 30 seconds to return a result",
+        "Access denied due to invalid subscription key.",
+        "The practice being queried is non-authoritative.",
+        "Login failed for user",
+        "Results were too large. Immediate query results beyond message size limit (8mb)",
+    ],
+)
+def test_own_sentence_stays_whole(text: str) -> None:
+    headers = (("ocp-apim-subscription-key", "4f1d9c"), ("accept", "application/fhir+json"))
+    request = fhir_request(query="patient=12&date=ge2026-05-04&_count=30&status=booked", headers=headers)
+    assert own_words(text, request) == text
+
+
+@given(st.text(min_size=4, max_size=40), st.text(max_size=20))
+def test_no_long_word_of_a_value_is_left(value: str, around: str) -> None:
+    request = fhir_request().replace(path=value)
+    text = own_words(f"{around}{value}", request)
+    assert not [word for word in value.split() if len(word) > 4 and word.isalpha() and word in text.split()]
+
+
+def test_text_about_a_request_of_any_size_has_an_end() -> None:
+    large = fhir_request("Patient", method="POST", body=b"x" * (MAX_REQUEST_LENGTH + 1))
+    assert own_words("Site is offline", large) == ""
