@@ -77,7 +77,10 @@ def all_handlers() -> RepairFunction:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
     runtime = Runtime(Settings(cache=Cache(profile="off")))  # pass-through is measured
-    handle, request = practice_chain(runtime, upstream).handler, fhir_request("Appointment")
+    handle, request = (
+        practice_chain(runtime, upstream, runtime.cache_config).handler,
+        fhir_request("Appointment"),
+    )
 
     async def repair(body: bytes) -> bytes:
         response: FhirResponse = await handle(request.replace(body=body))

@@ -157,11 +157,11 @@ def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()
 
 
-def circuit_registry(settings: Settings, store: Store) -> CircuitRegistry:
-    """Circuits of all sites, shared through the store."""
+def circuit_registry(settings: Settings, store: Store, secret: bytes) -> CircuitRegistry:
+    """Circuits of all sites and their callers, shared through the store."""
     breaker = settings.circuit_breaker
     backoff = ExponentialBackoff(breaker.initial_open_seconds, breaker.max_open_seconds)
-    return CircuitRegistry(store, backoff, time.time, random.random)
+    return CircuitRegistry(store, backoff, time.time, random.random, secret)
 
 
 def pause_registry(settings: Settings, store: Store, secret: bytes) -> PauseRegistry:

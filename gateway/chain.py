@@ -35,6 +35,7 @@ from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
 from gateway.builders import RequestPolicies, circuit_registry, connection_pool, pause_registry, retry_budget
+from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
@@ -82,17 +83,18 @@ class Chain(NamedTuple):
 
 def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> Chain:
     """Chain of FHIR requests to practices, with all handlers."""
-    version_of = runtime.engine_versions.local_version
+    version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of)
-    sender, upstream_handlers = with_resilience(runtime.store, upstream, client_for, policies)
-    return practice_chain(runtime, sender)._replace(upstream_handlers=upstream_handlers)
+    sender, upstream_handlers = with_resilience(runtime.store_of(upstream), upstream, client_for, policies)
+    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream))
+    return chain._replace(upstream_handlers=upstream_handlers)
 
 
-def practice_chain(runtime: Runtime, sender: Handler) -> Chain:
+def practice_chain(runtime: Runtime, sender: Handler, config: CacheConfig) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings = runtime.settings
     executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
-    cache = ResponseCache(executor, runtime.store, runtime.cache_config, runtime.now, runtime.counters)
+    cache = ResponseCache(executor, runtime.store, config, runtime.now, runtime.counters)
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
@@ -133,7 +135,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
         client = UpstreamClient(
             transport, DIALECTS[dialect], runtime.now, settings.errors.upstream_text, waits
         )
-        return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions)
+        return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream))
 
     return client_for
 
@@ -143,7 +145,8 @@ def with_resilience(
 ) -> tuple[Handler, UpstreamHandlers]:
     """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
-    circuits, pauses = circuit_registry(settings, store), pause_registry(settings, store, policies.secret)
+    circuits = circuit_registry(settings, store, policies.secret)
+    pauses = pause_registry(settings, store, policies.secret)
     budget, rates = retry_budget(settings, store), RateLimits(store, time.time, upstream.requests_per_second)
     retry = Retry(
         RateLimitRecheck(client_for("halo-connect"), rates, policies.remaining_wait),

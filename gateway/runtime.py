@@ -22,6 +22,7 @@ from gateway.builders import (
 )
 from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
+from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
@@ -30,10 +31,12 @@ from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.recorder import CallerConfig, ConfiguredNames, Recorder
 from gateway.paging.page_token import TokenCipher
 from gateway.server.admin_port import bind, serve_admin_port
-from gateway.settings import Settings
+from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
+from gateway.stores.base import Store
+from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
@@ -70,15 +73,15 @@ class Runtime:
             _log.warning("configuration", setting=caution.setting, warning=caution.text)
         self.sites = ConfiguredSites(settings)
         self._site_settings = site_settings_lookup(settings)
-        process_secret = token_hex()
-        self.token_cipher = _token_cipher(settings, process_secret)
-        self.caller_secret = caller_secret(settings, process_secret)
+        self._process_secret = token_hex()
+        self.token_cipher = _token_cipher(settings, self._process_secret)
+        self.caller_secret = caller_secret(settings, self._process_secret)
         listen = settings.admin.listen
         self._admin_socket = bind(listen) if listen else None
         self.exit_stack = AsyncExitStack()
         self.store = open_store(settings.cache, self.exit_stack)
-        self.engine_versions = EngineVersions(self.store, lambda: self.now().timestamp(), self._purge_site)
-        self.cache_config = cache_config(settings, process_secret, self.engine_versions.shared_version)
+        self._engine_versions: dict[str, EngineVersions] = {}
+        self.cache_config = self.cache_config_of(settings.upstream)
         self._create_recorder()
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
@@ -108,6 +111,23 @@ class Runtime:
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
         )
+
+    def store_of(self, upstream: Upstream) -> Store:
+        """Part of the store with the state of one upstream, such as its circuits and pauses."""
+        return NamespacedStore(self.store, str(upstream.url))
+
+    def engine_versions_of(self, upstream: Upstream) -> EngineVersions:
+        """Engines of one upstream's sites."""
+        url = str(upstream.url)
+        if url not in self._engine_versions:
+            store, clock = self.store_of(upstream), lambda: self.now().timestamp()
+            self._engine_versions[url] = EngineVersions(store, clock, self._purge_site)
+        return self._engine_versions[url]
+
+    def cache_config_of(self, upstream: Upstream) -> CacheConfig:
+        """Cache configuration of one upstream."""
+        version_of = self.engine_versions_of(upstream).shared_version
+        return cache_config(self.settings, self._process_secret, version_of)
 
     def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
         """Register a connection pool to be closed with the application."""

@@ -7,21 +7,23 @@ from typing import NamedTuple
 from gateway.exchange import Site
 from gateway.http.callers import CallerNames
 from gateway.paging.page_size import PageSizeEstimate
-from gateway.paging.page_sizer import PageSizer
+from gateway.paging.page_sizer import NO_ESTIMATE, PageSizer
 from gateway.resilience.bulkhead import Bulkhead
-from gateway.resilience.circuit import Circuit
+from gateway.resilience.circuit import CLOSED, Circuit, worse_circuit
 from gateway.resilience.circuit_breaker import CircuitRegistry
-from gateway.resilience.pause_rules import Pause, PauseRule, site_of
+from gateway.resilience.learned_rate import LearnedRate
+from gateway.resilience.pause_rules import RATE_LIMIT, Pause, PauseRule, site_of
 from gateway.resilience.pauses import PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry_budget import RetryBudget, RetryUsage
 from gateway.sites.relocation import SiteRelocation
+from gateway.upstreams.failures import RATE_LIMITED
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamHandlers:
-    """State of the handlers of one upstream; all upstreams share circuits, pauses and retry budgets."""
+    """State of the handlers of one upstream."""
 
     upstream: str
     circuits: CircuitRegistry
@@ -33,6 +35,13 @@ class UpstreamHandlers:
     site_relocation: SiteRelocation
     page_sizer: PageSizer
     caller_names: CallerNames
+
+    async def clear_pause(self, name: str) -> bool:
+        """End a pause, or the block of a key; return whether it was active."""
+        scope, _, key = name.partition(":")
+        return await (
+            self.rate_limits.end_block(key) if scope == RATE_LIMIT else self.pauses.clear_pause(name)
+        )
 
 
 #: Name of the circuit in the result of a reset; names of pauses contain a colon.
@@ -101,15 +110,23 @@ class SiteStatusReader:
         return next((name for name in names if name != key[:8]), key[:8])
 
     async def pauses(self) -> dict[str, Pause]:
-        """Active pauses by name."""
-        return await self._first_upstream.pauses.active_pauses()
+        """Active pauses of all upstreams by name, and the keys that an upstream's Retry-After blocks."""
+        pauses: dict[str, Pause] = {}
+        for handlers in self._upstream_handlers:
+            pauses |= await handlers.pauses.active_pauses()
+            pauses |= {
+                f"{RATE_LIMIT}:{key}": _rate_limit_pause(rate)
+                for key, rate in (await handlers.rate_limits.blocked_keys()).items()
+            }
+        return pauses
 
     async def circuits(self) -> dict[str, Circuit]:
-        """Circuits of the sites with failures, by GUID."""
-        sites = set(self._configured_guids)
+        """Circuits of the sites with failures, by GUID; of several upstreams the worst."""
+        circuits: dict[str, Circuit] = {}
         for handlers in self._upstream_handlers:
-            sites.update(await handlers.circuits.troubled_circuits())
-        return await self._first_upstream.circuits.troubled_circuits(sites)
+            for guid, circuit in (await handlers.circuits.troubled_circuits(self._configured_guids)).items():
+                circuits[guid] = worse_circuit(circuits.get(guid, CLOSED), circuit)
+        return circuits
 
     def load(self) -> dict[str, tuple[int, int]]:
         """Upstream requests in flight and queue length by GUID, for each configured or busy site."""
@@ -122,9 +139,8 @@ class SiteStatusReader:
 
     async def retry_usage(self) -> dict[str, RetryUsage]:
         """Retry budgets of the sites with recent retries, by GUID."""
-        budgets = [handlers.retry_budget for handlers in self._upstream_handlers]
-        sites = {site for budget in budgets for site in budget.retried_sites()}
-        return {site: await self._first_upstream.retry_budget.usage_of(site) for site in sorted(sites)}
+        sites = {site for each in self._upstream_handlers for site in each.retry_budget.retried_sites()}
+        return {site: await self._retry_usage(site) for site in sorted(sites)}
 
     async def site_statuses(self, only_guid: str = "") -> list[SiteStatus]:
         """Status of all sites, or of one."""
@@ -143,8 +159,8 @@ class SiteStatusReader:
                 guid in self._configured_guids,
                 circuits.get(guid, Circuit()),
                 {name: pause for name, pause in pauses.items() if site_of(name) == guid},
-                await self._first_upstream.retry_budget.usage_of(guid),
-                await self._first_upstream.site_relocation.known_successor(guid),
+                await self._retry_usage(guid),
+                await self._known_successor(guid),
                 {
                     name.rpartition(":")[2]: await self._page_size_estimate(name)
                     for name, site in searches.items()
@@ -180,7 +196,23 @@ class SiteStatusReader:
         return [*circuit, *[name for name in names if await self._clear_pause(name)]]
 
     async def _clear_pause(self, name: str) -> bool:
-        return any([await handlers.pauses.clear_pause(name) for handlers in self._upstream_handlers])
+        return any([await handlers.clear_pause(name) for handlers in self._upstream_handlers])
+
+    async def _retry_usage(self, guid: str) -> RetryUsage:
+        """Retries of the upstream that has repeated most."""
+        usages = [await handlers.retry_budget.usage_of(guid) for handlers in self._upstream_handlers]
+        return max(usages, key=lambda usage: usage.retries)
+
+    async def _known_successor(self, guid: str) -> str:
+        successors = [
+            await handlers.site_relocation.known_successor(guid) for handlers in self._upstream_handlers
+        ]
+        return next(filter(None, successors), "")
 
     async def _page_size_estimate(self, name: str) -> PageSizeEstimate:
-        return await self._first_upstream.page_sizer.estimate_for(name)
+        estimates = [await handlers.page_sizer.estimate_for(name) for handlers in self._upstream_handlers]
+        return next((estimate for estimate in estimates if estimate != NO_ESTIMATE), NO_ESTIMATE)
+
+
+def _rate_limit_pause(rate: LearnedRate) -> Pause:
+    return Pause(RATE_LIMIT, "caller", RATE_LIMITED.code, "", rate.lowered_at, rate.blocked_until)

@@ -45,6 +45,17 @@ FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "practice-query-timeout": 5,
 }
 
+#: Reasons that the request itself may cause: they count for its caller at the site. A site whose callers fail
+#: alike opens as a whole.
+CAUSED_BY_QUERY: Final = frozenset(
+    {
+        *("practice-connection-lost", "practice-bad-result", "practice-database-busy"),
+        *("practice-query-orphaned", "practice-query-timeout", "practice-result-lost"),
+        *("practice-upload-failed", "upstream-500", "upstream-502", "upstream-5xx"),
+        *("upstream-reset", "upstream-timeout"),
+    }
+)
+
 #: Reasons that the site's status reports: they are over as soon as the status is `online`.
 REPORTED_BY_SITE_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
 
@@ -76,7 +87,7 @@ class Circuit(msgspec.Struct, frozen=True, array_like=True):
 CLOSED: Final = Circuit()
 
 
-def circuit_after_failure(
+def circuit_after_failure(  # noqa: PLR0913 - what it depends on, each once
     circuit: Circuit,
     failure: Failure,
     started_at: float,
@@ -84,16 +95,18 @@ def circuit_after_failure(
     backoff_policy: ExponentialBackoff,
     *,
     jitter: float,
+    opens_at_once: bool = False,
 ) -> Circuit:
     """Circuit after a failed request; the same object if the failure does not count.
 
     A request that started before the last counted failure met the same outage, so it does not count again.
+    `opens_at_once`: one failure is enough, whatever its code.
     """
     reason = breaker_reason(failure)
     if not reason or started_at < circuit.last_failure_at:
         return circuit
     failures = circuit.failures + 1
-    if not circuit.times_opened and failures < FAILURES_TO_OPEN[reason]:
+    if not circuit.times_opened and not opens_at_once and failures < FAILURES_TO_OPEN[reason]:
         return Circuit(failures, 0, now, 0.0, reason)
     times_opened = circuit.times_opened + 1
     backoff = backoff_policy.wait_seconds(times_opened) * (0.5 + jitter / 2)
@@ -104,6 +117,11 @@ def circuit_after_failure(
 def circuit_after_response(circuit: Circuit, started_at: float) -> Circuit:
     """Circuit after a response: closed, unless the request started before the last counted failure."""
     return circuit if started_at < circuit.last_failure_at else CLOSED
+
+
+def worse_circuit(first: Circuit, second: Circuit) -> Circuit:
+    """Return the circuit that is open longer, or has more failures."""
+    return max(first, second, key=lambda circuit: (circuit.open_until, circuit.failures))
 
 
 def breaker_reason(failure: Failure) -> str:

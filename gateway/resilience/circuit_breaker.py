@@ -1,21 +1,26 @@
-"""Circuit breaker per site.
+"""Circuit breaker per site, and per caller at a site.
 
-The open time doubles with each failure. One trial request, or a free status check, ends it.
+The open time doubles with each failure. One trial request, or a free status check, ends it. A failure that
+the request itself may cause opens the circuit of its caller only; the site's opens when two callers fail.
 """
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
+from cachetools import TTLCache
 
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
+from gateway.http.callers import keyed_fingerprint
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import (
+    CAUSED_BY_QUERY,
     CIRCUIT_OPEN,
     CLOSED,
     REPORTED_BY_SITE_STATUS,
@@ -24,6 +29,7 @@ from gateway.resilience.circuit import (
     circuit_after_failure,
     circuit_after_response,
     practice_responded,
+    worse_circuit,
 )
 from gateway.stores.base import Store
 from gateway.stores.lock import hold_lock
@@ -36,6 +42,8 @@ StatusCheck = Callable[[FhirRequest], Awaitable[bool | None]]
 #: Lock timeout in seconds. The replica that runs the trial request renews the lock; after a crash it expires.
 _TRIAL_LOCK_SECONDS = 3.0
 _STATUS_CHECK_TIMEOUT = 5.0
+#: Sites whose first failing caller is remembered.
+_MAX_SITES = 10_000
 _RETENTION_SECONDS = 86_400.0
 #: Retry-After in seconds of requests that arrive during a trial request.
 _TRIAL_RETRY_AFTER = 2
@@ -46,8 +54,15 @@ async def no_status_check(request: FhirRequest) -> None:
     del request
 
 
+class CircuitNames(NamedTuple):
+    """Names of the two circuits of a request: that of its site, and that of its caller at the site."""
+
+    site: str
+    caller: str
+
+
 class CircuitRegistry:
-    """Circuits of all sites, shared through the store."""
+    """Circuits of all sites and of their callers, shared through the store."""
 
     def __init__(
         self,
@@ -55,75 +70,121 @@ class CircuitRegistry:
         backoff_policy: ExponentialBackoff,
         clock: Callable[[], float],
         jitter: Callable[[], float],
+        secret: bytes = b"",
     ) -> None:
         self._store = store
         self._backoff_policy = backoff_policy
         self._jitter = jitter
+        self._secret = secret
         self._replicated_circuits = ReplicatedValues(
             store, Circuit, "circuit:", clock, lifetime=_RETENTION_SECONDS
         )
+        self._failing_callers: TTLCache[str, str] = TTLCache(_MAX_SITES, backoff_policy.max_seconds, clock)
         self.now = clock
 
-    async def circuit_of(self, site: str, *, fresh: bool = False) -> Circuit:
-        """Circuit of a site; `fresh`: as the store has it now, not the local copy."""
-        return await self._replicated_circuits.get(site, skip_local_copy=fresh) or CLOSED
+    async def circuit_of(self, name: str, *, fresh: bool = False) -> Circuit:
+        """Circuit of a site or caller; `fresh`: as the store has it now, not the local copy."""
+        return await self._replicated_circuits.get(name, skip_local_copy=fresh) or CLOSED
 
     async def troubled_circuits(self, sites: Iterable[str] = ()) -> dict[str, Circuit]:
-        """Circuits with recent failures, of the given sites and of all sites that this process has seen."""
-        all_sites = {*sites, *self._replicated_circuits.names()}
-        circuits = {site: await self.circuit_of(site, fresh=True) for site in all_sites}
-        return {site: circuit for site, circuit in circuits.items() if circuit != CLOSED}
+        """Circuits with recent failures by site: the worst of its own and its callers' in this process."""
+        names = {*sites, *self._replicated_circuits.names()}
+        circuits: dict[str, Circuit] = {}
+        for name in sorted(names):
+            site, circuit = name.partition(":")[0], await self.circuit_of(name, fresh=True)
+            if circuit != CLOSED:
+                circuits[site] = worse_circuit(circuits.get(site, CLOSED), circuit)
+        return circuits
 
     async def close_circuit(self, site: str) -> None:
-        """Close the circuit of a site and forget its failures."""
-        await self._replicated_circuits.delete(site)
+        """Close the circuits of a site and of its callers, and forget their failures."""
+        self._failing_callers.pop(site, None)
+        callers = [name for name in self._replicated_circuits.names() if name.startswith(f"{site}:")]
+        for name in (site, *callers):
+            await self._replicated_circuits.delete(name)
 
-    async def require_not_open(self, request: FhirRequest) -> Circuit:
-        """Circuit of the request's site. Raises Failure 503 if it is open."""
-        circuit = await self.circuit_of(request.site.guid) if request.site else CLOSED
-        if circuit.state(self.now()) == "open":
-            raise circuit_open_failure(circuit, circuit.seconds_until_half_open(self.now()))
-        return circuit
+    def names_of(self, request: FhirRequest, site: Site) -> CircuitNames:
+        """Names of the circuits of a request."""
+        return CircuitNames(site.guid, f"{site.guid}:{keyed_fingerprint(request.headers, self._secret)}")
 
-    async def record_failure(self, site: Site, failure: Failure, started_at: float) -> None:
-        """Count a failure if its error code counts for the circuit."""
+    async def require_not_open(self, request: FhirRequest) -> str:
+        """Name of the half-open circuit of a request, or empty. Raises Failure 503 if one is open."""
+        half_open = ""
+        for name in self.names_of(request, request.site) if request.site else ():
+            circuit = await self.circuit_of(name)
+            state = circuit.state(self.now())
+            if state == "open":
+                raise circuit_open_failure(circuit, circuit.seconds_until_half_open(self.now()))
+            half_open = half_open or (name if state == "half-open" else "")
+        return half_open
+
+    async def record_failure(
+        self, site: Site, names: CircuitNames, failure: Failure, started_at: float
+    ) -> None:
+        """Count a failure if its error code counts: for the site, or for the caller and then the site."""
+        if breaker_reason(failure) not in CAUSED_BY_QUERY:
+            await self._count_failure(site, names.site, failure, started_at)
+        elif await self._count_failure(site, names.caller, failure, started_at):
+            first = self._failing_callers.setdefault(names.site, names.caller)
+            if first != names.caller:
+                await self._count_failure(site, names.site, failure, started_at, opens_at_once=True)
+
+    async def record_response(self, site: Site, names: CircuitNames, started_at: float) -> None:
+        """Close the circuits, unless the request started before the last counted failure."""
+        self._failing_callers.pop(names.site, None)
+        for name in names:
+            await self._count_response(site, name, started_at)
+
+    async def _count_failure(
+        self, site: Site, name: str, failure: Failure, started_at: float, *, opens_at_once: bool = False
+    ) -> bool:
+        """Count a failure for one circuit; return whether it opened."""
         jitter, now = self._jitter(), self.now()
 
         def circuit_after(circuit: Circuit | None) -> Circuit:
             return circuit_after_failure(
-                circuit or CLOSED, failure, started_at, now, self._backoff_policy, jitter=jitter
+                circuit or CLOSED,
+                failure,
+                started_at,
+                now,
+                self._backoff_policy,
+                jitter=jitter,
+                opens_at_once=opens_at_once,
             )
 
-        before = await self.circuit_of(site.guid)
+        before = await self.circuit_of(name)
         if circuit_after(before) is before:
-            return
-        after = await self._replicated_circuits.update(site.guid, circuit_after) or CLOSED
-        if after.times_opened and after.last_failure_at == now:
+            return False
+        after = await self._replicated_circuits.update(name, circuit_after) or CLOSED
+        has_opened = after.times_opened > 0 and after.last_failure_at == now
+        if has_opened:
             seconds = round(after.seconds_until_half_open(now))
-            _log.warning("circuit-opened", site=site.name, reason=after.reason, seconds=seconds)
+            _log.warning(
+                "circuit-opened", site=site.name, scope=_scope(name), reason=after.reason, seconds=seconds
+            )
+        return has_opened
 
-    async def record_response(self, site: Site, started_at: float) -> None:
-        """Close the circuit, unless the request started before the last counted failure."""
-        before = await self.circuit_of(site.guid)
+    async def _count_response(self, site: Site, name: str, started_at: float) -> None:
+        before = await self.circuit_of(name)
         if before is CLOSED or circuit_after_response(before, started_at) is before:
             return
         after = await self._replicated_circuits.update(
-            site.guid, lambda circuit: _none_if_closed(circuit, started_at)
+            name, lambda circuit: _none_if_closed(circuit, started_at)
         )
         if before.times_opened and after is None:
-            _log.info("circuit-closed", site=site.name, reason=before.reason)
+            _log.info("circuit-closed", site=site.name, scope=_scope(name), reason=before.reason)
 
-    async def claim_trial(self, site: str, holder: str) -> bool:
-        """Acquire the trial lock of a site; return whether this request is now the trial request."""
-        return await self._store.acquire_lock(f"circuit-trial:{site}", holder, _TRIAL_LOCK_SECONDS)
+    async def claim_trial(self, name: str, holder: str) -> bool:
+        """Acquire the trial lock of a circuit; return whether this request is now the trial request."""
+        return await self._store.acquire_lock(f"circuit-trial:{name}", holder, _TRIAL_LOCK_SECONDS)
 
-    def hold_trial_lock(self, site: str, holder: str) -> AbstractAsyncContextManager[None]:
+    def hold_trial_lock(self, name: str, holder: str) -> AbstractAsyncContextManager[None]:
         """Renew the trial lock as long as the block lasts, then release it."""
-        return hold_lock(self._store, f"circuit-trial:{site}", holder, _TRIAL_LOCK_SECONDS)
+        return hold_lock(self._store, f"circuit-trial:{name}", holder, _TRIAL_LOCK_SECONDS)
 
 
 class CircuitBreaker:
-    """Rejects requests to a site with 503 while its circuit is open, without an upstream request.
+    """Rejects requests with 503 while the circuit of their site or caller is open, without a query.
 
     When the open time is over, one trial request, or a free status check, closes or reopens the circuit.
     """
@@ -139,37 +200,37 @@ class CircuitBreaker:
         """Call the inner handler. Raises Failure 503 if the circuit is open."""
         if request.site is None:
             return await self._inner(request)
-        circuit = await self._circuits.require_not_open(request)
-        if circuit.state(self._circuits.now()) == "half-open":
-            return await self._run_trial(request, request.site)
+        half_open = await self._circuits.require_not_open(request)
+        if half_open:
+            return await self._run_trial(request, request.site, half_open)
         return await self._run_recorded(request, request.site)
 
     async def _run_recorded(self, request: FhirRequest, site: Site) -> FhirResponse:
-        started = self._circuits.now()
+        started, names = self._circuits.now(), self._circuits.names_of(request, site)
         try:
             response = await self._inner(request)
         except Failure as failure:
             if practice_responded(failure):
-                await self._circuits.record_response(site, started)
+                await self._circuits.record_response(site, names, started)
             else:
-                await self._circuits.record_failure(site, failure, started)
+                await self._circuits.record_failure(site, names, failure, started)
             raise
-        await self._circuits.record_response(site, started)
+        await self._circuits.record_response(site, names, started)
         return response
 
-    async def _run_trial(self, request: FhirRequest, site: Site) -> FhirResponse:
+    async def _run_trial(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
         holder = uuid4().hex
-        if not await self._circuits.claim_trial(site.guid, holder):
-            return await self._run_unless_open(request, site)
-        async with self._circuits.hold_trial_lock(site.guid, holder):
-            circuit = await self._circuits.circuit_of(site.guid, fresh=True)
+        if not await self._circuits.claim_trial(name, holder):
+            return await self._run_unless_open(request, site, name)
+        async with self._circuits.hold_trial_lock(name, holder):
+            circuit = await self._circuits.circuit_of(name, fresh=True)
             await self._circuits.require_not_open(request)
             await self._require_online(request, site, circuit)
             return await self._run_recorded(request, site)
 
-    async def _run_unless_open(self, request: FhirRequest, site: Site) -> FhirResponse:
+    async def _run_unless_open(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
         """Run the request if another trial request has just closed the circuit. Raises Failure 503."""
-        circuit = await self._circuits.circuit_of(site.guid)
+        circuit = await self._circuits.circuit_of(name)
         if circuit.state(self._circuits.now()) != "closed":
             raise circuit_open_failure(circuit, _TRIAL_RETRY_AFTER)
         return await self._run_recorded(request, site)
@@ -178,7 +239,8 @@ class CircuitBreaker:
         """Reopen the circuit and raise Failure 503 if the status check shows that the site is offline."""
         if circuit.reason not in REPORTED_BY_SITE_STATUS or await self._is_online(request) is not False:
             return
-        await self._circuits.record_failure(site, circuit_open_failure(circuit, 1), self._circuits.now())
+        names, now = self._circuits.names_of(request, site), self._circuits.now()
+        await self._circuits.record_failure(site, names, circuit_open_failure(circuit, 1), now)
         reopened = await self._circuits.circuit_of(site.guid)
         seconds = reopened.seconds_until_half_open(self._circuits.now())
         raise circuit_open_failure(reopened, seconds).with_upstream_use(UpstreamUse(1))  # the status check
@@ -191,6 +253,10 @@ class CircuitBreaker:
             return False if breaker_reason(failure) in REPORTED_BY_SITE_STATUS else None
         except TimeoutError:
             return None
+
+
+def _scope(name: str) -> str:
+    return "caller-at-site" if ":" in name else "site"
 
 
 def _none_if_closed(circuit: Circuit | None, started_at: float) -> Circuit | None:

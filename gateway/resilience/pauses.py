@@ -1,27 +1,45 @@
 """Pauses: requests that a recent upstream error says cannot succeed are rejected, in the narrowest scope."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import structlog
+from cachetools import TTLCache
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.resilience.circuit import upstream_retry_after
-from gateway.resilience.pause_rules import REQUESTS_PAUSED, RULES, Pause, PauseRule, matching_rule, scope_keys
+from gateway.resilience.pause_rules import (
+    MAX_PAUSE_SECONDS,
+    OWN_SCOPES,
+    RULES,
+    Pause,
+    PauseRule,
+    matching_rule,
+    pause_after_refusal,
+    scope_keys,
+)
+from gateway.resilience.pause_table import active, is_disproved, with_pause, without_disproved
 from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
 #: All pauses are one value in the store: they are few, and operators list them together.
-_ALL_PAUSES_KEY = "all"
-_MAX_PAUSES = 1_000
-_MAX_PAUSE_SECONDS = 86_400.0
+_ALL_PAUSES_KEY: Final = "all"
+#: Callers that are remembered as served, and for how many seconds.
+_MAX_SERVED: Final = 10_000
+_SERVED_SECONDS: Final = 3_600.0
+#: Scopes in which callers are remembered as served.
+_SERVED_SCOPES: Final = ("caller", "caller-at-site")
+#: Scopes of all callers that do not concern a caller who was served within the hour.
+_EXEMPTING_SCOPES: Final = frozenset({"gateway", "site"})
 
 
 class PauseRegistry:
-    """Active pauses, shared through the store; operators can list and clear them."""
+    """Active pauses, shared through the store; operators can list and clear them.
+
+    A refusal pauses its own caller. It pauses all callers only if two callers were refused alike who had
+    both been served within the hour; a response to any caller since then disproves it.
+    """
 
     def __init__(
         self,
@@ -31,63 +49,69 @@ class PauseRegistry:
         secret: bytes = b"",
     ) -> None:
         self._replicated_pauses = ReplicatedValues(
-            store, dict[str, Pause], "pauses:", clock, lifetime=_MAX_PAUSE_SECONDS
+            store, dict[str, Pause], "pauses:", clock, lifetime=MAX_PAUSE_SECONDS
         )
-        self._clock = clock
+        self._served: TTLCache[str, None] = TTLCache(_MAX_SERVED, _SERVED_SECONDS, clock)
+        self.now = clock
         self.rules = (*rules, *RULES)
         self._secret = secret
 
     async def active_pauses(self) -> dict[str, Pause]:
         """Return the active pauses by scope key."""
-        return self._without_expired(await self._replicated_pauses.get(_ALL_PAUSES_KEY))
+        return active(await self._replicated_pauses.get(_ALL_PAUSES_KEY), self.now())
 
     async def clear_pause(self, scope_key: str) -> bool:
         """End a pause; return whether it was active."""
         stored_pauses = await self._replicated_pauses.get(_ALL_PAUSES_KEY, skip_local_copy=True)
-        was_active = scope_key in self._without_expired(stored_pauses)
-        await self._replicated_pauses.update(
-            _ALL_PAUSES_KEY, lambda pauses: self._without_pause(pauses, scope_key)
-        )
-        return was_active
+        await self._update(lambda stored: {key: stored[key] for key in stored if key != scope_key})
+        return scope_key in active(stored_pauses, self.now())
 
     async def require_not_paused(self, request: FhirRequest) -> None:
-        """Raise Failure 503, with the error code of the cause, if a pause applies to the request."""
+        """Raise Failure if a pause applies to the request: the caller's own refusal again, else 503."""
         pauses = await self.active_pauses()
         if not pauses:
             return
-        for scope_key in scope_keys(request, self._secret).values():
-            if scope_key in pauses:
-                raise _pause_failure(pauses[scope_key], self._clock())
+        keys = scope_keys(request, self._secret)
+        for scope, key in sorted(keys.items(), key=lambda item: item[0] in OWN_SCOPES):
+            if key in pauses and not (scope in _EXEMPTING_SCOPES and self._is_served(scope, keys)):
+                raise pauses[key].failure(self.now())
+
+    async def record_response(self, request: FhirRequest, started_at: float) -> None:
+        """Remember that the caller is served; end what other callers' refusals said of all callers."""
+        keys = scope_keys(request, self._secret)
+        for scope in _SERVED_SCOPES:
+            if scope in keys:
+                self._served[keys[scope]] = None
+        shared = {keys[scope] for scope in OWN_SCOPES if scope in keys}
+        pauses = await self.active_pauses()
+        if any(is_disproved(key, pause, shared, started_at) for key, pause in pauses.items()):
+            await self._update(lambda stored: without_disproved(stored, shared, started_at))
 
     async def add_matching_pause(self, request: FhirRequest, failure: Failure) -> None:
         """Start a pause if a rule applies to the failure; log it unless it was active already."""
-        rule = matching_rule(self.rules, failure)
-        scope_key = scope_keys(request, self._secret).get(rule.scope) if rule else None
-        if rule is None or scope_key is None:
+        rule, keys = matching_rule(self.rules, failure), scope_keys(request, self._secret)
+        own_key = keys.get(OWN_SCOPES.get(rule.scope, rule.scope)) if rule else None
+        if rule is None or own_key is None:
             return
-        now, site = self._clock(), request.site.name if request.site else ""
-        seconds = float(upstream_retry_after(failure) or rule.seconds)
-        pause = Pause(
-            rule.id, rule.scope, failure.kind.code, site, now, now + min(_MAX_PAUSE_SECONDS, seconds)
+        site, is_proved = request.site.name if request.site else "", self._is_served(rule.scope, keys)
+        pause = pause_after_refusal(rule, failure, site, self.now(), keys, is_proved=is_proved)
+        before = await self.active_pauses()
+        after = await self._update(lambda stored: with_pause(stored, own_key, pause))
+        for key in (own_key, pause.shared_scope):
+            if key in after and key not in before:
+                _log_start(rule, after[key])
+
+    def _is_served(self, scope: str, keys: Mapping[str, str]) -> bool:
+        """Whether the caller had a response within the hour: from the upstream, or from the site."""
+        return keys.get("caller" if scope in {"gateway", "caller"} else "caller-at-site") in self._served
+
+    async def _update(self, change: Callable[[dict[str, Pause]], dict[str, Pause]]) -> dict[str, Pause]:
+        """Change the active pauses in the store, and return them."""
+        now = self.now()
+        return (
+            await self._replicated_pauses.update(_ALL_PAUSES_KEY, lambda stored: change(active(stored, now)))
+            or {}
         )
-        was_active = scope_key in await self.active_pauses()
-        await self._replicated_pauses.update(
-            _ALL_PAUSES_KEY, lambda pauses: self._with_pause(pauses, scope_key, pause)
-        )
-        if not was_active:
-            _log_start(rule, site, seconds)
-
-    def _without_expired(self, pauses: dict[str, Pause] | None) -> dict[str, Pause]:
-        now = self._clock()
-        return {key: pause for key, pause in (pauses or {}).items() if pause.until > now}
-
-    def _without_pause(self, pauses: dict[str, Pause] | None, scope_key: str) -> dict[str, Pause]:
-        return {key: pause for key, pause in self._without_expired(pauses).items() if key != scope_key}
-
-    def _with_pause(self, pauses: dict[str, Pause] | None, scope_key: str, pause: Pause) -> dict[str, Pause]:
-        active = self._without_expired(pauses)
-        has_room = len(active) < _MAX_PAUSES or scope_key in active
-        return active | {scope_key: pause} if has_room else active
 
 
 class PauseGate:
@@ -98,21 +122,21 @@ class PauseGate:
         self._pauses = pauses
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Call the inner handler. Raises Failure 503, with the cause's error code, if a pause applies."""
+        """Call the inner handler. Raises Failure if a pause applies: the caller's own refusal, or 503."""
         await self._pauses.require_not_paused(request)
+        started_at = self._pauses.now()
         try:
-            return await self._inner(request)
+            response = await self._inner(request)
         except Failure as failure:
             await self._pauses.add_matching_pause(request, failure)
             raise
+        await self._pauses.record_response(request, started_at)
+        return response
 
 
-def _log_start(rule: PauseRule, site: str, seconds: float) -> None:
-    log = _log.error if rule.alarm else _log.warning
-    fields = {"rule": rule.id, "scope": rule.scope, "site": site, "alarm": rule.alarm}
-    log("pause-started", **fields, seconds=round(seconds))
-
-
-def _pause_failure(pause: Pause, now: float) -> Failure:
-    seconds = max(1, math.ceil(pause.until - now))
-    return Failure(REQUESTS_PAUSED, retry_after=seconds, codings=((ERROR_CODE_SYSTEM, pause.code),))
+def _log_start(rule: PauseRule, pause: Pause) -> None:
+    """Log a pause; that of a caller who was never served is no alarm: anybody can send a wrong key."""
+    alarm = rule.alarm and pause.is_proved
+    log = _log.error if alarm else _log.warning
+    fields = {"rule": rule.id, "scope": pause.scope, "site": pause.site, "alarm": alarm}
+    log("pause-started", **fields, seconds=round(pause.until - pause.since))

@@ -50,6 +50,17 @@ class RateLimits:
         learned_rate = await self._learned_rates.get(key)
         return max(0.0, learned_rate.blocked_until - self.now()) if learned_rate else 0.0
 
+    async def blocked_keys(self) -> dict[str, LearnedRate]:
+        """Return the learned rates of the keys that this process knows to be blocked now."""
+        rates = {key: await self._learned_rates.get(key) for key in self._learned_rates.names()}
+        return {key: rate for key, rate in rates.items() if rate and rate.blocked_until > self.now()}
+
+    async def end_block(self, key: str) -> bool:
+        """Forget the rate and Retry-After of a key; return whether it was blocked."""
+        is_blocked = bool(await self.blocked_seconds(key))
+        await self._learned_rates.delete(key)
+        return is_blocked
+
     async def delay(self, key: str) -> float:
         """Seconds to wait before the next call; after 0 the caller must call `record_sent` and send."""
         rate, blocked = await self.current_rate(key), await self.blocked_seconds(key)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Literal
 
 import msgspec
+from cachetools import LRUCache
 
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.sites.directory import DirectoryPage, DirectorySite, decode_or_default
@@ -89,11 +90,13 @@ def _link_versions(sites: list[DirectorySite]) -> Mapping[str, str]:
 
 #: Seconds until an unseen version is deleted, and until a replica reads the version of another replica.
 VERSION_LIFETIME, MAX_LOCAL_AGE = 7 * 86_400.0, 60.0
+#: Sites whose engine is remembered in this process.
+_MAX_SITES = 4_096
 UNKNOWN_ENGINE = EngineInfo()
 
 
 class EngineVersions:
-    """Engines of all sites, shared by replicas. Calls `on_version_change` with the GUID of the site."""
+    """Engines of one upstream's sites, shared by replicas. Calls `on_version_change` with a site's GUID."""
 
     def __init__(
         self, store: Store, clock: Callable[[], float], on_version_change: Callable[[str], Awaitable[None]]
@@ -102,7 +105,7 @@ class EngineVersions:
             store, EngineInfo, "engine/", clock, lifetime=VERSION_LIFETIME, max_local_age=MAX_LOCAL_AGE
         )
         self._on_version_change = on_version_change
-        self._local_engines: dict[str, EngineInfo] = {}
+        self._local_engines: LRUCache[str, EngineInfo] = LRUCache(_MAX_SITES)
 
     def local_version(self, guid: str) -> str:
         """Return the version in this process; empty if not seen."""

@@ -51,8 +51,7 @@ PRACTICE_RULES = (
     ErrorRule(
         "halo-413",
         halo_failures.RESULT_TOO_LARGE,
-        status=_HALO_LINK_STATUSES,
-        shapes=_QUERY_ERROR_SHAPES,
+        status={413},
         message_pattern=r"QueryResultsTooLarge|results? (was|were) too large",
     ),
 )

@@ -65,8 +65,7 @@ async def test_reset_closes_circuit_and_clears_pauses_of_one_site() -> None:
     halo = FaultyUpstream()
     await halo.fail_once(OFFLINE, guid=QUIET)
     await halo.fail_once(QUOTA_EXHAUSTED)
-    await halo.fail_once(OFFLINE)
-    assert await halo.send() == "requests-paused"
+    assert await halo.send() == "upstream-quota"
     (pause,) = await halo.status_reader.pauses()
     assert await halo.status_reader.reset_site(GUID) == [pause]
     assert await halo.send() == "200"
@@ -82,19 +81,32 @@ async def test_reset_of_one_pause_leaves_others() -> None:
     await halo.fail_once(QUOTA_EXHAUSTED, guid=QUIET)
     name = next(name for name in await halo.status_reader.pauses() if GUID in name)
     assert await halo.status_reader.reset_site(GUID, name) == [name]
-    assert (await halo.send(), await halo.send(guid=QUIET)) == ("200", "requests-paused")
+    assert (await halo.send(), await halo.send(guid=QUIET)) == ("200", "upstream-quota")
     assert await halo.status_reader.reset_site(GUID, name) == []
 
 
-async def test_gateway_wide_pause_is_cleared_by_its_name() -> None:
+async def test_pause_of_all_callers_is_cleared_by_its_name() -> None:
     halo = FaultyUpstream()
-    await halo.fail_once(IP_BLOCKED)
-    (name,) = await halo.status_reader.pauses()
-    assert name.startswith("gateway:")
+    for key in ("a", "b"):
+        await halo.send(key=key)
+    for key in ("a", "b"):
+        await halo.fail_once(IP_BLOCKED, key=key)
+    (name,) = [name for name in await halo.status_reader.pauses() if name.startswith("gateway:")]
     assert (await site_status(halo)).pauses == {}
     assert await halo.status_reader.reset_site(GUID) == []
-    assert await halo.send() == "requests-paused"
+    assert await halo.send(key="c") == "requests-paused"
     assert await halo.status_reader.reset_site("", name) == [name]
+    assert await halo.send(key="c") == "200"
+
+
+async def test_block_of_a_key_can_be_cleared() -> None:
+    halo = FaultyUpstream()
+    await halo.fail_once(RATE_LIMITED, retry_after=86_400)
+    ((name, pause),) = (await halo.status_reader.pauses()).items()
+    assert (name.partition(":")[0], pause.code) == ("rate-limit", "rate-limited")
+    assert await halo.send() == "rate-limited"
+    assert await halo.status_reader.reset_site("", name) == [name]
+    assert await halo.status_reader.reset_site("", name) == []
     assert await halo.send() == "200"
 
 

@@ -119,7 +119,7 @@ async def test_reset_site_is_logged_and_permits_requests(operator: Operator) -> 
 async def test_pause_is_cleared_by_its_name_at_either_endpoint(operator: Operator) -> None:
     for path in ("/admin/pauses/clear", f"/admin/sites/{GUID}/reset"):
         await operator.halo.fail_once(QUOTA_EXHAUSTED)
-        assert await operator.halo.send() == "requests-paused"
+        assert await operator.halo.send() == "upstream-quota"
         (pause,) = (await operator.get("/admin/pauses"))["pauses"]
         response = await operator.send("POST", path, f'{{"pause":"{pause["pause"]}"}}')
         assert response.json()["reset"] == [pause["pause"]]

@@ -109,6 +109,7 @@ async def test_offline_status_reopens_the_circuit_without_a_query() -> None:
     case = Case(OFFLINE, status_check=offline)
     await case.pass_open_time()
     assert await case.code() == "practice-circuit-open"
+    assert case.last_failure.upstream_use.requests == 1
     assert len(case.inner.requests) == 1
     assert (await case.circuits.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
 
@@ -203,3 +204,52 @@ async def test_inconclusive_trial_leaves_the_circuit_half_open() -> None:
     case = Case(OFFLINE, Failure(shared.CREDENTIALS_INVALID, upstream_response=FhirResponse(401)), OK)
     await case.pass_open_time()
     assert await case.codes(3) == ["upstream-credentials", "200", "200"]
+
+
+def request_of(key: str) -> FhirRequest:
+    return fhir_request("Patient/1", headers=(("ocp-apim-subscription-key", key),))
+
+
+SLOW = Failure(halo_failures.QUERY_TIMEOUT)
+
+
+async def test_failing_queries_of_one_caller_stop_no_other() -> None:
+    case = Case(*[SLOW] * 5, OK)
+    codes = [await case.code(request_of(key)) for key in ("a", "a", "a", "a", "a", "a", "b")]
+    assert codes == ["practice-query-timeout"] * 5 + ["practice-circuit-open", "200"]
+    assert case.last_failure.codings == ((ERROR_CODE_SYSTEM, "practice-query-timeout"),)
+
+
+async def test_two_callers_that_fail_alike_open_the_site() -> None:
+    case = Case(*[SLOW] * 10, OK)
+    for key in ("a", "b"):
+        assert [await case.code(request_of(key)) for _ in range(5)] == ["practice-query-timeout"] * 5
+    assert await case.code(request_of("c")) == "practice-circuit-open"
+    assert (await case.circuits.troubled_circuits())[GUID].reason == "practice-query-timeout"
+    await case.circuits.close_circuit(GUID)
+    assert [await case.code(request_of(key)) for key in ("a", "b", "c")] == ["200"] * 3
+
+
+async def test_response_between_two_failing_callers_keeps_the_site() -> None:
+    case = Case(*[SLOW] * 5, OK, *[SLOW] * 5, OK)
+    for key in ("a", "c", "b"):
+        for _ in range(1 if key == "c" else 5):
+            case.clock.now += 0.1
+            await case.code(request_of(key))
+    assert await case.code(request_of("c")) == "200"
+
+
+async def test_trial_of_a_caller_closes_its_circuit() -> None:
+    case = Case(*[SLOW] * 5, OK)
+    for _ in range(5):
+        await case.code(request_of("a"))
+    case.clock.now += 11
+    assert [await case.code(request_of("a")) for _ in range(2)] == ["200", "200"]
+
+
+async def test_site_that_is_offline_is_offline_for_all() -> None:
+    case = Case(OFFLINE, OK)
+    assert [await case.code(request_of(key)) for key in ("a", "b")] == [
+        "practice-offline",
+        "practice-circuit-open",
+    ]

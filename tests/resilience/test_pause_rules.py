@@ -1,5 +1,7 @@
 """Pause rules and scope keys."""
 
+from typing import get_args
+
 import pytest
 from support.requests import GUID, fhir_request
 
@@ -7,6 +9,7 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.resilience.pause_rules import (
     RULES,
     PauseRule,
+    Scope,
     caller_of,
     keyed_fingerprint,
     matching_rule,
@@ -65,7 +68,7 @@ def test_scope_keys_contain_neither_credentials_nor_practitioners() -> None:
     keys = scope_keys(request, b"secret")
     assert keys["gateway"] == "gateway:api.haloconnect.io"
     assert keys["site"] == f"site:{GUID}"
-    assert set(keys) == {"gateway", "caller", "site", "caller-at-site", "practitioner"}
+    assert set(keys) == {*get_args(Scope), "caller-practitioner"}
     assert not any(value in "".join(keys.values()) for value in ("zz-77", "secret", "2026"))
 
 
@@ -92,8 +95,8 @@ def test_scope_key_contains_site_and_caller() -> None:
     request = fhir_request("Appointment", "practitioner=7&date=2026-04-05", headers=KEY)
     keys = scope_keys(request, b"secret")
     sites = {scope: site_of(key) for scope, key in keys.items()}
-    assert sites == {"gateway": "", "caller": "", "site": GUID, "caller-at-site": GUID, "practitioner": GUID}
+    assert sites == dict.fromkeys(keys, GUID) | {"gateway": "", "caller": ""}
     callers = {scope: caller_of(key) for scope, key in keys.items() if caller_of(key)}
     assert callers == dict.fromkeys(
-        ("caller", "caller-at-site"), keyed_fingerprint(request.headers, b"secret")
+        ("caller", "caller-at-site", "caller-practitioner"), keyed_fingerprint(request.headers, b"secret")
     )

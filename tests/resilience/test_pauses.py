@@ -42,10 +42,9 @@ class Case(HandlerCase):
 
 async def test_quota_pauses_the_key_at_the_site_until_it_refills() -> None:
     case = Case(failure(halo_failures.QUOTA_EXHAUSTED, retry_after=18_753), OK)
-    assert await case.code(request()) == "upstream-quota"
-    assert await case.code(request()) == "requests-paused"
-    assert (case.last_failure.retry_after, case.last_failure.kind.status) == (18_753, 503)
-    assert case.last_failure.codings == ((ERROR_CODE_SYSTEM, "upstream-quota"),)
+    assert [await case.code(request()) for _ in range(3)] == ["upstream-quota"] * 3
+    assert (case.last_failure.retry_after, case.last_failure.kind.status) == (18_753, 429)
+    assert case.last_failure.upstream_response is None
     assert await case.code(request("k-2")) == "200"
     assert await case.code(request(site=OTHER_SITE)) == "200"
     case.clock.now += 18_754
@@ -53,31 +52,105 @@ async def test_quota_pauses_the_key_at_the_site_until_it_refills() -> None:
     assert len(case.inner.requests) == 4
 
 
-async def test_invalid_key_is_paused_at_every_site() -> None:
-    case = Case(failure(failures.CREDENTIALS_INVALID, "Access denied due to invalid subscription key."), OK)
+async def test_invalid_key_is_refused_again_at_every_site() -> None:
+    challenge = ("www-authenticate", "Bearer")
+    case = Case(failure(failures.CREDENTIALS_INVALID, "Invalid subscription key.", headers=(challenge,)), OK)
     assert await case.code(request()) == "upstream-credentials"
-    assert await case.code(request(site=OTHER_SITE)) == "requests-paused"
+    assert await case.code(request(site=OTHER_SITE)) == "upstream-credentials"
+    refused = case.last_failure
+    assert (refused.kind.status, refused.retry_after, refused.headers) == (401, 300, (challenge,))
+    assert (refused.kind.issue, refused.kind.may_have_run) == ("login", False)
+    assert failures.CREDENTIALS_INVALID.text in refused.text
+    assert "was not sent" in refused.text
     assert await case.code(request("k-2")) == "200"
+    assert len(case.inner.requests) == 2
 
 
-async def test_blocked_ip_address_pauses_all_requests_with_an_alarm() -> None:
-    case = Case(failure(halo_failures.IP_BLOCKED, "Caller IP address 203.0.113.9 is not allowed."), OK)
+NOT_AUTHORITATIVE = failure(halo_failures.NOT_AUTHORITATIVE, "The practice is non-authoritative.")
+
+
+async def test_refused_caller_closes_no_door_for_others() -> None:
+    case = Case(OK, NOT_AUTHORITATIVE, OK)
+    codes = [await case.code(request(key)) for key in ("k-1", "k-2", "k-1", "k-3", "k-2")]
+    assert codes == ["200", "site-not-authoritative", "200", "200", "site-not-authoritative"]
+
+
+async def test_callers_who_were_never_served_are_no_evidence() -> None:
+    case = Case(NOT_AUTHORITATIVE, NOT_AUTHORITATIVE, OK)
+    assert [await case.code(request(key)) for key in ("k-1", "k-2", "k-3")][2] == "200"
+
+
+async def test_two_served_callers_who_are_refused_pause_the_site() -> None:
+    case = Case(OK, OK, NOT_AUTHORITATIVE, NOT_AUTHORITATIVE, OK)
+    for key in ("k-1", "k-2", "k-1", "k-2"):
+        await case.code(request(key))
+    assert await case.code(request("k-3")) == "requests-paused"
+    assert (case.last_failure.kind.status, case.last_failure.retry_after) == (503, 900)
+    assert case.last_failure.codings == ((ERROR_CODE_SYSTEM, "site-not-authoritative"),)
+    assert await case.code(request("k-3", OTHER_SITE)) == "200"
+    assert await case.code(request("k-1")) == "site-not-authoritative"
+
+
+async def test_caller_who_was_served_is_not_paused_by_others() -> None:
+    case = Case(OK, OK, OK, NOT_AUTHORITATIVE, NOT_AUTHORITATIVE, OK)
+    for key in ("k-1", "k-2", "k-3", "k-1", "k-2"):
+        await case.code(request(key))
+    assert await case.code(request("k-3")) == "200"
+    assert await case.code(request("k-4")) == "200"
+
+
+async def test_response_to_another_caller_takes_the_evidence() -> None:
+    case = Case(OK, OK, NOT_AUTHORITATIVE, OK, NOT_AUTHORITATIVE, OK)
+    for key in ("k-1", "k-2", "k-1", "k-3", "k-2"):
+        case.clock.now += 1
+        await case.code(request(key))
+    assert await case.code(request("k-4")) == "200"
+
+
+async def test_response_to_an_earlier_request_takes_no_evidence() -> None:
+    case = Case(OK, OK, NOT_AUTHORITATIVE, NOT_AUTHORITATIVE)
+    for key in ("k-1", "k-2", "k-1", "k-2"):
+        await case.code(request(key))
+    await case.pauses.record_response(request("k-3"), case.clock.now - 1)
+    assert await case.code(request("k-4")) == "requests-paused"
+
+
+async def test_blocked_ip_address_pauses_all_after_two_served_callers() -> None:
+    blocked = failure(halo_failures.IP_BLOCKED, "Caller IP address 203.0.113.9 is not allowed.")
+    case = Case(OK, OK, blocked, blocked, OK)
+    with capture_logs() as logs:
+        for key in ("k-1", "k-2", "k-1", "k-2"):
+            await case.code(request(key))
+    events = [(line["log_level"], line["scope"], line["alarm"]) for line in logs]
+    assert events == [("error", "caller", True), ("error", "caller", True), ("error", "gateway", True)]
+    assert await case.code(request("k-3", OTHER_SITE)) == "requests-paused"
+
+
+async def test_refused_key_that_never_worked_is_no_alarm() -> None:
+    case = Case(failure(failures.CREDENTIALS_INVALID, "Invalid subscription key."))
     with capture_logs() as logs:
         await case.code(request())
-    events = [(line["log_level"], line["rule"], line["alarm"]) for line in logs]
-    assert events == [("error", "caller-ip", True)]
-    assert await case.code(request("k-2", OTHER_SITE)) == "requests-paused"
+    assert [(line["log_level"], line["alarm"]) for line in logs] == [("warning", False)]
 
 
-async def test_absent_practitioner_is_paused_for_the_date() -> None:
+async def test_absent_practitioner_is_refused_again_for_the_date() -> None:
     away = failure(halo_failures.REQUEST_REFUSED, "The provider is away on that date.")
-
     case = Case(away, OK)
     query = "practitioner=7&date=2026-04-05"
-    assert await case.code(request(query=query, path="Appointment")) == "practice-refused"
-    assert await case.code(request("k-2", query=query, path="Appointment")) == "requests-paused"
+    codes = [await case.code(request(key, query=query, path="Appointment")) for key in ("k-1", "k-1", "k-2")]
+    assert codes == ["practice-refused", "practice-refused", "200"]
     for other_query in ("practitioner=7&date=2026-04-06", "practitioner=8&date=2026-04-05", "patient=1"):
         assert await case.code(request(query=other_query, path="Appointment")) == "200"
+
+
+async def test_absent_practitioner_is_paused_after_two_callers() -> None:
+    away = failure(halo_failures.REQUEST_REFUSED, "The provider is away on that date.")
+    case = Case(OK, OK, OK, away, away, OK)
+    for key in ("k-1", "k-2", "k-3"):
+        await case.code(request(key))
+    query = "practitioner=7&date=2026-04-05"
+    codes = [await case.code(request(key, query=query, path="Appointment")) for key in ("k-1", "k-2", "k-3")]
+    assert codes == ["practice-refused", "practice-refused", "requests-paused"]
 
 
 async def test_search_without_practitioner_is_not_paused() -> None:
@@ -88,12 +161,11 @@ async def test_search_without_practitioner_is_not_paused() -> None:
 
 async def test_pause_by_a_rule_of_the_operator_can_be_cleared() -> None:
     rule = PauseRule("renovation", "site", 120, message_pattern="closed for renovation")
-
     case = Case(failure(failures.SERVER_ERROR, "Closed for renovation"), OK, rules=(rule,))
     await case.code(request())
     ((scope_key, pause),) = (await case.pauses.active_pauses()).items()
     assert (pause.rule, pause.site, pause.until - pause.since) == ("renovation", "harbour", 120)
-    assert await case.code(request("k-2")) == "requests-paused"
+    assert await case.code(request()) == "upstream-500"
     assert await case.pauses.clear_pause(scope_key)
     assert not await case.pauses.clear_pause(scope_key)
     assert await case.code(request()) == "200"

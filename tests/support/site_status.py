@@ -73,11 +73,13 @@ class FaultyUpstream:
         except Failure as failure:
             return failure.kind.code
 
-    async def fail_once(self, kind: FailureKind, text: str = "", *, guid: str = GUID, **facts: Any) -> None:
+    async def fail_once(
+        self, kind: FailureKind, text: str = "", *, guid: str = GUID, key: str = "", **facts: Any
+    ) -> None:
         """Send one request that fails with this kind; later requests succeed."""
         received = json_response({"message": text}, kind.status)
         self.failure = Failure(kind, upstream_response=received, **facts)
-        await self.send(guid=guid)
+        await self.send(guid=guid, key=key)
         self.failure = None
 
     async def _upstream(self, request: FhirRequest) -> FhirResponse:
