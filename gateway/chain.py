@@ -157,7 +157,9 @@ def with_resilience(
         jitter=random.random,
         retry_on_timeout=settings.retry.retry_on_timeout,
     )
-    relocation = SiteRelocation(retry, store, policies.pms_identity, directory.find_successor, time.time)
+    relocation = SiteRelocation(
+        retry, store, policies.pms_identity, directory.find_successor, time.time, policies.secret
+    )
     bulkhead = Bulkhead(
         relocation,
         settings.bulkhead.max_concurrent,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -11,12 +12,26 @@ from cachetools import LRUCache
 
 from gateway.dates.registry import DateParameter, date_parameter, declared_parameter, is_registered
 from gateway.dates.support import ParameterKey
-from gateway.errors.failure import Failure, call_after
-from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site, UpstreamUse
+from gateway.dates.value import DateValueError, parse_date_value
+from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.interaction import Interaction
-from gateway.fhir.search_params import NO_PARAMETERS
+from gateway.fhir.search_params import NO_PARAMETERS, Parameter
 
 _log = structlog.get_logger()
+
+PARAMETER_TYPE_UNKNOWN = FailureKind(
+    "parameter-type-unknown",
+    503,
+    "transient",
+    "The gateway could not read the site's CapabilityStatement, so it does not know whether a parameter that"
+    " R4 lacks is a date. The search was not sent; the second code gives the reason. Retry after the time in"
+    " Retry-After, or leave the parameter out.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=30,
+    may_have_run=False,
+)
 _STATEMENT_LIFETIME = timedelta(hours=1)
 #: Sites whose declared parameters are stored; the least recently used is evicted.
 _MAX_SITES = 1_024
@@ -29,7 +44,8 @@ class DeclaredParameters:
     """Adds a site's declared date parameters to a search with a parameter that R4 lacks.
 
     Reading the statement does not use the practice's database (Halo Connect, FHIR examples); it is stored
-    for an hour. If the site does not respond, the gateway sends the parameter upstream unchanged.
+    for an hour. A failure is not stored: the last statement counts on. Without one, a parameter whose value
+    looks like a date is refused, because the upstream may read dates in another way.
     """
 
     def __init__(self, inner: Handler, upstream: Handler) -> None:
@@ -44,43 +60,76 @@ class DeclaredParameters:
         site = request.site
         if site is None or not request.interaction.is_search or not has_undeclared_parameters(request):
             return await self._inner(request)
-        declared, use = await self._declared_dates(request, site)
+        declared, use = await self._declared_dates(request, site.guid)
         dates = {**declared, **site.date_support.declared_parameters}
         if dates:
             site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
         return await call_after(use, self._inner, request.replace(site=site))
 
-    async def _declared_dates(self, request: FhirRequest, site: Site) -> tuple[DeclaredDates, UpstreamUse]:
-        fetched_at, dates = self._stored_dates.get(site.guid, (None, {}))
+    async def _declared_dates(self, request: FhirRequest, guid: str) -> tuple[DeclaredDates, UpstreamUse]:
+        """Return the declared dates. Raises Failure if they are unknown and the search may name one."""
+        fetched_at, dates = self._stored_dates.get(guid, (None, {}))
         if fetched_at is not None and request.received_at - fetched_at <= _STATEMENT_LIFETIME:
             return dates, NO_USE
-        dates, use = await self._fetch_declared_dates(request)
-        self._stored_dates[site.guid] = (request.received_at, dates)
-        return dates, use
-
-    async def _fetch_declared_dates(self, request: FhirRequest) -> tuple[DeclaredDates, UpstreamUse]:
         try:
-            response = await self._upstream(
-                request.replace(
-                    method="GET",
-                    interaction=Interaction("capabilities"),
-                    path="metadata",
-                    upstream_search=NO_PARAMETERS,
-                    client_search=NO_PARAMETERS,
-                    body=b"",
-                )
-            )
+            response = await self._fetch_statement(request)
         except Failure as failure:
             _log.warning("metadata-unavailable", code=failure.kind.code)
-            return {}, failure.upstream_use
-        return parse_declared_dates(response.body), response.upstream_use
+            if fetched_at is None and has_undeclared_dates(request):
+                raise _unknown_type_failure(failure) from failure
+            return dates, failure.upstream_use
+        dates = parse_declared_dates(response.body)
+        self._stored_dates[guid] = (request.received_at, dates)
+        return dates, response.upstream_use
+
+    async def _fetch_statement(self, request: FhirRequest) -> FhirResponse:
+        return await self._upstream(
+            request.replace(
+                method="GET",
+                interaction=Interaction("capabilities"),
+                path="metadata",
+                upstream_search=NO_PARAMETERS,
+                client_search=NO_PARAMETERS,
+                body=b"",
+            )
+        )
+
+
+def _unknown_type_failure(failure: Failure) -> Failure:
+    """Failure of the search; a refusal of the caller stays what it is."""
+    if failure.kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return failure
+    cause = ((ERROR_CODE_SYSTEM, failure.kind.code),)
+    unknown = Failure(PARAMETER_TYPE_UNKNOWN, retry_after=failure.retry_after, codings=cause)
+    return unknown.with_upstream_use(failure.upstream_use)
 
 
 def has_undeclared_parameters(request: FhirRequest) -> bool:
     """Whether a search contains a parameter that R4 does not define for its resource type."""
-    resource_type, parameters = request.interaction.type, request.upstream_search.parameters
-    codes = (parameter.code for parameter in parameters if "." not in parameter.name)
-    return any(not code.startswith("_") and not is_registered(resource_type, code) for code in codes)
+    return next(_undeclared_parameters(request), None) is not None
+
+
+def has_undeclared_dates(request: FhirRequest) -> bool:
+    """Whether the value of such a parameter looks like a date."""
+    values = (value for item in _undeclared_parameters(request) for value in item.value.split(","))
+    return any(map(_is_date, values))
+
+
+def _undeclared_parameters(request: FhirRequest) -> Iterator[Parameter]:
+    declared = request.site.date_support.declared_parameters if request.site else {}
+    for parameter in request.upstream_search.parameters:
+        key = request.interaction.type, parameter.code
+        is_known = "." in parameter.name or parameter.code.startswith("_") or is_registered(*key)
+        if not is_known and key not in declared:
+            yield parameter
+
+
+def _is_date(text: str) -> bool:
+    try:
+        parse_date_value(text)
+    except DateValueError:
+        return False
+    return True
 
 
 def parse_declared_dates(statement: bytes) -> Mapping[ParameterKey, DateParameter]:

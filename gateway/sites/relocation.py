@@ -6,9 +6,11 @@ from functools import partial
 from uuid import uuid4
 
 import structlog
+from cachetools import TTLCache
 
 from gateway.errors.failure import Failure, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
+from gateway.http.callers import keyed_fingerprint
 from gateway.sites.directory import PmsIdentity
 from gateway.stores.base import Store
 from gateway.stores.lock import hold_lock
@@ -21,6 +23,8 @@ _log = structlog.get_logger()
 _RETENTION_SECONDS = 86_400.0
 #: Seconds between two lookups of a GUID, and the time limit of one.
 _LOOKUP_INTERVAL_SECONDS, _LOOKUP_TIMEOUT_SECONDS = 900.0, 10.0
+#: New GUIDs and callers served there that are remembered: only their refusal ends the use of the GUID.
+_MAX_SERVED = 4_096
 #: Lock timeout in seconds. The replica that looks up renews it; if the replica crashes, the lock expires.
 _LOCK_SECONDS = 3.0
 
@@ -42,11 +46,14 @@ class SiteRelocation:
         identity_of: Callable[[str], PmsIdentity | None],
         lookup_successor: SuccessorLookup,
         clock: Callable[[], float],
+        secret: bytes = b"",
     ) -> None:
         self._inner = inner
         self._store = store
         self._identity_of = identity_of
         self._lookup_successor = lookup_successor
+        self._secret = secret
+        self._served: TTLCache[tuple[str, str], None] = TTLCache(_MAX_SERVED, _RETENTION_SECONDS, clock)
         self._successors = ReplicatedValues(store, str, "successor:", clock, lifetime=_RETENTION_SECONDS)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -61,10 +68,10 @@ class SiteRelocation:
         except Failure as failure:
             if failure.kind.code != NOT_AUTHORITATIVE.code:
                 raise
-            if stored:
+            if stored and (stored, self._caller_of(request)) in self._served:
                 await self._successors.delete(site.guid)
             new = await self._find_successor(request, site, identity)
-            if not new or not identity.follow_relocation or may_write(request):
+            if new in {"", stored} or not identity.follow_relocation or may_write(request):
                 raise
             use = failure.upstream_use
         send = partial(self._send_to_guid, site=site, guid=new)
@@ -75,13 +82,15 @@ class SiteRelocation:
         return await self._successors.get(guid) or ""
 
     async def _send_to_guid(self, request: FhirRequest, site: Site, guid: str) -> FhirResponse:
-        return from_guid(await self._inner(to_guid(request, guid)), guid, site.guid)
+        response = await self._inner(to_guid(request, guid))
+        self._served[guid, self._caller_of(request)] = None
+        return from_guid(response, guid, site.guid)
 
     async def _find_successor(self, request: FhirRequest, site: Site, identity: PmsIdentity) -> str:
         lock, holder = f"successor-look:{site.guid}", uuid4().hex
         if await self._store.acquire_lock(lock, holder, _LOCK_SECONDS):
             async with hold_lock(self._store, lock, holder, _LOCK_SECONDS):
-                if await self._store.get(f"successor-looked:{site.guid}") is None:
+                if await self._store.get(self._looked_name(request, site)) is None:
                     return await self._learn_successor(request, site, identity)
         return await self._successors.get(site.guid, skip_local_copy=True) or ""
 
@@ -89,21 +98,30 @@ class SiteRelocation:
         new = await self._lookup_with_timeout(request, identity)
         if new:
             await self._successors.set(site.guid, new)
-        await self._store.set(f"successor-looked:{site.guid}", b"1", _LOOKUP_INTERVAL_SECONDS)
+        if new is not None:  # a failure is no knowledge: the next refusal looks again
+            await self._store.set(self._looked_name(request, site), b"1", _LOOKUP_INTERVAL_SECONDS)
         _log.error(
             "site-relocated",
             site=site.name,
             found=bool(new),
             followed=bool(new) and identity.follow_relocation,
         )
-        return new
+        return new or ""
 
-    async def _lookup_with_timeout(self, request: FhirRequest, identity: PmsIdentity) -> str:
+    def _looked_name(self, request: FhirRequest, site: Site) -> str:
+        """Name of a lookup: another caller may see other sites in the directory."""
+        return f"successor-looked:{site.guid}:{self._caller_of(request)}"
+
+    def _caller_of(self, request: FhirRequest) -> str:
+        return keyed_fingerprint(request.headers, self._secret)
+
+    async def _lookup_with_timeout(self, request: FhirRequest, identity: PmsIdentity) -> str | None:
+        """Return the new GUID, empty if there is none; None if the directory did not say."""
         try:
             async with asyncio.timeout(_LOOKUP_TIMEOUT_SECONDS):
                 return await self._lookup_successor(request, identity)
         except (Failure, TimeoutError):
-            return ""
+            return None
 
 
 def to_guid(request: FhirRequest, guid: str) -> FhirRequest:

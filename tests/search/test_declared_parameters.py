@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from search.test_declared_parameters_statement import statement
@@ -13,6 +14,7 @@ from gateway.errors.catalog import UPSTREAM_CONNECT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.search.declared_parameters import DeclaredParameters
+from gateway.upstreams.failures import CREDENTIALS_INVALID
 
 pytestmark = pytest.mark.anyio
 
@@ -55,8 +57,44 @@ async def test_statement_is_fetched_once_per_hour() -> None:
     assert await run(*requests) == ([{("Patient", "enrolled")}] * 3, 2)
 
 
-async def test_parameter_is_undeclared_if_the_site_fails() -> None:
-    assert await run(fhir_request("Patient", "enrolled=2020"), fails=True) == ([set()], 1)
+@pytest.mark.parametrize("value", ["abc", "12", "a,b", "20200"])
+async def test_value_without_a_date_passes_if_the_site_fails(value: str) -> None:
+    request = fhir_request("Patient", f"enrolled={value}")
+    assert await run(request, request, fails=True) == ([set(), set()], 2)
+
+
+async def code_of(handler: DeclaredParameters, query: str, **changes: Any) -> str:
+    try:
+        with capture_logs():
+            return str((await handler(fhir_request("Patient", query, **changes))).status)
+    except Failure as failure:
+        return f"{failure.kind.status} {failure.kind.code} {[code for _, code in failure.codings]}"
+
+
+@pytest.mark.parametrize("value", ["2020", "lt2026-04-15T10:00:00%2B08:00", "x,ge2020-01"])
+async def test_date_of_an_unknown_parameter_is_refused(value: str) -> None:
+    inner = ScriptedUpstream(OK)
+    handler = DeclaredParameters(inner, ScriptedUpstream(Failure(UPSTREAM_CONNECT)))
+    code = await code_of(handler, f"enrolled={value}")
+    assert (code, inner.requests) == (f"503 parameter-type-unknown ['{UPSTREAM_CONNECT.code}']", [])
+
+
+async def test_refused_caller_keeps_its_refusal() -> None:
+    handler = DeclaredParameters(ScriptedUpstream(OK), ScriptedUpstream(Failure(CREDENTIALS_INVALID)))
+    assert await code_of(handler, "enrolled=2020") == "401 upstream-credentials []"
+
+
+async def test_failure_is_not_kept_and_replaces_no_statement() -> None:
+    inner = ScriptedUpstream(OK)
+    steps = (Failure(CREDENTIALS_INVALID), FETCHED, Failure(UPSTREAM_CONNECT), Failure(UPSTREAM_CONNECT))
+    handler = DeclaredParameters(inner, ScriptedUpstream(*steps))
+    late = NOW + timedelta(hours=2)
+    codes = [await code_of(handler, "enrolled=2020", received_at=time) for time in (NOW, NOW, late, late)]
+    assert codes[1:] == ["200"] * 3
+    sites = [request.site for request in inner.requests]
+    assert [site and set(site.date_support.declared_parameters) for site in sites] == [
+        {("Patient", "enrolled")}
+    ] * 3
 
 
 async def test_least_recently_used_site_is_evicted() -> None:
@@ -67,7 +105,7 @@ async def test_least_recently_used_site_is_evicted() -> None:
 
 FETCHED = FhirResponse(200, body=STATEMENT).with_upstream_use(UpstreamUse(1, 2.0))
 FOUND = OK.with_upstream_use(UpstreamUse(1, 0.5))
-SEARCH = fhir_request("Patient", "enrolled=2020", deadline=100.0)
+SEARCH = fhir_request("Patient", "enrolled=abc", deadline=100.0)
 
 
 async def use_and_deadlines(statement: Step, result: Step, *requests: FhirRequest) -> tuple[object, ...]:

@@ -80,10 +80,11 @@ async def test_relocation_without_follow_setting_is_logged_and_fails() -> None:
 
 
 async def test_missing_successor_or_failed_lookup_is_an_error() -> None:
-    for successor in ("", Failure(catalog.UPSTREAM_CONNECT)):
+    for successor, lookups in (("", 1), (Failure(catalog.UPSTREAM_CONNECT), 2)):
         case = Case(RELOCATED, successor=successor)
-        assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
-        assert case.lookups == 1
+        with capture_logs() as logs:
+            assert [await case.code() for _ in range(2)] == ["site-not-authoritative"] * 2
+        assert case.lookups == len(logs) == lookups
 
 
 async def test_lookup_is_repeated_after_fifteen_minutes() -> None:
@@ -128,6 +129,24 @@ async def test_successor_that_is_not_authoritative_is_deleted() -> None:
     assert await case.code() == "200"
     assert await case.code() == "site-not-authoritative"
     assert await case.handler.known_successor(GUID) == ""
+
+
+def of_key(key: str) -> FhirRequest:
+    return READ.replace(headers=(("ocp-apim-subscription-key", key),))
+
+
+async def test_refusal_of_a_stranger_leaves_the_successor() -> None:
+    case = Case(RELOCATED, OK, RELOCATED, OK)
+    codes = [await case.code(of_key(key)) for key in ("a", "stranger", "a")]
+    assert codes == ["200", "site-not-authoritative", "200"]
+    assert case.guid_endings == ["0a", "ff", "ff", "ff"]
+
+
+async def test_caller_who_finds_no_successor_stops_no_other_lookup() -> None:
+    case = Case(RELOCATED, RELOCATED, OK, successor="")
+    assert await case.code(of_key("stranger")) == "site-not-authoritative"
+    case._successor = NEW
+    assert await case.code(of_key("a")) == "200"
 
 
 async def test_failure_without_pms_id_or_of_other_kind_passes() -> None:
