@@ -2,12 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
+from gateway.cache.caller_access import Access
 from gateway.cache.directives import RequestDirectives, request_directives
 from gateway.cache.freshness import Freshness, is_cacheable, requested_types
 from gateway.cache.key import cache_key
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import fingerprint, is_background
+
+_FULL_ACCESS = Access()
 
 
 async def _no_version(_: Site) -> str:
@@ -49,10 +53,29 @@ class CacheLookup:
     types: frozenset[str]
     freshness: Freshness
     directives: RequestDirectives
+    access: Access = _FULL_ACCESS
+
+    def is_accessible(self, requested_at: float) -> bool:
+        """Whether the caller was not refused since a response was requested."""
+        return requested_at > self.access.refused_at
+
+    @property
+    def fetch_key(self) -> str:
+        """Key of the fetch that this request may join: a caller without access joins only its own."""
+        return self.key if self.access.refused_at < inf else self.own_fetch_key
+
+    @property
+    def own_fetch_key(self) -> str:
+        """Key of a fetch by this caller only."""
+        return f"{self.key} {self.caller_fingerprint}"
+
+    def end_of_access(self, expires_at: float) -> float:
+        """Return the time until which a response may be served: also the end of a membership in a group."""
+        return min(expires_at, self.access.ends_at)
 
 
 def lookup_for(
-    request: FhirRequest, site: Site, config: CacheConfig, version: str = ""
+    request: FhirRequest, site: Site, config: CacheConfig, version: str = "", access: Access = _FULL_ACCESS
 ) -> CacheLookup | None:
     """Return the lookup of a request, or None if it is not cacheable; `version` is from `version_of`."""
     freshness, types = config.freshness_of(site), requested_types(request)
@@ -60,4 +83,4 @@ def lookup_for(
         return None
     key = cache_key(request, config.secret, version=version, shared_callers=config.shared_callers)
     caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
-    return CacheLookup(request, site.guid, key, caller, types, freshness, request_directives(request))
+    return CacheLookup(request, site.guid, key, caller, types, freshness, request_directives(request), access)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from gateway.cache.caller_access import AccessRecorder, CallerAccess
 from gateway.cache.directives import request_directives
 from gateway.cache.freshness import ANY_TYPE, can_signal_staleness, written_types
 from gateway.cache.invalidation import InvalidationCounters
@@ -48,10 +49,14 @@ class ResponseCache:
         now: Callable[[], datetime],
         counters: InvalidationCounters | None = None,
     ) -> None:
-        self._inner = inner
+        counters = counters or InvalidationCounters(store, is_shared=config.lock_seconds > 0)
+        self._access = CallerAccess(
+            store, counters, config.shared_callers, config.secret, lambda: now().timestamp()
+        )
+        self._inner = AccessRecorder(inner, self._access)
         self._config = config
         self._now = now
-        self._store = ResponseStore(inner, store, config, now, counters)
+        self._store = ResponseStore(self._inner, store, config, now, counters)
         self._fetches = SingleFlight[FetchResult](config.max_detached_fetches)
         self._lookups = SingleFlight[StoredResponse | None](config.max_detached_fetches)
         self._writes: set[asyncio.Task[FhirResponse]] = set()
@@ -63,7 +68,8 @@ class ResponseCache:
         if may_write(request):
             return await _pass_through(request, "method", self._handle_write)
         version = await self._config.version_of(request.site)
-        lookup = lookup_for(request, request.site, self._config, version)
+        access = await self._access.access_of(request, request.site.guid)
+        lookup = lookup_for(request, request.site, self._config, version, access)
         if lookup and not lookup.directives.no_store:
             return await self._serve_lookup(lookup)
         if request_directives(request).only_if_cached:
@@ -131,10 +137,9 @@ class ResponseCache:
 
         A failure that concerns only the other caller is not shared: this caller fetches for itself.
         """
-        fetched, is_joined = await self._run_single_flight(lookup, lookup.key, entry)
+        fetched, is_joined = await self._run_single_flight(lookup, lookup.fetch_key, entry)
         if is_joined and not fetched.applies_to(lookup.caller_fingerprint):
-            own_key = f"{lookup.key} {lookup.caller_fingerprint}"
-            fetched, is_joined = await self._run_single_flight(lookup, own_key, entry)
+            fetched, is_joined = await self._run_single_flight(lookup, lookup.own_fetch_key, entry)
         return fetched, is_joined or fetched.is_collapsed
 
     async def _run_single_flight(
@@ -158,10 +163,12 @@ class ResponseCache:
 
     def _validity(self, lookup: CacheLookup, entry: StoredResponse) -> CacheValidity:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
+        is_site_unchanged = counters.local_change_check(lookup.site)
+        is_caller_unchanged = self._access.local_change_check(lookup.request)
         return CacheValidity(
             entry.requested_at,
-            entry.requested_at + entry.lifetime,
-            counters.local_change_check(lookup.site),
+            lookup.end_of_access(entry.requested_at + entry.lifetime),
+            lambda: is_site_unchanged() and is_caller_unchanged(),
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
         )
 

@@ -52,17 +52,19 @@ class ResponseStore:
         store: Store,
         config: CacheConfig,
         now: Callable[[], datetime],
-        counters: InvalidationCounters | None = None,
+        counters: InvalidationCounters,
     ) -> None:
         self._inner = inner
         self._store = store
         self._config = config
         self._now = now
-        self.counters = counters or InvalidationCounters(store, is_shared=config.lock_seconds > 0)
+        self.counters = counters
 
     async def get(self, lookup: CacheLookup) -> StoredResponse | None:
-        """Return the stored response of any age, unless a write has invalidated it."""
+        """Return the stored response of any age, unless a write or a refusal has invalidated it."""
         stored = decode(await self._store.get(_store_key(lookup)))
+        if stored and not lookup.is_accessible(stored.requested_at):
+            return None
         if stored is None or await self.counters.is_current(lookup.site, stored.counters):
             return stored
         return None

@@ -189,7 +189,9 @@ async def test_callers_share_responses_only_within_group() -> None:
     groups = {fingerprint(((KEY[0], key),)): "one firm" for key in ("demo", "other")}
     sharing = Practice(shared_callers=groups)
     await sharing.get()
+    assert "fwd" in status(await sharing.get(ocp_apim_subscription_key="other"))
     assert "hit" in status(await sharing.get(ocp_apim_subscription_key="other"))
+    assert "hit" in status(await sharing.get())
     assert "fwd" in status(await sharing.get(ocp_apim_subscription_key="third"))
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from support.requests import NOW, SITE, fhir_request, json_response
 
+from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig, CacheLookup, lookup_for
 from gateway.cache.response_store import ResponseStore
 from gateway.cache.stored_response import StoredResponse
@@ -23,7 +24,8 @@ class Replica:
         self.now = NOW
         self.upstream_request_count = 0
         self.config = CacheConfig(b"s", lock_seconds=60)
-        self.store = ResponseStore(self._upstream, store, self.config, self._clock)
+        counters = InvalidationCounters(store, is_shared=True)
+        self.store = ResponseStore(self._upstream, store, self.config, self._clock, counters)
 
     def lookup(self, *headers: tuple[str, str]) -> CacheLookup:
         lookup = lookup_for(fhir_request("Patient/1", headers=headers), SITE, self.config)

@@ -1,0 +1,77 @@
+"""A refused key ends what is kept for it (strangers.md S8), also for a member of a group."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from conftest import Pair, settings_for
+from end_to_end.failing_gateway import FailingGateway, run_gateway
+
+from gateway.emulator.sites import SYDNEY
+from gateway.http.callers import fingerprint
+from gateway.settings import Settings
+
+BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
+KEYS = {name: {"Ocp-Apim-Subscription-Key": name} for name in ("demo-key", "other-key")}
+BAD_KEY = {"statusCode": 401, "message": "Access denied due to invalid subscription key."}
+NO_ACCESS = {"error": {"status": 403, "message": "The practice being queried is non-authoritative."}}
+
+
+def cached_settings(upstream: str, **cache: object) -> Settings:
+    sections = settings_for(upstream).model_dump()
+    return Settings.model_validate(sections | {"cache": {"profile": "balanced", **cache}})
+
+
+@pytest.fixture
+def cached(pair: Pair) -> Iterator[FailingGateway]:
+    """A gateway with a cache."""
+    client = httpx.Client(timeout=30, trust_env=False)
+    with run_gateway(cached_settings(pair.emulator.url)) as url, client:
+        yield FailingGateway(pair, url, client)
+
+
+@pytest.fixture
+def grouped(pair: Pair) -> Iterator[FailingGateway]:
+    """A gateway whose two keys share what is kept."""
+    callers = [fingerprint((("ocp-apim-subscription-key", name),)) for name in KEYS]
+    settings = cached_settings(pair.emulator.url, shared_callers={"firm": callers})
+    client = httpx.Client(timeout=30, trust_env=False)
+    with run_gateway(settings) as url, client:
+        yield FailingGateway(pair, url, client)
+
+
+def read(gateway: FailingGateway, path: str, key: str = "demo-key") -> tuple[int, bool]:
+    """Status, and whether the answer was kept."""
+    response = gateway.ask("GET", f"{BASE}/{path}", headers=KEYS[key])
+    return response.status_code, "hit" in response.headers["cache-status"]
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, BAD_KEY), (403, NO_ACCESS)])
+def test_withdrawn_key_gets_nothing_that_was_kept(
+    cached: FailingGateway, status: int, body: dict[str, object]
+) -> None:
+    for key in KEYS:
+        for _ in range(3):  # the third is a hit that was ready
+            read(cached, "Organization?_count=1", key)
+    cached.pair.fault(kind="answer", status=status, body=body, key="demo-key")
+    assert read(cached, "Patient/1") == (status, False)
+    assert read(cached, "Organization?_count=1") == (status, False)
+    assert read(cached, "Organization?_count=1", "other-key") == (200, True)
+
+
+def test_withdrawn_member_gets_nothing_of_its_group(grouped: FailingGateway) -> None:
+    for key in KEYS:
+        for _ in range(3):
+            read(grouped, "Organization?_count=1", key)
+    assert read(grouped, "Organization?_count=1") == (200, True)
+    grouped.pair.fault(kind="answer", status=401, body=BAD_KEY, key="demo-key")
+    assert read(grouped, "Patient/1") == (401, False)
+    assert read(grouped, "Organization?_count=1") == (401, False)
+    assert read(grouped, "Organization?_count=1", "other-key") == (200, True)
+
+
+def test_member_that_was_never_served_gets_nothing_of_its_group(grouped: FailingGateway) -> None:
+    for _ in range(3):
+        read(grouped, "Organization?_count=1", "other-key")
+    grouped.pair.fault(kind="answer", status=401, body=BAD_KEY, key="demo-key")
+    assert read(grouped, "Organization?_count=1") == (401, False)
