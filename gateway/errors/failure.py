@@ -28,6 +28,7 @@ class FailureKind:
     `code` is the gateway's, `status` HTTP's, `issue` from the R4 issue-type value set, `message_code`
     optionally from the `operation-outcome` code system. `text` says what happened, who should act and what
     to do. `retry_after` is in seconds. `may_have_run`: the upstream may have run (and billed) the query.
+    `refuses_change`: the query of a write ran, and the database says that it changed nothing.
     """
 
     code: str
@@ -39,6 +40,7 @@ class FailureKind:
     retry_advice: RetryAdvice = RetryAdvice.NO
     retry_after: int | None = None
     may_have_run: bool = True
+    refuses_change: bool = False
 
     @property
     def write_outcome_unknown(self) -> bool:
@@ -47,10 +49,7 @@ class FailureKind:
         A result that is too large (issue type `too-costly`) comes from a query that ran.
         """
         ran = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.issue == "too-costly"
-        return self.may_have_run and ran and self.retry_advice in _UNCERTAIN_OUTCOME
-
-
-_UNCERTAIN_OUTCOME = frozenset({RetryAdvice.YES, RetryAdvice.ONCE, RetryAdvice.AFTER_CHANGE})
+        return self.may_have_run and ran and not self.refuses_change
 
 
 class Issue(NamedTuple):

@@ -40,6 +40,7 @@ QUERY_FAILED = FailureKind(
     "exception",
     "The practice's database could not run the query of this request. The same request will fail again;"
     " report it to Halo support with the ids in diagnostics.",
+    refuses_change=True,
 )
 VALUE_UNREADABLE = FailureKind(
     "practice-value-conversion",
@@ -47,6 +48,7 @@ VALUE_UNREADABLE = FailureKind(
     "exception",
     "The practice system could not convert a value in the query, often a date. Check the values that you"
     " sent; if they are correct, tell the gateway's operator.",
+    refuses_change=True,
 )
 RESULT_LOST = FailureKind(
     "practice-result-lost",

@@ -24,6 +24,8 @@ _YES, _ONCE, _CHANGE, _FIX, _NO = (
     RetryAdvice.NO,
 )
 _MESSAGE_CODES = {404: "MSG_NO_EXIST", 405: "MSG_OP_NOT_ALLOWED", 412: "MSG_VERSION_AWARE_CONFLICT"}
+#: Statuses with which a server refuses a request before it acts on it (RFC 9110 section 15).
+_REFUSALS_BEFORE_RUNNING = frozenset({402, 407, 411, 416, 417, 418, 426, 501, 505, 506, 510, 511, 525, 526})
 _RELAYED_STATUSES = frozenset({400, 404, 409, 412, 422})
 
 OTHER_4XX = FailureKind(
@@ -168,7 +170,10 @@ def _status_rule(status: int, kind: FailureKind) -> ErrorRule:
 def _status_kind(status: int, translation: _StatusTranslation, text: str) -> FailureKind:
     gateway_status, issue, advice, wait = translation
     message_code = _MESSAGE_CODES.get(status, "")
-    return FailureKind("upstream-status", gateway_status, issue, text, "error", message_code, advice, wait)
+    may_have_run = status not in _REFUSALS_BEFORE_RUNNING
+    return FailureKind(
+        "upstream-status", gateway_status, issue, text, "error", message_code, advice, wait, may_have_run
+    )
 
 
 def _status_rules() -> Iterator[ErrorRule]:

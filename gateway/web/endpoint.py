@@ -55,9 +55,17 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - a bug in reading must become a response, too
             await self._reject(internal_error(error), request, send)
         else:
-            response = _with_requested_media_type(fhir_request, await self._handler(fhir_request))
-            self._store_prepared(request.scope, fhir_request, response)
+            response = await self._respond(request.scope, fhir_request)
             await send_response(response, request, send, fhir_request.request_id)
+
+    async def _respond(self, scope: Scope, request: FhirRequest) -> FhirResponse:
+        """Return the handler's response as it is sent; a bug behind a write must not hide its outcome."""
+        try:
+            response = _with_requested_media_type(request, await self._handler(request))
+            self._store_prepared(scope, request, response)
+        except Exception as error:  # noqa: BLE001 - a bug behind the handlers must become a response, too
+            return error_response(internal_error(error, request), request)
+        return response
 
     def _store_prepared(self, scope: Scope, request: FhirRequest, response: FhirResponse) -> None:
         if self._fast_path_cache is None or not response.cache_validity:

@@ -11,7 +11,12 @@ from starlette.responses import Response
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import MEDIA_TYPE, encode_resource, operation_outcome
+from gateway.errors.operation_outcome import (
+    ERROR_CODE_SYSTEM,
+    MEDIA_TYPE,
+    encode_resource,
+    operation_outcome,
+)
 from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
@@ -41,7 +46,7 @@ class ErrorHandler:
             kind = catalog.WRITE_OUTCOME_UNKNOWN if may_write(request) else NOT_FHIR
             return error_response(Failure(kind, diagnostics=f"request={request.request_id}"), request)
         except Exception as error:  # noqa: BLE001 - outermost handler: a bug must become a response
-            return error_response(internal_error(error), request)
+            return error_response(internal_error(error, request), request)
 
 
 def error_response(failure: Failure, request: FhirRequest | None = None) -> FhirResponse:
@@ -55,15 +60,21 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     return FhirResponse(failure.kind.status, headers, encode_resource(operation_outcome(failure)), repairs)
 
 
-def internal_error(error: BaseException) -> Failure:
+def internal_error(error: BaseException, request: FhirRequest | None = None) -> Failure:
     """Log an unexpected exception, and return a failure with the reference number of the log line.
+
+    The upstream may have made the change of a write before the exception.
 
     The log contains the code positions but never the exception's text, which may contain a client's values.
     """
     reference = uuid4().hex
     places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     _log.error("unhandled-exception", reference=reference, exception=type(error).__name__, places=places)
-    return Failure(catalog.GATEWAY_ERROR, diagnostics=f"reference={reference}")
+    diagnostics = f"reference={reference}"
+    if request is None or not may_write(request):
+        return Failure(catalog.GATEWAY_ERROR, diagnostics=diagnostics)
+    cause = ((ERROR_CODE_SYSTEM, catalog.GATEWAY_ERROR.code),)
+    return Failure(catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=diagnostics, codings=cause)
 
 
 def _is_passed_through(request: FhirRequest) -> bool:

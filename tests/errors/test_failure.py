@@ -31,7 +31,8 @@ def test_write_outcome_is_unknown_if_request_may_have_run() -> None:
     assert not FailureKind(
         "bad", 400, "invalid", "Bad.", retry_advice=RetryAdvice.AFTER_CHANGE
     ).write_outcome_unknown
-    assert not FailureKind("refused", 502, "exception", "Refused.").write_outcome_unknown
+    assert FailureKind("strange", 502, "exception", "Strange.").write_outcome_unknown
+    assert not FailureKind("refused", 502, "exception", "Refused.", refuses_change=True).write_outcome_unknown
 
 
 def test_copy_is_made_only_for_another_use() -> None:

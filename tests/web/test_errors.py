@@ -68,6 +68,17 @@ async def test_unreadable_response_to_write_has_unknown_outcome() -> None:
     assert code_of(response) == "write-outcome-unknown"
 
 
+async def test_bug_behind_a_write_leaves_its_outcome_open() -> None:
+    request = fhir_request("Patient", method="POST")
+    with capture_logs():
+        response = await call_handler(request, raises(ZeroDivisionError()))
+    issue = msgspec.json.decode(response.body)["issue"][0]
+    codes = [coding["code"] for coding in issue["details"]["coding"]]
+    assert (response.status, codes) == (504, ["write-outcome-unknown", "gateway-error"])
+    assert issue["diagnostics"].startswith("reference=")
+    assert response.header("retry-after") == ""
+
+
 async def test_unexpected_exception_becomes_a_reference_number() -> None:
     with capture_logs() as lines:
         response = await call_handler(fhir_request(), raises(ZeroDivisionError("Zzyzx")))
