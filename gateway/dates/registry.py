@@ -87,6 +87,12 @@ def date_parameter(resource: str, code: str) -> DateParameter | None:
     return DateParameter(resource, code, _element_kind(types), bool(multi_valued), paths)
 
 
+def parameter_codes() -> frozenset[str]:
+    """Codes of all search parameters of R4, of all resource types."""
+    tables = (_DATES, _COMPOSITES, _NON_DATE_CODES)
+    return frozenset(code for table in tables for codes in table.values() for code in codes)
+
+
 def is_registered(resource: str, code: str) -> bool:
     """Whether R4 defines a search parameter with that code for that type."""
     return any(

@@ -1,127 +1,285 @@
-"""Redaction of upstream error messages: phrases stay, personal data is replaced by `…`.
+"""Redaction of upstream error messages: known phrases stay, all other words and numbers become `…`.
 
-Integrators adjust their logic by phrases ("Login failed for user", "away on that date"). Redaction replaces
-names, identifiers, numbers, addresses and keys inside them, and SQL statements completely. A capitalised
-word stays only if it belongs to the vocabulary of error messages: an unknown word may be a surname.
+Integrators adjust their logic by phrases ("Login failed for user", "away on that date"). What may stay is an
+allow-list: the vendors' documented texts, words of error messages, names of R4 and of SQL types, and numbers
+beside a unit or a label. A word that can be a name stays only where no name can stand.
 """
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from string import ascii_lowercase, ascii_uppercase
+from typing import NamedTuple
 
-MASK = "…"
-#: Characters of a redacted message, and of the message that is read: limits on time and on the response.
-_MAX_LENGTH, _MAX_INPUT_LENGTH = 300, 2_000
-
-_SQL = re.compile(
-    r"""\b(?:
-      select\b[^.;]{0,2000}?\bfrom\b | select\s+(?:\*|top\b|distinct\b|@|\[|case\b|count\s*\(|\w+\s*,|\w+\.\w)
-    | insert\s+into\b | update\s+\S+\s+set\b | delete\s+from\b | merge\s+(?:into\s+)?\S+\s+(?:as|using)\b
-    | exec(?:ute)?\s+(?:@|\[|\w+\.\w|[a-z]{1,4}_\w) | declare\s+@ | set\s+@ | values\s*\(
-    | with\s+\S+\s+as\s*\( | (?:create|alter|drop|truncate)\s+(?:table|view|proc\w*|function|database|index)\b
-    | (?:where|having|and|or|on)\s+[\[\]\w."]+\s*(?:=|<|>|!|like\b|in\s*\(|between\b|is\s+(?:not\s+)?null)
-    | (?:inner|left|right|full|cross|outer)\s+join\b
-    ).*""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+from gateway.errors.documented_texts import documented_end
+from gateway.errors.error_words import SQL_TYPES, TOKENS, VOCABULARY
+from gateway.errors.known_names import is_identifier, is_known_name
+from gateway.errors.person_words import (
+    CODE_LABELS,
+    NAME_LIKE,
+    NUMBER_LABELS,
+    PERSON_WORDS,
+    TITLES,
+    UNITS,
+    WORDS_AFTER_PERSON,
 )
+from gateway.errors.sql_text import MASK, without_sql
+from gateway.fhir.resource_types import RESOURCE_TYPES
 
-_QUOTED_TEXT = r"""
-    (?:(?<!\w)|(?<=\b[NnXxBbEeUu]))'.*?(?:'(?!\w)|$)
-  | "[^"]*(?:"|$) | `[^`]*(?:`|$) | “[^”]*(?:”|$) | \u2018.*?(?:\u2019(?!\w)|$) | «[^»]*(?:»|$)
-  | \[+[^\]]*(?:\]+|$) | \{[^}]*(?:\}|$) | <[^>]*(?:>|$)
-"""
-_BRACKETED_TEXT = r"\((?!\d{1,4}\s?[kmg]b\))[^()]*[A-Z\d][^()]*(?:\)|$)"
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+#: Characters of a redacted message: a limit on the response.
+_MAX_LENGTH = 300
+#: Words of a message that are read: enough for the shown length.
+_MAX_TOKENS = 500
 
-#: (pattern, replacement): applied in this order, each to the whole text.
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.VERBOSE | re.DOTALL), replacement)
-    for pattern, replacement in (
-        (_QUOTED_TEXT, MASK),
-        (r"(?i:\b[a-z][a-z0-9+.-]{0,20}://\S+|\bwww\.\S+)", MASK),
-        (r"[^\s@]{1,64}@[^\s@]{1,99}\.[^\s@]+", MASK),
-        (r"(?:\b[A-Za-z]:\\|\\\\)\S+", MASK),
-        (r"(?i:\bbearer\s+[\w.~+/=-]{12,})", MASK),
-        (
-            r"(?i)\b((?:\w*key|token|secret|password|pwd|sig|signature|authorization)\s*[:=]\s*)\S+",
-            rf"\1{MASK}",
-        ),
-        (r"(?i)(\bfor\s+user\s+)(?!…)[^\s.,;:]+", rf"\1{MASK}"),
-        (r"(\b[\w.:\-]{1,40}=)\s*[^\s&;,]+(?:\s+[A-Z][\w'\u2019-]*)*", rf"\1{MASK}"),
-        (r"\b[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\b", MASK),
-        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", MASK),
-        (r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])(?<!\b\d\d:\d\d:\d\d)", MASK),
-        (r"[+(]{0,2}\d(?:[\s().\-/]{0,3}\d){5,}", MASK),
-        (_BRACKETED_TEXT, MASK),
-        (r"\b([A-Z][A-Za-z]{2,63})/[A-Za-z0-9\-.]+", rf"\1/{MASK}"),
-        (rf"(?i)\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}\.?,?\s+\d{{2,4}}\b", MASK),
-        (rf"(?i)\b{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}}\b", MASK),
-        (r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", MASK),
-        (r"\b(?=\w{0,60}\d)(?=\w{0,60}[^\W\d_])\w{6,}", MASK),
-        (r"\b(?=\S{0,60}[\d+/=])[\w+/=-]{16,}", MASK),
-    )
+_TOKEN = re.compile(
+    r"""
+    (?P<quoted>(?<!\w)[NnXxBbEeUu]?'.*?(?:'(?!\w)|$)
+      | "[^"]*(?:"|$) | `[^`]*(?:`|$) | “[^”]*(?:”|$) | \u2018.*?(?:\u2019(?!\w)|$) | «[^»]*(?:»|$))
+  | (?P<bracketed>\[+[^\[\]]*(?:\]+|$))
+  | (?P<markup>\{[^}]*(?:\}|$) | <[^>]*(?:>|$))
+  | (?P<assignment>[\w.:\-]{1,40}=(?![=>])[^\s&;,]*)
+  | (?P<word>[^\s"`“\u2018«\[{<&(]+)
+  | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_PUNCTUATION = ".,;:!?()[]…|&*>-/\\'\u2019\""
+_SHOWN_BEFORE_MASK, _SHOWN_AFTER_MASK = "([", ".,;:!?)]"
+_ENDS_OF_NAME = (".", ";", ":", "!", "?")
+_REFERENCE = re.compile(r"([A-Z][A-Za-z]{2,63})/.+", re.DOTALL)
+_FORMAT = re.compile(
+    r"(?=.*(?:YYYY|yyyy|hh:mm|HH:mm))(?:Y{2,4}|y{2,4}|M{1,4}|m{2}|D{1,2}|d{1,4}|h{1,2}|H{1,2}|s{1,2}|S{1,3}"
+    r"|f{1,7}|z{1,3}|T|Z|[-/:.+])+"
+)
+_NUMBER = re.compile(r"\d{1,5}|\d{1,2},\d{3}", re.ASCII)
+_SIZE = re.compile(r"\d{1,4}(?:kb|mb|gb|ms)", re.ASCII | re.IGNORECASE)
+_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _REPEATED_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
-_CAMEL_CASE_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_REPEATED_MASKS_IN_BRACKETS = re.compile(r"…(?:[\s,;:'\"()]*…)+")
+_CONTRACTION = re.compile(r"[a-z]{2,6}n't|(?:it|that|there)'s")
+#: Short words that begin a sentence; capitalised elsewhere, they can be names.
+_OPENERS = frozenset({"a", "an", "as", "at", "by", "do", "in", "on", "so", "to"})
+_PARAMETER_WORDS = frozenset({"parameter", "parameters", "argument", "arguments"})
+_WORDS_BEFORE_NAME = frozenset({"for", "of", "by", "with", "and"})
+_VERBS_AFTER_NAME = frozenset({"is", "was", "has", "had", "and", "did", "does", "may", "will", "or"})
 
-#: Words that stay although capitalised: words of error messages, protocols, databases and FHIR.
-_WORDS = """
-a aborted access account action active address admin administrator again all allergy allowed already an
-and another any api application appointment are argument arguments arithmetic as at attachment attempt
-authentication author authorised authorization authorized away azure backup bad bandwidth be been bit
-booked booking broken bundle busy but by byte calendar call caller can canceled cancelled cannot
-capability care cast certificate change char check client clinic clinical closed cloud code codes column
-command communication complete completed condition conflict conformance connect connection consent
-constraint contact container content conversion convert converting cosmos could coverage create created
-credentials current data database date datetime day db deadlock deadlocked delete deleted denied
-description details developer device diagnostic diary did disabled division dns doctor document does down
-driver due duplicate duplicated element empty encounter end ensure enterprise entity entry error errors
-exceeded exception execute executed execution expired explicit extension external failed failure family
-fatal fhir field file for forbidden foreign format found from function gateway general get given gone gp
-group guid halo handshake has have header healthcare host hour html http https id identifier if ihi
-immediate immunization import in inactive incorrect index info information inner input insert instance
-insufficient int integration integrator internal invalid io ip is issue it item json key kind language
-late later length licence license limit line link list location lock locked log login long make malformed
-mandatory many match maximum may medicare medication message method microsoft minute minutes missing more
-mssql must name net network new no not now null number nurse nvarchar object observation occured occurred
-odbc of offline old on once only operation option or order organisation organization orphaned other out
-outcome overflow page parameter parameters parse path patient payload pending per permission person phone
-plan please policy pool post practice practitioner precondition prep prepare preparing primary problem
-procedure process processing product properties property protocol provide provided provider proxy put
-queries query questionnaire queue quota rate reached read record records reference referral refused
-registered reject rejected related replenished report request requests required reset resource response
-result resulted results retry return returned role rolling row rows same schedule schema search seconds
-security see server servers service session should site size slot slow snapshot socket some sort source
-specified sql ssl stage state statement status stored stream string structure subject subscription
-succeeded success such supplied support supported syntax system table task tcp tenant terminology than
-that the then there these this those through time timed timeout tls to token too took transaction
-transport trigger truncated truncation trust try type unable unauthorised unauthorized unavailable
-unexpected unhandled unique unknown unprocessable unreachable unsupported update upload uri url use used
-user using validation value values varchar version view violation volume wait waiting was we were what
-when which who why will window with would write xml you your zero zone
-"""
-_VOCABULARY = frozenset(_WORDS.split())
+
+class _Token(NamedTuple):
+    """A piece of a message, without the space before it: its kind and text.
+
+    `core` is the text without punctuation, `word` is that in lower case.
+    """
+
+    kind: str
+    text: str
+    core: str = ""
+    word: str = ""
+    has_space: bool = False
+
+    @property
+    def can_be_name(self) -> bool:
+        """Whether it is a word that can also be a name."""
+        return self.kind == "word" and self.word in NAME_LIKE
+
+
+_NO_TOKEN = _Token("end", "")
+
+
+class _Place(NamedTuple):
+    """A token and its neighbours; `expects_name` if a name or number of a person may stand here."""
+
+    before_previous: _Token
+    previous: _Token
+    token: _Token
+    following: _Token
+    expects_name: bool
+
+    @property
+    def starts_sentence(self) -> bool:
+        """Whether no word of the same sentence stands before it."""
+        return self.previous is _NO_TOKEN or self.previous.text.endswith((".", ":", ";"))
 
 
 def redact(text: str) -> str:
-    """Redact an upstream's message: `…` for all personal data, at most 300 characters."""
-    plain = without_sql(text)
-    for pattern, replacement in _RULES:
-        plain = pattern.sub(replacement, plain)
-    plain = _REPEATED_MASKS.sub(MASK, _WORD.sub(_redact_word, plain)).strip()
+    """Redact an upstream's message: `…` for all that may be personal data, at most 300 characters."""
+    tokens = list(islice(_tokens(without_sql(text)), _MAX_TOKENS))
+    plain = "".join(_shown_texts(tokens)).strip() + MASK * (len(tokens) == _MAX_TOKENS)
+    plain = _REPEATED_MASKS.sub(MASK, plain).replace(f"({MASK})", MASK)
+    plain = _REPEATED_MASKS_IN_BRACKETS.sub(MASK, plain)
     return plain if len(plain) <= _MAX_LENGTH else plain[: _MAX_LENGTH - 1] + MASK
 
 
-def without_sql(text: str) -> str:
-    """Return the message on one printable line, cut where an SQL statement starts."""
-    printable = "".join(char if char.isprintable() else " " for char in text[:_MAX_INPUT_LENGTH])
-    line = " ".join(printable.split())
-    return _SQL.sub(MASK, line)
+def _tokens(line: str) -> Iterator[_Token]:
+    position, lower = 0, _ascii_lower(line)
+    while position < len(line):
+        has_space = line[position] == " "
+        start = position + has_space
+        end = documented_end(lower, start) if _starts_word(line, start) else start
+        if end > start:
+            yield _token("documented", line[start:end], line[start:end].rpartition(" ")[2], has_space)
+        elif match := _TOKEN.match(line, start):
+            end = match.end()
+            yield _token(match.lastgroup or "other", match[0], match[0], has_space)
+        position = end
 
 
-def _redact_word(match: re.Match[str]) -> str:
-    word = match[0]
-    stem = word.partition("'")[0].replace("-", "")
-    is_harmless = stem.islower() or all(
-        part.lower() in _VOCABULARY for part in _CAMEL_CASE_PART.findall(stem)
+def _token(kind: str, text: str, last_word: str, has_space: bool) -> _Token:
+    core = last_word.strip(_PUNCTUATION)
+    return _Token(kind, text, core, core.lower(), has_space)
+
+
+def _ascii_lower(text: str) -> str:
+    """Text in lower case, of the same length: some letters outside ASCII become two."""
+    return text.translate(_TO_LOWER)
+
+
+def _starts_word(line: str, position: int) -> bool:
+    return position == 0 or not (line[position - 1].isalnum() or line[position - 1] in "_-.@/'")
+
+
+def _shown_texts(tokens: Sequence[_Token]) -> Iterator[str]:
+    """Shown text of each token. A word that can be a name is masked beside a name or another such word."""
+    shown = list(_judge(tokens))
+    suspects = [
+        token.can_be_name or (token.kind == "word" and token.core.isalpha() and MASK in text)
+        for token, text in zip(tokens, shown, strict=True)
+    ]
+    for index, (token, text) in enumerate(zip(tokens, shown, strict=True)):
+        neighbours = (*suspects[max(index - 1, 0) : index], *suspects[index + 1 : index + 2])
+        hidden = token.can_be_name and any(neighbours)
+        yield " " * token.has_space + (_mask(token) if hidden else text)
+
+
+def _judge(tokens: Sequence[_Token]) -> Iterator[str]:
+    expects_name = False
+    before_previous = previous = _NO_TOKEN
+    for token, following in zip(tokens, [*tokens[1:], _NO_TOKEN], strict=False):
+        text = _SHOW[token.kind](_Place(before_previous, previous, token, following, expects_name))
+        expects_name = _expects_name_after(token, text, expects_name)
+        before_previous, previous = previous, token
+        yield text
+
+
+def _expects_name_after(token: _Token, shown: str, expects_name: bool) -> bool:
+    """Whether a name may follow: after a person's word, after `name=`, and after a part of a name."""
+    if token.kind == "assignment" or token.word in TITLES:
+        return True
+    if token.word in PERSON_WORDS and token.kind in {"word", "documented"}:
+        return not token.text.endswith((".", ";"))
+    ends_name = token.text.endswith(_ENDS_OF_NAME) and len(token.core) > 2  # noqa: PLR2004 - an initial
+    return expects_name and not ends_name and (not token.core or (token.kind == "word" and MASK in shown))
+
+
+def _show_text(place: _Place) -> str:
+    return place.token.text
+
+
+def _show_quoted(place: _Place) -> str:
+    """Show a name in quotation marks or brackets."""
+    token = place.token
+    content = token.text.strip("'\"`“”\u2018\u2019«»[]")
+    if not content or (token.kind == "bracketed" and not token.has_space and content.isdecimal()):
+        return token.text if content.isascii() and len(content) <= 3 else MASK  # noqa: PLR2004 - an index
+    if documented_end(_ascii_lower(content), 0) == len(content):
+        return token.text
+    is_parameter = token.kind == "bracketed" or place.previous.word.removesuffix("s") in {
+        "parameter",
+        "argument",
+    }
+    is_name = is_known_name(content) or (is_parameter and is_identifier(content))
+    return token.text if is_name and not place.expects_name and content not in NAME_LIKE else MASK
+
+
+def _show_assignment(place: _Place) -> str:
+    """Show the name of `name=value`, and the value of `status=404`."""
+    name, _, value = place.token.text.partition("=")
+    if name.lower() in NUMBER_LABELS and _NUMBER.fullmatch(value):
+        return place.token.text
+    is_shown = is_known_name(name) or is_identifier(name) or name.lower() in VOCABULARY
+    return f"{name if is_shown else MASK}={MASK}"
+
+
+def _show_word(place: _Place) -> str:
+    token = place.token
+    if not token.core:
+        return token.text if token.text.isascii() or token.text.strip(_PUNCTUATION) == "" else MASK
+    reference = _REFERENCE.fullmatch(token.core)
+    if reference and reference[1] in RESOURCE_TYPES:
+        return token.text.replace(token.core, f"{reference[1]}/{MASK}")
+    return token.text if _may_stay(place) else _mask(token)
+
+
+def _mask(token: _Token) -> str:
+    """Mask a word; brackets and the punctuation of the sentence stay, but not the dot of an abbreviation."""
+    before, _, after = token.text.partition(token.core)
+    is_short = len(token.core) <= 2 or token.word in TITLES  # noqa: PLR2004 - an initial
+    after = after.removeprefix(".") if is_short else after
+    shown_before = "".join(char for char in before if char in _SHOWN_BEFORE_MASK)
+    return shown_before + MASK + "".join(char for char in after if char in _SHOWN_AFTER_MASK)
+
+
+def _may_stay(place: _Place) -> bool:
+    core, word = place.token.core, place.token.word
+    if not core.replace("\u2019", "").isascii():
+        return False
+    if place.expects_name:
+        return core == word and word in WORDS_AFTER_PERSON
+    if word in TOKENS or _FORMAT.fullmatch(core):
+        return True
+    if any(char.isdigit() for char in core):
+        return _is_technical_number(place)
+    return _is_known_word(place)
+
+
+def _is_technical_number(place: _Place) -> bool:
+    """Whether a number has a unit or a label of errors: `30 seconds`, `8mb`, `error code 207`."""
+    core, label = place.token.core, place.previous.word
+    if _SIZE.fullmatch(core):
+        return True
+    if any(char.isdigit() for char in place.previous.core):
+        return False
+    is_code = label == "code" and place.before_previous.word in CODE_LABELS
+    is_length = place.previous.text == "(" and place.before_previous.word in SQL_TYPES
+    is_labelled = is_code or is_length or label in NUMBER_LABELS or place.following.word in UNITS
+    return is_labelled and _NUMBER.fullmatch(core) is not None
+
+
+def _is_known_word(place: _Place) -> bool:
+    core, word = place.token.core.replace("\u2019", "'"), place.token.word.replace("\u2019", "'")
+    if core != word and word in _OPENERS:
+        return _opens_sentence(place)
+    if word in VOCABULARY:
+        return word not in NAME_LIKE or (core == word and not _stands_as_name(place))
+    stem = core.removesuffix("'s").removesuffix("s'")
+    is_possessive = stem != core and stem in VOCABULARY and stem not in NAME_LIKE
+    return (
+        is_possessive
+        or _CONTRACTION.fullmatch(core) is not None
+        or is_known_name(core)
+        or is_identifier(core)
     )
-    return word if is_harmless and word.isascii() else MASK
+
+
+def _stands_as_name(place: _Place) -> bool:
+    """Whether a word in lower case stands where a name does: `page is away`, `an appointment for page`."""
+    is_subject = place.starts_sentence or place.previous.word in _WORDS_BEFORE_NAME
+    is_last = place.following is _NO_TOKEN or place.token.text.endswith(_ENDS_OF_NAME)
+    return is_subject and (is_last or place.following.word in _VERBS_AFTER_NAME)
+
+
+def _opens_sentence(place: _Place) -> bool:
+    """Whether a short word begins a sentence and is no name: `An error`, but not `An is away`."""
+    following = place.following.core
+    is_free = following in VOCABULARY and following not in NAME_LIKE | _VERBS_AFTER_NAME
+    return place.starts_sentence and is_free and place.token.text == place.token.core
+
+
+_SHOW: Mapping[str, Callable[[_Place], str]] = {
+    "documented": _show_text,
+    "quoted": _show_quoted,
+    "bracketed": _show_quoted,
+    "markup": lambda _: MASK,
+    "assignment": _show_assignment,
+    "word": _show_word,
+    "other": _show_word,
+}
