@@ -12,7 +12,6 @@ import structlog
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
-from gateway.errors.redaction import redact
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
@@ -133,12 +132,15 @@ class UpstreamClient:
         return FHIR_JSON if self._dialect.is_fhir else "*/*" if FHIR_JSON in accept else accept or "*/*"
 
     def _log_failure(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
-        """Log each failure, redacted, at debug level, and an unrecognised shape also at warning level."""
+        """Log the codes of each failure at debug level, and an unrecognised shape at warning level.
+
+        The upstream's text is only in the response: it may contain data of a patient.
+        """
         fields = {"upstream": self._dialect.name, "status": response.status, "request_id": request.request_id}
         if failure.kind is UNRECOGNISED_RESPONSE or _UNRECOGNISED_CODING in failure.codings:
             _log.warning(UNRECOGNISED_RESPONSE.code, **fields, content_type=media_type(response))
-        diagnostics = redact(failure.diagnostics) if self._upstream_text == "full" else failure.diagnostics
-        _log.debug("upstream-failure", **fields, code=failure.kind.code, diagnostics=diagnostics)
+        codes = [code for _, code in failure.codings]
+        _log.debug("upstream-failure", **fields, code=failure.kind.code, upstream_codes=codes)
 
 
 def _with_max_count(search: SearchParams, max_count: int) -> SearchParams:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors.failure import FailureKind
+from gateway.errors.known_names import is_identifier, is_known_name
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
-from gateway.errors.redaction import MASK, redact, without_sql
+from gateway.errors.redaction import redact
+from gateway.errors.sql_text import MASK, without_sql
 from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter
 from gateway.http.headers import CREDENTIALS
 from gateway.upstreams.error_rule import UpstreamError
 from gateway.upstreams.failures import NOT_FHIR, UNRECOGNISED_RESPONSE
@@ -21,12 +24,15 @@ UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
 
 _REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._\-]{3,63}")
+#: Id that an upstream made: with letters and digits, because one of either may be a name or a number.
+_MADE_ID = re.compile(rf"(?=.*[A-Za-z])(?=.*[0-9]){_ID.pattern}")
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+\-]{1,60}")
 _ERROR_TYPES = {"http": "http", "mssql": "mssql", "fbsql": "fbsql", "halolink": "haloLink"}
 _ERROR_CODE = re.compile(r"-?\d{1,5}")
 _EXCEPTION_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z][A-Za-z]+\.)+[A-Z][a-z]+")
-#: Minimum length, in characters, of a request value to redact: shorter ones are in many harmless words.
-_MIN_REDACTED_LENGTH = 4
+#: Minimum length, in characters, of a request value that is redacted, and of one inside a longer word.
+_MIN_WORD_LENGTH, _MIN_PART_LENGTH = 2, 4
+_WORD = re.compile(r"\w+")
 _UNCLEAR_CODES = frozenset({NOT_FHIR.code, UNRECOGNISED_RESPONSE.code})
 
 
@@ -51,7 +57,7 @@ class Diagnostics:
         yield "status", str(response.status)
         yield "type", _ERROR_TYPES.get(error.error_type, "")
         yield "code", error.error_code if _ERROR_CODE.fullmatch(error.error_code) else ""
-        yield "exception", _value_if_matches(_EXCEPTION_NAME, error.exception)
+        yield "exception", _exception_name(error)
         yield from self._shape_facts()
         yield "request", _value_if_matches(_ID, self.check.request.request_id)
         yield "upstream-request", next(filter(None, map(self._header_id, _REQUEST_IDS)), "")
@@ -63,7 +69,7 @@ class Diagnostics:
             yield "expected", self.check.expected_type
 
     def _header_id(self, name: str) -> str:
-        return _value_if_matches(_ID, self.check.response.header(name))
+        return _value_if_matches(_MADE_ID, self.check.response.header(name))
 
 
 def media_type(response: FhirResponse) -> str:
@@ -78,27 +84,48 @@ def upstream_codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
     """
     kind, number = _ERROR_TYPES.get(error.error_type, ""), error.error_code
     error_code = f"{kind}-{number}" if kind and _ERROR_CODE.fullmatch(number) else ""
-    codes = filter(None, (error_code, _value_if_matches(_EXCEPTION_NAME, error.exception)))
+    codes = filter(None, (error_code, _exception_name(error)))
     codings = (coding for coding in error.codings if coding[0] != ERROR_CODE_SYSTEM)
     return (*codings, *((UPSTREAM_CODES, code) for code in codes))
 
 
 def redact_request_values(message: str, request: FhirRequest) -> str:
-    """Replace credentials and search values of the request in an upstream's text by `…`."""
-    credentials = (value for name, value in request.headers if name in CREDENTIALS)
-    words = {word for text in credentials for word in text.split()} | {
-        parameter.value for parameter in request.client_search.parameters
-    }
-    for word in sorted(words, key=len, reverse=True):
-        if len(word) >= _MIN_REDACTED_LENGTH:
-            message = re.sub(re.escape(word), MASK, message, flags=re.IGNORECASE)
-    return message
+    """Replace credentials, search values and their words in an upstream's text by `…`."""
+    lower = message.casefold()
+    words = {word for word in _request_words(request) if word.casefold() in lower}
+    pattern = "|".join(map(_word_pattern, sorted(words, key=len, reverse=True)))
+    return re.sub(pattern, MASK, message, flags=re.IGNORECASE) if words else message
+
+
+def _request_words(request: FhirRequest) -> Iterator[str]:
+    """Credentials and search values of a request, and their words; not the names in `_sort` or `_include`."""
+    words = [word for name, value in request.headers if name in CREDENTIALS for word in value.split()]
+    words += (word for parameter in request.client_search.parameters for word in _value_words(parameter))
+    return (word for word in words if len(word) >= _MIN_WORD_LENGTH)
+
+
+def _value_words(parameter: Parameter) -> Iterator[str]:
+    words = (parameter.value, *_WORD.findall(parameter.value))
+    has_names = parameter.name in RESULT_PARAMETERS
+    return (word for word in words if not (has_names and is_known_name(word.removeprefix("-"))))
+
+
+def _word_pattern(word: str) -> str:
+    """Pattern of a request's word: a short one is only redacted as a whole word."""
+    pattern = re.escape(word)
+    return pattern if len(word) >= _MIN_PART_LENGTH else rf"(?<!\w){pattern}(?!\w)"
 
 
 def _message_text(message: str, upstream_text: UpstreamText) -> str:
     if upstream_text == "none":
         return ""
     return redact(message) if upstream_text == "masked" else without_sql(message)
+
+
+def _exception_name(error: UpstreamError) -> str:
+    """Name of the upstream's exception, if it consists of technical words: it may be anything else."""
+    name = _value_if_matches(_EXCEPTION_NAME, error.exception)
+    return name if is_identifier(name) else ""
 
 
 def _value_if_matches(pattern: re.Pattern[str], text: str) -> str:

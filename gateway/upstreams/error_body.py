@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.errors.error_words import VOCABULARY, word_parts
+from gateway.errors.known_names import is_known_name
 from gateway.upstreams.error_rule import Shape, UpstreamError
 
 #: Maximum bytes of an error body that are read: no known upstream sends a longer error.
@@ -169,7 +170,7 @@ _SEVERITIES = ("fatal", "error", "warning", "information")
 _MAX_ISSUES = 5
 _SYSTEM = re.compile(r"(?:https?://|urn:)[A-Za-z0-9./_:#\-]{1,150}")
 _CODE = re.compile(r"-?\d{1,6}|MSG_[A-Z_]{1,60}|[a-z]+(?:-[a-z]+){0,6}")
-_PATH = re.compile(r"(?:http|(?P<type>[A-Z][A-Za-z]{1,63}))(?:(?:\.[a-z_][A-Za-z]{0,63})|\[\d{1,4}\])*")
+_PATH = re.compile(r"(?:http|[A-Z][A-Za-z]{1,63})(?:(?:\.[a-z_][A-Za-z-]{0,63})|\[\d{1,3}\])*")
 
 
 def parse_operation_outcome(outcome: Mapping[str, Any]) -> UpstreamError:
@@ -209,14 +210,20 @@ def _valid_codings(issue: Mapping[str, Any]) -> list[tuple[str, str]]:
     details = issue.get("details")
     codings = _array_objects(details.get("coding")) if isinstance(details, dict) else ()
     pairs = [(text_field(coding.get("system")), code_field(coding.get("code"))) for coding in codings]
-    return [(system, code) for system, code in pairs if _CODE.fullmatch(code) and _SYSTEM.fullmatch(system)]
+    return [(system, code) for system, code in pairs if _is_public(code) and _SYSTEM.fullmatch(system)]
+
+
+def _is_public(code: str) -> bool:
+    """Whether a code is a number, one of FHIR's messages, or consists of words of errors."""
+    is_code = _CODE.fullmatch(code) is not None
+    return is_code and (code.startswith("MSG_") or VOCABULARY.issuperset(word_parts(code)))
 
 
 def _valid_expression(issue: Mapping[str, Any]) -> str:
     paths = issue.get("expression") or issue.get("location") or ()
     first = text_field(paths[0]) if isinstance(paths, list) and paths else ""
     path = _PATH.fullmatch(first)
-    return first if path and path["type"] in {None, *RESOURCE_TYPES} else ""
+    return first if path and is_known_name(first.removeprefix("http.")) else ""
 
 
 def _array_objects(value: Any) -> Sequence[Mapping[str, Any]]:

@@ -282,5 +282,6 @@ async def test_failure_is_logged_at_debug_level_without_names(text: UpstreamText
     with capture_logs() as lines, pytest.raises(Failure):
         await exchange(fhir_request(), lambda: json({"Message": "No such patient: Zzyzx"}, 400), text=text)
     (line,) = [line for line in lines if line["event"] == "upstream-failure"]
-    assert (line["log_level"], line["status"]) == ("debug", 400)
+    assert (line["log_level"], line["status"], line["upstream_codes"]) == ("debug", 400, [])
+    assert "such patient" not in str(lines)
     assert "Zzyzx" not in str(lines)

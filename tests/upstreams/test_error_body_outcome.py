@@ -29,11 +29,11 @@ def test_invalid_issues_give_an_empty_error(junk: Any) -> None:
 
 
 def test_only_element_paths_are_relayed() -> None:
-    paths = ["Patient.name[0].family", "Patient.where(name='Zzyzx')", "http.birthdate"]
+    paths = ["Patient.name[0].family", "Patient.where(name='Zzyzx')", "http.birthdate", "Patient.zzyzx"]
     expressions = [
         parse_operation_outcome({"issue": [_issue("error", expression=[path])]}).expression for path in paths
     ]
-    assert expressions == ["Patient.name[0].family", "", "http.birthdate"]
+    assert expressions == ["Patient.name[0].family", "", "http.birthdate", ""]
 
 
 def test_only_codes_with_a_system_are_relayed() -> None:
@@ -41,6 +41,7 @@ def test_only_codes_with_a_system_are_relayed() -> None:
         {"system": "http://x.example/codes", "code": "5003"},
         {"system": "Zz y", "code": "1"},
         {"code": "2"},
+        {"system": "http://x.example/codes", "code": "zzyzx-smith"},
     ]
     error = parse_operation_outcome({"issue": [_issue("error", details={"coding": codings})]})
     assert error.codings == (("http://x.example/codes", "5003"),)
