@@ -78,6 +78,7 @@ IMPURE = {
     "telemetry/access_log.py": "structlog time",
     "telemetry/log_config.py": "asyncio clock structlog",
     "telemetry/metrics.py": "starlette",
+    "telemetry/process_log.py": "structlog threading",
     "upstreams/client.py": "httpx structlog",
     "upstreams/transport.py": "aiohttp httpx",
     "validation/write_validation.py": "asyncio structlog",

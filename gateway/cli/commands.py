@@ -12,6 +12,7 @@ import click
 
 from gateway import settings as configuration
 from gateway.cli.documentation import effective_configuration, known_issues_table
+from gateway.cli.server_command import ServerCommand, start_log
 from gateway.extras import require_extra
 
 
@@ -56,7 +57,7 @@ def _errors_as_click_exceptions() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-@main.command()
+@main.command(cls=ServerCommand)
 @_host_option
 @click.option("--port", type=_PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
 @_config_option
@@ -66,6 +67,7 @@ def serve(host: str, port: int, config: Path | None) -> None:
     from gateway.server.serve import Server, bind_sockets
     from gateway.telemetry.log_config import configure_logging
 
+    start_log()
     settings = _load_settings(config)
     log_stream = configure_logging(settings.log.level)
     with _errors_as_click_exceptions():
@@ -74,7 +76,7 @@ def serve(host: str, port: int, config: Path | None) -> None:
     Server(app, host, port, "halo-gateway listening on").run(sockets)
 
 
-@main.command()
+@main.command(cls=ServerCommand)
 @_host_option
 @click.option("--port", type=_PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free port.")
 @click.option(
@@ -87,6 +89,7 @@ def emulate(host: str, port: int, config: Path | None) -> None:
 
     It has the faults that Halo documents as known issues.
     """
+    start_log()
     with _errors_as_click_exceptions():
         require_extra("emulator")
         from gateway.emulator.serve import serve

@@ -30,6 +30,7 @@ async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterat
         lifespan="off",
         ws="none",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         proxy_headers=False,

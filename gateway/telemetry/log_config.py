@@ -5,12 +5,14 @@ import atexit
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
+
+from gateway.errors.exception_places import exception_fields
 
 #: Logs one event by its request id (letters, digits, `.-_`) and its duration in milliseconds.
 LogEvent = Callable[[str, float], None]
@@ -25,7 +27,7 @@ def configure_logging(level: str) -> "BatchedLogStream":
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _describe_exception,
             structlog.processors.JSONRenderer(_encode_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(min_level),
@@ -33,6 +35,20 @@ def configure_logging(level: str) -> "BatchedLogStream":
         cache_logger_on_first_use=True,
     )
     return stream
+
+
+def format_line(level: str, event: str, **fields: str) -> str:
+    """Return a line of the log's form: for errors before the log is configured."""
+    time = datetime.now(UTC).isoformat()[:-6]
+    return json.dumps({**fields, "event": event, "level": level, "timestamp": f"{time}Z"}, ensure_ascii=False)
+
+
+def _describe_exception(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace `exc_info` by the exception's type and places: its text may contain a client's values."""
+    error = line.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    return {**line, **exception_fields(error)} if isinstance(error, BaseException) else line
 
 
 def _encode_json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:

@@ -1,6 +1,5 @@
 """Error responses: a Failure becomes an OperationOutcome, an unexpected exception a reference number."""
 
-import traceback
 from uuid import uuid4
 
 import structlog
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import catalog
+from gateway.errors.exception_places import exception_fields
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import (
     ERROR_CODE_SYSTEM,
@@ -68,8 +68,7 @@ def internal_error(error: BaseException, request: FhirRequest | None = None) -> 
     The log contains the code positions but never the exception's text, which may contain a client's values.
     """
     reference = uuid4().hex
-    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-    _log.error("unhandled-exception", reference=reference, exception=type(error).__name__, places=places)
+    _log.error("unhandled-exception", reference=reference, **exception_fields(error))
     diagnostics = f"reference={reference}"
     if request is None or not may_write(request):
         return Failure(catalog.GATEWAY_ERROR, diagnostics=diagnostics)

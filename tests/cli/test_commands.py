@@ -175,8 +175,8 @@ def test_port_in_use_is_an_error_without_traceback(emulator: RunningEmulator) ->
     completed = run_process("serve", "--port", port)
     assert completed.returncode == 1
     assert completed.stdout == ""
-    error = f"\nError: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
-    assert completed.stderr.endswith(error)
+    last_line = json.loads(completed.stderr.splitlines()[-1])
+    assert last_line["problem"] == f"cannot listen on 127.0.0.1, port {port}: Address already in use"
     assert "Traceback" not in completed.stderr
 
 
@@ -220,8 +220,8 @@ def test_emulate_reads_settings_from_file(tmp_path: Path) -> None:
         ("emulate --port 99999", "99999 is not in the range"),
         ("emulate --port {taken}", "cannot listen on 127.0.0.1, port {taken}"),
         ("serve --port 99999", "99999 is not in the range"),
-        ("serve --port {taken}", "Error: cannot listen on 127.0.0.1, port {taken}: Address already in use\n"),
-        ("serve --host 192.0.2.1 --port 0", "Error: cannot listen on 192.0.2.1, port 0: Cannot assign"),
+        ("serve --port {taken}", '"cannot listen on 127.0.0.1, port {taken}: Address already in use"'),
+        ("serve --host 192.0.2.1 --port 0", '"cannot listen on 192.0.2.1, port 0: Cannot assign'),
         (
             "serve --host gateway..example",
             "cannot listen on gateway..example, port 8080: not a host name",
