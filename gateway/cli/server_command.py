@@ -51,3 +51,5 @@ def _logged_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         raise _LoggedError(error) from None
+    except KeyboardInterrupt:
+        raise _LoggedError(click.ClickException("interrupted")) from None

@@ -240,6 +240,7 @@ def word_parts(identifier: str) -> list[str]:
 
 
 def is_technical_name(identifier: str) -> bool:
-    """Whether an identifier consists of words of the vocabulary, and of one at least that is no name."""
+    """Whether an identifier consists of words of the vocabulary but of no name, like `patient_will`."""
     parts = word_parts(identifier)
-    return VOCABULARY.issuperset(parts) and not NAME_LIKE.issuperset(parts)
+    can_be_name = NAME_LIKE.issuperset if PERSON_WORDS.isdisjoint(parts) else NAME_LIKE.intersection
+    return VOCABULARY.issuperset(parts) and not can_be_name(parts)

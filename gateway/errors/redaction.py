@@ -7,11 +7,12 @@ beside a unit or a label. A word that can be a name stays only where no name can
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from itertools import islice
-from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 from gateway.errors.documented_texts import documented_end
+from gateway.errors.error_tokens import PUNCTUATION, Token, ascii_lower, tokens_of
 from gateway.errors.error_words import SQL_TYPES, TOKENS, VOCABULARY
 from gateway.errors.known_names import is_identifier, is_known_name
 from gateway.errors.person_words import (
@@ -29,21 +30,8 @@ from gateway.fhir.resource_types import RESOURCE_TYPES
 #: Characters of a redacted message: a limit on the response.
 _MAX_LENGTH = 300
 #: Words of a message that are read: enough for the shown length.
-_MAX_TOKENS = 500
+_MAX_TOKENS = 400
 
-_TOKEN = re.compile(
-    r"""
-    (?P<quoted>(?<!\w)[NnXxBbEeUu]?'.*?(?:'(?!\w)|$)
-      | "[^"]*(?:"|$) | `[^`]*(?:`|$) | “[^”]*(?:”|$) | \u2018.*?(?:\u2019(?!\w)|$) | «[^»]*(?:»|$))
-  | (?P<bracketed>\[+[^\[\]]*(?:\]+|$))
-  | (?P<markup>\{[^}]*(?:\}|$) | <[^>]*(?:>|$))
-  | (?P<assignment>[\w.:\-]{1,40}=(?![=>])[^\s&;,]*)
-  | (?P<word>[^\s"`“\u2018«\[{<&(]+)
-  | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_PUNCTUATION = ".,;:!?()[]…|&*>-/\\'\u2019\""
 _SHOWN_BEFORE_MASK, _SHOWN_AFTER_MASK = "([", ".,;:!?)]"
 _ENDS_OF_NAME = (".", ";", ":", "!", "?")
 _REFERENCE = re.compile(r"([A-Z][A-Za-z]{2,63})/.+", re.DOTALL)
@@ -51,47 +39,47 @@ _FORMAT = re.compile(
     r"(?=.*(?:YYYY|yyyy|hh:mm|HH:mm))(?:Y{2,4}|y{2,4}|M{1,4}|m{2}|D{1,2}|d{1,4}|h{1,2}|H{1,2}|s{1,2}|S{1,3}"
     r"|f{1,7}|z{1,3}|T|Z|[-/:.+])+"
 )
-_NUMBER = re.compile(r"\d{1,5}|\d{1,2},\d{3}", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9]\d{0,4}|[1-9]\d?,\d{3}", re.ASCII)
 _SIZE = re.compile(r"\d{1,4}(?:kb|mb|gb|ms)", re.ASCII | re.IGNORECASE)
-_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+_LIKE_NAME = re.compile(r"[^\W\d_]+(?:['\u2019./:;,_-][^\W\d_]+)*")
+_STATUSES = frozenset(str(int(status)) for status in HTTPStatus)
 _REPEATED_MASKS = re.compile(r"…(?:[\s,;:'\"]*…)+")
 _REPEATED_MASKS_IN_BRACKETS = re.compile(r"…(?:[\s,;:'\"()]*…)+")
 _CONTRACTION = re.compile(r"[a-z]{2,6}n't|(?:it|that|there)'s")
 #: Short words that begin a sentence; capitalised elsewhere, they can be names.
 _OPENERS = frozenset({"a", "an", "as", "at", "by", "do", "in", "on", "so", "to"})
 _PARAMETER_WORDS = frozenset({"parameter", "parameters", "argument", "arguments"})
-_WORDS_BEFORE_NAME = frozenset({"for", "of", "by", "with", "and"})
+_WORDS_BEFORE_NAME = frozenset(
+    {
+        "for",
+        "of",
+        "by",
+        "with",
+        "and",
+        "is",
+        "number",
+        "id",
+        "identifier",
+        "value",
+        "reference",
+        "record",
+        "find",
+    }
+)
 _VERBS_AFTER_NAME = frozenset({"is", "was", "has", "had", "and", "did", "does", "may", "will", "or"})
 
 
-class _Token(NamedTuple):
-    """A piece of a message, without the space before it: its kind and text.
-
-    `core` is the text without punctuation, `word` is that in lower case.
-    """
-
-    kind: str
-    text: str
-    core: str = ""
-    word: str = ""
-    has_space: bool = False
-
-    @property
-    def can_be_name(self) -> bool:
-        """Whether it is a word that can also be a name."""
-        return self.kind == "word" and self.word in NAME_LIKE
-
-
-_NO_TOKEN = _Token("end", "")
+_NO_TOKEN = Token("end", "")
 
 
 class _Place(NamedTuple):
     """A token and its neighbours; `expects_name` if a name or number of a person may stand here."""
 
-    before_previous: _Token
-    previous: _Token
-    token: _Token
-    following: _Token
+    before_previous: Token
+    previous: Token
+    token: Token
+    following: Token
     expects_name: bool
 
     @property
@@ -102,46 +90,19 @@ class _Place(NamedTuple):
 
 def redact(text: str) -> str:
     """Redact an upstream's message: `…` for all that may be personal data, at most 300 characters."""
-    tokens = list(islice(_tokens(without_sql(text)), _MAX_TOKENS))
+    tokens = list(islice(tokens_of(without_sql(text)), _MAX_TOKENS))
     plain = "".join(_shown_texts(tokens)).strip() + MASK * (len(tokens) == _MAX_TOKENS)
     plain = _REPEATED_MASKS.sub(MASK, plain).replace(f"({MASK})", MASK)
     plain = _REPEATED_MASKS_IN_BRACKETS.sub(MASK, plain)
     return plain if len(plain) <= _MAX_LENGTH else plain[: _MAX_LENGTH - 1] + MASK
 
 
-def _tokens(line: str) -> Iterator[_Token]:
-    position, lower = 0, _ascii_lower(line)
-    while position < len(line):
-        has_space = line[position] == " "
-        start = position + has_space
-        end = documented_end(lower, start) if _starts_word(line, start) else start
-        if end > start:
-            yield _token("documented", line[start:end], line[start:end].rpartition(" ")[2], has_space)
-        elif match := _TOKEN.match(line, start):
-            end = match.end()
-            yield _token(match.lastgroup or "other", match[0], match[0], has_space)
-        position = end
-
-
-def _token(kind: str, text: str, last_word: str, has_space: bool) -> _Token:
-    core = last_word.strip(_PUNCTUATION)
-    return _Token(kind, text, core, core.lower(), has_space)
-
-
-def _ascii_lower(text: str) -> str:
-    """Text in lower case, of the same length: some letters outside ASCII become two."""
-    return text.translate(_TO_LOWER)
-
-
-def _starts_word(line: str, position: int) -> bool:
-    return position == 0 or not (line[position - 1].isalnum() or line[position - 1] in "_-.@/'")
-
-
-def _shown_texts(tokens: Sequence[_Token]) -> Iterator[str]:
+def _shown_texts(tokens: Sequence[Token]) -> Iterator[str]:
     """Shown text of each token. A word that can be a name is masked beside a name or another such word."""
     shown = list(_judge(tokens))
     suspects = [
-        token.can_be_name or (token.kind == "word" and token.core.isalpha() and MASK in text)
+        token.can_be_name
+        or (token.kind == "word" and MASK in text and _LIKE_NAME.fullmatch(token.core) is not None)
         for token, text in zip(tokens, shown, strict=True)
     ]
     for index, (token, text) in enumerate(zip(tokens, shown, strict=True)):
@@ -150,7 +111,7 @@ def _shown_texts(tokens: Sequence[_Token]) -> Iterator[str]:
         yield " " * token.has_space + (_mask(token) if hidden else text)
 
 
-def _judge(tokens: Sequence[_Token]) -> Iterator[str]:
+def _judge(tokens: Sequence[Token]) -> Iterator[str]:
     expects_name = False
     before_previous = previous = _NO_TOKEN
     for token, following in zip(tokens, [*tokens[1:], _NO_TOKEN], strict=False):
@@ -160,7 +121,7 @@ def _judge(tokens: Sequence[_Token]) -> Iterator[str]:
         yield text
 
 
-def _expects_name_after(token: _Token, shown: str, expects_name: bool) -> bool:
+def _expects_name_after(token: Token, shown: str, expects_name: bool) -> bool:
     """Whether a name may follow: after a person's word, after `name=`, and after a part of a name."""
     if token.kind == "assignment" or token.word in TITLES:
         return True
@@ -180,13 +141,14 @@ def _show_quoted(place: _Place) -> str:
     content = token.text.strip("'\"`“”\u2018\u2019«»[]")
     if not content or (token.kind == "bracketed" and not token.has_space and content.isdecimal()):
         return token.text if content.isascii() and len(content) <= 3 else MASK  # noqa: PLR2004 - an index
-    if documented_end(_ascii_lower(content), 0) == len(content):
+    if documented_end(ascii_lower(content), 0) == len(content):
         return token.text
     is_parameter = token.kind == "bracketed" or place.previous.word.removesuffix("s") in {
         "parameter",
         "argument",
     }
-    is_name = is_known_name(content) or (is_parameter and is_identifier(content))
+    names = content.split(", ") if token.kind == "bracketed" else [content]
+    is_name = all(map(is_known_name, names)) or (is_parameter and is_identifier(content))
     return token.text if is_name and not place.expects_name and content not in NAME_LIKE else MASK
 
 
@@ -202,14 +164,14 @@ def _show_assignment(place: _Place) -> str:
 def _show_word(place: _Place) -> str:
     token = place.token
     if not token.core:
-        return token.text if token.text.isascii() or token.text.strip(_PUNCTUATION) == "" else MASK
+        return token.text if token.text.isascii() or token.text.strip(PUNCTUATION) == "" else MASK
     reference = _REFERENCE.fullmatch(token.core)
     if reference and reference[1] in RESOURCE_TYPES:
         return token.text.replace(token.core, f"{reference[1]}/{MASK}")
     return token.text if _may_stay(place) else _mask(token)
 
 
-def _mask(token: _Token) -> str:
+def _mask(token: Token) -> str:
     """Mask a word; brackets and the punctuation of the sentence stay, but not the dot of an abbreviation."""
     before, _, after = token.text.partition(token.core)
     is_short = len(token.core) <= 2 or token.word in TITLES  # noqa: PLR2004 - an initial
@@ -226,9 +188,13 @@ def _may_stay(place: _Place) -> bool:
         return core == word and word in WORDS_AFTER_PERSON
     if word in TOKENS or _FORMAT.fullmatch(core):
         return True
-    if any(char.isdigit() for char in core):
+    if _has_digit(core):
         return _is_technical_number(place)
     return _is_known_word(place)
+
+
+def _has_digit(text: str) -> bool:
+    return any(char.isdigit() for char in text)
 
 
 def _is_technical_number(place: _Place) -> bool:
@@ -236,11 +202,12 @@ def _is_technical_number(place: _Place) -> bool:
     core, label = place.token.core, place.previous.word
     if _SIZE.fullmatch(core):
         return True
-    if any(char.isdigit() for char in place.previous.core):
+    if _has_digit(place.previous.core):
         return False
     is_code = label == "code" and place.before_previous.word in CODE_LABELS
     is_length = place.previous.text == "(" and place.before_previous.word in SQL_TYPES
-    is_labelled = is_code or is_length or label in NUMBER_LABELS or place.following.word in UNITS
+    is_status = core in _STATUSES and place.following.kind == "documented"
+    is_labelled = is_code or is_length or is_status or label in NUMBER_LABELS or place.following.word in UNITS
     return is_labelled and _NUMBER.fullmatch(core) is not None
 
 

@@ -7,10 +7,15 @@ from click.testing import CliRunner
 from gateway.cli.server_command import ServerCommand
 
 
+INTERRUPTED = 2
+
+
 @click.command(cls=ServerCommand)
 @click.option("--port", type=int)
 def run_server(port: int) -> None:
     """Run a server."""
+    if port == INTERRUPTED:
+        raise KeyboardInterrupt
     if port:
         raise click.ClickException("first problem\n\nsecond problem")
     click.echo("ready")
@@ -20,6 +25,7 @@ def run_server(port: int) -> None:
     ("arguments", "code", "problems"),
     [
         (["--port", "1"], 1, ["first problem", "second problem"]),
+        (["--port", f"{INTERRUPTED}"], 1, ["interrupted"]),
         (["--port", "x"], 2, ["Invalid value for '--port': 'x' is not a valid integer."]),
         (["--name"], 2, ["No such option"]),
     ],

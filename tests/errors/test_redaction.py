@@ -1,4 +1,4 @@
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -131,11 +131,11 @@ REPEATED = [
 
 
 @pytest.mark.parametrize("text", REPEATED)
-def test_repeated_text_is_redacted_within_5_ms(text: str) -> None:
+def test_repeated_text_is_redacted_within_5_ms_of_processor_time(text: str) -> None:
     message = (text * 2_000)[:2_000]
     durations = []
     for _ in range(9):
-        start = perf_counter()
+        start = thread_time()
         redact(message)
-        durations.append(perf_counter() - start)
+        durations.append(thread_time() - start)
     assert min(durations) < 0.005

@@ -12,7 +12,8 @@ import atheris  # type: ignore[import-not-found,unused-ignore] # see above
 
 with atheris.instrument_imports(include=["gateway"]):
     from gateway.errors.operation_outcome import encode_resource, operation_outcome
-    from gateway.errors.redaction import redact, without_sql
+    from gateway.errors.redaction import redact
+    from gateway.errors.sql_text import without_sql
     from gateway.exchange import FhirRequest, FhirResponse
     from gateway.fhir.interaction import NOT_FHIR, interaction_for
     from gateway.upstreams import DIALECTS
