@@ -6,7 +6,6 @@ from click.testing import CliRunner
 
 from gateway.cli.server_command import ServerCommand
 
-
 INTERRUPTED = 2
 
 
