@@ -1,25 +1,26 @@
 """Words that are names, and words near which a name or a number of a person stands; all in lower case."""
 
 _NAME_LIKE = """
-april archer arm baby bill blank block book branch brand break brother burn call cap card case cast chain
-chance child choice christian city claim class clean clear close cloud coma cook copy core corner cost count
-couple cover cross curt daily day dean dear deep dell down drew drive early edge edit elder else even ever
-eye fast few field fields final find fine fix flag fly folder forward frame frank free freed future gates
-gene general given go goal good grace grant granted guy hall hand hang hardy head heath held help high hill
-hold home hook hope host house human idle image jack job join just key keys kind king know lane large last
-law lead learn leave lee light line link little local lock london long lord low mac main major make male man
-many march mark marked market martin mason master max may me mean means memory miles min minor mobile moment
-monitor moody moon most net nick night noble north note null nurse offer old ole olive pack page pair parent
-park part partner parts pat patience peer pem penny percent pipe piper place plain plan point pool poor port
-post power press price prince print prior privilege progress proper pull purpose quick ram rank ray reach
-read reader ready real reason repair rest rich right risk rob robin rock role root rose round route row rule
-russell safe sample sandy save school score see seek self send series serve sessions set shade shape sharp
-shift shore short show side sides sign single sister skip sky slack slice small smart snow so soap soft son
-sort sound space speed spring stack staff stage stale star start state step still stock stone stop store
-strict strong style sub success sum summer sunny sure sweet tab tag take team tell terminal test thing throw
-ticket tim tom tool top topic total tower trace track trial trim true trust try turn twice two under union
-unit vary victor view visit wade wait waiter walker want ward warm warn watch water way web webb week well
-west white whole wide will winter wise won wood woods work wright write yes young zone
+april archer arm aud baby bill blank block book born branch brand break brother burn call cap card case cast
+chain chance child choice christian city claim class clean clear close cloud coma cook copy core corner cost
+count couple cover cross curt dad daily day deal dean dear deep dell down drew drive early edge edit elder
+else even ever eye fast few field fields final find fine fix flag fly folder forward frame frank free freed
+future gates gene general given go goal good grace grant granted guy hall hand hang hardy head heath held
+help high hill hold home hook hop hope host house human idle image jack job join just key keys kin kind king
+know lane large last law lead learn leave lee light line link little local lock london long lord lot low mac
+made main major make male man many march mark marked market martin mason master max may me mean means memory
+miles min minor mobile moment money monitor moody moon most net nick night noble north note null nurse offer
+old ole olive pack page pair parent park part partner parts pat patience peer pem penny percent pipe piper
+place plain plan point pool poor port post power press price prince print prior privilege progress proper
+pull purpose quick ram rank raw ray reach read reader ready real reason repair rest rich right risk rob
+robin rock role roll root rose round route row rule russell safe sample sandy save school score see seek
+self send series serve sessions set sha shade shape sharp shift shore short show side sides sign single
+sister skip sky slack slice slow small smart snow so soap soft son sort sound space speed spelling spring
+stack staff stage stale star start state step still stock stone stop store strand street strict strong style
+sub success sum summer sunny sure sweet tab tag take team tell terminal test thing throw ticket tim tom tool
+top topic total tower trace track trial trim true trust try turn twice two under union unit vary victor view
+visit wade wait waiter walker want ward warm warn watch water way web webb week weeks well west white whole
+wide will winter wise won wood woods work wright write yes young zone
 """
 _PERSON_WORDS = """
 address author baby birthdate born brother called caregiver carer child clinician contact crn dad dame
