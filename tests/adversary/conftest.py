@@ -1,4 +1,4 @@
-"""Gateway with short timeouts, every upstream mounted, and a second Halo Connect at another address."""
+"""Gateway with every upstream mounted, and a second Halo Connect at another address."""
 
 from collections.abc import Iterator
 
@@ -17,6 +17,8 @@ def gateway(pair: Pair) -> Iterator[FailingGateway]:
     """A new gateway for each test; `/stage` is an upstream of its own."""
     sections = failing_settings(pair.emulator.url).model_dump()
     sections["upstreams"]["stage"]["url"] = pair.emulator.url.replace("127.0.0.1", "localhost")
+    for upstream in (sections["upstream"], *sections["upstreams"].values()):
+        upstream["timeouts"] |= {"read": 5.0, "connect": 5.0}
     sections["retry"]["max_upstream_wait_seconds"] = MAX_UPSTREAM_WAIT
     settings = Settings.model_validate(sections)
     with (
