@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from support.redis_server import redis_server
+from support.secrets import SECRET
 
 from benchmarks import measure
 from benchmarks.caching_servers import gateway, nginx
@@ -58,8 +59,8 @@ def test_identical_cold_requests_to_two_replicas_cost_one_query(upstream: Server
                     upstream,
                     tmp_path / f"{name}.log",
                     cache__redis__url=redis.url,
-                    cache__keys='["synthetic key"]',
-                    paging__keys='["synthetic key"]',
+                    cache__keys=f'["{SECRET}"]',
+                    paging__keys=f'["{SECRET}"]',
                     server__public_url="http://gateway.example",
                 )
             )

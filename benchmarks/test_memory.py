@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from support.secrets import SECRET
 
 from benchmarks import measure, samples
 from benchmarks.client import connect
@@ -29,7 +30,7 @@ PATHS = (
 )
 #: Every 8th request is followed by one of the last 100 requests, 3 times.
 REPEAT_INTERVAL, REPEAT_WINDOW, REPEATS = 8, 100, 3
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 MB = 1_000_000
 HEAD = ("MB", "at start", "peak", "end", "peak - start", "end - start", "cap", "counted at the end")
 

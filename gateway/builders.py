@@ -13,6 +13,7 @@ from gateway.cache.lookup import CacheConfig
 from gateway.code_version import code_version
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import CallerNames, is_background, keyed_fingerprint, ledger_label
+from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import RedisLedger
 from gateway.ledger.sqlite_ledger import SqliteLedger
@@ -113,7 +114,7 @@ def cache_config(
         return f"{configuration_version} {await engine_version(site.guid)}"
 
     return CacheConfig(
-        hashlib.sha256(b"halo-gateway cache\0" + secret.encode()).digest(),
+        derive_key(secret, "cache keys"),
         freshness_of,
         version_of,
         {caller: alias for alias, callers in cache.shared_callers.items() for caller in callers},
@@ -154,7 +155,7 @@ def connection_pool(upstream: UpstreamSettings, max_connections: int | None = No
 def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     """Secret that hashes callers, equal on all replicas with the same first page key."""
     keys = [key.get_secret_value() for key in settings.paging.keys] or [fallback_key]
-    return hashlib.sha256(b"halo-gateway caller\0" + keys[0].encode()).digest()
+    return derive_key(keys[0], "callers")
 
 
 def circuit_registry(settings: Settings, store: Store, secret: bytes) -> CircuitRegistry:

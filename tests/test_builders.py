@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from support.requests import SITE
+from support.secrets import SECRET
 
 from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, create_ledger, ledger_url, open_store
 from gateway.settings import Cache, Settings
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 
-SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]})
+SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]})
 
 
 def test_store_without_redis_is_in_memory() -> None:
@@ -110,7 +111,7 @@ def test_all_irrelevant_settings_exist_and_are_tested() -> None:
 
 
 def test_replicas_with_redis_share_a_ledger_without_configured_file(tmp_path: Path) -> None:
-    redis = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]}
+    redis = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
     path = str(tmp_path / "ledger.db")
     for ledger, url in (
         ({}, "redis://127.0.0.1:1"),

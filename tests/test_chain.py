@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 from conftest import settings_for
 from support.requests import fhir_request, json_response
+from support.secrets import SECRET
 
 from gateway.builders import RequestPolicies, caller_secret
 from gateway.chain import with_resilience
@@ -117,7 +118,7 @@ async def test_burst_of_one_program_does_not_delay_another_program() -> None:
 
 
 def test_replicas_with_the_same_page_key_hash_callers_alike() -> None:
-    keyed = Settings(paging=Paging.model_validate({"keys": ["synthetic"]}))
+    keyed = Settings(paging=Paging.model_validate({"keys": [SECRET]}))
     assert caller_secret(keyed, "a") == caller_secret(keyed, "b")
     assert caller_secret(Settings(), "a") != caller_secret(Settings(), "b")
 

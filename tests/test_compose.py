@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
+from support.secrets import SECRET
 
 from gateway.emulator.sites import SITES
 from gateway.settings import ConfigurationError, Settings, load
@@ -27,7 +28,7 @@ def settings_of(service: str, keys: str, monkeypatch: pytest.MonkeyPatch) -> Set
 def test_gateway_knows_each_emulated_practice_with_its_zone(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sites = settings_of(service, '["synthetic"]', monkeypatch).sites
+    sites = settings_of(service, f'["{SECRET}"]', monkeypatch).sites
     assert {guid: site.time_zone for guid, site in sites.items()} == {
         guid: site.zone_name for guid, site in SITES.items()
     }
@@ -42,7 +43,7 @@ def test_redis_starts_with_its_profile_only() -> None:
 
 
 def test_replicas_share_their_store_and_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (settings_of(f"replica-{number}", '["synthetic"]', monkeypatch) for number in (1, 2))
+    first, second = (settings_of(f"replica-{number}", f'["{SECRET}"]', monkeypatch) for number in (1, 2))
     assert first.model_dump() == second.model_dump()
     assert first.cache.redis.url is not None
     assert first.cache.keys == first.paging.keys

@@ -13,6 +13,7 @@ from conftest import KEY, settings_for
 from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, run_server, wait_for_close
 from support.requests import GUID, fhir_request
+from support.secrets import SECRET
 
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.app import create_app, operations_of
@@ -92,7 +93,7 @@ def admin(settings: Settings) -> AdminEndpoints:
 def test_gateway_without_admin_token_has_no_admin_endpoints() -> None:
     with capture_logs() as lines:
         assert admin(Settings()).shared_port_routes() == []
-        token = Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"}))
+        token = Settings(admin=Admin.model_validate({"token": SECRET}))
         paths = {route.path for route in admin(token).shared_port_routes()}
     assert {"/admin/ledger", "/admin/cache", "/admin/purge", "/admin/sites", "/admin/pauses"} <= paths
     assert [(line["event"], line["setting"]) for line in lines[:1]] == [("configuration", "paging.keys")]
@@ -161,7 +162,7 @@ async def read_patient(handler: Handler) -> FhirResponse:
 
 
 async def test_unavailable_redis_is_reported_and_fails_no_request() -> None:
-    shared = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]})
+    shared = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]})
     settings = settings_for("http://upstream").model_copy(update={"cache": shared})
 
     def engine(request: httpx.Request) -> httpx.Response:
@@ -180,7 +181,7 @@ async def test_unavailable_redis_is_reported_and_fails_no_request() -> None:
 
 
 async def test_default_zone_is_a_warning_at_start_and_in_readyz() -> None:
-    values = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "paging": {"keys": ["synthetic"]}}
+    values = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "paging": {"keys": [SECRET]}}
 
     with capture_logs() as lines:
         async with http_client(Settings.model_validate(values), respond) as client:

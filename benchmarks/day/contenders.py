@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from support.secrets import SECRET
 
 from benchmarks.day.asgi_client import Client, call_app, client_of
 from benchmarks.day.events import Event
@@ -22,7 +23,7 @@ from gateway.ledger.cost import CostClass
 from gateway.settings import Settings
 from gateway.web.fast_path import FastPathMiddleware
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 GATEWAY_SETTINGS = Settings.model_validate(
     {
         "upstream": {"url": "http://halo"},

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.exchange import Position
+from gateway.key_derivation import derive_key
 
 
 class PageToken(msgspec.Struct, frozen=True, array_like=True):
@@ -76,7 +77,7 @@ class TokenCipher:
     """AES-256-GCM: the first key encrypts, all keys decrypt, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        secrets = [hashlib.sha256(b"halo-gateway page\0" + key.encode()).digest() for key in keys]
+        secrets = [derive_key(key, "page links") for key in keys]
         self._ciphers = {
             hashlib.sha256(secret).digest()[:_KEY_ID_BYTES]: AESGCM(secret) for secret in secrets
         }

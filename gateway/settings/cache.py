@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from gateway.settings.base import MountName, Section
 from gateway.settings.redis_url import RedisUrl
+from gateway.settings.secrets import RotatingKeys
 
 
 class LedgerCaller(Section):
@@ -63,10 +64,10 @@ class Cache(Section):
         " to be sent.",
     )
     max_body: int = Field(8_000_000, gt=0, description="Maximum size of a stored response, in bytes.")
-    keys: tuple[SecretStr, ...] = Field(
+    keys: RotatingKeys = Field(
         (),
-        description="Secrets that encrypt stored responses and hash cache keys. The first encrypts, all"
-        " decrypt. Required with Redis.",
+        description="Secrets of at least 32 random bytes (`openssl rand -base64 32`) that encrypt stored"
+        " responses and hash cache keys. The first encrypts, all decrypt. Required with Redis.",
     )
     shared_callers: dict[MountName, tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]] = Field(
         {}, description="Callers that share stored responses: SHA-256 of their credentials in hex, by alias."

@@ -5,11 +5,11 @@ from typing import Literal, Self
 
 from pydantic import (
     Field,
-    SecretStr,
     model_validator,
 )
 
 from gateway.settings.base import Section
+from gateway.settings.secrets import RotatingKeys
 
 
 class Retry(Section):
@@ -101,10 +101,10 @@ class Pauses(Section):
 class Paging(Section):
     """Page links and page sizes."""
 
-    keys: tuple[SecretStr, ...] = Field(
+    keys: RotatingKeys = Field(
         (),
-        description="Secrets that encrypt page links. The first encrypts, all decrypt. Without one, links"
-        " become invalid when the process ends.",
+        description="Secrets of at least 32 random bytes (`openssl rand -base64 32`) that encrypt page"
+        " links. The first encrypts, all decrypt. Without one, links become invalid when the process ends.",
     )
     link_lifetime_seconds: int = Field(
         86_400, gt=0, description="Time for which a page link is valid, in seconds."

@@ -7,13 +7,13 @@ from pydantic import (
     AfterValidator,
     Field,
     HttpUrl,
-    SecretStr,
     field_validator,
 )
 
 from gateway.extras import require_extra
 from gateway.settings.base import Guid, MountPath, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
+from gateway.settings.secrets import Secret
 from gateway.upstreams import mountable_dialects
 
 
@@ -162,10 +162,10 @@ ListenAddress = Annotated[
 class Admin(Section):
     """The /admin endpoints for operators."""
 
-    token: SecretStr | None = Field(
+    token: Secret | None = Field(
         None,
-        min_length=16,
-        description="Bearer token of /admin. Without one, only admin.listen serves /admin.",
+        description="Bearer token of /admin: at least 32 random bytes (`openssl rand -base64 32`). Without"
+        " one, only admin.listen serves /admin.",
     )
     listen: ListenAddress | None = Field(
         None,

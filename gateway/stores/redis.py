@@ -1,7 +1,6 @@
 """Store shared by replicas in Redis 7 or Valkey, with compressed and encrypted values."""
 
 import asyncio
-import hashlib
 import os
 import zlib
 from collections.abc import Awaitable, Sequence
@@ -15,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import RedisError
 
+from gateway.key_derivation import derive_key
 from gateway.stores.base import StoreStats
 
 T = TypeVar("T")
@@ -57,9 +57,7 @@ class RedisStore:
 
     def __init__(self, url: str, keys: Sequence[str], timeout: float = 0.5) -> None:
         self._timeout = timeout
-        self._ciphers = [
-            AESGCM(hashlib.sha256(b"halo-gateway cache\0" + key.encode()).digest()) for key in keys
-        ]
+        self._ciphers = [AESGCM(derive_key(key, "stored values")) for key in keys]
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_MAX_CONNECTIONS,

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Pair, settings_for
 from structlog.testing import capture_logs
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.admin.client import AdminClient
 from gateway.app import create_app
@@ -17,7 +18,7 @@ from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Admin, Cache
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_sites_are_printed_and_circuit_is_reset(pair: Pair, url: str) -> None:
 
 
 def test_wrong_token_is_reported_with_its_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HALO_GATEWAY_ADMIN__TOKEN", "another-synthetic-token")
+    monkeypatch.setenv("HALO_GATEWAY_ADMIN__TOKEN", OTHER_SECRET)
     for command in (("sites",), ("purge", "--site", SYDNEY), ("reset", "--site", SYDNEY)):
         code, output = run(*command, "--url", url)
         assert code == 1

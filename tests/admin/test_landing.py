@@ -9,6 +9,7 @@ from conftest import Pair
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 from support.asgi import GUID, asgi_request, settings
+from support.secrets import SECRET
 
 from gateway.admin.landing import DEFAULT_SITE_BASE, HALO_API_BASES, landing_page
 from gateway.app import FHIR_PATHS, create_app
@@ -125,9 +126,7 @@ async def test_page_lists_default_site_and_mounted_upstreams() -> None:
 
 
 async def test_page_shows_no_practice_key_or_upstream() -> None:
-    text = await page_html(
-        settings({"default_site": GUID}, upstreams=MOUNTS, paging={"keys": ["synthetic-key"]})
-    )
+    text = await page_html(settings({"default_site": GUID}, upstreams=MOUNTS, paging={"keys": [SECRET]}))
     for value in (GUID, "harbour", "synthetic-key", "hg.example", "itsm.example", "Australia/Sydney"):
         assert value not in text
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from support.secrets import SECRET
 
 from gateway.cli.documentation import (
     GENERATED_PAGES,
@@ -18,8 +19,6 @@ from gateway.cli.documentation import (
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
 from gateway.settings import Settings
-
-SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
 
 
 @pytest.mark.parametrize("name", GENERATED_PAGES)

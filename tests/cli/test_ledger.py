@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.redis_server import redis_server
 from support.requests import GUID
+from support.secrets import SECRET
 
 from gateway.cli.ledger import ledger_report
 from gateway.ledger.cost import CostClass, LedgerKey
@@ -74,7 +75,7 @@ def test_error_without_ledger_names_the_setting() -> None:
 
 def test_report_reads_ledger_in_redis() -> None:
     with redis_server() as redis:
-        settings = ledger_settings(None, cache={"redis": {"url": redis.url}, "keys": ["synthetic"]})
+        settings = ledger_settings(None, cache={"redis": {"url": redis.url}, "keys": [SECRET]})
         ledger = Ledger(RedisLedger(redis.url))
         for key in keys_of(TODAY):
             ledger.add(key, 500)

@@ -20,6 +20,7 @@ import httpx
 import msgspec
 from end_to_end.chaos_plan import Plan
 from support.redis_server import RedisServer, redis_server
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.emulator.sites import BRISBANE, PERTH, SITES, SYDNEY
 
@@ -283,9 +284,9 @@ path = "/stage"
 "*" = {int(plan.scale(30, 1.0))}
 Patient = {int(plan.scale(60, 1.0))}
 [paging]
-keys = ["{"p" * 32}"]
+keys = ["{SECRET}"]
 [cache]
-keys = ["{"c" * 32}"]
+keys = ["{OTHER_SECRET}"]
 lock_seconds = {plan.scale(5, 0.5)}
 [cache.redis]
 url = "{redis}"

@@ -12,13 +12,14 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 from support.redis_server import redis_server
+from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE, SYDNEY
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Admin, Cache
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
 
 
@@ -166,7 +167,7 @@ def test_separate_admin_port_serves_admin_without_token(pair: Pair) -> None:
 
 def test_redis_outage_is_reported_and_requests_succeed(pair: Pair) -> None:
     with redis_server() as redis, capture_logs() as lines:
-        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 0.3}, "keys": ["synthetic"]})
+        cache = Cache.model_validate({"redis": {"url": redis.url, "timeout": 0.3}, "keys": [SECRET]})
         settings = settings_for(pair.emulator.url).model_copy(
             update={"cache": cache, "admin": Admin.model_validate({"token": TOKEN})}
         )

@@ -10,14 +10,15 @@ from cli.test_commands import MODULE, program
 from conftest import Pair
 from end_to_end.test_cache import billed_queries, send_concurrently
 from support.redis_server import redis_server
+from support.secrets import SECRET
 
 from gateway.emulator.sites import SYDNEY
 
 PATH = f"/integrator/sites/{SYDNEY}/fhir/R4/Patient?gender=female&_count=5"
 #: Long timeouts in seconds: on a busy machine neither Redis nor the leader counts as down.
 SHARED = {
-    "CACHE__KEYS": '["synthetic key"]',
-    "PAGING__KEYS": '["synthetic key"]',
+    "CACHE__KEYS": f'["{SECRET}"]',
+    "PAGING__KEYS": f'["{SECRET}"]',
     "CACHE__REDIS__TIMEOUT": "20",
     "CACHE__LOCK_SECONDS": "30",
     "SERVER__PUBLIC_URL": "https://gw.example",

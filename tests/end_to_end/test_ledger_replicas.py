@@ -16,11 +16,12 @@ from click.testing import CliRunner
 from conftest import KEY, Pair
 from ledger.test_redis_ledger import DURABLE
 from support.redis_server import RedisServer, redis_server
+from support.secrets import SECRET
 
 from gateway.cli.commands import main
 from gateway.emulator.sites import SYDNEY
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 BATCH = {"priority": "u=7"}
 CONFIGURATION = """
 [upstream]
@@ -33,7 +34,7 @@ queries = {cap}
 reject_batch = true
 [cache]
 profile = "off"
-keys = ["synthetic"]
+keys = ["{token}"]
 [cache.redis]
 url = "{redis}"
 timeout = 2.0

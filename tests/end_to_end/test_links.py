@@ -7,6 +7,7 @@ from conftest import Pair, settings_for
 from fhir.resources.R4B.bundle import Bundle
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.emulator.settings import LinkForm
@@ -153,7 +154,7 @@ def test_page_link_is_valid_for_its_site_and_caller_only(pair: Pair) -> None:
 
 def test_page_link_is_valid_on_replicas_with_the_same_key(pair: Pair) -> None:
     settings = settings_for(pair.emulator.url)
-    keyed_settings = settings.model_copy(update={"paging": Paging(keys=(SecretStr("a key of some length"),))})
+    keyed_settings = settings.model_copy(update={"paging": Paging(keys=(SecretStr(SECRET),))})
     with (
         ThreadedServer(create_app(keyed_settings)) as first_replica,
         ThreadedServer(create_app(keyed_settings)) as second_replica,
@@ -173,7 +174,7 @@ def test_page_link_is_valid_on_replicas_with_the_same_key(pair: Pair) -> None:
     assert len({tuple(references(page.json(), "match")) for page in pages[:3]}) == 1
 
 
-@pytest.mark.parametrize(("secrets", "warnings"), [((), 1), ((SecretStr("a key of some length"),), 0)])
+@pytest.mark.parametrize(("secrets", "warnings"), [((), 1), ((SecretStr(SECRET),), 0)])
 def test_gateway_without_paging_key_logs_a_warning(secrets: tuple[SecretStr, ...], warnings: int) -> None:
     settings = settings_for("http://127.0.0.1:9").model_copy(update={"paging": Paging(keys=secrets)})
     with capture_logs() as logs:

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 from pydantic import ValidationError
 from starlette.routing import Route
 from structlog.testing import capture_logs
+from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.errors.catalog import METHOD_NOT_ALLOWED
@@ -24,7 +25,7 @@ FHIR = "/integrator/sites/{siteId}/fhir/R4/{path}"
 def routes() -> dict[str, set[str] | None]:
     """Paths of the app in OpenAPI form, and their methods if the app restricts them."""
     with capture_logs():
-        app = create_app(Settings(admin=Admin.model_validate({"token": "synthetic-operator-token"})))
+        app = create_app(Settings(admin=Admin.model_validate({"token": SECRET})))
     app_routes = [route for route in app.routes if isinstance(route, Route)]
     assert len(app_routes) == len(app.routes)
     return {re.sub(r":path\}", "}", route.path): route.methods for route in app_routes}

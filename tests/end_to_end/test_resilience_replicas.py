@@ -11,6 +11,7 @@ import pytest
 from conftest import KEY, settings_for
 from structlog.testing import capture_logs
 from support.redis_server import RedisServer, redis_server
+from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
@@ -66,9 +67,9 @@ class Replicas:
 @contextmanager
 def run_replicas(emulator: RunningEmulator, redis: RedisServer, **sections: Any) -> Iterator[Replicas]:
     """Run two replicas with additional settings."""
-    cache = {"profile": "off", "redis": {"url": redis.url, "timeout": 5}, "keys": ["synthetic key"]}
+    cache = {"profile": "off", "redis": {"url": redis.url, "timeout": 5}, "keys": [SECRET]}
     defaults = settings_for(emulator.url).model_dump()
-    shared_settings = {"paging": {"keys": ["synthetic key"]}, "server": {"public_url": "https://gw.example"}}
+    shared_settings = {"paging": {"keys": [SECRET]}, "server": {"public_url": "https://gw.example"}}
     settings = Settings.model_validate(defaults | shared_settings | _with_cache(cache, sections))
     emulator.control("POST", "reset")
     with capture_logs():
@@ -163,7 +164,7 @@ async def send_concurrently(replicas: Replicas, count: int) -> list[int]:
 
 
 def test_each_attempt_is_in_header_and_ledger(emulator: RunningEmulator, redis: RedisServer) -> None:
-    admin = {"token": "synthetic-operator-token"}
+    admin = {"token": SECRET}
     with run_replicas(
         emulator, redis, retry={"max_wait_seconds": 5, "initial_backoff_seconds": 0.01}, admin=admin
     ) as replicas:

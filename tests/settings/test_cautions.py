@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
+from support.secrets import SECRET
 
 from gateway.settings import Settings
 from gateway.settings.cautions import find_cautions
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 PERTH = {"time_zone": "Australia/Perth"}
-REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": ["synthetic"]}
-KEYS = {"keys": ["synthetic"]}
+REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
+KEYS = {"keys": [SECRET]}
 
 
 @pytest.mark.parametrize(

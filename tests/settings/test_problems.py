@@ -10,6 +10,9 @@ from gateway.settings import Settings
 from gateway.settings.names import KEY_PLACEHOLDERS, SettingName, all_names
 from gateway.settings.problems import describe_errors
 
+HOW_TO_MAKE_ONE = (
+    "must be at least 32 random bytes in base64 or hexadecimal; make them with: openssl rand -base64 32"
+)
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
@@ -46,7 +49,10 @@ def error_lines(values: dict[str, Any]) -> list[str]:
         ({"upstream": {"timeouts": {"read": -1}}}, "upstream.timeouts.read: must be greater than 0.0"),
         ({"upstream": {"max_body": "Zzyzx"}}, "upstream.max_body: must be a whole number"),
         ({"upstreams": {"hg": {"path": "/hg", "url": "http://x"}}}, "upstreams.hg.dialect: is required"),
-        ({"admin": {"token": "Zzyzx"}}, "admin.token: must have at least 16 characters"),
+        (
+            {"admin": {"token": "Zzyzx"}},
+            f"admin.token: {HOW_TO_MAKE_ONE}",
+        ),
         (
             {"sites": {"default": {"follow_relocation": "Zzyzx"}}},
             "sites.default.follow_relocation: must be true or false",

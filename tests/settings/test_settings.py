@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from support.secrets import SECRET
 
 from gateway.cli.documentation import effective_configuration
 from gateway.settings import ConfigurationError, Settings, load
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
-SECRET = "correct-horse-battery-staple"  # noqa: S105 - synthetic
 
 
 def load_text(folder: Path, text: str) -> Settings:

@@ -8,11 +8,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from structlog.testing import capture_logs
+from support.secrets import SECRET
 
 from gateway.admin.endpoints import AdminEndpoints, EndpointGroup
 from gateway.web.errors import not_found
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 
 
 async def route_response(

@@ -1,0 +1,51 @@
+"""Value types of secrets that an operator makes: encryption keys and the token of /admin."""
+
+import re
+from base64 import urlsafe_b64decode
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, SecretStr
+
+_MIN_BYTES: Final = 32
+#: Fewer different bytes are no random ones: of 32, less than one in 10^12 has so few.
+_MIN_DISTINCT_BYTES: Final = 16
+#: Keys beyond this number are forgotten, not in rotation.
+_MAX_KEYS: Final = 10
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_HOW_TO_MAKE: Final = (
+    "must be at least 32 random bytes in base64 or hexadecimal; make them with: openssl rand -base64 32"
+)
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    """Return the secret without space around it, such as the line end of a file.
+
+    Raises ValueError if it can be guessed: too short, or obviously not random.
+    """
+    text = secret.get_secret_value().strip()
+    content = _decode(text)
+    if len(content) < _MIN_BYTES or len(set(content)) < _MIN_DISTINCT_BYTES:
+        raise ValueError(_HOW_TO_MAKE)
+    return SecretStr(text)
+
+
+def _decode(text: str) -> bytes:
+    """Return the bytes that a text encodes; none if it is neither hexadecimal nor base64."""
+    if _HEXADECIMAL.fullmatch(text):
+        return bytes.fromhex(text)
+    digits = text.translate(str.maketrans("+/", "-_")).rstrip("=")
+    if not _BASE64.fullmatch(text) or len(digits) % 4 == 1:
+        return b""
+    return urlsafe_b64decode(digits + "=" * (-len(digits) % 4))
+
+
+def _check_distinct(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len(set(secrets)) < len(secrets):
+        raise ValueError("contains the same secret twice, remove one")
+    return secrets
+
+
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+#: The first encrypts, all decrypt.
+RotatingKeys = Annotated[tuple[Secret, ...], Field(max_length=_MAX_KEYS), AfterValidator(_check_distinct)]
