@@ -1,6 +1,7 @@
 """HTTP client of the command line for the admin endpoints of a running gateway."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ from gateway.settings import Settings
 
 _TIMEOUT_SECONDS = 30.0
 _DEFAULT_URL = "http://127.0.0.1:8080"
+#: User and password of a URL.
+_USER_INFO = re.compile(r"//.*@", re.DOTALL)
 
 
 class AdminClient:
@@ -16,6 +19,7 @@ class AdminClient:
 
     def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None) -> None:
         self._url = url.rstrip("/")
+        self._shown_url = _USER_INFO.sub("//", self._url)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._transport = transport
 
@@ -45,7 +49,8 @@ class AdminClient:
             with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, transport=self._transport) as client:
                 response = client.request(method, self._url + path, json=content, headers=self._headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ValueError(f"no response from {self._url}: {error or type(error).__name__}") from None
+            text = "" if isinstance(error, httpx.InvalidURL) else str(error)  # it may show a password
+            raise ValueError(f"no response from {self._shown_url}: {text or type(error).__name__}") from None
         if response.is_success:
             return response.json()
         raise ValueError(_STATUS_MESSAGES.get(response.status_code) or _error_text(response))

@@ -91,6 +91,13 @@ def _reject_boolean(value: Any) -> Any:
 
 NotBoolean = BeforeValidator(_reject_boolean)
 
+#: Numbers with upper limits: a timer, a date or a counter overflows beyond them, in the middle of a request.
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+WholeSeconds = Annotated[int, Field(gt=0, le=31_536_000)]
+ByteCount = Annotated[int, Field(gt=0, le=1_000_000_000_000)]
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
+
 
 def _check_plain_url(url: HttpUrl) -> HttpUrl:
     """Return the URL. The error does not show it, because it may contain a password."""

@@ -1,11 +1,12 @@
 """Settings of the cache, its stores and the ledger."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.base import MountName, Section
+from gateway.settings.base import ByteCount, CountOrZero, MountName, Seconds, Section
 from gateway.settings.redis_url import RedisUrl
 from gateway.settings.secrets import RotatingKeys
 
@@ -44,11 +45,35 @@ class Redis(Section):
     url: RedisUrl | None = Field(
         None, description="URL of Redis: redis:// or rediss://. Percent-encode / # ? @ and % in its password."
     )
-    timeout: float = Field(
+    timeout: Seconds = Field(
         0.5,
-        gt=0,
         description="Maximum time of a command, in seconds. After that, the gateway uses in-process memory.",
     )
+
+
+_WORD: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+#: Cache-Control field (RFC 9111 section 5.2) without quoted strings, which `private` may not have here.
+_CACHE_CONTROL: Final = re.compile(rf"{_WORD}(?:={_WORD})?(?:, ?{_WORD}(?:={_WORD})?)*")
+
+
+def _check_client_cache_control(value: str) -> str:
+    """Return the field. Raises ValueError unless it keeps responses out of caches that clients share."""
+    directives = {directive.strip().lower() for directive in value.split(",")}
+    names = {directive.partition("=")[0] for directive in directives}
+    is_private = bool(directives & {"private", "no-store"}) and not names & {"public", "s-maxage"}
+    if not (_CACHE_CONTROL.fullmatch(value) and is_private):
+        raise ValueError(
+            "must be directives with private or no-store, and without public and s-maxage; such as:"
+            " private, no-cache"
+        )
+    return value
+
+
+def _check_groups(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    callers = [caller for members in groups.values() for caller in members]
+    if len(set(callers)) < len(callers):
+        raise ValueError("a caller is in two groups, or twice in one: remove all but one")
+    return groups
 
 
 class Cache(Section):
@@ -57,32 +82,34 @@ class Cache(Section):
     profile: Literal["off", "cautious", "balanced"] = Field(
         "balanced", description="How long responses may be reused."
     )
-    max_bytes: int = Field(
+    max_bytes: ByteCount = Field(
         256_000_000,
-        gt=0,
         description="Maximum size of the in-process store, in bytes. A quarter of it is for responses ready"
         " to be sent.",
     )
-    max_body: int = Field(8_000_000, gt=0, description="Maximum size of a stored response, in bytes.")
+    max_body: ByteCount = Field(8_000_000, description="Maximum size of a stored response, in bytes.")
     keys: RotatingKeys = Field(
         (),
         description="Secrets of at least 32 random bytes (`openssl rand -base64 32`) that encrypt stored"
         " responses and hash cache keys. The first encrypts, all decrypt. Required with Redis.",
     )
-    shared_callers: dict[MountName, tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]] = Field(
+    shared_callers: Annotated[
+        dict[MountName, tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]],
+        AfterValidator(_check_groups),
+    ] = Field(
         {}, description="Callers that share stored responses: SHA-256 of their credentials in hex, by alias."
     )
-    max_detached_fetches: int = Field(
+    max_detached_fetches: CountOrZero = Field(
         100,
-        ge=0,
         description="Maximum number of upstream requests that continue after every waiting client has"
         " disconnected.",
     )
-    lock_seconds: float = Field(
-        5.0, gt=0, description="Time after which the lock of a crashed replica expires, in seconds."
+    lock_seconds: Seconds = Field(
+        5.0, description="Time after which the lock of a crashed replica expires, in seconds."
     )
-    client_cache_control: str = Field(
-        "private, no-cache", description="Cache-Control header of responses to clients."
+    client_cache_control: Annotated[str, AfterValidator(_check_client_cache_control)] = Field(
+        "private, no-cache",
+        description="Cache-Control header of responses to clients. It contains `private` or `no-store`.",
     )
     redis: Redis = Field(Redis(), description="The store shared by replicas.")
 

@@ -1,15 +1,15 @@
 """Settings of retries, circuit breaker, bulkhead, pauses, paging and search."""
 
-import re
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.base import Section
+from gateway.errors import catalog
+from gateway.errors.failure import FailureKind
+from gateway.settings.base import ByteCount, Count, CountOrZero, Seconds, Section, WholeSeconds
+from gateway.settings.message_pattern import MessagePattern
 from gateway.settings.secrets import RotatingKeys
+from gateway.upstreams import rule_kinds
 
 
 class Retry(Section):
@@ -18,19 +18,19 @@ class Retry(Section):
     max_wait_seconds: float = Field(
         10.0,
         ge=0,
+        le=31_536_000,
         description="Maximum total time a request waits in queues and between retries, in seconds.",
     )
-    initial_backoff_seconds: float = Field(
+    initial_backoff_seconds: Seconds = Field(
         0.5,
-        gt=0,
         description="Maximum wait before the first retry, in seconds. It doubles for each further one.",
     )
-    max_backoff_seconds: float = Field(5.0, gt=0, description="Maximum wait before any retry, in seconds.")
+    max_backoff_seconds: Seconds = Field(5.0, description="Maximum wait before any retry, in seconds.")
     budget_ratio: float = Field(
         0.05, ge=0, le=1, description="Maximum retries as a share of a site's queries in the last hour."
     )
-    budget_min_per_hour: int = Field(
-        5, ge=0, description="Number of retries per hour that every site may have, whatever the ratio gives."
+    budget_min_per_hour: CountOrZero = Field(
+        5, description="Number of retries per hour that every site may have, whatever the ratio gives."
     )
     max_upstream_wait_seconds: float = Field(
         86_400.0,
@@ -48,45 +48,58 @@ class Retry(Section):
 class CircuitBreaker(Section):
     """Circuit breaker per site."""
 
-    initial_open_seconds: float = Field(
+    initial_open_seconds: Seconds = Field(
         5.0,
-        gt=0,
         description="Time a circuit stays open when it first opens, in seconds. It doubles with each further"
         " failure.",
     )
-    max_open_seconds: float = Field(300.0, gt=0, description="Maximum time a circuit stays open, in seconds.")
+    max_open_seconds: Seconds = Field(300.0, description="Maximum time a circuit stays open, in seconds.")
 
 
 class Bulkhead(Section):
     """Concurrency per site."""
 
-    max_concurrent: int = Field(
-        16, gt=0, description="Maximum number of concurrent upstream requests per site."
-    )
-    max_queue: int = Field(200, ge=0, description="Maximum number of requests that wait for one site.")
+    max_concurrent: Count = Field(16, description="Maximum number of concurrent upstream requests per site.")
+    max_queue: CountOrZero = Field(200, description="Maximum number of requests that wait for one site.")
+
+
+_MAX_PAUSE_SECONDS: Final = 86_400
+_CODES: Final = frozenset(
+    kind.code for kind in (*vars(catalog).values(), *rule_kinds()) if isinstance(kind, FailureKind)
+)
+
+
+def _check_code(code: str) -> str:
+    if code and code not in _CODES:
+        raise ValueError("is no code of a failure; docs/errors.md lists them")
+    return code
 
 
 class PauseRule(Section):
     """One rule that pauses requests after an upstream error."""
 
-    id: str = Field(description="Name of the rule.")
-    message_pattern: str = Field("", description="Regular expression that the upstream's message matches.")
-    code: str = Field("", description="Code of the failure.")
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,39}$")] = Field(description="Name of the rule.")
+    message_pattern: MessagePattern = Field(
+        "",
+        description="Regular expression that the upstream's message matches, regardless of case. Write"
+        " `{0,60}` instead of `*` and `+`: no message may take it long.",
+    )
+    code: Annotated[str, AfterValidator(_check_code)] = Field(
+        "", description="Code of the failure (docs/errors.md)."
+    )
     seconds: float = Field(
-        gt=0, description="Length of the pause where the upstream names no time, in seconds."
+        gt=0,
+        le=_MAX_PAUSE_SECONDS,
+        description="Length of the pause where the upstream names no time, in seconds; at most a day.",
     )
     scope: Literal["gateway", "caller", "site", "caller-at-site", "practitioner"] = Field(
         description="Which requests the rule pauses."
     )
 
     @model_validator(mode="after")
-    def _require_valid_pattern(self) -> Self:
+    def _require_condition(self) -> Self:
         if not (self.message_pattern or self.code):
             raise ValueError("a rule needs message_pattern or code")
-        try:
-            re.compile(self.message_pattern)
-        except (re.error, RecursionError, OverflowError) as problem:
-            raise ValueError("message_pattern must be a regular expression") from problem
         return self
 
 
@@ -94,7 +107,7 @@ class Pauses(Section):
     """Pauses after upstream errors that say that requests cannot succeed for now."""
 
     rules: tuple[PauseRule, ...] = Field(
-        (), description="Additional rules. The gateway applies them before its own."
+        (), max_length=100, description="Additional rules. The gateway applies them before its own."
     )
 
 
@@ -106,25 +119,24 @@ class Paging(Section):
         description="Secrets of at least 32 random bytes (`openssl rand -base64 32`) that encrypt page"
         " links. The first encrypts, all decrypt. Without one, links become invalid when the process ends.",
     )
-    link_lifetime_seconds: int = Field(
-        86_400, gt=0, description="Time for which a page link is valid, in seconds."
+    link_lifetime_seconds: WholeSeconds = Field(
+        86_400, description="Time for which a page link is valid, in seconds."
     )
-    max_response_bytes: int = Field(
+    max_response_bytes: ByteCount = Field(
         8_388_608,
-        gt=0,
         description="Maximum size of an upstream response, in bytes, until a 413 names another limit.",
     )
-    probe_interval_seconds: float = Field(
-        28_800.0, gt=0, description="Time between two attempts to fetch a larger page, in seconds."
+    probe_interval_seconds: Seconds = Field(
+        28_800.0, description="Time between two attempts to fetch a larger page, in seconds."
     )
 
 
 class Search(Section):
     """Upstream queries per search."""
 
-    max_split_queries: int = Field(
-        4, gt=0, description="Maximum number of upstream queries that one search is split into."
+    max_split_queries: Count = Field(
+        4, description="Maximum number of upstream queries that one search is split into."
     )
-    max_queries_per_page: int = Field(
-        5, gt=0, description="Maximum number of upstream queries for one page of a filtered search."
+    max_queries_per_page: Count = Field(
+        5, description="Maximum number of upstream queries for one page of a filtered search."
     )

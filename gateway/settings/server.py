@@ -1,33 +1,35 @@
 """Settings of the server, the upstreams, the log, writes and /admin."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     HttpUrl,
+    ValidationInfo,
     field_validator,
 )
 
 from gateway.extras import require_extra
-from gateway.settings.base import Guid, MountPath, Section, Url
+from gateway.settings.base import ByteCount, Count, Guid, MountPath, Seconds, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
 from gateway.settings.secrets import Secret
+from gateway.settings.trusted_networks import TrustedNetworks
 from gateway.upstreams import mountable_dialects
 
 
 class Timeouts(Section):
     """Timeouts of an upstream request."""
 
-    connect: float = Field(5.0, gt=0, description="Maximum time to open a connection, in seconds.")
-    read: float = Field(
+    connect: Seconds = Field(5.0, description="Maximum time to open a connection, in seconds.")
+    read: Seconds = Field(
         35.0,
-        gt=0,
         description="Maximum time without data from the upstream, in seconds. Halo's own timeout is 30.",
     )
-    total: float = Field(60.0, gt=0, description="Maximum time of one upstream request, in seconds.")
-    idle: float = Field(20.0, gt=0, description="Maximum time an unused connection stays open, in seconds.")
+    total: Seconds = Field(60.0, description="Maximum time of one upstream request, in seconds.")
+    idle: Seconds = Field(20.0, description="Maximum time an unused connection stays open, in seconds.")
 
 
 class Upstream(Section):
@@ -37,11 +39,12 @@ class Upstream(Section):
     timeouts: Timeouts = Field(Timeouts(), description="Timeouts of an upstream request.")
     requests_per_second: float | None = Field(
         None,
-        gt=0,
+        ge=0.001,
+        le=100_000,
         description="Maximum number of requests per second and key. Default: learned from 429 responses.",
     )
-    max_connections: int = Field(100, gt=0, description="Maximum number of connections to the upstream.")
-    max_body: int = Field(64_000_000, gt=0, description="Maximum size of an uncompressed response, in bytes.")
+    max_connections: Count = Field(100, description="Maximum number of connections to the upstream.")
+    max_body: ByteCount = Field(64_000_000, description="Maximum size of an uncompressed response, in bytes.")
     proxy: ProxyUrl | None = Field(
         None,
         description="Outbound proxy, as http://[user:password@]host:port. The gateway does not use proxies"
@@ -81,14 +84,14 @@ class Errors(Section):
 class ClientTimeouts(Section):
     """Timeouts of a client's connection."""
 
-    headers: float = Field(
-        10.0, gt=0, description="Maximum time to receive a request's first line and headers, in seconds."
+    headers: Seconds = Field(
+        10.0, description="Maximum time to receive a request's first line and headers, in seconds."
     )
-    body: float = Field(60.0, gt=0, description="Maximum time to receive a request's body, in seconds.")
-    write: float = Field(
-        30.0, gt=0, description="Maximum time for a client to read 64 kB of a response, in seconds."
+    body: Seconds = Field(60.0, description="Maximum time to receive a request's body, in seconds.")
+    write: Seconds = Field(
+        30.0, description="Maximum time for a client to read 64 kB of a response, in seconds."
     )
-    idle: float = Field(65.0, gt=0, description="Maximum time an unused connection stays open, in seconds.")
+    idle: Seconds = Field(65.0, description="Maximum time an unused connection stays open, in seconds.")
 
 
 class Server(Section):
@@ -97,23 +100,24 @@ class Server(Section):
     public_url: Url | None = Field(
         None, description="Public base URL of the gateway. Default: taken from the Host header."
     )
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="Networks whose X-Forwarded-Host, -Proto and -Prefix headers the gateway trusts."
+    trusted_proxies: TrustedNetworks = Field(
+        (),
+        description="Networks whose X-Forwarded-Host, -Proto and -Prefix headers the gateway trusts. Maximum"
+        " size: /8 (IPv4), /16 or private (IPv6).",
     )
     default_site: Guid | None = Field(None, description="Site that is also served at /fhir/R4.")
-    max_body: int = Field(2_000_000, gt=0, description="Maximum size of a request body, in bytes.")
-    max_headers: int = Field(
-        64_000, gt=0, description="Maximum size of a request's first line and headers, in bytes."
+    max_body: ByteCount = Field(2_000_000, description="Maximum size of a request body, in bytes.")
+    max_headers: ByteCount = Field(
+        64_000, description="Maximum size of a request's first line and headers, in bytes."
     )
-    max_connections: int = Field(
+    max_connections: Count = Field(
         1_000,
-        gt=0,
         description="Maximum number of client connections. Requests on further ones get 503; beyond twice"
         " this number, connections are closed at once.",
     )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
-    max_uri: int = Field(
-        16_000, gt=0, description="Maximum length of a request's path and query, in characters."
+    max_uri: ByteCount = Field(
+        16_000, description="Maximum length of a request's path and query, in characters."
     )
 
 
@@ -159,6 +163,22 @@ ListenAddress = Annotated[
 ]
 
 
+HostName = Annotated[
+    str,
+    BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
+    Field(pattern=r"^[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?$"),
+]
+
+
+def _is_local(listen: str) -> bool:
+    """Whether only this machine can reach an address."""
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 class Admin(Section):
     """The /admin endpoints for operators."""
 
@@ -169,6 +189,20 @@ class Admin(Section):
     )
     listen: ListenAddress | None = Field(
         None,
-        description="Address as host:port that serves /admin instead of the gateway's own port. Let only"
-        " operators reach it.",
+        description="Address as host:port that serves /admin instead of the gateway's own port. It needs"
+        " admin.token, unless only this machine can reach it.",
     )
+    hosts: tuple[HostName, ...] = Field(
+        (),
+        max_length=100,
+        description="Host names by which operators reach admin.listen. IP addresses and localhost are always"
+        " valid; requests to other names get 421.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _require_token_for_network(cls, listen: str | None, fields: ValidationInfo) -> str | None:
+        lacks_token = "token" in fields.data and fields.data["token"] is None
+        if listen and lacks_token and not _is_local(listen):
+            raise ValueError("other machines can reach this address: set admin.token, or listen on 127.0.0.1")
+        return listen

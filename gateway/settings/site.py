@@ -1,5 +1,6 @@
 """Settings of one practice."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -8,7 +9,17 @@ from gateway.cache.freshness import excessive_lifetimes
 from gateway.dates.instants import InstantOutput, LabelMode
 from gateway.dates.support import PeriodSemantics, Precision
 from gateway.exchange import InactiveRecords
-from gateway.settings.base import NotBoolean, ParameterKey, RepairSwitches, Section, TimeZone, TypeKey
+from gateway.http.request_path import GUID_PATTERN
+from gateway.settings.base import (
+    ByteCount,
+    Count,
+    NotBoolean,
+    ParameterKey,
+    RepairSwitches,
+    Section,
+    TimeZone,
+    TypeKey,
+)
 
 
 class SearchSupport(Section):
@@ -40,13 +51,12 @@ class SearchSupport(Section):
 class DailyCaps(Section):
     """Daily caps of a practice's level of usage, in the site's zone."""
 
-    queries: int | None = Field(
+    queries: Count | None = Field(
         None,
-        gt=0,
         description="Maximum number of queries per day in the site's zone (Halo's level of usage).",
     )
-    bytes: int | None = Field(
-        None, gt=0, description="Maximum size of all responses per day in the site's zone, in bytes."
+    bytes: ByteCount | None = Field(
+        None, description="Maximum size of all responses per day in the site's zone, in bytes."
     )
     reject_batch: bool = Field(False, description="Whether to reject batch requests once a cap is reached.")
 
@@ -90,10 +100,23 @@ class SiteCache(Section):
     )
 
 
+def _check_site_name(name: str) -> str:
+    if re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
+        raise ValueError("must not be a GUID, which could be that of another site")
+    return name
+
+
+SiteName = Annotated[
+    str, Field(pattern=r"^[\p{L}\p{M}\p{N} .,'&()/_\-]{0,60}$"), AfterValidator(_check_site_name)
+]
+
+
 class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
-    name: str = Field("", description="Alias for logs and metrics. It must hold no patient or practice data.")
+    name: SiteName = Field(
+        "", description="Alias for logs and metrics. It must hold no patient or practice data."
+    )
     time_zone: TimeZone | None = Field(None, description="IANA time zone of the practice server.")
     repairs: RepairSwitches = Field({}, description="Repairs that are on (true) or off (false), by id.")
     cache: SiteCache = Field(SiteCache(), description="How long responses of the site may be reused.")
@@ -106,9 +129,8 @@ class SiteSettings(Section):
     follow_relocation: bool = Field(
         False, description="Whether to use the new Halo GUID of the same pms_id after a relocation."
     )
-    max_response_bytes: int | None = Field(
+    max_response_bytes: ByteCount | None = Field(
         None,
-        gt=0,
         description="Maximum size of a response, in bytes, where it differs from paging.max_response_bytes.",
     )
     search: SearchSupport = Field(SearchSupport(), description="What the site's upstream supports.")

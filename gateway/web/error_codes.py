@@ -12,8 +12,7 @@ from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.ledger.caps import SITE_CAP
 from gateway.resilience.circuit import CIRCUIT_OPEN
 from gateway.resilience.pause_rules import REQUESTS_PAUSED
-from gateway.upstreams import DIALECTS, status_rules
-from gateway.upstreams.dialect import UNMATCHED_RULE
+from gateway.upstreams import rule_kinds, rule_sources
 from gateway.upstreams.error_rule import ErrorRule
 
 _HEAD = f"""# Errors
@@ -54,7 +53,7 @@ _SHARED_DEFINITIONS = {
 def errors_page() -> str:
     """Markdown of docs/errors.md: every kind of failure, by its source."""
     parts = [_HEAD, "## The gateway's own\n", _markdown_table(_COLUMNS, map(_kind_cells, _own_kinds()))]
-    for name, rules in _rule_sources():
+    for name, rules in rule_sources():
         parts += [f"\n## {name}\n", _markdown_table(("rules", *_COLUMNS), _rule_cells(rules))]
     return "\n".join(parts).replace("\n\n\n", "\n\n")
 
@@ -83,15 +82,7 @@ def code_system() -> dict[str, Any]:
 
 def all_kinds() -> tuple[FailureKind, ...]:
     """All kinds of failure that a client can receive, without duplicates."""
-    all_rules = (rule for _, rules in _rule_sources() for rule in rules)
-    rule_kinds = (kind for rule in all_rules for kind in (rule.kind, rule.own_credentials_kind) if kind)
-    return tuple(dict.fromkeys((*_own_kinds(), *rule_kinds)))
-
-
-def _rule_sources() -> Iterator[tuple[str, tuple[ErrorRule, ...]]]:
-    for dialect in DIALECTS.values():
-        yield f"`{dialect.name}`", dialect.rules
-    yield "Every upstream, by status", (*status_rules.RULES, UNMATCHED_RULE)
+    return tuple(dict.fromkeys((*_own_kinds(), *rule_kinds())))
 
 
 def _own_kinds() -> tuple[FailureKind, ...]:

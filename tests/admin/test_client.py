@@ -112,6 +112,14 @@ def test_unreachable_gateway_is_reported_in_one_line(url: str) -> None:
     assert f"no response from {url}" in output
 
 
+@pytest.mark.parametrize("login", ["user:Zzyzx@", "user:a@Zzyzx:b@", "Zzyzx@", "user:1/Zzyzx@"])
+def test_error_shows_no_password_of_the_url(login: str) -> None:
+    code, output = run("sites", "--url", f"http://{login}127.0.0.1:9")
+    assert code == 1
+    assert "no response from http://127.0.0.1:9" in output
+    assert "Zzyzx" not in output
+
+
 @pytest.mark.parametrize("command", [("purge",), ("reset",)])
 def test_missing_option_is_a_usage_error(command: tuple[str, ...]) -> None:
     assert run(*command)[0] == 2

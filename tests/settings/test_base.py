@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -61,6 +61,24 @@ def test_every_section_is_immutable_and_rejects_unknown_names() -> None:
 def test_values_outside_the_limits_are_rejected(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate(values)
+
+
+NUMBERS = [
+    (section, name)
+    for section in dict.fromkeys(sections())
+    for name, field in section.model_fields.items()
+    if {int, float} & {field.annotation, *get_args(field.annotation)}
+]
+
+
+@pytest.mark.parametrize(("section", "name"), NUMBERS, ids=lambda item: getattr(item, "__name__", item))
+@pytest.mark.parametrize("value", [-1, 10**13, 1e300, float("inf"), float("-inf"), float("nan")])
+def test_every_number_has_a_lower_and_an_upper_limit(
+    section: type[BaseModel], name: str, value: float
+) -> None:
+    with pytest.raises(ValidationError) as error:
+        section.model_validate({name: value})
+    assert name in {problem["loc"][0] for problem in error.value.errors()}
 
 
 @pytest.mark.parametrize("repair", [repair.issue.id for repair in REPAIRS])

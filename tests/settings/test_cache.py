@@ -18,6 +18,43 @@ def test_invalid_redis_url_is_rejected() -> None:
         Cache.model_validate({"redis": {"url": "redis://:a/b@h:6379"}, "keys": [SECRET]})
 
 
+@pytest.mark.parametrize(
+    "value", ["private, no-cache", "no-store", "private,max-age=5", "Private, max-age=0, must-revalidate"]
+)
+def test_private_cache_control_is_valid(value: str) -> None:
+    assert Cache(client_cache_control=value).client_cache_control == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        "no-cache",
+        "public",
+        "private, public",
+        "private, S-MaxAge=60",
+        'private="set-cookie"',
+        "private=x",
+        "private\r\nX-Injected: 1",
+        "private\n",
+        "private\x00",
+        "private; no-cache",
+        "private,, no-cache",
+        "privaté",
+    ],
+)
+def test_other_cache_control_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="private or no-store"):
+        Cache(client_cache_control=value)
+
+
+@pytest.mark.parametrize("groups", [{"a": ["0a" * 32], "b": ["0a" * 32]}, {"a": ["0a" * 32, "0a" * 32]}])
+def test_caller_in_two_groups_is_refused(groups: dict[str, list[str]]) -> None:
+    with pytest.raises(ValidationError, match="two groups"):
+        Cache.model_validate({"shared_callers": groups})
+
+
 def test_secrets_are_not_in_the_representation() -> None:
     text = repr(Cache.model_validate({"redis": {"url": "redis://:pass@h"}, "keys": [SECRET]}))
     assert "pass" not in text

@@ -13,9 +13,16 @@ from gateway.settings import Pauses
         {"message_pattern": "("},
         {"message_pattern": "a{99999999999999999999}"},
         {"message_pattern": "(" * 9_999},
+        {"message_pattern": "(a+)+$"},
+        {"message_pattern": "x?"},
+        {"code": "practice-ofline"},
+        {"code": "practice-offline", "seconds": 86_401},
+        {"code": "practice-offline", "seconds": 0},
+        {"code": "practice-offline", "id": "a\nb"},
+        {"code": "practice-offline", "id": "a" * 41},
     ],
 )
-def test_rule_without_a_valid_condition_is_rejected(rule: dict[str, str]) -> None:
+def test_rule_that_makes_no_sense_is_rejected(rule: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Pauses.model_validate({"rules": [{"id": "away", "seconds": 60, "scope": "site"} | rule]})
 

@@ -20,6 +20,19 @@ def test_lifetime_above_the_limit_of_its_type_is_rejected(cache: dict[str, objec
         SiteSettings.model_validate({"cache": cache})
 
 
+@pytest.mark.parametrize("name", ["", "harbour", "Halo Clinic Sydney", "Klinik Nord & Süd (2)", "st-kilda_1"])
+def test_alias_of_a_practice_may_be_its_display_name(name: str) -> None:
+    assert SiteSettings(name=name).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\x1b[31m", "a\x00", 'a"b', "<b>", "a" * 61, "0A1B2C3D-0000-4000-8000-00000000000a"]
+)
+def test_other_alias_is_rejected(name: str) -> None:
+    with pytest.raises(ValidationError):
+        SiteSettings(name=name)
+
+
 def test_defaults_of_a_practice_are_cautious() -> None:
     site = SiteSettings()
     assert (site.time_zone, site.follow_relocation, site.caps.reject_batch, site.search.period_semantics) == (
