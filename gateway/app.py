@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from gateway.admin.allowed_hosts import AllowedHosts, names_of
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
@@ -128,7 +129,10 @@ def create_app(
         lifespan=runtime.lifespan,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
-    app.state.operators = _starlette([admin_landing, *common_routes, *admin.admin_port_routes()])
+    app.state.operators = _starlette(
+        [admin_landing, *common_routes, *admin.admin_port_routes()],
+        middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
+    )
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
     return app
 

@@ -156,7 +156,9 @@ class Runtime:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Open the ledger with today's counts; at the end close everything without loss of counts."""
         async with (
-            serve_admin_port(app.state.operators, self._admin_socket) if self._admin_socket else nullcontext()
+            serve_admin_port(app.state.operators, self._admin_socket, self.settings.server)
+            if self._admin_socket
+            else nullcontext()
         ):
             await asyncio.to_thread(self.ledger.open)
             yield

@@ -165,6 +165,15 @@ HEADERS_TOO_LARGE = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+HOST_UNKNOWN = FailureKind(
+    "host-unknown",
+    421,
+    "security",
+    "The Host or Origin field contains a name that is not one of the operators' port. Use its IP address, or"
+    " let the gateway's operator add the name to the setting admin.hosts.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 METHOD_NOT_ALLOWED = FailureKind(
     "method-not-allowed",
     405,

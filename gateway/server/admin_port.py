@@ -10,6 +10,9 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.server.connection import limited_connection_class
+from gateway.settings import Server
+
 _log = structlog.get_logger()
 #: Seconds that admin requests in flight may take after the end of the first server.
 _DRAIN_SECONDS = 5
@@ -23,10 +26,14 @@ class _AdminServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_admin_port(app: ASGIApp, listener: socket.socket) -> AsyncIterator[str]:
-    """Serve an application on a bound socket until the context ends, and yield its URL."""
+async def serve_admin_port(app: ASGIApp, listener: socket.socket, limits: Server) -> AsyncIterator[str]:
+    """Serve an application on a bound socket until the context ends, and yield its URL.
+
+    The limits of connections are those of the gateway's own port; each port counts its own.
+    """
     config = uvicorn.Config(
         app,
+        http=limited_connection_class(limits),
         lifespan="off",
         ws="none",
         access_log=False,

@@ -164,7 +164,7 @@ def test_browser_gets_html_at_the_root(pair: Pair, path: str, host: str) -> None
 async def test_admin_port_has_a_page_and_the_documentation() -> None:
     with capture_logs():
         transport = httpx.ASGITransport(create_app(Settings()).state.operators)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gw.example") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         root = await client.get("/", headers={"accept": BROWSER})
         assert (root.status_code, "This port is for operators" in root.text) == (200, True)
         page = await client.get("/docs/operations.md", headers={"accept": BROWSER})

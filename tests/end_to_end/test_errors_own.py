@@ -187,14 +187,15 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
         get_with_fault(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
-#: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets)
-#: and test_errors_writes (unknown outcome).
+#: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
+#: tests/adversary/test_s12_operators_port.py (host) and test_errors_writes (unknown outcome).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
     catalog.NOT_CACHED,
     catalog.WRITE_OUTCOME_UNKNOWN,
     catalog.REQUEST_TIMEOUT,
     catalog.HEADERS_TOO_LARGE,
+    catalog.HOST_UNKNOWN,
 }
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gateway.server.admin_port import bind, serve_admin_port
+from gateway.settings import Server
 
 
 async def respond(_: object) -> PlainTextResponse:
@@ -28,7 +29,7 @@ async def get_text(url: str) -> str:
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0"])
 async def test_admin_port_serves_until_context_ends(address: str) -> None:
     with capture_logs() as lines:
-        async with serve_admin_port(APP, bind(address)) as url:
+        async with serve_admin_port(APP, bind(address), Server()) as url:
             assert await get_text(url) == "admin"
     assert [(line["event"], line["url"]) for line in lines] == [("admin-listening", url)]
     with pytest.raises(httpx.ConnectError):
@@ -38,8 +39,19 @@ async def test_admin_port_serves_until_context_ends(address: str) -> None:
 @pytest.mark.anyio
 async def test_admin_port_closes_after_error_in_context() -> None:
     with capture_logs(), pytest.raises(ValueError, match="elsewhere"):
-        async with serve_admin_port(APP, bind("127.0.0.1:0")):
+        async with serve_admin_port(APP, bind("127.0.0.1:0"), Server()):
             raise ValueError("elsewhere")
+
+
+@pytest.mark.anyio
+async def test_admin_port_has_the_limits_of_the_server() -> None:
+    with capture_logs():
+        async with (
+            serve_admin_port(APP, bind("127.0.0.1:0"), Server(max_headers=2_000)) as url,
+            httpx.AsyncClient(trust_env=False) as client,
+        ):
+            response = await client.get(url, headers={"x-a": "a" * 3_000})
+    assert response.status_code == 431
 
 
 def test_unavailable_address_is_named_in_error() -> None:
