@@ -46,6 +46,7 @@ IMPURE = {
     "cli/ledger.py": "sqlite3",
     "ledger/counts.py": "threading",
     "ledger/daily_usage.py": "structlog threading",
+    "ledger/file_mode.py": "structlog",
     "ledger/ledger.py": "clock sqlite3 structlog threading",
     "ledger/metering.py": "time",
     "ledger/outbox.py": "sqlite3 uuid",

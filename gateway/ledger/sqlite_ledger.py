@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
 from gateway.ledger.counts import BillableUsage, Counts
+from gateway.ledger.file_mode import restrict_to_owner
 
 #: All stored fields of a request.
 COLUMN_DEFINITIONS = """
@@ -100,6 +101,9 @@ class SqliteLedger:
 
 def open_connection(path: Path | None, schema: str) -> sqlite3.Connection:
     """Open a connection for one thread at a time, in WAL mode, with a schema. Raises sqlite3.Error."""
+    if path is not None:
+        with suppress(OSError):  # SQLite reports it, with a code of its own
+            restrict_to_owner(path)
     file = sqlite3.connect(path or ":memory:", timeout=_BUSY_TIMEOUT, check_same_thread=False)
     try:
         file.execute("PRAGMA journal_mode = WAL")

@@ -18,13 +18,20 @@ class LedgerCaller(Section):
     batch: bool = Field(False, description="Whether all requests of the caller are batch work.")
 
 
+def _check_ledger_path(path: Path) -> Path:
+    """Return the path. Raises ValueError if no file can have it."""
+    if not str(path).isprintable() or str(path).startswith(":") or path.is_dir():
+        raise ValueError("must be the path of a file, such as /var/lib/halo-gateway/ledger.sqlite3")
+    return path
+
+
 class Ledger(Section):
     """The ledger: counts of billed and saved queries."""
 
-    path: Path | None = Field(
+    path: Annotated[Path, AfterValidator(_check_ledger_path)] | None = Field(
         None,
-        description="SQLite file. Without one, counts stay in memory: until the process ends or, with Redis,"
-        " until they are written to it.",
+        description="SQLite file, readable by its owner only. Without one, counts stay in memory: until the"
+        " process ends or, with Redis, until they are written to it.",
     )
     store: Literal["file", "redis"] | None = Field(
         None,

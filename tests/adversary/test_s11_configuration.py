@@ -94,6 +94,8 @@ REFUSED = {
         "server.trusted_proxies",
         "/8",
     ),
+    "ledger: folder": ("[ledger]\npath = '/'", "ledger.path", "path of a file"),
+    "ledger: NUL": ('[ledger]\npath = "a\\u0000b"', "ledger.path", "path of a file"),
     "mount: livez": (mount("a", "/livez"), "upstreams.a.path", "itself"),
     "mount: metrics": (mount("a", "/metrics"), "upstreams.a.path", "itself"),
     "mount: admin": (mount("a", "/admin"), "upstreams.a.path", "itself"),

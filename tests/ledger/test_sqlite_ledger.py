@@ -1,5 +1,6 @@
 """Ledger backend in SQLite."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_listener_gets_usage_of_earlier_and_concurrent_processes(path: Path) -> 
     observed.rows()
     observed.close()
     assert usages == [{(GUID, TODAY): (1, 10)}, {(GUID, TODAY): (2, 15)}]
+
+
+def test_other_users_cannot_read_the_files(path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        file = SqliteLedger(path)
+        file.add_counts({KEY: (1, 10)})
+        modes = {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()}
+        file.close()
+    finally:
+        os.umask(previous)
+    assert modes == {path.name: 0o600, f"{path.name}-wal": 0o600, f"{path.name}-shm": 0o600}

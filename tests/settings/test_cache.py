@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from support.secrets import SECRET
 
-from gateway.settings import Cache
+from gateway.settings import Cache, Ledger
 
 
 def test_redis_without_keys_is_rejected() -> None:
@@ -53,6 +53,12 @@ def test_other_cache_control_is_refused(value: str) -> None:
 def test_caller_in_two_groups_is_refused(groups: dict[str, list[str]]) -> None:
     with pytest.raises(ValidationError, match="two groups"):
         Cache.model_validate({"shared_callers": groups})
+
+
+@pytest.mark.parametrize("path", ["", "/", "a\x00b", "a\nb", ":memory:"])
+def test_path_that_no_file_can_have_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="path of a file"):
+        Ledger.model_validate({"path": path})
 
 
 def test_secrets_are_not_in_the_representation() -> None:
