@@ -10,13 +10,14 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from gateway.settings.admin import Admin
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
 from gateway.settings.masked import shorten
 from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
-from gateway.settings.server import Admin, Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
+from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
 from gateway.settings.site import DailyCaps, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 

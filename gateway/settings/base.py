@@ -106,7 +106,14 @@ def _check_plain_url(url: HttpUrl) -> HttpUrl:
     return url
 
 
-Url = Annotated[HttpUrl, AfterValidator(_check_plain_url)]
+def _check_printable(url: Any) -> Any:
+    """Return the URL without space around it. The parser would drop line breaks inside it."""
+    if isinstance(url, str) and not url.strip().isprintable():
+        raise ValueError("must have no line breaks or control characters")
+    return url
+
+
+Url = Annotated[HttpUrl, BeforeValidator(_check_printable), AfterValidator(_check_plain_url)]
 
 
 class Section(BaseModel):

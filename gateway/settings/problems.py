@@ -47,7 +47,6 @@ _EXAMPLES: Final = {
     "default_site": _GUID,
     "path": "/hg",
     "listen": "127.0.0.1:8081",
-    "hosts": "operators.example.com.au",
     "id": "closed-for-lunch",
     "name": "front-desk",
     "upstreams": "health-gorilla",

@@ -103,10 +103,16 @@ class PauseRule(Section):
         return self
 
 
+def _check_distinct_ids(rules: tuple[PauseRule, ...]) -> tuple[PauseRule, ...]:
+    if len({rule.id for rule in rules}) < len(rules):
+        raise ValueError("two rules have the same id")
+    return rules
+
+
 class Pauses(Section):
     """Pauses after upstream errors that say that requests cannot succeed for now."""
 
-    rules: tuple[PauseRule, ...] = Field(
+    rules: Annotated[tuple[PauseRule, ...], AfterValidator(_check_distinct_ids)] = Field(
         (), max_length=100, description="Additional rules. The gateway applies them before its own."
     )
 

@@ -1,21 +1,17 @@
-"""Settings of the server, the upstreams, the log, writes and /admin."""
+"""Settings of the server, the upstreams, the log and writes."""
 
-from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     HttpUrl,
-    ValidationInfo,
     field_validator,
 )
 
 from gateway.extras import require_extra
 from gateway.settings.base import ByteCount, Count, Guid, MountPath, Seconds, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
-from gateway.settings.secrets import Secret
 from gateway.settings.trusted_networks import TrustedNetworks
 from gateway.upstreams import mountable_dialects
 
@@ -145,64 +141,3 @@ class Writes(Section):
         if validation != "off":
             require_extra("validation")
         return validation
-
-
-def _require_valid_port(listen: str) -> str:
-    if int(listen.rpartition(":")[2]) > _MAX_PORT:
-        raise ValueError(f"the port must be at most {_MAX_PORT}")
-    return listen
-
-
-#: Highest TCP port.
-_MAX_PORT = 65_535
-
-ListenAddress = Annotated[
-    str,
-    Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):\d{1,5}$"),
-    AfterValidator(_require_valid_port),
-]
-
-
-HostName = Annotated[
-    str,
-    BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
-    Field(pattern=r"^[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?$"),
-]
-
-
-def _is_local(listen: str) -> bool:
-    """Whether only this machine can reach an address."""
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-class Admin(Section):
-    """The /admin endpoints for operators."""
-
-    token: Secret | None = Field(
-        None,
-        description="Bearer token of /admin: at least 32 random bytes (`openssl rand -base64 32`). Without"
-        " one, only admin.listen serves /admin.",
-    )
-    listen: ListenAddress | None = Field(
-        None,
-        description="Address as host:port that serves /admin instead of the gateway's own port. It needs"
-        " admin.token, unless only this machine can reach it.",
-    )
-    hosts: tuple[HostName, ...] = Field(
-        (),
-        max_length=100,
-        description="Host names by which operators reach admin.listen. IP addresses and localhost are always"
-        " valid; requests to other names get 421.",
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _require_token_for_network(cls, listen: str | None, fields: ValidationInfo) -> str | None:
-        lacks_token = "token" in fields.data and fields.data["token"] is None
-        if listen and lacks_token and not _is_local(listen):
-            raise ValueError("other machines can reach this address: set admin.token, or listen on 127.0.0.1")
-        return listen

@@ -42,6 +42,9 @@ def test_every_section_is_immutable_and_rejects_unknown_names() -> None:
     [
         {"server": {"public_url": "ftp://fhir.example"}},
         {"server": {"public_url": "fhir.example"}},
+        {"server": {"public_url": "https://fhir.example/\r\nX-A: b"}},
+        {"server": {"public_url": "https://fhir\n.example/"}},
+        {"upstream": {"url": "https://fhir.example/\tx"}},
         {"server": {"trusted_proxies": ["10.0.0.1/8"]}},
         {"server": {"default_site": "harbour"}},
         {"server": {"max_body": 0}},
