@@ -37,6 +37,7 @@ IMPURE = {
     "admin/ledger.py": "sqlite3 starlette",
     "admin/requests.py": "starlette",
     "admin/sites.py": "starlette structlog",
+    "admin/wrong_tokens.py": "structlog time",
     "app.py": "httpx starlette",
     "builders.py": "httpx random time",
     "cache/invalidation.py": "secrets",

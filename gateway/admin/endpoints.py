@@ -1,7 +1,7 @@
 """Admin endpoints (`/admin/…`) for operators, protected by a bearer token or on a separate port."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admin.wrong_tokens import WrongTokens
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.web.errors import error_response, internal_error
@@ -36,6 +37,7 @@ class AdminEndpoints:
     token: str
     groups: Sequence[EndpointGroup]
     has_own_port: bool = False
+    wrong_tokens: WrongTokens = field(default_factory=WrongTokens)
 
     def shared_port_routes(self) -> list[Route]:
         """Routes for the port of the FHIR clients; none without a token or with a separate port."""
@@ -70,6 +72,8 @@ class AdminEndpoints:
             else not _BROWSER_HEADERS.intersection(request.headers)
         )
         if not is_permitted:
+            if token:
+                self.wrong_tokens.add()
             raise Failure(
                 catalog.CREDENTIALS_MISSING,
                 text="The admin token is missing or wrong. Send Authorization: Bearer with the value of the"

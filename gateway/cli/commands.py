@@ -63,12 +63,12 @@ def _errors_as_click_exceptions() -> Iterator[None]:
 @_config_option
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
+    start_log()
+    settings = _load_settings(config)
     from gateway.app import create_app
     from gateway.server.serve import Server, bind_sockets
     from gateway.telemetry.log_config import configure_logging
 
-    start_log()
-    settings = _load_settings(config)
     log_stream = configure_logging(settings.log.level)
     with _errors_as_click_exceptions():
         app = create_app(settings, log_request_factory=log_stream.event_logger)

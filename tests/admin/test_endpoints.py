@@ -64,7 +64,10 @@ async def test_separate_port_requires_the_token_if_it_is_set(token: str, status:
 async def test_request_without_the_right_token_is_401(authorization: str) -> None:
     group = Group()
     routes = AdminEndpoints(TOKEN, [group]).shared_port_routes()
-    response = await route_response(routes, "GET", "/admin/read", authorization=authorization)
+    with capture_logs() as lines:
+        response = await route_response(routes, "GET", "/admin/read", authorization=authorization)
+    assert [line["event"] for line in lines] == ["admin-token-wrong"] * (authorization.count(TOKEN[:-1]))
+    assert TOKEN[:-1] not in str(lines)
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Bearer realm="admin"'
     assert "admin.token" in issue(response)["details"]["text"]
