@@ -103,7 +103,17 @@ def _check_plain_url(url: HttpUrl) -> HttpUrl:
     """Return the URL. The error does not show it, because it may contain a password."""
     if url.username or url.password or url.query is not None or url.fragment is not None:
         raise ValueError("must have no user, password, query or fragment: write scheme, host, port and path")
+    if not _is_address(url):
+        raise ValueError("must have a host name or IP address, and a port other than 0")
     return url
+
+
+def _is_address(url: HttpUrl) -> bool:
+    """Whether a resolver accepts the host: no label is empty or longer than 63 characters (RFC 1035)."""
+    try:
+        return bool((url.host or "").encode("idna")) and url.port != 0
+    except UnicodeError:
+        return False
 
 
 def _check_printable(url: Any) -> Any:
