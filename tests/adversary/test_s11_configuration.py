@@ -193,3 +193,26 @@ def test_error_of_an_admin_command_shows_no_password() -> None:
     assert sites.returncode == 1
     assert "no response from http://127.0.0.1:9" in sites.stderr
     assert "Zzyzx" not in sites.stderr
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_other_users_cannot_read_the_ledger_of_a_gateway(tmp_path: Path, *, exists: bool) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    if exists:
+        file.touch()
+        file.chmod(0o644)
+    environment = os.environ | {"HALO_GATEWAY_LEDGER__PATH": str(file)}
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, umask=0, cwd=ROOT
+    ) as gateway:
+        try:
+            assert gateway.stdout
+            assert gateway.stdout.readline().startswith("halo-gateway listening on")
+            modes = {entry.name: entry.stat().st_mode & 0o777 for entry in tmp_path.iterdir()}
+        finally:
+            gateway.terminate()
+        _, log = gateway.communicate(timeout=MAX_WAIT)
+    assert modes
+    assert set(modes.values()) == {0o600}, modes
+    assert ("ledger-file-mode" in log) is exists
