@@ -32,9 +32,8 @@ class Retry(Section):
     budget_min_per_hour: CountOrZero = Field(
         5, description="Number of retries per hour that every site may have, whatever the ratio gives."
     )
-    max_upstream_wait_seconds: float = Field(
+    max_upstream_wait_seconds: Seconds = Field(
         86_400.0,
-        gt=0,
         description="Maximum wait that an upstream may demand with Retry-After, in seconds. A wait that its"
         " error text names counts at most circuit_breaker.max_open_seconds.",
     )

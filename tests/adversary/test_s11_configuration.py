@@ -1,5 +1,6 @@
 """S11: configurations that must not pass, given to real `check-config` and `serve` processes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -167,7 +168,9 @@ def test_configuration_is_refused_by_check_and_serve_alike(
     assert words in check.stderr
     assert not [secret for secret in ("Zzyzx", *SECRETS) if secret in check.stderr]
     serve = run_gateway("serve", "--port", "0", "--config", file)
-    assert (serve.returncode, serve.stdout, serve.stderr) == (1, "", check.stderr)
+    problems = [json.loads(line)["problem"] for line in serve.stderr.splitlines()]
+    assert (serve.returncode, serve.stdout) == (1, "")
+    assert problems == check.stderr.removeprefix("Error: ").splitlines()
 
 
 def test_key_with_the_line_end_of_a_file_is_valid() -> None:
