@@ -54,7 +54,7 @@ class PauseRule:
     """An upstream error, and the scope of the requests that it pauses.
 
     `code` is an error code, and `message_pattern` a regular expression for what the upstream said of its own
-    in the error body; an empty one matches every failure. `seconds` applies if the upstream names no time.
+    in the error message; an empty one matches every failure. `seconds` applies if the upstream names no time.
     `alarm`: the operator must act, so the log event is an error.
     """
 

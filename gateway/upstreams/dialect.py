@@ -14,7 +14,6 @@ from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_co
 from gateway.upstreams.error_body import parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
-from gateway.upstreams.own_words import own_words
 from gateway.upstreams.response_check import ResponseCheck
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
 from gateway.upstreams.status_rules import RULES
@@ -133,7 +132,7 @@ class _MatchedError:
             codings=(*_replaced_code(kind, original), *upstream_codings(self.error)),
             headers=tuple(self._response_headers(kind)),
             upstream_response=self.check.response,
-            own_words=own_words(self.check.error_text, self.check.request),
+            own_words=self.own_error.searchable_text,
         )
 
     def _is_unknown_write(self, original: FailureKind) -> bool:

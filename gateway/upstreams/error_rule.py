@@ -69,10 +69,7 @@ class UpstreamError:
     def with_own_words(self, request: FhirRequest) -> Self:
         """Return the error without the words of the request, for a search by pattern."""
         texts = (self.exception, self.status_text, self.message)
-        if not any(texts):
-            return self
-        own = own_words("\0".join(texts), request)
-        exception, status_text, message = own.split("\0") if own else ("", "", "")
+        exception, status_text, message = (own_words(text, request) for text in texts)
         return replace(self, exception=exception, status_text=status_text, message=message)
 
     def with_http_status(self, status: int) -> Self:

@@ -1,7 +1,8 @@
-"""What an upstream said of its own: its text without anything that the request contained.
+"""What an upstream said of its own: its text without quotations and anything that the request contained.
 
-An upstream repeats a client's words in its errors ("unknown parameter …", "cannot convert the value …"). Text
-that decides about state of other callers, or about a wait, is read through `own_words` only.
+An upstream repeats a client's words in its errors ("unknown parameter …"), and quotes stored values ("cannot
+convert the value '…'"), which another client may have written. Text that decides about state of other
+callers, or about a wait, is read through `own_words` only.
 """
 
 import html
@@ -24,6 +25,11 @@ _PART_LENGTH: Final = 8
 #: Length up to which a word is too common to be the request's: "is", "the", "30".
 _COMMON_LENGTH: Final = 3
 
+#: From the first quotation mark of a kind to the last: a quoted value may contain such marks itself.
+_QUOTATION = re.compile(
+    r"""(?<!\w)'.*'(?!\w) | ".*" | `.*` | \u201c.*\u201d | \u2018.*\u2019(?!\w) | \u00ab.*\u00bb""",
+    re.VERBOSE | re.DOTALL,
+)
 _WORD = re.compile(r"[^\W_]+")
 _SEPARATORS = re.compile(r"[\W_]+")
 _TAG = re.compile(r"<[^<>]*>")
@@ -46,12 +52,13 @@ class _RequestWords(NamedTuple):
 
 
 def own_words(text: str, request: FhirRequest) -> str:
-    """Return an upstream's text with `…` for each word that the request contained, in any spelling."""
+    """Return an upstream's text with `…` for each quotation, and for the request's words in any spelling."""
     request_words = _words_of(request)
     if request_words is None:
         return ""
-    origins = {word: request_words.contain(word) for word in set(_WORD.findall(text))}
-    return _WORD.sub(lambda match: REPEATED if origins[match[0]] else match[0], text)
+    unquoted = _QUOTATION.sub(REPEATED, text)
+    origins = {word: request_words.contain(word) for word in set(_WORD.findall(unquoted))}
+    return _WORD.sub(lambda match: REPEATED if origins[match[0]] else match[0], unquoted)
 
 
 def _words_of(request: FhirRequest) -> _RequestWords | None:

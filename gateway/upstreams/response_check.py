@@ -30,8 +30,6 @@ _EXPECTED_TYPES = {
 }
 #: Required `Bundle.type` by interaction (R4 bundle.html); that of a transaction's response is not checked.
 _BUNDLE_TYPES = {"search-type": "searchset", "history": "history"}
-#: Bytes at the start of an error body that are searched for an error message: messages are short.
-_MAX_TEXT_BYTES = 8_000
 _READ_INTERACTIONS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
 
@@ -162,11 +160,6 @@ class ResponseCheck:
         """Part of the body that may describe the error: the whole body, unless it is a large query object."""
         body = self._failing_outcome or self.response.body
         return body if len(body) <= MAX_ERROR_BODY_BYTES else _query_error_fields(body) or body
-
-    @property
-    def error_text(self) -> str:
-        """Beginning of the error body as text."""
-        return self.error_body[:_MAX_TEXT_BYTES].decode("utf-8", "replace")
 
     @property
     def _failing_outcome(self) -> bytes:

@@ -54,6 +54,16 @@ def test_value_repeated_under_any_status_is_no_state(pair: Pair, status: int, wo
     assert code in expected[status]
 
 
+@pytest.mark.parametrize("words", SENTENCES)
+def test_stored_value_that_another_search_quotes_closes_nothing(pair: Pair, words: str) -> None:
+    """The value was stored by one client, and the error is about the search of another."""
+    text = f"Conversion failed when converting the nvarchar value '{words}' to data type int."
+    body = {"errorDetails": {"errorType": "mssql", "errorCode": 245, "errorMessage": text}}
+    pair.fault(kind="answer", status=400, body=body, times=1)
+    assert pair.get("Patient?family=x").status_code == 500
+    assert pair.get("Patient?_count=1", **GOOD).status_code == 200
+
+
 def test_repeated_wait_is_no_wait(pair: Pair) -> None:
     assert attack(pair, f"Slot/$find-free?{quote(DOWN)}=1") == 400
     response = pair.get(f"Slot/$find-free?{quote(DOWN)}=1")

@@ -49,11 +49,11 @@ def full_width(text: str) -> str:
 
 @pytest.mark.parametrize("place", requests_with(PHRASE))
 def test_repeated_words_are_gone_in_any_spelling(place: str) -> None:
-    text = own_words(f"Unknown argument '{PHRASE}' was ignored", requests_with(PHRASE)[place])
+    text = own_words(f"Unknown argument: {PHRASE}; was ignored", requests_with(PHRASE)[place])
     assert not {"network", "related", "instance", "specific", "again", "hours"} & set(text.split())
     assert "network-related" not in text
-    assert text.startswith("Unknown argument '")
-    assert text.endswith("' was ignored")
+    assert text.startswith("Unknown argument: ")
+    assert text.endswith("; was ignored")
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,18 @@ def test_words_in_several_parameters_are_gone() -> None:
 
 
 @pytest.mark.parametrize(
+    "quotation",
+    ["'{}'", "'a' {} 'b'", '"{}"', "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", "\u00ab{}\u00bb", "'{}\n'"],
+)
+def test_quoted_value_of_another_client_is_gone(quotation: str) -> None:
+    text = f"Conversion failed when converting {quotation.format(PHRASE)} to int."
+    assert own_words(text, fhir_request()) == "Conversion failed when converting … to int."
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "It isn't possible: the site's offline",
         "Site cannot be contacted. Site is offline.",
         "Query took more than 30 seconds to return a result",
         "Access denied due to invalid subscription key.",
