@@ -150,7 +150,7 @@ DATABASE_RULES = (
         failures.BAD_REQUEST,
         status=_HALO_LINK_STATUSES,
         shapes={"root"},
-        message_pattern=r"^Type checking the data|^A resource of type \w+ is expected",
+        message_pattern=r"^Type checking the data|^A resource of type \S+ is expected",
     ),
     ErrorRule("halo-400-mssql", halo_failures.QUERY_FAILED, status=_HALO_LINK_STATUSES, shapes={"root"}),
     ErrorRule(

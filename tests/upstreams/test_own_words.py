@@ -102,6 +102,13 @@ def test_no_long_word_of_a_value_is_left(value: str, around: str) -> None:
     assert not [word for word in value.split() if len(word) > 4 and word.isalpha() and word in text.split()]
 
 
+def test_element_names_of_r4_are_no_words_of_the_client() -> None:
+    body = b'{"resourceType":"Slot","type": {"data":1}, "quota": "x"}'
+    request = fhir_request("Patient", method="POST", body=body)
+    text = own_words("Type checking the data, a resource is Slot, quota", request)
+    assert text == "Type checking the data, a resource is …, …"
+
+
 def test_text_about_a_request_of_any_size_has_an_end() -> None:
     large = fhir_request("Patient", method="POST", body=b"x" * (MAX_REQUEST_LENGTH + 1))
     assert own_words("Site is offline", large) == ""
