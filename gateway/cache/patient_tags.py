@@ -18,6 +18,10 @@ from gateway.exchange import FhirRequest, FhirResponse
 #: Tag of a response whose patients are not determined; a purge of any patient increments its counter.
 ANY_PATIENT: Final = "patient/*"
 
+#: Patients with a tag each: a response about more of them ends with a purge of any patient, because each tag
+#: is one more read of a counter.
+_MAX_PATIENTS: Final = 20
+
 _GROUPS_WITHOUT_PATIENT = frozenset({"statement", "places and services", "staff", "definitions"})
 _TYPES_WITHOUT_PATIENT: Final = frozenset(
     {"Medication", "OperationOutcome"}.union(
@@ -59,22 +63,28 @@ def purge_tags(site: str, type_: str, patient: str, secret: bytes) -> tuple[str,
 
 
 def patients_in_request(request: FhirRequest) -> frozenset[str]:
-    """Return the ids of the patients to which a request is limited; none if it is not limited."""
+    """Return the ids of the patients to which a request is limited; none if it is not, or to very many."""
     act = request.interaction
     if act.type == "Patient" and act.id:
         return frozenset({act.id})
+    criteria = [item for item in request.upstream_search.parameters if _may_name_patients(item.name)]
+    if sum(criterion.value.count(",") + 1 for criterion in criteria) > _MAX_PATIENTS:
+        return frozenset()
     return frozenset(
         patient_id
-        for parameter in request.upstream_search.parameters
-        for patient_id in _patients_in_criterion(act.type, parameter.name, parameter.value)
+        for criterion in criteria
+        for patient_id in _patients_in_criterion(act.type, criterion.name, criterion.value)
     )
+
+
+def _may_name_patients(name: str) -> bool:
+    code, _, target = name.partition(":")
+    return target in {"", "Patient"} and code in {"patient", "subject", "_id"}
 
 
 def _patients_in_criterion(type_: str, name: str, value: str) -> Iterator[str]:
     """Yield the patients of a criterion; none unless all its values are patients."""
     code, _, target = name.partition(":")
-    if target not in {"", "Patient"} or code not in {"patient", "subject", "_id"}:
-        return
     is_patient_id = code == "patient" or target == "Patient" or (code == "_id" and type_ == "Patient")
     matches = [
         _PATIENT_REFERENCE.fullmatch(reference) or (_BARE_ID.fullmatch(reference) if is_patient_id else None)

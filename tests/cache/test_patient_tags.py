@@ -68,6 +68,16 @@ def test_request_is_limited_to_its_patients(path: str, query: str, ids: set[str]
     assert patients_in_request(fhir_request(path, query)) == ids
 
 
+@pytest.mark.parametrize("separator", [",", "&patient="])
+def test_request_for_many_patients_has_one_tag(separator: str) -> None:
+    for count, has_own_tags in ((20, True), (21, False)):
+        query = "patient=" + separator.join(map(str, range(count)))
+        tags = patient_tags("Observation", query, {**TEMPERATURE, "subject": {"reference": "Patient/3"}})
+        assert (patient_purge_tags("3") & tags, len(tags)) == (
+            (patient_purge_tags("3") - {ANY_PATIENT}, count) if has_own_tags else ({ANY_PATIENT}, 1)
+        )
+
+
 @pytest.mark.parametrize(
     ("path", "query", "resources"),
     [
