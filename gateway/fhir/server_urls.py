@@ -27,6 +27,9 @@ _FIELD_NAME = re.compile(rb'(?<!\\)"(\w+)"\s*:\s*\Z')
 #: Maximum bytes searched backwards for the name of a field.
 _MAX_NAME_LENGTH = 100
 
+#: Levels of objects and arrays around a URL: each is decoded, so the work grows with their number.
+_MAX_DEPTH = 128
+
 #: (URL, whether it is `Reference.reference`) -> URL to write, or the same object.
 UrlMapper = Callable[[str, bool], str]
 #: Byte strings; a URL to change contains at least one of them.
@@ -89,10 +92,7 @@ def _rewrite_string(text: bytes, name: str, needles: Needles, change: UrlMapper)
 
 
 def _rewrite_by_decoding(value: Raw, needles: Needles, change: UrlMapper, name: str) -> Raw:
-    try:
-        return _UrlRewriter(needles, change).rewrite_value(value, name)
-    except RecursionError as problem:
-        raise UnreadableError(type(problem).__name__) from problem
+    return _UrlRewriter(needles, change).rewrite_value(value, name)
 
 
 class _UrlRewriter:
@@ -102,31 +102,33 @@ class _UrlRewriter:
         self._needles = needles
         self._change = change
 
-    def rewrite_value(self, value: Raw, name: str) -> Raw:
-        """Return the value with its URLs changed; the same object if unchanged."""
+    def rewrite_value(self, value: Raw, name: str, depth: int = 0) -> Raw:
+        """Return the value with its URLs changed; the same object if unchanged. Raises UnreadableError."""
         body = bytes(value)
         if not _contains_any(body, self._needles):
             return value
+        if depth > _MAX_DEPTH:
+            raise UnreadableError("TooDeep")
         kind = body.lstrip()[:1]
         if kind == b"{":
-            return self._rewrite_object(value, name)
-        return self._rewrite_array(value, name) if kind == b"[" else value
+            return self._rewrite_object(value, name, depth + 1)
+        return self._rewrite_array(value, name, depth + 1) if kind == b"[" else value
 
-    def _rewrite_object(self, value: Raw, name: str) -> Raw:
+    def _rewrite_object(self, value: Raw, name: str, depth: int) -> Raw:
         old = object_fields(value)
         if "signature" in old and string_value(old.get("resourceType")) == "Bundle":
             return value
-        new = {field: self._rewrite_field(name, field, raw) for field, raw in old.items()}
+        new = {field: self._rewrite_field(name, field, raw, depth) for field, raw in old.items()}
         return encode(new) if any(new[field] is not old[field] for field in old) else value
 
-    def _rewrite_array(self, value: Raw, name: str) -> Raw:
+    def _rewrite_array(self, value: Raw, name: str, depth: int) -> Raw:
         old = array_items(value)
-        new = [self.rewrite_value(item, name) for item in old]
+        new = [self.rewrite_value(item, name, depth) for item in old]
         return encode(new) if any(a is not b for a, b in zip(new, old, strict=True)) else value
 
-    def _rewrite_field(self, parent: str, name: str, raw: Raw) -> Raw:
+    def _rewrite_field(self, parent: str, name: str, raw: Raw, depth: int) -> Raw:
         if not is_server_url_field(parent, name) or not string_value(raw):
-            return self.rewrite_value(raw, name)
+            return self.rewrite_value(raw, name, depth)
         text = bytes(raw)
         new = _rewrite_string(text, name, self._needles, self._change)
         return raw if new == text else Raw(new)
