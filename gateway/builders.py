@@ -24,6 +24,7 @@ from gateway.resilience.pause_rules import PauseRule
 from gateway.resilience.pauses import PauseRegistry
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import RetryBudgetPolicy
+from gateway.search.limits import SearchLimits
 from gateway.settings import Cache, Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.resolve import site_settings_lookup
@@ -47,7 +48,14 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "bulkhead": (True, "time of upstream requests; a rejection by the gateway is not stored"),
     "writes": (True, "permitted writes; their responses are not stored"),
     "server": (
-        {"max_body", "max_headers", "max_connections", "timeouts", "max_uri"},
+        {
+            *("max_body", "max_headers", "max_header_fields", "max_header_values", "max_json_values"),
+            *("max_json_depth", "max_connections", "timeouts", "max_uri"),
+        },
+        "limits of client requests; a rejection by the gateway is not stored",
+    ),
+    "search": (
+        {*SearchLimits._fields},
         "limits of client requests; a rejection by the gateway is not stored",
     ),
     "upstream": (

@@ -98,7 +98,8 @@ def practice_chain(runtime: Runtime, sender: Handler, config: CacheConfig) -> Ch
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
-    explain = ExplainOperation(PageLinks(declared, runtime.token_cipher, lifetime))
+    page_links = PageLinks(declared, runtime.token_cipher, lifetime)
+    explain = ExplainOperation(page_links, settings.search.limits)
     return Chain(with_observability(with_write_validation(explain, settings), runtime), cache)
 
 

@@ -72,6 +72,7 @@ IRRELEVANT_SETTINGS = (
     {"bulkhead": {"max_concurrent": 4}},
     {"writes": {"validation": "refuse"}},
     {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
+    {"search": {"max_parameters": 7, "max_list_values": 8}},
     {"upstream": {"max_connections": 7, "requests_per_second": 3}},
     {"upstream": {"proxy": "http://user:Zzyzx@127.0.0.1:3128"}},
     {"cache": {"max_bytes": 1_000_000, "lock_seconds": 1, "redis": {"timeout": 2}}},

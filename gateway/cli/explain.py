@@ -19,6 +19,6 @@ def explain_for_site(settings: Settings, guid: str, search: str) -> str:
     now = datetime.now(UTC)
     request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
     try:
-        return "\n".join(explain_search(request_for_search(request, search), site))
+        return "\n".join(explain_search(request_for_search(request, search, settings.search.limits), site))
     except Failure as failure:
         raise ValueError(failure.text) from None

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import reduce
 from itertools import product
 from math import prod
 from typing import Final
@@ -110,7 +109,7 @@ def _plan_points(
         exact = outer == inner and all(_is_half_line(intervals) for intervals in outer)
         conditions = multi_value_conditions(outer, support, day=day, presence=True)
         return _ElementConditions(conditions, exact, reason, dedupe=True)
-    superset, subset = reduce(intersection, outer), reduce(intersection, inner)
+    superset, subset = intersection(outer), intersection(inner)
     conditions = single_value_conditions(superset, support, day=day) if superset else Conditions(())
     # The upstream may compare a partial date as a range: two parts may then select the same record.
     may_overlap = support.precision_unknown(parameter) and may_split_partial_dates(superset)

@@ -29,9 +29,9 @@ def union(sets: Iterable[Intervals]) -> Intervals:
     return tuple(merged)
 
 
-def intersection(left: Intervals, right: Intervals) -> Intervals:
-    """Return the times in both sets."""
-    return complement(union((complement(left), complement(right))))
+def intersection(sets: Iterable[Intervals]) -> Intervals:
+    """Return the times in every set."""
+    return complement(union(map(complement, sets)))
 
 
 def complement(intervals: Intervals) -> Intervals:

@@ -161,15 +161,14 @@ def explain_plan(plan: DatePlan) -> tuple[str, ...]:
 
 
 def _reduce_to_fit(plans: list[DatePlan], max_splits: int) -> list[DatePlan]:
-    while _count_combinations(plans) > max_splits:
-        largest = max(
-            plans,
-            key=lambda plan: len(plan.as_single_query().queries) < len(plan.queries) and len(plan.queries),
-        )
-        if largest.as_single_query() is largest:
+    """Return the plans with fallback queries, of the largest first, until few combinations remain."""
+    count, reduced = _count_combinations(plans), list(plans)
+    for place in sorted(range(len(plans)), key=lambda place: -len(plans[place].queries)):
+        if count <= max_splits:
             break
-        plans = [plan.as_single_query() if plan is largest else plan for plan in plans]
-    return plans
+        reduced[place] = plans[place].as_single_query()
+        count = count // len(plans[place].queries) * len(reduced[place].queries)
+    return reduced
 
 
 def _count_combinations(plans: Iterable[DatePlan]) -> int:

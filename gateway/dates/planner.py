@@ -13,7 +13,7 @@ from typing import Final
 from gateway.dates.bounds import column_edges, day_text, second_text, widen_approximate
 from gateway.dates.element_planner import ParameterValues, Repeats, plan_element
 from gateway.dates.matcher import DatePredicate
-from gateway.dates.plan import TOO_COSTLY, DatePlan, rejected_plan, strategy_name
+from gateway.dates.plan import DatePlan, rejected_plan, strategy_name
 from gateway.dates.points import ceil_second, floor_day, floor_second
 from gateway.dates.registry import ResolvedParameter, date_parameter, resolve_parameter
 from gateway.dates.support import DateSearchSupport
@@ -23,8 +23,6 @@ _COMMA: Final = re.compile(r"(?<!\\),")
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 
 _SINGLE_QUERY_STRATEGIES: Final = frozenset({"single", "widen+filter"})
-#: Maximum values per parameter; limits the time of planning.
-_MAX_VALUES: Final = 1000
 _SYNTAX: Final = f"The value is not a valid date. Write dates as {GRAMMAR}."
 _MISSING: Final = "The value of :missing is invalid. Write true or false."
 _MODIFIER: Final = "Date parameters have no modifier except :missing. Remove the modifier."
@@ -133,8 +131,6 @@ def _plan_all_types(
     name: str, resolved_parameter: ResolvedParameter, values: Repeats, context: _PlanContext
 ) -> DatePlan:
     """Plan for all types in which the chain may end; rejected if they need different queries."""
-    if sum(len(repeat) for repeat in values) > _MAX_VALUES:
-        return rejected_plan(name, "too-costly", TOO_COSTLY)
     criterion = ParameterValues(
         name,
         values,

@@ -72,7 +72,7 @@ class ResolvedParameter:
 
 DeclaredDates = Mapping[tuple[str, str], DateParameter]
 _ChainEnd = tuple[frozenset[str], str, Via, bool]
-_NO_DECLARED_DATES: Final[DeclaredDates] = MappingProxyType({})
+NO_DECLARED_DATES: Final[DeclaredDates] = MappingProxyType({})
 
 
 @lru_cache(maxsize=1024)
@@ -117,7 +117,7 @@ def reference_targets(resource: str, reference: str) -> tuple[frozenset[str], bo
 
 
 def resolve_parameter(
-    resource: str, name: str, extra: DeclaredDates = _NO_DECLARED_DATES
+    resource: str, name: str, extra: DeclaredDates = NO_DECLARED_DATES
 ) -> ResolvedParameter | None:
     """Date parameters of a parameter name; `None` if it does not end in a date.
 
@@ -133,7 +133,7 @@ def resolve_parameter(
 
 @lru_cache(maxsize=1024)
 def _resolve_registered(resource: str, name: str) -> ResolvedParameter | None:
-    return _resolve_chain_end(*_walk_chain(resource, name), _NO_DECLARED_DATES)
+    return _resolve_chain_end(*_walk_chain(resource, name), NO_DECLARED_DATES)
 
 
 def _walk_chain(resource: str, name: str) -> _ChainEnd:

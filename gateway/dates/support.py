@@ -50,6 +50,7 @@ class DateSearchSupport:
         default_factory=lambda: MappingProxyType({})
     )
     max_split_queries: int = 4
+    max_date_values: int = 100
     earliest_date: date = date(1753, 1, 1)
 
     def column_zone(self, parameter: DateParameter, site_zone: tzinfo) -> tzinfo:

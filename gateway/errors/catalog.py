@@ -40,6 +40,15 @@ BODY_UNREADABLE = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+BODY_TOO_COMPLEX = FailureKind(
+    "body-too-complex",
+    400,
+    "too-costly",
+    "The body has more values than server.max_json_values, or deeper objects and arrays than"
+    " server.max_json_depth. It was not sent. Split it into several requests.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 WRITE_INVALID = FailureKind(
     "invalid-resource",
     400,
@@ -92,6 +101,16 @@ SEARCH_TOO_BROAD = FailureKind(
     400,
     "too-costly",
     "The search is too broad for an exact result. Add another criterion.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+SEARCH_LIMIT = FailureKind(
+    "search-limit",
+    400,
+    "too-costly",
+    "The search exceeds a limit of the gateway: number of parameters, length, length of a name, steps of a"
+    " chain, values of a list, or dates. It was not sent. Reduce the part that the text names, or split the"
+    " search.",
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
@@ -171,6 +190,15 @@ HOST_UNKNOWN = FailureKind(
     "security",
     "The Host or Origin field contains a name that is not one of the operators' port. Use its IP address, or"
     " let the gateway's operator add the name to the setting admin.hosts.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+HEADERS_TOO_MANY = FailureKind(
+    "headers-too-many",
+    431,
+    "too-costly",
+    "The request has more header fields than server.max_header_fields, or a field with more comma-separated"
+    " values than server.max_header_values. It was not sent. Send fewer.",
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )

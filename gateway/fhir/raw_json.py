@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import accumulate
 
 import msgspec
 from msgspec import Raw
@@ -11,6 +12,9 @@ _list_decoder = msgspec.json.Decoder(list[Raw])
 _objects_decoder = msgspec.json.Decoder(list[dict[str, Raw]])
 _text_decoder = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
+#: Brackets as signed bytes: 1 opens an object or array, -1 closes it.
+_BRACKET_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+_NOT_BRACKETS = bytes(set(range(256)).difference(b"{[}]"))
 
 
 def has_repeated_names(body: bytes | Raw, fields: Mapping[str, Raw]) -> bool:
@@ -69,6 +73,12 @@ def object_fields(body: bytes | Raw) -> dict[str, Raw]:
     if repeated:
         raise UnreadableError("DuplicateName")
     return fields
+
+
+def json_depth(body: bytes) -> int:
+    """Maximum number of open objects and arrays; at least that, because brackets in strings count as well."""
+    steps = body.translate(_BRACKET_STEPS, _NOT_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def array_items(raw: Raw | None) -> list[Raw]:

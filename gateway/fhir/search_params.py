@@ -3,7 +3,7 @@
 An unchanged parameter is written with the characters in which it was received.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -71,9 +71,17 @@ class SearchParams:
         """`application/x-www-form-urlencoded` body of a POST search."""
         return self._encode_place("form")
 
+    @cached_property
+    def values_by_name(self) -> Mapping[str, tuple[str, ...]]:
+        """Values of the parameters of each name; names and values in order."""
+        lists: dict[str, list[str]] = {}
+        for parameter in self.parameters:
+            lists.setdefault(parameter.name, []).append(parameter.value)
+        return {name: tuple(values) for name, values in lists.items()}
+
     def values(self, name: str) -> tuple[str, ...]:
         """Values of the parameters with exactly this name, in order."""
-        return tuple(parameter.value for parameter in self.parameters if parameter.name == name)
+        return self.values_by_name.get(name, ())
 
     def map_parameters(self, change: Callable[[Parameter], Iterable[Parameter]]) -> "SearchParams":
         """Return the search with each parameter replaced by the result of `change`; itself if unchanged."""
@@ -84,7 +92,8 @@ class SearchParams:
 
     def without_parameters(self, *names: str) -> "SearchParams":
         """Return the search without the parameters of these names; itself if unchanged."""
-        return self.map_parameters(lambda parameter: () if parameter.name in names else (parameter,))
+        removed = frozenset(names)
+        return self.map_parameters(lambda parameter: () if parameter.name in removed else (parameter,))
 
     def with_parameters(self, parameters: Iterable[Parameter]) -> "SearchParams":
         """Return the search with parameters appended; itself if there are none."""

@@ -1,7 +1,5 @@
 """Operation `POST {base}/$explain`: the cost and the plan of a search, without an upstream request."""
 
-from urllib.parse import urlsplit
-
 import msgspec
 
 from gateway.dates.plan import explain_plan
@@ -10,7 +8,7 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE, encode_resource, information_outcome
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.fhir.interaction import interaction_for
-from gateway.fhir.search_params import parse_search
+from gateway.search.limits import DEFAULT_LIMITS, SearchLimits, parse_limited_search
 from gateway.search.split_plan import SplitPlan, plan_search
 
 
@@ -26,27 +24,28 @@ class _Parameters(msgspec.Struct):
 class ExplainOperation:
     """Responds to `$explain`, and passes every other request to the inner handler."""
 
-    def __init__(self, inner: Handler) -> None:
+    def __init__(self, inner: Handler, limits: SearchLimits = DEFAULT_LIMITS) -> None:
         self._inner = inner
+        self._limits = limits
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return an OperationOutcome with the explanation. Raises Failure 400 for a body without a search."""
         interaction = request.interaction
         if interaction.operation != "explain" or interaction.type or request.site is None:
             return await self._inner(request)
-        outcome = information_outcome(
-            "\n".join(explain_search(request_for_search(request, _search_text(request)), request.site))
-        )
+        search_request = request_for_search(request, _search_text(request), self._limits)
+        outcome = information_outcome("\n".join(explain_search(search_request, request.site)))
         return FhirResponse(200, (("content-type", MEDIA_TYPE),), encode_resource(outcome))
 
 
-def request_for_search(request: FhirRequest, text: str) -> FhirRequest:
+def request_for_search(request: FhirRequest, text: str, limits: SearchLimits) -> FhirRequest:
     """Return the request for a search like `Appointment?date=2026-04`. Raises Failure 400."""
-    parts = urlsplit(text)
-    path, search = parts.path.strip("/"), parse_search(parts.query)
+    path, _, query = text.partition("#")[0].partition("?")
+    path = path.strip("/")
     interaction = interaction_for("GET", path)
     if interaction is None or not interaction.is_pageable:
         raise Failure(catalog.NOTHING_TO_EXPLAIN)
+    search = parse_limited_search(limits, query, resource=interaction.type, place="the search to explain")
     return request.replace(
         method="GET",
         interaction=interaction,

@@ -1,5 +1,6 @@
 """Plan of a client's search: the upstream searches that give the exact result for its date criteria."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.dates import planner
@@ -7,6 +8,7 @@ from gateway.dates.plan import DatePlan, DateProblem, combine_plans, require_sel
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import Parameter, SearchParams
+from gateway.search.limits import require_few_dates
 
 #: Parameters that may remove from a resource the element that a date criterion tests.
 ELEMENT_HIDING_PARAMETERS = frozenset({"_elements", "_summary"})
@@ -23,7 +25,10 @@ class SplitPlan:
 
 
 def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> SplitPlan | None:
-    """Return the plan for the date criteria among some criteria of a request; None without dates."""
+    """Return the plan for the date criteria among some criteria of a request; None without dates.
+
+    Raises Failure 400 for more date values than the site's support permits.
+    """
     plans = _plan_dates(request, criteria, site)
     if not plans:
         return None
@@ -40,8 +45,11 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Spl
 
 
 def _plan_dates(request: FhirRequest, criteria: SearchParams, site: Site) -> list[DatePlan]:
-    names = dict.fromkeys(parameter.name for parameter in criteria.parameters)
-    plans = (_plan_date(request, site, name, criteria.values(name)) for name in names)
+    support = site.date_support
+    require_few_dates(
+        support.max_date_values, request.interaction.type, criteria.parameters, support.declared_parameters
+    )
+    plans = (_plan_date(request, site, *criterion) for criterion in criteria.values_by_name.items())
     return [plan for plan in plans if plan is not None and plan.strategy not in _UNCHANGED_STRATEGIES]
 
 
@@ -78,23 +86,21 @@ def _with_date_values(
     search: SearchParams, names: set[str], pairs: tuple[tuple[str, str], ...]
 ) -> SearchParams:
     """Return the search with its date parameters replaced, at the place of the first of each name."""
-    new_values = {name: [value for key, value in pairs if key == name] for name in names}
+    new_values: dict[str, list[str]] = {name: [] for name in names}
+    for name, value in pairs:
+        new_values[name].append(value)
     if all(search.values(name) == tuple(values) for name, values in new_values.items()):
         return search
-    return search.map_parameters(lambda parameter: _replace_values(parameter, search, new_values))
+    placed = set[str]()
 
+    def replace_values(parameter: Parameter) -> Iterable[Parameter]:
+        if parameter.name not in new_values:
+            return (parameter,)
+        values = () if parameter.name in placed else new_values[parameter.name]
+        placed.add(parameter.name)
+        return map(parameter.with_value, values)
 
-def _replace_values(
-    parameter: Parameter, search: SearchParams, new_values: dict[str, list[str]]
-) -> tuple[Parameter, ...]:
-    if parameter.name not in new_values:
-        return (parameter,)
-    first = next(candidate for candidate in search.parameters if candidate.name == parameter.name)
-    return (
-        tuple(parameter.with_value(value) for value in new_values[parameter.name])
-        if parameter is first
-        else ()
-    )
+    return search.map_parameters(replace_values)
 
 
 def _in_sort_order(

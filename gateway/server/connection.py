@@ -156,11 +156,21 @@ class LimitedConnection(WriteTimeout):
         limits = self.limits
         if self._header_bytes > limits.max_headers and self._header_size() > limits.max_headers:
             return catalog.HEADERS_TOO_LARGE
+        if len(self.headers) > limits.max_header_fields or self._has_long_list():
+            return catalog.HEADERS_TOO_MANY
         is_surplus = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
         return catalog.GATEWAY_OVERLOADED if is_surplus else None
 
     def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _has_long_list(self) -> bool:
+        """Whether a field has too many values; `If-None-Exist` is a search and has its own limits."""
+        limit = self.limits.max_header_values
+        return any(
+            len(value) > limit and value.count(b",") >= limit and name != b"if-none-exist"
+            for name, value in self.headers
+        )
 
     def _reject(self, kind: FailureKind) -> None:
         """Respond, then read on for a moment: closing with unread data may lose the response."""

@@ -42,7 +42,7 @@ class Settings(Section):
         {}, description="Settings of sites, by Halo GUID or `default`."
     )
     paging: Paging = Field(Paging(), description="Page links and page sizes.")
-    search: Search = Field(Search(), description="Upstream queries per search.")
+    search: Search = Field(Search(), description="Upstream queries per search, and limits of searches.")
     cache: Cache = Field(Cache(), description="The response cache.")
     retry: Retry = Field(Retry(), description="Retries of reads that did not run at the practice.")
     circuit_breaker: CircuitBreaker = Field(CircuitBreaker(), description="Circuit breaker per site.")

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
+from gateway.search.limits import SearchLimits
 from gateway.settings.base import ByteCount, Count, CountOrZero, Seconds, Section, WholeSeconds
 from gateway.settings.message_pattern import MessagePattern
 from gateway.settings.secrets import RotatingKeys
@@ -137,7 +138,7 @@ class Paging(Section):
 
 
 class Search(Section):
-    """Upstream queries per search."""
+    """Upstream queries per search, and limits of searches."""
 
     max_split_queries: Count = Field(
         4, description="Maximum number of upstream queries that one search is split into."
@@ -145,3 +146,28 @@ class Search(Section):
     max_queries_per_page: Count = Field(
         5, description="Maximum number of upstream queries for one page of a filtered search."
     )
+    max_parameters: Count = Field(
+        200, description="Maximum number of parameters of a client's search, in URL and form together."
+    )
+    max_length: Count = Field(
+        100_000, description="Maximum length of a client's search, in URL and form together, in bytes."
+    )
+    max_name_length: Count = Field(
+        200, description="Maximum length of a parameter's name with its chain, in characters."
+    )
+    max_chain_depth: Count = Field(
+        5, description="Maximum number of steps (chains and _has) in a parameter's name."
+    )
+    max_list_values: Count = Field(
+        1_000, description="Maximum number of comma-separated values of one parameter."
+    )
+    max_date_values: Count = Field(
+        100,
+        description="Maximum number of date values of a client's search. After a chain without a resource"
+        " type, each value counts once for every type.",
+    )
+
+    @property
+    def limits(self) -> SearchLimits:
+        """Limits of a client's search."""
+        return SearchLimits(**{name: getattr(self, name) for name in SearchLimits._fields})

@@ -97,6 +97,7 @@ def _date_search_support(
             for name in support.extra_date_parameters
         },
         max_split_queries=settings.search.max_split_queries,
+        max_date_values=settings.search.max_date_values,
     )
 
 

@@ -106,6 +106,18 @@ class Server(Section):
     max_headers: ByteCount = Field(
         64_000, description="Maximum size of a request's first line and headers, in bytes."
     )
+    max_header_fields: Count = Field(100, description="Maximum number of a request's header fields.")
+    max_header_values: Count = Field(
+        100,
+        description="Maximum number of comma-separated values in one header field, except If-None-Exist.",
+    )
+    max_json_values: Count = Field(
+        50_000,
+        description="Maximum number of values in a FHIR request's JSON body, counted by its commas.",
+    )
+    max_json_depth: Count = Field(
+        64, description="Maximum number of objects and arrays inside each other in a JSON body."
+    )
     max_connections: Count = Field(
         1_000,
         description="Maximum number of client connections. Requests on further ones get 503; beyond twice"

@@ -37,14 +37,14 @@ class MountedRequestReader:
         interaction = _status_interaction(method, path) or request_checks.parse_interaction(method, path)
         request_checks.require_credential(request, self._scheme)
         return await request_reader.fhir_request(
-            request, self.settings.server.max_body, interaction, self._address(request, path)
+            request, self.settings, interaction, self._address(request, path)
         )
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """Read a request to pass through; it may request a token without a credential. Raises Failure 4xx."""
         request_checks.require_single_credential(request, self._scheme)
         address = self._address(request, self._parse_path(request))
-        return await request_reader.passthrough_request(request, self.settings.server.max_body, address)
+        return await request_reader.passthrough_request(request, self.settings, address)
 
     def _parse_path(self, request: Request) -> str:
         return request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)

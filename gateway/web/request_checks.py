@@ -8,12 +8,14 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import Headers
 from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods, interaction_for
-from gateway.fhir.raw_json import UnreadableError, object_fields
+from gateway.fhir.raw_json import UnreadableError, json_depth, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.fhir.search_params import SearchParams, parse_search
+from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
 from gateway.http.request_path import Target, path_below_mount, target_from_path
+from gateway.search.limits import parse_limited_search
+from gateway.settings import Server, Settings
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
@@ -99,25 +101,34 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def parse_request_search(request: Request, interaction: Interaction, content: bytes) -> SearchParams:
+def parse_request_search(
+    request: Request, interaction: Interaction, content: bytes, settings: Settings
+) -> SearchParams:
     """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
     is_form = interaction.is_search and request.method == "POST"
     content_type = media_type(request.headers.get("content-type", ""))
     if content and content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
         raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
     if content and not is_form and content_type != _JSON_PATCH:
-        _require_readable_json(content)
+        _require_simple_json(content, settings.server)
     query = request.scope["query_string"]
     try:
-        search = parse_search(query.decode("ascii"), content.decode() if is_form else "")
+        texts = query.decode("ascii"), content.decode() if is_form else ""
     except UnicodeDecodeError:
         raise Failure(catalog.BAD_REQUEST) from None
+    limits = settings.search.limits
+    search = parse_limited_search(limits, *texts, resource=interaction.type)
+    for criteria in request.headers.getlist("if-none-exist"):
+        parse_limited_search(limits, criteria, resource=interaction.type, place="If-None-Exist")
     if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
         raise Failure(catalog.COUNT_INVALID, expression="http._count")
     return search
 
 
-def _require_readable_json(content: bytes) -> None:
+def _require_simple_json(content: bytes, server: Server) -> None:
+    """Reject a body that is no JSON object, or whose parsing would take long. Raises Failure 400."""
+    if content.count(b",") >= server.max_json_values or json_depth(content) > server.max_json_depth:
+        raise Failure(catalog.BODY_TOO_COMPLEX)
     try:
         object_fields(content)
     except UnreadableError:

@@ -16,6 +16,7 @@ from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import response_media_type
 from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
+from gateway.search.limits import require_few_parameters
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme, Dialect
@@ -60,7 +61,7 @@ class RequestReader:
         address = RequestAddress(
             target.path, base, upstream_base, scheme, lambda: self._require_site(target.guid)
         )
-        result = await fhir_request(request, self.settings.server.max_body, interaction, address)
+        result = await fhir_request(request, self.settings, interaction, address)
         seconds = max_wait(result, self.settings.retry.max_wait_seconds)
         return result.replace(deadline=monotonic() + seconds)
 
@@ -71,7 +72,7 @@ class RequestReader:
         request_checks.require_credential(request, scheme)
         base = public_origin(request, self.settings.server) + self._mount_path
         address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: None)
-        return await passthrough_request(request, self.settings.server.max_body, address)
+        return await passthrough_request(request, self.settings, address)
 
     @property
     def _upstream_base(self) -> str:
@@ -108,11 +109,11 @@ class RequestReader:
 
 
 async def fhir_request(
-    request: Request, max_body: int, interaction: Interaction, address: RequestAddress
+    request: Request, settings: Settings, interaction: Interaction, address: RequestAddress
 ) -> FhirRequest:
     """Build a FHIR request to an address. Raises Failure 4xx, also for an unknown site."""
-    body = await request_checks.read_body(request, max_body)
-    search = request_checks.parse_request_search(request, interaction, body)
+    body = await request_checks.read_body(request, settings.server.max_body)
+    search = request_checks.parse_request_search(request, interaction, body, settings)
     return FhirRequest(
         method=request.method,
         interaction=interaction,
@@ -130,9 +131,11 @@ async def fhir_request(
     )
 
 
-async def passthrough_request(request: Request, max_body: int, address: RequestAddress) -> FhirRequest:
+async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:
     """Build a request to pass through unchanged. Raises Failure 4xx."""
-    search = parse_search(request.scope["query_string"].decode("ascii", "replace"))
+    query = request.scope["query_string"].decode("ascii", "replace")
+    require_few_parameters(settings.search.limits, query, place="the URL")
+    search = parse_search(query)
     return FhirRequest(
         method=request.method,
         interaction=NOT_FHIR,
@@ -143,7 +146,7 @@ async def passthrough_request(request: Request, max_body: int, address: RequestA
         client_search=search,
         upstream_search=search,
         headers=_decode_headers(request, address.credentials),
-        body=await request_checks.read_body(request, max_body),
+        body=await request_checks.read_body(request, settings.server.max_body),
         request_id=request_id_of(request),
         received_at=datetime.now(UTC),
     )

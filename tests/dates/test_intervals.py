@@ -27,7 +27,7 @@ def numbers_in(intervals: Intervals) -> set[int]:
 @given(SETS, SETS)
 def test_operations_equal_those_of_sets(left: Intervals, right: Intervals) -> None:
     assert numbers_in(union((left, right))) == numbers_in(left) | numbers_in(right)
-    assert numbers_in(intersection(left, right)) == numbers_in(left) & numbers_in(right)
+    assert numbers_in(intersection((left, right))) == numbers_in(left) & numbers_in(right)
     assert numbers_in(complement(left)) == set(NUMBERS) - numbers_in(left)
     assert complement(complement(left)) == left
     assert covered_time(left) == len(numbers_in(left))

@@ -12,6 +12,7 @@ from gateway.fhir.raw_json import (
     UnreadableError,
     array_items,
     array_objects,
+    json_depth,
     object_fields,
     string_json,
     string_value,
@@ -67,6 +68,22 @@ def test_body_not_in_utf8_is_rejected() -> None:
     with pytest.raises(UnreadableError):
         utf8_object_fields(b'{"a":{"b":"\xff"}}')
     assert bytes(utf8_object_fields('{"a":"é"}'.encode())["a"]) == '"é"'.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "depth"),
+    [
+        (b"", 0),
+        (b"1", 0),
+        (b"{}", 1),
+        (b'{"a":[{}],"b":[]}', 3),
+        (b'[[],[[]],{"a":1}]', 3),
+        (b"[" * 500 + b"]" * 500, 500),
+        (b'{"a":"[[["}', 4),
+    ],
+)
+def test_depth_is_the_number_of_open_brackets(body: bytes, depth: int) -> None:
+    assert json_depth(body) == depth
 
 
 def test_deep_nesting_keeps_bytes() -> None:

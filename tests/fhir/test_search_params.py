@@ -46,3 +46,9 @@ def test_plus_is_space_unless_encoded() -> None:
 def test_replaced_value_keeps_its_place() -> None:
     changed = parse_search("", "date=2024").map_parameters(lambda item: (item.with_value("ge2024-01-01"),))
     assert (changed.query, changed.form) == ("", "date=ge2024-01-01")
+
+
+def test_values_are_grouped_by_name_in_order() -> None:
+    search = parse_search("b=1&a=2&b=3", "a=4")
+    assert list(search.values_by_name.items()) == [("b", ("1", "3")), ("a", ("2", "4"))]
+    assert (search.values("b"), search.values("c")) == (("1", "3"), ())

@@ -157,3 +157,22 @@ def test_connection_beyond_twice_the_limit_is_aborted() -> None:
         until(lambda: len(server.server_state.connections) == 2)
         with connect(server) as client:
             assert read_until_closed(client) in {b"", b"(reset)"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        (b"a: b\r\n" * 99, ""),
+        (b"a: b\r\n" * 100, "headers-too-many"),
+        (b"accept: " + b"a," * 99 + b"a\r\n", ""),
+        (b"accept: " + b"a," * 100 + b"a\r\n", "headers-too-many"),
+        (b"if-none-exist: " + b"a," * 500 + b"\r\n", ""),
+    ],
+)
+def test_many_header_fields_or_values_are_rejected(fields: bytes, code: str) -> None:
+    with limited_server() as server, connect(server) as client:
+        client.sendall(GET + fields + b"\r\n")
+        if code:
+            check_rejection(read_until_closed(client), 431, code)
+        else:
+            assert read_until(client, b"ok") == 200

@@ -5,7 +5,8 @@ from starlette.requests import Request
 from support.asgi import FHIR, KEY, asgi_request
 
 from gateway.errors.failure import Failure
-from gateway.fhir.interaction import interaction_for
+from gateway.fhir.interaction import Interaction, interaction_for
+from gateway.settings import Settings
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import request_checks
 
@@ -18,10 +19,10 @@ LIMIT = 10
 def parse_search(
     method: str, path: str, content_type: str, content: bytes, query: str = ""
 ) -> dict[str, str]:
-    interaction = interaction_for(method, path)
+    interaction, settings = interaction_for(method, path), Settings()
     assert interaction is not None
     request = asgi_request(f"{FHIR}/{path}", {"content-type": content_type}, method=method, query=query)
-    search = request_checks.parse_request_search(request, interaction, content)
+    search = request_checks.parse_request_search(request, interaction, content, settings)
     return {parameter.name: parameter.value for parameter in search.parameters}
 
 
@@ -164,3 +165,30 @@ def test_json_patch_is_not_checked() -> None:
 
 def test_empty_body_needs_no_media_type() -> None:
     assert parse_search("POST", "Patient/_search", "", b"") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "query", "code"),
+    [
+        ("Patient", b'{"a":[' + b"1," * 50_000 + b"1]}", "", "body-too-complex"),
+        ("Patient", b'{"a":' * 65 + b"1" + b"}" * 65, "", "body-too-complex"),
+        ("Patient", b"{}", "a&" * 200, "search-limit"),
+        ("Patient/$match", b"{}", "a&" * 200, "search-limit"),
+    ],
+)
+def test_costly_request_is_rejected(path: str, content: bytes, query: str, code: str) -> None:
+    with pytest.raises(Failure, match=code):
+        parse_search("POST", path, "application/json", content, query)
+
+
+def test_body_at_its_limits_is_accepted() -> None:
+    parse_search("POST", "Patient", "application/json", b'{"a":[' + b"1," * 49_998 + b"1]}")
+    parse_search("POST", "Patient", "application/json", b'{"a":' * 64 + b"1" + b"}" * 64)
+
+
+def test_criteria_of_conditional_create_are_limited() -> None:
+    headers = {"content-type": "application/json", "if-none-exist": "a&" * 200}
+    request, interaction = asgi_request(f"{FHIR}/Patient", headers, method="POST"), Interaction("create")
+    with pytest.raises(Failure, match="search-limit") as failure:
+        request_checks.parse_request_search(request, interaction, b"{}", Settings())
+    assert "If-None-Exist" in failure.value.text
