@@ -60,11 +60,15 @@ def is_server_url_field(parent: str, name: str) -> bool:
 def _rewrite_without_decoding(body: bytes, needles: Needles, change: UrlMapper) -> bytes | None:
     """Change the URLs of the JSON without decoding it; None if a URL's field is ambiguous.
 
+    Raises UnreadableError if it ends inside a string.
+
     A needle occurs only inside a string, whose quotes are the nearest ones without a backslash.
     """
     parts, done, at = list[bytes](), 0, _next_needle(body, needles, 0)
     while at >= 0:
         start, end = body.rfind(b'"', 0, at), body.find(b'"', at) + 1
+        if not end:
+            raise UnreadableError("UnterminatedString")
         name = _FIELD_NAME.search(body, max(0, start - _MAX_NAME_LENGTH), start)
         field = name[1].decode() if name else ""
         if field in _AMBIGUOUS_FIELDS:

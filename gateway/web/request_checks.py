@@ -13,7 +13,7 @@ from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
-from gateway.http.request_path import Target, path_below_mount, target_from_path
+from gateway.http.request_path import Target, path_below_mount, target_from_path, without_mount
 from gateway.search.limits import parse_limited_search
 from gateway.settings import Server, Settings
 from gateway.upstreams.dialect import CredentialScheme, Dialect
@@ -21,12 +21,14 @@ from gateway.upstreams.dialect import CredentialScheme, Dialect
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
+#: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
+_PASSED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _JSON_PATCH = "application/json-patch+json"
 
 
 def parse_target(request: Request, max_uri: int, mount: str = "") -> Target:
     """Return the target of the raw path below a mount. Raises Failure 400, 404 or 414."""
-    return target_from_path(_raw_path(request, max_uri).removeprefix(mount))
+    return target_from_path(without_mount(_raw_path(request, max_uri), mount))
 
 
 def parse_path(request: Request, max_uri: int, mount: str) -> str:
@@ -45,6 +47,12 @@ def parse_interaction(method: str, path: str) -> Interaction:
     first = path.partition("/")[0]
     is_unknown_type = _TYPE_NAME.fullmatch(first) and first not in RESOURCE_TYPES
     raise Failure(catalog.TYPE_UNKNOWN if is_unknown_type else catalog.UNKNOWN_PATH)
+
+
+def require_common_method(request: Request) -> None:
+    """Reject a method that is not for resources, where any path is passed through. Raises Failure 405."""
+    if request.method not in _PASSED_METHODS:
+        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(_PASSED_METHODS)),))
 
 
 def api_from_credentials(request: Request, dialect: Dialect) -> str:
@@ -109,7 +117,7 @@ def parse_request_search(
     content_type = media_type(request.headers.get("content-type", ""))
     if content and content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
         raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
-    if content and not is_form and content_type != _JSON_PATCH:
+    if content and not is_form and (content_type != _JSON_PATCH or interaction.code != "patch"):
         _require_simple_json(content, settings.server)
     query = request.scope["query_string"]
     try:

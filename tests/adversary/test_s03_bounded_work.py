@@ -131,6 +131,12 @@ ATTACKS = {
     "body with one name 200,000 times": Attack(
         "POST", f"{FHIR}/Patient", "{" + ", ".join(['"a":1'] * 250_000) + "}", JSON
     ),
+    "string without an end, as JSON Patch": Attack(
+        "POST",
+        f"{FHIR}/Patient",
+        '{"reference":"http://gw.example/x',
+        PATCH | {"host": "gw.example"},
+    ),
     "body of 400 levels": Attack("POST", f"{FHIR}/Patient", nested(400), JSON | {"host": "gw.example"}),
 }
 

@@ -84,6 +84,12 @@ def test_rewriting_by_decoding_keeps_numbers() -> None:
     assert new == body.replace(b"http://up", b"https://gw")
 
 
+@pytest.mark.parametrize("body", [b'{"reference":"http://up/', b"{up", b'{"url":"http://up', b'"up'])
+def test_json_that_ends_inside_a_string_is_rejected(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        rewrite_server_urls(Raw(body), (b"up",), to_gateway)
+
+
 def test_excessive_nesting_is_rejected() -> None:
     def nested(levels: int) -> Raw:
         return Raw(b'{"a":' * levels + b'{"photo":{"url":"http://up/fhir/Binary/1"}}' + b"}" * levels)

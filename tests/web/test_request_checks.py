@@ -174,6 +174,7 @@ def test_empty_body_needs_no_media_type() -> None:
         ("Patient", b'{"a":' * 65 + b"1" + b"}" * 65, "", "body-too-complex"),
         ("Patient", b"{}", "a&" * 200, "search-limit"),
         ("Patient/$match", b"{}", "a&" * 200, "search-limit"),
+        ("Patient", b'{"reference":"http://gw.example/', "", "bad-body"),
     ],
 )
 def test_costly_request_is_rejected(path: str, content: bytes, query: str, code: str) -> None:
