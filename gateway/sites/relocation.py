@@ -1,15 +1,19 @@
 """Finds a practice's new GUID after "not authoritative" and uses it if `follow_relocation` is set."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import uuid4
 
 import structlog
 from cachetools import TTLCache
+from msgspec import Raw
 
 from gateway.errors.failure import Failure, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
+from gateway.fhir.raw_json import UnreadableError
+from gateway.fhir.server_urls import UrlMapper, rewrite_server_urls
 from gateway.http.callers import keyed_fingerprint
 from gateway.sites.directory import PmsIdentity
 from gateway.stores.base import Store
@@ -19,6 +23,7 @@ from gateway.upstreams.halo_failures import NOT_AUTHORITATIVE
 
 _log = structlog.get_logger()
 
+_URL_HEADERS = frozenset({"location", "content-location", "link"})
 #: Lifetime of a successor in the store, in seconds: a day, in which the operator can configure it.
 _RETENTION_SECONDS = 86_400.0
 #: Seconds between two lookups of a GUID, and the time limit of one.
@@ -131,9 +136,26 @@ def to_guid(request: FhirRequest, guid: str) -> FhirRequest:
 
 
 def from_guid(response: FhirResponse, guid: str, client_guid: str) -> FhirResponse:
-    """Return the response with the URLs of its site under the client's GUID."""
-    new, old = f"/sites/{guid}/", f"/sites/{client_guid}/"
+    """Return the response with the URLs of its site under the client's GUID; other text stays."""
+    site_path = re.compile(rf"(/sites/){guid}(?=[/?#>]|$)", re.IGNORECASE)
+
+    def rename(url: str, is_reference: bool = False) -> str:
+        del is_reference
+        return site_path.sub(rf"\g<1>{client_guid}", url, count=1)
+
     return response.replace(
-        headers=tuple((name, value.replace(new, old)) for name, value in response.headers),
-        body=response.body.replace(new.encode(), old.encode()),
+        headers=tuple(
+            (name, rename(value) if name in _URL_HEADERS else value) for name, value in response.headers
+        ),
+        body=_rename_in_body(response.body, (guid.encode(), guid.upper().encode()), rename),
     )
+
+
+def _rename_in_body(body: bytes, needles: tuple[bytes, ...], rename: UrlMapper) -> bytes:
+    """Return the body with its server URLs renamed; unchanged if it is not JSON."""
+    if not body.lstrip().startswith(b"{"):
+        return body
+    try:
+        return bytes(rewrite_server_urls(Raw(body), needles, rename))
+    except UnreadableError:
+        return body

@@ -62,7 +62,7 @@ async def test_new_guid_is_looked_up_once_and_used() -> None:
 
 async def test_response_contains_client_guid_after_relocation() -> None:
     url = f"https://api.haloconnect.io/integrator/sites/{NEW}/fhir/R4/Patient/1"
-    upstream_response = FhirResponse(200, (("location", url),), f'{{"url":"{url}"}}'.encode())
+    upstream_response = FhirResponse(200, (("location", url),), f'{{"reference":"{url}"}}'.encode())
     response = await Case(RELOCATED, upstream_response).handler(READ)
     assert NEW.encode() not in response.body
     assert response.header("location") == url.replace(NEW, GUID)
