@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from math import inf
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.http.http_date import parse_http_date
 
 _DIRECTIVE_PATTERN = re.compile(
     r'([!#$%&\'*+\-.^_`|~\w]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?', re.ASCII
@@ -105,11 +105,8 @@ def _explicit_lifetime(response: FhirResponse, directives: Mapping[str, str]) ->
             return _parse_delta_seconds(directives[name])
     if not response.header("expires"):
         return inf
-    try:
-        expires, date = (parsedate_to_datetime(response.header(name)) for name in ("expires", "date"))
-        return (expires - date).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0
+    expires, date = (parse_http_date(response.header(name)) for name in ("expires", "date"))
+    return (expires - date).total_seconds() if expires and date else 0.0
 
 
 def _parse_delta_seconds(text: str) -> float:

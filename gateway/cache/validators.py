@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Raw
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.interaction import SAFE_METHODS
 from gateway.fhir.raw_json import object_fields, string_value
+from gateway.http.http_date import parse_http_date
 
 #: Fields of a Bundle that change with each request, and `entry` and `meta`, which are digested separately.
 _VOLATILE_FIELDS = frozenset({"entry", "id", "link", "meta", "timestamp"})
@@ -69,14 +70,9 @@ def _etag_matches(etags: str, response: FhirResponse) -> bool:
 
 
 def _is_unmodified(request: FhirRequest, response: FhirResponse) -> bool:
-    try:
-        since, last_modified = (
-            parsedate_to_datetime(text)
-            for text in (request.header("if-modified-since"), response.header("last-modified"))
-        )
-    except (ValueError, TypeError):
-        return False
-    return last_modified <= since
+    since = parse_http_date(request.header("if-modified-since"))
+    last_modified = parse_http_date(response.header("last-modified"))
+    return since is not None and last_modified is not None and last_modified <= since
 
 
 def _content_digest(response: FhirResponse, fields: Mapping[str, Raw]) -> str:

@@ -13,6 +13,8 @@ from gateway.fhir.raw_json import _encode, array_items, object_fields, string_js
 
 _replace = msgspec.structs.replace
 
+#: Digits of the largest `total`.
+_MAX_TOTAL_DIGITS = 10
 #: First bytes of the JSON that `encode_without_links` returns.
 _BODY_PREFIX = b'{"resourceType":"Bundle"'
 
@@ -68,10 +70,10 @@ class Bundle(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> int | None:
-        """`Bundle.total`, or None if absent or not an integer."""
+        """`Bundle.total`, or None if absent or not an unsignedInt (R4 datatypes.html: 31 bits)."""
         raw = self.fields.get("total")
         text = bytes(raw) if raw is not None else b""
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isdigit() and len(text) <= _MAX_TOTAL_DIGITS else None
 
     def with_total(self, total: int | None) -> "Bundle":
         """Return the Bundle with this total, or without total if None; the same object if equal."""

@@ -66,3 +66,10 @@ def test_inserted_links_keep_other_fields(names: list[str], place: int) -> None:
     expected = {name: value for name, value in fields if name != "link"}
     assert {name: bytes(raw) for name, raw in decoded.items() if name != "link"} == expected
     assert [link.relation for link in bundle_from_fields(decoded).links] == ["self", "next"]
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"), [("0", 0), ("2147483647", 2_147_483_647), ("9" * 5_000, None), ("-1", None)]
+)
+def test_total_is_an_unsigned_int_or_none(total: str, expected: int | None) -> None:
+    assert parse(b'{"resourceType":"Bundle","total":%s}' % total.encode()).total == expected
