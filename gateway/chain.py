@@ -134,7 +134,12 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
 
     def client_for(dialect: str) -> Handler:
         client = UpstreamClient(
-            transport, DIALECTS[dialect], runtime.now, settings.errors.upstream_text, waits
+            transport,
+            DIALECTS[dialect],
+            runtime.now,
+            settings.errors.upstream_text,
+            waits,
+            runtime.metrics.count_dropped_fields,
         )
         return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream))
 

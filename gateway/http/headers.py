@@ -3,6 +3,8 @@
 Hop-by-hop fields (RFC 9110 section 7.6.1) are in no table, and fields that `Connection` names are removed.
 """
 
+import re
+
 from gateway.exchange import Headers
 
 #: Fields of credentials; each is sent only to an upstream that requires it.
@@ -28,6 +30,15 @@ CONDITIONAL_HEADERS = {
     "if-none-match": "create only if the resource does not exist, judged by the upstream",
     "if-unmodified-since": "change only if the resource has not changed since, judged by the upstream",
 }
+
+#: Fields of a client that reach an upstream in some form.
+SENT_HEADERS = frozenset({"accept", *REQUEST_HEADERS, *CONDITIONAL_HEADERS})
+#: A value without control characters and without bytes of unknown encoding (RFC 9110 section 5.5).
+_PLAIN_VALUE = re.compile(r"[\t\x20-\x7e]*+")
+#: A value that HTTP/1.1 can contain.
+_VALID_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+#: Seconds, or a date (RFC 9110 section 10.2.3).
+_RETRY_AFTER = re.compile(r"\d{1,9}|[A-Z][a-z]{2}[A-Za-z0-9,:+ -]{1,40}", re.ASCII)
 
 #: Upstream to client.
 RESPONSE_HEADERS = {
@@ -66,6 +77,20 @@ CACHING_HEADERS = {
     "pragma": "HTTP/1.0's no-cache",
     "vary": "request fields that the response depends on",
 }
+
+
+def is_plain_value(value: str) -> bool:
+    """Whether a field's value is visible ASCII, spaces and tabs."""
+    return _PLAIN_VALUE.fullmatch(value) is not None
+
+
+def valid_headers(headers: Headers) -> Headers:
+    """Return the fields without control characters, and Retry-After only in its own syntax."""
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if (_RETRY_AFTER if name == "retry-after" else _VALID_VALUE).fullmatch(value)
+    )
 
 
 def filter_headers(headers: Headers, allow_list: dict[str, str]) -> Headers:

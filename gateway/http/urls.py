@@ -5,15 +5,24 @@ not state the host of its links. The gateway recognises a URL by the end of its 
 """
 
 import re
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from gateway.exchange import FhirRequest
 
 _SITE_URL = re.compile(
     r"((?i:https?)://[^/?#]*)?(/[^/?#]+)*?/sites/(?P<guid>[0-9A-Fa-f-]{36})/fhir/R4(?P<rest>[/?#].*)?",
-    re.ASCII,
+    re.ASCII | re.DOTALL,
 )
 _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
+
+
+def split_url(url: str) -> SplitResult:
+    """Split a URL into its parts; a text that is no URL has only path and query."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        path, _, query = url.partition("#")[0].partition("?")
+        return SplitResult("", "", path, query, "")
 
 
 def resolve_public_url(request: FhirRequest, url: str) -> str:

@@ -7,7 +7,6 @@ may always return fewer matches than `_count` (R4 search.html 3.1.1.5.5), so a s
 import re
 from hashlib import blake2b
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +14,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Bundle, Link
 from gateway.fhir.search_params import Parameter, Place, SearchParams, encode_parameter, parse_search
+from gateway.http.urls import split_url
 
 TOO_LARGE: Final = "result-too-large"
 SINGLE_RESOURCE_TOO_LARGE: Final = (
@@ -212,7 +212,7 @@ def _replace_page_value(original: Parameter, page: PageRequest) -> Parameter:
 
 
 def _add_size_to_link(link: Link, criteria: set[str], size: int) -> Link:
-    parts = urlsplit(link.url)
+    parts = split_url(link.url)
     names = {parameter.name for parameter in parse_search(parts.query).parameters}
     if COUNT_PARAMETER in names or not names & criteria:
         return link

@@ -1,13 +1,11 @@
 """Links of an upstream Bundle: paging links as positions, and the search that `self` states."""
 
-from urllib.parse import urlsplit
-
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.search_params import SearchParams, parse_search
-from gateway.http.urls import resolve_public_url
+from gateway.http.urls import resolve_public_url, split_url
 
 #: Relations of upstream links (R4's example writes `previous`, IANA registers `prev`) -> the gateway's.
 _RELATIONS = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}
@@ -28,7 +26,7 @@ def link_positions(
 def self_link_search(bundle: Bundle) -> SearchParams | None:
     """Search that the upstream's `self` link states; None without such a link."""
     self_link = next((link for link in bundle.links if link.relation == "self"), None)
-    return None if self_link is None else parse_search(urlsplit(self_link.url).query)
+    return None if self_link is None else parse_search(split_url(self_link.url).query)
 
 
 def _link_below_base(request: FhirRequest, url: str) -> str:

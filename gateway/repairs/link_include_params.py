@@ -1,10 +1,9 @@
 """Repair of Bundle links without `_include` and `_revinclude`, whose pages lack the included resources."""
 
-from urllib.parse import urlsplit
-
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Link
 from gateway.fhir.search_params import Parameter, parse_search
+from gateway.http.urls import split_url
 from gateway.repairs.repair import KnownIssue, Links, Repair
 
 _INCLUDES = frozenset({"_include", "_revinclude"})
@@ -21,7 +20,7 @@ def restore_includes(request: FhirRequest, links: Links) -> Links:
 
 
 def _url_with_includes(link: Link, includes: list[Parameter]) -> str:
-    parts = urlsplit(link.url)
+    parts = split_url(link.url)
     present = {(parameter.name, parameter.value) for parameter in parse_search(parts.query).parameters}
     missing = [include.raw for include in includes if (include.name, include.value) not in present]
     if not missing:

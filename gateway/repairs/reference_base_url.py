@@ -25,7 +25,7 @@ _RELATIVE_REFERENCE = re.compile(
     r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII
 )
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
-_LINK_TARGET = re.compile(r"(?<=<)[^>]*(?=>)")
+_LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})

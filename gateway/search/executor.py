@@ -1,14 +1,16 @@
 """Execution of a search: as many upstream requests as its dates need, and as few as possible."""
 
-from urllib.parse import urlsplit
-
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.request_path import path_segments
+from gateway.http.urls import split_url
 from gateway.search.merge import MergedSearch
+
+#: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
+_MAX_LINK_LENGTH = 60_000
 
 
 class SearchExecutor:
@@ -82,12 +84,15 @@ def empty_searchset(total: int = 0) -> FhirResponse:
 
 
 def upstream_page_request(request: FhirRequest, position: Position) -> FhirRequest:
-    """Return the upstream request for a position: the start of a part, or the upstream's own link."""
+    """Return the upstream request for a position: the start of a part, or the upstream's own link.
+
+    Raises Failure 502 for a link that cannot be sent.
+    """
     sent = (request.plan.split_searches or (request.upstream_search,))[position.part]
     if not position.upstream_link:
         return request.replace(upstream_search=sent, plan=request.plan._replace(split_searches=None))
-    link = urlsplit(position.upstream_link)
-    path = "/".join(path_segments(link.path)).removesuffix("/_search") if link.path.strip("/") else ""
+    link = split_url(position.upstream_link)
+    path = _link_path(position.upstream_link).removesuffix("/_search")
     return request.replace(
         method="GET",
         path=path,
@@ -96,6 +101,17 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
         body=b"",
         plan=request.plan._replace(split_searches=None),
     )
+
+
+def _link_path(upstream_link: str) -> str:
+    """Path of an upstream's link below its FHIR base. Raises Failure 502 for a link that cannot be sent."""
+    if not upstream_link.isprintable() or len(upstream_link) > _MAX_LINK_LENGTH:
+        raise Failure(catalog.UPSTREAM_LINK)
+    path = split_url(upstream_link).path
+    try:
+        return "/".join(path_segments(path)) if path.strip("/") else ""
+    except Failure:
+        raise Failure(catalog.UPSTREAM_LINK) from None
 
 
 def with_lost_parameters(link_search: SearchParams, sent_search: SearchParams) -> SearchParams:

@@ -53,6 +53,12 @@ class Metrics:
                 registry=registry,
             ).labels
         )
+        self._dropped_fields = Counter(
+            "halo_gateway_upstream_fields_dropped",
+            "Header fields of upstream responses that no HTTP response can contain",
+            ("upstream",),
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
 
     def count_requests(
@@ -81,6 +87,10 @@ class Metrics:
         """Count the repairs that examined an upstream response, and those of them that changed it."""
         for repair in active_repairs:
             self._repairs(repair, attribution.name, "fired" if repair in fired_repairs else "no-op").inc()
+
+    def count_dropped_fields(self, upstream: str, count: int) -> None:
+        """Count header fields of an upstream's response that were not passed on."""
+        self._dropped_fields.labels(upstream).inc(count)
 
     def register_caps(self, cap_statuses: Callable[[], Iterable[CapStatus]]) -> None:
         """Include the used share of each site's daily caps."""

@@ -21,6 +21,7 @@ from gateway.http.headers import (
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
     filter_headers,
+    valid_headers,
 )
 from gateway.http.negotiation import FHIR_JSON
 from gateway.upstreams.diagnostics import UpstreamText, media_type
@@ -64,8 +65,10 @@ class UpstreamClient:
         now: Callable[[], datetime],
         upstream_text: UpstreamText = "masked",
         wait_limits: WaitLimits = DEFAULT_LIMITS,
+        count_dropped_fields: Callable[[str, int], None] = lambda *_: None,
     ) -> None:
         self._transport = transport
+        self._count_dropped_fields = count_dropped_fields
         self._dialect = dialect
         self._now = now
         self._upstream_text = upstream_text
@@ -86,9 +89,7 @@ class UpstreamClient:
             wait_limits=self._wait_limits,
             upstream_text=self._upstream_text,
         )
-        filtered = FhirResponse(
-            response.status, filter_headers(response.headers, self._response_header_rules), response.body
-        )
+        filtered = response.replace(headers=self._relayed_headers(response.headers))
         if failure is not None:
             failure.upstream_response = filtered
             self._log_failure(failure, request, response)
@@ -100,9 +101,19 @@ class UpstreamClient:
         body = downgrade_ignored_parameters(filtered.body) if request.interaction.is_search else filtered.body
         return filtered if body is filtered.body else filtered.replace(body=body)
 
+    def _relayed_headers(self, headers: Headers) -> Headers:
+        """Fields for the client; counts those that no HTTP response can contain."""
+        permitted = filter_headers(headers, self._response_header_rules)
+        valid = valid_headers(permitted)
+        if len(valid) < len(permitted):
+            self._count_dropped_fields(self._dialect.name, len(permitted) - len(valid))
+        return valid
+
     async def _send(self, request: FhirRequest) -> FhirResponse:
         try:
             response = await self._transport.handle_async_request(self._upstream_request(request))
+        except (httpx.InvalidURL, UnicodeError):
+            raise Failure(catalog.BAD_REQUEST, diagnostics=f"request={request.request_id}") from None
         except httpx.HTTPError as error:
             raise _transport_failure(request, error) from error
         headers = _lowercase_headers(response)

@@ -12,7 +12,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.fhir.search_params import parse_search
-from gateway.http.headers import CREDENTIALS
+from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import response_media_type
 from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
@@ -67,6 +67,7 @@ class RequestReader:
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """Read a request to another endpoint of Halo, to pass it through unchanged. Raises Failure 4xx."""
+        request_checks.require_common_method(request)
         target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
         scheme = self._scheme_of(target.api)
         request_checks.require_credential(request, scheme)
@@ -163,7 +164,14 @@ def request_id_of(request: Request) -> str:
 
 
 def _decode_headers(request: Request, scheme: CredentialScheme) -> Headers:
-    """Header fields without credentials that the API does not require."""
+    """Header fields without credentials that the API does not require. Raises Failure 400."""
     foreign = CREDENTIALS.difference(scheme.headers)
     fields = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    return tuple(header for header in fields if header[0] not in foreign)
+    headers = tuple(header for header in fields if header[0] not in foreign)
+    for name, value in headers:
+        if name in SENT_HEADERS and not is_plain_value(value):
+            text = f"The header field {name} contains a byte that is not visible ASCII. Remove or escape it."
+            raise Failure(
+                catalog.BAD_REQUEST, text=f"{text} The request was not sent.", expression=f"http.{name}"
+            )
+    return headers

@@ -7,7 +7,10 @@ from gateway.http.headers import (
     CREDENTIALS,
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
+    SENT_HEADERS,
     filter_headers,
+    is_plain_value,
+    valid_headers,
 )
 
 HOP_BY_HOP = {
@@ -43,3 +46,37 @@ def test_credentials_are_request_headers_only() -> None:
 )
 def test_field_is_not_relayed_from_upstream(name: str) -> None:
     assert name not in RESPONSE_HEADERS
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", True),
+        ("a b\tc~", True),
+        ("a\x00", False),
+        ("a\n", False),
+        ("\x7f", False),
+        ("é", False),
+        ("\x80", False),
+    ],
+)
+def test_value_is_plain_if_it_is_visible_ascii(value: str, expected: bool) -> None:
+    assert is_plain_value(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "passes"),
+    [
+        *[("0", True), ("120", True), ("9" * 9, True), ("9" * 10, False), ("9" * 400, False)],
+        *[("Sun, 06 Nov 1994 08:49:37 GMT", True), ("-1", False), ("1.5", False), ("", False)],
+    ],
+)
+def test_retry_after_passes_only_in_its_syntax(value: str, passes: bool) -> None:
+    assert valid_headers((("retry-after", value), ("etag", "é"), ("x-progress", "\x01"))) == (
+        *((("retry-after", value),) if passes else ()),
+        ("etag", "é"),
+    )
+
+
+def test_sent_headers_are_all_fields_that_reach_an_upstream() -> None:
+    assert {"accept", *REQUEST_HEADERS, *CONDITIONAL_HEADERS} == SENT_HEADERS

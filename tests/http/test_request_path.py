@@ -11,6 +11,7 @@ from gateway.http.request_path import (
     path_below_mount,
     path_segments,
     target_from_path,
+    without_mount,
 )
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
@@ -85,7 +86,11 @@ def test_malformed_path_below_mount_is_rejected(raw: str) -> None:
     [
         ("https://api.example/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
         ("/fhir/RequestResult/7f", "/fhir/RequestResult/7f"),
-        ("/RequestResult/7f", "/RequestResult/7f"),
+        ("/RequestResult/7f", ""),
+        ("/fhir/R4/RequestResult/7f", ""),
+        ("/a/fhir/RequestResult/7f", ""),
+        ("/fhir/RequestResult/..", ""),
+        ("http://[", ""),
         ("//elsewhere.example/fhir/RequestResult/7f", ""),
         ("http://api.example/fhir/RequestResult/7f", ""),
         ("https://api.example:444/fhir/RequestResult/7f", ""),
@@ -112,3 +117,23 @@ def test_plain_and_escaped_paths_have_equal_segments(raw: str) -> None:
 
     assert segments_or_kind(raw) == segments_or_kind(raw.replace("a", "%61"))
     assert segments_or_kind(f"/a{raw}") == segments_or_kind(f"/%61{raw}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "mount", "expected"),
+    [
+        ("/integrator/sites", "", "/integrator/sites"),
+        ("/two/a/b", "/two", "/a/b"),
+        ("/%74wo/a/b", "/two", "/a/b"),
+        ("/tw%6F", "/two", ""),
+        ("/two/", "/two", "/"),
+    ],
+)
+def test_mount_is_removed_however_it_is_written(raw: str, mount: str, expected: str) -> None:
+    assert without_mount(raw, mount) == expected
+
+
+@pytest.mark.parametrize("raw", ["/two%2Fa", "/three/a", "//two/a", "two%"])
+def test_path_of_another_mount_is_rejected(raw: str) -> None:
+    with pytest.raises(Failure, match="bad-path"):
+        without_mount(raw, "/two")

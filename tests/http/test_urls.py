@@ -3,7 +3,13 @@
 import pytest
 from support.requests import GUID, fhir_request
 
-from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
+from gateway.http.urls import (
+    resolve_public_url,
+    split_url,
+    to_public_url,
+    to_relative_url,
+    to_upstream_url,
+)
 
 PUBLIC = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 
@@ -80,3 +86,20 @@ def test_only_urls_below_gateway_base_are_mapped_to_upstream(url: str, relative:
     request = fhir_request()
     assert to_relative_url(request, url) == (relative or url)
     assert to_upstream_url(request, url) == (f"{request.upstream_base}/{relative}" if relative else url)
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("https://h/a/b?c=d#e", ("https", "h", "/a/b", "c=d", "e")),
+        ("http://[", ("", "", "http://[", "", "")),
+        ("//[?c=d#e", ("", "", "//[", "c=d", "")),
+    ],
+)
+def test_text_that_is_no_url_is_split_as_well(url: str, parts: tuple[str, ...]) -> None:
+    assert split_url(url) == parts
+
+
+def test_long_url_with_many_site_paths_is_mapped_at_once() -> None:
+    path = f"/sites/{GUID}/fhir/R4"
+    assert to_public_url(fhir_request(), f"https://h{path}{path * 20_000}\n").startswith(PUBLIC)

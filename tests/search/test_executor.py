@@ -10,7 +10,7 @@ from support.scripted_upstream import ScriptedUpstream
 
 from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
+from gateway.exchange import FhirRequest, FhirResponse, Position, UpstreamUse
 from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.executor import SearchExecutor
 
@@ -132,3 +132,10 @@ async def test_count_beyond_max_queries_names_all_requests() -> None:
     with pytest.raises(Failure) as raised:
         await SearchExecutor(ScriptedUpstream(*pages_of(2.0, 0.5)), 2)(request)
     assert raised.value.upstream_use == UpstreamUse(2, 2.5)
+
+
+@pytest.mark.parametrize("link", ["/Patient?a=\x01", "/../x", "//[", "/é", "/Patient?a=" + "x" * 60_000])
+async def test_link_that_cannot_be_sent_is_the_upstreams_error(link: str) -> None:
+    request = fhir_request("Patient", "name=x").with_plan(position=Position(upstream_link=link))
+    with pytest.raises(Failure, match="upstream-link"):
+        await execute(request, lambda _: page([]))

@@ -104,3 +104,10 @@ async def test_async_metrics_are_read_for_each_response() -> None:
     metrics.register_async(families)
     cache_bytes[0] = 7
     assert (await samples_of(metrics))["halo_gateway_cache_bytes", ""] == 7
+
+
+async def test_dropped_fields_of_upstreams_are_counted() -> None:
+    metrics = Metrics()
+    metrics.count_dropped_fields("halo-connect", 2)
+    samples = await samples_of(metrics)
+    assert samples["halo_gateway_upstream_fields_dropped_total", "upstream=halo-connect"] == 2

@@ -285,3 +285,21 @@ async def test_failure_is_logged_at_debug_level_without_names(text: UpstreamText
     assert (line["log_level"], line["status"], line["upstream_codes"]) == ("debug", 400, [])
     assert "such patient" not in str(lines)
     assert "Zzyzx" not in str(lines)
+
+
+async def test_fields_that_cannot_be_relayed_are_dropped_and_counted() -> None:
+    counts: list[tuple[str, int]] = []
+    fields = {"etag": "a\x01", "x-progress": "1", "retry-after": "9" * 400, "server": "\x02"}
+    transport = FakeTransport(lambda: json(PATIENT, **fields))
+    client = UpstreamClient(
+        transport, DIALECTS["halo-sql"], lambda: NOW, "masked", lambda *count: counts.append(count)
+    )
+    response = await client(fhir_request("Patient/1"))
+    assert dict(response.headers).keys() == {"x-progress"}
+    assert counts == [("halo-sql", 2)]
+
+
+async def test_url_that_cannot_be_sent_is_a_bad_request() -> None:
+    search = SearchParams((Parameter("a", "", "a=\x01"),))
+    with pytest.raises(Failure, match="bad-request"):
+        await exchange(fhir_request("Patient", upstream_search=search), lambda: json(PATIENT))

@@ -57,6 +57,8 @@ async def test_status_of_asynchronous_request_is_an_operation(path: str) -> None
         ("/hg/Patient", {"headers": {}}, "credentials-missing"),
         ("/hg/Nonsense", {}, "type-unknown"),
         ("/hg/~/x/Patient", {}, "unknown-path"),
+        ("/hg/~/a/b/RequestResult/7f", {}, "unknown-path"),
+        ("/hg/~/RequestResult/7f", {}, "unknown-path"),
         ("/hg/Patient", {"method": "DELETE"}, "method-not-allowed"),
         ("/hg/RequestResult/7f", {"method": "PUT"}, "type-unknown"),
         ("/hg/%zz", {}, "bad-path"),

@@ -185,3 +185,22 @@ async def test_deadline_is_the_maximum_wait_from_now(prefer: str, seconds: float
     start = monotonic()
     request = await read_fhir(f"{FHIR}/Patient/1", KEY | {"prefer": prefer}, settings=configured)
     assert start + seconds <= request.deadline <= monotonic() + seconds
+
+
+@pytest.mark.parametrize("name", ["user-agent", "prefer", "if-match", "ocp-apim-subscription-key"])
+async def test_field_with_a_byte_outside_ascii_is_rejected_by_name(name: str) -> None:
+    failure = await require_failure(f"{FHIR}/Patient/1", KEY | {name: "M\xfcller"})
+    assert (failure.kind.status, failure.expression) == (400, f"http.{name}")
+    assert name in failure.text
+    assert "ller" not in failure.text
+
+
+async def test_field_that_is_not_sent_may_contain_any_byte() -> None:
+    await read_fhir(f"{FHIR}/Patient/1", KEY | {"cookie": "M\xfcller", "authorization": "\xfc"})
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PURGE", "OPTIONS", "CONNECT", "BREW"])
+async def test_uncommon_method_is_not_passed_through(method: str) -> None:
+    with pytest.raises(Failure, match="method-not-allowed") as failure:
+        await read_passthrough("/integrator/sites", method=method)
+    assert dict(failure.value.headers)["allow"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
