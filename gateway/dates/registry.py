@@ -22,6 +22,10 @@ _NON_DATE_CODES: Final = _TABLE["others"]
 _COMPOSITES: Final = _TABLE["composites"]
 _BASE_TYPES: Final = ("Resource", "DomainResource")
 _TYPES: Final = frozenset({*_DATES, *_REFERENCES})
+#: Codes of date parameters and of composites with a date, of any type.
+_DATE_CODES: Final = frozenset(
+    code for table in (_DATES, _COMPOSITES) for row in table.values() for code in row
+)
 
 ElementKind = Literal["date", "instant", "dateTime", "range"]
 Via = Literal["direct", "chain", "has"]
@@ -158,6 +162,8 @@ def _resolve_chain_end(
     types: frozenset[str], name: str, via: Via, multi_valued: bool, extra: DeclaredDates
 ) -> ResolvedParameter | None:
     code, _, modifier = name.partition(":")
+    if code not in _DATE_CODES and not any(code == declared_code for _, declared_code in extra):
+        return None
     candidates = [_find_parameter(type_, code, extra) for type_ in sorted(types)]
     parameters = tuple(parameter for parameter in candidates if parameter)
     if not parameters:
