@@ -23,9 +23,7 @@ _COMPOSITES: Final = _TABLE["composites"]
 _BASE_TYPES: Final = ("Resource", "DomainResource")
 _TYPES: Final = frozenset({*_DATES, *_REFERENCES})
 #: Codes of date parameters and of composites with a date, of any type.
-_DATE_CODES: Final = frozenset(
-    code for table in (_DATES, _COMPOSITES) for row in table.values() for code in row
-)
+_DATE_CODES: Final = frozenset[str]().union(*_DATES.values(), *_COMPOSITES.values())
 
 ElementKind = Literal["date", "instant", "dateTime", "range"]
 Via = Literal["direct", "chain", "has"]

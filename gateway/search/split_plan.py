@@ -45,10 +45,9 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Spl
 
 
 def _plan_dates(request: FhirRequest, criteria: SearchParams, site: Site) -> list[DatePlan]:
-    support = site.date_support
-    require_few_dates(
-        support.max_date_values, request.interaction.type, criteria.parameters, support.declared_parameters
-    )
+    support, declared = site.date_support, site.date_support.declared_parameters
+    if declared:  # the dates of R4 were counted when the search was parsed
+        require_few_dates(support.max_date_values, request.interaction.type, criteria.parameters, declared)
     plans = (_plan_date(request, site, *criterion) for criterion in criteria.values_by_name.items())
     return [plan for plan in plans if plan is not None and plan.strategy not in _UNCHANGED_STRATEGIES]
 

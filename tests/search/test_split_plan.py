@@ -1,8 +1,14 @@
 """Plans of searches with date criteria."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
 from support.requests import SITE, fhir_request
 
+from gateway.dates.registry import declared_parameter
+from gateway.dates.support import DateSearchSupport
+from gateway.errors.failure import Failure
 from gateway.search.split_plan import SplitPlan, plan_search
 
 
@@ -83,3 +89,13 @@ def test_filter_on_all_records_needs_another_criterion() -> None:
     assert plan.problem is not None
     assert plan.problem.kind == "too-costly"
     assert queries(plan_for("Encounter", "date=ne2026-04-05&patient=1")) == ["patient=1"]
+
+
+def test_dates_that_a_site_declares_are_counted_as_well() -> None:
+    declared = {("Patient", "last-visit"): declared_parameter("Patient", "last-visit")}
+    support = DateSearchSupport(declared_parameters=declared, max_date_values=2)
+    site = replace(SITE, date_support=support)
+    for values, is_planned in (("2026,2027", True), ("2026,2027,2028", False)):
+        request = fhir_request("Patient", f"last-visit=lt{values}&name=x")
+        with nullcontext() if is_planned else pytest.raises(Failure, match="search-limit"):
+            assert plan_search(request, request.upstream_search, site)
