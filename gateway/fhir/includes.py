@@ -30,25 +30,36 @@ def reachable_includes(
     matches: Sequence[Entry], includes: Sequence[Entry], revinclude_types: frozenset[str]
 ) -> list[Entry]:
     """Includes that a reachable entry refers to; of `revinclude_types` also those that refer to it."""
-    keys, references = {resource_key(entry) for entry in matches}, _references_of(matches)
-    entries, remaining = list[Entry](), list(includes)
-    while remaining:
-        reached = [entry for entry in remaining if _is_reachable(entry, keys, references, revinclude_types)]
+    own_keys = [resource_key(entry) for entry in includes]
+    own_references = [_references_of((entry,)) for entry in includes]
+    reverse = [key.partition("/")[0] in revinclude_types for key in own_keys]
+    places_by_key = _group_places([(key,) for key in own_keys])
+    referring_places = _group_places(
+        [names if is_reverse else () for names, is_reverse in zip(own_references, reverse, strict=True)]
+    )
+    keys, references, found = (
+        {resource_key(entry) for entry in matches},
+        _references_of(matches),
+        dict[int, None](),
+    )
+    while True:
+        named = {place for name in references for place in places_by_key.get(name, ())}
+        referring = {place for name in keys for place in referring_places.get(name, ())}
+        reached = sorted((named | referring).difference(found))
         if not reached:
-            break
-        entries, remaining = entries + reached, [entry for entry in remaining if entry not in reached]
-        keys |= {resource_key(entry) for entry in reached}
-        references |= _references_of(reached)
-    return entries
+            return [includes[place] for place in found]
+        found.update(dict.fromkeys(reached))
+        keys = {own_keys[place] for place in reached}
+        references = set().union(*(own_references[place] for place in reached))
 
 
-def _is_reachable(
-    entry: Entry, keys: set[str], referenced_keys: set[str], revinclude_types: frozenset[str]
-) -> bool:
-    name = resource_key(entry)
-    if name in referenced_keys:
-        return True
-    return name.partition("/")[0] in revinclude_types and not keys.isdisjoint(_references_of((entry,)))
+def _group_places(names: Sequence[Iterable[str]]) -> dict[str, list[int]]:
+    """Places in a list by each of the names that stand there."""
+    groups: dict[str, list[int]] = {}
+    for place, names_there in enumerate(names):
+        for name in names_there:
+            groups.setdefault(name, []).append(place)
+    return groups
 
 
 def _references_of(entries: Iterable[Entry]) -> set[str]:

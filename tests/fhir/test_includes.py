@@ -1,6 +1,7 @@
 """Includes of a filtered page."""
 
 import json
+from time import process_time
 
 import pytest
 from msgspec import Raw
@@ -52,3 +53,12 @@ def test_only_reachable_includes_remain() -> None:
     ]
     assert reachable_includes(matches, includes, frozenset()) == [patient, practice]
     assert reachable_includes(matches, includes, frozenset({"Condition"})) == [patient, practice, condition]
+
+
+def test_long_chain_of_includes_is_followed_in_linear_time() -> None:
+    chain = [
+        entry("Location", str(number), **references(f"Location/{number + 1}")) for number in range(5_000)
+    ]
+    start = process_time()
+    assert reachable_includes(chain[:1], chain[1:], frozenset()) == chain[1:]
+    assert process_time() - start < 2
