@@ -26,7 +26,7 @@ class LoopWatch:
         self._loop = asyncio.get_running_loop()
         await self._app(scope, receive, send)
 
-    def longest_turn(self, act: Callable[[], object], rounds: int = 3) -> float:
+    def longest_turn(self, act: Callable[[], object], rounds: int = 5) -> float:
         """Seconds of the longest turn of the loop while `act` runs: the best of some rounds."""
         return min(self._longest_turn(act) for _ in range(rounds))
 
