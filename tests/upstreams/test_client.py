@@ -292,7 +292,10 @@ async def test_fields_that_cannot_be_relayed_are_dropped_and_counted() -> None:
     fields = {"etag": "a\x01", "x-progress": "1", "retry-after": "9" * 400, "server": "\x02"}
     transport = FakeTransport(lambda: json(PATIENT, **fields))
     client = UpstreamClient(
-        transport, DIALECTS["halo-sql"], lambda: NOW, "masked", lambda *count: counts.append(count)
+        transport,
+        DIALECTS["halo-sql"],
+        lambda: NOW,
+        count_dropped_fields=lambda *count: counts.append(count),
     )
     response = await client(fhir_request("Patient/1"))
     assert dict(response.headers).keys() == {"x-progress"}
