@@ -13,6 +13,7 @@ from gateway.cache.lookup import CacheConfig
 from gateway.code_version import code_version
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import CallerNames, is_background, keyed_fingerprint, ledger_label
+from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import RedisLedger
@@ -188,11 +189,19 @@ def retry_budget(settings: Settings, store: Store) -> RetryBudget:
 class RequestPolicies:
     """Settings applied to one request: remaining wait, place in the queue, and limits of its site.
 
-    `secret` keys the fingerprints of callers; `version_of` returns the version of the engine at a site GUID.
+    `secret` keys the fingerprints of callers; `version_of` returns the version of the engine at a site GUID;
+    `proved_callers` are those with a name.
     """
 
-    def __init__(self, settings: Settings, secret: bytes, version_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        secret: bytes,
+        version_of: Callable[[str], str],
+        proved_callers: ProvedCallers,
+    ) -> None:
         self.settings = settings
+        self.proved_callers = proved_callers
         self.secret = secret
         self._version_of = version_of
         self._site_settings = site_settings_lookup(settings)
@@ -206,7 +215,8 @@ class RequestPolicies:
         """Place in the queue of the rate limiter, fair to each site, program and client with the same key."""
         key, label = keyed_fingerprint(request.headers, self.secret), ledger_label(request.headers)
         caller = self.settings.ledger.callers.get(label)
-        self.caller_names.remember(key, caller.name if caller else label)
+        if caller or self.proved_callers.is_proved(caller_of(request)):
+            self.caller_names.remember(key, caller.name if caller else label)
         site = request.site.guid if request.site else ""
         program = "\0".join((site, *(request.header(name) for name in _FAIRNESS_HEADERS)))
         return QueueTicket(key, program, bool(caller and caller.batch) or is_background(request.headers))

@@ -84,7 +84,7 @@ class Chain(NamedTuple):
 def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> Chain:
     """Chain of FHIR requests to practices, with all handlers."""
     version_of = runtime.engine_versions_of(upstream).local_version
-    policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of)
+    policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
     sender, upstream_handlers = with_resilience(runtime.store_of(upstream), upstream, client_for, policies)
     chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream))
     return chain._replace(upstream_handlers=upstream_handlers)

@@ -26,9 +26,11 @@ from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
+from gateway.http.proved_callers import ProvedCallers
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
-from gateway.ledger.recorder import CallerConfig, ConfiguredNames, Recorder
+from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
+from gateway.ledger.recorder import Recorder
 from gateway.paging.page_token import TokenCipher
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
@@ -82,6 +84,7 @@ class Runtime:
         self.store = open_store(settings.cache, self.exit_stack)
         self._engine_versions: dict[str, EngineVersions] = {}
         self.cache_config = self.cache_config_of(settings.upstream)
+        self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
@@ -97,8 +100,10 @@ class Runtime:
             self.ledger,
             self.daily_usage,
             self.metrics,
+            LedgerNames(
+                self.proved_callers, _configured_names(self.settings), self.daily_usage.has_ledger_line
+            ),
             site_of=self.sites,
-            configured_names=_configured_names(self.settings),
             now=self.now,
         )
 
@@ -141,7 +146,8 @@ class Runtime:
         )
         mounted = self.settings.upstreams.get(mount_name)
         dialect = DIALECTS[mounted.dialect] if mounted else HALO_CONNECT
-        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect)
+        url = str((mounted or self.settings.upstream).url)
+        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect, url)
 
     @property
     def warnings(self) -> Checks:

@@ -13,6 +13,7 @@ from gateway.builders import RequestPolicies, caller_secret
 from gateway.chain import with_resilience
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.http.proved_callers import ProvedCallers
 from gateway.settings import Bulkhead, Paging, Retry, Settings
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
@@ -25,7 +26,7 @@ SETTINGS = settings_for("http://upstream")
 def resilient_handler(
     client: Handler, settings: Settings = SETTINGS, version_of: Callable[[str], str] = lambda _: "26.619"
 ) -> Handler:
-    policies = RequestPolicies(settings, b"secret", version_of)
+    policies = RequestPolicies(settings, b"secret", version_of, ProvedCallers(lambda: 0.0))
     return with_resilience(MemoryStore(), settings.upstream, lambda _: client, policies)[0]
 
 

@@ -54,14 +54,11 @@ class ProvedCallers:
 
     def record_success(self, caller: str, guid: str = "") -> None:
         """Note a 2xx of the upstream to a caller, at a site if there is one."""
+        now = self._clock()
         if caller:
-            self._callers[caller] = self._clock()
-        self.record_site(guid)
-
-    def record_site(self, guid: str) -> None:
-        """Note that an upstream knows a site, such as after a 2xx to another replica."""
+            self._callers[caller] = now
         if guid:
-            self._sites[guid] = self._clock()
+            self._sites[guid] = now
 
     def is_proved(self, caller: str, within: float = PROOF_SECONDS) -> bool:
         """Whether the upstream has accepted the caller's credential in the last `within` seconds."""

@@ -12,6 +12,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.http import cache_status
+from gateway.http.proved_callers import UNPROVED
 
 
 class CostClass(StrEnum):
@@ -53,7 +54,10 @@ class LedgerRow(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """Site, caller, type and interaction of a request: `site` is a Halo GUID, `name` and `caller` aliases."""
+    """Site, caller, type and interaction of a request: `site` is a Halo GUID, `name` and `caller` aliases.
+
+    `is_unproved_site`: no upstream has confirmed the GUID, so that it has no line of its own.
+    """
 
     site: str
     name: str
@@ -62,11 +66,13 @@ class Attribution(NamedTuple):
     type: str
     interaction: str
     is_batch: bool = False
+    is_unproved_site: bool = False
 
     def ledger_key(self, cost: CostClass, now: datetime) -> LedgerKey:
         """Key of the ledger's row at this time."""
         day = now.astimezone(self.zone).date().isoformat()
-        return LedgerKey(day, self.site, self.caller, self.type, self.interaction, cost)
+        site = UNPROVED if self.is_unproved_site else self.site
+        return LedgerKey(day, site, self.caller, self.type, self.interaction, cost)
 
 
 _SQL_SEGMENT = "queries"

@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from threading import RLock
 from typing import NamedTuple
 
 import structlog
+from cachetools import LRUCache
 
 from gateway.exchange import Site
+from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.caps import (
     THRESHOLDS,
     DailyCap,
@@ -30,6 +32,9 @@ _log = structlog.get_logger()
 #: The forecast uses the rate of the last hour, from samples that are at least `_SAMPLE_INTERVAL` apart.
 _FORECAST_WINDOW = timedelta(hours=1)
 _SAMPLE_INTERVAL = timedelta(minutes=5)
+#: Maximum numbers of sites in memory, and of sites that no upstream has confirmed: clients make up GUIDs, and
+#: those take no place of a site with a name. The least recently used is dropped first.
+_MAX_SITES, _MAX_UNPROVED_SITES = 10_000, 1_000
 
 
 class CapStatus(NamedTuple):
@@ -97,10 +102,12 @@ class DailyUsage:
     def __init__(
         self, cap_of: Callable[[str], DailyCap | None], site_of: Callable[[str], Site | None] = lambda _: None
     ) -> None:
-        self._cap_of = cache(cap_of)
+        self._cap_of = lru_cache(_MAX_SITES)(cap_of)
         self._site_of = site_of
-        self._days: dict[str, _SiteDay] = {}
+        self._days: LRUCache[str, _SiteDay] = LRUCache(_MAX_SITES)
+        self._unproved_days: LRUCache[str, _SiteDay] = LRUCache(_MAX_UNPROVED_SITES)
         self._other_usage: BillableUsage = {}
+        self._ledger_sites: frozenset[str] = frozenset()
         self._lock = RLock()
 
     def add(
@@ -123,15 +130,20 @@ class DailyUsage:
         """Set the usage of other and earlier processes, by site and day."""
         with self._lock:
             self._other_usage = other_usage
-            for guid in {guid for guid, _ in other_usage}:
+            self._ledger_sites = frozenset(guid for guid, _ in other_usage) - {UNPROVED}
+            for guid in self._ledger_sites:
                 attribution = self._site_attribution(guid)
                 day = self._current_day(attribution, now) if attribution else None
                 if day is not None:
                     day.update_from_ledger(now, other_usage.get(day.ledger_key, day.other_usage))
                     _log_thresholds(day, now)
 
+    def has_ledger_line(self, guid: str) -> bool:
+        """Whether the ledger has a recent line of its own for a site, written by any process."""
+        return guid in self._ledger_sites
+
     def cap_statuses(self, now: datetime) -> list[CapStatus]:
-        """Status of each site with a cap and with queries today."""
+        """Status of each site with a cap, a name and queries today."""
         with self._lock:
             return [
                 CapStatus(guid, day.attribution.name, day.cap, day.usage, day.hour_reached(now))
@@ -140,24 +152,36 @@ class DailyUsage:
             ]
 
     def _site_attribution(self, guid: str) -> Attribution | None:
-        if guid in self._days:
-            return self._days[guid].attribution
+        day = self._days.get(guid)
+        if day is not None:
+            return day.attribution
         site = self._site_of(guid)
         return Attribution(guid, site.name, site.zone, "", "", "") if site else None
 
     def _current_day(self, attribution: Attribution, now: datetime) -> _SiteDay | None:
-        day = self._days.get(attribution.site)
+        day = self._stored_day(attribution)
         if day is not None and now < day.ends_at:
             return day
         cap = self._cap_of(attribution.site)
         return None if cap is None else self._begin_day(attribution, cap, now)
+
+    def _stored_day(self, attribution: Attribution) -> _SiteDay | None:
+        """Day of a site, which moves to the sites with a name as soon as its site has one."""
+        guid = attribution.site
+        if guid in self._days or attribution.is_unproved_site:
+            return self._days.get(guid) or self._unproved_days.get(guid)
+        day = self._unproved_days.pop(guid, None)
+        if day is not None:
+            day.attribution, self._days[guid] = attribution, day
+        return day
 
     def _begin_day(self, attribution: Attribution, cap: DailyCap, now: datetime) -> _SiteDay:
         key = attribution.site, attribution.ledger_key(CostClass.BILLED, now).day
         other_usage, end = self._other_usage.get(key, (0, 0)), next_midnight(now, attribution.zone)
         day = _SiteDay(attribution, key, cap, end, Usage(now, *other_usage), other_usage)
         day.logged_events.update(_thresholds_reached(day))
-        self._days[attribution.site] = day
+        is_unproved = attribution.is_unproved_site and attribution.site not in self._days
+        (self._unproved_days if is_unproved else self._days)[attribution.site] = day
         return day
 
 

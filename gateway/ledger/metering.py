@@ -14,6 +14,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
 from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.cost import (
+    Attribution,
     CostClass,
     cost_of_failure,
     cost_of_response,
@@ -44,12 +45,18 @@ class UpstreamMeter:
         try:
             response = await self._inner(request)
             cost, octets = cost_of_response(request, response), len(response.body)
+            attribution = self._attribution_after_success(request)
         except Failure as failure:
             cost, octets = cost_of_failure(request, failure), _body_size(failure)
             raise failure.with_upstream_use(UpstreamUse(1, self._clock() - start)) from failure.__cause__
         finally:
-            self._recorder.end_request(open_request, cost, octets, self._clock() - start)
+            self._recorder.end_request(open_request, attribution, cost, octets, self._clock() - start)
         return response.replace(upstream_use=UpstreamUse(1, self._clock() - start))
+
+    def _attribution_after_success(self, request: FhirRequest) -> Attribution:
+        """Attribution of a request whose response proves its caller and site."""
+        self._recorder.record_success(request)
+        return self._recorder.attribution_of(request)
 
 
 class SavingsMeter:

@@ -1,19 +1,18 @@
 """Recorder: counts each request in the ledger, the daily usage and the metrics, without personal data."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import Interaction
-from gateway.http.callers import is_background, ledger_label
+from gateway.http.callers import is_background
+from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.caps import batch_rejected, next_midnight
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
+from gateway.ledger.names import LedgerNames
 
-#: Maximum numbers of site and caller names from clients: forged keys and GUIDs must not fill the ledger.
-_MAX_SITES, _MAX_CALLERS = 5_000, 1_000
-OVERFLOW_NAME = "others"
 #: Maximum number of ledger keys in memory; beyond it they are built again, more often than once a day.
 _MAX_DAILY_KEYS = 20_000
 _API_SEGMENTS = frozenset({"integrator", "desktop"})
@@ -51,26 +50,6 @@ class MetricsSink(Protocol):
         ...
 
 
-class CallerConfig(NamedTuple):
-    """Configured alias of a caller, and whether its requests are batch work."""
-
-    name: str
-    is_batch: bool = False
-
-
-class ConfiguredNames(NamedTuple):
-    """Callers in the configuration, by their eight digits, and sites, by GUID.
-
-    They keep their own rows, even if clients invent too many names.
-    """
-
-    callers: Mapping[str, CallerConfig]
-    sites: Collection[str] = ()
-
-
-NO_CONFIGURED_NAMES = ConfiguredNames({})
-
-
 class Recorder:
     """Counts each request in the ledger, the daily usage and the metrics.
 
@@ -82,32 +61,34 @@ class Recorder:
         ledger: LedgerSink,
         daily_usage: DailyUsage,
         metrics: MetricsSink,
+        names: LedgerNames,
         *,
         site_of: Callable[[str], Site | None] = lambda _: None,
-        configured_names: ConfiguredNames = NO_CONFIGURED_NAMES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
         self._daily_usage = daily_usage
         self._site_by_guid = site_of
-        self._callers = configured_names.callers
+        self._names = names
         self._now = now
-        self._site_names = _LimitedNames(_MAX_SITES, configured_names.sites)
-        self._caller_names = _LimitedNames(_MAX_CALLERS)
         self._daily_keys: dict[tuple[Attribution, CostClass], tuple[LedgerKey, datetime]] = {}
         self._open_requests: dict[object, tuple[Attribution, CostClass]] = {}
         self.metrics = metrics
 
     def attribution_of(self, request: FhirRequest) -> Attribution:
         """Site, caller, type and interaction of a request; stored responses keep it to count later hits."""
-        return self._attribution_for(self._request_site(request), request.headers, request.interaction)
+        site, interaction = self._request_site(request), request.interaction
+        return self._attribution_for(site, request.headers, interaction, request.upstream_base)
+
+    def record_success(self, request: FhirRequest) -> None:
+        """Note a 2xx of the upstream, which proves the request's caller and site."""
+        self._names.record_success(request, self._request_site(request))
 
     def record_rejection(
-        self, site: Site | None, headers: Headers, interaction: Interaction, code: str
+        self, site: Site | None, headers: Headers, interaction: Interaction, code: str, upstream_url: str
     ) -> None:
-        """Count a request rejected before it was read, as free; without its site unless that has rows."""
-        known_site = site if site and self._site_names.contains(site.guid) else None
-        attribution = self._attribution_for(known_site, headers, interaction)
+        """Count a request rejected before it was read, as free."""
+        attribution = self._attribution_for(site, headers, interaction, upstream_url)
         self.count_requests(attribution, CostClass.FREE)
         self.metrics.count_failure(attribution, code)
 
@@ -142,11 +123,12 @@ class Recorder:
         self._open_requests[open_request] = attribution, cost
         return open_request
 
-    def end_request(self, open_request: object, cost: CostClass, octets: int, seconds: float) -> None:
+    def end_request(
+        self, open_request: object, attribution: Attribution, cost: CostClass, octets: int, seconds: float
+    ) -> None:
         """Count an upstream request that has ended, unless it is counted already."""
-        entry = self._open_requests.pop(open_request, None)
-        if entry is not None:
-            self.count_requests(entry[0], cost, octets, seconds)
+        if self._open_requests.pop(open_request, None) is not None:
+            self.count_requests(attribution, cost, octets, seconds)
 
     def count_unfinished(self) -> None:
         """Count the upstream requests that have not ended, because the process ends now."""
@@ -169,39 +151,23 @@ class Recorder:
         self._daily_keys[attribution, cost] = daily_key
         return daily_key
 
-    def _attribution_for(self, site: Site | None, headers: Headers, interaction: Interaction) -> Attribution:
-        label = ledger_label(headers)
-        caller = self._callers.get(label) or CallerConfig(self._caller_names(label))
-        guid = self._site_names(site.guid) if site else ""
+    def _attribution_for(
+        self, site: Site | None, headers: Headers, interaction: Interaction, upstream_url: str
+    ) -> Attribution:
+        caller = self._names.caller(headers, upstream_url)
+        is_unproved = site is not None and not self._names.has_name(site.guid)
         return Attribution(
-            guid,
-            site.name if site and guid != OVERFLOW_NAME else guid,
+            site.guid if site else "",
+            UNPROVED if is_unproved else site.name if site else "",
             site.zone if site else UTC,
             caller.name,
             interaction.type,
             interaction.code,
             caller.is_batch or is_background(headers),
+            is_unproved,
         )
 
     def _request_site(self, request: FhirRequest) -> Site | None:
         api, _, site_path = request.path.partition("/sites/")
         has_guid = request.site is None and api in _API_SEGMENTS
         return self._site_by_guid(site_path.partition("/")[0].lower()) if has_guid else request.site
-
-
-class _LimitedNames:
-    """Names, unchanged up to a maximum number; each further new name becomes `OVERFLOW_NAME`."""
-
-    def __init__(self, max_new_names: int, reserved_names: Collection[str] = ()) -> None:
-        self._known_names = set(reserved_names)
-        self._max_names = max_new_names + len(self._known_names)
-
-    def contains(self, name: str) -> bool:
-        """Whether a name is reserved or was used before."""
-        return name in self._known_names
-
-    def __call__(self, name: str) -> str:
-        if name not in self._known_names and len(self._known_names) >= self._max_names:
-            return OVERFLOW_NAME
-        self._known_names.add(name)
-        return name

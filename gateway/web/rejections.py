@@ -23,6 +23,7 @@ class RejectionCounter:
     default_site: Site | None = None
     is_fhir: bool = True
     dialect: Dialect = HALO_CONNECT
+    upstream_url: str = ""
 
     def __call__(self, request: Request, failure: Failure) -> None:
         """Count one rejection."""
@@ -30,4 +31,5 @@ class RejectionCounter:
         interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
         headers = caller_headers(request, self.dialect)
         site = self.find_site(guid.lower()) if guid else self.default_site
-        self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, failure.kind.code)
+        code = failure.kind.code
+        self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, code, self.upstream_url)

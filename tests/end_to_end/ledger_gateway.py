@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import httpx
 from starlette.applications import Starlette
@@ -16,10 +17,12 @@ from gateway.admin.requests import SiteNames
 from gateway.app import OTHER_PATHS
 from gateway.emulator.sites import SITES
 from gateway.exchange import Handler
+from gateway.http.proved_callers import ProvedCallers
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
+from gateway.ledger.names import ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.paging.page_links import PageLinks
@@ -52,7 +55,8 @@ def ledger_gateway(settings: Settings, ledger: Ledger, cap: DailyCap | None = No
     """Handlers as in `gateway/chain.py`, without a cache."""
     sites, metrics, daily_usage = ConfiguredSites(settings), Metrics(), DailyUsage(lambda _: cap)
     ledger.set_usage_listener(lambda usage: daily_usage.update_from_ledger(usage, datetime.now(UTC)))
-    recorder = Recorder(ledger, daily_usage, metrics, site_of=sites)
+    names = LedgerNames(ProvedCallers(monotonic), ConfiguredNames({}, settings.sites))
+    recorder = Recorder(ledger, daily_usage, metrics, names, site_of=sites)
     reader = RequestReader(settings, sites)
     pool = PooledTransport(
         limits=httpx.Limits(max_connections=20), timeout=httpx.Timeout(2), max_body=9_000_000

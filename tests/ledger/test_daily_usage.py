@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.requests import GUID, NOW, SITE
 
+from gateway.exchange import Site
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import DailyUsage
@@ -165,3 +166,45 @@ def test_several_queries_are_counted_at_once() -> None:
     with capture_logs():
         daily.add(INTERACTIVE, CostClass.BILLED, 100, NOW, queries=10)
     assert daily.rejects_batch(BATCH, NOW)
+
+
+def site(guid: str, *, unproved: bool = True) -> Attribution:
+    return BATCH._replace(site=guid, name=guid, is_unproved_site=unproved)
+
+
+def test_caps_of_unproved_sites_are_counted_apart() -> None:
+    daily = daily_usage()
+    with capture_logs():
+        daily.add(site("a"), CostClass.BILLED, 0, NOW, queries=10)
+    assert daily.rejects_batch(site("a"), NOW)
+    assert not daily.rejects_batch(site("b"), NOW)
+    assert daily.cap_statuses(NOW) == []
+
+
+def test_site_keeps_its_usage_when_it_gets_a_name() -> None:
+    daily = daily_usage()
+    with capture_logs():
+        daily.add(site("a"), CostClass.BILLED, 0, NOW, queries=9)
+        daily.add(site("a", unproved=False), CostClass.BILLED, 0, NOW)
+        daily.add(site("a"), CostClass.BILLED, 0, NOW)
+    assert daily.rejects_batch(site("a", unproved=False), NOW)
+    assert [(status.site, status.usage.queries) for status in daily.cap_statuses(NOW)] == [("a", 11)]
+
+
+def test_made_up_sites_displace_no_usage_of_a_named_site() -> None:
+    daily = daily_usage(DailyCap(queries=2, rejects_batch=True))
+    named = site("named", unproved=False)
+    with capture_logs():
+        daily.add(named, CostClass.BILLED, 0, NOW, queries=2)
+        for number in range(11_000):
+            daily.add(site(str(number)), CostClass.BILLED, 0, NOW)
+    assert daily.rejects_batch(named, NOW)
+    assert len(daily.cap_statuses(NOW)) == 1
+
+
+def test_shared_line_of_unproved_sites_is_no_site() -> None:
+    daily = DailyUsage(lambda _: CAP, lambda guid: Site(guid, SITE.zone, guid))
+    daily.update_from_ledger({("unproved", "2026-07-01"): (50, 0), (GUID, "2026-07-01"): (1, 0)}, NOW)
+    assert [status.site for status in daily.cap_statuses(NOW)] == [GUID]
+    assert daily.has_ledger_line(GUID)
+    assert not daily.has_ledger_line("unproved")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 from support.event_loop import turns
-from support.ledger import RecordingSink
+from support.ledger import RecordingSink, ledger_names
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.errors import catalog
@@ -28,7 +28,7 @@ ERROR = json_response({"statusCode": 404, "message": "gone"}, 404)
 
 
 def create_recorder(sink: RecordingSink, cap: DailyCap | None = None) -> Recorder:
-    return Recorder(sink, DailyUsage(lambda _: cap), sink, now=lambda: NOW)
+    return Recorder(sink, DailyUsage(lambda _: cap), sink, ledger_names(), now=lambda: NOW)
 
 
 def upstream_with(result: FhirResponse | Exception) -> Handler:

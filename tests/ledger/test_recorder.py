@@ -2,7 +2,7 @@
 
 import pytest
 from structlog.testing import capture_logs
-from support.ledger import RecordingSink
+from support.ledger import RecordingSink, ledger_names
 from support.requests import GUID, NOW, SITE, fhir_request
 
 from gateway.errors.failure import Failure
@@ -12,14 +12,10 @@ from gateway.http.callers import ledger_label
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
-from gateway.ledger.recorder import (
-    NO_CONFIGURED_NAMES,
-    OVERFLOW_NAME,
-    CallerConfig,
-    ConfiguredNames,
-    Recorder,
-)
+from gateway.ledger.names import CallerConfig, LedgerNames
+from gateway.ledger.recorder import Recorder
 
+HALO = "https://api.haloconnect.io"
 KEY = (("ocp-apim-subscription-key", "Zzyzx-key"),)
 DIGITS = ledger_label(KEY)
 
@@ -27,15 +23,15 @@ DIGITS = ledger_label(KEY)
 def create_recorder(
     sink: RecordingSink | None = None,
     cap: DailyCap | None = None,
-    configured_names: ConfiguredNames = NO_CONFIGURED_NAMES,
+    names: LedgerNames | None = None,
 ) -> Recorder:
     sink = sink or RecordingSink()
     return Recorder(
         sink,
         DailyUsage(lambda _: cap),
         sink,
+        names or ledger_names(),
         site_of={GUID: SITE}.get,
-        configured_names=configured_names,
         now=lambda: NOW,
     )
 
@@ -55,16 +51,14 @@ def test_request_is_counted_under_its_full_key() -> None:
     recorder = create_recorder(sink)
     request = fhir_request("Patient", "family=Zzyzx", headers=KEY)
     recorder.count_requests(recorder.attribution_of(request), CostClass.BILLED, 42, 0.5)
-    key = LedgerKey("2026-07-01", GUID, DIGITS, "Patient", "search-type", CostClass.BILLED)
+    key = LedgerKey("2026-07-01", GUID, "unproved", "Patient", "search-type", CostClass.BILLED)
     assert sink.lines == [(key, 42)]
     assert sink.seconds == [0.5]
     assert "Zzyzx" not in str(sink)
 
 
 def test_configured_caller_has_its_alias() -> None:
-    recorder = create_recorder(
-        configured_names=ConfiguredNames({DIGITS: CallerConfig("kiosk", is_batch=True)})
-    )
+    recorder = create_recorder(names=ledger_names({DIGITS: CallerConfig("kiosk", is_batch=True)}))
     attribution = recorder.attribution_of(fhir_request(headers=KEY))
     assert (attribution.caller, attribution.is_batch) == ("kiosk", True)
     assert recorder.attribution_of(fhir_request()).caller == ""
@@ -94,15 +88,25 @@ def test_request_without_site_is_counted_without_site() -> None:
     assert create_recorder().attribution_of(passthrough_request("api/Tickets/sites/1")).site == ""
 
 
-def test_forged_names_are_counted_under_the_overflow_name() -> None:
+def test_unproved_callers_and_sites_share_one_name() -> None:
     recorder = create_recorder()
     requests = [fhir_request(headers=(("deviceid", str(number)),)) for number in range(1_100)]
-    assert len({recorder.attribution_of(request).caller for request in requests}) == 1_001
-    assert recorder.attribution_of(fhir_request(headers=(("deviceid", "0"),))).caller != OVERFLOW_NAME
-    recorder = create_recorder()
+    assert {recorder.attribution_of(request).caller for request in requests} == {"unproved"}
     attributions = [recorder.attribution_of(request_at_site(number)) for number in range(5_100)]
-    assert len({attribution.site for attribution in attributions}) == 5_001
-    assert attributions[-1].name == OVERFLOW_NAME
+    assert {attribution.name for attribution in attributions} == {"unproved"}
+    assert {attribution.ledger_key(CostClass.BILLED, NOW).site for attribution in attributions} == {
+        "unproved"
+    }
+    assert len({attribution.site for attribution in attributions}) == 5_100
+
+
+def test_success_gives_caller_and_site_their_names() -> None:
+    recorder = create_recorder()
+    request = request_at_site(7).replace(headers=KEY)
+    recorder.record_success(request)
+    attribution = recorder.attribution_of(request)
+    assert (attribution.caller, attribution.site, attribution.name) == (DIGITS, "7", "7")
+    assert attribution.ledger_key(CostClass.BILLED, NOW).site == "7"
 
 
 def test_batch_work_beyond_the_cap_is_rejected_until_midnight() -> None:
@@ -128,7 +132,11 @@ def test_several_requests_are_counted_at_once() -> None:
 def test_stored_ledger_key_expires_at_midnight_of_the_site() -> None:
     sink, hours = RecordingSink(), iter((12, 13, 14, 15))
     recorder = Recorder(
-        sink, DailyUsage(lambda _: None), sink, now=lambda: NOW.replace(hour=next(hours), minute=0)
+        sink,
+        DailyUsage(lambda _: None),
+        sink,
+        ledger_names(),
+        now=lambda: NOW.replace(hour=next(hours), minute=0),
     )
     attribution = recorder.attribution_of(fhir_request())
     for _ in range(4):
@@ -145,19 +153,13 @@ def test_limited_number_of_stored_keys_counts_exactly() -> None:
     assert len(set(sink.lines)) == 20_010
 
 
-def test_configured_site_keeps_its_name_despite_forged_sites() -> None:
-    recorder = create_recorder(configured_names=ConfiguredNames({}, {GUID}))
-    for number in range(5_100):
-        recorder.attribution_of(request_at_site(number))
-    assert recorder.attribution_of(fhir_request()).site == GUID
-
-
 def test_rejection_is_counted_free_and_adds_no_site() -> None:
     sink = RecordingSink()
-    recorder = create_recorder(sink, configured_names=ConfiguredNames({}, {GUID}))
+    recorder = create_recorder(sink)
     for site in (SITE, Site("forged", SITE.zone, "forged"), None):
-        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed")
-    keys = [LedgerKey("2026-07-01", site, DIGITS, "", "other", CostClass.FREE) for site in (GUID, "", "")]
+        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed", HALO)
+    sites = (GUID, "unproved", "")
+    keys = [LedgerKey("2026-07-01", site, "unproved", "", "other", CostClass.FREE) for site in sites]
     assert [key for key, _ in sink.lines] == keys
     assert sink.codes == ["guid-malformed"] * 3
 
@@ -167,8 +169,8 @@ def test_unfinished_request_is_counted_once_as_maybe_billed() -> None:
     recorder = create_recorder(sink)
     attribution = recorder.attribution_of(fhir_request())
     ended, running = (recorder.begin_request(attribution, CostClass.MAYBE_BILLED) for _ in range(2))
-    recorder.end_request(ended, CostClass.BILLED, 20, 0.5)
+    recorder.end_request(ended, attribution, CostClass.BILLED, 20, 0.5)
     recorder.count_unfinished()
-    recorder.end_request(running, CostClass.BILLED, 20, 0.5)
+    recorder.end_request(running, attribution, CostClass.BILLED, 20, 0.5)
     recorder.count_unfinished()
     assert (sink.costs, sink.octets) == ([CostClass.BILLED, CostClass.MAYBE_BILLED], [20, 0])

@@ -1,9 +1,18 @@
 """Ledger and metrics that record all calls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from support.requests import GUID
+
+from gateway.http.proved_callers import ProvedCallers
 from gateway.ledger.cost import Attribution, CostClass, LedgerKey
+from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
+
+
+def ledger_names(callers: Mapping[str, CallerConfig] | None = None, *sites: str) -> LedgerNames:
+    """Names of these callers, by their digits, and sites; of the synthetic site if none is given."""
+    return LedgerNames(ProvedCallers(lambda: 0.0), ConfiguredNames(callers or {}, sites or {GUID}))
 
 
 @dataclass

@@ -13,6 +13,7 @@ from gateway.chain import with_resilience
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.http.callers import ledger_label
+from gateway.http.proved_callers import ProvedCallers
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.memory import MemoryStore
@@ -53,7 +54,7 @@ class FaultyUpstream:
         self.gate = asyncio.Event()
         self.gate.set()
         self.store = MemoryStore()
-        policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619")
+        policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", ProvedCallers(lambda: 0.0))
         self._handler, self.handlers = with_resilience(
             self.store, self.settings.upstream, lambda _: self._upstream, policies
         )

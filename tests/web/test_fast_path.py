@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 from support.asgi import FHIR, asgi_request
-from support.ledger import RecordingSink
+from support.ledger import RecordingSink, ledger_names
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.exchange import CacheValidity, FhirResponse
@@ -30,7 +30,9 @@ class Case:
     def __init__(self, max_bytes: int = 1_000_000, **options: Any) -> None:
         self.time, self.local_write, self.remote_write = 1_000.0, False, False
         self.recorded, self.app_calls = RecordingSink(), 0
-        recorder = Recorder(self.recorded, DailyUsage(lambda _: None), self.recorded, now=lambda: NOW)
+        recorder = Recorder(
+            self.recorded, DailyUsage(lambda _: None), self.recorded, ledger_names(), now=lambda: NOW
+        )
         self.cache = FastPathCache(max_bytes, recorder, lambda: self.time, **options)
         self.middleware = FastPathMiddleware(self._app, self.cache)
 

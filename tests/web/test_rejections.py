@@ -7,11 +7,28 @@ from support.requests import NOW, SITE
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import Site
+from gateway.exchange import Headers, Site
+from gateway.http.proved_callers import ProvedCallers, caller_at_upstream
 from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
-from gateway.ledger.recorder import ConfiguredNames, Recorder
+from gateway.ledger.names import ConfiguredNames, LedgerNames
+from gateway.ledger.recorder import Recorder
 from gateway.web.rejections import RejectionCounter
+
+UPSTREAM = "https://api.haloconnect.io"
+PROVED: tuple[Headers, ...] = (
+    tuple(KEY.items()),
+    (("ocp-apim-subscription-key", "k1"),),
+    (("deviceid", "d-1"), ("authorization", "Bearer t")),
+)
+
+
+def proved_names() -> LedgerNames:
+    """Names of the synthetic site and of three callers that the upstream has accepted."""
+    proved_callers = ProvedCallers(lambda: 0.0)
+    for headers in PROVED:
+        proved_callers.record_success(caller_at_upstream(UPSTREAM, headers))
+    return LedgerNames(proved_callers, ConfiguredNames({}, {GUID}))
 
 
 def ledger_key_of(request: Request, *, site: Site | None = None, fhir: bool = True) -> LedgerKey:
@@ -21,10 +38,11 @@ def ledger_key_of(request: Request, *, site: Site | None = None, fhir: bool = Tr
         recorded,
         DailyUsage(lambda _: None),
         recorded,
-        configured_names=ConfiguredNames({}, {GUID}),
+        proved_names(),
         now=lambda: NOW,
     )
-    RejectionCounter(recorder, {GUID: SITE}.get, site, fhir)(request, Failure(catalog.CREDENTIALS_MISSING))
+    counter = RejectionCounter(recorder, {GUID: SITE}.get, site, fhir, upstream_url=UPSTREAM)
+    counter(request, Failure(catalog.CREDENTIALS_MISSING))
     ((key, octets),) = recorded.lines
     assert (octets, recorded.codes) == (0, [catalog.CREDENTIALS_MISSING.code])
     return key
@@ -58,6 +76,11 @@ def test_ledger_key_has_a_caller_label() -> None:
     key = ledger_key_of(site_request("Patient/1", headers=KEY))
     assert len(key.caller) == 8
     assert KEY["ocp-apim-subscription-key"] not in key
+
+
+def test_rejected_caller_without_proof_is_unproved() -> None:
+    headers = {"ocp-apim-subscription-key": "made-up"}
+    assert ledger_key_of(site_request("Patient/1", headers=headers)).caller == "unproved"
 
 
 def test_path_without_site_is_counted_for_default_site() -> None:
