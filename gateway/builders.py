@@ -51,7 +51,7 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "server": (
         {
             *("max_body", "max_headers", "max_header_fields", "max_header_values", "max_json_values"),
-            *("max_json_depth", "max_connections", "timeouts", "max_uri"),
+            *("max_json_depth", "max_connections", "max_credential_failures", "timeouts", "max_uri"),
         },
         "limits of client requests; a rejection by the gateway is not stored",
     ),

@@ -22,6 +22,7 @@ Bulkhead             concurrency and queue per site                resilience/bu
 SiteRelocation       follows a practice to its new GUID            sites/relocation.py
 Retry                safe retries within a budget                  resilience/retry.py
 RateLimitRecheck     a second permit for late or repeated requests resilience/rate_limiter.py
+CredentialFailureLimit  429 after many refusals of one address     resilience/credential_failure_limit.py
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
@@ -43,9 +44,10 @@ from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
-from gateway.resilience.backoff import ExponentialBackoff
+from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead
 from gateway.resilience.circuit_breaker import CircuitBreaker
+from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.pauses import PauseGate
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
@@ -141,7 +143,14 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             waits,
             runtime.metrics.count_dropped_fields,
         )
-        return EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream))
+        return CredentialFailureLimit(
+            EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream)),
+            runtime.credential_failures,
+            runtime.proved_callers,
+            lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
+            time.monotonic,
+            limit=settings.server.max_credential_failures,
+        )
 
     return client_for
 

@@ -98,8 +98,8 @@ class Server(Section):
     )
     trusted_proxies: TrustedNetworks = Field(
         (),
-        description="Networks whose X-Forwarded-Host, -Proto and -Prefix headers the gateway trusts. Maximum"
-        " size: /8 (IPv4), /16 or private (IPv6).",
+        description="Networks whose X-Forwarded-For, -Host, -Proto and -Prefix headers the gateway trusts."
+        " Maximum size: /8 (IPv4), /16 or private (IPv6).",
     )
     default_site: Guid | None = Field(None, description="Site that is also served at /fhir/R4.")
     max_body: ByteCount = Field(2_000_000, description="Maximum size of a request body, in bytes.")
@@ -122,6 +122,11 @@ class Server(Section):
         1_000,
         description="Maximum number of client connections. Requests on further ones get 503; beyond twice"
         " this number, connections are closed at once.",
+    )
+    max_credential_failures: Count = Field(
+        30,
+        description="Maximum number of upstream responses 401 and 403 per minute to callers of one client"
+        " address that the upstream has not accepted yet. Beyond it, such callers get 429.",
     )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
     max_uri: ByteCount = Field(

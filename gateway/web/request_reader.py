@@ -22,6 +22,7 @@ from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import request_checks
+from gateway.web.client_address import client_address
 from gateway.web.public_url import public_base, public_origin
 from gateway.web.request_id import request_id
 
@@ -128,6 +129,7 @@ async def fhir_request(
         headers=_decode_headers(request, address.credentials),
         body=body,
         request_id=request_id_of(request),
+        client_address=client_address(request, settings.server),
         received_at=datetime.now(UTC),
     )
 
@@ -149,6 +151,7 @@ async def passthrough_request(request: Request, settings: Settings, address: Req
         headers=_decode_headers(request, address.credentials),
         body=await request_checks.read_body(request, settings.server.max_body),
         request_id=request_id_of(request),
+        client_address=client_address(request, settings.server),
         received_at=datetime.now(UTC),
     )
 

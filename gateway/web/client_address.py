@@ -1,0 +1,63 @@
+"""Address of the client behind a request, also behind trusted proxies: for limits, never for access."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.requests import Request
+
+from gateway.settings import Server
+
+#: A client with IPv6 has at least a network of this size, and so as many addresses as it likes.
+_IPV6_PREFIX = 64
+#: Maximum number of proxies in a row that are looked through.
+_MAX_HOPS = 10
+
+
+def client_address(request: Request, server: Server) -> str:
+    """Address of the client: an IPv4 address or an IPv6 network; empty if unknown.
+
+    It is the peer, unless that is a trusted proxy: then the last address in its X-Forwarded-For that is not
+    one. Earlier addresses are the client's own words.
+    """
+    address = _parse_address(_peer(request))
+    for hop in _forwarded_hops(request):
+        if not _is_trusted(address, server):
+            break
+        address = _parse_address(hop) or address
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_PREFIX), strict=False))
+    return str(address or "")
+
+
+def is_from_trusted_proxy(request: Request, server: Server) -> bool:
+    """Whether the peer is one of `server.trusted_proxies`."""
+    return bool(server.trusted_proxies) and _is_trusted(_parse_address(_peer(request)), server)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _forwarded_hops(request: Request) -> Iterator[str]:
+    """Addresses of X-Forwarded-For, the last first: each proxy appends that of its own client."""
+    fields = ",".join(request.headers.getlist("x-forwarded-for")).rsplit(",", _MAX_HOPS)
+    return reversed(fields[-_MAX_HOPS:])
+
+
+def _is_trusted(address: IPv4Address | IPv6Address | None, server: Server) -> bool:
+    return address is not None and any(address in network for network in server.trusted_proxies)
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address, also one with a port; an IPv4 address in IPv6 is the IPv4 address."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
