@@ -95,6 +95,7 @@ def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
         (runtime.fast_path_cache,),
         [chain.upstream_handlers for chain in chains if chain.upstream_handlers],
         runtime.outcome_counts,
+        runtime.names.has_name,
     )
 
 
@@ -113,16 +114,17 @@ def create_app(
     runtime = Runtime(settings, transport, now, log_request_factory)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
-    runtime.metrics.register_async(operations.metric_families)
+    runtime.metrics.register_state(operations.read_metrics)
     admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
     is_shared = settings.cache.redis.url is not None
-    common_routes = _common_routes(runtime)
+    common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     app = _starlette(
         [
             *(route for mount in mounts for route in mount.routes),
             Route(CODE_SYSTEM_PATH, code_system_endpoint),
             Route("/", landing_page(settings, CHECKS, runtime.warnings)),
             *common_routes,
+            *([] if settings.admin.listen else metrics_routes),
             *admin.shared_port_routes(),
         ],
         middleware=[Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else [],
@@ -130,7 +132,7 @@ def create_app(
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(
-        [admin_landing, *common_routes, *admin.admin_port_routes()],
+        [admin_landing, *common_routes, *metrics_routes, *admin.admin_port_routes()],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
@@ -144,7 +146,6 @@ def _common_routes(runtime: Runtime) -> list[Route]:
         Route("/livez", livez),
         Route("/readyz", ready),
         Route("/healthz", ready),
-        Route("/metrics", runtime.metrics.endpoint),
         Route("/openapi.yaml", openapi_endpoint),
         *documents.ROUTES,
     ]

@@ -98,13 +98,14 @@ class Runtime:
         self.daily_usage = DailyUsage(self._daily_cap, self.sites)
         self.ledger.set_usage_listener(lambda usage: self.daily_usage.update_from_ledger(usage, self.now()))
         self.metrics.register_caps(self.cap_statuses)
+        self.names = LedgerNames(
+            self.proved_callers, _configured_names(self.settings), self.daily_usage.has_ledger_line
+        )
         self.recorder = Recorder(
             self.ledger,
             self.daily_usage,
             self.metrics,
-            LedgerNames(
-                self.proved_callers, _configured_names(self.settings), self.daily_usage.has_ledger_line
-            ),
+            self.names,
             site_of=self.sites,
             now=self.now,
         )

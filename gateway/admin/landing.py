@@ -37,6 +37,7 @@ _STATUS_TEXTS = {
 }
 _CHECK_HTML = Markup('<tr><th scope="row">{}</th><td><span class="{}">{}</span></td><td>{}</td></tr>\n')
 _BASE_HTML = Markup("<dt><code>{}</code></dt>\n<dd>{}</dd>\n")
+_METRICS_HTML = Markup('<li><a href="{root}metrics">Metrics</a>, for Prometheus</li>\n')
 _OPERATORS_HTML = Markup(
     "<p>This port is for operators: FHIR clients use the gateway's other port."
     ' <a href="./docs/operations.md#operators-endpoints">The endpoints of this port</a>.</p>'
@@ -54,7 +55,9 @@ def landing_page(
         rows = [(name, "fail", await _run_check(check)) for name, check in checks.items()]
         rows += [(name, "warn", await _run_check(check)) for name, check in warnings.items()]
         bases = _base_urls_html(request, settings) if show_base_urls else _OPERATORS_HTML
-        return html_page(request, "Status", _page_body(request, rows, bases), extra=default_headers(request))
+        metrics = _METRICS_HTML if settings.admin.listen is None or not show_base_urls else Markup()
+        body = _page_body(request, rows, bases, metrics)
+        return html_page(request, "Status", body, extra=default_headers(request))
 
     return endpoint
 
@@ -68,7 +71,7 @@ async def _run_check(check: Callable[[], Awaitable[str]]) -> str:
         return f"{failure.text} {failure.diagnostics}"
 
 
-def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup) -> Markup:
+def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup, metrics: Markup) -> Markup:
     results = [(name, status if problem else "pass", problem) for name, status, problem in rows]
     worst = min((status for _, status, _ in results), key=("fail", "warn", "pass").index)
     checks = Markup().join(
@@ -81,6 +84,7 @@ def _page_body(request: Request, rows: list[tuple[str, str, str]], sites: Markup
         meaning=_STATUS_TEXTS[worst],
         checks=checks,
         sites=sites,
+        metrics=metrics.format(root=relative_root(request)),
         root=relative_root(request),
     )
 

@@ -15,7 +15,12 @@ from gateway.admin.ledger import LedgerEndpoints
 from gateway.admin.requests import SiteNames
 from gateway.admin.site_status import SiteStatusReader, UpstreamHandlers
 from gateway.admin.sites import SiteEndpoints
-from gateway.admin.state_metrics import cache_families, site_families, store_families
+from gateway.admin.state_metrics import (
+    cache_families,
+    read_site_states,
+    site_families,
+    store_families,
+)
 from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
 from gateway.exchange import Site
@@ -32,7 +37,8 @@ from gateway.web.fast_path import FastPathCache
 class Operations:
     """Statistics of a process, and the changes that operators can make in it.
 
-    `secret` is the caches' key for patient tags; `outcome_counts` counts requests since the process started.
+    `secret` is the caches' key for patient tags; `outcome_counts` counts requests since the process started;
+    `has_name`: whether a site by GUID has metrics of its own.
     """
 
     settings: Settings
@@ -44,11 +50,12 @@ class Operations:
     fast_path_caches: Sequence[FastPathCache] = ()
     upstream_handlers: Sequence[UpstreamHandlers] = ()
     outcome_counts: Mapping[tuple[str, str], int] = field(default_factory=Counter)
+    has_name: Callable[[str], bool] = lambda _: True
 
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
         configured = self.settings.sites.keys() - {DEFAULT_SITE}
-        return SiteStatusReader(self.upstream_handlers, configured, self.find_site)
+        return SiteStatusReader(self.upstream_handlers, configured, self.find_site, self.has_name)
 
     def admin_endpoints(
         self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]
@@ -67,14 +74,18 @@ class Operations:
             token.get_secret_value() if token else "", groups, self.settings.admin.listen is not None
         )
 
-    async def metric_families(self) -> list[Metric]:
-        """Metrics of the current state."""
+    async def read_metrics(self) -> Callable[[], list[Metric]]:
+        """Read the current state; return a function for any thread that makes its metrics."""
         aliases = {caller.name for caller in self.settings.ledger.callers.values()}
-        stats = await self.store.read_stats()
+        stats, outages = await self.store.read_stats(), self._store_outages
         is_down = isinstance(self.store, FallbackStore) and self.store.is_down
-        sites = await site_families(self._status_reader, aliases) if self.upstream_handlers else []
-        store = store_families(stats, self._store_outages, is_down=is_down)
-        return [*sites, *store, *cache_families(self.outcome_counts, self._fetches_in_flight)]
+        states = await read_site_states(self._status_reader) if self.upstream_handlers else None
+        outcomes, fetches = dict(self.outcome_counts), self._fetches_in_flight
+        return lambda: [
+            *(site_families(self._status_reader, states, aliases) if states else []),
+            *store_families(stats, outages, is_down=is_down),
+            *cache_families(outcomes, fetches),
+        ]
 
     async def cache_statistics(self) -> Mapping[str, Any]:
         """Statistics of store, fast path and cache."""

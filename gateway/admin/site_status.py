@@ -81,10 +81,12 @@ class SiteStatusReader:
         upstream_handlers: Sequence[UpstreamHandlers],
         configured_guids: Iterable[str] = (),
         find_site: Callable[[str], Site | None] = lambda _: None,
+        has_name: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._upstream_handlers = upstream_handlers
         self._configured_guids = frozenset(configured_guids)
         self._find_site = find_site
+        self.has_name = has_name
 
     @property
     def _first_upstream(self) -> UpstreamHandlers:
@@ -172,17 +174,20 @@ class SiteStatusReader:
         ]
 
     async def key_statuses(self) -> list[KeyStatus]:
-        """Status of each subscription key that this process has recently used."""
+        """Status of each subscription key that this process has recently used.
+
+        A key that the upstream has neither accepted nor limited is left out: clients make up keys.
+        """
         return [
             KeyStatus(
                 handlers.upstream,
                 self.caller_name(key),
                 await handlers.rate_limits.current_rate(key),
                 await handlers.rate_limits.blocked_seconds(key),
-                handlers.rate_limiter.queue_lengths().get(key, 0),
+                handlers.rate_limiter.queue_length(key),
             )
             for handlers in self._upstream_handlers
-            for key in handlers.rate_limits.keys()  # noqa: SIM118 - no dictionary
+            for key in handlers.rate_limits.keys_among(handlers.caller_names.keys())
         ]
 
     async def reset_site(self, guid: str, pause: str = "") -> list[str]:

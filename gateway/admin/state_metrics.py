@@ -8,7 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from gateway.admin.site_status import KeyStatus, SiteStatusReader
+from gateway.http.proved_callers import UNPROVED
 from gateway.resilience.circuit import Circuit
+from gateway.resilience.pause_rules import Pause
+from gateway.resilience.retry_budget import RetryUsage
 from gateway.stores.base import StoreStats
 
 #: Label values and the value of each sample.
@@ -25,16 +28,49 @@ class _SiteGauge(NamedTuple):
     values: Mapping[str, float]
 
 
-async def site_families(status_reader: SiteStatusReader, aliases: Container[str]) -> list[Metric]:
-    """Metrics of sites and keys; callers without an alias share the label `others`."""
-    circuits, load = await status_reader.circuits(), status_reader.load()
-    gauges = [_circuit_gauge(circuits, load), *await _retry_gauges(status_reader), *_load_gauges(load)]
+class SiteStates(NamedTuple):
+    """State of all sites and keys at one time: by GUID, by name of a pause, and the keys."""
+
+    circuits: Mapping[str, Circuit]
+    load: Mapping[str, tuple[int, int]]
+    retry_usage: Mapping[str, RetryUsage]
+    pauses: Mapping[str, Pause]
+    keys: list[KeyStatus]
+
+
+async def read_site_states(status_reader: SiteStatusReader) -> SiteStates:
+    """Read the state of all sites and keys."""
+    return SiteStates(
+        await status_reader.circuits(),
+        status_reader.load(),
+        await status_reader.retry_usage(),
+        await status_reader.pauses(),
+        await status_reader.key_statuses(),
+    )
+
+
+def site_families(
+    status_reader: SiteStatusReader, states: SiteStates, aliases: Container[str]
+) -> list[Metric]:
+    """Metrics of sites and keys.
+
+    Callers without an alias share the label `others`, and sites without a name the label `unproved`.
+    """
+    gauges = [
+        _circuit_gauge(states.circuits, states.load),
+        *_retry_gauges(states.retry_usage),
+        *_load_gauges(states.load),
+    ]
     return [
         *(_site_family(status_reader, gauge) for gauge in gauges),
-        _open_circuits(status_reader, circuits),
-        await _active_pauses(status_reader),
-        *_key_families(await status_reader.key_statuses(), aliases),
+        _open_circuits(status_reader, states.circuits),
+        _active_pauses(status_reader, states.pauses),
+        *_key_families(states.keys, aliases),
     ]
+
+
+def _site_label(status_reader: SiteStatusReader, guid: str) -> str:
+    return status_reader.site_name(guid) if status_reader.has_name(guid) else UNPROVED
 
 
 def _circuit_gauge(circuits: Mapping[str, Circuit], load: Iterable[str]) -> _SiteGauge:
@@ -44,8 +80,7 @@ def _circuit_gauge(circuits: Mapping[str, Circuit], load: Iterable[str]) -> _Sit
     return _SiteGauge("circuit_open", text, max, is_open)
 
 
-async def _retry_gauges(status_reader: SiteStatusReader) -> list[_SiteGauge]:
-    usages = await status_reader.retry_usage()
+def _retry_gauges(usages: Mapping[str, RetryUsage]) -> list[_SiteGauge]:
     retries = {guid: usage.retries for guid, usage in usages.items()}
     remaining = {guid: usage.retries_left for guid, usage in usages.items()}
     text = "Retries that the budget of the site still permits"
@@ -66,14 +101,14 @@ def _load_gauges(load: Mapping[str, tuple[int, int]]) -> list[_SiteGauge]:
 
 
 def _site_family(status_reader: SiteStatusReader, gauge: _SiteGauge) -> Metric:
-    samples = (((status_reader.site_name(guid),), value) for guid, value in gauge.values.items())
+    samples = (((_site_label(status_reader, guid),), value) for guid, value in gauge.values.items())
     return _gauge_family(gauge.name, gauge.description, ("site",), samples, gauge.combine)
 
 
 def _open_circuits(status_reader: SiteStatusReader, circuits: Mapping[str, Circuit]) -> Metric:
     now = status_reader.now()
     samples = (
-        ((status_reader.site_name(guid), circuit.reason), circuit.seconds_until_half_open(now))
+        ((_site_label(status_reader, guid), circuit.reason), circuit.seconds_until_half_open(now))
         for guid, circuit in circuits.items()
         if circuit.times_opened
     )
@@ -81,9 +116,9 @@ def _open_circuits(status_reader: SiteStatusReader, circuits: Mapping[str, Circu
     return _gauge_family("circuit_open_remaining_seconds", text, ("site", "reason"), samples)
 
 
-async def _active_pauses(status_reader: SiteStatusReader) -> Metric:
+def _active_pauses(status_reader: SiteStatusReader, pauses: Mapping[str, Pause]) -> Metric:
     counts = Counter({rule.id: 0 for rule in status_reader.pause_rules})
-    counts.update(pause.rule for pause in (await status_reader.pauses()).values())
+    counts.update(pause.rule for pause in pauses.values())
     samples = (((rule,), count) for rule, count in counts.items())
     return _gauge_family("active_pauses", "Pauses in effect by rule", ("rule",), samples)
 

@@ -6,6 +6,7 @@ gateway distinguish the same callers: cache, single flight, page links, rates, p
 
 import hashlib
 import re
+from collections.abc import KeysView
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,6 +71,10 @@ class CallerNames:
     def remember(self, key: str, name: str) -> None:
         """Remember the name of a caller."""
         self._names[key] = name
+
+    def keys(self) -> KeysView[str]:
+        """Keys of the callers with a name."""
+        return self._names.keys()
 
     def name_of(self, key: str) -> str:
         """Name of a caller, or the beginning of its fingerprint."""

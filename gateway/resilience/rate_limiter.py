@@ -63,9 +63,9 @@ class RateLimiter:
         finally:
             self._rate_limits.record_response(sent_request)
 
-    def queue_lengths(self) -> dict[str, int]:
-        """Return the number of waiting requests by key."""
-        return {key: len(queue) for key, queue in self._queues.items()}
+    def queue_length(self, key: str) -> int:
+        """Return the number of requests that wait under a key."""
+        return len(self._queues.get(key, ()))
 
     async def _acquire_permit(self, ticket: QueueTicket, max_wait: float) -> SentRequest:
         key = ticket.key

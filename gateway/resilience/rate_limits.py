@@ -1,6 +1,7 @@
 """Rate limits of all subscription keys: learned rates and send slots, shared through the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import structlog
@@ -37,9 +38,10 @@ class RateLimits:
         self._window = SlidingWindow()
         self.now = clock
 
-    def keys(self) -> list[str]:
-        """Return the keys of recent requests and 429 responses."""
-        return sorted({*self._learned_rates.names(), *self._send_counter.keys()})
+    def keys_among(self, keys: AbstractSet[str]) -> list[str]:
+        """Return the keys of recent 429 responses, and those of the given ones with recent requests."""
+        recent_keys = self._send_counter.keys() & keys
+        return sorted({*self._learned_rates.names(), *recent_keys})
 
     async def current_rate(self, key: str) -> float | None:
         """Return the requests per second that a key may send now; None means no limit."""
@@ -131,9 +133,9 @@ class SendCounter:
         _, count, previous = self._counts.get(key, (0.0, 1, 0))
         return float(max(1, count, previous))
 
-    def keys(self) -> tuple[str, ...]:
+    def keys(self) -> KeysView[str]:
         """Return the keys of recent requests."""
-        return tuple(self._counts)
+        return self._counts.keys()
 
     def last_sent_at(self, key: str) -> float:
         """Time of a key's last request, in seconds since 1970; 0 if unknown."""

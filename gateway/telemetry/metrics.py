@@ -9,12 +9,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
+from gateway.stores.single_flight import SingleFlight
 
 #: Upper bounds in seconds: Halo gives up after 30, the gateway after 35.
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
@@ -22,6 +24,10 @@ _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 #: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
+#: Makes the metrics of a state that was read; for any thread.
+MakeFamilies = Callable[[], Iterable[Metric]]
+#: Reads a state in the event loop.
+StateReader = Callable[[], Awaitable[MakeFamilies]]
 
 
 class Metrics:
@@ -30,7 +36,8 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
-        self._async_sources: list[Callable[[], Awaitable[Iterable[Metric]]]] = []
+        self._state_readers: list[StateReader] = []
+        self._renderings = SingleFlight[bytes](1)
         self._request_counts: RequestCounts = {}
         registry.register(_RequestCollector(self._request_counts))
         self._durations = cache(
@@ -100,29 +107,38 @@ class Metrics:
         """Include the metrics of another collector, such as a cache's size."""
         self._registry.register(collector)
 
-    def register_async(self, families: Callable[[], Awaitable[Iterable[Metric]]]) -> None:
+    def register_state(self, read_state: StateReader) -> None:
         """Include metrics that need an await, such as those of a shared store."""
-        self._async_sources.append(families)
+        self._state_readers.append(read_state)
 
     async def endpoint(self, request: Request) -> Response:
-        """Return the metrics in Prometheus' text format 0.0.4."""
+        """Return the metrics in Prometheus' text format 0.0.4; concurrent requests share one rendering."""
         del request
         headers = {"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": "no-store"}
-        async_registry = CollectorRegistry()
-        async_registry.register(
-            _FamilySnapshot([family for families in self._async_sources for family in await families()])
-        )
-        return Response(generate_latest(self._registry) + generate_latest(async_registry), headers=headers)
+        content, _ = await self._renderings.run("", self._render, lambda: None)
+        return Response(content, headers=headers)
+
+    async def _render(self) -> bytes:
+        """Read the state, then render in a thread: 1,000 sites take longer than requests may wait."""
+        states = [await read_state() for read_state in self._state_readers]
+        return await run_in_threadpool(_render_all, self._registry, states)
 
 
-class _FamilySnapshot(Collector):
-    """Families that were awaited for one response."""
+class _StateCollector(Collector):
+    """Families of the state that was read for one response."""
 
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
+    def __init__(self, states: Iterable[MakeFamilies]) -> None:
+        self._states = states
 
-    def collect(self) -> Iterable[Metric]:
-        return self._families
+    def collect(self) -> Iterator[Metric]:
+        for make_families in self._states:
+            yield from make_families()
+
+
+def _render_all(registry: CollectorRegistry, states: Iterable[MakeFamilies]) -> bytes:
+    state_registry = CollectorRegistry()
+    state_registry.register(_StateCollector(states))
+    return generate_latest(registry) + generate_latest(state_registry)
 
 
 class _RequestCollector(Collector):

@@ -169,3 +169,9 @@ async def test_admin_port_has_a_page_and_the_documentation() -> None:
         assert (root.status_code, "This port is for operators" in root.text) == (200, True)
         page = await client.get("/docs/operations.md", headers={"accept": BROWSER})
         assert page.status_code == 200
+
+
+async def test_metrics_are_linked_only_on_the_port_that_serves_them() -> None:
+    settings = Settings.model_validate({"admin": {"listen": "127.0.0.1:9090"}})
+    assert 'href="./metrics"' not in await page_html(settings)
+    assert 'href="./metrics"' in await page_html(settings, show_base_urls=False)

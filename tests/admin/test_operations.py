@@ -65,7 +65,7 @@ async def test_statistics_contain_store_and_outcomes() -> None:
 async def test_unreachable_shared_store_is_in_statistics_and_metrics() -> None:
     store = FallbackStore(UnreachableStore(), MemoryStore, probe_interval=60)
     process = operations(store)
-    assert value(await process.metric_families(), "shared_store_down") == 0
+    assert value((await process.read_metrics())(), "shared_store_down") == 0
     with capture_logs() as lines:
         await store.get("a")
         await store.get("b")
@@ -73,7 +73,7 @@ async def test_unreachable_shared_store_is_in_statistics_and_metrics() -> None:
     stats = (await process.cache_statistics())["store"]
     assert (stats["kind"], stats["outages"]) == ("embedded", 1)
     assert "using in-process memory" in stats["problem"]
-    families = await process.metric_families()
+    families = (await process.read_metrics())()
     assert (value(families, "shared_store_down"), value(families, "shared_store_outages")) == (1, 1)
     await store.aclose()
 
@@ -92,7 +92,8 @@ async def test_patient_purge_reaches_every_cache() -> None:
 
 async def test_site_metrics_need_an_upstream() -> None:
     halo = FaultyUpstream()
-    families = await operations(halo.store, halo).metric_families()
+    families = (await operations(halo.store, halo).read_metrics())()
     assert "halo_gateway_circuit_open" not in {family.name for family in families}
-    families = await operations(halo.store, halo, upstream_handlers=[halo.handlers]).metric_families()
+    process = operations(halo.store, halo, upstream_handlers=[halo.handlers])
+    families = (await process.read_metrics())()
     assert "halo_gateway_circuit_open" in {family.name for family in families}

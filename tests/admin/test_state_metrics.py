@@ -8,7 +8,14 @@ from support.requests import GUID
 from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, FaultyUpstream
 
 from gateway.admin.site_status import SiteStatusReader
-from gateway.admin.state_metrics import Metric, cache_families, site_families, store_families
+from gateway.admin.state_metrics import (
+    Metric,
+    cache_families,
+    read_site_states,
+    site_families,
+    store_families,
+)
+from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.base import StoreStats
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +31,7 @@ def samples(families: list[Metric]) -> dict[tuple[Any, ...], float]:
 
 
 async def site_samples(status_reader: SiteStatusReader) -> dict[tuple[Any, ...], float]:
-    return samples(await site_families(status_reader, {"diary"}))
+    return samples(site_families(status_reader, await read_site_states(status_reader), {"diary"}))
 
 
 async def test_metrics_are_zero_without_failures() -> None:
@@ -84,4 +91,20 @@ def test_cache_requests_are_counted_by_type_and_outcome() -> None:
     assert samples(cache_families({("Patient", "hit"): 2}, 3)) == {
         ("cache_requests_total", "Patient", "hit"): 2,
         ("cache_fetches_in_flight",): 3,
+    }
+
+
+async def test_sites_without_a_name_share_one_series() -> None:
+    halo = FaultyUpstream()
+    strangers = [f"{number:08x}-0000-4000-8000-00000000000c" for number in range(20)]
+    with capture_logs():
+        for guid in strangers:
+            await halo.fail_once(OFFLINE, guid=guid)
+    sites = ConfiguredSites(halo.settings)
+    reader = SiteStatusReader([halo.handlers], {GUID, QUIET}, sites, {GUID, QUIET}.__contains__)
+    values = await site_samples(reader)
+    assert {labels[1] for labels in values if labels[0] == "circuit_open"} == {
+        "harbour",
+        QUIET[:8],
+        "unproved",
     }

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import httpx
 from conftest import KEY, Pair, settings_for
-from structlog.testing import capture_logs
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
@@ -76,9 +75,8 @@ def changed_settings(pair: Pair, **sections: Any) -> Settings:
 @contextmanager
 def run_gateway(pair: Pair, settings: Settings) -> Iterator[Gateway]:
     """Run a gateway. It ends without waiting for its requests."""
-    with capture_logs():
-        server = ThreadedServer(create_app(settings)).__enter__()
-        try:
-            yield Gateway(pair, server.url)
-        finally:
-            server.should_exit = True
+    server = ThreadedServer(create_app(settings)).__enter__()
+    try:
+        yield Gateway(pair, server.url)
+    finally:
+        server.should_exit = True

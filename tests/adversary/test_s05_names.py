@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from adversary.flood import (
     HONEST,
@@ -15,6 +16,7 @@ from adversary.flood import (
     run_gateway,
 )
 from conftest import Pair
+from structlog.testing import capture_logs
 
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
 from gateway.http.callers import ledger_label
@@ -46,7 +48,7 @@ def test_made_up_keys_take_no_name_of_an_honest_caller(gateway: Gateway) -> None
 
 def test_sites_keep_their_own_caps_despite_made_up_guids(pair: Pair) -> None:
     with run_gateway(pair, changed_settings(pair, sites=CAPPED_SITE)) as gateway:
-        gateway.flood((path_at(made_up_guid(number), BAD_DATE), HONEST) for number in range(5_001))
+        gateway.flood((path_at(made_up_guid(number), BAD_DATE), HONEST) for number in range(5_010))
         batch = HONEST | {"Priority": "u=7"}
         statuses = [gateway.get(path_at(PERTH), batch).status_code for _ in range(4)]
         assert statuses == [200, 200, 200, 429]
@@ -91,3 +93,11 @@ def test_address_behind_a_trusted_proxy_is_its_own(pair: Pair) -> None:
 def test_forwarded_address_of_a_stranger_is_not_believed(gateway: Gateway) -> None:
     requests = ((PATH, made_up_key(n) | {"X-Forwarded-For": f"203.0.113.{n}"}) for n in range(60))
     assert gateway.flood(requests)[-1] == 429
+
+
+def test_metrics_are_on_the_operators_port_alone(pair: Pair) -> None:
+    settings = changed_settings(pair, admin={"listen": "127.0.0.1:0"})
+    with capture_logs() as lines, run_gateway(pair, settings) as gateway:
+        (admin_url,) = [line["url"] for line in lines if line["event"] == "admin-listening"]
+        assert httpx.get(f"{gateway.url}/metrics", trust_env=False).status_code == 404
+        assert httpx.get(f"{admin_url}/metrics", trust_env=False).status_code == 200

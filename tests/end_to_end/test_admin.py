@@ -157,7 +157,7 @@ def test_separate_admin_port_serves_admin_without_token(pair: Pair) -> None:
         }
     assert statuses == {
         "/admin/sites": [404, 200],
-        "/metrics": [200, 200],
+        "/metrics": [404, 200],
         "/readyz": [200, 200],
         "/integrator/sites": [401, 404],
     }

@@ -45,7 +45,7 @@ async def test_requests_without_response_delay_further_requests() -> None:
 async def test_concurrent_429s_log_one_line() -> None:
     clock = Clock()
     rates = RateLimits(MemoryStore(clock=clock), clock, 2.0)
-    assert rates.keys() == []
+    assert rates.keys_among({"k"}) == []
     await send(rates)
     started = clock()
     with capture_logs() as lines:
@@ -53,7 +53,14 @@ async def test_concurrent_429s_log_one_line() -> None:
             clock.now += 0.01
             await rates.record_refusal("k", Failure(RATE_LIMITED, retry_after=1), started)
     assert [line["event"] for line in lines] == ["rate-limit-lowered"]
-    assert rates.keys() == ["k"]
+    assert rates.keys_among(set()) == ["k"]
+
+
+async def test_only_given_keys_and_limited_keys_are_listed() -> None:
+    rates = RateLimits(MemoryStore(), Clock(), 2.0)
+    for key in ("named", "made-up"):
+        rates.record_sent(key)
+    assert rates.keys_among({"named", "idle"}) == ["named"]
 
 
 async def test_least_recently_full_slot_is_dropped() -> None:

@@ -13,7 +13,7 @@ from gateway.chain import with_resilience
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.http.callers import ledger_label
-from gateway.http.proved_callers import ProvedCallers
+from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.memory import MemoryStore
@@ -54,7 +54,8 @@ class FaultyUpstream:
         self.gate = asyncio.Event()
         self.gate.set()
         self.store = MemoryStore()
-        policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", ProvedCallers(lambda: 0.0))
+        self._proved_callers = ProvedCallers(lambda: 0.0)
+        policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", self._proved_callers)
         self._handler, self.handlers = with_resilience(
             self.store, self.settings.upstream, lambda _: self._upstream, policies
         )
@@ -66,11 +67,13 @@ class FaultyUpstream:
         return SiteEndpoints(self.status_reader, SiteNames({GUID: "harbour"}), lambda: NOW)
 
     async def send(self, path: str = "Patient/1", query: str = "", guid: str = GUID, key: str = "") -> str:
-        """Send one request; its status or error code."""
+        """Send one request of a caller whom the upstream has accepted; its status or error code."""
         site = Site(guid, SITE.zone, self.status_reader.site_name(guid))
         headers = ((KEY[0], key or KEY[1]),)
+        request = fhir_request(path, query, site=site, headers=headers)
+        self._proved_callers.record_success(caller_of(request))
         try:
-            return str((await self._handler(fhir_request(path, query, site=site, headers=headers))).status)
+            return str((await self._handler(request)).status)
         except Failure as failure:
             return failure.kind.code
 

@@ -1,6 +1,8 @@
 """Metrics in Prometheus format."""
 
+import asyncio
 import re
+import threading
 
 import pytest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,7 +14,7 @@ from support.requests import GUID, NOW, SITE
 from gateway.ledger.caps import DailyCap, Usage
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import MakeFamilies, Metrics
 
 ATTRIBUTION = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Patient", "read")
 pytestmark = pytest.mark.anyio
@@ -95,15 +97,20 @@ async def test_caps_and_registered_collectors_are_included() -> None:
     assert samples["halo_gateway_cache_entries", ""] == 3
 
 
-async def test_async_metrics_are_read_for_each_response() -> None:
-    metrics, cache_bytes = Metrics(), [1.0]
+async def test_state_is_read_for_each_response_rendered_in_a_thread() -> None:
+    metrics, cache_bytes, threads = Metrics(), [1.0], set[int]()
 
-    async def families() -> list[GaugeMetricFamily]:
+    def make_families() -> list[GaugeMetricFamily]:
+        threads.add(threading.get_ident())
         return [GaugeMetricFamily("halo_gateway_cache_bytes", "Bytes", value=cache_bytes[0])]
 
-    metrics.register_async(families)
+    async def read_state() -> MakeFamilies:
+        return make_families
+
+    metrics.register_state(read_state)
     cache_bytes[0] = 7
     assert (await samples_of(metrics))["halo_gateway_cache_bytes", ""] == 7
+    assert threading.get_ident() not in threads
 
 
 async def test_dropped_fields_of_upstreams_are_counted() -> None:
@@ -111,3 +118,15 @@ async def test_dropped_fields_of_upstreams_are_counted() -> None:
     metrics.count_dropped_fields("halo-connect", 2)
     samples = await samples_of(metrics)
     assert samples["halo_gateway_upstream_fields_dropped_total", "upstream=halo-connect"] == 2
+
+
+async def test_concurrent_scrapes_share_one_rendering() -> None:
+    metrics, reads = Metrics(), list[int]()
+
+    async def read_state() -> MakeFamilies:
+        reads.append(1)
+        return lambda: ()
+
+    metrics.register_state(read_state)
+    responses = await asyncio.gather(*(metrics.endpoint(asgi_request("/metrics")) for _ in range(20)))
+    assert (len(reads), len({bytes(response.body) for response in responses})) == (1, 1)
