@@ -13,7 +13,7 @@ from gateway.cache.lookup import CacheConfig
 from gateway.code_version import code_version
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import CallerNames, is_background, keyed_fingerprint, ledger_label
-from gateway.http.proved_callers import ProvedCallers, caller_of
+from gateway.http.proved_callers import UNPROVED, ProvedCallers, caller_of
 from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import RedisLedger
@@ -220,6 +220,11 @@ class RequestPolicies:
         site = request.site.guid if request.site else ""
         program = "\0".join((site, *(request.header(name) for name in _FAIRNESS_HEADERS)))
         return QueueTicket(key, program, bool(caller and caller.batch) or is_background(request.headers))
+
+    def proved_caller(self, request: FhirRequest) -> str:
+        """Caller among whom places are dealt out; all unproved ones are one, because clients make up keys."""
+        caller = caller_of(request)
+        return caller if self.proved_callers.is_proved(caller) else UNPROVED
 
     def pms_identity(self, guid: str) -> PmsIdentity | None:
         """Return the configured identity of a practice in its own software, or None."""

@@ -45,7 +45,7 @@ from gateway.paging.page_sizer import PageSizer
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
-from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.pauses import PauseGate
@@ -177,11 +177,12 @@ def with_resilience(
     )
     bulkhead = Bulkhead(
         relocation,
-        settings.bulkhead.max_concurrent,
-        settings.bulkhead.max_queue,
+        BulkheadLimits(
+            settings.bulkhead.max_concurrent, settings.bulkhead.max_queue, upstream.max_connections
+        ),
         policies.remaining_wait,
+        policies.proved_caller,
         circuits.require_not_open,
-        max_total=upstream.max_connections,
     )
     limiter = RateLimiter(bulkhead, rates, policies.queue_ticket, policies.remaining_wait)
     gate = PauseGate(CircuitBreaker(limiter, circuits, directory.is_online), pauses)

@@ -1,13 +1,16 @@
-"""Bulkhead per site: a limit on concurrent requests, with a short queue."""
+"""Bulkhead per site: a limit on concurrent requests, with a short queue, dealt out by caller."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.resilience.fair_queue import FairQueue, QueueTicket
 
+Key = TypeVar("Key")
 AdmissionCheck = Callable[[FhirRequest], Awaitable[object]]
 _QUEUE_FULL_TEXT = "Too many concurrent requests for this practice. Retry after the time in Retry-After."
 
@@ -16,100 +19,148 @@ async def _admit_always(request: FhirRequest) -> None:
     del request
 
 
+class BulkheadLimits(NamedTuple):
+    """Maximum numbers of requests: running and waiting per site, and running at all sites together.
+
+    One caller may have half of each, rounded up.
+    """
+
+    max_concurrent: int
+    max_queue: int
+    max_total: int = 100
+
+    def for_one_caller(self) -> "BulkheadLimits":
+        """Limits of one caller."""
+        return BulkheadLimits(*((limit + 1) // 2 for limit in self))
+
+
+class _Waiter(NamedTuple):
+    ticket: QueueTicket
+    granted: asyncio.Future[None]
+
+
 class Bulkhead:
     """Limits the concurrent requests of each site, so that a slow site does not delay other sites.
 
-    At most `max_concurrent` requests of a site run, and no more than the free part of `max_total`: several
-    slow sites leave room for the next one (dynamic thresholds; Choudhury and Hahne, 1998). `max_queue` more
-    requests of a site wait, each at most `remaining_wait` seconds. `admission_check` runs after that wait,
+    A site also has no more running requests than the free part of `limits.max_total`: several slow sites
+    leave room for the next one (dynamic thresholds; Choudhury and Hahne, 1998). The same holds for the sites
+    of one caller within its share. Each request waits at most `remaining_wait` seconds; waiting callers get
+    slots in rotation. `caller_of` returns the caller of a request. `admission_check` runs after the wait,
     because the circuit of the site may be open by then.
     """
 
     def __init__(
         self,
         inner: Handler,
-        max_concurrent: int,
-        max_queue: int,
+        limits: BulkheadLimits,
         remaining_wait: Callable[[FhirRequest], float],
+        caller_of: Callable[[FhirRequest], str],
         admission_check: AdmissionCheck = _admit_always,
-        *,
-        max_total: int = 100,
     ) -> None:
         self._inner = inner
-        self._max_concurrent = max_concurrent
-        self._max_queue = max_queue
+        self._limits = limits
+        self._caller_limits = limits.for_one_caller()
         self._remaining_wait = remaining_wait
+        self._caller_of = caller_of
         self._admission_check = admission_check
-        self._max_total = max_total
-        self._running_count: Counter[str] = Counter()
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._running_by_site: Counter[str] = Counter()
+        self._running_by_ticket: Counter[QueueTicket] = Counter()
+        self._running_by_caller: Counter[str] = Counter()
+        self._queues: dict[str, FairQueue[_Waiter]] = {}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Call the inner handler. Raises Failure 503 if the site's queue is full or the wait too long."""
-        name = request.site.guid if request.site else ""
-        await self._acquire_slot(name, request)
+        """Call the inner handler. Raises Failure 503 if the queue is full or the wait too long."""
+        ticket = QueueTicket(request.site.guid if request.site else "", self._caller_of(request))
+        await self._acquire_slot(ticket, request)
         try:
             await self._admission_check(request)
             return await self._inner(request)
         finally:
-            self._release_slot(name)
+            self._release_slot(ticket)
 
     def load_by_site(self) -> dict[str, tuple[int, int]]:
         """Numbers of running and of waiting requests, by site."""
-        names = {*self._running_count, *self._queues}
-        return {name: (self._running_count[name], len(self._queues.get(name, ()))) for name in names}
+        names = {*self._running_by_site, *self._queues}
+        return {name: (self._running_by_site[name], len(self._queues.get(name, ()))) for name in names}
 
-    async def _acquire_slot(self, site: str, request: FhirRequest) -> None:
-        """Take a slot, at once or after a wait in the queue."""
-        queue = self._queues.get(site, ())
-        if not queue and self._has_free_slot(site):
-            self._running_count[site] += 1
-        elif self._running_count[site] + len(queue) >= self._max_concurrent + self._max_queue:
+    async def _acquire_slot(self, ticket: QueueTicket, request: FhirRequest) -> None:
+        """Take a slot, at once or after a wait in the queue. A free slot was of no use to those who wait."""
+        if self._has_free_slot(ticket):
+            self._count_running(ticket, 1)
+        elif self._is_queue_full(ticket):
             raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT)
         else:
-            await self._wait_for_slot(site, self._remaining_wait(request))
+            await self._wait_for_slot(ticket, self._remaining_wait(request))
 
-    async def _wait_for_slot(self, site: str, max_wait: float) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(site, deque()).append(waiter)
+    def _has_free_slot(self, ticket: QueueTicket) -> bool:
+        """Whether the site has a free slot, and its caller one of its own share."""
+        all_running, own_running = self._running_by_site.total(), self._running_by_caller[ticket.caller]
+        return _has_room(self._limits, self._running_by_site[ticket.key], all_running) and _has_room(
+            self._caller_limits, self._running_by_ticket[ticket], own_running
+        )
+
+    def _is_queue_full(self, ticket: QueueTicket) -> bool:
+        queue = self._queues.get(ticket.key, FairQueue[_Waiter]())
+        limits, own = self._limits, self._caller_limits
+        total, own_total = self._running_by_site[ticket.key], self._running_by_ticket[ticket]
+        return (
+            total + len(queue) >= limits.max_concurrent + limits.max_queue
+            or own_total + queue.waiting_of(ticket) >= own.max_concurrent + own.max_queue
+        )
+
+    async def _wait_for_slot(self, ticket: QueueTicket, max_wait: float) -> None:
+        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future())
+        self._queues.setdefault(ticket.key, FairQueue()).add(ticket, waiter)
         try:
             async with asyncio.timeout(max_wait):
-                await waiter
+                await waiter.granted
         except BaseException as error:
-            self._cancel_wait(site, waiter)
+            self._cancel_wait(waiter)
             if isinstance(error, TimeoutError):
                 raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT) from None
             raise
 
-    def _cancel_wait(self, site: str, waiter: asyncio.Future[None]) -> None:
+    def _cancel_wait(self, waiter: _Waiter) -> None:
         """Leave the queue, or release a slot that was granted at the same moment."""
-        if waiter.done() and not waiter.cancelled():
-            self._release_slot(site)
-        elif waiter in self._queues.get(site, ()):
-            self._queues[site].remove(waiter)
-            self._discard_idle_site(site)
+        ticket, granted = waiter
+        if granted.done() and not granted.cancelled():
+            self._release_slot(ticket)
+        elif ticket.key in self._queues:
+            self._queues[ticket.key].remove(ticket, waiter)
+            self._discard_empty_queue(ticket.key)
 
-    def _has_free_slot(self, site: str) -> bool:
-        running = self._running_count[site]
-        return running < self._max_concurrent and running < self._max_total - self._running_count.total()
+    def _release_slot(self, ticket: QueueTicket) -> None:
+        self._count_running(ticket, -1)
+        for site in tuple(self._queues):
+            self._grant_free_slots(site)
 
-    def _release_slot(self, site: str) -> None:
-        self._running_count[site] -= 1
-        self._discard_idle_site(site)
-        for waiting_site in tuple(self._queues):
-            while waiting_site in self._queues and self._has_free_slot(waiting_site):
-                self._grant_next_slot(waiting_site)
+    def _grant_free_slots(self, site: str) -> None:
+        """Give the free slots of a site to the callers that wait, unless their wait was cancelled."""
+        queue = self._queues[site]
+        may_run = lambda caller: self._has_free_slot(QueueTicket(site, caller))  # noqa: E731 - one expression
+        while (waiter := queue.take_next(may_run)) is not None:
+            if not waiter.granted.done():
+                self._count_running(waiter.ticket, 1)
+                waiter.granted.set_result(None)
+        self._discard_empty_queue(site)
 
-    def _grant_next_slot(self, site: str) -> None:
-        """Give a slot to the first request in the queue, unless it was cancelled."""
-        waiter = self._queues[site].popleft()
-        if not waiter.done():
-            self._running_count[site] += 1
-            waiter.set_result(None)
-        self._discard_idle_site(site)
+    def _count_running(self, ticket: QueueTicket, change: int) -> None:
+        _add(self._running_by_site, ticket.key, change)
+        _add(self._running_by_ticket, ticket, change)
+        _add(self._running_by_caller, ticket.caller, change)
 
-    def _discard_idle_site(self, site: str) -> None:
-        if not self._queues.get(site, True):
+    def _discard_empty_queue(self, site: str) -> None:
+        if not len(self._queues[site]):
             del self._queues[site]
-        if not self._running_count[site]:
-            del self._running_count[site]
+
+
+def _has_room(limits: BulkheadLimits, at_site: int, at_all_sites: int) -> bool:
+    """Whether one more may run; a site has at most as many as remain free (dynamic thresholds)."""
+    return at_site < min(limits.max_concurrent, limits.max_total - at_all_sites)
+
+
+def _add(counts: Counter[Key], key: Key, change: int) -> None:
+    """Change a count; a count of 0 takes no memory."""
+    counts[key] += change
+    if not counts[key]:
+        del counts[key]

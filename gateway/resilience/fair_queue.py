@@ -1,6 +1,7 @@
 """Fair queue of the requests that wait for a permit."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -27,17 +28,17 @@ class FairQueue(Generic[T]):
         """Append an item to the queue of its caller."""
         self._queues[ticket.is_batch].setdefault(ticket.caller, deque()).append(item)
 
-    def take_next(self) -> T:
-        """Remove and return the next item. Raises LookupError if the queue is empty."""
-        by_caller = self._queues[False] or self._queues[True]
-        caller = next(iter(by_caller), None)
-        if caller is None:
-            raise LookupError
-        items = by_caller.pop(caller)
-        item = items.popleft()
-        if items:
-            by_caller[caller] = items
-        return item
+    def waiting_of(self, ticket: QueueTicket) -> int:
+        """Return the number of waiting items of a ticket's caller."""
+        return sum(len(by_caller.get(ticket.caller, ())) for by_caller in self._queues.values())
+
+    def take_next(self, may_run: Callable[[str], bool] = lambda _: True) -> T | None:
+        """Remove and return the next item of a caller who may run; None if there is none."""
+        for by_caller in self._queues.values():
+            caller = next(filter(may_run, by_caller), None)
+            if caller is not None:
+                return _take_first(by_caller, caller)
+        return None
 
     def remove(self, ticket: QueueTicket, item: T) -> None:
         """Remove an item if it is still in the queue."""
@@ -47,3 +48,12 @@ class FairQueue(Generic[T]):
             items.remove(item)
         if not items:
             by_caller.pop(ticket.caller, None)
+
+
+def _take_first(by_caller: dict[str, deque[T]], caller: str) -> T:
+    """Remove and return the first item of a caller, whose others move behind those of all callers."""
+    items = by_caller.pop(caller)
+    item = items.popleft()
+    if items:
+        by_caller[caller] = items
+    return item

@@ -113,8 +113,7 @@ class RateLimiter:
 
 def _grant_next(queue: FairQueue[asyncio.Future[SentRequest]], sent_request: SentRequest) -> None:
     """Give the permit to the next request that still waits."""
-    while len(queue):
-        waiter = queue.take_next()
+    while (waiter := queue.take_next()) is not None:
         if not waiter.done():
             waiter.set_result(sent_request)
             return

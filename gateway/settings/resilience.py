@@ -57,7 +57,7 @@ class CircuitBreaker(Section):
 
 
 class Bulkhead(Section):
-    """Concurrency per site."""
+    """Concurrency per site. One caller may have half of it; all unproved callers together count as one."""
 
     max_concurrent: Count = Field(16, description="Maximum number of concurrent upstream requests per site.")
     max_queue: CountOrZero = Field(200, description="Maximum number of requests that wait for one site.")

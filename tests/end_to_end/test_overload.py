@@ -67,9 +67,9 @@ def test_surplus_client_gets_503_with_retry_after(pair: Pair, small_gateway: Thr
 
 
 def test_hanging_practices_leave_upstream_connections_for_others(pair: Pair) -> None:
-    # Six upstream connections, and two practices with up to four concurrent requests each.
-    upstream = {"url": pair.emulator.url, "max_connections": 6, "timeouts": {"read": 20}}
-    settings = failing_settings(pair.emulator.url, upstream=upstream, bulkhead={"max_concurrent": 4})
+    # One caller has half: six upstream connections, and two practices with up to four concurrent requests.
+    upstream = {"url": pair.emulator.url, "max_connections": 12, "timeouts": {"read": 20}}
+    settings = failing_settings(pair.emulator.url, upstream=upstream, bulkhead={"max_concurrent": 8})
     server = ThreadedServer(create_app(settings), http=limited_connection_class(settings.server)).__enter__()
     for guid in (SYDNEY, PERTH):
         pair.fault(kind="hang", site=guid, path="/Patient/")

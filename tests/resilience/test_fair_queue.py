@@ -1,7 +1,5 @@
 """Fair queue."""
 
-import pytest
-
 from gateway.resilience.fair_queue import FairQueue, QueueTicket
 
 
@@ -13,7 +11,7 @@ def queue_of(*tickets: tuple[str, bool]) -> FairQueue[int]:
 
 
 def take_all(queue: FairQueue[int]) -> list[int]:
-    return [queue.take_next() for _ in range(len(queue))]
+    return [item for _ in range(len(queue)) if (item := queue.take_next()) is not None]
 
 
 def test_callers_are_served_in_rotation() -> None:
@@ -30,5 +28,17 @@ def test_removed_item_leaves_the_queue() -> None:
     queue.remove(QueueTicket("k", "a"), 0)
     queue.remove(QueueTicket("k", "unknown"), 0)
     assert (len(queue), take_all(queue)) == (1, [1])
-    with pytest.raises(LookupError):
-        queue.take_next()
+    assert queue.take_next() is None
+
+
+def test_callers_who_may_not_run_are_passed_over() -> None:
+    queue = queue_of(("a", False), ("b", False), ("c", True))
+    assert queue.take_next(lambda caller: caller != "a") == 1
+    assert queue.take_next(lambda caller: caller != "a") == 2
+    assert queue.take_next(lambda caller: caller != "a") is None
+    assert len(queue) == 1
+
+
+def test_waiting_items_of_a_caller_are_counted() -> None:
+    queue = queue_of(("a", False), ("a", True), ("b", False))
+    assert [queue.waiting_of(QueueTicket("k", caller)) for caller in "abc"] == [2, 1, 0]

@@ -24,7 +24,7 @@ from gateway.paging.page_token import TokenCipher
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
-from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
 from gateway.resilience.fair_queue import QueueTicket
 from gateway.resilience.pauses import PauseGate, PauseRegistry
@@ -66,6 +66,11 @@ class Limits:
     practices: dict[str, PmsIdentity] = field(default_factory=dict)
 
 
+def caller_of_its_own(request: FhirRequest) -> str:
+    """Another caller for each request, as if each client had its own key."""
+    return str(id(request))
+
+
 class Chain:
     """Handlers from PageSizer to UpstreamClient; `pool` is their connection pool."""
 
@@ -94,7 +99,9 @@ class Chain:
             jitter=jitter,
         )
         relocation = SiteRelocation(retry, store, limits.practices.get, directory.find_successor, time.time)
-        bulkhead = Bulkhead(relocation, 16, 200, max_wait, circuits.require_not_open)
+        bulkhead = Bulkhead(
+            relocation, BulkheadLimits(16, 200), max_wait, caller_of_its_own, circuits.require_not_open
+        )
         limiter = RateLimiter(bulkhead, RateLimits(store, time.time, limits.rate), queue_ticket, max_wait)
         breaker = CircuitBreaker(limiter, circuits, directory.is_online)
         gate = PauseGate(breaker, PauseRegistry(store, time.time, secret=b"secret"))
