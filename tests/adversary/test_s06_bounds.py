@@ -30,7 +30,7 @@ def sent_to_practice(gateway: Gateway) -> int:
     return sum(PATH in str(request["path"]) for request in gateway.pair.sent())
 
 
-def test_one_caller_at_a_slow_practice_keeps_no_other_out(gateway: Gateway) -> None:
+def test_one_caller_at_a_slow_practice_keeps_nobody_out(gateway: Gateway) -> None:
     assert gateway.get("/fhir/R4/Patient/1", OTHER_HONEST).status_code == 200
     gateway.pair.fault(kind="hang", key="other-key")
     with ExitStack() as clients:
@@ -41,7 +41,7 @@ def test_one_caller_at_a_slow_practice_keeps_no_other_out(gateway: Gateway) -> N
         assert gateway.get(headers=HONEST).status_code == 200
 
 
-def test_made_up_keys_at_a_slow_practice_keep_no_caller_out(gateway: Gateway) -> None:
+def test_made_up_keys_at_a_slow_practice_keep_nobody_out(gateway: Gateway) -> None:
     assert gateway.get(headers=HONEST).status_code == 200
     for number in range(230):
         gateway.pair.fault(kind="hang", key=f"made-up-{number}")
