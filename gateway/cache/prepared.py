@@ -4,7 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, NamedTuple
+
+import msgspec
 
 from gateway.exchange import CacheValidity
 from gateway.http.cache_status import CacheStatus
@@ -23,15 +26,23 @@ _BYPASS_HEADERS = frozenset(
         *(b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since"),
     }
 )
+#: Bytes of a key: nobody finds two requests with one digest.
+_DIGEST_BYTES = 32
+_encode_key = msgspec.msgpack.Encoder().encode
 _ACCEPTS_GZIP = re.compile(rb"(?:^|[,\s])gzip\s*(?:,|$|;\s*q=(?:1|0\.0*[1-9]))", re.IGNORECASE)
+#: Bytes of memory of a response without its fields and bodies, and of a field without its text.
+_RESPONSE_OVERHEAD, _FIELD_OVERHEAD = 2_000, 150
 #: Response header fields whose value differs for each request.
 _PER_REQUEST_HEADERS = frozenset({b"age", b"cache-status"})
 
 
 class FastPathRequest(NamedTuple):
-    """A plain GET: the key of its response, its request id, and whether it accepts gzip."""
+    """A plain GET: the key of its response, its request id, and whether it accepts gzip.
 
-    key: tuple[bytes, str, tuple[RawHeader, ...]]
+    The key is a digest of the request, because a client decides how long its request is.
+    """
+
+    key: bytes
     request_id: str
     accepts_gzip: bool
 
@@ -42,6 +53,11 @@ class EncodedResponse(NamedTuple):
     headers: tuple[RawHeader, ...]
     head: bytes
     body: bytes
+
+    @property
+    def memory_size(self) -> int:
+        """Bytes of memory: the fields are there twice, each with its Python objects."""
+        return len(self.body) + 2 * len(self.head) + _FIELD_OVERHEAD * len(self.headers)
 
 
 @dataclass(slots=True)
@@ -58,6 +74,12 @@ class PreparedResponse:
     attribution: Any
     log_request: Callable[[str, float], None]
     gzip: EncodedResponse | None = None
+
+    @property
+    def memory_size(self) -> int:
+        """Bytes of memory in both content codings; `gzip` is `plain` if it is not worth while."""
+        codings = (self.plain,) if self.gzip is None or self.gzip is self.plain else (self.plain, self.gzip)
+        return _RESPONSE_OVERHEAD + sum(coding.memory_size for coding in codings)
 
     def encoding_for(self, request: FastPathRequest) -> EncodedResponse:
         """Return the gzip form if the request accepts it and it exists, else the plain form."""
@@ -113,7 +135,11 @@ def parse_fast_path_request(target: bytes, headers: Iterable[RawHeader], peer: s
             relevant.append(header)
     accepts_gzip = _ACCEPTS_GZIP.search(irrelevant.get(b"accept-encoding", b"")) is not None
     request_id = irrelevant.get(b"x-request-id", b"").decode("latin-1")
-    return FastPathRequest((target, peer, tuple(relevant)), request_id, accepts_gzip)
+    return FastPathRequest(_digest((target, peer, relevant)), request_id, accepts_gzip)
+
+
+def _digest(parts: tuple[bytes, str, list[RawHeader]]) -> bytes:
+    return blake2b(_encode_key(parts), digest_size=_DIGEST_BYTES).digest()
 
 
 def encode_response(headers: Iterable[RawHeader], body: bytes, content_coding: str = "") -> EncodedResponse:
@@ -122,7 +148,8 @@ def encode_response(headers: Iterable[RawHeader], body: bytes, content_coding: s
     if content_coding:
         fields.append((b"content-encoding", content_coding.encode()))
     fields.append((b"content-length", b"%d" % len(body)))
-    return EncodedResponse(tuple(fields), render_headers(fields), body)
+    # A copy of the body: encoders return bytes with up to half as much memory unused.
+    return EncodedResponse(tuple(fields), render_headers(fields), bytes(memoryview(body)))
 
 
 def render_headers(headers: Iterable[RawHeader]) -> bytes:

@@ -10,7 +10,8 @@ from gateway.stores.base import StoreStats
 
 #: Bytes that a stored value needs beyond its own: objects, hash and heap entries.
 ENTRY_OVERHEAD = 600
-_MAX_COUNTERS = 100_000
+#: Bytes of a counter or lock, share of `max_bytes` (one part in …) for each kind, and minimum number of each.
+_COUNTER_BYTES, _COUNTER_SHARE, _MIN_COUNTERS = 450, 16, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,15 @@ class _ValueCache(TLRUCache[str, _StoredValue]):
 
 
 class MemoryStore:
-    """Values up to `max_bytes`, least recently used evicted first; counters and locks are not included."""
+    """Values up to `max_bytes`, least recently used evicted first; counters and locks take an eighth more."""
 
     def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = monotonic) -> None:
         self._values = _ValueCache(
             max_bytes, ttu=_expires_at, timer=clock, getsizeof=lambda item: len(item.value) + ENTRY_OVERHEAD
         )
-        self._counters: TLRUCache[str, _Counter] = TLRUCache(_MAX_COUNTERS, ttu=_expires_at, timer=clock)
-        self._locks: TLRUCache[str, _Lock] = TLRUCache(_MAX_COUNTERS, ttu=_expires_at, timer=clock)
+        count = max(_MIN_COUNTERS, max_bytes // _COUNTER_SHARE // _COUNTER_BYTES)
+        self._counters: TLRUCache[str, _Counter] = TLRUCache(count, ttu=_expires_at, timer=clock)
+        self._locks: TLRUCache[str, _Lock] = TLRUCache(count, ttu=_expires_at, timer=clock)
 
     @property
     def used_bytes(self) -> int:
@@ -69,6 +71,9 @@ class MemoryStore:
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds; a value larger than the whole store is not stored."""
         self._values.pop(name, None)
+        value = bytes(
+            memoryview(value)
+        )  # a copy: encoders return bytes with up to half as much memory unused
         if len(value) + ENTRY_OVERHEAD <= self._values.maxsize:
             self._values[name] = _StoredValue(value, seconds)
 

@@ -32,9 +32,6 @@ LogRequestFactory = Callable[[str, Mapping[str, object]], LogRequest]
 #: Bytes of a body that gzip surely reduces, and above which compression takes too long.
 _MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
 _GZIP_LEVEL = 4
-#: Bytes of memory per stored response in addition to its body, and factor for its gzip form.
-_ENTRY_OVERHEAD = 4_000
-_GZIP_SIZE_FACTOR = 1.3
 #: Maximum seconds that a response is stored, because its page links expire sooner than new ones.
 _MAX_SECONDS = 60.0
 
@@ -57,7 +54,7 @@ class FastPathCache:
         outcome_counts: Counter[tuple[str, str]] | None = None,
         log_request_factory: LogRequestFactory | None = None,
     ) -> None:
-        self._responses: TLRUCache[object, PreparedResponse] = TLRUCache(
+        self._responses: TLRUCache[bytes, PreparedResponse] = TLRUCache(
             max_bytes, ttu=_expires_at, timer=now, getsizeof=_memory_size
         )
         self._recorder = recorder
@@ -105,8 +102,8 @@ class FastPathCache:
         headers: list[RawHeader],
     ) -> None:
         """Store a response of the cache for identical requests."""
-        validity, size = response.cache_validity, _ENTRY_OVERHEAD + len(response.body) * _GZIP_SIZE_FACTOR
-        if validity is None or size > self._responses.maxsize:
+        validity = response.cache_validity
+        if validity is None:
             return
         fields = {
             **request_log_fields(request),
@@ -114,13 +111,14 @@ class FastPathCache:
             "repairs": response.applied_repairs,
         }
         del fields["request_id"]
-        self._responses[raw_request.key] = PreparedResponse(
+        prepared = PreparedResponse(
             validity,
             min(validity.expires_at, self.now() + _MAX_SECONDS),
             encode_response(headers, response.body),
             self._recorder.attribution_of(request),
             self._log_request_factory("request", {**fields, "bytes": len(response.body)}),
         )
+        self._store(raw_request.key, prepared)
 
     def record_hit(
         self, raw_request: FastPathRequest, hit: PreparedResponse, started_at: float
@@ -131,17 +129,30 @@ class FastPathCache:
         self._outcome_counts[hit.attribution.type, "hit"] += 1
         hit.log_request(identifier, (perf_counter() - started_at) * 1000)
         if raw_request.accepts_gzip and hit.gzip is None:
-            self._start_compression(hit)
+            self._start_compression(raw_request.key, hit)
         return hit.per_request_headers(self.now(), identifier)
 
-    def _start_compression(self, hit: PreparedResponse) -> None:
+    def _store(self, key: bytes, prepared: PreparedResponse) -> None:
+        """Store a response, or replace it after its size has changed; none that is larger than the cache."""
+        self._responses.pop(key, None)
+        if prepared.memory_size <= self._responses.maxsize:
+            self._responses[key] = prepared
+
+    def _start_compression(self, key: bytes, hit: PreparedResponse) -> None:
         """Compress the body once, in a thread; clients receive the plain body until it is ready."""
         hit.gzip = hit.plain
         if not _MIN_GZIP_BYTES <= len(hit.plain.body) <= _MAX_GZIP_BYTES:
             return
-        task = asyncio.get_running_loop().create_task(_compress(hit))
+        task = asyncio.get_running_loop().create_task(self._compress(key, hit))
         self._compressions.add(task)
         task.add_done_callback(self._compressions.discard)
+
+    async def _compress(self, key: bytes, hit: PreparedResponse) -> None:
+        body = await asyncio.to_thread(gzip.compress, hit.plain.body, _GZIP_LEVEL, mtime=0)
+        fields = [field for field in hit.plain.headers if field[0] != b"content-length"]
+        hit.gzip = encode_response(fields, body, "gzip")
+        if self._responses.get(key) is hit:
+            self._store(key, hit)
 
 
 class FastPathMiddleware:
@@ -181,15 +192,9 @@ async def _is_current(hit: PreparedResponse) -> bool:
     return hit.cache_validity.is_current is None or await hit.cache_validity.is_current()
 
 
-async def _compress(hit: PreparedResponse) -> None:
-    body = await asyncio.to_thread(gzip.compress, hit.plain.body, _GZIP_LEVEL, mtime=0)
-    fields = [field for field in hit.plain.headers if field[0] != b"content-length"]
-    hit.gzip = encode_response(fields, body, "gzip")
-
-
 def _expires_at(_: object, hit: PreparedResponse, __: float) -> float:
     return hit.expires_at
 
 
 def _memory_size(hit: PreparedResponse) -> int:
-    return int(len(hit.plain.body) * _GZIP_SIZE_FACTOR) + _ENTRY_OVERHEAD
+    return hit.memory_size

@@ -119,3 +119,27 @@ def test_gzip_request_gets_gzip_form_once_it_exists() -> None:
     response.gzip = encode_response((), b"gzip", "gzip")
     bodies = (response.encoding_for(gzip_request).body, response.encoding_for(plain_request).body)
     assert bodies == (b"gzip", b"plain")
+
+
+def test_key_does_not_grow_with_the_request() -> None:
+    short, long = key(), key((b"cookie", b"x" * 60_000))
+    assert isinstance(long, bytes)
+    assert isinstance(short, bytes)
+    assert len(short) == len(long) == 32
+
+
+def test_parts_of_a_request_are_not_mistaken_for_others() -> None:
+    assert key((b"a", b"b"), (b"c", b"d")) != key((b"a", b"bc"), (b"", b"d")) != key((b"a", b"b: c: d"))
+    assert key(target=b"/a", peer="b") != key(target=b"/ab", peer="")
+
+
+def test_memory_size_has_all_that_is_stored() -> None:
+    body, fields = b"x" * 5_000, [(b"etag", b"y" * 1_000)]
+    plain = encode_response(fields, body)
+    response = PreparedResponse(CacheValidity(0, 60, lambda: True), 60, plain, None, discard_log)
+    assert response.memory_size > 5_000 + 2 * 1_000
+    without_gzip = response.memory_size
+    response.gzip = plain
+    assert response.memory_size == without_gzip
+    response.gzip = encode_response(fields, body[:800], "gzip")
+    assert response.memory_size > without_gzip + 800 + 2 * 1_000

@@ -3,8 +3,10 @@
 import asyncio
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,3 +139,19 @@ async def test_stats_count_evictions_without_expired_values() -> None:
     clock.now = 61
     await store.set("d", b"", 60)
     assert await store.read_stats() == StoreStats("embedded", 1, ENTRY_OVERHEAD, max_bytes, 1)
+
+
+@pytest.mark.parametrize("value_bytes", [0, 100, 5_000])
+async def test_memory_is_at_most_a_third_above_the_maximum(value_bytes: int) -> None:
+    max_bytes, names = 8_000_000, [f"{number:064d}:{number:064d}" for number in range(20_000)]
+    tracemalloc.start()
+    try:
+        store = MemoryStore(max_bytes)
+        for name in names:
+            await store.set(name, msgspec.msgpack.encode([bytes(value_bytes)]), 60)
+            await store.increment(name, 1, 60)
+            await store.acquire_lock(name, "holder", 60)
+        measured, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert measured < 1.3 * max_bytes

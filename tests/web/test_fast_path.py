@@ -1,7 +1,10 @@
 """Fast path: stored responses, their end, and gzip."""
 
 import asyncio
+import gc
 import gzip
+import random
+import tracemalloc
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +24,7 @@ from gateway.web.fast_path import FastPathCache, FastPathMiddleware, request_fro
 
 pytestmark = pytest.mark.anyio
 
+FRESH = CacheValidity(1_000.0, 1_060.0, lambda: True)
 PATIENT = {"resourceType": "Patient", "id": "1", "name": [{"family": "Zzyzx" * 400}]}
 
 
@@ -172,3 +176,32 @@ async def test_expired_response_is_freed_when_the_next_is_stored() -> None:
     headers = {"ocp-apim-subscription-key": "other"}
     case.store(json_response(PATIENT).replace(cache_validity=validity), headers=headers)
     assert reference() is None
+
+
+@pytest.mark.parametrize("body_bytes", [100, 3_000, 40_000])
+async def test_memory_with_long_request_heads_stays_within_the_maximum(body_bytes: int) -> None:
+    max_bytes = 2_000_000
+    case = Case(max_bytes, log_request_factory=lambda *_: lambda *_: None)
+    tracemalloc.start()
+    try:
+        for number in range(3_000_000 // (body_bytes + 2_000)):
+            # Hexadecimal digits of random bytes: gzip hardly reduces them.
+            data = random.Random(number).randbytes(body_bytes // 2).hex()
+            headers = {"cookie": f"{number} {'c' * 8_000}", "accept-encoding": "gzip"}
+            case.store(json_response({"data": data}).replace(cache_validity=FRESH), headers=headers)
+            await case.get(headers=headers)
+            await asyncio.gather(*case.cache._compressions)
+            case.recorded.lines.clear()
+            case.recorded.requests.clear()
+        gc.collect()
+        measured, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert case.cache.used_bytes > max_bytes / 2
+    assert measured < 1.3 * max_bytes
+
+
+async def test_response_larger_than_the_cache_is_not_stored() -> None:
+    case = Case(4_000)
+    case.store()
+    assert case.cache.entry_count == 0
