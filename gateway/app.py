@@ -21,6 +21,7 @@ from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
+from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
@@ -118,6 +119,8 @@ def create_app(
     admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
+    fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []
+    budget = BodyBudget(settings.server.max_total_body)
     app = _starlette(
         [
             *(route for mount in mounts for route in mount.routes),
@@ -127,7 +130,7 @@ def create_app(
             *([] if settings.admin.listen else metrics_routes),
             *admin.shared_port_routes(),
         ],
-        middleware=[Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else [],
+        middleware=[*fast_path, Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server)],
         lifespan=runtime.lifespan,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))

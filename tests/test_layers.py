@@ -86,6 +86,7 @@ IMPURE = {
     "upstreams/client.py": "httpx structlog",
     "upstreams/transport.py": "aiohttp httpx",
     "validation/write_validation.py": "asyncio structlog",
+    "web/body_budget.py": "starlette",
     "web/browser.py": "starlette",
     "web/client_address.py": "starlette",
     "web/code_system.py": "starlette",

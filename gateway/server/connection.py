@@ -28,9 +28,10 @@ _UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
 #: section 9.6).
 _LINGER_SECONDS = 2.0
 
+#: Maximum number of requests that a connection may send ahead while an earlier one is answered.
+_MAX_PIPELINED_REQUESTS = 100
+
 _RequestPart = Literal["", "head", "body"]
-
-
 #: Bytes that a client must read within each `write_timeout`.
 _MIN_PROGRESS_BYTES = 65_536
 
@@ -131,7 +132,15 @@ class LimitedConnection(WriteTimeout):
             )
 
     def on_headers_complete(self) -> None:
-        """Handle the request, or reject it and close the connection."""
+        """Handle the request, or reject it and close the connection.
+
+        Raises OverflowError, which ends the parsing, for one of too many requests sent ahead: a received
+        block of 256 kB would become 10,000 of them.
+        """
+        if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
+            self._is_rejected = True
+            self.transport.abort()
+            raise OverflowError
         self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
@@ -150,7 +159,8 @@ class LimitedConnection(WriteTimeout):
     def send_400_response(self, msg: str) -> None:
         """Reject bytes that are not HTTP."""
         del msg
-        self._reject(catalog.BAD_REQUEST)
+        if not self._is_rejected:
+            self._reject(catalog.BAD_REQUEST)
 
     def _rejection_kind(self) -> FailureKind | None:
         limits = self.limits

@@ -1,12 +1,13 @@
 """Settings of the server, the upstreams, the log and writes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     Field,
     HttpUrl,
     field_validator,
+    model_validator,
 )
 
 from gateway.extras import require_extra
@@ -103,6 +104,11 @@ class Server(Section):
     )
     default_site: Guid | None = Field(None, description="Site that is also served at /fhir/R4.")
     max_body: ByteCount = Field(2_000_000, description="Maximum size of a request body, in bytes.")
+    max_total_body: ByteCount = Field(
+        64_000_000,
+        description="Maximum size of all request bodies in memory together, in bytes. One client address may"
+        " use as much as remains free, so at most half.",
+    )
     max_headers: ByteCount = Field(
         64_000, description="Maximum size of a request's first line and headers, in bytes."
     )
@@ -132,6 +138,14 @@ class Server(Section):
     max_uri: ByteCount = Field(
         16_000, description="Maximum length of a request's path and query, in characters."
     )
+
+    @model_validator(mode="after")
+    def _require_room_for_a_body(self) -> Self:
+        if self.max_total_body < 2 * self.max_body:
+            raise ValueError(
+                "max_total_body must be at least twice max_body, because one client address may use half"
+            )
+        return self
 
 
 class Log(Section):

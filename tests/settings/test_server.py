@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, Writes
+from pydantic import ValidationError
+
+from gateway.settings import Server, Settings, Writes
 
 
 @pytest.mark.parametrize("validation", ["off", "warn", "refuse"])
@@ -51,3 +53,9 @@ def test_validation_without_its_extra_is_a_problem(
     assert result.returncode == code
     assert ("writes.validation: this needs fhir.resources" in result.stderr) is bool(code)
     assert ("pip install 'halo-gateway[validation]'" in result.stderr) is bool(code)
+
+
+def test_total_of_bodies_has_room_for_two() -> None:
+    assert Server(max_body=30_000_000).max_total_body == 64_000_000
+    with pytest.raises(ValidationError, match="max_total_body must be at least twice max_body"):
+        Server(max_body=40_000_000)
