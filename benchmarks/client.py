@@ -36,11 +36,16 @@ class Connection:
         self._host = host
 
     async def get(
-        self, target: str, subscription_key: str = KEY[1], encoding: str = "identity"
+        self,
+        target: str,
+        subscription_key: str = KEY[1],
+        encoding: str = "identity",
+        more_headers: tuple[str, ...] = (),
     ) -> TimedResponse:
         """Response to a GET, decompressed. Raises TimeoutError after 60 seconds."""
         start = perf_counter()
-        headers = (f"Host: {self._host}", f"{KEY[0]}: {subscription_key}", f"Accept-Encoding: {encoding}")
+        own = (f"Host: {self._host}", f"{KEY[0]}: {subscription_key}", f"Accept-Encoding: {encoding}")
+        headers = (*own, *more_headers)
         self._writer.write("\r\n".join((f"GET {target} HTTP/1.1", *headers, "\r\n")).encode())
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()

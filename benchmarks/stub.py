@@ -1,8 +1,8 @@
 """Upstream with a delay and a counter: `python stub.py PORT SECONDS`.
 
 Responds to `…/TYPE/ID` with a resource and to `…/TYPE?NAME=ID` with a searchset. The size, 2 to 30 kB,
-depends on the request target, and every resource has the requested ID. `GET /count` returns the number of
-requests and is not counted.
+depends on the request target, and every resource has the requested ID. A key that begins with `made-up` gets
+401. `GET /count` returns the number of requests and is not counted.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ import uvloop
 MIN_BYTES, MAX_BYTES = 2_000, 30_000
 _TELECOM = b'{"system":"phone","value":"07 5550 0000","use":"work"},' * (MAX_BYTES // 50)
 _TELECOM_BYTES = len(_TELECOM) // (MAX_BYTES // 50)
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n"
+_REFUSAL = b'{"statusCode":401,"message":"Access denied due to invalid subscription key."}'
+_HEAD = b"HTTP/1.1 %b\r\nContent-Type: application/fhir+json\r\nContent-Length: %d\r\n\r\n"
 _META = b'"meta":{"versionId":"1","lastUpdated":"2026-05-04T03:02:01Z"}'
 
 
@@ -56,18 +57,19 @@ class Stub(asyncio.Protocol):
         """Respond to a complete request after the delay."""
         self._read += data
         if self._read.endswith(b"\r\n\r\n"):
-            target, self._read = self._read.split(b" ", 2)[1].decode(), b""
-            self._respond(target)
+            request, self._read = self._read, b""
+            self._respond(request.split(b" ", 2)[1].decode(), is_refused=b": made-up" in request)
 
-    def _respond(self, target: str) -> None:
+    def _respond(self, target: str, *, is_refused: bool) -> None:
         if target == "/count":
             self._send(json.dumps(Stub.queries).encode())
-        else:
-            Stub.queries += 1
-            asyncio.get_running_loop().call_later(self.seconds, self._send, response_body(target))
+            return
+        Stub.queries += 1
+        body, status = (_REFUSAL, b"401 Unauthorized") if is_refused else (response_body(target), b"200 OK")
+        asyncio.get_running_loop().call_later(self.seconds, self._send, body, status)
 
-    def _send(self, body: bytes) -> None:
-        self._transport.write(_HEAD % len(body) + body)
+    def _send(self, body: bytes, status: bytes = b"200 OK") -> None:
+        self._transport.write(_HEAD % (status, len(body)) + body)
 
 
 async def _serve(port: int, seconds: float) -> None:

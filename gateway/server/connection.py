@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
@@ -28,8 +29,9 @@ _UNLIMITED_PATHS = frozenset({b"/livez", b"/readyz", b"/healthz", b"/metrics"})
 #: section 9.6).
 _LINGER_SECONDS = 2.0
 
-#: Maximum number of requests that a connection may send ahead while an earlier one is answered.
-_MAX_PIPELINED_REQUESTS = 100
+#: Bytes that are parsed at a time, by the part of a request. A received block of 256 kB may contain 10,000
+#: requests, each of which takes 3 kB once it is parsed: those sent ahead wait as bytes, and no more are read.
+_PARSED_BYTES = {"": 2_048, "head": 2_048, "body": 16_384}
 
 _RequestPart = Literal["", "head", "body"]
 #: Bytes that a client must read within each `write_timeout`.
@@ -104,6 +106,8 @@ class LimitedConnection(WriteTimeout):
         self._current_part: _RequestPart = "head"
         self._header_bytes = 0
         self._is_rejected = False
+        self._unparsed_bytes = b""
+        self._running_cycle: RequestResponseCycle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -114,14 +118,37 @@ class LimitedConnection(WriteTimeout):
         self._start_read_timer("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers."""
+        """Stop the timers, and tell the running request: uvicorn tells the last of those sent ahead only."""
         self._start_read_timer("")
+        self._unparsed_bytes = b""
+        if self._running_cycle is not None:
+            self._running_cycle.disconnected = True
+            self._running_cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes within the limits of size and time."""
+        """Parse received bytes; requests sent ahead wait until the earlier ones are answered."""
         if self._is_rejected:
             return
+        self._unparsed_bytes += data
+        self._parse_received()
+
+    def on_response_complete(self) -> None:
+        """Parse the requests that were sent ahead."""
+        super().on_response_complete()
+        if self._unparsed_bytes and not (self.pipeline or self.transport.is_closing()):
+            self.loop.call_soon(self._parse_received)
+
+    def _parse_received(self) -> None:
+        while self._unparsed_bytes and not (self.pipeline or self._is_rejected):
+            size = _PARSED_BYTES[self._current_part]
+            data, self._unparsed_bytes = self._unparsed_bytes[:size], self._unparsed_bytes[size:]
+            self._parse_within_limits(data)
+        if self._unparsed_bytes:
+            self.flow.pause_reading()
+
+    def _parse_within_limits(self, data: bytes) -> None:
+        """Parse bytes within the limits of size and time."""
         self._header_bytes += len(data) if self._current_part == "head" else 0
         super().data_received(data)
         if self._current_part == "head" and self._header_bytes > self.limits.max_headers:
@@ -132,15 +159,7 @@ class LimitedConnection(WriteTimeout):
             )
 
     def on_headers_complete(self) -> None:
-        """Handle the request, or reject it and close the connection.
-
-        Raises OverflowError, which ends the parsing, for one of too many requests sent ahead: a received
-        block of 256 kB would become 10,000 of them.
-        """
-        if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
-            self._is_rejected = True
-            self.transport.abort()
-            raise OverflowError
+        """Handle the request, or reject it and close the connection."""
         self._current_part = "body"
         kind = self._rejection_kind()
         if kind is not None:
@@ -159,8 +178,11 @@ class LimitedConnection(WriteTimeout):
     def send_400_response(self, msg: str) -> None:
         """Reject bytes that are not HTTP."""
         del msg
-        if not self._is_rejected:
-            self._reject(catalog.BAD_REQUEST)
+        self._reject(catalog.BAD_REQUEST)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running_cycle = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _rejection_kind(self) -> FailureKind | None:
         limits = self.limits

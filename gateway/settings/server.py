@@ -141,9 +141,10 @@ class Server(Section):
 
     @model_validator(mode="after")
     def _require_room_for_a_body(self) -> Self:
-        if self.max_total_body < 2 * self.max_body:
+        if self.max_total_body < 3 * self.max_body:
             raise ValueError(
-                "max_total_body must be at least twice max_body, because one client address may use half"
+                "max_total_body must be at least three times max_body, because one client address may use"
+                " half, and a body needs more memory while it arrives"
             )
         return self
 

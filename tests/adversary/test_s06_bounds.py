@@ -1,5 +1,6 @@
 """Fault S6: what one stranger sends takes neither the memory nor the places of others."""
 
+import gc
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -101,29 +102,39 @@ def test_unfinished_bodies_take_at_most_half_of_the_budget(pair: Pair) -> None:
     settings = changed_settings(pair, server={"trusted_proxies": ["127.0.0.0/8"]})
     with run_gateway(pair, settings) as gateway, ExitStack() as clients:
         stranger = [clients.enter_context(open_body(gateway, 1_900_000, "203.0.113.7")) for _ in range(40)]
-        assert sum(map(was_refused, stranger)) == 40 - 32_000_000 // 1_900_000
+        assert sum(map(was_refused, stranger)) == 40 - 32_000_000 * 8 // 9 // 1_900_000
         assert post_search(gateway, X_Forwarded_For="203.0.113.8") == 200
 
 
 def test_slow_body_holds_its_share_no_longer_than_its_time(pair: Pair) -> None:
-    limits = {"max_total_body": 4_000_000, "timeouts": {"body": 1}}
+    limits = {"max_body": 1_999_000, "max_total_body": 6_000_000, "timeouts": {"body": 1}}
     with run_gateway(pair, changed_settings(pair, server=limits)) as gateway, ExitStack() as clients:
         assert not was_refused(clients.enter_context(open_body(gateway, 1_500_000)))
         assert was_refused(clients.enter_context(open_body(gateway, 1_500_000)))
         until(lambda: not was_refused(clients.enter_context(open_body(gateway, 1_500_000))))
 
 
-def test_requests_sent_ahead_are_limited(gateway: Gateway) -> None:
+def parsed_requests() -> int:
+    """Number of requests in uvicorn's memory, in all servers of this process."""
+    return sum(type(each).__name__ == "RequestResponseCycle" for each in gc.get_objects())
+
+
+AHEAD = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_request_sent_ahead_takes_no_more_than_its_bytes(gateway: Gateway) -> None:
     gateway.pair.fault(kind="hang")
+    before = parsed_requests()
     with open_request(gateway, HONEST) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
-        assert client.recv(1) == b""
+        client.sendall(AHEAD * 2_000)
+        until(gateway.pair.sent)
+        assert parsed_requests() - before < 100
 
 
-def test_a_hundred_requests_sent_ahead_are_answered(gateway: Gateway) -> None:
+def test_many_requests_sent_ahead_are_answered(gateway: Gateway) -> None:
     with open_request(gateway, HONEST) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 90 + b"GET /livez HTTP/1.0\r\n\r\n")
+        client.sendall(AHEAD * 2_000 + b"GET /livez HTTP/1.0\r\n\r\n")
         received = b""
         while chunk := client.recv(65_536):
             received += chunk
-    assert received.count(b"HTTP/1.1 200") == 92
+    assert received.count(b"HTTP/1.1 200") == 2_002

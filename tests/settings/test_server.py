@@ -55,7 +55,7 @@ def test_validation_without_its_extra_is_a_problem(
     assert ("pip install 'halo-gateway[validation]'" in result.stderr) is bool(code)
 
 
-def test_total_of_bodies_has_room_for_two() -> None:
-    assert Server(max_body=30_000_000).max_total_body == 64_000_000
-    with pytest.raises(ValidationError, match="max_total_body must be at least twice max_body"):
-        Server(max_body=40_000_000)
+def test_total_of_bodies_has_room_for_the_largest() -> None:
+    assert Server(max_body=20_000_000).max_total_body == 64_000_000
+    with pytest.raises(ValidationError, match="max_total_body must be at least three times max_body"):
+        Server(max_body=25_000_000)
