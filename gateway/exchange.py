@@ -106,7 +106,8 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     `client_search` is the client's own search and never changes; `upstream_search` follows `plan`. `path` is
     relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute URLs of the same
     FHIR base on the gateway and on the upstream, without a trailing slash. `response_format` is a media type.
-    `client_address` is for limits only.
+    `client_address` is for limits only. `caller` is the caller's identity at the upstream; read it by
+    `http.proved_callers.caller_of`.
     `deadline` ends all waits except upstream requests, in seconds of a monotonic clock. `send_permit` comes
     from the rate limiter.
     """
@@ -125,6 +126,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     body: bytes = b""
     request_id: str = ""
     client_address: str = ""
+    caller: str = ""
     received_at: datetime = EPOCH
     deadline: float = inf
     send_permit: SendPermit | None = None

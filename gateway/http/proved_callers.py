@@ -31,7 +31,7 @@ def caller_at_upstream(upstream_url: str, headers: Headers) -> str:
 
 def caller_of(request: FhirRequest) -> str:
     """Identity of a request's caller at its upstream; empty without a credential."""
-    return caller_at_upstream(request.upstream_base, request.headers)
+    return request.caller or caller_at_upstream(request.upstream_base, request.headers)
 
 
 def may_prove_caller(request: FhirRequest) -> bool:

@@ -68,6 +68,11 @@ class Attribution(NamedTuple):
     is_batch: bool = False
     is_unproved_site: bool = False
 
+    @property
+    def is_unproved(self) -> bool:
+        """Whether the caller or the site has no line of its own yet."""
+        return self.is_unproved_site or self.caller == UNPROVED
+
     def ledger_key(self, cost: CostClass, now: datetime) -> LedgerKey:
         """Key of the ledger's row at this time."""
         day = now.astimezone(self.zone).date().isoformat()

@@ -45,7 +45,7 @@ class UpstreamMeter:
         try:
             response = await self._inner(request)
             cost, octets = cost_of_response(request, response), len(response.body)
-            attribution = self._attribution_after_success(request)
+            attribution = self._attribution_after_success(request, attribution)
         except Failure as failure:
             cost, octets = cost_of_failure(request, failure), _body_size(failure)
             raise failure.with_upstream_use(UpstreamUse(1, self._clock() - start)) from failure.__cause__
@@ -53,10 +53,10 @@ class UpstreamMeter:
             self._recorder.end_request(open_request, attribution, cost, octets, self._clock() - start)
         return response.replace(upstream_use=UpstreamUse(1, self._clock() - start))
 
-    def _attribution_after_success(self, request: FhirRequest) -> Attribution:
+    def _attribution_after_success(self, request: FhirRequest, before: Attribution) -> Attribution:
         """Attribution of a request whose response proves its caller and site."""
         self._recorder.record_success(request)
-        return self._recorder.attribution_of(request)
+        return self._recorder.attribution_of(request) if before.is_unproved else before
 
 
 class SavingsMeter:

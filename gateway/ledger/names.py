@@ -11,7 +11,6 @@ from gateway.http.callers import ledger_label
 from gateway.http.proved_callers import (
     UNPROVED,
     ProvedCallers,
-    caller_at_upstream,
     caller_of,
     may_prove_caller,
 )
@@ -57,10 +56,12 @@ class LedgerNames:
         """Whether a site has a name: by configuration, by a 2xx here or by a line of another process."""
         return guid in self._sites or self._proved_callers.is_site_proved(guid) or self._has_ledger_line(guid)
 
-    def caller(self, headers: Headers, upstream_url: str) -> CallerConfig:
-        """Name of a caller, and whether its requests are batch work; no name without a credential."""
+    def caller(self, headers: Headers, identity: str) -> CallerConfig:
+        """Name of a caller, and whether its requests are batch work; no name without a credential.
+
+        `identity`: as `caller_at_upstream` returns it.
+        """
         label = ledger_label(headers)
         if not label or label in self._callers:
             return self._callers.get(label, CallerConfig(""))
-        is_proved = self._proved_callers.is_proved(caller_at_upstream(upstream_url, headers))
-        return CallerConfig(label if is_proved else UNPROVED)
+        return CallerConfig(label if self._proved_callers.is_proved(identity) else UNPROVED)

@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import Interaction
 from gateway.http.callers import is_background
-from gateway.http.proved_callers import UNPROVED
+from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.caps import batch_rejected, next_midnight
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
@@ -78,17 +78,17 @@ class Recorder:
     def attribution_of(self, request: FhirRequest) -> Attribution:
         """Site, caller, type and interaction of a request; stored responses keep it to count later hits."""
         site, interaction = self._request_site(request), request.interaction
-        return self._attribution_for(site, request.headers, interaction, request.upstream_base)
+        return self._attribution_for(site, request.headers, interaction, caller_of(request))
 
     def record_success(self, request: FhirRequest) -> None:
         """Note a 2xx of the upstream, which proves the request's caller and site."""
         self._names.record_success(request, self._request_site(request))
 
     def record_rejection(
-        self, site: Site | None, headers: Headers, interaction: Interaction, code: str, upstream_url: str
+        self, site: Site | None, headers: Headers, interaction: Interaction, code: str, caller: str
     ) -> None:
-        """Count a request rejected before it was read, as free."""
-        attribution = self._attribution_for(site, headers, interaction, upstream_url)
+        """Count a request rejected before it was read, as free; `caller` as in `FhirRequest`."""
+        attribution = self._attribution_for(site, headers, interaction, caller)
         self.count_requests(attribution, CostClass.FREE)
         self.metrics.count_failure(attribution, code)
 
@@ -152,9 +152,9 @@ class Recorder:
         return daily_key
 
     def _attribution_for(
-        self, site: Site | None, headers: Headers, interaction: Interaction, upstream_url: str
+        self, site: Site | None, headers: Headers, interaction: Interaction, identity: str
     ) -> Attribution:
-        caller = self._names.caller(headers, upstream_url)
+        caller = self._names.caller(headers, identity)
         is_unproved = site is not None and not self._names.has_name(site.guid)
         return Attribution(
             site.guid if site else "",

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from gateway.errors.failure import Failure
 from gateway.exchange import Site
 from gateway.fhir.interaction import NOT_FHIR, interaction_for
+from gateway.http.proved_callers import caller_at_upstream
 from gateway.ledger.recorder import Recorder
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
@@ -31,5 +32,5 @@ class RejectionCounter:
         interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
         headers = caller_headers(request, self.dialect)
         site = self.find_site(guid.lower()) if guid else self.default_site
-        code = failure.kind.code
-        self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, code, self.upstream_url)
+        code, caller = failure.kind.code, caller_at_upstream(self.upstream_url, headers)
+        self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, code, caller)

@@ -14,6 +14,7 @@ from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.fhir.search_params import parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import response_media_type
+from gateway.http.proved_callers import caller_at_upstream
 from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
 from gateway.search.limits import require_few_parameters
@@ -115,6 +116,7 @@ async def fhir_request(
 ) -> FhirRequest:
     """Build a FHIR request to an address. Raises Failure 4xx, also for an unknown site."""
     body = await request_checks.read_body(request, settings.server.max_body)
+    headers = _decode_headers(request, address.credentials)
     search = request_checks.parse_request_search(request, interaction, body, settings)
     return FhirRequest(
         method=request.method,
@@ -126,10 +128,11 @@ async def fhir_request(
         site=address.find_site(),
         client_search=search,
         upstream_search=search.without_parameters("_format"),
-        headers=_decode_headers(request, address.credentials),
+        headers=headers,
         body=body,
         request_id=request_id_of(request),
         client_address=client_address(request, settings.server),
+        caller=caller_at_upstream(address.upstream_base, headers),
         received_at=datetime.now(UTC),
     )
 
@@ -139,6 +142,7 @@ async def passthrough_request(request: Request, settings: Settings, address: Req
     query = request.scope["query_string"].decode("ascii", "replace")
     require_few_parameters(settings.search.limits, query, place="the URL")
     search = parse_search(query)
+    headers = _decode_headers(request, address.credentials)
     return FhirRequest(
         method=request.method,
         interaction=NOT_FHIR,
@@ -148,10 +152,11 @@ async def passthrough_request(request: Request, settings: Settings, address: Req
         site=address.find_site(),
         client_search=search,
         upstream_search=search,
-        headers=_decode_headers(request, address.credentials),
+        headers=headers,
         body=await request_checks.read_body(request, settings.server.max_body),
         request_id=request_id_of(request),
         client_address=client_address(request, settings.server),
+        caller=caller_at_upstream(address.upstream_base, headers),
         received_at=datetime.now(UTC),
     )
 

@@ -106,3 +106,7 @@ def test_tables_are_bounded() -> None:
 )
 def test_only_endpoints_behind_a_credential_prove_a_caller(request_: FhirRequest, proves: bool) -> None:
     assert may_prove_caller(request_) is proves
+
+
+def test_caller_that_the_reader_has_noted_is_not_made_again() -> None:
+    assert caller_of(fhir_request(headers=KEY, caller="noted")) == "noted"

@@ -4,11 +4,11 @@ from support.requests import GUID, SITE, fhir_request
 
 from gateway.exchange import Headers
 from gateway.http.callers import ledger_label
-from gateway.http.proved_callers import ProvedCallers
+from gateway.http.proved_callers import ProvedCallers, caller_at_upstream
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 
 KEY: Headers = (("ocp-apim-subscription-key", "demo-key"),)
-HALO = "https://api.haloconnect.io"
+CALLER = caller_at_upstream("https://api.haloconnect.io", KEY)
 REQUEST = fhir_request(headers=KEY)
 
 
@@ -19,30 +19,30 @@ def create_names(configured_names: ConfiguredNames | None = None, *ledger_lines:
 
 def test_caller_and_site_have_a_name_after_a_success() -> None:
     names = create_names()
-    assert names.caller(KEY, HALO).name == "unproved"
+    assert names.caller(KEY, CALLER).name == "unproved"
     assert not names.has_name(GUID)
     names.record_success(REQUEST, SITE)
-    assert names.caller(KEY, HALO).name == ledger_label(KEY)
+    assert names.caller(KEY, CALLER).name == ledger_label(KEY)
     assert names.has_name(GUID)
 
 
 def test_capability_statement_proves_neither_caller_nor_site() -> None:
     names = create_names()
     names.record_success(fhir_request("metadata", headers=KEY), SITE)
-    assert names.caller(KEY, HALO).name == "unproved"
+    assert names.caller(KEY, CALLER).name == "unproved"
     assert not names.has_name(GUID)
 
 
 def test_success_at_another_upstream_gives_no_name() -> None:
     names = create_names()
     names.record_success(REQUEST, SITE)
-    assert names.caller(KEY, "https://fhir.example").name == "unproved"
+    assert names.caller(KEY, caller_at_upstream("https://fhir.example", KEY)).name == "unproved"
 
 
 def test_configured_caller_and_site_need_no_success() -> None:
     kiosk = CallerConfig("kiosk", is_batch=True)
     names = create_names(ConfiguredNames({ledger_label(KEY): kiosk}, {GUID}))
-    assert names.caller(KEY, HALO) == kiosk
+    assert names.caller(KEY, CALLER) == kiosk
     assert names.has_name(GUID)
 
 
@@ -51,4 +51,4 @@ def test_site_with_a_line_of_another_replica_has_a_name() -> None:
 
 
 def test_request_without_credential_has_no_name() -> None:
-    assert create_names().caller((("accept", "*/*"),), HALO) == CallerConfig("")
+    assert create_names().caller((("accept", "*/*"),), "") == CallerConfig("")

@@ -15,7 +15,6 @@ from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import CallerConfig, LedgerNames
 from gateway.ledger.recorder import Recorder
 
-HALO = "https://api.haloconnect.io"
 KEY = (("ocp-apim-subscription-key", "Zzyzx-key"),)
 DIGITS = ledger_label(KEY)
 
@@ -157,7 +156,7 @@ def test_rejection_is_counted_free_and_adds_no_site() -> None:
     sink = RecordingSink()
     recorder = create_recorder(sink)
     for site in (SITE, Site("forged", SITE.zone, "forged"), None):
-        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed", HALO)
+        recorder.record_rejection(site, KEY, NOT_FHIR, "guid-malformed", "")
     sites = (GUID, "unproved", "")
     keys = [LedgerKey("2026-07-01", site, "unproved", "", "other", CostClass.FREE) for site in sites]
     assert [key for key, _ in sink.lines] == keys
