@@ -162,7 +162,14 @@ _READERS: Final[dict[str, Callable[[Any], Iterator[StoredRange]]]] = {
 
 
 def _read_date(text: Any) -> DateValue | None:
-    return _parse_or_none(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    # The cache keeps its texts: it is for those of a usual length.
+    return _parse_or_none(text) if len(text) <= _MAX_CACHED_LENGTH else _parse_or_none.__wrapped__(text)
+
+
+#: Characters of an instant with nanoseconds and an offset.
+_MAX_CACHED_LENGTH = 35
 
 
 @lru_cache(maxsize=4096)

@@ -90,8 +90,8 @@ def _link_versions(sites: list[DirectorySite]) -> Mapping[str, str]:
 
 #: Seconds until an unseen version is deleted, and until a replica reads the version of another replica.
 VERSION_LIFETIME, MAX_LOCAL_AGE = 7 * 86_400.0, 60.0
-#: Sites whose engine is remembered in this process.
-_MAX_SITES = 4_096
+#: Maximum number of sites in this process; the least recently used is dropped first, and read again.
+_MAX_LOCAL_ENGINES = 5_000
 UNKNOWN_ENGINE = EngineInfo()
 
 
@@ -105,7 +105,7 @@ class EngineVersions:
             store, EngineInfo, "engine/", clock, lifetime=VERSION_LIFETIME, max_local_age=MAX_LOCAL_AGE
         )
         self._on_version_change = on_version_change
-        self._local_engines: LRUCache[str, EngineInfo] = LRUCache(_MAX_SITES)
+        self._local_engines: LRUCache[str, EngineInfo] = LRUCache(_MAX_LOCAL_ENGINES)
 
     def local_version(self, guid: str) -> str:
         """Return the version in this process; empty if not seen."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dates.matcher import DatePredicate, meets_predicate
+from gateway.dates.matcher import DatePredicate, _parse_or_none, meets_predicate
 from gateway.dates.registry import date_parameter
 from gateway.dates.timezones import load_zone
 from gateway.dates.value import parse_date_value
@@ -102,3 +102,10 @@ def test_missing_or_unreadable_value_meets_no_condition(content: Any) -> None:
         assert not meets("Task", "modified", (value,), {"lastModified": content})
     assert not meets("Slot", "start", ("ne2024",), {})
     assert not meets("Patient", "_lastUpdated", ("ne2024",), {"meta": "x"})
+
+
+def test_long_stored_text_is_not_kept() -> None:
+    before = _parse_or_none.cache_info().currsize
+    long_text = "2024-05-01T10:00:00." + "0" * 10_000 + "+10:00"
+    assert meets("Task", "modified", ("2024-05-01",), {"lastModified": long_text}) in {True, False}
+    assert _parse_or_none.cache_info().currsize == before

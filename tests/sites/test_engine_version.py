@@ -2,7 +2,7 @@ import pytest
 from support.requests import GUID, fhir_request, json_response
 from support.scripted_upstream import Clock
 
-from gateway.sites.engine_version import MAX_LOCAL_AGE, EngineVersions
+from gateway.sites.engine_version import MAX_LOCAL_AGE, EngineInfo, EngineVersions
 from gateway.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -65,3 +65,10 @@ async def test_local_version_remains_after_expiry_in_store() -> None:
     await replica.learn("1.2")
     clock.now += 8 * 86_400
     assert await replica.shared_version(GUID) == "1.2"
+
+
+async def test_engines_in_this_process_are_bounded() -> None:
+    _, replica, _ = two_replicas()
+    for number in range(5_001):
+        replica._local_engines[str(number)] = EngineInfo("26.619")
+    assert (replica.local_version("0"), replica.local_version("5000")) == ("", "26.619")
