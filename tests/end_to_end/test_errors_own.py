@@ -55,6 +55,15 @@ def get_with_foreign_link(gateway: FailingGateway) -> httpx.Response:
     return get_with_fault(f"{BASE}/Patient", kind="answer", status=200, body=bundle)(gateway)
 
 
+def get_with_second_made_up_key(gateway: FailingGateway) -> httpx.Response:
+    settings = failing_settings(gateway.pair.emulator.url, server={"max_credential_failures": 1})
+    with run_gateway(settings) as url:
+        for key in ("made-up-1", "made-up-2"):
+            headers = {"Ocp-Apim-Subscription-Key": key}
+            response = httpx.get(f"{url}{BASE}/Patient/1", headers=headers, trust_env=False)
+    return response
+
+
 def get_without_default_site(gateway: FailingGateway) -> httpx.Response:
     with run_gateway(failing_settings(gateway.pair.emulator.url, server={})) as url:
         return httpx.get(f"{url}/fhir/R4/Patient", headers=KEY, trust_env=False)
@@ -163,6 +172,7 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     (catalog.SEARCH_TOO_BROAD, get_costly_search),
     (catalog.CREDENTIALS_MISSING, lambda gateway: gateway.ask("GET", f"{BASE}/Patient", headers={})),
     (catalog.CREDENTIALS_AMBIGUOUS, get_with_two_keys),
+    (catalog.TOO_MANY_CREDENTIAL_FAILURES, get_with_second_made_up_key),
     (catalog.UNKNOWN_PATH, get("/nowhere")),
     (catalog.TYPE_UNKNOWN, get(f"{BASE}/Nonsense/1")),
     (catalog.SITE_NOT_MOUNTED, get_without_default_site),
