@@ -19,6 +19,7 @@ from benchmarks.client import Connection, connect
 from benchmarks.counting_upstream import counting_upstream, query_count
 from benchmarks.measure import KEY, Server
 from benchmarks.proxies import serve_gateway
+from benchmarks.stub import response_body
 
 pytestmark = [pytest.mark.bench, measure.needs_linux, pytest.mark.timeout(400)]
 
@@ -63,10 +64,12 @@ async def warm_up(server: Server) -> None:
 
 
 async def send_varying_heads(server: Server) -> None:
-    """60,000 equal requests with another head of 2 to 8 kB each; every fourth is sent again."""
+    """60,000 equal requests with another head of 2 to 8 kB each, then 4,000 of 60 kB; some are sent again."""
     random = Random(1)
-    lines = ((f"Cookie: {number} {'c' * random.randint(2_000, 8_000)}",) for number in range(60_000))
-    target = f"/{samples.BASE}/Organization/k1"
+    lengths = [*(random.randint(2_000, 8_000) for _ in range(60_000)), *[60_000] * 4_000]
+    lines = ((f"Cookie: {number} {'c' * length}",) for number, length in enumerate(lengths))
+    targets = [f"/{samples.BASE}/Organization/k{number}" for number in range(1_000)]
+    target = min(targets, key=lambda target: len(response_body(target)))
     twice = (line for number, line in enumerate(lines) for _ in range(2 if number % 4 == 0 else 1))
     await send_all(server, ((target, KEY[1], line) for line in twice))
 
@@ -106,9 +109,9 @@ def test_varying_request_heads_stay_within_the_cache(tmp_path: Path) -> None:
         serve_gateway(upstream, tmp_path / "gateway.log", **settings) as server,
     ):
         growth = grow(server, send_varying_heads)
-    report(
-        "60,000 requests with heads of 2 to 8 kB, ready answers in a quarter of the cache", growth, cap // 4
-    )
+    # Beside the ready answers, each connection has a head that is being read.
+    maximum = cap // 4 + CLIENTS * 64_000
+    report("60,000 heads of 2 to 8 kB, 4,000 of 60 kB; ready answers of 4 MB", growth, maximum)
 
 
 def test_made_up_keys_and_sites_stay_within_the_tables(tmp_path: Path) -> None:
