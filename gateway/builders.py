@@ -50,8 +50,9 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "writes": (True, "permitted writes; their responses are not stored"),
     "server": (
         {
-            *("max_body", "max_total_body", "max_headers", "max_header_fields", "max_header_values", "max_json_values"),
-            *("max_json_depth", "max_connections", "max_credential_failures", "timeouts", "max_uri"),
+            *("max_body", "max_total_body", "max_headers", "max_header_fields", "max_header_values"),
+            *("max_json_values", "max_json_depth", "max_connections", "max_credential_failures"),
+            *("timeouts", "max_uri"),
         },
         "limits of client requests; a rejection by the gateway is not stored",
     ),
