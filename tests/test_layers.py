@@ -67,7 +67,7 @@ IMPURE = {
     "runtime.py": "asyncio clock httpx secrets starlette structlog time",
     "search/declared_parameters.py": "structlog",
     "server/admin_port.py": "asyncio socket starlette structlog uvicorn",
-    "server/connection.py": "asyncio starlette structlog",
+    "server/connection.py": "asyncio starlette structlog uvicorn",
     "server/fast_path_protocol.py": "time uvicorn",
     "server/serve.py": "asyncio socket starlette threading uvicorn",
     "server/upgrade_offer.py": "uvicorn",

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 from conftest import KEY, Pair, settings_for
+from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Settings
 
-TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
+TOKEN = SECRET
 HONEST = KEY
 OTHER_HONEST = {"Ocp-Apim-Subscription-Key": "other-key"}
 

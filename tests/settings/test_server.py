@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from pydantic import ValidationError
 
 from gateway.settings import Server, Settings, Writes
