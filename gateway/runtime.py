@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 
@@ -26,7 +26,7 @@ from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
-from gateway.http.proved_callers import ProvedCallers
+from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
@@ -135,7 +135,8 @@ class Runtime:
     def cache_config_of(self, upstream: Upstream) -> CacheConfig:
         """Cache configuration of one upstream."""
         version_of = self.engine_versions_of(upstream).shared_version
-        return cache_config(self.settings, self._process_secret, version_of)
+        config = cache_config(self.settings, self._process_secret, version_of)
+        return replace(config, is_proved=lambda request: self.proved_callers.is_proved(caller_of(request)))
 
     def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
         """Register a connection pool to be closed with the application."""

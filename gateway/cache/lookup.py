@@ -26,7 +26,8 @@ class CacheConfig:
     `secret` is the key of the hashes in cache keys and tags, and the same in all replicas. `version_of` gives
     the version of the configuration and of the site's engine. `shared_callers` maps a caller's fingerprint to
     its group. `max_body`: bytes. `lock_seconds`: time after which the lock of a crashed replica expires; 0
-    without replicas. `client_cache_control`: Cache-Control of responses to clients.
+    without replicas. `is_proved`: whether the upstream has served the caller of a request.
+    `client_cache_control`: Cache-Control of responses to clients.
     """
 
     secret: bytes
@@ -37,6 +38,7 @@ class CacheConfig:
     lock_seconds: float = 0.0
     max_detached_fetches: int = 100
     client_cache_control: str = "private, no-cache"
+    is_proved: Callable[[FhirRequest], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)

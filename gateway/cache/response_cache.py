@@ -214,12 +214,19 @@ class ResponseCache:
         return task
 
     async def _write_and_invalidate(self, request: FhirRequest) -> FhirResponse:
+        """Invalidate before and after a write; a refused caller, such as a made-up key, ends nothing."""
         site, types = request.site.guid if request.site else "", written_types(request)
-        await self._store.counters.increment(site, types)
+        if self._config.is_proved(request):
+            await self._store.counters.increment(site, types)
+        may_have_run = True
         try:
             return await self._inner(request)
+        except Failure as failure:
+            may_have_run = failure.kind.may_have_run
+            raise
         finally:
-            await self._store.counters.increment(site, types)
+            if may_have_run:
+                await self._store.counters.increment(site, types)
 
 
 class CacheBypass:

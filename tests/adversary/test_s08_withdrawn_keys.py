@@ -75,3 +75,21 @@ def test_member_that_was_never_served_gets_nothing_of_its_group(grouped: Failing
         read(grouped, "Organization?_count=1", "other-key")
     grouped.pair.fault(kind="answer", status=401, body=BAD_KEY, key="demo-key")
     assert read(grouped, "Organization?_count=1") == (401, False)
+
+
+ORGANIZATION, BATCH = b'{"resourceType":"Organization","id":"1"}', b'{"resourceType":"Bundle","type":"batch"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "/Organization", ORGANIZATION), ("PUT", "/Organization/1", ORGANIZATION), ("POST", "", BATCH)],
+)
+def test_write_with_a_made_up_key_ends_nothing_kept(
+    cached: FailingGateway, method: str, path: str, body: bytes
+) -> None:
+    for _ in range(3):
+        read(cached, "Organization?_count=1")
+    stranger = {"Ocp-Apim-Subscription-Key": "made-up", "Content-Type": "application/fhir+json"}
+    response = cached.ask(method, BASE + path, headers=stranger, content=body)
+    assert response.status_code == 401
+    assert read(cached, "Organization?_count=1") == (200, True)

@@ -10,6 +10,7 @@ from support.requests import fhir_request, json_response
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirResponse
+from gateway.upstreams.failures import CREDENTIALS_INVALID
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,27 @@ async def test_fetch_before_write_is_not_stored_after_it(outcome: FhirResponse |
     await asyncio.gather(read_task, write_task, return_exceptions=True)
     practice.response = json_response(PATIENT)
     assert "fwd=uri-miss" in status(await practice.get())
+
+
+REFUSED = Failure(CREDENTIALS_INVALID)
+
+
+@pytest.mark.parametrize("is_proved", [True, False])
+async def test_refused_write_invalidates_for_a_proved_caller_only(is_proved: bool) -> None:
+    practice = Practice(is_proved=lambda _: is_proved)
+    await practice.get()
+    response, practice.response = practice.response, REFUSED
+    with pytest.raises(Failure):
+        await practice.write()
+    practice.response = response
+    assert ("hit" in status(await practice.get())) is not is_proved
+
+
+async def test_first_write_of_a_caller_invalidates_after_it() -> None:
+    practice = Practice(is_proved=lambda _: False)
+    await practice.get()
+    await practice.write()
+    assert "fwd" in status(await practice.get())
 
 
 async def test_read_after_write_does_not_share_earlier_fetch() -> None:
