@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_truth import SYSTEM, Oracle, SearchWalk, family, identifier
-from end_to_end.chaos_world import FAR, KEYS, NEAR, PUBLIC, QUIET, World, base
+from end_to_end.chaos_world import FAR, KEYS, NEAR, PUBLIC, QUIET, Processes, base
 
 #: Attempts of a client before it gives a page up.
 MAX_ATTEMPTS = 6
@@ -67,9 +67,9 @@ class Observations:
 
 @dataclass
 class LoadBalancer:
-    """Replicas in turn; after a failure the other replica, except for a write that was sent."""
+    """Replicas in turn; after a failure the next replica, except for a write that was sent."""
 
-    world: World
+    world: Processes
     http: httpx.AsyncClient
     observations: Observations
     oracle: Oracle
@@ -78,10 +78,10 @@ class LoadBalancer:
     async def send(
         self, client: "Client", method: str, path: str, headers: dict[str, str], content: bytes | None
     ) -> tuple[Call, httpx.Response | None]:
-        """Send a request to the next replica, or after a failure to the other replica."""
+        """Send a request to the next replica, or after a failure to the one after it."""
         self._next_index += 1
         for index in (self._next_index, self._next_index + 1):
-            replica = self.world.replicas[index % 2].url
+            replica = self.world.replicas[index % len(self.world.replicas)].url
             call, response, unsent = await self._send_to(client, replica, method, path, headers, content)
             if response is not None or not (unsent or method == "GET"):
                 return call, response
@@ -171,13 +171,14 @@ class Client:
 class Reader(Client):
     """Reads patients and all pages of searches."""
 
+    #: Searches by name, with their page sizes.
+    walks: tuple[tuple[str, int], ...] = (("people", 7), ("diary", 60), ("results", 10), ("letters", 100))
+
     async def act(self) -> None:
         if self.random.random() < 0.5:
             await self._read_patient()
         else:
-            name, count = self.random.choice(
-                (("people", 7), ("diary", 60), ("results", 10), ("letters", 100))
-            )
+            name, count = self.random.choice(self.walks)
             await self.fetch_all(
                 SearchWalk(self.balancer.oracle, self.site, name, count), **self.random_headers()
             )
@@ -218,24 +219,37 @@ class Writer(Client):
     version = 0
 
     async def act(self) -> None:
-        identifier_value = str(UUID(int=self.random.getrandbits(128)))
+        identifier_value = self.new_identifier()
+        patient = await self.create("Patient", identifier_value, _patient(self.site, identifier_value))
+        if patient and self.random.random() < 0.5:
+            await self._update_and_reread(patient["id"], identifier_value)
+
+    def new_identifier(self) -> str:
+        return str(UUID(int=self.random.getrandbits(128)))
+
+    async def create(self, kind: str, identifier_value: str, body: bytes) -> dict[str, Any]:
+        """Create a resource, note the outcome and return the created resource; empty without one."""
         write = Write(self.site, identifier_value)
         self.balancer.observations.writes.append(write)
-        response = await self.send_request("POST", "Patient", _patient(self.site, identifier_value), **FHIR)
+        response = await self.send_request("POST", kind, body, **FHIR)
         if response is None:
-            return
+            return {}
         if response.status_code >= 400:
             write.ending = "unknown" if has_unknown_outcome(response) else "refused"
-            return
+            return {}
         write.ending = "done"
+        return self._created_resource(response, identifier_value)
+
+    def _created_resource(self, response: httpx.Response, identifier_value: str) -> dict[str, Any]:
+        oracle = self.balancer.oracle
         if not response.content:
-            self.balancer.oracle.report_error("a create without a body in the response")
-            return
-        patient = self.balancer.oracle.resource(self.site, response.content)
-        if response.status_code != 201 or identifier(patient) != identifier_value:
-            self.balancer.oracle.report_error("a create with another resource in the response")
-        elif self.random.random() < 0.5:
-            await self._update_and_reread(patient["id"], identifier_value)
+            oracle.report_error("a create without a body in the response")
+            return {}
+        resource = oracle.resource(self.site, response.content)
+        if response.status_code == 201 and identifier(resource) == identifier_value:
+            return resource
+        oracle.report_error("a create with another resource in the response")
+        return {}
 
     async def _update_and_reread(self, name: str, identifier_value: str) -> None:
         """Update a patient three times; confirmed updates must be visible at once."""

@@ -3,14 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from statistics import quantiles
 from typing import Any
 
-from end_to_end.chaos_clients import Call
+from end_to_end.chaos_clients import Call, Observations
 from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_run import RunResult
 from end_to_end.chaos_truth import identifier
-from end_to_end.chaos_world import KEYS, QUIET, World
+from end_to_end.chaos_world import KEYS, QUIET, Processes, World
 
 from gateway.ledger.cost import CostClass
 from gateway.ledger.sqlite_ledger import read_rows
@@ -24,6 +25,8 @@ BUDGET = RetryBudgetPolicy()
 MISSED_SECONDS = 2.0
 
 EmulatorRequest = dict[str, Any]
+#: Lines to print, and whether each is as it must be.
+ReportLines = Iterator[tuple[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,16 @@ def report_run(world: World, plan: Plan, result: RunResult) -> Report:
     sections = (
         _plan_lines(plan, world, result),
         _response_lines(world, result),
-        _write_lines(world, result, requests),
+        write_lines(world, result.observations, requests),
         _quiet_site_lines(result),
         _bill_lines(world, result, requests),
         _ledger_lines(world, result, requests),
         _memory_lines(result),
         _recovery_lines(plan, result),
-        _log_lines(world),
+        log_lines(world),
     )
     lines = [line for section in sections for line in section]
     return Report([text for text, _ in lines], [text for text, is_correct in lines if not is_correct])
-
-
-ReportLines = Iterator[tuple[str, bool]]
 
 
 def _plan_lines(plan: Plan, world: World, result: RunResult) -> ReportLines:
@@ -89,13 +89,16 @@ def _overlaps_outage(outages: list[tuple[float, float]], written: float, read_at
     return any(start - 1 < read_at and written < end + MISSED_SECONDS for start, end in outages)
 
 
-def _write_lines(world: World, result: RunResult, requests: Iterable[EmulatorRequest]) -> ReportLines:
+def write_lines(
+    world: Processes, observations: Observations, requests: Iterable[EmulatorRequest]
+) -> ReportLines:
+    """Lines about creates, of which none may be lost or made twice; `requests` are the writers' own."""
     stored: Counter[tuple[str, str]] = Counter()
-    for site in KEYS:
-        rows = world.control("GET", f"truth/{site}/Patient")
+    for site, kind in product(KEYS, ("Patient", "Appointment")):
+        rows = world.control("GET", f"truth/{site}/{kind}")
         stored.update((site, value) for row in rows if (value := identifier(row["resource"])))
     allowed = {"done": {1}, "unknown": {0, 1}, "refused": {0}}
-    writes = [(write, stored[write.site, write.identifier]) for write in result.observations.writes]
+    writes = [(write, stored[write.site, write.identifier]) for write in observations.writes]
     endings = Counter(write.ending for write, _ in writes)
     stored_endings = Counter(write.ending for write, count in writes if count)
     errors = [write for write, count in writes if count not in allowed[write.ending]]
@@ -120,21 +123,22 @@ def _quiet_site_lines(result: RunResult) -> ReportLines:
         f"quiet site: {len(responded)} responses, of these errors {len(failed)} {_codes(failed)}",
         not failed,
     )
-    fault_free = [_seconds(call) for call in responded if call.ended < result.fault_free_until]
-    with_faults = [_seconds(call) for call in responded if call.ended >= result.fault_free_until]
-    yield f"quiet site, before the faults: {_percentile_text(fault_free)}", True
-    yield f"quiet site, during faults of the other sites: {_percentile_text(with_faults)}", True
+    fault_free = [duration(call) for call in responded if call.ended < result.fault_free_until]
+    with_faults = [duration(call) for call in responded if call.ended >= result.fault_free_until]
+    yield f"quiet site, before the faults: {percentile_text(fault_free)}", True
+    yield f"quiet site, during faults of the other sites: {percentile_text(with_faults)}", True
 
 
 def _codes(calls: Iterable[Call]) -> dict[str, int]:
     return dict(Counter(call.code for call in calls))
 
 
-def _seconds(call: Call) -> float:
+def duration(call: Call) -> float:
+    """Seconds from request to response."""
     return call.ended - call.started
 
 
-def _percentile_text(seconds: list[float]) -> str:
+def percentile_text(seconds: list[float]) -> str:
     if len(seconds) < 2:
         return "too few"
     percentiles = quantiles(seconds, n=100, method="inclusive")
@@ -220,7 +224,8 @@ def _recovery_lines(plan: Plan, result: RunResult) -> ReportLines:
     yield f"pages of the largest search before and after: {pages}", len(set(pages)) == 1
 
 
-def _log_lines(world: World) -> ReportLines:
+def log_lines(world: Processes) -> ReportLines:
+    """Lines about the logs: no exception, and nothing that is not the gateway's."""
     events = Counter(event["event"] for event in world.log_events())
     yield (
         "log: " + ", ".join(f"{event} {number}" for event, number in events.most_common()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from end_to_end.chaos_world import KEYS, World
+from end_to_end.chaos_world import KEYS, Processes
 from end_to_end.failing_gateway import checked_issue
 
 SYSTEM = "urn:chaos:writer"
@@ -17,6 +17,7 @@ SEARCHES: dict[str, tuple[str, dict[str, str]]] = {
     "people": ("Patient", {}),
     "diary": ("Appointment", {"_include": "Appointment:patient"}),
     "results": ("Observation", {"patient": "1"}),
+    "june": ("Appointment", {"date": "2026-06", "_include": "Appointment:patient"}),
     "letters": ("DocumentReference", {"patient": "1", "_include": "DocumentReference:subject"}),
 }
 _BASE = re.compile(rb'https?://[^"]*?/fhir/R4/')
@@ -44,7 +45,7 @@ class Oracle:
     errors: Counter[str] = field(default_factory=Counter)
     _checked: set[tuple[str, bytes]] = field(default_factory=set)
 
-    def read(self, world: World) -> None:
+    def read(self, world: Processes) -> None:
         """Read the emulator's tables."""
         for site in KEYS:
             for kind in TYPES:
@@ -58,7 +59,12 @@ class Oracle:
         kind, criteria = SEARCHES[name]
         rows = self.rows[site, kind].values()
         subject = f"Patient/{criteria['patient']}" if "patient" in criteria else ""
-        matches = [row for row in rows if not subject or row["subject"]["reference"] == subject]
+        matches = [
+            row
+            for row in rows
+            if (not subject or row["subject"]["reference"] == subject)
+            and row.get("start", "").startswith(criteria.get("date", ""))
+        ]
         patients = {_patient(match) for match in matches} if "_include" in criteria else set()
         return {match["id"] for match in matches}, patients & set(self.rows[site, "Patient"])
 
@@ -73,7 +79,7 @@ class Oracle:
         kind, name = resource.get("resourceType", ""), resource.get("id", "")
         row = self.rows.get((site, kind), {}).get(name)
         if identifier(resource):
-            self._check(resource["name"][0]["family"] == family(site), "a written patient of another site")
+            self._check(_name(resource) == family(site), f"a written {kind} of another site")
         else:
             self._check(normalized(resource) == row, f"{kind} differs from the record of the site")
             self._checked.add((site, raw))
@@ -97,8 +103,12 @@ class Oracle:
 
 
 def family(site: str) -> str:
-    """Surname of the patients that writers create at a site."""
+    """Surname of the patients and description of the appointments that writers create at a site."""
     return f"Zzyzx-{site[-4:]}"
+
+
+def _name(resource: dict[str, Any]) -> object:
+    return resource["name"][0]["family"] if "name" in resource else resource.get("description")
 
 
 def _patient(resource: dict[str, Any]) -> str:

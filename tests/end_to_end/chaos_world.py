@@ -174,15 +174,12 @@ class Kill:
 
 
 @dataclass
-class World:
-    """All processes, and the emulator's controls."""
+class Processes:
+    """An emulator with its controls, and gateways with their logs and ledger."""
 
     directory: Path
     emulator: Program
-    redis: RedisServer
-    relay: Relay
     replicas: list[Program]
-    kills: list[Kill] = field(default_factory=list)
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         content = None if body is None else msgspec.json.encode(body)
@@ -200,6 +197,20 @@ class World:
         lines = (line for replica in self.replicas for line in replica.log.read_text().splitlines())
         return [msgspec.json.decode(line) for line in lines if line.startswith("{")]
 
+    def foreign_log_lines(self) -> list[str]:
+        """Lines in the logs that are not log events of the gateway."""
+        lines = (line for replica in self.replicas for line in replica.log.read_text().splitlines())
+        return [line for line in lines if not line.startswith("{")]
+
+
+@dataclass
+class World(Processes):
+    """All processes of the chaos test."""
+
+    redis: RedisServer
+    relay: Relay
+    kills: list[Kill] = field(default_factory=list)
+
     def redis_outages(self) -> list[tuple[float, float]]:
         """Times in which a replica was without Redis: start and end in seconds since 1970."""
         outages = []
@@ -215,11 +226,6 @@ class World:
             outages += [(down_since, inf)] if down_since else []
         return outages
 
-    def foreign_log_lines(self) -> list[str]:
-        """Lines in the logs that are not log events of the gateway."""
-        lines = (line for replica in self.replicas for line in replica.log.read_text().splitlines())
-        return [line for line in lines if not line.startswith("{")]
-
 
 @contextmanager
 def run_world(plan: Plan) -> Iterator[World]:
@@ -230,19 +236,19 @@ def run_world(plan: Plan) -> Iterator[World]:
             ("emulate", "--port", "0", "--config", _write_emulator_config(directory)), directory / "emulator"
         )
         emulator.start()
-        cleanup.callback(_kill_if_running, emulator)
+        cleanup.callback(kill_if_running, emulator)
         settings = _write_gateway_config(directory, plan, emulator.url, f"http://127.0.0.1:{port}", redis.url)
         replicas = []
         for number in (1, 2):
             arguments = ("serve", "--port", str(free_port()), "--config", settings)
             replica = Program(arguments, directory / f"replica-{number}.log")
             replica.start()
-            cleanup.callback(_kill_if_running, replica)
+            cleanup.callback(kill_if_running, replica)
             replicas.append(replica)
-        yield World(directory, emulator, redis, Relay(emulator.url, port), replicas)
+        yield World(directory, emulator, replicas, redis, Relay(emulator.url, port))
 
 
-def _kill_if_running(program: Program) -> None:
+def kill_if_running(program: Program) -> None:
     if program.process is not None:
         program.kill()
 
@@ -254,6 +260,11 @@ def free_port() -> int:
         return port
 
 
+def site_sections() -> str:
+    """Configuration of the sites' time zones."""
+    return "\n".join(f'[sites.{guid}]\ntime_zone = "{SITES[guid].zone_name}"' for guid in KEYS)
+
+
 def _write_emulator_config(directory: Path) -> str:
     path = directory / "emulator.toml"
     keys = msgspec.json.encode([*KEYS.values()]).decode()
@@ -263,7 +274,6 @@ def _write_emulator_config(directory: Path) -> str:
 
 def _write_gateway_config(directory: Path, plan: Plan, upstream: str, relay: str, redis: str) -> str:
     path = directory / "gateway.toml"
-    zones = "\n".join(f'[sites.{guid}]\ntime_zone = "{SITES[guid].zone_name}"' for guid in KEYS)
     timeouts = f"connect = 5.0\nread = 6.0\ntotal = 10.0\nidle = {plan.scale(20, 1.0)}"
     path.write_text(
         f"""
@@ -279,7 +289,7 @@ dialect = "halo-connect"
 path = "/stage"
 [upstreams.stage.timeouts]
 {timeouts}
-{zones}
+{site_sections()}
 [sites.default.cache.lifetimes]
 "*" = {int(plan.scale(30, 1.0))}
 Patient = {int(plan.scale(60, 1.0))}
