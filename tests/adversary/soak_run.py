@@ -1,0 +1,131 @@
+"""Run of the soak: one gateway and one emulator; honest clients alone, then beside the attackers."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import time
+
+import httpx
+from adversary.soak_clients import create_honest_clients
+from adversary.soak_requests import HONEST_ADDRESS, INSIDER, POISON, POISON_FAULTS
+from conftest import ROOT
+from end_to_end.chaos_clients import LoadBalancer, Observations
+from end_to_end.chaos_plan import Plan
+from end_to_end.chaos_truth import Oracle
+from end_to_end.chaos_world import KEYS, PUBLIC, Processes, Program, kill_if_running, site_sections
+
+
+@dataclass
+class SoakResult:
+    """What the clients saw; times in seconds since 1970, memory of the gateway in megabytes."""
+
+    observations: Observations = field(default_factory=Observations)
+    oracle: Oracle = field(default_factory=Oracle)
+    measured_from: float = 0.0
+    attacked_from: float = 0.0
+    attacked_until: float = 0.0
+    memory: dict[str, float] = field(default_factory=dict)
+    attacks: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@contextmanager
+def run_processes() -> Iterator[Processes]:
+    """Run an emulator and a gateway with default settings in front of it."""
+    with TemporaryDirectory() as name, ExitStack() as cleanup:
+        directory = Path(name)
+        emulator = Program(
+            ("emulate", "--port", "0", "--config", _write_emulator_config(directory)), directory / "emulator"
+        )
+        emulator.start()
+        cleanup.callback(kill_if_running, emulator)
+        settings = _write_gateway_config(directory, emulator.url)
+        gateway = Program(("serve", "--port", "0", "--config", settings), directory / "gateway.log")
+        gateway.start()
+        cleanup.callback(kill_if_running, gateway)
+        yield Processes(directory, emulator, [gateway])
+
+
+def _write_emulator_config(directory: Path) -> str:
+    path = directory / "emulator.toml"
+    keys = json.dumps([*KEYS.values(), INSIDER, POISON])
+    path.write_text(
+        f"patients = 60\ndocuments = 45\nkeep_requests = 5000000\nkeys = {keys}\n"
+        '[variants]\nunknown_parameter = "refuse"\n'
+    )
+    return str(path)
+
+
+def _write_gateway_config(directory: Path, upstream: str) -> str:
+    path = directory / "gateway.toml"
+    path.write_text(
+        f"""
+[server]
+public_url = "{PUBLIC}"
+[upstream]
+url = "{upstream}"
+[upstreams.stage]
+url = "{upstream}"
+dialect = "halo-connect"
+path = "/stage"
+{site_sections()}
+[ledger]
+path = "{directory / "ledger.sqlite3"}"
+"""
+    )
+    return str(path)
+
+
+async def run_soak(processes: Processes, plan: Plan) -> SoakResult:
+    """Run honest clients for the plan's seconds, and attackers in the second half."""
+    result = SoakResult()
+    await asyncio.to_thread(result.oracle.read, processes)
+    transport = httpx.AsyncHTTPTransport(local_address=HONEST_ADDRESS)
+    async with httpx.AsyncClient(timeout=60, trust_env=False, transport=transport) as http:
+        balancer = LoadBalancer(processes, http, result.observations, result.oracle)
+        ended = asyncio.Event()
+        clients = [
+            asyncio.create_task(client.run(ended.is_set)) for client in create_honest_clients(balancer, plan)
+        ]
+        try:
+            await _run_phases(processes, plan, result)
+        finally:
+            ended.set()
+            await asyncio.gather(*clients)
+    return result
+
+
+async def _run_phases(processes: Processes, plan: Plan, result: SoakResult) -> None:
+    warm_up = min(10.0, plan.seconds * 0.1)
+    await asyncio.sleep(warm_up)
+    result.measured_from = time()
+    await asyncio.sleep(plan.seconds / 2 - warm_up)
+    await asyncio.to_thread(processes.control, "POST", "faults", POISON_FAULTS)
+    gateway = processes.replicas[0]
+    result.memory["before"] = gateway.resident
+    result.attacked_from = time()
+    result.attacks = await _attack(gateway.url, plan.seconds / 2)
+    result.attacked_until = time()
+    result.memory["after"] = gateway.resident
+
+
+async def _attack(url: str, seconds: float) -> dict[str, dict[str, int]]:
+    path = os.pathsep.join((str(ROOT / "tests"), str(ROOT)))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "adversary.soak_attackers", url, str(seconds)),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
+    statuses: dict[str, dict[str, int]] = json.loads(output)
+    return statuses
