@@ -62,8 +62,9 @@ bench: $(READY)  ## measure against nginx and others; skipped with a word where 
 docs: $(READY)  ## write the generated pages
 	$(BIN)/python -m gateway.cli.documentation
 
-chaos: $(READY)  ## half an hour of everything going wrong, six times as fast; docs/resilience.md (needs redis-server)
+chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes of attacks; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)
+	SOAK_SECONDS=600 $(BIN)/pytest -n 0 -s tests/adversary/test_soak.py $(ARGS)
 
 lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv

@@ -42,8 +42,9 @@ def report_soak(processes: Processes, plan: Plan, result: SoakResult) -> Report:
         _honest_lines(result),
         write_lines(processes, result.observations, honest_requests),
         _latency_lines(plan, result),
-        _attack_lines(plan, result),
-        _cost_lines(plan, requests),
+        _attack_lines(result),
+        _cost_lines(result, requests),
+        _page_lines(result, honest_requests),
         _ledger_lines(processes),
         _memory_lines(result),
         log_lines(processes),
@@ -109,24 +110,32 @@ def _p99(seconds: list[float]) -> float:
     return quantiles(seconds, n=100, method="inclusive")[98]
 
 
-def _attack_lines(plan: Plan, result: SoakResult) -> ReportLines:
+def _attack_lines(result: SoakResult) -> ReportLines:
     total = sum(sum(statuses.values()) for statuses in result.attacks.values())
-    yield f"attacks: {total}, {total / plan.seconds * 2:.0f} per second", total > 0
+    yield f"attacks: {total}, {total / result.attack_seconds:.0f} per second", total > 0
     for name, statuses in sorted(result.attacks.items()):
         successes = sum(number for status, number in statuses.items() if status.startswith("2"))
         is_correct = "several" not in statuses and not (successes and name in _STRICT_KINDS)
         yield f"attack, {name}: {_text(statuses)}", is_correct
 
 
-def _cost_lines(plan: Plan, requests: list[dict[str, Any]]) -> ReportLines:
+def _cost_lines(result: SoakResult, requests: list[dict[str, Any]]) -> ReportLines:
     names = {INSIDER: "insider", POISON: "poison", **dict.fromkeys(KEYS.values(), "honest")}
     sent = Counter(names.get(_key(request), "made up") for request in requests)
     paid = Counter(names.get(_key(request), "made up") for request in requests if request["charge"] == "paid")
     yield f"upstream requests by key: {_text(sent)}; billed: {_text(paid)}", not paid["made up"]
     made_up = sum(_key(request).startswith(MADE_UP) for request in requests)
     addresses = len({kind.address for kind in ATTACK_KINDS.values()}) + 1
-    allowed = MAX_REFUSALS * addresses * (ceil(plan.seconds / 2 / 60) + 1)
+    allowed = MAX_REFUSALS * addresses * (ceil(result.attack_seconds / 60) + 1)
     yield f"upstream requests with made-up keys: {made_up} (at most {allowed})", made_up <= allowed
+
+
+def _page_lines(result: SoakResult, requests: Requests) -> ReportLines:
+    """An attacker who could shrink the pages of others would make them pay for more queries."""
+    ids = Counter(request["headers"].get("x-request-id", "") for request in requests)
+    own = {call.id for call in result.observations.calls}
+    further = sum(number - 1 for name, number in ids.items() if name in own)
+    yield f"further upstream requests for an honest request: {further}", True
 
 
 def _ledger_lines(processes: Processes) -> ReportLines:

@@ -112,9 +112,13 @@ def _upgrade_offer(random: Random) -> bytes:
     return encode("POST", path, fields | FORM | {KEY_FIELD: INSIDER}, body, "close, Upgrade, HTTP2-Settings")
 
 
+#: Replaced by another made-up key in each request: a refused key would be paused.
+_PLACE_OF_KEY = f"{MADE_UP}costly"
+
+
 def _encode_costly(request: Attack) -> bytes:
     fields = {name: value for name, value in request.headers.items() if name != "host"}
-    key = {KEY_FIELD: f"{MADE_UP}costly"}
+    key = {KEY_FIELD: _PLACE_OF_KEY}
     return encode(request.method, request.path, fields | key, request.content.encode())
 
 
@@ -122,7 +126,8 @@ _COSTLY = [_encode_costly(request) for request in (*ATTACKS.values(), *LARGEST.v
 
 
 def _costly(random: Random) -> bytes:
-    return random.choice(_COSTLY)
+    key = made_up_key(random)[KEY_FIELD]
+    return random.choice(_COSTLY).replace(_PLACE_OF_KEY.encode(), key.encode(), 1)
 
 
 def _long_head(random: Random) -> bytes:

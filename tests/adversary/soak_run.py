@@ -20,6 +20,9 @@ from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_truth import Oracle
 from end_to_end.chaos_world import KEYS, PUBLIC, Processes, Program, kill_if_running, site_sections
 
+#: Part of a run without attackers.
+BASELINE_SHARE = 0.25
+
 
 @dataclass
 class SoakResult:
@@ -32,6 +35,10 @@ class SoakResult:
     attacked_until: float = 0.0
     memory: dict[str, float] = field(default_factory=dict)
     attacks: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def attack_seconds(self) -> float:
+        return self.attacked_until - self.attacked_from
 
 
 @contextmanager
@@ -82,7 +89,7 @@ path = "{directory / "ledger.sqlite3"}"
 
 
 async def run_soak(processes: Processes, plan: Plan) -> SoakResult:
-    """Run honest clients for the plan's seconds, and attackers in the second half."""
+    """Run honest clients for the plan's seconds, and attackers after the first quarter."""
     result = SoakResult()
     await asyncio.to_thread(result.oracle.read, processes)
     transport = httpx.AsyncHTTPTransport(local_address=HONEST_ADDRESS)
@@ -101,15 +108,16 @@ async def run_soak(processes: Processes, plan: Plan) -> SoakResult:
 
 
 async def _run_phases(processes: Processes, plan: Plan, result: SoakResult) -> None:
-    warm_up = min(10.0, plan.seconds * 0.1)
+    baseline = plan.seconds * BASELINE_SHARE
+    warm_up = min(10.0, baseline / 3)
     await asyncio.sleep(warm_up)
     result.measured_from = time()
-    await asyncio.sleep(plan.seconds / 2 - warm_up)
+    await asyncio.sleep(baseline - warm_up)
     await asyncio.to_thread(processes.control, "POST", "faults", POISON_FAULTS)
     gateway = processes.replicas[0]
     result.memory["before"] = gateway.resident
     result.attacked_from = time()
-    result.attacks = await _attack(gateway.url, plan.seconds / 2)
+    result.attacks = await _attack(gateway.url, plan.seconds - baseline)
     result.attacked_until = time()
     result.memory["after"] = gateway.resident
 

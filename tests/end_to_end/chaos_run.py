@@ -147,22 +147,23 @@ async def run(world: World, plan: Plan) -> RunResult:
     await world.relay.start()
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
-        await _run_clients(LoadBalancer(world, http, result.observations, result.oracle), plan, result)
+        balancer = LoadBalancer(world, http, result.observations, result.oracle)
+        await _run_clients(world, balancer, plan, result)
     await world.relay.refuse()
     result.memory.append(_measure_memory(world, -1.0))
     return result
 
 
-async def _run_clients(balancer: LoadBalancer, plan: Plan, result: RunResult) -> None:
+async def _run_clients(world: World, balancer: LoadBalancer, plan: Plan, result: RunResult) -> None:
     start, ended = monotonic(), asyncio.Event()
     result.fault_free_until = time() + plan.fault_free_seconds
     result.largest_walk_pages.append(await _read_largest_search(balancer, plan))
     client_tasks = [
         asyncio.create_task(client.run(ended.is_set)) for client in create_clients(balancer, plan)
     ]
-    memory_task = asyncio.create_task(_record_memory(balancer.world, start, plan, result))
+    memory_task = asyncio.create_task(_record_memory(world, start, plan, result))
     try:
-        await FaultInjector(balancer.world, plan, result).run(start)
+        await FaultInjector(world, plan, result).run(start)
         result.faults_ended_at = monotonic()
         result.recovery = await _measure_recovery(balancer, plan)
     finally:
