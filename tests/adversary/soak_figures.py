@@ -7,7 +7,7 @@ from statistics import quantiles
 from typing import Any
 
 from adversary.soak_clients import PROBE
-from adversary.soak_requests import ATTACK_KINDS, INSIDER, KEY_FIELD, MADE_UP, POISON, replay_kinds
+from adversary.soak_requests import ATTACK_KINDS, ATTACKERS_KEYS, KEY_FIELD, MADE_UP, replay_kinds
 from adversary.soak_run import SoakResult
 from end_to_end.chaos_clients import Call
 from end_to_end.chaos_figures import Report, ReportLines, duration, log_lines, percentile_text, write_lines
@@ -26,8 +26,8 @@ MIN_JUDGED_SECONDS = 100.0
 MAX_REFUSALS = 30
 #: Megabytes: the half of server.max_total_body that one address may use, and what responses and names need.
 MAX_GROWTH = 32.0 + 64.0
-#: Callers in the ledger: honest ones, the two valid keys of attackers, and one line for all others.
-MAX_CALLERS = len(KEYS) + 2 + 1
+#: Callers in the ledger: honest ones, attackers with valid keys, one line for all others, one for no caller.
+MAX_CALLERS = len(KEYS) + len(ATTACKERS_KEYS) + 2
 #: Answers to attackers that no attack may get: one to a key that is not valid, or two to one request.
 _STRICT_KINDS = {name for name, kind in (ATTACK_KINDS | replay_kinds("")).items() if not kind.may_succeed}
 
@@ -120,7 +120,7 @@ def _attack_lines(result: SoakResult) -> ReportLines:
 
 
 def _cost_lines(result: SoakResult, requests: list[dict[str, Any]]) -> ReportLines:
-    names = {INSIDER: "insider", POISON: "poison", **dict.fromkeys(KEYS.values(), "honest")}
+    names = {key: key for key in ATTACKERS_KEYS} | dict.fromkeys(KEYS.values(), "honest")
     sent = Counter(names.get(_key(request), "made up") for request in requests)
     paid = Counter(names.get(_key(request), "made up") for request in requests if request["charge"] == "paid")
     yield f"upstream requests by key: {_text(sent)}; billed: {_text(paid)}", not paid["made up"]

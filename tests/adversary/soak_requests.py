@@ -16,8 +16,8 @@ from gateway.emulator import errors
 
 #: Address of the honest clients, which some attackers share.
 HONEST_ADDRESS = "127.0.0.2"
-#: Valid keys of attackers: one that sends whatever is allowed, one whose queries fail upstream.
-INSIDER, POISON = "insider-key", "poison-key"
+#: Valid keys of attackers: one whose queries succeed, one whose queries fail, one whose queries hang.
+INSIDER, POISON, HANGING = "insider-key", "poison-key", "hanging-key"
 KEY_FIELD = "Ocp-Apim-Subscription-Key"
 #: Start of every made-up key.
 MADE_UP = "made-up-"
@@ -155,45 +155,55 @@ def _unreadable(random: Random) -> bytes:
     return random.choice((*_UNREADABLE, random.randbytes(2_000) + b"\r\n\r\n"))
 
 
-def _failing_query(random: Random) -> bytes:
-    name = random.choice(tuple(POISON_ANSWERS))
-    return encode("GET", f"{random.choice(BASES)}/Patient?family={name}", _uncached(POISON))
-
-
-def _hanging_query(random: Random) -> bytes:
-    return encode("GET", f"{BASES[0]}/Patient?family=poison-hang-{random.random()}", _uncached(POISON))
-
-
-def _uncached(key: str) -> dict[str, str]:
-    return {KEY_FIELD: key, "Cache-Control": "no-cache"}
-
-
-def _wrapped(status: int, message: str) -> dict[str, object]:
-    return {"status": status, "body": {"error": {"status": status, "message": message}}}
-
-
-#: Family that a poison query searches for -> answer of the emulator.
-POISON_ANSWERS: dict[str, dict[str, object]] = {
+#: Words in a search of the poison key -> answer of the emulator, as an expensive or broken query gets it.
+_FAILURES: dict[str, dict[str, object]] = {
     "poison-500": {"status": 500, "body": {"statusCode": 500, "message": "Internal server error"}},
-    "poison-no-contact": _wrapped(503, errors.NO_CONTACT),
-    "poison-offline": _wrapped(504, errors.OFFLINE),
-    "poison-slow": _wrapped(504, errors.SLOW_QUERY),
-    "poison-moved": _wrapped(403, "The practice being queried is non-authoritative."),
-    "poison-address": {
+    "poison-sql": {"status": 200, "body": {"errorCode": 1, "errorMessage": "SqlExecutionFailed"}},
+    "poison-slow": {"status": 504, "body": {"error": {"status": 504, "message": errors.SLOW_QUERY}}},
+    "poison-html": {"status": 502, "body": "<html>Bad gateway</html>"},
+    "poison-empty": {"status": 200, "body": ""},
+}
+#: Keys that the upstream refuses, although they are valid -> its answer.
+_REFUSALS: dict[str, dict[str, object]] = {
+    "elsewhere-key": {
+        "status": 403,
+        "body": {"error": {"status": 403, "message": "The practice being queried is non-authoritative."}},
+    },
+    "blocked-key": {
         "status": 403,
         "body": {
             "statusCode": 403,
             "message": "Caller IP address 203.0.113.9 is not allowed. Access denied.",
         },
     },
-    "poison-too-large": _wrapped(413, "QueryOrphaned, results were too large (9kb)"),
-    "poison-429": {"status": 429, "body": {"message": "x"}, "headers": {"Retry-After": "86400"}},
+    "spent-key": {"status": 429, "body": {"message": "x"}, "headers": {"Retry-After": "86400"}},
 }
-#: Faults of the emulator for the poison key.
-POISON_FAULTS: list[dict[str, object]] = [
-    {"kind": "hang", "key": POISON, "path": "poison-hang"},
-    *({"kind": "answer", "key": POISON, "path": name, **rest} for name, rest in POISON_ANSWERS.items()),
+ATTACKERS_KEYS = (INSIDER, POISON, HANGING, *_REFUSALS)
+#: Faults of the emulator for keys of attackers.
+FAULTS: list[dict[str, object]] = [
+    {"kind": "hang", "key": HANGING},
+    *({"kind": "answer", "key": POISON, "path": words, **answer} for words, answer in _FAILURES.items()),
+    *({"kind": "answer", "key": key, **answer} for key, answer in _REFUSALS.items()),
 ]
+
+
+def _failing_query(random: Random) -> bytes:
+    search = f"Patient?family={random.choice(tuple(_FAILURES))}"
+    return encode("GET", f"{random.choice(BASES[1:])}/{search}", _uncached(POISON))
+
+
+def _hanging_query(random: Random) -> bytes:
+    """A query of the first site: there no other attacker fails, since two of them open its circuit."""
+    return encode("GET", f"{BASES[0]}/Patient?family={random.random()}", _uncached(HANGING))
+
+
+def _query_without_rights(random: Random) -> bytes:
+    key = random.choice(tuple(_REFUSALS))
+    return encode("GET", f"{random.choice(BASES)}/Patient/1", _uncached(key))
+
+
+def _uncached(key: str) -> dict[str, str]:
+    return {KEY_FIELD: key, "Cache-Control": "no-cache"}
 
 
 def replay_kinds(link: str) -> dict[str, AttackKind]:
@@ -223,6 +233,7 @@ ATTACK_KINDS = {
     "unreadable bytes": AttackKind("127.0.0.9", 4, _unreadable),
     "failing queries": AttackKind("127.0.0.3", 3, _failing_query),
     "hanging queries": AttackKind("127.0.0.3", 3, _hanging_query),
+    "queries without rights": AttackKind("127.0.0.6", 2, _query_without_rights),
 }
 _BODY_HEAD = encode(
     "POST", f"{BASES[0]}/Patient", JSON | {KEY_FIELD: f"{MADE_UP}drip", "Content-Length": "1900000"}

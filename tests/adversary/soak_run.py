@@ -13,7 +13,7 @@ from time import time
 
 import httpx
 from adversary.soak_clients import create_honest_clients
-from adversary.soak_requests import HONEST_ADDRESS, INSIDER, POISON, POISON_FAULTS
+from adversary.soak_requests import ATTACKERS_KEYS, FAULTS, HONEST_ADDRESS
 from conftest import ROOT
 from end_to_end.chaos_clients import LoadBalancer, Observations
 from end_to_end.chaos_plan import Plan
@@ -60,7 +60,7 @@ def run_processes() -> Iterator[Processes]:
 
 def _write_emulator_config(directory: Path) -> str:
     path = directory / "emulator.toml"
-    keys = json.dumps([*KEYS.values(), INSIDER, POISON])
+    keys = json.dumps([*KEYS.values(), *ATTACKERS_KEYS])
     path.write_text(
         f"patients = 60\ndocuments = 45\nkeep_requests = 5000000\nkeys = {keys}\n"
         '[variants]\nunknown_parameter = "refuse"\n'
@@ -113,7 +113,7 @@ async def _run_phases(processes: Processes, plan: Plan, result: SoakResult) -> N
     await asyncio.sleep(warm_up)
     result.measured_from = time()
     await asyncio.sleep(baseline - warm_up)
-    await asyncio.to_thread(processes.control, "POST", "faults", POISON_FAULTS)
+    await asyncio.to_thread(processes.control, "POST", "faults", FAULTS)
     gateway = processes.replicas[0]
     result.memory["before"] = gateway.resident
     result.attacked_from = time()
