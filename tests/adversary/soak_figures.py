@@ -1,8 +1,9 @@
 """Report of the soak: lines to print, and those that show an error."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
-from math import ceil
+from math import ceil, nan
 from statistics import quantiles
 from typing import Any
 
@@ -39,6 +40,7 @@ def report_soak(processes: Processes, plan: Plan, result: SoakResult) -> Report:
     requests = processes.control("GET", "requests")
     honest_requests = [request for request in requests if _key(request) in KEYS.values()]
     sections = (
+        _run_lines(plan, result),
         _honest_lines(result),
         write_lines(processes, result.observations, honest_requests),
         _latency_lines(plan, result),
@@ -55,6 +57,12 @@ def report_soak(processes: Processes, plan: Plan, result: SoakResult) -> Report:
 
 def _key(request: dict[str, Any]) -> str:
     return str(request["headers"].get(KEY_FIELD.lower(), ""))
+
+
+def _run_lines(plan: Plan, result: SoakResult) -> ReportLines:
+    seconds = f"{result.attacked_from - result.measured_from:.0f} s and {result.attack_seconds:.0f} s"
+    load = ", ".join(f"{name} the attack {load:.1f}" for name, load in result.load.items())
+    yield f"run: {plan.seconds:.0f} s, measured {seconds}; load of {os.cpu_count()} processors {load}", True
 
 
 def _honest_lines(result: SoakResult) -> ReportLines:
@@ -107,7 +115,8 @@ def _phases(result: SoakResult, calls: Iterable[Call]) -> tuple[list[float], lis
 
 
 def _p99(seconds: list[float]) -> float:
-    return quantiles(seconds, n=100, method="inclusive")[98]
+    """99th percentile; not a number of too few seconds, as on a busy machine in a short run."""
+    return quantiles(seconds, n=100, method="inclusive")[98] if len(seconds) > 1 else nan
 
 
 def _attack_lines(result: SoakResult) -> ReportLines:

@@ -34,6 +34,7 @@ class SoakResult:
     attacked_from: float = 0.0
     attacked_until: float = 0.0
     memory: dict[str, float] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)
     attacks: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
@@ -115,11 +116,16 @@ async def _run_phases(processes: Processes, plan: Plan, result: SoakResult) -> N
     await asyncio.sleep(baseline - warm_up)
     await asyncio.to_thread(processes.control, "POST", "faults", FAULTS)
     gateway = processes.replicas[0]
-    result.memory["before"] = gateway.resident
+    _measure(result, gateway, "before")
     result.attacked_from = time()
     result.attacks = await _attack(gateway.url, plan.seconds - baseline)
     result.attacked_until = time()
-    result.memory["after"] = gateway.resident
+    _measure(result, gateway, "after")
+
+
+def _measure(result: SoakResult, gateway: Program, when: str) -> None:
+    """Note the gateway's memory, and how busy the machine is."""
+    result.memory[when], result.load[when] = gateway.resident, os.getloadavg()[0]
 
 
 async def _attack(url: str, seconds: float) -> dict[str, dict[str, int]]:
