@@ -1,4 +1,4 @@
-"""Attackers of the soak, as a process of its own: `python -m adversary.soak_attackers URL SECONDS`.
+"""Attackers of the soak, as a process: `nice python -m adversary.soak_attackers URL SECONDS SEED`.
 
 It has a lower priority than the gateway, because the attackers of a real gateway use other processors. At the
 end it prints the number of responses as JSON: kind of attack -> status -> number.
@@ -27,8 +27,7 @@ from end_to_end.chaos_world import KEYS, NEAR, PUBLIC, base
 #: Seconds that an attacker waits for a response.
 MAX_WAIT = 45.0
 MAX_IN_FLIGHT = 200
-_SECONDS_BETWEEN_DRIPS = 5.0
-_NICENESS = 10
+_SECONDS_BETWEEN_DRIPS = 20.0
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -36,9 +35,9 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Attackers:
     """All attackers; their responses are counted by kind and status."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seed: str) -> None:
         address = httpx.URL(url)
-        self._host, self._port = address.host, address.port
+        self._host, self._port, self._seed = address.host, address.port, seed
         self.statuses: dict[str, Counter[str]] = defaultdict(Counter)
 
     async def run(self, kinds: dict[str, AttackKind | DripKind], seconds: float) -> None:
@@ -59,7 +58,7 @@ class Attackers:
         assert all(isinstance(result, asyncio.CancelledError) for result in results), results
 
     async def _send_all(self, name: str, kind: AttackKind) -> None:
-        random, places = Random(name), asyncio.Semaphore(MAX_IN_FLIGHT)
+        random, places = Random(f"{self._seed} {name}"), asyncio.Semaphore(MAX_IN_FLIGHT)
         async with asyncio.TaskGroup() as group:
             while True:
                 await places.acquire()
@@ -138,12 +137,11 @@ def honest_page_link(url: str) -> str:
 
 def main() -> None:
     """Attack the gateway at a URL for some seconds; SOAK_ATTACKS names some kinds, separated by commas."""
-    url, seconds = sys.argv[1], float(sys.argv[2])
-    os.nice(_NICENESS)
+    url, seconds, seed = sys.argv[1:]
     kinds = ATTACK_KINDS | DRIP_KINDS | replay_kinds(honest_page_link(url))
     names = [name for name in os.environ.get("SOAK_ATTACKS", "").split(",") if name] or kinds
-    attackers = Attackers(url)
-    asyncio.run(attackers.run({name: kinds[name] for name in names}, seconds))
+    attackers = Attackers(url, seed)
+    asyncio.run(attackers.run({name: kinds[name] for name in names}, float(seconds)))
     print(json.dumps(attackers.statuses))
 
 

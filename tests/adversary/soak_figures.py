@@ -60,9 +60,10 @@ def _key(request: dict[str, Any]) -> str:
 
 
 def _run_lines(plan: Plan, result: SoakResult) -> ReportLines:
-    seconds = f"{result.attacked_from - result.measured_from:.0f} s and {result.attack_seconds:.0f} s"
-    load = ", ".join(f"{name} the attack {load:.1f}" for name, load in result.load.items())
-    yield f"run: {plan.seconds:.0f} s, measured {seconds}; load of {os.cpu_count()} processors {load}", True
+    seconds = f"{plan.seconds:.0f} s, of these with attackers {result.attack_seconds:.0f} s"
+    yield f"run: {seconds}, in {len(result.attack_windows)} rounds", True
+    load = ", ".join(f"{when} {load:.1f}" for when, load in result.load.items())
+    yield f"load of {os.cpu_count()} processors: {load}", True
 
 
 def _honest_lines(result: SoakResult) -> ReportLines:
@@ -104,12 +105,12 @@ def _latency_lines(plan: Plan, result: SoakResult) -> ReportLines:
 
 
 def _phases(result: SoakResult, calls: Iterable[Call]) -> tuple[list[float], list[float]]:
-    """Durations of calls before the attack, without the warm-up, and of those during it."""
+    """Durations of calls within times without attackers, and of those that began during an attack."""
     alone, attacked = [], []
     for call in calls:
-        if result.measured_from <= call.started and call.ended <= result.attacked_from:
+        if any(start <= call.started and call.ended <= end for start, end in result.quiet_windows):
             alone.append(duration(call))
-        elif result.attacked_from <= call.started <= result.attacked_until:
+        elif any(start <= call.started <= end for start, end in result.attack_windows):
             attacked.append(duration(call))
     return alone, attacked
 
@@ -153,9 +154,14 @@ def _ledger_lines(processes: Processes) -> ReportLines:
 
 
 def _memory_lines(result: SoakResult) -> ReportLines:
-    before, after = result.memory["before"], result.memory["after"]
-    growth = f"memory of the gateway before the attack {before:.0f} MB, at its end {after:.0f} MB"
-    yield f"{growth} (at most {MAX_GROWTH:.0f} more)", after - before <= MAX_GROWTH
+    sizes = [*result.memory.values()]
+    growth = max(sizes) - sizes[0]
+    yield (
+        "memory of the gateway: "
+        + ", ".join(f"{when} {size:.0f} MB" for when, size in result.memory.items()),
+        True,
+    )
+    yield f"memory grew by {growth:.0f} MB (at most {MAX_GROWTH:.0f} MB)", growth <= MAX_GROWTH
 
 
 def _text(counts: dict[str, int]) -> str:

@@ -220,7 +220,7 @@ def replay_kinds(link: str) -> dict[str, AttackKind]:
 
 #: About 50 requests per second in sum.
 ATTACK_KINDS = {
-    "forged keys": AttackKind("127.0.0.3", 6, _forged_key),
+    "forged keys": AttackKind("127.0.0.3", 7, _forged_key),
     "forged keys at the honest address": AttackKind(HONEST_ADDRESS, 4, _forged_key),
     "a refused key again": AttackKind("127.0.0.3", 4, _refused_key),
     "forged GUIDs": AttackKind("127.0.0.4", 3, _forged_guid),
@@ -228,7 +228,7 @@ ATTACK_KINDS = {
     "forged tokens": AttackKind("127.0.0.5", 2, _forged_token),
     "echoes": AttackKind("127.0.0.5", 4, _echo, may_succeed=True),
     "upgrade offers": AttackKind("127.0.0.6", 3, _upgrade_offer, may_succeed=True),
-    "huge searches": AttackKind("127.0.0.7", 5, _costly),
+    "huge searches": AttackKind("127.0.0.7", 3, _costly),
     "long heads": AttackKind("127.0.0.9", 5, _long_head, may_succeed=True),
     "unreadable bytes": AttackKind("127.0.0.9", 4, _unreadable),
     "failing queries": AttackKind("127.0.0.3", 3, _failing_query),

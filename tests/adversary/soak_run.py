@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,14 @@ from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_truth import Oracle
 from end_to_end.chaos_world import KEYS, PUBLIC, Processes, Program, kill_if_running, site_sections
 
-#: Part of a run without attackers.
-BASELINE_SHARE = 0.25
+#: Seconds of a round, which begins without attackers: several rounds level out what else the machine does.
+ROUND_SECONDS = 120.0
+#: Part of a round without attackers.
+QUIET_SHARE = 0.25
+#: Longest time in seconds at the beginning of a run that is not measured.
+MAX_WARM_UP = 10.0
+
+Window = tuple[float, float]
 
 
 @dataclass
@@ -30,16 +37,15 @@ class SoakResult:
 
     observations: Observations = field(default_factory=Observations)
     oracle: Oracle = field(default_factory=Oracle)
-    measured_from: float = 0.0
-    attacked_from: float = 0.0
-    attacked_until: float = 0.0
+    quiet_windows: list[Window] = field(default_factory=list)
+    attack_windows: list[Window] = field(default_factory=list)
     memory: dict[str, float] = field(default_factory=dict)
     load: dict[str, float] = field(default_factory=dict)
-    attacks: dict[str, dict[str, int]] = field(default_factory=dict)
+    attacks: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     @property
     def attack_seconds(self) -> float:
-        return self.attacked_until - self.attacked_from
+        return sum(end - start for start, end in self.attack_windows)
 
 
 @contextmanager
@@ -90,7 +96,7 @@ path = "{directory / "ledger.sqlite3"}"
 
 
 async def run_soak(processes: Processes, plan: Plan) -> SoakResult:
-    """Run honest clients for the plan's seconds, and attackers after the first quarter."""
+    """Run honest clients for the plan's seconds, and attackers after the first quarter of each round."""
     result = SoakResult()
     await asyncio.to_thread(result.oracle.read, processes)
     transport = httpx.AsyncHTTPTransport(local_address=HONEST_ADDRESS)
@@ -101,26 +107,29 @@ async def run_soak(processes: Processes, plan: Plan) -> SoakResult:
             asyncio.create_task(client.run(ended.is_set)) for client in create_honest_clients(balancer, plan)
         ]
         try:
-            await _run_phases(processes, plan, result)
+            await _run_rounds(processes, plan, result)
         finally:
             ended.set()
             await asyncio.gather(*clients)
     return result
 
 
-async def _run_phases(processes: Processes, plan: Plan, result: SoakResult) -> None:
-    baseline = plan.seconds * BASELINE_SHARE
-    warm_up = min(10.0, baseline / 3)
-    await asyncio.sleep(warm_up)
-    result.measured_from = time()
-    await asyncio.sleep(baseline - warm_up)
+async def _run_rounds(processes: Processes, plan: Plan, result: SoakResult) -> None:
+    rounds = max(1, round(plan.seconds / ROUND_SECONDS))
+    seconds, gateway = plan.seconds / rounds, processes.replicas[0]
     await asyncio.to_thread(processes.control, "POST", "faults", FAULTS)
-    gateway = processes.replicas[0]
-    _measure(result, gateway, "before")
-    result.attacked_from = time()
-    result.attacks = await _attack(gateway.url, plan.seconds - baseline)
-    result.attacked_until = time()
-    _measure(result, gateway, "after")
+    await asyncio.sleep(min(MAX_WARM_UP, seconds * QUIET_SHARE / 3))
+    for number in range(rounds):
+        started = time()
+        await asyncio.sleep(seconds * QUIET_SHARE)
+        attack_started = time()
+        _measure(result, gateway, f"before attack {number + 1}")
+        statuses = await _attack(gateway.url, seconds * (1 - QUIET_SHARE), number)
+        _measure(result, gateway, f"after attack {number + 1}")
+        for name, counts in statuses.items():
+            result.attacks[name].update(counts)
+        result.quiet_windows.append((started, attack_started))
+        result.attack_windows.append((attack_started, time()))
 
 
 def _measure(result: SoakResult, gateway: Program, when: str) -> None:
@@ -128,10 +137,10 @@ def _measure(result: SoakResult, gateway: Program, when: str) -> None:
     result.memory[when], result.load[when] = gateway.resident, os.getloadavg()[0]
 
 
-async def _attack(url: str, seconds: float) -> dict[str, dict[str, int]]:
+async def _attack(url: str, seconds: float, seed: int) -> dict[str, dict[str, int]]:
     path = os.pathsep.join((str(ROOT / "tests"), str(ROOT)))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "adversary.soak_attackers", url, str(seconds)),
+        *("nice", sys.executable, "-m", "adversary.soak_attackers", url, str(seconds), str(seed)),
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},
     )
