@@ -168,11 +168,13 @@ def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     return derive_key(keys[0], "callers")
 
 
-def circuit_registry(settings: Settings, store: Store, secret: bytes) -> CircuitRegistry:
+def circuit_registry(
+    settings: Settings, store: Store, secret: bytes, is_proved: Callable[[FhirRequest], bool]
+) -> CircuitRegistry:
     """Circuits of all sites and their callers, shared through the store."""
     breaker = settings.circuit_breaker
     backoff = ExponentialBackoff(breaker.initial_open_seconds, breaker.max_open_seconds)
-    return CircuitRegistry(store, backoff, time.time, random.random, secret)
+    return CircuitRegistry(store, backoff, time.time, random.random, secret, is_proved)
 
 
 def pause_registry(settings: Settings, store: Store, secret: bytes) -> PauseRegistry:
@@ -216,7 +218,7 @@ class RequestPolicies:
         """Place in the queue of the rate limiter, fair to each site, program and client with the same key."""
         key, label = keyed_fingerprint(request.headers, self.secret), ledger_label(request.headers)
         caller = self.settings.ledger.callers.get(label)
-        if caller or self.proved_callers.is_proved(caller_of(request)):
+        if caller or self.is_proved(request):
             self.caller_names.remember(key, caller.name if caller else label)
         site = request.site.guid if request.site else ""
         program = "\0".join((site, *(request.header(name) for name in _FAIRNESS_HEADERS)))
@@ -224,8 +226,11 @@ class RequestPolicies:
 
     def proved_caller(self, request: FhirRequest) -> str:
         """Caller among whom places are dealt out; all unproved ones are one, because clients make up keys."""
-        caller = caller_of(request)
-        return caller if self.proved_callers.is_proved(caller) else UNPROVED
+        return caller_of(request) if self.is_proved(request) else UNPROVED
+
+    def is_proved(self, request: FhirRequest) -> bool:
+        """Whether the upstream has served the request's caller in the last day."""
+        return self.proved_callers.is_proved(caller_of(request))
 
     def pms_identity(self, guid: str) -> PmsIdentity | None:
         """Return the configured identity of a practice in its own software, or None."""

@@ -160,7 +160,7 @@ def with_resilience(
 ) -> tuple[Handler, UpstreamHandlers]:
     """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
-    circuits = circuit_registry(settings, store, policies.secret)
+    circuits = circuit_registry(settings, store, policies.secret, policies.is_proved)
     pauses = pause_registry(settings, store, policies.secret)
     budget, rates = retry_budget(settings, store), RateLimits(store, time.time, upstream.requests_per_second)
     retry = Retry(

@@ -45,17 +45,6 @@ FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "practice-query-timeout": 5,
 }
 
-#: Reasons that the request itself may cause: they count for its caller at the site. A site whose callers fail
-#: alike opens as a whole.
-CAUSED_BY_QUERY: Final = frozenset(
-    {
-        *("practice-connection-lost", "practice-bad-result", "practice-database-busy"),
-        *("practice-query-orphaned", "practice-query-timeout", "practice-result-lost"),
-        *("practice-upload-failed", "upstream-500", "upstream-502", "upstream-5xx"),
-        *("upstream-reset", "upstream-timeout"),
-    }
-)
-
 #: Reasons that the site's status reports: they are over as soon as the status is `online`.
 REPORTED_BY_SITE_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
 

@@ -1,13 +1,13 @@
 """Circuit breaker per site, and per caller at a site.
 
-The open time doubles with each failure. One trial request, or a free status check, ends it. A failure that
-the request itself may cause opens the circuit of its caller only; the site's opens when two callers fail.
+The open time doubles with each failure. One trial request, or a free status check, ends it. Failures open the
+circuit of their caller at the site; the site's own opens when two callers fail that the upstream has served
+before, without a response to any caller in between.
 """
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -20,7 +20,6 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamU
 from gateway.http.callers import keyed_fingerprint
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import (
-    CAUSED_BY_QUERY,
     CIRCUIT_OPEN,
     CLOSED,
     REPORTED_BY_SITE_STATUS,
@@ -32,15 +31,14 @@ from gateway.resilience.circuit import (
     worse_circuit,
 )
 from gateway.stores.base import Store
-from gateway.stores.lock import hold_lock
 from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
 #: Returns whether a site is online, without a billed query; None if that is unknown.
 StatusCheck = Callable[[FhirRequest], Awaitable[bool | None]]
 
-#: Lock timeout in seconds. The replica that runs the trial request renews the lock; after a crash it expires.
-_TRIAL_LOCK_SECONDS = 3.0
+#: Seconds after which another trial may start: a slow one must not keep the others out.
+_TRIAL_SECONDS = 10.0
 _STATUS_CHECK_TIMEOUT = 5.0
 #: Sites whose first failing caller is remembered.
 _MAX_SITES = 10_000
@@ -71,11 +69,13 @@ class CircuitRegistry:
         clock: Callable[[], float],
         jitter: Callable[[], float],
         secret: bytes = b"",
+        is_proved: Callable[[FhirRequest], bool] = lambda _: True,
     ) -> None:
         self._store = store
         self._backoff_policy = backoff_policy
         self._jitter = jitter
         self._secret = secret
+        self._is_proved = is_proved
         self._replicated_circuits = ReplicatedValues(
             store, Circuit, "circuit:", clock, lifetime=_RETENTION_SECONDS
         )
@@ -119,18 +119,23 @@ class CircuitRegistry:
         return half_open
 
     async def record_failure(
-        self, site: Site, names: CircuitNames, failure: Failure, started_at: float
+        self, request: FhirRequest, site: Site, failure: Failure, started_at: float
     ) -> None:
-        """Count a failure if its error code counts: for the site, or for the caller and then the site."""
-        if breaker_reason(failure) not in CAUSED_BY_QUERY:
-            await self._count_failure(site, names.site, failure, started_at)
-        elif await self._count_failure(site, names.caller, failure, started_at):
-            first = self._failing_callers.setdefault(names.site, names.caller)
-            if first != names.caller:
-                await self._count_failure(site, names.site, failure, started_at, opens_at_once=True)
+        """Count a failure for the caller if its error code counts, and for the site if two callers failed."""
+        names = self.names_of(request, site)
+        has_opened = await self._count_failure(site, names.caller, failure, started_at)
+        if not has_opened or not self._is_proved(request):
+            return
+        if self._failing_callers.setdefault(names.site, names.caller) != names.caller:
+            await self.reopen(site, names.site, failure, started_at)
 
-    async def record_response(self, site: Site, names: CircuitNames, started_at: float) -> None:
+    async def reopen(self, site: Site, name: str, failure: Failure, started_at: float) -> None:
+        """Open a circuit after one failure, if its error code counts."""
+        await self._count_failure(site, name, failure, started_at, opens_at_once=True)
+
+    async def record_response(self, request: FhirRequest, site: Site, started_at: float) -> None:
         """Close the circuits, unless the request started before the last counted failure."""
+        names = self.names_of(request, site)
         self._failing_callers.pop(names.site, None)
         for name in names:
             await self._count_response(site, name, started_at)
@@ -176,11 +181,16 @@ class CircuitRegistry:
 
     async def claim_trial(self, name: str, holder: str) -> bool:
         """Acquire the trial lock of a circuit; return whether this request is now the trial request."""
-        return await self._store.acquire_lock(f"circuit-trial:{name}", holder, _TRIAL_LOCK_SECONDS)
+        return await self._store.acquire_lock(f"circuit-trial:{name}", holder, _TRIAL_SECONDS)
 
-    def hold_trial_lock(self, name: str, holder: str) -> AbstractAsyncContextManager[None]:
-        """Renew the trial lock as long as the block lasts, then release it."""
-        return hold_lock(self._store, f"circuit-trial:{name}", holder, _TRIAL_LOCK_SECONDS)
+    async def end_trial(self, name: str, holder: str) -> None:
+        """Release the trial lock of a circuit."""
+        await self._store.release_lock(f"circuit-trial:{name}", holder)
+
+    def may_try(self, request: FhirRequest, name: str, circuit: Circuit) -> bool:
+        """Whether a request may be the trial: a proved caller's first, so that a stranger cannot take it."""
+        is_late = self.now() - circuit.open_until > _TRIAL_SECONDS
+        return is_late or ":" in name or self._is_proved(request)
 
 
 class CircuitBreaker:
@@ -205,28 +215,35 @@ class CircuitBreaker:
             return await self._run_trial(request, request.site, half_open)
         return await self._run_recorded(request, request.site)
 
-    async def _run_recorded(self, request: FhirRequest, site: Site) -> FhirResponse:
-        started, names = self._circuits.now(), self._circuits.names_of(request, site)
+    async def _run_recorded(self, request: FhirRequest, site: Site, tried: str = "") -> FhirResponse:
+        """Call the inner handler and count its result; a failed trial reopens the circuit that was tried."""
+        started = self._circuits.now()
         try:
             response = await self._inner(request)
         except Failure as failure:
             if practice_responded(failure):
-                await self._circuits.record_response(site, names, started)
+                await self._circuits.record_response(request, site, started)
             else:
-                await self._circuits.record_failure(site, names, failure, started)
+                await self._circuits.record_failure(request, site, failure, started)
+                if tried == site.guid:
+                    await self._circuits.reopen(site, tried, failure, started)
             raise
-        await self._circuits.record_response(site, names, started)
+        await self._circuits.record_response(request, site, started)
         return response
 
     async def _run_trial(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
-        holder = uuid4().hex
+        holder, circuit = uuid4().hex, await self._circuits.circuit_of(name)
+        if not self._circuits.may_try(request, name, circuit):
+            raise circuit_open_failure(circuit, _TRIAL_RETRY_AFTER)
         if not await self._circuits.claim_trial(name, holder):
             return await self._run_unless_open(request, site, name)
-        async with self._circuits.hold_trial_lock(name, holder):
-            circuit = await self._circuits.circuit_of(name, fresh=True)
+        try:
+            await self._circuits.circuit_of(name, fresh=True)
             await self._circuits.require_not_open(request)
-            await self._require_online(request, site, circuit)
-            return await self._run_recorded(request, site)
+            await self._require_online(request, site, name)
+            return await self._run_recorded(request, site, name)
+        finally:
+            await self._circuits.end_trial(name, holder)
 
     async def _run_unless_open(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
         """Run the request if another trial request has just closed the circuit. Raises Failure 503."""
@@ -235,13 +252,14 @@ class CircuitBreaker:
             raise circuit_open_failure(circuit, _TRIAL_RETRY_AFTER)
         return await self._run_recorded(request, site)
 
-    async def _require_online(self, request: FhirRequest, site: Site, circuit: Circuit) -> None:
+    async def _require_online(self, request: FhirRequest, site: Site, name: str) -> None:
         """Reopen the circuit and raise Failure 503 if the status check shows that the site is offline."""
+        circuit = await self._circuits.circuit_of(name)
         if circuit.reason not in REPORTED_BY_SITE_STATUS or await self._is_online(request) is not False:
             return
-        names, now = self._circuits.names_of(request, site), self._circuits.now()
-        await self._circuits.record_failure(site, names, circuit_open_failure(circuit, 1), now)
-        reopened = await self._circuits.circuit_of(site.guid)
+        now = self._circuits.now()
+        await self._circuits.reopen(site, name, circuit_open_failure(circuit, 1), now)
+        reopened = await self._circuits.circuit_of(name)
         seconds = reopened.seconds_until_half_open(self._circuits.now())
         raise circuit_open_failure(reopened, seconds).with_upstream_use(UpstreamUse(1))  # the status check
 

@@ -84,6 +84,33 @@ def test_failing_queries_of_one_key_open_no_circuit_for_others(gateway: FailingG
     assert gateway.ask("GET", f"{BASE}/Patient/1").status_code == 200
 
 
+OUTAGES = [
+    (503, "x"),
+    (504, {"error": {"status": 504, "message": "Site cannot be contacted. Site is offline."}}),
+    (
+        400,
+        {
+            "errorDetails": {
+                "errorType": "haloLink",
+                "errorCode": 1,
+                "errorMessage": "Error occured while establishing a connection to SQL Server",
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), OUTAGES)
+def test_outage_of_one_key_closes_no_site(gateway: FailingGateway, status: int, body: object) -> None:
+    for key in ("x", "y", "other-key"):
+        gateway.pair.fault(kind="answer", status=status, body=body, key=key)
+    assert gateway.ask("GET", f"{BASE}/Patient/1").status_code == 200
+    for key in ("x", "y", "x", "y", "other-key"):
+        headers = {"Ocp-Apim-Subscription-Key": key}
+        assert gateway.ask("GET", f"{BASE}/Patient/1", headers=headers).status_code >= 500
+    assert gateway.ask("GET", f"{BASE}/Patient/1").status_code == 200
+
+
 def test_block_until_2099_has_an_end(gateway: FailingGateway) -> None:
     date = "Thu, 01 Jan 2099 00:00:00 GMT"
     gateway.pair.fault(

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.event_loop import turns
 from support.requests import GUID, SITE, fhir_request
 from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpstream, Step
 
@@ -19,6 +20,10 @@ from gateway.upstreams import halo_failures
 pytestmark = pytest.mark.anyio
 
 OFFLINE = Failure(halo_failures.OFFLINE)
+
+
+#: Circuit of the requests without a credential.
+OWN = f"{GUID}:"
 
 
 class Case(HandlerCase):
@@ -67,16 +72,16 @@ async def test_failed_trial_doubles_the_open_time_and_rejects_other_requests() -
         *["practice-circuit-open"] * 4,
         "practice-offline",
     ]
-    circuit = await case.circuits.circuit_of(GUID)
+    circuit = await case.circuits.circuit_of(OWN)
     assert (circuit.times_opened, circuit.seconds_until_half_open(case.clock())) == (2, 20)
 
 
 async def test_trial_lock_of_a_crashed_replica_expires() -> None:
     case = Case(OFFLINE, OK)
     await case.pass_open_time()
-    assert await case.circuits.claim_trial(GUID, "crashed")
+    assert await case.circuits.claim_trial(OWN, "crashed")
     assert await case.code() == "practice-circuit-open"
-    case.clock.now += 3
+    case.clock.now += 10
     assert await case.code() == "200"
 
 
@@ -99,7 +104,7 @@ async def test_response_to_the_trial_closes_the_circuit() -> None:
     case = Case(OFFLINE, OK)
     await case.pass_open_time()
     assert await case.codes(3) == ["200", "200", "200"]
-    assert await case.circuits.circuit_of(GUID) is CLOSED
+    assert await case.circuits.circuit_of(OWN) is CLOSED
 
 
 async def test_offline_status_reopens_the_circuit_without_a_query() -> None:
@@ -111,7 +116,7 @@ async def test_offline_status_reopens_the_circuit_without_a_query() -> None:
     assert await case.code() == "practice-circuit-open"
     assert case.last_failure.upstream_use.requests == 1
     assert len(case.inner.requests) == 1
-    assert (await case.circuits.circuit_of(GUID)).seconds_until_half_open(case.clock()) == 20
+    assert (await case.circuits.circuit_of(OWN)).seconds_until_half_open(case.clock()) == 20
 
 
 async def test_failed_status_check_of_an_offline_site_reopens_the_circuit() -> None:
@@ -173,7 +178,7 @@ async def test_concurrent_failures_count_once() -> None:
     case.clock.now += 5
     may_respond.set()
     await asyncio.gather(*tasks)
-    assert (await case.circuits.circuit_of(GUID)).failures == 1
+    assert (await case.circuits.circuit_of(OWN)).failures == 1
 
 
 async def test_open_circuit_is_shared_by_replicas() -> None:
@@ -247,9 +252,78 @@ async def test_trial_of_a_caller_closes_its_circuit() -> None:
     assert [await case.code(request_of("a")) for _ in range(2)] == ["200", "200"]
 
 
-async def test_site_that_is_offline_is_offline_for_all() -> None:
+def strangers(*steps: Step) -> Case:
+    """Case in which only the keys `a` and `b` are proved."""
+    case = Case(*steps)
+    case.circuits._is_proved = lambda request: request.header("ocp-apim-subscription-key") in {"a", "b"}
+    return case
+
+
+async def test_outage_that_one_caller_met_is_no_outage_for_others() -> None:
     case = Case(OFFLINE, OK)
-    assert [await case.code(request_of(key)) for key in ("a", "b")] == [
-        "practice-offline",
+    assert [await case.code(request_of(key)) for key in ("a", "b")] == ["practice-offline", "200"]
+
+
+async def test_outage_that_two_callers_met_opens_the_site() -> None:
+    case = strangers(OFFLINE, OFFLINE, OK)
+    codes = [await case.code(request_of(key)) for key in ("a", "b", "x")]
+    assert codes == ["practice-offline", "practice-offline", "practice-circuit-open"]
+
+
+async def test_failures_of_strangers_open_no_site() -> None:
+    case = strangers(OFFLINE, OFFLINE, OFFLINE, OK)
+    codes = [await case.code(request_of(key)) for key in ("x", "y", "z", "a")]
+    assert codes == ["practice-offline"] * 3 + ["200"]
+
+
+async def test_stranger_cannot_take_the_trial_of_a_site() -> None:
+    case = strangers(OFFLINE, OFFLINE, OK)
+    for key in ("a", "b"):
+        await case.code(request_of(key))
+    await case.circuits.close_circuit("other")
+    case.clock.now += 11
+    assert [await case.code(request_of(key)) for key in ("x", "a", "b")] == [
         "practice-circuit-open",
+        "200",
+        "200",
     ]
+
+
+async def test_stranger_is_the_trial_if_no_proved_caller_comes() -> None:
+    case = strangers(OFFLINE, OFFLINE, OK)
+    for key in ("a", "b"):
+        await case.code(request_of(key))
+    case.clock.now += 21
+    assert await case.code(request_of("x")) == "200"
+
+
+async def test_failed_trial_of_a_site_reopens_it() -> None:
+    case = strangers(OFFLINE, OFFLINE, OFFLINE)
+    for key in ("a", "b"):
+        await case.code(request_of(key))
+    case.clock.now += 11
+    assert await case.code(request_of("a")) == "practice-offline"
+    assert (await case.circuits.circuit_of(GUID)).times_opened == 2
+    assert await case.code(request_of("b")) == "practice-circuit-open"
+
+
+async def test_slow_trial_keeps_others_out_for_seconds_only() -> None:
+    gate = asyncio.Event()
+
+    async def slow(request: FhirRequest) -> FhirResponse:
+        await gate.wait()
+        return OK
+
+    case = Case(OFFLINE)
+    await case.pass_open_time()
+    case.handler = CircuitBreaker(slow, case.circuits)
+    slow_trial = asyncio.create_task(case.code())
+    await turns()
+    case.clock.now += 9
+    await turns()
+    assert await case.code() == "practice-circuit-open"
+    case.clock.now += 2
+    second = asyncio.create_task(case.code())
+    await turns()
+    gate.set()
+    assert [await slow_trial, await second] == ["200", "200"]
