@@ -99,7 +99,9 @@ def assert_private_json(lines: list[str]) -> list[dict[str, object]]:
     """Parse all lines; none may contain a planted value or more than codes, names and places."""
     parsed = [json.loads(line) for line in lines]
     assert all(isinstance(line, dict) and {"event", "level", "timestamp"} <= line.keys() for line in parsed)
-    assert [line for line in lines for secret in SECRETS if secret.lower() in line.lower()] == []
+    # A time may contain the digits of a planted number by chance.
+    texts = [json.dumps(line | {"timestamp": "", "ms": 0}).lower() for line in parsed]
+    assert [text for text in texts for secret in SECRETS if secret.lower() in text] == []
     return parsed
 
 
