@@ -1,6 +1,7 @@
 """Access of callers to their stored responses: a refusal of the upstream ends what was stored before it."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from math import inf
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ _REFUSAL_SECONDS: Final = 172_800.0
 #: Sites of one caller whose refusals are remembered; more end all that is stored for the caller.
 _MAX_SITES: Final = 100
 _ANY_SITE: Final = "*"
+_REFUSAL_STATUSES: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class Access(NamedTuple):
@@ -70,11 +72,12 @@ class CallerAccess:
         return Access(refused_at if is_member else inf, served_at + MEMBERSHIP_SECONDS)
 
     async def record_refusal(self, request: FhirRequest, failure: Failure) -> None:
-        """Note that the upstream refused the caller: a 401 concerns all sites, a 403 the request's site."""
-        site = request.site.guid if request.site else ""
-        scope = {401: _ANY_SITE, 403: site}.get(failure.kind.status)
-        if scope is None or failure.upstream_response is None:
+        """Note that the upstream refused the caller, by its status: here, or at all sites for its key."""
+        response = failure.upstream_response
+        if response is None or response.status not in _REFUSAL_STATUSES:
             return
+        is_key_refused = failure.kind.status == HTTPStatus.UNAUTHORIZED
+        scope = _ANY_SITE if is_key_refused or request.site is None else request.site.guid
         caller, now = self._caller_of(request), self._now()
         await self._refusals.update(caller, lambda refusals: _with_refusal(refusals or {}, scope, now))
         await self._counters.increment(_counter_name(caller), ())

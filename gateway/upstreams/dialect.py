@@ -103,7 +103,8 @@ class Dialect:
         if check.is_acceptable:
             return None
         error = parse_upstream_error(check.error_body).with_http_status(response.status)
-        own_error = error.with_own_words(request)
+        # A 401 concerns its caller only, and must be recognised by any words: its whole text counts.
+        own_error = error if response.status == _UNAUTHORISED_STATUS else error.with_own_words(request)
         matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
         return matched.to_failure(now, wait_limits, upstream_text)
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from gateway.errors.failure import FailureKind
 from gateway.exchange import FhirRequest
-from gateway.upstreams.own_words import own_words
+from gateway.upstreams.own_words import OwnWords
 
 Shape = Literal[
     "outcome",  # FHIR OperationOutcome
@@ -69,7 +69,7 @@ class UpstreamError:
     def with_own_words(self, request: FhirRequest) -> Self:
         """Return the error without the words of the request, for a search by pattern."""
         texts = (self.exception, self.status_text, self.message)
-        exception, status_text, message = (own_words(text, request) for text in texts)
+        exception, status_text, message = map(OwnWords(request).of, texts)
         return replace(self, exception=exception, status_text=status_text, message=message)
 
     def with_http_status(self, status: int) -> Self:

@@ -31,7 +31,8 @@ PRACTICE_RULES = (
         halo_failures.DATABASE_DOWN,
         status=_PRACTICE_STATUSES,
         shapes=_PRACTICE_SHAPES,
-        message_pattern=r"establishing a connection to SQL Server|network-related or instance-specific",
+        message_pattern=r"^(\w+ )?(an? )?(error occurr?ed while establishing a connection to SQL Server"
+        r"|network-related or instance-specific)",
     ),
     ErrorRule(
         "halo-sql-busy",

@@ -18,24 +18,34 @@ from gateway.fhir.element_names import ELEMENT_NAMES
 #: Stands for words of the request; no pattern matches it.
 REPEATED: Final = "\N{HORIZONTAL ELLIPSIS}"
 #: Characters of a request that are compared: the text about a larger request has no own words.
-MAX_REQUEST_LENGTH: Final = 100_000
+MAX_REQUEST_LENGTH: Final = 30_000
 #: Length from which a word counts as repeated wherever it stands in the request, also inside another word.
 _SUBSTRING_LENGTH: Final = 5
-#: Length of the part of a word that shows that the upstream put something before or behind a repeated word.
+#: Length of the begin or end of a word that shows that the upstream put something behind or before it.
 _PART_LENGTH: Final = 8
+#: Length of a word that no upstream's own sentence contains.
+_LONG_LENGTH: Final = 32
 #: Length up to which a word is too common to be the request's: "is", "the", "30".
 _COMMON_LENGTH: Final = 3
 
-#: From the first quotation mark of a kind to the last: a quoted value may contain such marks itself.
+#: A quotation to the last mark of its kind, because a quoted value may contain such marks; one that was cut
+#: has no end. Then texts in brackets, except a size: "(8mb)".
 _QUOTATION = re.compile(
-    r"""(?<!\w)'.*'(?!\w) | ".*" | `.*` | \u201c.*\u201d | \u2018.*\u2019(?!\w) | \u00ab.*\u00bb""",
+    r"""(?<!\w)[Nn]?'(?:.*'(?!\w)|.*) | "(?:.*"|.*) | `.*
+      | [\u2018\u201a\u201c\u201e\u00ab\u2039\u00b4\uff07\uff02].*
+      | \[.* | \{.* | <.*
+      | \((?!\d{1,6}\ ?[km]?b\))[^()]*(?:\)|$)""",
     re.VERBOSE | re.DOTALL,
 )
-_JSON_NAME = re.compile(r'"([A-Za-z]{1,64})"\s*:')
 _WORD = re.compile(r"[^\W_]+")
-_SEPARATORS = re.compile(r"[\W_]+")
-_TAG = re.compile(r"<[^<>]*>")
-_JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_JSON_NAME = re.compile(r'"([A-Za-z]{1,64})"\s*:')
+_SEPARATORS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")
+_TAG = re.compile(r"<!--.*?-->|/\*.*?\*/|<[^<>]*>", re.DOTALL)
+_JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|[bfnrt])")
+#: Letters without a decomposition that databases convert to plain ones.
+_PLAIN_LETTERS = str.maketrans(
+    "\u0142\u0141\u0111\u0110\u0167\u0166\u0127\u0126\u0131\u00f8\u00d8", "lLdDtThHioO"
+)
 
 
 class _RequestWords(NamedTuple):
@@ -47,28 +57,48 @@ class _RequestWords(NamedTuple):
     def contain(self, text_word: str) -> bool:
         """Whether the request may be the origin of a word in the upstream's text."""
         word = _fold(text_word)
+        if len(word) > _LONG_LENGTH:
+            return True
         if len(word) >= _SUBSTRING_LENGTH:
-            return any(part in self.letters for part in _parts(word))
+            return any(part in self.letters for part in {word, word[:_PART_LENGTH], word[-_PART_LENGTH:]})
         is_common = len(word) <= _COMMON_LENGTH and (word.isdecimal() or word.isalpha())
         return not is_common and word in self.words
 
 
+class OwnWords:
+    """Reads the upstream's texts about one request; the request's words are collected once, when needed."""
+
+    def __init__(self, request: FhirRequest) -> None:
+        self._request = request
+        self._words: _RequestWords | None = None
+        self._is_read = False
+
+    def of(self, text: str) -> str:
+        """Return a text with `…` for each quotation, and for the request's words in any spelling."""
+        if not text:
+            return ""
+        if not self._is_read:
+            self._words, self._is_read = _words_of(self._request), True
+        return _without_words(text, self._words) if self._words else ""
+
+
 def own_words(text: str, request: FhirRequest) -> str:
     """Return an upstream's text with `…` for each quotation, and for the request's words in any spelling."""
-    request_words = _words_of(request)
-    if request_words is None:
-        return ""
-    unquoted = _QUOTATION.sub(REPEATED, text)
+    return OwnWords(request).of(text)
+
+
+def _without_words(text: str, request_words: _RequestWords) -> str:
+    unquoted = _QUOTATION.sub(REPEATED, html.unescape(text))
     origins = {word: request_words.contain(word) for word in set(_WORD.findall(unquoted))}
     return _WORD.sub(lambda match: REPEATED if origins[match[0]] else match[0], unquoted)
 
 
 def _words_of(request: FhirRequest) -> _RequestWords | None:
     """Return the words of a request; None if it is too large to compare."""
-    texts = tuple(_client_texts(request))
+    texts = dict.fromkeys(_client_texts(request))
     if sum(map(len, texts)) > MAX_REQUEST_LENGTH:
         return None
-    spellings = _fold(" ".join(spelling for text in texts for spelling in _spellings(text)))
+    spellings = _fold(" ".join(dict.fromkeys(spelling for text in texts for spelling in _spellings(text))))
     return _RequestWords(frozenset(_WORD.findall(spellings)), _SEPARATORS.sub("", spellings))
 
 
@@ -77,9 +107,10 @@ def _client_texts(request: FhirRequest) -> Iterator[str]:
     yield request.path
     yield from (value for _, value in request.headers)
     for search in (request.client_search, request.upstream_search):
-        for parameter in search.parameters:
-            yield from (parameter.raw, parameter.name, parameter.value)
-    yield _JSON_NAME.sub(_without_element_name, request.body.decode("utf-8", "replace"))
+        yield from (parameter.raw for parameter in search.parameters)
+    yield _JSON_NAME.sub(
+        _without_element_name, request.body[: 4 * MAX_REQUEST_LENGTH].decode("utf-8", "replace")
+    )
 
 
 def _without_element_name(name: re.Match[str]) -> str:
@@ -88,9 +119,9 @@ def _without_element_name(name: re.Match[str]) -> str:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """Return the text as sent, and as an upstream reads it: from JSON, HTML and a URL, once or twice."""
+    """Return the text as sent, and as an upstream reads it: from a URL, JSON and HTML, each several times."""
     yield text
-    for decode in (_decode_json, html.unescape, _without_tags, unquote_plus, unquote_plus):
+    for decode in (unquote_plus, unquote_plus, _decode_json, html.unescape, html.unescape, _without_tags):
         decoded = decode(text)
         if decoded != text:
             yield decoded
@@ -98,7 +129,7 @@ def _spellings(text: str) -> Iterator[str]:
 
 
 def _decode_json(text: str) -> str:
-    return _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text) if "\\u" in text else text
+    return _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else " ", text)
 
 
 def _without_tags(text: str) -> str:
@@ -109,11 +140,5 @@ def _fold(text: str) -> str:
     """Return the text in lower case, without accents and with compatible characters as plain ones."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text)
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN_LETTERS))
     return "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
-
-
-def _parts(word: str) -> Iterator[str]:
-    """Return the parts of a long word, or the whole of a shorter one."""
-    last = max(1, len(word) - _PART_LENGTH + 1)
-    return (word[start : start + _PART_LENGTH] for start in range(last))

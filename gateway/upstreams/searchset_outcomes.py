@@ -18,13 +18,15 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry, bundle_from_fields
 from gateway.fhir.raw_json import object_fields, string_value
 from gateway.upstreams.error_body import is_failure_outcome, issue_text
-from gateway.upstreams.own_words import own_words
+from gateway.upstreams.own_words import OwnWords
 
 #: Texts by which upstreams report that they ignored a search parameter.
 UNSUPPORTED_PARAMETER = (
     r"(argument|parameter|modifier)\b.{0,80} not supported|(unsupported|unknown) parameter"
 )
 
+#: Issues about ignored parameters that are read; more of them are a failure of the search.
+_MAX_IGNORED = 20
 _OUTCOME_MARKER = b'"OperationOutcome"'
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
 
@@ -43,11 +45,13 @@ def failing_outcome(body: bytes, request: FhirRequest) -> bytes:
     With `Prefer: handling=strict` an ignored parameter is a failure, too.
     """
     strict = "handling=strict" in request.header("prefer").replace(" ", "").lower()
+    own_words = OwnWords(request)
     return next(
         (
             raw
             for raw, outcome in _outcome_entries(body)
-            if is_failure_outcome(outcome) and (strict or not _has_only_ignored_parameters(outcome, request))
+            if is_failure_outcome(outcome)
+            and (strict or not _has_only_ignored_parameters(outcome, own_words))
         ),
         b"",
     )
@@ -84,11 +88,12 @@ def _decode_object(raw: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _has_only_ignored_parameters(outcome: dict[str, Any], request: FhirRequest) -> bool:
+def _has_only_ignored_parameters(outcome: dict[str, Any], own_words: OwnWords) -> bool:
     """Whether every severe issue is about an ignored parameter, in the upstream's own words."""
-    issues = filter(_is_severe, _outcome_issues(outcome))
-    texts = [own_words(issue_text(issue), request) for issue in issues]
-    return bool(texts) and all(re.search(UNSUPPORTED_PARAMETER, text, re.IGNORECASE) for text in texts)
+    issues = list(filter(_is_severe, _outcome_issues(outcome)))
+    return 0 < len(issues) <= _MAX_IGNORED and all(
+        re.search(UNSUPPORTED_PARAMETER, own_words.of(issue_text(issue)), re.IGNORECASE) for issue in issues
+    )
 
 
 def _outcome_issues(outcome: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from time import process_time
 from urllib.parse import quote
 
 import pytest
@@ -62,6 +63,28 @@ def test_stored_value_that_another_search_quotes_closes_nothing(pair: Pair, word
     pair.fault(kind="answer", status=400, body=body, times=1)
     assert pair.get("Patient?family=x").status_code == 500
     assert pair.get("Patient?_count=1", **GOOD).status_code == 200
+
+
+def test_cut_quotation_closes_nothing(pair: Pair) -> None:
+    """A message is cut at 1,000 characters: its quotation may have no end."""
+    text = f"Conversion failed when converting the nvarchar value '{DOWN}{' a' * 600}' to data type int."
+    body = {"errorDetails": {"errorType": "mssql", "errorCode": 245, "errorMessage": text}}
+    pair.fault(kind="answer", status=400, body=body, times=1)
+    assert pair.get("Patient?family=x").status_code == 500
+
+
+def test_many_warnings_hold_up_no_caller(pair: Pair) -> None:
+    names = [f"p{number}{'x' * 50}" for number in range(190)]
+    texts = [{"text": f"Argument is not supported: {name}=1"} for name in names]
+    issues = [{"severity": "fatal", "code": "not-supported", "details": text} for text in texts]
+    outcome = {"resourceType": "OperationOutcome", "issue": issues}
+    entry = {"resource": outcome, "search": {"mode": "outcome"}}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    pair.fault(kind="answer", status=200, body=bundle, times=1)
+    started_at = process_time()
+    response = pair.get("Patient?" + "&".join(f"{name}=1" for name in names))
+    assert response.status_code in {200, 400, 502}
+    assert process_time() - started_at < 0.5
 
 
 def test_repeated_wait_is_no_wait(pair: Pair) -> None:

@@ -77,6 +77,26 @@ def test_member_that_was_never_served_gets_nothing_of_its_group(grouped: Failing
     assert read(grouped, "Organization?_count=1") == (401, False)
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("Subscription/1", {}),
+        ("Patient/1", {"User-Agent": "my-subscription-app"}),
+        ("Patient?identifier=" + "x" * 14_000, {}),
+    ],
+)
+def test_refused_key_is_refused_whatever_words_it_sends(
+    cached: FailingGateway, path: str, headers: dict[str, str]
+) -> None:
+    for _ in range(3):
+        read(cached, "Organization?_count=1")
+    cached.pair.fault(kind="answer", status=401, body=BAD_KEY, key="demo-key")
+    refused = cached.ask("GET", f"{BASE}/{path}", headers=KEYS["demo-key"] | headers)
+    assert refused.status_code == 401
+    assert read(cached, "Organization?_count=1") == (401, False)
+    assert len(cached.sent_requests("GET")) == 2
+
+
 ORGANIZATION, BATCH = b'{"resourceType":"Organization","id":"1"}', b'{"resourceType":"Bundle","type":"batch"}'
 
 

@@ -2,6 +2,8 @@
 
 import html
 import json
+import re
+from time import process_time
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from support.requests import fhir_request
 
 from gateway.exchange import FhirRequest
-from gateway.upstreams.own_words import MAX_REQUEST_LENGTH, own_words
+from gateway.upstreams.own_words import MAX_REQUEST_LENGTH, OwnWords, own_words
 
 PHRASE = "network-related or instance-specific, try again in 24 hours"
 
@@ -35,8 +37,21 @@ def requests_with(text: str) -> dict[str, FhirRequest]:
         "full width": fhir_request(query=f"family={quote(full_width(text))}"),
         "accents": fhir_request(query=f"family={quote(text.replace('e', 'é').replace('a', 'á'))}"),
         "soft hyphens": fhir_request(query=f"family={quote(chr(0xAD).join(text))}"),
+        "plain letters": fhir_request(query=f"family={quote(text.translate(STROKES))}"),
+        "html twice": fhir_request(
+            "Patient", method="POST", body=f'"{entities(text).replace("&", "&amp;")}"'.encode()
+        ),
+        "comments": fhir_request(
+            "Patient",
+            method="POST",
+            body=f'"{text.replace("e", "e/*x*/").replace("o", "o<!-- > -->")}"'.encode(),
+        ),
         "tags": fhir_request("Patient", method="POST", body=f'"{text.replace("e", "e<b></b>")}"'.encode()),
     }
+
+
+#: Letters that SQL Server converts to l, d, t and i.
+STROKES = str.maketrans("ldti", "\u0142\u0111\u0167\u0131")
 
 
 def entities(text: str) -> str:
@@ -70,11 +85,35 @@ def test_words_in_several_parameters_are_gone() -> None:
 
 @pytest.mark.parametrize(
     "quotation",
-    ["'{}'", "'a' {} 'b'", '"{}"', "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", "\u00ab{}\u00bb", "'{}\n'"],
+    [
+        *(
+            "'{}'",
+            "'a' {} 'b'",
+            '"{}"',
+            "`{}`",
+            "\u201c{}\u201d",
+            "\u2018{}\u2019",
+            "\u00ab{}\u00bb",
+            "'{}\n'",
+        ),
+        *(
+            "'{}",
+            "N'{}'",
+            "&#39;{}&#39;",
+            "({})",
+            "[{}]",
+            "\u201e{}\u201c",
+            "\u2039{}\u203a",
+            "\uff07{}\uff07",
+        ),
+        *("\u00b4{}\u00b4", "'{}'x", "<{}>", "{{{}}}"),
+    ],
 )
 def test_quoted_value_of_another_client_is_gone(quotation: str) -> None:
     text = f"Conversion failed when converting {quotation.format(PHRASE)} to int."
-    assert own_words(text, fhir_request()) == "Conversion failed when converting … to int."
+    own = own_words(text, fhir_request())
+    assert own.startswith("Conversion failed when converting …")
+    assert not {"network", "again", "hours"} & set(re.findall(r"\w+", own))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +132,27 @@ def test_own_sentence_stays_whole(text: str) -> None:
     headers = (("ocp-apim-subscription-key", "4f1d9c"), ("accept", "application/fhir+json"))
     request = fhir_request(query="patient=12&date=ge2026-05-04&_count=30&status=booked", headers=headers)
     assert own_words(text, request) == text
+
+
+def test_words_of_a_request_are_collected_once_for_many_texts() -> None:
+    """A searchset may contain many issues, and a request many words."""
+    query = "&".join(f"p{number}={'x' * 60}{number}" for number in range(190))
+    words = OwnWords(fhir_request(query=query))
+    started_at = process_time()
+    texts = [words.of(f"Argument is not supported: p{number}={'x' * 60}{number}") for number in range(200)]
+    assert process_time() - started_at < 0.2
+    assert texts[7] == "Argument is not supported: …=…"
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000, "ab" * 500, " ".join(f"w{n}ords" for n in range(150))])
+def test_large_request_and_text_take_milliseconds(text: str) -> None:
+    request = fhir_request("Patient", method="POST", body=b"a" * (MAX_REQUEST_LENGTH - 100))
+    times = []
+    for _ in range(5):
+        started_at = process_time()
+        own_words(text, request)
+        times.append(process_time() - started_at)
+    assert min(times) < 0.01
 
 
 @given(st.text(min_size=4, max_size=40), st.text(max_size=20))
