@@ -18,6 +18,7 @@ from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import NO_PARAMETERS, Parameter
+from gateway.upstreams.failures import NOT_FHIR
 
 _log = structlog.get_logger()
 
@@ -44,16 +45,14 @@ class DeclaredParameters:
     """Adds a site's declared date parameters to a search with a parameter that R4 lacks.
 
     Reading the statement does not use the practice's database (Halo Connect, FHIR examples); it is stored
-    for an hour. A failure is not stored: the last statement counts on. Without one, a parameter whose value
-    looks like a date is refused, because the upstream may read dates in another way.
+    for an hour. A failure is not stored, nor is an unreadable statement: the last one counts on. Without one,
+    a parameter whose value looks like a date is refused: the upstream may read dates in another way.
     """
 
     def __init__(self, inner: Handler, upstream: Handler) -> None:
         self._inner = inner
         self._upstream = upstream
-        self._stored_dates: LRUCache[str, tuple[datetime, Mapping[ParameterKey, DateParameter]]] = LRUCache(
-            _MAX_SITES
-        )
+        self._stored_dates: LRUCache[str, tuple[datetime, DeclaredDates]] = LRUCache(_MAX_SITES)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Call the inner handler, if needed with the declared date parameters of the site."""
@@ -72,18 +71,17 @@ class DeclaredParameters:
         if fetched_at is not None and request.received_at - fetched_at <= _STATEMENT_LIFETIME:
             return dates, NO_USE
         try:
-            response = await self._fetch_statement(request)
+            dates, use = await self._fetch_dates(request)
         except Failure as failure:
             _log.warning("metadata-unavailable", code=failure.kind.code)
             if fetched_at is None and has_undeclared_dates(request):
                 raise _unknown_type_failure(failure) from failure
             return dates, failure.upstream_use
-        dates = parse_declared_dates(response.body)
         self._stored_dates[guid] = (request.received_at, dates)
-        return dates, response.upstream_use
+        return dates, use
 
-    async def _fetch_statement(self, request: FhirRequest) -> FhirResponse:
-        return await self._upstream(
+    async def _fetch_dates(self, request: FhirRequest) -> tuple[DeclaredDates, UpstreamUse]:
+        response = await self._upstream(
             request.replace(
                 method="GET",
                 interaction=Interaction("capabilities"),
@@ -93,6 +91,10 @@ class DeclaredParameters:
                 body=b"",
             )
         )
+        dates = parse_declared_dates(response.body)
+        if dates is None:
+            raise Failure(NOT_FHIR).with_upstream_use(response.upstream_use)
+        return dates, response.upstream_use
 
 
 def _unknown_type_failure(failure: Failure) -> Failure:
@@ -132,12 +134,14 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def parse_declared_dates(statement: bytes) -> Mapping[ParameterKey, DateParameter]:
-    """Parse the date parameters in a CapabilityStatement that R4 lacks; none if it is unreadable."""
+def parse_declared_dates(statement: bytes) -> DeclaredDates | None:
+    """Parse the date parameters in a CapabilityStatement that R4 lacks; None if the body is not one."""
     try:
         body = msgspec.json.decode(statement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+        return None
+    if not isinstance(body, dict) or body.get("resourceType") != "CapabilityStatement":
+        return None
     return {
         key: declared_parameter(*key) for key in _date_parameter_keys(body) if date_parameter(*key) is None
     }

@@ -97,6 +97,27 @@ async def test_failure_is_not_kept_and_replaces_no_statement() -> None:
     ] * 3
 
 
+BROKEN = FhirResponse(200, body=b'{"resourceType":"CapabilityStatement","rest":[}')
+
+
+async def test_unreadable_statement_refuses_a_date_and_is_not_kept() -> None:
+    inner = ScriptedUpstream(OK)
+    handler = DeclaredParameters(inner, ScriptedUpstream(BROKEN, FETCHED))
+    codes = [await code_of(handler, "enrolled=2020") for _ in range(2)]
+    assert codes == ["503 parameter-type-unknown ['upstream-not-fhir']", "200"]
+    assert len(inner.requests) == 1
+
+
+async def test_unreadable_statement_replaces_no_statement() -> None:
+    inner = ScriptedUpstream(OK)
+    handler = DeclaredParameters(inner, ScriptedUpstream(FETCHED, BROKEN))
+    for time in (NOW, NOW + timedelta(hours=2)):
+        assert await code_of(handler, "enrolled=2020", received_at=time) == "200"
+    site = inner.requests[-1].site
+    assert site is not None
+    assert set(site.date_support.declared_parameters) == {("Patient", "enrolled")}
+
+
 async def test_least_recently_used_site_is_evicted() -> None:
     sites = [replace(SITE, guid=str(number)) for number in range(1_025)]
     requests = [fhir_request("Patient", "enrolled=2020", site=site) for site in (*sites, sites[-1], sites[0])]

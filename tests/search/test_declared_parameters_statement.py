@@ -33,12 +33,33 @@ def test_only_dates_that_r4_lacks_are_parsed() -> None:
     )
 )
 def test_any_statement_is_parsed_without_an_exception(body: object) -> None:
-    assert parse_declared_dates(msgspec.json.encode(body)) is not None
+    parse_declared_dates(msgspec.json.encode(body))
+    members = body if isinstance(body, dict) else {"rest": body}
+    named = {**members, "resourceType": "CapabilityStatement"}
+    assert parse_declared_dates(msgspec.json.encode(named)) is not None
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
-def test_invalid_json_declares_no_parameters(body: bytes) -> None:
-    assert parse_declared_dates(body) == {}
+UNREADABLE_STATEMENTS = [
+    b"",
+    b"{",
+    b"\xff",
+    b'{"resourceType":"CapabilityStatement","rest":[}',
+    b'{"resourceType":"CapabilityStatement","name":"\xff"}',
+    b'{"resourceType":"CapabilityStatement","a":' + b"[" * 100_000,
+    b"[]",
+    b"null",
+    b"{}",
+    b'{"resourceType":"Patient","rest":[]}',
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE_STATEMENTS, ids=lambda body: body[:50])
+def test_unreadable_statement_declares_nothing_at_all(body: bytes) -> None:
+    assert parse_declared_dates(body) is None
+
+
+def test_statement_without_dates_declares_none() -> None:
+    assert parse_declared_dates(b'{"resourceType":"CapabilityStatement"}') == {}
 
 
 @pytest.mark.parametrize(
