@@ -4,10 +4,12 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.exchange import FhirRequest, Handler
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.fhir.search_params import NO_PARAMETERS, SearchParams, encode_parameter
 from gateway.http.request_path import parse_guid
+from gateway.upstreams import failures
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ class DirectorySite(msgspec.Struct):
 class DirectoryPage(msgspec.Struct):
     """A page of the site directory."""
 
-    sites: list[DirectorySite] = []
+    sites: list[DirectorySite]
 
 
 class PmsIdentity(NamedTuple):
@@ -47,13 +49,14 @@ class SiteDirectory:
 
     async def is_online(self, request: FhirRequest) -> bool | None:
         """Whether Halo Cloud reaches the request's site; None if the status lacks it. Raises Failure."""
-        site = await self._fetch_site(request, request.site.guid if request.site else "")
-        return site.availability.lower() == "online" if site.availability else None
+        response = await self._fetch_site(request, request.site.guid if request.site else "")
+        site = decode_or_none(response.body, DirectorySite)
+        return site.availability.lower() == "online" if site and site.availability else None
 
     async def find_successor(self, request: FhirRequest, identity: PmsIdentity) -> str:
         """Return the practice's new GUID; empty unless exactly one authoritative site has its PMS id.
 
-        Raises Failure.
+        Raises Failure, also for a response that is not the directory's.
         """
         parameters = (
             encode_parameter("practiceManagementSiteId", identity.pms_id),
@@ -63,10 +66,8 @@ class SiteDirectory:
             _directory_request(request, "integrator/sites", SearchParams(parameters))
         )
         old_guid = request.site.guid if request.site else ""
-        guids = {site.id.lower() for site in decode_or_default(response.body, DirectoryPage).sites} - {
-            "",
-            old_guid,
-        }
+        page = _require_decoded(response, DirectoryPage)
+        guids = {site.id.lower() for site in page.sites} - {"", old_guid}
         successors = [
             guid
             for guid in sorted(guids)[:_MAX_CANDIDATES]
@@ -75,14 +76,13 @@ class SiteDirectory:
         return successors[0] if len(successors) == 1 else ""
 
     async def _is_successor(self, request: FhirRequest, guid: str, identity: PmsIdentity) -> bool:
-        site = await self._fetch_site(request, guid)
+        site = _require_decoded(await self._fetch_site(request, guid), DirectorySite)
         return site.authoritative and site.practiceManagementSiteId == identity.pms_id
 
-    async def _fetch_site(self, request: FhirRequest, guid: str) -> DirectorySite:
-        response = await self._upstream(
+    async def _fetch_site(self, request: FhirRequest, guid: str) -> FhirResponse:
+        return await self._upstream(
             _directory_request(request, f"integrator/sites/{parse_guid(guid)}", NO_PARAMETERS)
         )
-        return decode_or_default(response.body, DirectorySite)
 
 
 #: Candidates whose status is read: limits the requests of one lookup.
@@ -105,9 +105,16 @@ def _directory_request(request: FhirRequest, path: str, search: SearchParams) ->
     )
 
 
-def decode_or_default(body: bytes, kind: type[T]) -> T:
-    """Decode JSON to a struct; one with its defaults if the body does not fit."""
+def _require_decoded(response: FhirResponse, kind: type[T]) -> T:
+    decoded = decode_or_none(response.body, kind)
+    if decoded is None:
+        raise Failure(failures.NOT_FHIR).with_upstream_use(response.upstream_use)
+    return decoded
+
+
+def decode_or_none(body: bytes, kind: type[T]) -> T | None:
+    """Decode JSON to a struct; None if the body is unreadable or does not fit."""
     try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError:
-        return kind()
+        return msgspec.json.decode(body.decode(), type=kind)  # text: fields that are skipped count, too
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

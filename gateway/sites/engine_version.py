@@ -9,7 +9,7 @@ import msgspec
 from cachetools import LRUCache
 
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.sites.directory import DirectoryPage, DirectorySite, decode_or_default
+from gateway.sites.directory import DirectoryPage, DirectorySite, decode_or_none
 from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
 
@@ -58,9 +58,11 @@ def versions_in_response(
         return "statement", _statement_version(request, response.body)
     match request.path.split("/"):
         case [_, "sites"]:
-            return "link", _link_versions(decode_or_default(response.body, DirectoryPage).sites)
+            page = decode_or_none(response.body, DirectoryPage)
+            return "link", _link_versions(page.sites if page else [])
         case [_, "sites", _]:
-            return "link", _link_versions([decode_or_default(response.body, DirectorySite)])
+            site = decode_or_none(response.body, DirectorySite)
+            return "link", _link_versions([site] if site else [])
     return "link", {}
 
 
@@ -76,8 +78,8 @@ def normalise_version(text: str) -> str:
 def _statement_version(request: FhirRequest, body: bytes) -> Mapping[str, str]:
     if request.site is None or request.interaction.code != "capabilities":
         return {}
-    statement = decode_or_default(body, _CapabilityStatement)
-    if statement.resourceType != "CapabilityStatement":
+    statement = decode_or_none(body, _CapabilityStatement)
+    if statement is None or statement.resourceType != "CapabilityStatement":
         return {}
     version = normalise_version(statement.version)
     return {request.site.guid: version} if version else {}

@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 from support.requests import GUID, fhir_request, json_response
-from support.scripted_upstream import READ
+from support.scripted_upstream import READ, ScriptedUpstream
 
-from gateway.exchange import FhirRequest, FhirResponse
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.sites.directory import PmsIdentity, SiteDirectory
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,31 @@ async def test_single_authoritative_site_with_same_pms_id_is_successor() -> None
 )
 async def test_other_or_ambiguous_site_is_no_successor(sites: tuple[dict[str, Any], ...]) -> None:
     assert await SiteDirectory(Cloud(*sites)).find_successor(READ, IDENTITY) == ""
+
+
+UNREADABLE = [b"", b"{", b'{"sites":[}', b"[]", b"{}", b'{"sites":"none"}', b'{"sites":[{"id":1}]}', b"\xff"]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+async def test_unreadable_directory_is_a_failure(body: bytes) -> None:
+    upstream = ScriptedUpstream(FhirResponse(200, body=body).with_upstream_use(UpstreamUse(1, 0.5)))
+    with pytest.raises(Failure) as raised:
+        await SiteDirectory(upstream).find_successor(READ, IDENTITY)
+    assert raised.value.kind.code == "upstream-not-fhir"
+    assert raised.value.upstream_use == UpstreamUse(1, 0.5)
+
+
+async def test_unreadable_status_of_a_candidate_is_a_failure() -> None:
+    page = json_response({"sites": [{"id": NEW}]})
+    upstream = ScriptedUpstream(page, FhirResponse(200, body=b'{"authoritative":'))
+    with pytest.raises(Failure):
+        await SiteDirectory(upstream).find_successor(READ, IDENTITY)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"availability":', b'{"a":' + b"[" * 100_000, b'{"id":"\xff"}'])
+async def test_unreadable_status_says_nothing_about_the_site(body: bytes) -> None:
+    upstream = ScriptedUpstream(FhirResponse(200, body=body))
+    assert await SiteDirectory(upstream).is_online(READ) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 from support.requests import GUID, fhir_request, json_response
 
+from gateway.exchange import FhirResponse
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.sites.engine_version import EngineInfo, normalise_version, versions_in_response
 
@@ -82,3 +83,25 @@ def test_other_responses_contain_no_version(path: str, content: object, status: 
 def test_other_endpoints_contain_no_version(path: str) -> None:
     content = {"id": GUID, "haloLinkVersion": OLD}
     assert versions_in_response(fhir_request().replace(**non_fhir(path)), json_response(content))[1] == {}
+
+
+UNREADABLE = [
+    b"",
+    b'{"resourceType":"CapabilityStatement","version":"26.619.10213","rest":[}',
+    b'{"resourceType":"CapabilityStatement","version":"26.619.10213","rest":' + b"[" * 100_000,
+    b'{"resourceType":"CapabilityStatement","version":"26.619.10213","name":"\xff"}',
+    b'{"id":"1","haloLinkVersion":"26.619.10213","a":}',
+    b'{"sites":[{"id":"1","haloLinkVersion":"26.619.10213"},}',
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE, ids=lambda body: body[:40])
+def test_unreadable_response_contains_no_version(body: bytes) -> None:
+    response = FhirResponse(200, body=body)
+    site, listing = (non_fhir(f"integrator/sites{end}") for end in (f"/{GUID}", ""))
+    for request in (
+        fhir_request("metadata"),
+        fhir_request().replace(**site),
+        fhir_request().replace(**listing),
+    ):
+        assert versions_in_response(request, response)[1] == {}
