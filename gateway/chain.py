@@ -192,6 +192,7 @@ def with_resilience(
         policies.max_response_bytes,
         policies.engine_version,
         time.time,
+        policies.secret,
         probe_interval=settings.paging.probe_interval_seconds,
     )
     host = upstream.url.host or ""

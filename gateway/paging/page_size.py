@@ -29,11 +29,14 @@ TARGET_FILL: Final = 0.7
 _IMPLAUSIBLE_FILL: Final = 0.1
 #: Share by which the bytes per match must change before an estimate is stored again.
 _MIN_RELATIVE_CHANGE: Final = 0.03
+#: Matches of a page that makes later pages smaller without a 413: one heavy resource says little of others.
+_MIN_INFORMATIVE_MATCHES: Final = 5
 #: Matches to request if neither the client nor an estimate gives a size.
 DEFAULT_PAGE_SIZE: Final = 10
 
 _PAGE_NUMBER: Final = frozenset({"page", "_page"})
-_LIMIT = re.compile(r"\((\d{1,6}) ?([km]?)b\)", re.IGNORECASE)
+#: Halo's documented sentence (`errors/documented_texts.py`); other numbers in a 413 are about something else.
+_LIMIT = re.compile(r"message size limit \((\d{1,6}) ?([km]?)b\)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 2**10, "m": 2**20}
 #: Limits in bytes that a 413 may state: Halo's are 1 MB and 8 MB. Another number is not believed.
 _PLAUSIBLE_LIMITS: Final = range(2**18, 2**27 + 1)
@@ -56,11 +59,14 @@ class PageSizeEstimate(msgspec.Struct, frozen=True, array_like=True):
         """Return the estimate after a page of that many bytes and matches."""
         if not matches:
             return self
-        average = max(octets / matches, 0.8 * self.bytes_per_match + 0.2 * octets / matches)
+        before = self.bytes_per_match
+        average = max(octets / matches, 0.8 * before + 0.2 * octets / matches)
+        is_known = abs(average - before) < _MIN_RELATIVE_CHANGE * before
+        # Fewer matches tell enough where a 413 has left no larger page.
+        min_matches = min(_MIN_INFORMATIVE_MATCHES, self.smallest_failure // 2 or _MIN_INFORMATIVE_MATCHES)
+        is_telling = matches >= min_matches or average < before
         return self._replace(
-            bytes_per_match=self.bytes_per_match
-            if abs(average - self.bytes_per_match) < _MIN_RELATIVE_CHANGE * self.bytes_per_match
-            else average,
+            bytes_per_match=average if is_telling and not is_known else before,
             largest_success=max(self.largest_success, matches),
             smallest_failure=0 if self.smallest_failure <= matches else self.smallest_failure,
         )

@@ -7,6 +7,8 @@ import structlog
 
 from gateway.errors.failure import Failure, call_after
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
+from gateway.http.callers import keyed_hash
+from gateway.http.proved_callers import caller_of
 from gateway.paging.page_size import (
     COUNT_PARAMETER,
     SINGLE_RESOURCE_TOO_LARGE,
@@ -34,17 +36,19 @@ NO_ESTIMATE = PageSizeEstimate()
 class PageSizer:
     """Requests pages of the client's size, or of the largest size that is expected to fit.
 
-    Estimates are stored by site, engine version (`version`), resource type and includes. `limit`: maximum
-    bytes of a response until a 413 states another; `probe_interval`: seconds between attempts to grow.
+    Estimates are stored by site, engine version (`version`), caller, resource type and includes: what the
+    pages of one caller teach concerns that caller only. `limit`: maximum bytes of a response until a 413
+    states another; `secret` keys the names of callers; `probe_interval`: seconds between attempts to grow.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators, each once
         self,
         inner: Handler,
         store: Store,
         limit: Callable[[FhirRequest], int],
         version: Callable[[FhirRequest], str],
         clock: Callable[[], float],
+        secret: bytes,
         *,
         probe_interval: float = 28_800.0,
     ) -> None:
@@ -52,6 +56,7 @@ class PageSizer:
         self._store = store
         self._limit = limit
         self._version = version
+        self._secret = secret
         self._probe_interval = probe_interval
         self._estimates = ReplicatedValues(
             store, PageSizeEstimate, "page-size:", clock, lifetime=_RETENTION_SECONDS, max_local_age=5.0
@@ -64,7 +69,8 @@ class PageSizer:
         """Return the page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
         if not request.interaction.is_pageable or request.site is None:
             return await self._call_unsized(request)
-        engine = f"{request.site.guid}:{self._version(request)}"
+        caller = keyed_hash(caller_of(request), self._secret)
+        engine = f"{request.site.guid}:{self._version(request)}:{caller}"
         name = f"{engine}:{search_signature(request)}"
         limit = await self._limits.get(engine) or self._limit(request)
         estimate = await self.estimate_for(name)

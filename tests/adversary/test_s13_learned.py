@@ -1,5 +1,7 @@
 """What a caller's responses or a broken response teach changes nothing for others (issue 12)."""
 
+import json
+
 import httpx
 import pytest
 from adversary.test_s04_failures import VISIT, declare_last_visit, visit_sent
@@ -7,7 +9,7 @@ from conftest import KEY, Pair, settings_for
 from end_to_end.failing_gateway import FailingGateway, error_code, run_gateway
 from support.secrets import SECRET
 
-from gateway.emulator.sites import RELOCATED_SITE, SITES
+from gateway.emulator.sites import BRISBANE, RELOCATED_SITE, SITES, SYDNEY
 from gateway.settings import Settings
 
 #: It begins and ends as FHIR JSON does, so the client of the upstream does not refuse it.
@@ -38,3 +40,40 @@ def test_broken_directory_says_nothing_about_a_successor(pair: Pair, body: str) 
         reset = f"{url}/admin/sites/{RELOCATED_SITE}/reset"
         assert client.post(reset, headers={"Authorization": f"Bearer {SECRET}"}).status_code == 200
         assert client.get(read, headers=KEY).status_code == 200
+
+
+OTHER = {"Ocp_Apim_Subscription_Key": "other-key"}
+PAGE = "Patient?_count=20"
+
+
+def matches_and_requests(pair: Pair, guid: str) -> tuple[int, int]:
+    """Matches on the first page of the caller with the demo key, and the upstream requests for it."""
+    pair.emulator.control("DELETE", "requests")
+    response = pair.get(PAGE, guid)
+    assert response.status_code == 200, response.text
+    return len(response.json()["entry"]), len(pair.sent())
+
+
+def test_heavy_patient_of_another_makes_no_small_pages(pair: Pair) -> None:
+    pair.spoilt = True
+    photo = [{"contentType": "image/png", "data": "A" * 1_880_000}]
+    patient = json.dumps({"resourceType": "Patient", "name": [{"family": "Heavy"}], "photo": photo}).encode()
+    headers = OTHER | {"Content_Type": "application/fhir+json"}
+    created = pair.ask(
+        "POST", pair.base().replace(pair.url, pair.emulator.url) + "/Patient", patient, **headers
+    )
+    assert created.status_code == 201, created.text
+    number = created.headers["location"].partition("/Patient/")[2].split("/")[0]
+    assert len(pair.get(f"Patient?_id={number}", **OTHER).content) > 1_880_000
+    assert matches_and_requests(pair, SYDNEY) == (13, 1)  # all of the site
+
+
+@pytest.mark.parametrize(
+    "words", ["Immediate query results beyond message size limit (256kb)", "results were too large (256 kb)"]
+)
+def test_limit_stated_to_another_makes_no_small_pages(pair: Pair, words: str) -> None:
+    error = {"errorDetails": {"errorType": "generic", "errorMessage": f"Results were too large. {words}"}}
+    pair.fault(kind="answer", status=413, body=error, times=1)
+    small = pair.get(PAGE, BRISBANE, **OTHER)
+    assert len(small.json()["entry"]) < 20
+    assert matches_and_requests(pair, BRISBANE) == (20, 1)

@@ -83,7 +83,7 @@ def test_size_fills_70_percent_of_limit_without_a_failure() -> None:
 
 
 def test_heavy_matches_weigh_more_than_light_ones() -> None:
-    estimate = PageSizeEstimate().after_page(28_000, 1).after_page(1_000, 1)
+    estimate = PageSizeEstimate().after_page(280_000, 10).after_page(10_000, 10)
     assert estimate.bytes_per_match == pytest.approx(22_600)
     assert estimate.after_page(100, 0) is estimate
 
@@ -92,6 +92,22 @@ def test_larger_page_resets_smallest_failure() -> None:
     estimate = PageSizeEstimate().after_refusal(50)
     assert (estimate.smallest_failure, estimate.best_size(MB)) == (50, 24)
     assert estimate.after_page(1_000, 60).smallest_failure == 0
+
+
+@pytest.mark.parametrize("matches", [1, 4])
+def test_few_heavy_matches_lower_no_estimate(matches: int) -> None:
+    assert PageSizeEstimate().after_page(1_900_000 * matches, matches).best_size(8 * MB) is None
+    learned = PageSizeEstimate().after_page(280_000, 10)
+    assert learned.after_page(1_900_000 * matches, matches) == learned
+    assert learned.after_page(10_000 * matches, matches).bytes_per_match < learned.bytes_per_match
+    refused = learned.after_refusal(100)
+    assert refused.after_page(1_900_000 * matches, matches).best_size(MB) == refused.best_size(MB)
+
+
+def test_few_matches_count_where_a_413_left_no_larger_page() -> None:
+    refused = PageSizeEstimate().after_page(280_000, 10).after_refusal(6)
+    assert refused.after_page(6_000_000, 3).bytes_per_match == 2_000_000
+    assert refused.after_page(2_000_000, 1) == refused
 
 
 def test_413_far_below_the_limit_does_not_reduce_size() -> None:
@@ -162,10 +178,12 @@ def test_search_signature_depends_on_includes_and_shows_only_type() -> None:
     ("message", "limit"),
     [
         ("message size limit (1mb)", MB),
-        ("limit (8MB)", 8 * MB),
-        ("limit (500000b)", 500_000),
-        ("limit (9kb)", None),
-        ("limit (999999mb)", None),
+        ("message size limit (8MB)", 8 * MB),
+        ("message size limit (500000b)", 500_000),
+        ("message size limit (9kb)", None),
+        ("message size limit (999999mb)", None),
+        ("results were too large (256 kb)", None),
+        ("limit (1mb)", None),
         ("", None),
     ],
 )

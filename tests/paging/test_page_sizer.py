@@ -1,6 +1,7 @@
 """Page sizes against an upstream with a size limit."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -76,11 +77,15 @@ class Case:
         self.clock = Clock()
         self.store = MemoryStore(clock=self.clock)
         self.version = version
-        self.handler = PageSizer(inner, self.store, lambda _: limit, lambda _: self.version, self.clock)
+        self.handler = self.sizer(inner, self.store, limit)
 
-    async def read_pages(self, query: str = "patient=1&_count=100") -> list[list[str]]:
-        """The ids on each page of a search."""
-        request, pages = fhir_request("DocumentReference", query), []
+    def sizer(self, inner: Handler, store: MemoryStore, limit: int = 8_000 * KB) -> PageSizer:
+        return PageSizer(inner, store, lambda _: limit, lambda _: self.version, self.clock, b"secret")
+
+    async def read_pages(self, query: str = "patient=1&_count=100", key: str = "a") -> list[list[str]]:
+        """The ids on each page of a search by the caller with a key."""
+        headers = (("ocp-apim-subscription-key", key),)
+        request, pages = fhir_request("DocumentReference", query, headers=headers), []
         position: Position | None = START
         with capture_logs():
             while position is not None:
@@ -188,11 +193,46 @@ async def test_new_engine_version_has_its_own_estimate() -> None:
 async def test_estimate_is_shared_by_replicas() -> None:
     upstream = Upstream([28 * KB] * 110, 1_000 * KB)
     first, second = Case(upstream), Case(upstream)
-    second.handler = PageSizer(upstream, first.store, lambda _: 8_000 * KB, lambda _: "26.619", second.clock)
+    second.handler = second.sizer(upstream, first.store)
     await first.read_pages()
     upstream.refusals = 0
     await second.read_pages()
     assert upstream.refusals == 0
+
+
+async def test_pages_of_one_caller_teach_nothing_about_anothers() -> None:
+    upstream = Upstream([28 * KB] * 110, 1_000 * KB)
+    case = Case(upstream)
+    await case.read_pages(key="a")
+    upstream.limit = 8_000 * KB
+    assert max(map(len, await case.read_pages(key="b"))) == 100
+    assert max(map(len, await case.read_pages(key="a"))) == 24
+
+
+async def test_limit_stated_to_one_caller_is_not_anothers() -> None:
+    upstream = Upstream([28 * KB] * 110, 256 * 2**10)
+    upstream.stated_limit = "256kb"
+    case = Case(upstream)
+    await case.read_pages(key="a")
+    upstream.limit = 8_000 * KB
+    await case.read_pages("patient=1&_count=10", key="b")
+    assert max(map(len, await case.read_pages(key="b"))) == 100
+
+
+async def test_name_of_a_search_shows_no_key() -> None:
+    case = Case(Upstream([28 * KB] * 110, 1_000 * KB))
+    await case.read_pages(key="demo-key")
+    ((guid, name),) = case.handler.known_searches()
+    site, version, caller, signature = name.split(":")
+    assert (site, version, signature.partition(".")[0]) == (guid, "26.619", "DocumentReference")
+    assert re.fullmatch("[0-9a-f]{24}", caller)
+
+
+async def test_heavy_resource_read_alone_makes_no_smaller_pages() -> None:
+    upstream = Upstream([1_900 * KB] + [1 * KB] * 99, 8_000 * KB)
+    case = Case(upstream)
+    await case.read_pages("patient=1&_count=1")
+    assert [len(page) for page in await case.read_pages()] == [100]
 
 
 @pytest.mark.parametrize("query", ["patient=1&_count=100", "patient=1&_count=1", "patient=1"])

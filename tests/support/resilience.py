@@ -105,7 +105,7 @@ class Chain:
         limiter = RateLimiter(bulkhead, RateLimits(store, time.time, limits.rate), queue_ticket, max_wait)
         breaker = CircuitBreaker(limiter, circuits, directory.is_online)
         gate = PauseGate(breaker, PauseRegistry(store, time.time, secret=b"secret"))
-        return PageSizer(gate, store, lambda _: 8 * 2**20, lambda _: "26.619", time.time)
+        return PageSizer(gate, store, lambda _: 8 * 2**20, lambda _: "26.619", time.time, b"secret")
 
     def _upstream(self, dialect: str) -> UpstreamClient:
         return UpstreamClient(self.pool, DIALECTS[dialect], lambda: datetime.now(UTC))
