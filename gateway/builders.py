@@ -183,10 +183,10 @@ def pause_registry(settings: Settings, store: Store, secret: bytes) -> PauseRegi
     return PauseRegistry(store, time.time, rules, secret)
 
 
-def retry_budget(settings: Settings, store: Store) -> RetryBudget:
-    """Retry budgets of all sites, shared through the store."""
+def retry_budget(settings: Settings, store: Store, secret: bytes) -> RetryBudget:
+    """Retry budgets of all callers at all sites, shared through the store."""
     policy = RetryBudgetPolicy(settings.retry.budget_ratio, settings.retry.budget_min_per_hour)
-    return RetryBudget(store, policy, time.time)
+    return RetryBudget(store, policy, time.time, secret)
 
 
 class RequestPolicies:

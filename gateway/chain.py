@@ -162,12 +162,14 @@ def with_resilience(
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
     circuits = circuit_registry(settings, store, policies.secret, policies.is_proved)
     pauses = pause_registry(settings, store, policies.secret)
-    budget, rates = retry_budget(settings, store), RateLimits(store, time.time, upstream.requests_per_second)
+    budget = retry_budget(settings, store, policies.secret)
+    rates = RateLimits(store, time.time, upstream.requests_per_second)
     retry = Retry(
         RateLimitRecheck(client_for("halo-connect"), rates, policies.remaining_wait),
         budget,
         ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
         policies.remaining_wait,
+        policies.proved_caller,
         clock=time.monotonic,
         jitter=random.random,
         retry_on_timeout=settings.retry.retry_on_timeout,

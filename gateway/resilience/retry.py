@@ -1,4 +1,4 @@
-"""Retries of failed reads, within the deadline of the request and the retry budget of the site."""
+"""Retries of failed reads, within the deadline of the request and the retry budget of its caller."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,8 @@ class Retry:
 
     `retry_on_timeout`: reads that timed out or lost their connection are sent once more, too. Waits are
     random between zero and a maximum that doubles (full jitter), but never shorter than the upstream's
-    Retry-After. A retry that would exceed `remaining_wait` seconds is not made.
+    Retry-After. A retry that would exceed `remaining_wait` seconds is not made. `caller_of` returns the
+    caller whose budget a request uses.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -32,6 +33,7 @@ class Retry:
         budget: RetryBudget,
         backoff_policy: ExponentialBackoff,
         remaining_wait: Callable[[FhirRequest], float],
+        caller_of: Callable[[FhirRequest], str],
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
@@ -42,6 +44,7 @@ class Retry:
         self._budget = budget
         self._backoff_policy = backoff_policy
         self._remaining_wait = remaining_wait
+        self._caller_of = caller_of
         self._clock = clock
         self._jitter = jitter
         self._retry_on_timeout = retry_on_timeout
@@ -73,7 +76,7 @@ class Retry:
             raise
         finally:
             if sent and request.interaction.code not in _FREE_INTERACTIONS:
-                await self._budget.count_query(_site_guid(request))
+                await self._budget.count_query(_site_guid(request), self._caller_of(request))
 
     async def _retry_delay(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
         """Seconds until the next attempt; None if there is none."""
@@ -82,7 +85,9 @@ class Retry:
         wait = max(
             self._jitter() * self._backoff_policy.wait_seconds(attempts), upstream_retry_after(failure) or 0.0
         )
-        if wait > self._remaining_wait(request) or not await self._budget.spend_retry(_site_guid(request)):
+        if wait > self._remaining_wait(request):
+            return None
+        if not await self._budget.spend_retry(_site_guid(request), self._caller_of(request)):
             return None
         _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
         return wait

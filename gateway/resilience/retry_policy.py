@@ -14,7 +14,7 @@ SLOT_SECONDS: Final = 600
 
 
 class RetryBudgetPolicy(NamedTuple):
-    """Retries permitted per site and hour: a share of its queries, and a minimum number."""
+    """Retries permitted to a caller at a site per hour: a share of its queries, and a minimum number."""
 
     ratio: float = 0.05
     min_per_hour: int = 5

@@ -28,10 +28,16 @@ class Retry(Section):
     )
     max_backoff_seconds: Seconds = Field(5.0, description="Maximum wait before any retry, in seconds.")
     budget_ratio: float = Field(
-        0.05, ge=0, le=1, description="Maximum retries as a share of a site's queries in the last hour."
+        0.05,
+        ge=0,
+        le=1,
+        description="Maximum retries as a share of a caller's queries at a site in the last hour. All"
+        " unproved callers together count as one.",
     )
     budget_min_per_hour: CountOrZero = Field(
-        5, description="Number of retries per hour that every site may have, whatever the ratio gives."
+        5,
+        description="Number of retries per hour that every caller may have at a site, whatever the ratio"
+        " gives.",
     )
     max_upstream_wait_seconds: Seconds = Field(
         86_400.0,

@@ -77,3 +77,23 @@ def test_limit_stated_to_another_makes_no_small_pages(pair: Pair, words: str) ->
     small = pair.get(PAGE, BRISBANE, **OTHER)
     assert len(small.json()["entry"]) < 20
     assert matches_and_requests(pair, BRISBANE) == (20, 1)
+
+
+def test_retries_of_another_leave_those_of_a_caller(pair: Pair) -> None:
+    retry = {
+        "budget_ratio": 0,
+        "budget_min_per_hour": 2,
+        "max_wait_seconds": 5,
+        "initial_backoff_seconds": 0.01,
+    }
+    settings = Settings.model_validate(settings_for(pair.emulator.url).model_dump() | {"retry": retry})
+    keys = [{"Ocp-Apim-Subscription-Key": name} for name in ("other-key", "demo-key")]
+    with run_gateway(settings) as url, httpx.Client(trust_env=False, timeout=30) as client:
+        read = f"{url}/integrator/sites/{SYDNEY}/fhir/R4/Patient/1"
+        assert [client.get(read, headers=key).status_code for key in keys] == [200, 200]
+        pair.fault(kind="answer", status=406, body={}, key="other-key", path="/Patient/1")
+        attempts = [client.get(read, headers=keys[0]).headers.get("gateway-attempts") for _ in range(3)]
+        assert attempts == ["2", "2", None]
+        pair.fault(kind="answer", status=406, body={}, key="demo-key", path="/Patient/1", times=1)
+        response = client.get(read, headers=keys[1])
+        assert (response.status_code, response.headers.get("gateway-attempts")) == (200, "2")

@@ -7,6 +7,7 @@ from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, SendPermit, UpstreamUse
+from gateway.http.proved_callers import caller_of
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.retry import ATTEMPTS_HEADER, Retry
 from gateway.resilience.retry_budget import RetryBudget
@@ -28,12 +29,13 @@ class Case:
         self.clock = Clock()
         self.max_wait = max_wait
         self.inner = ScriptedUpstream(*steps)
-        self.budget = RetryBudget(MemoryStore(clock=self.clock), RetryBudgetPolicy(), self.clock)
+        self.budget = RetryBudget(MemoryStore(clock=self.clock), RetryBudgetPolicy(), self.clock, b"secret")
         self.handler = Retry(
             self.inner,
             self.budget,
             ExponentialBackoff(1, 4),
             lambda request: remaining_wait(request, self.max_wait, self.clock()),
+            caller_of,
             clock=self.clock,
             jitter=lambda: 1.0,
             retry_on_timeout=retry_on_timeout,
@@ -139,7 +141,8 @@ async def test_empty_store_does_not_renew_the_budget() -> None:
     case.clock.now += 3_600
     await case.run()
     assert len(case.inner.requests) > requests + 2
-    assert (await case.counts())[1] == sum(case.budget._local_counts["retries", GUID].values()) <= 5
+    caller = case.budget._hash(caller_of(READ))
+    assert (await case.counts())[1] == sum(case.budget._local_counts["retries", GUID, caller].values()) <= 5
 
 
 async def test_busy_site_has_more_retries() -> None:

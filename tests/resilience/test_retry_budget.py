@@ -12,6 +12,42 @@ from tests.resilience.test_retry import Case, unreachable
 pytestmark = pytest.mark.anyio
 
 
+def budget_of(clock: Clock) -> RetryBudget:
+    return RetryBudget(MemoryStore(clock=clock), RetryBudgetPolicy(), clock, b"secret")
+
+
+async def test_retries_of_one_caller_leave_those_of_another() -> None:
+    budget = budget_of(Clock())
+    assert [await budget.spend_retry(GUID, "a") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert await budget.spend_retry(GUID, "b")
+    assert await budget.usage_of(GUID) == (0, 6, 0)
+
+
+async def test_queries_of_one_caller_give_another_no_retries() -> None:
+    budget = budget_of(Clock())
+    for _ in range(200):
+        await budget.count_query(GUID, "a")
+    assert [sum([await budget.spend_retry(GUID, name) for _ in range(20)]) for name in "ab"] == [10, 5]
+    assert await budget.usage_of(GUID) == (200, 15, 0)
+
+
+async def test_store_holds_no_name_of_a_caller() -> None:
+    names: list[str] = []
+
+    class Recorder(MemoryStore):
+        async def increment(self, name: str, amount: int, ttl: float) -> int:
+            names.append(name)
+            return await super().increment(name, amount, ttl)
+
+    await RetryBudget(Recorder(), RetryBudgetPolicy(), Clock(), b"secret").spend_retry(GUID, "demo-key")
+    assert names
+    assert not any("demo-key" in name for name in names)
+
+
+async def test_usage_of_a_site_without_queries_is_the_minimum() -> None:
+    assert await budget_of(Clock()).usage_of(GUID) == (0, 0, 5)
+
+
 async def test_usage_counts_retries_and_retries_left() -> None:
     case = Case(unreachable(), max_wait=3)
     await case.run()
@@ -22,21 +58,23 @@ async def test_usage_counts_retries_and_retries_left() -> None:
     assert case.budget.retried_sites() == []
 
 
-async def test_least_recently_used_site_is_dropped() -> None:
+async def test_least_recently_used_caller_is_dropped() -> None:
     clock = Clock()
-    budget = RetryBudget(MemoryStore(clock=clock), RetryBudgetPolicy(), clock)
+    budget = budget_of(clock)
     for number in range(8_200):
-        await budget.count_query(str(number))
+        await budget.count_query(GUID, str(number))
     assert len(budget._local_counts) == 8_192
-    assert await budget.count_last_hour("queries", "0") == 1
+    await budget.count_query(GUID, "0")
+    assert (await budget.usage_of(GUID)).queries == 8_193
+    assert len(budget._local_counts) == 8_192
 
 
 async def test_retried_site_is_listed_for_an_hour() -> None:
     clock = Clock()
-    budget = RetryBudget(MemoryStore(clock=clock), RetryBudgetPolicy(), clock)
-    await budget.spend_retry("a")
+    budget = budget_of(clock)
+    await budget.spend_retry("a", "")
     clock.now += 3_599
-    await budget.spend_retry("b")
+    await budget.spend_retry("b", "")
     assert budget.retried_sites() == ["a", "b"]
     clock.now += 1
     assert budget.retried_sites() == ["b"]

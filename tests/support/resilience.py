@@ -18,6 +18,7 @@ from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import RELOCATED_SITE, SYDNEY
 from gateway.exchange import FhirRequest, Handler
 from gateway.http.callers import keyed_fingerprint
+from gateway.http.proved_callers import caller_of
 from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
 from gateway.paging.page_token import TokenCipher
@@ -92,9 +93,10 @@ class Chain:
         circuits = CircuitRegistry(store, limits.circuit_backoff, time.time, random.Random(7).random)
         retry = Retry(
             self._upstream("halo-connect"),
-            RetryBudget(store, RetryBudgetPolicy(), time.time),
+            RetryBudget(store, RetryBudgetPolicy(), time.time, b"secret"),
             ExponentialBackoff(0.05, 0.2),
             max_wait,
+            caller_of,
             clock=time.monotonic,
             jitter=jitter,
         )
