@@ -48,6 +48,7 @@ from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
+from gateway.resilience.credential_failures import CredentialFailures
 from gateway.resilience.pauses import PauseGate
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
@@ -128,10 +129,10 @@ def with_observability(handler: Handler, runtime: Runtime) -> Handler:
 
 
 def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
-    """Innermost handlers of an upstream, over one connection pool."""
+    """Innermost handlers of an upstream, over one connection pool, with its own count of refusals."""
     transport = runtime.transport or connection_pool(upstream)
     runtime.add_pool(transport)
-    settings = runtime.settings
+    settings, credential_failures = runtime.settings, CredentialFailures()
     waits = WaitLimits(settings.retry.max_upstream_wait_seconds, settings.circuit_breaker.max_open_seconds)
 
     def client_for(dialect: str) -> Handler:
@@ -145,7 +146,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
         )
         return CredentialFailureLimit(
             EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream)),
-            runtime.credential_failures,
+            credential_failures,
             runtime.proved_callers,
             lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
             time.monotonic,

@@ -32,7 +32,6 @@ from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.paging.page_token import TokenCipher
-from gateway.resilience.credential_failures import CredentialFailures
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
@@ -86,7 +85,6 @@ class Runtime:
         self._engine_versions: dict[str, EngineVersions] = {}
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
-        self.credential_failures = CredentialFailures()
         self._create_recorder()
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()

@@ -74,6 +74,21 @@ async def test_one_pool_per_upstream_is_closed_with_the_application() -> None:
     assert pool.close_count == 1
 
 
+async def test_refusals_of_one_upstream_do_not_count_for_another() -> None:
+    settings = settings_for("http://upstream")
+    settings = settings.model_copy(
+        update={"server": settings.server.model_copy(update={"max_credential_failures": 1})}
+    )
+    runtime = create_runtime(settings, lambda _: httpx.Response(401, json={}))
+    first, second = (upstream_client(runtime, settings.upstream) for _ in range(2))
+    statuses = []
+    for client in (first("halo-connect"), first("halo-sql"), second("halo-connect")):
+        with pytest.raises(Failure) as raised:
+            await client(fhir_request("Patient/1"))
+        statuses.append(raised.value.kind.status)
+    assert statuses == [401, 429, 401]
+
+
 async def test_ledger_is_open_while_the_application_runs(tmp_path: Path) -> None:
     settings = settings_for("http://upstream").model_copy(
         update={"ledger": Ledger(path=tmp_path / "ledger.db")}

@@ -25,6 +25,7 @@ ANY_SITE = {"default": {"time_zone": "Australia/Sydney"}}
 CAPPED_SITE = {"default": {"time_zone": "Australia/Sydney", "caps": {"queries": 3, "reject_batch": True}}}
 #: Refused by the gateway itself.
 BAD_DATE = "Patient?birthdate=nonsense"
+TICKETS = "/itsm/api/Tickets"
 
 
 def label(headers: dict[str, str]) -> str:
@@ -93,6 +94,30 @@ def test_address_behind_a_trusted_proxy_is_its_own(pair: Pair) -> None:
 def test_forwarded_address_of_a_stranger_is_not_believed(gateway: Gateway) -> None:
     requests = ((PATH, made_up_key(n) | {"X-Forwarded-For": f"203.0.113.{n}"}) for n in range(60))
     assert gateway.flood(requests)[-1] == 429
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def itsm_gateway(pair: Pair) -> Iterator[Gateway]:
+    """A gateway that also mounts HaloITSM."""
+    itsm = {"url": f"{pair.emulator.url}/itsm", "dialect": "halo-itsm", "path": "/itsm"}
+    with run_gateway(pair, changed_settings(pair, sites=ANY_SITE, upstreams={"itsm": itsm})) as gateway:
+        yield gateway
+
+
+def refuse_tokens(gateway: Gateway) -> None:
+    """Let HaloITSM refuse made-up tokens until the gateway sends no more."""
+    gateway.pair.fault(kind="answer", status=401, body="{}", times=30)
+    assert gateway.flood((TICKETS, bearer(f"made-up-{number}")) for number in range(31))[-1] == 429
+
+
+def test_refusals_of_a_mounted_upstream_count_for_it_alone(itsm_gateway: Gateway) -> None:
+    refuse_tokens(itsm_gateway)
+    assert itsm_gateway.get().status_code == 200
+    assert itsm_gateway.get(TICKETS, bearer("other")).status_code == 429
 
 
 def test_metrics_are_on_the_operators_port_alone(pair: Pair) -> None:
