@@ -37,10 +37,13 @@ def caller_of(request: FhirRequest) -> str:
 def may_prove_caller(request: FhirRequest) -> bool:
     """Whether a 2xx to this request proves its caller: other endpoints may be open to everybody.
 
-    FHIR apart from the CapabilityStatement, and Halo's endpoints of sites; tokens and pairing are not.
+    FHIR apart from the CapabilityStatement, Halo's endpoints of sites, and the API of a mounted upstream that
+    is passed through; tokens and pairing are not.
     """
-    if request.site is None or request.interaction.code == "other":
+    if request.site is None:
         return request.path.partition("/")[2].split("/", 1)[0] == "sites"
+    if request.interaction.code == "other":
+        return request.path.lower().startswith("api/")
     return request.interaction.code != "capabilities"
 
 

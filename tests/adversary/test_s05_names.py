@@ -120,6 +120,21 @@ def test_refusals_of_a_mounted_upstream_count_for_it_alone(itsm_gateway: Gateway
     assert itsm_gateway.get(TICKETS, bearer("other")).status_code == 429
 
 
+def test_api_of_a_mounted_upstream_proves_its_caller(itsm_gateway: Gateway) -> None:
+    itsm_gateway.pair.fault(kind="answer", status=200, body="[]", times=1)
+    assert itsm_gateway.get(TICKETS, bearer("good")).status_code == 200
+    refuse_tokens(itsm_gateway)
+    itsm_gateway.pair.fault(kind="answer", status=200, body="[]", times=1)
+    assert itsm_gateway.get(TICKETS, bearer("good")).status_code == 200
+
+
+def test_token_endpoint_of_a_mounted_upstream_proves_no_caller(itsm_gateway: Gateway) -> None:
+    itsm_gateway.pair.fault(kind="answer", status=200, body="{}", times=1)
+    assert itsm_gateway.get("/itsm/auth/token", bearer("made-up")).status_code == 200
+    refuse_tokens(itsm_gateway)
+    assert itsm_gateway.get(TICKETS, bearer("made-up")).status_code == 429
+
+
 def test_metrics_are_on_the_operators_port_alone(pair: Pair) -> None:
     settings = changed_settings(pair, admin={"listen": "127.0.0.1:0"})
     with capture_logs() as lines, run_gateway(pair, settings) as gateway:

@@ -101,7 +101,12 @@ def test_tables_are_bounded() -> None:
         (_other("desktop/sites/x"), True),
         (_other("integrator/token"), False),
         (_other("integrator/pair-site"), False),
-        (_other("oauth/token", SITE), False),
+        (_other("api/Tickets/7", SITE), True),
+        (_other("API/Tickets", SITE), True),
+        (_other("api", SITE), False),
+        (_other("auth/token", SITE), False),
+        (_other("auth/sites/x", SITE), False),
+        (_other("api/Tickets"), False),
     ],
 )
 def test_only_endpoints_behind_a_credential_prove_a_caller(request_: FhirRequest, proves: bool) -> None:
