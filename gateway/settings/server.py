@@ -119,7 +119,8 @@ class Server(Section):
     )
     max_json_values: Count = Field(
         50_000,
-        description="Maximum number of values in a FHIR request's JSON body, counted by its commas.",
+        description="Maximum number of values in a FHIR request's JSON body, counted by its commas, and of"
+        " brackets of each kind.",
     )
     max_json_depth: Count = Field(
         64, description="Maximum number of objects and arrays inside each other in a JSON body."

@@ -126,6 +126,18 @@ ATTACKS = {
         '{"reference":"http://gw.example/x',
         PATCH | {"host": "gw.example"},
     ),
+    "body of 1,900,000 open brackets": Attack(
+        "POST", f"{FHIR}/Patient", '{"resourceType":"Patient","a":' + "[" * 1_900_000, JSON
+    ),
+    "body of 1,900,000 closing brackets": Attack(
+        "POST", f"{FHIR}/Patient", '{"resourceType":"Patient","a":' + "]" * 1_900_000, JSON
+    ),
+    "body of 300,000 strings and brackets": Attack(
+        "POST", f"{FHIR}/Patient", '{"a":' + '"[" [' * 300_000, JSON
+    ),
+    "string of 1,900,000 brackets": Attack(
+        "POST", f"{FHIR}/Patient", '{"resourceType":"Patient","a":"' + "[" * 1_900_000 + '"}', JSON
+    ),
     "body of 400 levels": Attack("POST", f"{FHIR}/Patient", nested(400), JSON | {"host": "gw.example"}),
 }
 

@@ -1,6 +1,7 @@
 """Raw JSON objects, arrays and strings."""
 
 import json
+from time import thread_time
 
 import msgspec
 import pytest
@@ -79,11 +80,49 @@ def test_body_not_in_utf8_is_rejected() -> None:
         (b'{"a":[{}],"b":[]}', 3),
         (b'[[],[[]],{"a":1}]', 3),
         (b"[" * 500 + b"]" * 500, 500),
-        (b'{"a":"[[["}', 4),
+        (b'{"a":"[[["}', 1),
+        (b'{"a":"","b":[""],"[":"]"}', 2),
+        (rb'{"a":"\"[[","b":[]}', 2),
+        (rb'{"a":"\\","b":[["[\\\"["]]}', 3),
+        (rb'{"a":"\n\\\\","b":[[]]}', 3),
     ],
 )
 def test_depth_is_the_number_of_open_brackets(body: bytes, depth: int) -> None:
     assert json_depth(body) == depth
+
+
+def depth_of(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(depth_of, value.values() if isinstance(value, dict) else value), default=0)
+
+
+MARKS = st.text('[]{}"\\,:a', max_size=8)
+
+
+@given(st.recursive(MARKS, lambda inner: st.lists(inner) | st.dictionaries(MARKS, inner), max_leaves=20))
+def test_depth_is_that_of_the_decoded_value(value: object) -> None:
+    assert json_depth(json.dumps(value).encode()) == depth_of(value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"' + b"[" * 1_900_000 + b'"}',
+        b'{"a":"' + b"{[]}" * 475_000 + b'"}',
+        b'{"a":["' + b'\\"' * 950_000 + b'"]}',
+        b'{"a":"' + b"\\\\" * 950_000 + b'"}',
+        b'{"a":' + b'""' * 950_000,
+    ],
+    ids=["brackets", "pairs", "escaped quotes", "escaped backslashes", "quotes"],
+)
+def test_strings_of_2_mb_take_less_than_10_ms(body: bytes) -> None:
+    def seconds() -> float:
+        start = thread_time()
+        json_depth(body)
+        return thread_time() - start
+
+    assert min(seconds() for _ in range(5)) < 0.010
 
 
 def test_deep_nesting_keeps_bytes() -> None:
