@@ -190,8 +190,15 @@ class LimitedConnection(WriteTimeout):
             return catalog.HEADERS_TOO_LARGE
         if len(self.headers) > limits.max_header_fields or self._has_long_list():
             return catalog.HEADERS_TOO_MANY
+        if not self._has_valid_host():
+            return catalog.BAD_REQUEST
         is_surplus = len(self.connections) > limits.max_connections and self.url not in _UNLIMITED_PATHS
         return catalog.GATEWAY_OVERLOADED if is_surplus else None
+
+    def _has_valid_host(self) -> bool:
+        """Whether there is one `Host`; HTTP/1.0 needs none (RFC 9112 section 3.2)."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        return hosts == 1 or (not hosts and self.parser.get_http_version() == "1.0")
 
     def _header_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

@@ -280,3 +280,15 @@ def test_only_status_path_of_the_origin_is_reached(edge: Edge, path: str) -> Non
     assert edge.upstream.request_lines == []
     assert edge.ask("GET", "/hg/~/fhir/RequestResult/x", TOKEN).status_code == 200
     assert edge.upstream.request_lines == ["GET /fhir/RequestResult/x HTTP/1.1"]
+
+
+@pytest.mark.parametrize("fields", [b"", b"Host: gw\r\nHost: gw\r\n", b"Host: gw\r\nhost: other\r\n"])
+def test_request_without_one_host_is_not_sent(edge: Edge, fields: bytes) -> None:
+    """Also after an accepted request on the same connection, whose response is stored (RFC 9112 3.2)."""
+    start = f"GET {FHIR}/Patient/1 HTTP/1.1\r\nocp-apim-subscription-key: made-up-key\r\n".encode()
+    host, port = edge.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        client.sendall((start + b"Host: gw\r\n\r\n") * 2 + start + fields + b"\r\n")
+        received = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+) ", received) == [b"200", b"200", b"400"]
+    assert b'"code":"bad-request"' in received

@@ -160,6 +160,29 @@ def test_connection_beyond_twice_the_limit_is_aborted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "hosts", "expected"),
+    [
+        (b"1.1", 1, 200),
+        (b"1.1", 0, 400),
+        (b"1.1", 2, 400),
+        (b"1.0", 0, 200),
+        (b"1.0", 1, 200),
+        (b"1.0", 2, 400),
+    ],
+)
+def test_request_has_one_host(version: bytes, hosts: int, expected: int) -> None:
+    """HTTP/1.0 needs none (RFC 9112 section 3.2)."""
+    with limited_server() as server, connect(server) as client:
+        fields = b"Host: gw\r\n" * hosts + b"Connection: close\r\n\r\n"
+        client.sendall(b"GET /small HTTP/%s\r\n" % version + fields)
+        response = read_until_closed(client)
+    if expected == 200:
+        assert status(response) == 200
+    else:
+        check_rejection(response, 400, "bad-request")
+
+
+@pytest.mark.parametrize(
     ("fields", "code"),
     [
         (b"a: b\r\n" * 99, ""),
