@@ -28,10 +28,15 @@ class CostClass(StrEnum):
     PAUSED = "avoided:paused"
 
 
-#: Classes that count against a practice's caps and may be on the invoice.
+#: Classes that may be on the invoice.
 BILLABLE_CLASSES = frozenset({CostClass.BILLED, CostClass.MAYBE_BILLED})
 #: Classes of requests with a full response but without a query; a rejected request has no such response.
 SAVED_CLASSES = frozenset({CostClass.HIT, CostClass.COLLAPSED, CostClass.REVALIDATED, CostClass.EMPTY})
+
+
+def counts_against_cap(caller: str, cost: CostClass) -> bool:
+    """Whether a query counts against its site's caps: those of made-up keys must not use them up."""
+    return cost in BILLABLE_CLASSES and caller != UNPROVED
 
 
 class LedgerKey(NamedTuple):

@@ -8,7 +8,7 @@ from gateway.ledger.cost import LedgerKey, LedgerRow
 
 #: Key -> queries, bytes.
 Counts = Mapping[LedgerKey, tuple[int, int]]
-#: Site GUID and ISO day -> billed or possibly billed queries, bytes.
+#: Site GUID and ISO day -> billed or possibly billed queries of proved callers, bytes.
 BillableUsage = Mapping[tuple[str, str], tuple[int, int]]
 
 

@@ -25,7 +25,7 @@ from gateway.ledger.caps import (
     next_midnight,
     used_ratio,
 )
-from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass
+from gateway.ledger.cost import Attribution, CostClass, counts_against_cap
 from gateway.ledger.counts import BillableUsage
 
 _log = structlog.get_logger()
@@ -113,9 +113,10 @@ class DailyUsage:
     def add(
         self, attribution: Attribution, cost: CostClass, octets: int, now: datetime, queries: int = 1
     ) -> None:
-        """Count billable queries; log a cap that is nearly or fully used, once a day each."""
+        """Count billable queries of proved callers; log a nearly or fully used cap once a day."""
         with self._lock:
-            day = self._current_day(attribution, now) if cost in BILLABLE_CLASSES else None
+            counts = counts_against_cap(attribution.caller, cost)
+            day = self._current_day(attribution, now) if counts else None
             if day is not None:
                 day.add(now, queries, octets)
                 _log_thresholds(day, now)

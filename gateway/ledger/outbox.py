@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
+from gateway.ledger.cost import LedgerRow, counts_against_cap
 from gateway.ledger.counts import Counts
 from gateway.ledger.sqlite_ledger import COLUMN_DEFINITIONS, open_connection, query_rows
 
@@ -82,8 +82,9 @@ class Outbox:
         return query_rows(self._open_connection(), query, since, site, site)
 
     def billable_rows(self, since: str) -> list[LedgerRow]:
-        """Return the waiting rows of billable classes, from an ISO day on."""
-        return [row for row in self.rows(since=since) if row.key.cost in BILLABLE_CLASSES]
+        """Return the waiting rows that count against caps, from an ISO day on."""
+        rows = self.rows(since=since)
+        return [row for row in rows if counts_against_cap(row.key.caller, row.key.cost)]
 
     @property
     def unpersisted_count(self) -> int:

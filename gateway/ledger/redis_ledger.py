@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from gateway.ledger import counts
-from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
+from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow, counts_against_cap
 from gateway.ledger.counts import BillableUsage, Counts, merge_rows
 from gateway.ledger.outbox import Batch, Outbox
 
@@ -181,7 +181,7 @@ def _hash_increments(rows: Iterable[LedgerRow]) -> Counter[tuple[str, str]]:
     sums: Counter[tuple[str, str]] = Counter()
     for key, queries, octets in rows:
         names = {_LINES_PREFIX + key.day: _SEPARATOR.join(key[1:])}
-        if key.cost in BILLABLE_CLASSES:
+        if counts_against_cap(key.caller, key.cost):
             names[_PAID_PREFIX + key.day] = key.site
         for hash_key, name in names.items():
             sums[hash_key, name + _SEPARATOR + _QUERIES_FIELD] += queries

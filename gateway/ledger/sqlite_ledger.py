@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
 from gateway.ledger.counts import BillableUsage, Counts
 from gateway.ledger.file_mode import restrict_to_owner
@@ -33,10 +34,12 @@ _DELETE_OLD_ROWS = "DELETE FROM ledger WHERE day < date('now', ?)"
 _SELECT_ROWS = (
     "SELECT * FROM ledger WHERE day >= ? AND (? = '' OR site = ?) ORDER BY day, site, caller, type, class"
 )
+_BILLABLE_LIST = ", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))
 _SELECT_BILLABLE = f"""
 SELECT site, day, sum(queries), sum(bytes) FROM ledger
-WHERE day >= ? AND class IN ({", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))}) GROUP BY site, day
-"""  # noqa: S608 - the gateway's own classes
+WHERE day >= ? AND caller <> '{UNPROVED}' AND class IN ({_BILLABLE_LIST})
+GROUP BY site, day
+"""  # noqa: S608 - the gateway's own words
 #: Seconds that a writer waits for the lock of another process.
 _BUSY_TIMEOUT = 5.0
 

@@ -132,8 +132,8 @@ class Server(Section):
     )
     max_credential_failures: Count = Field(
         30,
-        description="Maximum number of responses 401 and 403 of one upstream per minute to callers of one client"
-        " address that it has not accepted yet. Beyond it, such callers get 429 for this upstream.",
+        description="Maximum number of responses 401 and 403 of one upstream per minute to callers of one"
+        " client address that it has not accepted yet. Beyond it, such callers get 429 for this upstream.",
     )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
     max_uri: ByteCount = Field(

@@ -25,6 +25,7 @@ ANY_SITE = {"default": {"time_zone": "Australia/Sydney"}}
 CAPPED_SITE = {"default": {"time_zone": "Australia/Sydney", "caps": {"queries": 3, "reject_batch": True}}}
 #: Refused by the gateway itself.
 BAD_DATE = "Patient?birthdate=nonsense"
+BAD_REQUEST = '{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid"}]}'
 TICKETS = "/itsm/api/Tickets"
 
 
@@ -55,6 +56,17 @@ def test_sites_keep_their_own_caps_despite_made_up_guids(pair: Pair) -> None:
         assert statuses == [200, 200, 200, 429]
         assert gateway.get(path_at(SYDNEY), batch).status_code == 200
         assert {row["site"] for row in gateway.ledger()["rows"]} == {"unproved", PERTH, SYDNEY}
+
+
+def test_queries_of_made_up_keys_do_not_use_up_a_cap(pair: Pair) -> None:
+    with run_gateway(pair, changed_settings(pair, sites=CAPPED_SITE)) as gateway:
+        assert gateway.get().status_code == 200
+        pair.fault(kind="answer", status=400, body=BAD_REQUEST, times=8)
+        assert set(gateway.flood((PATH, made_up_key(number)) for number in range(8))) == {400}
+        batch = HONEST | {"Priority": "u=7"}
+        assert gateway.get(path_at(SYDNEY, "Patient/2"), batch).status_code == 200
+        rows = [row for row in gateway.ledger()["rows"] if row["caller"] == "unproved"]
+        assert sum(row["queries"] for row in rows) == 8
 
 
 def test_metrics_do_not_grow_with_made_up_names(gateway: Gateway) -> None:

@@ -60,6 +60,12 @@ def test_free_requests_use_no_cap() -> None:
     assert daily.cap_statuses(NOW) == []
 
 
+def test_unproved_callers_use_no_cap() -> None:
+    daily = daily_usage()
+    daily.add(INTERACTIVE._replace(caller="unproved"), CostClass.BILLED, 1_000, NOW, queries=10)
+    assert not daily.rejects_batch(BATCH, NOW)
+
+
 def test_usage_resets_at_midnight_of_the_site() -> None:
     daily = daily_usage()
     with capture_logs():

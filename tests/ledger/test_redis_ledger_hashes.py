@@ -37,6 +37,11 @@ def test_saved_row_has_no_fields_for_its_site() -> None:
     assert {key for key, _ in increments(LedgerRow(HIT, 3, 30))} == {"lines/2026-07-01"}
 
 
+def test_row_of_unproved_callers_has_no_fields_for_its_site() -> None:
+    row = LedgerRow(KEY._replace(caller="unproved"), 3, 30)
+    assert {key for key, _ in increments(row)} == {"lines/2026-07-01"}
+
+
 def test_billable_usage_is_summed_by_site_and_day() -> None:
     slot, later = KEY._replace(type="Slot", cost=CostClass.MAYBE_BILLED), KEY._replace(day="2026-07-02")
     sums = increments(LedgerRow(KEY, 1, 10), LedgerRow(slot, 2, 20), LedgerRow(later, 4, 40))

@@ -23,8 +23,8 @@ def path(tmp_path: Path) -> Path:
 def test_billable_usage_is_summed_by_site_and_day(path: Path) -> None:
     file = SqliteLedger(path)
     maybe, hit = KEY._replace(cost=CostClass.MAYBE_BILLED), KEY._replace(cost=CostClass.HIT)
-    earlier = KEY._replace(day="2026-07-01")
-    file.add_counts({KEY: (1, 10), maybe: (2, 20), hit: (4, 40), earlier: (8, 80)})
+    earlier, unproved = KEY._replace(day="2026-07-01"), KEY._replace(caller="unproved")
+    file.add_counts({KEY: (1, 10), maybe: (2, 20), hit: (4, 40), earlier: (8, 80), unproved: (16, 160)})
     assert file.billable_usage("2026-07-02") == {(GUID, TODAY): (3, 30)}
     file.close()
 
