@@ -58,7 +58,7 @@ def test_sites_keep_their_own_caps_despite_made_up_guids(pair: Pair) -> None:
         assert {row["site"] for row in gateway.ledger()["rows"]} == {"unproved", PERTH, SYDNEY}
 
 
-def test_queries_of_made_up_keys_do_not_use_up_a_cap(pair: Pair) -> None:
+def test_made_up_keys_do_not_use_up_a_cap(pair: Pair) -> None:
     with run_gateway(pair, changed_settings(pair, sites=CAPPED_SITE)) as gateway:
         assert gateway.get().status_code == 200
         pair.fault(kind="answer", status=400, body=BAD_REQUEST, times=8)
