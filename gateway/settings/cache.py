@@ -1,5 +1,6 @@
 """Settings of the cache, its stores and the ledger."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -18,10 +19,17 @@ class LedgerCaller(Section):
     batch: bool = Field(False, description="Whether all requests of the caller are batch work.")
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether this is a folder; `Path.is_dir` raises OSError for a path that is unreadable or too long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def _check_ledger_path(path: Path) -> Path:
-    """Return the path. Raises ValueError if no file can have it."""
-    if not str(path).isprintable() or str(path).startswith(":") or path.is_dir():
+    """Return the path. Raises ValueError if no file can have it, or its folder does not exist."""
+    if not str(path).isprintable() or str(path).startswith(":") or _is_folder(path):
         raise ValueError("must be the path of a file, such as /var/lib/halo-gateway/ledger.sqlite3")
+    if not _is_folder(path.absolute().parent):
+        raise ValueError("must be in a folder that exists: create the folder, or correct the path")
     return path
 
 
@@ -30,8 +38,8 @@ class Ledger(Section):
 
     path: Annotated[Path, AfterValidator(_check_ledger_path)] | None = Field(
         None,
-        description="SQLite file, readable by its owner only. Without one, counts stay in memory: until the"
-        " process ends or, with Redis, until they are written to it.",
+        description="SQLite file in an existing folder, readable by its owner only. Without one, counts stay"
+        " in memory: until the process ends or, with Redis, until they are written to it.",
     )
     store: Literal["file", "redis"] | None = Field(
         None,

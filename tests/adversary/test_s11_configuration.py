@@ -103,6 +103,7 @@ REFUSED = {
         "/8",
     ),
     "ledger: folder": ("[ledger]\npath = '/'", "ledger.path", "path of a file"),
+    "ledger: no folder": ("[ledger]\npath = '/missing/a.db'", "ledger.path", "folder that exists"),
     "ledger: NUL": ('[ledger]\npath = "a\\u0000b"', "ledger.path", "path of a file"),
     "mount: livez": (mount("a", "/livez"), "upstreams.a.path", "itself"),
     "mount: metrics": (mount("a", "/metrics"), "upstreams.a.path", "itself"),

@@ -61,6 +61,14 @@ def test_path_that_no_file_can_have_is_refused(path: str) -> None:
         Ledger.model_validate({"path": path})
 
 
+@pytest.mark.parametrize(
+    "path", ["missing/ledger.sqlite3", "/missing/a/b", "a" * 300 + "/b", __file__ + "/b"]
+)
+def test_ledger_in_a_folder_that_does_not_exist_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="folder that exists"):
+        Ledger.model_validate({"path": path})
+
+
 def test_secrets_are_not_in_the_representation() -> None:
     text = repr(Cache.model_validate({"redis": {"url": "redis://:pass@h"}, "keys": [SECRET]}))
     assert "pass" not in text
