@@ -35,7 +35,7 @@ endef
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
 
-test: $(READY)  ## every test that needs no extra server, in about 3 minutes
+test: $(READY)  ## every test that needs no extra server, in about 5 minutes
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not node and not bench and not install" $(ARGS)
 
 test-newest:  ## the same with the newest releases of all direct dependencies, in .venv-newest
