@@ -6,7 +6,6 @@ import gc
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -19,9 +18,6 @@ from gateway.server.upgrade_offer import HttpProtocol
 
 #: Seconds that requests in flight may take after SIGTERM; Halo itself gives up after 30.
 DRAIN_SECONDS = 30
-#: Seconds after which a thread, such as the one that renders the metrics, yields to the event loop: a request
-#: needs several turns. Python's default is 5 ms.
-_SWITCH_SECONDS = 0.000_5
 #: Open files that the process requests: each connection is a file.
 _MAX_OPEN_FILES = 65_536
 #: Errors of an address that this machine does not have: localhost resolves to ::1 even without IPv6.
@@ -68,7 +64,6 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
-        sys.setswitchinterval(_SWITCH_SECONDS)
         _raise_file_limit()
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 
 import pytest
@@ -118,6 +119,19 @@ async def test_dropped_fields_of_upstreams_are_counted() -> None:
     metrics.count_dropped_fields("halo-connect", 2)
     samples = await samples_of(metrics)
     assert samples["halo_gateway_upstream_fields_dropped_total", "upstream=halo-connect"] == 2
+
+
+async def test_rendering_yields_more_often_and_nothing_else_does() -> None:
+    usual, during = sys.getswitchinterval(), list[float]()
+
+    async def read_state() -> MakeFamilies:
+        return lambda: during.append(sys.getswitchinterval()) or ()
+
+    metrics = Metrics()
+    metrics.register_state(read_state)
+    await samples_of(metrics)
+    assert min(during) < usual / 5
+    assert sys.getswitchinterval() == usual
 
 
 async def test_concurrent_scrapes_share_one_rendering() -> None:
