@@ -23,6 +23,7 @@ from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
+from gateway.web.content_coding import RequestDecompression
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
@@ -130,7 +131,11 @@ def create_app(
             *([] if settings.admin.listen else metrics_routes),
             *admin.shared_port_routes(),
         ],
-        middleware=[*fast_path, Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server)],
+        middleware=[
+            *fast_path,
+            Middleware(RequestDecompression),
+            Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
+        ],
         lifespan=runtime.lifespan,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
