@@ -90,6 +90,7 @@ IMPURE = {
     "web/browser.py": "starlette",
     "web/client_address.py": "starlette",
     "web/code_system.py": "starlette",
+    "web/content_coding.py": "starlette",
     "web/documents.py": "asyncio starlette",
     "web/endpoint.py": "starlette structlog",
     "web/errors.py": "starlette structlog uuid",

@@ -4,7 +4,6 @@
 """
 
 import re
-from functools import lru_cache
 
 from msgspec import Raw
 
@@ -28,6 +27,8 @@ _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 _LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
+#: End of every URL on the site's base, with both spellings of a slash in JSON.
+_BASE_NEEDLES = (b"/fhir/R4", rb"\/fhir\/R4")
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
@@ -35,18 +36,12 @@ def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
     """Return the entry with the upstream's URLs on the gateway's base."""
     if request.site is None:
         return entry
-    needles = _guid_needles(request.site.guid)
     for name, raw in entry.fields.items():
         if name not in _ENTRY_PARTS:
             continue
-        new = rewrite_server_urls(raw, needles, lambda url, _: to_public_url(request, url), name)
+        new = rewrite_server_urls(raw, _BASE_NEEDLES, lambda url, _: to_public_url(request, url), name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry
-
-
-@lru_cache(maxsize=1024)
-def _guid_needles(guid: str) -> tuple[bytes, ...]:
-    return tuple({guid.encode(), guid.upper().encode()})
 
 
 def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:

@@ -3,22 +3,18 @@
 import re
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any
-
-import msgspec
 
 from gateway.dates.matcher import DatePredicate, has_readable_value, meets_predicate
 from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import search_mode
+from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import self_link_search
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 
 #: Matches of a page to check; if the upstream ignores a criterion, most matches contradict it.
 MAX_CHECKED_MATCHES = 100
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def stated_search(position: Position, sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
@@ -77,7 +73,7 @@ def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
 def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePredicate]) -> bool:
     if entry.resource is None or request.site is None:
         return False
-    resource, zone = _decode(entry.resource), request.site.zone
+    resource, zone = decode_resource(entry.resource), request.site.zone
     return any(
         has_readable_value(predicate, resource) and not meets_predicate(predicate, resource, zone)
         for predicate in predicates

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import parse_date_value
@@ -14,6 +12,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import reachable_includes, search_mode
+from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.search.ignored_criteria import (
@@ -24,8 +23,6 @@ from gateway.search.ignored_criteria import (
     may_hide_elements,
     stated_search,
 )
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ class MergedSearch:
         site = self.request.site
         if entry.resource is None or site is None:
             return True
-        resource = _decode(entry.resource)
+        resource = decode_resource(entry.resource)
         if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
             return False
         return not any(

@@ -1,6 +1,7 @@
 """Upstream client: the innermost handler, and the only one that sends requests."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -13,6 +14,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
+from gateway.fhir.raw_json import without_lone_surrogates
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
     CACHING_HEADERS,
@@ -117,7 +119,10 @@ class UpstreamClient:
         except httpx.HTTPError as error:
             raise _transport_failure(request, error) from error
         headers = _lowercase_headers(response)
-        return FhirResponse(response.status_code, headers, await _read_body(response, headers))
+        body = await _read_body(response, headers)
+        return FhirResponse(
+            response.status_code, headers, _readable_json(body) if _is_json(headers) else body
+        )
 
     def _upstream_request(self, request: FhirRequest) -> httpx.Request:
         """Build the request to send. HEAD becomes GET, because its headers describe the repaired response."""
@@ -217,6 +222,16 @@ async def _read_body(response: httpx.Response, headers: Headers) -> bytes:
     if isinstance(response.stream, httpx.ByteStream) and not is_compressed:
         return b"".join(response.stream)
     return await response.aread()
+
+
+def _is_json(headers: Headers) -> bool:
+    """Whether a body is JSON, or of no type."""
+    return "json" in next((value for name, value in headers if name == "content-type"), "json")
+
+
+def _readable_json(body: bytes) -> bytes:
+    """Return JSON without a byte order mark and lone surrogates: either would make all of it unreadable."""
+    return without_lone_surrogates(body.removeprefix(BOM_UTF8))
 
 
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:

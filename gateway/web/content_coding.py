@@ -1,4 +1,4 @@
-"""Content codings of request bodies: gzip is unpacked in pieces, any other is refused (RFC 9110 section 8.4)."""
+"""Content codings of request bodies: gzip is unpacked, any other is refused (RFC 9110 section 8.4)."""
 
 import zlib
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ _UNSUPPORTED_TEXT = (
     " with Content-Encoding: gzip."
 )
 _UNREADABLE_TEXT = (
-    "The body is not what Content-Encoding says: a whole gzip file of one member. The request was not sent. Send it again,"
-    " or without Content-Encoding."
+    "The body is not what Content-Encoding says: a whole gzip file of one member. The request was not sent."
+    " Send it again, or without Content-Encoding."
 )
 
 
@@ -30,19 +30,21 @@ class RequestDecompression:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the application. Its `receive` raises Failure 400 or 415 for a body that cannot be unpacked."""
+        """Call the application. Its `receive` raises Failure 400 or 415 if it cannot unpack the body."""
         fields = scope["headers"] if scope["type"] == "http" else ()
         if all(name != b"content-encoding" for name, _ in fields):
             await self._app(scope, receive, send)
             return
         codings = content_codings(Request(scope))
-        plain = scope | {"headers": [field for field in fields if field[0] != b"content-encoding"]}
-        await self._app(plain, _decompressed(receive, codings) if codings else receive, send)
+        plain = {**scope, "headers": [field for field in fields if field[0] != b"content-encoding"]}
+        await self._app(plain, _unpacked_receive(receive, codings) if codings else receive, send)
 
 
 def content_codings(request: Request) -> tuple[str, ...]:
     """Names of the codings of a body in the order of their application, in lower case, without `identity`."""
-    names = (name.strip().lower() for name in ",".join(request.headers.getlist("content-encoding")).split(","))
+    names = (
+        name.strip().lower() for name in ",".join(request.headers.getlist("content-encoding")).split(",")
+    )
     return tuple(name for name in names if name not in {"", "identity"})
 
 
@@ -75,7 +77,7 @@ class GzipPieces:
         return piece
 
 
-def _decompressed(receive: Receive, codings: tuple[str, ...]) -> Receive:
+def _unpacked_receive(receive: Receive, codings: tuple[str, ...]) -> Receive:
     """Return a `receive` whose messages have an unpacked piece each."""
     messages = GzipMessages(receive)
     return messages.receive if len(codings) == 1 and codings[0] in _GZIP_NAMES else _refuse

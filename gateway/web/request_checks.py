@@ -1,6 +1,7 @@
 """Checks of client requests: each mistake is rejected with its own error, before any upstream request."""
 
 import re
+from codecs import BOM_UTF8
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,7 +13,13 @@ from gateway.fhir.raw_json import UnreadableError, json_depth, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
-from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
+from gateway.http.negotiation import (
+    FORM_MEDIA_TYPES,
+    RESOURCE_MEDIA_TYPES,
+    has_supported_version,
+    is_native_type,
+    media_type,
+)
 from gateway.http.request_path import Target, path_below_mount, target_from_path, without_mount
 from gateway.search.limits import parse_limited_search
 from gateway.settings import Server, Settings
@@ -115,11 +122,8 @@ def parse_request_search(
 ) -> SearchParams:
     """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
     is_form = interaction.is_search and request.method == "POST"
-    content_type = media_type(request.headers.get("content-type", ""))
-    if content and content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
-        raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
-    if content and not is_form and (content_type != _JSON_PATCH or interaction.code != "patch"):
-        _require_simple_json(content, settings.server)
+    if content and not _is_native_content(request, interaction):
+        _require_readable_body(request, interaction, content, settings.server)
     query = request.scope["query_string"]
     try:
         texts = query.decode("ascii"), content.decode() if is_form else ""
@@ -132,6 +136,34 @@ def parse_request_search(
     if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
         raise Failure(catalog.COUNT_INVALID, expression="http._count")
     return search
+
+
+def without_byte_order_mark(request: Request, content: bytes) -> bytes:
+    """Return a JSON body without the mark that RFC 8259 section 8.1 forbids and lets parsers ignore."""
+    return content.removeprefix(BOM_UTF8) if _content_type(request) in RESOURCE_MEDIA_TYPES else content
+
+
+def _content_type(request: Request) -> str:
+    return media_type(request.headers.get("content-type", ""))
+
+
+def _is_native_content(request: Request, interaction: Interaction) -> bool:
+    """Whether a body is the content of a Binary in its own media type (R4 binary.html)."""
+    is_write = interaction.type == "Binary" and interaction.code in {"create", "update"}
+    return is_write and is_native_type(_content_type(request))
+
+
+def _require_readable_body(
+    request: Request, interaction: Interaction, content: bytes, server: Server
+) -> None:
+    """Raise Failure 415 for a body of another media type or version of FHIR, 400 for other than JSON."""
+    is_form = interaction.is_search and request.method == "POST"
+    content_type = _content_type(request)
+    is_supported = has_supported_version(request.headers.get("content-type", ""))
+    if not is_supported or content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
+        raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
+    if not is_form and (content_type != _JSON_PATCH or interaction.code != "patch"):
+        _require_simple_json(content, server)
 
 
 def _require_simple_json(content: bytes, server: Server) -> None:
