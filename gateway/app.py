@@ -15,7 +15,7 @@ from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
 from gateway.chain import Chain, fhir_chain, halo_chain, passthrough_chain, upstream_client
-from gateway.runtime import Runtime, utc_now
+from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams import DIALECTS
@@ -107,13 +107,14 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] = utc_now,
     log_request_factory: LogRequestFactory | None = None,
+    monotonic: Callable[[], float] = monotonic_clock,
 ) -> Starlette:
     """ASGI application of a gateway with these settings.
 
     `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port.
     """
-    runtime = Runtime(settings, transport, now, log_request_factory)
+    runtime = Runtime(settings, transport, now, log_request_factory, monotonic)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)

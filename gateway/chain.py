@@ -97,7 +97,7 @@ def practice_chain(runtime: Runtime, sender: Handler, config: CacheConfig) -> Ch
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings = runtime.settings
     executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
-    cache = ResponseCache(executor, runtime.store, config, runtime.now, runtime.counters)
+    cache = ResponseCache(executor, runtime.store, config, runtime.cache_now, runtime.counters)
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)

@@ -175,14 +175,15 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
 
 class CacheValidity(NamedTuple):
-    """Validity of a fresh response from the cache; times are in seconds since 1970.
+    """Validity of a fresh response from the cache: its age now, and for how many seconds it stays fresh.
 
+    Both are durations, because a clock of the computer may be set back.
     `is_locally_current` returns whether no write through this process has invalidated the response;
     `is_current` checks that for all replicas and is None if there are none.
     """
 
-    stored_at: float
-    expires_at: float
+    age: float
+    fresh_seconds: float
     is_locally_current: Callable[[], bool]
     is_current: Callable[[], Awaitable[bool]] | None = None
 

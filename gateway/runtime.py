@@ -24,6 +24,7 @@ from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
+from gateway.cache.steady_clock import SteadyClock
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.http.proved_callers import ProvedCallers, caller_of
@@ -48,6 +49,8 @@ from gateway.web.rejections import RejectionCounter
 _log = structlog.get_logger()
 
 UtcClock = Callable[[], datetime]
+#: Seconds that never go back.
+monotonic_clock = time.monotonic
 
 
 def utc_now() -> datetime:
@@ -66,6 +69,7 @@ class Runtime:
     transport: httpx.AsyncBaseTransport | None = None
     now: UtcClock = utc_now
     log_request_factory: LogRequestFactory | None = None
+    monotonic: Callable[[], float] = monotonic_clock
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -86,6 +90,7 @@ class Runtime:
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
+        self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
         self.fast_path_cache = self._create_fast_path_cache()
@@ -112,7 +117,7 @@ class Runtime:
         return FastPathCache(
             fast_path_bytes(self.settings.cache),
             self.recorder,
-            time.time if self.now is utc_now else lambda: self.now().timestamp(),
+            self.monotonic,
             vary_by_peer=bool(self.settings.server.trusted_proxies),
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,

@@ -20,7 +20,7 @@ from gateway.cache.stored_response import (
     without_cache_headers,
     without_exchange_headers,
 )
-from gateway.cache.validators import has_gateway_etag, not_modified
+from gateway.cache.validators import has_gateway_etag, not_modified, with_weak_etag, without_validators
 from gateway.errors.catalog import ETAG_WITHOUT_VERSION, NOT_CACHED
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, CacheValidity, FhirRequest, FhirResponse, Handler, may_write
@@ -74,7 +74,8 @@ class ResponseCache:
             return await self._serve_lookup(lookup)
         if request_directives(request).only_if_cached:
             raise _not_stored_failure()
-        return await _pass_through(request, "request" if lookup else "bypass", self._inner)
+        response = await _pass_through(request, "request" if lookup else "bypass", self._inner)
+        return without_validators(response) if request.interaction.is_pageable else with_weak_etag(response)
 
     async def purge(self, site: str, tags: Sequence[str] = (ANY_TYPE,)) -> None:
         """Invalidate the stored responses of a site (Halo GUID) that depend on these tags."""
@@ -165,9 +166,10 @@ class ResponseCache:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
         is_site_unchanged = counters.local_change_check(lookup.site)
         is_caller_unchanged = self._access.local_change_check(lookup.request)
+        expires_at = lookup.end_of_access(entry.requested_at + entry.lifetime)
         return CacheValidity(
-            entry.requested_at,
-            lookup.end_of_access(entry.requested_at + entry.lifetime),
+            self._age_of(entry),
+            expires_at - self._now().timestamp(),
             lambda: is_site_unchanged() and is_caller_unchanged(),
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
         )
