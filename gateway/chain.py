@@ -8,6 +8,7 @@ SavingsMeter         counts requests answered without a query      ledger/meteri
 WriteValidation      rejects or reports writes that are not R4     validation/write_validation.py
 ExplainOperation     POST $explain                                 search/explain.py
 PageLinks            page tokens in, page tokens out               paging/page_links.py
+ConditionalWrites    refuses conditions that no site promises      validation/conditional_writes.py
 DeclaredParameters   date parameters that a site declares itself   search/declared_parameters.py
 RequestRepairs       known issues, request side                    repairs/handlers.py
 CacheOutcomeCounter  hits and misses by resource type              cache/response_cache.py
@@ -67,6 +68,8 @@ from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.retry_after import WaitLimits
+from gateway.upstreams.site_statements import SiteStatements
+from gateway.validation.conditional_writes import ConditionalWrites
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 
@@ -89,19 +92,24 @@ def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) 
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
     sender, upstream_handlers = with_resilience(runtime.store_of(upstream), upstream, client_for, policies)
-    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream))
+    statements = SiteStatements(sender, policies.engine_version)
+    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), statements)
     return chain._replace(upstream_handlers=upstream_handlers)
 
 
-def practice_chain(runtime: Runtime, sender: Handler, config: CacheConfig) -> Chain:
+def practice_chain(
+    runtime: Runtime, sender: Handler, config: CacheConfig, statements: SiteStatements | None = None
+) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings = runtime.settings
     executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
     cache = ResponseCache(executor, runtime.store, config, runtime.cache_now, runtime.counters)
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
-    declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
+    statements = statements or SiteStatements(sender)
+    declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), statements)
+    changes = declared if settings.writes.conditional == "pass" else ConditionalWrites(declared, statements)
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
-    page_links = PageLinks(declared, runtime.token_cipher, lifetime)
+    page_links = PageLinks(changes, runtime.token_cipher, lifetime)
     explain = ExplainOperation(page_links, settings.search.limits)
     return Chain(with_observability(with_write_validation(explain, settings), runtime), cache)
 

@@ -8,6 +8,13 @@ from starlette.responses import Response
 
 from gateway.emulator.bundle import searchset
 from gateway.emulator.capability_statement import capability_statement
+from gateway.emulator.conditional_writes import (
+    record_to_create,
+    record_to_update,
+    require_conditions,
+    version_headers,
+)
+from gateway.emulator.data.records import Record
 from gateway.emulator.errors import json_response, too_large_refusal
 from gateway.emulator.operations import find_free_slots, patient_id_by_identifier, patient_summary
 from gateway.emulator.parsing import parse_resource
@@ -32,7 +39,18 @@ def fhir_response(context: RequestContext, request: Request, path: list[str], bo
             return _create_resource(context, request, parse_resource(name, body))
         case "PUT", ["Patient" | "Appointment" as name, identity]:
             return _update_resource(context, request, identity, parse_resource(name, body))
-    return _encode_response(context, request, _readable_resource(context, request, path, body))
+        case "PUT", ["Patient" | "Appointment" as name]:
+            return _update_by_search(context, request, parse_resource(name, body))
+    resource = _readable_resource(context, request, path, body)
+    return _encode_response(context, request, resource, headers=_read_headers(context, path))
+
+
+def _read_headers(context: RequestContext, path: list[str]) -> dict[str, str]:
+    """ETag of a read."""
+    match path:
+        case [name, identity] if name in RESOURCE_TYPES and (record := context.find_record(name, identity)):
+            return version_headers(context, record)
+    return {}
 
 
 def _readable_resource(
@@ -84,9 +102,18 @@ def _read_resource(context: RequestContext, method: str, path: list[str]) -> dic
 
 
 def _create_resource(context: RequestContext, request: Request, resource: dict[str, Any]) -> Response:
+    existing = record_to_create(context, request, resource["resourceType"])
+    if existing:
+        return _encode_record(context, request, existing)
     record = context.practice.create(resource)
-    location = context.full_url(record.resource)
-    return _encode_response(context, request, context.render(record), 201, {"location": location})
+    return _encode_record(context, request, record, 201, {"location": context.full_url(record.resource)})
+
+
+def _update_by_search(context: RequestContext, request: Request, resource: dict[str, Any]) -> Response:
+    found = record_to_update(context, request, resource["resourceType"])
+    if found is None:
+        return _create_resource(context, request, resource)
+    return _update_resource(context, request, found.resource["id"], {"id": found.resource["id"], **resource})
 
 
 def _update_resource(
@@ -94,6 +121,19 @@ def _update_resource(
 ) -> Response:
     if resource.get("id") != resource_id:
         raise bad_argument("Resource id must equal the id in the URL")
-    if not context.find_record(resource["resourceType"], resource_id):
+    record = context.find_record(resource["resourceType"], resource_id)
+    if not record:
         raise Refusal("engine", 404, "Resource not found", "not-found")
-    return _encode_response(context, request, context.render(context.practice.update(resource)))
+    require_conditions(context, request, record)
+    return _encode_record(context, request, context.practice.update(resource))
+
+
+def _encode_record(
+    context: RequestContext,
+    request: Request,
+    record: Record,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    fields = version_headers(context, record) | (headers or {})
+    return _encode_response(context, request, context.render(record), status, fields)

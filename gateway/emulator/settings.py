@@ -46,6 +46,17 @@ class FrozenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+#: Conditional write (R4 http.html): If-None-Exist, update by search, If-Match, If-None-Match: *.
+ConditionalForm = Literal["create", "update", "version", "none-match"]
+
+
+class ConditionalWrites(FrozenSettings):
+    """Conditional writes that the statement promises, and those that the site honours; it ignores others."""
+
+    promised: tuple[ConditionalForm, ...] = ()
+    honoured: tuple[ConditionalForm, ...] = ()
+
+
 class Variants(FrozenSettings):
     """Behaviour of a site that Halo does not document."""
 
@@ -67,6 +78,7 @@ class Variants(FrozenSettings):
     drop_date_filters: bool = False
     self_shows_dropped: bool = False
     vread: bool = False
+    conditional_writes: ConditionalWrites = ConditionalWrites()
 
 
 class SiteOverride(FrozenSettings):

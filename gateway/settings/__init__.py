@@ -51,7 +51,7 @@ class Settings(Section):
     ledger: Ledger = Field(Ledger(), description="Counts of billed and saved queries.")
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
-    writes: Writes = Field(Writes(), description="Validation of writes.")
+    writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
 
     @field_validator("sites", mode="before")
     @classmethod

@@ -159,13 +159,19 @@ class Log(Section):
 
 
 class Writes(Section):
-    """Validation of writes."""
+    """Checks of writes before they are sent."""
 
     validation: Literal["off", "warn", "refuse"] = Field(
         "off",
         description="What to do with a create, update, batch or transaction that is not valid FHIR R4: `warn`"
         " sends it and names the elements in the Gateway-Validation header, `refuse` rejects it with 400."
         " Both need the extra `validation`.",
+    )
+    conditional: Literal["refuse", "pass"] = Field(
+        "refuse",
+        description="What to do with a conditional write (If-None-Exist, If-Match, If-None-Match, change by"
+        " search) that the site's CapabilityStatement does not promise: `refuse` rejects it with 412, `pass`"
+        " sends it, for sites that are known to honour what they do not promise.",
     )
 
     @field_validator("validation")

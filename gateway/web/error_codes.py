@@ -12,8 +12,10 @@ from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.ledger.caps import SITE_CAP
 from gateway.resilience.circuit import CIRCUIT_OPEN
 from gateway.resilience.pause_rules import REQUESTS_PAUSED
+from gateway.search.declared_parameters import PARAMETER_TYPE_UNKNOWN
 from gateway.upstreams import rule_kinds, rule_sources
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.validation.conditional_writes import CONDITIONAL_NOT_SUPPORTED, CONDITIONAL_SUPPORT_UNKNOWN
 
 _HEAD = f"""# Errors
 
@@ -91,6 +93,9 @@ def _own_kinds() -> tuple[FailureKind, ...]:
         CIRCUIT_OPEN,
         REQUESTS_PAUSED,
         SITE_CAP,
+        PARAMETER_TYPE_UNKNOWN,
+        CONDITIONAL_NOT_SUPPORTED,
+        CONDITIONAL_SUPPORT_UNKNOWN,
     )
 
 
