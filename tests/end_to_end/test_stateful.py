@@ -54,6 +54,8 @@ ADMIN = {"Authorization": f"Bearer {SECRET}"}
 #: Faults of one upstream request each; none makes pages smaller, because pages are no snapshot.
 FAULTS = ("connect", "lost", "no-contact", "unreachable", "slow-query", "answer")
 MAX_STEP_LOG = 30
+#: Rows of a type above which a deletion takes the oldest as well, so that no page needs a second one.
+MAX_ROWS = 8
 
 
 def settings(upstream: str, redis_url: str) -> Settings:
@@ -189,7 +191,7 @@ class Walk:
         self.steps: deque[str] = deque(maxlen=MAX_STEP_LOG)
         self.counts: Counter[str] = Counter()
         self.etags: dict[tuple[str, str, str], tuple[str, Content]] = {}
-        self.recent: deque[tuple[str, str, Query]] = deque(maxlen=6)
+        self.recent: deque[tuple[str, str, Query]] = deque(maxlen=4)
 
     async def step(self) -> None:
         (action,) = self.random.choices(
@@ -230,7 +232,7 @@ class Walk:
 
     def _any_query(self) -> tuple[str, str, Query]:
         """Return a site, a caller and a query; mostly recent ones, so that there are hits."""
-        if self.recent and self.random.random() < 0.7:
+        if self.recent and self.random.random() < 0.85:
             site, key, query = self.random.choice(self.recent)
             return site, self.random.choice([key, key, *CALLERS]), query
         self.recent.append((self.random.choice(SITES), self.random.choice(list(CALLERS)), self._new_query()))
@@ -302,12 +304,13 @@ class Walk:
             [allergy(id_, self.random.choice(PATIENTS)), booking(id_, id_), patient(id_)]
         )
         self.log(f"change {site[-4:]} {resource['resourceType']}/{id_}")
-        rows = self.world.state.practices[site].tables
-        if resource["resourceType"] != "Patient" and self.random.random() < 0.3:
-            rows[resource["resourceType"]].pop(id_, None)
-        bookings = rows["Appointment"]
-        while len(bookings) > 12:
-            bookings.pop(max(bookings, key=int))
+        table = self.world.state.practices[site].tables[resource["resourceType"]]
+        if resource["resourceType"] != "Patient" and self.random.random() < 0.4:
+            surplus = max(0, len(table) - MAX_ROWS)
+            for deleted in {id_, *sorted(table, key=int)[:surplus]} & {*table}:
+                del table[deleted]
+            self.world.histories[site].update(self.world.seconds)
+            return
         self.world.change_directly(site, marked(resource, self.world.new_mark(site)))
 
     async def wait(self) -> None:
