@@ -4,7 +4,7 @@ The client gets the gateway's own statement (R4 capabilitystatement.html): the s
 without interactions that the gateway cannot pass on and with those that it adds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,8 @@ from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import array_items, encode, object_fields, string_json, string_value
 from gateway.http.negotiation import FHIR_JSON
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import UpstreamAnswer
+from gateway.sites.issue_states import Verdict
 
 ISSUE = KnownIssue(
     "capability-statement",
@@ -48,7 +50,8 @@ _UNLISTED_REVERSE_INCLUDES: Mapping[str, tuple[str, ...]] = {"Patient": ("Condit
 _DATE_DOCUMENTATION = "Any R4 date and every prefix; a time without offset is in the practice's time zone."
 _NOTES = (
     "halo-gateway processes searches, pages and errors. Times without an offset are in {zone}."
-    " Inactive and deleted records are never returned: a search for them is {inactive}, and 404 on a read"
+    " The site is not known to return inactive and deleted records: until it has shown that it does, a search"
+    " for them is {inactive}, and 404 on a read"
     " means unknown or inactive. Known issues repaired by halo-gateway: {repairs}."
 )
 _INACTIVE_NOTES = {
@@ -68,8 +71,38 @@ def make_repair(other_repairs: Sequence[Repair]) -> Repair:
         new = _gateway_statement(request, object_fields(old), repair_ids)
         return entry if bytes(new) == bytes(old) else entry.with_field("resource", new)
 
-    own = Repair(ISSUE, entry=rewrite_entry)
+    own = Repair(ISSUE, entry=rewrite_entry, witness=witness_statement)
     return own
+
+
+def witness_statement(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield whether a CapabilityStatement has what R4 requires, and its types with parameters the search."""
+    resource = answer.samples[0].resource if answer.samples else None
+    if resource is None or request.interaction.code != "capabilities":
+        return
+    fields = object_fields(resource)
+    if string_value(fields.get("resourceType")) == "CapabilityStatement":
+        formats = map(string_value, array_items(fields.get("patchFormat")))
+        is_complete = fields.keys() >= _REQUIRED and all(formats)
+        has_searches = all(map(_lists_search, _components(fields)))
+        yield "", "right" if is_complete and has_searches else "broken"
+
+
+#: Elements that R4 requires (capabilitystatement.html).
+_REQUIRED = frozenset({"status", "date", "kind", "fhirVersion", "format"})
+
+
+def _components(fields: Mapping[str, Raw]) -> Iterator[dict[str, Raw]]:
+    for rest in array_items(fields.get("rest")):
+        yield from map(object_fields, array_items(object_fields(rest).get("resource")))
+
+
+def _lists_search(component: Mapping[str, Raw]) -> bool:
+    """Whether a type with search parameters lists the search."""
+    codes = [
+        string_value(object_fields(item).get("code")) for item in array_items(component.get("interaction"))
+    ]
+    return not array_items(component.get("searchParam")) or "search-type" in codes
 
 
 def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], repair_ids: Sequence[str]) -> Raw:

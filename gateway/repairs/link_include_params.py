@@ -1,10 +1,14 @@
 """Repair of Bundle links without `_include` and `_revinclude`, whose pages lack the included resources."""
 
+from collections.abc import Iterator
+
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Link
 from gateway.fhir.search_params import Parameter, parse_search
 from gateway.http.urls import split_url
 from gateway.repairs.repair import KnownIssue, Links, Repair
+from gateway.repairs.witness import UpstreamAnswer
+from gateway.sites.issue_states import Verdict
 
 _INCLUDES = frozenset({"_include", "_revinclude"})
 
@@ -28,11 +32,31 @@ def _url_with_includes(link: Link, includes: list[Parameter]) -> str:
     return parts._replace(query="&".join(filter(None, [parts.query, *missing]))).geturl()
 
 
+def witness_includes(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield a verdict for each link that shows includes, or another parameter that was sent without them.
+
+    A link that shows neither may carry the search in an opaque token.
+    """
+    sent = request.upstream_search.as_get().parameters
+    includes = {(parameter.name, parameter.value) for parameter in sent if parameter.code in _INCLUDES}
+    others = {parameter.name for parameter in sent if parameter.code not in _INCLUDES}
+    if answer.bundle is None or not includes or not request.interaction.is_search:
+        return
+    for link in answer.bundle.links:
+        shown = parse_search(split_url(link.url).query).parameters
+        if includes <= {(parameter.name, parameter.value) for parameter in shown}:
+            yield "", "right"
+        elif not others.isdisjoint(parameter.name for parameter in shown):
+            yield "", "broken"
+
+
 REPAIR = Repair(
     KnownIssue(
         "link-include-params",
         "Bundle links lose _include and _revinclude",
-        "Halo Connect troubleshooting, FHIR known issues (newer page): fixed in an upcoming release",
+        "Halo Connect troubleshooting, FHIR known issues (newer page)",
+        "fixed in an upcoming release, which is not named",
     ),
     links=restore_includes,
+    witness=witness_includes,
 )
