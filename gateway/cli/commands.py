@@ -131,7 +131,7 @@ def explain(search: str, guid: str, config: Path | None) -> None:
 
 @main.command()
 @click.argument("guid")
-@click.option("--budget", default=25, help="Maximum number of queries; each is billed.")
+@click.option("--budget", default=30, help="Maximum number of queries; each is billed.")
 @click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
 @_config_option
 def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
@@ -238,10 +238,18 @@ def validate(files: tuple[str, ...]) -> None:
 
 
 @main.command("known-issues")
+@click.option("--site", default="", help="Halo GUID or alias: whether each issue is still there.")
+@_url_option
 @_config_option
-def known_issues(config: Path | None) -> None:
-    """List the upstream's known issues and active repairs."""
-    click.echo(known_issues_table(_load_settings(config)))
+def known_issues(site: str, url: str, config: Path | None) -> None:
+    """List the upstream's known issues and active repairs.
+
+    With --site, the running gateway says which of them the practice's engine still shows.
+    """
+    if site:
+        _run_admin_command(config, url, lambda client: client.format_known_issues(site))
+    else:
+        click.echo(known_issues_table(_load_settings(config)))
 
 
 @main.command("check-config")

@@ -18,7 +18,7 @@ from gateway.settings.masked import shorten
 from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
 from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
-from gateway.settings.site import DailyCaps, SearchSupport, SiteCache, SiteSettings
+from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 
 
@@ -125,6 +125,7 @@ __all__ = [
     "MountedUpstream",
     "Paging",
     "Pauses",
+    "ProbedIssues",
     "Retry",
     "Search",
     "SearchSupport",

@@ -11,6 +11,8 @@ from gateway.dates.support import DateSearchSupport, ParameterKey
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.settings import Settings, SiteSettings
+from gateway.sites.engine_version import normalise_version
+from gateway.sites.issue_states import SiteFindings, Verdict
 
 DEFAULT_SITE = "default"
 
@@ -55,6 +57,28 @@ def site_settings_lookup(settings: Settings) -> Callable[[str], SiteSettings]:
     """Return a function that looks up the settings of a site. They are merged once, not per request."""
     merged = {guid: merged_site_settings(settings, guid) for guid in {*settings.sites, DEFAULT_SITE}}
     return lambda guid: merged.get(guid, merged[DEFAULT_SITE])
+
+
+def probed_issues_lookup(settings: Settings) -> Callable[[str], SiteFindings | None]:
+    """Return a function that looks up what the last probe of a site found about known issues."""
+    findings = {guid: _site_findings(site) for guid, site in settings.sites.items() if guid != DEFAULT_SITE}
+    return findings.get
+
+
+def _site_findings(site_settings: SiteSettings) -> SiteFindings | None:
+    found = site_settings.known_issues
+    if found.found_at is None or not found.engine:
+        return None
+    verdicts: dict[str, Verdict] = dict.fromkeys(found.right, "right")
+    verdicts |= dict.fromkeys(found.broken, "broken")
+    by_facet = {
+        f"{issue} {facet}": verdicts[issue] for issue, facet in PROBED_FACETS.items() if issue in verdicts
+    }
+    return SiteFindings(normalise_version(found.engine), found.found_at.timestamp(), verdicts | by_facet)
+
+
+#: Known issue -> the only facet that a probe asks about.
+PROBED_FACETS = {"inactive-records": "Patient"}
 
 
 def _build_site(settings: Settings, guid: str) -> Site | None:
