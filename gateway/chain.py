@@ -10,6 +10,7 @@ ExplainOperation     POST $explain                                 search/explai
 PageLinks            page tokens in, page tokens out               paging/page_links.py
 ConditionalWrites    refuses conditions that no site promises      validation/conditional_writes.py
 DeclaredParameters   date parameters that a site declares itself   search/declared_parameters.py
+InactiveSearches     sends a search that an engine proves to serve repairs/inactive_searches.py
 RequestRepairs       known issues, request side                    repairs/handlers.py
 CacheOutcomeCounter  hits and misses by resource type              cache/response_cache.py
 ResponseCache        hit, coalesce, stale, store, invalidate       cache/response_cache.py
@@ -24,6 +25,7 @@ SiteRelocation       follows a practice to its new GUID            sites/relocat
 Retry                safe retries within a budget                  resilience/retry.py
 RateLimitRecheck     a second permit for late or repeated requests resilience/rate_limiter.py
 CredentialFailureLimit  429 after many refusals of one address     resilience/credential_failure_limit.py
+IssueDetector        notes what answers say about known issues     repairs/issue_detector.py
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
@@ -40,11 +42,14 @@ from gateway.builders import RequestPolicies, circuit_registry, connection_pool,
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
+from gateway.http.proved_callers import caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
-from gateway.repairs import REPAIRS
+from gateway.repairs import REPAIRS, WITNESSES
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.repairs.inactive_searches import InactiveSearches
+from gateway.repairs.issue_detector import IssueDetector
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker
@@ -54,13 +59,14 @@ from gateway.resilience.pauses import PauseGate
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, utc_now
 from gateway.search.declared_parameters import DeclaredParameters
 from gateway.search.executor import SearchExecutor
 from gateway.search.explain import ExplainOperation
 from gateway.settings import Settings, Upstream
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.engine_version import EngineDetector
+from gateway.sites.issue_states import IssueStates
 from gateway.sites.relocation import SiteRelocation
 from gateway.stores.base import Store
 from gateway.telemetry.access_log import AccessLog
@@ -91,14 +97,21 @@ def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) 
     """Chain of FHIR requests to practices, with all handlers."""
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
-    sender, upstream_handlers = with_resilience(runtime.store_of(upstream), upstream, client_for, policies)
+    issue_states = runtime.issue_states_of(upstream)
+    sender, upstream_handlers = with_resilience(
+        runtime.store_of(upstream), upstream, client_for, policies, issue_states
+    )
     statements = SiteStatements(sender, policies.engine_version)
-    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), statements)
+    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), issue_states, statements)
     return chain._replace(upstream_handlers=upstream_handlers)
 
 
 def practice_chain(
-    runtime: Runtime, sender: Handler, config: CacheConfig, statements: SiteStatements | None = None
+    runtime: Runtime,
+    sender: Handler,
+    config: CacheConfig,
+    issue_states: IssueStates,
+    statements: SiteStatements | None = None,
 ) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings = runtime.settings
@@ -106,7 +119,8 @@ def practice_chain(
     cache = ResponseCache(executor, runtime.store, config, runtime.cache_now, runtime.counters)
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     statements = statements or SiteStatements(sender)
-    declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), statements)
+    searches = InactiveSearches(RequestRepairs(counted, REPAIRS), issue_states)
+    declared = DeclaredParameters(searches, statements)
     changes = declared if settings.writes.conditional == "pass" else ConditionalWrites(declared, statements)
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
     page_links = PageLinks(changes, runtime.token_cipher, lifetime)
@@ -152,8 +166,19 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             waits,
             runtime.metrics.count_dropped_fields,
         )
+        engines = runtime.engine_versions_of(upstream)
+        detector = IssueDetector(
+            EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
+            runtime.issue_states_of(upstream),
+            WITNESSES,
+            lambda request, guid: (
+                runtime.proved_callers.is_proved(caller_of(request))
+                and runtime.proved_callers.is_site_proved(guid)
+            ),
+            time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
+        )
         return CredentialFailureLimit(
-            EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream)),
+            detector,
             credential_failures,
             runtime.proved_callers,
             lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
@@ -165,7 +190,11 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
 
 
 def with_resilience(
-    store: Store, upstream: Upstream, client_for: ClientFactory, policies: RequestPolicies
+    store: Store,
+    upstream: Upstream,
+    client_for: ClientFactory,
+    policies: RequestPolicies,
+    issue_states: IssueStates,
 ) -> tuple[Handler, UpstreamHandlers]:
     """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
@@ -208,6 +237,16 @@ def with_resilience(
     )
     host = upstream.url.host or ""
     handlers = UpstreamHandlers(
-        host, circuits, pauses, rates, budget, limiter, bulkhead, relocation, sizer, policies.caller_names
+        host,
+        circuits,
+        pauses,
+        rates,
+        budget,
+        limiter,
+        bulkhead,
+        relocation,
+        sizer,
+        policies.caller_names,
+        issue_states,
     )
     return sizer, handlers

@@ -36,8 +36,9 @@ from gateway.paging.page_token import TokenCipher
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
-from gateway.settings.resolve import ConfiguredSites, site_settings_lookup
+from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
+from gateway.sites.issue_states import IssueStates
 from gateway.stores.base import Store
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.metrics import Metrics
@@ -87,6 +88,7 @@ class Runtime:
         self.exit_stack = AsyncExitStack()
         self.store = open_store(settings.cache, self.exit_stack)
         self._engine_versions: dict[str, EngineVersions] = {}
+        self._issue_states: dict[str, IssueStates] = {}
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
@@ -134,6 +136,19 @@ class Runtime:
             store, clock = self.store_of(upstream), lambda: self.now().timestamp()
             self._engine_versions[url] = EngineVersions(store, clock, self._purge_site)
         return self._engine_versions[url]
+
+    def issue_states_of(self, upstream: Upstream) -> IssueStates:
+        """States of the known issues at one upstream's sites."""
+        url, engines = str(upstream.url), self.engine_versions_of(upstream)
+        if url not in self._issue_states:
+            self._issue_states[url] = IssueStates(
+                self.store_of(upstream),
+                lambda: self.now().timestamp(),
+                engines.shared_version,
+                engines.local_version,
+                probed_issues_lookup(self.settings),
+            )
+        return self._issue_states[url]
 
     def cache_config_of(self, upstream: Upstream) -> CacheConfig:
         """Cache configuration of one upstream."""

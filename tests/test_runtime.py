@@ -124,7 +124,9 @@ async def test_new_engine_version_invalidates_stored_responses() -> None:
 
     runtime = create_runtime(settings_for("http://upstream").model_copy(update={"cache": Cache()}), engine)
     client = upstream_client(runtime, runtime.settings.upstream)("halo-connect")
-    handler = practice_chain(runtime, client, runtime.cache_config).handler
+    handler = practice_chain(
+        runtime, client, runtime.cache_config, runtime.issue_states_of(runtime.settings.upstream)
+    ).handler
     no_cache = (("cache-control", "no-cache"),)
     patient, metadata = fhir_request("Patient/1"), fhir_request("metadata", headers=no_cache)
 
@@ -146,7 +148,9 @@ async def test_increment_of_shared_counters_ends_validity_of_cached_response() -
     settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
     runtime = create_runtime(settings, respond_with_patient)
     client = upstream_client(runtime, settings.upstream)("halo-connect")
-    handler = practice_chain(runtime, client, runtime.cache_config).handler
+    handler = practice_chain(
+        runtime, client, runtime.cache_config, runtime.issue_states_of(runtime.settings.upstream)
+    ).handler
     _, hit = [await read_patient(handler) for _ in range(2)]
     assert hit.cache_validity is not None
     assert hit.cache_validity.is_locally_current()
