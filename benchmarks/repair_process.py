@@ -77,10 +77,9 @@ def all_handlers() -> RepairFunction:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
     runtime = Runtime(Settings(cache=Cache(profile="off")))  # pass-through is measured
-    handle, request = (
-        practice_chain(runtime, upstream, runtime.cache_config).handler,
-        fhir_request("Appointment"),
-    )
+    issue_states = runtime.issue_states_of(runtime.settings.upstream)
+    handle = practice_chain(runtime, upstream, runtime.cache_config, issue_states).handler
+    request = fhir_request("Appointment")
 
     async def repair(body: bytes) -> bytes:
         response: FhirResponse = await handle(request.replace(body=body))
