@@ -4,6 +4,7 @@ A search at a practice passes these handlers, from the outside in:
 
 AccessLog            one log line per request                      telemetry/access_log.py
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
+BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
 WriteValidation      rejects or reports writes that are not R4     validation/write_validation.py
 ExplainOperation     POST $explain                                 search/explain.py
@@ -38,6 +39,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
+from gateway.batch.executor import BatchExecutor
 from gateway.builders import RequestPolicies, circuit_registry, connection_pool, pause_registry, retry_budget
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
@@ -78,6 +80,7 @@ from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.conditional_writes import ConditionalWrites
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
+from gateway.web.rejections import EntryRejection
 
 #: Returns the innermost handlers of an upstream by the name of a dialect.
 ClientFactory = Callable[[str], Handler]
@@ -125,7 +128,14 @@ def practice_chain(
     lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
     page_links = PageLinks(changes, runtime.token_cipher, lifetime)
     explain = ExplainOperation(page_links, settings.search.limits)
-    return Chain(with_observability(with_write_validation(explain, settings), runtime), cache)
+    return Chain(with_batches(with_write_validation(explain, settings), runtime), cache)
+
+
+def with_batches(handler: Handler, runtime: Runtime) -> Handler:
+    """Wrap a handler in the outermost handlers, with a BatchExecutor whose entries pass all of them, too."""
+    alone, metered = with_observability(handler, runtime), SavingsMeter(handler, runtime.recorder)
+    reject = EntryRejection(runtime.recorder)
+    return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
 
 
 def with_write_validation(handler: Handler, settings: Settings) -> Handler:

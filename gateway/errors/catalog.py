@@ -49,6 +49,41 @@ BODY_TOO_COMPLEX = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+BATCH_INVALID = FailureKind(
+    "batch-invalid",
+    400,
+    "structure",
+    "The batch is not valid, so none of its entries was sent. Send a Bundle of type batch whose entries each"
+    " have a request with method and url.",
+    message_code="MSG_BAD_SYNTAX",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+BATCH_ENTRY_INVALID = FailureKind(
+    "batch-entry-invalid",
+    400,
+    "invalid",
+    "This entry of the batch cannot be sent; the others are not affected. Correct it and send it again.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+BATCH_RESPONSE_TOO_LARGE = FailureKind(
+    "batch-response-too-large",
+    413,
+    "too-costly",
+    "The responses to this batch are larger than server.max_batch_response together, so the response to this"
+    " entry is left out. Send the entry in another batch, or alone.",
+    retry_advice=_AFTER_CHANGE,
+)
+BATCH_CHANGE_HELD = FailureKind(
+    "batch-change-held",
+    503,
+    "transient",
+    "An earlier change of this batch failed and may have been made, so this one was not sent. Read the"
+    " outcome of the earlier entry, then send this one again.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 WRITE_INVALID = FailureKind(
     "invalid-resource",
     400,

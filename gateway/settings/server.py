@@ -125,6 +125,13 @@ class Server(Section):
     max_json_depth: Count = Field(
         64, description="Maximum number of objects and arrays inside each other in a JSON body."
     )
+    max_batch_entries: int = Field(
+        50, ge=1, le=50, description="Maximum number of entries of a batch Bundle, at most 50."
+    )
+    max_batch_response: ByteCount = Field(
+        32_000_000,
+        description="Maximum size of the responses to all entries of one batch Bundle together, in bytes.",
+    )
     max_connections: Count = Field(
         1_000,
         description="Maximum number of client connections. Requests on further ones get 503; beyond twice"

@@ -57,7 +57,8 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
     repairs = (error_envelope.REPAIR.issue.id,) if is_repaired else ()
-    return FhirResponse(failure.kind.status, headers, encode_resource(operation_outcome(failure)), repairs)
+    body = encode_resource(operation_outcome(failure))
+    return FhirResponse(failure.kind.status, headers, body, repairs, upstream_use=failure.upstream_use)
 
 
 def internal_error(error: BaseException, request: FhirRequest | None = None) -> Failure:
