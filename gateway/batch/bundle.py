@@ -21,6 +21,8 @@ _CONDITIONS = {
     "ifNoneExist": "if-none-exist",
 }
 _REQUIRED = ("method", "url")
+#: Characters of a URL for a quick look, such as `urn:uuid:`, and how many different ones are looked for.
+_START_LENGTH, _MAX_STARTS = 9, 4
 #: Elements that change nothing. Any other might be a condition in a wrong spelling.
 _HARMLESS = frozenset({"id", "extension"})
 
@@ -62,6 +64,14 @@ def batch_entries(body: bytes, max_entries: int) -> tuple[BatchEntry, ...] | Non
     return tuple(_with_reference_check(entry, created) for entry in entries)
 
 
+def _may_contain(resource: bytes, urls: AbstractSet[str]) -> bool:
+    """Quick look whether a resource has the start of one of the URLs, or an escape that may hide it."""
+    starts = {url[:_START_LENGTH].encode() for url in urls}
+    if not starts or len(starts) > _MAX_STARTS:
+        return bool(starts)
+    return any(text in resource for text in (b"\\", *starts))
+
+
 def _limited_items(fields: Mapping[str, Raw], max_entries: int) -> Sequence[Raw]:
     items = array_items(fields.get("entry"))
     if len(items) > max_entries:
@@ -79,7 +89,7 @@ def _require_distinct_urls(entries: Sequence[BatchEntry]) -> None:
 
 def _with_reference_check(entry: BatchEntry, created: AbstractSet[str]) -> BatchEntry:
     """Mark an entry that refers to one that creates a resource: only the upstream knows the real URL."""
-    refers = bool(created) and any(reference in created for reference in _references(entry.resource))
+    refers = _may_contain(entry.resource, created) and not created.isdisjoint(_references(entry.resource))
     return entry._replace(refers_to_entry=True) if refers else entry
 
 

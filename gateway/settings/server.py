@@ -170,7 +170,7 @@ class Writes(Section):
 
     validation: Literal["off", "warn", "refuse"] = Field(
         "off",
-        description="What to do with a create, update, batch or transaction that is not valid FHIR R4: `warn`"
+        description="What to do with a create, update or transaction that is not valid FHIR R4: `warn`"
         " sends it and names the elements in the Gateway-Validation header, `refuse` rejects it with 400."
         " Both need the extra `validation`.",
     )
