@@ -20,6 +20,13 @@ def searchset(context: RequestContext, resource_type: str, request_pairs: list[P
         raise bad_argument(f"Unsupported search argument: {search.ignored_names[0].partition(':')[0]}")
     records = context.engine.select(search)
     self_pairs = pairs if context.variants.self_shows_dropped else search.used_pairs
+    return record_page(context, search, records, self_pairs, offset)
+
+
+def record_page(
+    context: RequestContext, search: ParsedSearch, records: list[Record], self_pairs: list[Pair], offset: int
+) -> dict[str, Any]:
+    """Build the Bundle of one page of records; `search.base` is the path of its links."""
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if search.total != "none" or search.summary == "count":
         bundle["total"] = len(records)

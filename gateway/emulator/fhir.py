@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from gateway.emulator.conditional_writes import (
 from gateway.emulator.data.records import Record
 from gateway.emulator.errors import json_response, too_large_refusal
 from gateway.emulator.operations import find_free_slots, patient_id_by_identifier, patient_summary
+from gateway.emulator.paged_operations import last_observations, patient_everything
 from gateway.emulator.parsing import parse_resource
 from gateway.emulator.request_context import RequestContext
 from gateway.emulator.search.parameters import RESOURCE_TYPES
@@ -30,6 +32,18 @@ def search_pairs(request: Request, body: bytes) -> list[Pair]:
     if "form-urlencoded" in request.headers.get("content-type", ""):
         pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
     return pairs
+
+
+def operation_pairs(request: Request, body: bytes) -> list[Pair]:
+    """Return the parameters of the URL, and of the form or Parameters resource in the body."""
+    pairs = search_pairs(request, body)
+    if not body.startswith(b"{"):
+        return pairs
+    parameters = msgspec.json.decode(body).get("parameter", [])
+    values = [
+        (item["name"], [item[name] for name in item if name.startswith("value")]) for item in parameters
+    ]
+    return pairs + [(name, str(value)) for name, found in values for value in found]
 
 
 def fhir_response(context: RequestContext, request: Request, path: list[str], body: bytes) -> Response:
@@ -58,17 +72,32 @@ def _readable_resource(
 ) -> dict[str, Any]:
     """Build the resource that a read, search or operation returns. Raises Refusal."""
     method = "GET" if request.method == "HEAD" else request.method
+    if path and path[-1].startswith("$"):
+        return _operation_result(context, method, path, operation_pairs(request, body))
     match method, path:
         case "GET", ["metadata"]:
             return capability_statement(context)
+        case ("GET", [name]) | ("POST", [name, "_search"]) if name in RESOURCE_TYPES:
+            return searchset(context, name, search_pairs(request, body))
+    return _read_resource(context, method, path)
+
+
+def _operation_result(
+    context: RequestContext, method: str, path: list[str], pairs: list[Pair]
+) -> dict[str, Any]:
+    """Build the result of an operation. Raises Refusal, also for one that the site does not have."""
+    has_more = context.variants.more_operations
+    match method, path:
+        case "GET" | "POST", ["Patient", identity, "$everything"] if has_more:
+            return patient_everything(context, identity, pairs)
+        case "GET" | "POST", ["Observation", "$lastn"] if has_more:
+            return last_observations(context, pairs)
         case "GET" | "POST", ["Slot" | "Appointment", "$find-free"]:
-            return find_free_slots(context, search_pairs(request, body))
+            return find_free_slots(context, pairs)
         case "GET", ["Patient", identity, "$summary"]:
             return patient_summary(context, identity)
         case "GET", ["Patient", "$summary"]:
-            return patient_summary(context, patient_id_by_identifier(context, search_pairs(request, body)))
-        case ("GET", [name]) | ("POST", [name, "_search"]) if name in RESOURCE_TYPES:
-            return searchset(context, name, search_pairs(request, body))
+            return patient_summary(context, patient_id_by_identifier(context, pairs))
     return _read_resource(context, method, path)
 
 

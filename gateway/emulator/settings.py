@@ -79,6 +79,7 @@ class Variants(FrozenSettings):
     self_shows_dropped: bool = False
     vread: bool = False
     conditional_writes: ConditionalWrites = ConditionalWrites()
+    more_operations: bool = False
 
 
 class SiteOverride(FrozenSettings):
