@@ -8,7 +8,13 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.urls import resolve_public_url, split_url
 
 #: Relations of upstream links (R4's example writes `previous`, IANA registers `prev`) -> the gateway's.
-_RELATIONS = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}
+PAGE_RELATIONS = {
+    "first": "first",
+    "prev": "previous",
+    "previous": "previous",
+    "next": "next",
+    "last": "last",
+}
 
 
 def link_positions(
@@ -17,7 +23,7 @@ def link_positions(
     """Position of each paging link by relation. Raises Failure 502 for a link off the site's FHIR base."""
     positions = {}
     for link in bundle.links:
-        relation = _RELATIONS.get(link.relation)
+        relation = PAGE_RELATIONS.get(link.relation)
         if relation is not None:
             positions[relation] = Position(part, _link_below_base(request, link.url), needs_filter)
     return positions

@@ -25,7 +25,7 @@ class SearchExecutor:
         if request.plan.split_searches == ():
             return empty_searchset()
         if not request.interaction.is_pageable:
-            return await self._inner(request)
+            return await self._inner(operation_page_request(request))
         return (
             await self._fetch_count(request)
             if needs_gateway_count(request)
@@ -81,6 +81,15 @@ def empty_searchset(total: int = 0) -> FhirResponse:
     """Return a searchset without entries."""
     body = b'{"resourceType":"Bundle","type":"searchset","total":%d}' % total
     return FhirResponse(200, (("content-type", MEDIA_TYPE),), body)
+
+
+def operation_page_request(request: FhirRequest) -> FhirRequest:
+    """Return the request for a page of an operation, whose link stays opaque; itself for the first page."""
+    position = request.plan.position
+    if not position.upstream_link:
+        return request
+    search = parse_search(split_url(position.upstream_link).query)
+    return upstream_page_request(request, position).replace(client_search=search, upstream_search=search)
 
 
 def upstream_page_request(request: FhirRequest, position: Position) -> FhirRequest:
