@@ -30,7 +30,7 @@ _HARMLESS = frozenset({"id", "extension"})
 class BatchEntry(NamedTuple):
     """An entry: method and URL as written, conditions as header fields, and the resource's bytes if any.
 
-    `refers_to_entry`: the resource refers to an entry of the same batch that creates a resource.
+    `created_urls`: `fullUrl` of the entries that create a resource, whose real URL only the upstream knows.
     """
 
     method: str
@@ -38,7 +38,14 @@ class BatchEntry(NamedTuple):
     conditions: Headers = ()
     resource: bytes = b""
     full_url: str = ""
-    refers_to_entry: bool = False
+    created_urls: frozenset[str] = frozenset()
+
+    @property
+    def refers_to_created(self) -> bool:
+        """Whether the resource refers to one that an entry of the batch creates; decodes it if need be."""
+        return _may_contain(self.resource, self.created_urls) and not self.created_urls.isdisjoint(
+            _references(self.resource)
+        )
 
 
 def batch_entries(body: bytes, max_entries: int) -> tuple[BatchEntry, ...] | None:
@@ -61,7 +68,7 @@ def batch_entries(body: bytes, max_entries: int) -> tuple[BatchEntry, ...] | Non
     entries = [_parse_entry(number, item) for number, item in enumerate(items)]
     _require_distinct_urls(entries)
     created = frozenset(entry.full_url for entry in entries if entry.method == "POST" and entry.full_url)
-    return tuple(_with_reference_check(entry, created) for entry in entries)
+    return tuple(entry._replace(created_urls=created) for entry in entries)
 
 
 def _may_contain(resource: bytes, urls: AbstractSet[str]) -> bool:
@@ -85,12 +92,6 @@ def _require_distinct_urls(entries: Sequence[BatchEntry]) -> None:
     counts = Counter(entry.full_url for entry in entries if entry.full_url)
     if any(count > 1 for count in counts.values()):
         raise _invalid("Two entries have the same fullUrl", "Bundle.entry.fullUrl")
-
-
-def _with_reference_check(entry: BatchEntry, created: AbstractSet[str]) -> BatchEntry:
-    """Mark an entry that refers to one that creates a resource: only the upstream knows the real URL."""
-    refers = _may_contain(entry.resource, created) and not created.isdisjoint(_references(entry.resource))
-    return entry._replace(refers_to_entry=True) if refers else entry
 
 
 def _parse_entry(number: int, item: Mapping[str, Raw]) -> BatchEntry:

@@ -51,7 +51,7 @@ class _Binary(msgspec.Struct):
 
 def entry_request(batch: FhirRequest, entry: BatchEntry, number: int, settings: Settings) -> FhirRequest:
     """Return the request of entry `number` of a batch. Raises Failure 4xx as for a request sent alone."""
-    if entry.refers_to_entry:
+    if entry.refers_to_created:
         raise _invalid(
             "Its resource refers to a resource that another entry of the batch creates", "resource"
         )

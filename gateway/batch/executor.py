@@ -39,6 +39,7 @@ class BatchExecutor:
         """Return the inner response, or the batch-response."""
         if request.interaction.code != "transaction":
             return await self._inner(request)
+        await asyncio.sleep(0)
         try:
             entries = batch_entries(request.body, self._settings.server.max_batch_entries)
         except Failure as failure:
@@ -64,12 +65,14 @@ class _BatchRun:
         self._bytes, self._is_full = 0, False
         self._repairs: dict[str, None] = {}
         self._has_success = False
+        self._one_start = asyncio.Lock()
         self._refusal: FhirResponse | None = None
         self._has_failed_write = False
 
     async def response_to(self, entries: Sequence[BatchEntry]) -> FhirResponse:
         """Return the batch-response, or the upstream's refusal of the credentials if nothing succeeded."""
         for number, entry in enumerate(entries):
+            await asyncio.sleep(0)  # reading takes time: other requests run in between
             self._read_entry(number, entry)
         writes = [number for number, request in self._requests.items() if may_write(request)]
         reads = iter([number for number in self._requests if number not in set(writes)])
@@ -92,6 +95,8 @@ class _BatchRun:
         """Send requests one by one; the time of the upstream requests is no waiting time of the next."""
         use = NO_USE
         for number in numbers:
+            async with self._one_start:
+                await asyncio.sleep(0)  # an entry that is refused or cached does not wait by itself
             request = self._requests[number]
             response = self._unsent_response(request)
             if response is None:

@@ -114,24 +114,24 @@ def test_reference_to_a_created_entry_marks_its_entry() -> None:
     nested = create()
     nested["resource"]["contained"] = [{"x": [{"reference": URN}]}]
     entries = read(create(fullUrl=URN), create(URN), nested, create("Patient/1"), READ)
-    assert [entry.refers_to_entry for entry in entries] == [False, True, True, False, False]
+    assert [entry.refers_to_created for entry in entries] == [False, True, True, False, False]
 
 
 def test_escaped_reference_is_recognised() -> None:
     text = body(create(fullUrl=URN), create(URN)).decode()
     first, second = text.split(f'"reference": "{URN}"')
     escaped = f'{first}"reference": "\\u0075{URN[1:]}"{second}'
-    assert [entry.refers_to_entry for entry in batch_entries(escaped.encode(), 50) or ()] == [False, True]
+    assert [entry.refers_to_created for entry in batch_entries(escaped.encode(), 50) or ()] == [False, True]
 
 
 def test_urn_that_is_no_reference_is_permitted() -> None:
     identified = create()
     identified["resource"]["identifier"] = [{"value": URN}]
-    assert not any(entry.refers_to_entry for entry in read(create(fullUrl=URN), identified))
+    assert not any(entry.refers_to_created for entry in read(create(fullUrl=URN), identified))
 
 
 def test_reference_to_an_updated_entry_is_permitted() -> None:
     """Its URL is known to the upstream; whether the resource exists is for the upstream to say."""
     url = "https://gw.example/fhir/R4/Patient/1"
     update = {"fullUrl": url, "request": {"method": "PUT", "url": "Patient/1"}, "resource": {}}
-    assert not any(entry.refers_to_entry for entry in read(update, create(url)))
+    assert not any(entry.refers_to_created for entry in read(update, create(url)))

@@ -114,7 +114,8 @@ def test_unknown_method_is_refused(method: str) -> None:
 
 
 def test_reference_to_another_entry_is_refused() -> None:
-    entry = BatchEntry("POST", "Observation", (), b"{}", refers_to_entry=True)
+    resource = b'{"subject":{"reference":"urn:uuid:1"}}'
+    entry = BatchEntry("POST", "Observation", (), resource, created_urls=frozenset({"urn:uuid:1"}))
     with pytest.raises(Failure) as failure:
         entry_request(BATCH, entry, 0, SETTINGS)
     assert failure.value.expression == "Bundle.entry.resource"
