@@ -40,6 +40,8 @@ _RESOURCE_INTERACTIONS = frozenset(
     }
 )
 _SYSTEM_INTERACTIONS = frozenset({"transaction", "batch"})
+#: The gateway sends the entries of a batch itself, whatever the site supports.
+_OWN_INTERACTIONS = ("batch",)
 _PATCH_FORMATS = frozenset({"application/json-patch+json"})
 #: Interactions and includes that work although no statement lists them (Halo Connect FHIR capabilities page).
 _UNLISTED_INTERACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -164,10 +166,9 @@ def _rest_component(old: Mapping[str, Raw], notes: str) -> Raw:
         new["resource"] = _raw_array(
             _resource_component(object_fields(component)) for component in array_items(old["resource"])
         )
-    if "interaction" in old:
-        new["interaction"] = _encode_raw(
-            _supported_interactions(old["interaction"], (), _SYSTEM_INTERACTIONS)
-        )
+    new["interaction"] = _encode_raw(
+        _supported_interactions(old.get("interaction"), _OWN_INTERACTIONS, _SYSTEM_INTERACTIONS)
+    )
     return _without_empty(new)
 
 

@@ -38,7 +38,7 @@ BROKEN: dict[str, Any] = {
                 },
                 {"type": "Binary", "interaction": [{"code": "read"}]},
             ],
-            "interaction": [{"code": "batch"}, {"code": "search-system"}],
+            "interaction": [{"code": "transaction"}, {"code": "search-system"}],
         }
     ],
 }
@@ -89,7 +89,7 @@ def test_unlisted_interactions_are_added_and_unsupported_removed() -> None:
     assert binary == {"type": "Binary", "interaction": [{"code": "read"}], "versioning": "no-version"}
     assert (new["format"], new["rest"][0]["interaction"]) == (
         ["application/fhir+json", "json"],
-        [{"code": "batch"}],
+        [{"code": "transaction"}, {"code": "batch"}],
     )
 
 
@@ -107,6 +107,13 @@ def test_repeated_repair_changes_nothing() -> None:
 def test_only_supported_patch_format_remains(supported: list[str] | None) -> None:
     formats = [*(supported or []), "", "application/fhir+xml"]
     assert repair(BROKEN | {"patchFormat": formats}).get("patchFormat") == supported
+
+
+@pytest.mark.parametrize("listed", [None, [], [{"code": "batch"}]])
+def test_batch_is_listed_once_whatever_the_site_lists(listed: list[dict[str, str]] | None) -> None:
+    rest = {"mode": "server"} | ({} if listed is None else {"interaction": listed})
+    (new,) = repair(BROKEN | {"rest": [rest]})["rest"]
+    assert new["interaction"] == [{"code": "batch"}]
 
 
 def test_minimal_statement_becomes_valid() -> None:
