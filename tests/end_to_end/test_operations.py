@@ -101,7 +101,7 @@ def test_page_link_is_for_its_own_operation_and_key(pair: Pair) -> None:
         ),
     ],
 )
-def test_date_of_an_operation_is_sent_as_the_upstream_takes_it(
+def test_date_of_an_operation_is_sent_in_an_accepted_format(
     pair: Pair, path: str, query: str, sent: dict[str, str]
 ) -> None:
     response = pair.get(f"{path}?{query}")
@@ -145,7 +145,7 @@ def test_date_that_cannot_be_exact_is_refused_before_sending(pair: Pair, query: 
     assert pair.sent() == []
 
 
-def test_date_in_parameters_that_cannot_be_exact_is_refused_before_sending(pair: Pair) -> None:
+def test_inexact_date_in_parameters_is_refused_before_sending(pair: Pair) -> None:
     response = post(pair, "Slot/$find-free", {"name": "asOf", "valueInstant": "2026-02-01T09:00:00Z"})
     assert response.status_code == 400
     assert pair.sent() == []
