@@ -85,6 +85,8 @@ IMPURE = {
     "telemetry/process_log.py": "structlog threading",
     "upstreams/client.py": "httpx structlog",
     "upstreams/site_statements.py": "structlog",
+    "upstreams/connection_errors.py": "aiohttp",
+    "upstreams/connection_log.py": "structlog time",
     "upstreams/transport.py": "aiohttp httpx",
     "validation/write_validation.py": "asyncio structlog",
     "web/body_budget.py": "starlette",

@@ -21,7 +21,8 @@ _UNREACHABLE_CODES = frozenset(
     {
         *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
         *("upstream-connect", "upstream-reset", "upstream-timeout", "upstream-502", "upstream-503"),
-        *("upstream-certificate", "proxy-refused", "proxy-unavailable"),
+        *("upstream-refused", "upstream-connect-timeout", "upstream-unknown-host"),
+        *("upstream-certificate", "upstream-tls", "proxy-refused", "proxy-unavailable"),
     }
 )
 #: Seconds by which the clocks of replicas may differ.

@@ -353,10 +353,43 @@ UPSTREAM_CONNECT = FailureKind(
     "upstream-connect",
     502,
     "transient",
-    "The gateway cannot connect to the upstream. This request was not sent. Retry after the time in Retry-"
-    " After; if the error persists, the gateway's operator should check the network.",
+    "The gateway cannot connect to the upstream: the network failed, or the upstream closed the connection at"
+    " once. This request was not sent. Retry after the time in Retry-After; if the error persists, the"
+    " gateway's operator must check the network.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
+    may_have_run=False,
+)
+UPSTREAM_REFUSED = FailureKind(
+    "upstream-refused",
+    502,
+    "transient",
+    "The upstream's server refuses connections. This request was not sent. Retry after the time in"
+    " Retry-After; if the error persists, the gateway's operator must check host and port of the upstream's"
+    " URL, and firewalls.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+    may_have_run=False,
+)
+UPSTREAM_CONNECT_TIMEOUT = FailureKind(
+    "upstream-connect-timeout",
+    504,
+    "timeout",
+    "The upstream's server did not accept a connection in time. This request was not sent. Retry after the"
+    " time in Retry-After; if the error persists, the gateway's operator must check the upstream's URL, the"
+    " network and firewalls.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=10,
+    may_have_run=False,
+)
+UPSTREAM_UNKNOWN_HOST = FailureKind(
+    "upstream-unknown-host",
+    502,
+    "transient",
+    "The gateway cannot resolve the host name of the upstream. This request was not sent. The gateway's"
+    " operator must check the upstream's URL and the name server. Retry after the time in Retry-After.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    retry_after=30,
     may_have_run=False,
 )
 UPSTREAM_CERTIFICATE = FailureKind(
@@ -364,8 +397,18 @@ UPSTREAM_CERTIFICATE = FailureKind(
     502,
     "security",
     "The gateway does not trust the upstream's TLS certificate. This request was not sent. The gateway's"
-    " operator must check upstream.url and, where a private authority signs certificates, set"
-    " upstream.ca_file.",
+    " operator finds the reason in the log, and must check the upstream's URL and certificate and, where a"
+    " private authority signs certificates, the upstream's ca_file.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+UPSTREAM_TLS = FailureKind(
+    "upstream-tls",
+    502,
+    "security",
+    "The gateway and the upstream's server cannot agree on a TLS connection. This request was not sent. The"
+    " gateway's operator finds the reason in the log, and must check the port of the upstream's URL and the"
+    " TLS versions of the server.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )

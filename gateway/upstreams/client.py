@@ -26,6 +26,8 @@ from gateway.http.headers import (
     valid_headers,
 )
 from gateway.http.negotiation import FHIR_JSON
+from gateway.upstreams.connection_errors import read_error_text
+from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
@@ -41,18 +43,23 @@ _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2
 #: Exception of a transport, kind of failure, and whether the request may have been sent; first match wins.
 _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.ConnectError, catalog.UPSTREAM_CONNECT, False),
-    (httpx.ConnectTimeout, catalog.UPSTREAM_CONNECT, False),
+    (httpx.ConnectTimeout, catalog.UPSTREAM_CONNECT_TIMEOUT, False),
     (httpx.UnsupportedProtocol, catalog.UPSTREAM_CONNECT, False),
     (httpx.ProxyError, catalog.PROXY_UNAVAILABLE, False),
     (httpx.TimeoutException, catalog.UPSTREAM_TIMEOUT, True),
     (httpx.DecodingError, catalog.RESPONSE_TOO_LARGE, True),
     (httpx.HTTPError, catalog.UPSTREAM_RESET, True),
 )
-#: Kinds whose code a transport puts in an error's text, before a proxy's status. The request was not sent.
-_KINDS_BY_CODE = {
+#: Kinds whose code a transport puts in an error's text, before the reason. The request was not sent.
+_UNSENT_KINDS = {
     kind.code: kind
-    for kind in (catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE, catalog.UPSTREAM_CERTIFICATE)
+    for kind in (
+        *(catalog.UPSTREAM_REFUSED, catalog.UPSTREAM_CONNECT_TIMEOUT, catalog.UPSTREAM_UNKNOWN_HOST),
+        *(catalog.UPSTREAM_CERTIFICATE, catalog.UPSTREAM_TLS),
+        *(catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE),
+    )
 }
+_PROXY_CODES = {catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.code}
 #: Methods that need Content-Length even without a body (RFC 9110 section 8.6).
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -75,6 +82,7 @@ class UpstreamClient:
         self._now = now
         self._upstream_text = upstream_text
         self._wait_limits = wait_limits
+        self._connection_log = ConnectionLog(dialect.name)
         foreign = CREDENTIALS - dialect.credential_headers
         self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
@@ -117,7 +125,9 @@ class UpstreamClient:
         except (httpx.InvalidURL, UnicodeError):
             raise Failure(catalog.BAD_REQUEST, diagnostics=f"request={request.request_id}") from None
         except httpx.HTTPError as error:
-            raise _transport_failure(request, error) from error
+            failure = _transport_failure(request, error)
+            self._connection_log.add(failure, request, read_error_text(str(error))[1] or type(error).__name__)
+            raise failure from error
         headers = _lowercase_headers(response)
         body = await _read_body(response, headers)
         return FhirResponse(
@@ -246,6 +256,6 @@ def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:
 
 def _unsent_failure(kind: FailureKind, diagnostics: str, error_text: str) -> Failure:
     """Return the failure of a request that was not sent; the transport's text may contain its kind's code."""
-    code, _, status = error_text.partition(" ")
-    proxy = f" proxy-status={status}" if code in _KINDS_BY_CODE and status.isdecimal() else ""
-    return Failure(_KINDS_BY_CODE.get(code, kind), diagnostics=diagnostics + proxy)
+    code, reason = read_error_text(error_text)
+    status = f" proxy-status={reason}" if code in _PROXY_CODES and reason.isdecimal() else ""
+    return Failure(_UNSENT_KINDS.get(code, kind), diagnostics=diagnostics + status)
