@@ -276,7 +276,7 @@ URI_TOO_LONG = FailureKind(
     "uri-too-long",
     414,
     "too-long",
-    "The URL is too long. Search by POST to _search.",
+    "The URL is too long. Send a search by POST to _search; shorten any other URL.",
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )

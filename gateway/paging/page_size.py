@@ -18,7 +18,7 @@ from gateway.http.urls import split_url
 
 TOO_LARGE: Final = "result-too-large"
 SINGLE_RESOURCE_TOO_LARGE: Final = (
-    "The query ran, but one resource with its includes is larger than Halo can return. Remove _include and"
+    "The query ran, but one resource with its includes is over the size limit. Remove _include and"
     " _revinclude, or request fewer elements with _elements or _summary. Read an attachment alone by its URL,"
     " or in the practice system."
 )

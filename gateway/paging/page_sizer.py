@@ -68,7 +68,7 @@ class PageSizer:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
         if not request.interaction.is_pageable or request.site is None:
-            return await self._call_unsized(request)
+            return await self._inner(request)
         caller = keyed_hash(caller_of(request), self._secret)
         engine = f"{request.site.guid}:{self._version(request)}:{caller}"
         name = f"{engine}:{search_signature(request)}"
@@ -98,14 +98,6 @@ class PageSizer:
     async def estimate_for(self, name: str) -> PageSizeEstimate:
         """Return the estimate for the pages of one kind of search."""
         return await self._estimates.get(name) or NO_ESTIMATE
-
-    async def _call_unsized(self, request: FhirRequest) -> FhirResponse:
-        try:
-            return await self._inner(request)
-        except Failure as failure:
-            if failure.kind.code == TOO_LARGE and request.interaction.code in {"read", "vread"}:
-                raise _too_costly_failure(failure) from failure
-            raise
 
     async def _choose_page(
         self, name: str, page: PageRequest, estimate: PageSizeEstimate, limit: int

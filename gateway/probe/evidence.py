@@ -14,6 +14,7 @@ from gateway.exchange import FhirResponse
 from gateway.fhir.search_params import parse_search
 from gateway.sites.issue_states import Observation
 from gateway.upstreams import failures, halo_failures
+from gateway.upstreams.kinds_by_interaction import kinds_of
 
 Pairs = tuple[tuple[str, str], ...]
 Resource = Mapping[str, Any]
@@ -72,7 +73,8 @@ REFUSAL_KINDS: Final[frozenset[FailureKind]] = frozenset(
         halo_failures.REQUEST_INCOMPLETE,
         halo_failures.REQUEST_REFUSED,
         failures.BAD_REQUEST,
-        failures.NOT_FOUND,
+        halo_failures.INTERACTION_UNSUPPORTED,
+        *kinds_of(failures.NOT_FOUND),
         failures.PARAMETER_INVALID,
         failures.PARAMETER_UNKNOWN,
         halo_failures.QUERY_FAILED,

@@ -31,6 +31,7 @@ from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 
@@ -248,9 +249,9 @@ def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:
     kind, was_sent = next((kind, sent) for type_, kind, sent in _FAILURE_KINDS if isinstance(error, type_))
     details = f"request={request.request_id} cause={type(error).__name__}"
     if was_sent and may_write(request):
-        return Failure(
-            catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=details, codings=((ERROR_CODE_SYSTEM, kind.code),)
-        )
+        unknown = kind_for(catalog.WRITE_OUTCOME_UNKNOWN, request.interaction)
+        return Failure(unknown, diagnostics=details, codings=((ERROR_CODE_SYSTEM, kind.code),))
+    kind = kind_for(kind, request.interaction)
     return Failure(kind, diagnostics=details) if was_sent else _unsent_failure(kind, details, str(error))
 
 

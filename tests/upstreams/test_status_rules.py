@@ -14,7 +14,7 @@ _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_status_has_its_translation(status: int) -> None:
-    result = PLAIN.failure_from_response(request(), response(status, b"no"), now=NOW)
+    result = PLAIN.failure_from_response(request("GET Patient/1"), response(status, b"no"), now=NOW)
     assert result is not None
     assert_valid(result)
     assert (result.kind.status, result.issue, result.retry_after) == STATUSES[status]
