@@ -95,6 +95,7 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
         merged.last_updated_input,
         merged.last_updated_output,
         merged.inactive_records,
+        frozenset(merged.unlisted_capabilities),
     )
 
 

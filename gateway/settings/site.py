@@ -124,6 +124,15 @@ SiteName = Annotated[
 ]
 
 
+CapabilityName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z][A-Za-z]{1,63}\.((read|vread|search-type|create|update|patch|delete)"
+        r"|_revinclude=[A-Z][A-Za-z]{1,63}:[a-z][a-z\-]{0,63})$"
+    ),
+]
+
+
 class SiteSettings(Section):
     """One practice; what is not set comes from `sites.default`."""
 
@@ -157,6 +166,11 @@ class SiteSettings(Section):
         "refuse",
         description="Response to a search for inactive records until the site's engine has shown that it"
         " returns them: 400 (`refuse`), or an empty result that says it is incomplete (`empty`).",
+    )
+    unlisted_capabilities: tuple[CapabilityName, ...] = Field(
+        (),
+        description="What the upstream can do although its CapabilityStatement does not list it, as"
+        " `Type.interaction` or `Type._revinclude=Source:parameter`. The gateway adds it to `metadata`.",
     )
     last_updated_output: InstantOutput = Field(
         "utc", description="Whether to show `meta.lastUpdated` in UTC or with the site's offset."
