@@ -126,14 +126,18 @@ class UpstreamClient:
         except (httpx.InvalidURL, UnicodeError):
             raise Failure(catalog.BAD_REQUEST, diagnostics=f"request={request.request_id}") from None
         except httpx.HTTPError as error:
-            failure = _transport_failure(request, error)
-            self._connection_log.add(failure, request, read_error_text(str(error))[1] or type(error).__name__)
-            raise failure from error
+            raise self._logged_failure(request, error) from error
         headers = _lowercase_headers(response)
         body = await _read_body(response, headers)
         return FhirResponse(
             response.status_code, headers, _readable_json(body) if _is_json(headers) else body
         )
+
+    def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
+        """Log an error of the transport, and return it as a failure."""
+        failure = _transport_failure(request, error)
+        self._connection_log.add(failure, request, read_error_text(str(error))[1] or type(error).__name__)
+        return failure
 
     def _upstream_request(self, request: FhirRequest) -> httpx.Request:
         """Build the request to send. HEAD becomes GET, because its headers describe the repaired response."""
