@@ -35,7 +35,6 @@ UpstreamClient       sends the request                             upstreams/cli
 import random
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
@@ -46,11 +45,9 @@ from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, Respo
 from gateway.exchange import Handler
 from gateway.http.proved_callers import caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
-from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
 from gateway.repairs import REPAIRS, WITNESSES
-from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
-from gateway.repairs.inactive_searches import InactiveSearches
+from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
@@ -62,9 +59,9 @@ from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
 from gateway.runtime import Runtime, utc_now
-from gateway.search.declared_parameters import DeclaredParameters
-from gateway.search.executor import SearchExecutor
+from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
+from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.engine_version import EngineDetector
@@ -77,7 +74,6 @@ from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.retry_after import WaitLimits
 from gateway.upstreams.site_statements import SiteStatements
-from gateway.validation.conditional_writes import ConditionalWrites
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 from gateway.web.rejections import EntryRejection
@@ -104,8 +100,8 @@ def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) 
     sender, upstream_handlers = with_resilience(
         runtime.store_of(upstream), upstream, client_for, policies, issue_states
     )
-    statements = SiteStatements(sender, policies.engine_version)
-    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), issue_states, statements)
+    knowledge = SiteKnowledge(SiteStatements(sender, policies.engine_version), issue_states)
+    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), knowledge, upstream_handlers)
     return chain._replace(upstream_handlers=upstream_handlers)
 
 
@@ -113,21 +109,21 @@ def practice_chain(
     runtime: Runtime,
     sender: Handler,
     config: CacheConfig,
-    issue_states: IssueStates,
-    statements: SiteStatements | None = None,
+    knowledge: SiteKnowledge,
+    upstream_handlers: UpstreamHandlers | None = None,
 ) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
-    settings = runtime.settings
-    executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
-    cache = ResponseCache(executor, runtime.store, config, runtime.cache_now, runtime.counters)
+    settings, cipher = runtime.settings, runtime.token_cipher
+    cache = ResponseCache(
+        search_executor(settings, sender), runtime.store, config, runtime.cache_now, runtime.counters
+    )
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
-    statements = statements or SiteStatements(sender)
-    searches = InactiveSearches(RequestRepairs(counted, REPAIRS), issue_states)
-    declared = DeclaredParameters(searches, statements)
-    changes = declared if settings.writes.conditional == "pass" else ConditionalWrites(declared, statements)
-    lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
-    page_links = PageLinks(changes, runtime.token_cipher, lifetime)
-    explain = ExplainOperation(page_links, settings.search.limits)
+    explain = ExplainOperation(
+        request_handlers(settings, cipher, knowledge, counted),
+        planning_handlers(settings, cipher, knowledge),
+        outlook_of(cache, upstream_handlers),
+        settings.search.limits,
+    )
     return Chain(with_batches(with_write_validation(explain, settings), runtime), cache)
 
 
@@ -136,6 +132,14 @@ def with_batches(handler: Handler, runtime: Runtime) -> Handler:
     alone, metered = with_observability(handler, runtime), SavingsMeter(handler, runtime.recorder)
     reject = EntryRejection(runtime.recorder)
     return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
+
+
+def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
+    """Return what cache, page sizes, pauses and circuits know of a search."""
+    if handlers is None:
+        return Outlook(cache.forecast)
+    guards = handlers.pauses.require_not_paused, handlers.circuits.require_not_open
+    return Outlook(cache.forecast, handlers.page_sizer.size_page, guards)
 
 
 def with_write_validation(handler: Handler, settings: Settings) -> Handler:

@@ -19,6 +19,7 @@ from gateway.builders import (
     create_ledger,
     fast_path_bytes,
     open_store,
+    token_cipher,
 )
 from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
@@ -32,7 +33,6 @@ from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
-from gateway.paging.page_token import TokenCipher
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
@@ -81,7 +81,7 @@ class Runtime:
         self.sites = ConfiguredSites(settings)
         self._site_settings = site_settings_lookup(settings)
         self._process_secret = token_hex()
-        self.token_cipher = _token_cipher(settings, self._process_secret)
+        self.token_cipher = token_cipher(settings, self._process_secret)
         self.caller_secret = caller_secret(settings, self._process_secret)
         listen = settings.admin.listen
         self._admin_socket = bind(listen) if listen else None
@@ -213,7 +213,3 @@ def _configured_names(settings: Settings) -> ConfiguredNames:
     callers = {digits: CallerConfig(caller.name, caller.batch) for digits, caller in configured_callers}
     sites = {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
     return ConfiguredNames(callers, sites)
-
-
-def _token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:
-    return TokenCipher([key.get_secret_value() for key in settings.paging.keys] or [fallback_key])

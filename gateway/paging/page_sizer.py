@@ -6,7 +6,7 @@ from uuid import uuid4
 import structlog
 
 from gateway.errors.failure import Failure, call_after
-from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site
 from gateway.http.callers import keyed_hash
 from gateway.http.proved_callers import caller_of
 from gateway.paging.page_size import (
@@ -69,11 +69,7 @@ class PageSizer:
         """Return the page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
         if not request.interaction.is_pageable or request.site is None:
             return await self._inner(request)
-        caller = keyed_hash(caller_of(request), self._secret)
-        engine = f"{request.site.guid}:{self._version(request)}:{caller}"
-        name = f"{engine}:{search_signature(request)}"
-        limit = await self._limits.get(engine) or self._limit(request)
-        estimate = await self.estimate_for(name)
+        engine, name, limit, estimate = await self._knowledge_of(request, request.site)
         page = await self._choose_page(name, page_request_of(request), estimate, limit)
         use = NO_USE
         while True:
@@ -90,6 +86,20 @@ class PageSizer:
             else:
                 await self._record_success(name, engine, response, limit)
                 return _with_sized_links(request, page, response)
+
+    async def size_page(self, request: FhirRequest) -> FhirRequest:
+        """Return the request for the page that is expected to fit; nothing is tried or learned."""
+        if not request.interaction.is_pageable or request.site is None:
+            return request
+        _, _, limit, estimate = await self._knowledge_of(request, request.site)
+        return with_page_size(request, page_request_of(request).with_estimate(estimate, limit))
+
+    async def _knowledge_of(self, request: FhirRequest, site: Site) -> tuple[str, str, int, PageSizeEstimate]:
+        """Return the names of the engine and of the search, the limit in bytes, and the estimate."""
+        engine = f"{site.guid}:{self._version(request)}:{keyed_hash(caller_of(request), self._secret)}"
+        name = f"{engine}:{search_signature(request)}"
+        limit = await self._limits.get(engine) or self._limit(request)
+        return engine, name, limit, await self.estimate_for(name)
 
     def known_searches(self) -> list[tuple[str, str]]:
         """List the site and the name of each search with an estimate in this process."""

@@ -36,11 +36,15 @@ _TRIAL_TEXT = (
 
 
 class InactiveSearches:
-    """Switches the repair `inactive-records` off for a search that is proved to work, or is worth a trial."""
+    """Switches the repair `inactive-records` off for a search that is proved to work, or is worth a trial.
 
-    def __init__(self, inner: Handler, states: IssueStates) -> None:
+    A dry run, whose responses prove nothing, has `judges_results=False`.
+    """
+
+    def __init__(self, inner: Handler, states: IssueStates, *, judges_results: bool = True) -> None:
         self._inner = inner
         self._states = states
+        self._judges_results = judges_results
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response. Raises Failure 400 if a trial proves nothing."""
@@ -58,6 +62,8 @@ class InactiveSearches:
 
     async def _try(self, request: FhirRequest, site: Site, *, is_proved: bool) -> FhirResponse:
         response = await self._inner(request)
+        if not self._judges_results:
+            return response
         bundle, kind = response.with_parsed_bundle().bundle, request.interaction.type
         if bundle is not None:
             is_proved = _match_types(bundle) == {kind}

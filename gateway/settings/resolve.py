@@ -1,5 +1,6 @@
 """Sites built from the configuration."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
@@ -10,6 +11,7 @@ from gateway.dates.registry import declared_parameter
 from gateway.dates.support import DateSearchSupport, ParameterKey
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
+from gateway.http.request_path import GUID_PATTERN
 from gateway.settings import Settings, SiteSettings
 from gateway.sites.engine_version import normalise_version
 from gateway.sites.issue_states import SiteFindings, Verdict
@@ -33,6 +35,15 @@ class ConfiguredSites:
         if site is None:
             raise ValueError(f"sites.{guid}.time_zone must be set. Dates depend on it.")
         return site
+
+    def guid_of(self, name: str) -> str:
+        """Return the GUID of an alias, or a GUID in lower case. Raises ValueError for other names."""
+        guids = [guid for guid, site in self._named_sites.items() if site and site.name == name]
+        if len(guids) > 1:
+            raise ValueError(f"several sites have the alias {name}. Use the Halo GUID.")
+        if not guids and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
+            raise ValueError(f"{name} is neither a Halo GUID nor the alias of a site in the configuration.")
+        return guids[0] if guids else name.lower()
 
     def __call__(self, guid: str) -> Site | None:
         """Return the site of a GUID; None if its time zone is not set."""

@@ -1,6 +1,7 @@
 """CapabilityStatements of sites, reduced to what the gateway uses: date parameters and conditional writes."""
 
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -74,7 +75,13 @@ class SiteStatements:
     def __init__(self, upstream: Handler, version_of: Callable[[FhirRequest], str] = lambda _: "") -> None:
         self._upstream = upstream
         self._version_of = version_of
-        self._stored: LRUCache[str, _StoredStatement] = LRUCache(_MAX_SITES)
+        self._stored: MutableMapping[str, _StoredStatement] = LRUCache(_MAX_SITES)
+
+    def copy(self, upstream: Handler) -> "SiteStatements":
+        """Return a copy that knows the same statements, and keeps to itself what it reads elsewhere."""
+        copied = SiteStatements(upstream, self._version_of)
+        copied._stored = ChainMap({}, self._stored)
+        return copied
 
     async def read(self, request: FhirRequest) -> StatementReading:
         """Return the statement of the request's site."""

@@ -23,12 +23,11 @@ from gateway.http.negotiation import (
     media_type,
 )
 from gateway.http.request_path import Target, path_below_mount, target_from_path, without_mount
-from gateway.search.limits import parse_limited_search
+from gateway.search.limits import parse_limited_search, require_valid_count
 from gateway.settings import Server, Settings
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
-_COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 #: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
 _PASSED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -160,8 +159,7 @@ def parse_search_source(source: SearchSource, interaction: Interaction, settings
     search = parse_limited_search(limits, *texts, resource=interaction.type)
     for criteria in source.criteria:
         parse_limited_search(limits, criteria, resource=interaction.type, place="If-None-Exist")
-    if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
-        raise Failure(catalog.COUNT_INVALID, expression="http._count")
+    require_valid_count(interaction, search)
     return search
 
 

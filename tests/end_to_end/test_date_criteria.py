@@ -103,7 +103,7 @@ def test_explain_sends_no_upstream_request(pair: Pair) -> None:
     parameter = {"name": "search", "valueString": "Appointment?date=ne2026-04-05"}
     body = json.dumps({"resourceType": "Parameters", "parameter": [parameter]}).encode()
     response = pair.ask("POST", f"{pair.base()}/$explain", body, **FHIR)
-    assert "2 upstream search(es)" in response.json()["issue"][0]["details"]["text"]
+    assert "1 to 2 upstream queries" in response.json()["issue"][0]["details"]["text"]
     assert pair.sent() == []
 
 

@@ -106,3 +106,11 @@ def test_probed_issues_without_engine_or_time_count_as_none() -> None:
 def test_probed_issues_must_be_known() -> None:
     with pytest.raises(ValueError, match="no such known issue"):
         settings(own={"known_issues": FOUND | {"right": ["made-up"]}})
+
+
+def test_alias_of_one_site_gives_its_guid() -> None:
+    values = settings({"time_zone": "Australia/Brisbane"}, {"name": "harbour"})
+    assert ConfiguredSites(values).guid_of("harbour") == GUID
+    assert ConfiguredSites(values).guid_of(OTHER.upper()) == OTHER
+    with pytest.raises(ValueError, match="neither"):
+        ConfiguredSites(values).guid_of("harbor")
