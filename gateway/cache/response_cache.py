@@ -80,7 +80,8 @@ class ResponseCache:
         """Return what the cache would do with a search, without a fetch."""
         lookup = await self._lookup_of(request, request.site) if request.site else None
         stored = await self._read_stored(lookup) if lookup else None
-        return forecast(lookup, stored, self._now().timestamp())
+        is_stale = bool(lookup and stored and self._may_revalidate(lookup, stored))
+        return forecast(lookup, stored, self._now().timestamp(), may_serve_stale=is_stale)
 
     async def purge(self, site: str, tags: Sequence[str] = (ANY_TYPE,)) -> None:
         """Invalidate the stored responses of a site (Halo GUID) that depend on these tags."""
@@ -102,7 +103,7 @@ class ResponseCache:
             return self._stored_response(lookup, stored)
         if lookup.directives.only_if_cached:
             raise _not_stored_failure()
-        if stored and self._may_serve_stale(lookup, stored, stored.stale_while_revalidate):
+        if stored and self._may_revalidate(lookup, stored):
             self._fetches.run_detached(
                 lookup.key, self._fetch_function(lookup, stored), self._version_function(lookup)
             )
@@ -190,6 +191,9 @@ class ResponseCache:
         response = response.with_header("cache-status", status.header_value)
         response = response.with_header("cache-control", self._config.client_cache_control)
         return not_modified(request, response) or response
+
+    def _may_revalidate(self, lookup: CacheLookup, entry: StoredResponse) -> bool:
+        return self._may_serve_stale(lookup, entry, entry.stale_while_revalidate)
 
     def _may_serve_stale(self, lookup: CacheLookup, entry: StoredResponse, max_staleness: float) -> bool:
         """Whether a stale response may be served, at most `max_staleness` seconds past its lifetime."""

@@ -142,6 +142,8 @@ def _failure_text(failure: Failure) -> str:
 def _cache_line(cache: CacheForecast) -> str:
     if cache.use == "bypass":
         return "cache: not used for this search."
+    if cache.use == "stale":
+        return f"cache: {cache.age:.0f} s old, served at once while the upstream queries below renew it."
     if cache.use == "miss":
         return f"cache: no stored response. A new one serves for at most {cache.lifetime:.0f} s."
     return f"cache: hit, {cache.age:.0f} s old, for {cache.lifetime - cache.age:.0f} s more."

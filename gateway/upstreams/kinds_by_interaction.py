@@ -176,6 +176,15 @@ def _gone_kinds(kind: FailureKind) -> dict[InteractionKey, FailureKind]:
     )
 
 
+def _condition_kinds(kind: FailureKind) -> dict[InteractionKey, FailureKind]:
+    create = (
+        "Nothing was created, because several resources match the condition. Search for them, then decide."
+    )
+    other = "A condition of the request is not met. Read the data again, then decide."
+    keys = f"{_SINGLE} {_PAGED} {_OPERATIONS} transaction async-status other"
+    return _kinds(kind, {"create": create, keys: other})
+
+
 def _content_kinds(kind: FailureKind) -> dict[InteractionKey, FailureKind]:
     text = "The upstream refused the request. Correct it according to the text in diagnostics."
     return _kinds(kind, {f"{_SINGLE} {_PAGED} delete async-status": text})
@@ -269,6 +278,7 @@ _KINDS: dict[FailureKind, dict[InteractionKey, FailureKind]] = {
         (_not_found_kinds, (failures.NOT_FOUND, _STATUS_KINDS[404])),
         (_conflict_kinds, (failures.CONFLICT, _STATUS_KINDS[409])),
         (_gone_kinds, (_STATUS_KINDS[410],)),
+        (_condition_kinds, (_STATUS_KINDS[412],)),
         (_content_kinds, (_STATUS_KINDS[422],)),
         (_result_too_large_kinds, (halo_failures.RESULT_TOO_LARGE,)),
         (_response_too_large_kinds, (catalog.RESPONSE_TOO_LARGE,)),

@@ -34,6 +34,15 @@ async def test_request_that_the_cache_never_stores_bypasses_it() -> None:
     assert await Practice().cache.forecast(get_request("Patient", "_lastUpdated=ge2026-01-01")) == BYPASS
 
 
+async def test_stale_response_is_served_while_it_is_renewed() -> None:
+    practice = Practice(Freshness(stale_while_revalidate={"Patient": 100}))
+    await practice.get()
+    lifetime = (await practice.cache.forecast(get_request())).lifetime
+    practice.advance(lifetime + 1)
+    assert await practice.cache.forecast(get_request()) == CacheForecast("stale", lifetime, lifetime + 1)
+    assert "detail=revalidating" in (await practice.get()).header("cache-status")
+
+
 async def test_other_caller_has_no_hit() -> None:
     practice = Practice()
     await practice.get()
