@@ -43,9 +43,9 @@ class DryRun:
     """Records one search on its way through the planning handlers.
 
     `planned`: the request at the cache, None if it was refused earlier. `searches`: upstream requests in
-    order. `reads_statement`: the chain reads the CapabilityStatement first, which is free. `failure`: the
-    refusal of the search. `obstacle`: what stops its first upstream request now. `local_repairs`: repairs
-    that answer instead of the upstream.
+    order. `is_smaller_page`: they have a learned page size. `reads_statement`: the chain reads the
+    CapabilityStatement first, which is free. `failure`: the refusal of the search. `obstacle`: what stops its
+    first upstream request now. `local_repairs`: repairs that answer instead of the upstream.
     """
 
     def __init__(self, outlook: Outlook) -> None:
@@ -53,6 +53,7 @@ class DryRun:
         self.planned: FhirRequest | None = None
         self.cache = BYPASS
         self.searches: list[FhirRequest] = []
+        self.is_smaller_page = False
         self.reads_statement = False
         self.failure: Failure | None = None
         self.obstacle: Failure | None = None
@@ -82,7 +83,9 @@ class DryRun:
             return _json_response(b'{"resourceType":"CapabilityStatement"}')
         if not self.searches:
             self.obstacle = await self._find_obstacle(request)
-        self.searches.append(await self._outlook.size_page(request))
+        sized = await self._outlook.size_page(request)
+        self.is_smaller_page = self.is_smaller_page or sized is not request
+        self.searches.append(sized)
         kind = b"history" if request.interaction.code == "history" else b"searchset"
         return _json_response(b'{"resourceType":"Bundle","type":"%b","total":0}' % kind)
 

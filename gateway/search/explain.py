@@ -97,6 +97,7 @@ async def explain_search(
 
 _NO_DATES = "No date criteria."
 _NO_MATCH_POSSIBLE = "Provably nothing matches: the gateway returns an empty searchset, no upstream query."
+_SMALLER_PAGE = "page: smaller than requested, because larger pages of this kind were over the size limit."
 _READS_STATEMENT = (
     "first: GET metadata (free, kept for an hour). If it declares a parameter of this search as a date, the"
     " plan is another one."
@@ -123,6 +124,8 @@ def _result_lines(run: DryRun, planned: FhirRequest) -> Iterator[str]:
     for sent in run.searches:
         query = sent.upstream_search.as_get().query
         yield f"upstream: {sent.path}" + (f"?{query}" if query else "")
+    if run.is_smaller_page:
+        yield _SMALLER_PAGE
     yield f"cost: {_cost_text(run, planned)}"
     yield _total_text(run, planned)
     if run.failure:

@@ -126,7 +126,9 @@ def test_learned_page_size_is_in_the_explained_search(pair: Pair, caching_url: s
     search = "Observation?_count=200"
     pair.settings(sites={SYDNEY: {"size_limit": 40_000}})
     assert send(caching_url, search).status_code == 200
-    ((_, explained),) = explained_searches(explain(caching_url, search + "&status=final"))
+    lines = explain(caching_url, search + "&status=final")
+    ((_, explained),) = explained_searches(lines)
+    assert [line for line in lines if line.startswith("page: smaller than requested")]
     before = len(sent_searches(pair))
     send(caching_url, search + "&status=final")
     assert sent_searches(pair)[before][1] == explained

@@ -65,6 +65,7 @@ async def test_cache_page_size_and_obstacle_are_told() -> None:
     )
     assert "cache: hit, 12 s old, for 48 s more." in lines
     assert "upstream: Patient?name=x&_count=40" in lines
+    assert [line for line in lines if line.startswith("page: smaller than requested")]
     assert "cost: 0 upstream queries by the cache, else 1 upstream query per page" in lines
     (now,) = [line for line in lines if line.startswith("now: ")]
     assert "practice-circuit-open" in now
