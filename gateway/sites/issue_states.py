@@ -153,14 +153,20 @@ class IssueStates:
         self._local_records: LRUCache[str, tuple[str, IssueRecord]] = LRUCache(_MAX_LOCAL_SITES)
 
     async def observe(self, guid: str, observations: Sequence[Observation]) -> None:
-        """Remember what an answer of a site says."""
+        """Remember what an answer of a site says.
+
+        The client waits for it, so no lock is held: of two changes at once by replicas, one may be lost, and
+        is made again by a later answer.
+        """
         engine, now = await self._shared_version(guid), self._clock()
         name = f"{guid} {engine}"
         counted = [each for each in observations if self._counts(name, each, now)]
         record = await self._values.get(name) or NO_RECORD
         if record.with_observations(counted, now) is not record:
-            change = lambda old: (old or NO_RECORD).with_observations(counted, now)  # noqa: E731 - a closure
-            record = await self._values.update(name, change) or NO_RECORD
+            stored = await self._values.get(name, skip_local_copy=True) or NO_RECORD
+            record = stored.with_observations(counted, now)
+            if record is not stored:
+                await self._values.set(name, record)
         self._local_records[guid] = engine, record
 
     async def verdict_on(self, guid: str, issue: str, facet: str) -> Verdict | None:

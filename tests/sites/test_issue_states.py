@@ -1,6 +1,7 @@
 """States of known issues: traffic and probe, replicas, engine versions, bounds."""
 
 import pytest
+from anyio import fail_after
 from support.requests import GUID
 from support.scripted_upstream import Clock
 
@@ -95,9 +96,21 @@ async def test_another_engine_version_has_states_of_its_own() -> None:
 
 async def test_replicas_share_states() -> None:
     practice = Practice()
-    await practice.observe("broken")
     other = practice.new_replica()
+    assert (await other.site_issues(GUID, ["links"])).states[0].state == "unknown"
+    await practice.observe("broken", "Patient")
+    await other.observe(GUID, [Observation("links", "Slot", "right")])
     assert (await other.site_issues(GUID, ["links"])).states[0].state == "broken"
+    practice.clock.now += 60
+    assert (await practice.state()).state == "broken"
+
+
+async def test_lock_of_a_crashed_replica_delays_no_observation() -> None:
+    practice = Practice()
+    await practice.store.acquire_lock(f"changing:known-issues/{GUID} 26.619", "crashed", 3_600.0)
+    with fail_after(1):
+        await practice.observe("broken")
+    assert (await practice.state()).state == "broken"
 
 
 async def test_later_one_of_probe_and_traffic_counts() -> None:
