@@ -14,10 +14,15 @@ _MODES = {b'{"mode":"%s"}' % name.encode(): name for name in ("match", "include"
 
 def search_mode(entry: Entry) -> str:
     """`entry.search.mode`; `match` if absent."""
+    return stated_mode(entry) or "match"
+
+
+def stated_mode(entry: Entry) -> str:
+    """`entry.search.mode`; empty if absent."""
     raw = entry.fields.get("search")
     if raw is None:
-        return "match"
-    return _MODES.get(bytes(raw)) or string_value(object_fields(raw).get("mode")) or "match"
+        return ""
+    return _MODES.get(bytes(raw)) or string_value(object_fields(raw).get("mode"))
 
 
 def resource_key(entry: Entry) -> str:
