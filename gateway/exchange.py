@@ -57,12 +57,14 @@ class Position:
 
     `part` is the index of the upstream search, if the search was split. `upstream_link` is the upstream's
     own link without the FHIR base, empty at the start of a part. `needs_filter`: the upstream ignored a date
-    criterion on an earlier page, so that the gateway filters this page, too.
+    criterion on an earlier page, so that the gateway filters this page, too. `visited`: digests of earlier
+    pages (`paging/visited_pages.py`); the page is the same without them.
     """
 
     part: int = 0
     upstream_link: str = ""
     needs_filter: bool = False
+    visited: bytes = field(default=b"", compare=False)
 
 
 START = Position()

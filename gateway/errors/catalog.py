@@ -314,6 +314,32 @@ UPSTREAM_LINK = FailureKind(
     " and the result is incomplete. The gateway's operator should report this to Halo.",
     retry_advice=RetryAdvice.AFTER_FIX,
 )
+UPSTREAM_LINK_LOOP = FailureKind(
+    "upstream-link-loop",
+    502,
+    "processing",
+    "The upstream's next page is this page, or one before it, so the pages would never end. The gateway did"
+    " not follow the link, and the result is incomplete. The gateway's operator should report this to Halo.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+)
+UPSTREAM_PAGE_MISSING = FailureKind(
+    "upstream-page-missing",
+    502,
+    "incomplete",
+    "The upstream answered the request for a page without a Bundle, so the result would be incomplete. Repeat"
+    " the search, without Prefer: respond-async; if it happens again, the gateway's operator should report"
+    " this to Halo.",
+    retry_advice=RetryAdvice.ONCE,
+)
+UPSTREAM_INCOMPLETE = FailureKind(
+    "upstream-incomplete",
+    502,
+    "incomplete",
+    "The upstream's result has fewer matches than its total says, and no link to the others. The gateway did"
+    " not pass it on as if it were complete. Narrow the search; the gateway's operator should report this to"
+    " Halo.",
+    retry_advice=RetryAdvice.ONCE,
+)
 NOTHING_TO_EXPLAIN = FailureKind(
     "nothing-to-explain",
     400,

@@ -34,10 +34,10 @@ def resource_key(entry: Entry) -> str:
 def reachable_includes(
     matches: Sequence[Entry], includes: Sequence[Entry], revinclude_types: frozenset[str]
 ) -> list[Entry]:
-    """Includes that a reachable entry refers to; of `revinclude_types` also those that refer to it."""
+    """Includes that a reachable entry refers to; of `revinclude_types` (`*`: any) those that refer to it."""
     own_keys = [resource_key(entry) for entry in includes]
     own_references = [_references_of((entry,)) for entry in includes]
-    reverse = [key.partition("/")[0] in revinclude_types for key in own_keys]
+    reverse = ["*" in revinclude_types or key.partition("/")[0] in revinclude_types for key in own_keys]
     places_by_key = _group_places([(key,) for key in own_keys])
     referring_places = _group_places(
         [names if is_reverse else () for names, is_reverse in zip(own_references, reverse, strict=True)]

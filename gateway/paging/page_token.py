@@ -29,11 +29,12 @@ class PageToken(msgspec.Struct, frozen=True, array_like=True):
     part: int
     upstream_link: str
     needs_filter: bool
+    visited: bytes = b""
 
     @property
     def position(self) -> Position:
         """Position in the result of the search."""
-        return Position(self.part, self.upstream_link, self.needs_filter)
+        return Position(self.part, self.upstream_link, self.needs_filter, self.visited)
 
     @property
     def received_at(self) -> datetime:
@@ -50,7 +51,13 @@ def page_token_for(
 ) -> PageToken:
     """Create the token of a link to a position."""
     times = int(received_at.timestamp()), int(expires_at.timestamp())
-    return PageToken(path, query, *times, position.part, position.upstream_link, position.needs_filter)
+    part, link, needs_filter, visited = (
+        position.part,
+        position.upstream_link,
+        position.needs_filter,
+        position.visited,
+    )
+    return PageToken(path, query, *times, part, link, needs_filter, visited)
 
 
 def encode(token: PageToken) -> bytes:
