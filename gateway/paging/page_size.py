@@ -15,6 +15,7 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Bundle, Link
 from gateway.fhir.search_params import Parameter, Place, SearchParams, encode_parameter, parse_search
 from gateway.http.urls import split_url
+from gateway.paging.upstream_links import shows_criteria
 
 TOO_LARGE: Final = "result-too-large"
 SINGLE_RESOURCE_TOO_LARGE: Final = (
@@ -176,8 +177,7 @@ def with_page_size_in_links(bundle: Bundle, sent_search: SearchParams, size: int
     Without it `with_lost_parameters` would restore the client's `_count`, and numbered pages would skip
     matches. An opaque link contains its size.
     """
-    criteria = {parameter.name for parameter in sent_search.parameters} - {COUNT_PARAMETER}
-    links = tuple(_add_size_to_link(link, criteria, size) for link in bundle.links)
+    links = tuple(_add_size_to_link(link, sent_search, size) for link in bundle.links)
     return bundle if links == bundle.links else bundle.replace(links=links)
 
 
@@ -217,9 +217,9 @@ def _replace_page_value(original: Parameter, page: PageRequest) -> Parameter:
     return original
 
 
-def _add_size_to_link(link: Link, criteria: set[str], size: int) -> Link:
+def _add_size_to_link(link: Link, sent_search: SearchParams, size: int) -> Link:
     parts = split_url(link.url)
-    names = {parameter.name for parameter in parse_search(parts.query).parameters}
-    if COUNT_PARAMETER in names or not names & criteria:
+    stated = parse_search(parts.query)
+    if stated.values(COUNT_PARAMETER) or not shows_criteria(stated, sent_search):
         return link
     return link.with_url(parts._replace(query=f"{parts.query}&{COUNT_PARAMETER}={size}").geturl())

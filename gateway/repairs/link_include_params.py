@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Link
-from gateway.fhir.search_params import Parameter, parse_search
+from gateway.fhir.search_params import Parameter, SearchParams, parse_search
 from gateway.http.urls import split_url
+from gateway.paging.upstream_links import shows_criteria
 from gateway.repairs.repair import KnownIssue, Links, Repair
 from gateway.repairs.witness import UpstreamAnswer
 from gateway.sites.issue_states import Verdict
@@ -14,13 +15,36 @@ _INCLUDES = frozenset({"_include", "_revinclude"})
 
 
 def restore_includes(request: FhirRequest, links: Links) -> Links:
-    """Return the links of a searchset with the client's include parameters, without duplicates."""
-    parameters = request.client_search.as_get().parameters
-    includes = [parameter for parameter in parameters if parameter.code in _INCLUDES]
+    """Return the links of a searchset with the client's include parameters, without duplicates.
+
+    An opaque link gets them only if `self`, which shows the other criteria, lost them: it is another server's
+    token, to which nothing can be added, unless the upstream has this issue.
+    """
+    search = request.client_search.as_get()
+    includes = [parameter for parameter in search.parameters if parameter.code in _INCLUDES]
     if not (includes and request.interaction.is_search):
         return links
-    new = tuple(link.with_url(_url_with_includes(link, includes)) for link in links)
+    has_issue = any(link.relation == "self" and _lost_includes(link, search, includes) for link in links)
+    new = tuple(
+        link.with_url(_url_with_includes(link, includes))
+        if has_issue or _shows_search(link, search)
+        else link
+        for link in links
+    )
     return links if new == links else new
+
+
+def _shows_search(link: Link, search: SearchParams) -> bool:
+    """Whether a link shows criteria or an include of the search."""
+    stated = parse_search(split_url(link.url).query)
+    return shows_criteria(stated, search) or any(item.code in _INCLUDES for item in stated.parameters)
+
+
+def _lost_includes(link: Link, search: SearchParams, includes: list[Parameter]) -> bool:
+    """Whether a link shows the search, and none of its includes."""
+    stated = parse_search(split_url(link.url).query)
+    names = {parameter.name for parameter in stated.parameters}
+    return shows_criteria(stated, search) and names.isdisjoint(include.name for include in includes)
 
 
 def _url_with_includes(link: Link, includes: list[Parameter]) -> str:

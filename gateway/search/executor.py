@@ -7,6 +7,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.request_path import path_segments
 from gateway.http.urls import split_url
+from gateway.paging.upstream_links import shows_criteria
 from gateway.search.merge import MergedSearch
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
@@ -124,7 +125,10 @@ def _link_path(upstream_link: str) -> str:
 
 
 def with_lost_parameters(link_search: SearchParams, sent_search: SearchParams) -> SearchParams:
-    """Add to a link's query the parameters it lost; an opaque link, which shows none, is unchanged."""
+    """Add to a link that shows criteria the parameters it lost; an opaque link is unchanged."""
+    if not shows_criteria(link_search, sent_search):
+        return link_search
     names = {parameter.name for parameter in link_search.parameters}
-    lost = [parameter for parameter in sent_search.as_get().parameters if parameter.name not in names]
-    return link_search.with_parameters(lost) if len(lost) < len(sent_search.parameters) else link_search
+    return link_search.with_parameters(
+        parameter for parameter in sent_search.as_get().parameters if parameter.name not in names
+    )

@@ -155,3 +155,22 @@ def test_empty_pages_that_lead_to_themselves_cost_two_queries(gateway: FailingGa
     response = ask(gateway, "Encounter?date=2026-04-05&status=finished")
     assert error_code(checked_issue(response, 502)) == "upstream-link-loop"
     assert len(gateway.pair.sent()) == 2
+
+
+@pytest.mark.parametrize(
+    ("link", "self_link", "sent_query"),
+    [
+        ("_page_token=abc", "", "_page_token=abc"),
+        ("_page_token=abc", "name=a&_include=Patient:link", "_page_token=abc"),
+        ("_page_token=abc", "name=a", "_page_token=abc&_include=Patient:link"),
+        ("name=a&_offset=1", "", "name=a&_offset=1&_include=Patient:link"),
+    ],
+)
+def test_opaque_link_is_sent_as_it_is(
+    gateway: FailingGateway, link: str, self_link: str, sent_query: str
+) -> None:
+    links = {"next": f"/Patient?{link}"} | ({"self": f"/Patient?{self_link}"} if self_link else {})
+    answer(gateway, bundle(entry("Patient", "1", "match"), **links), bundle(entry("Patient", "2", "match")))
+    follow_next(gateway, ask(gateway, "Patient?name=a&_include=Patient:link"))
+    sent = gateway.pair.sent()[-1]
+    assert sent["parameters"] == [pair.split("=") for pair in sent_query.split("&")]

@@ -28,7 +28,8 @@ def test_lost_parameters_are_restored_except_in_opaque_links() -> None:
         with_lost_parameters(parse_search("_count=5&offset=5"), sent).query
         == "_count=5&offset=5&date=ge2026&_sort=date"
     )
-    assert with_lost_parameters(parse_search("token=x"), sent).query == "token=x"
+    for opaque in ("token=x", "_page_token=x&_include=Patient:link", "_page_token=x&_count=5"):
+        assert with_lost_parameters(parse_search(opaque), sent).query == opaque
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
