@@ -359,6 +359,15 @@ FILTER_IGNORED = FailureKind(
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
+PARAMETER_IGNORED = FailureKind(
+    "upstream-ignored-parameter",
+    400,
+    "not-supported",
+    "The query ran, but the practice system did not use the search parameter in `expression`, so the result"
+    " may contain other records. Remove the parameter, or use one that the CapabilityStatement lists.",
+    message_code="MSG_PARAM_UNKNOWN",
+    retry_advice=RetryAdvice.AFTER_CHANGE,
+)
 NOT_CACHED = FailureKind(
     "not-cached",
     504,

@@ -16,7 +16,7 @@ PAGE_RELATIONS = {
     "last": "last",
 }
 #: Parameters by which a link states a place in the result in clear.
-_PLAIN_POSITIONS = frozenset({"_offset", "offset", "_page", "page", "_skip", "skip"})
+PLAIN_POSITIONS = frozenset({"_offset", "offset", "_page", "page", "_skip", "skip"})
 
 
 def link_positions(
@@ -39,7 +39,7 @@ def shows_criteria(link_search: SearchParams, sent_search: SearchParams) -> bool
     stated = {parameter.name for parameter in link_search.parameters}
     sent = {parameter.name for parameter in sent_search.parameters}
     criteria = {name for name in sent if name.partition(":")[0] not in RESULT_ONLY_PARAMETERS}
-    return bool(stated & criteria or (stated and stated <= sent | _PLAIN_POSITIONS))
+    return bool(stated & criteria or (stated and stated <= sent | PLAIN_POSITIONS))
 
 
 def self_link_search(bundle: Bundle) -> SearchParams | None:

@@ -17,6 +17,7 @@ from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.paging.visited_pages import next_page
 from gateway.search.completeness import PAGE_LIMITED, require_whole_page
+from gateway.search.dropped_parameters import dropped_parameter_warnings, require_parameters_used
 from gateway.search.entries import (
     included_entries,
     needed_includes,
@@ -33,6 +34,7 @@ from gateway.search.ignored_criteria import (
     may_hide_elements,
     stated_search,
 )
+from gateway.search.ignored_warnings import warned_parameters
 from gateway.upstreams.entry_modes import with_stated_modes
 
 
@@ -75,16 +77,20 @@ class MergedSearch:
             needs_filter=needs_filter,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
-            ignored_parameters=self.ignored_parameters
-            | ignored_criteria(
-                self._search_at(position),
-                self._date_names,
-                stated_search(position, self._search_at(position), bundle),
-            ),
+            ignored_parameters=self.ignored_parameters | self._dropped_parameters(position, bundle),
             page_positions=self._positions_after(position, bundle, needs_filter=needs_filter),
             warnings=tuple(dict.fromkeys((*self.warnings, *self._page_warnings(position, bundle)))),
             upstream_use=self.upstream_use.plus(response.upstream_use),
         )
+
+    def _dropped_parameters(self, position: Position, bundle: Bundle) -> frozenset[str]:
+        """Parameters, except dates, that the upstream did not use. Raises Failure 400 if they must be."""
+        sent = self._search_at(position)
+        stated = stated_search(position, sent, bundle)
+        dropped = ignored_criteria(sent, self._date_names, stated, self.request.interaction.type)
+        dropped |= warned_parameters(sent, bundle) - self._date_names
+        require_parameters_used(self.request, dropped)
+        return dropped
 
     def _page_warnings(self, position: Position, bundle: Bundle) -> Sequence[str]:
         """Texts about a page that is right as far as it goes. Raises Failure if it may not be passed on."""
@@ -117,7 +123,8 @@ class MergedSearch:
         if "signature" in first.bundle.fields and not self.request.plan.date_plans:
             return first  # any change would break its signature
         entries = (*self.matches, *self._included_entries(), *outcome_entries(self.other_entries))
-        entries += tuple(map(warning_entry, self.warnings))
+        texts = (*self.warnings, *dropped_parameter_warnings(self.ignored_parameters))
+        entries += tuple(map(warning_entry, texts))
         if self.request.interaction.is_search:  # a history has several versions, without modes
             entries = unique_entries(entries)
         bundle = first.bundle.replace(entries=entries).with_total(self.total)

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
+from gateway.http.preferences import accepts_asynchronous_response
 from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES, is_failure_outcome, parse_upstream_error
 from gateway.upstreams.patient_check import names_other_patient
 from gateway.upstreams.searchset_outcomes import failing_outcome
@@ -102,8 +103,8 @@ class ResponseCheck:
         request, status = self.request, self.response.status
         if request.interaction.is_write:
             return False
-        is_async = "respond-async" in request.header("prefer").lower()
-        return status == _NOT_MODIFIED or (status == _ACCEPTED and bool(self.expected_type) and not is_async)
+        is_unasked = bool(self.expected_type) and not accepts_asynchronous_response(request)
+        return status == _NOT_MODIFIED or (status == _ACCEPTED and is_unasked)
 
     @property
     def _is_permitted_bodiless(self) -> bool:

@@ -119,7 +119,9 @@ async def test_failed_second_page_names_both_requests() -> None:
 
 async def test_page_that_cannot_be_filtered_names_its_own_request() -> None:
     request = rewrite_dates(fhir_request("Appointment", "date=2026-04-05&_elements=id"))
-    unfiltered = page([entry("1")], self_url="https://h/Appointment?").with_upstream_use(UpstreamUse(1, 0.5))
+    unfiltered = page([entry("1")], self_url="https://h/Appointment?_elements=id").with_upstream_use(
+        UpstreamUse(1, 0.5)
+    )
     with pytest.raises(Failure) as raised:
         await SearchExecutor(ScriptedUpstream(unfiltered), 3)(request)
     assert (raised.value.kind.code, raised.value.upstream_use) == (
