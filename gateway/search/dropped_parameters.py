@@ -25,14 +25,14 @@ def require_parameters_used(request: FhirRequest, dropped: AbstractSet[str]) -> 
     is_strict = requires_strict_handling(request)
     for name in sorted(dropped):
         if is_strict or may_name_patient(request.interaction.type, name):
-            raise Failure(catalog.PARAMETER_IGNORED, expression=f"http.{_shown(name)}")
+            raise Failure(catalog.PARAMETER_IGNORED, expression=f"http.{_printable_name(name)}")
 
 
 def dropped_parameter_warnings(dropped: Iterable[str]) -> tuple[str, ...]:
     """Return a text that names each dropped parameter, never its value; none without any."""
-    names = sorted(set(map(_shown, dropped)))[:_MAX_NAMES]
+    names = sorted(set(map(_printable_name, dropped)))[:_MAX_NAMES]
     return (_WARNING.format(", ".join(names)),) if names else ()
 
 
-def _shown(name: str) -> str:
+def _printable_name(name: str) -> str:
     return name if _NAME.fullmatch(name) else "…"

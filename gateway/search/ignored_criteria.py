@@ -68,14 +68,14 @@ def ignored_criteria(
         return frozenset()
     stated: dict[str, set[frozenset[str]]] = {}
     for name, values in self_search.values_by_name.items():
-        stated.setdefault(_plain_name(name), set()).update(map(_spelled, values))
+        stated.setdefault(_plain_name(name), set()).update(map(_one_spelling, values))
     return frozenset(
         name
         for name, values in sent_search.values_by_name.items()
         if name not in names
         and (_is_criterion(name) or name in _NOTABLE_RESULT_PARAMETERS)
         and _lacks(
-            set(map(_spelled, values)) - {frozenset({""})},
+            set(map(_one_spelling, values)) - {frozenset({""})},
             stated.get(_plain_name(name), set()),
             may_name_patient(resource_type, name),
         )
@@ -109,12 +109,12 @@ def _plain_name(name: str) -> str:
     return _TYPE_MODIFIER.sub("", name)
 
 
-def _spelled(value: str) -> frozenset[str]:
+def _one_spelling(value: str) -> frozenset[str]:
     """Values of a list in one spelling: `Patient/1` and `1` are the same."""
-    return frozenset(_one_spelling(part) for part in unquote(value).split(","))
+    return frozenset(_plain_value(part) for part in unquote(value).split(","))
 
 
-def _one_spelling(text: str) -> str:
+def _plain_value(text: str) -> str:
     text = text.strip()
     reference = _REFERENCE.fullmatch(text)
     return (reference[1] if reference else text.lstrip("|")).casefold()

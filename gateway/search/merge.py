@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
+from gateway.cache.directives import ResponseDirectives
 from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
+from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Headers, Paging, Position, UpstreamUse
 from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import search_mode
 from gateway.fhir.raw_json import decode_resource
@@ -35,6 +36,7 @@ from gateway.search.ignored_criteria import (
     stated_search,
 )
 from gateway.search.ignored_warnings import warned_parameters
+from gateway.search.merged_headers import merge_directives, merge_headers
 from gateway.upstreams.entry_modes import with_stated_modes
 
 
@@ -52,6 +54,8 @@ class MergedSearch:
     ignored_parameters: frozenset[str] = frozenset()
     page_positions: Mapping[str, Position] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    directives: ResponseDirectives | None = None
+    upstream_pages: int = 0
     upstream_use: UpstreamUse = NO_USE
 
     @property
@@ -80,6 +84,8 @@ class MergedSearch:
             ignored_parameters=self.ignored_parameters | self._dropped_parameters(position, bundle),
             page_positions=self._positions_after(position, bundle, needs_filter=needs_filter),
             warnings=tuple(dict.fromkeys((*self.warnings, *self._page_warnings(position, bundle)))),
+            directives=merge_directives(self.directives, response),
+            upstream_pages=self.upstream_pages + 1,
             upstream_use=self.upstream_use.plus(response.upstream_use),
         )
 
@@ -129,10 +135,19 @@ class MergedSearch:
             entries = unique_entries(entries)
         bundle = first.bundle.replace(entries=entries).with_total(self.total)
         return first.with_bundle(bundle).replace(
+            headers=self.headers,
             applied_repairs=self.applied_repairs,
             paging=Paging(self.page_positions),
             ignored_parameters=self.ignored_parameters,
         )
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields of the client's page: those of its only upstream page, or merged."""
+        first = self.first_response.headers if self.first_response else ()
+        if self.directives is None or self.upstream_pages == 1:
+            return first
+        return merge_headers(first, self.directives)
 
     @property
     def total(self) -> int | None:
