@@ -86,10 +86,11 @@ def _lacks(sent: set[frozenset[str]], stated: set[frozenset[str]], names_patient
     """Whether values were lost: fewer of them, a shorter list, or, of a patient, another id."""
     if len(stated) < len(sent):
         return True
-    missing = [values for values in sent if values not in stated]
-    if any(shown < values for shown in stated for values in missing):
-        return True
-    return names_patient and bool(missing) and all(map(_ID.fullmatch, _all_values(sent | stated)))
+    sent_values, stated_values = _all_values(sent), _all_values(stated)
+    if sent_values <= stated_values:
+        return False
+    is_other = names_patient and all(map(_ID.fullmatch, sent_values | stated_values))
+    return stated_values < sent_values or is_other
 
 
 def _all_values(value_sets: Iterable[frozenset[str]]) -> set[str]:

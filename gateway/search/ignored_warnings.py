@@ -1,7 +1,8 @@
 """Search parameters that an upstream's warnings say it ignored (search.html 3.1.1.3.1)."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -16,59 +17,55 @@ _SAYS_IGNORED: Final = re.compile(
     r"ignor|unsupported|not (?:been )?(?:supported|used|applied|known|recogni[sz]ed)|unknown|unrecogni[sz]ed",
     re.IGNORECASE,
 )
-_TEXT_FIELDS: Final = ("diagnostics", "details")
+#: Where a text names a parameter: in quotes, after the word for it, or in a list after a colon.
+_NAME_PLACES: Final = (
+    re.compile(r"[\"'`]([\w.:\-]{1,100})[\"'`]"),
+    re.compile(r"(?:argument|parameter|criterion|modifier)s?\W{1,3}([\w.:\-]{1,100})", re.IGNORECASE),
+    re.compile(r":\s+([\w.:\-]++(?:,\s*+[\w.:\-]++)*+)"),
+)
+#: Issues, and characters of their texts, that are read.
 _MAX_ISSUES: Final = 50
+_MAX_TEXT: Final = 2_000
 
 
 def warned_parameters(sent_search: SearchParams, bundle: Bundle) -> frozenset[str]:
     """Names of the sent parameters that a warning among the entries names as ignored."""
-    issues = list(_ignoring_issues(bundle))
-    if not issues:
-        return frozenset()
+    codes = {code for issue in islice(_issues(bundle), _MAX_ISSUES) for code in _ignored_codes(issue)}
     return frozenset(
-        name
-        for name in sent_search.values_by_name
-        if name not in _SILENT and any(_names_parameter(issue, name) for issue in issues)
+        name for name in sent_search.values_by_name if name not in _SILENT and _code(name) in codes
     )
 
 
-def _ignoring_issues(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
-    """Yield the text and the places of each issue that says that something was ignored."""
+def _issues(bundle: Bundle) -> Iterator[dict[str, Any]]:
     for entry in bundle.entries:
-        if search_mode(entry) != "outcome" or entry.resource is None:
-            continue
-        for issue in list(_issues(entry.resource))[:_MAX_ISSUES]:
-            text = " ".join(_texts(issue))
-            if issue.get("code") == "not-supported" or _SAYS_IGNORED.search(text):
-                yield text, [str(place) for place in _places(issue)]
+        if search_mode(entry) == "outcome" and entry.resource is not None:
+            issues = msgspec.json.decode(entry.resource, type=dict[str, Any]).get("issue")
+            yield from (issue for issue in _list(issues) if isinstance(issue, dict))
 
 
-def _issues(resource: msgspec.Raw) -> Iterable[dict[str, Any]]:
-    issues = msgspec.json.decode(resource, type=dict[str, Any]).get("issue")
-    return [issue for issue in issues if isinstance(issue, dict)] if isinstance(issues, list) else []
+def _ignored_codes(issue: dict[str, Any]) -> Iterator[str]:
+    """Yield the codes of the parameters that an issue names as ignored."""
+    text = " ".join(_texts(issue))
+    if issue.get("code") != "not-supported" and not _SAYS_IGNORED.search(text):
+        return
+    for pattern in _NAME_PLACES:
+        for names in pattern.findall(text):
+            yield from (_code(name.strip()) for name in names.split(","))
+    for place in (*_list(issue.get("expression")), *_list(issue.get("location"))):
+        if isinstance(place, str) and place.startswith("http."):
+            yield _code(place.removeprefix("http."))
 
 
 def _texts(issue: dict[str, Any]) -> Iterator[str]:
-    for field in _TEXT_FIELDS:
-        value = issue.get(field)
-        text = value.get("text") if isinstance(value, dict) else value
+    details = issue.get("details")
+    for text in (issue.get("diagnostics"), details.get("text") if isinstance(details, dict) else None):
         if isinstance(text, str):
-            yield text
+            yield text[:_MAX_TEXT]
 
 
-def _places(issue: dict[str, Any]) -> Iterator[Any]:
-    for field in ("expression", "location"):
-        value = issue.get(field)
-        yield from value if isinstance(value, list) else ()
+def _code(name: str) -> str:
+    return re.split("[.:]", name, maxsplit=1)[0]
 
 
-def _names_parameter(issue: tuple[str, list[str]], name: str) -> bool:
-    """Whether an issue names a parameter: in quotes, after the word for it or a colon, or as its place."""
-    text, places = issue
-    code = re.escape(re.split("[.:]", name, maxsplit=1)[0])
-    pattern = (
-        rf"[\"'`]{code}(?:[:.][^\"'`]*)?[\"'`]"
-        rf"|(?:argument|parameter|criterion|modifier)s?\W{{1,3}}{code}(?![\w-])"
-        rf"|:\s*(?:[\w.:-]{{1,80}},\s*){{0,20}}{code}(?![\w-])"
-    )
-    return f"http.{name}" in places or re.search(pattern, text) is not None
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

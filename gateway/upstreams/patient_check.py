@@ -90,11 +90,11 @@ def meets_id_criteria(request: FhirRequest, resource: Raw | bytes, criteria: Seq
     """Whether a resource may meet these criteria; False only if it provably does not. Raises MsgspecError."""
     identity = _decode_identity(resource)
     for criterion in criteria:
-        own = ResourceName(identity.resourceType, identity.id)
+        own = ResourceName(request.interaction.type, identity.id)
         if criterion.paths:
             if not _may_refer_to(request, _decode_resource(resource), criterion):
                 return False
-        elif identity.id and not any(own.equals(value) for value in criterion.values):
+        elif identity.id and not criterion.names(own):
             return False
     return True
 
@@ -109,9 +109,7 @@ def _may_refer_to(request: FhirRequest, resource: dict[str, Any], criterion: IdC
     if None in names:
         return True
     known = [name for name in names if name is not None]
-    return any(name.equals(value) for name in known for value in criterion.values) or not any(
-        name.type == "Patient" for name in known
-    )
+    return any(map(criterion.names, known)) or not any(name.type == "Patient" for name in known)
 
 
 def _references_at(value: Any, path: Sequence[str]) -> Iterator[str]:

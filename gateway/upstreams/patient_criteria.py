@@ -22,10 +22,6 @@ class ResourceName(NamedTuple):
     type: str
     id: str
 
-    def equals(self, other: "ResourceName") -> bool:
-        """Whether both may name the same resource."""
-        return self.id == other.id and (self.type == other.type or "" in {self.type, other.type})
-
 
 class IdCriterion(NamedTuple):
     """A criterion whose values are all ids: a match is one of them, or has a reference to one at `paths`.
@@ -36,6 +32,10 @@ class IdCriterion(NamedTuple):
     name: str
     paths: tuple[ElementPath, ...]
     values: frozenset[ResourceName]
+
+    def names(self, resource: ResourceName) -> bool:
+        """Whether a resource may be one of the values."""
+        return resource in self.values or ResourceName("", resource.id) in self.values
 
 
 def resource_name(request: FhirRequest, reference: str) -> ResourceName | None:

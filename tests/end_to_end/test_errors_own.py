@@ -232,7 +232,8 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     ),
 ]
 #: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
-#: tests/adversary/test_s12_operators_port.py (host) and test_errors_writes (unknown outcome).
+#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), and
+#: test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
     catalog.NOT_CACHED,
@@ -240,6 +241,10 @@ TESTED_ELSEWHERE = {
     catalog.REQUEST_TIMEOUT,
     catalog.HEADERS_TOO_LARGE,
     catalog.HOST_UNKNOWN,
+    catalog.UPSTREAM_LINK_LOOP,
+    catalog.UPSTREAM_PAGE_MISSING,
+    catalog.UPSTREAM_INCOMPLETE,
+    catalog.PARAMETER_IGNORED,
 }
 
 
