@@ -58,13 +58,15 @@ class Position:
     `part` is the index of the upstream search, if the search was split. `upstream_link` is the upstream's
     own link without the FHIR base, empty at the start of a part. `needs_filter`: the upstream ignored a date
     criterion on an earlier page, so that the gateway filters this page, too. `visited`: digests of earlier
-    pages (`paging/visited_pages.py`); the page is the same without them.
+    pages (`paging/visited_pages.py`); the page is the same without them. `is_backward`: the page ends where
+    the client's last page began, also if it must be made smaller.
     """
 
     part: int = 0
     upstream_link: str = ""
     needs_filter: bool = False
     visited: bytes = field(default=b"", compare=False)
+    is_backward: bool = field(default=False, compare=False)
 
 
 START = Position()

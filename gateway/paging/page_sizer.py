@@ -147,10 +147,10 @@ class PageSizer:
 
 
 def _smaller_page(page: PageRequest, estimate: PageSizeEstimate, limit: int, failure: Failure) -> PageRequest:
-    """Return the page to request next. Raises Failure 413 for one resource, or a numbered unsized page."""
+    """Return the page to request next. Raises Failure 413 if the page cannot be made smaller."""
     smaller = page.next_smaller(estimate, limit)
     if smaller is None:
-        raise _too_costly_failure(failure) if page.size else failure
+        raise _too_costly_failure(failure) if page.size == 1 else failure
     return smaller
 
 
@@ -165,5 +165,5 @@ def _with_sized_links(request: FhirRequest, page: PageRequest, response: FhirRes
     bundle = response.with_parsed_bundle().bundle
     if bundle is None:
         return response
-    sized = with_page_size_in_links(bundle, request.client_search, page.size)
+    sized = with_page_size_in_links(bundle, request.client_search, page.size, page.offset)
     return response if sized is bundle else response.with_bundle(sized).with_encoded_body()

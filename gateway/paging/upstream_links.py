@@ -27,7 +27,8 @@ def link_positions(
     for link in bundle.links:
         relation = PAGE_RELATIONS.get(link.relation)
         if relation is not None:
-            positions[relation] = Position(part, _link_below_base(request, link.url), needs_filter)
+            url = _link_below_base(request, link.url)
+            positions[relation] = Position(part, url, needs_filter, is_backward=relation == "previous")
     return positions
 
 

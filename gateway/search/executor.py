@@ -99,8 +99,9 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
     Raises Failure 502 for a link that cannot be sent.
     """
     sent = (request.plan.split_searches or (request.upstream_search,))[position.part]
+    plan = request.plan._replace(split_searches=None, position=position)
     if not position.upstream_link:
-        return request.replace(upstream_search=sent, plan=request.plan._replace(split_searches=None))
+        return request.replace(upstream_search=sent, plan=plan)
     link = split_url(position.upstream_link)
     path = _link_path(position.upstream_link).removesuffix("/_search")
     return request.replace(
@@ -109,7 +110,7 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
         client_search=sent,
         upstream_search=with_lost_parameters(parse_search(link.query), sent),
         body=b"",
-        plan=request.plan._replace(split_searches=None),
+        plan=plan,
     )
 
 
