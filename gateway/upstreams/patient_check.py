@@ -30,8 +30,13 @@ class _Entry(msgspec.Struct):
     search: _Search | None = None
 
 
+class _Link(msgspec.Struct):
+    relation: Any = None
+
+
 class _Bundle(msgspec.Struct):
     entry: list[_Entry] | None = None
+    link: list[_Link] | None = None
 
 
 class _Identity(msgspec.Struct):
@@ -130,17 +135,31 @@ def _history_is_wrong(request: FhirRequest, body: bytes) -> bool:
 
 
 def _everything_is_wrong(request: FhirRequest, body: bytes) -> bool:
-    """Whether `$everything` is another patient's; R4 adds resources to which the patient's own refer."""
+    """Whether `$everything` is another patient's; R4 adds resources to which the patient's own refer.
+
+    Of one of several pages, the patient and the referring resources may be on another.
+    """
     own = ResourceName("Patient", request.interaction.id)
     resources = _resources(body) if resource_type(body) == "Bundle" else [body]
     names = [_name_of(resource) for resource in resources]
     patients = [name for name in names if name.type == "Patient"]
+    others = [
+        name
+        for resource, name in zip(resources, names, strict=True)
+        if not _concerns(request, resource, name, own)
+    ]
+    if _is_one_of_several_pages(request, body):
+        is_mentioned = own.id.encode() in _MENTION.findall(body) or own in patients
+        return not is_mentioned and any(name.type != "Patient" for name in others)
     if patients and own not in patients:
         return True
     referenced = _mentioned_names(resources)
-    return any(
-        not _concerns(request, resource, name, own) and f"{name.type}/{name.id}".encode() not in referenced
-        for resource, name in zip(resources, names, strict=True)
+    return any(f"{name.type}/{name.id}".encode() not in referenced for name in others)
+
+
+def _is_one_of_several_pages(request: FhirRequest, body: bytes) -> bool:
+    return bool(request.plan.position.upstream_link) or any(
+        link.relation == "next" for link in _decode_bundle(body).link or ()
     )
 
 

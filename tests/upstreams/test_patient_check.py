@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from support.requests import fhir_request
 
+from gateway.exchange import START, Position
 from gateway.upstreams.patient_check import names_other_patient
 
 SITE = "sites/0a1b2c3d-0000-4000-8000-00000000000a/fhir/R4"
@@ -170,6 +171,26 @@ def test_everything_of_another_patient_is_wrong(
     resources: tuple[dict[str, Any], ...], expected: bool
 ) -> None:
     assert is_wrong("Patient/1/$everything", bundle(*resources, mode="")) is expected
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ((PATIENT_2,), False),
+        ((observation(ref("Patient/2")), observation(ref("Patient/1"))), False),
+        ((observation(ref("Patient/2")),), True),
+        ((observation(ref("https://other.example/Patient/2")),), False),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_page_of_everything_may_lack_the_patient(
+    resources: tuple[dict[str, Any], ...], expected: bool, is_first: bool
+) -> None:
+    page = msgspec.json.decode(bundle(*resources, mode=""))
+    position = START if is_first else Position(upstream_link="/Patient?page=2")
+    links = [{"relation": "next", "url": "?page=3"}] if is_first else []
+    request = fhir_request("Patient/1/$everything").with_plan(position=position)
+    assert names_other_patient(request, msgspec.json.encode(page | {"link": links})) is expected
 
 
 def test_everything_that_is_another_patient_alone_is_wrong() -> None:
