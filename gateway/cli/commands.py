@@ -145,11 +145,11 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) 
     from gateway.settings.resolve import ConfiguredSites
     from gateway.telemetry.log_config import configure_logging
 
-    configure_logging("error")
     settings, key = _load_settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
-    click.echo(cost_announcement(budget), err=True)
     with _errors_as_click_exceptions():
         guid = ConfiguredSites(settings).guid_of(guid)
+        configure_logging("error")
+        click.echo(cost_announcement(budget), err=True)
         report = run_probe(settings, guid, {"Ocp-Apim-Subscription-Key": key}, budget=budget)
         click.echo(render_report(report, settings, previous.read() if previous else ""))
     sys.exit(bool(report.problem))
