@@ -263,6 +263,7 @@ def test_reference_to_a_created_entry_is_refused_alone(gateway: BatchGateway) ->
     booking = request("POST", "Appointment", BOOKING | {"participant": [participant]})
     entries = gateway.entries(booking, created)
     assert statuses(entries) == [400, 201]
+    assert code_of(entries[0]) == "batch-entry-invalid"
     assert gateway.sent() == ["POST Patient"]
 
 
@@ -271,9 +272,11 @@ def test_huge_responses_are_bounded(pair: Pair) -> None:
         gateway = BatchGateway(pair, url)
         searches = [f"DocumentReference?_count=5&_sort=_id&_offset={n}" for n in range(20)]
         response = gateway.post(*map(read, searches))
-        found = statuses(response.json()["entry"])
-        assert set(found) <= {200, 413}
-        assert 413 in found
+        entries = response.json()["entry"]
+        failed = [entry for entry in entries if statuses([entry]) != [200]]
+        assert {(*statuses([entry]), code_of(entry)) for entry in failed} == {
+            (413, "batch-response-too-large")
+        }
         assert len(response.content) < 300_000
         assert gateway.ledger()["billed"] == gateway.bill() < 20
 

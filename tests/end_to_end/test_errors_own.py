@@ -188,6 +188,7 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     (catalog.PATH_MALFORMED, get(f"{BASE}/Patient/%zz")),
     (catalog.GUID_MALFORMED, get("/integrator/sites/no-guid/fhir/R4/Patient")),
     (catalog.WRITE_INVALID, post_invalid_resource),
+    (catalog.BATCH_INVALID, post(BASE, b'{"resourceType":"Bundle","type":"batch","entry":[{}]}')),
     (catalog.BODY_UNREADABLE, post(f"{BASE}/Patient", b"[]")),
     (catalog.ETAG_WITHOUT_VERSION, post(f"{BASE}/Patient", b"{}", if_none_match='W/"gw-1"')),
     (catalog.SEARCH_LIMIT, get(f"{BASE}/Patient?{'a&' * 200}")),
@@ -232,11 +233,14 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     ),
 ]
 #: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
-#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), and
-#: test_entries_pages and test_entries_dropped (pages and parameters).
+#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), test_batch (outcomes
+#: of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
     catalog.NOT_CACHED,
+    catalog.BATCH_ENTRY_INVALID,
+    catalog.BATCH_CHANGE_HELD,
+    catalog.BATCH_RESPONSE_TOO_LARGE,
     catalog.WRITE_OUTCOME_UNKNOWN,
     catalog.REQUEST_TIMEOUT,
     catalog.HEADERS_TOO_LARGE,
