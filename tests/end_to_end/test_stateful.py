@@ -26,6 +26,7 @@ from end_to_end.stateful_model import (
     Query,
     content_of,
     mark_of,
+    patient_of,
     patient_queries,
     read_query,
     site_queries,
@@ -54,8 +55,6 @@ ADMIN = {"Authorization": f"Bearer {SECRET}"}
 #: Faults of one upstream request each; none makes pages smaller, because pages are no snapshot.
 FAULTS = ("connect", "lost", "no-contact", "unreachable", "slow-query", "answer")
 MAX_STEP_LOG = 30
-#: Rows of a type above which a deletion takes the oldest as well, so that no page needs a second one.
-MAX_ROWS = 8
 
 
 def settings(upstream: str, redis_url: str) -> Settings:
@@ -298,7 +297,7 @@ class Walk:
         history.require_current(AFFECTED[type_])
 
     async def change(self) -> None:
-        """Change, create or delete a row behind the gateway."""
+        """Change or create a row behind the gateway, or delete all rows of a type about a patient."""
         site, id_ = self.random.choice(SITES), self.random.choice(PATIENTS)
         resource = self.random.choice(
             [allergy(id_, self.random.choice(PATIENTS)), booking(id_, id_), patient(id_)]
@@ -306,9 +305,8 @@ class Walk:
         self.log(f"change {site[-4:]} {resource['resourceType']}/{id_}")
         table = self.world.state.practices[site].tables[resource["resourceType"]]
         if resource["resourceType"] != "Patient" and self.random.random() < 0.4:
-            surplus = max(0, len(table) - MAX_ROWS)
-            for deleted in {id_, *sorted(table, key=int)[:surplus]} & {*table}:
-                del table[deleted]
+            for row in [record.resource for record in table.values() if patient_of(record.resource) == id_]:
+                del table[row["id"]]
             self.world.histories[site].update(self.world.seconds)
             return
         self.world.change_directly(site, marked(resource, self.world.new_mark(site)))
