@@ -5,9 +5,9 @@ No answer may be stale (older than its lifetime, or than a write or purge throug
 
 `STATEFUL_STEPS` and `STATEFUL_SEED` set the walk. It found each of these mutants with seed 1: a write that
 invalidates nothing; writes and ready responses of the other replica unchecked; no caller in the cache key;
-lifetimes times ten; `*` for one type only; a purge without effect, or of a patient without broad searches; 304
-for any ETag; a digest without entries; ready responses ten times as long. It does not find a cache key without
-the site, because the counters of a site's writes differ.
+lifetimes times ten; `*` for one type only; a purge without effect, or of a patient without broad searches;
+304 for any ETag; a digest without entries; ready responses ten times as long. It does not find a cache key
+without the site, because the counters of a site's writes differ.
 """
 
 import asyncio
