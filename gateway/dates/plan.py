@@ -1,13 +1,15 @@
 """Date plans of single parameters, and their combination into the queries of a search."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from itertools import product
 from math import prod
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from gateway.dates.bounds import range_text
-from gateway.dates.matcher import DatePredicate
+from gateway.dates.column_clock import ColumnClock
+from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import DateValue
 
 Strategy = Literal[
@@ -46,7 +48,9 @@ class DatePlan:
 
     `exact`: the response needs no filter. `dedupe`: the queries overlap. `predicate`: the client's condition,
     if the gateway can check it on the matches. `cacheable`: false if the response depends on the time of the
-    request. `fallback`: single query that selects a superset, for a search with too many parts.
+    request. `fallback`: single query that selects a superset, for a search with too many parts. `parts`: of
+    overlapping queries, the conditions, as alternatives, all of whose matches each query selects. `clock`:
+    None if the plan depends on none.
     """
 
     name: str
@@ -60,6 +64,8 @@ class DatePlan:
     fallback: Query | None = None
     problem: DateProblem | None = None
     values: tuple[tuple[DateValue, ...], ...] = ()
+    parts: tuple[tuple[DatePredicate, ...], ...] = ()
+    clock: ColumnClock | None = None
 
     @property
     def filter_predicate(self) -> DatePredicate | None:
@@ -70,6 +76,17 @@ class DatePlan:
     def range_texts(self) -> tuple[str, ...]:
         """Half-open ranges of each repeat. They contain the client's values: for explain only."""
         return tuple(" or ".join(range_text(value) for value in repeat) for repeat in self.values)
+
+    def is_match_of(self, query: Query, resource: Mapping[str, Any], zone: tzinfo) -> bool:
+        """Whether a match belongs to one of overlapping queries: the first that surely selects it."""
+        if query not in self.queries or not self.parts:
+            return True
+        index = self.queries.index(query)
+        met = (
+            any(meets_predicate(predicate, resource, zone) for predicate in part)
+            for part in self.parts[: index + 1]
+        )
+        return next((place for place, is_met in enumerate(met) if is_met), None) == index
 
     def as_single_query(self) -> "DatePlan":
         """Return the plan with its fallback query and a filter; itself without a fallback."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from gateway.dates.matcher import DatePredicate, meets_predicate
-from gateway.dates.value import parse_date_value
+from gateway.dates.plan import DatePlan
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
@@ -16,8 +16,8 @@ from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import reachable_includes, search_mode
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
+from gateway.search.contradiction import find_contradiction, require_shown_dates
 from gateway.search.ignored_criteria import (
-    contradicts_criteria,
     has_ignored_warning,
     ignored_criteria,
     lacks_values,
@@ -37,6 +37,7 @@ class MergedSearch:
     other_entries: tuple[Entry, ...] = ()
     totals: Mapping[int, int] | None = None
     needs_filter: bool = False
+    is_disproved: bool = False
     first_response: FhirResponse | None = None
     applied_repairs: tuple[str, ...] = ()
     ignored_parameters: frozenset[str] = frozenset()
@@ -51,7 +52,13 @@ class MergedSearch:
     def add_page(self, position: Position, response: FhirResponse) -> Self:
         """Return the result with another page. Raises Failure if an ignored criterion cannot be checked."""
         bundle = response.with_parsed_bundle().bundle or Bundle({}, (), ())
-        needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
+        is_disproved = self._is_disproved_by(position, bundle)
+        needs_filter = (
+            position.needs_filter
+            or self.needs_filter
+            or is_disproved
+            or self._has_ignored_date(position, bundle)
+        )
         modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
         matches = [entry for entry, is_match in modes if is_match]
         total = bundle.total
@@ -61,6 +68,7 @@ class MergedSearch:
             other_entries=self.other_entries + tuple(entry for entry, is_match in modes if not is_match),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
             needs_filter=needs_filter,
+            is_disproved=self.is_disproved or is_disproved,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
             ignored_parameters=self.ignored_parameters
@@ -97,6 +105,8 @@ class MergedSearch:
     @property
     def total(self) -> int | None:
         """Number of matches on all pages; None if unknown."""
+        if self.is_disproved:
+            return None
         if self.request.plan.position.upstream_link or self.request.plan.position.part or self.next_position:
             return self._total_of_parts if self._is_exact else None
         return len(self.matches) if not self._is_exact else self._total_of_parts
@@ -121,41 +131,29 @@ class MergedSearch:
         self, matches: list[Entry], position: Position, *, needs_filter: bool
     ) -> list[Entry]:
         """Return the matches that meet the criteria to filter by, and that no earlier part has returned."""
-        earlier = self._earlier_conditions(position)
+        sent = self._search_at(position)
+        require_shown_dates(self.request.plan.date_plans, sent, matches)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
-        if not (predicates or earlier):
+        overlapping = [plan for plan in self.request.plan.date_plans if plan.dedupe]
+        if not (predicates or overlapping):
             return matches
-        return [entry for entry in matches if self._passes_filters(entry, predicates, earlier)]
+        return [entry for entry in matches if self._passes_filters(entry, predicates, overlapping, sent)]
 
     def _passes_filters(
-        self, entry: Entry, predicates: Sequence[DatePredicate], earlier_conditions: list[list[DatePredicate]]
+        self,
+        entry: Entry,
+        predicates: Sequence[DatePredicate],
+        overlapping: Sequence[DatePlan],
+        sent: SearchParams,
     ) -> bool:
+        """Whether a match meets the predicates, and belongs to the part of the search that returned it."""
         site = self.request.site
         if entry.resource is None or site is None:
             return True
         resource = _decode(entry.resource)
         if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
             return False
-        return not any(
-            all(meets_predicate(predicate, resource, site.zone) for predicate in part)
-            for part in earlier_conditions
-        )
-
-    def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
-        """Conditions of each earlier part, if parts may overlap: matches that meet them were returned."""
-        if not any(plan.dedupe for plan in self.request.plan.date_plans):
-            return []
-        return [
-            [
-                DatePredicate(
-                    plan.predicate.parameter,
-                    tuple((parse_date_value(value),) for value in search.values(plan.name)),
-                )
-                for plan in self.request.plan.date_plans
-                if plan.predicate is not None
-            ]
-            for search in self._split_searches[: position.part]
-        ]
+        return all(plan.is_match_of(sent.values(plan.name), resource, site.zone) for plan in overlapping)
 
     @cached_property
     def _all_predicates(self) -> tuple[DatePredicate, ...]:
@@ -169,15 +167,23 @@ class MergedSearch:
         return tuple(plan.predicate for plan in self.request.plan.date_plans if plan.predicate)
 
     def _has_ignored_date(self, position: Position, bundle: Bundle) -> bool:
-        """Whether the upstream states, or its matches show, that it ignored a date criterion."""
+        """Whether the upstream states that it ignored a date criterion."""
         if not self.request.plan.date_plans:
             return False
         sent = self._search_at(position)
-        return (
-            lacks_values(sent, self._date_names, stated_search(position, sent, bundle))
-            or has_ignored_warning(self._date_names, bundle)
-            or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
-        )
+        return lacks_values(
+            sent, self._date_names, stated_search(position, sent, bundle)
+        ) or has_ignored_warning(self._date_names, bundle)
+
+    def _is_disproved_by(self, position: Position, bundle: Bundle) -> bool:
+        """Whether matches show that a date criterion was ignored. Raises Failure if the clock is wrong."""
+        sent = self._search_at(position)
+        if may_hide_elements(sent):
+            return False
+        contradiction = find_contradiction(self.request, sent, bundle)
+        if contradiction and contradiction.is_shifted:
+            raise Failure(catalog.DATES_SHIFTED, expression=f"http.{contradiction.name}")
+        return contradiction is not None
 
     @property
     def _date_names(self) -> frozenset[str]:

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+from support.date_facts import PROBED
+
 from gateway.dates.plan import DatePlan, combine_plans, require_selective
 from gateway.dates.planner import plan_parameter
-from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import load_zone
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
@@ -12,7 +13,7 @@ BRISBANE = load_zone("Australia/Brisbane")
 
 
 def plan_of(resource: str, name: str, *values: str) -> DatePlan:
-    plan = plan_parameter(resource, name, values, DateSearchSupport(), BRISBANE, NOW)
+    plan = plan_parameter(resource, name, values, PROBED, BRISBANE, NOW)
     assert plan is not None
     return plan
 

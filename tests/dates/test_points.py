@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dates.bounds import column_edges
+from gateway.dates.column_clock import ColumnClock, column_edges
 from gateway.dates.points import floor_month, floor_year, lattice_for, point_sets
 from gateway.dates.timezones import END, load_zone
 from gateway.dates.value import YEAR_1, YEAR_10000, parse_date_value
@@ -12,7 +12,9 @@ SITE = load_zone("Australia/Brisbane")
 
 def is_exact(text: str, kind: str, precision: str | None) -> bool:
     value = parse_date_value(text)
-    outer, inner = point_sets(value, lattice_for(kind, precision), column_edges(value, SITE, SITE))
+    outer, inner = point_sets(
+        value, lattice_for(kind, precision), column_edges(value, SITE, ColumnClock((SITE,)))
+    )
     return outer == inner
 
 

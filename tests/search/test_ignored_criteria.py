@@ -1,15 +1,12 @@
 """Detection of ignored criteria."""
 
 import pytest
-from search.test_merge import entry, page
-from support.requests import fhir_request
+from search.test_merge import page
 
 from gateway.exchange import START, Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.search_params import parse_search
-from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.ignored_criteria import (
-    contradicts_criteria,
     has_ignored_warning,
     ignored_criteria,
     lacks_values,
@@ -61,16 +58,6 @@ def test_ignored_warning_must_name_the_parameter(text: str, expected: bool) -> N
         has_ignored_warning({"date"}, bundle({"resource": warning, "search": {"mode": "outcome"}}))
         is expected
     )
-
-
-@pytest.mark.parametrize(
-    ("start", "expected"),
-    [("2026-04-05T10:00:00+10:00", False), ("2027-01-01T00:00:00Z", True), (None, False)],
-)
-def test_match_with_excluded_date_contradicts_criteria(start: str | None, expected: bool) -> None:
-    request = rewrite_dates(fhir_request("Appointment", "date=2026-04"))
-    elements = {} if start is None else {"start": start}
-    assert contradicts_criteria(request, bundle(entry("1", type="Appointment", **elements))) is expected
 
 
 def test_elements_parameter_may_hide_the_date() -> None:

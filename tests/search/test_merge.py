@@ -145,11 +145,10 @@ def test_signed_searchset_has_its_bytes_unchanged() -> None:
 def request_with_overlapping_parts() -> FhirRequest:
     from dataclasses import replace
 
+    from support.date_facts import PROBED
     from support.requests import SITE
 
-    from gateway.dates.support import DateSearchSupport
-
-    site = replace(SITE, date_support=DateSearchSupport(period_semantics="r4", supports_sa_eb=True))
+    site = replace(SITE, date_support=replace(PROBED, period_semantics="r4", supports_sa_eb=True))
     return rewrite_dates(fhir_request("Encounter", "date=ne2026-04-05", site=site))
 
 
