@@ -37,7 +37,7 @@ class Site:
 
     `last_updated_input`: label of `meta.lastUpdated` in upstream responses, by resource type or `*`;
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
-    inactive records.
+    inactive records. `verified_by`: how its date settings were found; empty if it was never probed.
     """
 
     guid: str
@@ -48,6 +48,7 @@ class Site:
     last_updated_input: Mapping[str, LabelMode] = field(default_factory=dict)
     last_updated_output: InstantOutput = "utc"
     inactive_records: InactiveRecords = "refuse"
+    verified_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from itertools import product
-from math import prod
 from typing import Final
 
 from gateway.dates.column_clock import ColumnClock, Edges, column_edges
@@ -17,18 +15,23 @@ from gateway.dates.conditions import (
     multi_value_conditions,
     single_value_conditions,
 )
-from gateway.dates.intervals import Interval, Intervals, coalesce_to, intersection, union
+from gateway.dates.intervals import Intervals, coalesce_to, intersection, union
 from gateway.dates.matcher import DatePredicate
-from gateway.dates.periods import Alternative, exact_conditions, superset_bounds
 from gateway.dates.plan import TOO_COSTLY, DatePlan, rejected_plan, strategy_name
-from gateway.dates.points import Lattice, Round, Sets, floor_second, lattice_for, point_sets, unit_floor
+from gateway.dates.points import (
+    Lattice,
+    Sets,
+    floor_second,
+    is_inside_unit,
+    lattice_for,
+    point_sets,
+    unit_floor,
+)
+from gateway.dates.range_planner import BoundedRepeats, plan_ranges
 from gateway.dates.registry import DateParameter
 from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import BEGIN, END
-from gateway.dates.value import DAY, YEAR_10000, DateValue
-
-#: Per repeat, its values with their edges on the column's clock.
-BoundedRepeats = list[list[tuple[DateValue, Edges]]]
+from gateway.dates.value import DAY, DateValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ _EXACT_REASONS: Final = {
     1: "Single range on a single value. ge and lt select it exactly.",
     2: "Separate ranges. The gateway sends a query per range and merges the responses.",
 }
-_NO_VALUE_POSSIBLE: Final = "No value can meet all these conditions."
+_NO_VALUE_POSSIBLE: Final = (
+    "No stored value can meet all these conditions. A date without time is a whole day; no time contains it."
+)
 _REPEATED_HOUR: Final = (
     "A bound lies in the hour that the practice's clock shows twice when daylight saving ends."
 )
@@ -92,8 +97,6 @@ _CANNOT_CHECK: Final = (
 )
 
 
-#: Values, and the conditions of a query that selects all their matches.
-_RangeGroup = tuple[tuple[DateValue, ...], Alternative]
 #: Maximum width of a stored value in seconds, with the doubt about the clock, by the unit it may have.
 _WIDTHS: Final = {"mixed-day": 2 * DAY, "mixed-year": 368 * DAY}
 
@@ -111,9 +114,8 @@ def plan_element(criterion: ParameterValues, parameter: DateParameter) -> DatePl
     if support.has_points(parameter):
         result = _plan_points(criterion, parameter, repeats)
     else:
-        result = _plan_exact_ranges(criterion, repeats, unit) or _plan_range_superset(
-            criterion, repeats, unit
-        )
+        conditions, exact = plan_ranges(repeats, support, unit, multi_valued=criterion.multi_valued)
+        result = _ElementConditions(conditions, exact, _MAY_BE_PERIOD)
     return _to_plan(criterion, parameter, clock, result)
 
 
@@ -121,7 +123,8 @@ def _plan_points(
     criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
 ) -> _ElementConditions:
     day, support = parameter.kind == "date", criterion.support
-    precision = support.precision_of(parameter)
+    precision, is_unknown = support.precision_of(parameter), support.precision_unknown(parameter)
+    unit = unit_floor(precision)
     lattice, floor = lattice_for(parameter.kind, precision), floor_seconds(support)
     sets = [[_clipped_sets(value, lattice, edges, floor) for value, edges in repeat] for repeat in repeats]
     outer = [union(each for each, _ in repeat) for repeat in sets]
@@ -132,12 +135,13 @@ def _plan_points(
             return _ElementConditions(Conditions(()), exact=True, inexact_reason=reason)
         groups = [_groups(*pair) for pair in zip(criterion.values, sets, strict=True)]
         exact = outer == inner and all(_is_half_line(intervals) for intervals in outer)
+        exact = exact and not (is_unknown and any(is_inside_unit(each, unit) for each in outer))
         conditions = multi_value_conditions(groups, support, day=day, presence=True)
         return _ElementConditions(conditions, exact, reason)
     superset, subset = intersection(outer), intersection(inner)
-    gap = _WIDTHS.get(precision or "", 0) if support.precision_unknown(parameter) else 0
+    gap = _WIDTHS.get(precision or "", 0) if is_unknown else 0
     conditions = single_value_conditions(superset, support, day=day, gap=gap) if superset else Conditions(())
-    exact = superset == subset
+    exact = superset == subset and not (is_unknown and is_inside_unit(superset, unit))
     reason = _inexact_reason(lattice, repeats, _GAPS_CLOSED if exact else _REPEATED_HOUR)
     return _ElementConditions(conditions, exact, reason)
 
@@ -167,78 +171,6 @@ def _inexact_reason(lattice: Lattice, repeats: BoundedRepeats, default: str) -> 
         for time in (edges.start_low, edges.start_high, edges.end_low, edges.end_high)
     )
     return _FRACTIONAL_SECONDS if fractional else default
-
-
-def _plan_exact_ranges(
-    criterion: ParameterValues, bounded_repeats: BoundedRepeats, unit: Round
-) -> _ElementConditions | None:
-    """Exact conditions; `None` without verified R4 semantics, `sa` and `eb`, or with too many parts."""
-    support, exact = criterion.support, True
-    if support.period_semantics != "r4" or not support.supports_sa_eb:
-        return None
-    repeats: list[list[_RangeGroup]] = []
-    for repeat in bounded_repeats:
-        results = [exact_conditions(value, edges, floor_seconds(support), unit) for value, edges in repeat]
-        alternatives: list[_RangeGroup] = [
-            ((value,), texts) for group, _ in results for value, texts in group
-        ]
-        exact = exact and all(is_exact for _, is_exact in results)
-        exact = exact and not (criterion.multi_valued and any(len(texts) > 1 for _, texts in alternatives))
-        alternatives = _without_narrower(alternatives)
-        repeats.append(_join_by_comma(alternatives) if support.supports_comma_or else alternatives)
-    if prod(len(alternatives) for alternatives in repeats) > support.max_split_queries:
-        return None
-    parts: dict[tuple[str, ...], list[Repeats]] = {}
-    for combination in product(*repeats):
-        query = tuple(text for _, texts in combination for text in texts)
-        parts.setdefault(query, []).append(tuple(values for values, _ in combination))
-    if not support.supports_repeated_parameter and any(len(query) > 1 for query in parts):
-        return None
-    conditions = Conditions(tuple(parts), parts=tuple(map(tuple, parts.values())))
-    return _ElementConditions(conditions, exact and all(parts), _MAY_BE_PERIOD)
-
-
-def _without_narrower(alternatives: list[_RangeGroup]) -> list[_RangeGroup]:
-    """Join single conditions of one prefix, such as `gt`: the widest selects the matches of all."""
-    joined: dict[Alternative, _RangeGroup] = {}
-    for values, texts in alternatives:
-        key = (texts[0][:2],) if len(texts) == 1 else (*texts, "")
-        earlier_values, earlier_texts = joined.get(key, ((), texts))
-        widest = max if key[0] in ("lt", "eb") else min
-        joined[key] = (*earlier_values, *values), widest(earlier_texts, texts)
-    return list(joined.values())
-
-
-def _join_by_comma(alternatives: list[_RangeGroup]) -> list[_RangeGroup]:
-    if any(len(texts) != 1 for _, texts in alternatives):
-        return alternatives
-    values = tuple(value for values, _ in alternatives for value in values)
-    return [(values, (",".join(texts[0] for _, texts in alternatives),))]
-
-
-def _plan_range_superset(
-    criterion: ParameterValues, repeats: BoundedRepeats, unit: Round
-) -> _ElementConditions:
-    support, exact = criterion.support, True
-    start_only, floor = support.period_semantics == "start-only", floor_seconds(support)
-    groups: list[list[Group]] = []
-    for repeat in repeats:
-        results = [superset_bounds(value, edges, unit=unit, start_only=start_only) for value, edges in repeat]
-        groups.append(
-            [
-                (_clip_bounds(bounds, floor), (value,))
-                for (value, _), (bounds, _) in zip(repeat, results, strict=True)
-            ]
-        )
-        exact = exact and all(is_exact and bounds[1] > floor for bounds, is_exact in results)
-    conditions = multi_value_conditions(groups, support, day=False, presence=False)
-    exact = exact and conditions is not None and all(conditions.queries)
-    return _ElementConditions(conditions, exact, _MAY_BE_PERIOD)
-
-
-def _clip_bounds(bounds: Interval, floor: int) -> Interval:
-    lower, upper = bounds
-    return BEGIN if lower <= floor else lower, END if upper >= YEAR_10000 else max(upper, floor)
 
 
 def _to_plan(

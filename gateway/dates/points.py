@@ -153,6 +153,11 @@ def _outer_lower(lattice: Lattice, edges: Edges, edge: Edge, role: str) -> int:
     return bound
 
 
+def is_inside_unit(intervals: Intervals, unit: Round) -> bool:
+    """Whether a lower bound lies inside a unit: an upstream that compares ranges also selects that unit."""
+    return any(lower != BEGIN and unit(lower) != lower for lower, _ in intervals)
+
+
 def _may_pass_end(lattice: Lattice, edges: Edges) -> bool:
     """Whether a partial value may start inside the range and end after it."""
     return any(edges.start_low <= unit(edges.end_high) < edges.end_high for unit in lattice.units)

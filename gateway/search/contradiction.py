@@ -58,7 +58,7 @@ def find_contradiction(
         if not _all_meet(predicate, shown, zone):
             has_clock = predicate.parameter.kind != "date"
             shifts = _plausible_shifts(zone, request.received_at) if has_clock else ()
-            is_shifted = any(_all_meet(_shifted(predicate, shift), shown, zone) for shift in shifts)
+            is_shifted = any(_all_meet(_shift_conditions(predicate, shift), shown, zone) for shift in shifts)
             return Contradiction(plan.name, is_shifted)
     return None
 
@@ -105,7 +105,7 @@ def _all_meet(predicate: DatePredicate, resources: Iterable[dict[str, Any]], zon
     return all(meets_predicate(predicate, resource, zone) for resource in resources)
 
 
-def _shifted(predicate: DatePredicate, seconds: int) -> DatePredicate:
+def _shift_conditions(predicate: DatePredicate, seconds: int) -> DatePredicate:
     repeats = tuple(
         tuple(replace(value, start=value.start + seconds, end=value.end + seconds) for value in repeat)
         for repeat in predicate.repeats

@@ -8,6 +8,7 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.request_path import path_segments
 from gateway.http.urls import split_url
 from gateway.search.merge import MergedSearch
+from gateway.search.provably_empty import provably_empty_searchset
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
 _MAX_LINK_LENGTH = 60_000
@@ -23,7 +24,8 @@ class SearchExecutor:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page at the request's position. Raises Failure if an exact result costs too much."""
         if request.plan.split_searches == ():
-            return empty_searchset()
+            is_count = needs_gateway_count(request)
+            return empty_searchset() if is_count else provably_empty_searchset(request.plan.date_plans)
         if not request.interaction.is_pageable:
             return await self._inner(request)
         return (

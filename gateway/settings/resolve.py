@@ -70,6 +70,7 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
         merged.last_updated_input,
         merged.last_updated_output,
         merged.inactive_records,
+        merged.search.verified_by,
     )
 
 

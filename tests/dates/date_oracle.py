@@ -17,8 +17,8 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the origin of both axes
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 ZONES = ("Brisbane", "Sydney", "Adelaide", "Perth", "Hobart", "Lord_Howe", "Darwin", "Broken_Hill")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
-#: Clocks of a column, and labels of `meta.lastUpdated`.
-CLOCKS = ("site", "utc", "standard")
+#: Clocks of a column (`range`: the site's, with partial dates as ranges), and labels of `meta.lastUpdated`.
+CLOCKS = ("site", "utc", "standard", "range")
 LABELS = ("ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset")
 #: Seconds: most random instants are at most this far from a change of the offset.
 NEAR = 90 * 60
@@ -240,7 +240,7 @@ class Dice:
 
     def _clock_offset(self, column: str, instant: Fraction | int) -> int:
         standard = min(offset(self.zone, instant), offset(self.zone, instant - 182 * 86400))
-        return {"utc": 0, "standard": standard, "site": offset(self.zone, instant)}[column]
+        return {"utc": 0, "standard": standard}.get(column, offset(self.zone, instant))
 
     def _latest(self, instant: int) -> int:
         """Last instant with the same wall time."""
@@ -252,7 +252,8 @@ class Dice:
         text, first, last = _calendar(instant + offset(self.zone, instant), unit)
         midnights = (self._midnight(first), self._midnight(last))
         stored = midnights[0] if column == "utc" and self.random.random() < 0.5 else first
-        return StoredValue(text, (first, last), midnights, (stored, last if unit == "date" else stored + 1))
+        is_range = unit == "date" or column == "range"
+        return StoredValue(text, (first, last), midnights, (stored, last if is_range else stored + 1))
 
     def _midnight(self, wall: Fraction) -> Fraction:
         local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=zone_of(self.zone))

@@ -95,5 +95,5 @@ def test_correction_is_idempotent(text: str, label: str, mode: LabelMode, output
         assert corrected_instant(once, "ok", SYDNEY) == corrected_instant(f"{text}{label}", mode, SYDNEY)
 
 
-def test_digits_of_utc_alone_show_the_instant_in_the_repeated_hour() -> None:
+def test_only_digits_of_utc_show_the_instant() -> None:
     assert {mode for mode in MODES if label_meaning(mode) == "exact"} == {"utc-labelled-local"}

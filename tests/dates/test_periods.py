@@ -75,7 +75,7 @@ def test_exact_sa_is_sent_one_second_lower() -> None:
         ("ne2024-05-01", [("lt2024-05-01T00:00:00",), ("gt2024-05-01T23:59:59",)], True),
     ],
 )
-def test_end_that_may_be_a_day_is_exact_at_midnight_only(
+def test_end_that_may_be_a_day_is_exact_at_midnight(
     text: str, texts: list[tuple[str, ...]], *, exact: bool
 ) -> None:
     value = parse_date_value(text)

@@ -59,10 +59,16 @@ def periods(
 
 
 def any_points(
-    dice: Dice, near: list[SearchValue], *, precisions: str, width: int = 1, count: int = 1
+    dice: Dice,
+    near: list[SearchValue],
+    *,
+    precisions: str,
+    columns: tuple[str, ...] = CLOCKS,
+    width: int = 1,
+    count: int = 1,
 ) -> list[StoredValue]:
-    """Points in a column of any clock, near the bound as the column shows it or as the client wrote it."""
-    column = dice.random.choice(CLOCKS)
+    """Points in a column of any of these clocks."""
+    column = dice.random.choice(columns)
     return points(precisions, width=width, column=column, count=count)(dice, near)
 
 
@@ -293,7 +299,7 @@ ELEMENTS |= {
         ("Task", "authored-on"),
         "authoredOn",
         replace(UNKNOWN, column_time_zones={("*", "*"): "site"}),
-        points(MIXED_DAY),
+        partial(any_points, precisions=MIXED_DAY, columns=("site", "range")),
         THREE,
         weight=2,
     ),

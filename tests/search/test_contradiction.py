@@ -102,7 +102,7 @@ def test_disproved_criterion_is_filtered_without_total() -> None:
     assert (len(bundle.entries), bundle.total) == (1, None)
 
 
-def test_unprobed_site_shows_what_is_in_the_window_with_its_number() -> None:
+def test_unprobed_site_shows_and_counts_the_window() -> None:
     request = planned(DAY, site=UNPROBED)
     assert request.upstream_search.values("date") == ("ge2026-04-19T14:00:00", "lt2026-04-21T00:00:00")
     merged = MergedSearch(request).add_page(

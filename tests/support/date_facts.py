@@ -13,6 +13,8 @@ PROBED_FACTS: Final = {
 }
 PROBED: Final = DateSearchSupport(**PROBED_FACTS)  # type: ignore[arg-type]
 #: The same as settings; `last_updated_input` of the site says which labels are right.
-PROBED_SUPPORT: Final = SearchSupport(column_time_zones={"*.*": "site"}, date_precision={"*.*": "frac"})
+PROBED_SUPPORT: Final = SearchSupport(
+    column_time_zones={"*.*": "site"}, date_precision={"*.*": "frac"}, verified_by="probe 2026-11-28"
+)
 #: The same as settings of a site.
 PROBED_SITE: Final = {"search": PROBED_SUPPORT, "last_updated_input": {"*": "ok"}}
