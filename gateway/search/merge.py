@@ -52,13 +52,9 @@ class MergedSearch:
     def add_page(self, position: Position, response: FhirResponse) -> Self:
         """Return the result with another page. Raises Failure if an ignored criterion cannot be checked."""
         bundle = response.with_parsed_bundle().bundle or Bundle({}, (), ())
-        is_disproved = self._is_disproved_by(position, bundle)
-        needs_filter = (
-            position.needs_filter
-            or self.needs_filter
-            or is_disproved
-            or self._has_ignored_date(position, bundle)
-        )
+        needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
+        is_disproved = not needs_filter and self._is_disproved_by(position, bundle)
+        needs_filter = needs_filter or is_disproved
         modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
         matches = [entry for entry, is_match in modes if is_match]
         total = bundle.total

@@ -56,8 +56,8 @@ class SearchSupport(Section):
     date_precision: dict[ParameterPattern, Precision] = Field(
         {},
         description="Known precision of the values behind `Type.parameter` (also `*.parameter`, `Type.*`,"
-        " `*.*`). A value without entry may be a date without time. A wildcard for the parameter says nothing"
-        " about dates that are often partial, or that may be Periods.",
+        " `*.*`). A value without entry may be a date without time. A wildcard for the parameter leaves out"
+        " dates that are often partial, and does not exclude Periods.",
     )
     verified_by: VerifiedBy = Field(
         "",

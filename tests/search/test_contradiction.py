@@ -102,6 +102,15 @@ def test_disproved_criterion_is_filtered_without_total() -> None:
     assert (len(bundle.entries), bundle.total) == (1, None)
 
 
+def test_criterion_that_the_upstream_says_it_ignored_is_not_shifted() -> None:
+    starts = ("2026-04-20T10:00:00+10:00", "2026-04-21T09:00:00+10:00")
+    entries = [entry(str(n), type="Appointment", start=start) for n, start in enumerate(starts)]
+    stated = page(entries, self_url="https://h/Appointment?status=booked")
+    bundle = MergedSearch(planned(f"{DAY}&status=booked")).add_page(START, stated).merged_response().bundle
+    assert bundle is not None
+    assert (len(bundle.entries), bundle.total) == (1, 1)
+
+
 def test_unprobed_site_shows_and_counts_the_window() -> None:
     request = planned(DAY, site=UNPROBED)
     assert request.upstream_search.values("date") == ("ge2026-04-19T14:00:00", "lt2026-04-21T00:00:00")
