@@ -128,7 +128,8 @@ class MergedSearch:
     ) -> list[Entry]:
         """Return the matches that meet the criteria to filter by, and that no earlier part has returned."""
         sent = self._search_at(position)
-        require_shown_dates(self.request.plan.date_plans, sent, matches)
+        if not needs_filter:
+            require_shown_dates(self.request.plan.date_plans, sent, matches)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
         overlapping = [plan for plan in self.request.plan.date_plans if plan.dedupe]
         if not (predicates or overlapping):

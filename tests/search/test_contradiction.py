@@ -111,6 +111,17 @@ def test_criterion_that_the_upstream_says_it_ignored_is_not_shifted() -> None:
     assert (len(bundle.entries), bundle.total) == (1, 1)
 
 
+def test_record_without_the_date_does_not_match_an_ignored_criterion() -> None:
+    request = planned(f"{DAY}&status=booked", site=UNPROBED)
+    entries = [entry("1", type="Appointment")]
+    ignored = page(entries, self_url="https://h/Appointment?status=booked")
+    with pytest.raises(Failure):
+        MergedSearch(request).add_page(START, page(entries))
+    bundle = MergedSearch(request).add_page(START, ignored).merged_response().bundle
+    assert bundle is not None
+    assert (bundle.entries, bundle.total) == ((), 0)
+
+
 def test_unprobed_site_shows_and_counts_the_window() -> None:
     request = planned(DAY, site=UNPROBED)
     assert request.upstream_search.values("date") == ("ge2026-04-19T14:00:00", "lt2026-04-21T00:00:00")
