@@ -338,6 +338,14 @@ def test_earliest_date_is_configurable() -> None:
     assert plan_of("Appointment", "date", "ge1850", support=support).queries == (("ge1900-01-01T00:00:00",),)
 
 
+# An upstream that compares ranges returns the day 2024-05-01 for ge2024-05-01T10:00.
+def test_bound_inside_a_day_needs_a_known_precision() -> None:
+    unknown = replace(PROBED, date_precision={})
+    assert plan_of("Task", "modified", "sa2024-05-01T10:00", support=unknown).strategy == "widen+filter"
+    assert plan_of("Task", "modified", "sa2024-05-01", support=unknown).exact
+    assert plan_of("Task", "modified", "sa2024-05-01T10:00", support=PROBED).exact
+
+
 # An upstream that compares ranges would return the year 2025 on both sides of the second.
 def test_parts_that_may_share_partial_dates_are_one_query() -> None:
     plan = plan_parameter(
