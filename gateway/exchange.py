@@ -166,12 +166,10 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def upstream_body(self) -> bytes:
-        """Body of the upstream request: the client's own bytes unless a repair changed the search form."""
-        return (
-            self.body
-            if self.upstream_search is self.client_search
-            else self.upstream_search.form.encode() or self.body
-        )
+        """Body of the upstream request: the client's own bytes, or a search form as repairs and plans left it."""
+        is_form = self.method == "POST" and self.interaction.is_search
+        is_changed = self.upstream_search is not self.client_search
+        return self.upstream_search.form.encode() if is_form and is_changed else self.body
 
 
 class CacheValidity(NamedTuple):
