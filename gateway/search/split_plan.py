@@ -40,7 +40,7 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Spl
         return SplitPlan(tuple(plans), problem=queries.problem)
     visible = criteria.map_parameters(_drop_if_hiding) if queries.filters or queries.dedupe else criteria
     return _in_sort_order(
-        tuple(plans), tuple(_with_date_values(visible, names, pairs) for pairs in queries.queries), criteria
+        queries.plans, tuple(_with_date_values(visible, names, pairs) for pairs in queries.queries), criteria
     )
 
 

@@ -70,3 +70,36 @@ def test_unselective_search_is_rejected() -> None:
     assert rejected.problem is not None
     assert rejected.problem.kind == "too-costly"
     assert require_selective(plan_of("Encounter", "date", "2024")).problem is None
+
+
+DAYS = "2024-06-03,2024-06-05,2024-06-07"
+
+
+def test_fallback_query_keeps_its_filter() -> None:
+    result = combine_plans(
+        [
+            plan_of("Appointment", "date", DAYS),
+            plan_of("Appointment", "_lastUpdated", "2024-05-01,2024-05-03"),
+        ],
+        4,
+    )
+    assert len(result.queries) == 2
+    assert [plan.filter_predicate for plan in result.plans if plan.filter_predicate] == list(result.filters)
+    assert [(plan.name, plan.exact) for plan in result.plans] == [("date", False), ("_lastUpdated", True)]
+
+
+def test_fallback_of_a_chain_is_not_used() -> None:
+    chain = plan_of("Observation", "patient.birthdate", "1980-01-01,1980-01-03,1980-01-05")
+    problem = combine_plans([chain, plan_of("Observation", "encounter.date", "lt2024")], 2).problem
+    assert problem is not None
+    assert (problem.kind, problem.expression) == ("too-costly", "http.patient.birthdate")
+
+
+def test_overlapping_queries_of_unseen_dates_are_rejected() -> None:
+    support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    chain = plan_parameter("Observation", "encounter.date", ["ne2024"], support, BRISBANE, NOW)
+    assert chain is not None
+    assert len(chain.queries) == 2
+    problem = combine_plans([chain], 4).problem
+    assert problem is not None
+    assert (problem.kind, problem.expression) == ("not-supported", "http.encounter.date")
