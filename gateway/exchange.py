@@ -166,7 +166,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def upstream_body(self) -> bytes:
-        """Body of the upstream request: the client's own bytes, or a search form as repairs and plans left it."""
+        """Body of the upstream request: the client's own bytes, or the search form that plans left."""
         is_form = self.method == "POST" and self.interaction.is_search
         is_changed = self.upstream_search is not self.client_search
         return self.upstream_search.form.encode() if is_form and is_changed else self.body

@@ -1,8 +1,9 @@
 """Criteria that the upstream ignored, detected by its `self` link, its warnings or its matches."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import self_link_search
+from gateway.search.parts import PartCriterion
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 
 #: Matches of a page to check; if the upstream ignores a criterion, most matches contradict it.
@@ -22,23 +24,25 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def stated_search(position: Position, sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
-    """Search in the upstream's `self` link; None on a later page, or if the link shows other parameters."""
+    """Search in the upstream's `self` link; None on a later page, or if the link shows none or another."""
     self_search = None if position.upstream_link else self_link_search(bundle)
     stated_names = {parameter.name for parameter in self_search.parameters} if self_search else set()
-    return self_search if stated_names <= {parameter.name for parameter in sent_search.parameters} else None
+    is_stated = stated_names and stated_names <= {parameter.name for parameter in sent_search.parameters}
+    return self_search if is_stated else None
 
 
 def lacks_values(
     sent_search: SearchParams, names: AbstractSet[str], self_search: SearchParams | None
 ) -> bool:
-    """Whether the stated search lacks a value of one of these parameters."""
-    if self_search is None:
-        return False
-    stated = {(parameter.name, parameter.value) for parameter in self_search.parameters}
-    return any(
-        parameter.name in names and (parameter.name, parameter.value) not in stated
-        for parameter in sent_search.parameters
+    """Whether the stated search lacks a value of one of these date parameters; a date has many spellings."""
+    return self_search is not None and any(
+        _prefixes(sent_search, name) - _prefixes(self_search, name) for name in names
     )
+
+
+def _prefixes(search: SearchParams, name: str) -> Counter[str]:
+    dates = (date for value in search.values(name) for date in value.split(","))
+    return Counter(date[:2] if date[:2].isalpha() else "eq" for date in dates)
 
 
 def ignored_criteria(
@@ -70,8 +74,19 @@ def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
     ]
     if not predicates:
         return False
-    matches = (entry for entry in bundle.entries if search_mode(entry) == "match")
-    return any(_contradicts_any(request, entry, predicates) for entry in islice(matches, MAX_CHECKED_MATCHES))
+    return any(_contradicts_any(request, entry, predicates) for entry in _checked_matches(bundle))
+
+
+def contradicts_part(criteria: Sequence[PartCriterion], part: int, bundle: Bundle) -> bool:
+    """Whether a match contains a date that the conditions of this part exclude."""
+    resources = (_decode(entry.resource) for entry in _checked_matches(bundle) if criteria and entry.resource)
+    return any(criterion.is_contradicted(part, found) for found in resources for criterion in criteria)
+
+
+def _checked_matches(bundle: Bundle) -> Sequence[Entry]:
+    """Return some matches of the whole page, from its end: in a sorted page the first may all be right."""
+    matches = [entry for entry in bundle.entries if search_mode(entry) == "match"]
+    return matches[:: -(len(matches) // MAX_CHECKED_MATCHES + 1)]
 
 
 def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePredicate]) -> bool:

@@ -8,7 +8,6 @@ from typing import Any, Self
 import msgspec
 
 from gateway.dates.matcher import DatePredicate, meets_predicate
-from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
@@ -18,12 +17,14 @@ from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.search.ignored_criteria import (
     contradicts_criteria,
+    contradicts_part,
     has_ignored_warning,
     ignored_criteria,
     lacks_values,
     may_hide_elements,
     stated_search,
 )
+from gateway.search.parts import PartCriterion, part_criteria
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -36,6 +37,7 @@ class MergedSearch:
     matches: tuple[Entry, ...] = ()
     other_entries: tuple[Entry, ...] = ()
     totals: Mapping[int, int] | None = None
+    read_matches: Mapping[int, int] = field(default_factory=dict)
     needs_filter: bool = False
     first_response: FhirResponse | None = None
     applied_repairs: tuple[str, ...] = ()
@@ -60,6 +62,10 @@ class MergedSearch:
             matches=(*self.matches, *self._remaining_matches(matches, position, needs_filter=needs_filter)),
             other_entries=self.other_entries + tuple(entry for entry, is_match in modes if not is_match),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
+            read_matches={
+                **self.read_matches,
+                position.part: self.read_matches.get(position.part, 0) + len(matches),
+            },
             needs_filter=needs_filter,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
@@ -95,11 +101,16 @@ class MergedSearch:
         )
 
     @property
+    def match_count(self) -> int:
+        """Number of matches read so far, each counted once."""
+        return len(_unique_by_url(self.matches))
+
+    @property
     def total(self) -> int | None:
         """Number of matches on all pages; None if unknown."""
         if self.request.plan.position.upstream_link or self.request.plan.position.part or self.next_position:
             return self._total_of_parts if self._is_exact else None
-        return len(self.matches) if not self._is_exact else self._total_of_parts
+        return self.match_count if not self._is_exact else self._total_of_parts
 
     @property
     def _total_of_parts(self) -> int | None:
@@ -108,10 +119,8 @@ class MergedSearch:
 
     @property
     def _is_exact(self) -> bool:
-        overlapping = any(
-            plan.dedupe for plan in self.request.plan.date_plans
-        )  # the sum counts matches twice
-        return not (self.needs_filter or self._filter_predicates or overlapping)
+        """Whether the upstream's totals are those of the search: the sum of overlapping parts is not."""
+        return not (self.needs_filter or self._filter_predicates or self._has_overlap)
 
     @cached_property
     def _filter_predicates(self) -> tuple[DatePredicate, ...]:
@@ -120,42 +129,33 @@ class MergedSearch:
     def _remaining_matches(
         self, matches: list[Entry], position: Position, *, needs_filter: bool
     ) -> list[Entry]:
-        """Return the matches that meet the criteria to filter by, and that no earlier part has returned."""
-        earlier = self._earlier_conditions(position)
+        """Return the matches that meet the criteria to filter by, and that belong to this part."""
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
-        if not (predicates or earlier):
+        criteria = self._part_criteria if needs_filter or self._has_overlap else ()
+        if not (predicates or criteria):
             return matches
-        return [entry for entry in matches if self._passes_filters(entry, predicates, earlier)]
+        return [
+            entry for entry in matches if self._passes_filters(entry, predicates, criteria, position.part)
+        ]
 
     def _passes_filters(
-        self, entry: Entry, predicates: Sequence[DatePredicate], earlier_conditions: list[list[DatePredicate]]
+        self, entry: Entry, predicates: Sequence[DatePredicate], criteria: Sequence[PartCriterion], part: int
     ) -> bool:
         site = self.request.site
         if entry.resource is None or site is None:
             return True
         resource = _decode(entry.resource)
-        if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
-            return False
-        return not any(
-            all(meets_predicate(predicate, resource, site.zone) for predicate in part)
-            for part in earlier_conditions
+        return all(meets_predicate(predicate, resource, site.zone) for predicate in predicates) and not any(
+            criterion.excludes(part, resource) for criterion in criteria
         )
 
-    def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
-        """Conditions of each earlier part, if parts may overlap: matches that meet them were returned."""
-        if not any(plan.dedupe for plan in self.request.plan.date_plans):
-            return []
-        return [
-            [
-                DatePredicate(
-                    plan.predicate.parameter,
-                    tuple((parse_date_value(value),) for value in search.values(plan.name)),
-                )
-                for plan in self.request.plan.date_plans
-                if plan.predicate is not None
-            ]
-            for search in self._split_searches[: position.part]
-        ]
+    @cached_property
+    def _part_criteria(self) -> tuple[PartCriterion, ...]:
+        return part_criteria(self.request)
+
+    @property
+    def _has_overlap(self) -> bool:
+        return any(plan.dedupe for plan in self.request.plan.date_plans)
 
     @cached_property
     def _all_predicates(self) -> tuple[DatePredicate, ...]:
@@ -176,7 +176,12 @@ class MergedSearch:
         return (
             lacks_values(sent, self._date_names, stated_search(position, sent, bundle))
             or has_ignored_warning(self._date_names, bundle)
-            or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
+            or (not may_hide_elements(sent) and self._is_contradicted(position, bundle))
+        )
+
+    def _is_contradicted(self, position: Position, bundle: Bundle) -> bool:
+        return contradicts_criteria(self.request, bundle) or contradicts_part(
+            self._part_criteria, position.part, bundle
         )
 
     @property

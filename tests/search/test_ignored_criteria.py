@@ -32,7 +32,9 @@ def bundle(*entries: dict[str, object], self_url: str = "") -> Bundle:
         ("https://h/P?date=ge2026&date=lt2027&name=a", False, set()),
         ("https://h/P?date=ge2026&name=a", True, set()),
         ("https://h/P?date=ge2026&date=lt2027", False, {"name"}),
-        ("https://h/P", True, {"name"}),
+        ("https://h/P", False, set()),
+        ("https://h/P?name=a&date=lt2027-01-01&date=ge2026-01-01T00%3A00%3A00%2B10:00", False, set()),
+        ("https://h/P?date=2026&date=lt2027&name=a", True, set()),
         ("https://h/P?token=opaque", False, set()),
         ("", False, set()),
     ],
@@ -76,3 +78,10 @@ def test_match_with_excluded_date_contradicts_criteria(start: str | None, expect
 def test_elements_parameter_may_hide_the_date() -> None:
     assert may_hide_elements(parse_search("_elements=id"))
     assert not may_hide_elements(SENT)
+
+
+def test_end_of_a_large_sorted_page_is_checked() -> None:
+    request = rewrite_dates(fhir_request("Appointment", "date=lt2026-04&_sort=date"))
+    starts = ["2026-03-05T10:00:00Z"] * 250 + ["2026-04-05T10:00:00Z"] * 3
+    entries = [entry(str(number), type="Appointment", start=start) for number, start in enumerate(starts)]
+    assert contradicts_criteria(request, bundle(*entries))

@@ -1,0 +1,82 @@
+"""Parts of a split search: to which of them a match belongs.
+
+Parts may return the same match if their conditions overlap, if a stored date is partial, or if the upstream
+ignores the date. A match then belongs to the first part in whose conditions it lies, so that it is returned
+once, on whatever pages the parts are.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Any
+
+from gateway.dates.matcher import DatePredicate, meets_predicate
+from gateway.dates.plan import DatePlan
+from gateway.dates.registry import DateParameter
+from gateway.dates.value import DateValue, parse_date_value
+from gateway.exchange import FhirRequest, Site
+
+#: Conditions of one part on one parameter; a match meets each.
+_Conditions = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartCriterion:
+    """Conditions of each part on one date parameter.
+
+    They are wall times of the column, whose zone is `zone`. `is_exact`: the upstream returns a match in one
+    part only. `by_start`: the element is a point, which the upstream may compare by its start or as a range.
+    """
+
+    parameter: DateParameter
+    zone: tzinfo
+    conditions: tuple[_Conditions, ...]
+    is_exact: bool
+    by_start: bool
+
+    def excludes(self, part: int, resource: Mapping[str, Any]) -> bool:
+        """Whether a match belongs to another part: a match in no part's conditions belongs to all."""
+        distinct = dict.fromkeys(self.conditions)
+        first = next((own for own in distinct if self._meets(own, resource, by_start=self.by_start)), None)
+        return first is not None and first != self.conditions[part]
+
+    def is_contradicted(self, part: int, resource: Mapping[str, Any]) -> bool:
+        """Whether a match shows that the upstream ignored the conditions of this part."""
+        own = self.conditions[part]
+        return (
+            self.is_exact and self.excludes(part, resource) and not self._meets(own, resource, by_start=False)
+        )
+
+    def _meets(self, conditions: _Conditions, resource: Mapping[str, Any], *, by_start: bool) -> bool:
+        values = [parse_date_value(text) for text in conditions]
+        repeats = tuple((_on_start(value) if by_start else value,) for value in values)
+        return meets_predicate(DatePredicate(self.parameter, repeats), resource, self.zone)
+
+
+def part_criteria(request: FhirRequest) -> tuple[PartCriterion, ...]:
+    """Return the criteria in which the parts of a request differ, if the matches contain their dates."""
+    if request.site is None or len(request.plan.split_searches or ()) < 2:  # noqa: PLR2004 - one part is all
+        return ()
+    return tuple(_criteria(request, request.site))
+
+
+def _criteria(request: FhirRequest, site: Site) -> Iterator[PartCriterion]:
+    for plan in request.plan.date_plans:
+        if plan.is_split and plan.predicate is not None:
+            parameter = plan.predicate.parameter
+            zone = site.date_support.column_zone(parameter, site.zone)
+            conditions = tuple(search.values(plan.name) for search in request.plan.split_searches or ())
+            by_start = site.date_support.has_points(parameter)
+            yield PartCriterion(parameter, zone, conditions, not plan.dedupe and plan.exact, by_start)
+
+
+def keeps_order(plan: DatePlan) -> bool:
+    """Whether the parts of a plan, one after the other, are in the order of its date."""
+    parameter = plan.predicate.parameter if plan.predicate else None
+    is_single_point = parameter is not None and parameter.kind != "range" and not parameter.multi_valued
+    return is_single_point or not plan.dedupe
+
+
+def _on_start(value: DateValue) -> DateValue:
+    """Return the condition on the start of a stored date: `ge` has no regard to its end."""
+    return replace(value, prefix="sa", end=value.start) if value.prefix == "ge" else value
