@@ -161,9 +161,10 @@ def _lacks_bundle(merged: MergedSearch) -> bool:
 
 
 def _count_response(merged: MergedSearch, total: int | None) -> FhirResponse:
-    """Return the first page with this total, without entries and page links."""
+    """Return the first page with this total, without entries and page links; every criterion was used."""
     page = merged.merged_response()
     if page.bundle is None:
         return page
     fields = {name: raw for name, raw in page.bundle.fields.items() if name not in _FIELDS_OF_MATCHES}
-    return page.with_bundle(Bundle(fields, (), ()).with_total(total)).replace(paging=Paging({}))
+    count = page.with_bundle(Bundle(fields, (), ()).with_total(total))
+    return count.replace(paging=Paging({}), ignored_parameters=frozenset())

@@ -131,7 +131,7 @@ class MergedSearch:
     ) -> list[Entry]:
         """Return the matches that meet the criteria to filter by, and that belong to this part."""
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
-        criteria = self._part_criteria if needs_filter or self._has_overlap else ()
+        criteria = self._part_criteria if predicates or needs_filter or self._has_overlap else ()
         if not (predicates or criteria):
             return matches
         return [

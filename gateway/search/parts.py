@@ -24,14 +24,14 @@ _Conditions = tuple[str, ...]
 class PartCriterion:
     """Conditions of each part on one date parameter.
 
-    They are wall times of the column, whose zone is `zone`. `is_exact`: the upstream returns a match in one
-    part only. `by_start`: the element is a point, which the upstream may compare by its start or as a range.
+    They are wall times of the column, whose zone is `zone`. `is_disjoint`: the upstream returns a match in
+    one part only. `by_start`: the element is a point; upstreams compare its start, or the range of its unit.
     """
 
     parameter: DateParameter
     zone: tzinfo
     conditions: tuple[_Conditions, ...]
-    is_exact: bool
+    is_disjoint: bool
     by_start: bool
 
     def excludes(self, part: int, resource: Mapping[str, Any]) -> bool:
@@ -42,10 +42,9 @@ class PartCriterion:
 
     def is_contradicted(self, part: int, resource: Mapping[str, Any]) -> bool:
         """Whether a match shows that the upstream ignored the conditions of this part."""
-        own = self.conditions[part]
-        return (
-            self.is_exact and self.excludes(part, resource) and not self._meets(own, resource, by_start=False)
-        )
+        if not self.is_disjoint or not self.excludes(part, resource):
+            return False
+        return not self._meets(self.conditions[part], resource, by_start=False)
 
     def _meets(self, conditions: _Conditions, resource: Mapping[str, Any], *, by_start: bool) -> bool:
         values = [parse_date_value(text) for text in conditions]
@@ -67,7 +66,7 @@ def _criteria(request: FhirRequest, site: Site) -> Iterator[PartCriterion]:
             zone = site.date_support.column_zone(parameter, site.zone)
             conditions = tuple(search.values(plan.name) for search in request.plan.split_searches or ())
             by_start = site.date_support.has_points(parameter)
-            yield PartCriterion(parameter, zone, conditions, not plan.dedupe and plan.exact, by_start)
+            yield PartCriterion(parameter, zone, conditions, not plan.dedupe, by_start)
 
 
 def keeps_order(plan: DatePlan) -> bool:
