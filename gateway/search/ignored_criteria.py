@@ -63,8 +63,10 @@ def has_ignored_warning(names: AbstractSet[str], bundle: Bundle) -> bool:
 
 
 def may_hide_elements(sent_search: SearchParams) -> bool:
-    """Whether matches may lack the elements that a date criterion tests."""
-    return any(parameter.name in ELEMENT_HIDING_PARAMETERS for parameter in sent_search.parameters)
+    """Whether matches may lack the elements that a date criterion tests; a count should have no matches."""
+    return not sent_search.is_count and any(
+        parameter.name in ELEMENT_HIDING_PARAMETERS for parameter in sent_search.parameters
+    )
 
 
 def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:

