@@ -1,19 +1,29 @@
 """Counts through the whole gateway: the number of the matches, or a refusal, and what each costs."""
 
 import json
+import os
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from conftest import KEY, Pair, settings_for
 from end_to_end.test_date_criteria import FORM, fetch_match_ids
+from end_to_end.test_date_search import MODELS, SUPPORT, Case
+from end_to_end.test_split_searches import running_gateway
 from structlog.testing import capture_logs
 from support.raw_upstream import RawUpstream
 
 from gateway.app import create_app
+from gateway.emulator.settings import Variants
 from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
+from gateway.settings import SearchSupport
 
+CASES = int(os.environ.get("COUNT_CASES", "40"))
+UPSTREAMS = {name: (variants, SUPPORT[name]) for name, variants in MODELS.items()} | {
+    "ignored": (Variants(drop_date_filters=True), SearchSupport()),
+    "first-of-each": (Variants(repeats="first", comma="first"), SearchSupport()),
+}
 FHIR_PATH = f"/integrator/sites/{SYDNEY}/fhir/R4"
 
 
@@ -158,3 +168,37 @@ def test_form_and_url_select_what_a_get_selects(pair: Pair, query: str, form: st
     matches = {item["resource"]["id"] for item in page["entry"] if item["search"]["mode"] == "match"}
     assert matches == set(fetch_match_ids(pair, f"Observation?{criteria}&_count=1000"))
     assert matches
+
+
+def place_at_random(case: Case, url: str) -> tuple[str, bytes]:
+    """URL and form of a POST search whose parameters are in either, in any order."""
+    path, _, query = url.partition("?")
+    parameters = query.split("&")
+    case.random.shuffle(parameters)
+    cut = case.random.randrange(len(parameters) + 1)
+    return f"{path}/_search?{'&'.join(parameters[:cut])}", "&".join(parameters[cut:]).encode()
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", list(UPSTREAMS))
+async def test_random_count_is_what_r4_defines(name: str) -> None:
+    variants, support = UPSTREAMS[name]
+    with capture_logs():
+        async with running_gateway(variants, support) as gateway:
+            for seed in range(10_000, 10_000 + CASES):
+                case = Case(seed)
+                rows = await gateway.active_resources(case.guid, case.kind)
+                search = case.search(rows)
+                count = case.random.choice(("_summary=count", "_count=0"))
+                url = f"{case.url(search).partition('&_count')[0]}&{count}"
+                target, content = place_at_random(case, url)
+                headers = {"content-type": FORM["content_type"]}
+                posted = await gateway.client.post(target, content=content, headers=headers)
+                got = await gateway.client.get(url)
+                assert got.status_code == posted.status_code, url
+                gateway.counts[str(got.status_code)] += 1
+                if got.status_code == 200:
+                    number = len(case.expected(rows, search))
+                    assert (got.json()["total"], posted.json()["total"]) == (number, number), url
+    assert gateway.counts["200"] > CASES / 2
