@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -14,11 +13,8 @@ from gateway.fhir.bundle import Bundle, Entry
 from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import self_link_search
-from gateway.search.parts import PartCriterion
+from gateway.search.match_sample import sample_matches
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
-
-#: Matches of a page to check; if the upstream ignores a criterion, most matches contradict it.
-MAX_CHECKED_MATCHES = 100
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -76,19 +72,7 @@ def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
     ]
     if not predicates:
         return False
-    return any(_contradicts_any(request, entry, predicates) for entry in _checked_matches(bundle))
-
-
-def contradicts_part(criteria: Sequence[PartCriterion], part: int, bundle: Bundle) -> bool:
-    """Whether a match contains a date that the conditions of this part exclude."""
-    resources = (_decode(entry.resource) for entry in _checked_matches(bundle) if criteria and entry.resource)
-    return any(criterion.is_contradicted(part, found) for found in resources for criterion in criteria)
-
-
-def _checked_matches(bundle: Bundle) -> Sequence[Entry]:
-    """Return some matches of the whole page, from its end: in a sorted page the first may all be right."""
-    matches = [entry for entry in bundle.entries if search_mode(entry) == "match"]
-    return matches[:: -(len(matches) // MAX_CHECKED_MATCHES + 1)]
+    return any(_contradicts_any(request, entry, predicates) for entry in sample_matches(bundle))
 
 
 def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePredicate]) -> bool:

@@ -17,14 +17,13 @@ from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.search.ignored_criteria import (
     contradicts_criteria,
-    contradicts_part,
     has_ignored_warning,
     ignored_criteria,
     lacks_values,
     may_hide_elements,
     stated_search,
 )
-from gateway.search.parts import PartCriterion, part_criteria
+from gateway.search.parts import PartCriterion, contradicts_part, part_criteria
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 

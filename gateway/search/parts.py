@@ -5,16 +5,22 @@ ignores the date. A match then belongs to the first part in whose conditions it 
 once, on whatever pages the parts are.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
+
+import msgspec
 
 from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.plan import DatePlan
 from gateway.dates.registry import DateParameter
 from gateway.dates.value import DateValue, parse_date_value
 from gateway.exchange import FhirRequest, Site
+from gateway.fhir.bundle import Bundle
+from gateway.search.match_sample import sample_matches
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 #: Conditions of one part on one parameter; a match meets each.
 _Conditions = tuple[str, ...]
@@ -67,6 +73,14 @@ def _criteria(request: FhirRequest, site: Site) -> Iterator[PartCriterion]:
             conditions = tuple(search.values(plan.name) for search in request.plan.split_searches or ())
             by_start = site.date_support.has_points(parameter)
             yield PartCriterion(parameter, zone, conditions, not plan.dedupe, by_start)
+
+
+def contradicts_part(criteria: Sequence[PartCriterion], part: int, bundle: Bundle) -> bool:
+    """Whether a match contains a date that the conditions of this part exclude."""
+    if not criteria:
+        return False
+    resources = [_decode(entry.resource) for entry in sample_matches(bundle) if entry.resource is not None]
+    return any(criterion.is_contradicted(part, found) for found in resources for criterion in criteria)
 
 
 def keeps_order(plan: DatePlan) -> bool:
