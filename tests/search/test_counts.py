@@ -148,13 +148,6 @@ async def test_missing_total_of_a_part_has_matches_counted() -> None:
 @pytest.mark.parametrize(
     ("path", "query", "answer", "expected"),
     [
-        # It counted instead of returning what it counts.
-        (
-            "Encounter",
-            "date=2026-04-05&_summary=count",
-            page([], total=9),
-            ("search-too-broad", "http._summary", 1),
-        ),
         # Neither total nor end: no number can be known.
         (
             "Patient",
@@ -182,7 +175,16 @@ async def test_unknown_number_is_refused(
     assert await refusal(path, query, lambda _: answer) == expected
 
 
-async def test_page_that_was_not_used_for_the_count_is_passed() -> None:
+async def test_matches_that_the_upstream_withholds_are_not_zero() -> None:
+    upstream = Upstream(lambda _: page([], total=9))
+    with pytest.raises(Failure):
+        await SearchExecutor(upstream, 5)(
+            rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_count=0"))
+        )
+    assert len(upstream.queries) == 1
+
+
+async def test_response_without_a_page_is_passed() -> None:
     accepted = FhirResponse(202)
     executor = SearchExecutor(Upstream(lambda _: accepted), 5)
     response = await executor(fhir_request("Patient", "name=a&_summary=count"))
