@@ -91,5 +91,7 @@ def keeps_order(plan: DatePlan) -> bool:
 
 
 def _on_start(value: DateValue) -> DateValue:
-    """Return the condition on the start of a stored date: `ge` has no regard to its end."""
-    return replace(value, prefix="sa", end=value.start) if value.prefix == "ge" else value
+    """Return the condition on the start of a stored date: `ge` as the range that ends where it begins."""
+    if value.prefix != "ge":
+        return value
+    return replace(value, prefix="sa", start=value.start - 1, end=value.start)

@@ -76,7 +76,7 @@ def test_count_is_the_upstreams_total_whatever_self_spells(
 
 def test_refresh_by_the_self_link_keeps_every_criterion(scripted: tuple[RawUpstream, str]) -> None:
     upstream, base = scripted
-    answer(upstream, "", total=0)
+    answer(upstream, "", total=37, entry=[{"fullUrl": "urn:x", "resource": PATIENT}])
     response = ask(f"{base}/Patient?name=A&gender=female").json()
     assert response["link"][0]["url"] == f"{base}/Patient?name=A&gender=female"
 

@@ -177,10 +177,9 @@ async def test_unknown_number_is_refused(
 
 async def test_matches_that_the_upstream_withholds_are_not_zero() -> None:
     upstream = Upstream(lambda _: page([], total=9))
+    request = rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_count=0"))
     with pytest.raises(Failure):
-        await SearchExecutor(upstream, 5)(
-            rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_count=0"))
-        )
+        await SearchExecutor(upstream, 5)(request)
     assert len(upstream.queries) == 1
 
 
