@@ -99,7 +99,6 @@ def test_overlapping_queries_of_unseen_dates_are_rejected() -> None:
     support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
     chain = plan_parameter("Observation", "encounter.date", ["ne2024"], support, BRISBANE, NOW)
     assert chain is not None
-    assert len(chain.queries) == 2
     problem = combine_plans([chain], 4).problem
     assert problem is not None
     assert (problem.kind, problem.expression) == ("not-supported", "http.encounter.date")
