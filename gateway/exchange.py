@@ -37,7 +37,8 @@ class Site:
 
     `last_updated_input`: label of `meta.lastUpdated` in upstream responses, by resource type or `*`;
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
-    inactive records. `unlisted_capabilities`: what the upstream can do but does not list.
+    inactive records. `unlisted_capabilities`: what the upstream can do but does not list. `verified_by`: how
+    its date settings were found; empty if it was never probed.
     """
 
     guid: str
@@ -49,6 +50,7 @@ class Site:
     last_updated_output: InstantOutput = "utc"
     inactive_records: InactiveRecords = "refuse"
     unlisted_capabilities: frozenset[str] = frozenset()
+    verified_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,10 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def upstream_body(self) -> bytes:
-        """Body of the upstream request: the client's own bytes unless a repair changed the search form."""
-        return (
-            self.body
-            if self.upstream_search is self.client_search
-            else self.upstream_search.form.encode() or self.body
-        )
+        """Body of the upstream request: the client's own bytes, or the search form that plans left."""
+        is_form = self.method == "POST" and self.interaction.is_search
+        is_changed = self.upstream_search is not self.client_search
+        return self.upstream_search.form.encode() if is_form and is_changed else self.body
 
 
 class CacheValidity(NamedTuple):

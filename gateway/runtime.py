@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 
 import httpx
@@ -174,7 +175,7 @@ class Runtime:
     @property
     def warnings(self) -> Checks:
         """Degraded dependencies, reported as warnings by /readyz."""
-        return {"store": self.store.problem, "ledger": self.ledger.problem, "sites": self._sites_problem}
+        return {"store": self.store.problem, "ledger": self.ledger.problem, **self._caution_checks}
 
     def cap_statuses(self) -> list[CapStatus]:
         """Return today's usage of all caps."""
@@ -196,8 +197,12 @@ class Runtime:
         self.recorder.count_unfinished()
         await asyncio.to_thread(self.ledger.close)
 
-    async def _sites_problem(self) -> str:
-        cautions = (caution for caution in self.cautions if caution.component == "sites")
+    @property
+    def _caution_checks(self) -> Checks:
+        return {component: partial(self._problem_of, component) for component in ("sites", "dates")}
+
+    async def _problem_of(self, component: str) -> str:
+        cautions = (caution for caution in self.cautions if caution.component == component)
         return " ".join(f"{caution.setting}: {caution.text}" for caution in cautions)
 
     async def _purge_site(self, site: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 import hypothesis
 import pytest
 from structlog.testing import capture_logs
+from support.date_facts import PROBED_SUPPORT
 
 from gateway.app import create_app
 from gateway.emulator.serve import RunningEmulator
@@ -37,10 +38,13 @@ def anyio_backend() -> str:
 def settings_for(upstream: str, facts: SearchSupport | None = None) -> Settings:
     """A gateway's settings in front of an emulator: its sites with their zones, Brisbane at /fhir/R4.
 
+    `facts`: what is known about the upstreams; by default what a probe of usual sites proves.
     Nothing is kept or repeated, so that every test sees its own exchange and no other.
     """
     sites = {
-        site.guid: SiteSettings(time_zone=site.zone.key, search=facts or SearchSupport())
+        site.guid: SiteSettings(
+            time_zone=site.zone.key, search=facts or PROBED_SUPPORT, last_updated_input={"*": "ok"}
+        )
         for site in SITES.values()
     }
     return Settings(

@@ -29,3 +29,21 @@ def test_plan_changes_in_a_copy_only() -> None:
 def test_upstream_uses_add_up() -> None:
     assert UpstreamUse(1, 0.5).plus(UpstreamUse(2, 1.0)) == (3, 1.5)
     assert json_response({}).upstream_use == NO_USE
+
+
+def test_form_that_a_plan_emptied_is_sent_empty() -> None:
+    request = fhir_request(
+        "Observation/_search",
+        "date=ge2024-10-01",
+        "POST",
+        form="_summary=count",
+        body=b"_summary=count",
+    )
+    changed = request.replace(upstream_search=request.client_search.without_parameters("_summary"))
+    assert (request.upstream_body, changed.upstream_body) == (b"_summary=count", b"")
+
+
+def test_body_that_is_no_form_is_unchanged() -> None:
+    request = fhir_request("Patient", "_format=json", "POST", body=b"{}")
+    changed = request.replace(upstream_search=request.client_search.without_parameters("_format"))
+    assert changed.upstream_body == b"{}"

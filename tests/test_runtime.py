@@ -203,7 +203,8 @@ async def test_unavailable_redis_is_reported_and_fails_no_request() -> None:
 
 
 async def test_default_zone_is_a_warning_at_start_and_in_readyz() -> None:
-    values = {"sites": {"default": {"time_zone": "Australia/Perth"}}, "paging": {"keys": [SECRET]}}
+    default = {"time_zone": "Australia/Perth", "search": {"verified_by": "probe 2026-11-28"}}
+    values = {"sites": {"default": default}, "paging": {"keys": [SECRET]}}
 
     with capture_logs() as lines:
         async with http_client(Settings.model_validate(values), respond) as client:
@@ -215,9 +216,18 @@ async def test_default_zone_is_a_warning_at_start_and_in_readyz() -> None:
     assert check == {"status": "warn", "output": f"sites.default.time_zone: {warning['warning']}"}
 
 
+async def test_site_never_probed_is_a_warning_but_ready() -> None:
+    settings = Settings.model_validate({"sites": {SYDNEY: {"time_zone": "Australia/Sydney"}}})
+    async with http_client(settings, respond) as client:
+        ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "warn")
+    assert "`halo-gateway probe`" in ready.json()["checks"]["dates"][0]["output"]
+
+
 async def test_configured_sites_are_no_warning_in_readyz() -> None:
     runtime = create_runtime(settings_for("http://upstream"))
     assert await runtime.warnings["sites"]() == ""
+    assert await runtime.warnings["dates"]() == ""
 
 
 async def test_pool_uses_proxy_and_certificates_of_its_upstream(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from gateway.admin.date_facts import proof_text
 from gateway.settings import Settings
 
 _TIMEOUT_SECONDS = 30.0
@@ -90,8 +91,11 @@ def _error_text(response: httpx.Response) -> str:
         return f"the gateway responded with status {response.status_code}"
 
 
-_ROW_FORMAT = "{:<36} {:<16} {:<9} {:>7} {:<24} {:>6} {:>9} {:>7} {:>7}"
-_TABLE_HEADINGS = ("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETRIES", "RUNNING", "WAITING")
+_ROW_FORMAT = "{:<36} {:<16} {:<9} {:>7} {:<24} {:>6} {:>9} {:>7} {:>7}  {}"
+_TABLE_HEADINGS = (
+    *("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETRIES", "RUNNING", "WAITING"),
+    "DATES VERIFIED BY",
+)
 
 
 def _format_table(sites: list[dict[str, Any]]) -> str:
@@ -118,4 +122,5 @@ def _site_row(site: dict[str, Any]) -> tuple[object, ...]:
         f"{retries['spent']}/{retries['spent'] + retries['left']}",
         site["running"],
         site["waiting"],
+        proof_text(site.get("dates")),
     )

@@ -91,7 +91,7 @@ class SiteStatusReader:
     ) -> None:
         self._upstream_handlers = upstream_handlers
         self._configured_guids = frozenset(configured_guids)
-        self._find_site = find_site
+        self.find_site = find_site
         self.has_name = has_name
 
     @property
@@ -109,7 +109,7 @@ class SiteStatusReader:
 
     def site_name(self, guid: str) -> str:
         """Alias of a site, or the beginning of its GUID."""
-        site = self._find_site(guid)
+        site = self.find_site(guid)
         return site.name if site else guid[:8]
 
     def caller_name(self, key: str) -> str:

@@ -11,6 +11,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.admin.date_facts import date_facts_json
 from gateway.admin.endpoints import EndpointTable
 from gateway.admin.requests import (
     SiteNames,
@@ -101,6 +102,7 @@ class SiteEndpoints:
             "reason": circuit.reason or None,
             "failures": circuit.failures,
             "timesOpened": circuit.times_opened,
+            "dates": date_facts_json(self.status_reader.find_site(status.guid)),
             "pauses": self._pauses_json(status.pauses),
             "retries": {
                 "queries": status.retry_usage.queries,

@@ -7,22 +7,40 @@ from math import prod
 from typing import Final
 
 from gateway.dates.bounds import day_text, second_text
-from gateway.dates.intervals import Interval, Intervals, coalesce_to, covered_time
+from gateway.dates.intervals import (
+    Interval,
+    Intervals,
+    close_gaps,
+    coalesce_to,
+    covered_time,
+    union,
+)
 from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import BEGIN, END
-from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_10000
+from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_10000, DateValue
 
 #: Maximum surplus time of a superset, as a multiple of the time that the set itself covers.
 _MAX_WASTE: Final = 3
 
 
+#: Values of each repeat.
+Repeats = tuple[tuple[DateValue, ...], ...]
+#: An interval that contains all matches of the values beside it.
+Group = tuple[Interval, tuple[DateValue, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Upstream queries, whether they select exactly the set, and a single query that selects a superset."""
+    """Upstream queries, whether they select exactly the set, and a single query that selects a superset.
+
+    `parts`, of queries that may overlap: for each query the values, as alternatives, all of whose matches it
+    selects.
+    """
 
     queries: tuple[tuple[str, ...], ...]
     exact: bool = True
     fallback: tuple[str, ...] | None = None
+    parts: tuple[tuple[Repeats, ...], ...] = ()
 
 
 def floor_seconds(support: DateSearchSupport) -> int:
@@ -40,15 +58,22 @@ def clip_to_columns(intervals: Intervals, floor: int) -> Intervals:
 
 
 def single_value_conditions(
-    intervals: Intervals, support: DateSearchSupport, *, day: bool
+    intervals: Intervals, support: DateSearchSupport, *, day: bool, gap: int = 0
 ) -> Conditions | None:
-    """Return queries for a set of starts of a single-valued element; `None`: too many parts."""
+    """Return queries for a set of starts of a single-valued element; `None`: too many parts.
+
+    A value may extend over a gap of at most `gap` seconds: an upstream that compares ranges would return it
+    on both sides.
+    """
     if support.supports_comma_or and support.supports_repeated_parameter:
         return Conditions((_comma_conditions(intervals, support, day=day),))
-    parts = _reduce_parts(intervals, support.max_split_queries)
+    separate = close_gaps(intervals, gap)
+    if not support.supports_repeated_parameter:
+        separate = union([tuple(map(_one_bound, separate))])
+    parts = _reduce_parts(separate, support.max_split_queries)
     if parts is None:
         return None
-    hull = coalesce_to(intervals, 1)
+    hull = coalesce_to(separate, 1)
     return Conditions(
         tuple(range_conditions(part, support, day=day) for part in parts),
         exact=parts == intervals,
@@ -57,19 +82,41 @@ def single_value_conditions(
 
 
 def multi_value_conditions(
-    repeats: Sequence[Intervals], support: DateSearchSupport, *, day: bool, presence: bool
+    repeats: Sequence[Sequence[Group]], support: DateSearchSupport, *, day: bool, presence: bool
 ) -> Conditions | None:
     """Return queries, maybe overlapping, for repeats that different values meet; `None`: too many parts."""
-    sets = [_hull_if_close(intervals) for intervals in repeats]
-    if prod(len(intervals) for intervals in sets) > support.max_split_queries:
+    sets = [_merged_groups(groups) for groups in repeats]
+    if prod(len(groups) for groups in sets) > support.max_split_queries:
         return None
-    bounds = [_strictest_bounds(parts) for parts in product(*sets)]
-    return Conditions(tuple(range_conditions(pair, support, day=day, presence=presence) for pair in bounds))
+    parts: dict[tuple[str, ...], list[Repeats]] = {}
+    reduced = False
+    for combination in product(*sets):
+        bounds = _strictest_bounds([pair for pair, _ in combination])
+        sent = bounds if support.supports_repeated_parameter else _one_bound(bounds)
+        reduced = reduced or sent != bounds
+        query = range_conditions(sent, support, day=day, presence=presence)
+        parts.setdefault(query, []).append(tuple(values for _, values in combination))
+    return Conditions(tuple(parts), exact=not reduced, parts=tuple(map(tuple, parts.values())))
 
 
-def _hull_if_close(intervals: Intervals) -> Intervals:
+def _merged_groups(groups: Sequence[Group]) -> list[Group]:
+    """Return groups with disjoint intervals, or a single group if its interval is a close superset."""
+    intervals = union([(pair,) for pair, _ in groups])
     hull = coalesce_to(intervals, 1)
-    return hull if _is_close_superset(hull, intervals) else intervals
+    merged = hull if _is_close_superset(hull, intervals) else intervals
+    return [
+        (whole, tuple(value for pair, values in groups if _contains(whole, pair) for value in values))
+        for whole in merged
+    ]
+
+
+def _contains(whole: Interval, part: Interval) -> bool:
+    return whole[0] <= part[0] and part[1] <= whole[1]
+
+
+def _one_bound(bounds: Interval) -> Interval:
+    """Return the interval without its upper bound, if it has both."""
+    return bounds if bounds[0] == BEGIN else (bounds[0], END)
 
 
 def _reduce_parts(intervals: Intervals, count: int) -> Intervals | None:

@@ -1,33 +1,37 @@
 """Date plan of a parameter on one element: sets for points, bounds for ranges."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from itertools import product
-from math import prod
 from typing import Final
 
-from gateway.dates.bounds import Edges, column_edges
+from gateway.dates.column_clock import ColumnClock, Edges, column_edges
 from gateway.dates.conditions import (
     Conditions,
+    Group,
+    Repeats,
     clip_to_columns,
     floor_seconds,
     multi_value_conditions,
     single_value_conditions,
 )
-from gateway.dates.intervals import Interval, Intervals, intersection, union
+from gateway.dates.intervals import Intervals, coalesce_to, intersection, union
 from gateway.dates.matcher import DatePredicate
-from gateway.dates.periods import Alternative, exact_conditions, superset_bounds
 from gateway.dates.plan import TOO_COSTLY, DatePlan, rejected_plan, strategy_name
-from gateway.dates.points import Lattice, floor_year, lattice_for, may_split_partial_dates, point_sets
+from gateway.dates.points import (
+    Lattice,
+    Sets,
+    floor_second,
+    is_inside_unit,
+    lattice_for,
+    point_sets,
+    unit_floor,
+)
+from gateway.dates.range_planner import BoundedRepeats, plan_ranges
 from gateway.dates.registry import DateParameter
 from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import BEGIN, END
-from gateway.dates.value import YEAR_10000, DateValue
-
-Repeats = tuple[tuple[DateValue, ...], ...]
-#: Per repeat, its values with their edges on the column's clock.
-BoundedRepeats = list[list[tuple[DateValue, Edges]]]
+from gateway.dates.value import DAY, DateValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,15 @@ class _ElementConditions:
     conditions: Conditions | None
     exact: bool
     inexact_reason: str
-    dedupe: bool = False
 
 
 _EXACT_REASONS: Final = {
     1: "Single range on a single value. ge and lt select it exactly.",
     2: "Separate ranges. The gateway sends a query per range and merges the responses.",
 }
-_NO_VALUE_POSSIBLE: Final = "No value can meet all these conditions."
+_NO_VALUE_POSSIBLE: Final = (
+    "No stored value can meet all these conditions. A date without time is a whole day; no time contains it."
+)
 _REPEATED_HOUR: Final = (
     "A bound lies in the hour that the practice's clock shows twice when daylight saving ends."
 )
@@ -67,177 +72,160 @@ _MAY_BE_PERIOD: Final = (
     "The element may be a Period. FHIR compares both ends of a Period, which ge and lt alone cannot do."
 )
 _ELEMENT_REPEATS: Final = "The element repeats. Different repetitions may meet the two bounds of a range."
-_PARTIAL_DATES: Final = "Stored dates may be partial, and the period of a partial date may cross a bound."
+_PARTIAL_DATES: Final = (
+    "Stored dates may be partial or without time, and their day, month or year may cross a bound."
+)
 _FRACTIONAL_SECONDS: Final = (
     "Values may have fractions of a second. Upstream conditions have whole seconds only."
 )
 _GAPS_CLOSED: Final = (
     "There are more separate ranges than permitted queries. The gateway closed the narrowest gaps."
 )
+_CLOCK_UNKNOWN: Final = (
+    "The gateway does not know whether the upstream's column has the practice's time or UTC, so it asks for"
+    " both and checks each match. The operator can run `halo-gateway probe`."
+)
+_LABELS_UNKNOWN: Final = (
+    "The gateway does not know whether the time zones of meta.lastUpdated are right, so it asks for more and"
+    " checks each match. The operator can run `halo-gateway probe`."
+)
 _ONE_CONDITION: Final = "The upstream accepts a single condition per parameter."
 _CANNOT_CHECK: Final = (
     "The upstream cannot evaluate this condition exactly, and the gateway cannot check it because the matches"
     " do not contain the date. Write a single bound (ge or lt) with a whole second or day, or search the"
-    " other resource type directly."
+    " other resource type directly. The operator can configure the column's clock and precision."
 )
+
+
+#: Maximum width of a stored value in seconds, with the doubt about the clock, by the unit it may have.
+_WIDTHS: Final = {"mixed-day": 2 * DAY, "mixed-year": 368 * DAY}
 
 
 def plan_element(criterion: ParameterValues, parameter: DateParameter) -> DatePlan:
     """Plan for an element: exact if possible, else a superset with the original condition as filter."""
-    column = criterion.support.column_zone(parameter, criterion.site_zone)
+    support, site_zone = criterion.support, criterion.site_zone
+    clock = support.column_clock(parameter, site_zone)
+    unit = unit_floor(support.precision_of(parameter))
+    edge_clock = clock if unit is floor_second else clock.with_midnights_of(site_zone)
     repeats = [
-        [(value, column_edges(value, criterion.site_zone, column)) for value in repeat]
+        [(value, column_edges(value, site_zone, edge_clock)) for value in repeat]
         for repeat in criterion.values
     ]
-    if criterion.support.has_points(parameter):
+    if support.has_points(parameter):
         result = _plan_points(criterion, parameter, repeats)
     else:
-        result = _plan_exact_ranges(criterion, repeats) or _plan_range_superset(criterion, parameter, repeats)
-    return _to_plan(criterion, parameter, result)
+        conditions, exact = plan_ranges(repeats, support, unit, multi_valued=criterion.multi_valued)
+        result = _ElementConditions(conditions, exact, _MAY_BE_PERIOD)
+    return _to_plan(criterion, parameter, clock, result)
 
 
 def _plan_points(
     criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
 ) -> _ElementConditions:
     day, support = parameter.kind == "date", criterion.support
-    lattice = lattice_for(parameter.kind, support.precision_of(parameter))
-    outer, inner = _outer_inner_sets(lattice, repeats, floor_seconds(support))
+    precision, is_unknown = support.precision_of(parameter), support.precision_unknown(parameter)
+    unit = unit_floor(precision)
+    lattice, floor = lattice_for(parameter.kind, precision), floor_seconds(support)
+    sets = [[_clipped_sets(value, lattice, edges, floor) for value, edges in repeat] for repeat in repeats]
+    outer = [union(each for each, _ in repeat) for repeat in sets]
+    inner = [union(each for _, each in repeat) for repeat in sets]
     if criterion.multi_valued:
         reason = _inexact_reason(lattice, repeats, _ELEMENT_REPEATS)
         if not all(outer):
-            return _ElementConditions(Conditions(()), exact=True, inexact_reason=reason, dedupe=True)
+            return _ElementConditions(Conditions(()), exact=True, inexact_reason=reason)
+        groups = [_groups(*pair) for pair in zip(criterion.values, sets, strict=True)]
         exact = outer == inner and all(_is_half_line(intervals) for intervals in outer)
-        conditions = multi_value_conditions(outer, support, day=day, presence=True)
-        return _ElementConditions(conditions, exact, reason, dedupe=True)
+        exact = exact and not (is_unknown and any(is_inside_unit(each, unit) for each in outer))
+        conditions = multi_value_conditions(groups, support, day=day, presence=True)
+        return _ElementConditions(conditions, exact, reason)
     superset, subset = intersection(outer), intersection(inner)
-    conditions = single_value_conditions(superset, support, day=day) if superset else Conditions(())
-    # The upstream may compare a partial date as a range: two parts may then select the same record.
-    may_overlap = support.precision_unknown(parameter) and may_split_partial_dates(superset)
-    exact = superset == subset
+    gap = _WIDTHS.get(precision or "", 0) if is_unknown else 0
+    conditions = single_value_conditions(superset, support, day=day, gap=gap) if superset else Conditions(())
+    exact = superset == subset and not (is_unknown and is_inside_unit(superset, unit))
     reason = _inexact_reason(lattice, repeats, _GAPS_CLOSED if exact else _REPEATED_HOUR)
-    return _ElementConditions(conditions, exact and not may_overlap, reason, dedupe=may_overlap)
+    return _ElementConditions(conditions, exact, reason)
 
 
-def _outer_inner_sets(
-    rounding_lattice: Lattice, repeats: BoundedRepeats, floor: int
-) -> tuple[list[Intervals], list[Intervals]]:
-    pairs = [[point_sets(value, rounding_lattice, edges) for value, edges in repeat] for repeat in repeats]
-    return (
-        [clip_to_columns(union(outer for outer, _ in repeat), floor) for repeat in pairs],
-        [clip_to_columns(union(inner for _, inner in repeat), floor) for repeat in pairs],
-    )
+def _clipped_sets(value: DateValue, lattice: Lattice, edges: Edges, floor: int) -> Sets:
+    outer, inner = point_sets(value, lattice, edges)
+    return clip_to_columns(outer, floor), clip_to_columns(inner, floor)
+
+
+def _groups(values: Sequence[DateValue], sets: Sequence[Sets]) -> list[Group]:
+    """Interval of each value that a column can hold, without gap."""
+    pairs = ((value, coalesce_to(outer, 1)) for value, (outer, _) in zip(values, sets, strict=True))
+    return [(hull[0], (value,)) for value, hull in pairs if hull]
 
 
 def _is_half_line(intervals: Intervals) -> bool:
     return len(intervals) == 1 and (intervals[0][0] == BEGIN or intervals[0][1] == END)
 
 
-def _inexact_reason(rounding_lattice: Lattice, repeats: BoundedRepeats, default: str) -> str:
-    if rounding_lattice.units:
+def _inexact_reason(lattice: Lattice, repeats: BoundedRepeats, default: str) -> str:
+    if lattice.units:
         return _PARTIAL_DATES
-    fractional = any(time % 1 for repeat in repeats for _, edges in repeat for time in edges.outer_bounds)
+    fractional = any(
+        time % 1
+        for repeat in repeats
+        for _, edges in repeat
+        for time in (edges.start_low, edges.start_high, edges.end_low, edges.end_high)
+    )
     return _FRACTIONAL_SECONDS if fractional else default
 
 
-def _plan_exact_ranges(
-    criterion: ParameterValues, bounded_repeats: BoundedRepeats
-) -> _ElementConditions | None:
-    """Exact conditions; `None` without verified R4 semantics, `sa` and `eb`, or with too many parts."""
-    support, exact = criterion.support, True
-    if support.period_semantics != "r4" or not support.supports_sa_eb:
-        return None
-    repeats: list[list[Alternative]] = []
-    for repeat in bounded_repeats:
-        results = [exact_conditions(value, edges, floor_seconds(support)) for value, edges in repeat]
-        alternatives = [alternative for group, _ in results for alternative in group]
-        exact = exact and all(is_exact for _, is_exact in results)
-        exact = exact and not (criterion.multi_valued and any(len(texts) > 1 for texts in alternatives))
-        repeats.append(_join_by_comma(alternatives) if support.supports_comma_or else alternatives)
-    if prod(len(alternatives) for alternatives in repeats) > support.max_split_queries:
-        return None
-    queries = tuple(tuple(text for part in parts for text in part) for parts in product(*repeats))
-    return _ElementConditions(Conditions(queries), exact and all(queries), _MAY_BE_PERIOD, dedupe=True)
-
-
-def _join_by_comma(alternatives: list[Alternative]) -> list[Alternative]:
-    if all(len(texts) == 1 for texts in alternatives):
-        return [(",".join(texts[0] for texts in alternatives),)]
-    return alternatives
-
-
-def _plan_range_superset(
-    criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
-) -> _ElementConditions:
-    support, exact = criterion.support, True
-    unit = floor_year if support.may_be_partial(parameter) else None
-    start_only, floor = support.period_semantics == "start-only", floor_seconds(support)
-    sets = []
-    for repeat in repeats:
-        results = [
-            superset_bounds(value, edges, coarsest=unit, start_only=start_only) for value, edges in repeat
-        ]
-        sets.append(union(_clip_bounds(bounds, floor) for bounds, _ in results))
-        exact = exact and all(is_exact and bounds[1] > floor for bounds, is_exact in results)
-    conditions = multi_value_conditions(sets, support, day=False, presence=False)
-    exact = exact and conditions is not None and all(conditions.queries)
-    return _ElementConditions(conditions, exact, _MAY_BE_PERIOD, dedupe=True)
-
-
-def _clip_bounds(bounds: Interval, floor: int) -> Intervals:
-    lower, upper = bounds
-    return ((BEGIN if lower <= floor else lower, END if upper >= YEAR_10000 else max(upper, floor)),)
-
-
-def _to_plan(criterion: ParameterValues, parameter: DateParameter, result: _ElementConditions) -> DatePlan:
-    if result.conditions is None:
+def _to_plan(
+    criterion: ParameterValues, parameter: DateParameter, clock: ColumnClock, result: _ElementConditions
+) -> DatePlan:
+    conditions = result.conditions
+    if conditions is None:
         return rejected_plan(criterion.name, "too-costly", TOO_COSTLY)
-    if not result.conditions.queries:
-        return _empty_plan(criterion, parameter)
-    return _upstream_plan(criterion, parameter, result, result.conditions)
-
-
-def _empty_plan(criterion: ParameterValues, parameter: DateParameter) -> DatePlan:
-    return DatePlan(
+    is_visible = criterion.is_direct and bool(parameter.paths)
+    plan = DatePlan(
         criterion.name,
         "empty",
-        (),
+        conditions.queries,
         _NO_VALUE_POSSIBLE,
-        predicate=_match_predicate(criterion, parameter),
+        predicate=DatePredicate(parameter, criterion.values) if is_visible else None,
         cacheable=_is_cacheable(criterion.values),
         values=criterion.values,
+        clock=clock,
     )
+    return _upstream_plan(plan, parameter, result, conditions) if conditions.queries else plan
 
 
 def _upstream_plan(
-    criterion: ParameterValues, parameter: DateParameter, result: _ElementConditions, conditions: Conditions
+    plan: DatePlan, parameter: DateParameter, result: _ElementConditions, conditions: Conditions
 ) -> DatePlan:
-    queries, fallback = conditions.queries, conditions.fallback
-    if not criterion.support.supports_repeated_parameter:
-        queries = tuple(dict.fromkeys(query[:1] for query in queries))
-        fallback = fallback and fallback[:1]
-    reduced = queries != conditions.queries
-    exact, dedupe = result.exact and conditions.exact and not reduced, result.dedupe or reduced
-    predicate = _match_predicate(criterion, parameter)
-    if not exact and predicate is None:
-        return rejected_plan(criterion.name, "not-supported", _CANNOT_CHECK)
-    dedupe = dedupe and len(queries) > 1
-    inexact_reason = _ONE_CONDITION if reduced else result.inexact_reason
-    return DatePlan(
-        criterion.name,
-        strategy_name(len(queries), exact=exact, dedupe=dedupe) if all(queries) else "drop+filter",
-        queries,
-        _EXACT_REASONS[min(len(queries), 2)] if exact else inexact_reason,
-        exact,
-        dedupe,
-        predicate,
-        _is_cacheable(criterion.values),
-        fallback,
-        values=criterion.values,
+    queries, exact = conditions.queries, result.exact and conditions.exact
+    dedupe = bool(conditions.parts) and len(queries) > 1
+    if plan.predicate is None and (dedupe or not exact):
+        return rejected_plan(plan.name, "not-supported", _CANNOT_CHECK)
+    inexact_reason = result.inexact_reason if conditions.exact or not result.exact else _ONE_CONDITION
+    return replace(
+        plan,
+        strategy=strategy_name(len(queries), exact=exact, dedupe=dedupe) if all(queries) else "drop+filter",
+        reason=_EXACT_REASONS[min(len(queries), 2)] if exact else _doubt(plan.clock) or inexact_reason,
+        exact=exact,
+        dedupe=dedupe,
+        fallback=conditions.fallback,
+        parts=_part_predicates(parameter, conditions) if dedupe else (),
     )
 
 
-def _match_predicate(criterion: ParameterValues, parameter: DateParameter) -> DatePredicate | None:
-    return DatePredicate(parameter, criterion.values) if criterion.is_direct and parameter.paths else None
+def _doubt(clock: ColumnClock | None) -> str:
+    """Return the reason for a filter if the clock is not known; empty if it is."""
+    if clock is None or clock.is_known:
+        return ""
+    return _CLOCK_UNKNOWN if len(clock.zones) > 1 else _LABELS_UNKNOWN
+
+
+def _part_predicates(
+    parameter: DateParameter, conditions: Conditions
+) -> tuple[tuple[DatePredicate, ...], ...]:
+    return tuple(
+        tuple(DatePredicate(parameter, repeats) for repeats in alternatives)
+        for alternatives in conditions.parts
+    )
 
 
 def _is_cacheable(values: Sequence[Sequence[DateValue]]) -> bool:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from gateway.dates.bounds import day_text, second_text
+from gateway.dates.column_clock import Labels
 from gateway.dates.timezones import instants_at, offset_at, segments_around, utc_low
 from gateway.dates.value import YEAR_1, YEAR_10000, DateValueError, Time, parse_stored_date
 
@@ -98,9 +99,9 @@ def latest_instant(zone: tzinfo, wall: Time) -> Time:
     return instants[-1] if instants else wall - offset_at(zone, utc_low(zone, wall) - 1)
 
 
-def column_zone(mode: LabelMode, zone: tzinfo) -> tzinfo:
-    """Zone of the upstream's column, for `DateSearchSupport.column_time_zones`."""
-    return UTC if mode == "utc-labelled-local" else zone
+def label_meaning(mode: LabelMode) -> Labels:
+    """Meaning of the times that a mode corrects: all but digits of UTC may repeat an hour."""
+    return "exact" if mode == "utc-labelled-local" else "digits"
 
 
 def _format_instant(instant: int, fraction: str, zone: tzinfo) -> str | None:

@@ -50,6 +50,12 @@ def coalesce_to(intervals: Intervals, max_intervals: int) -> Intervals:
     return tuple((intervals[a][0], intervals[b - 1][1]) for a, b in pairwise(starts) if a < b)
 
 
+def close_gaps(intervals: Intervals, width: int) -> Intervals:
+    """Superset without the gaps of at most `width` seconds."""
+    wider = union([tuple((lower, upper + width) for lower, upper in intervals)])
+    return tuple((lower, upper - width) for lower, upper in wider)
+
+
 def covered_time(intervals: Intervals) -> Time:
     """Seconds that the set covers."""
     return sum(upper - lower for lower, upper in intervals)

@@ -1,4 +1,7 @@
-"""Matcher of resources against date conditions: the range table of R4 search.html 3.1.1.4.5, reading A."""
+"""Matcher of resources against date conditions: R4 search.html 3.1.1.4.5, reading A.
+
+`ge` and `le` include values that share only the first or last unit with the search (docs/date-search.md).
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from gateway.dates.registry import DateParameter
 from gateway.dates.timezones import BEGIN, END, instants_at, offset_at, utc_low
 from gateway.dates.value import DateValue, DateValueError, Time, parse_stored_date
 
-#: Range `[ts, te)`; its width is 0 for an instant.
+#: Range `[ts, te)`; its width is 0 for an instant or a fraction of a second.
 Span = tuple[Time, Time]
 
 #: Units at both ends of a stored range; `None` is an open end.
@@ -46,20 +49,28 @@ def has_readable_value(predicate: DatePredicate, resource: Mapping[str, Any]) ->
 
 
 def _is_contained(s: Time, e: Time, ts: Time, te: Time) -> bool:
-    return s <= ts < e and te <= e
+    return s <= ts and te <= e and (ts < e or ts == s)
 
 
-#: Prefix -> test of search range `[s, e)` and stored range `[ts, te)`; zero widths depend on `ts` alone.
+def _reaches_past(s: Time, _e: Time, ts: Time, te: Time) -> bool:
+    return te > s or ts >= s
+
+
+def _begins_before_end(s: Time, e: Time, ts: Time, _te: Time) -> bool:
+    return ts < e or ts <= s
+
+
+#: Prefix -> test of search range `[s, e)` and stored range `[ts, te)`; points have equal ends.
 _COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
     "eq": _is_contained,
     "ne": lambda s, e, ts, te: not _is_contained(s, e, ts, te),
-    "gt": lambda _, e, ts, te: te > e or ts >= e,
+    "gt": lambda s, e, ts, te: te > e or ts >= e > s,
     "lt": lambda s, _e, ts, _te: ts < s,
-    "ge": lambda s, e, ts, te: te > e or ts >= s,
-    "le": lambda s, e, ts, te: ts < s or _is_contained(s, e, ts, te),
-    "sa": lambda _s, e, ts, _te: ts >= e,
+    "ge": _reaches_past,
+    "le": _begins_before_end,
+    "sa": lambda s, e, ts, _te: ts > s and ts >= e,
     "eb": lambda s, _e, ts, te: te <= s and ts < s,
-    "ap": lambda s, e, ts, te: ts < e and (te > s or ts >= s),
+    "ap": lambda s, e, ts, te: _reaches_past(s, e, ts, te) and _begins_before_end(s, e, ts, te),
 }
 
 

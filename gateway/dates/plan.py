@@ -1,13 +1,15 @@
 """Date plans of single parameters, and their combination into the queries of a search."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from itertools import product
 from math import prod
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from gateway.dates.bounds import range_text
-from gateway.dates.matcher import DatePredicate
+from gateway.dates.column_clock import ColumnClock
+from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import DateValue
 
 Strategy = Literal[
@@ -46,7 +48,9 @@ class DatePlan:
 
     `exact`: the response needs no filter. `dedupe`: the queries overlap. `predicate`: the client's condition,
     if the gateway can check it on the matches. `cacheable`: false if the response depends on the time of the
-    request. `fallback`: single query that selects a superset, for a search with too many parts.
+    request. `fallback`: single query that selects a superset, for a search with too many parts. `parts`: of
+    overlapping queries, the conditions, as alternatives, all of whose matches each query selects. `clock`:
+    None if the plan depends on none.
     """
 
     name: str
@@ -60,6 +64,8 @@ class DatePlan:
     fallback: Query | None = None
     problem: DateProblem | None = None
     values: tuple[tuple[DateValue, ...], ...] = ()
+    parts: tuple[tuple[DatePredicate, ...], ...] = ()
+    clock: ColumnClock | None = None
 
     @property
     def filter_predicate(self) -> DatePredicate | None:
@@ -67,13 +73,29 @@ class DatePlan:
         return None if self.exact else self.predicate
 
     @property
+    def is_split(self) -> bool:
+        """Whether the parameter needs several queries."""
+        return len(self.queries) > 1
+
+    @property
     def range_texts(self) -> tuple[str, ...]:
         """Half-open ranges of each repeat. They contain the client's values: for explain only."""
         return tuple(" or ".join(range_text(value) for value in repeat) for repeat in self.values)
 
+    def is_match_of(self, query: Query, resource: Mapping[str, Any], zone: tzinfo) -> bool:
+        """Whether a match belongs to one of overlapping queries: the first that surely selects it."""
+        if query not in self.queries or not self.parts:
+            return True
+        index = self.queries.index(query)
+        met = (
+            any(meets_predicate(predicate, resource, zone) for predicate in part)
+            for part in self.parts[: index + 1]
+        )
+        return next((place for place, is_met in enumerate(met) if is_met), None) == index
+
     def as_single_query(self) -> "DatePlan":
-        """Return the plan with its fallback query and a filter; itself without a fallback."""
-        if len(self.queries) < 2 or self.fallback is None:  # noqa: PLR2004 - a single query needs no fallback
+        """Return the plan with its fallback query and a filter; itself without a fallback or a predicate."""
+        if not self.is_split or self.fallback is None or self.predicate is None:
             return self
         return replace(
             self, strategy="widen+filter", queries=(self.fallback,), exact=False, dedupe=False, fallback=None
@@ -82,7 +104,10 @@ class DatePlan:
 
 @dataclass(frozen=True, slots=True)
 class DateQueries:
-    """Upstream queries of a search, as the `(name, value)` pairs of its date parameters."""
+    """Upstream queries of a search, as the `(name, value)` pairs of its date parameters.
+
+    `plans` are those that the queries carry out: some may have their fallback and a filter.
+    """
 
     strategy: Strategy
     queries: tuple[tuple[tuple[str, str], ...], ...]
@@ -91,6 +116,7 @@ class DateQueries:
     dedupe: bool = False
     cacheable: bool = True
     problem: DateProblem | None = None
+    plans: tuple[DatePlan, ...] = ()
 
 
 TOO_COSTLY: Final = (
@@ -100,6 +126,11 @@ TOO_COSTLY: Final = (
 _NOT_SELECTIVE: Final = (
     "The upstream cannot narrow this search, so the gateway would have to read every record. Add another"
     " criterion, or a date condition with lt or eq."
+)
+_OVERLAP: Final = (
+    "The search needs several upstream queries that may return the same record, and the gateway cannot see it"
+    " because the matches do not contain the date. Write a single bound (ge or lt), or search the other"
+    " resource type directly."
 )
 _MESSAGES: Final[dict[ProblemKind, str]] = {
     "value": "MSG_DATE_FORMAT",
@@ -126,11 +157,8 @@ def combine_plans(plans: Sequence[DatePlan], max_splits: int) -> DateQueries:
     if any(plan.strategy == "empty" for plan in plans):
         return DateQueries("empty", (), cacheable=all(plan.cacheable for plan in plans))
     reduced = _reduce_to_fit(list(plans), max_splits)
-    if _count_combinations(reduced) > max_splits:
-        largest = max(reduced, key=lambda plan: len(plan.queries))
-        problem = rejected_plan(largest.name, "too-costly", TOO_COSTLY).problem
-        return DateQueries("reject", (), problem=problem)
-    return _join_plans(reduced)
+    problem = _combination_problem(reduced, max_splits)
+    return DateQueries("reject", (), problem=problem) if problem else _join_plans(reduced)
 
 
 def require_selective(plan: DatePlan) -> DatePlan:
@@ -171,6 +199,15 @@ def _reduce_to_fit(plans: list[DatePlan], max_splits: int) -> list[DatePlan]:
     return reduced
 
 
+def _combination_problem(plans: Sequence[DatePlan], max_splits: int) -> DateProblem | None:
+    """Return why the plans cannot be combined: too many parts, or overlapping parts of unseen dates."""
+    if _count_combinations(plans) > max_splits:
+        largest = max(plans, key=lambda plan: len(plan.queries))
+        return rejected_plan(largest.name, "too-costly", TOO_COSTLY).problem
+    unseen = next((plan for plan in plans if plan.is_split and plan.dedupe and not plan.predicate), None)
+    return rejected_plan(unseen.name, "not-supported", _OVERLAP).problem if unseen else None
+
+
 def _count_combinations(plans: Iterable[DatePlan]) -> int:
     return prod(len(plan.queries) for plan in plans)
 
@@ -186,4 +223,5 @@ def _join_plans(plans: Sequence[DatePlan]) -> DateQueries:
         exact,
         dedupe,
         all(plan.cacheable for plan in plans),
+        plans=tuple(plans),
     )

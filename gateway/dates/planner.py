@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
-from gateway.dates.bounds import column_edges, day_text, second_text, widen_approximate
-from gateway.dates.element_planner import ParameterValues, Repeats, plan_element
+from gateway.dates.bounds import day_text, second_text, widen_approximate
+from gateway.dates.column_clock import ColumnClock, column_edges
+from gateway.dates.conditions import Repeats
+from gateway.dates.element_planner import ParameterValues, plan_element
 from gateway.dates.matcher import DatePredicate
 from gateway.dates.plan import DatePlan, rejected_plan, strategy_name
 from gateway.dates.points import ceil_second, floor_day, floor_second
@@ -59,13 +61,15 @@ def history_since(
     if parameter is None or value is None:
         return rejected_plan("_since", "value", _SYNTAX)
     value = replace(value, prefix="ge")
-    edges = column_edges(value, zone, support.column_zone(parameter, zone))
+    clock = support.column_clock(parameter, zone)
+    edges = column_edges(value, zone, clock)
     second = floor_second(edges.start_low)
     exact = edges.start_low == edges.start_high == second
     predicate = DatePredicate(parameter, ((value,),))
-    reason = f"The value is {'a' if exact else 'not a'} whole second on the column's clock."
+    reason = f"The value is {'a' if exact else 'not a'} known whole second on the column's clock."
     strategy = strategy_name(1, exact=exact, dedupe=False)
-    return DatePlan("_since", strategy, ((second_text(second),),), reason, exact, predicate=predicate)
+    query = (second_text(second),)
+    return DatePlan("_since", strategy, (query,), reason, exact, predicate=predicate, clock=clock)
 
 
 def operation_date(name: str, text: str, zone: tzinfo) -> DatePlan:
@@ -73,7 +77,7 @@ def operation_date(name: str, text: str, zone: tzinfo) -> DatePlan:
     value = _parse_bare_value(text)
     if value is None:
         return rejected_plan(name, "value", _SYNTAX)
-    edges = column_edges(value, zone, zone)
+    edges = column_edges(value, zone, ColumnClock((zone,)))
     day = floor_day(ceil_second(edges.end_high) - 1) if name == "end" else floor_day(edges.start_low)
     reason = "Operations accept whole days of the practice's calendar."
     return DatePlan(name, "single", ((day_text(day),),), reason)

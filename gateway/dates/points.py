@@ -3,20 +3,19 @@
 Each value gives two sets. The outer set loses no match, the inner set has no surplus; equal sets are exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from gateway.dates.bounds import Edges
+from gateway.dates.column_clock import Edge, Edges
 from gateway.dates.intervals import Intervals, complement, interval
 from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_1, YEAR_10000, DateValue, Time
 
 Round = Callable[[Time], int]
-#: Rounding of an end that may lie inside a unit, of a start, and of the bound before which a value must end.
-Rounds = tuple[Round, Round, Round]
+
 
 #: Outer and inner set.
 Sets = tuple[Intervals, Intervals]
@@ -58,89 +57,107 @@ def _floor_calendar(time: Time, first_day: Callable[[date], date]) -> int:
     return (first_day(date.fromordinal(time // DAY + EPOCH_ORDINAL)).toordinal() - EPOCH_ORDINAL) * DAY
 
 
+class Rounds(NamedTuple):
+    """Roundings of bounds to the times at which stored values may start, by what a bound limits.
+
+    `reach`: an end from below; `start`, `before`: a start from below and above; `within`, `ended`: an end
+    from above, of `eq` and of `eb`.
+    """
+
+    reach: Round
+    start: Round
+    before: Round
+    within: Round
+    ended: Round
+
+
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Roundings of lower and upper bounds, outer and inner, to the times at which stored values may start.
+    """Roundings of the outer and the inner set.
 
     `units` are the floors of the units that a partial value may have; empty unless the precision is mixed.
     """
 
-    lower: Rounds
-    upper: Rounds
-    inner_lower: Rounds
-    inner_upper: Rounds
+    outer: Rounds
+    inner: Rounds
     units: tuple[Round, ...] = ()
 
 
-_UNITS: Final[tuple[Round, ...]] = (floor_second, floor_day, floor_month, floor_year)
-_COARSEST: Final = {"mixed-day": 2, "mixed-month": 3, "mixed-year": 4}
-_LOWER_BOUNDS: Final[dict[str, Callable[[Time, Time, Round, Round], int]]] = {
-    "eq": lambda s, _e, _f, c: c(s),
-    "gt": lambda _s, e, f, _c: f(e),
-    "ge": lambda s, e, f, c: min(c(s), f(e)),
-    "sa": lambda _s, e, _f, c: c(e),
-    "ap": lambda s, _e, f, _c: f(s),
-}
-_UPPER_BOUNDS: Final[dict[str, Callable[[Time, Time, Rounds], int]]] = {
-    "eq": lambda _s, e, r: r[0](e),
-    "lt": lambda s, _e, r: r[1](s),
-    "le": lambda s, e, r: max(r[1](s), r[0](e)),
-    "eb": lambda s, _e, r: r[2](s),
-    "ap": lambda _s, e, r: r[1](e),
-}
+UNITS: Final[tuple[Round, ...]] = (floor_second, floor_day, floor_month, floor_year)
+COARSEST: Final = {"mixed-day": 2, "mixed-month": 3, "mixed-year": 4}
 
 
 @lru_cache
 def lattice_for(kind: str, precision: str | None) -> Lattice:
     """Return the roundings for an element kind; times of unknown precision may have fractions."""
     floor, ceil = (floor_day, ceil_day) if kind == "date" else (floor_second, ceil_second)
-    if precision in _COARSEST:
-        units = _UNITS[1 if kind == "date" else 0 : _COARSEST[precision]]
-        top, ceils, near = units[-1], (ceil, ceil, ceil), ceil if kind == "date" else floor
-        return Lattice((top, near, near), ceils, ceils, (near, near, top), units)
+    if precision in COARSEST:
+        units = UNITS[1 if kind == "date" else 0 : COARSEST[precision]]
+        top, near = units[-1], ceil if kind == "date" else floor
+        return Lattice(Rounds(top, near, ceil, ceil, ceil), Rounds(ceil, ceil, near, near, top), units)
     if kind != "date" and precision != "second":
-        down, up = (floor, floor, floor), (ceil, ceil, ceil)
-        return Lattice(down, up, up, down)
-    rounds = (ceil, ceil, ceil) if kind == "instant" else (floor, ceil, floor)
-    return Lattice(rounds, rounds, rounds, rounds)
+        return Lattice(Rounds(floor, floor, ceil, ceil, ceil), Rounds(ceil, ceil, floor, floor, floor))
+    end = ceil if kind == "instant" else floor
+    rounds = Rounds(end, ceil, ceil, end, end)
+    return Lattice(rounds, rounds)
 
 
-def point_sets(value: DateValue, rounding_lattice: Lattice, edges: Edges) -> Sets:
+def unit_floor(precision: str | None) -> Round:
+    """Floor of the coarsest unit that values of a precision may have."""
+    return UNITS[COARSEST.get(precision or "", 1) - 1]
+
+
+def point_sets(value: DateValue, lattice: Lattice, edges: Edges) -> Sets:
     """Outer and inner set of the stored starts that match a value."""
     if value.prefix == "ne":
-        outer, inner = _sets_by_prefix("eq", rounding_lattice, edges)
+        outer, inner = _sets_by_prefix("eq", lattice, edges)
         return complement(inner), complement(outer)
-    return _sets_by_prefix(value.prefix, rounding_lattice, edges)
+    return _sets_by_prefix(value.prefix, lattice, edges)
 
 
-def _sets_by_prefix(prefix: str, rounding_lattice: Lattice, edges: Edges) -> Sets:
-    outer = _set_by_prefix(prefix, edges.outer_bounds, rounding_lattice.lower, rounding_lattice.upper)
-    lower_start, lower_end, upper_start, upper_end = edges.inner_bounds
-    if rounding_lattice.units and prefix in ("eq", "le") and _may_pass_end(rounding_lattice, edges):
-        upper_end = min(upper_start, upper_end)
-    return outer, _set_by_prefix(
-        prefix,
-        (lower_start, lower_end, upper_start, upper_end),
-        rounding_lattice.inner_lower,
-        rounding_lattice.inner_upper,
+def _sets_by_prefix(prefix: str, lattice: Lattice, edges: Edges) -> Sets:
+    lower, upper = _LOWER_BOUNDS.get(prefix), _UPPER_BOUNDS.get(prefix)
+    outer = (
+        _outer_lower(lattice, edges, *lower) if lower else BEGIN,
+        getattr(lattice.outer, upper[1])(edges.high(upper[0])) if upper else END,
     )
-
-
-def _set_by_prefix(
-    prefix: str, bounds: tuple[Time, Time, Time, Time], lower: Rounds, upper: Rounds
-) -> Intervals:
-    low, high = _LOWER_BOUNDS.get(prefix), _UPPER_BOUNDS.get(prefix)
-    return interval(
-        low(bounds[0], bounds[1], lower[0], lower[1]) if low else BEGIN,
-        high(bounds[2], bounds[3], upper) if high else END,
+    inner = (
+        getattr(lattice.inner, lower[1])(edges.high(lower[0])) if lower else BEGIN,
+        getattr(lattice.inner, upper[1])(edges.low(upper[0])) if upper else END,
     )
+    is_uncertain = prefix == "eq" and lattice.units and _may_pass_end(lattice, edges)
+    return interval(*outer), () if is_uncertain else interval(*inner)
 
 
-def may_split_partial_dates(intervals: Intervals) -> bool:
-    """Whether the year of a partial value, compared as a range, may extend across a lower bound."""
-    return any(lower != BEGIN and floor_year(lower) != lower for lower, _ in intervals)
+#: Prefix -> end of the search range, and rounding, that bound the stored start from below and from above.
+_LOWER_BOUNDS: Final[Mapping[str, tuple[Edge, str]]] = {
+    "eq": ("start", "start"),
+    "gt": ("end", "reach"),
+    "ge": ("start", "reach"),
+    "sa": ("end", "start"),
+    "ap": ("start", "reach"),
+}
+_UPPER_BOUNDS: Final[Mapping[str, tuple[Edge, str]]] = {
+    "eq": ("end", "within"),
+    "lt": ("start", "before"),
+    "le": ("end", "before"),
+    "eb": ("start", "ended"),
+    "ap": ("end", "before"),
+}
 
 
-def _may_pass_end(rounding_lattice: Lattice, edges: Edges) -> bool:
+def _outer_lower(lattice: Lattice, edges: Edges, edge: Edge, role: str) -> int:
+    if role == "reach" and lattice.units:
+        return edges.low_unit(edge, lattice.units[-1])
+    bound: int = getattr(lattice.outer, role)(edges.low(edge))
+    return bound
+
+
+def is_inside_unit(intervals: Intervals, unit: Round) -> bool:
+    """Whether a lower bound lies inside a unit: an upstream that compares ranges also selects that unit."""
+    return any(lower != BEGIN and unit(lower) != lower for lower, _ in intervals)
+
+
+def _may_pass_end(lattice: Lattice, edges: Edges) -> bool:
     """Whether a partial value may start inside the range and end after it."""
-    return any(edges.start_low <= unit(edges.end_high) < edges.end_high for unit in rounding_lattice.units)
+    return any(edges.start_low <= unit(edges.end_high) < edges.end_high for unit in lattice.units)

@@ -44,7 +44,8 @@ class DateValueError(ValueError):
 class DateValue:
     """A prefix and the range `[start, end)` of a unit of the written precision.
 
-    The range is on the UTC axis if `on_utc_axis`, else on the site's wall clock.
+    A fraction of a second is a point, with `end` equal to `start`. The range is on the UTC axis if
+    `on_utc_axis`, else on the site's wall clock.
     """
 
     prefix: str
@@ -90,7 +91,7 @@ def _parse_value(prefix: str, text: str) -> DateValue:
     if sign is not None:
         start -= _offset_seconds(sign, *offset)
     if fraction is not None:
-        return _fractional_range(prefix, start, fraction, on_utc_axis=on_utc_axis)
+        return _fractional_point(prefix, start, fraction, on_utc_axis=on_utc_axis)
     return DateValue(prefix, start, start + (60 if second is None else 1), on_utc_axis)
 
 
@@ -130,8 +131,6 @@ def _offset_seconds(sign: str, hour: str, minute: str) -> int:
     return -seconds if sign == "-" else seconds
 
 
-def _fractional_range(prefix: str, start: int, digits: str, *, on_utc_axis: bool) -> DateValue:
-    exact = start + Fraction(Decimal(f"0.{digits}"))
-    return DateValue(
-        prefix, simplify_time(exact), simplify_time(exact + Fraction(1, 10 ** len(digits))), on_utc_axis
-    )
+def _fractional_point(prefix: str, start: int, digits: str, *, on_utc_axis: bool) -> DateValue:
+    point = simplify_time(start + Fraction(Decimal(f"0.{digits}")))
+    return DateValue(prefix, point, point, on_utc_axis)

@@ -359,6 +359,26 @@ FILTER_IGNORED = FailureKind(
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
+DATES_SHIFTED = FailureKind(
+    "dates-shifted",
+    502,
+    "processing",
+    "The practice system returned records whose dates are all shifted by one time-zone offset from the dates"
+    " asked for. The gateway's settings for this practice's clocks are wrong, so records may be missing, and"
+    " the gateway returned none. The gateway's operator must run `halo-gateway probe` for this practice and"
+    " use the settings that it prints.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+)
+DATES_NOT_SHOWN = FailureKind(
+    "dates-not-shown",
+    400,
+    "not-supported",
+    "The practice system returned records without the date that this criterion tests, and the gateway must"
+    " check it because it does not know how the practice system stores it. Remove the criterion and filter"
+    " in the client. The gateway's operator can set the column's clock and precision.",
+    message_code="MSG_PARAM_INVALID",
+    retry_advice=RetryAdvice.AFTER_CHANGE,
+)
 PARAMETER_IGNORED = FailureKind(
     "upstream-ignored-parameter",
     400,

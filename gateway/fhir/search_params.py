@@ -91,6 +91,11 @@ class SearchParams:
         """Values of the parameters with exactly this name, in order."""
         return self.values_by_name.get(name, ())
 
+    @cached_property
+    def is_count(self) -> bool:
+        """Whether only the number of matches is asked for (R4 search.html, `_summary` and `_count`)."""
+        return self.values("_summary")[-1:] == ("count",) or _is_zero("".join(self.values("_count")[-1:]))
+
     def map_parameters(self, change: Callable[[Parameter], Iterable[Parameter]]) -> "SearchParams":
         """Return the search with each parameter replaced by the result of `change`; itself if unchanged."""
         if not self.parameters:
@@ -131,6 +136,10 @@ def _parse_parameters(text: str, place: Place) -> Iterable[Parameter]:
         if raw:
             name, _, value = raw.partition("=")
             yield Parameter(unquote_plus(name), unquote_plus(value), raw, place)
+
+
+def _is_zero(text: str) -> bool:
+    return text.isdecimal() and not text.strip("0")
 
 
 def _has_same_objects(new: tuple[Parameter, ...], old: tuple[Parameter, ...]) -> bool:

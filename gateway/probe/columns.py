@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC
 from typing import Final, NamedTuple
 
-from gateway.dates.instants import LabelMode, column_zone
+from gateway.dates.instants import LabelMode
 from gateway.dates.registry import date_parameter
 from gateway.dates.support import MAY_BE_PARTIAL, Precision
 from gateway.probe.clocks import PROBED_TYPES, Clock, Reading, confirmed_reading, dated_record
@@ -70,7 +69,7 @@ def _date_column_findings(evidence: Evidence, resource_type: str, code: str) -> 
         return
     clock = clock_of(evidence, resource_type, code) or _clock_from_single_bounds(evidence, resource_type)
     reason = "a record matches its own second on that clock" if clock else _CLOCK_UNKNOWN
-    yield _column_finding(evidence, f"{resource_type}.{code}", clock, reason, default_clock="site")
+    yield _column_finding(evidence, f"{resource_type}.{code}", clock, reason)
 
 
 def _clock_from_single_bounds(evidence: Evidence, resource_type: str) -> Clock | None:
@@ -79,11 +78,9 @@ def _clock_from_single_bounds(evidence: Evidence, resource_type: str) -> Clock |
     return "site" if record and record.resource_type == resource_type and is_bounded else None
 
 
-def _column_finding(
-    evidence: Evidence, key: str, clock: Clock | None, reason: str, *, default_clock: Clock
-) -> Finding:
+def _column_finding(evidence: Evidence, key: str, clock: Clock | None, reason: str) -> Finding:
     value = {"utc": "UTC", "site": evidence.zone.key, None: None}[clock]
-    return Finding("search.column_time_zones", key, value, reason, is_default=clock == default_clock)
+    return Finding("search.column_time_zones", key, value, reason)
 
 
 def _last_updated_findings(evidence: Evidence, resource_type: str) -> Iterator[Finding]:
@@ -97,14 +94,8 @@ def _last_updated_findings(evidence: Evidence, resource_type: str) -> Iterator[F
     label_text = _LABEL_TEXTS.get(label, "labels of several kinds")
     yield Finding("last_updated_input", resource_type, mode, f"{count} have {label_text}; {reason}")
     if clock:
-        usual: Clock = "utc" if column_zone(mode or "ok", evidence.zone) is UTC else "site"
-        yield _column_finding(
-            evidence,
-            f"{resource_type}.{LAST_UPDATED}",
-            clock,
-            "the digits match on that clock",
-            default_clock=usual,
-        )
+        key = f"{resource_type}.{LAST_UPDATED}"
+        yield _column_finding(evidence, key, clock, "the digits match on that clock")
 
 
 def _common_label(evidence: Evidence, samples: list[LastUpdated]) -> str:

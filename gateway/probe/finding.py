@@ -11,7 +11,7 @@ SettingValue = bool | str | tuple[str, ...]
 class Finding:
     """A setting of a site and the evidence for its value. With the value None the default stays.
 
-    The report prints a finding as a comment unless `is_certain`, and leaves it out if it `is_default`.
+    The report prints a finding as a comment unless `is_certain`.
     """
 
     section: Section
@@ -19,4 +19,3 @@ class Finding:
     value: SettingValue | None
     reason: str
     is_certain: bool = True
-    is_default: bool = False

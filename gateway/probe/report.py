@@ -45,6 +45,8 @@ def render_report(report: ProbeReport, settings: Settings, previous: str = "") -
             for finding in infer_findings(report.evidence)
             if finding.section == section and _is_printed(finding)
         ]
+        if section == "search":
+            rows = [*_verification_lines(report), *rows]
         if rows:
             lines += ["", f'[sites."{report.guid}".{section}]', *rows]
     lines += known_issue_lines(report.guid, report.evidence)
@@ -65,9 +67,12 @@ def change_warnings(report: ProbeReport, settings: Settings, previous: str = "")
         include=_PROBED_SETTINGS, exclude_unset=True
     )
     earlier = _previous_site_settings(previous, report.guid)
+    configured = {
+        name: report.evidence.zone.key if value == "site" else value for name, value in _flatten(current, "")
+    }
     return [
         *_engine_warnings(engine_version(report.evidence), previous),
-        *_difference_warnings(values, dict(_flatten(current, "")), "the configuration says"),
+        *_difference_warnings(values, configured, "the configuration says"),
         *_difference_warnings(values, dict(_flatten(earlier, "")), "the previous probe found"),
         *changed_issues(report.evidence, merged_site_settings(settings, report.guid).known_issues),
     ]
@@ -83,8 +88,16 @@ def _header_lines(report: ProbeReport) -> Iterator[str]:
     yield f'# engine = "{engine_version(report.evidence) or "unknown"}"'
 
 
+def _verification_lines(report: ProbeReport) -> Iterator[str]:
+    """Yield the setting that says by what the others are known; none if the probe ended early."""
+    if not report.problem and report.evidence.responses:
+        engine = engine_version(report.evidence) or "unknown"
+        proof = f"probe {report.evidence.now:%Y-%m-%d}, engine {engine}"
+        yield f"verified_by = {_toml_value(proof)}"
+
+
 def _is_printed(finding: Finding) -> bool:
-    return not finding.is_default and finding.value != ()
+    return finding.value != ()
 
 
 def _setting_line(finding: Finding) -> str:

@@ -8,7 +8,9 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.request_path import path_segments
 from gateway.http.urls import split_url
 from gateway.paging.upstream_links import shows_criteria
+from gateway.search.counts import count_matches
 from gateway.search.merge import MergedSearch
+from gateway.search.provably_empty import provably_empty_searchset
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
 _MAX_LINK_LENGTH = 60_000
@@ -24,40 +26,22 @@ class SearchExecutor:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page at the request's position. Raises Failure if an exact result costs too much."""
         if request.plan.split_searches == ():
-            return empty_searchset()
+            is_count = needs_gateway_count(request)
+            return empty_searchset() if is_count else provably_empty_searchset(request.plan.date_plans)
         if not request.interaction.is_pageable:
             return await self._inner(operation_page_request(request))
-        return (
-            await self._fetch_count(request)
-            if needs_gateway_count(request)
-            else await self._fetch_page(request)
-        )
+        if request.client_search.is_count:
+            return await count_matches(request, self._read_page, self._max_queries)
+        return await self._fetch_page(request)
 
     async def _fetch_page(self, request: FhirRequest) -> FhirResponse:
-        return (await self._read_pages(request, MergedSearch(request), until_end=False)).merged_response()
-
-    async def _fetch_count(self, request: FhirRequest) -> FhirResponse:
-        """Return the number of matches only; read all pages if the upstream's own count is not exact."""
-        merged = await self._read_pages(request, MergedSearch(request), until_end=True)
-        if merged.next_position is not None or merged.total is None:
-            failure = Failure(catalog.SEARCH_TOO_BROAD, expression="http._summary")
-            raise failure.with_upstream_use(merged.upstream_use)
-        return empty_searchset(merged.total).replace(
-            applied_repairs=merged.applied_repairs, upstream_use=merged.upstream_use
-        )
-
-    async def _read_pages(
-        self, request: FhirRequest, merged_search: MergedSearch, *, until_end: bool
-    ) -> MergedSearch:
-        position: Position | None = request.plan.position
+        merged, position = MergedSearch(request), request.plan.position
         for _ in range(self._max_queries):
-            if position is None:
+            merged = await self._read_page(request, merged, position)
+            if merged.is_complete or merged.next_position is None:
                 break
-            merged_search = await self._read_page(request, merged_search, position)
-            if merged_search.is_complete and not until_end:
-                break
-            position = merged_search.next_position
-        return merged_search
+            position = merged.next_position
+        return merged.merged_response()
 
     async def _read_page(
         self, request: FhirRequest, merged_search: MergedSearch, position: Position
@@ -71,16 +55,9 @@ class SearchExecutor:
             raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
 
 
-def needs_gateway_count(request: FhirRequest) -> bool:
-    """Whether the client requests only the total of a search that the upstream cannot count in one query."""
-    search = request.client_search
-    count_only = search.values("_summary")[-1:] == ("count",) or search.values("_count")[-1:] == ("0",)
-    return count_only and request.plan.split_searches is not None
-
-
-def empty_searchset(total: int = 0) -> FhirResponse:
-    """Return a searchset without entries."""
-    body = b'{"resourceType":"Bundle","type":"searchset","total":%d}' % total
+def empty_searchset() -> FhirResponse:
+    """Return a searchset without matches."""
+    body = b'{"resourceType":"Bundle","type":"searchset","total":0}'
     return FhirResponse(200, (("content-type", MEDIA_TYPE),), body)
 
 

@@ -8,21 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from itertools import islice
 from urllib.parse import unquote
 
-from gateway.dates.matcher import DatePredicate, has_readable_value, meets_predicate
-from gateway.exchange import FhirRequest, Position
-from gateway.fhir.bundle import Bundle, Entry
+from gateway.exchange import Position
+from gateway.fhir.bundle import Bundle
 from gateway.fhir.includes import search_mode
-from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, SearchParams
 from gateway.paging.upstream_links import PLAIN_POSITIONS, self_link_search
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 from gateway.upstreams.patient_criteria import may_name_patient
 
-#: Matches of a page to check; if the upstream ignores a criterion, most matches contradict it.
-MAX_CHECKED_MATCHES = 100
 #: Result parameters whose loss changes what a client sees; includes are lost by a known issue.
 _NOTABLE_RESULT_PARAMETERS = frozenset({"_sort"})
 _TYPE_MODIFIER = re.compile(r":[A-Z][A-Za-z]*")
@@ -129,26 +124,7 @@ def has_ignored_warning(names: AbstractSet[str], bundle: Bundle) -> bool:
 
 
 def may_hide_elements(sent_search: SearchParams) -> bool:
-    """Whether matches may lack the elements that a date criterion tests."""
-    return any(parameter.name in ELEMENT_HIDING_PARAMETERS for parameter in sent_search.parameters)
-
-
-def contradicts_criteria(request: FhirRequest, bundle: Bundle) -> bool:
-    """Whether a match contains a date that one of the request's date criteria excludes."""
-    predicates = [
-        plan.predicate for plan in request.plan.date_plans if plan.predicate is not None and plan.exact
-    ]
-    if not predicates:
-        return False
-    matches = (entry for entry in bundle.entries if search_mode(entry) == "match")
-    return any(_contradicts_any(request, entry, predicates) for entry in islice(matches, MAX_CHECKED_MATCHES))
-
-
-def _contradicts_any(request: FhirRequest, entry: Entry, predicates: list[DatePredicate]) -> bool:
-    if entry.resource is None or request.site is None:
-        return False
-    resource, zone = decode_resource(entry.resource), request.site.zone
-    return any(
-        has_readable_value(predicate, resource) and not meets_predicate(predicate, resource, zone)
-        for predicate in predicates
+    """Whether matches may lack the elements that a date criterion tests; a count should have no matches."""
+    return not sent_search.is_count and any(
+        parameter.name in ELEMENT_HIDING_PARAMETERS for parameter in sent_search.parameters
     )

@@ -7,7 +7,7 @@ from typing import Self
 
 from gateway.cache.directives import ResponseDirectives
 from gateway.dates.matcher import DatePredicate, meets_predicate
-from gateway.dates.value import parse_date_value
+from gateway.dates.plan import DatePlan
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Headers, Paging, Position, UpstreamUse
@@ -18,6 +18,7 @@ from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.paging.visited_pages import next_page
 from gateway.search.completeness import PAGE_LIMITED, require_whole_page
+from gateway.search.contradiction import find_contradiction, require_shown_dates
 from gateway.search.dropped_parameters import dropped_parameter_warnings, require_parameters_used
 from gateway.search.entries import (
     included_entries,
@@ -28,7 +29,6 @@ from gateway.search.entries import (
     warning_entry,
 )
 from gateway.search.ignored_criteria import (
-    contradicts_criteria,
     has_ignored_warning,
     ignored_criteria,
     lacks_values,
@@ -37,6 +37,7 @@ from gateway.search.ignored_criteria import (
 )
 from gateway.search.ignored_warnings import warned_parameters
 from gateway.search.merged_headers import merge_directives, merge_headers
+from gateway.search.parts import PartCriterion, part_criteria
 from gateway.upstreams.entry_modes import with_stated_modes
 
 
@@ -48,7 +49,9 @@ class MergedSearch:
     matches: tuple[Entry, ...] = ()
     other_entries: tuple[Entry, ...] = ()
     totals: Mapping[int, int] | None = None
+    read_matches: Mapping[int, int] = field(default_factory=dict)
     needs_filter: bool = False
+    is_disproved: bool = False
     first_response: FhirResponse | None = None
     applied_repairs: tuple[str, ...] = ()
     ignored_parameters: frozenset[str] = frozenset()
@@ -67,6 +70,8 @@ class MergedSearch:
         """Return the result with another page. Raises Failure if an ignored criterion cannot be checked."""
         bundle = with_stated_modes(self.request, self._bundle_of(response))
         needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
+        is_disproved = not needs_filter and self._is_disproved_by(position, bundle)
+        needs_filter = needs_filter or is_disproved
         modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
         matches = [entry for entry, is_match in modes if is_match]
         remaining = self._remaining_matches(matches, position, needs_filter=needs_filter)
@@ -78,7 +83,12 @@ class MergedSearch:
             matches=(*self.matches, *remaining),
             other_entries=(*self.other_entries, *other_entries, *possible_includes(self.request, filtered)),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
+            read_matches={
+                **self.read_matches,
+                position.part: self.read_matches.get(position.part, 0) + len(matches),
+            },
             needs_filter=needs_filter,
+            is_disproved=self.is_disproved or is_disproved,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
             ignored_parameters=self.ignored_parameters | self._dropped_parameters(position, bundle),
@@ -142,6 +152,11 @@ class MergedSearch:
         )
 
     @property
+    def match_count(self) -> int:
+        """Number of matches read so far, each counted once."""
+        return len(unique_entries(self.matches))
+
+    @property
     def headers(self) -> Headers:
         """Header fields of the client's page: those of its only upstream page, or merged."""
         first = self.first_response.headers if self.first_response else ()
@@ -152,9 +167,11 @@ class MergedSearch:
     @property
     def total(self) -> int | None:
         """Number of matches on all pages; None if unknown."""
+        if self.is_disproved:
+            return None
         if self.request.plan.position.upstream_link or self.request.plan.position.part or self.next_position:
             return self._total_of_parts if self._is_exact else None
-        return len(self.matches) if not self._is_exact else self._total_of_parts
+        return self.match_count if not self._is_exact else self._total_of_parts
 
     @property
     def _total_of_parts(self) -> int | None:
@@ -163,10 +180,8 @@ class MergedSearch:
 
     @property
     def _is_exact(self) -> bool:
-        overlapping = any(
-            plan.dedupe for plan in self.request.plan.date_plans
-        )  # the sum counts matches twice
-        return not (self.needs_filter or self._filter_predicates or overlapping)
+        """Whether the upstream's totals are those of the search: the sum of overlapping parts is not."""
+        return not (self.needs_filter or self._filter_predicates or self._overlapping)
 
     @cached_property
     def _filter_predicates(self) -> tuple[DatePredicate, ...]:
@@ -175,42 +190,41 @@ class MergedSearch:
     def _remaining_matches(
         self, matches: list[Entry], position: Position, *, needs_filter: bool
     ) -> list[Entry]:
-        """Return the matches that meet the criteria to filter by, and that no earlier part has returned."""
-        earlier = self._earlier_conditions(position)
+        """Return the matches that meet the criteria to filter by, and that belong to this part."""
+        if not needs_filter:
+            require_shown_dates(self.request.plan.date_plans, self._search_at(position), matches)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
-        if not (predicates or earlier):
+        criteria = self._part_criteria if predicates or needs_filter else ()
+        if not (predicates or criteria or self._overlapping):
             return matches
-        return [entry for entry in matches if self._passes_filters(entry, predicates, earlier)]
+        return [
+            entry for entry in matches if self._passes_filters(entry, predicates, criteria, position.part)
+        ]
 
     def _passes_filters(
-        self, entry: Entry, predicates: Sequence[DatePredicate], earlier_conditions: list[list[DatePredicate]]
+        self, entry: Entry, predicates: Sequence[DatePredicate], criteria: Sequence[PartCriterion], part: int
     ) -> bool:
+        """Whether a match meets the predicates, and belongs to the part of the search that returned it."""
         site = self.request.site
         if entry.resource is None or site is None:
             return True
         resource = decode_resource(entry.resource)
-        if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
-            return False
-        return not any(
-            all(meets_predicate(predicate, resource, site.zone) for predicate in part)
-            for part in earlier_conditions
+        sent = self._split_searches[part]
+        return (
+            all(meets_predicate(predicate, resource, site.zone) for predicate in predicates)
+            and all(
+                plan.is_match_of(sent.values(plan.name), resource, site.zone) for plan in self._overlapping
+            )
+            and not any(criterion.excludes(part, resource) for criterion in criteria)
         )
 
-    def _earlier_conditions(self, position: Position) -> list[list[DatePredicate]]:
-        """Conditions of each earlier part, if parts may overlap: matches that meet them were returned."""
-        if not any(plan.dedupe for plan in self.request.plan.date_plans):
-            return []
-        return [
-            [
-                DatePredicate(
-                    plan.predicate.parameter,
-                    tuple((parse_date_value(value),) for value in search.values(plan.name)),
-                )
-                for plan in self.request.plan.date_plans
-                if plan.predicate is not None
-            ]
-            for search in self._split_searches[: position.part]
-        ]
+    @cached_property
+    def _part_criteria(self) -> tuple[PartCriterion, ...]:
+        return part_criteria(self.request)
+
+    @cached_property
+    def _overlapping(self) -> tuple[DatePlan, ...]:
+        return tuple(plan for plan in self.request.plan.date_plans if plan.dedupe)
 
     @cached_property
     def _all_predicates(self) -> tuple[DatePredicate, ...]:
@@ -224,15 +238,23 @@ class MergedSearch:
         return tuple(plan.predicate for plan in self.request.plan.date_plans if plan.predicate)
 
     def _has_ignored_date(self, position: Position, bundle: Bundle) -> bool:
-        """Whether the upstream states, or its matches show, that it ignored a date criterion."""
+        """Whether the upstream states that it ignored a date criterion."""
         if not self.request.plan.date_plans:
             return False
         sent = self._search_at(position)
-        return (
-            lacks_values(sent, self._date_names, stated_search(position, sent, bundle))
-            or has_ignored_warning(self._date_names, bundle)
-            or (not may_hide_elements(sent) and contradicts_criteria(self.request, bundle))
-        )
+        return lacks_values(
+            sent, self._date_names, stated_search(position, sent, bundle)
+        ) or has_ignored_warning(self._date_names, bundle)
+
+    def _is_disproved_by(self, position: Position, bundle: Bundle) -> bool:
+        """Whether matches show that a date criterion was ignored. Raises Failure if the clock is wrong."""
+        sent = self._search_at(position)
+        if may_hide_elements(sent):
+            return False
+        contradiction = find_contradiction(self.request, sent, bundle)
+        if contradiction and contradiction.is_shifted:
+            raise Failure(catalog.DATES_SHIFTED, expression=f"http.{contradiction.name}")
+        return contradiction is not None
 
     @property
     def _date_names(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Plan of a client's search: the upstream searches that give the exact result for its date criteria."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.dates import planner
 from gateway.dates.plan import DatePlan, DateProblem, combine_plans, require_selective
@@ -10,6 +10,7 @@ from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.search.limits import require_few_dates
 from gateway.search.operation_dates import plan_history_parameter, plan_operation_parameter
+from gateway.search.parts import keeps_order
 
 #: Parameters that may remove from a resource the element that a date criterion tests.
 ELEMENT_HIDING_PARAMETERS = frozenset({"_elements", "_summary"})
@@ -30,6 +31,13 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Spl
 
     Raises Failure 400 for more date values than the site's support permits.
     """
+    plan = _plan_criteria(request, criteria, site)
+    if plan is None or criteria.is_count or len(plan.split_searches) < 2:  # noqa: PLR2004 - one part is in order
+        return plan
+    return _in_sort_order(plan, criteria) or _plan_single_search(request, criteria, site)
+
+
+def _plan_criteria(request: FhirRequest, criteria: SearchParams, site: Site) -> SplitPlan | None:
     plans = _plan_dates(request, criteria, site)
     if not plans:
         return None
@@ -39,10 +47,18 @@ def plan_search(request: FhirRequest, criteria: SearchParams, site: Site) -> Spl
     queries = combine_plans(plans, site.date_support.max_split_queries)
     if queries.problem:
         return SplitPlan(tuple(plans), problem=queries.problem)
-    visible = criteria.map_parameters(_drop_if_hiding) if queries.filters or queries.dedupe else criteria
-    return _in_sort_order(
-        tuple(plans), tuple(_with_date_values(visible, names, pairs) for pairs in queries.queries), criteria
+    is_checked = queries.filters or queries.dedupe or (len(queries.queries) > 1 and not criteria.is_count)
+    visible = criteria.map_parameters(_drop_if_hiding) if is_checked else criteria
+    return SplitPlan(
+        queries.plans, tuple(_with_date_values(visible, names, pairs) for pairs in queries.queries)
     )
+
+
+def _plan_single_search(request: FhirRequest, criteria: SearchParams, site: Site) -> SplitPlan:
+    """Return the plan with one wide search and a filter, which the upstream sorts; else the problem."""
+    support = replace(site.date_support, max_split_queries=1, supports_sa_eb=False)
+    plan = _plan_criteria(request, criteria, replace(site, date_support=support))
+    return plan if plan and not plan.problem else SplitPlan(problem=_SORT_NOT_SUPPORTED)
 
 
 def _plan_dates(request: FhirRequest, criteria: SearchParams, site: Site) -> list[DatePlan]:
@@ -77,7 +93,7 @@ def _drop_if_hiding(parameter: Parameter) -> tuple[Parameter, ...]:
     """Drop a parameter that would hide the element a filter tests, or all matches."""
     return (
         ()
-        if parameter.name in ELEMENT_HIDING_PARAMETERS or (parameter.name, parameter.value) == ("_count", "0")
+        if parameter.name in ELEMENT_HIDING_PARAMETERS or SearchParams((parameter,)).is_count
         else (parameter,)
     )
 
@@ -85,34 +101,36 @@ def _drop_if_hiding(parameter: Parameter) -> tuple[Parameter, ...]:
 def _with_date_values(
     search: SearchParams, names: set[str], pairs: tuple[tuple[str, str], ...]
 ) -> SearchParams:
-    """Return the search with its date parameters replaced, at the place of the first of each name."""
+    """Return the search with its date parameters replaced, where the first of each name is.
+
+    Values of a form stay in the form: a URL may be logged on its way.
+    """
     new_values: dict[str, list[str]] = {name: [] for name in names}
     for name, value in pairs:
         new_values[name].append(value)
     if all(search.values(name) == tuple(values) for name, values in new_values.items()):
         return search
-    placed = set[str]()
+    place_by_name = {parameter.name: parameter for parameter in reversed(search.parameters)}
+    place_by_name |= {item.name: item for item in reversed(search.parameters) if item.place == "form"}
 
     def replace_values(parameter: Parameter) -> Iterable[Parameter]:
         if parameter.name not in new_values:
             return (parameter,)
-        values = () if parameter.name in placed else new_values[parameter.name]
-        placed.add(parameter.name)
-        return map(parameter.with_value, values)
+        is_place = parameter is place_by_name[parameter.name]
+        return map(parameter.with_value, new_values[parameter.name] if is_place else ())
 
     return search.map_parameters(replace_values)
 
 
-def _in_sort_order(
-    plans: tuple[DatePlan, ...], split_searches: tuple[SearchParams, ...], criteria: SearchParams
-) -> SplitPlan:
-    """Return the plan with its parts in the order of `_sort`; a problem if only merging gives that order."""
+def _in_sort_order(plan: SplitPlan, criteria: SearchParams) -> SplitPlan | None:
+    """Return the plan with its parts in the order of `_sort`; None if only merging gives that order."""
     key = ",".join(criteria.values("_sort")).split(",")[0]
-    if len(split_searches) <= 1 or not key:
-        return SplitPlan(plans, split_searches)
-    if [plan.name for plan in plans if len(plan.queries) > 1] != [key.removeprefix("-")]:
-        return SplitPlan(plans, problem=_SORT_NOT_SUPPORTED)
-    return SplitPlan(plans, split_searches[::-1] if key.startswith("-") else split_searches)
+    if not key:
+        return plan
+    split_plans = [date for date in plan.date_plans if date.is_split]
+    if [date.name for date in split_plans] != [key.removeprefix("-")] or not keeps_order(split_plans[0]):
+        return None
+    return replace(plan, split_searches=plan.split_searches[::-1]) if key.startswith("-") else plan
 
 
 _SORT_NOT_SUPPORTED = DateProblem(

@@ -86,6 +86,8 @@ MountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$")]
 
 #: `Type.parameter`, or `*.parameter` for every type.
 ParameterKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.[A-Za-z_][A-Za-z0-9_-]*$")]
+#: The same, with `*` also for every parameter.
+ParameterPattern = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)\.(\*|[A-Za-z_][A-Za-z0-9_-]*)$")]
 TypeKey = Annotated[str, Field(pattern=r"^(\*|[A-Z][A-Za-z]+)$")]
 
 

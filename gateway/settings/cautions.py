@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gateway.settings import Settings
-from gateway.settings.resolve import DEFAULT_SITE
+from gateway.settings.resolve import DEFAULT_SITE, merged_site_settings
 
 
 class Caution(NamedTuple):
@@ -18,6 +18,11 @@ class Caution(NamedTuple):
 def _has_default_time_zone(settings: Settings) -> bool:
     default = settings.sites.get(DEFAULT_SITE)
     return default is not None and default.time_zone is not None
+
+
+def _has_unprobed_site(settings: Settings) -> bool:
+    sites = (merged_site_settings(settings, guid) for guid in settings.sites)
+    return any(site.time_zone is not None and not site.search.verified_by for site in sites)
 
 
 def _has_no_page_keys(settings: Settings) -> bool:
@@ -38,6 +43,16 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
             " time zone, its dates are shifted and date searches match the wrong records. Set"
             " sites.<guid>.time_zone for each practice, and remove the default.",
             "sites",
+        ),
+    ),
+    (
+        _has_unprobed_site,
+        Caution(
+            "sites.<guid>.search.verified_by",
+            "A practice was never probed. The gateway asks such a practice for records of more hours"
+            " than a search names, checks each match, and refuses searches that it cannot check."
+            " `halo-gateway sites` lists these practices; `halo-gateway probe` prints the settings.",
+            "dates",
         ),
     ),
     (

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import tzinfo
 from functools import lru_cache
 
-from gateway.dates.instants import column_zone
+from gateway.dates.instants import label_meaning
 from gateway.dates.registry import declared_parameter
 from gateway.dates.support import DateSearchSupport, ParameterKey
 from gateway.dates.timezones import load_zone
@@ -102,29 +101,30 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
         zone,
         merged.name or guid[:8],
         frozenset(repair for repair, on in merged.repairs.items() if not on),
-        _date_search_support(settings, merged, zone),
+        _date_search_support(settings, merged),
         merged.last_updated_input,
         merged.last_updated_output,
         merged.inactive_records,
         frozenset(merged.unlisted_capabilities),
+        merged.search.verified_by,
     )
 
 
-def _date_search_support(
-    settings: Settings, site_settings: SiteSettings, site_zone: tzinfo
-) -> DateSearchSupport:
+def _date_search_support(settings: Settings, site_settings: SiteSettings) -> DateSearchSupport:
     support = site_settings.search
-    last_updated_zones = {
-        (resource_type, "_lastUpdated"): column_zone(mode, site_zone)
-        for resource_type, mode in site_settings.last_updated_input.items()
-    }
     return DateSearchSupport(
         supports_repeated_parameter=support.supports_repeated_parameter,
         supports_comma_or=support.supports_comma_or,
         supports_sa_eb=support.supports_sa_eb,
         period_semantics=support.period_semantics,
-        column_time_zones=last_updated_zones
-        | {_parameter_key(name): load_zone(zone) for name, zone in support.column_time_zones.items()},
+        column_time_zones={
+            _parameter_key(name): "site" if zone == "site" else load_zone(zone)
+            for name, zone in support.column_time_zones.items()
+        },
+        label_meanings={
+            resource_type: label_meaning(mode)
+            for resource_type, mode in site_settings.last_updated_input.items()
+        },
         date_precision={
             _parameter_key(name): precision for name, precision in support.date_precision.items()
         },

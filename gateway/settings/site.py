@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from gateway.cache.freshness import excessive_lifetimes
 from gateway.dates.instants import InstantOutput, LabelMode
 from gateway.dates.support import PeriodSemantics, Precision
+from gateway.dates.timezones import load_zone
 from gateway.exchange import InactiveRecords
 from gateway.http.request_path import GUID_PATTERN
 from gateway.settings.base import (
@@ -16,11 +17,22 @@ from gateway.settings.base import (
     IssueNames,
     NotBoolean,
     ParameterKey,
+    ParameterPattern,
     RepairSwitches,
     Section,
     TimeZone,
     TypeKey,
 )
+
+
+def _check_column_zone(name: str) -> str:
+    if name != "site":
+        load_zone(name)
+    return name
+
+
+ColumnZone = Annotated[str, AfterValidator(_check_column_zone)]
+VerifiedBy = Annotated[str, Field(pattern=r"^[\p{L}\p{N} .,:+/()_\-]{0,100}$")]
 
 
 class SearchSupport(Section):
@@ -36,12 +48,22 @@ class SearchSupport(Section):
         False, description="Whether the upstream understands the prefixes sa and eb."
     )
     period_semantics: PeriodSemantics = Field("unknown", description="How the upstream compares Periods.")
-    column_time_zones: dict[ParameterKey, TimeZone] = Field(
+    column_time_zones: dict[ParameterPattern, ColumnZone] = Field(
         {},
-        description="IANA time zone of the column behind `Type.parameter`, where it differs from the site's.",
+        description="Known clock of the column behind `Type.parameter` (also `*.parameter`, `Type.*`, `*.*`):"
+        " an IANA time zone, or `site` for the site's own. A column without entry may have the site's time or"
+        " UTC: the gateway asks for both and checks each match.",
     )
-    date_precision: dict[ParameterKey, Precision] = Field(
-        {}, description="Precision of the values behind `Type.parameter`."
+    date_precision: dict[ParameterPattern, Precision] = Field(
+        {},
+        description="Known precision of the values behind `Type.parameter` (also `*.parameter`, `Type.*`,"
+        " `*.*`). A value without entry may be a date without time. A wildcard for the parameter leaves out"
+        " dates that are often partial, and does not exclude Periods.",
+    )
+    verified_by: VerifiedBy = Field(
+        "",
+        description="How these settings were found, such as `probe 2026-11-28, engine 3.1`, shown to"
+        " operators. Without it, a site counts as never probed.",
     )
     extra_date_parameters: tuple[ParameterKey, ...] = Field(
         (),

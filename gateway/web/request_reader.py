@@ -10,7 +10,7 @@ from starlette.requests import Request
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
-from gateway.fhir.interaction import NOT_FHIR, Interaction
+from gateway.fhir.interaction import NOT_FHIR, SAFE_METHODS, Interaction
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import response_media_type
@@ -130,7 +130,7 @@ async def fhir_request(
         client_search=search,
         upstream_search=search.without_parameters("_format"),
         headers=headers,
-        body=body,
+        body=b"" if request.method in SAFE_METHODS else body,
         request_id=request_id_of(request),
         client_address=client_address(request, settings.server),
         caller=caller_at_upstream(address.upstream_base, headers),

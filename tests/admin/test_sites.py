@@ -53,6 +53,13 @@ async def test_closed_site_has_all_fields(operator: Operator) -> None:
         "reason": None,
         "failures": 0,
         "timesOpened": 0,
+        "dates": {
+            "verifiedBy": None,
+            "clocks": {},
+            "precision": {},
+            "labels": {},
+            "periods": "unknown",
+        },
         "pauses": [],
         "retries": {"queries": 0, "spent": 0, "left": 3},
         "successor": None,

@@ -283,8 +283,9 @@ def test_check_config_warns_on_stderr(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check-config", "--config", str(file)])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sites"]["default"]["time_zone"] == "Australia/Perth"
-    (line,) = result.stderr.splitlines()
+    line, dates = result.stderr.splitlines()
     assert line.startswith("Warning: sites.default.time_zone: This default applies to every practice")
+    assert dates.startswith("Warning: sites.<guid>.search.verified_by: A practice was never probed")
     assert not [secret for secret in ("do-not-show", SECRET) if secret in result.output]
 
 

@@ -17,6 +17,9 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the origin of both axes
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 ZONES = ("Brisbane", "Sydney", "Adelaide", "Perth", "Hobart", "Lord_Howe", "Darwin", "Broken_Hill")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+#: Clocks of a column (`range`: the site's, with partial dates as ranges), and labels of `meta.lastUpdated`.
+CLOCKS = ("site", "utc", "standard", "range")
+LABELS = ("ok", "naive", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset")
 #: Seconds: most random instants are at most this far from a change of the offset.
 NEAR = 90 * 60
 
@@ -70,22 +73,37 @@ def offset(name: str, instant: Fraction | int) -> int:
 
 
 def matches(prefix: str, s: Fraction, e: Fraction, ts: Fraction, te: Fraction) -> bool:
-    """R4's definition of the prefix for search range `[s, e)` and stored range `[ts, te)`."""
-    point = ts == te
-    contained = s <= ts and (ts < e if point else te <= e)
-    overlaps = ts < e and (te > s or (point and ts == s))
-    above = ts >= e if point else te > e
-    below = ts < s
+    """R4's definition of the prefix for search range `[s, e)` and stored range `[ts, te)`.
+
+    Equal ends are a point. `ge` and `le` are inclusive: a stored range need only reach the search range.
+    """
+    wanted, stored = s == e, ts == te
+    if wanted and stored:
+        order = (ts > s) - (ts < s)
+        return {
+            "eq": order == 0,
+            "ne": order != 0,
+            "gt": order > 0,
+            "lt": order < 0,
+            "ap": order == 0,
+            "ge": order >= 0,
+            "le": order <= 0,
+            "sa": order > 0,
+            "eb": order < 0,
+        }[prefix]
+    contained = not wanted and s <= ts and (ts < e if stored else te <= e)
+    ends_after_start = ts >= s if stored else te > s
+    begins_before_end = ts <= s if wanted else ts < e
     return {
         "eq": contained,
         "ne": not contained,
-        "gt": above,
-        "lt": below,
-        "ge": above or contained,
-        "le": below or contained,
-        "sa": not overlaps and ts >= e,
-        "eb": not overlaps and (ts < s if point else te <= s),
-        "ap": overlaps,
+        "gt": ts >= e if stored else te > e,
+        "lt": ts < s,
+        "ge": ends_after_start,
+        "le": begins_before_end,
+        "sa": not begins_before_end,
+        "eb": not ends_after_start,
+        "ap": begins_before_end and ends_after_start,
     }[prefix]
 
 
@@ -114,6 +132,8 @@ def _meets(model: str, prefix: str, text: str, stored: StoredValue) -> bool:
     if model in ("b", "overlap"):
         assert prefix == "ge"
         return te > bound or ts >= bound
+    if prefix == "ge":  # to the letter: above the unit, or within it
+        return te > bound + unit or ts >= bound
     return matches(prefix, bound, bound + unit, ts, te)
 
 
@@ -163,9 +183,8 @@ class Dice:
         if unit == "second":
             return _text(wall), Fraction(wall), Fraction(1)
         digits = self.random.choice(("0", "000", "5", "9", "999", "250", f"{self.random.randint(0, 99):02}"))
-        width = Fraction(1, 10 ** len(digits))
-        self.fractions += [digits, digits, f"{digits}7", f"{digits}7"]
-        return f"{_text(wall)}.{digits}", wall + int(digits) * width, width
+        self.fractions += [digits, digits, f"{digits}0", f"{digits}7"]
+        return f"{_text(wall)}.{digits}", wall + Fraction(int(digits), 10 ** len(digits)), Fraction(0)
 
     def _widen(self, value: SearchValue) -> SearchValue:
         if value.prefix != "ap":
@@ -186,27 +205,55 @@ class Dice:
         return end + self.random.choice((-1, 0, 0, 1, 2)) + self.random.choice((-far, far))
 
     def point(self, instant: int, precision: str, *, width: int = 1, column: str = "site") -> StoredValue:
-        """Stored point: `second` (the column also has a fraction), `frac`, a `date`, or a partial date."""
+        """Stored point: `second` (the column also has a fraction), `frac`, a `date`, or a partial date.
+
+        `column`: clock of the column, one of `CLOCKS`.
+        """
         if precision in ("date", "day", "month", "year"):
-            return self._partial(instant, precision)
+            return self._partial(instant, precision, column)
         digits = self.random.choice(self.fractions) if precision == "frac" else ""
-        unit = Fraction(1, 10 ** len(digits))
-        start = instant + int(digits or 0) * unit
+        start = instant + Fraction(int(digits or 0), 10 ** len(digits))
+        width = 0 if digits else width
         shift = offset(self.zone, start)
-        wall, stored = start + shift, start + (0 if column == "utc" else shift)
+        wall, stored = start + shift, start + self._clock_offset(column, start)
         hidden = Fraction(self.random.choice((0, 0, 457, 999)), 1000) if precision == "second" else 0
         fraction = f".{digits}" if digits else ""
         return StoredValue(
             f"{_text(instant + shift)}{fraction}{'+' if shift >= 0 else '-'}{_clock(abs(shift))}",
-            (wall, wall + unit * width),
-            (start, start + unit * width),
-            (stored + hidden, stored + (hidden if width == 0 else max(unit * width, hidden))),
+            (wall, wall + width),
+            (start, start + width),
+            (stored + hidden, stored + (hidden if width == 0 else max(Fraction(width), hidden))),
         )
 
-    def _partial(self, instant: int, unit: str) -> StoredValue:
+    def labelled(self, instant: int, labels: str, *, column: str) -> StoredValue:
+        """`meta.lastUpdated` of a change at an instant, as the gateway shows it under labels of `LABELS`."""
+        stored, shift = self.point(instant, "second", width=0, column=column), offset(self.zone, instant)
+        error = {
+            "ok": 0,
+            "naive": self._latest(instant) - instant,
+            "local-labelled-utc": shift,
+            "utc-labelled-local": -shift,
+            "fixed-standard-offset": shift - self._clock_offset("standard", instant),
+        }[labels]
+        shown = self.point(instant + error, "second", width=0)
+        return StoredValue(shown.value, shown.wall, shown.utc, stored.column)
+
+    def _clock_offset(self, column: str, instant: Fraction | int) -> int:
+        standard = min(offset(self.zone, instant), offset(self.zone, instant - 182 * 86400))
+        return {"utc": 0, "standard": standard}.get(column, offset(self.zone, instant))
+
+    def _latest(self, instant: int) -> int:
+        """Last instant with the same wall time."""
+        wall = instant + offset(self.zone, instant)
+        later = [instant + shift for shift in (1800, 3600, 7200)]
+        return max([instant, *(t for t in later if t + offset(self.zone, t) == wall)])
+
+    def _partial(self, instant: int, unit: str, column: str = "site") -> StoredValue:
         text, first, last = _calendar(instant + offset(self.zone, instant), unit)
         midnights = (self._midnight(first), self._midnight(last))
-        return StoredValue(text, (first, last), midnights, (first, last if unit == "date" else first + 1))
+        stored = midnights[0] if column == "utc" and self.random.random() < 0.5 else first
+        is_range = unit == "date" or column == "range"
+        return StoredValue(text, (first, last), midnights, (stored, last if is_range else stored + 1))
 
     def _midnight(self, wall: Fraction) -> Fraction:
         local = (EPOCH + timedelta(seconds=wall // 1)).replace(tzinfo=zone_of(self.zone))
@@ -217,10 +264,18 @@ class Dice:
         is_earlier = last + offset(self.zone, last) < first + offset(self.zone, first)
         return last + 7200 if is_earlier else last
 
-    def period(self, first: int, last: int, *, whole: bool = False) -> StoredValue:
-        """Period between two instants. An end may be a day; an end may be open unless `whole`."""
+    def period(
+        self, first: int, last: int, *, whole: bool = False, columns: tuple[str, ...] = ()
+    ) -> StoredValue:
+        """Period between two instants. An end may be a day; an end may be open unless `whole`.
+
+        `columns`: possible clocks; a day is then stored as its midnight. By default it is stored as a range.
+        """
+        column = self.random.choice(columns or ("site",))
         precisions = ("second", "second", "day")
-        ends = [self.point(instant, self.random.choice(precisions)) for instant in (first, last)]
+        ends = [
+            self.point(instant, self.random.choice(precisions), column=column) for instant in (first, last)
+        ]
         open_end = None if whole else self.random.choice((None, None, None, 0, 1))
         value = {
             name: end.value
@@ -233,7 +288,7 @@ class Dice:
             ts = -always if open_end == 0 else getattr(ends[0], axis)[0]
             return ts, always if open_end == 1 else getattr(ends[1], axis)[1]
 
-        return StoredValue(value, between("wall"), between("utc"), between("wall"))
+        return StoredValue(value, between("wall"), between("utc"), between("column" if columns else "wall"))
 
 
 def _seconds(moment: datetime) -> int:

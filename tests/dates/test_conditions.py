@@ -1,5 +1,7 @@
 """Conditions of interval sets."""
 
+from dataclasses import replace
+
 from gateway.dates.conditions import (
     clip_to_columns,
     floor_seconds,
@@ -9,8 +11,10 @@ from gateway.dates.conditions import (
 )
 from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import BEGIN, END
+from gateway.dates.value import parse_date_value
 
 SUPPORT = DateSearchSupport()
+ONE, TWO = (parse_date_value("2024"),), (parse_date_value("2025"),)
 DAY = 86400
 
 
@@ -38,7 +42,31 @@ def test_disjoint_parts_are_ordered_queries_up_to_limit() -> None:
 
 def test_repeats_are_sent_with_strictest_bounds() -> None:
     conditions = multi_value_conditions(
-        [((0, END),), ((DAY, END),), ((BEGIN, 0),)], SUPPORT, day=True, presence=True
+        [[((0, END), ONE)], [((DAY, END), ONE)], [((BEGIN, 0), TWO)]], SUPPORT, day=True, presence=True
     )
     assert conditions is not None
     assert conditions.queries == (("ge1970-01-02", "lt1970-01-01"),)
+    assert conditions.parts == (((ONE, ONE, TWO),),)
+
+
+def test_query_selects_the_matches_of_its_values() -> None:
+    far = (DAY * 9000, DAY * 9001)
+    groups = [((0, DAY), ONE), ((DAY, 2 * DAY), TWO), (far, ONE)]
+    conditions = multi_value_conditions([groups], SUPPORT, day=True, presence=True)
+    assert conditions is not None
+    assert conditions.queries == (("ge1970-01-01", "lt1970-01-03"), ("ge1994-08-23", "lt1994-08-24"))
+    assert conditions.parts == ((((*ONE, *TWO),),), ((ONE,),))
+    single = replace(SUPPORT, supports_repeated_parameter=False)
+    conditions = multi_value_conditions([groups], single, day=True, presence=True)
+    assert conditions is not None
+    assert (conditions.queries, conditions.exact) == ((("ge1970-01-01",), ("ge1994-08-23",)), False)
+
+
+def test_gap_that_a_value_may_extend_over_is_closed() -> None:
+    parts = ((0, DAY), (3 * DAY, 4 * DAY))
+    assert single_value_conditions(parts, SUPPORT, day=True, gap=DAY) == single_value_conditions(
+        parts, SUPPORT, day=True
+    )
+    conditions = single_value_conditions(parts, SUPPORT, day=True, gap=2 * DAY)
+    assert conditions is not None
+    assert (conditions.queries, conditions.exact) == ((("ge1970-01-01", "lt1970-01-05"),), False)

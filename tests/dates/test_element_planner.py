@@ -1,17 +1,16 @@
 """Plans for parsed values on one element."""
 
+from support.date_facts import PROBED
+
 from gateway.dates.element_planner import ParameterValues, plan_element
 from gateway.dates.registry import date_parameter
-from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import load_zone
 from gateway.dates.value import parse_date_value
 
 
 def criterion(*texts: str, multi_valued: bool = False, is_direct: bool = True) -> ParameterValues:
     values = tuple((parse_date_value(text),) for text in texts)
-    return ParameterValues(
-        "date", values, DateSearchSupport(), load_zone("Australia/Brisbane"), multi_valued, is_direct
-    )
+    return ParameterValues("date", values, PROBED, load_zone("Australia/Brisbane"), multi_valued, is_direct)
 
 
 def test_inexact_condition_outside_matches_is_rejected() -> None:

@@ -1,12 +1,10 @@
 """Corrected instants: all modes, folds, gaps, fractions."""
 
-from datetime import UTC
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dates.instants import InstantOutput, LabelMode, column_zone, corrected_instant
+from gateway.dates.instants import InstantOutput, LabelMode, corrected_instant, label_meaning
 from gateway.dates.timezones import load_zone
 
 SYDNEY = load_zone("Australia/Sydney")
@@ -97,8 +95,5 @@ def test_correction_is_idempotent(text: str, label: str, mode: LabelMode, output
         assert corrected_instant(once, "ok", SYDNEY) == corrected_instant(f"{text}{label}", mode, SYDNEY)
 
 
-def test_column_zone_depends_on_mode() -> None:
-    assert {mode: column_zone(mode, SYDNEY) is SYDNEY for mode in MODES} == {
-        mode: mode != "utc-labelled-local" for mode in MODES
-    }
-    assert column_zone("utc-labelled-local", SYDNEY) is UTC
+def test_only_digits_of_utc_show_the_instant() -> None:
+    assert {mode for mode in MODES if label_meaning(mode) == "exact"} == {"utc-labelled-local"}

@@ -30,7 +30,7 @@ def meets(resource: str, code: str, repeats: tuple[str, ...], content: dict[str,
         ),
         *(("ne2024-05-01", False), ("ne2024-05-02", True), ("gt2024-05-01", False), ("gt2024-04-30", True)),
         *(("2024-05-01T00:00:00Z", True), ("2024-05-01T10:00:00Z", False), ("sa2024-05-01T09:59:59", True)),
-        *(("eb2024-05-01T10:00:00", False), ("ap2024-05-01T10:00", True), ("le2024-05-01T10:00:00.0", False)),
+        *(("eb2024-05-01T10:00:00", False), ("ap2024-05-01T10:00", True), ("le2024-05-01T10:00:00.0", True)),
     ],
 )
 def test_datetime_covers_its_second(value: str, *, expected: bool) -> None:
@@ -43,6 +43,30 @@ def test_instant_is_point() -> None:
     assert not meets("Slot", "start", ("eb2024-05-01T10:00:00",), resource)
     assert not meets("Slot", "start", ("2024-05-01T09:59:59",), resource)
     assert meets("Slot", "start", ("ap2024-05-01T10:00:00",), resource)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *(("", True), ("ne", False), ("gt", False), ("lt", False), ("ge", True), ("le", True)),
+        *(("sa", False), ("eb", False), ("ap", True)),
+    ],
+)
+def test_fraction_is_a_point_whatever_its_digits(value: str, *, expected: bool) -> None:
+    resource = {"lastModified": "2024-05-01T10:00:00.500+10:00"}
+    for fraction in ("5", "500", "5000000"):
+        assert meets("Task", "modified", (f"{value}2024-05-01T10:00:00.{fraction}",), resource) is expected
+    assert meets("Task", "modified", ("gt2024-05-01T10:00:00.4999999",), resource)
+    assert meets("Task", "modified", ("lt2024-05-01T10:00:00.5000001",), resource)
+
+
+# HAPI, Microsoft, LinuxForHealth and Blaze agree.
+def test_ge_and_le_include_a_day_that_shares_one_second() -> None:
+    day = {"lastModified": "2018-10-29"}
+    assert meets("Task", "modified", ("ge2018-10-29T23:59:59",), day)
+    assert meets("Task", "modified", ("le2018-10-29T00:00:00",), day)
+    assert not meets("Task", "modified", ("ge2018-10-30T00:00:00",), day)
+    assert not meets("Task", "modified", ("le2018-10-28T23:59:59",), day)
 
 
 def test_partial_date_covers_its_unit() -> None:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from support.date_facts import PROBED
+
 from gateway.dates.plan import DatePlan, combine_plans, require_selective
 from gateway.dates.planner import plan_parameter
 from gateway.dates.support import DateSearchSupport
@@ -12,7 +14,7 @@ BRISBANE = load_zone("Australia/Brisbane")
 
 
 def plan_of(resource: str, name: str, *values: str) -> DatePlan:
-    plan = plan_parameter(resource, name, values, DateSearchSupport(), BRISBANE, NOW)
+    plan = plan_parameter(resource, name, values, PROBED, BRISBANE, NOW)
     assert plan is not None
     return plan
 
@@ -70,3 +72,35 @@ def test_unselective_search_is_rejected() -> None:
     assert rejected.problem is not None
     assert rejected.problem.kind == "too-costly"
     assert require_selective(plan_of("Encounter", "date", "2024")).problem is None
+
+
+DAYS = "2024-06-03,2024-06-05,2024-06-07"
+
+
+def test_fallback_query_keeps_its_filter() -> None:
+    result = combine_plans(
+        [
+            plan_of("Appointment", "date", DAYS),
+            plan_of("Appointment", "_lastUpdated", "2024-05-01,2024-05-03"),
+        ],
+        4,
+    )
+    assert len(result.queries) == 2
+    assert [plan.filter_predicate for plan in result.plans if plan.filter_predicate] == list(result.filters)
+    assert [(plan.name, plan.exact) for plan in result.plans] == [("date", False), ("_lastUpdated", True)]
+
+
+def test_fallback_of_a_chain_is_not_used() -> None:
+    chain = plan_of("Observation", "patient.birthdate", "1980-01-01,1980-01-03,1980-01-05")
+    problem = combine_plans([chain, plan_of("Observation", "encounter.date", "lt2024")], 2).problem
+    assert problem is not None
+    assert (problem.kind, problem.expression) == ("too-costly", "http.patient.birthdate")
+
+
+def test_overlapping_queries_of_unseen_dates_are_rejected() -> None:
+    support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    chain = plan_parameter("Observation", "encounter.date", ["ne2024"], support, BRISBANE, NOW)
+    assert chain is not None
+    problem = combine_plans([chain], 4).problem
+    assert problem is not None
+    assert (problem.kind, problem.expression) == ("not-supported", "http.encounter.date")

@@ -1,11 +1,13 @@
 """Plans of date parameters: worked examples, rejections, chains, composites, histories, operations."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.date_facts import PROBED
 
 from gateway.dates.plan import DatePlan, explain_plan
 from gateway.dates.planner import history_since, operation_date, plan_parameter
@@ -16,7 +18,7 @@ from gateway.dates.timezones import load_zone
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 SYDNEY = load_zone("Australia/Sydney")
 EXAMPLES = json.loads(Path(__file__).with_name("date_search.json").read_text())
-SECONDS = DateSearchSupport(date_precision={("*", "date"): "second"})
+SECONDS = replace(PROBED, date_precision={("*", "*"): "frac", ("*", "date"): "second"})
 
 
 def plan_of(resource: str, name: str, *values: str, support: DateSearchSupport = SECONDS) -> DatePlan:
@@ -27,9 +29,12 @@ def plan_of(resource: str, name: str, *values: str, support: DateSearchSupport =
 
 def support_of(example: dict[str, Any]) -> DateSearchSupport:
     key = ("*", example["name"].rpartition(".")[2].rpartition(":")[2] or example["name"])
-    return DateSearchSupport(
-        date_precision={key: example["precision"]} if "precision" in example else {},
-        column_time_zones={key: UTC} if "column" in example else {},
+    return replace(
+        PROBED,
+        date_precision={("*", "*"): "frac", key: example["precision"]}
+        if "precision" in example
+        else PROBED.date_precision,
+        column_time_zones={key: UTC} if "column" in example else PROBED.column_time_zones,
         **({"period_semantics": "r4", "supports_sa_eb": True} if "verified" in example else {}),
     )
 
@@ -108,7 +113,7 @@ def test_too_many_close_parts_are_merged() -> None:
 def test_narrowest_gaps_are_closed_first() -> None:
     plan = plan_of("Appointment", "date", "2014,2016-01-01,2016-01-03,2018,2022")
     assert plan.strategy == "widen+filter"
-    support = DateSearchSupport(date_precision={("*", "date"): "second"}, max_split_queries=2)
+    support = replace(SECONDS, max_split_queries=2)
     plan = plan_of("Appointment", "date", "2014-01-01,2014-01-03,2024-01-01", support=support)
     assert plan.strategy == "split+filter"
     assert plan.queries[0] == ("ge2014-01-01T00:00:00", "lt2014-01-04T00:00:00")
@@ -117,7 +122,7 @@ def test_narrowest_gaps_are_closed_first() -> None:
 def test_too_many_scattered_days_are_rejected() -> None:
     days = ",".join(f"{year}-05-01" for year in range(2000, 2010))
     for resource, name in (("Appointment", "date"), ("MedicationRequest", "date"), ("Encounter", "date")):
-        problem = plan_of(resource, name, days, support=DateSearchSupport()).problem
+        problem = plan_of(resource, name, days, support=PROBED).problem
         assert problem is not None
         assert problem.kind == "too-costly"
 
@@ -128,30 +133,31 @@ def test_thousand_values_are_planned() -> None:
 
 
 def test_comma_support_saves_queries() -> None:
-    support = DateSearchSupport(supports_comma_or=True)
+    support = replace(PROBED, supports_comma_or=True)
     assert plan_of("Appointment", "date", "ne2024-05-01", support=support).queries == (
         ("lt2024-05-01T00:00:00,ge2024-05-02T00:00:00",),
     )
     assert plan_of("Appointment", "date", "2024,2026", support=support).queries == (
         ("ge2024-01-01T00:00:00", "lt2027-01-01T00:00:00", "lt2025-01-01T00:00:00,ge2026-01-01T00:00:00"),
     )
-    verified = DateSearchSupport(supports_comma_or=True, period_semantics="r4", supports_sa_eb=True)
-    assert plan_of("Encounter", "date", "ge2024", support=verified).queries == (
-        ("gt2024-12-31T23:59:59,sa2023-12-31T23:59:59",),
+    verified = replace(PROBED, supports_comma_or=True, period_semantics="r4", supports_sa_eb=True)
+    assert plan_of("Encounter", "date", "ge2024", support=verified).queries == (("gt2023-12-31T23:59:59",),)
+    assert plan_of("Encounter", "date", "ne2024", support=verified).queries == (
+        ("lt2024-01-01T00:00:00,gt2024-12-31T23:59:59",),
     )
 
 
 def test_upstream_without_repeats_gets_single_condition_and_filter() -> None:
-    support = DateSearchSupport(supports_repeated_parameter=False)
+    support = replace(PROBED, supports_repeated_parameter=False)
     assert plan_of("Patient", "birthdate", "1970", support=support).queries == (("ge1970-01-01",),)
     plan = plan_of("Patient", "birthdate", "1970,1980", support=support)
-    assert (plan.queries, plan.dedupe) == ((("ge1970-01-01",), ("ge1980-01-01",)), True)
+    assert (plan.queries, plan.dedupe, plan.exact) == ((("ge1970-01-01",),), False, False)
     assert plan_of("Patient", "birthdate", "lt1970", support=support).exact
     assert plan_of("Patient", "birthdate", "ne1970", support=support).strategy == "split"
 
 
 def test_start_only_upstream_gets_no_lower_bound() -> None:
-    support = DateSearchSupport(period_semantics="start-only")
+    support = replace(PROBED, period_semantics="start-only")
     assert plan_of("Encounter", "date", "ge2024", support=support).strategy == "drop+filter"
     assert plan_of("Encounter", "date", "2024", support=support).strategy == "widen+filter"
 
@@ -172,20 +178,30 @@ def test_exact_conditions_respect_column_range(
     value: str, queries: tuple[tuple[str, ...], ...], *, exact: bool
 ) -> None:
     plan = plan_of(
-        "Encounter", "date", value, support=DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+        "Encounter", "date", value, support=replace(PROBED, period_semantics="r4", supports_sa_eb=True)
     )
     assert (plan.queries, plan.exact) == (queries, exact)
 
 
 def test_too_many_exact_conditions_become_superset() -> None:
-    support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    support = replace(PROBED, period_semantics="r4", supports_sa_eb=True)
+    years = ",".join(f"{year}" for year in range(2020, 2026))
+    plan = plan_of("Encounter", "date", years, support=support)
+    query = ("ge2020-01-01T00:00:00", "lt2026-01-01T00:00:00")
+    assert (plan.strategy, plan.queries) == ("widen+filter", (query,))
+
+
+def test_widest_of_equal_conditions_is_sent_once() -> None:
+    support = replace(PROBED, period_semantics="r4", supports_sa_eb=True)
     plan = plan_of("Encounter", "date", "ge2024,ge2025,ge2026", support=support)
-    assert (plan.strategy, plan.queries) == ("widen+filter", (("ge2024-01-01T00:00:00",),))
+    assert (plan.strategy, plan.queries) == ("single", (("gt2023-12-31T23:59:59",),))
+    plan = plan_of("Encounter", "date", "lt2024,lt2025,gt2026", support=support)
+    assert plan.queries == (("lt2025-01-01T00:00:00",), ("gt2026-12-31T23:59:59",))
 
 
 def test_bound_on_element_that_may_be_partial_is_widened() -> None:
-    assert plan_of("Condition", "onset-date", "gt2024-06-01").queries == (("ge2024-01-01T00:00:00",),)
-    assert plan_of("Encounter", "date", "gt2024-06-01", support=DateSearchSupport()).queries == (
+    assert plan_of("Condition", "onset-date", "gt2024-06-01").queries == (("ge2023-12-31T23:59:59",),)
+    assert plan_of("Encounter", "date", "gt2024-06-01", support=PROBED).queries == (
         ("ge2024-06-01T23:59:59",),
     )
 
@@ -246,12 +262,12 @@ def test_inexact_composite_in_has_is_rejected() -> None:
 
 def test_inexact_declared_parameter_is_rejected() -> None:
     declared = {("Patient", "seen"): declared_parameter("Patient", "seen")}
-    assert plan_of("Patient", "seen", "lt2024", support=DateSearchSupport(declared_parameters=declared)).exact
+    assert plan_of("Patient", "seen", "lt2024", support=replace(PROBED, declared_parameters=declared)).exact
     problem = plan_of(
-        "Patient", "seen", "ge2024", support=DateSearchSupport(declared_parameters=declared)
+        "Patient", "seen", "ge2024", support=replace(PROBED, declared_parameters=declared)
     ).problem
     assert problem is not None
-    support = DateSearchSupport(declared_parameters=declared, date_precision={("Patient", "seen"): "second"})
+    support = replace(PROBED, declared_parameters=declared, date_precision={("Patient", "seen"): "second"})
     assert plan_of("Patient", "seen", "2024", support=support).exact
 
 
@@ -263,7 +279,7 @@ def test_each_cause_of_a_filter_has_its_reason() -> None:
             "Condition",
             "onset-date",
             "2024-01",
-            support=DateSearchSupport(date_precision={("*", "onset-date"): "mixed-year"}),
+            support=replace(PROBED, date_precision={("*", "onset-date"): "mixed-year"}),
         ),
         "Period": plan_of("Encounter", "date", "2024"),
         "repeats": plan_of("MedicationRequest", "date", "2024"),
@@ -276,10 +292,7 @@ def test_each_cause_of_a_filter_has_its_reason() -> None:
 def test_explanation_has_meaning_queries_and_reason() -> None:
     lines = explain_plan(plan_of("Appointment", "date", "ne2024-05-01T10:00:00.25Z,gt9999"))
     assert lines[0] == "date: single"
-    assert (
-        "ne [2024-05-01T10:00:00.25, 2024-05-01T10:00:00.26) UTC or gt [9999-01-01T00:00:00, +inf)"
-        in lines[1]
-    )
+    assert "ne 2024-05-01T10:00:00.25 UTC or gt [9999-01-01T00:00:00, +inf)" in lines[1]
     assert lines[2].startswith("query 1: date=")
     assert lines[-2:] == ("filter: no", "why: Single range on a single value. ge and lt select it exactly.")
     assert explain_plan(plan_of("Encounter", "date", "ne2024"))[2] == "query 1: (no condition)"
@@ -295,13 +308,13 @@ def test_explanation_has_meaning_queries_and_reason() -> None:
     ],
 )
 def test_since_is_second_without_offset(text: str, second: str, *, exact: bool) -> None:
-    plan = history_since(text, DateSearchSupport(), SYDNEY)
+    plan = history_since(text, PROBED, SYDNEY)
     assert (plan.queries, plan.exact) == (((second,),), exact)
 
 
 @pytest.mark.parametrize("text", ["ge2024", "now", "0001-01-01T00:00:00+01:00"])
 def test_since_and_operations_reject_other_text(text: str) -> None:
-    for plan in (history_since(text, DateSearchSupport(), SYDNEY), operation_date("start", text, SYDNEY)):
+    for plan in (history_since(text, PROBED, SYDNEY), operation_date("start", text, SYDNEY)):
         assert plan.problem is not None
         assert plan.problem.kind == "value"
 
@@ -321,18 +334,27 @@ def test_operation_date_is_day_of_site(name: str, text: str, day: str) -> None:
 
 
 def test_earliest_date_is_configurable() -> None:
-    support = DateSearchSupport(date_precision={("*", "date"): "second"}, earliest_date=date(1900, 1, 1))
+    support = replace(SECONDS, earliest_date=date(1900, 1, 1))
     assert plan_of("Appointment", "date", "ge1850", support=support).queries == (("ge1900-01-01T00:00:00",),)
 
 
-def test_parts_that_may_share_partial_dates_are_deduplicated() -> None:
+# An upstream that compares ranges returns the day 2024-05-01 for ge2024-05-01T10:00.
+def test_bound_inside_a_day_needs_a_known_precision() -> None:
+    unknown = replace(PROBED, date_precision={})
+    assert plan_of("Task", "modified", "sa2024-05-01T10:00", support=unknown).strategy == "widen+filter"
+    assert plan_of("Task", "modified", "sa2024-05-01", support=unknown).exact
+    assert plan_of("Task", "modified", "sa2024-05-01T10:00", support=PROBED).exact
+
+
+# An upstream that compares ranges would return the year 2025 on both sides of the second.
+def test_parts_that_may_share_partial_dates_are_one_query() -> None:
     plan = plan_parameter(
         "Immunization",
         "date",
         ["ne2025-08-29T14:00:01Z"],
-        DateSearchSupport(),
+        PROBED,
         load_zone("Australia/Brisbane"),
         NOW,
     )
     assert plan is not None
-    assert (len(plan.queries), plan.exact, plan.dedupe) == (2, False, True)
+    assert (plan.queries, plan.exact, plan.dedupe) == ((("ge1753-01-01T00:00:00",),), False, False)

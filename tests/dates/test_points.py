@@ -2,9 +2,19 @@
 
 import pytest
 
-from gateway.dates.bounds import column_edges
-from gateway.dates.points import floor_month, floor_year, lattice_for, point_sets
-from gateway.dates.timezones import END, load_zone
+from gateway.dates.column_clock import ColumnClock, column_edges
+from gateway.dates.points import (
+    Round,
+    floor_day,
+    floor_month,
+    floor_second,
+    floor_year,
+    is_inside_unit,
+    lattice_for,
+    point_sets,
+    unit_floor,
+)
+from gateway.dates.timezones import BEGIN, END, load_zone
 from gateway.dates.value import YEAR_1, YEAR_10000, parse_date_value
 
 SITE = load_zone("Australia/Brisbane")
@@ -12,7 +22,9 @@ SITE = load_zone("Australia/Brisbane")
 
 def is_exact(text: str, kind: str, precision: str | None) -> bool:
     value = parse_date_value(text)
-    outer, inner = point_sets(value, lattice_for(kind, precision), column_edges(value, SITE, SITE))
+    outer, inner = point_sets(
+        value, lattice_for(kind, precision), column_edges(value, SITE, ColumnClock((SITE,)))
+    )
     return outer == inner
 
 
@@ -45,6 +57,20 @@ def is_exact(text: str, kind: str, precision: str | None) -> bool:
 )
 def test_exactness_depends_on_precision(text: str, kind: str, precision: str | None, *, exact: bool) -> None:
     assert is_exact(text, kind, precision) is exact
+
+
+def test_bound_inside_a_unit_also_selects_that_unit() -> None:
+    bounds = [parse_date_value(text).start for text in ("2024-05-01", "2024-05-01T00:01")]
+    assert [is_inside_unit(((bound, END),), floor_day) for bound in bounds] == [False, True]
+    assert is_inside_unit(((bounds[0], END),), floor_year)
+    assert not is_inside_unit(((BEGIN, bounds[1]),), floor_day)
+
+
+@pytest.mark.parametrize(
+    ("precision", "floor"), [("mixed-year", floor_year), ("mixed-day", floor_day), ("frac", floor_second)]
+)
+def test_floor_of_a_precision_is_that_of_its_coarsest_unit(precision: str, floor: Round) -> None:
+    assert unit_floor(precision) is floor
 
 
 def test_floor_of_calendar_units() -> None:

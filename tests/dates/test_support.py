@@ -2,11 +2,12 @@
 
 from datetime import UTC, date
 
+from gateway.dates.column_clock import ColumnClock
 from gateway.dates.registry import date_parameter, declared_parameter
 from gateway.dates.support import MAY_BE_PARTIAL, DateSearchSupport
 from gateway.dates.timezones import load_zone
 
-PERTH = load_zone("Australia/Perth")
+PERTH, SYDNEY = load_zone("Australia/Perth"), load_zone("Australia/Sydney")
 
 
 def test_defaults_are_safe() -> None:
@@ -24,15 +25,51 @@ def test_defaults_are_safe() -> None:
     )
 
 
-def test_entry_of_type_precedes_entry_of_all_types() -> None:
-    slot, patient = date_parameter("Slot", "_lastUpdated"), date_parameter("Patient", "_lastUpdated")
-    assert slot is not None
-    assert patient is not None
+def clock_of(support: DateSearchSupport, resource: str, code: str) -> ColumnClock:
+    parameter = date_parameter(resource, code)
+    assert parameter is not None
+    return support.column_clock(parameter, PERTH)
+
+
+def test_unknown_clock_is_that_of_the_site_or_utc() -> None:
+    support = DateSearchSupport()
+    assert clock_of(support, "Slot", "start") == ColumnClock((PERTH, UTC))
+    assert clock_of(support, "Slot", "_lastUpdated") == ColumnClock((PERTH, UTC), "unknown")
+    assert clock_of(support, "Patient", "birthdate") == ColumnClock((PERTH,))
+
+
+def test_most_specific_entry_of_a_clock_applies() -> None:
     support = DateSearchSupport(
-        column_time_zones={("Slot", "_lastUpdated"): PERTH, ("*", "_lastUpdated"): UTC}
+        column_time_zones={("*", "*"): SYDNEY, ("Slot", "*"): "site", ("*", "start"): UTC},
+        label_meanings={"*": "digits", "Slot": "exact"},
     )
-    assert (support.column_zone(slot, UTC), support.column_zone(patient, PERTH)) == (PERTH, UTC)
-    assert DateSearchSupport().column_zone(slot, PERTH) is PERTH
+    assert clock_of(support, "Slot", "start") == ColumnClock((UTC,))
+    assert clock_of(support, "Slot", "_lastUpdated") == ColumnClock((PERTH,))
+    assert clock_of(support, "Patient", "_lastUpdated") == ColumnClock((SYDNEY,), "digits")
+
+
+def precision_of(support: DateSearchSupport, resource: str, code: str) -> tuple[str | None, bool]:
+    parameter = date_parameter(resource, code)
+    assert parameter is not None
+    return support.precision_of(parameter), support.precision_unknown(parameter)
+
+
+def test_unknown_precision_may_be_a_day() -> None:
+    support = DateSearchSupport()
+    assert precision_of(support, "AllergyIntolerance", "date") == ("mixed-day", True)
+    assert precision_of(support, "Encounter", "date") == ("mixed-day", True)
+    assert precision_of(support, "Immunization", "date") == ("mixed-year", True)
+    assert precision_of(support, "Slot", "start") == (None, False)
+    assert precision_of(support, "Patient", "birthdate") == (None, False)
+
+
+def test_precision_of_all_parameters_leaves_partial_dates_and_choices_open() -> None:
+    support = DateSearchSupport(date_precision={("*", "*"): "second"})
+    assert precision_of(support, "Encounter", "date") == ("second", False)
+    assert precision_of(support, "Immunization", "date") == ("mixed-year", True)
+    observed = date_parameter("Observation", "date")
+    assert observed is not None
+    assert not support.has_points(observed)
 
 
 def test_precision_makes_choice_a_point_but_no_period() -> None:

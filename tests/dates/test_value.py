@@ -93,13 +93,14 @@ def test_other_text_raises_with_grammar(text: str) -> None:
 def test_fraction_of_any_length_is_exact(fraction: int, digits: int) -> None:
     value = parse_date_value(f"2024-05-01T10:00:00.{fraction:0{digits + 1}}Z")
     assert value.start == utc(2024, 5, 1, 10) + Fraction(fraction, 10 ** (digits + 1))
-    assert value.end - value.start == Fraction(1, 10 ** (digits + 1))
+    assert value.end == value.start
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
-        assert parse_date_value(text).start < parse_date_value(text).end
+        value = parse_date_value(text)
+        assert value.end > value.start or ("." in text and value.end == value.start)
     except DateValueError as error:
         assert str(error) == f"Not a valid date. Write dates as {GRAMMAR}."  # noqa: PT017 - may also succeed
 

@@ -18,7 +18,7 @@ from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.search.executor import SearchExecutor
 from gateway.server.serve import Server
-from gateway.settings import Settings, SiteSettings
+from gateway.settings import SearchSupport, Settings, SiteSettings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
@@ -33,12 +33,14 @@ from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
 
+#: This is a program: it cannot import tests/support.
+PROBED = SearchSupport(column_time_zones={"*.*": "site"}, date_precision={"*.*": "frac"})
 LOCK_SECONDS = 1.5
 PUBLIC = "https://gw.example"
 
 
 def settings_for(upstream: str, public_url: str | None = None) -> Settings:
-    sites = {guid: SiteSettings(time_zone=site.zone.key) for guid, site in SITES.items()}
+    sites = {guid: SiteSettings(time_zone=site.zone.key, search=PROBED) for guid, site in SITES.items()}
     server = {"public_url": public_url}
     return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites, "server": server})
 

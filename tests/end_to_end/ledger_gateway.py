@@ -31,7 +31,7 @@ from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.search.executor import SearchExecutor
 from gateway.server.serve import Server
-from gateway.settings import Settings, SiteSettings
+from gateway.settings import SearchSupport, Settings, SiteSettings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.telemetry.log_config import configure_logging
 from gateway.telemetry.metrics import Metrics
@@ -42,12 +42,17 @@ from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
 
+#: This is a program: it cannot import tests/support.
+PROBED = SearchSupport(column_time_zones={"*.*": "site"}, date_precision={"*.*": "frac"})
 TOKEN = "synthetic-operator-token"  # noqa: S105 - a test's own
 NAMES = {guid: site.name for guid, site in SITES.items()}
 
 
 def settings_for(upstream: str) -> Settings:
-    sites = {guid: SiteSettings(name=site.city, time_zone=site.zone.key) for guid, site in SITES.items()}
+    sites = {
+        guid: SiteSettings(name=site.city, time_zone=site.zone.key, search=PROBED)
+        for guid, site in SITES.items()
+    }
     return Settings.model_validate({"upstream": {"url": upstream}, "sites": sites})
 
 

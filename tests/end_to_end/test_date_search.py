@@ -1,6 +1,7 @@
-"""Random date searches through gateway and emulator, compared with R4 on three models of the upstream.
+"""Random date searches through gateway and emulator, compared with R4 on several models of the upstream.
 
-The oracle (`tests/dates/date_oracle.py`) is independent of the planner and reads the emulator's resources.
+The oracle (`tests/dates/date_oracle.py`) is independent of the planner and reads the emulator's resources. Of
+sites that nobody has probed the gateway knows nothing: clock, labels and precision are right or wrong.
 """
 
 import os
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 from random import Random
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
@@ -19,11 +20,14 @@ import pytest
 from conftest import KEY, settings_for
 from dates.date_oracle import EPOCH, PREFIXES, Dice, SearchValue, StoredValue, offset, r4_selects
 from structlog.testing import capture_logs
+from support.date_facts import PROBED_SUPPORT
 
 from gateway.app import create_app
 from gateway.emulator.app import create_emulator
-from gateway.emulator.settings import EmulatorSettings, Variants
+from gateway.emulator.data.records import Record
+from gateway.emulator.settings import EmulatorSettings, LastUpdatedStyle, Variants
 from gateway.emulator.sites import BRISBANE, PERTH, SYDNEY
+from gateway.emulator.state import EmulatorState
 from gateway.settings import SearchSupport
 
 CASES = int(os.environ.get("DATE_CASES", "1000"))
@@ -38,20 +42,61 @@ TARGETS = (
     ("Condition", "onset-date", ("onsetDateTime", "onsetPeriod"), False),
     ("Immunization", "date", ("occurrenceDateTime",), False),
     ("DocumentReference", "date", ("date",), True),
+    ("AllergyIntolerance", "date", ("recordedDate",), False),
+    ("Condition", "recorded-date", ("recordedDate",), False),
     ("Patient", "_lastUpdated", ("meta", "lastUpdated"), True),
     ("Observation", "_lastUpdated", ("meta", "lastUpdated"), True),
 )
+
+
+@dataclass(frozen=True)
+class Model:
+    """An upstream, and what the gateway knows about it.
+
+    `labels`: its label of every `meta.lastUpdated`. `has_days`: every second dateTime is stored as a day.
+    """
+
+    variants: Variants
+    support: SearchSupport
+    labels: LastUpdatedStyle | None = None
+    has_days: bool = False
+
+
+NAIVE = Variants(date_model="naive-sql", comma="refuse", period_model="r4")
+UTC_COLUMNS: dict[str, Literal["site", "utc"]] = {f"{kind}.{code}": "utc" for kind, code, *_ in TARGETS}
+del UTC_COLUMNS["Patient.birthdate"]
+UNPROBED = SearchSupport()
 MODELS = {
-    "naive-sql": Variants(date_model="naive-sql", comma="refuse", period_model="start-only"),
-    "reading-a": Variants(date_model="r4-a", paging="offset", period_model="r4"),
-    "reading-b": Variants(date_model="r4-b", paging="page", period_model="overlap", repeats="and"),
+    "naive-sql": Model(
+        Variants(date_model="naive-sql", comma="refuse", period_model="start-only"),
+        PROBED_SUPPORT.model_copy(update={"period_semantics": "start-only"}),
+    ),
+    "reading-a": Model(Variants(date_model="r4-a", paging="offset", period_model="r4"), PROBED_SUPPORT),
+    "reading-b": Model(
+        Variants(date_model="r4-b", paging="page", period_model="overlap", repeats="and"), PROBED_SUPPORT
+    ),
+    "unprobed": Model(NAIVE, UNPROBED),
+    "unprobed, UTC columns": Model(NAIVE.model_copy(update={"column_zones": UTC_COLUMNS}), UNPROBED),
+    "unprobed, UTC columns, reading A": Model(
+        Variants(date_model="r4-a", column_zones=UTC_COLUMNS), UNPROBED, has_days=True
+    ),
+    "unprobed, days": Model(NAIVE, UNPROBED, has_days=True),
+    "UTC columns": Model(
+        Variants(column_zones=UTC_COLUMNS), SearchSupport(column_time_zones={"*.*": "UTC"}), has_days=True
+    ),
+    "unprobed, UTC labelled local": Model(NAIVE, UNPROBED, "utc-labelled-local"),
+    "unprobed, local labelled UTC": Model(NAIVE, UNPROBED, "local-labelled-utc"),
+    "unprobed, fixed offset, UTC columns": Model(
+        NAIVE.model_copy(update={"column_zones": UTC_COLUMNS}), UNPROBED, "fixed-standard-offset"
+    ),
 }
-#: Settings for each model, as a probe of such an upstream finds them.
-SUPPORT = {
-    "naive-sql": SearchSupport(period_semantics="start-only"),
-    "reading-a": SearchSupport(),
-    "reading-b": SearchSupport(),
-}
+#: Parameter with days, its resource type, and the element.
+DAY_ELEMENTS = (
+    ("AllergyIntolerance", "recordedDate"),
+    ("Condition", "recordedDate"),
+    ("Observation", "effectiveDateTime"),
+    ("Immunization", "occurrenceDateTime"),
+)
 _VALUE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _PARTIAL = {4: "year", 7: "month", 10: "day"}
 
@@ -62,16 +107,32 @@ class GatewayUnderTest:
 
     client: httpx.AsyncClient
     emulator: Any
+    model: Model
     counts: Counter[str] = field(default_factory=Counter)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     async def active_resources(self, guid: str, kind: str) -> list[dict[str, Any]]:
         if (guid, kind) not in self.rows:
+            shown = await self._shown_last_updated(guid, kind) if self.model.labels else {}
             transport = httpx.ASGITransport(self.emulator)
             async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as client:
                 rows = (await client.get(f"/_emulator/truth/{guid}/{kind}")).json()
-            self.rows[guid, kind] = [row["resource"] for row in rows if row["active"]]
+            resources = [row["resource"] for row in rows if row["active"]]
+            self.rows[guid, kind] = [
+                {**resource, "meta": {"lastUpdated": shown[resource["id"]]}} if shown else resource
+                for resource in resources
+            ]
         return self.rows[guid, kind]
+
+    async def _shown_last_updated(self, guid: str, kind: str) -> dict[str, str]:
+        """`meta.lastUpdated` by id as clients see it, which wrong labels make wrong."""
+        url, shown = f"/integrator/sites/{guid}/fhir/R4/{kind}?_count=200", {}
+        while url:
+            page = (await self.client.get(url)).json()
+            matches = [entry["resource"] for entry in page.get("entry", [])]
+            shown |= {match["id"]: match["meta"]["lastUpdated"] for match in matches}
+            url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
+        return shown
 
     async def fetch_all_ids(self, url: str) -> tuple[int, list[str]]:
         """First status other than 200, if any, else 200, and the ids of the matches on all pages."""
@@ -201,6 +262,22 @@ async def check_search(gateway: GatewayUnderTest, seed: int) -> None:
     gateway.counts["matched" if ids else "empty"] += 1
 
 
+def with_labels(variants: Variants, labels: LastUpdatedStyle | None) -> Variants:
+    kinds = {kind for kind, *_ in TARGETS}
+    return variants.model_copy(update={"last_updated": dict.fromkeys(kinds, labels)}) if labels else variants
+
+
+def store_days(state: EmulatorState) -> None:
+    """Store half of the times in these elements as days."""
+    for practice in state.practices.values():
+        for kind, element in DAY_ELEMENTS:
+            for number, (identity, row) in enumerate(practice.tables[kind].items()):
+                value = row.resource.get(element, "")
+                if number % 2 and value:
+                    resource = {**row.resource, element: value[:10]}
+                    practice.tables[kind][identity] = Record(resource, row.active)
+
+
 @pytest.fixture(params=list(MODELS))
 def model(request: pytest.FixtureRequest) -> Iterator[str]:
     with capture_logs():
@@ -211,12 +288,22 @@ def model(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.timeout(900)
 async def test_search_selects_what_r4_defines(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     count = CASES // len(MODELS) + 1
-    emulator = create_emulator(EmulatorSettings(patients=20, documents=3, variants=MODELS[model]))
-    settings = settings_for("http://emulator", SUPPORT[model])
+    upstream = MODELS[model]
+    emulator = create_emulator(
+        EmulatorSettings(patients=20, documents=3, variants=with_labels(upstream.variants, upstream.labels))
+    )
+    if upstream.has_days:
+        store_days(emulator.state.emulator)
+    settings = settings_for("http://emulator", upstream.support)
+    if upstream.support is UNPROBED:
+        sites = {
+            guid: site.model_copy(update={"last_updated_input": {}}) for guid, site in settings.sites.items()
+        }
+        settings = settings.model_copy(update={"sites": sites})
     app = create_app(settings, transport=httpx.ASGITransport(emulator))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=KEY) as client:
-        gateway = GatewayUnderTest(client, emulator)
+        gateway = GatewayUnderTest(client, emulator, upstream)
         for seed in range(count):
             await check_search(gateway, seed)
     with capsys.disabled():

@@ -173,6 +173,13 @@ def get_with_ignored_filter(gateway: FailingGateway) -> httpx.Response:
     return get_with_fault(path, kind="answer", status=200, body=bundle)(gateway)
 
 
+def get_answered_with(search: str, resource: dict[str, object]) -> SendRequest:
+    """Search whose only match is this resource."""
+    entry = {"resource": {**resource, "id": "1"}, "search": {"mode": "match"}}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    return get_with_fault(f"{BASE}/{search}", kind="answer", status=200, body=bundle)
+
+
 class BrokenTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError(f"Zzyzx {request.method}")
@@ -215,6 +222,17 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     (catalog.UPSTREAM_LINK, get_with_foreign_link),
     (catalog.NOTHING_TO_EXPLAIN, post(f"{BASE}/$explain", b"{}")),
     (catalog.FILTER_IGNORED, get_with_ignored_filter),
+    (
+        catalog.DATES_SHIFTED,
+        get_answered_with(
+            "Appointment?date=2026-04-20",
+            {"resourceType": "Appointment", "start": "2026-04-21T05:00:00+10:00"},
+        ),
+    ),
+    (
+        catalog.DATES_NOT_SHOWN,
+        get_answered_with("Encounter?date=2026-04-20", {"resourceType": "Encounter"}),
+    ),
     (catalog.GATEWAY_ERROR, get_with_transport_bug),
     (catalog.UPSTREAM_CONNECT, get_from_tls_server(_close)),
     (catalog.UPSTREAM_REFUSED, get_without_upstream),

@@ -1,5 +1,6 @@
 """Search parameters: parsing and writing."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +53,20 @@ def test_values_are_grouped_by_name_in_order() -> None:
     search = parse_search("b=1&a=2&b=3", "a=4")
     assert list(search.values_by_name.items()) == [("b", ("1", "3")), ("a", ("2", "4"))]
     assert (search.values("b"), search.values("c")) == (("1", "3"), ())
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "expected"),
+    [
+        ("_summary=count", "", True),
+        ("_count=0", "", True),
+        ("_count=00", "", True),
+        ("name=a", "_summary=count", True),
+        ("_summary=count", "_summary=true", False),
+        ("_count=10&_summary=true", "", False),
+        ("_count=", "", False),
+        ("", "", False),
+    ],
+)
+def test_count_asks_for_the_number_of_matches_only(query: str, form: str, expected: bool) -> None:
+    assert parse_search(query, form).is_count is expected

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from conftest import settings_for
-from probe.probing import evidence_with, probe_emulator, set_variants
+from probe.probing import evidence_with, patients_updated_at, probe_emulator, set_variants
 
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import SYDNEY
+from gateway.probe.clocks import dated_record
 from gateway.probe.evidence import ProbeRequest, ProbeResponse, Verdict
 from gateway.probe.report import change_warnings, render_report
 from gateway.probe.run import ProbeReport
@@ -67,8 +68,20 @@ def test_report_contains_counts_evidence_and_engine() -> None:
     assert "supports_comma_or = true  # a list with one true value" in text
     assert "# period_semantics: cannot tell, not asked" in text
     assert tomllib.loads(text) == {
-        "sites": {SYDNEY: {"search": {"supports_repeated_parameter": True, "supports_comma_or": True}}}
+        "sites": {
+            SYDNEY: {
+                "search": {
+                    "verified_by": "probe 2026-07-01, engine 26.619.1",
+                    "supports_repeated_parameter": True,
+                    "supports_comma_or": True,
+                }
+            }
+        }
     }
+
+
+def test_probe_that_ended_early_proves_nothing() -> None:
+    assert "verified_by" not in render_report(replace(REPORT, problem="No key. (x)"), NO_SETTINGS)
 
 
 def test_report_contains_unasked_questions_and_problem() -> None:
@@ -92,6 +105,18 @@ def test_report_contains_unasked_questions_and_problem() -> None:
 def test_difference_from_the_configuration_is_a_warning(settings: Settings, warnings: list[str]) -> None:
     assert change_warnings(REPORT, settings) == warnings
     assert all(f"# WARNING: {warning}" in render_report(REPORT, settings) for warning in warnings)
+
+
+def test_clock_of_the_site_is_no_difference() -> None:
+    evidence = evidence_with(Patient=patients_updated_at("2026-01-02T03:04:05"))
+    record = dated_record(evidence, "Patient")
+    assert record is not None
+    pairs = record.second_conditions("_lastUpdated", record.candidate_seconds["_lastUpdated"]["as-shown"])
+    response = ProbeResponse(ProbeRequest("Patient", pairs, record.id), ({"id": record.id},))
+    report = replace(REPORT, evidence=evidence.with_response("q", response))
+    for zone, count in (("site", 0), ("Australia/Sydney", 0), ("UTC", 1)):
+        settings = _settings_with(column_time_zones={"Patient._lastUpdated": zone})
+        assert len(change_warnings(report, settings)) == count
 
 
 def test_difference_from_the_previous_probe_is_a_warning() -> None:

@@ -117,11 +117,10 @@ def test_criterion_missing_in_self_link_is_filtered(self_url: str, ignored: bool
     "query", ["patient.birthdate=ge1980-01-01&_elements=id", "date=ge2026-04-01T00:00:00&_elements=id"]
 )
 def test_ignored_criterion_that_cannot_be_checked_is_a_failure(query: str) -> None:
-    request = rewrite_dates(fhir_request("Appointment", query))
+    request = rewrite_dates(fhir_request("Appointment", f"{query}&status=booked"))
+    upstream = page([entry("1")], self_url="https://h/Appointment?status=booked")
     with pytest.raises(Failure) as raised:
-        MergedSearch(request).add_page(
-            START, page([entry("1")], self_url="https://h/Appointment?_elements=id")
-        )
+        MergedSearch(request).add_page(START, upstream)
     assert raised.value.kind.code == "upstream-ignored-filter"
 
 
@@ -147,11 +146,10 @@ def test_signed_searchset_has_its_bytes_unchanged() -> None:
 def request_with_overlapping_parts() -> FhirRequest:
     from dataclasses import replace
 
+    from support.date_facts import PROBED
     from support.requests import SITE
 
-    from gateway.dates.support import DateSearchSupport
-
-    site = replace(SITE, date_support=DateSearchSupport(period_semantics="r4", supports_sa_eb=True))
+    site = replace(SITE, date_support=replace(PROBED, period_semantics="r4", supports_sa_eb=True))
     return rewrite_dates(fhir_request("Encounter", "date=ne2026-04-05", site=site))
 
 
@@ -165,3 +163,23 @@ def test_match_of_overlapping_parts_is_returned_once() -> None:
     assert len(request.plan.split_searches) == 2
     assert ids(merged.merged_response()) == ["Encounter/1", "Encounter/2"]
     assert total(merged.merged_response()) == 2
+
+
+@pytest.mark.parametrize("births", [["1980-02-01", "1980-02-05"], ["1980-02-05", "1980-02-01"]])
+@pytest.mark.parametrize("self_url", ["", "https://h/Patient?gender=male"])
+def test_match_of_parts_that_ignore_their_date_is_returned_once(births: list[str], self_url: str) -> None:
+    request = rewrite_dates(fhir_request("Patient", "birthdate=ne1980-02-03&gender=male"))
+    everyone = [entry(birth, type="Patient", birthDate=birth) for birth in (*births, "1980-02-03")]
+    found = []
+    for part in (0, 1):
+        asked = request.with_plan(position=Position(part))
+        merged = MergedSearch(asked).add_page(Position(part), page(everyone, self_url=self_url, total=3))
+        found += ids(merged.merged_response())
+        assert total(merged.merged_response()) is None
+    assert found == ["Patient/1980-02-01", "Patient/1980-02-05"]
+
+
+def test_part_of_a_chained_date_keeps_its_matches() -> None:
+    request = rewrite_dates(fhir_request("Observation", "patient.birthdate=ne1980-02-03"))
+    merged = MergedSearch(request).add_page(Position(1), page([entry("1", type="Observation")], total=1))
+    assert ids(merged.merged_response()) == ["Observation/1"]

@@ -51,6 +51,49 @@ def test_date_criteria_become_upstream_searches(path: str, query: str, parts: li
     assert queries(plan_for(path, query)) == parts
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "sent"),
+    [
+        ("Appointment", "date=ne2026-04-05&_sort=status", "date=ge1753-01-01T00:00:00&_sort=status"),
+        ("Encounter", "date=ne2026-04-05&_sort=-date&patient=1", "_sort=-date&patient=1"),
+    ],
+)
+def test_order_of_overlapping_parts_needs_one_filtered_search(path: str, query: str, sent: str) -> None:
+    support = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
+    request = fhir_request(path, query)
+    plan = plan_search(request, request.upstream_search, replace(SITE, date_support=support))
+    assert plan is not None
+    assert (queries(plan), [date.exact for date in plan.date_plans]) == ([sent], [False])
+
+
+def test_search_with_fallback_queries_has_their_filters() -> None:
+    days, updates = "2024-06-03,2024-06-05,2024-06-07", "2024-05-01,2024-05-03"
+    plan = plan_for("Appointment", f"date={days}&_lastUpdated={updates}")
+    assert plan is not None
+    assert len(plan.split_searches) == 2
+    assert [bool(date.filter_predicate) for date in plan.date_plans] == [True, False]
+
+
+def test_split_search_is_sent_without_element_hiding_parameters() -> None:
+    assert all(
+        "_elements" not in part for part in queries(plan_for("Patient", "birthdate=ne1980&_elements=id"))
+    )
+    counts = queries(plan_for("Patient", "birthdate=ne1980&_summary=count&_sort=name"))
+    assert counts == [
+        f"birthdate={value}&_summary=count&_sort=name" for value in ("lt1980-01-01", "ge1981-01-01")
+    ]
+
+
+def test_dates_of_url_and_form_are_sent_in_the_form() -> None:
+    request = fhir_request(
+        "Patient/_search", "birthdate=ge1980&gender=male", "POST", form="name=a&birthdate=lt1990"
+    )
+    plan = plan_search(request, request.upstream_search, SITE)
+    assert plan is not None
+    (sent,) = plan.split_searches
+    assert (sent.query, sent.form) == ("gender=male", "name=a&birthdate=ge1980-01-01&birthdate=lt1990-01-01")
+
+
 def test_element_hiding_parameters_are_not_sent_with_a_filter() -> None:
     plan = plan_for("Encounter", "date=2026-04-05&_elements=id&_summary=true&_count=0&status=finished")
     assert queries(plan) == ["date=ge2026-04-05T00:00:00&date=lt2026-04-06T00:00:00&status=finished"]
@@ -72,8 +115,8 @@ def test_search_without_date_criteria_has_no_plan(path: str, query: str) -> None
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
-        ("date=ne2026-04-05&_sort=status", "not-supported"),
-        ("date=ne2026-04-05&_sort=-status,date", "not-supported"),
+        ("date=2001-01-01,2024-01-01&_sort=status", "not-supported"),
+        ("date=2001-01-01,2024-01-01&_sort=-status,date", "not-supported"),
         ("date=2026-13", "value"),
         ("_has:Observation:patient:date=2026", "not-supported"),
     ],

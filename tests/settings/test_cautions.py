@@ -9,7 +9,8 @@ from gateway.settings import Settings
 from gateway.settings.cautions import find_cautions
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
-PERTH = {"time_zone": "Australia/Perth"}
+PERTH = {"time_zone": "Australia/Perth", "search": {"verified_by": "probe 2026-11-28, engine 3.1"}}
+UNPROBED = {"time_zone": "Australia/Perth"}
 REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
 KEYS = {"keys": [SECRET]}
 
@@ -23,6 +24,8 @@ KEYS = {"keys": [SECRET]}
         ({"paging": KEYS, "sites": {"default": {"last_updated_output": "site"}, GUID: PERTH}}, []),
         ({"paging": KEYS, "sites": {"default": PERTH}}, ["sites.default.time_zone"]),
         ({"paging": KEYS, "sites": {"default": PERTH, GUID: PERTH}}, ["sites.default.time_zone"]),
+        ({"paging": KEYS, "sites": {GUID: UNPROBED}}, ["sites.<guid>.search.verified_by"]),
+        ({"paging": KEYS, "sites": {"default": {"search": PERTH["search"]}, GUID: UNPROBED}}, []),
         ({"paging": KEYS, "cache": REDIS}, []),
         ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
         ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from support.date_facts import PROBED
 
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, FhirResponse, Site
@@ -12,7 +13,7 @@ from gateway.fhir.search_params import parse_search
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
-SITE = Site(GUID, load_zone("Australia/Sydney"), "harbour")
+SITE = Site(GUID, load_zone("Australia/Sydney"), "harbour", date_support=PROBED)
 
 
 def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **changes: Any) -> FhirRequest:

@@ -13,6 +13,7 @@ import httpx
 from conftest import KEY, settings_for
 from starlette.applications import Starlette
 from starlette.routing import Route
+from support.date_facts import PROBED_SITE
 
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.sites import RELOCATED_SITE
@@ -116,7 +117,7 @@ class Chain:
 def create_app(limits: Limits, upstream: str) -> Starlette:
     """Gateway with these limits, without cache and ledger."""
     chain, settings = Chain(limits), settings_for(upstream)
-    relocated_site = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane")}
+    relocated_site = {RELOCATED_SITE: SiteSettings(time_zone="Australia/Brisbane", **PROBED_SITE)}
     retry = settings.retry.model_copy(update={"max_wait_seconds": limits.max_wait})
     settings = settings.model_copy(update={"sites": settings.sites | relocated_site, "retry": retry})
     executor = SearchExecutor(ResponseRepairs(chain.handler, REPAIRS), settings.search.max_queries_per_page)

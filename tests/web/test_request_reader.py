@@ -107,6 +107,12 @@ async def test_form_of_posted_search_is_preserved() -> None:
     assert request.upstream_body == b"name=A"
 
 
+async def test_body_of_a_get_is_not_sent() -> None:
+    headers = KEY | {"content-type": "application/fhir+json", "content-length": "2"}
+    request = await read_fhir(f"{FHIR}/Patient", headers, query="name=A", pieces=(b"{}",))
+    assert (request.method, request.body, request.upstream_body) == ("GET", b"", b"")
+
+
 async def test_limits_of_the_settings_apply() -> None:
     assert (await require_failure(f"{FHIR}/Patient", settings=settings({"max_uri": 20}))).kind.status == 414
     small = settings({"max_body": 5})
