@@ -155,7 +155,7 @@ def combine_plans(plans: Sequence[DatePlan], max_splits: int) -> DateQueries:
     if problem:
         return DateQueries("reject", (), problem=problem)
     if any(plan.strategy == "empty" for plan in plans):
-        return DateQueries("empty", (), cacheable=all(plan.cacheable for plan in plans))
+        return DateQueries("empty", (), cacheable=all(plan.cacheable for plan in plans), plans=tuple(plans))
     reduced = _reduce_to_fit(list(plans), max_splits)
     problem = _combination_problem(reduced, max_splits)
     return DateQueries("reject", (), problem=problem) if problem else _join_plans(reduced)

@@ -81,7 +81,7 @@ BATCH_CHANGE_HELD = FailureKind(
     "transient",
     "An earlier change of this batch failed and may have been made, so this one was not sent. Read the"
     " outcome of the earlier entry, then send this one again.",
-    retry_advice=_AFTER_CHANGE,
+    retry_advice=RetryAdvice.YES,
     retry_after=30,
     may_have_run=False,
 )

@@ -26,7 +26,7 @@ class SearchExecutor:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page at the request's position. Raises Failure if an exact result costs too much."""
         if request.plan.split_searches == ():
-            is_count = needs_gateway_count(request)
+            is_count = request.client_search.is_count
             return empty_searchset() if is_count else provably_empty_searchset(request.plan.date_plans)
         if not request.interaction.is_pageable:
             return await self._inner(operation_page_request(request))

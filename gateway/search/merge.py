@@ -181,7 +181,7 @@ class MergedSearch:
     @property
     def _is_exact(self) -> bool:
         """Whether the upstream's totals are those of the search: the sum of overlapping parts is not."""
-        return not (self.needs_filter or self._filter_predicates or self._overlapping)
+        return not (self.needs_filter or self._filter_predicates or self._overlapping_plans)
 
     @cached_property
     def _filter_predicates(self) -> tuple[DatePredicate, ...]:
@@ -195,7 +195,7 @@ class MergedSearch:
             require_shown_dates(self.request.plan.date_plans, self._search_at(position), matches)
         predicates = self._all_predicates if needs_filter and matches else self._filter_predicates
         criteria = self._part_criteria if predicates or needs_filter else ()
-        if not (predicates or criteria or self._overlapping):
+        if not (predicates or criteria or self._overlapping_plans):
             return matches
         return [
             entry for entry in matches if self._passes_filters(entry, predicates, criteria, position.part)
@@ -213,7 +213,8 @@ class MergedSearch:
         return (
             all(meets_predicate(predicate, resource, site.zone) for predicate in predicates)
             and all(
-                plan.is_match_of(sent.values(plan.name), resource, site.zone) for plan in self._overlapping
+                plan.is_match_of(sent.values(plan.name), resource, site.zone)
+                for plan in self._overlapping_plans
             )
             and not any(criterion.excludes(part, resource) for criterion in criteria)
         )
@@ -223,7 +224,7 @@ class MergedSearch:
         return part_criteria(self.request)
 
     @cached_property
-    def _overlapping(self) -> tuple[DatePlan, ...]:
+    def _overlapping_plans(self) -> tuple[DatePlan, ...]:
         return tuple(plan for plan in self.request.plan.date_plans if plan.dedupe)
 
     @cached_property

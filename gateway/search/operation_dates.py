@@ -8,12 +8,23 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 from typing import Final, Literal
 
 from gateway.dates import planner
-from gateway.dates.bounds import Edges, column_edges, second_text
+from gateway.dates.bounds import second_text
+from gateway.dates.column_clock import ColumnClock, Edges, column_edges
 from gateway.dates.plan import DatePlan, DateProblem, rejected_plan
-from gateway.dates.value import DAY, GRAMMAR, YEAR_1, YEAR_10000, DateValue, DateValueError, parse_date_value
+from gateway.dates.value import (
+    DAY,
+    GRAMMAR,
+    YEAR_1,
+    YEAR_10000,
+    DateValue,
+    DateValueError,
+    parse_date_value,
+    simplify_time,
+)
 from gateway.exchange import Site
 from gateway.fhir.interaction import Interaction
 
@@ -41,6 +52,8 @@ _SEARCH_OPERATIONS: Final = frozenset({"lastn"})
 #: Names that mean a date in every operation.
 _DATE_NAMES: Final = frozenset({"start", "end", "_since", "_until", "onOrBefore", "onOrAfter"})
 _HISTORY_DATES: Final = frozenset({"_since", "_at"})
+#: Parameters behind whose columns are the times that `_since` selects by.
+_UPDATE_CODES: Final = frozenset({"_lastUpdated", "*"})
 #: Names whose values are texts, whatever they look like.
 _NOT_DATES: Final = frozenset({"_id", "identifier"})
 
@@ -49,6 +62,7 @@ _FIRST: Final = YEAR_1 + DAY
 _LAST: Final = YEAR_10000 - DAY
 _ACCEPTED: Final = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?", re.ASCII)
 _SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_FRACTION: Final = re.compile(r"\.(\d+)", re.ASCII)
 _PREFIXED_DATE: Final = re.compile(r"(?:eq|ne|gt|lt|ge|le|sa|eb|ap)?(\d{4}-\d\d.*)", re.ASCII)
 
 _SYNTAX: Final = f"The value is not a valid date. Write dates as {GRAMMAR}, without a prefix."
@@ -64,6 +78,11 @@ _NOT_A_SECOND: Final = (
 _UNKNOWN: Final = (
     "The gateway does not know what this date means to the operation, so it cannot rewrite it. Write"
     " YYYY-MM-DD or YYYY-MM-DDThh:mm:ss in the practice's time zone."
+)
+_UNKNOWN_CLOCK: Final = (
+    "The gateway does not know on which clock the practice system stores the times of its records. Leave the"
+    " parameter out, or search by type. The gateway's operator can set column_time_zones and"
+    " last_updated_input, which halo-gateway probe finds."
 )
 _SEVERAL_CLOCKS: Final = (
     "The practice system stores the times of its records on several clocks, so that no one value means this"
@@ -137,11 +156,12 @@ def _plan_unknown(name: str, values: Sequence[str]) -> DatePlan | None:
 
 def _plan_since(name: str, text: str, site: Site) -> DatePlan:
     support = site.date_support
-    clocks = {zone for (_, code), zone in support.column_time_zones.items() if code == "_lastUpdated"}
-    default = support.column_time_zones.get(("*", "_lastUpdated"), site.zone)
-    if clocks - {default}:
+    clocks = {zone for (_, code), zone in support.column_time_zones.items() if code in _UPDATE_CODES}
+    if len(clocks) > 1 or len(set(support.label_meanings.values())) > 1:
         return rejected_plan(name, "not-supported", _SEVERAL_CLOCKS)
     plan = planner.history_since(text, support, site.zone)
+    if plan.clock is not None and not plan.clock.is_known:
+        return rejected_plan(name, "not-supported", _UNKNOWN_CLOCK)
     if plan.problem or not plan.exact:
         return rejected_plan(name, plan.problem.kind if plan.problem else "not-supported", _NOT_A_SECOND)
     return _single_plan(name, plan.queries[0][0])
@@ -157,16 +177,25 @@ def _plan_time(name: str, text: str, value: DateValue, site: Site) -> DatePlan |
 
 
 def _plan_day(name: str, text: str, value: DateValue, site: Site, *, is_end: bool) -> DatePlan:
-    edges = _clock_edges(value, site)
+    edges = _clock_edges(_with_unit(value, text), site)
     low, high = (edges.end_low, edges.end_high) if is_end else (edges.start_low, edges.start_high)
     if low != high or low % DAY:
         return _inexact_plan(name, _NOT_A_DAY)
     return planner.operation_date("end" if is_end else "start", text, site.zone)
 
 
+def _with_unit(value: DateValue, text: str) -> DateValue:
+    """Return a value whose fraction of a second counts as a range, as every other unit does."""
+    fraction = _FRACTION.search(text)
+    if fraction is None:
+        return value
+    unit = Fraction(1, 10 ** len(fraction[1]))
+    return replace(value, end=simplify_time(Fraction(value.start) + unit))
+
+
 def _clock_edges(value: DateValue, site: Site) -> Edges:
     """Return a value's ends on the practice's clock; the two of an end differ if the clock shows it twice."""
-    return column_edges(replace(value, prefix="ge"), site.zone, site.zone)
+    return column_edges(replace(value, prefix="ge"), site.zone, ColumnClock((site.zone,)))
 
 
 def _single_plan(name: str, text: str) -> DatePlan:

@@ -251,8 +251,8 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     ),
 ]
 #: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
-#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), test_batch (outcomes
-#: of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
+#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), test_batch
+#: (outcomes of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
     catalog.NOT_CACHED,

@@ -32,7 +32,11 @@ pytestmark = pytest.mark.anyio
         ("Encounter", "date=2026-04", "filter: yes"),
         ("Patient", "birthdate=gt2020&birthdate=lt2019", "Provably nothing matches"),
         ("Patient", "birthdate=2023-02-29", "rejected: birthdate: The value is not a valid date"),
-        ("Patient", "active=false", "rejected: The practice system is not known to return inactive or deleted"),
+        (
+            "Patient",
+            "active=false",
+            "rejected: The practice system is not known to return inactive or deleted",
+        ),
         ("Patient", "active=false", "(inactive-records) cost: no upstream query"),
         ("Patient", "birthdate:exact=2023", "(date-not-expressible)"),
         ("Patient", "_page=forged", "(page-unknown)"),

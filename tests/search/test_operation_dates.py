@@ -6,7 +6,7 @@ import pytest
 from support.requests import NOW, SITE
 
 from gateway.dates.plan import DatePlan
-from gateway.dates.support import DateSearchSupport
+from gateway.dates.support import ClockZone, DateSearchSupport, ParameterKey
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.fhir.interaction import interaction_for
@@ -161,14 +161,15 @@ def test_last_observations_take_the_criteria_of_a_search() -> None:
 
 
 def test_since_is_refused_where_types_have_several_clocks() -> None:
-    zones = {("Observation", "_lastUpdated"): load_zone("UTC")}
-    site = replace(SITE, date_support=DateSearchSupport(column_time_zones=zones))
+    zones: dict[ParameterKey, ClockZone] = {("*", "_lastUpdated"): "site"}
+    other: dict[ParameterKey, ClockZone] = {("Observation", "_lastUpdated"): load_zone("UTC")}
+    site = replace(SITE, date_support=DateSearchSupport(column_time_zones=zones | other))
     plan = operation_plan("Patient/1/$everything", "_since", "2024-05-01T00:00:00Z", site=site)
     assert outcome(plan) == "not-supported"
-    everywhere = replace(
-        site,
-        date_support=DateSearchSupport(column_time_zones=zones | {("*", "_lastUpdated"): load_zone("UTC")}),
+    support = DateSearchSupport(
+        column_time_zones={("*", "*"): load_zone("UTC")}, label_meanings={"*": "exact"}
     )
+    everywhere = replace(site, date_support=support)
     plan = operation_plan("Patient/1/$everything", "_since", "2024-05-01T00:00:00Z", site=everywhere)
     assert outcome(plan) == "2024-05-01T00:00:00"
 
@@ -211,3 +212,11 @@ def test_date_of_a_history_is_given_once() -> None:
 )
 def test_value_looks_like_a_date(name: str, text: str, *, expected: bool) -> None:
     assert looks_like_date(name, text) == expected
+
+
+def test_since_is_refused_where_the_clock_is_unknown() -> None:
+    site = replace(SITE, date_support=DateSearchSupport())
+    plan = operation_plan("Patient/1/$everything", "_since", "2024-05-01T00:00:00Z", site=site)
+    assert plan is not UNCHANGED
+    assert plan.problem is not None
+    assert "column_time_zones" in plan.problem.text

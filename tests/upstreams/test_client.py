@@ -151,7 +151,7 @@ async def test_count_is_limited_to_upstream_maximum(query: str, sent_query: str)
 @example("..", "%zz")
 @example("a b", 'name="|x|{}"')
 def test_url_and_headers_equal_those_of_httpx(path: str, query: str) -> None:
-    request = fhir_request("Patient").replace(path=path.strip("\t\r\n\v\f"), method="POST", body=b"{}")
+    request = fhir_request("Patient", method="POST", body=b"{}").replace(path=path.strip("\t\r\n\v\f"))
     request = request.replace(upstream_search=SearchParams((Parameter("", "", query.strip("\t\r\n\v\f")),)))
     try:
         expected = httpx.Request("POST", request.upstream_url, content=b"{}")
