@@ -24,10 +24,16 @@ from gateway.settings import Settings
 from gateway.web.fast_path import FastPathMiddleware
 
 TOKEN = SECRET
+#: A practice as a probe of the emulator finds it.
+_PROBED_SITE = {
+    "time_zone": "Australia/Brisbane",
+    "search": {"column_time_zones": {"*.*": "site"}, "date_precision": {"*.*": "frac"}},
+    "last_updated_input": {"*": "ok"},
+}
 GATEWAY_SETTINGS = Settings.model_validate(
     {
         "upstream": {"url": "http://halo"},
-        "sites": {BRISBANE: {"time_zone": "Australia/Brisbane"}},
+        "sites": {BRISBANE: _PROBED_SITE},
         "admin": {"token": TOKEN},
     }
 )
