@@ -9,6 +9,9 @@ from starlette.responses import Response
 from gateway.emulator.bundle import searchset
 from gateway.emulator.capability_statement import capability_statement
 from gateway.emulator.errors import json_response, too_large_refusal
+from gateway.emulator.etags import with_etag
+from gateway.emulator.history import history
+from gateway.emulator.links import split_page_position
 from gateway.emulator.operations import find_free_slots, patient_id_by_identifier, patient_summary
 from gateway.emulator.parsing import parse_resource
 from gateway.emulator.request_context import RequestContext
@@ -32,13 +35,33 @@ def fhir_response(context: RequestContext, request: Request, path: list[str], bo
             return _create_resource(context, request, parse_resource(name, body))
         case "PUT", ["Patient" | "Appointment" as name, identity]:
             return _update_resource(context, request, identity, parse_resource(name, body))
-    return _encode_response(context, request, _readable_resource(context, request, path, body))
+    if context.variants.later_page_status and _is_later_page(request, body):
+        return Response(status_code=context.variants.later_page_status)
+    resource = _bundle(context, request, path, body) or _readable_resource(context, request, path, body)
+    if resource.get("type") == "searchset":
+        return with_etag(_encode_response(context, request, resource), request, context.variants.etags)
+    return _encode_response(context, request, resource)
+
+
+def _is_later_page(request: Request, body: bytes) -> bool:
+    return split_page_position(search_pairs(request, body))[1] > 0
+
+
+def _bundle(context: RequestContext, request: Request, path: list[str], body: bytes) -> dict[str, Any] | None:
+    """Build the Bundle of a search or history; None for any other request. Raises Refusal."""
+    method = "GET" if request.method == "HEAD" else request.method
+    match method, path:
+        case ("GET", [name]) | ("POST", [name, "_search"]) if name in RESOURCE_TYPES:
+            return searchset(context, name, search_pairs(request, body))
+        case "GET", [name, identity, "_history"] if name in RESOURCE_TYPES:
+            return history(context, name, identity, search_pairs(request, body))
+    return None
 
 
 def _readable_resource(
     context: RequestContext, request: Request, path: list[str], body: bytes
 ) -> dict[str, Any]:
-    """Build the resource that a read, search or operation returns. Raises Refusal."""
+    """Build the resource that a read or operation returns. Raises Refusal."""
     method = "GET" if request.method == "HEAD" else request.method
     match method, path:
         case "GET", ["metadata"]:
@@ -49,8 +72,6 @@ def _readable_resource(
             return patient_summary(context, identity)
         case "GET", ["Patient", "$summary"]:
             return patient_summary(context, patient_id_by_identifier(context, search_pairs(request, body)))
-        case ("GET", [name]) | ("POST", [name, "_search"]) if name in RESOURCE_TYPES:
-            return searchset(context, name, search_pairs(request, body))
     return _read_resource(context, method, path)
 
 
