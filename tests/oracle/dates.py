@@ -130,7 +130,7 @@ def _period(value: dict[str, Any], zone: ZoneInfo) -> Stored:
 
 
 def _span(parts: re.Match[str]) -> tuple[Span, Span]:
-    """The span of a value, and the one that its digits cover; they differ for a fraction, which is a point."""
+    """The span of a value, and the one that its digits cover: a fraction is a point."""
     low = _nanoseconds(datetime.fromisoformat(_full_text(parts)))
     if parts["zone"] not in {None, "Z"}:
         hours, minutes = int(parts["zone"][1:3]), int(parts["zone"][4:])
@@ -153,7 +153,7 @@ def _width(parts: re.Match[str]) -> int:
     first = datetime.fromisoformat(_full_text(parts))
     days = {len("yyyy"): 366, len("yyyy-mm"): 31}.get(len(parts["date"]), 1)
     later = first + timedelta(days=days)
-    if days == 366:  # noqa: PLR2004 - a year: the first day of the next
+    if days == 366:
         later = datetime(first.year + 1, 1, 1)  # noqa: DTZ001 - no clock involved
     return _nanoseconds(later.replace(day=1) if days > 1 else later) - _nanoseconds(first)
 

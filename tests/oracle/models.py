@@ -180,8 +180,12 @@ MODELS: Final = (
     Model(
         "everything",
         {
-            **{"column_zones": UTC_COLUMNS, "last_updated": WRONG_LABELS, "search_modes": False},
-            **{"self_form": "respelled", "paging": "strict-token", "totals": "absent"},
+            "column_zones": UTC_COLUMNS,
+            "last_updated": WRONG_LABELS,
+            "search_modes": False,
+            "self_form": "respelled",
+            "paging": "strict-token",
+            "totals": "absent",
         },
         stored_precision=DAY_ONLY,
     ),

@@ -125,8 +125,8 @@ def _table() -> dict[str, dict[str, Parameter]]:
     rows = [line.split() for line in _TABLE.strip().splitlines()]
     types = sorted({row[0] for row in rows} - {"*"})
     table: dict[str, dict[str, Parameter]] = {name: {} for name in types}
-    for base, code, kind, *paths in rows:
-        kind, _, targets = kind.partition(">")
+    for base, code, type_and_targets, *paths in rows:
+        kind, _, targets = type_and_targets.partition(">")
         for name in types if base == "*" else [base]:
             table[name][code] = Parameter(
                 name, code, kind, tuple(paths), tuple(filter(None, targets.split(",")))
@@ -140,7 +140,7 @@ TYPES: Final = tuple(PARAMETERS)
 
 
 def elements(parameter: Parameter, resource: dict[str, Any]) -> list[Any]:
-    """The elements of a resource under a parameter; of a reference only those to its targets, as `Type/id`."""
+    """The elements of a resource under a parameter; references to its targets, as `Type/id`."""
     found = [value for path in parameter.paths for value in _walk(resource, path.split("."))]
     if parameter.kind != "reference":
         return found

@@ -1,5 +1,6 @@
-"""Evaluation of a search over a practice's records, word for word after R4 (search.html 3.1.1.4 to 3.1.1.5)."""
+"""Evaluation of a search over a practice's records, as R4 defines it (search.html 3.1.1.4, 3.1.1.5)."""
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Records:
         return [stored(value, self.zone, is_instant=parameter.kind == "instant") for value in found]
 
     def select(self, kind: str, criteria: Iterable[tuple[str, Sequence[str]]], now: datetime) -> set[str]:
-        """The ids of the records that meet every criterion, each a name and the values of which one must fit."""
+        """The ids of the records that meet every criterion: a name, and the values of which one must fit."""
         ids = set(self.tables.get(kind, {}))
         for name, values in criteria:
             ids &= self._ids(kind, name, values, now)
@@ -125,7 +126,7 @@ class Records:
         keys = keys[::-1] if descending else keys
         return all(
             any(first <= second for first, second in zip(one, other, strict=True))
-            for one, other in zip(keys, keys[1:], strict=False)
+            for one, other in itertools.pairwise(keys)
         )
 
 
@@ -166,7 +167,7 @@ def _reference_matches(value: str, search: str, modifier: str) -> bool:
 
 
 def _token_matches(value: Any, search: str, modifier: str) -> bool:
-    """A code, Coding, CodeableConcept, Identifier or ContactPoint against `code`, `system|code` or `system|`."""
+    """Whether an element has the token `code`, `system|code` or `system|`, or with `:text` begins with it."""
     tokens = _tokens(value)
     if modifier == "text":
         return any(text and _folded(text).startswith(_folded(search)) for _, _, text in tokens)

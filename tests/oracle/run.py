@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
+from oracle.answer import Answer
+from oracle.dice import SearchDice
 from oracle.models import MODELS, Model
-from oracle.searches import Search, SearchDice
-from oracle.world import Answer, World, base, is_allowed_refusal, judge
+from oracle.searches import Search
+from oracle.verdict import is_allowed_refusal, judge
+from oracle.world import World, base
 
 from gateway.emulator.sites import PERTH, SYDNEY
 
@@ -38,7 +41,7 @@ class Difference:
 
 
 def _outcome(model: Model, answer: Answer) -> str:
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != 200:
         return "permitted refusals" if "refusal" in model.permits else "refused"
     return "matched" if answer.matches or any(answer.totals) else "without matches"
 
@@ -99,7 +102,7 @@ class Run:
     async def _problem(self, world: World, guid: str, search: Search, *, is_counted: bool = False) -> str:
         answer, records = await world.answer(guid, search), await world.records(guid)
         problem = judge(world.model, records, search, answer)
-        is_refusal = answer.status != 200  # noqa: PLR2004
+        is_refusal = answer.status != 200
         if is_refusal and not problem and not is_allowed_refusal(world.model, search, answer):
             problem = f"refused with {answer.status} {answer.code}"
         if is_counted:
