@@ -34,7 +34,7 @@ class SearchDice:
         self.anchor = self.random.choice(list(self.records.tables[kind].values()))
         parts = [part for _ in range(self.random.choice((1, 1, 2, 2, 3))) for part in self._criterion(kind)]
         matches = len(self.records.select(kind, [(p.name, p.values) for p in parts], self.now))
-        parts += self._result_parts(kind, matches)
+        parts += self._result_parts(kind, {part.name for part in parts}, matches)
         is_post = self.random.random() < 0.4
         self.random.shuffle(parts)
         style = self.random.choice(("plain", "plain", *STYLES))
@@ -61,9 +61,10 @@ class SearchDice:
     def _plain(self, kind: str, parameter: Parameter) -> Part:
         if self.random.random() < 0.05 and parameter.code not in {"_id", "_lastUpdated"}:
             return Part(f"{parameter.code}:missing", (self.random.choice(("true", "false")),))
-        count = self.random.choice((1, 1, 1, 2, 3))
         if parameter.is_date:
+            count = self.random.choice((1, 1, 1, 1, 1, 2, 2, 3, 4))
             return Part(parameter.code, tuple(self._date(kind, parameter) for _ in range(count)))
+        count = self.random.choice((1, 1, 1, 2, 3))
         modifier, value = {
             "string": self._string,
             "token": self._token,
@@ -183,13 +184,14 @@ class SearchDice:
         extra = "0" if unit == "fraction" and digits == 6 else ""
         return f"{text[:length]}{extra}{zone}"
 
-    def _result_parts(self, kind: str, matches: int) -> list[Part]:
+    def _result_parts(self, kind: str, used: set[str], matches: int) -> list[Part]:
         roll = self.random.random()
         if roll < 0.12:
             return [self.random.choice((Part("_summary", ("count",)), Part("_count", ("0",))))]
         parts = self._page_parts(matches)
         if self.random.random() < 0.25:
             codes = [c for c, p in PARAMETERS[kind].items() if p.is_date or c in _SORT_CODES]
+            codes += [code for code in codes if code in used] * 3
             parts.append(Part("_sort", (self.random.choice(("", "-")) + self.random.choice(codes),)))
         if self.random.random() < 0.22:
             parts += self._includes(kind)
