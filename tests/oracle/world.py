@@ -22,6 +22,8 @@ FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _MAX_PAGES: Final = 80
 #: Indexes of the emulator by site and stored precision: the records are the same in every model.
 _INDEXES: dict[tuple[str, str], ParameterIndex] = {}
+#: Records of the emulator, likewise.
+_TRUTHS: dict[tuple[str, str], Records] = {}
 
 
 @dataclass
@@ -38,10 +40,13 @@ class World:
 
     def __post_init__(self) -> None:
         self.emulator = create_emulator(self.model.emulator_settings())
-        precision = str(sorted(self.model.stored_precision))
         for guid, practice in self.emulator.state.emulator.practices.items():
-            practice.index = _INDEXES.setdefault((guid, precision), ParameterIndex())
+            practice.index = _INDEXES.setdefault((guid, self._precision), ParameterIndex())
         self._start()
+
+    @property
+    def _precision(self) -> str:
+        return str(sorted(self.model.stored_precision))
 
     async def billed_queries(self) -> tuple[int, int]:
         """Queries in the ledger of the gateway, certain and possible ones; and in the emulator's bill."""
@@ -72,17 +77,25 @@ class World:
     async def records(self, guid: str) -> Records:
         """The truth: the emulator's active rows, with the `lastUpdated` that the gateway's reads show."""
         if guid not in self._records:
-            transport = httpx.ASGITransport(self.emulator)
+            changed = set(self.model.variants.get("last_updated", {})) if not self.known else set()
+            truth = await self._truth(guid)
+            tables = {kind: {**truth.tables[kind]} for kind in changed}
+            for kind, rows in tables.items():
+                await self._show_as_read(guid, rows, kind)
+            self._records[guid] = Records({**truth.tables, **tables}, truth.zone) if tables else truth
+        return self._records[guid]
+
+    async def _truth(self, guid: str) -> Records:
+        key = (guid, self._precision)
+        if key not in _TRUTHS:
             tables = {}
+            transport = httpx.ASGITransport(self.emulator)
             async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as client:
                 for kind in TYPES:
                     rows = (await client.get(f"/_emulator/truth/{guid}/{kind}")).json()
                     tables[kind] = {row["resource"]["id"]: row["resource"] for row in rows if row["active"]}
-            if not self.known:
-                for kind in set(self.model.variants.get("last_updated", {})) & set(tables):
-                    await self._show_as_read(guid, tables[kind], kind)
-            self._records[guid] = Records(tables, SITES[guid].zone)
-        return self._records[guid]
+            _TRUTHS[key] = Records(tables, SITES[guid].zone)
+        return _TRUTHS[key]
 
     async def _show_as_read(self, guid: str, rows: dict[str, Any], kind: str) -> None:
         async with self.client() as client:
@@ -90,7 +103,7 @@ class World:
         resources = [entry["resource"] for entry in page["entry"]]
         shown = {resource["id"]: resource["meta"]["lastUpdated"] for resource in resources}
         for identity, row in rows.items():
-            row["meta"] = {**row["meta"], "lastUpdated": shown[identity]}
+            rows[identity] = {**row, "meta": {**row["meta"], "lastUpdated": shown[identity]}}
 
     async def answer(self, guid: str, search: Search) -> Answer:
         """Send a search and follow `next` to the end."""
