@@ -16,6 +16,7 @@ class Answer:
     matches: list[tuple[str, str]] = field(default_factory=list)
     includes: set[str] = field(default_factory=set)
     totals: set[int] = field(default_factory=set)
+    pages: int = 0
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -30,6 +31,7 @@ def refusal(response: httpx.Response) -> Answer:
 
 
 def add_page(answer: Answer, search: Search, page: dict[str, Any]) -> None:
+    answer.pages += 1
     if "total" in page:
         answer.totals.add(page["total"])
     seen = set()

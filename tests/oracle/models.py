@@ -47,7 +47,8 @@ class Model:
     """An upstream. `permits`: what else than R4's answer is right, because the upstream gives less.
 
     `refusal`: any error; `warning`: an answer with a warning; `superset`: with a warning, also the matches
-    without the criteria in `dropped`.
+    without the criteria in `dropped`; `total`: one of several pages, or a count, repeats a wrong total, which
+    no page alone can show.
     """
 
     name: str
@@ -171,8 +172,8 @@ MODELS: Final = (
         dropped=_DROPPED,
         unknown_parameter="ignore-silently",
     ),
-    _hostile("excessive-total", "refusal", "warning", totals="excessive", paging="offset"),
-    _hostile("page-total", "refusal", "warning", totals="page"),
+    _hostile("excessive-total", "refusal", "warning", "total", totals="excessive", paging="offset"),
+    _hostile("page-total", "refusal", "warning", "total", totals="page"),
     _hostile("no-next", "refusal", "warning", next_link="absent"),
     _hostile("next-to-itself", "refusal", "warning", next_link="itself"),
     _hostile("empty-202", "refusal", later_page_status=202),

@@ -1,5 +1,6 @@
 """Verdict on an answer: equal to R4's, a refusal that a server may give, or wrong."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -17,6 +18,10 @@ def judge(model: Model, records: Records, search: Search, answer: Answer) -> str
         return "; ".join(answer.problems)
     if answer.warnings and "warning" in model.permits:
         return ""
+    if "total" in model.permits and (answer.pages > 1 or search.is_count):
+        answer = replace(
+            answer, totals=answer.totals and {len(records.select(search.kind, search.criteria, now))}
+        )
     problem = _difference(records, search, answer, search.criteria, now)
     if problem and answer.warnings and "superset" in model.permits:
         kept = [part for part in search.criteria if not _is_dropped(model, search.kind, part[0])]
