@@ -37,6 +37,7 @@ class World:
     counts: Counter[str] = field(default_factory=Counter)
     _records: dict[str, Records] = field(default_factory=dict)
     _earlier_queries: int = 0
+    _last_etag: str = ""
 
     def __post_init__(self) -> None:
         self.emulator = create_emulator(self.model.emulator_settings())
@@ -106,17 +107,26 @@ class World:
             rows[identity] = {**row, "meta": {**row["meta"], "lastUpdated": shown[identity]}}
 
     async def answer(self, guid: str, search: Search) -> Answer:
-        """Send a search and follow `next` to the end."""
+        """Send a search, with the ETag of the one before where there is a cache; follow `next` to the end."""
         async with self.client() as client:
-            url = f"{base(guid)}/{search.kind}"
-            if search.is_post:
-                query, form = search.query(in_form=False), search.query(in_form=True)
-                response = await client.post(
-                    f"{url}/_search{query and '?'}{query}", content=form, headers=FORM
-                )
-            else:
-                response = await client.get(f"{url}?{search.query(in_form=False)}")
+            response = await self._send(client, guid, search, {"If-None-Match": self._last_etag})
+            if response.status_code == httpx.codes.NOT_MODIFIED and self._last_etag:
+                response = await self._send(client, guid, search, {})
+                if response.headers.get("etag") != self._last_etag:
+                    return Answer(problems=["304 for another answer"])
+            self._last_etag = response.headers.get("etag", "") if self.model.cache != "off" else ""
             return await self._follow(client, search, response)
+
+    async def _send(
+        self, client: httpx.AsyncClient, guid: str, search: Search, conditions: dict[str, str]
+    ) -> httpx.Response:
+        url = f"{base(guid)}/{search.kind}"
+        headers = {name: value for name, value in conditions.items() if value}
+        if not search.is_post:
+            return await client.get(f"{url}?{search.query(in_form=False)}", headers=headers)
+        query, form = search.query(in_form=False), search.query(in_form=True)
+        url = f"{url}/_search{query and '?'}{query}"
+        return await client.post(url, content=form, headers=FORM | headers)
 
     async def _follow(self, client: httpx.AsyncClient, search: Search, response: httpx.Response) -> Answer:
         answer = Answer()
