@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 import httpx
 from oracle.answer import Answer
@@ -9,6 +10,13 @@ from oracle.models import Model
 from oracle.parameters import PARAMETERS
 from oracle.records import Records
 from oracle.searches import Search
+
+#: Codes of the gateway's own refusals of searches that this upstream cannot answer exactly.
+REFUSALS: Final = frozenset(
+    {"date-not-expressible", "search-too-broad", "upstream-ignored-filter", "inactive-records"}
+)
+#: Variants under which what a site shows contradicts what its settings say.
+WRONG_CLOCKS: Final = frozenset({"column_zones", "last_updated"})
 
 
 def judge(model: Model, records: Records, search: Search, answer: Answer) -> str:
@@ -79,10 +87,16 @@ def _wrong_includes(records: Records, search: Search, answer: Answer) -> str:
 
 
 def is_allowed_refusal(model: Model, search: Search, answer: Answer) -> bool:
-    """Whether the specification lets a server refuse this search; never a plain one, never with 5xx."""
+    """Whether the gateway may refuse this search: for a reason of its own, and never a plain one.
+
+    A refusal that the upstream has made means that it got what it does not understand. `dates-shifted` says
+    that the shown times contradict the site's settings, which they do where clocks or labels are wrong.
+    """
     if "refusal" in model.permits:
         return True
-    return answer.status < httpx.codes.INTERNAL_SERVER_ERROR and not is_plain(search)
+    if answer.code == "dates-shifted":
+        return not WRONG_CLOCKS.isdisjoint(model.variants)
+    return answer.code in REFUSALS and not is_plain(search)
 
 
 def is_plain(search: Search) -> bool:
