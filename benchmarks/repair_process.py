@@ -68,6 +68,7 @@ def all_handlers() -> RepairFunction:
     from gateway.chain import practice_chain
     from gateway.exchange import FhirRequest, FhirResponse
     from gateway.runtime import Runtime
+    from gateway.search_handlers import initial_knowledge
     from gateway.settings import Cache, Settings
     from gateway.telemetry.log_config import configure_logging
 
@@ -77,10 +78,9 @@ def all_handlers() -> RepairFunction:
         return FhirResponse(200, (("content-type", "application/json"),), request.body)
 
     runtime = Runtime(Settings(cache=Cache(profile="off")))  # pass-through is measured
-    handle, request = (
-        practice_chain(runtime, upstream, runtime.cache_config).handler,
-        fhir_request("Appointment"),
-    )
+    knowledge = initial_knowledge(runtime.settings, lambda: 0.0)
+    handle = practice_chain(runtime, upstream, runtime.cache_config, knowledge).handler
+    request = fhir_request("Appointment")
 
     async def repair(body: bytes) -> bytes:
         response: FhirResponse = await handle(request.replace(body=body))

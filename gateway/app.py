@@ -15,7 +15,7 @@ from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
 from gateway.chain import Chain, fhir_chain, halo_chain, passthrough_chain, upstream_client
-from gateway.runtime import Runtime, utc_now
+from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams import DIALECTS
@@ -23,6 +23,7 @@ from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
+from gateway.web.content_coding import RequestDecompression
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
@@ -106,13 +107,14 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], datetime] = utc_now,
     log_request_factory: LogRequestFactory | None = None,
+    monotonic: Callable[[], float] = monotonic_clock,
 ) -> Starlette:
     """ASGI application of a gateway with these settings.
 
     `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port.
     """
-    runtime = Runtime(settings, transport, now, log_request_factory)
+    runtime = Runtime(settings, transport, now, log_request_factory, monotonic)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
@@ -130,7 +132,11 @@ def create_app(
             *([] if settings.admin.listen else metrics_routes),
             *admin.shared_port_routes(),
         ],
-        middleware=[*fast_path, Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server)],
+        middleware=[
+            *fast_path,
+            Middleware(RequestDecompression),
+            Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
+        ],
         lifespan=runtime.lifespan,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))

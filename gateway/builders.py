@@ -18,6 +18,7 @@ from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import RedisLedger
 from gateway.ledger.sqlite_ledger import SqliteLedger
+from gateway.paging.page_token import TokenCipher
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.circuit_breaker import CircuitRegistry
 from gateway.resilience.fair_queue import QueueTicket
@@ -52,7 +53,7 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
         {
             *("max_body", "max_total_body", "max_headers", "max_header_fields", "max_header_values"),
             *("max_json_values", "max_json_depth", "max_connections", "max_credential_failures"),
-            *("timeouts", "max_uri"),
+            *("timeouts", "max_uri", "max_batch_entries", "max_batch_response"),
         },
         "limits of client requests; a rejection by the gateway is not stored",
     ),
@@ -166,6 +167,11 @@ def caller_secret(settings: Settings, fallback_key: str) -> bytes:
     """Secret that hashes callers, equal on all replicas with the same first page key."""
     keys = [key.get_secret_value() for key in settings.paging.keys] or [fallback_key]
     return derive_key(keys[0], "callers")
+
+
+def token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:
+    """Cipher of page links; without configured keys, `fallback_key` keys those of this process."""
+    return TokenCipher([key.get_secret_value() for key in settings.paging.keys] or [fallback_key])
 
 
 def circuit_registry(

@@ -4,11 +4,14 @@ A search at a practice passes these handlers, from the outside in:
 
 AccessLog            one log line per request                      telemetry/access_log.py
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
+BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
 WriteValidation      rejects or reports writes that are not R4     validation/write_validation.py
 ExplainOperation     POST $explain                                 search/explain.py
 PageLinks            page tokens in, page tokens out               paging/page_links.py
+ConditionalWrites    refuses conditions that no site promises      validation/conditional_writes.py
 DeclaredParameters   date parameters that a site declares itself   search/declared_parameters.py
+InactiveSearches     sends a search that an engine proves to serve repairs/inactive_searches.py
 RequestRepairs       known issues, request side                    repairs/handlers.py
 CacheOutcomeCounter  hits and misses by resource type              cache/response_cache.py
 ResponseCache        hit, coalesce, stale, store, invalidate       cache/response_cache.py
@@ -23,6 +26,7 @@ SiteRelocation       follows a practice to its new GUID            sites/relocat
 Retry                safe retries within a budget                  resilience/retry.py
 RateLimitRecheck     a second permit for late or repeated requests resilience/rate_limiter.py
 CredentialFailureLimit  429 after many refusals of one address     resilience/credential_failure_limit.py
+IssueDetector        notes what answers say about known issues     repairs/issue_detector.py
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
@@ -31,19 +35,20 @@ UpstreamClient       sends the request                             upstreams/cli
 import random
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
+from gateway.batch.executor import BatchExecutor
 from gateway.builders import RequestPolicies, circuit_registry, connection_pool, pause_registry, retry_budget
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
+from gateway.http.proved_callers import caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
-from gateway.paging.page_links import PageLinks
 from gateway.paging.page_sizer import PageSizer
-from gateway.repairs import REPAIRS
-from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
+from gateway.repairs import REPAIRS, WITNESSES
+from gateway.repairs.handlers import ResponseRepairs
+from gateway.repairs.issue_detector import IssueDetector
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker
@@ -53,13 +58,14 @@ from gateway.resilience.pauses import PauseGate
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
-from gateway.runtime import Runtime
-from gateway.search.declared_parameters import DeclaredParameters
-from gateway.search.executor import SearchExecutor
+from gateway.runtime import Runtime, utc_now
+from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
+from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.engine_version import EngineDetector
+from gateway.sites.issue_states import IssueStates
 from gateway.sites.relocation import SiteRelocation
 from gateway.stores.base import Store
 from gateway.telemetry.access_log import AccessLog
@@ -67,8 +73,10 @@ from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.retry_after import WaitLimits
+from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
+from gateway.web.rejections import EntryRejection
 
 #: Returns the innermost handlers of an upstream by the name of a dialect.
 ClientFactory = Callable[[str], Handler]
@@ -88,22 +96,50 @@ def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) 
     """Chain of FHIR requests to practices, with all handlers."""
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
-    sender, upstream_handlers = with_resilience(runtime.store_of(upstream), upstream, client_for, policies)
-    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream))
+    issue_states = runtime.issue_states_of(upstream)
+    sender, upstream_handlers = with_resilience(
+        runtime.store_of(upstream), upstream, client_for, policies, issue_states
+    )
+    knowledge = SiteKnowledge(SiteStatements(sender, policies.engine_version), issue_states)
+    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), knowledge, upstream_handlers)
     return chain._replace(upstream_handlers=upstream_handlers)
 
 
-def practice_chain(runtime: Runtime, sender: Handler, config: CacheConfig) -> Chain:
+def practice_chain(
+    runtime: Runtime,
+    sender: Handler,
+    config: CacheConfig,
+    knowledge: SiteKnowledge,
+    upstream_handlers: UpstreamHandlers | None = None,
+) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
-    settings = runtime.settings
-    executor = SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
-    cache = ResponseCache(executor, runtime.store, config, runtime.now, runtime.counters)
+    settings, cipher = runtime.settings, runtime.token_cipher
+    cache = ResponseCache(
+        search_executor(settings, sender), runtime.store, config, runtime.cache_now, runtime.counters
+    )
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
-    declared = DeclaredParameters(RequestRepairs(counted, REPAIRS), sender)
-    lifetime = timedelta(seconds=settings.paging.link_lifetime_seconds)
-    page_links = PageLinks(declared, runtime.token_cipher, lifetime)
-    explain = ExplainOperation(page_links, settings.search.limits)
-    return Chain(with_observability(with_write_validation(explain, settings), runtime), cache)
+    explain = ExplainOperation(
+        request_handlers(settings, cipher, knowledge, counted),
+        planning_handlers(settings, cipher, knowledge),
+        outlook_of(cache, upstream_handlers),
+        settings.search.limits,
+    )
+    return Chain(with_batches(with_write_validation(explain, settings), runtime), cache)
+
+
+def with_batches(handler: Handler, runtime: Runtime) -> Handler:
+    """Wrap a handler in the outermost handlers, with a BatchExecutor whose entries pass all of them, too."""
+    alone, metered = with_observability(handler, runtime), SavingsMeter(handler, runtime.recorder)
+    reject = EntryRejection(runtime.recorder)
+    return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
+
+
+def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
+    """Return what cache, page sizes, pauses and circuits know of a search."""
+    if handlers is None:
+        return Outlook(cache.forecast)
+    guards = handlers.pauses.require_not_paused, handlers.circuits.require_not_open
+    return Outlook(cache.forecast, handlers.page_sizer.size_page, guards)
 
 
 def with_write_validation(handler: Handler, settings: Settings) -> Handler:
@@ -144,8 +180,19 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             waits,
             runtime.metrics.count_dropped_fields,
         )
+        engines = runtime.engine_versions_of(upstream)
+        detector = IssueDetector(
+            EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
+            runtime.issue_states_of(upstream),
+            WITNESSES,
+            lambda request, guid: (
+                runtime.proved_callers.is_proved(caller_of(request))
+                and runtime.proved_callers.is_site_proved(guid)
+            ),
+            time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
+        )
         return CredentialFailureLimit(
-            EngineDetector(UpstreamMeter(client, runtime.recorder), runtime.engine_versions_of(upstream)),
+            detector,
             credential_failures,
             runtime.proved_callers,
             lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
@@ -157,7 +204,11 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
 
 
 def with_resilience(
-    store: Store, upstream: Upstream, client_for: ClientFactory, policies: RequestPolicies
+    store: Store,
+    upstream: Upstream,
+    client_for: ClientFactory,
+    policies: RequestPolicies,
+    issue_states: IssueStates,
 ) -> tuple[Handler, UpstreamHandlers]:
     """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
     settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
@@ -200,6 +251,16 @@ def with_resilience(
     )
     host = upstream.url.host or ""
     handlers = UpstreamHandlers(
-        host, circuits, pauses, rates, budget, limiter, bulkhead, relocation, sizer, policies.caller_names
+        host,
+        circuits,
+        pauses,
+        rates,
+        budget,
+        limiter,
+        bulkhead,
+        relocation,
+        sizer,
+        policies.caller_names,
+        issue_states,
     )
     return sizer, handlers

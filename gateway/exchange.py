@@ -37,7 +37,7 @@ class Site:
 
     `last_updated_input`: label of `meta.lastUpdated` in upstream responses, by resource type or `*`;
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
-    inactive records.
+    inactive records. `unlisted_capabilities`: what the upstream can do but does not list.
     """
 
     guid: str
@@ -48,6 +48,7 @@ class Site:
     last_updated_input: Mapping[str, LabelMode] = field(default_factory=dict)
     last_updated_output: InstantOutput = "utc"
     inactive_records: InactiveRecords = "refuse"
+    unlisted_capabilities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,16 @@ class Position:
 
     `part` is the index of the upstream search, if the search was split. `upstream_link` is the upstream's
     own link without the FHIR base, empty at the start of a part. `needs_filter`: the upstream ignored a date
-    criterion on an earlier page, so that the gateway filters this page, too.
+    criterion on an earlier page, so that the gateway filters this page, too. `visited`: digests of earlier
+    pages (`paging/visited_pages.py`); the page is the same without them. `is_backward`: the page ends where
+    the client's last page began, also if it must be made smaller.
     """
 
     part: int = 0
     upstream_link: str = ""
     needs_filter: bool = False
+    visited: bytes = field(default=b"", compare=False)
+    is_backward: bool = field(default=False, compare=False)
 
 
 START = Position()
@@ -175,14 +180,15 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 
 
 class CacheValidity(NamedTuple):
-    """Validity of a fresh response from the cache; times are in seconds since 1970.
+    """Validity of a fresh response from the cache: its age now, and for how many seconds it stays fresh.
 
+    Both are durations, because a clock of the computer may be set back.
     `is_locally_current` returns whether no write through this process has invalidated the response;
     `is_current` checks that for all replicas and is None if there are none.
     """
 
-    stored_at: float
-    expires_at: float
+    age: float
+    fresh_seconds: float
     is_locally_current: Callable[[], bool]
     is_current: Callable[[], Awaitable[bool]] | None = None
 

@@ -19,11 +19,13 @@ from gateway.builders import (
     create_ledger,
     fast_path_bytes,
     open_store,
+    token_cipher,
 )
 from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
+from gateway.cache.steady_clock import SteadyClock
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.http.proved_callers import ProvedCallers, caller_of
@@ -31,12 +33,12 @@ from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
-from gateway.paging.page_token import TokenCipher
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
-from gateway.settings.resolve import ConfiguredSites, site_settings_lookup
+from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
+from gateway.sites.issue_states import IssueStates
 from gateway.stores.base import Store
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.metrics import Metrics
@@ -48,6 +50,8 @@ from gateway.web.rejections import RejectionCounter
 _log = structlog.get_logger()
 
 UtcClock = Callable[[], datetime]
+#: Seconds that never go back.
+monotonic_clock = time.monotonic
 
 
 def utc_now() -> datetime:
@@ -66,6 +70,7 @@ class Runtime:
     transport: httpx.AsyncBaseTransport | None = None
     now: UtcClock = utc_now
     log_request_factory: LogRequestFactory | None = None
+    monotonic: Callable[[], float] = monotonic_clock
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -76,16 +81,18 @@ class Runtime:
         self.sites = ConfiguredSites(settings)
         self._site_settings = site_settings_lookup(settings)
         self._process_secret = token_hex()
-        self.token_cipher = _token_cipher(settings, self._process_secret)
+        self.token_cipher = token_cipher(settings, self._process_secret)
         self.caller_secret = caller_secret(settings, self._process_secret)
         listen = settings.admin.listen
         self._admin_socket = bind(listen) if listen else None
         self.exit_stack = AsyncExitStack()
         self.store = open_store(settings.cache, self.exit_stack)
         self._engine_versions: dict[str, EngineVersions] = {}
+        self._issue_states: dict[str, IssueStates] = {}
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
+        self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
         self.fast_path_cache = self._create_fast_path_cache()
@@ -112,7 +119,7 @@ class Runtime:
         return FastPathCache(
             fast_path_bytes(self.settings.cache),
             self.recorder,
-            time.time if self.now is utc_now else lambda: self.now().timestamp(),
+            self.monotonic,
             vary_by_peer=bool(self.settings.server.trusted_proxies),
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
@@ -129,6 +136,19 @@ class Runtime:
             store, clock = self.store_of(upstream), lambda: self.now().timestamp()
             self._engine_versions[url] = EngineVersions(store, clock, self._purge_site)
         return self._engine_versions[url]
+
+    def issue_states_of(self, upstream: Upstream) -> IssueStates:
+        """States of the known issues at one upstream's sites."""
+        url, engines = str(upstream.url), self.engine_versions_of(upstream)
+        if url not in self._issue_states:
+            self._issue_states[url] = IssueStates(
+                self.store_of(upstream),
+                lambda: self.now().timestamp(),
+                engines.shared_version,
+                engines.local_version,
+                probed_issues_lookup(self.settings),
+            )
+        return self._issue_states[url]
 
     def cache_config_of(self, upstream: Upstream) -> CacheConfig:
         """Cache configuration of one upstream."""
@@ -193,7 +213,3 @@ def _configured_names(settings: Settings) -> ConfiguredNames:
     callers = {digits: CallerConfig(caller.name, caller.batch) for digits, caller in configured_callers}
     sites = {*settings.sites, *settings.upstreams, settings.server.default_site or ""}
     return ConfiguredNames(callers, sites)
-
-
-def _token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:
-    return TokenCipher([key.get_secret_value() for key in settings.paging.keys] or [fallback_key])

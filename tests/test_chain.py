@@ -15,6 +15,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.http.proved_callers import ProvedCallers
 from gateway.settings import Bulkhead, Paging, Retry, Settings
+from gateway.sites.issue_states import IssueStates
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
 
@@ -27,7 +28,13 @@ def resilient_handler(
     client: Handler, settings: Settings = SETTINGS, version_of: Callable[[str], str] = lambda _: "26.619"
 ) -> Handler:
     policies = RequestPolicies(settings, b"secret", version_of, ProvedCallers(lambda: 0.0))
-    return with_resilience(MemoryStore(), settings.upstream, lambda _: client, policies)[0]
+    store = MemoryStore()
+    states = IssueStates(store, monotonic, unknown_version)
+    return with_resilience(store, settings.upstream, lambda _: client, policies, states)[0]
+
+
+async def unknown_version(_: str) -> str:
+    return ""
 
 
 async def test_too_large_page_is_requested_again_with_fewer_resources() -> None:

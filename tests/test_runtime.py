@@ -27,7 +27,9 @@ from gateway.exchange import FhirResponse, Handler
 from gateway.ledger.cost import CostClass
 from gateway.ledger.sqlite_ledger import read_rows
 from gateway.runtime import Runtime
+from gateway.search_handlers import SiteKnowledge
 from gateway.settings import Admin, Cache, Ledger, Settings, Upstream
+from gateway.upstreams.site_statements import SiteStatements
 
 pytestmark = pytest.mark.anyio
 
@@ -124,7 +126,7 @@ async def test_new_engine_version_invalidates_stored_responses() -> None:
 
     runtime = create_runtime(settings_for("http://upstream").model_copy(update={"cache": Cache()}), engine)
     client = upstream_client(runtime, runtime.settings.upstream)("halo-connect")
-    handler = practice_chain(runtime, client, runtime.cache_config).handler
+    handler = practice_chain(runtime, client, runtime.cache_config, knowledge_of(runtime, client)).handler
     no_cache = (("cache-control", "no-cache"),)
     patient, metadata = fhir_request("Patient/1"), fhir_request("metadata", headers=no_cache)
 
@@ -139,6 +141,10 @@ async def test_new_engine_version_invalidates_stored_responses() -> None:
     assert await cache_statuses() == expected_statuses
 
 
+def knowledge_of(runtime: Runtime, client: Handler) -> SiteKnowledge:
+    return SiteKnowledge(SiteStatements(client), runtime.issue_states_of(runtime.settings.upstream))
+
+
 async def test_increment_of_shared_counters_ends_validity_of_cached_response() -> None:
     def respond_with_patient(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"resourceType": "Patient", "id": "1"})
@@ -146,7 +152,7 @@ async def test_increment_of_shared_counters_ends_validity_of_cached_response() -
     settings = settings_for("http://upstream").model_copy(update={"cache": Cache()})
     runtime = create_runtime(settings, respond_with_patient)
     client = upstream_client(runtime, settings.upstream)("halo-connect")
-    handler = practice_chain(runtime, client, runtime.cache_config).handler
+    handler = practice_chain(runtime, client, runtime.cache_config, knowledge_of(runtime, client)).handler
     _, hit = [await read_patient(handler) for _ in range(2)]
     assert hit.cache_validity is not None
     assert hit.cache_validity.is_locally_current()

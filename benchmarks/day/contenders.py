@@ -94,7 +94,12 @@ def gateway(start: float, end: float) -> Bill:
 
 
 async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Observations, tuple[int, int]]:
-    app = create_app(GATEWAY_SETTINGS, transport=InProcessTransport(halo), now=halo.clock.now)
+    app = create_app(
+        GATEWAY_SETTINGS,
+        transport=InProcessTransport(halo),
+        now=halo.clock.now,
+        monotonic=lambda: halo.clock.now().timestamp(),
+    )
     client: Client = client_of(FastPathMiddleware(app, app.state.http.hits))
     async with app.router.lifespan_context(app):
         observations = await replay(events, client, halo, Oracle(halo))

@@ -38,6 +38,11 @@ class AdminClient:
         )
         return json.dumps(result, indent=2) if as_json else _format_table(result["sites"])
 
+    def format_known_issues(self, site: str) -> str:
+        """Format the states of the known issues at a practice. Raises ValueError that says what to do."""
+        (status,) = self._request_json("GET", f"/admin/sites?{httpx.QueryParams(site=site)}")["sites"]
+        return _format_known_issues(status["site"], status["knownIssues"])
+
     def reset_site(self, site: str, pause: str = "") -> str:
         """Reset a circuit and pauses, and return a message. Raises ValueError that says what to do."""
         path = f"/admin/sites/{site}/reset" if site else "/admin/pauses/clear"
@@ -91,6 +96,17 @@ _TABLE_HEADINGS = ("SITE", "NAME", "STATE", "SECONDS", "REASON", "PAUSES", "RETR
 
 def _format_table(sites: list[dict[str, Any]]) -> str:
     return "\n".join(_ROW_FORMAT.format(*row).rstrip() for row in (_TABLE_HEADINGS, *map(_site_row, sites)))
+
+
+def _format_known_issues(site: str, known_issues: dict[str, Any]) -> str:
+    engine = known_issues["engine"] or "unknown: the gateway has not seen a CapabilityStatement yet"
+    rows = ((issue["issue"], _state_text(issue), issue["source"] or "-") for issue in known_issues["issues"])
+    lines = ("{:<24} {:<32} {}".format(*row) for row in (("ID", "STATE", "SHOWN BY"), *rows))
+    return "\n".join([f"{site}, engine {engine}", *lines])
+
+
+def _state_text(issue: dict[str, Any]) -> str:
+    return f"{issue['state']} since {issue['since']}" if issue["since"] else str(issue["state"])
 
 
 def _site_row(site: dict[str, Any]) -> tuple[object, ...]:

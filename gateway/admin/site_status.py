@@ -1,6 +1,6 @@
 """Status of sites and keys, read from the handlers of all upstreams of Halo Connect."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from gateway.exchange import Site
 from gateway.http.callers import CallerNames
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.paging.page_sizer import NO_ESTIMATE, PageSizer
+from gateway.repairs import KNOWN_ISSUES
 from gateway.resilience.bulkhead import Bulkhead
 from gateway.resilience.circuit import CLOSED, Circuit, worse_circuit
 from gateway.resilience.circuit_breaker import CircuitRegistry
@@ -17,8 +18,11 @@ from gateway.resilience.pauses import PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry_budget import RetryBudget, RetryUsage
+from gateway.sites.issue_states import IssueStates, SiteIssues
 from gateway.sites.relocation import SiteRelocation
 from gateway.upstreams.failures import RATE_LIMITED
+
+ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class UpstreamHandlers:
     site_relocation: SiteRelocation
     page_sizer: PageSizer
     caller_names: CallerNames
+    issue_states: IssueStates
 
     async def clear_pause(self, name: str) -> bool:
         """End a pause, or the block of a key; return whether it was active."""
@@ -61,6 +66,7 @@ class SiteStatus(NamedTuple):
     page_size_estimates: Mapping[str, PageSizeEstimate]
     in_flight: int
     queue_length: int
+    known_issues: SiteIssues
 
 
 class KeyStatus(NamedTuple):
@@ -169,6 +175,7 @@ class SiteStatusReader:
                     if site == guid
                 },
                 *load.get(guid, (0, 0)),
+                await self._site_issues(guid),
             )
             for guid in sorted({only_guid} if only_guid else guids)
         ]
@@ -207,6 +214,18 @@ class SiteStatusReader:
         """Retries of the upstream that has repeated most."""
         usages = [await handlers.retry_budget.usage_of(guid) for handlers in self._upstream_handlers]
         return max(usages, key=lambda usage: usage.retries)
+
+    def local_site_issues(self) -> Iterator[SiteIssues]:
+        """States of the known issues as this process knows them, by upstream and site."""
+        for handlers in self._upstream_handlers:
+            yield from handlers.issue_states.local_site_issues(self._configured_guids, ISSUE_IDS)
+
+    async def _site_issues(self, guid: str) -> SiteIssues:
+        """States of the known issues at the upstream that has served the site, else unknown at the first."""
+        issues = [
+            await handlers.issue_states.site_issues(guid, ISSUE_IDS) for handlers in self._upstream_handlers
+        ]
+        return next((each for each in issues if each.is_any_known), issues[0])
 
     async def _known_successor(self, guid: str) -> str:
         successors = [

@@ -23,6 +23,7 @@ from gateway.admin.requests import (
 from gateway.admin.site_status import CIRCUIT, KeyStatus, SiteStatus, SiteStatusReader
 from gateway.paging.page_size import PageSizeEstimate
 from gateway.resilience.pause_rules import Pause, PauseRule, caller_of, site_of
+from gateway.sites.issue_states import SiteIssues
 
 _log = structlog.get_logger()
 
@@ -112,6 +113,7 @@ class SiteEndpoints:
             ],
             "running": status.in_flight,
             "waiting": status.queue_length,
+            "knownIssues": _known_issues_json(status.known_issues),
         }
 
     def _pauses_json(self, pauses: Mapping[str, Pause]) -> list[dict[str, Any]]:
@@ -155,6 +157,19 @@ def _key_json(status: KeyStatus, now: float) -> dict[str, Any]:
         "blockedUntil": utc_timestamp(now + status.blocked_seconds) if status.blocked_seconds else None,
         "waiting": status.queue_length,
     }
+
+
+def _known_issues_json(issues: SiteIssues) -> dict[str, Any]:
+    states = [
+        {
+            "issue": state.issue,
+            "state": state.state,
+            "since": utc_timestamp(state.since),
+            "source": state.source or None,
+        }
+        for state in issues.states
+    ]
+    return {"engine": issues.engine or None, "issues": states}
 
 
 def _page_size_json(name: str, estimate: PageSizeEstimate) -> dict[str, Any]:

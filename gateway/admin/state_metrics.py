@@ -2,16 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
+from itertools import product
 from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from gateway.admin.site_status import KeyStatus, SiteStatusReader
+from gateway.admin.site_status import ISSUE_IDS, KeyStatus, SiteStatusReader
 from gateway.http.proved_callers import UNPROVED
 from gateway.resilience.circuit import Circuit
 from gateway.resilience.pause_rules import Pause
 from gateway.resilience.retry_budget import RetryUsage
+from gateway.sites.issue_states import STATE_NAMES, SiteIssues
 from gateway.stores.base import StoreStats
 
 #: Label values and the value of each sample.
@@ -36,6 +38,7 @@ class SiteStates(NamedTuple):
     retry_usage: Mapping[str, RetryUsage]
     pauses: Mapping[str, Pause]
     keys: list[KeyStatus]
+    known_issues: Mapping[tuple[str, str], int]
 
 
 async def read_site_states(status_reader: SiteStatusReader) -> SiteStates:
@@ -46,7 +49,15 @@ async def read_site_states(status_reader: SiteStatusReader) -> SiteStates:
         await status_reader.retry_usage(),
         await status_reader.pauses(),
         await status_reader.key_statuses(),
+        _count_issue_states(status_reader.local_site_issues()),
     )
+
+
+def _count_issue_states(sites: Iterable[SiteIssues]) -> Mapping[tuple[str, str], int]:
+    """Count sites by known issue and state."""
+    counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(product(ISSUE_IDS, STATE_NAMES), 0))
+    counts.update((each.issue, each.state) for site in sites for each in site.states)
+    return counts
 
 
 def site_families(
@@ -65,6 +76,12 @@ def site_families(
         *(_site_family(status_reader, gauge) for gauge in gauges),
         _open_circuits(status_reader, states.circuits),
         _active_pauses(status_reader, states.pauses),
+        _gauge_family(
+            "known_issue_sites",
+            "Sites by known issue and its state: broken, right, unknown",
+            ("issue", "state"),
+            states.known_issues.items(),
+        ),
         *_key_families(states.keys, aliases),
     ]
 

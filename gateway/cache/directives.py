@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.http.headers import SENT_HEADERS
 from gateway.http.http_date import parse_http_date
 
 _DIRECTIVE_PATTERN = re.compile(
@@ -14,13 +15,11 @@ _DIRECTIVE_PATTERN = re.compile(
 _DELTA_SECONDS = re.compile(r"\d+", re.ASCII)
 #: Seconds: a greater delta-seconds value is read as this one (RFC 9111 section 1.2.2).
 _MAX_DELTA_SECONDS = 2**31
-#: Header fields that are part of the cache key, or have the same value in all upstream requests.
-_VARY_COVERED_BY_KEY = frozenset(
-    {
-        *("accept", "accept-encoding", "accept-language", "authorization", "deviceid", "host"),
-        *("ocp-apim-subscription-key", "prefer", ""),
-    }
-)
+#: Header fields of upstream requests that the cache key does not contain and whose values differ. The gateway
+#: sends no other fields, such as Origin or Cookie, so that no response depends on them.
+_VARY_OUTSIDE_KEY = frozenset({"*", "x-request-id", *SENT_HEADERS}) - {
+    *("accept", "accept-language", "authorization", "deviceid", "ocp-apim-subscription-key", "prefer")
+}
 _NOT_STORABLE = frozenset({"no-store", "private", "no-cache"})
 _FORBIDS_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
 
@@ -92,8 +91,9 @@ def request_directives(request: FhirRequest) -> RequestDirectives:
 def response_directives(response: FhirResponse) -> ResponseDirectives:
     """Read the upstream's header fields; absent fields permit everything."""
     directives = parse_directives(response.headers)
-    vary = {name.strip().lower() for name in response.header("vary").split(",")}
-    if not _NOT_STORABLE.isdisjoint(directives) or not vary <= _VARY_COVERED_BY_KEY:
+    fields = ",".join(value for name, value in response.headers if name == "vary")
+    vary = {name.strip().lower() for name in fields.split(",")}
+    if not _NOT_STORABLE.isdisjoint(directives) or not vary.isdisjoint(_VARY_OUTSIDE_KEY):
         return ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)
     lifetime = _explicit_lifetime(response, directives) - _parse_delta_seconds(response.header("age") or "0")
     return ResponseDirectives(lifetime > 0, lifetime, _FORBIDS_STALE.isdisjoint(directives))

@@ -14,17 +14,16 @@ NOT_FOUND_SECONDS = 5
 #: Stands for any resource type, where a search does not determine its types.
 ANY_TYPE = "*"
 
+_LISTED_TYPES = frozenset(type_ for row in LIFETIMES for type_ in row.types)
 _CACHEABLE_INTERACTIONS = frozenset({"capabilities", "read", "vread", "search-type"})
 #: Parameters for synchronisation: a cached response would leave a gap between two time windows.
 _SYNC_PARAMETERS = frozenset({"_lastUpdated", "_since"})
-_INCLUDE_PARAMETERS = frozenset({"_include", "_revinclude"})
 _ANY_TYPE_PARAMETERS = frozenset({"_filter", "_query"})
 _APPROXIMATE_DATE = re.compile(r"ap\d{4}", re.ASCII)
-_WORD_SEPARATOR = re.compile(r"[:.]")
-#: Chained reference parameters whose name differs from their target types (R4 search parameters).
+#: Reference parameters whose name differs from their target types (R4 search parameters).
 _REFERENCE_TARGETS = {
     "subject": ("Patient", "Group", "Device", "Location"),
-    "general-practitioner": ("Practitioner",),
+    "general-practitioner": ("Practitioner", "PractitionerRole", "Organization"),
 }
 
 #: A write changes further types at once: a booking takes a slot, appointments show the patient's name.
@@ -35,6 +34,11 @@ _TYPES_AFFECTED_BY_WRITE = {
     "Slot": ("Appointment", "Schedule"),
     "Patient": ("Appointment", "Coverage", "RelatedPerson"),
 }
+#: Operations that only read (R4, R5, Halo); any other operation may change any type.
+_READING_OPERATIONS = frozenset(
+    """document everything expand explain find find-free lastn lookup match meta subsumes summary translate
+    validate validate-code waitlist""".split()  # noqa: SIM905 - a list would be fifteen lines
+)
 _RESOURCE_TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 _CONTAINER_TYPES = frozenset({"Bundle", "OperationOutcome"})
 
@@ -54,24 +58,33 @@ class Freshness:
 
     def lifetime(self, types: Iterable[str]) -> int:
         """Return the shortest lifetime of these types in seconds; 0: a response is not stored."""
-        return min((self._type_lifetime(type_) for type_ in types), default=0)
+        all_types = _with_all_types(types, self.lifetimes)
+        return min((self._type_lifetime(type_) for type_ in all_types), default=0)
 
     def stale_if_error_seconds(self, types: Iterable[str]) -> int:
         """Return the seconds past the lifetime in which a response replaces a failed fetch."""
-        return min((_type_stale_seconds(self.stale_if_error, type_) for type_ in types), default=0)
+        return _stale_seconds(self.stale_if_error, types)
 
     def stale_while_revalidate_seconds(self, types: Iterable[str]) -> int:
         """Return the seconds past the lifetime in which a response is served during a fetch."""
-        return min((_type_stale_seconds(self.stale_while_revalidate, type_) for type_ in types), default=0)
+        return _stale_seconds(self.stale_while_revalidate, types)
 
     def _type_lifetime(self, type_: str) -> int:
         if self.profile == "off":
             return 0
-        if type_ == ANY_TYPE:
-            return min(self._type_lifetime(listed) for row in LIFETIMES[:-1] for listed in row.types)
         row = lifetime_of_type(type_)
         default = self.lifetimes.get("*", row.seconds_in_profile(self.profile))
         return min(self.lifetimes.get(type_, default), row.max_seconds)
+
+
+def _with_all_types(types: Iterable[str], settings: Mapping[str, int]) -> Iterable[str]:
+    """Return the types; for ANY_TYPE all that have a lifetime, a setting or neither."""
+    return {ANY_TYPE, *settings, *_LISTED_TYPES} if ANY_TYPE in (unique := frozenset(types)) else unique
+
+
+def _stale_seconds(seconds_by_type: Mapping[str, int], types: Iterable[str]) -> int:
+    all_types = _with_all_types(types, seconds_by_type)
+    return min((_type_stale_seconds(seconds_by_type, type_) for type_ in all_types), default=0)
 
 
 def _type_stale_seconds(seconds_by_type: Mapping[str, int], type_: str) -> int:
@@ -119,22 +132,52 @@ def requested_types(request: FhirRequest) -> frozenset[str]:
 
 
 def _parameter_types(parameter: Parameter) -> Iterator[str]:
-    if parameter.code in _INCLUDE_PARAMETERS:
-        yield from RESOURCE_TYPES.intersection(_WORD_SEPARATOR.split(parameter.value))
-    elif parameter.code in _ANY_TYPE_PARAMETERS:
+    if parameter.code == "_include":
+        yield from _included_types(parameter.value)
+    elif parameter.code == "_revinclude":
+        yield _known_type(parameter.value.partition(":")[0])
+    elif parameter.code in _ANY_TYPE_PARAMETERS or _returns_containers(parameter):
         yield ANY_TYPE
-    elif parameter.code == "_has":
-        yield from RESOURCE_TYPES.intersection(_WORD_SEPARATOR.split(parameter.name))
+    elif parameter.code == "_list":
+        yield "List"
     else:
-        yield from _chained_types(parameter.name)
+        yield from _criterion_types(parameter.name)
 
 
-def _chained_types(parameter_name: str) -> Iterator[str]:
-    """Yield the targets of `patient.name`, `subject:Patient.name`, `schedule.actor:Practitioner.name`."""
-    for link in parameter_name.split(".")[:-1]:
+def _returns_containers(parameter: Parameter) -> bool:
+    """Whether a search of contained resources may return any type that contains them."""
+    return parameter.name == "_contained" and parameter.value != "false"
+
+
+def _included_types(value: str) -> Iterator[str]:
+    """Yield the source and the targets of `*`, `Appointment:*`, `Appointment:actor:Practitioner`."""
+    source, _, path = value.partition(":")
+    code, _, target = path.partition(":")
+    yield _known_type(source)
+    yield from (_known_type(target),) if target else _reference_targets(code)
+
+
+def _criterion_types(name: str) -> Iterator[str]:
+    """Yield the types of `patient.name`, `actor:Practitioner.name` and `_has:Observation:patient:code`."""
+    chain, has, reverse_chain = name.partition("_has:")
+    for link in chain.split(".")[:-1]:
         code, _, target = link.partition(":")
-        type_ = target or "".join(word.capitalize() for word in code.split("-"))
-        yield from (type_,) if type_ in RESOURCE_TYPES else _REFERENCE_TARGETS.get(code, (ANY_TYPE,))
+        yield from (_known_type(target),) if target else _reference_targets(code)
+    if has:
+        source, _, path = reverse_chain.partition(":")
+        yield _known_type(source)
+        yield from _criterion_types(path.partition(":")[2])
+
+
+def _reference_targets(code: str) -> tuple[str, ...]:
+    """Return the types that a reference parameter may refer to."""
+    type_ = "".join(word.capitalize() for word in code.split("-"))
+    return (type_,) if type_ in RESOURCE_TYPES else _REFERENCE_TARGETS.get(code, (ANY_TYPE,))
+
+
+def _known_type(name: str) -> str:
+    """Return the resource type; any type for a wildcard or an unknown name."""
+    return name if name in RESOURCE_TYPES else ANY_TYPE
 
 
 def returned_types(body: bytes) -> frozenset[str]:
@@ -144,5 +187,7 @@ def returned_types(body: bytes) -> frozenset[str]:
 
 def written_types(request: FhirRequest) -> tuple[str, ...]:
     """Return the types that a write invalidates; only `*` if it may change any type."""
-    type_ = request.interaction.type
-    return (type_, *_TYPES_AFFECTED_BY_WRITE.get(type_, ())) if type_ else (ANY_TYPE,)
+    type_, operation = request.interaction.type, request.interaction.operation
+    if not type_ or (operation and operation not in _READING_OPERATIONS):
+        return (ANY_TYPE,)
+    return (type_, *_TYPES_AFFECTED_BY_WRITE.get(type_, ()))

@@ -64,11 +64,14 @@ class EncodedResponse(NamedTuple):
 class PreparedResponse:
     """A fresh response, encoded in advance for identical requests.
 
-    It is served until `expires_at` (seconds since 1970), even if it is fresh for longer. `attribution` says
-    for whom it is counted; `log_request` logs one request by its id and duration in milliseconds.
+    It is served until `expires_at`, even if it is fresh until `fresh_until`; its data is of `requested_at`.
+    These are seconds of a monotonic clock. `attribution` says for whom it is counted; `log_request` logs one
+    request by its id and duration in milliseconds.
     """
 
     cache_validity: CacheValidity
+    requested_at: float
+    fresh_until: float
     expires_at: float
     plain: EncodedResponse
     attribution: Any
@@ -86,11 +89,9 @@ class PreparedResponse:
         return self.gzip if request.accepts_gzip and self.gzip else self.plain
 
     def per_request_headers(self, now: float, request_id: str) -> "PerRequestHeaders":
-        """Return the header fields of one request at `now` (seconds since 1970)."""
-        age = max(0, int(now - self.cache_validity.stored_at))
-        return PerRequestHeaders(
-            age, _cache_status_value(int(self.cache_validity.expires_at - now)), request_id.encode()
-        )
+        """Return the header fields of one request at `now` (seconds of the monotonic clock)."""
+        age = max(0, int(now - self.requested_at))
+        return PerRequestHeaders(age, _cache_status_value(int(self.fresh_until - now)), request_id.encode())
 
 
 class PerRequestHeaders(NamedTuple):

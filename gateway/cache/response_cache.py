@@ -8,6 +8,7 @@ from functools import partial
 
 from gateway.cache.caller_access import AccessRecorder, CallerAccess
 from gateway.cache.directives import request_directives
+from gateway.cache.forecast import CacheForecast, forecast, is_hit
 from gateway.cache.freshness import ANY_TYPE, can_signal_staleness, written_types
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig, CacheLookup, lookup_for
@@ -20,10 +21,10 @@ from gateway.cache.stored_response import (
     without_cache_headers,
     without_exchange_headers,
 )
-from gateway.cache.validators import has_gateway_etag, not_modified
+from gateway.cache.validators import has_gateway_etag, not_modified, with_weak_etag, without_validators
 from gateway.errors.catalog import ETAG_WITHOUT_VERSION, NOT_CACHED
 from gateway.errors.failure import Failure
-from gateway.exchange import NO_USE, CacheValidity, FhirRequest, FhirResponse, Handler, may_write
+from gateway.exchange import NO_USE, CacheValidity, FhirRequest, FhirResponse, Handler, Site, may_write
 from gateway.http.cache_status import (
     CacheStatus,
     ForwardReason,
@@ -67,14 +68,20 @@ class ResponseCache:
             return await CacheBypass(self._inner)(request)
         if may_write(request):
             return await _pass_through(request, "method", self._handle_write)
-        version = await self._config.version_of(request.site)
-        access = await self._access.access_of(request, request.site.guid)
-        lookup = lookup_for(request, request.site, self._config, version, access)
+        lookup = await self._lookup_of(request, request.site)
         if lookup and not lookup.directives.no_store:
             return await self._serve_lookup(lookup)
         if request_directives(request).only_if_cached:
             raise _not_stored_failure()
-        return await _pass_through(request, "request" if lookup else "bypass", self._inner)
+        response = await _pass_through(request, "request" if lookup else "bypass", self._inner)
+        return without_validators(response) if request.interaction.is_pageable else with_weak_etag(response)
+
+    async def forecast(self, request: FhirRequest) -> CacheForecast:
+        """Return what the cache would do with a search, without a fetch."""
+        lookup = await self._lookup_of(request, request.site) if request.site else None
+        stored = await self._read_stored(lookup) if lookup else None
+        is_stale = bool(lookup and stored and self._may_revalidate(lookup, stored))
+        return forecast(lookup, stored, self._now().timestamp(), may_serve_stale=is_stale)
 
     async def purge(self, site: str, tags: Sequence[str] = (ANY_TYPE,)) -> None:
         """Invalidate the stored responses of a site (Halo GUID) that depend on these tags."""
@@ -85,13 +92,18 @@ class ResponseCache:
         """Number of upstream requests in flight."""
         return self._fetches.call_count
 
+    async def _lookup_of(self, request: FhirRequest, site: Site) -> CacheLookup | None:
+        version = await self._config.version_of(site)
+        access = await self._access.access_of(request, site.guid)
+        return lookup_for(request, site, self._config, version, access)
+
     async def _serve_lookup(self, lookup: CacheLookup) -> FhirResponse:
         stored = await self._read_stored(lookup)
-        if stored and lookup.directives.permits(self._age_of(stored), stored.lifetime, stored.stale_if_error):
+        if stored and is_hit(lookup, stored, self._age_of(stored)):
             return self._stored_response(lookup, stored)
         if lookup.directives.only_if_cached:
             raise _not_stored_failure()
-        if stored and self._may_serve_stale(lookup, stored, stored.stale_while_revalidate):
+        if stored and self._may_revalidate(lookup, stored):
             self._fetches.run_detached(
                 lookup.key, self._fetch_function(lookup, stored), self._version_function(lookup)
             )
@@ -165,9 +177,10 @@ class ResponseCache:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
         is_site_unchanged = counters.local_change_check(lookup.site)
         is_caller_unchanged = self._access.local_change_check(lookup.request)
+        expires_at = lookup.end_of_access(entry.requested_at + entry.lifetime)
         return CacheValidity(
-            entry.requested_at,
-            lookup.end_of_access(entry.requested_at + entry.lifetime),
+            self._age_of(entry),
+            expires_at - self._now().timestamp(),
             lambda: is_site_unchanged() and is_caller_unchanged(),
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
         )
@@ -178,6 +191,9 @@ class ResponseCache:
         response = response.with_header("cache-status", status.header_value)
         response = response.with_header("cache-control", self._config.client_cache_control)
         return not_modified(request, response) or response
+
+    def _may_revalidate(self, lookup: CacheLookup, entry: StoredResponse) -> bool:
+        return self._may_serve_stale(lookup, entry, entry.stale_while_revalidate)
 
     def _may_serve_stale(self, lookup: CacheLookup, entry: StoredResponse, max_staleness: float) -> bool:
         """Whether a stale response may be served, at most `max_staleness` seconds past its lifetime."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import inf
 
 import msgspec
 
@@ -20,9 +21,12 @@ _UNREACHABLE_CODES = frozenset(
     {
         *("practice-offline", "practice-unreachable", "practice-connection-lost", "practice-database-down"),
         *("upstream-connect", "upstream-reset", "upstream-timeout", "upstream-502", "upstream-503"),
-        *("upstream-certificate", "proxy-refused", "proxy-unavailable"),
+        *("upstream-refused", "upstream-connect-timeout", "upstream-unknown-host"),
+        *("upstream-certificate", "upstream-tls", "proxy-refused", "proxy-unavailable"),
     }
 )
+#: Seconds by which the clocks of replicas may differ.
+_MAX_CLOCK_SKEW_SECONDS = 1.0
 _STALE_WARNING = "This response is stale: it shows the data as of {}."
 
 
@@ -67,8 +71,12 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
         return self.lifetime + max(self.stale_if_error, self.stale_while_revalidate)
 
     def age(self, now: float) -> float:
-        """Return the seconds since the upstream request, which is the age of the data or more."""
-        return max(0.0, now - self.requested_at)
+        """Return the seconds since the upstream request, which is the age of the data or more.
+
+        Infinity for a request in the future: by the clock of another replica, or before a clock was set back.
+        """
+        seconds = now - self.requested_at
+        return max(0.0, seconds) if seconds >= -_MAX_CLOCK_SKEW_SECONDS else inf
 
     def with_counters(self, counters: Mapping[str, int]) -> "StoredResponse":
         """Return a copy with these counters."""

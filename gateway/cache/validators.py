@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.bundle import Bundle
 from gateway.fhir.interaction import SAFE_METHODS
 from gateway.fhir.raw_json import object_fields, string_value
-from gateway.http.http_date import parse_http_date
 
 #: Fields of a Bundle that change with each request, and `entry` and `meta`, which are digested separately.
 _VOLATILE_FIELDS = frozenset({"entry", "id", "link", "meta", "timestamp"})
@@ -31,12 +31,17 @@ _NOT_MODIFIED_HEADERS = frozenset(
 def with_validators(response: FhirResponse, now: datetime) -> FhirResponse:
     """Return the encoded response with an ETag, and with Last-Modified if a resource has `lastUpdated`.
 
-    The upstream's own validators stay. A generated ETag is weak, begins with `gw-` and covers the content
-    without links, so that a page keeps its ETag under new links. Raises UnreadableError.
+    The ETag is the gateway's: weak, beginning with `gw-`, and covering the content with the relations of the
+    links but without their URLs, so that a page keeps its ETag under new links. Only a resource keeps the
+    upstream's, which If-Match needs, in weak form. Raises UnreadableError.
     """
-    if response.status != HTTPStatus.OK or response.header("etag"):
+    if response.status != HTTPStatus.OK:
         return response.with_encoded_body()
     parsed = response.with_encoded_body().with_parsed_bundle()
+    if parsed.bundle is not None:
+        parsed = without_validators(parsed)
+    elif parsed.header("etag") and not _is_gateway_etag(parsed):
+        return with_weak_etag(parsed)
     fields = object_fields(parsed.body) if parsed.bundle is None else parsed.bundle.fields
     tagged = parsed.with_header("etag", f'W/{_GATEWAY_ETAG_PREFIX}{_content_digest(parsed, fields)}"')
     needs_date = parsed.bundle is None and not parsed.header("last-modified")
@@ -46,12 +51,30 @@ def with_validators(response: FhirResponse, now: datetime) -> FhirResponse:
     return tagged.with_header("last-modified", format_datetime(min(updated, now), usegmt=True))
 
 
+def without_validators(response: FhirResponse) -> FhirResponse:
+    """Return the response without validators, such as a page that was made of several responses."""
+    if not (response.header("etag") or response.header("last-modified")):
+        return response
+    fields = (field for field in response.headers if field[0] not in {"etag", "last-modified"})
+    return response.replace(headers=tuple(fields))
+
+
+def with_weak_etag(response: FhirResponse) -> FhirResponse:
+    """Return the response with a weak ETag: repairs and content codings change its bytes."""
+    etag = response.header("etag")
+    return response.with_header("etag", f"W/{etag}") if etag.startswith('"') else response
+
+
 def not_modified(request: FhirRequest, response: FhirResponse) -> FhirResponse | None:
-    """Return the 304 for a client that already has this response, else None."""
+    """Return the 304 for a client that already has this response, else None.
+
+    Only the gateway's ETag shows that: it is unknown whether a change at the practice changes the upstream's
+    ETag or `lastUpdated`.
+    """
     if request.method not in SAFE_METHODS or response.status != HTTPStatus.OK:
         return None
     tags = ",".join(value for name, value in request.headers if name == "if-none-match")
-    if not (_etag_matches(tags, response) if tags else _is_unmodified(request, response)):
+    if not (tags and _etag_matches(tags, response)):
         return None
     headers = tuple(header for header in response.headers if header[0] in _NOT_MODIFIED_HEADERS)
     return FhirResponse(HTTPStatus.NOT_MODIFIED, headers)
@@ -66,13 +89,13 @@ def has_gateway_etag(request: FhirRequest) -> bool:
 def _etag_matches(etags: str, response: FhirResponse) -> bool:
     """Whether an If-None-Match field matches, by weak comparison (RFC 9110 section 13.1.2)."""
     etag = _ETAG.fullmatch(response.header("etag"))
-    return etag is not None and (etag[1] in _ETAG.findall(etags) or etags.strip() == "*")
+    if etag is None:
+        return False
+    return etags.strip() == "*" or (_is_gateway_etag(response) and etag[1] in _ETAG.findall(etags))
 
 
-def _is_unmodified(request: FhirRequest, response: FhirResponse) -> bool:
-    since = parse_http_date(request.header("if-modified-since"))
-    last_modified = parse_http_date(response.header("last-modified"))
-    return since is not None and last_modified is not None and last_modified <= since
+def _is_gateway_etag(response: FhirResponse) -> bool:
+    return response.header("etag").removeprefix("W/").startswith(_GATEWAY_ETAG_PREFIX)
 
 
 def _content_digest(response: FhirResponse, fields: Mapping[str, Raw]) -> str:
@@ -81,7 +104,16 @@ def _content_digest(response: FhirResponse, fields: Mapping[str, Raw]) -> str:
     stable = {name: raw for name, raw in fields.items() if name not in _VOLATILE_FIELDS}
     meta = {name: raw for name, raw in _meta_fields(fields).items() if name != "lastUpdated"}
     entries = [entry.fields for entry in response.bundle.entries]
-    return hashlib.sha256(msgspec.json.encode([stable, meta, entries])).hexdigest()[:32]
+    parts = [stable, meta, entries, _link_parts(response, response.bundle)]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+
+
+def _link_parts(response: FhirResponse, bundle: Bundle) -> list[list[str]]:
+    """Return the relations of the page links, and the parameters that the self link lacks."""
+    relations = (
+        response.paging.page_positions if response.paging else (link.relation for link in bundle.links)
+    )
+    return [sorted({*relations} - {"self"}), sorted(response.ignored_parameters)]
 
 
 def _meta_fields(fields: Mapping[str, Raw]) -> dict[str, Raw]:

@@ -116,9 +116,9 @@ def demo(*, once: bool, host: str, port: int) -> None:
 
 @main.command()
 @click.argument("search")
-@click.option("--site", "guid", required=True, help="Halo GUID of the practice.")
+@click.option("--site", required=True, help="Halo GUID or alias of the practice.")
 @_config_option
-def explain(search: str, guid: str, config: Path | None) -> None:
+def explain(search: str, site: str, config: Path | None) -> None:
     """Show how a search is executed and what it costs.
 
     SEARCH is a search like 'Appointment?date=2026-04'. Sends no upstream request.
@@ -126,29 +126,31 @@ def explain(search: str, guid: str, config: Path | None) -> None:
     from gateway.cli.explain import explain_for_site
 
     with _errors_as_click_exceptions():
-        click.echo(explain_for_site(_load_settings(config), guid, search))
+        click.echo(explain_for_site(_load_settings(config), site, search))
 
 
 @main.command()
 @click.argument("guid")
-@click.option("--budget", default=25, help="Maximum number of queries; each is billed.")
+@click.option("--budget", default=30, help="Maximum number of queries; each is billed.")
 @click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
 @_config_option
 def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
     """Query a practice and print the settings that fit it.
 
-    GUID is the Halo GUID of the practice. The subscription key is read from HALO_GATEWAY_PROBE_KEY. The
-    queries change nothing at the practice.
+    GUID is the Halo GUID or the alias of the practice. The subscription key is read from
+    HALO_GATEWAY_PROBE_KEY. The queries change nothing at the practice.
     """
     from gateway.probe.report import render_report
     from gateway.probe.run import cost_announcement, run_probe
+    from gateway.settings.resolve import ConfiguredSites
     from gateway.telemetry.log_config import configure_logging
 
-    configure_logging("error")
     settings, key = _load_settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
-    click.echo(cost_announcement(budget), err=True)
     with _errors_as_click_exceptions():
-        report = run_probe(settings, guid.lower(), {"Ocp-Apim-Subscription-Key": key}, budget=budget)
+        guid = ConfiguredSites(settings).guid_of(guid)
+        configure_logging("error")
+        click.echo(cost_announcement(budget), err=True)
+        report = run_probe(settings, guid, {"Ocp-Apim-Subscription-Key": key}, budget=budget)
         click.echo(render_report(report, settings, previous.read() if previous else ""))
     sys.exit(bool(report.problem))
 
@@ -238,10 +240,18 @@ def validate(files: tuple[str, ...]) -> None:
 
 
 @main.command("known-issues")
+@click.option("--site", default="", help="Halo GUID or alias: whether each issue is still there.")
+@_url_option
 @_config_option
-def known_issues(config: Path | None) -> None:
-    """List the upstream's known issues and active repairs."""
-    click.echo(known_issues_table(_load_settings(config)))
+def known_issues(site: str, url: str, config: Path | None) -> None:
+    """List the upstream's known issues and active repairs.
+
+    With --site, the running gateway says which of them the practice's engine still shows.
+    """
+    if site:
+        _run_admin_command(config, url, lambda client: client.format_known_issues(site))
+    else:
+        click.echo(known_issues_table(_load_settings(config)))
 
 
 @main.command("check-config")

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway.repairs import REPAIRS
+from gateway.repairs import KNOWN_ISSUES, REPAIRS
+from gateway.repairs.repair import KnownIssue
 from gateway.settings import Settings
 from gateway.settings.names import KEY_PLACEHOLDERS
 from gateway.settings.resolve import DEFAULT_SITE, merged_site_settings
@@ -17,23 +18,28 @@ from gateway.web.error_codes import errors_page
 def known_issues_page() -> str:
     """Return docs/known-issues.md."""
     rows = [
-        f"| `{issue.id}` | {issue.title} | {issue.source} | {issue.fixed_in or 'no fix known'} |"
-        for issue in (repair.issue for repair in REPAIRS)
+        f"| `{issue.id}` | {issue.title} | {issue.handling} | {issue.source} | {issue.vendor_status or '-'} |"
+        for issue in KNOWN_ISSUES
     ]
-    head = ["| id | fault of the upstream | source | fixed since |", "|---|---|---|---|"]
+    head = [
+        "| id | fault of the upstream | handling | source | the vendor on a fix |",
+        "|---|---|---|---|---|",
+    ]
     return "\n".join([_KNOWN_ISSUES_INTRO, *head, *rows, ""])
 
 
 def known_issues_table(settings: Settings) -> str:
     """Return the known issues as columns for a terminal, with the state of each repair."""
-    issues = [repair.issue for repair in REPAIRS]
-    rows = [
-        (issue.id, _repair_state(settings, issue.id), issue.fixed_in or "-", issue.title) for issue in issues
-    ]
-    lines = [("ID", "REPAIR", "FIXED SINCE", "TITLE"), *rows]
-    sources = [f"  {issue.id}: {issue.source}" for issue in issues]
+    rows = [(issue.id, _repair_state(settings, issue), issue.title) for issue in KNOWN_ISSUES]
+    lines = [("ID", "REPAIR", "TITLE"), *rows]
+    sources = [f"  {issue.id}: {issue.source}" for issue in KNOWN_ISSUES]
+    statuses = [f"  {issue.id}: {issue.vendor_status}" for issue in KNOWN_ISSUES if issue.vendor_status]
     return "\n".join(
-        [*("{:<22} {:<8} {:<12} {}".format(*line) for line in lines), "", "Documented in:", *sources]
+        [
+            *("{:<24} {:<6} {}".format(*line) for line in lines),
+            *("", "Documented in:", *sources),
+            *("", "The vendor on a fix:", *statuses),
+        ]
     )
 
 
@@ -48,8 +54,11 @@ def effective_configuration(settings: Settings) -> str:
     return json.dumps(settings.model_dump(mode="json"), indent=2)
 
 
-def _repair_state(settings: Settings, repair: str) -> str:
-    return "on" if merged_site_settings(settings, DEFAULT_SITE).repairs.get(repair, True) else "off"
+def _repair_state(settings: Settings, issue: KnownIssue) -> str:
+    """Whether the repair of an issue is on; `-` if it has none."""
+    if issue.id not in {repair.issue.id for repair in REPAIRS}:
+        return "-"
+    return "on" if merged_site_settings(settings, DEFAULT_SITE).repairs.get(issue.id, True) else "off"
 
 
 def _setting_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -76,9 +85,10 @@ def _default_text(field: FieldInfo) -> str:
 _KNOWN_ISSUES_INTRO = """# Known issues of the upstream
 
 Generated from `gateway/repairs/` by `make docs`. `halo-gateway known-issues` prints the same list with the
-repairs that your configuration enables. Each id also names the repair's file, the emulator's fault, the token
-in the `Gateway-Repairs` header and the setting: `repairs.<id> = false` for all sites, or
-`sites.<guid>.repairs.<id> = false` for one site.
+repairs that your configuration enables; with `--site` it prints which issues a practice's engine
+[still shows](operations.md#known-issues-of-a-practice). The id of a repaired issue also names the repair's
+file, the emulator's fault, the token in the `Gateway-Repairs` header and the setting:
+`repairs.<id> = false` for all sites, or `sites.<guid>.repairs.<id> = false` for one site.
 """
 
 _CONFIGURATION_INTRO = """# Configuration

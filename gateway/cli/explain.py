@@ -1,24 +1,38 @@
 """`halo-gateway explain`: the result of `$explain` without a running gateway."""
 
+import asyncio
 from datetime import UTC, datetime
+from secrets import token_hex
 
+from gateway.builders import token_cipher
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.search.explain import explain_search, request_for_search
+from gateway.search_handlers import initial_knowledge, planning_handlers
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 
+_NOT_RUNNING = (
+    "Not from a running gateway: cache, page sizes, pauses and circuits are unknown here. POST $explain shows"
+    " them."
+)
 
-def explain_for_site(settings: Settings, guid: str, search: str) -> str:
-    """Explain how a search is executed at a site and what it costs.
+
+def explain_for_site(settings: Settings, site_name: str, search: str) -> str:
+    """Explain how a search is executed at a site (Halo GUID or alias) and what it costs.
 
     Raises ValueError for an unknown site or a search that cannot be parsed.
     """
-    site = ConfiguredSites(settings).require(guid)
-    now = datetime.now(UTC)
+    sites, now = ConfiguredSites(settings), datetime.now(UTC)
+    site = sites.require(sites.guid_of(site_name))
     request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
+    handlers = planning_handlers(
+        settings, token_cipher(settings, token_hex()), initial_knowledge(settings, now.timestamp)
+    )
     try:
-        return "\n".join(explain_search(request_for_search(request, search, settings.search.limits), site))
+        search_request = request_for_search(request, search, settings.search.limits)
     except Failure as failure:
         raise ValueError(failure.text) from None
+    lines = asyncio.run(explain_search(search_request, handlers))
+    return "\n".join((f"site: {site.guid} ({site.zone.key})", *lines, _NOT_RUNNING))

@@ -31,10 +31,18 @@ def searchset(context: RequestContext, resource_type: str, request_pairs: list[P
     if search.ignored_names and variants.unknown_parameter == "refuse":
         raise bad_argument(f"Unsupported search argument: {search.ignored_names[0].partition(':')[0]}")
     records = context.engine.select(search)
+    shown_pairs = pairs if variants.self_shows_dropped else search.used_pairs
+    return record_page(context, search, records, shown_pairs, offset)
+
+
+def record_page(
+    context: RequestContext, search: ParsedSearch, records: list[Record], shown_pairs: list[Pair], offset: int
+) -> dict[str, Any]:
+    """Build the Bundle of one page of records; `search.base` is the path of its links."""
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
-    links = _self_links(context, search, pairs if variants.self_shows_dropped else search.used_pairs)
+    links = _self_links(context, search, shown_pairs)
     page = records[offset : offset + search.count]
-    total = reported_total(variants.totals, len(records), len(page))
+    total = reported_total(context.variants.totals, len(records), len(page))
     if total is not None and (search.total != "none" or search.summary == "count"):
         bundle["total"] = total
     if search.summary == "count" or search.count == 0:

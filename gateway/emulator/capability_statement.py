@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from gateway.emulator.conditional_writes import promised_elements
 from gateway.emulator.request_context import RequestContext
 from gateway.emulator.search.parameters import RESOURCE_TYPES, parameters_of
 
@@ -12,6 +13,7 @@ _AU_PROFILES: Final = {
     "Organization": "http://hl7.org.au/fhir/StructureDefinition/au-organization",
     "Location": "http://hl7.org.au/fhir/StructureDefinition/au-location",
 }
+WRITABLE_TYPES: Final = frozenset({"Appointment", "Patient"})
 _OPERATIONS: Final = {"Patient": ("summary",), "Slot": ("find-free",), "Appointment": ("find-free",)}
 
 
@@ -41,13 +43,13 @@ def capability_statement(context: RequestContext) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "resource": [_resource_capability(name, quirks=quirks) for name in RESOURCE_TYPES],
+                "resource": [_resource_capability(context, name, quirks=quirks) for name in RESOURCE_TYPES],
             }
         ],
     }
 
 
-def _resource_capability(name: str, *, quirks: bool) -> dict[str, Any]:
+def _resource_capability(context: RequestContext, name: str, *, quirks: bool) -> dict[str, Any]:
     profile = {"supportedProfile": [_AU_PROFILES[name]]} if name in _AU_PROFILES else {}
     interactions = ("read",) if quirks else ("read", "search-type")
     operations = [
@@ -58,6 +60,7 @@ def _resource_capability(name: str, *, quirks: bool) -> dict[str, Any]:
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         **profile,
+        **(promised_elements(context) if name in WRITABLE_TYPES else {}),
         "interaction": [{"code": code} for code in interactions],
         "searchParam": [{"name": param.code, "type": param.type} for param in parameters_of(name)],
         **({"operation": operations} if operations else {}),

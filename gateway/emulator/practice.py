@@ -1,5 +1,6 @@
 """Database of one practice: generated on first use, changed by create and update."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -42,6 +43,7 @@ class Practice:
         self.site = site
         self.clock = clock
         self.index = ParameterIndex()
+        self._updates: Counter[tuple[str, str]] = Counter()
         self._settings = settings
 
     @cached_property
@@ -70,6 +72,10 @@ class Practice:
         zones = [variants.column_zones[name] for name in names if name in variants.column_zones]
         return ZoneInfo("UTC") if zones[:1] == ["utc"] else self.site.zone
 
+    def version_of(self, record: Record) -> str:
+        """Return the version of a row: 1, plus one for each update."""
+        return str(1 + self._updates[record.resource["resourceType"], record.resource["id"]])
+
     def create(self, resource: dict[str, Any]) -> Record:
         """Create a row with the next free number as id."""
         table = self.tables.setdefault(resource["resourceType"], {})
@@ -85,7 +91,9 @@ class Practice:
         meta = {**resource.get("meta", {}), "lastUpdated": format_utc_instant(self.clock(), kind)}
         active = resource.get("active", resource.get("status") != "cancelled")
         record = Record({**resource, "meta": meta}, active)
-        self.tables.setdefault(kind, {})[identity] = record
+        table = self.tables.setdefault(kind, {})
+        self._updates[kind, identity] += identity in table
+        table[identity] = record
         for slot in resource.get("slot", []):
             self._update_slot(slot.get("reference", "").removeprefix("Slot/"), resource.get("status", ""))
         return record

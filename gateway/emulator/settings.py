@@ -66,6 +66,17 @@ class FrozenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+#: Conditional write (R4 http.html): If-None-Exist, update by search, If-Match, If-None-Match: *.
+ConditionalForm = Literal["create", "update", "version", "none-match"]
+
+
+class ConditionalWrites(FrozenSettings):
+    """Conditional writes that the statement promises, and those that the site honours; it ignores others."""
+
+    promised: tuple[ConditionalForm, ...] = ()
+    honoured: tuple[ConditionalForm, ...] = ()
+
+
 class Variants(FrozenSettings):
     """Behaviour of a site that Halo does not document."""
 
@@ -96,6 +107,8 @@ class Variants(FrozenSettings):
     etags: ETags = "none"
     vread: bool = False
     history_versions: int = Field(default=0, ge=0, le=100)
+    conditional_writes: ConditionalWrites = ConditionalWrites()
+    more_operations: bool = False
 
 
 class SiteOverride(FrozenSettings):

@@ -49,6 +49,42 @@ BODY_TOO_COMPLEX = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+BATCH_INVALID = FailureKind(
+    "batch-invalid",
+    400,
+    "structure",
+    "The batch is not valid, so none of its entries was sent. Send a Bundle of type batch whose entries each"
+    " have a request with method and url.",
+    message_code="MSG_BAD_SYNTAX",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+BATCH_ENTRY_INVALID = FailureKind(
+    "batch-entry-invalid",
+    400,
+    "invalid",
+    "This entry of the batch cannot be sent; the others are not affected. Correct it and send it again.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+BATCH_RESPONSE_TOO_LARGE = FailureKind(
+    "batch-response-too-large",
+    413,
+    "too-costly",
+    "The responses to this batch are larger than server.max_batch_response together, so the response to this"
+    " entry is left out. Send the entry in another batch, or alone.",
+    retry_advice=_AFTER_CHANGE,
+)
+BATCH_CHANGE_HELD = FailureKind(
+    "batch-change-held",
+    503,
+    "transient",
+    "An earlier change of this batch failed and may have been made, so this one was not sent. Read the"
+    " outcome of the earlier entry, then send this one again.",
+    retry_advice=_AFTER_CHANGE,
+    retry_after=30,
+    may_have_run=False,
+)
 WRITE_INVALID = FailureKind(
     "invalid-resource",
     400,
@@ -241,7 +277,7 @@ URI_TOO_LONG = FailureKind(
     "uri-too-long",
     414,
     "too-long",
-    "The URL is too long. Search by POST to _search.",
+    "The URL is too long. Send a search by POST to _search; shorten any other URL.",
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
@@ -278,6 +314,32 @@ UPSTREAM_LINK = FailureKind(
     " and the result is incomplete. The gateway's operator should report this to Halo.",
     retry_advice=RetryAdvice.AFTER_FIX,
 )
+UPSTREAM_LINK_LOOP = FailureKind(
+    "upstream-link-loop",
+    502,
+    "processing",
+    "The upstream's next page is this page, or one before it, so the pages would never end. The gateway did"
+    " not follow the link, and the result is incomplete. The gateway's operator should report this to Halo.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+)
+UPSTREAM_PAGE_MISSING = FailureKind(
+    "upstream-page-missing",
+    502,
+    "incomplete",
+    "The upstream answered the request for a page without a Bundle, so the result would be incomplete. Repeat"
+    " the search, without Prefer: respond-async; if it happens again, the gateway's operator should report"
+    " this to Halo.",
+    retry_advice=RetryAdvice.ONCE,
+)
+UPSTREAM_INCOMPLETE = FailureKind(
+    "upstream-incomplete",
+    502,
+    "incomplete",
+    "The upstream's result has fewer matches than its total says, and no link to the others. The gateway did"
+    " not pass it on as if it were complete. Narrow the search; the gateway's operator should report this to"
+    " Halo.",
+    retry_advice=RetryAdvice.ONCE,
+)
 NOTHING_TO_EXPLAIN = FailureKind(
     "nothing-to-explain",
     400,
@@ -294,6 +356,15 @@ FILTER_IGNORED = FailureKind(
     "The practice system ignores this date criterion, and the gateway cannot apply it because the matches"
     " do not contain the date. Remove _elements and _summary, or remove the criterion and filter in the"
     " client.",
+    message_code="MSG_PARAM_UNKNOWN",
+    retry_advice=RetryAdvice.AFTER_CHANGE,
+)
+PARAMETER_IGNORED = FailureKind(
+    "upstream-ignored-parameter",
+    400,
+    "not-supported",
+    "The query ran, but the practice system did not use the search parameter in `expression`, so the result"
+    " may contain other records. Remove the parameter, or use one that the CapabilityStatement lists.",
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -318,10 +389,43 @@ UPSTREAM_CONNECT = FailureKind(
     "upstream-connect",
     502,
     "transient",
-    "The gateway cannot connect to the upstream. This request was not sent. Retry after the time in Retry-"
-    " After; if the error persists, the gateway's operator should check the network.",
+    "The gateway cannot connect to the upstream: the network failed, or the upstream closed the connection at"
+    " once. This request was not sent. Retry after the time in Retry-After; if the error persists, the"
+    " gateway's operator must check the network.",
     retry_advice=RetryAdvice.YES,
     retry_after=5,
+    may_have_run=False,
+)
+UPSTREAM_REFUSED = FailureKind(
+    "upstream-refused",
+    502,
+    "transient",
+    "The upstream's server refuses connections. This request was not sent. Retry after the time in"
+    " Retry-After; if the error persists, the gateway's operator must check host and port of the upstream's"
+    " URL, and firewalls.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+    may_have_run=False,
+)
+UPSTREAM_CONNECT_TIMEOUT = FailureKind(
+    "upstream-connect-timeout",
+    504,
+    "timeout",
+    "The upstream's server did not accept a connection in time. This request was not sent. Retry after the"
+    " time in Retry-After; if the error persists, the gateway's operator must check the upstream's URL, the"
+    " network and firewalls.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=10,
+    may_have_run=False,
+)
+UPSTREAM_UNKNOWN_HOST = FailureKind(
+    "upstream-unknown-host",
+    502,
+    "transient",
+    "The gateway cannot resolve the host name of the upstream. This request was not sent. The gateway's"
+    " operator must check the upstream's URL and the name server. Retry after the time in Retry-After.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    retry_after=30,
     may_have_run=False,
 )
 UPSTREAM_CERTIFICATE = FailureKind(
@@ -329,8 +433,18 @@ UPSTREAM_CERTIFICATE = FailureKind(
     502,
     "security",
     "The gateway does not trust the upstream's TLS certificate. This request was not sent. The gateway's"
-    " operator must check upstream.url and, where a private authority signs certificates, set"
-    " upstream.ca_file.",
+    " operator finds the reason in the log, and must check the upstream's URL and certificate and, where a"
+    " private authority signs certificates, the upstream's ca_file.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+UPSTREAM_TLS = FailureKind(
+    "upstream-tls",
+    502,
+    "security",
+    "The gateway and the upstream's server cannot agree on a TLS connection. This request was not sent. The"
+    " gateway's operator finds the reason in the log, and must check the port of the upstream's URL and the"
+    " TLS versions of the server.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )

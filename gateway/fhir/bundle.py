@@ -15,6 +15,7 @@ _replace = msgspec.structs.replace
 
 #: Digits of the largest `total`.
 _MAX_TOTAL_DIGITS = 10
+_NULL = Raw(b"null")
 #: First bytes of the JSON that `encode_without_links` returns.
 _BODY_PREFIX = b'{"resourceType":"Bundle"'
 
@@ -117,5 +118,7 @@ def _link_fields(link: Link) -> dict[str, Raw]:
 
 
 def _set_array(fields: dict[str, object], name: str, values: list[object]) -> None:
-    if values or name in fields:
+    if values or fields.get(name, _NULL) != _NULL:
         fields[name] = values
+    else:
+        fields.pop(name, None)

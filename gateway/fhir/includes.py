@@ -14,10 +14,15 @@ _MODES = {b'{"mode":"%s"}' % name.encode(): name for name in ("match", "include"
 
 def search_mode(entry: Entry) -> str:
     """`entry.search.mode`; `match` if absent."""
+    return stated_mode(entry) or "match"
+
+
+def stated_mode(entry: Entry) -> str:
+    """`entry.search.mode`; empty if absent."""
     raw = entry.fields.get("search")
     if raw is None:
-        return "match"
-    return _MODES.get(bytes(raw)) or string_value(object_fields(raw).get("mode")) or "match"
+        return ""
+    return _MODES.get(bytes(raw)) or string_value(object_fields(raw).get("mode"))
 
 
 def resource_key(entry: Entry) -> str:
@@ -29,10 +34,10 @@ def resource_key(entry: Entry) -> str:
 def reachable_includes(
     matches: Sequence[Entry], includes: Sequence[Entry], revinclude_types: frozenset[str]
 ) -> list[Entry]:
-    """Includes that a reachable entry refers to; of `revinclude_types` also those that refer to it."""
+    """Includes that a reachable entry refers to; of `revinclude_types` (`*`: any) those that refer to it."""
     own_keys = [resource_key(entry) for entry in includes]
     own_references = [_references_of((entry,)) for entry in includes]
-    reverse = [key.partition("/")[0] in revinclude_types for key in own_keys]
+    reverse = ["*" in revinclude_types or key.partition("/")[0] in revinclude_types for key in own_keys]
     places_by_key = _group_places([(key,) for key in own_keys])
     referring_places = _group_places(
         [names if is_reverse else () for names, is_reverse in zip(own_references, reverse, strict=True)]

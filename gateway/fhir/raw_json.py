@@ -1,19 +1,29 @@
 """JSON objects and arrays decoded by a single level: values keep their bytes, repeated names are rejected."""
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import accumulate
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
-_list_decoder = msgspec.json.Decoder(list[Raw])
-_objects_decoder = msgspec.json.Decoder(list[dict[str, Raw]])
+_list_decoder: msgspec.json.Decoder[list[Raw] | None] = msgspec.json.Decoder(list[Raw] | None)
+_objects_decoder: msgspec.json.Decoder[list[dict[str, Raw]] | None] = msgspec.json.Decoder(
+    list[dict[str, Raw]] | None
+)
+_resource_decoder = msgspec.json.Decoder(dict[str, Any])
 _text_decoder = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 #: Brackets as signed bytes: 1 opens an object or array, -1 closes it.
 _BRACKET_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+#: Escape in a JSON string; the group is a lone surrogate.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _NOT_MARKS = bytes(set(range(256)).difference(b'{[}]"'))
 
 
@@ -75,6 +85,34 @@ def object_fields(body: bytes | Raw) -> dict[str, Raw]:
     return fields
 
 
+def decode_resource(raw: bytes | Raw) -> dict[str, Any]:
+    """Whole object as Python values; a number that no float can hold is infinity. Raises UnreadableError."""
+    try:
+        return _decode_any_numbers(raw)
+    except (ValueError, RecursionError) as problem:
+        raise UnreadableError(type(problem).__name__) from problem
+
+
+def _decode_any_numbers(raw: bytes | Raw) -> dict[str, Any]:
+    try:
+        return _resource_decoder.decode(raw)
+    except msgspec.ValidationError:
+        value = json.loads(bytes(raw))
+    if not isinstance(value, dict):
+        raise UnreadableError("NoObject")
+    return value
+
+
+def without_lone_surrogates(body: bytes) -> bytes:
+    """Return JSON in which U+FFFD replaces each escaped half of a UTF-16 pair, which is no character.
+
+    Such a half in one string would make the whole text unreadable (RFC 8259 section 8.2).
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], body)
+
+
 def json_depth(body: bytes) -> int:
     """Maximum number of open objects and arrays of a JSON text."""
     steps = _brackets(body).translate(_BRACKET_STEPS)
@@ -93,24 +131,26 @@ def _brackets(body: bytes) -> bytes:
 
 
 def array_items(raw: Raw | None) -> list[Raw]:
-    """Values of a raw JSON array; empty if it is absent. Raises UnreadableError."""
+    """Values of a raw JSON array; empty if it is absent or null. Raises UnreadableError."""
     try:
-        return _list_decoder.decode(raw) if raw is not None else []
+        return (_list_decoder.decode(raw) or []) if raw is not None else []
     except (msgspec.DecodeError, RecursionError) as problem:
         raise UnreadableError(type(problem).__name__) from problem
 
 
 def array_objects(raw: Raw | None) -> list[dict[str, Raw]]:
-    """Objects of a raw JSON array, each as from `object_fields`; empty if it is absent.
+    """Objects of a raw JSON array, each as from `object_fields`; empty if it is absent or null.
 
     Raises UnreadableError. The encoded objects are as long as the array unless it has white space or repeated
     names.
     """
     try:
-        objects = _objects_decoder.decode(raw) if raw is not None else []
+        objects = _objects_decoder.decode(raw) if raw is not None else None
     except (msgspec.DecodeError, RecursionError) as problem:
         raise UnreadableError(type(problem).__name__) from problem
-    if raw is None or len(_encode(objects)) == len(memoryview(raw)):
+    if raw is None or objects is None:
+        return []
+    if len(_encode(objects)) == len(memoryview(raw)):
         return objects
     return [object_fields(item) for item in array_items(raw)]
 

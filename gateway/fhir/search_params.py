@@ -28,6 +28,14 @@ RESULT_PARAMETERS = frozenset(
     }
 )
 
+#: Parameters that shape a result and select no match (R4 search.html, 3.1.1.5).
+RESULT_ONLY_PARAMETERS = frozenset(
+    {
+        *("_contained", "_containedType", "_count", "_elements", "_format", "_include", "_page", "_pretty"),
+        *("_revinclude", "_score", "_sort", "_summary", "_total"),
+    }
+)
+
 _SAFE = "-._~!*'()/,;:@$|"
 
 

@@ -1,5 +1,7 @@
 """Content negotiation (R4 http.html#mime-type): a spelling of JSON, or Failure 406."""
 
+import re
+
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 
@@ -24,18 +26,40 @@ RESOURCE_MEDIA_TYPES = frozenset(
 FORM_MEDIA_TYPES = frozenset({"application/x-www-form-urlencoded"})
 
 
+#: Versions of FHIR that a `fhirVersion` parameter may name (R4 http.html#version-parameter).
+_FHIR_VERSION = re.compile(r"4\.0(\.\d)?", re.ASCII)
+_TYPE = re.compile(r"[a-z]+/[a-z0-9.+*-]+", re.ASCII)
+_PARAMETER = re.compile(r';\s*fhirversion\s*=\s*"?([^";,\s]*)', re.IGNORECASE)
+
+
 def media_type(field: str) -> str:
     """Media type of a Content-Type or Accept range without parameters; a space becomes the lost `+`."""
     return field.partition(";")[0].strip().lower().replace(" ", "+")
 
 
-def response_media_type(formats: tuple[str, ...], accept: str) -> str:
-    """Media type of the response; `_format` overrides Accept. Raises Failure 406 if neither allows JSON."""
+def has_supported_version(field: str) -> bool:
+    """Whether a Content-Type or Accept range names no version of FHIR except R4."""
+    return all(map(_FHIR_VERSION.fullmatch, _PARAMETER.findall(field)))
+
+
+def response_media_type(formats: tuple[str, ...], accept: str, *, is_binary: bool = False) -> str:
+    """Media type of the response; `_format` overrides Accept. Raises Failure 406 if neither allows JSON.
+
+    The content of a Binary may have any type: a client that prefers one gets all its types in order of
+    preference, separated by commas, for `fhir.binary_content`.
+    """
     ranges = formats[-1:] or (_ranges_by_quality(accept) if accept.strip() else [""])
-    for name in map(media_type, ranges):
-        if name in _MEDIA_TYPES:
-            return _MEDIA_TYPES[name]
-    raise Failure(catalog.NOT_ACCEPTABLE, expression="http._format" if formats else "http.Accept")
+    names = [media_type(text) for text in ranges if has_supported_version(text)]
+    permitted = [name for name in names if name in _MEDIA_TYPES or (is_binary and is_native_type(name))]
+    if not permitted:
+        raise Failure(catalog.NOT_ACCEPTABLE, expression="http._format" if formats else "http.Accept")
+    first = _MEDIA_TYPES.get(permitted[0], "")
+    return first or ",".join(_MEDIA_TYPES.get(name, name) for name in permitted)
+
+
+def is_native_type(name: str) -> bool:
+    """Whether a type is not one of FHIR's own, in which a Binary is a resource."""
+    return _TYPE.fullmatch(name) is not None and "fhir" not in name
 
 
 def _ranges_by_quality(accept: str) -> list[str]:

@@ -23,7 +23,7 @@ from gateway.ledger.cost import (
     saving_of_response,
 )
 from gateway.ledger.recorder import Recorder
-from gateway.repairs import REPAIRS, error_envelope
+from gateway.repairs import REPAIRS, error_envelope, inactive_records
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -85,6 +85,8 @@ class SavingsMeter:
         if has_upstream_request and response.status < HTTPStatus.BAD_REQUEST:
             active = [name for name in _active_repairs(request.site) if name != _ERROR_ENVELOPE]
             self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active)
+        elif _INACTIVE_RECORDS in response.applied_repairs:
+            self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
 
     def _record_failure(self, request: FhirRequest, error: Exception) -> None:
         attribution, failure = self._recorder.attribution_of(request), _failure_from(error)
@@ -95,6 +97,8 @@ class SavingsMeter:
         if cost is not None:
             self._recorder.count_requests(attribution, cost, _body_size(failure))
         self._recorder.metrics.count_failure(attribution, failure.kind.code)
+        if failure.kind is inactive_records.INACTIVE_RECORDS:
+            self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
         if (
             has_upstream_request
             and failure.upstream_response is not None
@@ -105,6 +109,7 @@ class SavingsMeter:
 
 
 _ERROR_ENVELOPE = error_envelope.REPAIR.issue.id
+_INACTIVE_RECORDS = inactive_records.REPAIR.issue.id
 
 
 def _body_size(failure: Failure) -> int:

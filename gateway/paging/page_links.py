@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
+from msgspec import Raw
+
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
-from gateway.fhir.bundle import Link, insert_links
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Position, may_write
+from gateway.fhir.bundle import Entry, Link, insert_links
 from gateway.fhir.search_params import parse_search
 from gateway.http.callers import fingerprint
+from gateway.paging.operation_links import kept_links, nested_search, operation_positions
 from gateway.paging.page_token import decode, encode, page_token_for
 from gateway.paging.upstream_links import link_positions
 
@@ -43,6 +46,10 @@ class PageLinks:
         token = request.client_search.values(PAGE_PARAMETER)
         request = self._request_from_token(request, token[0]) if token else request
         response = await self._inner(request)
+        if request.interaction.code == "operation":
+            return self._with_operation_links(request, response.with_parsed_bundle()).with_encoded_body()
+        if request.interaction.code == "transaction":
+            return self._with_nested_links(request, response.with_parsed_bundle()).with_encoded_body()
         if request.interaction.code not in _PAGED_INTERACTIONS:
             return response.with_encoded_body()
         if response.paging and response.paging.links_omitted:
@@ -75,6 +82,32 @@ class PageLinks:
             positions = link_positions(request, response.bundle)
         links = self._build_links(request, response, positions)
         return response.with_bundle(response.bundle.replace(links=links))
+
+    def _with_operation_links(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
+        """Return the response with links that can be followed by GET; itself without page links."""
+        bundle = response.bundle
+        positions = operation_positions(request, bundle) if bundle else {}
+        if bundle is None or not positions or "signature" in bundle.fields:
+            return response
+        own = [] if may_write(request) else [_self_link(request, response)]
+        links = (*own, *self._paging_links(request, positions), *kept_links(bundle))
+        return response.with_bundle(bundle.replace(links=links))
+
+    def _with_nested_links(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
+        """Return the response to a transaction with page links in the Bundles of its entries."""
+        if response.bundle is None or "signature" in response.bundle.fields:
+            return response
+        old = response.bundle.entries
+        new = tuple(self._with_entry_links(request, entry) for entry in old)
+        is_same = all(a is b for a, b in zip(old, new, strict=True))
+        return response if is_same else response.with_bundle(response.bundle.replace(entries=new))
+
+    def _with_entry_links(self, request: FhirRequest, entry: Entry) -> Entry:
+        found = nested_search(request, entry)
+        if found is None:
+            return entry
+        links = (*self._paging_links(found.request, found.positions), *found.other_links)
+        return entry.with_field("resource", Raw(found.bundle.replace(links=links).encode()))
 
     def _build_links(
         self, request: FhirRequest, response: FhirResponse, page_positions: Mapping[str, Position]

@@ -15,10 +15,11 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Bundle, Link
 from gateway.fhir.search_params import Parameter, Place, SearchParams, encode_parameter, parse_search
 from gateway.http.urls import split_url
+from gateway.paging.upstream_links import shows_criteria
 
 TOO_LARGE: Final = "result-too-large"
 SINGLE_RESOURCE_TOO_LARGE: Final = (
-    "The query ran, but one resource with its includes is larger than Halo can return. Remove _include and"
+    "The query ran, but one resource with its includes is over the size limit. Remove _include and"
     " _revinclude, or request fewer elements with _elements or _summary. Read an attachment alone by its URL,"
     " or in the practice system."
 )
@@ -35,6 +36,8 @@ _MIN_INFORMATIVE_MATCHES: Final = 5
 DEFAULT_PAGE_SIZE: Final = 10
 
 _PAGE_NUMBER: Final = frozenset({"page", "_page"})
+_PREVIOUS: Final = frozenset({"previous", "prev"})
+_OFFSET: Final = frozenset({"offset", "_offset", "skip", "_skip"})
 #: Halo's documented sentence (`errors/documented_texts.py`); other numbers in a 413 are about something else.
 _LIMIT = re.compile(r"message size limit \((\d{1,6}) ?([km]?)b\)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 2**10, "m": 2**20}
@@ -109,26 +112,42 @@ def round_to_divisible(size: int) -> int:
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """Page of an upstream request: size and number, None if not stated; `client_size` is the client's."""
+    """Page of an upstream request: size, number and offset, None if not stated; `client_size`: the client's.
+
+    `is_backward`: it is read because it ends where another page begins.
+    """
 
     size: int | None
     number: int | None
     is_first: bool
     client_size: int | None = None
+    offset: int | None = None
+    is_backward: bool = False
 
     def at_most(self, max_size: int | None) -> "PageRequest":
         """Return a page of at most `max_size` that begins at the same match; itself if it is small enough.
 
-        A numbered page needs a divisor of its size: page p of n begins where page (p-1)k+1 of n/k begins.
+        A numbered page needs a divisor of its size: page p of n begins where page (p-1)k+1 of n/k begins, and
+        ends where page pk ends. A backward page ends at the same match, and stays if its place is not known.
         """
         if max_size is None or (self.size is not None and self.size <= max_size):
             return self
-        if self.number is None:
+        if self.number is None and not self.is_backward:
             return msgspec.structs.replace(self, size=max_size)
         if self.size is None:
             return self
+        if self.number is None:
+            return self._with_end(max_size)
         size = next(divisor for divisor in range(max_size, 0, -1) if self.size % divisor == 0)
-        return msgspec.structs.replace(self, size=size, number=(self.number - 1) * (self.size // size) + 1)
+        factor = self.size // size
+        number = self.number * factor if self.is_backward else (self.number - 1) * factor + 1
+        return msgspec.structs.replace(self, size=size, number=number)
+
+    def _with_end(self, size: int) -> "PageRequest":
+        """Return the last matches of a page with an offset; itself without."""
+        if self.offset is None or self.size is None:
+            return self
+        return msgspec.structs.replace(self, size=size, offset=self.offset + self.size - size)
 
     def with_estimate(self, estimate: PageSizeEstimate, limit: int) -> "PageRequest":
         """Return the page to request under a limit in bytes, according to an estimate."""
@@ -156,7 +175,8 @@ def page_request_of(request: FhirRequest) -> PageRequest:
     sent, client = request.upstream_search.parameters, request.client_search.parameters
     is_first = {parameter.name for parameter in sent} <= {parameter.name for parameter in client}
     size, client_size = _last_number(sent, {COUNT_PARAMETER}), _last_number(client, {COUNT_PARAMETER})
-    return PageRequest(size, _last_number(sent, _PAGE_NUMBER), is_first, client_size)
+    number, offset = _last_number(sent, _PAGE_NUMBER), _last_number(sent, _OFFSET)
+    return PageRequest(size, number, is_first, client_size, offset, request.plan.position.is_backward)
 
 
 def with_page_size(request: FhirRequest, page: PageRequest) -> FhirRequest:
@@ -170,15 +190,31 @@ def with_page_size(request: FhirRequest, page: PageRequest) -> FhirRequest:
     return request.replace(upstream_search=search)
 
 
-def with_page_size_in_links(bundle: Bundle, sent_search: SearchParams, size: int) -> Bundle:
+def with_page_size_in_links(
+    bundle: Bundle, sent_search: SearchParams, size: int, offset: int | None = None
+) -> Bundle:
     """Add the size that the gateway chose to the links that show criteria; the same page if all have a size.
 
     Without it `with_lost_parameters` would restore the client's `_count`, and numbered pages would skip
-    matches. An opaque link contains its size.
+    matches. An opaque link contains its size. `offset`: of the page; `previous` ends before it.
     """
-    criteria = {parameter.name for parameter in sent_search.parameters} - {COUNT_PARAMETER}
-    links = tuple(_add_size_to_link(link, criteria, size) for link in bundle.links)
+    links = tuple(_end_before(_add_size_to_link(link, sent_search, size), offset) for link in bundle.links)
     return bundle if links == bundle.links else bundle.replace(links=links)
+
+
+def _end_before(link: Link, offset: int | None) -> Link:
+    """Return a `previous` link that ends before the page: a server begins it at 0 if less is left."""
+    parts = split_url(link.url)
+    stated = parse_search(parts.query)
+    start = _last_number(stated.parameters, _OFFSET) or 0
+    size = _last_number(stated.parameters, {COUNT_PARAMETER}) or 0
+    if link.relation not in _PREVIOUS or offset is None or not 0 < offset - start < size:
+        return link
+    count = str(offset - start)
+    query = stated.map_parameters(
+        lambda item: (item.with_value(count) if item.name == COUNT_PARAMETER else item,)
+    ).query
+    return link.with_url(parts._replace(query=query).geturl())
 
 
 def search_signature(request: FhirRequest) -> str:
@@ -214,12 +250,14 @@ def _replace_page_value(original: Parameter, page: PageRequest) -> Parameter:
         return original.with_value(str(page.size))
     if original.name in _PAGE_NUMBER and page.number is not None:
         return original.with_value(str(page.number))
+    if original.name in _OFFSET and page.offset is not None:
+        return original.with_value(str(page.offset))
     return original
 
 
-def _add_size_to_link(link: Link, criteria: set[str], size: int) -> Link:
+def _add_size_to_link(link: Link, sent_search: SearchParams, size: int) -> Link:
     parts = split_url(link.url)
-    names = {parameter.name for parameter in parse_search(parts.query).parameters}
-    if COUNT_PARAMETER in names or not names & criteria:
+    stated = parse_search(parts.query)
+    if stated.values(COUNT_PARAMETER) or not shows_criteria(stated, sent_search):
         return link
     return link.with_url(parts._replace(query=f"{parts.query}&{COUNT_PARAMETER}={size}").geturl())

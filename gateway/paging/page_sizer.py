@@ -6,7 +6,7 @@ from uuid import uuid4
 import structlog
 
 from gateway.errors.failure import Failure, call_after
-from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Site
 from gateway.http.callers import keyed_hash
 from gateway.http.proved_callers import caller_of
 from gateway.paging.page_size import (
@@ -68,12 +68,8 @@ class PageSizer:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the page. Raises Failure 413 `too-costly` for one resource that is over the limit."""
         if not request.interaction.is_pageable or request.site is None:
-            return await self._call_unsized(request)
-        caller = keyed_hash(caller_of(request), self._secret)
-        engine = f"{request.site.guid}:{self._version(request)}:{caller}"
-        name = f"{engine}:{search_signature(request)}"
-        limit = await self._limits.get(engine) or self._limit(request)
-        estimate = await self.estimate_for(name)
+            return await self._inner(request)
+        engine, name, limit, estimate = await self._knowledge_of(request, request.site)
         page = await self._choose_page(name, page_request_of(request), estimate, limit)
         use = NO_USE
         while True:
@@ -91,6 +87,20 @@ class PageSizer:
                 await self._record_success(name, engine, response, limit)
                 return _with_sized_links(request, page, response)
 
+    async def size_page(self, request: FhirRequest) -> FhirRequest:
+        """Return the request for the page that is expected to fit; nothing is tried or learned."""
+        if not request.interaction.is_pageable or request.site is None:
+            return request
+        _, _, limit, estimate = await self._knowledge_of(request, request.site)
+        return with_page_size(request, page_request_of(request).with_estimate(estimate, limit))
+
+    async def _knowledge_of(self, request: FhirRequest, site: Site) -> tuple[str, str, int, PageSizeEstimate]:
+        """Return the names of the engine and of the search, the limit in bytes, and the estimate."""
+        engine = f"{site.guid}:{self._version(request)}:{keyed_hash(caller_of(request), self._secret)}"
+        name = f"{engine}:{search_signature(request)}"
+        limit = await self._limits.get(engine) or self._limit(request)
+        return engine, name, limit, await self.estimate_for(name)
+
     def known_searches(self) -> list[tuple[str, str]]:
         """List the site and the name of each search with an estimate in this process."""
         return [(name.partition(":")[0], name) for name in self._estimates.names()]
@@ -98,14 +108,6 @@ class PageSizer:
     async def estimate_for(self, name: str) -> PageSizeEstimate:
         """Return the estimate for the pages of one kind of search."""
         return await self._estimates.get(name) or NO_ESTIMATE
-
-    async def _call_unsized(self, request: FhirRequest) -> FhirResponse:
-        try:
-            return await self._inner(request)
-        except Failure as failure:
-            if failure.kind.code == TOO_LARGE and request.interaction.code in {"read", "vread"}:
-                raise _too_costly_failure(failure) from failure
-            raise
 
     async def _choose_page(
         self, name: str, page: PageRequest, estimate: PageSizeEstimate, limit: int
@@ -145,10 +147,10 @@ class PageSizer:
 
 
 def _smaller_page(page: PageRequest, estimate: PageSizeEstimate, limit: int, failure: Failure) -> PageRequest:
-    """Return the page to request next. Raises Failure 413 for one resource, or a numbered unsized page."""
+    """Return the page to request next. Raises Failure 413 if the page cannot be made smaller."""
     smaller = page.next_smaller(estimate, limit)
     if smaller is None:
-        raise _too_costly_failure(failure) if page.size else failure
+        raise _too_costly_failure(failure) if page.size == 1 else failure
     return smaller
 
 
@@ -163,5 +165,5 @@ def _with_sized_links(request: FhirRequest, page: PageRequest, response: FhirRes
     bundle = response.with_parsed_bundle().bundle
     if bundle is None:
         return response
-    sized = with_page_size_in_links(bundle, request.client_search, page.size)
+    sized = with_page_size_in_links(bundle, request.client_search, page.size, page.offset)
     return response if sized is bundle else response.with_bundle(sized).with_encoded_body()

@@ -29,11 +29,15 @@ class PageToken(msgspec.Struct, frozen=True, array_like=True):
     part: int
     upstream_link: str
     needs_filter: bool
+    visited: bytes = b""
+    is_backward: bool = False
 
     @property
     def position(self) -> Position:
         """Position in the result of the search."""
-        return Position(self.part, self.upstream_link, self.needs_filter)
+        return Position(
+            self.part, self.upstream_link, self.needs_filter, self.visited, is_backward=self.is_backward
+        )
 
     @property
     def received_at(self) -> datetime:
@@ -50,7 +54,16 @@ def page_token_for(
 ) -> PageToken:
     """Create the token of a link to a position."""
     times = int(received_at.timestamp()), int(expires_at.timestamp())
-    return PageToken(path, query, *times, position.part, position.upstream_link, position.needs_filter)
+    return PageToken(
+        path,
+        query,
+        *times,
+        position.part,
+        position.upstream_link,
+        position.needs_filter,
+        position.visited,
+        position.is_backward,
+    )
 
 
 def encode(token: PageToken) -> bytes:

@@ -4,11 +4,19 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.search_params import SearchParams, parse_search
+from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, SearchParams, parse_search
 from gateway.http.urls import resolve_public_url, split_url
 
 #: Relations of upstream links (R4's example writes `previous`, IANA registers `prev`) -> the gateway's.
-_RELATIONS = {"first": "first", "prev": "previous", "previous": "previous", "next": "next", "last": "last"}
+PAGE_RELATIONS = {
+    "first": "first",
+    "prev": "previous",
+    "previous": "previous",
+    "next": "next",
+    "last": "last",
+}
+#: Parameters by which a link states a place in the result in clear.
+PLAIN_POSITIONS = frozenset({"_offset", "offset", "_page", "page", "_skip", "skip"})
 
 
 def link_positions(
@@ -17,10 +25,22 @@ def link_positions(
     """Position of each paging link by relation. Raises Failure 502 for a link off the site's FHIR base."""
     positions = {}
     for link in bundle.links:
-        relation = _RELATIONS.get(link.relation)
+        relation = PAGE_RELATIONS.get(link.relation)
         if relation is not None:
-            positions[relation] = Position(part, _link_below_base(request, link.url), needs_filter)
+            url = _link_below_base(request, link.url)
+            positions[relation] = Position(part, url, needs_filter, is_backward=relation == "previous")
     return positions
+
+
+def shows_criteria(link_search: SearchParams, sent_search: SearchParams) -> bool:
+    """Whether a link states the search that was sent; an opaque link only has a token for it.
+
+    An offset or page number without another unknown parameter is no token: the criteria are lost.
+    """
+    stated = {parameter.name for parameter in link_search.parameters}
+    sent = {parameter.name for parameter in sent_search.parameters}
+    criteria = {name for name in sent if name.partition(":")[0] not in RESULT_ONLY_PARAMETERS}
+    return bool(stated & criteria or (stated and stated <= sent | PLAIN_POSITIONS))
 
 
 def self_link_search(bundle: Bundle) -> SearchParams | None:

@@ -12,7 +12,9 @@ import msgspec
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirResponse
 from gateway.fhir.search_params import parse_search
+from gateway.sites.issue_states import Observation
 from gateway.upstreams import failures, halo_failures
+from gateway.upstreams.kinds_by_interaction import kinds_of
 
 Pairs = tuple[tuple[str, str], ...]
 Resource = Mapping[str, Any]
@@ -33,6 +35,7 @@ class ProbeResponse:
     """The matches of a response, or that the upstream refused the request.
 
     `has_warning`: the upstream added an OperationOutcome. `self_link_parameters`: None without `link[self]`.
+    `links`: relations and URLs. `observations`: what the witnesses of the known issues say.
     """
 
     request: ProbeRequest
@@ -40,6 +43,9 @@ class ProbeResponse:
     is_refused: bool = False
     has_warning: bool = False
     self_link_parameters: Pairs | None = None
+    links: Pairs = ()
+    has_etag: bool = False
+    observations: tuple[Observation, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -67,7 +73,8 @@ REFUSAL_KINDS: Final[frozenset[FailureKind]] = frozenset(
         halo_failures.REQUEST_INCOMPLETE,
         halo_failures.REQUEST_REFUSED,
         failures.BAD_REQUEST,
-        failures.NOT_FOUND,
+        halo_failures.INTERACTION_UNSUPPORTED,
+        *kinds_of(failures.NOT_FOUND),
         failures.PARAMETER_INVALID,
         failures.PARAMETER_UNKNOWN,
         halo_failures.QUERY_FAILED,
@@ -88,7 +95,7 @@ def parse_response(request: ProbeRequest, response: FhirResponse) -> ProbeRespon
     """Parse the matches of a search, or a single resource. Raises `UNREADABLE_ERRORS`."""
     body = msgspec.json.decode(response.body, type=dict[str, Any])
     if body.get("resourceType") != "Bundle":
-        return ProbeResponse(request, (body,))
+        return ProbeResponse(request, (body,), has_etag=bool(response.header("etag")))
     entries = [
         entry["resource"] for entry in body.get("entry", []) if isinstance(entry.get("resource"), dict)
     ]
@@ -97,15 +104,23 @@ def parse_response(request: ProbeRequest, response: FhirResponse) -> ProbeRespon
         tuple(match for match in entries if match.get("resourceType") == request.path and match.get("id")),
         has_warning=any(entry.get("resourceType") == "OperationOutcome" for entry in entries),
         self_link_parameters=_self_link_parameters(body),
+        links=tuple(
+            (str(link.get("relation", "")), str(link.get("url", ""))) for link in body.get("link", [])
+        ),
+        has_etag=bool(response.header("etag")),
     )
 
 
 def _self_link_parameters(bundle: dict[str, Any]) -> Pairs | None:
     urls = [link.get("url", "") for link in bundle.get("link", []) if link.get("relation") == "self"]
-    if not urls:
-        return None
-    parameters = parse_search(urlsplit(urls[0]).query).parameters
-    return tuple((parameter.name, parameter.value) for parameter in parameters)
+    return link_parameters(urls[0]) if urls else None
+
+
+def link_parameters(url: str) -> Pairs:
+    """Return the parameters of a link, decoded."""
+    return tuple(
+        (parameter.name, parameter.value) for parameter in parse_search(urlsplit(url).query).parameters
+    )
 
 
 @dataclass(frozen=True)

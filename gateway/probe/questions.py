@@ -1,11 +1,12 @@
 """Questions of a probe in their order, the most informative first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.probe.clocks import PROBED_TYPES
 from gateway.probe.evidence import Evidence, Pairs
+from gateway.probe.issue_questions import ISSUE_QUESTIONS
 from gateway.probe.last_updated_labels import LAST_UPDATED
 from gateway.probe.question_builders import (
     RequestBuilder,
@@ -135,6 +136,7 @@ def _all_questions() -> Iterator[Question]:
     yield Question("repeats", point_conditions(_ALWAYS_TRUE, _ALWAYS_FALSE, _ALWAYS_TRUE))
     yield from _clock_questions(point_type)
     yield from _question_group("", _POINT_QUESTIONS)
+    yield from _question_group("", ISSUE_QUESTIONS)
     yield from _clock_questions(period_type)
     yield from _question_group("period.", _PERIOD_QUESTIONS)
     for resource_type in further_types:
@@ -148,7 +150,7 @@ def _all_questions() -> Iterator[Question]:
         yield Question(f"{resource_type}.ahead", values_ahead_of_utc(resource_type))
 
 
-def _question_group(prefix: str, builders: dict[str, RequestBuilder]) -> Iterator[Question]:
+def _question_group(prefix: str, builders: Mapping[str, RequestBuilder]) -> Iterator[Question]:
     return (Question(f"{prefix}{name}", builder) for name, builder in builders.items())
 
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from gateway.probe.finding import Finding, Section, SettingValue
 from gateway.probe.inference import engine_version, infer_findings
+from gateway.probe.known_issues import changed_issues, known_issue_lines
 from gateway.probe.notes import behaviour_notes
 from gateway.probe.run import ProbeReport
+from gateway.probe.server_notes import server_notes
 from gateway.settings import Settings
 from gateway.settings.resolve import merged_site_settings
 
@@ -36,7 +38,7 @@ def render_report(report: ProbeReport, settings: Settings, previous: str = "") -
         *_header_lines(report),
         *(f"# WARNING: {text}" for text in change_warnings(report, settings, previous)),
     ]
-    lines += [f"# {text}" for text in behaviour_notes(report.evidence)]
+    lines += [f"# {text}" for text in (*behaviour_notes(report.evidence), *server_notes(report.evidence))]
     for section in _SECTIONS:
         rows = [
             _setting_line(finding)
@@ -45,6 +47,7 @@ def render_report(report: ProbeReport, settings: Settings, previous: str = "") -
         ]
         if rows:
             lines += ["", f'[sites."{report.guid}".{section}]', *rows]
+    lines += known_issue_lines(report.guid, report.evidence)
     return "\n".join([*lines, ""])
 
 
@@ -66,6 +69,7 @@ def change_warnings(report: ProbeReport, settings: Settings, previous: str = "")
         *_engine_warnings(engine_version(report.evidence), previous),
         *_difference_warnings(values, dict(_flatten(current, "")), "the configuration says"),
         *_difference_warnings(values, dict(_flatten(earlier, "")), "the previous probe found"),
+        *changed_issues(report.evidence, merged_site_settings(settings, report.guid).known_issues),
     ]
 
 

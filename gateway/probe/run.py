@@ -19,13 +19,16 @@ from gateway.probe.evidence import (
     refused_response,
 )
 from gateway.probe.questions import QUESTIONS
+from gateway.repairs import WITNESSES
+from gateway.repairs.witness import observations
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
 
-#: Maximum number of requests, enough for a site without unusual behaviour.
-DEFAULT_BUDGET = 25
+#: Maximum number of requests, enough for a site without unusual behaviour: 23 about dates, 5 about known
+#: issues and the form of responses.
+DEFAULT_BUDGET = 30
 _NOT_FHIR_TEXT = "The upstream's response is not valid FHIR."
 
 
@@ -90,23 +93,26 @@ class _Prober:
     ) -> ProbeReport:
         report = replace(report, requests_sent=report.requests_sent + 1)
         try:
-            response = await self._fetch_response(upstream, request)
+            response = await self._fetch_response(upstream, request, report.evidence.now)
         except Failure as failure:
             return replace(report, problem=f"{failure.text} ({failure.kind.code})")
         except UNREADABLE_ERRORS:
             return replace(report, problem=_NOT_FHIR_TEXT)
         return replace(report, evidence=report.evidence.with_response(question_id, response))
 
-    async def _fetch_response(self, upstream: Handler, request: ProbeRequest) -> ProbeResponse:
+    async def _fetch_response(self, upstream: Handler, request: ProbeRequest, now: datetime) -> ProbeResponse:
+        sent = self._fhir_request(request, now)
         try:
-            return parse_response(request, await upstream(self._fhir_request(request)))
+            received = await upstream(sent)
+            response = parse_response(request, received)
         except Failure as failure:
             refused = refused_response(request, failure)
             if refused is None:
                 raise
-            return refused
+            return replace(refused, observations=observations(sent, failure, WITNESSES))
+        return replace(response, observations=observations(sent, received, WITNESSES))
 
-    def _fhir_request(self, request: ProbeRequest) -> FhirRequest:
+    def _fhir_request(self, request: ProbeRequest, now: datetime) -> FhirRequest:
         return FhirRequest(
             "GET",
             interaction_for("GET", request.path) or NOT_FHIR,
@@ -117,6 +123,7 @@ class _Prober:
             upstream_search=SearchParams(tuple(encode_parameter(*pair) for pair in request.pairs)),
             headers=self.headers,
             request_id="halo-gateway-probe",
+            received_at=now,
         )
 
 

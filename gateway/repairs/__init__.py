@@ -3,6 +3,7 @@
 from gateway.repairs import (
     capability_statement,
     error_envelope,
+    further_issues,
     inactive_records,
     last_updated_offset,
     link_base_url,
@@ -10,7 +11,7 @@ from gateway.repairs import (
     reference_base_url,
     search_date_format,
 )
-from gateway.repairs.repair import Repair
+from gateway.repairs.repair import KnownIssue, Repair
 
 _INDEPENDENT_REPAIRS = (
     search_date_format.REPAIR,
@@ -22,3 +23,12 @@ _INDEPENDENT_REPAIRS = (
     error_envelope.REPAIR,
 )
 REPAIRS: tuple[Repair, ...] = (*_INDEPENDENT_REPAIRS, capability_statement.make_repair(_INDEPENDENT_REPAIRS))
+#: All known issues, also those without a repair, and the witnesses of those that answers can show.
+KNOWN_ISSUES: tuple[KnownIssue, ...] = (
+    *(repair.issue for repair in REPAIRS),
+    *(issue for issue, _ in further_issues.FURTHER_ISSUES),
+)
+WITNESSES = (
+    *((repair.issue.id, repair.witness) for repair in REPAIRS if repair.witness is not None),
+    *((issue.id, witness) for issue, witness in further_issues.FURTHER_ISSUES),
+)

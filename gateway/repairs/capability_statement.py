@@ -4,7 +4,7 @@ The client gets the gateway's own statement (R4 capabilitystatement.html): the s
 without interactions that the gateway cannot pass on and with those that it adds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,9 @@ from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import array_items, encode, object_fields, string_json, string_value
 from gateway.http.negotiation import FHIR_JSON
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.unlisted_capabilities import Unlisted, unlisted_capabilities
+from gateway.repairs.witness import UpstreamAnswer
+from gateway.sites.issue_states import Verdict
 
 ISSUE = KnownIssue(
     "capability-statement",
@@ -38,17 +41,15 @@ _RESOURCE_INTERACTIONS = frozenset(
     }
 )
 _SYSTEM_INTERACTIONS = frozenset({"transaction", "batch"})
+#: The gateway sends the entries of a batch itself, whatever the site supports.
+_OWN_INTERACTIONS = ("batch",)
 _PATCH_FORMATS = frozenset({"application/json-patch+json"})
-#: Interactions and includes that work although no statement lists them (Halo Connect FHIR capabilities page).
-_UNLISTED_INTERACTIONS: Mapping[str, tuple[str, ...]] = {
-    "Patient": ("read", "search-type", "create", "update")
-}
-_UNLISTED_REVERSE_INCLUDES: Mapping[str, tuple[str, ...]] = {"Patient": ("Condition:patient",)}
 
 _DATE_DOCUMENTATION = "Any R4 date and every prefix; a time without offset is in the practice's time zone."
 _NOTES = (
     "halo-gateway processes searches, pages and errors. Times without an offset are in {zone}."
-    " Inactive and deleted records are never returned: a search for them is {inactive}, and 404 on a read"
+    " The site is not known to return inactive and deleted records: until it has shown that it does, a search"
+    " for them is {inactive}, and 404 on a read"
     " means unknown or inactive. Known issues repaired by halo-gateway: {repairs}."
 )
 _INACTIVE_NOTES = {
@@ -68,8 +69,38 @@ def make_repair(other_repairs: Sequence[Repair]) -> Repair:
         new = _gateway_statement(request, object_fields(old), repair_ids)
         return entry if bytes(new) == bytes(old) else entry.with_field("resource", new)
 
-    own = Repair(ISSUE, entry=rewrite_entry)
+    own = Repair(ISSUE, entry=rewrite_entry, witness=witness_statement)
     return own
+
+
+def witness_statement(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield whether a CapabilityStatement has what R4 requires, and its types with parameters the search."""
+    resource = answer.samples[0].resource if answer.samples else None
+    if resource is None or request.interaction.code != "capabilities":
+        return
+    fields = object_fields(resource)
+    if string_value(fields.get("resourceType")) == "CapabilityStatement":
+        formats = map(string_value, array_items(fields.get("patchFormat")))
+        is_complete = fields.keys() >= _REQUIRED and all(formats)
+        has_searches = all(map(_lists_search, _components(fields)))
+        yield "", "right" if is_complete and has_searches else "broken"
+
+
+#: Elements that R4 requires (capabilitystatement.html).
+_REQUIRED = frozenset({"status", "date", "kind", "fhirVersion", "format"})
+
+
+def _components(fields: Mapping[str, Raw]) -> Iterator[dict[str, Raw]]:
+    for rest in array_items(fields.get("rest")):
+        yield from map(object_fields, array_items(object_fields(rest).get("resource")))
+
+
+def _lists_search(component: Mapping[str, Raw]) -> bool:
+    """Whether a type with search parameters lists the search."""
+    codes = [
+        string_value(object_fields(item).get("code")) for item in array_items(component.get("interaction"))
+    ]
+    return not array_items(component.get("searchParam")) or "search-type" in codes
 
 
 def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], repair_ids: Sequence[str]) -> Raw:
@@ -87,8 +118,12 @@ def _gateway_statement(request: FhirRequest, old: Mapping[str, Raw], repair_ids:
         inactive=_INACTIVE_NOTES[request.site.inactive_records],
         repairs=", ".join(repair_ids),
     )
+    version, configured = string_value(old.get("version")), request.site.unlisted_capabilities
     new["rest"] = _raw_array(
-        _rest_component(object_fields(component), notes) for component in array_items(old.get("rest"))
+        _rest_component(
+            object_fields(component), notes, lambda kind: unlisted_capabilities(kind, version, configured)
+        )
+        for component in array_items(old.get("rest"))
     )
     formats = [
         media_type
@@ -123,36 +158,34 @@ def _gateway_fields(request: FhirRequest, old: Mapping[str, Raw]) -> dict[str, R
     }
 
 
-def _rest_component(old: Mapping[str, Raw], notes: str) -> Raw:
+def _rest_component(old: Mapping[str, Raw], notes: str, unlisted_of: Callable[[str], Unlisted]) -> Raw:
     documentation = string_value(old.get("documentation"))
     text = documentation if notes in documentation else f"{documentation}\n\n{notes}".strip()
     new = {**old, "documentation": string_json(text)}
     if "resource" in old:
         new["resource"] = _raw_array(
-            _resource_component(object_fields(component)) for component in array_items(old["resource"])
+            _resource_component(object_fields(component), unlisted_of)
+            for component in array_items(old["resource"])
         )
-    if "interaction" in old:
-        new["interaction"] = _encode_raw(
-            _supported_interactions(old["interaction"], (), _SYSTEM_INTERACTIONS)
-        )
+    new["interaction"] = _encode_raw(
+        _supported_interactions(old.get("interaction"), _OWN_INTERACTIONS, _SYSTEM_INTERACTIONS)
+    )
     return _without_empty(new)
 
 
-def _resource_component(old: Mapping[str, Raw]) -> Raw:
-    kind = string_value(old.get("type"))
+def _resource_component(old: Mapping[str, Raw], unlisted_of: Callable[[str], Unlisted]) -> Raw:
+    unlisted = unlisted_of(string_value(old.get("type")))
     parameters = array_items(old.get("searchParam"))
-    unlisted = (*_UNLISTED_INTERACTIONS.get(kind, ()), *(("search-type",) if parameters else ()))
+    interactions = (*unlisted.interactions, *(("search-type",) if parameters else ()))
     reverse_includes = [string_value(include) for include in array_items(old.get("searchRevInclude"))]
     new = {
         "versioning": string_json("no-version"),
         **old,
         "interaction": _encode_raw(
-            _supported_interactions(old.get("interaction"), unlisted, _RESOURCE_INTERACTIONS)
+            _supported_interactions(old.get("interaction"), interactions, _RESOURCE_INTERACTIONS)
         ),
         "searchParam": _raw_array(_search_parameter(object_fields(parameter)) for parameter in parameters),
-        "searchRevInclude": _encode_raw(
-            list(dict.fromkeys((*reverse_includes, *_UNLISTED_REVERSE_INCLUDES.get(kind, ()))))
-        ),
+        "searchRevInclude": _encode_raw(list(dict.fromkeys((*reverse_includes, *unlisted.reverse_includes)))),
     }
     return _without_empty({name: new[name] for name in (*old, *new)})
 

@@ -3,9 +3,13 @@
 `gateway/upstreams/` maps the shapes to failure kinds; `web/errors.py` writes the OperationOutcome.
 """
 
-from gateway.exchange import FhirResponse
+from collections.abc import Iterator
+
+from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import UpstreamAnswer
+from gateway.sites.issue_states import Verdict
 
 
 def needs_repair(response: FhirResponse) -> bool:
@@ -17,10 +21,19 @@ def needs_repair(response: FhirResponse) -> bool:
     return response.status < 400 or type_ != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
 
 
+def witness_errors(_: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield by status whether an error is an OperationOutcome."""
+    response = answer.failure.upstream_response if answer.failure else None
+    if response is not None:
+        yield str(response.status), "broken" if needs_repair(response) else "right"
+
+
 REPAIR = Repair(
     KnownIssue(
         "error-envelope",
         "Errors come in six shapes, some of them inside a 200",
         "Halo Connect troubleshooting, 'Errors'; integrator OpenAPI 26.619, error responses",
+        "status 200 of immediate queries: fixed in 23.927; the shapes: nothing",
     ),
+    witness=witness_errors,
 )

@@ -44,7 +44,7 @@ async def _run_cooperatively(steps: Generator[None, None, FhirResponse]) -> Fhir
 
 
 class RequestRepairs:
-    """Repairs requests and lists the applied repairs in the response."""
+    """Repairs requests and lists the applied repairs in the response, each once."""
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
@@ -57,7 +57,8 @@ class RequestRepairs:
         response = await self._inner(repaired)
         if not applied_ids:
             return response
-        return response.replace(applied_repairs=applied_ids + response.applied_repairs)
+        all_ids = dict.fromkeys((*applied_ids, *response.applied_repairs))
+        return response.replace(applied_repairs=tuple(all_ids))
 
 
 def _repair_request(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirRequest, tuple[str, ...]]:

@@ -1,24 +1,29 @@
-"""Repair of searches for inactive records: the upstream never returns them, and does not say so.
+"""Repair of searches for inactive records: the upstream does not return them, and does not say so.
 
 Inactive means a record that is deactivated or deleted in the practice system. R4 shows the first as `active`
 or a Location's `status`, the second as `entered-in-error`. Clinical statuses of a past event or problem (a
 resolved Condition, an inactive allergy, a cancelled Appointment) belong to active records.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from msgspec import Raw
 
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import MEDIA_TYPE, encode_resource, information_outcome
 from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.raw_json import array_items, object_fields, string_value
 from gateway.fhir.search_params import Parameter
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import UpstreamAnswer, typed_fields
+from gateway.sites.issue_states import Verdict
 
 INACTIVE_RECORDS = FailureKind(
     "inactive-records",
     400,
     "not-supported",
-    "The practice system never returns inactive or deleted records, so an empty result would not mean that"
-    " there are none. This search was not sent. Remove the criterion, or ask the practice.",
+    "The practice system is not known to return inactive or deleted records, so an empty result would not"
+    " mean that there are none. This search was not sent. Remove the criterion, or ask the practice.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -33,6 +38,9 @@ _STATUS_TYPES = (
     *("DocumentReference", "Encounter", "EpisodeOfCare", "Flag", "Immunization", "MedicationRequest"),
     *("MedicationStatement", "Observation", "Procedure", "QuestionnaireResponse", "ServiceRequest", "Slot"),
 )
+
+#: Entries of a page that the witness examines.
+_MAX_EXAMINED = 100
 
 #: (resource type or `*`, search parameter) -> codes.
 INACTIVE_CODES: Mapping[tuple[str, str], _Codes] = {
@@ -66,16 +74,55 @@ def _is_empty_mode(request: FhirRequest) -> bool:
     return request.site is not None and request.site.inactive_records == "empty"
 
 
-def _inactive_criterion(request: FhirRequest) -> Parameter | None:
-    """Return the first criterion that inactive records would match, only or also."""
+def inactive_criteria(request: FhirRequest) -> tuple[Parameter, ...]:
+    """Return the criteria of a search that inactive records would match, only or also."""
     if not request.interaction.is_search:
-        return None
-    criteria = (
-        parameter
-        for parameter in request.upstream_search.parameters
-        if _may_match_inactive(request.interaction.type, parameter)
+        return ()
+    kind = request.interaction.type
+    return tuple(item for item in request.upstream_search.parameters if _may_match_inactive(kind, item))
+
+
+def criterion_type(request: FhirRequest, criterion: Parameter) -> str:
+    """Type of the records that a criterion is about; empty if a chain does not say it."""
+    return _parse_parameter_name(request.interaction.type, criterion.name)[0]
+
+
+def inactive_type(resource: Raw) -> str:
+    """Type of a resource if it is inactive or deleted, else empty. Raises UnreadableError."""
+    if not _may_be_inactive(bytes(resource)):
+        return ""
+    kind, fields = typed_fields(resource)
+    codes = {*_codes_of(fields.get("verificationStatus")), string_value(fields.get("status"))}
+    is_inactive = (
+        bytes(fields.get("active", b"")) == b"false"
+        or (kind == "Location" and "inactive" in codes)
+        or "entered-in-error" in codes
     )
-    return next(criteria, None)
+    return kind if is_inactive else ""
+
+
+def _may_be_inactive(body: bytes) -> bool:
+    """Whether a resource has to be decoded: a search for constants is much faster."""
+    has_code = b"entered-in-error" in body or b'"inactive"' in body
+    return has_code or (b'"active"' in body and b"false" in body)
+
+
+def _codes_of(concept: Raw | None) -> Iterator[str]:
+    codings = array_items(object_fields(concept).get("coding")) if concept is not None else []
+    return (string_value(object_fields(coding).get("code")) for coding in codings)
+
+
+def witness_inactive(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield that a search found an inactive record, which says nothing of a search for these."""
+    entries = answer.bundle.entries if answer.bundle and request.interaction.is_search else ()
+    resources = (entry.resource for entry in entries[:_MAX_EXAMINED])
+    kind = request.interaction.type
+    if any(inactive_type(resource) == kind for resource in resources if resource is not None):
+        yield kind, "seen"
+
+
+def _inactive_criterion(request: FhirRequest) -> Parameter | None:
+    return next(iter(inactive_criteria(request)), None)
 
 
 def _may_match_inactive(kind: str, parameter: Parameter) -> bool:
@@ -105,8 +152,11 @@ REPAIR = Repair(
     KnownIssue(
         "inactive-records",
         "Only active records are returned, and a search for inactive records finds nothing",
-        "Halo Connect troubleshooting, FHIR known issues (both pages): fix scheduled",
+        "Halo Connect troubleshooting, FHIR known issues (both pages)",
+        "fix scheduled",
+        "searches for them are rejected until an answer shows that they work",
     ),
     request=reject_inactive_search,
     local_response=empty_searchset,
+    witness=witness_inactive,
 )

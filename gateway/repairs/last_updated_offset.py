@@ -1,11 +1,19 @@
 """Repair of `meta.lastUpdated`, whose time zone differs per resource type or is missing."""
 
-from gateway.dates.instants import corrected_instant
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from gateway.dates.instants import LabelMode, corrected_instant
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import encode, object_fields, string_value
 from gateway.fhir.resource_edit import with_meta_element, with_text_field
 from gateway.repairs.repair import Fields, KnownIssue, Repair
+from gateway.repairs.witness import UpstreamAnswer, typed_fields
+from gateway.sites.issue_states import Verdict
+
+#: A later time than that of the request by more than this is the site's time under another label.
+_MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
@@ -49,8 +57,35 @@ def _with_instant(fields: Fields, name: str, kind: str, site: Site) -> Fields:
 
 
 def _correct_for_site(site: Site, kind: str, text: str) -> str | None:
-    mode = site.last_updated_input.get(kind) or site.last_updated_input.get("*", "ok")
-    return corrected_instant(text, mode, site.zone, site.last_updated_output)
+    return corrected_instant(text, _label_mode(site, kind), site.zone, site.last_updated_output)
+
+
+def _label_mode(site: Site, kind: str) -> LabelMode:
+    return site.last_updated_input.get(kind) or site.last_updated_input.get("*", "ok")
+
+
+def witness_last_updated(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield by type whether `meta.lastUpdated` is an instant, with the offset of UTC or of the site."""
+    for resource in (entry.resource for entry in answer.samples):
+        kind, fields = typed_fields(resource) if resource is not None else ("", {})
+        meta = object_fields(fields["meta"]) if "meta" in fields else {}
+        text, site = string_value(meta.get("lastUpdated")), request.site
+        verdict = _label_verdict(site, kind, text, request.received_at) if text and site else None
+        if verdict is not None:
+            yield kind, verdict
+
+
+def _label_verdict(site: Site, kind: str, text: str, now: datetime) -> Verdict | None:
+    """Verdict on one time; None if the configuration says that its label is wrong, which it does not show."""
+    try:
+        time = datetime.fromisoformat(text)
+        is_instant = time.tzinfo is not None and time <= now + _MAX_CLOCK_SKEW
+        offsets = {timedelta(), time.astimezone(site.zone).utcoffset()} if is_instant else set()
+    except (ValueError, OverflowError):
+        return "broken"
+    if time.utcoffset() not in offsets:
+        return "broken"
+    return "right" if _label_mode(site, kind) in {"ok", "naive"} else None
 
 
 REPAIR = Repair(
@@ -61,4 +96,5 @@ REPAIR = Repair(
     ),
     entry=correct_entry,
     fields=correct_bundle_fields,
+    witness=witness_last_updated,
 )

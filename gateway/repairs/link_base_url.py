@@ -1,10 +1,14 @@
 """Repair of Bundle links and `fullUrl` on the upstream's host, to which clients must not send their key."""
 
+from collections.abc import Iterator
+
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import string_json
 from gateway.http.urls import resolve_public_url
 from gateway.repairs.repair import KnownIssue, Links, Repair
+from gateway.repairs.witness import UpstreamAnswer
+from gateway.sites.issue_states import Verdict
 
 
 def rebase_links(request: FhirRequest, links: Links) -> Links:
@@ -20,6 +24,19 @@ def rebase_full_url(request: FhirRequest, entry: Entry) -> Entry:
     return entry if new == old else entry.with_field("fullUrl", string_json(new))
 
 
+def witness_links(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield right for each link and `fullUrl` on the base that was asked, broken for another name of it."""
+    if answer.bundle is None:
+        return
+    prefixes = f"{request.upstream_base}/", f"{request.upstream_base}?"
+    full_urls = [entry.full_url for entry in answer.samples]
+    for url in (*(link.url for link in answer.bundle.links), *full_urls):
+        if url.startswith(prefixes):
+            yield "", "right"
+        elif resolve_public_url(request, url) != url:
+            yield "", "broken"
+
+
 REPAIR = Repair(
     KnownIssue(
         "link-base-url",
@@ -28,4 +45,5 @@ REPAIR = Repair(
     ),
     links=rebase_links,
     entry=rebase_full_url,
+    witness=witness_links,
 )

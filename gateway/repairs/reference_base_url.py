@@ -4,7 +4,7 @@
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
 
 from msgspec import Raw
 
@@ -18,6 +18,8 @@ from gateway.fhir.search_params import Parameter, SearchParams, parse_search
 from gateway.fhir.server_urls import rewrite_server_urls
 from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import UpstreamAnswer, typed_fields
+from gateway.sites.issue_states import Verdict
 
 #: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 _NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
@@ -25,9 +27,12 @@ _RELATIVE_REFERENCE = re.compile(
     r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII
 )
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
+_RELATIVE_REFERENCE_JSON = re.compile(rb'"reference"\s*:\s*"[A-Z][A-Za-z]+/')
 _LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
+#: End of every URL on the site's base, with both spellings of a slash in JSON.
+_BASE_NEEDLES = (b"/fhir/R4", rb"\/fhir\/R4")
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
@@ -35,18 +40,12 @@ def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
     """Return the entry with the upstream's URLs on the gateway's base."""
     if request.site is None:
         return entry
-    needles = _guid_needles(request.site.guid)
     for name, raw in entry.fields.items():
         if name not in _ENTRY_PARTS:
             continue
-        new = rewrite_server_urls(raw, needles, lambda url, _: to_public_url(request, url), name)
+        new = rewrite_server_urls(raw, _BASE_NEEDLES, lambda url, _: to_public_url(request, url), name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry
-
-
-@lru_cache(maxsize=1024)
-def _guid_needles(guid: str) -> tuple[bytes, ...]:
-    return tuple({guid.encode(), guid.upper().encode()})
 
 
 def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
@@ -115,6 +114,18 @@ def _to_upstream_url(request: FhirRequest, url: str, *, is_reference: bool) -> s
     return _relative_reference(request, url) if is_reference else to_upstream_url(request, url)
 
 
+def witness_references(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
+    """Yield by type broken for a resource with a URL of the site's base, right for relative references."""
+    for resource in (entry.resource for entry in answer.samples):
+        if resource is None or request.site is None or request.interaction.code == "capabilities":
+            continue  # a CapabilityStatement names its own base
+        body = bytes(resource)
+        if b"/sites/%b/fhir/r4" % request.site.guid.encode() in body.lower():
+            yield typed_fields(resource)[0], "broken"
+        elif _RELATIVE_REFERENCE_JSON.search(body):
+            yield typed_fields(resource)[0], "right"
+
+
 REPAIR = Repair(
     KnownIssue(
         "reference-base-url",
@@ -124,4 +135,5 @@ REPAIR = Repair(
     request=to_upstream_request,
     entry=to_public_entry,
     headers=to_public_headers,
+    witness=witness_references,
 )

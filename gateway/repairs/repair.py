@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers, Site
 from gateway.fhir.bundle import Entry, Link
+from gateway.repairs.witness import Witness
 
 Links = tuple[Link, ...]
 Fields = Mapping[str, Raw]
@@ -18,12 +19,16 @@ Fields = Mapping[str, Raw]
 
 @dataclass(frozen=True, slots=True)
 class KnownIssue:
-    """Published or observed issue of the upstream. `id` is the same in code, settings, metrics and docs."""
+    """Published or observed issue of the upstream. `id` is the same in code, settings, metrics and docs.
+
+    `vendor_status`: what the vendor says about a fix. `handling`: what the gateway does about it.
+    """
 
     id: str
     title: str
     source: str
-    fixed_in: str = ""
+    vendor_status: str = ""
+    handling: str = "repaired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Repair:
 
     `request` changes the request; `local_response` replaces the upstream request. `links`, `entry` (each
     entry of a Bundle, or a single resource), `fields` (a Bundle's own) and `headers` change the response.
+    `witness` says whether an answer, as the upstream sent it, shows the issue.
     """
 
     issue: KnownIssue
@@ -41,6 +47,7 @@ class Repair:
     entry: Callable[[FhirRequest, Entry], Entry] | None = None
     fields: Callable[[FhirRequest, Fields], Fields] | None = None
     headers: Callable[[FhirRequest, Headers], Headers] | None = None
+    witness: Witness | None = None
 
     def is_active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never without a site."""

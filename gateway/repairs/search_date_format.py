@@ -7,8 +7,10 @@ from gateway.dates.plan import DatePlan, DateProblem
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
+from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.search.parameters_body import DateRejectedError, rewrite_operation_body
 from gateway.search.split_plan import plan_search
 
 #: Kind of a plan's problem -> failure kind.
@@ -23,9 +25,21 @@ _CRITERIA_HEADER = "if-none-exist"
 
 def rewrite_dates(request: FhirRequest) -> FhirRequest:
     """Return the request with its date criteria in the upstream's formats. Raises Failure 400."""
-    if request.site is None or request.plan.split_searches is not None:
+    site = request.site
+    if site is None or request.plan.split_searches is not None:
         return request
-    return _rewrite_search(_rewrite_if_none_exist(request, request.site), request.site)
+    return _rewrite_search(_rewrite_body(_rewrite_if_none_exist(request, site), site), site)
+
+
+def _rewrite_body(request: FhirRequest, site: Site) -> FhirRequest:
+    """Return the request with the dates of an operation's Parameters in the upstream's formats."""
+    try:
+        body = rewrite_operation_body(request, site)
+    except DateRejectedError as error:
+        raise date_failure(error.problem) from None
+    except UnreadableError:
+        raise Failure(catalog.BODY_UNREADABLE) from None
+    return request if body is request.body else request.replace(body=body)
 
 
 def _rewrite_search(request: FhirRequest, site: Site) -> FhirRequest:

@@ -32,6 +32,8 @@ FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "upstream-503": 1,
     "practice-connection-lost": 2,
     "upstream-connect": 2,
+    "upstream-refused": 2,
+    "upstream-connect-timeout": 2,
     "upstream-500": 2,
     "upstream-502": 2,
     "upstream-5xx": 2,

@@ -35,6 +35,8 @@ RETRIES: Final[dict[str, int]] = {
     "upstream-503": _NO_RETRY_LIMIT,
     "practice-result-lost": 1,
     "upstream-connect": 1,
+    "upstream-refused": 1,
+    "upstream-connect-timeout": 1,
     "proxy-unavailable": 1,
 }
 #: Further retries if `retry.retry_on_timeout` is set: reads that may have run without a complete response.

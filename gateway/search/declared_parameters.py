@@ -2,25 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
-
-import msgspec
-import structlog
-from cachetools import LRUCache
 
 from gateway.dates.registry import DateParameter, date_parameter, declared_parameter, is_registered
 from gateway.dates.support import ParameterKey
 from gateway.dates.value import DateValueError, parse_date_value
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
-from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
-from gateway.fhir.interaction import Interaction
-from gateway.fhir.search_params import NO_PARAMETERS, Parameter
-from gateway.upstreams.failures import NOT_FHIR
-
-_log = structlog.get_logger()
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.fhir.search_params import Parameter
+from gateway.upstreams.site_statements import SiteStatements
 
 PARAMETER_TYPE_UNKNOWN = FailureKind(
     "parameter-type-unknown",
@@ -33,10 +25,6 @@ PARAMETER_TYPE_UNKNOWN = FailureKind(
     retry_after=30,
     may_have_run=False,
 )
-_STATEMENT_LIFETIME = timedelta(hours=1)
-#: Sites whose declared parameters are stored; the least recently used is evicted.
-_MAX_SITES = 1_024
-
 #: Date parameters by resource type and code.
 DeclaredDates = Mapping[ParameterKey, DateParameter]
 
@@ -44,57 +32,27 @@ DeclaredDates = Mapping[ParameterKey, DateParameter]
 class DeclaredParameters:
     """Adds a site's declared date parameters to a search with a parameter that R4 lacks.
 
-    Reading the statement does not use the practice's database (Halo Connect, FHIR examples); it is stored
-    for an hour. A failure is not stored, nor is an unreadable statement: the last one counts on. Without one,
-    a parameter whose value looks like a date is refused: the upstream may read dates in another way.
+    Without a statement, a parameter whose value looks like a date is refused: the upstream may read dates in
+    another way.
     """
 
-    def __init__(self, inner: Handler, upstream: Handler) -> None:
+    def __init__(self, inner: Handler, statements: SiteStatements) -> None:
         self._inner = inner
-        self._upstream = upstream
-        self._stored_dates: LRUCache[str, tuple[datetime, DeclaredDates]] = LRUCache(_MAX_SITES)
+        self._statements = statements
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Call the inner handler, if needed with the declared date parameters of the site."""
+        """Call the inner handler, if needed with the declared date parameters of the site. Raises Failure."""
         site = request.site
         if site is None or not request.interaction.is_search or not has_undeclared_parameters(request):
             return await self._inner(request)
-        declared, use = await self._declared_dates(request, site.guid)
+        reading = await self._statements.read(request)
+        if reading.statement is None and reading.failure and has_undeclared_dates(request):
+            raise _unknown_type_failure(reading.failure) from reading.failure
+        declared = declared_dates(reading.statement.date_parameters) if reading.statement else {}
         dates = {**declared, **site.date_support.declared_parameters}
         if dates:
             site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
-        return await call_after(use, self._inner, request.replace(site=site))
-
-    async def _declared_dates(self, request: FhirRequest, guid: str) -> tuple[DeclaredDates, UpstreamUse]:
-        """Return the declared dates. Raises Failure if they are unknown and the search may name one."""
-        fetched_at, dates = self._stored_dates.get(guid, (None, {}))
-        if fetched_at is not None and request.received_at - fetched_at <= _STATEMENT_LIFETIME:
-            return dates, NO_USE
-        try:
-            dates, use = await self._fetch_dates(request)
-        except Failure as failure:
-            _log.warning("metadata-unavailable", code=failure.kind.code)
-            if fetched_at is None and has_undeclared_dates(request):
-                raise _unknown_type_failure(failure) from failure
-            return dates, failure.upstream_use
-        self._stored_dates[guid] = (request.received_at, dates)
-        return dates, use
-
-    async def _fetch_dates(self, request: FhirRequest) -> tuple[DeclaredDates, UpstreamUse]:
-        response = await self._upstream(
-            request.replace(
-                method="GET",
-                interaction=Interaction("capabilities"),
-                path="metadata",
-                upstream_search=NO_PARAMETERS,
-                client_search=NO_PARAMETERS,
-                body=b"",
-            )
-        )
-        dates = parse_declared_dates(response.body)
-        if dates is None:
-            raise Failure(NOT_FHIR).with_upstream_use(response.upstream_use)
-        return dates, response.upstream_use
+        return await call_after(reading.use, self._inner, request.replace(site=site))
 
 
 def _unknown_type_failure(failure: Failure) -> Failure:
@@ -134,27 +92,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def parse_declared_dates(statement: bytes) -> DeclaredDates | None:
-    """Parse the date parameters in a CapabilityStatement that R4 lacks; None if the body is not one."""
-    try:
-        body = msgspec.json.decode(statement)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(body, dict) or body.get("resourceType") != "CapabilityStatement":
-        return None
-    return {
-        key: declared_parameter(*key) for key in _date_parameter_keys(body) if date_parameter(*key) is None
-    }
-
-
-def _date_parameter_keys(body: Any) -> Iterator[ParameterKey]:
-    for rest in _objects_in(body, "rest"):
-        for resource in _objects_in(rest, "resource"):
-            for parameter in _objects_in(resource, "searchParam"):
-                if parameter.get("type") == "date":
-                    yield str(resource.get("type")), str(parameter.get("name"))
-
-
-def _objects_in(body: Any, name: str) -> Iterator[dict[str, Any]]:
-    items = body.get(name) if isinstance(body, dict) else None
-    yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))
+@lru_cache(1_024)
+def declared_dates(keys: frozenset[ParameterKey]) -> DeclaredDates:
+    """Return the date parameters of a statement that R4 lacks."""
+    return {key: declared_parameter(*key) for key in sorted(keys) if date_parameter(*key) is None}

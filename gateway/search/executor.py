@@ -7,6 +7,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, Position
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.request_path import path_segments
 from gateway.http.urls import split_url
+from gateway.paging.upstream_links import shows_criteria
 from gateway.search.merge import MergedSearch
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
@@ -25,7 +26,7 @@ class SearchExecutor:
         if request.plan.split_searches == ():
             return empty_searchset()
         if not request.interaction.is_pageable:
-            return await self._inner(request)
+            return await self._inner(operation_page_request(request))
         return (
             await self._fetch_count(request)
             if needs_gateway_count(request)
@@ -83,14 +84,24 @@ def empty_searchset(total: int = 0) -> FhirResponse:
     return FhirResponse(200, (("content-type", MEDIA_TYPE),), body)
 
 
+def operation_page_request(request: FhirRequest) -> FhirRequest:
+    """Return the request for a page of an operation, whose link stays opaque; itself for the first page."""
+    position = request.plan.position
+    if not position.upstream_link:
+        return request
+    search = parse_search(split_url(position.upstream_link).query)
+    return upstream_page_request(request, position).replace(client_search=search, upstream_search=search)
+
+
 def upstream_page_request(request: FhirRequest, position: Position) -> FhirRequest:
     """Return the upstream request for a position: the start of a part, or the upstream's own link.
 
     Raises Failure 502 for a link that cannot be sent.
     """
     sent = (request.plan.split_searches or (request.upstream_search,))[position.part]
+    plan = request.plan._replace(split_searches=None, position=position)
     if not position.upstream_link:
-        return request.replace(upstream_search=sent, plan=request.plan._replace(split_searches=None))
+        return request.replace(upstream_search=sent, plan=plan)
     link = split_url(position.upstream_link)
     path = _link_path(position.upstream_link).removesuffix("/_search")
     return request.replace(
@@ -99,7 +110,7 @@ def upstream_page_request(request: FhirRequest, position: Position) -> FhirReque
         client_search=sent,
         upstream_search=with_lost_parameters(parse_search(link.query), sent),
         body=b"",
-        plan=request.plan._replace(split_searches=None),
+        plan=plan,
     )
 
 
@@ -115,7 +126,10 @@ def _link_path(upstream_link: str) -> str:
 
 
 def with_lost_parameters(link_search: SearchParams, sent_search: SearchParams) -> SearchParams:
-    """Add to a link's query the parameters it lost; an opaque link, which shows none, is unchanged."""
+    """Add to a link that shows criteria the parameters it lost; an opaque link is unchanged."""
+    if not shows_criteria(link_search, sent_search):
+        return link_search
     names = {parameter.name for parameter in link_search.parameters}
-    lost = [parameter for parameter in sent_search.as_get().parameters if parameter.name not in names]
-    return link_search.with_parameters(lost) if len(lost) < len(sent_search.parameters) else link_search
+    return link_search.with_parameters(
+        parameter for parameter in sent_search.as_get().parameters if parameter.name not in names
+    )

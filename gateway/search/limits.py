@@ -3,12 +3,14 @@
 A search may come in a URL, a form, `If-None-Exist` or `$explain`; `parse_limited_search` reads each of them.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from gateway.dates.registry import NO_DECLARED_DATES, DeclaredDates, resolve_parameter
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import Parameter, SearchParams, parse_search
 
 
@@ -23,6 +25,7 @@ class SearchLimits(NamedTuple):
     max_date_values: int = 100
 
 
+_COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
 #: Characters that a date has at most, unless it has more than nine decimals.
 _MAX_USUAL_DATE = 40
 DEFAULT_LIMITS = SearchLimits()
@@ -63,6 +66,12 @@ def parse_limited_search(
         _require_small_parameter(limits, number, parameter, place)
     require_few_dates(limits.max_date_values, resource, search.parameters)
     return search
+
+
+def require_valid_count(interaction: Interaction, search: SearchParams) -> None:
+    """Raise Failure 400 for a `_count` that is no number of matches."""
+    if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
+        raise Failure(catalog.COUNT_INVALID, expression="http._count")
 
 
 def require_few_parameters(limits: SearchLimits, query: str, form: str = "", *, place: str = "") -> None:

@@ -3,19 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
-import msgspec
-
+from gateway.cache.directives import ResponseDirectives
 from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.value import parse_date_value
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Paging, Position, UpstreamUse
+from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Headers, Paging, Position, UpstreamUse
 from gateway.fhir.bundle import Bundle, Entry
-from gateway.fhir.includes import reachable_includes, search_mode
+from gateway.fhir.includes import search_mode
+from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
+from gateway.paging.visited_pages import next_page
+from gateway.search.completeness import PAGE_LIMITED, require_whole_page
+from gateway.search.dropped_parameters import dropped_parameter_warnings, require_parameters_used
+from gateway.search.entries import (
+    included_entries,
+    needed_includes,
+    outcome_entries,
+    possible_includes,
+    unique_entries,
+    warning_entry,
+)
 from gateway.search.ignored_criteria import (
     contradicts_criteria,
     has_ignored_warning,
@@ -24,8 +35,9 @@ from gateway.search.ignored_criteria import (
     may_hide_elements,
     stated_search,
 )
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+from gateway.search.ignored_warnings import warned_parameters
+from gateway.search.merged_headers import merge_directives, merge_headers
+from gateway.upstreams.entry_modes import with_stated_modes
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,9 @@ class MergedSearch:
     applied_repairs: tuple[str, ...] = ()
     ignored_parameters: frozenset[str] = frozenset()
     page_positions: Mapping[str, Position] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    directives: ResponseDirectives | None = None
+    upstream_pages: int = 0
     upstream_use: UpstreamUse = NO_USE
 
     @property
@@ -50,28 +65,55 @@ class MergedSearch:
 
     def add_page(self, position: Position, response: FhirResponse) -> Self:
         """Return the result with another page. Raises Failure if an ignored criterion cannot be checked."""
-        bundle = response.with_parsed_bundle().bundle or Bundle({}, (), ())
+        bundle = with_stated_modes(self.request, self._bundle_of(response))
         needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
         modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
         matches = [entry for entry, is_match in modes if is_match]
+        remaining = self._remaining_matches(matches, position, needs_filter=needs_filter)
+        filtered = [] if remaining is matches else _without(matches, remaining)
+        other_entries = (entry for entry, is_match in modes if not is_match)
         total = bundle.total
         return replace(
             self,
-            matches=(*self.matches, *self._remaining_matches(matches, position, needs_filter=needs_filter)),
-            other_entries=self.other_entries + tuple(entry for entry, is_match in modes if not is_match),
+            matches=(*self.matches, *remaining),
+            other_entries=(*self.other_entries, *other_entries, *possible_includes(self.request, filtered)),
             totals={**(self.totals or {}), **({} if total is None else {position.part: total})},
             needs_filter=needs_filter,
             first_response=self.first_response or response,
             applied_repairs=tuple(dict.fromkeys((*self.applied_repairs, *response.applied_repairs))),
-            ignored_parameters=self.ignored_parameters
-            | ignored_criteria(
-                self._search_at(position),
-                self._date_names,
-                stated_search(position, self._search_at(position), bundle),
-            ),
+            ignored_parameters=self.ignored_parameters | self._dropped_parameters(position, bundle),
             page_positions=self._positions_after(position, bundle, needs_filter=needs_filter),
+            warnings=tuple(dict.fromkeys((*self.warnings, *self._page_warnings(position, bundle)))),
+            directives=merge_directives(self.directives, response),
+            upstream_pages=self.upstream_pages + 1,
             upstream_use=self.upstream_use.plus(response.upstream_use),
         )
+
+    def _dropped_parameters(self, position: Position, bundle: Bundle) -> frozenset[str]:
+        """Parameters, except dates, that the upstream did not use. Raises Failure 400 if they must be."""
+        sent = self._search_at(position)
+        stated = stated_search(position, sent, bundle)
+        dropped = ignored_criteria(sent, self._date_names, stated, self.request.interaction.type)
+        dropped |= warned_parameters(sent, bundle) - self._date_names
+        require_parameters_used(self.request, dropped)
+        return dropped
+
+    def _page_warnings(self, position: Position, bundle: Bundle) -> Sequence[str]:
+        """Texts about a page that is right as far as it goes. Raises Failure if it may not be passed on."""
+        has_next = any(link.relation == "next" for link in bundle.links)
+        if position.upstream_link or has_next or not self.request.interaction.is_search:
+            return ()
+        return () if require_whole_page(self._search_at(position), bundle) else (PAGE_LIMITED,)
+
+    def _bundle_of(self, response: FhirResponse) -> Bundle:
+        """Bundle of a page. Raises Failure 502 without one, unless the whole response is asynchronous."""
+        bundle = response.with_parsed_bundle().bundle
+        if bundle is None and (self.first_response or self.request.plan.date_plans):
+            raise Failure(
+                catalog.UPSTREAM_PAGE_MISSING,
+                diagnostics=f"status={response.status} request={self.request.request_id}",
+            )
+        return bundle or Bundle({}, (), ())
 
     @property
     def is_complete(self) -> bool:
@@ -86,13 +128,26 @@ class MergedSearch:
             return first  # 202 or 304: there is no page to merge
         if "signature" in first.bundle.fields and not self.request.plan.date_plans:
             return first  # any change would break its signature
-        entries = (*self.matches, *self._included_entries(), *self._outcome_entries())
-        bundle = first.bundle.replace(entries=_unique_by_url(entries)).with_total(self.total)
+        entries = (*self.matches, *self._included_entries(), *outcome_entries(self.other_entries))
+        texts = (*self.warnings, *dropped_parameter_warnings(self.ignored_parameters))
+        entries += tuple(map(warning_entry, texts))
+        if self.request.interaction.is_search:  # a history has several versions, without modes
+            entries = unique_entries(entries)
+        bundle = first.bundle.replace(entries=entries).with_total(self.total)
         return first.with_bundle(bundle).replace(
+            headers=self.headers,
             applied_repairs=self.applied_repairs,
             paging=Paging(self.page_positions),
             ignored_parameters=self.ignored_parameters,
         )
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields of the client's page: those of its only upstream page, or merged."""
+        first = self.first_response.headers if self.first_response else ()
+        if self.directives is None or self.upstream_pages == 1:
+            return first
+        return merge_headers(first, self.directives)
 
     @property
     def total(self) -> int | None:
@@ -133,7 +188,7 @@ class MergedSearch:
         site = self.request.site
         if entry.resource is None or site is None:
             return True
-        resource = _decode(entry.resource)
+        resource = decode_resource(entry.resource)
         if not all(meets_predicate(predicate, resource, site.zone) for predicate in predicates):
             return False
         return not any(
@@ -188,6 +243,9 @@ class MergedSearch:
     ) -> Mapping[str, Position]:
         """Positions of the client's page links: the upstream's, or `first` and `next` through the parts."""
         positions = link_positions(self.request, bundle, position.part, needs_filter=needs_filter)
+        if "next" in positions:
+            sent = self._search_at(position)
+            positions["next"] = next_page(position, positions["next"], sent, bundle)
         if len(self._split_searches) == 1 and self._is_exact and not needs_filter:
             return positions
         part = position.part + 1
@@ -203,20 +261,10 @@ class MergedSearch:
         return self.request.plan.split_searches or (self.request.upstream_search,)
 
     def _included_entries(self) -> Sequence[Entry]:
-        included = [entry for entry in self.other_entries if search_mode(entry) == "include"]
-        if self._is_exact:
-            return included
-        criteria = self.request.client_search.parameters
-        reverse = frozenset(item.value.partition(":")[0] for item in criteria if item.code == "_revinclude")
-        return reachable_includes(self.matches, included, reverse)
-
-    def _outcome_entries(self) -> Sequence[Entry]:
-        return [entry for entry in self.other_entries if search_mode(entry) not in {"match", "include"}]
+        included = included_entries(self.other_entries)
+        return included if self._is_exact else needed_includes(self.request, self.matches, included)
 
 
-def _unique_by_url(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Entries with each `fullUrl` once, as bdl-7 requires: a match comes first and replaces an include."""
-    entry_by_url: dict[str, Entry] = {}
-    for number, entry in enumerate(entries):
-        entry_by_url.setdefault(entry.full_url or f"#{number}", entry)
-    return tuple(entry_by_url.values())
+def _without(entries: Sequence[Entry], removed: Sequence[Entry]) -> list[Entry]:
+    removed_ids = set(map(id, removed))
+    return [entry for entry in entries if id(entry) not in removed_ids]

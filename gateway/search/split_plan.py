@@ -9,6 +9,7 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.search.limits import require_few_dates
+from gateway.search.operation_dates import plan_history_parameter, plan_operation_parameter
 
 #: Parameters that may remove from a resource the element that a date criterion tests.
 ELEMENT_HIDING_PARAMETERS = frozenset({"_elements", "_summary"})
@@ -54,10 +55,10 @@ def _plan_dates(request: FhirRequest, criteria: SearchParams, site: Site) -> lis
 
 def _plan_date(request: FhirRequest, site: Site, name: str, values: tuple[str, ...]) -> DatePlan | None:
     interaction, support, zone = request.interaction, site.date_support, site.zone
-    if interaction.code == "history" and name == "_since":
-        return planner.history_since(values[-1], support, zone, interaction.type or "Resource")
-    if interaction.operation == "everything" and name in {"start", "end"}:
-        return planner.operation_date(name, values[-1], zone)
+    if interaction.code == "history":
+        return plan_history_parameter(interaction, name, values, site)
+    if interaction.code == "operation":
+        return plan_operation_parameter(interaction, name, values, site, request.received_at)
     if not _has_search_criteria(interaction):
         return None
     return planner.plan_parameter(interaction.type, name, values, support, zone, request.received_at)

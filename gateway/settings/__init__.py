@@ -18,7 +18,7 @@ from gateway.settings.masked import shorten
 from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
 from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
-from gateway.settings.site import DailyCaps, SearchSupport, SiteCache, SiteSettings
+from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 
 
@@ -51,7 +51,7 @@ class Settings(Section):
     ledger: Ledger = Field(Ledger(), description="Counts of billed and saved queries.")
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
-    writes: Writes = Field(Writes(), description="Validation of writes.")
+    writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -125,6 +125,7 @@ __all__ = [
     "MountedUpstream",
     "Paging",
     "Pauses",
+    "ProbedIssues",
     "Retry",
     "Search",
     "SearchSupport",

@@ -17,7 +17,7 @@ from pydantic_core import PydanticKnownError
 
 from gateway.dates.timezones import load_zone
 from gateway.http.request_path import GUID_PATTERN
-from gateway.repairs import REPAIRS
+from gateway.repairs import KNOWN_ISSUES, REPAIRS
 from gateway.settings.masked import redact_key
 
 #: Maximum number of unknown repairs in one message.
@@ -38,8 +38,15 @@ def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
     return switches
 
 
+def _check_issue(name: str) -> str:
+    if name not in {issue.id for issue in KNOWN_ISSUES}:
+        raise ValueError(f"no such known issue: {redact_key(name)}; see halo-gateway known-issues")
+    return name
+
+
 TimeZone = Annotated[str, AfterValidator(_check_zone)]
 RepairSwitches = Annotated[dict[str, bool], AfterValidator(_check_repairs)]
+IssueNames = tuple[Annotated[str, AfterValidator(_check_issue)], ...]
 _GUID = re.compile(GUID_PATTERN, re.IGNORECASE)
 
 

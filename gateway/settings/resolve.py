@@ -1,5 +1,6 @@
 """Sites built from the configuration."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
@@ -10,7 +11,10 @@ from gateway.dates.registry import declared_parameter
 from gateway.dates.support import DateSearchSupport, ParameterKey
 from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
+from gateway.http.request_path import GUID_PATTERN
 from gateway.settings import Settings, SiteSettings
+from gateway.sites.engine_version import normalise_version
+from gateway.sites.issue_states import SiteFindings, Verdict
 
 DEFAULT_SITE = "default"
 
@@ -31,6 +35,15 @@ class ConfiguredSites:
         if site is None:
             raise ValueError(f"sites.{guid}.time_zone must be set. Dates depend on it.")
         return site
+
+    def guid_of(self, name: str) -> str:
+        """Return the GUID of an alias, or a GUID in lower case. Raises ValueError for other names."""
+        guids = [guid for guid, site in self._named_sites.items() if site and site.name == name]
+        if len(guids) > 1:
+            raise ValueError(f"several sites have the alias {name}. Use the Halo GUID.")
+        if not guids and not re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
+            raise ValueError(f"{name} is neither a Halo GUID nor the alias of a site in the configuration.")
+        return guids[0] if guids else name.lower()
 
     def __call__(self, guid: str) -> Site | None:
         """Return the site of a GUID; None if its time zone is not set."""
@@ -57,6 +70,28 @@ def site_settings_lookup(settings: Settings) -> Callable[[str], SiteSettings]:
     return lambda guid: merged.get(guid, merged[DEFAULT_SITE])
 
 
+def probed_issues_lookup(settings: Settings) -> Callable[[str], SiteFindings | None]:
+    """Return a function that looks up what the last probe of a site found about known issues."""
+    findings = {guid: _site_findings(site) for guid, site in settings.sites.items() if guid != DEFAULT_SITE}
+    return findings.get
+
+
+def _site_findings(site_settings: SiteSettings) -> SiteFindings | None:
+    found = site_settings.known_issues
+    if found.found_at is None or not found.engine:
+        return None
+    verdicts: dict[str, Verdict] = dict.fromkeys(found.right, "right")
+    verdicts |= dict.fromkeys(found.broken, "broken")
+    by_facet = {
+        f"{issue} {facet}": verdicts[issue] for issue, facet in PROBED_FACETS.items() if issue in verdicts
+    }
+    return SiteFindings(normalise_version(found.engine), found.found_at.timestamp(), verdicts | by_facet)
+
+
+#: Known issue -> the only facet that a probe asks about.
+PROBED_FACETS = {"inactive-records": "Patient"}
+
+
 def _build_site(settings: Settings, guid: str) -> Site | None:
     merged = merged_site_settings(settings, guid)
     if merged.time_zone is None:
@@ -71,6 +106,7 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
         merged.last_updated_input,
         merged.last_updated_output,
         merged.inactive_records,
+        frozenset(merged.unlisted_capabilities),
     )
 
 

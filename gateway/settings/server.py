@@ -125,6 +125,13 @@ class Server(Section):
     max_json_depth: Count = Field(
         64, description="Maximum number of objects and arrays inside each other in a JSON body."
     )
+    max_batch_entries: int = Field(
+        50, ge=1, le=50, description="Maximum number of entries of a batch Bundle, at most 50."
+    )
+    max_batch_response: ByteCount = Field(
+        32_000_000,
+        description="Maximum size of the responses to all entries of one batch Bundle together, in bytes.",
+    )
     max_connections: Count = Field(
         1_000,
         description="Maximum number of client connections. Requests on further ones get 503; beyond twice"
@@ -159,13 +166,19 @@ class Log(Section):
 
 
 class Writes(Section):
-    """Validation of writes."""
+    """Checks of writes before they are sent."""
 
     validation: Literal["off", "warn", "refuse"] = Field(
         "off",
-        description="What to do with a create, update, batch or transaction that is not valid FHIR R4: `warn`"
+        description="What to do with a create, update or transaction that is not valid FHIR R4: `warn`"
         " sends it and names the elements in the Gateway-Validation header, `refuse` rejects it with 400."
         " Both need the extra `validation`.",
+    )
+    conditional: Literal["refuse", "pass"] = Field(
+        "refuse",
+        description="What to do with a conditional write (If-None-Exist, If-Match, If-None-Match, change by"
+        " search) that the site's CapabilityStatement does not promise: `refuse` rejects it with 412, `pass`"
+        " sends it, for sites that are known to honour what they do not promise.",
     )
 
     @field_validator("validation")

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from gateway.cache.freshness import excessive_lifetimes
 from gateway.dates.instants import InstantOutput, LabelMode
@@ -13,6 +13,7 @@ from gateway.http.request_path import GUID_PATTERN
 from gateway.settings.base import (
     ByteCount,
     Count,
+    IssueNames,
     NotBoolean,
     ParameterKey,
     RepairSwitches,
@@ -100,6 +101,18 @@ class SiteCache(Section):
     )
 
 
+class ProbedIssues(Section):
+    """What `halo-gateway probe` found about the upstream's known issues."""
+
+    engine: Annotated[str, Field(pattern=r"^[\w.+\-]{0,64}$")] = Field(
+        "",
+        description="Version of the FHIR engine that was probed. The findings count while the site has it.",
+    )
+    found_at: AwareDatetime | None = Field(None, description="Time of the probe, with an offset.")
+    broken: IssueNames = Field((), description="Ids of the known issues that the probe saw.")
+    right: IssueNames = Field((), description="Ids of the known issues that the probe saw to be mended.")
+
+
 def _check_site_name(name: str) -> str:
     if re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
         raise ValueError("must not be a GUID, which could be that of another site")
@@ -108,6 +121,15 @@ def _check_site_name(name: str) -> str:
 
 SiteName = Annotated[
     str, Field(pattern=r"^[\p{L}\p{M}\p{N} .,'&()/_\-]{0,60}$"), AfterValidator(_check_site_name)
+]
+
+
+CapabilityName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z][A-Za-z]{1,63}\.((read|vread|search-type|create|update|patch|delete)"
+        r"|_revinclude=[A-Z][A-Za-z]{1,63}:[a-z][a-z\-]{0,63})$"
+    ),
 ]
 
 
@@ -134,13 +156,21 @@ class SiteSettings(Section):
         description="Maximum size of a response, in bytes, where it differs from paging.max_response_bytes.",
     )
     search: SearchSupport = Field(SearchSupport(), description="What the site's upstream supports.")
+    known_issues: ProbedIssues = Field(
+        ProbedIssues(), description="What the last probe found about known issues."
+    )
     last_updated_input: dict[TypeKey, LabelMode] = Field(
         {}, description="How the upstream labels `meta.lastUpdated`, by resource type or `*`."
     )
     inactive_records: InactiveRecords = Field(
         "refuse",
-        description="Response to a search for inactive records, which the upstream never returns: 400"
-        " (`refuse`), or an empty result that says it is incomplete (`empty`).",
+        description="Response to a search for inactive records until the site's engine has shown that it"
+        " returns them: 400 (`refuse`), or an empty result that says it is incomplete (`empty`).",
+    )
+    unlisted_capabilities: tuple[CapabilityName, ...] = Field(
+        (),
+        description="What the upstream can do although its CapabilityStatement does not list it, as"
+        " `Type.interaction` or `Type._revinclude=Source:parameter`. The gateway adds it to `metadata`.",
     )
     last_updated_output: InstantOutput = Field(
         "utc", description="Whether to show `meta.lastUpdated` in UTC or with the site's offset."

@@ -10,6 +10,7 @@ from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.halo_itsm import HALO_ITSM
 from gateway.upstreams.halo_sql import HALO_SQL
 from gateway.upstreams.health_gorilla import HEALTH_GORILLA
+from gateway.upstreams.kinds_by_interaction import kinds_of
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect for dialect in (HALO_CONNECT, HALO_SQL, HEALTH_GORILLA, HALO_ITSM)
@@ -27,7 +28,7 @@ def rule_kinds() -> Iterator[FailureKind]:
     """Yield the kinds of failure of all rules."""
     for _, rules in rule_sources():
         for rule in rules:
-            yield rule.kind
+            yield from kinds_of(rule.kind)
             if rule.own_credentials_kind:
                 yield rule.own_credentials_kind
 

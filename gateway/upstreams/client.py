@@ -1,6 +1,7 @@
 """Upstream client: the innermost handler, and the only one that sends requests."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -13,6 +14,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
+from gateway.fhir.raw_json import without_lone_surrogates
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
     CACHING_HEADERS,
@@ -24,9 +26,12 @@ from gateway.http.headers import (
     valid_headers,
 )
 from gateway.http.negotiation import FHIR_JSON
+from gateway.upstreams.connection_errors import read_error_text
+from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 
@@ -39,18 +44,23 @@ _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2
 #: Exception of a transport, kind of failure, and whether the request may have been sent; first match wins.
 _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.ConnectError, catalog.UPSTREAM_CONNECT, False),
-    (httpx.ConnectTimeout, catalog.UPSTREAM_CONNECT, False),
+    (httpx.ConnectTimeout, catalog.UPSTREAM_CONNECT_TIMEOUT, False),
     (httpx.UnsupportedProtocol, catalog.UPSTREAM_CONNECT, False),
     (httpx.ProxyError, catalog.PROXY_UNAVAILABLE, False),
     (httpx.TimeoutException, catalog.UPSTREAM_TIMEOUT, True),
     (httpx.DecodingError, catalog.RESPONSE_TOO_LARGE, True),
     (httpx.HTTPError, catalog.UPSTREAM_RESET, True),
 )
-#: Kinds whose code a transport puts in an error's text, before a proxy's status. The request was not sent.
-_KINDS_BY_CODE = {
+#: Kinds whose code a transport puts in an error's text, before the reason. The request was not sent.
+_UNSENT_KINDS = {
     kind.code: kind
-    for kind in (catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE, catalog.UPSTREAM_CERTIFICATE)
+    for kind in (
+        *(catalog.UPSTREAM_REFUSED, catalog.UPSTREAM_CONNECT_TIMEOUT, catalog.UPSTREAM_UNKNOWN_HOST),
+        *(catalog.UPSTREAM_CERTIFICATE, catalog.UPSTREAM_TLS),
+        *(catalog.PROXY_REFUSED, catalog.PROXY_UNAVAILABLE),
+    )
 }
+_PROXY_CODES = {catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.code}
 #: Methods that need Content-Length even without a body (RFC 9110 section 8.6).
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -73,6 +83,7 @@ class UpstreamClient:
         self._now = now
         self._upstream_text = upstream_text
         self._wait_limits = wait_limits
+        self._connection_log = ConnectionLog(dialect.name)
         foreign = CREDENTIALS - dialect.credential_headers
         self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
@@ -115,9 +126,18 @@ class UpstreamClient:
         except (httpx.InvalidURL, UnicodeError):
             raise Failure(catalog.BAD_REQUEST, diagnostics=f"request={request.request_id}") from None
         except httpx.HTTPError as error:
-            raise _transport_failure(request, error) from error
+            raise self._logged_failure(request, error) from error
         headers = _lowercase_headers(response)
-        return FhirResponse(response.status_code, headers, await _read_body(response, headers))
+        body = await _read_body(response, headers)
+        return FhirResponse(
+            response.status_code, headers, _readable_json(body) if _is_json(headers) else body
+        )
+
+    def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
+        """Log an error of the transport, and return it as a failure."""
+        failure = _transport_failure(request, error)
+        self._connection_log.add(failure, request, read_error_text(str(error))[1] or type(error).__name__)
+        return failure
 
     def _upstream_request(self, request: FhirRequest) -> httpx.Request:
         """Build the request to send. HEAD becomes GET, because its headers describe the repaired response."""
@@ -219,18 +239,28 @@ async def _read_body(response: httpx.Response, headers: Headers) -> bytes:
     return await response.aread()
 
 
+def _is_json(headers: Headers) -> bool:
+    """Whether a body is JSON, or of no type."""
+    return "json" in next((value for name, value in headers if name == "content-type"), "json")
+
+
+def _readable_json(body: bytes) -> bytes:
+    """Return JSON without a byte order mark and lone surrogates: either would make all of it unreadable."""
+    return without_lone_surrogates(body.removeprefix(BOM_UTF8))
+
+
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:
     kind, was_sent = next((kind, sent) for type_, kind, sent in _FAILURE_KINDS if isinstance(error, type_))
     details = f"request={request.request_id} cause={type(error).__name__}"
     if was_sent and may_write(request):
-        return Failure(
-            catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=details, codings=((ERROR_CODE_SYSTEM, kind.code),)
-        )
+        unknown = kind_for(catalog.WRITE_OUTCOME_UNKNOWN, request.interaction)
+        return Failure(unknown, diagnostics=details, codings=((ERROR_CODE_SYSTEM, kind.code),))
+    kind = kind_for(kind, request.interaction)
     return Failure(kind, diagnostics=details) if was_sent else _unsent_failure(kind, details, str(error))
 
 
 def _unsent_failure(kind: FailureKind, diagnostics: str, error_text: str) -> Failure:
     """Return the failure of a request that was not sent; the transport's text may contain its kind's code."""
-    code, _, status = error_text.partition(" ")
-    proxy = f" proxy-status={status}" if code in _KINDS_BY_CODE and status.isdecimal() else ""
-    return Failure(_KINDS_BY_CODE.get(code, kind), diagnostics=diagnostics + proxy)
+    code, reason = read_error_text(error_text)
+    status = f" proxy-status={reason}" if code in _PROXY_CODES and reason.isdecimal() else ""
+    return Failure(_UNSENT_KINDS.get(code, kind), diagnostics=diagnostics + status)

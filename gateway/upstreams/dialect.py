@@ -14,6 +14,7 @@ from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_co
 from gateway.upstreams.error_body import parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.response_check import ResponseCheck
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
 from gateway.upstreams.status_rules import RULES
@@ -123,14 +124,15 @@ class _MatchedError:
 
     def to_failure(self, now: datetime, limits: WaitLimits, upstream_text: UpstreamText) -> Failure:
         original = self._failure_kind
-        kind = WRITE_OUTCOME_UNKNOWN if self._is_unknown_write(original) else original
+        general = WRITE_OUTCOME_UNKNOWN if self._is_unknown_write(original) else original
+        kind = kind_for(general, self.check.request.interaction)
         return Failure(
             kind,
             diagnostics=Diagnostics(self.dialect.name, self.check, self.error, kind).as_text(upstream_text),
             expression=self.error.expression,
-            issue=self._issue_type(kind),
+            issue=kind.issue if kind.issue != general.issue else self._issue_type(general),
             retry_after=self._retry_seconds(kind, now, limits),
-            codings=(*_replaced_code(kind, original), *upstream_codings(self.error)),
+            codings=(*_replaced_code(general, original), *upstream_codings(self.error)),
             headers=tuple(self._response_headers(kind)),
             upstream_response=self.check.response,
             own_words=self.own_error.searchable_text,

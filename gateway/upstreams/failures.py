@@ -42,8 +42,8 @@ PARAMETER_UNKNOWN = FailureKind(
     "upstream-parameter",
     400,
     "not-supported",
-    "The upstream does not support a search parameter or its form. Remove the parameter, or use a parameter"
-    " that the CapabilityStatement lists.",
+    "The upstream does not support a parameter of the request, or its form. Remove the parameter, or use a"
+    " parameter that the CapabilityStatement lists.",
     message_code="MSG_PARAM_UNKNOWN",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )

@@ -224,6 +224,12 @@ REQUEST_RULES = (
         status={404},
         message_pattern=r"OperationNotFound|unable to match incoming request",
     ),
+    ErrorRule(
+        "halo-404-url",
+        halo_failures.INTERACTION_UNSUPPORTED,
+        status={404},
+        message_pattern=r"unable to parse resource url",
+    ),
     ErrorRule("halo-404-fhir", failures.NOT_FOUND, status={404}, shapes={"outcome"}),
     ErrorRule("halo-406", halo_failures.RESULT_LOST, status={406}),
     ErrorRule("halo-413", halo_failures.RESULT_TOO_LARGE, status={413}),

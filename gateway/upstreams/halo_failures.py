@@ -208,6 +208,15 @@ QUOTA_EXHAUSTED = FailureKind(
     retry_after=3_600,
     may_have_run=False,
 )
+INTERACTION_UNSUPPORTED = FailureKind(
+    "interaction-not-supported",
+    404,
+    "not-supported",
+    "The practice's FHIR service has no such interaction or operation for this resource type, so the request"
+    " was not carried out. This says nothing about the records that exist. Check the URL; the"
+    " CapabilityStatement lists what is supported.",
+    message_code="MSG_OP_NOT_ALLOWED",
+)
 OPERATION_UNKNOWN = FailureKind(
     "operation-not-found",
     404,

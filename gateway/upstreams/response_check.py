@@ -8,11 +8,14 @@ import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
+from gateway.http.preferences import accepts_asynchronous_response
 from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES, is_failure_outcome, parse_upstream_error
+from gateway.upstreams.patient_check import names_other_patient
 from gateway.upstreams.searchset_outcomes import failing_outcome
 
-_NO_BODY = frozenset({202, 204, 205, 304})
-_NO_CONTENT = frozenset({204, 205})
+_NO_BODY = frozenset({202, 204, 205})
+_ACCEPTED = 202
+_NOT_MODIFIED = 304
 _SUCCESS_STATUSES = frozenset({200, 201, 202, 203, 204, 205, 304})
 _RESOURCE_TYPE = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z]{1,64})"')
 #: Usual beginning of a Bundle; a Bundle that begins otherwise is decoded.
@@ -65,7 +68,7 @@ class ResponseCheck:
     @property
     def is_acceptable(self) -> bool:
         """Whether the client may receive it: success status, expected resource, and complete."""
-        if self.response.status not in _SUCCESS_STATUSES:
+        if self.response.status not in _SUCCESS_STATUSES or self._is_unasked_status:
             return False
         if not self.is_fhir or self.request.interaction.code == "other":
             return not self._reports_error
@@ -92,12 +95,22 @@ class ResponseCheck:
         return (_decode_or_none(self.response.body, _ResourceHead) or _ResourceHead()).resourceType
 
     @property
+    def _is_unasked_status(self) -> bool:
+        """Whether a request without such a condition or preference got 304, or 202 instead of a resource.
+
+        The gateway sends no condition with a request that changes nothing.
+        """
+        request, status = self.request, self.response.status
+        if request.interaction.is_write:
+            return False
+        is_unasked = bool(self.expected_type) and not accepts_asynchronous_response(request)
+        return status == _NOT_MODIFIED or (status == _ACCEPTED and is_unasked)
+
+    @property
     def _is_permitted_bodiless(self) -> bool:
-        request = self.request
-        statuses = _NO_BODY - _NO_CONTENT if self.expected_type else _NO_BODY
-        permitted = (
-            self.response.status in statuses or request.method == "HEAD" or request.interaction.is_write
-        )
+        request, status = self.request, self.response.status
+        without_body = {_ACCEPTED} if self.expected_type else _NO_BODY
+        permitted = status in without_body or request.method == "HEAD" or request.interaction.is_write
         return permitted and not self.response.body.strip()
 
     @property
@@ -119,6 +132,7 @@ class ResponseCheck:
             and self.expected_type in {"", received}
             and self._is_expected_bundle
             and self._has_expected_id
+            and not names_other_patient(self.request, self.response.body)
         )
 
     @property
@@ -133,7 +147,7 @@ class ResponseCheck:
 
     @property
     def _has_expected_id(self) -> bool:
-        """Whether a read returned the resource with the requested id (R4 http.html: a SHALL).
+        """Whether a read returned the resource with the requested id, by case (R4 http.html: a SHALL).
 
         A resource with two `id` members fails: another parser might use the other value.
         """
@@ -144,14 +158,14 @@ class ResponseCheck:
             resource_id = string_value(object_fields(self.response.body).get("id"))
         except UnreadableError:
             return False
-        return resource_id.lower() == interaction.id.lower()
+        return resource_id == interaction.id
 
     @property
     def _is_acceptable_outcome(self) -> bool:
         interaction = self.request.interaction
         if interaction.operation == "validate" or self.expected_type == "OperationOutcome":
             return True
-        if interaction.code not in _MAY_BE_OUTCOME and self.response.status != 202:  # noqa: PLR2004 - Accepted
+        if interaction.code not in _MAY_BE_OUTCOME and self.response.status != _ACCEPTED:
             return False
         return not self._is_failing_outcome
 

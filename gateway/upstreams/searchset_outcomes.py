@@ -17,6 +17,7 @@ from msgspec import Raw
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry, bundle_from_fields
 from gateway.fhir.raw_json import object_fields, string_value
+from gateway.http.preferences import requires_strict_handling
 from gateway.upstreams.error_body import is_failure_outcome, issue_text
 from gateway.upstreams.own_words import OwnWords
 
@@ -44,7 +45,7 @@ def failing_outcome(body: bytes, request: FhirRequest) -> bytes:
 
     With `Prefer: handling=strict` an ignored parameter is a failure, too.
     """
-    strict = "handling=strict" in request.header("prefer").replace(" ", "").lower()
+    strict = requires_strict_handling(request)
     own_words = OwnWords(request)
     return next(
         (

@@ -79,7 +79,10 @@ _STATUS_TRANSLATIONS: dict[_StatusTranslation, dict[tuple[int, ...], str]] = {
         (404,): "The upstream has no resource at this URL. Check the type, the id and the path.",
     },
     _StatusTranslation(405, "not-supported", _NO): {
-        (405,): "The upstream does not allow this method at this URL. Use another method.",
+        (
+            405,
+        ): "The upstream does not allow this method at this URL. Use a method that the Allow header or the"
+        " CapabilityStatement lists.",
     },
     _StatusTranslation(502, "security", _FIX): {
         (407, 511): "The gateway's network requires authentication. The gateway's operator must configure"
@@ -104,7 +107,10 @@ _STATUS_TRANSLATIONS: dict[_StatusTranslation, dict[tuple[int, ...], str]] = {
         (413,): "The request is larger than the upstream accepts. Send a smaller request.",
     },
     _StatusTranslation(414, "too-long", _CHANGE): {
-        (414,): "The URL is longer than the upstream accepts. Search by POST to _search.",
+        (
+            414,
+        ): "The URL is longer than the upstream accepts. Send a search by POST to _search; shorten any other"
+        " URL.",
     },
     _StatusTranslation(415, "not-supported", _CHANGE): {
         (415,): "The upstream does not accept this media type. Send FHIR JSON.",

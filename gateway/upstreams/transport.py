@@ -19,18 +19,17 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.errors.failure import FailureKind
+from gateway.upstreams.connection_errors import error_kind, error_text
 
-#: aiohttp's exception, httpx's, and the kind whose code becomes its text; first match wins. Only errors of
-#: the connector mean that the request was not sent.
-_ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError], FailureKind | None], ...] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, None),
-    (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, catalog.UPSTREAM_CERTIFICATE),
-    (aiohttp.ClientConnectorError, httpx.ConnectError, None),
-    (TimeoutError, httpx.ReadTimeout, None),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol, None),
-    (aiohttp.ClientError, httpx.ReadError, None),
-    (ConnectionError, httpx.ReadError, None),
+#: aiohttp's exception and httpx's; first match wins. Only errors of the connector mean that the request was
+#: not sent.
+_ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (TimeoutError, httpx.ReadTimeout),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.ClientError, httpx.ReadError),
+    (ConnectionError, httpx.ReadError),
 )
 #: Connector errors that concern the proxy, if there is one: the gateway resolves only the proxy's name then.
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
@@ -166,9 +165,9 @@ def _is_tls_error(error: BaseException) -> bool:
 
 
 def _proxy_error_text(error: BaseException) -> str:
-    """Return the code of the kind, and the proxy's status if it responded; 5xx means it is unavailable."""
+    """Return the code of the kind, and the proxy's status or the reason; 5xx means it is unavailable."""
     if not isinstance(error, aiohttp.ClientHttpProxyError):
-        return catalog.PROXY_UNAVAILABLE.code
+        return f"{catalog.PROXY_UNAVAILABLE.code} {error_kind(error)[1]}"
     is_refusal = error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return f"{(catalog.PROXY_REFUSED if is_refusal else catalog.PROXY_UNAVAILABLE).code} {error.status}"
 
@@ -184,9 +183,5 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        httpx_error, kind = next(
-            (httpx_error, kind)
-            for aiohttp_error, httpx_error, kind in _ERROR_MAPPING
-            if isinstance(error, aiohttp_error)
-        )
-        raise httpx_error(kind.code if kind else type(error).__name__) from error
+        httpx_error = next(new for old, new in _ERROR_MAPPING if isinstance(error, old))
+        raise httpx_error(error_text(error)) from error

@@ -30,7 +30,7 @@ _MAX_ISSUES, _MAX_PATHS, _MAX_PATH_LENGTH = 15, 5, 200
 
 
 class WriteValidation:
-    """Warns of, or rejects, a create, update, batch or transaction whose body is not valid R4.
+    """Warns of, or rejects, a create, update or transaction whose body is not valid R4.
 
     A thread validates a large body, so that it delays no other request; few may wait. JSON Patch and the
     Parameters of a patch pass: they are not resources to be stored.

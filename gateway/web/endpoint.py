@@ -1,14 +1,20 @@
 """ASGI endpoint of every upstream path: reads the request, calls the handler, sends the response."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from gateway.errors.catalog import NOT_ACCEPTABLE
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.fhir.binary_content import binary_content
+from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
+from gateway.http.negotiation import FHIR_JSON
+from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.errors import error_response, internal_error
 from gateway.web.fast_path import FastPathCache, request_from_scope
 from gateway.web.request_reader import request_id_of
@@ -24,6 +30,14 @@ _DEFAULT_HEADERS = (
 
 #: Statuses without a body: a length would describe a different response (RFC 9110 section 8.6).
 _BODILESS_STATUSES = frozenset({204, 304})
+
+#: Fields that describe a Binary's JSON form, and those of its content.
+_JSON_FORM_FIELDS = frozenset({"etag", "last-modified"})
+_NATIVE_FIELDS = (("content-disposition", "attachment"), ("x-content-type-options", "nosniff"))
+_OTHER_CONTENT_TEXT = (
+    "The Binary has another media type than Accept permits. Send Accept: application/fhir+json to get it as"
+    " a resource, which names its type."
+)
 
 ReadRequest = Callable[[Request], Awaitable[FhirRequest]]
 #: Called with a request that was rejected while it was read.
@@ -110,4 +124,28 @@ def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> 
     is_passthrough = request.site is None or request.interaction.code == "other"
     if is_passthrough or not response.body or "json" not in response.header("content-type"):
         return response
+    if "," in request.response_format or "json" not in request.response_format:
+        return _with_native_content(request, response)
     return response.with_header("content-type", f"{request.response_format}; charset=utf-8")
+
+
+def _with_native_content(request: FhirRequest, response: FhirResponse) -> FhirResponse:
+    """Return the content of a Binary in a type that the client accepts; an error is JSON.
+
+    A browser must not run it as a page of the gateway, and the ETag is that of the JSON form.
+    """
+    if response.status != HTTPStatus.OK:
+        return response.with_header("content-type", f"{FHIR_JSON}; charset=utf-8")
+    try:
+        content = binary_content(response.body, request.response_format)
+    except UnreadableError:
+        return error_response(Failure(UNRECOGNISED_RESPONSE), request)
+    if content is None:
+        return error_response(
+            Failure(NOT_ACCEPTABLE, text=_OTHER_CONTENT_TEXT, expression="http.Accept"), request
+        )
+    if content.body is response.body:
+        return response.with_header("content-type", f"{content.media_type}; charset=utf-8")
+    headers = tuple(field for field in response.headers if field[0] not in _JSON_FORM_FIELDS)
+    native = response.replace(headers=(*headers, *_NATIVE_FIELDS), body=content.body)
+    return native.with_header("content-type", content.media_type)

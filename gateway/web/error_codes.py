@@ -12,8 +12,11 @@ from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.ledger.caps import SITE_CAP
 from gateway.resilience.circuit import CIRCUIT_OPEN
 from gateway.resilience.pause_rules import REQUESTS_PAUSED
+from gateway.search.declared_parameters import PARAMETER_TYPE_UNKNOWN
 from gateway.upstreams import rule_kinds, rule_sources
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.kinds_by_interaction import kinds_of, listed_kinds
+from gateway.validation.conditional_writes import CONDITIONAL_NOT_SUPPORTED, CONDITIONAL_SUPPORT_UNKNOWN
 
 _HEAD = f"""# Errors
 
@@ -32,13 +35,25 @@ update, patch, delete, transaction). If it is unknown whether the write was carr
 `{own.WRITE_OUTCOME_UNKNOWN.code}`, followed by the code of the cause.
 """
 
+_INTERACTION_HEAD = """
+## By interaction
+
+What a failure of the tables above means for further interactions.
+"""
+_INTERACTION_COLUMNS = ("code above", "status", "interaction", "code", "issue type", "text", "repeat")
 _COLUMNS = ("code", "status", "issue type", "text", "repeat", "Retry-After")
 
 #: Definitions of the codes that several kinds share.
 _SHARED_DEFINITIONS = {
     "gateway-bad-query": "A request or query lacks something that Halo requires.",
+    "edit-conflict": "The request conflicts with stored data.",
+    "interaction-not-supported": "The upstream does not support the interaction for this resource type.",
     "media-type": "The media type that was requested or sent is not supported.",
     "method-not-allowed": "The method is not allowed at this path.",
+    "not-found-or-not-supported": "No such active resource, or no such interaction at the upstream.",
+    "operation-not-found": "Halo has no operation at this URL.",
+    "practice-query-timeout": "The practice took more than 30 seconds for the query.",
+    "resource-not-found": "The upstream has no such active resource.",
     "result-too-large": "The result is larger than the upstream can return.",
     "upstream-bad-request": "The upstream refused the request.",
     "upstream-credentials": "The upstream did not accept the credentials, the client's or the gateway's own.",
@@ -47,6 +62,7 @@ _SHARED_DEFINITIONS = {
     "upstream-rule": "The content breaks a rule of the upstream.",
     "upstream-status": "The upstream sent a status that identifies the failure; see the text.",
     "upstream-timeout": "The upstream did not respond in time.",
+    "write-outcome-unknown": "The change may or may not have been made.",
 }
 
 
@@ -55,6 +71,7 @@ def errors_page() -> str:
     parts = [_HEAD, "## The gateway's own\n", _markdown_table(_COLUMNS, map(_kind_cells, _own_kinds()))]
     for name, rules in rule_sources():
         parts += [f"\n## {name}\n", _markdown_table(("rules", *_COLUMNS), _rule_cells(rules))]
+    parts += [_INTERACTION_HEAD, _markdown_table(_INTERACTION_COLUMNS, _interaction_cells())]
     return "\n".join(parts).replace("\n\n\n", "\n\n")
 
 
@@ -82,7 +99,8 @@ def code_system() -> dict[str, Any]:
 
 def all_kinds() -> tuple[FailureKind, ...]:
     """All kinds of failure that a client can receive, without duplicates."""
-    return tuple(dict.fromkeys((*_own_kinds(), *rule_kinds())))
+    own_kinds = (kind for general in _own_kinds() for kind in kinds_of(general))
+    return tuple(dict.fromkeys((*own_kinds, *rule_kinds())))
 
 
 def _own_kinds() -> tuple[FailureKind, ...]:
@@ -91,6 +109,9 @@ def _own_kinds() -> tuple[FailureKind, ...]:
         CIRCUIT_OPEN,
         REQUESTS_PAUSED,
         SITE_CAP,
+        PARAMETER_TYPE_UNKNOWN,
+        CONDITIONAL_NOT_SUPPORTED,
+        CONDITIONAL_SUPPORT_UNKNOWN,
     )
 
 
@@ -101,6 +122,16 @@ def _rule_cells(rules: tuple[ErrorRule, ...]) -> Iterator[tuple[str, ...]]:
         if rule.own_credentials_kind:
             ids.setdefault(rule.own_credentials_kind, {})[f"{rule.id} (the gateway's own)"] = None
     return ((", ".join(names), *_kind_cells(kind)) for kind, names in ids.items())
+
+
+def _interaction_cells() -> Iterator[tuple[str, ...]]:
+    for general, kinds in listed_kinds():
+        keys: dict[FailureKind, list[str]] = {}
+        for key, kind in kinds.items():
+            keys.setdefault(kind, []).append(key)
+        for kind, names in keys.items():
+            code, status, issue, text, advice, _ = _kind_cells(kind)
+            yield f"`{general.code}`", status, ", ".join(names), code, issue, text, advice
 
 
 def _kind_cells(kind: FailureKind) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.errors import catalog
 from gateway.errors.exception_places import exception_fields
-from gateway.errors.failure import Failure
+from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import (
     ERROR_CODE_SYSTEM,
     MEDIA_TYPE,
@@ -23,6 +23,7 @@ from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON
 from gateway.repairs import error_envelope
 from gateway.upstreams.failures import NOT_FHIR
+from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.web.browser import request_prefers_html
 from gateway.web.pages import html_page
 from gateway.web.request_reader import request_id_of
@@ -43,7 +44,7 @@ class ErrorHandler:
         except Failure as failure:
             return error_response(failure, request)
         except UnreadableError:
-            kind = catalog.WRITE_OUTCOME_UNKNOWN if may_write(request) else NOT_FHIR
+            kind = _unknown_outcome(request) if may_write(request) else NOT_FHIR
             return error_response(Failure(kind, diagnostics=f"request={request.request_id}"), request)
         except Exception as error:  # noqa: BLE001 - outermost handler: a bug must become a response
             return error_response(internal_error(error, request), request)
@@ -57,7 +58,8 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
     repairs = (error_envelope.REPAIR.issue.id,) if is_repaired else ()
-    return FhirResponse(failure.kind.status, headers, encode_resource(operation_outcome(failure)), repairs)
+    body = encode_resource(operation_outcome(failure))
+    return FhirResponse(failure.kind.status, headers, body, repairs, upstream_use=failure.upstream_use)
 
 
 def internal_error(error: BaseException, request: FhirRequest | None = None) -> Failure:
@@ -73,7 +75,11 @@ def internal_error(error: BaseException, request: FhirRequest | None = None) -> 
     if request is None or not may_write(request):
         return Failure(catalog.GATEWAY_ERROR, diagnostics=diagnostics)
     cause = ((ERROR_CODE_SYSTEM, catalog.GATEWAY_ERROR.code),)
-    return Failure(catalog.WRITE_OUTCOME_UNKNOWN, diagnostics=diagnostics, codings=cause)
+    return Failure(_unknown_outcome(request), diagnostics=diagnostics, codings=cause)
+
+
+def _unknown_outcome(request: FhirRequest) -> FailureKind:
+    return kind_for(catalog.WRITE_OUTCOME_UNKNOWN, request.interaction)
 
 
 def _is_passed_through(request: FhirRequest) -> bool:

@@ -39,26 +39,27 @@ _MAX_SECONDS = 60.0
 class FastPathCache:
     """Fresh responses of the cache by raw request, limited to `max_bytes`.
 
-    `vary_by_peer`: the response depends on the client's address. As with the response cache, a response ends
-    with its lifetime and with every write at its site, and each request is counted and logged;
-    `log_request_factory` renders the constant part of its log line once.
+    They end by `clock`, a monotonic one in seconds: no clock that is set back keeps them. `vary_by_peer`: the
+    response depends on the client's address. As with the response cache, a response ends with its lifetime
+    and with every write at its site, and each request is counted and logged; `log_request_factory` renders
+    the constant part of its log line once.
     """
 
     def __init__(
         self,
         max_bytes: int,
         recorder: Recorder,
-        now: Callable[[], float],
+        clock: Callable[[], float],
         *,
         vary_by_peer: bool = False,
         outcome_counts: Counter[tuple[str, str]] | None = None,
         log_request_factory: LogRequestFactory | None = None,
     ) -> None:
         self._responses: TLRUCache[bytes, PreparedResponse] = TLRUCache(
-            max_bytes, ttu=_expires_at, timer=now, getsizeof=_memory_size
+            max_bytes, ttu=_expires_at, timer=clock, getsizeof=_memory_size
         )
         self._recorder = recorder
-        self.now = now
+        self._clock = clock
         self._vary_by_peer = vary_by_peer
         self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
         self._log_request_factory = log_request_factory or _make_log_request
@@ -111,9 +112,13 @@ class FastPathCache:
             "repairs": response.applied_repairs,
         }
         del fields["request_id"]
+        now = self._clock()
+        fresh_until = now + validity.fresh_seconds
         prepared = PreparedResponse(
             validity,
-            min(validity.expires_at, self.now() + _MAX_SECONDS),
+            now - validity.age,
+            fresh_until,
+            min(fresh_until, now + _MAX_SECONDS),
             encode_response(headers, response.body),
             self._recorder.attribution_of(request),
             self._log_request_factory("request", {**fields, "bytes": len(response.body)}),
@@ -130,7 +135,7 @@ class FastPathCache:
         hit.log_request(identifier, (perf_counter() - started_at) * 1000)
         if raw_request.accepts_gzip and hit.gzip is None:
             self._start_compression(raw_request.key, hit)
-        return hit.per_request_headers(self.now(), identifier)
+        return hit.per_request_headers(self._clock(), identifier)
 
     def _store(self, key: bytes, prepared: PreparedResponse) -> None:
         """Store a response, or replace it after its size has changed; none that is larger than the cache."""

@@ -9,7 +9,7 @@ from gateway.errors.failure import Failure
 from gateway.settings import Server
 from gateway.web.client_address import is_from_trusted_proxy
 
-_HOST_FIELD = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII)
+_HOST_FIELD = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII)
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9\-._~]+)*", re.ASCII)
 _FHIR_BASE_PATH = "/fhir/R4"
 
@@ -27,7 +27,7 @@ def public_origin(request: Request, server: Server) -> str:
         return str(server.public_url).rstrip("/")
     trusted = is_from_trusted_proxy(request, server)
     host = (trusted and _first_value(request, "x-forwarded-host")) or request.headers.get("host", "")
-    scheme = (trusted and _first_value(request, "x-forwarded-proto")) or request.scope["scheme"]
+    scheme = (trusted and _first_value(request, "x-forwarded-proto").lower()) or request.scope["scheme"]
     prefix = (trusted and _first_value(request, "x-forwarded-prefix").rstrip("/")) or ""
     if not (_HOST_FIELD.fullmatch(host) and scheme in {"http", "https"} and _PATH_PREFIX.fullmatch(prefix)):
         raise Failure(catalog.BAD_REQUEST, expression="http.Host")

@@ -1,18 +1,22 @@
-"""Counter of requests that the gateway rejects while it reads them: not billed, but failures."""
+"""Counters of requests that the gateway rejects while it reads them: not billed, but failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from starlette.requests import Request
 
 from gateway.errors.failure import Failure
-from gateway.exchange import Site
+from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.fhir.interaction import NOT_FHIR, interaction_for
-from gateway.http.proved_callers import caller_at_upstream
+from gateway.http.proved_callers import caller_at_upstream, caller_of
 from gateway.ledger.recorder import Recorder
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
+from gateway.web.errors import error_response
 from gateway.web.request_checks import caller_headers
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,18 @@ class RejectionCounter:
         site = self.find_site(guid.lower()) if guid else self.default_site
         code, caller = failure.kind.code, caller_at_upstream(self.upstream_url, headers)
         self.recorder.record_rejection(site, headers, interaction or NOT_FHIR, code, caller)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRejection:
+    """Counts and logs an entry of a batch, or a whole batch, that no handler gets, and responds to it."""
+
+    recorder: Recorder
+
+    def __call__(self, request: FhirRequest, failure: Failure) -> FhirResponse:
+        """Return the OperationOutcome of the failure."""
+        _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
+        self.recorder.record_rejection(
+            request.site, request.headers, request.interaction, failure.kind.code, caller_of(request)
+        )
+        return error_response(failure, request)

@@ -1,6 +1,9 @@
 """Checks of client requests: each mistake is rejected with its own error, before any upstream request."""
 
 import re
+from codecs import BOM_UTF8
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,19 +15,25 @@ from gateway.fhir.raw_json import UnreadableError, json_depth, object_fields
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
-from gateway.http.negotiation import FORM_MEDIA_TYPES, RESOURCE_MEDIA_TYPES, media_type
+from gateway.http.negotiation import (
+    FORM_MEDIA_TYPES,
+    RESOURCE_MEDIA_TYPES,
+    has_supported_version,
+    is_native_type,
+    media_type,
+)
 from gateway.http.request_path import Target, path_below_mount, target_from_path, without_mount
-from gateway.search.limits import parse_limited_search
+from gateway.search.limits import parse_limited_search, require_valid_count
 from gateway.settings import Server, Settings
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
-_COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 #: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
 _PASSED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _BRACKETS = (b"{", b"[", b"]", b"}")
-_JSON_PATCH = "application/json-patch+json"
+#: Media type of a JSON Patch (RFC 6902).
+JSON_PATCH = "application/json-patch+json"
 
 
 def parse_target(request: Request, max_uri: int, mount: str = "") -> Target:
@@ -110,28 +119,70 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
+class SearchSource(NamedTuple):
+    """Parts of a request that hold search criteria, or a resource: `content` is a search form if `is_form`.
+
+    `query` is ASCII; `criteria` are the values of If-None-Exist.
+    """
+
+    query: bytes
+    content: bytes = b""
+    content_type: str = ""
+    is_form: bool = False
+    criteria: Sequence[str] = ()
+
+
 def parse_request_search(
     request: Request, interaction: Interaction, content: bytes, settings: Settings
 ) -> SearchParams:
     """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
-    is_form = interaction.is_search and request.method == "POST"
-    content_type = media_type(request.headers.get("content-type", ""))
-    if content and content_type not in (FORM_MEDIA_TYPES if is_form else RESOURCE_MEDIA_TYPES):
-        raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
-    if content and not is_form and (content_type != _JSON_PATCH or interaction.code != "patch"):
-        _require_simple_json(content, settings.server)
-    query = request.scope["query_string"]
+    source = SearchSource(
+        request.scope["query_string"],
+        content,
+        request.headers.get("content-type", ""),
+        interaction.is_search and request.method == "POST",
+        request.headers.getlist("if-none-exist"),
+    )
+    return parse_search_source(source, interaction, settings)
+
+
+def parse_search_source(source: SearchSource, interaction: Interaction, settings: Settings) -> SearchParams:
+    """Parse the search of a request. Raises Failure 400 or 415, also for an invalid resource body."""
+    content, is_form = source.content, source.is_form
+    if content and not _is_native_content(source, interaction):
+        _require_readable_body(source, interaction, settings.server)
     try:
-        texts = query.decode("ascii"), content.decode() if is_form else ""
+        texts = source.query.decode("ascii"), content.decode() if is_form else ""
     except UnicodeDecodeError:
         raise Failure(catalog.BAD_REQUEST) from None
     limits = settings.search.limits
     search = parse_limited_search(limits, *texts, resource=interaction.type)
-    for criteria in request.headers.getlist("if-none-exist"):
+    for criteria in source.criteria:
         parse_limited_search(limits, criteria, resource=interaction.type, place="If-None-Exist")
-    if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
-        raise Failure(catalog.COUNT_INVALID, expression="http._count")
+    require_valid_count(interaction, search)
     return search
+
+
+def without_byte_order_mark(request: Request, content: bytes) -> bytes:
+    """Return a JSON body without the mark that RFC 8259 section 8.1 forbids and lets parsers ignore."""
+    content_type = media_type(request.headers.get("content-type", ""))
+    return content.removeprefix(BOM_UTF8) if content_type in RESOURCE_MEDIA_TYPES else content
+
+
+def _is_native_content(source: SearchSource, interaction: Interaction) -> bool:
+    """Whether a body is the content of a Binary in its own media type (R4 binary.html)."""
+    is_write = interaction.type == "Binary" and interaction.code in {"create", "update"}
+    return is_write and is_native_type(media_type(source.content_type))
+
+
+def _require_readable_body(source: SearchSource, interaction: Interaction, server: Server) -> None:
+    """Raise Failure 415 for a body of another media type or version of FHIR, 400 for other than JSON."""
+    content_type = media_type(source.content_type)
+    permitted = FORM_MEDIA_TYPES if source.is_form else RESOURCE_MEDIA_TYPES
+    if content_type not in permitted or not has_supported_version(source.content_type):
+        raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
+    if not source.is_form and (content_type != JSON_PATCH or interaction.code != "patch"):
+        _require_simple_json(source.content, server)
 
 
 def _require_simple_json(content: bytes, server: Server) -> None:

@@ -11,7 +11,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, Interaction
-from gateway.fhir.search_params import parse_search
+from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import response_media_type
 from gateway.http.proved_callers import caller_at_upstream
@@ -116,6 +116,7 @@ async def fhir_request(
 ) -> FhirRequest:
     """Build a FHIR request to an address. Raises Failure 4xx, also for an unknown site."""
     body = await request_checks.read_body(request, settings.server.max_body)
+    body = request_checks.without_byte_order_mark(request, body)
     headers = _decode_headers(request, address.credentials)
     search = request_checks.parse_request_search(request, interaction, body, settings)
     return FhirRequest(
@@ -124,7 +125,7 @@ async def fhir_request(
         path=address.path,
         public_base=address.public_base,
         upstream_base=address.upstream_base,
-        response_format=response_media_type(search.values("_format"), request.headers.get("accept", "")),
+        response_format=_response_format(request, interaction, search),
         site=address.find_site(),
         client_search=search,
         upstream_search=search.without_parameters("_format"),
@@ -135,6 +136,13 @@ async def fhir_request(
         caller=caller_at_upstream(address.upstream_base, headers),
         received_at=datetime.now(UTC),
     )
+
+
+def _response_format(request: Request, interaction: Interaction, search: SearchParams) -> str:
+    """Media type of the response; several for the content of a Binary. Raises Failure 406."""
+    is_binary = interaction.type == "Binary" and interaction.code in {"read", "vread"}
+    accept = request.headers.get("accept", "")
+    return response_media_type(search.values("_format"), accept, is_binary=is_binary)
 
 
 async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:

@@ -8,9 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 from support.operators import TOKEN, issue, route_response
 from support.requests import GUID, NOW
-from support.site_status import KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, FaultyUpstream
+from support.site_status import ENGINE, KEY, OFFLINE, QUIET, QUOTA_EXHAUSTED, RATE_LIMITED, FaultyUpstream
 
 from gateway.admin.endpoints import AdminEndpoints
+from gateway.repairs import KNOWN_ISSUES
+from gateway.sites.issue_states import Observation
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +59,24 @@ async def test_closed_site_has_all_fields(operator: Operator) -> None:
         "pageSizes": [],
         "running": 0,
         "waiting": 0,
+        "knownIssues": {
+            "engine": ENGINE,
+            "issues": [
+                {"issue": issue.id, "state": "unknown", "since": None, "source": None}
+                for issue in KNOWN_ISSUES
+            ],
+        },
+    }
+
+
+async def test_site_shows_state_of_known_issues(operator: Operator) -> None:
+    await operator.halo.issue_states.observe(GUID, [Observation("link-base-url", "", "broken")])
+    (site,) = (await operator.get("/admin/sites?site=harbour"))["sites"]
+    assert site["knownIssues"]["issues"][3] == {
+        "issue": "link-base-url",
+        "state": "broken",
+        "since": NOW.isoformat(),
+        "source": "traffic",
     }
 
 

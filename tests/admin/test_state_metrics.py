@@ -16,6 +16,7 @@ from gateway.admin.state_metrics import (
     store_families,
 )
 from gateway.settings.resolve import ConfiguredSites
+from gateway.sites.issue_states import STATE_NAMES, Observation
 from gateway.stores.base import StoreStats
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +40,15 @@ async def test_metrics_are_zero_without_failures() -> None:
     for name in ("circuit_open", "upstream_requests_in_flight", "bulkhead_queue_length"):
         assert (values[name, "harbour"], values[name, QUIET[:8]]) == (0, 0)
     assert (values["active_pauses", "quota"], values["active_pauses", "holiday"]) == (0, 0)
+
+
+async def test_sites_are_counted_by_known_issue_and_state() -> None:
+    halo = FaultyUpstream()
+    await halo.issue_states.observe(GUID, [Observation("link-base-url", "", "broken")])
+    values = await site_samples(halo.status_reader)
+    counts = {state: values["known_issue_sites", "link-base-url", state] for state in STATE_NAMES}
+    assert counts == {"broken": 1, "right": 0, "unknown": 1}
+    assert values["known_issue_sites", "sql-parameter-conversion", "unknown"] == 2
 
 
 async def test_failures_are_in_metrics_by_alias_rule_and_reason() -> None:

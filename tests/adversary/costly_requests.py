@@ -43,6 +43,16 @@ def nested(depth: int) -> str:
     return '{"resourceType":"Patient","a":' * depth + core + "}" * depth
 
 
+def batch(count: int, url: str, resource: str = "") -> str:
+    """A batch of reads, or of creates that each refer to the one that the first creates."""
+    entry = f'{{"request":{{"method":"GET","url":"{url}"}}}}'
+    if resource:
+        entry = f'{{"request":{{"method":"POST","url":"{url}"}},"resource":{resource}}}'
+    first = entry.replace("{", '{"fullUrl":"urn:uuid:1",', 1)
+    entries = ",".join([first, *[entry] * (count - 1)])
+    return f'{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}'
+
+
 ATTACKS = {
     "GET with 3,000 names": Attack("GET", f"{FHIR}/Patient?{names(3_000)}"),
     "form with 5,000 names": Attack("POST", f"{FHIR}/Patient/_search", names(5_000), FORM),
@@ -139,6 +149,42 @@ ATTACKS = {
         "POST", f"{FHIR}/Patient", '{"resourceType":"Patient","a":"' + "[" * 1_900_000 + '"}', JSON
     ),
     "body of 400 levels": Attack("POST", f"{FHIR}/Patient", nested(400), JSON | {"host": "gw.example"}),
+}
+ATTACKS |= {
+    "batch of 10,000 entries": Attack("POST", FHIR, batch(10_000, "Patient/1"), JSON),
+    "dates in 5,000 parameters": Attack(
+        "POST",
+        f"{FHIR}/Slot/$find-free",
+        '{"resourceType":"Parameters","parameter":['
+        + ",".join(['{"name":"start","valueDate":"2026-05-04"}'] * 5_000)
+        + "]}",
+        JSON,
+    ),
+    "dates of unknown meaning": Attack(
+        "GET", f"{FHIR}/Slot/$find-free?x={','.join(['2026-05-04'] * 900)},2026-05"
+    ),
+}
+
+#: Batches at the limits: each entry is paused or refused, because the key was refused.
+BATCHES = {
+    "50 searches of 100 dates": Attack(
+        "POST", FHIR, batch(50, "Appointment?" + "&".join(["date=ne2026-05-04T10:00"] * 100)), JSON
+    ),
+    "50 searches of 2,000 dates": Attack(
+        "POST", FHIR, batch(50, "Appointment?date=" + ",".join(["ne2026-05-04"] * 900)), JSON
+    ),
+    "50 creates with many references": Attack(
+        "POST",
+        FHIR,
+        batch(
+            50,
+            "Basic",
+            '{"resourceType":"Basic","extension":['
+            + ",".join(['{"url":"x","valueReference":{"reference":"urn:uuid:2"}}'] * 450)
+            + "]}",
+        ),
+        JSON,
+    ),
 }
 
 #: Requests at the limits: they are allowed, and paused because the key was refused.

@@ -5,7 +5,7 @@ from functools import partial
 
 import httpx
 import pytest
-from adversary.costly_requests import ATTACKS, LARGEST, send
+from adversary.costly_requests import ATTACKS, BATCHES, LARGEST, send
 from conftest import Running, settings_for
 from structlog.testing import capture_logs
 from support.loop_watch import LoopWatch
@@ -51,3 +51,12 @@ def test_largest_permitted_request_holds_the_loop_shortly(
     watch, url, _ = watched
     assert send(url, LARGEST[name]).status_code in {400, 401, 503}
     assert watch.longest_turn(partial(send, url, LARGEST[name])) < MAX_TURN
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batch_at_the_limits_holds_the_loop_shortly(
+    watched: tuple[LoopWatch, str, RunningEmulator], name: str
+) -> None:
+    watch, url, _ = watched
+    assert send(url, BATCHES[name]).status_code in {200, 401}
+    assert watch.longest_turn(partial(send, url, BATCHES[name])) < MAX_TURN

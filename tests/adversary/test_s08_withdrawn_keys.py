@@ -97,12 +97,22 @@ def test_refused_key_is_refused_whatever_words_it_sends(
     assert len(cached.sent_requests("GET")) == 2
 
 
-ORGANIZATION, BATCH = b'{"resourceType":"Organization","id":"1"}', b'{"resourceType":"Bundle","type":"batch"}'
+ORGANIZATION = b'{"resourceType":"Organization","id":"1"}'
+TRANSACTION = b'{"resourceType":"Bundle","type":"transaction"}'
+BATCH = (
+    b'{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"POST","url":"Organization"},'
+    b'"resource":%s}]}' % ORGANIZATION
+)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("POST", "/Organization", ORGANIZATION), ("PUT", "/Organization/1", ORGANIZATION), ("POST", "", BATCH)],
+    [
+        ("POST", "/Organization", ORGANIZATION),
+        ("PUT", "/Organization/1", ORGANIZATION),
+        ("POST", "", TRANSACTION),
+        ("POST", "", BATCH),
+    ],
 )
 def test_write_with_a_made_up_key_ends_nothing_kept(
     cached: FailingGateway, method: str, path: str, body: bytes

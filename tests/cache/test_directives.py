@@ -121,7 +121,13 @@ DATE = "Wed, 01 Jul 2026 02:00:00 GMT"
         ),
         ({"vary": "*"}, ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)),
         ({"vary": "User-Agent"}, ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)),
+        (
+            {"vary": "Origin, User-Agent"},
+            ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False),
+        ),
+        ({"vary": "X-Request-Id"}, ResponseDirectives(may_store=False, lifetime=0, may_serve_stale=False)),
         ({"vary": "Accept-Encoding, Prefer"}, ResponseDirectives()),
+        ({"vary": "Origin, Cookie"}, ResponseDirectives()),
         ({"cache_control": "max-age=30"}, ResponseDirectives(lifetime=30)),
         ({"cache_control": "max-age=30", "age": "10"}, ResponseDirectives(lifetime=20)),
         ({"cache_control": "max-age=30, s-maxage=5"}, ResponseDirectives(lifetime=5, may_serve_stale=False)),

@@ -34,7 +34,11 @@ TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
         ("Observation", "subject:Patient.name=a", {"Observation", "Patient"}),
         ("Observation", "subject.name=a", {"Observation", "Patient", "Group", "Device", "Location"}),
         ("Slot", "schedule.actor:Practitioner.name=a", {"Slot", "Schedule", "Practitioner"}),
-        ("Patient", "general-practitioner.name=a", {"Patient", "Practitioner"}),
+        (
+            "Patient",
+            "general-practitioner.name=a",
+            {"Patient", "Practitioner", "PractitionerRole", "Organization"},
+        ),
         ("Observation", "performer.name=a", {"Observation", ANY_TYPE}),
         (
             "Patient",
@@ -42,6 +46,35 @@ TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
             {"Patient", "Observation", "AuditEvent"},
         ),
         ("Patient", "_filter=name eq a", {"Patient", ANY_TYPE}),
+        ("Patient", "_revinclude=*", {"Patient", ANY_TYPE}),
+        ("Patient", "_revinclude=*:patient", {"Patient", ANY_TYPE}),
+        ("Patient", "_revinclude=Observation:*", {"Patient", "Observation"}),
+        ("Appointment", "_include=*", {"Appointment", ANY_TYPE}),
+        ("Appointment", "_include:iterate=*", {"Appointment", ANY_TYPE}),
+        ("Appointment", "_include=Appointment:*", {"Appointment", ANY_TYPE}),
+        ("Appointment", "_include=Appointment:actor:*", {"Appointment", ANY_TYPE}),
+        ("Appointment", "_include=Appointment:actor", {"Appointment", ANY_TYPE}),
+        ("Observation", "_include=Observation:specimen", {"Observation", "Specimen"}),
+        (
+            "Slot",
+            "_include=Slot:schedule&_include:iterate=Schedule:actor:Practitioner",
+            {"Slot", "Schedule", "Practitioner"},
+        ),
+        ("Patient", "_has:*:patient:code=1", {"Patient", ANY_TYPE}),
+        (
+            "Patient",
+            "_has:Observation:patient:performer:Organization.name=a",
+            {"Patient", "Observation", "Organization"},
+        ),
+        (
+            "Appointment",
+            "patient._has:AllergyIntolerance:patient:code=1",
+            {"Appointment", "Patient", "AllergyIntolerance"},
+        ),
+        ("Patient", "organization:*.name=a", {"Patient", ANY_TYPE}),
+        ("Patient", "_list=$current-allergies", {"Patient", "List"}),
+        ("Medication", "_contained=both", {"Medication", ANY_TYPE}),
+        ("Medication", "_contained=false", {"Medication"}),
     ],
 )
 def test_request_determines_its_types(path: str, query: str, expected: set[str]) -> None:
@@ -101,6 +134,8 @@ def test_settings_cannot_exceed_limits_of_table(type_: str, seconds: int) -> Non
         (Freshness("cautious"), {ANY_TYPE}, 0),
         (Freshness(lifetimes={"*": 10}), {"Patient"}, 10),
         (Freshness(lifetimes={"*": 10, "Patient": 20}), {"Patient"}, 20),
+        (Freshness(lifetimes={"ServiceRequest": 1}), {ANY_TYPE}, 1),
+        (Freshness(lifetimes={"*": 2}), {ANY_TYPE}, 2),
         (Freshness(), set(), 0),
     ],
 )
@@ -119,6 +154,11 @@ def test_clinical_type_is_stale_only_by_name(type_: str) -> None:
     assert Freshness().stale_if_error_seconds({"Patient"}) == 0
 
 
+def test_response_of_any_type_is_stale_only_if_each_is() -> None:
+    assert Freshness(stale_if_error={"*": 60}).stale_if_error_seconds({ANY_TYPE}) == 0
+    assert Freshness(stale_while_revalidate={"*": 60}).stale_while_revalidate_seconds({ANY_TYPE}) == 0
+
+
 def test_returned_types_include_contained_resources() -> None:
     medication = {"resourceType": "Medication"}
     entries = [{"resource": {"resourceType": "MedicationRequest", "contained": [medication]}}]
@@ -134,7 +174,8 @@ def test_returned_types_include_contained_resources() -> None:
         ("POST", "Appointment", ("Appointment", "Slot", "Schedule")),
         ("POST", "", (ANY_TYPE,)),
         ("POST", "$process", (ANY_TYPE,)),
-        ("POST", "Patient/$merge", ("Patient", "Appointment", "Coverage", "RelatedPerson")),
+        ("POST", "Patient/$merge", (ANY_TYPE,)),
+        ("POST", "Slot/$find-free", ("Slot", "Appointment", "Schedule")),
     ],
 )
 def test_write_invalidates_its_type_and_affected_types(

@@ -95,7 +95,13 @@ def test_encoded_response_has_length_and_no_request_headers() -> None:
 
 def test_age_and_ttl_depend_on_time() -> None:
     response = PreparedResponse(
-        CacheValidity(100.0, 160.0, lambda: True), 130.0, encode_response((), b""), None, discard_log
+        CacheValidity(0.0, 60.0, lambda: True),
+        100.0,
+        160.0,
+        130.0,
+        encode_response((), b""),
+        None,
+        discard_log,
     )
     headers = response.per_request_headers(107.9, "r-1")
     assert dict(headers.headers) == {
@@ -109,7 +115,7 @@ def test_age_and_ttl_depend_on_time() -> None:
 
 def test_gzip_request_gets_gzip_form_once_it_exists() -> None:
     response = PreparedResponse(
-        CacheValidity(0, 1, lambda: True), 1, encode_response((), b"plain"), None, discard_log
+        CacheValidity(0, 1, lambda: True), 0, 1, 1, encode_response((), b"plain"), None, discard_log
     )
     gzip_request = parse_fast_path_request(TARGET, [(b"accept-encoding", b"gzip")], "")
     plain_request = parse_fast_path_request(TARGET, [], "")
@@ -136,7 +142,7 @@ def test_parts_of_a_request_are_not_mistaken_for_others() -> None:
 def test_memory_size_has_all_that_is_stored() -> None:
     body, fields = b"x" * 5_000, [(b"etag", b"y" * 1_000)]
     plain = encode_response(fields, body)
-    response = PreparedResponse(CacheValidity(0, 60, lambda: True), 60, plain, None, discard_log)
+    response = PreparedResponse(CacheValidity(0, 60, lambda: True), 0, 60, 60, plain, None, discard_log)
     assert response.memory_size > 5_000 + 2 * 1_000
     without_gzip = response.memory_size
     response.gzip = plain

@@ -1,5 +1,6 @@
 """Encoding of stored responses, unreachable practices and stale warnings."""
 
+from math import inf
 from typing import Any
 
 import msgspec
@@ -69,6 +70,11 @@ def test_encoded_response_is_decoded_unchanged(
     assert decoded.response == response
     assert decoded.retention_seconds == 67
     assert decoded.age(requested_at + 9) == pytest.approx(9)
+
+
+@pytest.mark.parametrize(("seconds", "age"), [(-0.5, 0), (-2, inf), (3, 3)])
+def test_response_of_the_future_is_too_old(seconds: float, age: float) -> None:
+    assert StoredResponse(1_000, 5, stale_if_error=600).age(1_000 + seconds) == age
 
 
 def test_page_with_positions_is_stored_without_links() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.requests import NOW, fhir_request, json_response
 
 from gateway.cache.validators import has_gateway_etag, not_modified, with_validators
-from gateway.exchange import FhirResponse
+from gateway.exchange import START, FhirResponse, Paging, Position
 
 PATIENT = {"resourceType": "Patient", "id": "1", "meta": {"lastUpdated": "2026-06-30T10:00:00.5+10:00"}}
 
@@ -37,7 +37,14 @@ def test_volatile_field_keeps_etag(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"total": 2}, {"entry": []}, {"type": "history"}, {"meta": {"tag": [{"code": "x"}]}}],
+    [
+        {"total": 2},
+        {"entry": []},
+        {"type": "history"},
+        {"meta": {"tag": [{"code": "x"}]}},
+        {"link": [{"relation": "next", "url": "https://gw.example"}]},
+        {"entry": [{"resource": PATIENT}, {"resource": {"resourceType": "OperationOutcome"}}]},
+    ],
 )
 def test_changed_content_changes_etag(changes: dict[str, Any]) -> None:
     assert etag_of(bundle(**changes)) != etag_of(bundle())
@@ -50,13 +57,34 @@ def test_repaired_entries_change_etag() -> None:
     assert etag_of(repaired) == etag_of(bundle(entry=[]))
 
 
-def test_upstream_validators_are_preserved() -> None:
+def test_links_of_merged_pages_change_etag() -> None:
+    tags = {
+        etag_of(bundle().replace(paging=Paging(positions), ignored_parameters=frozenset(ignored)))
+        for positions, ignored in (({}, ()), ({"next": START}, ()), ({"next": START}, ("date",)))
+    }
+    assert len(tags) == 3
+    moved = Paging({"next": Position(1)})
+    assert etag_of(bundle().replace(paging=moved)) in tags
+
+
+def test_resource_keeps_validators_of_upstream() -> None:
     response = json_response(PATIENT, etag='W/"7"')
-    assert with_validators(response, NOW) is response
+    assert with_validators(response, NOW).headers == response.headers
+    assert etag_of(json_response(PATIENT, etag='"7"')) == 'W/"7"'
+    assert with_validators(json_response(PATIENT, last_modified="x"), NOW).header("last-modified") == "x"
+
+
+def test_bundle_loses_validators_of_upstream() -> None:
+    response = with_validators(bundle().with_header("etag", 'W/"7"').with_header("last-modified", "x"), NOW)
+    assert (response.header("etag"), response.header("last-modified")) == (etag_of(bundle()), "")
     parsed = bundle().with_header("etag", "x").with_parsed_bundle()
     assert parsed.bundle is not None
     assert b"Patient" in with_validators(parsed.with_bundle(parsed.bundle.with_total(7)), NOW).body
-    assert with_validators(json_response(PATIENT, last_modified="x"), NOW).header("last-modified") == "x"
+
+
+@pytest.mark.parametrize("etag", ['W/"gw-1"', '"gw-1"'])
+def test_gateway_etag_of_upstream_is_replaced(etag: str) -> None:
+    assert etag_of(json_response(PATIENT, etag=etag)) == etag_of(json_response(PATIENT))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +123,8 @@ TAG = 'W/"gw-1"'
         ({"if-none-match": "gw-1"}, False),
         ({"if-none-match": 'W/"x"'}, False),
         ({"if-none-match": 'W/"x"', "if-modified-since": "Tue, 30 Jun 2026 00:00:00 GMT"}, False),
-        ({"if-modified-since": "Tue, 30 Jun 2026 00:00:00 GMT"}, True),
+        ({"if-modified-since": "Tue, 30 Jun 2026 00:00:00 GMT"}, False),
+        ({"if-modified-since": "Wed, 30 Jun 2027 00:00:00 GMT"}, False),
         ({"if-modified-since": "Mon, 29 Jun 2026 00:00:00 GMT"}, False),
         ({"if-modified-since": "yesterday"}, False),
         ({}, False),
@@ -123,9 +152,15 @@ def test_only_successful_get_gets_304(path: str, method: str, status: int) -> No
 
 @pytest.mark.parametrize(
     ("etag", "if_none_match", "expected"),
-    [('"a,b"', 'W/"x", "a,b"', True), ('"a,b"', '"a"', False), ("unquoted", "unquoted", False)],
+    [
+        ('W/"gw-a,b"', 'W/"x", "gw-a,b"', True),
+        ('W/"gw-a,b"', '"gw-a"', False),
+        ("unquoted", "unquoted", False),
+        ('W/"7"', 'W/"7"', False),
+        ('W/"7"', '"7"', False),
+    ],
 )
-def test_upstream_etag_is_compared_completely(etag: str, if_none_match: str, *, expected: bool) -> None:
+def test_only_own_etag_gives_304(etag: str, if_none_match: str, *, expected: bool) -> None:
     request = fhir_request("Patient/1", headers=(("if-none-match", if_none_match),))
     result = not_modified(request, json_response(PATIENT, etag=etag))
     assert (result is not None) is expected

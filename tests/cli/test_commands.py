@@ -244,6 +244,17 @@ def test_invalid_option_is_an_error_without_traceback(
     assert "Traceback" not in completed.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [("probe", "pearth-1"), ("explain", "Patient?_id=1", "--site", "pearth-1")]
+)
+def test_unknown_alias_does_not_get_the_default_zone(command: tuple[str, ...], tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('[sites.default]\ntime_zone = "Australia/Brisbane"\n')
+    result = CliRunner().invoke(main, [*command, "--config", str(config)])
+    assert result.exit_code == 1
+    assert "pearth-1 is neither a Halo GUID nor the alias of a site" in result.stderr
+
+
 def test_known_issues_lists_repairs_and_their_states(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text("[repairs]\nlink-base-url = false\n")

@@ -16,8 +16,8 @@ from gateway.cli.documentation import (
     known_issues_table,
     write_pages,
 )
-from gateway.repairs import REPAIRS
-from gateway.repairs.repair import Repair
+from gateway.repairs import KNOWN_ISSUES, REPAIRS
+from gateway.repairs.repair import KnownIssue
 from gateway.settings import Settings
 
 
@@ -54,12 +54,14 @@ def test_settings_have_their_full_name(name: str) -> None:
     assert f"| `{name}` |" in configuration_page()
 
 
-@pytest.mark.parametrize("repair", REPAIRS, ids=lambda repair: repair.issue.id)
-def test_known_issue_is_listed_with_source(repair: Repair) -> None:
-    issue = repair.issue
+@pytest.mark.parametrize("issue", KNOWN_ISSUES, ids=lambda issue: issue.id)
+def test_known_issue_is_listed_with_source(issue: KnownIssue) -> None:
     row = next(line for line in known_issues_page().splitlines() if line.startswith(f"| `{issue.id}` |"))
     assert issue.title in row
     assert issue.source in row
+    assert issue.handling in row
+    assert issue.vendor_status in row
+    assert f"  {issue.id}: {issue.source}" in known_issues_table(Settings())
 
 
 def test_table_shows_repairs_that_are_off() -> None:
@@ -67,6 +69,12 @@ def test_table_shows_repairs_that_are_off() -> None:
     states = {line.split()[0]: line.split()[1] for line in lines[1 : len(REPAIRS) + 1]}
     assert states.pop("link-base-url") == "off"
     assert set(states.values()) == {"on"}
+
+
+def test_table_shows_issues_without_a_repair() -> None:
+    rows = [line.split() for line in known_issues_table(Settings()).splitlines()]
+    assert ["response-size-limit", "-"] in [row[:2] for row in rows]
+    assert ["sql-parameter-conversion", "-"] in [row[:2] for row in rows]
 
 
 def test_table_shows_repairs_of_default_site() -> None:

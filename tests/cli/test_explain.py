@@ -4,7 +4,7 @@ import pytest
 from conftest import settings_for
 
 from gateway.cli.explain import explain_for_site
-from gateway.emulator.sites import SYDNEY
+from gateway.emulator.sites import PERTH, SYDNEY
 from gateway.settings import Settings
 
 
@@ -21,3 +21,36 @@ def test_search_is_explained_as_by_the_gateway() -> None:
 def test_unexplainable_search_has_reason(settings: Settings, search: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         explain_for_site(settings, SYDNEY, search)
+
+
+def settings_with_alias(*names: str) -> Settings:
+    zones = ("Australia/Perth", "Australia/Sydney")
+    guids = (PERTH, SYDNEY)
+    sites = {
+        guid: {"time_zone": zone, "name": name} for guid, zone, name in zip(guids, zones, names, strict=True)
+    }
+    default = {"time_zone": "Australia/Brisbane"}
+    return Settings.model_validate({"sites": {**sites, "default": default}})
+
+
+def test_alias_has_the_zone_of_its_site() -> None:
+    text = explain_for_site(settings_with_alias("perth-1", "sydney-1"), "perth-1", "Appointment?date=2026-04")
+    assert text.startswith(f"site: {PERTH} (Australia/Perth)")
+
+
+@pytest.mark.parametrize(("name", "message"), [("pearth-1", "neither"), ("twice", "several")])
+def test_unknown_or_ambiguous_alias_is_refused(name: str, message: str) -> None:
+    settings = settings_with_alias("twice", "twice")
+    with pytest.raises(ValueError, match=message):
+        explain_for_site(settings, name, "Appointment?date=2026-04")
+
+
+def test_guid_without_settings_has_the_default_zone() -> None:
+    guid = PERTH.replace("9e47", "ABCD")
+    text = explain_for_site(settings_with_alias("a", "b"), guid, "Appointment?date=2026-04")
+    assert text.startswith(f"site: {guid.lower()} (Australia/Brisbane)")
+
+
+def test_refused_search_is_explained() -> None:
+    text = explain_for_site(settings_with_alias("a", "b"), "a", "Patient?active=false")
+    assert "(inactive-records) cost: no upstream query" in text

@@ -34,3 +34,16 @@ def test_every_type_with_search_can_be_searched(pair: Pair) -> None:
         codes = {interaction["code"] for interaction in resource["interaction"]}
         if "search-type" in codes:
             assert pair.get(f"{resource['type']}?_count=1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("guid", "promised"), [(SYDNEY, {"read", "search-type", "update"}), (PERTH, {"read", "search-type"})]
+)
+def test_only_what_the_engine_can_do_is_promised(pair: Pair, guid: str, promised: set[str]) -> None:
+    (patient,) = (
+        resource
+        for resource in pair.get("metadata", guid).json()["rest"][0]["resource"]
+        if resource["type"] == "Patient"
+    )
+    assert {interaction["code"] for interaction in patient["interaction"]} == promised
+    assert patient.get("searchRevInclude", []) == (["Condition:patient"] if "update" in promised else [])

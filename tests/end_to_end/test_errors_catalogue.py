@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 from end_to_end.failing_gateway import BASE, CLIENT_REQUESTS, FailingGateway, checked_issue, error_code
-from support.dialects import require_failure
+from support.dialects import SEARCH, require_failure
 from support.upstream_catalogue import HALO_CONNECT, HALO_ITSM, HALO_SQL, HEALTH_GORILLA, STATUSES
 
 from gateway.errors.failure import FailureKind
-from gateway.paging.page_size import SINGLE_RESOURCE_TOO_LARGE
+from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.upstreams import DIALECTS, failures
 from gateway.upstreams.halo_failures import RESULT_TOO_LARGE
+from gateway.upstreams.kinds_by_interaction import kind_for
+
+READ = Interaction("read", "Patient", "1")
 
 CASES: list[tuple[str, str, int, Any, FailureKind]] = [
     *(("halo-connect", *case) for case in HALO_CONNECT),
@@ -29,12 +32,12 @@ def test_every_rule_gives_its_outcome_and_status(
     response = gateway.get_with_upstream_response(
         dialect, status, body, path=f"{BASE}/Patient/1" if is_read else ""
     )
+    search = SEARCH if DIALECTS[dialect].is_fhir else NOT_FHIR
+    kind = kind_for(kind, READ if is_read else search)
     issue = checked_issue(response, kind.status)
-    assert (error_code(issue), issue["details"]["text"]) == (
-        kind.code,
-        SINGLE_RESOURCE_TOO_LARGE if is_read else kind.text,
-    )
-    expected = require_failure(dialect, status, body)
+    assert (error_code(issue), issue["details"]["text"]) == (kind.code, kind.text)
+    line = "GET Patient" if DIALECTS[dialect].is_fhir else "GET api/tickets"
+    expected = require_failure(dialect, status, body, line=line)
     assert issue["code"] == expected.issue
     wait = None if expected.retry_after is None else str(expected.retry_after)
     assert response.headers.get("retry-after") == wait
@@ -51,7 +54,7 @@ _OTHER_STATUSES = {
 @pytest.mark.parametrize("status", _OTHER_STATUSES)
 def test_every_other_status_gives_an_outcome(gateway: FailingGateway, status: int) -> None:
     client_status, issue_type, wait = _OTHER_STATUSES[status]
-    response = gateway.get_with_upstream_response("health-gorilla", status, b"no")
+    response = gateway.get_with_upstream_response("health-gorilla", status, b"no", path="/hg/Patient/1")
     issue = checked_issue(response)
     assert (response.status_code, issue["code"]) == (client_status, issue_type)
     assert response.headers.get("retry-after") == (None if wait is None else str(wait))

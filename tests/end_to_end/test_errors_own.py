@@ -1,10 +1,12 @@
 """Every failure kind of the gateway itself, over real sockets, with a request that causes it."""
 
+import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
@@ -77,6 +79,29 @@ def get_without_upstream(gateway: FailingGateway) -> httpx.Response:
         return httpx.get(url + BASE + "/Patient", headers=KEY, trust_env=False)
 
 
+async def _close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(10)
+
+
+async def _be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def _speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 No\r\n\r\n")
+    await reader.read()
+
+
+def get_from_tls_server(serve: Callable[..., Awaitable[None]]) -> SendRequest:
+    """Request to a server without TLS, over https."""
+
+    def send_request(_: FailingGateway) -> httpx.Response:
+        with run_server(serve) as port:
+            return send_to_upstream(f"https://127.0.0.1:{port}", timeouts={"connect": 0.3})
+
+    return send_request
+
+
 def get_with_private_certificate(gateway: FailingGateway) -> httpx.Response:
     with TemporaryDirectory() as folder, run_server(Server(), authority(Path(folder)).server()) as port:
         return send_to_upstream(f"https://localhost:{port}")
@@ -94,8 +119,10 @@ def get_without_proxy(gateway: FailingGateway) -> httpx.Response:
     return send_to_upstream("https://upstream.example", closed_url)
 
 
-def send_to_upstream(url: str, proxy: str | None = None, method: str = "GET") -> httpx.Response:
-    settings = failing_settings(url, upstream={"url": url, "proxy": proxy})
+def send_to_upstream(
+    url: str, proxy: str | None = None, method: str = "GET", **upstream: object
+) -> httpx.Response:
+    settings = failing_settings(url, upstream={"url": url, "proxy": proxy, **upstream})
     with run_gateway(settings) as own_url:
         content = b"" if method == "GET" else b'{"resourceType":"Patient"}'
         headers = KEY | (JSON if content else {})
@@ -188,7 +215,11 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     (catalog.NOTHING_TO_EXPLAIN, post(f"{BASE}/$explain", b"{}")),
     (catalog.FILTER_IGNORED, get_with_ignored_filter),
     (catalog.GATEWAY_ERROR, get_with_transport_bug),
-    (catalog.UPSTREAM_CONNECT, get_without_upstream),
+    (catalog.UPSTREAM_CONNECT, get_from_tls_server(_close)),
+    (catalog.UPSTREAM_REFUSED, get_without_upstream),
+    (catalog.UPSTREAM_CONNECT_TIMEOUT, get_from_tls_server(_be_silent)),
+    (catalog.UPSTREAM_UNKNOWN_HOST, lambda _: send_to_upstream("https://upstream.invalid")),
+    (catalog.UPSTREAM_TLS, get_from_tls_server(_speak_plainly)),
     (catalog.UPSTREAM_CERTIFICATE, get_with_private_certificate),
     (catalog.PROXY_REFUSED, get_with_refusing_proxy),
     (catalog.PROXY_UNAVAILABLE, get_without_proxy),
@@ -201,7 +232,8 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     ),
 ]
 #: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
-#: tests/adversary/test_s12_operators_port.py (host) and test_errors_writes (unknown outcome).
+#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), and
+#: test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
     catalog.NOT_CACHED,
@@ -209,6 +241,10 @@ TESTED_ELSEWHERE = {
     catalog.REQUEST_TIMEOUT,
     catalog.HEADERS_TOO_LARGE,
     catalog.HOST_UNKNOWN,
+    catalog.UPSTREAM_LINK_LOOP,
+    catalog.UPSTREAM_PAGE_MISSING,
+    catalog.UPSTREAM_INCOMPLETE,
+    catalog.PARAMETER_IGNORED,
 }
 
 
@@ -234,6 +270,29 @@ def test_write_refused_by_a_proxy_is_not_called_unknown(gateway: FailingGateway)
     assert error_code(issue) == catalog.PROXY_REFUSED.code
     assert "proxy-status=407" in issue["diagnostics"]
     assert "Zzyzx" not in response.text + str(lines)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason"),
+    [
+        ({"days": -1}, "expired"),
+        ({"host": "other.example"}, "wrong-host"),
+        ({"self_signed": True}, "self-signed"),
+    ],
+)
+def test_reason_of_a_certificate_is_logged_and_nothing_repeated(
+    tmp_path: Path, certificate: dict[str, Any], reason: str
+) -> None:
+    files, server = authority(tmp_path, **certificate), Server()
+    trusted = {} if "self_signed" in certificate else {"ca_file": str(files.ca_file)}
+    with run_server(server, files.server()) as port, capture_logs() as lines:
+        response = send_to_upstream(f"https://localhost:{port}", **trusted)
+    assert error_code(checked_issue(response, 502)) == catalog.UPSTREAM_CERTIFICATE.code
+    assert reason not in response.text
+    assert "gateway-attempts" not in response.headers
+    (line,) = [line for line in lines if line["event"] == "upstream-connection-failed"]
+    assert (line["log_level"], line["code"], line["reason"]) == ("error", "upstream-certificate", reason)
+    assert line["host"] == f"localhost:{port}"
 
 
 def test_every_own_kind_is_tested() -> None:

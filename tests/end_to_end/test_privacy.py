@@ -201,3 +201,30 @@ def test_leak_check_detects_leaks(pair: Pair) -> None:
     assert "request" in log_text
     assert SURNAME in response.text
     assert leaks(f"x{SURNAME.upper()}x") == [SURNAME]
+
+
+def batch_entry(method: str, url: str, resource: object = None, **conditions: str) -> dict[str, object]:
+    entry: dict[str, object] = {"request": {"method": method, "url": url} | conditions}
+    return entry | ({"resource": resource} if resource else {})
+
+
+BATCH = [
+    *(batch_entry(method, path.removeprefix(FHIR)) for method, path, *_ in REQUESTS if path.startswith(FHIR)),
+    batch_entry("POST", "Patient", json.loads(PATIENT), ifNoneExist=SEARCH),
+    batch_entry("PUT", f"Patient/{MEDICARE}", json.loads(PATIENT), ifMatch=f'W/"{SURNAME}"\r\n'),
+    batch_entry("GET", f"https://{SURNAME}.example/{MEDICARE}"),
+    batch_entry(SURNAME, "Patient/1"),
+    batch_entry("GET", f"Slot/$find-free?{SURNAME}=2026-07-01T00:00:00.5Z"),
+    batch_entry("POST", f"Patient/_search?{SEARCH}"),
+]
+
+
+@pytest.mark.parametrize("entry", BATCH, ids=range(len(BATCH)))
+def test_batch_leaks_nothing(pair: Pair, entry: dict[str, object]) -> None:
+    """The outcome of each entry is the gateway's; the resources are the practice's."""
+    body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [entry] * 2}).encode()
+    response, log_text = send_and_collect_logs(pair, "POST", FHIR, JSON, body)
+    assert leaks(log_text) == []
+    assert leaks(gateway_text(response)) == []
+    outcomes = [found["response"] for found in response.json().get("entry", [])]
+    assert leaks(json.dumps(outcomes)) == []

@@ -1,5 +1,6 @@
 """Cost of each kind of failure, over real sockets, compared with the table in docs/operations.md."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +19,6 @@ from support.outbound import Proxy, Server, authority, run_server
 from support.resilience import (
     Limits,
     RunningGateway,
-    gateway_without_upstream,
     run_concurrently,
     running_gateway,
 )
@@ -116,10 +116,25 @@ KEY_WIDE_FAILURES = {"429", "403 caller IP", "401 invalid key"}
 READS = {"404 of a resource": "Patient/999999"}
 
 
-def closed_proxy(_: ExitStack, __: Path) -> dict[str, str]:
+def closed_url() -> str:
     with socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return {"url": "https://upstream.example", "proxy": f"http://127.0.0.1:{probe.getsockname()[1]}"}
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def closed_proxy(_: ExitStack, __: Path) -> dict[str, str]:
+    return {"url": "https://upstream.example", "proxy": closed_url()}
+
+
+def silent_server(stack: ExitStack, first_bytes: bytes = b"", *, closes: bool = False) -> dict[str, Any]:
+    """Settings of an https upstream without TLS: it sends these bytes, and closes or waits."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(first_bytes)
+        await reader.read(10 if closes else -1)
+
+    port = stack.enter_context(run_server(serve))
+    return {"url": f"https://127.0.0.1:{port}", "timeouts": {"connect": 0.3}}
 
 
 def refusing_proxy(stack: ExitStack, _: Path) -> dict[str, str]:
@@ -133,10 +148,18 @@ def private_certificate(stack: ExitStack, folder: Path) -> dict[str, str]:
 
 
 #: First column of the table for failures before the upstream is reached -> settings of the upstream.
-UNREACHABLE: dict[str, Callable[[ExitStack, Path], dict[str, str]]] = {
+UNREACHABLE: dict[str, Callable[[ExitStack, Path], dict[str, Any]]] = {
     "outbound proxy not reached, or its own 5xx": closed_proxy,
     "outbound proxy refuses": refusing_proxy,
     "certificate not trusted": private_certificate,
+    "TLS versions or port wrong": lambda stack, _: silent_server(stack, b"HTTP/1.1 400 No TLS\r\n\r\n"),
+    "host name not resolved": lambda *_: {"url": "https://upstream.invalid"},
+}
+#: The same for failures that open the circuit after two in a row.
+OPENING: dict[str, Callable[[ExitStack, Path], dict[str, Any]]] = {
+    "connection refused": lambda *_: {"url": closed_url()},
+    "connection not accepted in time": lambda stack, _: silent_server(stack),
+    "network down, or connection closed at once": lambda stack, _: silent_server(stack, closes=True),
 }
 
 
@@ -169,7 +192,7 @@ def cause_of(response: httpx.Response) -> list[str]:
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.failure for row in rows()} == FAULTS.keys() | UNREACHABLE.keys() | {"connection refused"}
+    assert {row.failure for row in rows()} == FAULTS.keys() | UNREACHABLE.keys() | OPENING.keys()
 
 
 def test_every_code_with_retry_circuit_or_pause_has_a_row() -> None:
@@ -203,10 +226,9 @@ def test_failure_costs_what_the_table_says(emulator: RunningEmulator, row: Row) 
         assert len(gateway.upstream_requests()) == (0 if row.failure in KEY_WIDE_FAILURES else 1)
 
 
-def test_refused_connection_is_retried_once() -> None:
-    row = next(row for row in rows() if row.failure == "connection refused")
-    with capture_logs(), gateway_without_upstream() as base:
-        responses = [httpx.get(f"{base}/{READ}", headers=KEY, trust_env=False) for _ in range(3)]
+@pytest.mark.parametrize("row", [row for row in rows() if row.failure in OPENING], ids=lambda row: row.code)
+def test_failed_connection_is_retried_once_and_opens_the_circuit(row: Row, tmp_path: Path) -> None:
+    responses = read_three_times(OPENING[row.failure], tmp_path)
     assert [response.headers.get("gateway-attempts") for response in responses] == [
         row.queries,
         row.next,
@@ -219,18 +241,24 @@ def test_refused_connection_is_retried_once() -> None:
     "row", [row for row in rows() if row.failure in UNREACHABLE], ids=lambda row: row.code
 )
 def test_unreachable_upstream_costs_what_the_table_says(row: Row, tmp_path: Path) -> None:
-    with capture_logs(), ExitStack() as stack:
-        upstream = UNREACHABLE[row.failure](stack, tmp_path)
-        settings = settings_for("http://unused.example").model_dump() | {"upstream": upstream, "retry": {}}
-        gateway = stack.enter_context(ThreadedServer(create_app(Settings.model_validate(settings))))
-        path = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/{READ}"
-        responses = [httpx.get(path, headers=KEY, trust_env=False, timeout=30) for _ in range(3)]
+    responses = read_three_times(UNREACHABLE[row.failure], tmp_path)
     assert [code_of(response) for response in responses] == [row.code] * 3
     assert [response.headers.get("gateway-attempts", "1") for response in responses] == [
         row.queries,
         row.next,
         row.next,
     ]
+
+
+def read_three_times(
+    upstream_of: Callable[[ExitStack, Path], dict[str, Any]], folder: Path
+) -> list[httpx.Response]:
+    with capture_logs(), ExitStack() as stack:
+        upstream = upstream_of(stack, folder)
+        settings = settings_for("http://unused.example").model_dump() | {"upstream": upstream, "retry": {}}
+        gateway = stack.enter_context(ThreadedServer(create_app(Settings.model_validate(settings))))
+        path = f"{gateway.url}/integrator/sites/{SYDNEY}/fhir/R4/{READ}"
+        return [httpx.get(path, headers=KEY, trust_env=False, timeout=30) for _ in range(3)]
 
 
 def test_free_status_check_closes_the_circuit_of_a_site(emulator: RunningEmulator) -> None:

@@ -13,11 +13,13 @@ from gateway.fhir.raw_json import (
     UnreadableError,
     array_items,
     array_objects,
+    decode_resource,
     json_depth,
     object_fields,
     string_json,
     string_value,
     utf8_object_fields,
+    without_lone_surrogates,
 )
 
 
@@ -132,3 +134,49 @@ def test_deep_nesting_keeps_bytes() -> None:
 
 def test_value_that_is_not_string_is_empty_text() -> None:
     assert [string_value(raw) for raw in (None, Raw(b"3"), string_json("é"))] == ["", "", "é"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (rb'"\ud800"', rb'"\ufffd"'),
+        (rb'"\uDFFF\uD83D\uDE00"', rb'"\ufffd\uD83D\uDE00"'),
+        (rb'"\udc00\ud800"', rb'"\ufffd\ufffd"'),
+        (rb'"\ud800\ud800\udc00"', rb'"\ufffd\ud800\udc00"'),
+        (rb'"\ud800\\udc00"', rb'"\ufffd\\udc00"'),
+        (rb'"\\ud800"', rb'"\\ud800"'),
+        (rb'"\\\ud800"', rb'"\\\ufffd"'),
+    ],
+)
+def test_only_lone_surrogates_are_replaced(text: bytes, expected: bytes) -> None:
+    assert without_lone_surrogates(text) == expected
+
+
+@given(st.lists(st.sampled_from([r"\ud800", r"\uDC00", r"\\", r"\"", "a", r"\u0041", "ud800"]), max_size=12))
+def test_text_without_lone_surrogates_can_be_decoded(parts: list[str]) -> None:
+    text = f'"{"".join(parts)}"'.encode()
+    found = msgspec.json.decode(without_lone_surrogates(text))
+    assert (
+        found == json.loads(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        or "\ufffd" in found
+    )
+
+
+def test_text_without_surrogates_is_the_same_object() -> None:
+    text = b'{"a":"b"}'
+    assert without_lone_surrogates(text) is text
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "123456789e987654321"])
+def test_number_beyond_any_float_is_infinite(number: str) -> None:
+    assert abs(decode_resource(f'{{"a":{number},"b":"c"}}'.encode())["a"]) == float("inf")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b'{"a":' + b"[" * 99_999, b'{"a":1e999,"b":}'])
+def test_unreadable_resource_is_not_decoded(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        decode_resource(body)
+
+
+def test_null_is_an_empty_array() -> None:
+    assert (array_items(Raw(b"null")), array_objects(Raw(b"null"))) == ([], [])

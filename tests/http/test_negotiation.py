@@ -31,6 +31,10 @@ def test_json_is_accepted_in_any_spelling(formats: tuple[str, ...], accept: str,
         ((), "application/fhir+xml", "http.Accept"),
         ((), "application/json;q=0", "http.Accept"),
         ((), "application/json;q=none", "http.Accept"),
+        ((), "application/pdf", "http.Accept"),
+        ((), "application/fhir+json; fhirVersion=5.0", "http.Accept"),
+        ((), 'application/fhir+json;fhirversion = "3.0"', "http.Accept"),
+        (("application/fhir+json; fhirVersion=4.3",), "", "http._format"),
     ],
 )
 def test_other_formats_are_rejected_with_406(formats: tuple[str, ...], accept: str, expression: str) -> None:
@@ -41,3 +45,23 @@ def test_other_formats_are_rejected_with_406(formats: tuple[str, ...], accept: s
 
 def test_media_type_has_no_parameters() -> None:
     assert media_type("Application/FHIR+json; charset=utf-8") == "application/fhir+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", "application/fhir+json"),
+        ("application/json, application/pdf", "application/json"),
+        ("application/pdf", "application/pdf"),
+        ("image/png;q=0.5, application/pdf, text/json;q=0.1", "application/pdf,image/png,text/json"),
+        ("application/fhir+xml, image/*", "image/*"),
+    ],
+)
+def test_binary_may_have_any_type(accept: str, expected: str) -> None:
+    assert response_media_type((), accept, is_binary=True) == expected
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+xml", "application/fhir+turtle", "pdf", "a/b\r\nc"])
+def test_binary_has_no_other_form_as_a_resource(accept: str) -> None:
+    with pytest.raises(Failure):
+        response_media_type((), accept, is_binary=True)

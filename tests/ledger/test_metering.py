@@ -17,6 +17,7 @@ from gateway.ledger.cost import CostClass
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.recorder import Recorder
+from gateway.repairs.inactive_records import INACTIVE_RECORDS
 from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
 
@@ -296,3 +297,13 @@ async def test_response_without_upstream_request_counts_no_repairs() -> None:
     await call(SavingsMeter(upstream_with(hit), create_recorder(sink)))
     timeout_sink, _ = await call_both_meters(Failure(catalog.UPSTREAM_TIMEOUT))
     assert sink.repairs == timeout_sink.repairs == []
+
+
+async def test_search_for_inactive_records_counts_their_repair() -> None:
+    sink = RecordingSink()
+    empty = RESPONSE.replace(applied_repairs=("inactive-records",))
+    await call(SavingsMeter(upstream_with(empty), create_recorder(sink)))
+    refused_sink, _ = await call_both_meters(Failure(INACTIVE_RECORDS))
+    for repairs in (sink.repairs, refused_sink.repairs):
+        ((_, fired, active),) = repairs
+        assert fired == active == ["inactive-records"]

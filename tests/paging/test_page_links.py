@@ -191,3 +191,82 @@ async def test_upstream_page_off_the_base_is_a_failure() -> None:
     with pytest.raises(Failure) as raised:
         await call_page_links(search_request(), bundle)
     assert raised.value.kind.status == 502
+
+
+OPERATION = {
+    "resourceType": "Bundle",
+    "type": "searchset",
+    "link": [
+        {"relation": "self", "url": f"{INTERNAL}/Patient/1/$everything"},
+        {"relation": "next", "url": f"{INTERNAL}/Patient/1/$everything?_page=2"},
+        {"relation": "help", "url": "https://other.example"},
+    ],
+}
+
+
+async def test_operation_pages_by_get_at_its_own_path() -> None:
+    request = search_request("_count=2", path="Patient/1/$everything")
+    urls = await links_for(request, OPERATION)
+    assert list(urls) == ["self", "next", "help"]
+    assert urls["self"] == f"{request.public_base}/Patient/1/$everything?_count=2"
+    assert urls["next"].startswith(f"{request.public_base}/Patient/1/$everything?_page=")
+    _, inner = await call_page_links(page_request(urls["next"], path="Patient/1/$everything"), OPERATION)
+    assert inner.plan.position == Position(0, "/Patient/1/$everything?_page=2")
+
+
+async def test_posted_operation_has_page_links_but_no_self() -> None:
+    request = search_request("", path="Patient/1/$everything", method="POST", body=b"{}")
+    assert list(await links_for(request, OPERATION)) == ["next", "help"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"resourceType": "Patient", "link": [{"other": {"reference": "Patient/2"}, "type": "seealso"}]},
+        {"resourceType": "Bundle", "type": "document", "link": [{"relation": "self", "url": "urn:x"}]},
+        OPERATION | {"signature": {}},
+    ],
+)
+async def test_operation_without_pages_keeps_its_response(content: dict[str, Any]) -> None:
+    response, _ = await call_page_links(search_request("", path="Patient/1/$summary"), content)
+    assert msgspec.json.decode(response.body) == content
+
+
+def transaction_response(*links: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    page = {"resourceType": "Bundle", "link": [{"relation": name, "url": url} for name, url in links]}
+    return {"resourceType": "Bundle", "type": "transaction-response", "entry": [{"resource": page | fields}]}
+
+
+PUBLIC = fhir_request().public_base
+NESTED = (("self", f"{PUBLIC}/Patient?name=a"), ("next", f"{PUBLIC}/Patient?_page=2"))
+
+
+async def test_page_links_in_a_transaction_can_be_followed() -> None:
+    request = search_request("", path="", method="POST")
+    response, _ = await call_page_links(request, transaction_response(*NESTED))
+    page = msgspec.json.decode(response.body)["entry"][0]["resource"]
+    urls = {link["relation"]: link["url"] for link in page["link"]}
+    assert urls["self"] == f"{PUBLIC}/Patient?name=a"
+    assert urls["next"].startswith(f"{PUBLIC}/Patient?_page=")
+    _, inner = await call_page_links(page_request(urls["next"]))
+    assert inner.client_search.query == "name=a"
+    assert inner.plan.position == Position(0, "/Patient?_page=2")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        transaction_response(NESTED[0]),
+        transaction_response(NESTED[1]),
+        transaction_response(("self", f"{PUBLIC}?x=1"), NESTED[1]),
+        transaction_response(NESTED[0], ("next", "https://other.example/Patient")),
+        transaction_response(*NESTED, signature={}),
+        transaction_response(*NESTED, resourceType="Binary", data='"Bundle"'),
+        transaction_response(*NESTED) | {"signature": {}},
+        {"resourceType": "Bundle", "type": "transaction-response", "entry": [{"response": {}}]},
+    ],
+)
+async def test_other_responses_to_a_transaction_stay(content: dict[str, Any]) -> None:
+    """After a transaction, which has changed data, a link that leads nowhere must not hide that."""
+    response, _ = await call_page_links(search_request("", path="", method="POST"), content)
+    assert msgspec.json.decode(response.body) == content

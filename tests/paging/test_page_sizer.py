@@ -274,13 +274,6 @@ async def test_search_repeated_after_a_413_is_complete() -> None:
     assert [match for page in pages for match in page] == [str(number) for number in range(40)]
 
 
-async def test_read_over_the_limit_has_the_text_for_one_resource() -> None:
-    inner = ScriptedUpstream(Failure(RESULT_TOO_LARGE))
-    with pytest.raises(Failure) as raised:
-        await Case(inner).handler(fhir_request("DocumentReference/1"))
-    assert (raised.value.text, len(inner.requests)) == (SINGLE_RESOURCE_TOO_LARGE, 1)
-
-
 async def test_other_failures_and_operations_are_unchanged() -> None:
     for path, failure in (("Patient", Failure(OFFLINE)), ("Patient/$summary", Failure(RESULT_TOO_LARGE))):
         inner = ScriptedUpstream(failure)

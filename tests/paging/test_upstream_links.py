@@ -6,7 +6,8 @@ from support.requests import GUID, fhir_request
 from gateway.errors.failure import Failure
 from gateway.exchange import Position
 from gateway.fhir.bundle import Bundle, Link
-from gateway.paging.upstream_links import link_positions, self_link_search
+from gateway.fhir.search_params import parse_search
+from gateway.paging.upstream_links import link_positions, self_link_search, shows_criteria
 
 INTERNAL = f"http://10.1.2.3/sites/{GUID}/fhir/R4"
 
@@ -53,3 +54,20 @@ def test_self_link_search_is_read_from_self() -> None:
     assert search is not None
     assert search.query == "name=a"
     assert self_link_search(bundle(next="?p=2")) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "sent", "expected"),
+    [
+        ("name=a&offset=2", "name=a&_count=2", True),
+        ("_count=2&_offset=2", "name=a&_count=2", True),
+        ("page=2", "name=a", True),
+        ("token=x", "name=a", False),
+        ("token=x&_count=2", "name=a&_count=2", False),
+        ("token=x&_include=A:b", "name=a&_include=A:b", False),
+        ("_getpages=x&_count=2&page=2", "_count=2", False),
+        ("", "name=a", False),
+    ],
+)
+def test_link_with_a_token_is_opaque(link: str, sent: str, expected: bool) -> None:
+    assert shows_criteria(parse_search(link), parse_search(sent)) is expected

@@ -225,7 +225,7 @@ def test_failure_ends_the_probe_and_keeps_earlier_evidence(
 
 def test_unreachable_upstream_is_a_problem(unused_port: int) -> None:
     report = run_probe(settings_for(f"http://127.0.0.1:{unused_port}"), SYDNEY, KEY)
-    assert "upstream-connect" in report.problem
+    assert "upstream-refused" in report.problem
     assert report.requests_sent == 1
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -38,7 +39,7 @@ BROKEN: dict[str, Any] = {
                 },
                 {"type": "Binary", "interaction": [{"code": "read"}]},
             ],
-            "interaction": [{"code": "batch"}, {"code": "search-system"}],
+            "interaction": [{"code": "transaction"}, {"code": "search-system"}],
         }
     ],
 }
@@ -76,21 +77,40 @@ def test_statement_documents_engine_zone_repairs_and_inactive_records() -> None:
 def test_unlisted_interactions_are_added_and_unsupported_removed() -> None:
     new = repair()
     patient, binary = new["rest"][0]["resource"]
-    assert [interaction["code"] for interaction in patient["interaction"]] == [
-        "read",
-        "search-type",
-        "create",
-        "update",
-    ]
+    assert codes(patient) == ["read", "search-type"]
     assert patient["interaction"][0]["documentation"] == "by id"
-    assert patient["searchRevInclude"] == ["Condition:patient"]
+    assert "searchRevInclude" not in patient
     assert "prefix" in patient["searchParam"][0]["documentation"]
     assert patient["searchParam"][1] == {"name": "family", "type": "string"}
     assert binary == {"type": "Binary", "interaction": [{"code": "read"}], "versioning": "no-version"}
     assert (new["format"], new["rest"][0]["interaction"]) == (
         ["application/fhir+json", "json"],
-        [{"code": "batch"}],
+        [{"code": "transaction"}, {"code": "batch"}],
     )
+
+
+def codes(resource: dict[str, Any]) -> list[str]:
+    return [interaction["code"] for interaction in resource["interaction"]]
+
+
+def test_newer_engine_lists_update_and_reverse_include_but_no_create() -> None:
+    patient, _ = repair(BROKEN | {"version": "26.619.10213.0"})["rest"][0]["resource"]
+    assert codes(patient) == ["read", "search-type", "update"]
+    assert patient["searchRevInclude"] == ["Condition:patient"]
+
+
+def test_what_the_site_or_its_setting_states_is_listed() -> None:
+    stated: Any = json.loads(json.dumps(BROKEN))
+    stated["rest"][0]["resource"][0]["interaction"].append({"code": "create"})
+    patient, _ = repair(stated)["rest"][0]["resource"]
+    assert codes(patient) == ["read", "create", "search-type"]
+    site = dataclasses.replace(SITE, unlisted_capabilities=frozenset({"Patient.create"}))
+    assert REPAIR.entry is not None
+    entry = REPAIR.entry(
+        fhir_request("metadata", site=site), Entry({"resource": Raw(json.dumps(BROKEN).encode())})
+    )
+    patient, _ = json.loads(bytes(entry.fields["resource"]))["rest"][0]["resource"]
+    assert codes(patient) == ["read", "search-type", "create"]
 
 
 def test_numbers_and_unknown_fields_are_unchanged() -> None:
@@ -107,6 +127,13 @@ def test_repeated_repair_changes_nothing() -> None:
 def test_only_supported_patch_format_remains(supported: list[str] | None) -> None:
     formats = [*(supported or []), "", "application/fhir+xml"]
     assert repair(BROKEN | {"patchFormat": formats}).get("patchFormat") == supported
+
+
+@pytest.mark.parametrize("listed", [None, [], [{"code": "batch"}]])
+def test_batch_is_listed_once_whatever_the_site_lists(listed: list[dict[str, str]] | None) -> None:
+    rest = {"mode": "server"} | ({} if listed is None else {"interaction": listed})
+    (new,) = repair(BROKEN | {"rest": [rest]})["rest"]
+    assert new["interaction"] == [{"code": "batch"}]
 
 
 def test_minimal_statement_becomes_valid() -> None:

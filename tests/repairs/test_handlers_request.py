@@ -41,3 +41,11 @@ async def test_unchanged_request_lists_no_repair() -> None:
 async def test_disabled_repair_changes_nothing() -> None:
     site = type(SITE)(SITE.guid, SITE.zone, disabled_repairs=frozenset({"rename"}))
     assert await send("a=1", site=site) == ("a=1", ("later",))
+
+
+async def test_repair_of_request_and_response_is_listed_once() -> None:
+    async def inner(_: FhirRequest) -> FhirResponse:
+        return FhirResponse(201, applied_repairs=("rename", "later"))
+
+    response = await RequestRepairs(inner, (REPAIR,))(fhir_request("Patient", "a=1"))
+    assert response.applied_repairs == ("rename", "later")

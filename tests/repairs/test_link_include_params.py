@@ -11,10 +11,9 @@ QUERY = "name=a&_include=Appointment:patient&_revinclude:iterate=Condition:patie
     ("broken", "repaired"),
     [
         (
-            "https://h/P?token=x",
-            "https://h/P?token=x&_include=Appointment:patient&_revinclude:iterate=Condition:patient",
+            "https://h/P?name=a&offset=2",
+            "https://h/P?name=a&offset=2&_include=Appointment:patient&_revinclude:iterate=Condition:patient",
         ),
-        ("https://h/P", "https://h/P?_include=Appointment:patient&_revinclude:iterate=Condition:patient"),
         (
             "?p=2&_include=Appointment%3Apatient",
             "?p=2&_include=Appointment%3Apatient&_revinclude:iterate=Condition:patient",
@@ -28,6 +27,21 @@ def test_lost_includes_are_restored_without_duplicates(broken: str, repaired: st
     assert link.url == repaired
 
 
+@pytest.mark.parametrize("url", ["https://h/P?token=x", "https://h/P?token=x&_count=2", "https://h/P"])
+@pytest.mark.parametrize("self_url", ["", "https://h/P", "https://h/P?token=y", "https://h/P?" + QUERY])
+def test_opaque_link_stays_as_it_is(url: str, self_url: str) -> None:
+    links = (Link("self", self_url, {}), Link("next", url, {}))
+    assert restore_includes(fhir_request("Appointment", QUERY), links) is links
+
+
+def test_opaque_link_gets_the_includes_that_self_has_lost() -> None:
+    links = (Link("self", "https://h/P?name=a", {}), Link("next", "https://h/P?token=x", {}))
+    (_, link) = restore_includes(fhir_request("Appointment", QUERY), links)
+    assert (
+        link.url == "https://h/P?token=x&_include=Appointment:patient&_revinclude:iterate=Condition:patient"
+    )
+
+
 def test_repeated_repair_changes_nothing() -> None:
     request = fhir_request("Appointment", QUERY)
     links = restore_includes(request, (Link("next", "?p=2", {}), Link("self", "?p=1", {})))
@@ -36,8 +50,8 @@ def test_repeated_repair_changes_nothing() -> None:
 
 def test_includes_of_posted_search_are_added_to_link() -> None:
     request = fhir_request("Appointment/_search", "", "POST", form="_include=Appointment%3Apatient")
-    (link,) = restore_includes(request, (Link("next", "?p=2", {}),))
-    assert link.url == "?p=2&_include=Appointment%3Apatient"
+    (link,) = restore_includes(request, (Link("next", "?_page=2", {}),))
+    assert link.url == "?_page=2&_include=Appointment%3Apatient"
 
 
 @pytest.mark.parametrize("request_", [fhir_request("Appointment", "date=2024"), fhir_request("Patient/1")])

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from support.requests import SITE, fhir_request
 
@@ -49,3 +51,37 @@ def test_invalid_date_is_rejected_with_parameter_name(query: str, code: str) -> 
     assert error.value.kind.code == code
     assert error.value.expression.startswith("http.birthdate")
     assert "2023" not in error.value.text
+
+
+def operation_body(text: str) -> bytes:
+    parameter = {"name": "start", "valueDateTime": text}
+    return json.dumps({"resourceType": "Parameters", "parameter": [parameter]}).encode()
+
+
+def test_dates_of_an_operation_are_rewritten_in_its_body() -> None:
+    body = operation_body("2026-07-01T00:00:00Z")
+    request = rewrite_dates(fhir_request("Slot/$find-free", method="POST", body=body))
+    assert json.loads(request.upstream_body)["parameter"][0]["valueDateTime"] == "2026-07-01T10:00:00"
+    assert rewrite_dates(request) is request
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("2026-07-01T00:00:00.5Z", "date-not-expressible"), ("tomorrow", "bad-date")],
+)
+def test_date_of_an_operation_that_is_not_exact_is_refused(text: str, code: str) -> None:
+    for request in (
+        fhir_request("Slot/$find-free", method="POST", body=operation_body(text)),
+        fhir_request("Slot/$find-free", f"start={text}"),
+    ):
+        with pytest.raises(Failure) as error:
+            rewrite_dates(request)
+        assert error.value.kind.code == code
+        assert not error.value.kind.may_have_run
+
+
+def test_unreadable_parameters_are_refused() -> None:
+    body = b'{"resourceType":"Parameters","parameter":[1]}'
+    with pytest.raises(Failure) as error:
+        rewrite_dates(fhir_request("Slot/$find-free", method="POST", body=body))
+    assert error.value.kind.code == "bad-body"

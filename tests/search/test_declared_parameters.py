@@ -15,6 +15,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.search.declared_parameters import DeclaredParameters
 from gateway.upstreams.failures import CREDENTIALS_INVALID
+from gateway.upstreams.site_statements import SiteStatements
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +37,7 @@ async def run(*requests: FhirRequest, fails: bool = False) -> tuple[list[set[tup
             raise Failure(UPSTREAM_CONNECT)
         return FhirResponse(200, body=STATEMENT)
 
-    handler = DeclaredParameters(inner, upstream)
+    handler = DeclaredParameters(inner, SiteStatements(upstream))
     with capture_logs():
         for request in requests:
             await handler(request)
@@ -74,20 +75,22 @@ async def code_of(handler: DeclaredParameters, query: str, **changes: Any) -> st
 @pytest.mark.parametrize("value", ["2020", "lt2026-04-15T10:00:00%2B08:00", "x,ge2020-01"])
 async def test_date_of_an_unknown_parameter_is_refused(value: str) -> None:
     inner = ScriptedUpstream(OK)
-    handler = DeclaredParameters(inner, ScriptedUpstream(Failure(UPSTREAM_CONNECT)))
+    handler = DeclaredParameters(inner, SiteStatements(ScriptedUpstream(Failure(UPSTREAM_CONNECT))))
     code = await code_of(handler, f"enrolled={value}")
     assert (code, inner.requests) == (f"503 parameter-type-unknown ['{UPSTREAM_CONNECT.code}']", [])
 
 
 async def test_refused_caller_keeps_its_refusal() -> None:
-    handler = DeclaredParameters(ScriptedUpstream(OK), ScriptedUpstream(Failure(CREDENTIALS_INVALID)))
+    handler = DeclaredParameters(
+        ScriptedUpstream(OK), SiteStatements(ScriptedUpstream(Failure(CREDENTIALS_INVALID)))
+    )
     assert await code_of(handler, "enrolled=2020") == "401 upstream-credentials []"
 
 
 async def test_failure_is_not_kept_and_replaces_no_statement() -> None:
     inner = ScriptedUpstream(OK)
     steps = (Failure(CREDENTIALS_INVALID), FETCHED, Failure(UPSTREAM_CONNECT), Failure(UPSTREAM_CONNECT))
-    handler = DeclaredParameters(inner, ScriptedUpstream(*steps))
+    handler = DeclaredParameters(inner, SiteStatements(ScriptedUpstream(*steps)))
     late = NOW + timedelta(hours=2)
     codes = [await code_of(handler, "enrolled=2020", received_at=time) for time in (NOW, NOW, late, late)]
     assert codes[1:] == ["200"] * 3
@@ -102,7 +105,7 @@ BROKEN = FhirResponse(200, body=b'{"resourceType":"CapabilityStatement","rest":[
 
 async def test_unreadable_statement_refuses_a_date_and_is_not_kept() -> None:
     inner = ScriptedUpstream(OK)
-    handler = DeclaredParameters(inner, ScriptedUpstream(BROKEN, FETCHED))
+    handler = DeclaredParameters(inner, SiteStatements(ScriptedUpstream(BROKEN, FETCHED)))
     codes = [await code_of(handler, "enrolled=2020") for _ in range(2)]
     assert codes == ["503 parameter-type-unknown ['upstream-not-fhir']", "200"]
     assert len(inner.requests) == 1
@@ -110,7 +113,7 @@ async def test_unreadable_statement_refuses_a_date_and_is_not_kept() -> None:
 
 async def test_unreadable_statement_replaces_no_statement() -> None:
     inner = ScriptedUpstream(OK)
-    handler = DeclaredParameters(inner, ScriptedUpstream(FETCHED, BROKEN))
+    handler = DeclaredParameters(inner, SiteStatements(ScriptedUpstream(FETCHED, BROKEN)))
     for time in (NOW, NOW + timedelta(hours=2)):
         assert await code_of(handler, "enrolled=2020", received_at=time) == "200"
     site = inner.requests[-1].site
@@ -132,7 +135,7 @@ SEARCH = fhir_request("Patient", "enrolled=abc", deadline=100.0)
 async def use_and_deadlines(statement: Step, result: Step, *requests: FhirRequest) -> tuple[object, ...]:
     """The upstream requests that the last result names, and the deadline of each search."""
     inner = ScriptedUpstream(result)
-    handler, uses = DeclaredParameters(inner, ScriptedUpstream(statement)), []
+    handler, uses = DeclaredParameters(inner, SiteStatements(ScriptedUpstream(statement))), []
     with capture_logs():
         for request in requests:
             try:

@@ -1,6 +1,7 @@
 """Execution of searches in several upstream requests."""
 
 from collections.abc import Callable
+from itertools import count
 
 import msgspec
 import pytest
@@ -38,6 +39,12 @@ async def execute(
     return await SearchExecutor(upstream, max_queries)(request), upstream.queries
 
 
+def endless_pages() -> Respond:
+    """Empty pages, each with a link to another."""
+    numbers = count()
+    return lambda _: page([], f"/Encounter?token={next(numbers)}")
+
+
 async def test_provably_empty_search_sends_no_query() -> None:
     response, queries = await execute(
         rewrite_dates(fhir_request("Patient", "birthdate=gt2020&birthdate=lt2019")), lambda _: page([])
@@ -59,9 +66,7 @@ async def test_empty_part_is_skipped_and_match_ends_the_page() -> None:
 
 
 async def test_empty_pages_are_skipped_up_to_max_queries() -> None:
-    response, queries = await execute(
-        FILTERED_REQUEST, lambda _: page([], "/Encounter?token=2"), max_queries=3
-    )
+    response, queries = await execute(FILTERED_REQUEST, endless_pages(), max_queries=3)
     assert len(queries) == 3
     assert response.paging is not None
     assert "next" in response.paging.page_positions
@@ -79,7 +84,7 @@ async def test_count_is_the_sum_of_all_parts() -> None:
 async def test_count_beyond_max_queries_is_rejected() -> None:
     request = rewrite_dates(fhir_request("Encounter", "date=2026-04-05&_summary=count&status=finished"))
     with pytest.raises(Failure) as raised:
-        await execute(request, lambda _: page([], "/Encounter?token=2"))
+        await execute(request, endless_pages())
     assert raised.value.kind.issue == "too-costly"
 
 
@@ -92,7 +97,10 @@ async def test_read_is_passed_on() -> None:
 def pages_of(*seconds: float) -> list[FhirResponse]:
     """Pages without a match, each from one upstream request of these seconds."""
     uses = [UpstreamUse(1, value) for value in seconds]
-    return [page([], "/Encounter?token=2", total=0).with_upstream_use(use) for use in uses]
+    return [
+        page([], f"/Encounter?token={number}", total=0).with_upstream_use(use)
+        for number, use in enumerate(uses)
+    ]
 
 
 async def test_deadline_of_a_page_excludes_upstream_seconds_before_it() -> None:
@@ -111,7 +119,9 @@ async def test_failed_second_page_names_both_requests() -> None:
 
 async def test_page_that_cannot_be_filtered_names_its_own_request() -> None:
     request = rewrite_dates(fhir_request("Appointment", "date=2026-04-05&_elements=id"))
-    unfiltered = page([entry("1")], self_url="https://h/Appointment?").with_upstream_use(UpstreamUse(1, 0.5))
+    unfiltered = page([entry("1")], self_url="https://h/Appointment?_elements=id").with_upstream_use(
+        UpstreamUse(1, 0.5)
+    )
     with pytest.raises(Failure) as raised:
         await SearchExecutor(ScriptedUpstream(unfiltered), 3)(request)
     assert (raised.value.kind.code, raised.value.upstream_use) == (

@@ -9,9 +9,14 @@ from support.requests import fhir_request
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
+from gateway.paging.page_token import TokenCipher
 from gateway.search.explain import ExplainOperation
+from gateway.search_handlers import initial_knowledge, planning_handlers
+from gateway.settings import Settings
 
 pytestmark = pytest.mark.anyio
+
+PLANNING = planning_handlers(Settings(), TokenCipher(["k" * 44]), initial_knowledge(Settings(), lambda: 0.0))
 
 
 async def response_body(path: str, body: object) -> Any:
@@ -19,7 +24,7 @@ async def response_body(path: str, body: object) -> Any:
         return FhirResponse(200, body=b"upstream")
 
     request = fhir_request(path, method="POST", body=msgspec.json.encode(body))
-    return (await ExplainOperation(inner)(request)).body
+    return (await ExplainOperation(inner, PLANNING)(request)).body
 
 
 def parameters(search: str) -> object:
@@ -42,3 +47,9 @@ async def test_body_without_a_search_is_rejected(body: object) -> None:
 
 async def test_other_operation_is_passed_on() -> None:
     assert await response_body("Patient/1/$summary", {}) == b"upstream"
+
+
+async def test_count_that_is_no_number_is_rejected() -> None:
+    with pytest.raises(Failure) as raised:
+        await response_body("$explain", parameters("Patient?_count=x"))
+    assert raised.value.kind.code == "bad-count"

@@ -32,7 +32,11 @@ def bundle(*entries: dict[str, object], self_url: str = "") -> Bundle:
         ("https://h/P?date=ge2026&date=lt2027&name=a", False, set()),
         ("https://h/P?date=ge2026&name=a", True, set()),
         ("https://h/P?date=ge2026&date=lt2027", False, {"name"}),
-        ("https://h/P", True, {"name"}),
+        ("https://h/P", False, set()),
+        ("https://h/P?_format=json", False, set()),
+        ("https://h/P?name=a&_count=50&_format=json", True, set()),
+        ("https://h/P?name=b&date=lt2027-01-01&date=ge2026-01-01", False, set()),
+        ("https://h/P?name=a&token=x", True, set()),
         ("https://h/P?token=opaque", False, set()),
         ("", False, set()),
     ],
@@ -43,8 +47,38 @@ def test_self_link_shows_ignored_criteria(self_url: str, date_lost: bool, ignore
     assert ignored_criteria(SENT, {"date"}, self_search) == ignored_names
 
 
-def test_later_page_has_no_stated_search() -> None:
-    assert stated_search(Position(0, "/P?p=2"), SENT, bundle(self_url="https://h/P")) is None
+@pytest.mark.parametrize(
+    ("sent", "stated", "ignored_names"),
+    [
+        ("name=a&code=s|1", "code=s%7C1&name=A", set()),
+        ("patient=Patient/1&code=x", "patient=1&code=x", set()),
+        ("subject:Patient=1&code=x", "subject=https://h/fhir/Patient/1&code=x", set()),
+        ("subject=Patient/1&code=x", "code=x&subject:Patient=Patient%2F1", set()),
+        ("patient.name=a&code=x", "patient:Patient.name=a&code=x", set()),
+        ("patient=1&code=x", "patient=2&code=x", {"patient"}),
+        ("patient=1&code=x", "code=x", {"patient"}),
+        ("name:exact=a&code=x", "name=a&code=x", {"name:exact"}),
+        ("patient.name=a&code=x", "patient=1&code=x", {"patient.name"}),
+        ("code=a,b", "code=b", {"code"}),
+        ("code=a,b", "code=b,a", set()),
+        ("code=a&code=b", "code=a", {"code"}),
+        ("code=a&code=a", "code=a", set()),
+        ("code=a&name=", "code=a", set()),
+        ("code=a&_sort=date", "code=a", {"_sort"}),
+        ("code=a&_include=Observation:subject&_elements=id&_summary=true&_total=none", "code=a", set()),
+        ("code=a&_has:Provenance:target:agent=1", "code=a", {"_has:Provenance:target:agent"}),
+        ("patient=1&_count=5", "_count=5", {"patient"}),
+        ("patient=1&_count=5", "_count=5&token=x", set()),
+        ("patient=1", "_count=50", set()),
+    ],
+)
+@pytest.mark.parametrize("position", [START, Position(0, "/Observation?p=2")])
+def test_names_are_compared_with_chain_modifier_and_value(
+    sent: str, stated: str, ignored_names: set[str], position: Position
+) -> None:
+    search = parse_search(sent)
+    self_search = stated_search(position, search, bundle(self_url=f"https://h/Observation?{stated}"))
+    assert ignored_criteria(search, set(), self_search, "Observation") == ignored_names
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ def queries(plan: SplitPlan | None) -> list[str]:
             ["patient.birthdate=ge1980-01-01&patient.birthdate=lt1981-01-01"],
         ),
         ("Patient/1/_history", "_since=2026-07-01T00:00:00Z", ["_since=2026-07-01T10:00:00"]),
+        ("Patient/1/_history", "_at=2026-07-01T00:00:00Z", ["_at=2026-07-01T10:00:00"]),
         ("Patient/1/$everything", "start=2026-04&end=2026-04", ["start=2026-04-01&end=2026-04-30"]),
+        ("Slot/$find-free", "start=2026-07-01T00:00:00Z", ["start=2026-07-01T10:00:00"]),
     ],
 )
 def test_date_criteria_become_upstream_searches(path: str, query: str, parts: list[str]) -> None:
@@ -59,7 +61,7 @@ def test_element_hiding_parameters_are_not_sent_with_a_filter() -> None:
     [
         ("Patient", "name=2026"),
         ("Patient", "birthdate:missing=true"),
-        ("Slot/$find-free", "start=2026"),
+        ("Slot/$find-free", "start=2026-07-01"),
         ("Patient", "birthdate="),
     ],
 )

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.exchange import Site
 from gateway.settings import Settings
-from gateway.settings.resolve import ConfiguredSites, merged_site_settings
+from gateway.settings.resolve import ConfiguredSites, merged_site_settings, probed_issues_lookup
+from gateway.sites.issue_states import SiteFindings
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 OTHER = "0a1b2c3d-0000-4000-8000-00000000000b"
@@ -77,3 +80,37 @@ def test_search_support_applies_to_its_site_only() -> None:
     assert site(GUID, values).last_updated_input == {"Patient": "naive"}
     assert site(OTHER, values).last_updated_input == {}
     assert [support.max_split_queries for support in supports] == [2, 2]
+
+
+FOUND = {"engine": "26.0619.10213.0", "found_at": "2026-07-01T00:00:00Z"}
+
+
+def test_probed_issues_have_verdicts_by_issue_and_facet() -> None:
+    found = FOUND | {"right": ["inactive-records"], "broken": ["link-base-url"]}
+    findings = probed_issues_lookup(settings(own={"known_issues": found}))(GUID)
+    assert findings is not None
+    assert findings == SiteFindings(
+        "26.619.10213",
+        1_782_864_000.0,
+        {"inactive-records": "right", "link-base-url": "broken", "inactive-records Patient": "right"},
+    )
+
+
+def test_probed_issues_without_engine_or_time_count_as_none() -> None:
+    for missing in ("engine", "found_at"):
+        found = {name: value for name, value in FOUND.items() if name != missing}
+        assert probed_issues_lookup(settings(own={"known_issues": found}))(GUID) is None
+    assert probed_issues_lookup(settings(own={"known_issues": FOUND}))(OTHER) is None
+
+
+def test_probed_issues_must_be_known() -> None:
+    with pytest.raises(ValueError, match="no such known issue"):
+        settings(own={"known_issues": FOUND | {"right": ["made-up"]}})
+
+
+def test_alias_of_one_site_gives_its_guid() -> None:
+    values = settings({"time_zone": "Australia/Brisbane"}, {"name": "harbour"})
+    assert ConfiguredSites(values).guid_of("harbour") == GUID
+    assert ConfiguredSites(values).guid_of(OTHER.upper()) == OTHER
+    with pytest.raises(ValueError, match="neither"):
+        ConfiguredSites(values).guid_of("harbor")

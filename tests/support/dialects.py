@@ -9,7 +9,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import operation_outcome
 from gateway.exchange import FhirRequest, FhirResponse, Headers
-from gateway.fhir.interaction import NOT_FHIR, interaction_for
+from gateway.fhir.interaction import NOT_FHIR, Interaction, interaction_for
 from gateway.upstreams import DIALECTS
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -26,6 +26,10 @@ ISSUE_TYPES = frozenset(
         "informational",
     }
 )
+
+
+#: Interaction of the default request.
+SEARCH = Interaction("search-type", "Patient")
 
 
 def request(line: str = "GET Patient", headers: Headers = KEY) -> FhirRequest:

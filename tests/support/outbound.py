@@ -32,11 +32,14 @@ class Authority:
         return context
 
 
-def authority(folder: Path) -> Authority:
-    """Create a private authority and a server certificate in a folder."""
+def authority(
+    folder: Path, *, host: str = "localhost", days: int = 1, self_signed: bool = False
+) -> Authority:
+    """Create a private authority, and a certificate for a host that is valid for some days."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("Synthetic Authority", ca_key, "Synthetic Authority", ca_key)
-    server = _certificate("Synthetic Authority", ca_key, "localhost", key)
+    issuer, issuer_key = (host, key) if self_signed else ("Synthetic Authority", ca_key)
+    server = _certificate(issuer, issuer_key, host, key, days)
     files = Authority(folder / "ca.pem", folder / "server.pem")
     files.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     private = key.private_bytes(
@@ -47,10 +50,15 @@ def authority(folder: Path) -> Authority:
 
 
 def _certificate(
-    issuer: str, issuer_key: ec.EllipticCurvePrivateKey, subject: str, key: ec.EllipticCurvePrivateKey
+    issuer: str,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    days: int = 1,
 ) -> x509.Certificate:
     is_ca, now = issuer_key is key, datetime.now(UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    names = [x509.DNSName(subject if "." in subject else "localhost")]
+    names += [x509.IPAddress(IPv4Address("127.0.0.1"))] if subject == "localhost" else []
     usage = x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False)
     return (
         x509.CertificateBuilder()
@@ -58,8 +66,8 @@ def _certificate(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=10))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.emulator.serve import RunningEmulator
-from gateway.emulator.sites import RELOCATED_SITE, SYDNEY
+from gateway.emulator.sites import RELOCATED_SITE
 from gateway.exchange import FhirRequest, Handler
 from gateway.http.callers import keyed_fingerprint
 from gateway.http.proved_callers import caller_of
@@ -169,13 +169,6 @@ class RunningGateway:
     def reset_counts(self) -> None:
         self.emulator.control("DELETE", "requests")
         self.emulator.control("DELETE", "bill")
-
-
-@contextmanager
-def gateway_without_upstream() -> Iterator[str]:
-    """FHIR base of a gateway whose upstream refuses connections."""
-    with ThreadedServer(create_app(Limits(), "http://127.0.0.1:9")) as server:
-        yield f"{server.url}/integrator/sites/{SYDNEY}/fhir/R4"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gateway.http.callers import ledger_label
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
+from gateway.sites.issue_states import IssueStates
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
 from gateway.upstreams.halo_failures import IP_BLOCKED, OFFLINE, QUOTA_EXHAUSTED, RESULT_TOO_LARGE
@@ -43,6 +44,14 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+#: Version of every practice's engine.
+ENGINE = "26.619.10213"
+
+
+async def _engine_version(_: str) -> str:
+    return ENGINE
+
+
 class FaultyUpstream:
     """Resilience handlers in front of an upstream that fails on demand and limits its page size."""
 
@@ -55,9 +64,10 @@ class FaultyUpstream:
         self.gate.set()
         self.store = MemoryStore()
         self._proved_callers = ProvedCallers(lambda: 0.0)
+        self.issue_states = IssueStates(self.store, NOW.timestamp, _engine_version, lambda _: ENGINE)
         policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", self._proved_callers)
         self._handler, self.handlers = with_resilience(
-            self.store, self.settings.upstream, lambda _: self._upstream, policies
+            self.store, self.settings.upstream, lambda _: self._upstream, policies, self.issue_states
         )
         sites = ConfiguredSites(self.settings)
         self.status_reader = SiteStatusReader([self.handlers], {GUID, QUIET}, sites)
@@ -98,6 +108,7 @@ class FaultyUpstream:
 
 
 __all__ = [
+    "ENGINE",
     "IP_BLOCKED",
     "KEY",
     "OFFLINE",

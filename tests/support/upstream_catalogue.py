@@ -167,6 +167,7 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
         apim(404, "Unable to match incoming request to an operation."),
         halo_failures.OPERATION_UNKNOWN,
     ),
+    ("halo-404-url", 404, firely("Unable to parse Resource URL"), halo_failures.INTERACTION_UNSUPPORTED),
     ("halo-404-fhir", 404, firely("Not there"), failures.NOT_FOUND),
     ("halo-406", 406, envelope(406, "QueryNotAcceptable"), halo_failures.RESULT_LOST),
     ("halo-413", 413, envelope(413, "QueryResultsTooLarge"), halo_failures.RESULT_TOO_LARGE),

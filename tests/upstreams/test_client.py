@@ -209,11 +209,14 @@ async def test_upstream_request_id_is_in_diagnostics_and_allow_is_relayed() -> N
 
 TRANSPORT_ERRORS: list[tuple[Exception, FailureKind, bool]] = [
     (httpx.ConnectError("x"), catalog.UPSTREAM_CONNECT, False),
-    (httpx.ConnectTimeout("x"), catalog.UPSTREAM_CONNECT, False),
+    (httpx.ConnectTimeout("x"), catalog.UPSTREAM_CONNECT_TIMEOUT, False),
     (httpx.UnsupportedProtocol("x"), catalog.UPSTREAM_CONNECT, False),
-    (httpx.ConnectError("upstream-certificate"), catalog.UPSTREAM_CERTIFICATE, False),
+    (httpx.ConnectError("upstream-refused ECONNREFUSED"), catalog.UPSTREAM_REFUSED, False),
+    (httpx.ConnectError("upstream-unknown-host x"), catalog.UPSTREAM_UNKNOWN_HOST, False),
+    (httpx.ConnectError("upstream-certificate expired"), catalog.UPSTREAM_CERTIFICATE, False),
+    (httpx.ConnectError("upstream-tls x"), catalog.UPSTREAM_TLS, False),
     (httpx.ProxyError("proxy-refused 407"), catalog.PROXY_REFUSED, False),
-    (httpx.ProxyError("proxy-unavailable"), catalog.PROXY_UNAVAILABLE, False),
+    (httpx.ProxyError("proxy-unavailable ECONNREFUSED"), catalog.PROXY_UNAVAILABLE, False),
     (httpx.ProxyError("x"), catalog.PROXY_UNAVAILABLE, False),
     (httpx.ReadTimeout("x"), catalog.UPSTREAM_TIMEOUT, True),
     (httpx.ReadError("x"), catalog.UPSTREAM_RESET, True),
@@ -235,7 +238,7 @@ async def test_timeout_of_possible_write_has_unknown_outcome(line: str) -> None:
     failure = await require_failure(
         fhir_request(path, method=method), lambda: raise_error(httpx.ReadTimeout("x"))
     )
-    assert failure.kind is catalog.WRITE_OUTCOME_UNKNOWN
+    assert failure.kind.code == catalog.WRITE_OUTCOME_UNKNOWN.code
     assert failure.codings[0][1] == "upstream-timeout"
 
 

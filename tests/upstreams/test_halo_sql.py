@@ -8,14 +8,16 @@ from support.upstream_catalogue import HALO_SQL
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import FailureKind
+from gateway.fhir.interaction import NOT_FHIR
 from gateway.upstreams import halo_sql
+from gateway.upstreams.kinds_by_interaction import kind_for
 
 _QUERIES = "GET queries/immediate"
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), HALO_SQL)
 def test_each_failure_has_its_kind(status: int, body: Any, kind: FailureKind) -> None:
-    assert require_failure("halo-sql", status, body, line=_QUERIES).kind == kind
+    assert require_failure("halo-sql", status, body, line=_QUERIES).kind == kind_for(kind, NOT_FHIR)
 
 
 @pytest.mark.parametrize("body", [b"[]", {"status": "completed", "errorDetails": None, "results": []}])
@@ -34,4 +36,4 @@ def test_error_in_large_result_is_recognised() -> None:
 def test_sql_timeout_has_unknown_write_outcome() -> None:
     body = envelope(504, "Took more than 30 seconds")
     result = require_failure("halo-sql", 504, body, line="POST queries/immediate")
-    assert result.kind is WRITE_OUTCOME_UNKNOWN
+    assert result.kind.code == WRITE_OUTCOME_UNKNOWN.code

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.dialects import firely, request, response
+from support.dialects import KEY, firely, request, response
 
 from gateway.upstreams.response_check import ResponseCheck
 
@@ -32,18 +32,16 @@ _INFORMATION = {
         ("GET Patient/1", 200, _PATIENT),
         ("GET Patient/1/_history/2", 200, _PATIENT),
         ("GET metadata", 200, {"resourceType": "CapabilityStatement"}),
-        ("GET Patient/A-1", 200, {"resourceType": "Patient", "id": "a-1"}),
         ("GET Patient/1/$everything", 200, _PATIENT),
-        ("GET Patient/2/$everything", 200, _PATIENT),
+        ("GET Patient/2/$other", 200, _PATIENT),
+        ("GET Patient/1/$everything", 202, b""),
+        ("GET Patient/1/$everything", 204, b""),
         ("POST Patient/$validate", 200, firely("An error is the answer here")),
         ("POST Patient", 201, b""),
         ("POST Patient", 201, _PATIENT),
         ("PUT Patient/1", 200, _INFORMATION),
         ("DELETE Patient/1", 204, b""),
         ("POST ", 200, _BUNDLE),
-        ("GET Patient", 202, b""),
-        ("GET Patient", 202, _INFORMATION),
-        ("GET Patient/1", 304, b""),
         ("HEAD Patient/1", 200, b""),
         ("HEAD Patient/1", 200, _PATIENT),
         ("GET OperationOutcome/1", 200, _INFORMATION),
@@ -60,6 +58,17 @@ def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> N
         ("GET Patient", 200, b""),
         ("GET Patient", 204, b""),
         ("GET Patient/1", 205, b""),
+        ("GET Patient", 202, b""),
+        ("GET Patient", 202, _INFORMATION),
+        ("HEAD Patient/1", 202, b""),
+        ("GET Patient", 304, b""),
+        ("GET Patient/1", 304, b""),
+        ("GET Patient/1/_history", 304, b""),
+        ("GET Patient/1/$everything", 304, b""),
+        ("HEAD Patient/1", 304, b""),
+        ("GET somewhere/else", 304, b""),
+        ("GET Patient/A-1", 200, {"resourceType": "Patient", "id": "a-1"}),
+        ("GET Patient/2/$everything", 200, _PATIENT),
         ("GET Patient", 200, _PATIENT),
         ("GET Patient", 200, firely("Broken")),
         ("GET Patient", 200, _INFORMATION),
@@ -98,6 +107,14 @@ def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> N
 )
 def test_other_content_is_not_acceptable(line: str, status: int, body: Any) -> None:
     assert not ResponseCheck(request(line), response(status, body)).is_acceptable
+
+
+@pytest.mark.parametrize("body", [b"", _INFORMATION])
+@pytest.mark.parametrize("line", ["GET Patient", "GET Patient/1"])
+def test_client_that_asked_for_an_asynchronous_response_gets_202(line: str, body: Any) -> None:
+    asked = request(line, (*KEY, ("prefer", "handling=strict, respond-async")))
+    assert ResponseCheck(asked, response(202, body)).is_acceptable
+    assert not ResponseCheck(asked, response(304, b"")).is_acceptable
 
 
 def test_binary_may_have_its_own_media_type() -> None:

@@ -14,7 +14,7 @@ _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_status_has_its_translation(status: int) -> None:
-    result = PLAIN.failure_from_response(request(), response(status, b"no"), now=NOW)
+    result = PLAIN.failure_from_response(request("GET Patient/1"), response(status, b"no"), now=NOW)
     assert result is not None
     assert_valid(result)
     assert (result.kind.status, result.issue, result.retry_after) == STATUSES[status]
@@ -27,7 +27,7 @@ def test_success_status_is_no_failure(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("line", "status"),
-    [("GET Patient", 202), ("GET Patient", 304), ("DELETE Patient/1", 204), ("DELETE Patient/1", 205)],
+    [("POST Patient", 202), ("DELETE Patient/1", 204), ("DELETE Patient/1", 205), ("GET $op", 204)],
 )
 def test_some_responses_need_no_body(line: str, status: int) -> None:
     assert PLAIN.failure_from_response(request(line), response(status), now=NOW) is None

@@ -75,7 +75,7 @@ async def test_private_authority_is_trusted_with_those_of_the_system(
 
 
 async def test_request_is_not_sent_to_untrusted_certificate(tls_server: tuple[Server, str]) -> None:
-    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code} unknown-issuer"]
     assert tls_server[0].heads == []
 
 
@@ -99,7 +99,7 @@ async def test_environment_variables_change_neither_proxy_nor_trust(
     with run_server(server) as port:
         assert await send(f"http://127.0.0.1:{port}/x") == ["200 ok"]
     monkeypatch.setenv("SSL_CERT_FILE", str(private_authority.ca_file))
-    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+    assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code} unknown-issuer"]
 
 
 def test_environment_variables_do_not_change_system_certificates(
@@ -144,7 +144,7 @@ async def test_untrusted_certificate_behind_proxy_is_an_upstream_failure(
 ) -> None:
     with run_server(Proxy()) as port:
         results = await send(tls_server[1], proxy=f"http://127.0.0.1:{port}")
-    assert results == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code}"]
+    assert results == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code} unknown-issuer"]
 
 
 REFUSED, UNAVAILABLE = catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.code
@@ -157,8 +157,8 @@ REFUSED, UNAVAILABLE = catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.cod
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", f"{REFUSED} 403"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://login\r\nContent-Length: 0\r\n\r\n", f"{REFUSED} 302"),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", f"{UNAVAILABLE} 503"),
-        (b"no HTTP at all\r\n\r\n", UNAVAILABLE),
-        (b"HTTP/1.1 ", UNAVAILABLE),
+        (b"no HTTP at all\r\n\r\n", f"{UNAVAILABLE} not-http"),
+        (b"HTTP/1.1 ", f"{UNAVAILABLE} closed"),
     ],
     ids=["407", "403", "302", "503", "no HTTP", "cut"],
 )
@@ -174,10 +174,12 @@ async def test_proxy_without_tunnel_is_a_proxy_error(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "proxy.invalid"])
-async def test_unreachable_proxy_is_a_proxy_error(scheme: str, host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "reason"), [("127.0.0.1", "ECONNREFUSED"), ("proxy.invalid", "name-not-resolved")]
+)
+async def test_unreachable_proxy_is_a_proxy_error(scheme: str, host: str, reason: str) -> None:
     results = await send(f"{scheme}://127.0.0.1:{closed_port()}/x", proxy=f"http://{host}:{closed_port()}")
-    assert results == [f"ProxyError {UNAVAILABLE}"]
+    assert results == [f"ProxyError {UNAVAILABLE} {reason}"]
 
 
 async def test_slow_proxy_is_a_proxy_error() -> None:
@@ -186,7 +188,7 @@ async def test_slow_proxy_is_a_proxy_error() -> None:
 
     with run_server(never_respond) as port:
         results = await send(f"https://127.0.0.1:{closed_port()}/x", proxy=f"http://127.0.0.1:{port}")
-    assert results == [f"ProxyError {UNAVAILABLE}"]
+    assert results == [f"ProxyError {UNAVAILABLE} no-response"]
 
 
 async def test_407_of_proxy_for_http_upstream_is_a_refusal() -> None:

@@ -11,7 +11,7 @@ from support.requests import GUID, SITE, fhir_request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Site
+from gateway.exchange import FhirRequest, FhirResponse, Site, UpstreamUse
 from gateway.fhir.bundle import bundle_from_fields
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.fhir.raw_json import UnreadableError, object_fields
@@ -119,3 +119,8 @@ def test_upstream_error_is_passed_through_or_repaired(parts: dict[str, Any], unc
 def test_failure_of_the_gateway_is_always_an_outcome() -> None:
     request = fhir_request(site=None, interaction=NOT_FHIR)
     assert code_of(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"
+
+
+def test_error_response_names_the_upstream_requests_behind_it() -> None:
+    use = UpstreamUse(2, 1.5)
+    assert error_response(Failure(catalog.UPSTREAM_TIMEOUT).with_upstream_use(use)).upstream_use == use

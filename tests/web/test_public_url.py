@@ -55,7 +55,9 @@ def test_first_of_several_forwarded_values_is_used() -> None:
     )
 
 
-@pytest.mark.parametrize("host", ["gw.example", "10.0.0.1:80", "[2001:db8::1]", "[::1]:8080", "gw-1.local"])
+@pytest.mark.parametrize(
+    "host", ["gw.example", "10.0.0.1:80", "[2001:db8::1]", "[::1]:8080", "gw-1.local", "gateway_1:8080"]
+)
 def test_valid_host_is_accepted(host: str) -> None:
     assert public_origin(asgi_request(headers={"host": host}), server()) == f"http://{host}"
 
@@ -107,3 +109,8 @@ def test_default_site_has_a_short_base() -> None:
 def test_public_url_with_prefix_precedes_the_base() -> None:
     public = "https://fhir.example.com.au/halo"
     assert public_base(asgi_request(f"{FHIR}/Patient"), server(public_url=public)) == f"{public}{FHIR}"
+
+
+def test_forwarded_scheme_may_be_in_capitals() -> None:
+    request = asgi_request("/", {"x-forwarded-proto": "HTTPS"}, peer="10.0.0.1")
+    assert public_origin(request, server(trusted_proxies=["10.0.0.0/8"])) == "https://gw.example"

@@ -1,9 +1,11 @@
-"""Counter of rejected requests."""
+"""Counters of rejected requests."""
+
+import json
 
 from starlette.requests import Request
 from support.asgi import FHIR, GUID, KEY, asgi_request
 from support.ledger import RecordingSink
-from support.requests import NOW, SITE
+from support.requests import NOW, SITE, fhir_request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -13,7 +15,7 @@ from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.names import ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
-from gateway.web.rejections import RejectionCounter
+from gateway.web.rejections import EntryRejection, RejectionCounter
 
 UPSTREAM = "https://api.haloconnect.io"
 PROVED: tuple[Headers, ...] = (
@@ -31,16 +33,14 @@ def proved_names() -> LedgerNames:
     return LedgerNames(proved_callers, ConfiguredNames({}, {GUID}))
 
 
+def recorder_of(recorded: RecordingSink) -> Recorder:
+    return Recorder(recorded, DailyUsage(lambda _: None), recorded, proved_names(), now=lambda: NOW)
+
+
 def ledger_key_of(request: Request, *, site: Site | None = None, fhir: bool = True) -> LedgerKey:
     """The ledger key under which a rejection is counted."""
     recorded = RecordingSink()
-    recorder = Recorder(
-        recorded,
-        DailyUsage(lambda _: None),
-        recorded,
-        proved_names(),
-        now=lambda: NOW,
-    )
+    recorder = recorder_of(recorded)
     counter = RejectionCounter(recorder, {GUID: SITE}.get, site, fhir, upstream_url=UPSTREAM)
     counter(request, Failure(catalog.CREDENTIALS_MISSING))
     ((key, octets),) = recorded.lines
@@ -112,3 +112,13 @@ def test_stray_credential_field_does_not_change_the_caller() -> None:
 def test_request_with_two_keys_has_no_caller() -> None:
     name, desktop = next(iter(KEY)), (("deviceid", "d-1"), ("authorization", "Bearer t"))
     assert caller_of((name, "k1"), (name, "k2")) == caller_of((name, "k1"), (name, "k2"), *desktop) == ""
+
+
+def test_rejected_entry_of_a_batch_is_counted_and_answered() -> None:
+    recorded = RecordingSink()
+    request = fhir_request("Patient/1", headers=tuple(KEY.items()))
+    response = EntryRejection(recorder_of(recorded))(request, Failure(catalog.BATCH_CHANGE_HELD))
+    ((key, _),) = recorded.lines
+    assert key[1:2] + key[3:] == (GUID, "Patient", "read", CostClass.FREE)
+    assert recorded.codes == ["batch-change-held"]
+    assert (response.status, json.loads(response.body)["resourceType"]) == (503, "OperationOutcome")

@@ -1,0 +1,49 @@
+"""Check that the only page of a search contains the matches that its total promises."""
+
+from typing import Final
+
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.fhir.bundle import Bundle
+from gateway.fhir.includes import search_mode
+from gateway.fhir.search_params import SearchParams
+
+_MAX_COUNT_DIGITS: Final = 9
+
+
+#: Text of the warning for a full page that the upstream does not continue.
+PAGE_LIMITED: Final = (
+    "The upstream has more matches than this page, which has as many as _count permits, and gives no link to"
+    " the others. This result is not complete."
+)
+
+
+def require_whole_page(sent_search: SearchParams, bundle: Bundle) -> bool:
+    """Whether a page without `next`, at the start of a search, has all matches.
+
+    False if it has as many as the client's `_count` permits: the upstream has no pages. Raises Failure 502 if
+    there are fewer. The total of a count, and an estimate, say nothing about the page.
+    """
+    total = bundle.total
+    if total is None or _counts_only(sent_search) or "signature" in bundle.fields:
+        return True
+    modes = [search_mode(entry) for entry in bundle.entries]
+    matches, includes = modes.count("match"), modes.count("include")
+    if total <= matches + includes:  # some servers count includes
+        return True
+    if matches and matches >= _page_size(sent_search):
+        return False
+    raise Failure(catalog.UPSTREAM_INCOMPLETE)
+
+
+def _counts_only(search: SearchParams) -> bool:
+    return (
+        search.values("_summary")[-1:] == ("count",)
+        or search.values("_count")[-1:] == ("0",)
+        or search.values("_total")[-1:] == ("estimate",)
+    )
+
+
+def _page_size(search: SearchParams) -> float:
+    count = next(iter(search.values("_count")[-1:]), "")
+    return int(count) if count.isdecimal() and len(count) <= _MAX_COUNT_DIGITS else float("inf")

@@ -1,0 +1,96 @@
+"""Errors of a connection: the kind of failure, and its reason as a word from a closed list.
+
+The words are safe in a log: neither an upstream nor a client can write them.
+"""
+
+import errno
+import re
+import ssl
+
+import aiohttp
+
+from gateway.errors import catalog
+from gateway.errors.failure import FailureKind
+
+#: Reason of a refused certificate by OpenSSL's verification code (X509_V_ERR_…).
+_CERTIFICATE_REASONS = {
+    9: "not-yet-valid",
+    10: "expired",
+    18: "self-signed",
+    19: "self-signed-in-chain",
+    20: "unknown-issuer",
+    21: "unknown-issuer",
+    23: "revoked",
+    26: "wrong-purpose",
+    62: "wrong-host",
+    64: "wrong-host",
+}
+_KINDS_BY_ERRNO = {
+    errno.ECONNREFUSED: catalog.UPSTREAM_REFUSED,
+    errno.ETIMEDOUT: catalog.UPSTREAM_CONNECT_TIMEOUT,
+}
+#: Exception after the connection was there, kind of failure and reason; first match wins.
+_LATER_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
+    (aiohttp.ServerDisconnectedError, catalog.UPSTREAM_RESET, "closed"),
+    (TimeoutError, catalog.UPSTREAM_TIMEOUT, "no-response"),
+    (aiohttp.InvalidURL, catalog.UPSTREAM_CONNECT, "invalid-url"),
+    (aiohttp.ClientPayloadError, catalog.UPSTREAM_RESET, "body-incomplete"),
+    (aiohttp.ClientResponseError, catalog.UPSTREAM_RESET, "not-http"),
+    (OSError, catalog.UPSTREAM_RESET, "reset"),
+)
+#: What an exception of the transport says: a code of the gateway, and a reason or a proxy's status.
+_TEXT = re.compile(r"([a-z0-9-]{1,64}) ([A-Za-z0-9-]{1,64})", re.ASCII)
+
+
+def error_text(error: BaseException) -> str:
+    """Return the code and the reason of an error of aiohttp, as `upstream-certificate expired`."""
+    kind, reason = error_kind(error)
+    return f"{kind.code} {reason}"
+
+
+def read_error_text(text: str) -> tuple[str, str]:
+    """Return the code and the reason in a text of `error_text`; empty if it is another text."""
+    match = _TEXT.fullmatch(text)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def error_kind(error: BaseException) -> tuple[FailureKind, str]:
+    """Return the kind of failure of an error of aiohttp, and its reason."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError):
+        return connection_problem(error)
+    rows = ((kind, reason) for type_, kind, reason in _LATER_KINDS if isinstance(error, type_))
+    return next(rows, (catalog.UPSTREAM_RESET, "broken"))
+
+
+def connection_problem(error: BaseException) -> tuple[FailureKind, str]:
+    """Return the kind and the reason of an error before the request was sent."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return catalog.UPSTREAM_CONNECT_TIMEOUT, "no-reply"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return catalog.UPSTREAM_CERTIFICATE, certificate_reason(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return catalog.UPSTREAM_UNKNOWN_HOST, "name-not-resolved"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return _handshake_problem(error)
+    cause = getattr(error, "os_error", error)
+    number = getattr(cause, "errno", None) or 0
+    reason = errno.errorcode.get(number, "closed" if isinstance(cause, ConnectionError) else "unknown")
+    return _KINDS_BY_ERRNO.get(number, catalog.UPSTREAM_CONNECT), reason
+
+
+def certificate_reason(error: BaseException) -> str:
+    """Return why the gateway does not trust a certificate."""
+    return _CERTIFICATE_REASONS.get(getattr(error, "verify_code", 0), "not-trusted")
+
+
+def _handshake_problem(error: BaseException) -> tuple[FailureKind, str]:
+    """Return the problem of a TLS handshake: an upstream that closed the connection may be restarting."""
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return catalog.UPSTREAM_CONNECT, "closed"
+    return catalog.UPSTREAM_TLS, _tls_reason(getattr(cause, "reason", None))
+
+
+def _tls_reason(reason: str | None) -> str:
+    """Return OpenSSL's own constant for a failed handshake, such as `wrong-version-number`."""
+    return reason.lower().replace("_", "-") if reason else "handshake"

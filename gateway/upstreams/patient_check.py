@@ -1,0 +1,189 @@
+"""Check that a searchset, a history or `$everything` is about the resources and patients that were named.
+
+Unknown is not wrong: a match is wrong only if all of its references at the path of a criterion are known, and
+one of them names another patient. Logical references, contained resources, other servers and elements that
+`_elements` or `_summary` left out are unknown.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from gateway.exchange import FhirRequest
+from gateway.fhir.patient_references import patient_reference_paths
+from gateway.upstreams.entry_modes import may_include_type, resource_type
+from gateway.upstreams.patient_criteria import IdCriterion, ResourceName, id_criteria, resource_name
+
+_MENTION = re.compile(rb"Patient\\?/([A-Za-z0-9\-.]{1,64})")
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+
+class _Search(msgspec.Struct):
+    mode: Any = None
+
+
+class _Entry(msgspec.Struct):
+    resource: Raw = Raw()
+    search: _Search | None = None
+
+
+class _Link(msgspec.Struct):
+    relation: Any = None
+
+
+class _Bundle(msgspec.Struct):
+    entry: list[_Entry] | None = None
+    link: list[_Link] | None = None
+
+
+class _Identity(msgspec.Struct):
+    resourceType: str = ""  # noqa: N815 - FHIR's name
+    id: str = ""
+
+
+_decode_bundle = msgspec.json.Decoder(_Bundle).decode
+_decode_identity = msgspec.json.Decoder(_Identity).decode
+_decode_resource = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def names_other_patient(request: FhirRequest, body: bytes) -> bool:
+    """Whether a response is provably about another resource or patient than its request named."""
+    interaction = request.interaction
+    try:
+        if interaction.is_search:
+            return _searchset_is_wrong(request, body)
+        if interaction.code == "history" and interaction.id:
+            return _history_is_wrong(request, body)
+        if interaction.operation == "everything" and interaction.type == "Patient" and interaction.id:
+            return _everything_is_wrong(request, body)
+    except _DECODE_ERRORS:
+        return False  # unreadable JSON fails elsewhere
+    return False
+
+
+def _searchset_is_wrong(request: FhirRequest, body: bytes) -> bool:
+    criteria = [criterion for criterion in id_criteria(request) if not _mentions_only_named(criterion, body)]
+    return bool(criteria) and any(
+        not meets_id_criteria(request, resource, criteria) for resource in _matches(request, body)
+    )
+
+
+def _mentions_only_named(criterion: IdCriterion, body: bytes) -> bool:
+    """Whether the body mentions no patient but those of a reference criterion; quick, and the usual case."""
+    named = {value.id.encode() for value in criterion.values if value.type in {"", "Patient"}}
+    return bool(criterion.paths) and named.issuperset(_MENTION.findall(body))
+
+
+def _matches(request: FhirRequest, body: bytes) -> Iterator[Raw]:
+    """Yield the resources that are matches; those without a mode only if no include can give their type."""
+    type_ = request.interaction.type
+    may_be_included: bool | None = None
+    for entry in _decode_bundle(body).entry or ():
+        mode = entry.search.mode if entry.search else None
+        if resource_type(entry.resource) != type_ or mode not in {None, "match"}:
+            continue
+        if mode is None and may_be_included is None:
+            may_be_included = may_include_type(request.client_search, type_)
+        if mode == "match" or not may_be_included:
+            yield entry.resource
+
+
+def meets_id_criteria(request: FhirRequest, resource: Raw | bytes, criteria: Sequence[IdCriterion]) -> bool:
+    """Whether a resource may meet these criteria; False only if it provably does not. Raises MsgspecError."""
+    identity = _decode_identity(resource)
+    for criterion in criteria:
+        own = ResourceName(request.interaction.type, identity.id)
+        if criterion.paths:
+            if not _may_refer_to(request, _decode_resource(resource), criterion):
+                return False
+        elif identity.id and not criterion.names(own):
+            return False
+    return True
+
+
+def _may_refer_to(request: FhirRequest, resource: dict[str, Any], criterion: IdCriterion) -> bool:
+    """Whether a reference at the paths names one of the values, is unknown, or none names a patient."""
+    names = [
+        resource_name(request, reference)
+        for path in criterion.paths
+        for reference in _references_at(resource, path)
+    ]
+    if None in names:
+        return True
+    known = [name for name in names if name is not None]
+    return any(map(criterion.names, known)) or not any(name.type == "Patient" for name in known)
+
+
+def _references_at(value: Any, path: Sequence[str]) -> Iterator[str]:
+    """Yield the text of each reference at a path; `#` for one that names no URL."""
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            continue
+        if path:
+            yield from _references_at(item.get(path[0]), path[1:])
+        else:
+            reference = item.get("reference")
+            yield reference if isinstance(reference, str) and reference else "#"
+
+
+def _history_is_wrong(request: FhirRequest, body: bytes) -> bool:
+    own = ResourceName(request.interaction.type, request.interaction.id)
+    return any(name.id and name != own for name in map(_name_of, _resources(body)))
+
+
+def _everything_is_wrong(request: FhirRequest, body: bytes) -> bool:
+    """Whether `$everything` is another patient's; R4 adds resources to which the patient's own refer.
+
+    Of one of several pages, the patient and the referring resources may be on another.
+    """
+    own = ResourceName("Patient", request.interaction.id)
+    resources = _resources(body) if resource_type(body) == "Bundle" else [body]
+    names = [_name_of(resource) for resource in resources]
+    patients = [name for name in names if name.type == "Patient"]
+    others = [
+        name
+        for resource, name in zip(resources, names, strict=True)
+        if not _concerns(request, resource, name, own)
+    ]
+    if _is_one_of_several_pages(request, body):
+        is_mentioned = own.id.encode() in _MENTION.findall(body) or own in patients
+        return not is_mentioned and any(name.type != "Patient" for name in others)
+    if patients and own not in patients:
+        return True
+    referenced = _mentioned_names(resources)
+    return any(f"{name.type}/{name.id}".encode() not in referenced for name in others)
+
+
+def _is_one_of_several_pages(request: FhirRequest, body: bytes) -> bool:
+    return bool(request.plan.position.upstream_link) or any(
+        link.relation == "next" for link in _decode_bundle(body).link or ()
+    )
+
+
+_REFERENCE = re.compile(rb'"reference"\s*:\s*"(?:[^"\\]*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})')
+
+
+def _mentioned_names(resources: Iterable[Raw | bytes]) -> set[bytes]:
+    return {name for resource in resources for name in _REFERENCE.findall(bytes(resource))}
+
+
+def _concerns(request: FhirRequest, resource: Raw | bytes, name: ResourceName, own: ResourceName) -> bool:
+    """Whether a resource may be about the patient: it mentions the patient, or names no other as its own."""
+    if name.type == "Patient" or own.id.encode() in _MENTION.findall(bytes(resource)):
+        return name.type != "Patient" or name == own
+    paths = patient_reference_paths(name.type, "patient") or patient_reference_paths(name.type, "subject")
+    criterion = IdCriterion("patient", paths, frozenset({own}))
+    return _may_refer_to(request, _decode_resource(resource), criterion)
+
+
+def _resources(body: bytes) -> list[Raw | bytes]:
+    entries = _decode_bundle(body).entry or ()
+    return [entry.resource for entry in entries if memoryview(entry.resource).nbytes]
+
+
+def _name_of(resource: Raw | bytes) -> ResourceName:
+    identity = _decode_identity(resource)
+    return ResourceName(identity.resourceType, identity.id)
