@@ -4,37 +4,57 @@ from typing import Any
 
 from gateway.emulator.data.records import Record
 from gateway.emulator.errors import operation_outcome
-from gateway.emulator.links import INCLUDE_PARAMETERS, page_link, page_pairs, split_page_position
+from gateway.emulator.links import (
+    INCLUDE_PARAMETERS,
+    page_link,
+    page_offsets,
+    page_pairs,
+    split_page_position,
+)
 from gateway.emulator.request_context import RequestContext
 from gateway.emulator.search.includes import included_records
 from gateway.emulator.search.parameters import PARAMETERS
 from gateway.emulator.search.query import Pair, ParsedSearch, parse_search
 from gateway.emulator.search.refusal import bad_argument
+from gateway.emulator.self_link import self_pairs
+from gateway.emulator.settings import Totals
 
 
 def searchset(context: RequestContext, resource_type: str, request_pairs: list[Pair]) -> dict[str, Any]:
     """Build the Bundle of one page of a search. Raises Refusal (400) for parameters that the site refuses."""
-    pairs, offset = split_page_position(request_pairs)
-    search = parse_search(resource_type, apply_date_variants(context, resource_type, pairs))
-    if search.ignored_names and context.variants.unknown_parameter == "refuse":
+    variants = context.variants
+    pairs, offset = split_page_position(request_pairs, variants.paging)
+    search = parse_search(
+        resource_type, apply_date_variants(context, resource_type, pairs), variants.dropped_parameters
+    )
+    search.count = min(search.count, variants.max_count)
+    if search.ignored_names and variants.unknown_parameter == "refuse":
         raise bad_argument(f"Unsupported search argument: {search.ignored_names[0].partition(':')[0]}")
     records = context.engine.select(search)
-    self_pairs = pairs if context.variants.self_shows_dropped else search.used_pairs
-    return record_page(context, search, records, self_pairs, offset)
+    shown_pairs = pairs if variants.self_shows_dropped else search.used_pairs
+    return record_page(context, search, records, shown_pairs, offset)
 
 
 def record_page(
-    context: RequestContext, search: ParsedSearch, records: list[Record], self_pairs: list[Pair], offset: int
+    context: RequestContext, search: ParsedSearch, records: list[Record], shown_pairs: list[Pair], offset: int
 ) -> dict[str, Any]:
     """Build the Bundle of one page of records; `search.base` is the path of its links."""
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
-    if search.total != "none" or search.summary == "count":
-        bundle["total"] = len(records)
+    links = _self_links(context, search, shown_pairs)
+    page = records[offset : offset + search.count]
+    total = reported_total(context.variants.totals, len(records), len(page))
+    if total is not None and (search.total != "none" or search.summary == "count"):
+        bundle["total"] = total
     if search.summary == "count" or search.count == 0:
-        return bundle | {"link": [_self_link(context, search, self_pairs)]}
-    bundle["link"] = _page_links(context, search, self_pairs, offset, len(records))
-    entries = _page_entries(context, search, records[offset : offset + search.count])
+        return bundle | {"link": links}
+    bundle["link"] = links + _page_links(context, search, offset, len(records))
+    entries = _page_entries(context, search, page)
     return bundle | ({"entry": entries} if entries else {})
+
+
+def reported_total(totals: Totals, matches: int, on_page: int) -> int | None:
+    """Return the `total` of a search with so many matches, or None if the site reports none."""
+    return {"accurate": matches, "absent": None, "page": on_page, "excessive": matches + 3}[totals]
 
 
 def apply_date_variants(context: RequestContext, resource_type: str, pairs: list[Pair]) -> list[Pair]:
@@ -63,11 +83,13 @@ def _page_entries(context: RequestContext, search: ParsedSearch, page: list[Reco
     if search.summary != "text":
         includes = included_records(context.engine, page, search.includes)
         entries += [_bundle_entry(context, context.render(record), "include") for record in includes]
-    return entries + [_unsupported_warning(name) for name in search.ignored_names]
+    warns = context.variants.unknown_parameter != "ignore-silently"
+    return entries + [_unsupported_warning(name) for name in search.ignored_names if warns]
 
 
 def _bundle_entry(context: RequestContext, resource: dict[str, Any], mode: str) -> dict[str, Any]:
-    return {"fullUrl": context.full_url(resource), "resource": resource, "search": {"mode": mode}}
+    entry = {"fullUrl": context.full_url(resource), "resource": resource}
+    return entry | ({"search": {"mode": mode}} if context.variants.search_modes else {})
 
 
 def _unsupported_warning(name: str) -> dict[str, Any]:
@@ -75,11 +97,15 @@ def _unsupported_warning(name: str) -> dict[str, Any]:
     return {"resource": operation_outcome("warning", "not-supported", text), "search": {"mode": "outcome"}}
 
 
-def _self_link(context: RequestContext, search: ParsedSearch, self_pairs: list[Pair]) -> dict[str, str]:
+def _self_links(context: RequestContext, search: ParsedSearch, pairs: list[Pair]) -> list[dict[str, str]]:
+    variants = context.variants
+    shown = self_pairs(variants.self_form, search.base, _link_pairs(context, pairs))
+    url = page_link(context.link_base, variants.link_form, search.base, shown)
+    bare_url = url.removesuffix("?") or "?"
     return {
-        "relation": "self",
-        "url": page_link(context.link_base, search.base, _link_pairs(context, self_pairs)),
-    }
+        "absent": [],
+        "bare": [{"relation": "self", "url": bare_url}],
+    }.get(variants.self_form, [{"relation": "self", "url": url}])
 
 
 def _link_pairs(context: RequestContext, pairs: list[Pair]) -> list[Pair]:
@@ -90,16 +116,13 @@ def _link_pairs(context: RequestContext, pairs: list[Pair]) -> list[Pair]:
 
 
 def _page_links(
-    context: RequestContext, search: ParsedSearch, self_pairs: list[Pair], offset: int, total: int
+    context: RequestContext, search: ParsedSearch, offset: int, total: int
 ) -> list[dict[str, str]]:
-    count, variants = search.count, context.variants
-    last = max(total - 1, 0) // count * count
-    offsets = {"first": 0, variants.previous_relation: offset - count, "next": offset + count, "last": last}
-    if not variants.first_and_last:
-        del offsets["first"], offsets["last"]
-    links = [_self_link(context, search, self_pairs)]
-    for relation, start in offsets.items():
-        if 0 <= start < max(total, 1):
-            pairs = page_pairs(_link_pairs(context, search.used_pairs), start, count, variants)
-            links.append({"relation": relation, "url": page_link(context.link_base, search.base, pairs)})
+    """Return the links to other pages: `first`, the previous, `next`, `last`."""
+    pairs, variants = _link_pairs(context, search.used_pairs), context.variants
+    links = []
+    for relation, start in page_offsets(variants, offset, search.count, total).items():
+        page = page_pairs(pairs, start, search.count, variants)
+        url = page_link(context.link_base, variants.link_form, search.base, page)
+        links.append({"relation": relation, "url": url})
     return links

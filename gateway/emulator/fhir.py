@@ -17,6 +17,9 @@ from gateway.emulator.conditional_writes import (
 )
 from gateway.emulator.data.records import Record
 from gateway.emulator.errors import json_response, too_large_refusal
+from gateway.emulator.etags import with_etag
+from gateway.emulator.history import history
+from gateway.emulator.links import split_page_position
 from gateway.emulator.operations import find_free_slots, patient_id_by_identifier, patient_summary
 from gateway.emulator.paged_operations import last_observations, patient_everything
 from gateway.emulator.parsing import parse_resource
@@ -55,8 +58,27 @@ def fhir_response(context: RequestContext, request: Request, path: list[str], bo
             return _update_resource(context, request, identity, parse_resource(name, body))
         case "PUT", ["Patient" | "Appointment" as name]:
             return _update_by_search(context, request, parse_resource(name, body))
-    resource = _readable_resource(context, request, path, body)
+    if context.variants.later_page_status and _is_later_page(request, body):
+        return Response(status_code=context.variants.later_page_status)
+    resource = _bundle(context, request, path, body) or _readable_resource(context, request, path, body)
+    if resource.get("type") == "searchset":
+        return with_etag(_encode_response(context, request, resource), request, context.variants.etags)
     return _encode_response(context, request, resource, headers=_read_headers(context, path))
+
+
+def _is_later_page(request: Request, body: bytes) -> bool:
+    return split_page_position(search_pairs(request, body))[1] > 0
+
+
+def _bundle(context: RequestContext, request: Request, path: list[str], body: bytes) -> dict[str, Any] | None:
+    """Build the Bundle of a search or history; None for any other request. Raises Refusal."""
+    method = "GET" if request.method == "HEAD" else request.method
+    match method, path:
+        case ("GET", [name]) | ("POST", [name, "_search"]) if name in RESOURCE_TYPES:
+            return searchset(context, name, search_pairs(request, body))
+        case "GET", [name, identity, "_history"] if name in RESOURCE_TYPES:
+            return history(context, name, identity, search_pairs(request, body))
+    return None
 
 
 def _read_headers(context: RequestContext, path: list[str]) -> dict[str, str]:
@@ -70,7 +92,7 @@ def _read_headers(context: RequestContext, path: list[str]) -> dict[str, str]:
 def _readable_resource(
     context: RequestContext, request: Request, path: list[str], body: bytes
 ) -> dict[str, Any]:
-    """Build the resource that a read, search or operation returns. Raises Refusal."""
+    """Build the resource that a read or operation returns. Raises Refusal."""
     method = "GET" if request.method == "HEAD" else request.method
     if path and path[-1].startswith("$"):
         return _operation_result(context, method, path, operation_pairs(request, body))

@@ -10,14 +10,14 @@ import msgspec
 
 from gateway.emulator.search.query import DEFAULT_COUNT, Pair
 from gateway.emulator.search.refusal import bad_argument
-from gateway.emulator.settings import EmulatorSettings, LinkForm, Variants
+from gateway.emulator.settings import EmulatorSettings, LinkForm, Paging, Variants
 
 INCLUDE_PARAMETERS: Final = {"_include", "_revinclude", "_include:iterate", "_revinclude:iterate"}
 _POSITION_PARAMETERS: Final = {"_page_token", "_offset", "_page"}
 
 
 def base_for_link_form(form: LinkForm, settings: EmulatorSettings, host: str, api: str, guid: str) -> str:
-    """Return the FHIR base of links in one link form; empty for `query-only`.
+    """Return the FHIR base of links in one link form; empty for `path-relative` and `query-only`.
 
     `host` is scheme and authority of the client's request, `api` the first segment of its path.
     """
@@ -26,14 +26,35 @@ def base_for_link_form(form: LinkForm, settings: EmulatorSettings, host: str, ap
         "absolute-public": f"{settings.public_url}/integrator/{tail}",
         "absolute-internal": f"{settings.internal_url}/{tail}",
         "root-relative": f"/{api}/{tail}",
+        "path-relative": "",
         "query-only": "",
     }.get(form, f"{host}/{form}/{tail}")
 
 
-def page_link(base: str, resource_type: str, pairs: Sequence[Pair]) -> str:
-    """Build a link to one page of a search."""
+def page_link(base: str, form: LinkForm, path: str, pairs: Sequence[Pair]) -> str:
+    """Build a link to one page of a search or history at `path`, for example `Patient`."""
     query = f"?{urlencode(list(pairs), safe=':/|,$')}"
-    return f"{base}/{resource_type}{query}" if base else query
+    if base:
+        return f"{base}/{path}{query}"
+    return f"{path}{query}" if form == "path-relative" else query
+
+
+def page_offsets(variants: Variants, offset: int, count: int, total: int) -> dict[str, int]:
+    """Return the offsets of the pages that the page at `offset` links to, by relation."""
+    starts = {
+        "first": 0,
+        variants.previous_relation: offset - count,
+        "next": offset + count,
+        "last": max(total - 1, 0) // count * count,
+    }
+    if not variants.first_and_last:
+        del starts["first"], starts["last"]
+    offsets = {relation: start for relation, start in starts.items() if 0 <= start < max(total, 1)}
+    if variants.next_link == "itself" and "next" in offsets:
+        offsets["next"] = offset
+    if variants.next_link == "absent":
+        offsets.pop("next", None)
+    return offsets
 
 
 def page_pairs(pairs: Sequence[Pair], offset: int, count: int, variants: Variants) -> list[Pair]:
@@ -42,16 +63,22 @@ def page_pairs(pairs: Sequence[Pair], offset: int, count: int, variants: Variant
         return [*_with_count(pairs, count), ("_offset", str(offset))]
     if variants.paging == "page":
         return [*_with_count(pairs, count), ("_page", str(offset // count + 1))]
-    hidden = [pair for pair in pairs if pair[0] not in INCLUDE_PARAMETERS]
-    includes = [pair for pair in pairs if pair[0] in INCLUDE_PARAMETERS]
+    visible_names = INCLUDE_PARAMETERS if variants.paging == "token" else set()
+    hidden = [pair for pair in pairs if pair[0] not in visible_names]
+    includes = [pair for pair in pairs if pair[0] in visible_names]
     token = zlib.compress(msgspec.json.encode([_with_count(hidden, count), offset]))
     return [*includes, ("_page_token", urlsafe_b64encode(token).decode().rstrip("="))]
 
 
-def split_page_position(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
-    """Split a request into search parameters and offset. Raises Refusal (400) for a bad page link."""
+def split_page_position(pairs: Sequence[Pair], paging: Paging = "token") -> tuple[list[Pair], int]:
+    """Split a request into search parameters and offset.
+
+    Raises Refusal (400) for a bad page link, and for any parameter besides a `strict-token`.
+    """
     search_pairs = [pair for pair in pairs if pair[0] not in _POSITION_PARAMETERS]
     position = {name: value for name, value in pairs if name in _POSITION_PARAMETERS}
+    if paging == "strict-token" and "_page_token" in position and len(pairs) > 1:
+        raise bad_argument("A page link takes no other parameter")
     try:
         if "_page_token" in position:
             return _decode_page_token(position["_page_token"], search_pairs)

@@ -11,7 +11,7 @@ from gateway.emulator.data.practice_data import generate_practice_data
 from gateway.emulator.data.records import Record, format_utc_instant
 from gateway.emulator.search.index import ParameterIndex
 from gateway.emulator.search.parameters import Parameter
-from gateway.emulator.settings import EmulatorSettings, Variants
+from gateway.emulator.settings import EmulatorSettings, StoredPrecision, Variants
 from gateway.emulator.sites import SITES, Site
 
 
@@ -21,9 +21,13 @@ def current_utc_time() -> datetime:
 
 
 @lru_cache(maxsize=8)
-def _generate_tables(guid: str, seed: int, patients: int, documents: int) -> dict[str, dict[str, Record]]:
+def _generate_tables(
+    guid: str, seed: int, patients: int, documents: int, precisions: tuple[tuple[str, StoredPrecision], ...]
+) -> dict[str, dict[str, Record]]:
     """Rows as generated, by type and id. A reset reuses the cached rows, because a Record never changes."""
-    settings = EmulatorSettings(seed=seed, patients=patients, documents=documents)
+    settings = EmulatorSettings(
+        seed=seed, patients=patients, documents=documents, stored_precision=dict(precisions)
+    )
     return {
         resource_type: {record.resource["id"]: record for record in records}
         for resource_type, records in generate_practice_data(SITES[guid], settings).items()
@@ -46,7 +50,10 @@ class Practice:
     def tables(self) -> dict[str, dict[str, Record]]:
         """All rows, active or not, by resource type and id."""
         settings = self._settings
-        tables = _generate_tables(self.site.guid, settings.seed, settings.patients, settings.documents)
+        precisions = tuple(sorted(settings.stored_precision.items()))
+        tables = _generate_tables(
+            self.site.guid, settings.seed, settings.patients, settings.documents, precisions
+        )
         return {resource_type: dict(rows) for resource_type, rows in tables.items()}
 
     def records(self, resource_type: str, *, active_only: bool) -> Iterable[Record]:

@@ -41,6 +41,7 @@ def instant_in_style(instant: str, style: LastUpdatedStyle, zone: ZoneInfo) -> s
         "offset": wall + fraction + _format_offset(local.utcoffset()),
         "naive": wall + fraction,
         "naive-7": f"{wall}.{fraction[1:].ljust(7, '0')}",
+        "naive-utc": instant[:-1],
         "local-labelled-utc": f"{wall}{fraction}Z",
         "utc-labelled-local": f"{instant[:-1]}{_format_offset(local.utcoffset())}",
         "fixed-standard-offset": wall + fraction + _format_offset(standard),

@@ -22,11 +22,31 @@ DOCUMENTED_FAULTS: Final = (
 )
 
 LastUpdatedStyle = Literal[
-    "ok", "offset", "naive", "naive-7", "local-labelled-utc", "utc-labelled-local", "fixed-standard-offset"
+    "ok",
+    "offset",
+    "naive",
+    "naive-7",
+    "naive-utc",
+    "local-labelled-utc",
+    "utc-labelled-local",
+    "fixed-standard-offset",
 ]
 LinkForm = Literal[
-    "absolute-public", "absolute-internal", "api", "integrator", "desktop", "root-relative", "query-only"
+    "absolute-public",
+    "absolute-internal",
+    "api",
+    "integrator",
+    "desktop",
+    "root-relative",
+    "path-relative",
+    "query-only",
 ]
+Paging = Literal["token", "strict-token", "offset", "page"]
+SelfForm = Literal["used", "bare", "partial", "respelled", "absent"]
+Totals = Literal["accurate", "absent", "page", "excessive"]
+NextLink = Literal["right", "absent", "itself"]
+ETags = Literal["none", "content", "constant", "changing"]
+StoredPrecision = Literal["day", "month", "year", "mixed"]
 
 #: Default style of `meta.lastUpdated` per resource type; a type that is not listed is `ok` (UTC with `Z`).
 DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
@@ -61,7 +81,10 @@ class Variants(FrozenSettings):
     """Behaviour of a site that Halo does not document."""
 
     link_form: LinkForm = "absolute-internal"
-    paging: Literal["token", "offset", "page"] = "token"
+    paging: Paging = "token"
+    max_count: int = Field(default=1000, ge=1)
+    next_link: NextLink = "right"
+    later_page_status: Literal[202, 304] | None = None
     previous_relation: Literal["previous", "prev"] = "previous"
     first_and_last: bool = True
     date_model: Literal["naive-sql", "r4-a", "r4-b"] = "naive-sql"
@@ -74,10 +97,16 @@ class Variants(FrozenSettings):
     last_updated: dict[str, LastUpdatedStyle] = Field(
         default_factory=lambda: dict(DEFAULT_LAST_UPDATED_STYLES)
     )
-    unknown_parameter: Literal["ignore", "refuse"] = "ignore"
+    unknown_parameter: Literal["ignore", "ignore-silently", "refuse"] = "ignore"
+    dropped_parameters: frozenset[str] = frozenset()
     drop_date_filters: bool = False
     self_shows_dropped: bool = False
+    self_form: SelfForm = "used"
+    search_modes: bool = True
+    totals: Totals = "accurate"
+    etags: ETags = "none"
     vread: bool = False
+    history_versions: int = Field(default=0, ge=0, le=100)
     conditional_writes: ConditionalWrites = ConditionalWrites()
     more_operations: bool = False
 
@@ -96,6 +125,7 @@ class EmulatorSettings(FrozenSettings):
     seed: int = 2026
     patients: int = Field(default=300, ge=5, le=20_000)
     documents: int = Field(default=110, ge=0, le=2_000)
+    stored_precision: dict[str, StoredPrecision] = Field(default_factory=dict)
     keys: tuple[str, ...] = ("demo-key", "other-key")
     keep_requests: int = 2_000
     now: datetime | None = None

@@ -13,9 +13,10 @@ FORMS = (
     "integrator",
     "desktop",
     "root-relative",
+    "path-relative",
     "query-only",
 )
-PAGINGS = ("token", "offset", "page")
+PAGINGS = ("token", "strict-token", "offset", "page")
 
 
 def follow_link(halo: HaloClient, url: str, site: str = SYDNEY) -> Any:
@@ -47,6 +48,7 @@ def test_pages_contain_every_patient_once(halo: HaloClient, form: str, paging: s
         ("integrator", "{host}/integrator/sites/{}/fhir/R4/Patient?"),
         ("desktop", "{host}/desktop/sites/{}/fhir/R4/Patient?"),
         ("root-relative", "/integrator/sites/{}/fhir/R4/Patient?"),
+        ("path-relative", "Patient?"),
         ("query-only", "?"),
     ],
 )
@@ -160,3 +162,75 @@ def test_multiple_date_values_are_refused(halo: HaloClient, variants: dict[str, 
     halo.set_variants(**variants)
     assert halo.send(path).status_code == 400
     assert halo.send("Patient?birthdate=1980-02-29&gender=female,male").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Patient.gender", "*.gender", "Patient.gender:not"])
+def test_dropped_parameter_is_treated_as_unknown(halo: HaloClient, name: str) -> None:
+    halo.set_variants(dropped_parameters=[name])
+    bundle = halo.json("Patient?gender:not=female&family=Zzyzx")
+    assert [patient["id"] for patient in matches(bundle)] == ["1"]
+    assert len(matches(bundle, "outcome")) == 1
+    assert "gender" not in link_url(bundle, "self")
+
+
+def test_parameter_of_other_name_is_not_dropped(halo: HaloClient) -> None:
+    halo.set_variants(dropped_parameters=["Patient.gender:not", "Slot.family"])
+    assert halo.json("Patient?gender=male&family=Zzyzx")["total"] == 0
+
+
+def test_dropped_parameter_has_no_trace_by_variants(halo: HaloClient) -> None:
+    halo.set_variants(
+        dropped_parameters=["*.gender"], unknown_parameter="ignore-silently", self_shows_dropped=True
+    )
+    bundle = halo.json("Patient?gender=male&family=Zzyzx")
+    assert (bundle["total"], matches(bundle, "outcome")) == (1, [])
+    assert "gender=male" in link_url(bundle, "self")
+
+
+@pytest.mark.parametrize(
+    ("form", "query"),
+    [
+        ("used", "birthdate=ge1980&gender=female"),
+        ("partial", "birthdate=ge1980"),
+        ("bare", ""),
+        ("respelled", "gender=female&birthdate=ge1980"),
+    ],
+)
+def test_self_link_has_configured_form(halo: HaloClient, form: str, query: str) -> None:
+    halo.disable("search-date-format")
+    halo.set_variants(self_form=form)
+    self_link = link_url(halo.json("Patient?birthdate=ge1980&gender=female"), "self")
+    assert urlsplit(self_link).query == query
+    assert self_link.endswith(f"?{query}" if query else "/Patient")
+
+
+def test_self_link_is_absent_by_variant(halo: HaloClient) -> None:
+    halo.set_variants(self_form="absent")
+    assert not link_url(halo.json("Patient?_count=1"), "self")
+
+
+def test_entries_have_no_mode_by_variant(halo: HaloClient) -> None:
+    halo.set_variants(search_modes=False)
+    entries = halo.json("Slot?_count=2&_include=Slot:schedule")["entry"]
+    assert len(entries) > 2
+    assert not any("search" in entry for entry in entries)
+
+
+@pytest.mark.parametrize(("totals", "more"), [("accurate", 0), ("excessive", 3)])
+def test_total_depends_on_variant(halo: HaloClient, totals: str, more: int) -> None:
+    halo.set_variants(totals=totals)
+    assert halo.json("Patient?_summary=count")["total"] == len(halo.truth("Patient")) + more
+
+
+def test_total_is_of_page_or_absent_by_variant(halo: HaloClient) -> None:
+    halo.set_variants(totals="page")
+    assert halo.json("Patient?_count=3")["total"] == 3
+    halo.set_variants(totals="absent")
+    assert "total" not in halo.json("Patient?_count=3")
+
+
+def test_page_has_at_most_the_maximum_count(halo: HaloClient) -> None:
+    halo.set_variants(max_count=4)
+    page = halo.json("Patient?_count=9")
+    assert len(matches(page)) == 4
+    assert len(matches(follow_link(halo, link_url(page, "next")))) == 4

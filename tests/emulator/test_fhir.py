@@ -1,8 +1,8 @@
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
-from emulator.halo_client import HaloClient, matches
+from emulator.halo_client import HaloClient, link_url, matches
 
 from gateway.emulator.sites import BRISBANE, SYDNEY
 
@@ -125,3 +125,11 @@ def test_elements_apply_to_matches_only(halo: HaloClient) -> None:
     (row,), (patient, *_) = matches(bundle), matches(bundle, "include")
     assert set(row) == {"resourceType", "id", "meta", "status", "participant", "start"}
     assert "name" in patient
+
+
+@pytest.mark.parametrize("status", [202, 304])
+def test_later_page_is_empty_by_variant(halo: HaloClient, status: int) -> None:
+    halo.set_variants(later_page_status=status)
+    first = halo.json("Patient?_count=2")
+    page = halo.send(f"Patient?{urlsplit(link_url(first, 'next')).query}")
+    assert (page.status_code, page.content) == (status, b"")

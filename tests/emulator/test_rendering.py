@@ -23,6 +23,7 @@ SUMMER, WINTER = "2026-01-15T02:03:04Z", "2026-07-15T20:03:04.125Z"
         (PERTH, SUMMER, "offset", "2026-01-15T10:03:04+08:00"),
         (SYDNEY, SUMMER, "naive", "2026-01-15T13:03:04"),
         (SYDNEY, WINTER, "naive-7", "2026-07-16T06:03:04.1250000"),
+        (SYDNEY, WINTER, "naive-utc", "2026-07-15T20:03:04.125"),
         (BRISBANE, SUMMER, "naive-7", "2026-01-15T12:03:04.0000000"),
         (SYDNEY, SUMMER, "local-labelled-utc", "2026-01-15T13:03:04Z"),
         (SYDNEY, SUMMER, "utc-labelled-local", "2026-01-15T02:03:04+11:00"),

@@ -8,8 +8,14 @@ from gateway.emulator.injected_faults import FaultKind
 from gateway.emulator.settings import (
     DOCUMENTED_FAULTS,
     EmulatorSettings,
+    ETags,
     LastUpdatedStyle,
     LinkForm,
+    NextLink,
+    Paging,
+    SelfForm,
+    StoredPrecision,
+    Totals,
     Variants,
     apply_merge_patch,
     from_toml,
@@ -77,5 +83,6 @@ def test_merge_patch_returns_new_settings() -> None:
 def test_all_settings_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
     names = {*DOCUMENTED_FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
-    values = {*get_args(FaultKind), *get_args(LinkForm), *get_args(LastUpdatedStyle)}
+    literals = (FaultKind, LinkForm, LastUpdatedStyle, Paging, SelfForm, Totals, NextLink, ETags)
+    values = {value for kind in (*literals, StoredPrecision) for value in get_args(kind)}
     assert {name for name in names | values if f"`{name}`" not in text} <= {"faults", "variants", "sites"}

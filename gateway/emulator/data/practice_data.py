@@ -5,6 +5,7 @@ from random import Random
 from gateway.emulator.data.clinical import add_clinical_records
 from gateway.emulator.data.documents import add_documents
 from gateway.emulator.data.people import add_patients, add_practice, add_practitioners
+from gateway.emulator.data.precision import with_stored_precision
 from gateway.emulator.data.records import PracticeBuilder, Record
 from gateway.emulator.data.schedules import add_schedules
 from gateway.emulator.settings import EmulatorSettings
@@ -24,4 +25,12 @@ def generate_practice_data(site: Site, settings: EmulatorSettings) -> dict[str, 
         fullness, minimum = (3, 3) if identity == "1" else (1, 0)
         add_clinical_records(builder, identity, fullness, minimum)
     add_documents(builder, settings.documents)
-    return builder.records
+    return {
+        resource_type: [_cut_dates(record, settings) for record in records]
+        for resource_type, records in builder.records.items()
+    }
+
+
+def _cut_dates(record: Record, settings: EmulatorSettings) -> Record:
+    resource = with_stored_precision(record.resource, settings.stored_precision)
+    return record if resource is record.resource else Record(resource, record.active)

@@ -51,13 +51,17 @@ class ParsedSearch:
     total: str = "accurate"
 
 
-def parse_search(base: str, pairs: Sequence[Pair]) -> ParsedSearch:
-    """Parse the parameters of a search on a resource type. Raises Refusal (400) if one is malformed."""
+def parse_search(base: str, pairs: Sequence[Pair], dropped: frozenset[str] = frozenset()) -> ParsedSearch:
+    """Parse the parameters of a search on a resource type. Raises Refusal (400) if one is malformed.
+
+    `dropped` names parameters that the site does not apply, as `Type.code` or `*.code`; the code may include
+    modifier and chain.
+    """
     search = ParsedSearch(base)
     for name, value in pairs:
         if not value:
             continue
-        if _add_parameter(search, name, value):
+        if not _is_dropped(base, name, dropped) and _add_parameter(search, name, value):
             search.used_pairs.append((name, value))
         else:
             search.ignored_names.append(name)
@@ -99,6 +103,11 @@ def _parse_has(base: str, name: str, value: str) -> Criterion | None:
     if parameter is None or base not in parameter.targets or inner is None:
         return None
     return Criterion(base, parameter, inner=inner, is_reverse=True)
+
+
+def _is_dropped(base: str, name: str, dropped: frozenset[str]) -> bool:
+    code = re.split("[:.]", name, maxsplit=1)[0]
+    return not dropped.isdisjoint({f"{kind}.{part}" for kind in (base, "*") for part in (name, code)})
 
 
 def _add_parameter(search: ParsedSearch, name: str, value: str) -> bool:
