@@ -38,6 +38,8 @@ WRONG_LABELS: Final = {
     "Encounter": "utc-labelled-local",
     "Slot": "fixed-standard-offset",
 }
+#: A server with strict tokens has the includes in them: its links and `self` lose nothing.
+WHOLE_LINKS: Final = {"link-include-params": False}
 R4_DATES: Final = {"date_model": "r4-a", "period_model": "r4"}
 _FRACTIONS: Final = frozenset({"Observation.date"} | {f"{kind}._lastUpdated" for kind in PARAMETERS})
 
@@ -151,9 +153,9 @@ MODELS: Final = (
     Model("day-only", {"period_model": "start-only"}, stored_precision=DAY_ONLY),
     Model("day-only-r4", R4_DATES, stored_precision=DAY_ONLY),
     Model("no-modes", {"search_modes": False, "totals": "absent", "period_model": "overlap"}),
-    Model("strict-token", {**R4_DATES, "paging": "strict-token"}),
+    Model("strict-token", {**R4_DATES, "paging": "strict-token"}, faults=WHOLE_LINKS),
     Model("bare-self", {"self_form": "bare", "paging": "offset"}),
-    Model("partial-self", {"self_form": "partial", **R4_DATES}),
+    _hostile("partial-self", "refusal", "superset", self_form="partial", **R4_DATES),
     Model("respelled-self", {"self_form": "respelled"}),
     Model("no-self", {"self_form": "absent", "paging": "page"}),
     Model("constant-etag", {"etags": "constant", **R4_DATES}, cache="balanced"),
@@ -189,5 +191,6 @@ MODELS: Final = (
             "totals": "absent",
         },
         stored_precision=DAY_ONLY,
+        faults=WHOLE_LINKS,
     ),
 )
