@@ -40,6 +40,8 @@ WRONG_LABELS: Final = {
 }
 #: A server with strict tokens has the includes in them: its links and `self` lose nothing.
 WHOLE_LINKS: Final = {"link-include-params": False}
+#: Settings of a site that has only a time zone.
+NO_KNOWLEDGE: Final[Mapping[str, Any]] = {"search": SearchSupport(), "last_updated_input": {}}
 R4_DATES: Final = {"date_model": "r4-a", "period_model": "r4"}
 _FRACTIONS: Final = frozenset({"Observation.date"} | {f"{kind}._lastUpdated" for kind in PARAMETERS})
 
@@ -76,7 +78,7 @@ class Model:
         """Settings with the time zones only, or also with all that a probe of this upstream finds."""
         settings = settings_for("http://emulator")
         sites = {
-            guid: site.model_copy(update=self._knowledge(guid) if known else {})
+            guid: site.model_copy(update=self._knowledge(guid) if known else NO_KNOWLEDGE)
             for guid, site in settings.sites.items()
         }
         cache = settings.cache.model_copy(update={"profile": self.cache})
@@ -86,7 +88,7 @@ class Model:
     def _knowledge(self, guid: str) -> dict[str, Any]:
         variants = Variants.model_validate(self.variants)
         if variants.drop_date_filters:
-            return {}
+            return dict(NO_KNOWLEDGE)
         support = SearchSupport.model_validate(
             {
                 "supports_repeated_parameter": variants.repeats == "and",
@@ -129,7 +131,8 @@ def _date_names() -> list[tuple[str, str]]:
 
 def _labels(variants: Variants) -> dict[str, str]:
     styles = {style: style for style in WRONG_LABELS.values()}
-    return {kind: styles[style] for kind, style in variants.last_updated.items() if style in styles}
+    wrong = {kind: styles[style] for kind, style in variants.last_updated.items() if style in styles}
+    return {"*": "ok"} | wrong
 
 
 def _hostile(name: str, *permits: str, dropped: tuple[str, ...] = (), **variants: Any) -> Model:
