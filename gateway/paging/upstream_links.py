@@ -40,7 +40,8 @@ def shows_criteria(link_search: SearchParams, sent_search: SearchParams) -> bool
     stated = {parameter.name for parameter in link_search.parameters}
     sent = {parameter.name for parameter in sent_search.parameters}
     criteria = {name for name in sent if name.partition(":")[0] not in RESULT_ONLY_PARAMETERS}
-    return bool(stated & criteria or (stated and stated <= sent | PLAIN_POSITIONS))
+    is_readable = stated <= sent | PLAIN_POSITIONS
+    return bool(stated & criteria) or (is_readable and bool(stated or not criteria))
 
 
 def self_link_search(bundle: Bundle) -> SearchParams | None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import SearchParams
@@ -22,18 +23,39 @@ def require_whole_page(sent_search: SearchParams, bundle: Bundle) -> bool:
     """Whether a page without `next`, at the start of a search, has all matches.
 
     False if it has as many as the client's `_count` permits: the upstream has no pages. Raises Failure 502 if
-    there are fewer. The total of a count, and an estimate, say nothing about the page.
+    there are fewer. The total of a count, and an estimate, say nothing about the page; some servers count the
+    includes, too.
     """
     total = bundle.total
     if total is None or _counts_only(sent_search) or "signature" in bundle.fields:
         return True
     modes = [search_mode(entry) for entry in bundle.entries]
     matches, includes = modes.count("match"), modes.count("include")
-    if total <= matches + includes:  # some servers count includes
+    if total <= matches:
         return True
     if matches and matches >= _page_size(sent_search):
         return False
+    if total == matches + includes:
+        return True
     raise Failure(catalog.UPSTREAM_INCOMPLETE)
+
+
+def total_of_page(
+    request: FhirRequest, sent_search: SearchParams, position: Position, bundle: Bundle
+) -> int | None:
+    """Total that a page states; of one with all matches, their number: some servers count the includes.
+
+    Raises Failure 502 if matches are missing.
+    """
+    total, has_next = bundle.total, any(link.relation == "next" for link in bundle.links)
+    if total is None or has_next or position.upstream_link or not request.interaction.is_search:
+        return total
+    is_count = _counts_only(sent_search)
+    return total if is_count or not require_whole_page(sent_search, bundle) else _match_count(bundle)
+
+
+def _match_count(bundle: Bundle) -> int:
+    return sum(search_mode(entry) == "match" for entry in bundle.entries)
 
 
 def _counts_only(search: SearchParams) -> bool:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-import msgspec
-
 from gateway.dates.bounds import epoch_seconds
 from gateway.dates.matcher import DatePredicate, has_readable_value, meets_predicate
 from gateway.dates.plan import DatePlan
@@ -16,12 +14,11 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Bundle, Entry
+from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.search.match_sample import sample_matches
 
 _HALF_YEAR = timedelta(days=182)
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def find_contradiction(
         return None
     zone = request.site.zone
     checked = [entry.resource for entry in sample_matches(bundle)]
-    resources = [_decode(resource) for resource in checked if resource is not None]
+    resources = [decode_resource(resource) for resource in checked if resource is not None]
     for plan, predicate in sent:
         shown = [resource for resource in resources if has_readable_value(predicate, resource)]
         if not _all_meet(predicate, shown, zone):
@@ -71,7 +68,8 @@ def require_shown_dates(
 
 def _any_shows(predicate: DatePredicate, matches: Sequence[Entry]) -> bool:
     return any(
-        entry.resource is None or has_readable_value(predicate, _decode(entry.resource)) for entry in matches
+        entry.resource is None or has_readable_value(predicate, decode_resource(entry.resource))
+        for entry in matches
     )
 
 

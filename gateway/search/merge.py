@@ -17,7 +17,7 @@ from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
 from gateway.paging.visited_pages import next_page
-from gateway.search.completeness import PAGE_LIMITED, require_whole_page
+from gateway.search.completeness import PAGE_LIMITED, require_whole_page, total_of_page
 from gateway.search.contradiction import find_contradiction, require_shown_dates
 from gateway.search.dropped_parameters import dropped_parameter_warnings, require_parameters_used
 from gateway.search.entries import (
@@ -37,6 +37,7 @@ from gateway.search.ignored_criteria import (
 )
 from gateway.search.ignored_warnings import warned_parameters
 from gateway.search.merged_headers import merge_directives, merge_headers
+from gateway.search.missing_dates import require_missing_dates
 from gateway.search.parts import PartCriterion, part_criteria
 from gateway.upstreams.entry_modes import with_stated_modes
 
@@ -77,7 +78,7 @@ class MergedSearch:
         remaining = self._remaining_matches(matches, position, needs_filter=needs_filter)
         filtered = [] if remaining is matches else _without(matches, remaining)
         other_entries = (entry for entry, is_match in modes if not is_match)
-        total = bundle.total
+        total = total_of_page(self.request, self._search_at(position), position, bundle)
         return replace(
             self,
             matches=(*self.matches, *remaining),
@@ -106,6 +107,7 @@ class MergedSearch:
         dropped = ignored_criteria(sent, self._date_names, stated, self.request.interaction.type)
         dropped |= warned_parameters(sent, bundle) - self._date_names
         require_parameters_used(self.request, dropped)
+        require_missing_dates(self.request, sent, bundle)
         return dropped
 
     def _page_warnings(self, position: Position, bundle: Bundle) -> Sequence[str]:

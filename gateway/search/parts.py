@@ -40,9 +40,12 @@ class PartCriterion:
         return first is not None and first != self.conditions[part]
 
     def _meets(self, conditions: _Conditions, resource: Mapping[str, Any]) -> bool:
-        values = [parse_date_value(text) for text in conditions]
-        repeats = tuple((_on_start(value) if self.by_start else value,) for value in values)
+        repeats = tuple(tuple(map(self._parse, text.split(","))) for text in conditions)
         return meets_predicate(DatePredicate(self.parameter, repeats), resource, self.zone)
+
+    def _parse(self, text: str) -> DateValue:
+        value = parse_date_value(text)
+        return _on_start(value) if self.by_start else value
 
 
 def part_criteria(request: FhirRequest) -> tuple[PartCriterion, ...]:

@@ -40,8 +40,6 @@ WRONG_LABELS: Final = {
 }
 #: A server with strict tokens has the includes in them: its links and `self` lose nothing.
 WHOLE_LINKS: Final = {"link-include-params": False}
-#: Settings of a site that has only a time zone.
-NO_KNOWLEDGE: Final[Mapping[str, Any]] = {"search": SearchSupport(), "last_updated_input": {}}
 R4_DATES: Final = {"date_model": "r4-a", "period_model": "r4"}
 _FRACTIONS: Final = frozenset({"Observation.date"} | {f"{kind}._lastUpdated" for kind in PARAMETERS})
 
@@ -52,7 +50,7 @@ class Model:
 
     `refusal`: any error; `warning`: an answer with a warning; `superset`: with a warning, also the matches
     without the criteria in `dropped`; `total`: one of several pages, or a count, repeats a wrong total, which
-    no page alone can show.
+    no page alone can show; `includes`: later pages lack includes, because `self` shows nothing that was lost.
     """
 
     name: str
@@ -78,7 +76,7 @@ class Model:
         """Settings with the time zones only, or also with all that a probe of this upstream finds."""
         settings = settings_for("http://emulator")
         sites = {
-            guid: site.model_copy(update=self._knowledge(guid) if known else NO_KNOWLEDGE)
+            guid: site.model_copy(update=self._knowledge(guid) if known else self._assumptions())
             for guid, site in settings.sites.items()
         }
         cache = settings.cache.model_copy(update={"profile": self.cache})
@@ -88,7 +86,7 @@ class Model:
     def _knowledge(self, guid: str) -> dict[str, Any]:
         variants = Variants.model_validate(self.variants)
         if variants.drop_date_filters:
-            return dict(NO_KNOWLEDGE)
+            return self._assumptions()
         support = SearchSupport.model_validate(
             {
                 "supports_repeated_parameter": variants.repeats == "and",
@@ -100,6 +98,12 @@ class Model:
             }
         )
         return {"search": support, "last_updated_input": _labels(variants)}
+
+    def _assumptions(self) -> dict[str, Any]:
+        """What the gateway cannot do without: whether Periods are ranges (docs/date-search.md)."""
+        is_start = self.variants.get("period_model") == "start-only"
+        support = SearchSupport(period_semantics="start-only" if is_start else "unknown")
+        return {"search": support, "last_updated_input": {}}
 
     def _column_zones(self, guid: str, variants: Variants) -> dict[str, str]:
         zones = {}
@@ -168,7 +172,7 @@ MODELS: Final = (
     Model("small-pages", {"max_count": 10, "previous_relation": "prev", "first_and_last": False}),
     Model("no-faults", R4_DATES, faults=dict.fromkeys(DOCUMENTED_FAULTS, False) | {"inactive-records": True}),
     Model("first-of-repeats", {"repeats": "first", "comma": "first", "sa_eb": False}),
-    _hostile("drops-dates", "refusal", drop_date_filters=True),
+    _hostile("drops-dates", "refusal", "includes", drop_date_filters=True),
     _hostile("drops-dates-silently", "refusal", drop_date_filters=True, self_shows_dropped=True),
     _hostile("drops-with-warning", "refusal", "superset", dropped=_DROPPED, self_shows_dropped=True),
     _hostile(

@@ -30,10 +30,10 @@ def judge(model: Model, records: Records, search: Search, answer: Answer) -> str
         answer = replace(
             answer, totals=answer.totals and {len(records.select(search.kind, search.criteria, now))}
         )
-    problem = _difference(records, search, answer, search.criteria, now)
+    problem = _difference(model, records, search, answer, search.criteria, now)
     if problem and answer.warnings and "superset" in model.permits:
         kept = [part for part in search.criteria if not _is_dropped(model, search.kind, part[0])]
-        problem = _difference(records, search, answer, kept, now) and problem
+        problem = _difference(model, records, search, answer, kept, now) and problem
     return problem
 
 
@@ -43,6 +43,7 @@ def _is_dropped(model: Model, kind: str, name: str) -> bool:
 
 
 def _difference(
+    model: Model,
     records: Records,
     search: Search,
     answer: Answer,
@@ -58,7 +59,7 @@ def _difference(
     return (
         _wrong_matches(answer, expected)
         or _wrong_order(records, search, answer)
-        or _wrong_includes(records, search, answer)
+        or _wrong_includes(model, records, search, answer)
     )
 
 
@@ -78,10 +79,10 @@ def _wrong_order(records: Records, search: Search, answer: Answer) -> str:
     return "" if is_right else f"not in the order of {keys[0]}: {ids[:8]}"
 
 
-def _wrong_includes(records: Records, search: Search, answer: Answer) -> str:
+def _wrong_includes(model: Model, records: Records, search: Search, answer: Answer) -> str:
     expected = records.included(answer.matches, search.includes)
     found = answer.includes - {"/".join(match) for match in answer.matches}
-    if found == expected:
+    if found == expected or ("includes" in model.permits and answer.pages > 1 and found < expected):
         return ""
     return f"includes: lost {sorted(expected - found)[:4]}, too many {sorted(found - expected)[:4]}"
 
@@ -90,12 +91,16 @@ def is_allowed_refusal(model: Model, search: Search, answer: Answer) -> bool:
     """Whether the gateway may refuse this search: for a reason of its own, and never a plain one.
 
     A refusal that the upstream has made means that it got what it does not understand. `dates-shifted` says
-    that the shown times contradict the site's settings, which they do where clocks or labels are wrong.
+    that the shown times contradict the site's settings, which they do where clocks or labels are wrong. Many
+    matches cannot be counted without the upstream's total.
     """
     if "refusal" in model.permits:
         return True
     if answer.code == "dates-shifted":
         return not WRONG_CLOCKS.isdisjoint(model.variants)
+    is_uncountable = search.is_count and model.variants.get("totals") == "absent"
+    if is_uncountable and answer.code == "search-too-broad":
+        return True
     return answer.code in REFUSALS and not is_plain(search)
 
 

@@ -67,6 +67,8 @@ def test_self_link_search_is_read_from_self() -> None:
         ("token=x&_include=A:b", "name=a&_include=A:b", False),
         ("_getpages=x&_count=2&page=2", "_count=2", False),
         ("", "name=a", False),
+        ("", "_include=Immunization:patient", True),
+        ("_page_token=x", "_include=Immunization:patient", False),
     ],
 )
 def test_link_with_a_token_is_opaque(link: str, sent: str, expected: bool) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from support.requests import SITE, fhir_request
 
+from gateway.dates.registry import date_parameter
 from gateway.dates.support import DateSearchSupport
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest
 from gateway.repairs.search_date_format import rewrite_dates
-from gateway.search.parts import keeps_order, part_criteria
+from gateway.search.parts import PartCriterion, keeps_order, part_criteria
 
 R4_PERIODS = DateSearchSupport(period_semantics="r4", supports_sa_eb=True)
 
@@ -66,3 +67,13 @@ def test_dates_that_matches_do_not_contain_have_no_part_criteria() -> None:
 def test_only_points_keep_the_order_of_their_parts(path: str, query: str, expected: bool) -> None:
     (plan,) = request_for(path, query, R4_PERIODS).plan.date_plans
     assert keeps_order(plan) is expected
+
+
+def test_conditions_joined_by_comma_are_alternatives() -> None:
+    parameter = date_parameter("Appointment", "date")
+    assert parameter is not None
+    conditions = (("lt2020-01-01,ge2030-01-01",), ("ge2020-01-01", "lt2030-01-01"))
+    criterion = PartCriterion(parameter, SITE.zone, conditions, by_start=True)
+    shown = [{"start": f"{year}-06-01T10:00:00+10:00"} for year in (2019, 2024, 2031)]
+    assert [criterion.excludes(0, resource) for resource in shown] == [False, True, False]
+    assert [criterion.excludes(1, resource) for resource in shown] == [True, False, True]
