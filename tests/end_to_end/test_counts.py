@@ -8,21 +8,22 @@ import httpx
 import pytest
 from conftest import KEY, Pair, settings_for
 from end_to_end.test_date_criteria import FORM, fetch_match_ids
-from end_to_end.test_date_search import MODELS, SUPPORT, Case
+from end_to_end.test_date_search import MODELS, Case
 from end_to_end.test_split_searches import running_gateway
 from structlog.testing import capture_logs
+from support.date_facts import PROBED_SUPPORT
 from support.raw_upstream import RawUpstream
 
 from gateway.app import create_app
 from gateway.emulator.settings import Variants
 from gateway.emulator.sites import SYDNEY
 from gateway.server.serve import ThreadedServer
-from gateway.settings import SearchSupport
 
 CASES = int(os.environ.get("COUNT_CASES", "40"))
-UPSTREAMS = {name: (variants, SUPPORT[name]) for name, variants in MODELS.items()} | {
-    "ignored": (Variants(drop_date_filters=True), SearchSupport()),
-    "first-of-each": (Variants(repeats="first", comma="first"), SearchSupport()),
+PROBED_MODELS = ("naive-sql", "reading-a", "reading-b")
+UPSTREAMS = {name: (MODELS[name].variants, MODELS[name].support) for name in PROBED_MODELS} | {
+    "ignored": (Variants(drop_date_filters=True), PROBED_SUPPORT),
+    "first-of-each": (Variants(repeats="first", comma="first"), PROBED_SUPPORT),
 }
 FHIR_PATH = f"/integrator/sites/{SYDNEY}/fhir/R4"
 

@@ -15,8 +15,9 @@ import httpx
 import pytest
 from conftest import KEY, settings_for
 from dates.date_oracle import Dice, SearchValue, r4_selects
-from end_to_end.test_date_search import SITES, GatewayUnderTest, element_values, stored_value
+from end_to_end.test_date_search import SITES, GatewayUnderTest, Model, element_values, stored_value
 from structlog.testing import capture_logs
+from support.date_facts import PROBED_SUPPORT
 
 from gateway.app import create_app
 from gateway.emulator.app import create_emulator
@@ -25,13 +26,13 @@ from gateway.emulator.sites import SYDNEY
 from gateway.settings import SearchSupport
 
 CASES = int(os.environ.get("SPLIT_CASES", "20"))
-VERIFIED = SearchSupport(period_semantics="r4", supports_sa_eb=True)
+VERIFIED = PROBED_SUPPORT.model_copy(update={"period_semantics": "r4", "supports_sa_eb": True})
 #: Variants of the upstream, and the settings that a probe of it finds.
 MODELS: dict[str, tuple[Variants, SearchSupport]] = {
-    "naive-sql": (Variants(date_model="naive-sql", comma="refuse", paging="page"), SearchSupport()),
+    "naive-sql": (Variants(date_model="naive-sql", comma="refuse", paging="page"), PROBED_SUPPORT),
     "reading-a": (Variants(date_model="r4-a", paging="offset"), VERIFIED),
-    "reading-b": (Variants(date_model="r4-b", partial_dates="null"), SearchSupport()),
-    "ignored": (Variants(drop_date_filters=True, self_shows_dropped=True), SearchSupport()),
+    "reading-b": (Variants(date_model="r4-b", partial_dates="null"), PROBED_SUPPORT),
+    "ignored": (Variants(drop_date_filters=True, self_shows_dropped=True), PROBED_SUPPORT),
     "ignored-shown": (Variants(date_model="r4-a", drop_date_filters=True), VERIFIED),
 }
 #: Resource type, date parameter, elements, whether they are points, and another key to sort by.
@@ -64,7 +65,8 @@ async def running_gateway(variants: Variants, support: SearchSupport) -> AsyncIt
     app = create_app(settings_for("http://emulator", support), transport=httpx.ASGITransport(emulator))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=KEY) as client:
-        yield SplitGateway(client, emulator, is_honest=not variants.self_shows_dropped)
+        model = Model(variants, support)
+        yield SplitGateway(client, emulator, model, is_honest=not variants.self_shows_dropped)
 
 
 class Case:
