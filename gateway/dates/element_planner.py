@@ -98,7 +98,7 @@ _CANNOT_CHECK: Final = (
 
 
 #: Maximum width of a stored value in seconds, with the doubt about the clock, by the unit it may have.
-_WIDTHS: Final = {"mixed-day": 2 * DAY, "mixed-year": 368 * DAY}
+_WIDTHS: Final = {"mixed-day": 2 * DAY, "mixed-month": 33 * DAY, "mixed-year": 368 * DAY}
 
 
 def plan_element(criterion: ParameterValues, parameter: DateParameter) -> DatePlan:
@@ -123,9 +123,8 @@ def _plan_points(
     criterion: ParameterValues, parameter: DateParameter, repeats: BoundedRepeats
 ) -> _ElementConditions:
     day, support = parameter.kind == "date", criterion.support
-    precision, is_unknown = support.precision_of(parameter), support.precision_unknown(parameter)
-    unit = unit_floor(precision)
-    lattice, floor = lattice_for(parameter.kind, precision), floor_seconds(support)
+    precision, floor = support.precision_of(parameter), floor_seconds(support)
+    unit, lattice = unit_floor(precision), lattice_for(parameter.kind, precision)
     sets = [[_clipped_sets(value, lattice, edges, floor) for value, edges in repeat] for repeat in repeats]
     outer = [union(each for each, _ in repeat) for repeat in sets]
     inner = [union(each for _, each in repeat) for repeat in sets]
@@ -135,13 +134,13 @@ def _plan_points(
             return _ElementConditions(Conditions(()), exact=True, inexact_reason=reason)
         groups = [_groups(*pair) for pair in zip(criterion.values, sets, strict=True)]
         exact = outer == inner and all(_is_half_line(intervals) for intervals in outer)
-        exact = exact and not (is_unknown and any(is_inside_unit(each, unit) for each in outer))
+        exact = exact and not (lattice.units and any(is_inside_unit(each, unit) for each in outer))
         conditions = multi_value_conditions(groups, support, day=day, presence=True)
         return _ElementConditions(conditions, exact, reason)
     superset, subset = intersection(outer), intersection(inner)
-    gap = _WIDTHS.get(precision or "", 0) if is_unknown else 0
+    gap = _WIDTHS.get(precision or "", 0)
     conditions = single_value_conditions(superset, support, day=day, gap=gap) if superset else Conditions(())
-    exact = superset == subset and not (is_unknown and is_inside_unit(superset, unit))
+    exact = superset == subset and not (lattice.units and is_inside_unit(superset, unit))
     reason = _inexact_reason(lattice, repeats, _GAPS_CLOSED if exact else _REPEATED_HOUR)
     return _ElementConditions(conditions, exact, reason)
 

@@ -32,9 +32,16 @@ def resource_key(entry: Entry) -> str:
 
 
 def reachable_includes(
-    matches: Sequence[Entry], includes: Sequence[Entry], revinclude_types: frozenset[str]
+    matches: Sequence[Entry],
+    includes: Sequence[Entry],
+    revinclude_types: frozenset[str],
+    *,
+    iterates: bool = True,
 ) -> list[Entry]:
-    """Includes that a reachable entry refers to; of `revinclude_types` (`*`: any) those that refer to it."""
+    """Includes that a match refers to; of `revinclude_types` (`*`: any) those that refer to a match.
+
+    `iterates`: also those of includes, as with `_include:iterate` (R4 search.html#include).
+    """
     own_keys = [resource_key(entry) for entry in includes]
     own_references = [_references_of((entry,)) for entry in includes]
     reverse = ["*" in revinclude_types or key.partition("/")[0] in revinclude_types for key in own_keys]
@@ -51,9 +58,9 @@ def reachable_includes(
         named = {place for name in references for place in places_by_key.get(name, ())}
         referring = {place for name in keys for place in referring_places.get(name, ())}
         reached = sorted((named | referring).difference(found))
-        if not reached:
-            return [includes[place] for place in found]
         found.update(dict.fromkeys(reached))
+        if not (reached and iterates):
+            return [includes[place] for place in found]
         keys = {own_keys[place] for place in reached}
         references = set().union(*(own_references[place] for place in reached))
 

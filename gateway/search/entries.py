@@ -31,7 +31,8 @@ def needed_includes(
     """Return the includes that the remaining matches need."""
     criteria = request.client_search.parameters
     reverse = frozenset(item.value.partition(":")[0] for item in criteria if item.code == "_revinclude")
-    return reachable_includes(matches, includes, reverse)
+    iterates = any(item.name.endswith((":iterate", ":recurse")) for item in criteria)
+    return reachable_includes(matches, includes, reverse, iterates=iterates)
 
 
 def unique_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:

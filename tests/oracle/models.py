@@ -40,6 +40,8 @@ WRONG_LABELS: Final = {
 }
 #: A server with strict tokens has the includes in them: its links and `self` lose nothing.
 WHOLE_LINKS: Final = {"link-include-params": False}
+#: Dates that these practices store as years, too.
+_YEARS: Final = {"Condition.recorded-date": "mixed-year", "Observation.date": "mixed-year"}
 R4_DATES: Final = {"date_model": "r4-a", "period_model": "r4"}
 _FRACTIONS: Final = frozenset({"Observation.date"} | {f"{kind}._lastUpdated" for kind in PARAMETERS})
 
@@ -49,8 +51,9 @@ class Model:
     """An upstream. `permits`: what else than R4's answer is right, because the upstream gives less.
 
     `refusal`: any error; `warning`: an answer with a warning; `superset`: with a warning, also the matches
-    without the criteria in `dropped`; `total`: one of several pages, or a count, repeats a wrong total, which
-    no page alone can show; `includes`: later pages lack includes, because `self` shows nothing that was lost.
+    without the criteria in `dropped`; `bare`: without one if all criteria are dropped, since a `self` without
+    parameters says nothing; `total`: one of several pages, or a count, repeats a wrong total, which no page
+    alone can show; `includes`: includes are lost with page links whose `self` shows nothing.
     """
 
     name: str
@@ -100,9 +103,15 @@ class Model:
         return {"search": support, "last_updated_input": _labels(variants)}
 
     def _assumptions(self) -> dict[str, Any]:
-        """What the gateway cannot do without: whether Periods are ranges (docs/date-search.md)."""
+        """What the gateway takes for granted (docs/date-search.md): how Periods are compared, and years.
+
+        Only dates that are often partial may be a year or month without a setting.
+        """
         is_start = self.variants.get("period_model") == "start-only"
-        support = SearchSupport(period_semantics="start-only" if is_start else "unknown")
+        support = SearchSupport(
+            period_semantics="start-only" if is_start else "unknown",
+            date_precision=dict(_YEARS) if self.stored_precision else {},
+        )
         return {"search": support, "last_updated_input": {}}
 
     def _column_zones(self, guid: str, variants: Variants) -> dict[str, str]:
@@ -174,10 +183,10 @@ MODELS: Final = (
     Model("first-of-repeats", {"repeats": "first", "comma": "first", "sa_eb": False}),
     _hostile("drops-dates", "refusal", "includes", drop_date_filters=True),
     _hostile("drops-dates-silently", "refusal", drop_date_filters=True, self_shows_dropped=True),
-    _hostile("drops-with-warning", "refusal", "superset", dropped=_DROPPED, self_shows_dropped=True),
+    _hostile("drops-with-warning", "refusal", "superset", "total", dropped=_DROPPED, self_shows_dropped=True),
     _hostile(
         "drops-without-warning",
-        *("refusal", "superset"),
+        *("refusal", "superset", "bare"),
         dropped=_DROPPED,
         unknown_parameter="ignore-silently",
     ),

@@ -12,6 +12,7 @@ from oracle.dates import Stored, selects, stored, wanted
 from oracle.parameters import PARAMETERS, Parameter, elements, local_reference
 
 Row = dict[str, Any]
+_DAY = 86_400 * 10**9  # nanoseconds
 
 
 @dataclass
@@ -132,7 +133,8 @@ class Records:
 
 def _sort_keys(parameter: Parameter, value: Any) -> tuple[Any, ...]:
     if isinstance(value, Stored):
-        return value.utc.low, value.wall.low
+        is_day = value.wall.high - value.wall.low >= _DAY  # as midnight in a column of UTC
+        return value.utc.low, value.wall.low, value.wall.low if is_day else value.utc.low
     text = str(value)
     return ((not text.isdecimal(), int(text) if text.isdecimal() else 0, _folded(text)),)
 

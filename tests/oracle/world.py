@@ -19,7 +19,7 @@ from gateway.emulator.search.index import ParameterIndex
 from gateway.emulator.sites import SITES
 
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_MAX_PAGES: Final = 80
+_MAX_PAGES: Final = 1_000
 #: Indexes of the emulator by site and stored precision: the records are the same in every model.
 _INDEXES: dict[tuple[str, str], ParameterIndex] = {}
 #: Records of the emulator, likewise.
