@@ -53,7 +53,8 @@ class Model:
     `refusal`: any error; `warning`: an answer with a warning; `superset`: with a warning, also the matches
     without the criteria in `dropped`; `bare`: without one if all criteria are dropped, since a `self` without
     parameters says nothing; `total`: one of several pages, or a count, repeats a wrong total, which no page
-    alone can show; `includes`: includes are lost with page links whose `self` shows nothing.
+    alone can show; `count`: a count has no entries, and so no warning; `includes`: includes are lost with
+    page links whose `self` shows nothing.
     """
 
     name: str
@@ -183,7 +184,7 @@ MODELS: Final = (
     Model("first-of-repeats", {"repeats": "first", "comma": "first", "sa_eb": False}),
     _hostile("drops-dates", "refusal", "includes", drop_date_filters=True),
     _hostile("drops-dates-silently", "refusal", drop_date_filters=True, self_shows_dropped=True),
-    _hostile("drops-with-warning", "refusal", "superset", "total", dropped=_DROPPED, self_shows_dropped=True),
+    _hostile("drops-with-warning", "refusal", "superset", "count", dropped=_DROPPED, self_shows_dropped=True),
     _hostile(
         "drops-without-warning",
         *("refusal", "superset", "bare"),

@@ -24,7 +24,7 @@ def judge(model: Model, records: Records, search: Search, answer: Answer) -> str
     now = datetime.now(UTC)
     if answer.status != httpx.codes.OK or answer.problems:
         return "; ".join(answer.problems)
-    if answer.warnings and "warning" in model.permits:
+    if (answer.warnings and "warning" in model.permits) or (search.is_count and "count" in model.permits):
         return ""
     if "total" in model.permits and (answer.pages > 1 or search.is_count):
         answer = replace(
