@@ -6,7 +6,7 @@ one of them names another patient. Logical references, contained resources, othe
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +14,23 @@ from msgspec import Raw
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.patient_references import patient_reference_paths
+from gateway.fhir.raw_json import UnreadableError, decode_resource
 from gateway.upstreams.entry_modes import may_include_type, resource_type
-from gateway.upstreams.patient_criteria import IdCriterion, ResourceName, id_criteria, resource_name
+from gateway.upstreams.identifier_criteria import identifier_criteria, may_have_identifiers
+from gateway.upstreams.include_check import includes_other_patient
+from gateway.upstreams.patient_criteria import (
+    IdCriterion,
+    ResourceName,
+    id_criteria,
+    references_at,
+    resource_name,
+)
 
 _MENTION = re.compile(rb"Patient\\?/([A-Za-z0-9\-.]{1,64})")
-_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+_DECODE_ERRORS = (msgspec.MsgspecError, UnreadableError, UnicodeError, RecursionError)
+#: Operations whose parameters are the search criteria of their resource type.
+_SEARCH_OPERATIONS = frozenset({"lastn"})
+_TYPED_URL = re.compile(r"https?://.*/([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/.*)?", re.ASCII)
 
 
 class _Search(msgspec.Struct):
@@ -46,49 +58,61 @@ class _Identity(msgspec.Struct):
 
 _decode_bundle = msgspec.json.Decoder(_Bundle).decode
 _decode_identity = msgspec.json.Decoder(_Identity).decode
-_decode_resource = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def names_other_patient(request: FhirRequest, body: bytes) -> bool:
     """Whether a response is provably about another resource or patient than its request named."""
     interaction = request.interaction
     try:
-        if interaction.is_search:
+        if interaction.is_search or interaction.operation in _SEARCH_OPERATIONS:
             return _searchset_is_wrong(request, body)
         if interaction.code == "history" and interaction.id:
             return _history_is_wrong(request, body)
         if interaction.operation == "everything" and interaction.type == "Patient" and interaction.id:
             return _everything_is_wrong(request, body)
     except _DECODE_ERRORS:
-        return False  # unreadable JSON fails elsewhere
+        return True  # whose it is cannot be told
     return False
 
 
 def _searchset_is_wrong(request: FhirRequest, body: bytes) -> bool:
-    criteria = [criterion for criterion in id_criteria(request) if not _mentions_only_named(criterion, body)]
-    return bool(criteria) and any(
-        not meets_id_criteria(request, resource, criteria) for resource in _matches(request, body)
+    named, identifiers = id_criteria(request), identifier_criteria(request)
+    criteria = [criterion for criterion in named if not _mentions_only_named(criterion, body)]
+    if not criteria and not identifiers:
+        return False
+    entries = _decode_bundle(body).entry or ()
+    matches, includes = _matches_and_includes(request, entries)
+    return (
+        not all(meets_id_criteria(request, resource, criteria) for resource in matches)
+        or not all(may_have_identifiers(resource, identifiers) for resource in matches)
+        or includes_other_patient(request, named, matches, includes)
     )
 
 
 def _mentions_only_named(criterion: IdCriterion, body: bytes) -> bool:
     """Whether the body mentions no patient but those of a reference criterion; quick, and the usual case."""
+    if b"\\u" in body:  # an escape may hide a mention
+        return False
     named = {value.id.encode() for value in criterion.values if value.type in {"", "Patient"}}
     return bool(criterion.paths) and named.issuperset(_MENTION.findall(body))
 
 
-def _matches(request: FhirRequest, body: bytes) -> Iterator[Raw]:
-    """Yield the resources that are matches; those without a mode only if no include can give their type."""
+def _matches_and_includes(request: FhirRequest, entries: Iterable[_Entry]) -> tuple[list[Raw], list[Raw]]:
+    """Return the resources that are matches, and those that are includes.
+
+    Of the searched type only a match is judged if an include can give that type, and the mode is unclear.
+    """
     type_ = request.interaction.type
-    may_be_included: bool | None = None
-    for entry in _decode_bundle(body).entry or ():
+    may_be_included = may_include_type(request.client_search, type_)
+    matches, includes = list[Raw](), list[Raw]()
+    for entry in entries:
         mode = entry.search.mode if entry.search else None
-        if resource_type(entry.resource) != type_ or mode not in {None, "match"}:
-            continue
-        if mode is None and may_be_included is None:
-            may_be_included = may_include_type(request.client_search, type_)
-        if mode == "match" or not may_be_included:
-            yield entry.resource
+        is_searched = resource_type(entry.resource) == type_
+        if is_searched and (mode == "match" or not may_be_included):
+            matches.append(entry.resource)
+        elif mode != "outcome":
+            includes.append(entry.resource)
+    return matches, includes
 
 
 def meets_id_criteria(request: FhirRequest, resource: Raw | bytes, criteria: Sequence[IdCriterion]) -> bool:
@@ -97,7 +121,7 @@ def meets_id_criteria(request: FhirRequest, resource: Raw | bytes, criteria: Seq
     for criterion in criteria:
         own = ResourceName(request.interaction.type, identity.id)
         if criterion.paths:
-            if not _may_refer_to(request, _decode_resource(resource), criterion):
+            if not _may_refer_to(request, decode_resource(resource), criterion):
                 return False
         elif identity.id and not criterion.names(own):
             return False
@@ -106,27 +130,19 @@ def meets_id_criteria(request: FhirRequest, resource: Raw | bytes, criteria: Seq
 
 def _may_refer_to(request: FhirRequest, resource: dict[str, Any], criterion: IdCriterion) -> bool:
     """Whether a reference at the paths names one of the values, is unknown, or none names a patient."""
-    names = [
-        resource_name(request, reference)
-        for path in criterion.paths
-        for reference in _references_at(resource, path)
-    ]
-    if None in names:
-        return True
+    references = [ref for path in criterion.paths for ref in references_at(resource, path)]
+    names = [resource_name(request, reference) for reference in references]
     known = [name for name in names if name is not None]
-    return any(map(criterion.names, known)) or not any(name.type == "Patient" for name in known)
+    unknown = (ref for ref, name in zip(references, names, strict=True) if name is None)
+    if any(map(criterion.names, known)) or any(map(_may_be_patient, unknown)):
+        return True
+    return not any(name.type == "Patient" for name in known)
 
 
-def _references_at(value: Any, path: Sequence[str]) -> Iterator[str]:
-    """Yield the text of each reference at a path; `#` for one that names no URL."""
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, dict):
-            continue
-        if path:
-            yield from _references_at(item.get(path[0]), path[1:])
-        else:
-            reference = item.get("reference")
-            yield reference if isinstance(reference, str) and reference else "#"
+def _may_be_patient(reference: str) -> bool:
+    """Whether a reference of unknown meaning may name a patient: not by a text, nor a URL of another type."""
+    match = _TYPED_URL.fullmatch(reference)
+    return bool(reference) and (match is None or match[1] == "Patient")
 
 
 def _history_is_wrong(request: FhirRequest, body: bytes) -> bool:
@@ -176,7 +192,7 @@ def _concerns(request: FhirRequest, resource: Raw | bytes, name: ResourceName, o
         return name.type != "Patient" or name == own
     paths = patient_reference_paths(name.type, "patient") or patient_reference_paths(name.type, "subject")
     criterion = IdCriterion("patient", paths, frozenset({own}))
-    return _may_refer_to(request, _decode_resource(resource), criterion)
+    return _may_refer_to(request, decode_resource(resource), criterion)
 
 
 def _resources(body: bytes) -> list[Raw | bytes]:

@@ -1,8 +1,8 @@
 """Criteria of a search that name a resource by its id: `_id`, and references that may name a patient."""
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.patient_references import ElementPath, patient_reference_paths
@@ -47,6 +47,19 @@ def resource_name(request: FhirRequest, reference: str) -> ResourceName | None:
     return ResourceName(match[1], match[2]) if match else None
 
 
+def references_at(value: Any, path: Sequence[str]) -> Iterator[str]:
+    """Yield the text of each reference at a path; `#` for one by identifier, empty for a text only."""
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            continue
+        if path:
+            yield from references_at(item.get(path[0]), path[1:])
+        else:
+            reference = item.get("reference")
+            unnamed = "#" if "identifier" in item or reference else ""
+            yield reference if isinstance(reference, str) and reference else unnamed
+
+
 def id_criteria(request: FhirRequest) -> tuple[IdCriterion, ...]:
     """Return the criteria of a client's search that can be checked by ids.
 
@@ -69,6 +82,7 @@ def _id_criterion(request: FhirRequest, parameter: Parameter) -> IdCriterion | N
     code, _, modifier = parameter.name.removesuffix("._id").partition(":")
     is_own_id = parameter.name == "_id"
     paths = patient_reference_paths(type_, code)
+    modifier = modifier or ("Patient" if code == "patient" else "")  # it refers to nothing else
     if not (is_own_id or paths) or (modifier and modifier not in RESOURCE_TYPES):
         return None
     values = list(_value_names(request, parameter.value, type_ if is_own_id else modifier))

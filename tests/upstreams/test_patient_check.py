@@ -32,6 +32,8 @@ def is_wrong(line: str, body: bytes) -> bool:
     return names_other_patient(fhir_request(path, query), body)
 
 
+#: Searches of whose matches a linked patient may be an include, or whose type it does not have.
+LINKED = ("Patient?_id=1&_include=Patient:link", "Patient?_id=1&_revinclude=*")
 PATIENT_1, PATIENT_2 = ({"resourceType": "Patient", "id": id_} for id_ in ("1", "2"))
 
 
@@ -113,25 +115,70 @@ def test_one_participant_is_enough(actors: list[str], expected: bool) -> None:
         assert is_wrong(f"Appointment?{name}", bundle(appointment)) is expected
 
 
-@pytest.mark.parametrize("mode", ["include", "outcome"])
-def test_included_patient_is_no_match(mode: str) -> None:
-    assert not is_wrong("Patient?_id=1", bundle(PATIENT_2, mode=mode))
+@pytest.mark.parametrize("mode", ["include", "outcome", "match", "", 5])
+def test_mode_hides_no_patient_that_no_include_can_give(mode: Any) -> None:
+    assert is_wrong("Patient?_id=1", bundle(PATIENT_2, mode=mode))
+    assert is_wrong("Observation?patient=1", bundle(observation(ref("Patient/2")), mode=mode))
+
+
+@pytest.mark.parametrize("id_", [2, None, {"value": "1"}])
+def test_id_that_is_no_string_is_wrong(id_: Any) -> None:
+    assert is_wrong("Patient?_id=1", bundle({"resourceType": "Patient", "id": id_}))
+    assert is_wrong("Patient/1/_history", bundle({"resourceType": "Patient", "id": id_}, type_="history"))
+    other = observation(ref("Patient/2"), id=id_)
+    assert is_wrong("Observation?patient=1", bundle(other))
+
+
+@pytest.mark.parametrize(
+    ("actors", "expected"),
+    [
+        ([ref("Patient/2"), ref("Practitioner/1")], True),
+        ([ref("Patient/2"), {"display": "Room 3"}], True),
+        ([ref("Patient/2"), ref("https://o.example/fhir/Location/3")], True),
+        ([ref("Patient/2"), ref("https://o.example/fhir/Patient/3")], False),
+        ([ref("Patient/2"), {"identifier": {"value": "1"}}], False),
+        ([ref("Patient/2"), ref("#contained")], False),
+        ([{"display": "Room 3"}], False),
+    ],
+)
+def test_only_an_actor_that_may_be_the_patient_is_unknown(actors: list[Any], expected: bool) -> None:
+    appointment = {"resourceType": "Appointment", "participant": [{"actor": actor} for actor in actors]}
+    assert is_wrong("Appointment?patient=1", bundle(appointment)) is expected
+
+
+@pytest.mark.parametrize("reference", ["Patient\\u002f2", "\\u0050atient/2", "Patient\\/2"])
+def test_escape_hides_no_patient(reference: str) -> None:
+    body = bundle(observation(ref("@"))).replace(b"@", reference.encode())
+    assert is_wrong("Observation?patient=1", body)
+
+
+def test_operation_with_search_criteria_is_judged_as_a_search() -> None:
+    for patient, expected in (("1", False), ("2", True)):
+        body = bundle(observation(ref(f"Patient/{patient}")))
+        assert is_wrong("Observation/$lastn?patient=1", body) is expected
+
+
+def test_huge_number_is_no_reason_to_refuse() -> None:
+    body = bundle(observation(ref("Patient/1"), note="Patient/2")).replace(b'"5"', b'"5","odd":1e999')
+    assert not is_wrong("Observation?patient=1", body)
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("Patient?_id=1", True),
-        ("Patient?_id=1&_include=Patient:link", False),
+        ("Patient?_id=1&_include=Patient:link", True),
         ("Patient?_id=1&_include=Patient:link:RelatedPerson", True),
         ("Patient?_id=1&_include=Patient:general-practitioner", True),
         ("Patient?_id=1&_revinclude=Observation:subject", True),
-        ("Patient?_id=1&_revinclude=*", False),
-        ("Observation?_id=1", False),
+        ("Patient?_id=1&_revinclude=*", True),
+        ("Observation?_id=1", True),
     ],
 )
-def test_entry_without_mode_may_be_included(line: str, expected: bool) -> None:
+def test_entry_without_mode_must_be_a_match_or_an_include(line: str, expected: bool) -> None:
     assert is_wrong(line, bundle(PATIENT_2, mode="")) is expected
+    linked = {**PATIENT_1, "link": [{"other": ref("Patient/2")}]}
+    assert is_wrong(line, bundle(linked, PATIENT_2, mode="")) is (line not in LINKED)
 
 
 def test_history_of_another_resource_is_wrong() -> None:
@@ -198,5 +245,5 @@ def test_everything_that_is_another_patient_alone_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"entry":[{"resource":{"id":"Patient/2"', b"[]", b'{"entry":[7]}'])
-def test_unreadable_body_is_not_judged(body: bytes) -> None:
-    assert not is_wrong("Patient?_id=1", body)
+def test_unreadable_body_is_wrong(body: bytes) -> None:
+    assert is_wrong("Patient?_id=1", body)
