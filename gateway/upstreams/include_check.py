@@ -21,12 +21,13 @@ def includes_other_patient(
 
     An entry without a mode may be either, so that what is about a named patient counts as a match.
 
-    `_include:iterate` may lead to others. Raises UnreadableError.
+    False without a criterion on patients; `_include:iterate` may lead to others. Raises UnreadableError.
     """
-    if any(item.name.endswith(_ITERATIONS) for item in request.client_search.parameters):
-        return False
     values = (value for criterion in criteria for value in criterion.values)
     named = {value.id for value in values if value.type in {"", "Patient"}}
+    iterates = any(item.name.endswith(_ITERATIONS) for item in request.client_search.parameters)
+    if not named or iterates:  # a location, for example, has the encounters of many patients
+        return False
     nearest = [include for include in includes if _concerns_any(request, include, named)]
     mentioned = {
         id_.decode() for resource in (*matches, *nearest) for id_ in _MENTION.findall(bytes(resource))

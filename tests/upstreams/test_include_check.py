@@ -42,7 +42,13 @@ ALLERGIES = "Patient?_id=1&_revinclude=AllergyIntolerance:patient"
         ("Observation?patient=1&_include=*", OBSERVATION, resource("Practitioner", "2"), False),
         ("Observation?patient=1&_include:iterate=*", OBSERVATION, resource("Patient", "2"), False),
         ("Observation?code=x&_include=*", OBSERVATION, resource("Patient", "2"), False),
-        ("Observation?_id=1&_include=*", OBSERVATION, resource("Patient", "2"), True),
+        ("Observation?_id=1&_include=*", OBSERVATION, resource("Patient", "2"), False),
+        (
+            "Location?_id=1&_revinclude=Encounter:location",
+            resource("Location"),
+            resource("Encounter", subject=ref("Patient/2")),
+            False,
+        ),
         ("Patient?_id=1&_revinclude=Patient:link", resource("Patient"), resource("Patient", "2"), True),
         (
             "Patient?_id=1&_revinclude=Patient:link",

@@ -172,13 +172,13 @@ def test_huge_number_is_no_reason_to_refuse() -> None:
         ("Patient?_id=1&_include=Patient:general-practitioner", True),
         ("Patient?_id=1&_revinclude=Observation:subject", True),
         ("Patient?_id=1&_revinclude=*", True),
-        ("Observation?_id=1", True),
+        ("Observation?_id=1", False),
     ],
 )
 def test_entry_without_mode_must_be_a_match_or_an_include(line: str, expected: bool) -> None:
     assert is_wrong(line, bundle(PATIENT_2, mode="")) is expected
     linked = {**PATIENT_1, "link": [{"other": ref("Patient/2")}]}
-    assert is_wrong(line, bundle(linked, PATIENT_2, mode="")) is (line not in LINKED)
+    assert is_wrong(line, bundle(linked, PATIENT_2, mode="")) is (expected and line not in LINKED)
 
 
 def test_history_of_another_resource_is_wrong() -> None:
