@@ -125,16 +125,17 @@ class _BatchRun:
             self._has_failed_write = True
 
     def _add(self, number: int, request: FhirRequest, response: FhirResponse) -> None:
-        """Add the response to an entry; beyond the maximum size, without its body."""
-        if self._bytes + len(response.body) > self._settings.server.max_batch_response:
+        """Add the response to an entry; a result beyond the maximum size without its body, an error whole."""
+        is_result = response.status < HTTPStatus.BAD_REQUEST
+        if is_result and self._bytes + len(response.body) > self._settings.server.max_batch_response:
             self._is_full = True
             response = self._without_body(request, response)
         self._bytes += len(response.body)
         self._entries[number] = encode_entry(request, response)
 
     def _without_body(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
-        """Return the response without its body: a write still succeeded or failed, a read has no result."""
-        if may_write(request) or response.status >= HTTPStatus.BAD_REQUEST:
+        """Return the response without its body: a write still succeeded, a read has no result."""
+        if may_write(request):
             return response.replace(body=b"")
         return self._reject(request, Failure(catalog.BATCH_RESPONSE_TOO_LARGE))
 
