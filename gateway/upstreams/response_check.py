@@ -147,18 +147,22 @@ class ResponseCheck:
 
     @property
     def _has_expected_id(self) -> bool:
-        """Whether a read returned the resource with the requested id, by case (R4 http.html: a SHALL).
+        """Whether a read returned the resource, and the version, with the requested id, by case.
 
-        A resource with two `id` members fails: another parser might use the other value.
+        R4 http.html: a SHALL. A resource with two `id` members fails: another parser might use the other value.
+        A resource that names no version may be the one.
         """
         interaction = self.request.interaction
         if interaction.code not in _READ_INTERACTIONS:
             return True
         try:
-            resource_id = string_value(object_fields(self.response.body).get("id"))
+            fields = object_fields(self.response.body)
+            meta = object_fields(fields["meta"]) if "meta" in fields else {}
         except UnreadableError:
             return False
-        return resource_id == interaction.id
+        version = string_value(meta.get("versionId")) if interaction.code == "vread" else ""
+        is_version = version in {"", self.request.path.rpartition("/")[2]}
+        return string_value(fields.get("id")) == interaction.id and is_version
 
     @property
     def _is_acceptable_outcome(self) -> bool:

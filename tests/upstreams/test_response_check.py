@@ -31,6 +31,8 @@ _INFORMATION = {
         ("GET Patient/1/_history", 200, _HISTORY),
         ("GET Patient/1", 200, _PATIENT),
         ("GET Patient/1/_history/2", 200, _PATIENT),
+        ("GET Patient/1/_history/2", 200, {**_PATIENT, "meta": {"versionId": "2"}}),
+        ("GET Patient/1", 200, {**_PATIENT, "meta": {"versionId": "2"}}),
         ("GET metadata", 200, {"resourceType": "CapabilityStatement"}),
         ("GET Patient/1/$everything", 200, _PATIENT),
         ("GET Patient/2/$other", 200, _PATIENT),
@@ -57,6 +59,7 @@ def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> N
     [
         ("GET Patient", 200, b""),
         ("GET Patient", 204, b""),
+        ("GET Patient/1/_history/2", 200, {**_PATIENT, "meta": {"versionId": "3"}}),
         ("GET Patient/1", 205, b""),
         ("GET Patient", 202, b""),
         ("GET Patient", 202, _INFORMATION),
