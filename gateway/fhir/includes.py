@@ -9,7 +9,11 @@ from gateway.fhir.raw_json import object_fields, string_value
 _REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"\\#]+)"')
 _RESOURCE_PATH = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
 #: Usual JSON of `entry.search`, compared without decoding: a page may have thousands of entries.
-_MODES = {b'{"mode":"%s"}' % name.encode(): name for name in ("match", "include", "outcome")}
+_MODES = {
+    spelling % name.encode(): name
+    for spelling in (b'{"mode":"%s"}', b'{"mode": "%s"}')
+    for name in ("match", "include", "outcome")
+}
 
 
 def search_mode(entry: Entry) -> str:
