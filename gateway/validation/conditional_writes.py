@@ -3,19 +3,18 @@
 An upstream that ignores a condition makes the change without it: a record twice, a newer version overwritten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from gateway.cache.validators import has_gateway_etag
+from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
-from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, Parameter, SearchParams
 from gateway.upstreams.site_statements import ConditionalForm, SiteStatements
+from gateway.validation.transaction_entries import EntryRequest, entry_requests
 
 CONDITIONAL_NOT_SUPPORTED = FailureKind(
     "conditional-not-supported",
@@ -58,18 +57,13 @@ _FORMS_BY_HEADER: dict[str, dict[str, ConditionalForm]] = {
     "if-none-match": {},
     "if-unmodified-since": {},
 }
-#: The same for the elements of `Bundle.entry.request`.
-_HEADER_BY_ELEMENT = {
-    "ifNoneExist": "if-none-exist",
-    "ifMatch": "if-match",
-    "ifNoneMatch": "if-none-match",
-}
-_INTERACTION_BY_METHOD = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _FORMS_BY_SEARCH: dict[str, ConditionalForm] = {"update": "update", "patch": "patch", "delete": "delete"}
-#: Parameters that select no records.
-_RESULT_PARAMETERS = frozenset(
-    """_contained _containedType _count _elements _format _include _pretty _revinclude _sort _summary
-    _total""".split()  # noqa: SIM905 - a list would be six lines
+#: Parameters of a change to one record: they shape its response.
+_RESPONSE_PARAMETERS = frozenset({"_elements", "_format", "_pretty", "_summary"})
+_QUERY_TEXT = (
+    "The URL of this change has a query besides _elements, _format, _pretty and _summary. FHIR R4 gives it no"
+    " meaning, and the practice's system could take it for a condition. The change was not sent. Send it"
+    " without the query."
 )
 
 
@@ -81,7 +75,7 @@ class ConditionalWrites:
         self._statements = statements
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the inner response. Raises Failure 412, or 503 if the statement cannot be read."""
+        """Return the inner response. Raises Failure 400 or 412, or 503 if the statement cannot be read."""
         conditions = conditions_of(request)
         if not conditions or has_gateway_etag(request):  # an ETag of the gateway has its own refusal behind
             return await self._inner(request)
@@ -97,18 +91,37 @@ class ConditionalWrites:
 
 
 def conditions_of(request: FhirRequest) -> tuple[Condition, ...]:
-    """Return the conditions of a write, in header, URL or the entries of its Bundle."""
+    """Return the conditions of a write, in header, URL or the entries of its Bundle.
+
+    Raises Failure 400 for a query or an entry that R4 does not define, which may hide a condition.
+    """
     if not may_write(request):
         return ()
     act = request.interaction
-    in_headers = _header_conditions(act.code, act.type, (name for name, _ in request.headers))
-    is_by_search = act.code in _FORMS_BY_SEARCH and not act.id
-    in_url = (_search_condition(act.code, act.type, request.client_search),) if is_by_search else ()
-    in_entries = _entry_conditions(request.body) if act.code == "transaction" else ()
-    return (*in_headers, *in_url, *in_entries)
+    names = tuple(name for name, _ in request.headers)
+    own = _conditions(EntryRequest(act, names, request.client_search, ""))
+    entries = entry_requests(request) if act.code == "transaction" else ()
+    return (*own, *(condition for entry in entries for condition in _conditions(entry)))
 
 
-def _header_conditions(code: str, type_: str, names: Iterator[str]) -> Iterator[Condition]:
+def _conditions(change: EntryRequest) -> Iterator[Condition]:
+    """Yield the conditions of one change, sent alone or in an entry. Raises Failure 400."""
+    act = change.interaction
+    yield from _header_conditions(act.code, act.type, change.conditions)
+    if act.code in _FORMS_BY_SEARCH and not act.id:
+        yield _search_condition(act.code, act.type, change.search)
+    elif act.code == "create" or act.code in _FORMS_BY_SEARCH:
+        _require_no_criteria(change)
+
+
+def _require_no_criteria(change: EntryRequest) -> None:
+    if all(item.name in _RESPONSE_PARAMETERS for item in change.search.parameters):
+        return
+    expression = f"{change.place}.url" if change.place else ""
+    raise Failure(catalog.BAD_REQUEST, text=_QUERY_TEXT, expression=expression)
+
+
+def _header_conditions(code: str, type_: str, names: Iterable[str]) -> Iterator[Condition]:
     for name in names:
         if name in _FORMS_BY_HEADER:
             yield Condition(_header_name(name), type_, _FORMS_BY_HEADER[name].get(code))
@@ -116,63 +129,13 @@ def _header_conditions(code: str, type_: str, names: Iterator[str]) -> Iterator[
 
 def _search_condition(code: str, type_: str, search: SearchParams) -> Condition:
     """Condition of a change by search; none promises it without criteria, which select all records."""
-    criteria = [item for item in search.parameters if item.code not in _RESULT_PARAMETERS]
+    criteria = [item for item in search.parameters if item.code not in RESULT_ONLY_PARAMETERS]
     selects = bool(criteria) and all(map(_has_value, criteria))
     return Condition(f"{code} by search", type_, _FORMS_BY_SEARCH[code] if selects else None)
 
 
 def _has_value(criterion: Parameter) -> bool:
     return bool(criterion.value.strip())
-
-
-def _entry_conditions(body: bytes) -> Iterator[Condition]:
-    """Yield the conditions of a batch or transaction; none of a body that is not JSON."""
-    for request in _entry_requests(body):
-        if isinstance(request, dict):
-            yield from _conditions_of_entry(request)
-
-
-class _Entry(msgspec.Struct):
-    request: Any = None
-
-
-class _Bundle(msgspec.Struct):
-    entry: list[_Entry] = []
-
-
-_decode_bundle = msgspec.json.Decoder(_Bundle).decode
-
-
-def _entry_requests(body: bytes) -> list[Any]:
-    """Return `request` of each entry, also of a Bundle that is not valid R4."""
-    try:
-        return [entry.request for entry in _decode_bundle(body).entry]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _entry_requests_of_any(body)
-
-
-def _entry_requests_of_any(body: bytes) -> list[Any]:
-    try:
-        bundle = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []
-    entries = bundle.get("entry") if isinstance(bundle, dict) else None
-    entries = entries if isinstance(entries, list) else [entries]
-    return [entry.get("request") for entry in entries if isinstance(entry, dict)]
-
-
-def _conditions_of_entry(request: dict[str, Any]) -> Iterator[Condition]:
-    code = _INTERACTION_BY_METHOD.get(str(request.get("method")).upper(), "")
-    if not code:
-        return
-    path, _, query = str(request.get("url", "")).partition("?")
-    *_, parent, last = ("", *path.strip("/").split("/"))
-    is_type_level = last in RESOURCE_TYPES
-    type_ = last if is_type_level else parent
-    elements = (_HEADER_BY_ELEMENT[name] for name in request if name in _HEADER_BY_ELEMENT)
-    yield from _header_conditions(code, type_, elements)
-    if is_type_level and code in _FORMS_BY_SEARCH:
-        yield _search_condition(code, type_, parse_search(query))
 
 
 def _require_promises(

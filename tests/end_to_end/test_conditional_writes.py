@@ -99,3 +99,45 @@ def test_transaction_with_unpromised_condition_is_refused(pair: Pair, url: str) 
     base = f"{url}/integrator/sites/{SYDNEY}/fhir/R4"
     response = httpx.post(base, json=bundle, headers=headers, trust_env=False)
     assert (response.status_code, sent_writes(pair)) == (412, [])
+
+
+#: Entries' requests that a system could read as conditional, as JSON.
+HIDDEN_CONDITIONS = [
+    b'"request":{"method":"POST","url":"Patient","ifNoneExist":"_id=1","x":1e999}',
+    b'"request":{"method":"POST","url":"Patient","ifNoneExist":"_id=1\xff"}',
+    b'"request":{"method":"POST","url":"Patient","ifNoneExist":"_id=1"},"request":{"method":"POST","url":"Patient"}',
+    b'"Request":{"method":"POST","url":"Patient","ifNoneExist":"_id=1"}',
+    *(
+        b'"request":{"method":"PUT","url":"%b"}' % url
+        for url in (b" Patient?_id=1", b"patient?_id=1", b"Patient%3F_id=1", b"Patient/.?_id=1")
+    ),
+    b'"request":{"method":"PUT","url":"%50atient?_id=1"}',
+    b'"request":{"method":"PUT","url":"Patient/1?_id=1"}',
+    b'"request":{"method":"POST ","url":"Patient","ifNoneExist":"_id=1"}',
+    b'"request":{"method":["POST"],"url":"Patient","ifNoneExist":"_id=1"}',
+    b'"request":{"method":"POST","url":"Patient","IfNoneExist":"_id=1"}',
+]
+
+
+@pytest.mark.parametrize("request_", HIDDEN_CONDITIONS)
+def test_transaction_that_may_hide_a_condition_is_refused(pair: Pair, url: str, request_: bytes) -> None:
+    body = b'{"resourceType":"Bundle","type":"transaction","entry":[{"resource":%b,%b}]}'
+    response = httpx.post(
+        f"{url}/integrator/sites/{SYDNEY}/fhir/R4",
+        content=body % (json.dumps(PATIENT).encode(), request_),
+        headers=KEY | {"Content-Type": "application/fhir+json"},
+        trust_env=False,
+    )
+    assert (response.status_code, pair.sent()) == (400, [])
+    assert "Bundle" in response.json()["issue"][0]["expression"][0]
+    assert "_id=1" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "Patient/1?_id=2"), ("POST", "Patient?_id=2"), ("PATCH", "Patient/1?x=y")]
+)
+def test_query_of_a_change_to_one_record_is_refused(pair: Pair, url: str, method: str, path: str) -> None:
+    headers = KEY | {"Content-Type": "application/fhir+json"}
+    base = f"{url}/integrator/sites/{SYDNEY}/fhir/R4"
+    response = httpx.request(method, f"{base}/{path}", json=PATIENT, headers=headers, trust_env=False)
+    assert (response.status_code, pair.sent()) == (400, [])
