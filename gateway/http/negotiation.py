@@ -19,6 +19,8 @@ _MEDIA_TYPES = {
     "*/*": FHIR_JSON,
     "": FHIR_JSON,
 }
+#: Spellings of JSON in which a resource is sent.
+JSON_MEDIA_TYPES = frozenset(_MEDIA_TYPES.values())
 #: Media types of a request body, by kind of request.
 RESOURCE_MEDIA_TYPES = frozenset(
     {FHIR_JSON, "application/json+fhir", _PLAIN_JSON, "text/json", "application/json-patch+json"}

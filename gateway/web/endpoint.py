@@ -13,7 +13,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.binary_content import binary_content
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
-from gateway.http.negotiation import FHIR_JSON
+from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.errors import error_response, internal_error
 from gateway.web.fast_path import FastPathCache, request_from_scope
@@ -124,7 +124,7 @@ def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> 
     is_passthrough = request.site is None or request.interaction.code == "other"
     if is_passthrough or not response.body or "json" not in response.header("content-type"):
         return response
-    if "," in request.response_format or "json" not in request.response_format:
+    if request.response_format not in JSON_MEDIA_TYPES:
         return _with_native_content(request, response)
     return response.with_header("content-type", f"{request.response_format}; charset=utf-8")
 

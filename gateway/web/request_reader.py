@@ -13,7 +13,7 @@ from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, SAFE_METHODS, Interaction
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
-from gateway.http.negotiation import response_media_type
+from gateway.http.negotiation import JSON_MEDIA_TYPES, response_media_type
 from gateway.http.proved_callers import caller_at_upstream
 from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
@@ -26,6 +26,10 @@ from gateway.web import request_checks
 from gateway.web.client_address import client_address
 from gateway.web.public_url import public_base, public_origin
 from gateway.web.request_id import request_id
+
+#: Conditions of a read that name a form of the resource; the gateway's ETags are those of the JSON form, so
+#: that a client which may get the content of a Binary in its own type must get the whole answer.
+_FORM_CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,16 @@ async def fhir_request(
     body = request_checks.without_byte_order_mark(request, body)
     headers = _decode_headers(request, address.credentials)
     search = request_checks.parse_request_search(request, interaction, body, settings)
+    response_format = _response_format(request, interaction, search)
+    if response_format not in JSON_MEDIA_TYPES:
+        headers = tuple(header for header in headers if header[0] not in _FORM_CONDITIONS)
     return FhirRequest(
         method=request.method,
         interaction=interaction,
         path=address.path,
         public_base=address.public_base,
         upstream_base=address.upstream_base,
-        response_format=_response_format(request, interaction, search),
+        response_format=response_format,
         site=address.find_site(),
         client_search=search,
         upstream_search=search.without_parameters("_format"),

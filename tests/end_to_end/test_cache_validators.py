@@ -47,6 +47,9 @@ class Practice:
             link = {"relation": "next", "url": f"{request.url}&_page_token=2"}
             body = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": resource}]}
             body |= {"link": [link]} if self.next_link else {}
+        if path.startswith("Binary"):
+            content = {"contentType": "text/plain", "data": "SGk="}
+            return httpx.Response(200, json=resource | content)
         return httpx.Response(200, json=body, headers={"etag": '"1"', "last-modified": "x"})
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -118,3 +121,13 @@ def test_clock_set_back_keeps_no_ready_response(practice: Practice) -> None:
     assert practice.get("Appointment?patient=1").headers["age"] == "4"
     practice.family, practice.seconds = "Changed", practice.seconds + 2
     assert "Changed" in practice.get("Appointment?patient=1").text
+
+
+@pytest.mark.parametrize(("accept", "status"), [("text/plain", 200), ("image/png", 406)])
+def test_etag_stands_for_no_other_form_of_a_binary(practice: Practice, accept: str, status: int) -> None:
+    etag = practice.get("Binary/1", accept=FHIR["content-type"]).headers["etag"]
+    for condition in (etag, "*", etag):
+        response = practice.get("Binary/1", accept=accept, if_none_match=condition)
+        assert (response.status_code, response.content == b"Hi") == (status, status == 200)
+        assert practice.get("Binary/1", accept=accept).content == response.content  # also a ready answer
+    assert practice.get("Binary/1", accept=FHIR["content-type"], if_none_match=etag).status_code == 304

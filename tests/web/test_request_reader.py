@@ -96,6 +96,24 @@ async def test_format_parameter_is_not_sent_upstream() -> None:
     assert request.upstream_url == f"{UPSTREAM}{FHIR}/Patient?name=A"
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_kept"),
+    [
+        ("application/fhir+json", True),
+        ("text/json", True),
+        ("*/*", True),
+        ("text/plain", False),
+        ("image/png, application/fhir+json;q=0.1", False),
+        ("application/vnd.api+json", False),
+    ],
+)
+async def test_native_content_of_a_binary_is_read_without_conditions(accept: str, is_kept: bool) -> None:
+    conditions = {"if-none-match": 'W/"gw-1"', "if-modified-since": "Wed, 01 Jul 2026 02:00:00 GMT"}
+    request = await read_fhir(f"{FHIR}/Binary/1", KEY | conditions | {"accept": accept})
+    kept = {name: request.header(name) for name in conditions if request.header(name)}
+    assert kept == (conditions if is_kept else {})
+
+
 async def test_form_of_posted_search_is_preserved() -> None:
     headers = KEY | {"content-type": "application/x-www-form-urlencoded"}
     request = await read_fhir(f"{FHIR}/Patient/_search", headers, method="POST", pieces=(b"name=", b"A"))
