@@ -10,6 +10,8 @@ from gateway.fhir.raw_json import UnreadableError
 
 #: A media type that a header field can contain (RFC 9110 section 8.3.1).
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w.+-]+=([\w.+-]+|\"[\w .+-]*\"))*", re.ASCII)
+#: Media types of a Binary as a resource.
+_JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json"})
 
 
 class _Binary(msgspec.Struct):
@@ -33,11 +35,16 @@ def binary_content(resource: bytes, ranges: str) -> Content | None:
     """
     binary = _decode_binary(resource)
     for name in ranges.split(",") if binary.resourceType == "Binary" else ():
-        if "json" in name:
+        if name in _JSON_TYPES:
             return Content(name, resource)
         if _fits(name, binary.contentType):
             return Content(binary.contentType, _decode_base64(binary.data))
     return None
+
+
+def permits_type(ranges: str, content_type: str) -> bool:
+    """Whether one of the media ranges includes a content type, or is JSON, which every client may prefer."""
+    return any(name in _JSON_TYPES or _fits(name, content_type) for name in ranges.split(","))
 
 
 def _decode_binary(resource: bytes) -> _Binary:

@@ -42,6 +42,11 @@ class Interaction(msgspec.Struct, frozen=True):
         return self.code in {"search-type", "history"}
 
     @property
+    def is_binary_read(self) -> bool:
+        """Whether its response may be content in the media type of a Binary (R4 binary.html#rest)."""
+        return self.type == "Binary" and self.code in {"read", "vread"}
+
+    @property
     def is_write(self) -> bool:
         """Whether it changes data. The gateway never retries and never caches it."""
         return self.code in {"create", "update", "patch", "delete", "transaction"}

@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors.catalog import NOT_ACCEPTABLE
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.fhir.binary_content import binary_content
+from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
-from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES
+from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, media_type
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.errors import error_response, internal_error
 from gateway.web.fast_path import FastPathCache, request_from_scope
@@ -31,12 +31,15 @@ _DEFAULT_HEADERS = (
 #: Statuses without a body: a length would describe a different response (RFC 9110 section 8.6).
 _BODILESS_STATUSES = frozenset({204, 304})
 
-#: Fields that describe a Binary's JSON form, and those of its content.
+#: Fields that describe a Binary's JSON form.
 _JSON_FORM_FIELDS = frozenset({"etag", "last-modified"})
-_NATIVE_FIELDS = (("content-disposition", "attachment"), ("x-content-type-options", "nosniff"))
 _OTHER_CONTENT_TEXT = (
     "The Binary has another media type than Accept permits. Send Accept: application/fhir+json to get it as"
     " a resource, which names its type."
+)
+_UPSTREAM_CONTENT_TEXT = (
+    "The practice's system sent the Binary in another media type than Accept permits. Send Accept: */* to get"
+    " it in that type."
 )
 
 ReadRequest = Callable[[Request], Awaitable[FhirRequest]]
@@ -122,11 +125,24 @@ def _shared_headers(response: FhirResponse) -> list[tuple[bytes, bytes]]:
 def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> FhirResponse:
     """Set the media type that the client requested; Halo sends all FHIR as application/json."""
     is_passthrough = request.site is None or request.interaction.code == "other"
-    if is_passthrough or not response.body or "json" not in response.header("content-type"):
+    if is_passthrough or not response.body:
         return response
+    if "json" not in media_type(response.header("content-type")):
+        return _with_upstream_content(request, response) if request.interaction.is_binary_read else response
     if request.response_format not in JSON_MEDIA_TYPES:
         return _with_native_content(request, response)
     return response.with_header("content-type", f"{request.response_format}; charset=utf-8")
+
+
+def _with_upstream_content(request: FhirRequest, response: FhirResponse) -> FhirResponse:
+    """Return a Binary that the upstream sent in its own type, so that no browser runs it.
+
+    A client that accepts JSON gets it, too: there is no other form of it.
+    """
+    is_permitted = permits_type(request.response_format, response.header("content-type"))
+    if response.status == HTTPStatus.OK and not is_permitted:
+        return _not_acceptable(request, _UPSTREAM_CONTENT_TEXT)
+    return _as_download(response)
 
 
 def _with_native_content(request: FhirRequest, response: FhirResponse) -> FhirResponse:
@@ -141,11 +157,21 @@ def _with_native_content(request: FhirRequest, response: FhirResponse) -> FhirRe
     except UnreadableError:
         return error_response(Failure(UNRECOGNISED_RESPONSE), request)
     if content is None:
-        return error_response(
-            Failure(NOT_ACCEPTABLE, text=_OTHER_CONTENT_TEXT, expression="http.Accept"), request
-        )
+        return _not_acceptable(request, _OTHER_CONTENT_TEXT)
     if content.body is response.body:
         return response.with_header("content-type", f"{content.media_type}; charset=utf-8")
     headers = tuple(field for field in response.headers if field[0] not in _JSON_FORM_FIELDS)
-    native = response.replace(headers=(*headers, *_NATIVE_FIELDS), body=content.body)
+    native = _as_download(response.replace(headers=headers, body=content.body))
     return native.with_header("content-type", content.media_type)
+
+
+def _as_download(response: FhirResponse) -> FhirResponse:
+    """Tell browsers to save the content, under the upstream's name of the file if it gives one so."""
+    disposition = response.header("content-disposition")
+    is_attachment = disposition.partition(";")[0].strip().lower() == "attachment"
+    download = response.with_header("content-disposition", disposition if is_attachment else "attachment")
+    return download.with_header("x-content-type-options", "nosniff")
+
+
+def _not_acceptable(request: FhirRequest, text: str) -> FhirResponse:
+    return error_response(Failure(NOT_ACCEPTABLE, text=text, expression="http.Accept"), request)

@@ -147,9 +147,8 @@ async def fhir_request(
 
 def _response_format(request: Request, interaction: Interaction, search: SearchParams) -> str:
     """Media type of the response; several for the content of a Binary. Raises Failure 406."""
-    is_binary = interaction.type == "Binary" and interaction.code in {"read", "vread"}
     accept = request.headers.get("accept", "")
-    return response_media_type(search.values("_format"), accept, is_binary=is_binary)
+    return response_media_type(search.values("_format"), accept, is_binary=interaction.is_binary_read)
 
 
 async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:

@@ -153,6 +153,19 @@ def test_binary_of_another_type_is_406(pair: Pair) -> None:
     assert (response.status_code, response.json()["resourceType"]) == (406, "OperationOutcome")
 
 
+@pytest.mark.parametrize(
+    ("accept", "status"), [("text/html", 200), ("*/*", 200), ("image/png", 406), ("xml/json", 406)]
+)
+def test_binary_in_the_type_of_the_upstream_cannot_run(pair: Pair, accept: str, status: int) -> None:
+    page, headers = "<script>alert(1)</script>", {"content-type": "text/html"}
+    pair.fault(kind="answer", status=200, body=page, times=1, headers=headers)
+    response = send(pair, "GET", "Binary/7", {"accept": accept})
+    assert (response.status_code, response.text == page) == (status, status == 200)
+    if status == 200:
+        assert response.headers["content-disposition"] == "attachment"
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
 def test_binary_may_be_written_in_its_own_type(pair: Pair) -> None:
     headers = {"content-type": "application/pdf"}
     pair.fault(kind="answer", status=201, body=BINARY, times=1, headers={"content-type": "application/json"})

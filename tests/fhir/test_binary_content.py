@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.fhir.binary_content import Content, binary_content
+from gateway.fhir.binary_content import Content, binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 
 
@@ -27,6 +27,10 @@ def binary(**fields: str) -> bytes:
         ("application/pdf", "application/pdf\r\nSet-Cookie: a=b", ""),
         ("application/pdf", "", ""),
         ("image/*,application/fhir+json", "application/pdf", "application/fhir+json"),
+        ("xml/json", "application/pdf", ""),
+        ("application/vnd.api+json", "application/pdf", ""),
+        ("application/vnd.api+json", "application/vnd.api+json", "application/vnd.api+json"),
+        ("xml/json,text/json", "application/pdf", "text/json"),
     ],
 )
 def test_first_range_that_fits_is_chosen(ranges: str, content_type: str, expected: str) -> None:
@@ -51,3 +55,21 @@ def test_other_resource_has_no_content() -> None:
 def test_unreadable_resource_is_an_error(resource: bytes) -> None:
     with pytest.raises(UnreadableError):
         binary_content(resource, "application/pdf")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "content_type", "is_permitted"),
+    [
+        ("text/html", "text/html; charset=utf-8", True),
+        ("image/png,text/*", "text/html", True),
+        ("application/fhir+json", "text/html", True),
+        ("image/png,text/json", "text/html", True),
+        ("image/png", "text/html", False),
+        ("xml/json", "text/html", False),
+        ("text/html", "", False),
+    ],
+)
+def test_type_of_an_upstream_is_judged_by_the_ranges(
+    ranges: str, content_type: str, is_permitted: bool
+) -> None:
+    assert permits_type(ranges, content_type) == is_permitted

@@ -94,6 +94,44 @@ async def test_media_type_of_other_body_is_unchanged(response: FhirResponse) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("response_format", "disposition", "expected"),
+    [
+        ("text/html", "", "attachment"),
+        ("text/*", "inline; filename=a.html", "attachment"),
+        ("application/fhir+json", 'Attachment; filename="a.html"', 'Attachment; filename="a.html"'),
+        ("image/png,application/json", "attachmentx", "attachment"),
+    ],
+)
+async def test_content_that_an_upstream_sends_is_a_download(
+    response_format: str, disposition: str, expected: str
+) -> None:
+    fields = (("content-type", "text/html; x=json"), ("content-disposition", disposition))
+    response = FhirResponse(200, fields if disposition else fields[:1], b"<script>")
+    for path in ("Binary/1", "Binary/1/_history/2"):
+        request = fhir_request(path, response_format=response_format)
+        status, headers, body = await call_endpoint(asgi_request(), response, request)
+        assert (status, headers["content-type"], body) == (200, "text/html; x=json", b"<script>")
+        assert (headers["content-disposition"], headers["x-content-type-options"]) == (expected, "nosniff")
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/html; x=json", ""])
+async def test_content_that_no_range_includes_is_406(content_type: str) -> None:
+    request = fhir_request("Binary/1", response_format="image/png")
+    response = FhirResponse(200, (("content-type", content_type),), b"<script>")
+    status, headers, body = await call_endpoint(asgi_request(), response, request)
+    assert (status, headers["content-type"]) == (406, "application/fhir+json; charset=utf-8")
+    assert b"Accept: */*" in body
+
+
+async def test_converted_content_has_one_disposition() -> None:
+    resource = {"resourceType": "Binary", "contentType": "text/plain", "data": "SGk="}
+    response = json_response(resource, content_disposition="inline")
+    request = fhir_request("Binary/1", response_format="text/plain")
+    _, headers, body = await call_endpoint(asgi_request(), response, request)
+    assert (headers["content-disposition"], body) == ("attachment", b"Hi")
+
+
 async def test_media_type_of_passthrough_response_is_unchanged() -> None:
     passthrough = fhir_request("Patient/1", site=None)
     assert (await call_endpoint(asgi_request(), read_result=passthrough))[1][
