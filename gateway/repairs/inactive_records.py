@@ -82,9 +82,14 @@ def inactive_criteria(request: FhirRequest) -> tuple[Parameter, ...]:
     return tuple(item for item in request.upstream_search.parameters if _may_match_inactive(kind, item))
 
 
-def criterion_type(request: FhirRequest, criterion: Parameter) -> str:
-    """Type of the records that a criterion is about; empty if a chain does not say it."""
-    return _parse_parameter_name(request.interaction.type, criterion.name)[0]
+def is_plain_criterion(kind: str, criterion: Parameter) -> bool:
+    """Whether a criterion is the type's own parameter with one code as R4 writes it, and nothing else.
+
+    A result of such a search says nothing of modifiers, chains, lists, systems or other spellings.
+    """
+    own = [code for type_, code in INACTIVE_CODES if type_ == kind] or ["active"]
+    codes = INACTIVE_CODES.get((kind, criterion.name)) or INACTIVE_CODES["*", "active"]
+    return criterion.name in own and criterion.value in codes[0]
 
 
 def inactive_type(resource: Raw) -> str:

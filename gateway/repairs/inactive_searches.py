@@ -3,11 +3,14 @@
 A record that a client wrote as inactive, or that an ordinary search found, does not prove that a search for
 inactive records finds them: an empty result would look complete. Such a sighting only permits a trial: a
 search by this criterion alone is sent, and its result is shown if every match is inactive. That proves the
-criterion for this type of record at this engine version; each further search by it alone proves it again, or
-ends the proof. Without proof, the client gets the usual refusal.
+criterion for this type of record at this engine version. A further search by it alone proves it again, or
+ends the proof by a match that is not inactive; an empty result says nothing. Without proof, the client gets
+the usual refusal. All callers share the proof, so only a request without other choices of a caller counts.
 """
 
 from dataclasses import replace
+
+from msgspec import Raw
 
 from gateway.errors.failure import Failure
 from gateway.exchange import START, FhirRequest, FhirResponse, Handler, Site
@@ -17,17 +20,16 @@ from gateway.fhir.search_params import Parameter
 from gateway.repairs.inactive_records import (
     INACTIVE_RECORDS,
     REPAIR,
-    criterion_type,
     inactive_criteria,
     inactive_type,
+    is_plain_criterion,
 )
+from gateway.repairs.witness import typed_fields
 from gateway.sites.issue_states import IssueStates, Observation, Verdict
 
 _ISSUE = REPAIR.issue.id
-#: Parameters of a trial apart from its criterion: they change neither the matches nor their elements.
-_TRIAL_PARAMETERS = frozenset({"_count", "_sort", "_total", "_include", "_revinclude"})
-#: Characters of chains, modifiers, lists and systems.
-_SPECIAL = frozenset(".:,|")
+#: Parameters of a trial apart from its criterion: they change neither the entries nor their elements.
+_TRIAL_PARAMETERS = frozenset({"_count", "_total"})
 _TRIAL_TEXT = (
     "The practice system returns inactive records in other searches, but this search, which was sent, did not"
     " return only inactive records. So its result does not mean that there are no others, and is withheld."
@@ -51,25 +53,30 @@ class InactiveSearches:
         site, criteria = request.site, inactive_criteria(request)
         if site is None or not criteria or not REPAIR.is_active(site):
             return await self._inner(request)
-        verdicts = {await self._verdict(site, criterion_type(request, each)) for each in criteria}
-        is_proved = verdicts == {"right"}
-        if (is_proved or verdicts == {"seen"}) and _can_prove(request, criteria):
-            return await self._try(_without_repair(request, site), site, is_proved=is_proved)
-        return await self._inner(_without_repair(request, site) if is_proved else request)
+        verdict = await self._verdict(request, site, criteria)
+        if verdict in {"right", "seen"} and _can_prove(request, criteria):
+            return await self._try(_without_repair(request, site), site, is_proved=verdict == "right")
+        return await self._inner(_without_repair(request, site) if verdict == "right" else request)
 
-    async def _verdict(self, site: Site, kind: str) -> Verdict | None:
-        return await self._states.verdict_on(site.guid, _ISSUE, kind) if kind else None
+    async def _verdict(
+        self, request: FhirRequest, site: Site, criteria: tuple[Parameter, ...]
+    ) -> Verdict | None:
+        """Verdict on the searched type; None if a criterion has a form that no proof covers."""
+        kind = request.interaction.type
+        is_covered = all(is_plain_criterion(kind, each) for each in criteria)
+        return await self._states.verdict_on(site.guid, _ISSUE, kind) if is_covered else None
 
     async def _try(self, request: FhirRequest, site: Site, *, is_proved: bool) -> FhirResponse:
         response = await self._inner(request)
         if not self._judges_results:
             return response
         bundle, kind = response.with_parsed_bundle().bundle, request.interaction.type
-        if bundle is not None:
-            is_proved = _match_types(bundle) == {kind}
+        types = _match_types(bundle) if bundle is not None else set[str]()
+        if types:
+            is_proved = types == {kind}
             verdict: Verdict = "right" if is_proved else "broken"
             await self._states.observe(site.guid, [Observation(_ISSUE, kind, verdict)])
-        if is_proved:  # also a 304 without a Bundle
+        if is_proved:  # also an empty page, and a 304 without a Bundle
             return response
         raise Failure(INACTIVE_RECORDS, text=_TRIAL_TEXT).with_upstream_use(response.upstream_use)
 
@@ -79,24 +86,26 @@ def _without_repair(request: FhirRequest, site: Site) -> FhirRequest:
 
 
 def _can_prove(request: FhirRequest, criteria: tuple[Parameter, ...]) -> bool:
-    """Whether the result shows if the criterion works: a plain code alone, and the first matches are there.
+    """Whether the result shows if the criterion works: it is alone, and the first matches are there.
 
-    Another form of the criterion could find nothing for a reason of its own, and end the proof for everybody.
+    Any other request could find nothing, or other records, for a reason of its own.
     """
-    others = [each for each in request.upstream_search.parameters if each not in criteria]
-    is_plain = len(criteria) == 1 and not _SPECIAL & {*criteria[0].name, *criteria[0].value}
-    is_first_page = request.method != "HEAD" and request.plan.position == START
-    return is_plain and is_first_page and all(map(_keeps_matches, others))
-
-
-def _keeps_matches(parameter: Parameter) -> bool:
-    return parameter.code in _TRIAL_PARAMETERS and (parameter.code, parameter.value) != ("_count", "0")
+    search = request.upstream_search
+    others = [each for each in search.parameters if each not in criteria]
+    is_first_page = request.method == "GET" and request.plan.position == START and not search.is_count
+    is_alone = len(criteria) == 1 and all(each.name in _TRIAL_PARAMETERS for each in others)
+    return is_first_page and is_alone
 
 
 def _match_types(bundle: Bundle) -> set[str]:
-    """Types of the inactive matches, and an empty text if there are other matches."""
+    """Types of the inactive matches, and an empty text if there are other matches; empty without matches."""
     resources = (entry.resource for entry in bundle.entries if _search_mode(entry) not in _NO_MATCH)
-    return {inactive_type(resource) for resource in resources if resource is not None}
+    return {inactive_type(each) for each in resources if each is not None and not _is_outcome(each)}
+
+
+def _is_outcome(resource: Raw) -> bool:
+    """Whether a resource is an OperationOutcome, which an upstream may list without a mode."""
+    return b"OperationOutcome" in bytes(resource) and typed_fields(resource)[0] == "OperationOutcome"
 
 
 _NO_MATCH = frozenset({"include", "outcome"})

@@ -71,10 +71,8 @@ async def test_trial_with_only_inactive_matches_is_a_proof() -> None:
     assert await case.status("active=false&family=Zzyzx") == 200
 
 
-@pytest.mark.parametrize(
-    "resources", [(), (ACTIVE,), (INACTIVE, ACTIVE), (INACTIVE, {"resourceType": "Slot"})]
-)
-async def test_trial_with_other_or_no_matches_is_refused(resources: tuple[dict[str, Any], ...]) -> None:
+@pytest.mark.parametrize("resources", [(ACTIVE,), (INACTIVE, ACTIVE), (INACTIVE, {"resourceType": "Slot"})])
+async def test_trial_with_other_matches_is_refused(resources: tuple[dict[str, Any], ...]) -> None:
     case = Case(page(*resources))
     await case.learn("seen")
     assert await case.status("active=false") == 400
@@ -84,13 +82,44 @@ async def test_trial_with_other_or_no_matches_is_refused(resources: tuple[dict[s
 
 
 async def test_search_by_the_criterion_alone_can_end_the_proof() -> None:
-    case = Case(page(INACTIVE), page())
+    case = Case(page(INACTIVE), page(ACTIVE))
     await case.learn("right")
     assert await case.status("active=false") == 200
     assert await case.verdict() == "right"
     assert await case.status("active=false") == 400
     assert await case.status("active=false&family=Zzyzx") == 400
     assert len(case.upstream.requests) == 2
+
+
+@pytest.mark.parametrize("resources", [(), ({"resourceType": "OperationOutcome"},)])
+async def test_empty_result_proves_nothing(resources: tuple[dict[str, Any], ...]) -> None:
+    case = Case(page(*resources))
+    await case.learn("seen")
+    assert await case.status("active=false") == 400
+    assert await case.verdict() == "seen"
+    await case.learn("right")
+    assert await case.status("active=false") == 200
+    assert await case.verdict() == "right"
+
+
+@pytest.mark.parametrize(
+    "query", ["_count=0", "_count=00", "_include=Patient:link", "_sort=active", "_id=2", "_total:x=none"]
+)
+@pytest.mark.parametrize("resources", [(), (ACTIVE,), (INACTIVE,)])
+async def test_parameter_of_one_caller_changes_no_state(query: str, resources: Any) -> None:
+    """An upstream may list includes without their mode, and a caller chooses which record is first."""
+    case = Case(page(*resources))
+    await case.learn("right")
+    assert await case.status(f"active=false&{query}") == 200
+    assert await case.verdict() == "right"
+
+
+async def test_search_by_post_changes_no_state() -> None:
+    """An upstream that does not read the form returns active records."""
+    case = Case(page(ACTIVE))
+    await case.learn("right")
+    assert await case.status("", "Patient/_search", method="POST", form="active=false") == 200
+    assert await case.verdict() == "right"
 
 
 async def test_later_page_and_head_neither_prove_nor_refute() -> None:
@@ -118,7 +147,8 @@ async def test_include_is_no_match_of_a_trial() -> None:
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": INACTIVE}, included]}
     case = Case(json_response(bundle))
     await case.learn("seen")
-    assert await case.status("active=false&_include=Patient:organization&_count=50") == 200
+    assert await case.status("active=false&_count=50") == 200
+    assert await case.verdict() == "right"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +158,8 @@ async def test_include_is_no_match_of_a_trial() -> None:
         ("Patient", "active=false&_summary=count"),
         ("Patient", "active=false&_elements=id"),
         ("Patient", "active=false&_count=0"),
+        ("Patient", "active=false&_count=00"),
+        ("Patient", "active=false&_include=Patient:link"),
         ("Patient", "active=false,true"),
         ("Patient", "active:not=true"),
         ("Patient", "active=http://made-up.example|false"),
@@ -146,9 +178,29 @@ async def test_search_that_proves_nothing_is_no_trial(path: str, query: str) -> 
 async def test_proof_is_for_its_type_only() -> None:
     case = Case()
     await case.learn("right")
-    assert await case.status("patient:Patient.active=false", "Appointment") == 200
-    assert await case.status("patient.active=false", "Appointment") == 400
     assert await case.status("status=inactive", "Location") == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("Patient", "active:not=true"),
+        ("Patient", "active=false,true"),
+        ("Patient", "active=|false"),
+        ("Patient", "active=false&active:not=true"),
+        ("Patient", "link:Patient.active=false"),
+        ("Patient", "_has:Patient:link:active=false"),
+        ("Appointment", "patient:Patient.active=false"),
+        ("Appointment", "patient.active=false"),
+        ("Location", "active=false"),
+    ],
+)
+async def test_proof_covers_only_the_plain_criterion(path: str, query: str) -> None:
+    case = Case()
+    for kind in ("Patient", "Appointment", "Location"):
+        await case.learn("right", kind)
+    assert await case.status(query, path) == 400
+    assert not case.upstream.requests
 
 
 async def test_trial_of_deleted_records() -> None:
