@@ -158,7 +158,9 @@ def _cost_text(run: DryRun, planned: FhirRequest) -> str:
     prefix = "0 upstream queries by the cache, else " if run.cache.use == "hit" else ""
     if count == 1 or is_count:
         queries = f"{count} upstream {'query' if count == 1 else 'queries'}"
-        return f"{prefix}{queries}{'' if is_count else ' per page'}"
+        is_filtered = not all(plan.exact for plan in planned.plan.date_plans)
+        more = ", and more while the filter leaves no match" if is_filtered else ""
+        return f"{prefix}{queries}{'' if is_count else ' per page' + more}"
     return f"{prefix}1 to {count} upstream queries for the first page, at least 1 for each further page"
 
 

@@ -74,3 +74,8 @@ async def test_cache_page_size_and_obstacle_are_told() -> None:
     (now,) = [line for line in lines if line.startswith("now: ")]
     assert "practice-circuit-open" in now
     assert now.endswith("Retry-After: 7 s.")
+
+
+async def test_price_of_a_filtered_search_has_no_maximum_per_page() -> None:
+    lines = await explain_search(fhir_request("Encounter", "date=ge2026-04-05"), PLANNING)
+    assert "cost: 1 upstream query per page, and more while the filter leaves no match" in lines
