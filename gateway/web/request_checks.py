@@ -35,6 +35,9 @@ _BRACKETS = (b"{", b"[", b"]", b"}")
 #: Media type of a JSON Patch (RFC 6902).
 JSON_PATCH = "application/json-patch+json"
 
+_INTERACTIONS_WITH_BODY = frozenset({"create", "patch", "update"})
+_EMPTY_TEXT = f"{catalog.BODY_UNREADABLE.text} This one is empty, and the request was not sent."
+
 
 def parse_target(request: Request, max_uri: int, mount: str = "") -> Target:
     """Return the target of the raw path below a mount. Raises Failure 400, 404 or 414."""
@@ -149,7 +152,8 @@ def parse_request_search(
 def parse_search_source(source: SearchSource, interaction: Interaction, settings: Settings) -> SearchParams:
     """Parse the search of a request. Raises Failure 400 or 415, also for an invalid resource body."""
     content, is_form = source.content, source.is_form
-    if content and not _is_native_content(source, interaction):
+    needs_body = interaction.code in _INTERACTIONS_WITH_BODY
+    if (content or needs_body) and not _is_native_content(source, interaction):
         _require_readable_body(source, interaction, settings.server)
     try:
         texts = source.query.decode("ascii"), content.decode() if is_form else ""
@@ -177,6 +181,8 @@ def _is_native_content(source: SearchSource, interaction: Interaction) -> bool:
 
 def _require_readable_body(source: SearchSource, interaction: Interaction, server: Server) -> None:
     """Raise Failure 415 for a body of another media type or version of FHIR, 400 for other than JSON."""
+    if not source.content:
+        raise Failure(catalog.BODY_UNREADABLE, text=_EMPTY_TEXT)
     content_type = media_type(source.content_type)
     permitted = FORM_MEDIA_TYPES if source.is_form else RESOURCE_MEDIA_TYPES
     if content_type not in permitted or not has_supported_version(source.content_type):

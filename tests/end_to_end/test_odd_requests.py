@@ -48,6 +48,20 @@ def test_gzip_bomb_is_too_large(pair: Pair) -> None:
     assert (response.status_code, pair.sent()) == (413, [])
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "Patient"), ("PUT", "Patient/1"), ("PATCH", "Patient/1"), ("POST", "")]
+)
+@pytest.mark.parametrize("media_type", ["application/fhir+json", "application/json-patch+json"])
+def test_empty_body_of_a_change_is_not_sent(
+    pair: Pair, media_type: str, method: str, path: str, coding: str
+) -> None:
+    headers = {"content-type": media_type, "content-encoding": coding}
+    content = gzip.compress(b"") if coding == "gzip" else b""
+    response = send(pair, method, path, headers, content)
+    assert (response.status_code, "bad-body" in response.text, pair.sent()) == (400, True, [])
+
+
 @pytest.mark.parametrize("coding", ["br", "deflate"])
 def test_other_content_coding_is_415(pair: Pair, coding: str) -> None:
     response = send(pair, "POST", "Patient", JSON | {"content-encoding": coding}, b"{}")
