@@ -28,9 +28,15 @@ INACTIVE_RECORDS = FailureKind(
     may_have_run=False,
 )
 
+_NO_BOOLEAN_TEXT = (
+    "The criterion takes a code, true or false, in lower case and without spaces. The practice system may"
+    " find nothing by another value and not say so. This search was not sent. Write true, or remove the criterion."
+)
 #: (codes of inactive records, codes whose exclusion by `:not` leaves only inactive records)
 _Codes = tuple[frozenset[str], frozenset[str]]
-_ACTIVE_CODES: _Codes = frozenset({"false"}), frozenset({"true"})
+#: In any case: servers also read other words for false and true, or find nothing by them and do not say so.
+_ACTIVE_CODES: _Codes = frozenset({"false", "f", "0", "no", "n"}), frozenset({"true", "t", "1", "yes", "y"})
+_BOOLEAN_CODES = frozenset({"true", "false"})
 _LOCATION_CODES: _Codes = frozenset({"inactive"}), frozenset({"active"})
 _DELETED_CODES: _Codes = frozenset({"entered-in-error"}), frozenset()
 _STATUS_TYPES = (
@@ -54,15 +60,18 @@ INACTIVE_CODES: Mapping[tuple[str, str], _Codes] = {
 
 def reject_inactive_search(request: FhirRequest) -> FhirRequest:
     """Return the request. Raises Failure 400 for a search for inactive records if the site rejects it."""
-    criterion = None if _is_empty_mode(request) else _inactive_criterion(request)
-    if criterion is not None:
-        raise Failure(INACTIVE_RECORDS, expression=f"http.{criterion.code}")
+    kind, criteria = request.interaction.type, inactive_criteria(request)
+    for each in criteria:
+        if not _names_inactive(kind, each):
+            raise Failure(INACTIVE_RECORDS, text=_NO_BOOLEAN_TEXT, expression=f"http.{each.code}")
+    if criteria and not _is_empty_mode(request):
+        raise Failure(INACTIVE_RECORDS, expression=f"http.{criteria[0].code}")
     return request
 
 
 def empty_searchset(request: FhirRequest) -> FhirResponse | None:
     """Return an empty searchset with a warning if the site is set to that instead of an error."""
-    if not _is_empty_mode(request) or _inactive_criterion(request) is None:
+    if not _is_empty_mode(request) or not inactive_criteria(request):
         return None
     warning = information_outcome(INACTIVE_RECORDS.text, severity="warning", code="incomplete")
     entry = {"resource": warning, "search": {"mode": "outcome"}}
@@ -75,11 +84,12 @@ def _is_empty_mode(request: FhirRequest) -> bool:
 
 
 def inactive_criteria(request: FhirRequest) -> tuple[Parameter, ...]:
-    """Return the criteria of a search that inactive records would match, only or also."""
+    """Return the criteria of a search that inactive records match, only or also, or that are no boolean."""
     if not request.interaction.is_search:
         return ()
     kind = request.interaction.type
-    return tuple(item for item in request.upstream_search.parameters if _may_match_inactive(kind, item))
+    parameters = request.upstream_search.parameters
+    return tuple(each for each in parameters if _names_inactive(kind, each) or _is_no_boolean(kind, each))
 
 
 def is_plain_criterion(kind: str, criterion: Parameter) -> bool:
@@ -89,7 +99,8 @@ def is_plain_criterion(kind: str, criterion: Parameter) -> bool:
     """
     own = [code for type_, code in INACTIVE_CODES if type_ == kind] or ["active"]
     codes = INACTIVE_CODES.get((kind, criterion.name)) or INACTIVE_CODES["*", "active"]
-    return criterion.name in own and criterion.value in codes[0]
+    is_code = criterion.value in codes[0] and not _is_no_boolean(kind, criterion)
+    return criterion.name in own and is_code
 
 
 def inactive_type(resource: Raw) -> str:
@@ -126,31 +137,37 @@ def witness_inactive(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[t
         yield kind, "seen"
 
 
-def _inactive_criterion(request: FhirRequest) -> Parameter | None:
-    return next(iter(inactive_criteria(request)), None)
+def _names_inactive(kind: str, parameter: Parameter) -> bool:
+    """Whether a value of a criterion is a code of inactive records, in any case and with spaces around it."""
+    given = {code.strip().casefold() for code in _token_codes(parameter)}
+    return not _inactive_codes(kind, parameter).isdisjoint(given)
 
 
-def _may_match_inactive(kind: str, parameter: Parameter) -> bool:
+def _is_no_boolean(kind: str, parameter: Parameter) -> bool:
+    """Whether a value of a boolean criterion is not one of its two codes, as R4 writes them."""
+    is_boolean = _inactive_codes(kind, parameter) in _ACTIVE_CODES
+    return is_boolean and not _token_codes(parameter) <= _BOOLEAN_CODES
+
+
+def _inactive_codes(kind: str, parameter: Parameter) -> frozenset[str]:
+    """Codes by which a criterion matches inactive records; none for other criteria and modifiers."""
     kind, code, modifier = _parse_parameter_name(kind, parameter.name)
     codes = INACTIVE_CODES.get((kind, code)) or INACTIVE_CODES.get(("*", code))
-    if codes is None or modifier not in {"", "not"}:
-        return False
-    return not codes[modifier == "not"].isdisjoint(_token_codes(parameter))
+    return codes[modifier == "not"] if codes and modifier in {"", "not"} else frozenset()
 
 
 def _parse_parameter_name(kind: str, name: str) -> tuple[str, str, str]:
     """Resource type (empty if a chain has none), parameter and modifier at the end of a name."""
     if name.startswith("_has:"):
-        kind, _, code = ("", "", *name.split(":"))[-3:]
-        return kind, code, ""
+        kind, _, name = (*name.rpartition("_has:")[2].split(":", 2), "", "")[:3]
     chain, dot, last = name.rpartition(".")
     code, _, modifier = last.partition(":")
     return chain.rpartition(":")[2] if dot else kind, code, modifier
 
 
 def _token_codes(parameter: Parameter) -> set[str]:
-    """Codes of a token value, without their systems."""
-    return {value.rpartition("|")[2] for value in parameter.value.split(",")}
+    """Codes of the values of a token criterion, without their systems."""
+    return {value.rpartition("|")[2] for value in parameter.value.split(",") if value}
 
 
 REPAIR = Repair(

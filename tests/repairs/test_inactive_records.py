@@ -1,4 +1,5 @@
 import json
+from typing import Literal
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
@@ -22,11 +23,40 @@ INACTIVE_SEARCHES = [
     ("Practitioner", "_has:PractitionerRole:practitioner:active=false"),
     ("Observation", "status=final,entered-in-error"),
     ("AllergyIntolerance", "verification-status=entered-in-error"),
+    ("Patient", "active=FALSE"),
+    ("Patient", "active=False"),
+    ("Patient", "active=%20false"),
+    ("Patient", "active=false%20"),
+    ("Patient", "active=|%20False"),
+    ("Patient", "active=0"),
+    ("Patient", "active=no"),
+    ("Patient", "active=true,%20FALSE"),
+    ("Patient", "active:not=TRUE"),
+    ("Patient", "active:not=1"),
+    ("Appointment", "patient.active=False"),
+    ("Location", "status=Inactive"),
+    ("Observation", "status=final,%20Entered-In-Error"),
+    ("Practitioner", "_has:PractitionerRole:practitioner:active:not=true"),
+    ("Practitioner", "_has:Appointment:actor:patient.active=false"),
+]
+NO_BOOLEANS = [
+    "active=TRUE",
+    "active=true%20",
+    "active=1",
+    "active=maybe",
+    "active=%20",
+    "active=|",
+    "active:not=FALSE",
+    "active:not=x",
 ]
 ACTIVE_SEARCHES = [
     ("Patient", "active=true"),
     ("Patient", "active:not=false"),
     ("Patient", "active:missing=false"),
+    ("Patient", "active:missing=FALSE"),
+    ("Patient", "active=|true"),
+    ("Patient", "active=true,"),
+    ("Patient", "active="),
     ("Patient", "name=false&address=inactive"),
     ("Location", "status=suspended"),
     ("AllergyIntolerance", "clinical-status=inactive"),
@@ -50,6 +80,16 @@ def test_search_for_inactive_records_is_rejected(kind: str, query: str, path: st
     assert (error.value.kind.status, issue["code"]) == (400, "not-supported")
     assert "inactive" in issue["details"]["text"]
     assert "false" not in json.dumps(issue)
+
+
+@pytest.mark.parametrize("query", NO_BOOLEANS)
+@pytest.mark.parametrize("mode", ["refuse", "empty"])
+def test_value_that_is_no_boolean_code_is_rejected(query: str, mode: Literal["refuse", "empty"]) -> None:
+    """An upstream that finds nothing by it would give a clean empty Bundle."""
+    site = type(SITE)(SITE.guid, SITE.zone, inactive_records=mode)
+    with pytest.raises(Failure) as error:
+        reject_inactive_search(fhir_request("Patient", query, site=site))
+    assert "true or false" in str(operation_outcome(error.value)["issue"][0]["details"]["text"])
 
 
 @pytest.mark.parametrize(("kind", "query"), ACTIVE_SEARCHES)
