@@ -30,7 +30,8 @@ INACTIVE_RECORDS = FailureKind(
 
 _NO_BOOLEAN_TEXT = (
     "The criterion takes a code, true or false, in lower case and without spaces. The practice system may"
-    " find nothing by another value and not say so. This search was not sent. Write true, or remove the criterion."
+    " find nothing by another value and not say so. This search was not sent. Write true, or remove the"
+    " criterion."
 )
 #: (codes of inactive records, codes whose exclusion by `:not` leaves only inactive records)
 _Codes = tuple[frozenset[str], frozenset[str]]
