@@ -17,6 +17,8 @@ from gateway.settings import Settings
 
 #: Reads of one batch in flight at a time: fewer than one caller may have at a site.
 _READS_AT_A_TIME = 4
+#: Seconds until an entry that found the queue of the practice full is sent again.
+_RESEND_SECONDS = 0.25
 
 #: Reports a failure before a handler ran, and returns its response.
 Reject = Callable[[FhirRequest, Failure], FhirResponse]
@@ -65,7 +67,8 @@ class _BatchRun:
         self._bytes, self._is_full = 0, False
         self._repairs: dict[str, None] = {}
         self._has_success = False
-        self._one_start = asyncio.Lock()
+        self._one_start, self._one_lane = asyncio.Lock(), asyncio.Lock()
+        self._is_crowded = False
         self._refusal: FhirResponse | None = None
         self._has_failed_write = False
 
@@ -100,10 +103,26 @@ class _BatchRun:
             request = self._requests[number]
             response = self._unsent_response(request)
             if response is None:
-                response = await self._entry_handler(request.after(use))
+                response = await self._send(request.after(use))
                 use = use.plus(response.upstream_use)
                 self._note(request, response)
             self._add(number, request, response)
+
+    async def _send(self, request: FhirRequest) -> FhirResponse:
+        """Send an entry; after the first one that was refused as surplus, one at a time.
+
+        Such an entry is sent again until its deadline, so that several batches finish one after the other.
+        """
+        response = None if self._is_crowded else await self._entry_handler(request)
+        if response is not None and not _is_surplus(response):
+            return response
+        self._is_crowded = True
+        async with self._one_lane:
+            while response is None or (_is_surplus(response) and _has_time(request)):
+                if response is not None:
+                    await asyncio.sleep(_RESEND_SECONDS)
+                response = await self._entry_handler(request)
+            return response
 
     def _unsent_response(self, request: FhirRequest) -> FhirResponse | None:
         """Response to an entry that is not sent because of earlier ones; None if it is."""
@@ -138,6 +157,17 @@ class _BatchRun:
         if may_write(request):
             return response.replace(body=b"")
         return self._reject(request, Failure(catalog.BATCH_RESPONSE_TOO_LARGE))
+
+
+def _is_surplus(response: FhirResponse) -> bool:
+    """Whether the gateway refused a request unsent because too many others run or wait."""
+    is_unsent = response.status == catalog.GATEWAY_OVERLOADED.status and response.upstream_use == NO_USE
+    return is_unsent and f'"{catalog.GATEWAY_OVERLOADED.code}"'.encode() in response.body
+
+
+def _has_time(request: FhirRequest) -> bool:
+    """Whether an entry may wait once more; the event loop's clock is the monotonic one of deadlines."""
+    return asyncio.get_running_loop().time() + _RESEND_SECONDS < request.deadline
 
 
 #: Statuses of a write after which it is not certain that nothing was changed.

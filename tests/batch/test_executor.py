@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from math import inf
+from time import monotonic
 from typing import Any
 
 import pytest
 from support.requests import fhir_request, json_response
 
 from gateway.batch.executor import BatchExecutor
+from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.settings import Settings
@@ -201,6 +204,47 @@ async def test_repairs_of_all_entries_are_listed_once() -> None:
     practice = Practice(lambda request: ANSWER.replace(applied_repairs=("a", request.interaction.code)))
     response = await practice.run("GET Patient/1", "GET Patient/2", "GET Patient")
     assert response.applied_repairs == ("a", "read", "search-type")
+
+
+OVERLOADED = error_response(Failure(GATEWAY_OVERLOADED))
+
+
+async def test_entry_refused_by_a_full_queue_is_sent_again() -> None:
+    """Several batches share places of which there are fewer than one batch has lanes."""
+    running = 0
+
+    async def handle(request: FhirRequest) -> FhirResponse:
+        nonlocal running
+        if running >= 2:
+            return OVERLOADED
+        running += 1
+        await asyncio.sleep(0.002)
+        running -= 1
+        return ANSWER
+
+    executor = BatchExecutor(_alone, handle, Practice().reject, Settings())
+    request = batch(*[f"GET Patient/{n}" for n in range(49)], "PUT Patient/1").replace(deadline=inf)
+    responses = await asyncio.gather(*[executor(request) for _ in range(4)])
+    statuses = {entry["response"]["status"] for each in responses for entry in entries(each)}
+    assert statuses == {"200 OK"}
+
+
+async def test_refused_entries_are_sent_again_until_the_deadline_only() -> None:
+    practice = Practice(lambda _: OVERLOADED)
+    request = batch(*[f"GET Patient/{n}" for n in range(20)]).replace(deadline=monotonic() + 0.7)
+    found = entries(await practice.executor()(request))
+    assert {entry["response"]["status"][:3] for entry in found} == {"503"}
+    assert 21 <= len(practice.sent) <= 25
+
+
+@pytest.mark.parametrize(
+    "response",
+    [OVERLOADED.replace(upstream_use=UpstreamUse(1, 0.0)), json_response({"text": "overloaded"}, 500)],
+)
+async def test_entry_that_may_have_been_sent_is_not_sent_again(response: FhirResponse) -> None:
+    practice = Practice(lambda _: response)
+    await practice.executor()(batch("GET Patient/1").replace(deadline=inf))
+    assert len(practice.sent) == 1
 
 
 async def test_cancelled_batch_sends_no_further_write() -> None:
