@@ -61,6 +61,7 @@ _NOT_DATES: Final = frozenset({"_id", "identifier"})
 _FIRST: Final = YEAR_1 + DAY
 _LAST: Final = YEAR_10000 - DAY
 _ACCEPTED: Final = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d)?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _FRACTION: Final = re.compile(r"\.(\d+)", re.ASCII)
 _PREFIXED_DATE: Final = re.compile(r"(?:eq|ne|gt|lt|ge|le|sa|eb|ap)?(\d{4}-\d\d.*)", re.ASCII)
@@ -121,6 +122,8 @@ def plan_history_parameter(
 
 def plan_date(name: str, text: str, meaning: Meaning, site: Site) -> DatePlan | None:
     """Plan for one date of this meaning; None if it goes upstream as it is."""
+    if meaning in {"first-day", "last-day"} and _is_day(text):
+        return None
     value = _parse_bare_value(text)
     if value is None:
         return rejected_plan(name, "value", _SYNTAX)
@@ -174,6 +177,14 @@ def _plan_time(name: str, text: str, value: DateValue, site: Site) -> DatePlan |
     start = edges.start_low
     is_exact = _SECOND.match(text) and isinstance(start, int) and start == edges.start_high
     return _single_plan(name, second_text(start // 1)) if is_exact else _inexact_plan(name, _NOT_A_SECOND)
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day of the years 1 to 9999, as the upstream takes it."""
+    try:
+        return _DAY.fullmatch(text) is not None and bool(parse_date_value(text))
+    except DateValueError:
+        return False
 
 
 def _plan_day(name: str, text: str, value: DateValue, site: Site, *, is_end: bool) -> DatePlan:
