@@ -149,8 +149,8 @@ class ResponseCheck:
     def _has_expected_id(self) -> bool:
         """Whether a read returned the resource, and the version, with the requested id, by case.
 
-        R4 http.html: a SHALL. A resource with two `id` members fails: another parser might use the other value.
-        A resource that names no version may be the one.
+        R4 http.html: a SHALL. A resource with two `id` members fails: another parser might use the other
+        value. A resource that names no version may be the one.
         """
         interaction = self.request.interaction
         if interaction.code not in _READ_INTERACTIONS:
