@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,8 @@ import pytest
 from redis import Redis
 
 #: Seconds that the server may take to start.
-_START_TIMEOUT = 10
+_START_TIMEOUT = 20
+_PORTS_TO_TRY = 3
 
 
 @dataclass
@@ -35,7 +36,7 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), "--dir", str(self.directory), "--save", ""]
         self._process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
         deadline = monotonic() + _START_TIMEOUT
-        while monotonic() < deadline:
+        while monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -67,12 +68,23 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
             pytest.fail("redis-server is not installed")
         pytest.skip("redis-server is not installed")
     with TemporaryDirectory() as directory:
-        server = RedisServer(Path(directory), _free_port(), options)
-        server.start()
+        server = _started_server(Path(directory), options)
         try:
             yield server
         finally:
             server.stop()
+
+
+def _started_server(directory: Path, options: tuple[str, ...]) -> RedisServer:
+    """A server on a port that no other process has taken in the meantime."""
+    for _ in range(_PORTS_TO_TRY - 1):
+        server = RedisServer(directory, _free_port(), options)
+        with suppress(RuntimeError):
+            server.start()
+            return server
+    server = RedisServer(directory, _free_port(), options)
+    server.start()
+    return server
 
 
 def _free_port() -> int:
