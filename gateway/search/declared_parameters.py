@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from http import HTTPStatus
 
 from gateway.dates.registry import DateParameter, date_parameter, declared_parameter, is_registered
 from gateway.dates.support import ParameterKey
 from gateway.dates.value import DateValueError, parse_date_value
-from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
-from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.errors.failure import FailureKind, RetryAdvice, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.search_params import Parameter
-from gateway.upstreams.site_statements import SiteStatements
+from gateway.upstreams.site_statements import SiteStatements, unknown_statement_failure
 
 PARAMETER_TYPE_UNKNOWN = FailureKind(
     "parameter-type-unknown",
@@ -47,21 +45,12 @@ class DeclaredParameters:
             return await self._inner(request)
         reading = await self._statements.read(request)
         if reading.statement is None and reading.failure and has_undeclared_dates(request):
-            raise _unknown_type_failure(reading.failure) from reading.failure
+            raise unknown_statement_failure(PARAMETER_TYPE_UNKNOWN, reading.failure) from reading.failure
         declared = declared_dates(reading.statement.date_parameters) if reading.statement else {}
         dates = {**declared, **site.date_support.declared_parameters}
         if dates:
             site = replace(site, date_support=replace(site.date_support, declared_parameters=dates))
         return await call_after(reading.use, self._inner, request.replace(site=site))
-
-
-def _unknown_type_failure(failure: Failure) -> Failure:
-    """Failure of the search; a refusal of the caller stays what it is."""
-    if failure.kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return failure
-    cause = ((ERROR_CODE_SYSTEM, failure.kind.code),)
-    unknown = Failure(PARAMETER_TYPE_UNKNOWN, retry_after=failure.retry_after, codings=cause)
-    return unknown.with_upstream_use(failure.upstream_use)
 
 
 def has_undeclared_parameters(request: FhirRequest) -> bool:

@@ -1,16 +1,20 @@
 """Check that the includes of a page are about the patients of its matches."""
 
-import re
 from collections.abc import Sequence
 
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest
-from gateway.fhir.patient_references import patient_reference_paths
 from gateway.fhir.raw_json import decode_resource
-from gateway.upstreams.patient_criteria import IdCriterion, ResourceName, references_at, resource_name
+from gateway.upstreams.patient_criteria import (
+    PATIENT_MENTION,
+    IdCriterion,
+    ResourceName,
+    patient_paths,
+    references_at,
+    resource_name,
+)
 
-_MENTION = re.compile(rb"Patient\\?/([A-Za-z0-9\-.]{1,64})")
 _ITERATIONS = (":iterate", ":recurse")
 
 
@@ -30,7 +34,7 @@ def includes_other_patient(
         return False
     nearest = [include for include in includes if _concerns_any(request, include, named)]
     mentioned = {
-        id_.decode() for resource in (*matches, *nearest) for id_ in _MENTION.findall(bytes(resource))
+        id_.decode() for resource in (*matches, *nearest) for id_ in PATIENT_MENTION.findall(bytes(resource))
     }
     return any(not _concerns_any(request, include, named | mentioned) for include in includes)
 
@@ -39,13 +43,14 @@ def _concerns_any(request: FhirRequest, include: Raw, ids: set[str]) -> bool:
     resource = decode_resource(include)
     type_ = str(resource.get("resourceType"))
     if type_ == "Patient":  # one that links to a match may be a reverse include
-        return resource.get("id") in ids or any(id_.decode() in ids for id_ in _MENTION.findall(include))
+        return resource.get("id") in ids or any(
+            id_.decode() in ids for id_ in PATIENT_MENTION.findall(include)
+        )
     patients = [name for name in _named_resources(request, type_, resource) if name.type == "Patient"]
     return not patients or any(name.id in ids for name in patients)
 
 
 def _named_resources(request: FhirRequest, type_: str, resource: dict[str, object]) -> list[ResourceName]:
-    paths = patient_reference_paths(type_, "patient") or patient_reference_paths(type_, "subject")
-    references = (ref for path in paths for ref in references_at(resource, path))
+    references = (ref for path in patient_paths(type_) for ref in references_at(resource, path))
     names = (resource_name(request, reference) for reference in references)
     return [name for name in names if name is not None]

@@ -13,20 +13,20 @@ import msgspec
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest
-from gateway.fhir.patient_references import patient_reference_paths
 from gateway.fhir.raw_json import UnreadableError, decode_resource
 from gateway.upstreams.entry_modes import may_include_type, resource_type
 from gateway.upstreams.identifier_criteria import identifier_criteria, may_have_identifiers
 from gateway.upstreams.include_check import includes_other_patient
 from gateway.upstreams.patient_criteria import (
+    PATIENT_MENTION,
     IdCriterion,
     ResourceName,
     id_criteria,
+    patient_paths,
     references_at,
     resource_name,
 )
 
-_MENTION = re.compile(rb"Patient\\?/([A-Za-z0-9\-.]{1,64})")
 _DECODE_ERRORS = (msgspec.MsgspecError, UnreadableError, UnicodeError, RecursionError)
 #: Operations whose parameters are the search criteria of their resource type.
 _SEARCH_OPERATIONS = frozenset({"lastn"})
@@ -94,7 +94,7 @@ def _mentions_only_named(criterion: IdCriterion, body: bytes) -> bool:
     if b"\\u" in body:  # an escape may hide a mention
         return False
     named = {value.id.encode() for value in criterion.values if value.type in {"", "Patient"}}
-    return bool(criterion.paths) and named.issuperset(_MENTION.findall(body))
+    return bool(criterion.paths) and named.issuperset(PATIENT_MENTION.findall(body))
 
 
 def _matches_and_includes(request: FhirRequest, entries: Iterable[_Entry]) -> tuple[list[Raw], list[Raw]]:
@@ -165,7 +165,7 @@ def _everything_is_wrong(request: FhirRequest, body: bytes) -> bool:
         if not _concerns(request, resource, name, own)
     ]
     if _is_one_of_several_pages(request, body):
-        is_mentioned = own.id.encode() in _MENTION.findall(body) or own in patients
+        is_mentioned = own.id.encode() in PATIENT_MENTION.findall(body) or own in patients
         return not is_mentioned and any(name.type != "Patient" for name in others)
     if patients and own not in patients:
         return True
@@ -188,9 +188,9 @@ def _mentioned_names(resources: Iterable[Raw | bytes]) -> set[bytes]:
 
 def _concerns(request: FhirRequest, resource: Raw | bytes, name: ResourceName, own: ResourceName) -> bool:
     """Whether a resource may be about the patient: it mentions the patient, or names no other as its own."""
-    if name.type == "Patient" or own.id.encode() in _MENTION.findall(bytes(resource)):
+    if name.type == "Patient" or own.id.encode() in PATIENT_MENTION.findall(bytes(resource)):
         return name.type != "Patient" or name == own
-    paths = patient_reference_paths(name.type, "patient") or patient_reference_paths(name.type, "subject")
+    paths = patient_paths(name.type)
     criterion = IdCriterion("patient", paths, frozenset({own}))
     return _may_refer_to(request, decode_resource(resource), criterion)
 

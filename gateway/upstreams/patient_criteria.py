@@ -16,6 +16,10 @@ _RESOURCE = re.compile(
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
+#: Reference to a patient in JSON.
+PATIENT_MENTION = re.compile(rb"Patient\\?/([A-Za-z0-9\-.]{1,64})")
+
+
 class ResourceName(NamedTuple):
     """Type and id of a resource of this site; ids compare with case, an empty type means any."""
 
@@ -67,6 +71,13 @@ def id_criteria(request: FhirRequest) -> tuple[IdCriterion, ...]:
     """
     criteria = (_id_criterion(request, parameter) for parameter in request.client_search.parameters)
     return tuple(criterion for criterion in criteria if criterion is not None)
+
+
+def patient_paths(resource_type: str) -> tuple[ElementPath, ...]:
+    """Paths of the references by which a resource is about a patient."""
+    return patient_reference_paths(resource_type, "patient") or patient_reference_paths(
+        resource_type, "subject"
+    )
 
 
 def may_name_patient(resource_type: str, name: str) -> bool:

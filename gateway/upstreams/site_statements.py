@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Callable, Iterator, MutableMapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -10,7 +11,8 @@ import structlog
 from cachetools import LRUCache
 
 from gateway.dates.support import ParameterKey
-from gateway.errors.failure import Failure
+from gateway.errors.failure import Failure, FailureKind
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import NO_PARAMETERS
@@ -99,6 +101,15 @@ class SiteStatements:
             return StatementReading(stored and stored.statement, failure.upstream_use, failure)
         self._stored[guid] = _StoredStatement(request.received_at, self._version_of(request), statement)
         return StatementReading(statement, response.upstream_use)
+
+
+def unknown_statement_failure(kind: FailureKind, failure: Failure) -> Failure:
+    """Failure of a request that needs a statement; a refusal of the caller stays what it is."""
+    if failure.kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return failure
+    cause = ((ERROR_CODE_SYSTEM, failure.kind.code),)
+    unknown = Failure(kind, retry_after=failure.retry_after, codings=cause)
+    return unknown.with_upstream_use(failure.upstream_use)
 
 
 def _statement_request(request: FhirRequest) -> FhirRequest:

@@ -4,16 +4,14 @@ An upstream that ignores a condition makes the change without it: a record twice
 """
 
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from typing import NamedTuple
 
 from gateway.cache.validators import has_gateway_etag
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice, call_after
-from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
 from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, Parameter, SearchParams
-from gateway.upstreams.site_statements import ConditionalForm, SiteStatements
+from gateway.upstreams.site_statements import ConditionalForm, SiteStatements, unknown_statement_failure
 from gateway.validation.transaction_entries import EntryRequest, entry_requests
 
 CONDITIONAL_NOT_SUPPORTED = FailureKind(
@@ -82,7 +80,9 @@ class ConditionalWrites:
         _require_promises(conditions, frozenset((item.type, item.form) for item in conditions if item.form))
         reading = await self._statements.read(request)
         if reading.statement is None:
-            raise _unknown_support_failure(reading.failure or Failure(CONDITIONAL_SUPPORT_UNKNOWN))
+            raise unknown_statement_failure(
+                CONDITIONAL_SUPPORT_UNKNOWN, reading.failure or Failure(CONDITIONAL_SUPPORT_UNKNOWN)
+            )
         try:
             _require_promises(conditions, reading.statement.promises)
         except Failure as failure:
@@ -146,15 +146,6 @@ def _require_promises(
         if condition.form is None or (condition.type, condition.form) not in promises:
             text = f"{CONDITIONAL_NOT_SUPPORTED.text} Not promised: {condition.name}."
             raise Failure(CONDITIONAL_NOT_SUPPORTED, text=text)
-
-
-def _unknown_support_failure(failure: Failure) -> Failure:
-    """Failure of the change; a refusal of the caller stays what it is."""
-    if failure.kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return failure
-    cause = ((ERROR_CODE_SYSTEM, failure.kind.code),)
-    unknown = Failure(CONDITIONAL_SUPPORT_UNKNOWN, retry_after=failure.retry_after, codings=cause)
-    return unknown.with_upstream_use(failure.upstream_use)
 
 
 def _header_name(name: str) -> str:
