@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from urllib.parse import unquote
 
-from gateway.exchange import Position
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, SearchParams
@@ -26,9 +25,8 @@ _REFERENCE = re.compile(r"(?:.*/)?[A-Z][A-Za-z]+/([A-Za-z0-9\-.]{1,64})(?:/_hist
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
-def stated_search(position: Position, sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
+def stated_search(sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
     """Search in the upstream's `self` link; None if the link says nothing about the criteria."""
-    del position  # every page has its own `self`
     self_search = self_link_search(bundle)
     if self_search is None:
         return None

@@ -103,7 +103,7 @@ class MergedSearch:
     def _dropped_parameters(self, position: Position, bundle: Bundle) -> frozenset[str]:
         """Parameters, except dates, that the upstream did not use. Raises Failure 400 if they must be."""
         sent = self._search_at(position)
-        stated = stated_search(position, sent, bundle)
+        stated = stated_search(sent, bundle)
         dropped = ignored_criteria(sent, self._date_names, stated, self.request.interaction.type)
         dropped |= warned_parameters(sent, bundle) - self._date_names
         require_parameters_used(self.request, dropped)
@@ -245,9 +245,9 @@ class MergedSearch:
         if not self.request.plan.date_plans:
             return False
         sent = self._search_at(position)
-        return lacks_values(
-            sent, self._date_names, stated_search(position, sent, bundle)
-        ) or has_ignored_warning(self._date_names, bundle)
+        return lacks_values(sent, self._date_names, stated_search(sent, bundle)) or has_ignored_warning(
+            self._date_names, bundle
+        )
 
     def _is_disproved_by(self, position: Position, bundle: Bundle) -> bool:
         """Whether matches show that a date criterion was ignored. Raises Failure if the clock is wrong."""
