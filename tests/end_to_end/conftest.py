@@ -1,5 +1,6 @@
 """Gateway with short timeouts and every upstream mounted."""
 
+import gc
 from collections.abc import Iterator
 
 import httpx
@@ -17,3 +18,10 @@ def gateway(pair: Pair) -> Iterator[FailingGateway]:
     ):
         yield FailingGateway(pair, url, client)
     pair.spoilt = False  # the gateway of the pair had no failure
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collect_garbage() -> Iterator[None]:
+    """Let what a module left open fail in that module: later, Python would warn in any other test."""
+    yield
+    gc.collect()

@@ -6,6 +6,7 @@ searches, `DIFFERENTIAL_SEED` runs one; each difference names its seed and the s
 
 import os
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from oracle.run import Run
@@ -29,8 +30,10 @@ def seeds(request: pytest.FixtureRequest) -> Iterator[list[int]]:
 @pytest.mark.timeout(900)
 async def test_answer_is_what_r4_defines(seeds: list[int], capsys: pytest.CaptureFixture[str]) -> None:
     run = Run()
-    await run.check_all(seeds)
-    billed, bill = await run.billed_queries()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(run.stop)
+        await run.check_all(seeds)
+        billed, bill = await run.billed_queries()
     with capsys.disabled():
         print(f"\n{run}")
     assert run.differences == [], "\n" + "\n".join(map(str, run.differences[:20]))

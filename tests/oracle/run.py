@@ -74,6 +74,11 @@ class Run:
         pairs = [await world.billed_queries() for world in self.worlds.values()]
         return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
 
+    async def stop(self) -> None:
+        """Stop all gateways."""
+        for world in self.worlds.values():
+            await world.stop()
+
     async def check_all(self, seeds: Iterable[int]) -> None:
         for seed in seeds:
             await self.check(seed)
@@ -82,7 +87,7 @@ class Run:
         """Send the search of a seed; keep the smallest search with the same fault."""
         random = Random(seed)
         model, known = MODELS[seed % len(MODELS)], bool(seed // len(MODELS) % 2)
-        world = self._world(model, known=known)
+        world = await self._world(model, known=known)
         guid = random.choice(_SITES)
         records = await world.records(guid)
         search = SearchDice(random, records, base(guid), datetime.now(UTC)).search()
@@ -94,9 +99,10 @@ class Run:
         if problem:
             self.differences.append(Difference(seed, model.name, known, guid, search, problem))
 
-    def _world(self, model: Model, *, known: bool) -> World:
+    async def _world(self, model: Model, *, known: bool) -> World:
         if (model.name, known) not in self.worlds:
             self.worlds[model.name, known] = World(model, known)
+            await self.worlds[model.name, known].start()
         return self.worlds[model.name, known]
 
     async def _problem(self, world: World, guid: str, search: Search, *, is_counted: bool = False) -> str:

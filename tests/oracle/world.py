@@ -1,6 +1,7 @@
 """A gateway in front of an emulator, in this process, and a client that follows pages."""
 
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ _TRUTHS: dict[tuple[str, str], Records] = {}
 
 @dataclass
 class World:
-    """One model of an upstream with the gateway in front of it."""
+    """One model of an upstream with the gateway in front of it, from `start` to `stop`."""
 
     model: Model
     known: bool
@@ -38,12 +39,12 @@ class World:
     _records: dict[str, Records] = field(default_factory=dict)
     _earlier_queries: int = 0
     _last_etag: str = ""
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
         self.emulator = create_emulator(self.model.emulator_settings())
         for guid, practice in self.emulator.state.emulator.practices.items():
             practice.index = _INDEXES.setdefault((guid, self._precision), ParameterIndex())
-        self._start()
 
     @property
     def _precision(self) -> str:
@@ -64,11 +65,18 @@ class World:
     async def restart(self) -> None:
         """Replace the gateway by one that has learned nothing."""
         self._earlier_queries, _ = await self.billed_queries()
-        self._start()
+        await self.stop()
+        await self.start()
 
-    def _start(self) -> None:
+    async def start(self) -> None:
+        """Start a gateway in front of the emulator."""
         settings = self.model.gateway_settings(known=self.known)
         self.app = create_app(settings, transport=httpx.ASGITransport(self.emulator))
+        await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
+
+    async def stop(self) -> None:
+        """Close what the gateway holds, such as its ledger."""
+        await self._stack.aclose()
 
     def client(self) -> httpx.AsyncClient:
         assert self.app is not None
