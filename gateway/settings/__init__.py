@@ -20,6 +20,7 @@ from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses
 from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
 from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
+from gateway.settings.sql import Sql
 
 
 class ConfigurationError(ValueError):
@@ -52,6 +53,7 @@ class Settings(Section):
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
     writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
+    sql: Sql = Field(Sql(), description="SQL Passthrough.")
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -133,6 +135,7 @@ __all__ = [
     "Settings",
     "SiteCache",
     "SiteSettings",
+    "Sql",
     "Timeouts",
     "Upstream",
     "Writes",

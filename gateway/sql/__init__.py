@@ -1,0 +1,1 @@
+"""SQL Passthrough: queries in SQL to the database of a practice (Halo Connect, `/queries`)."""

@@ -1,0 +1,1 @@
+"""Webhooks of Halo Connect: checked, told apart from repetitions, used for invalidation, forwarded."""
