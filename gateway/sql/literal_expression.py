@@ -36,14 +36,13 @@ class Expression:
 
     def _kind_of_next(self) -> TokenKind:
         token = self._reader.peek()
-        if token.kind in _LIMITS:
-            return token.kind
         word = self._reader.lower(token)
-        if word == b"cast":
-            return self._reader.peek(2).kind
         if word == b"nchar":
             return TokenKind.NATIONAL
-        raise SqlSyntaxError("not a literal expression")
+        kind = self._reader.peek(2).kind if word == b"cast" else token.kind
+        if kind not in _LIMITS:
+            raise SqlSyntaxError("not a literal expression")
+        return kind
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the value and pass all its tokens; raise SqlSyntaxError where SQL Server would cut it."""

@@ -129,13 +129,17 @@ class _Proof:
         return part
 
     def _arguments(self) -> Iterator[Argument]:
+        if self._reader.skip(b";"):
+            return
+        yield self._argument()
         while not self._reader.skip(b";"):
-            name = self._variable()
-            self._reader.expect(b"=")
-            yield Argument(name, self._variable(), self._reader.skip(b"output"))
-            if self._reader.skip(b";"):
-                return
             self._reader.expect(b",")
+            yield self._argument()
+
+    def _argument(self) -> Argument:
+        name = self._variable()
+        self._reader.expect(b"=")
+        return Argument(name, self._variable(), self._reader.skip(b"output"))
 
 
 def _fit(expression: Expression, sql_type: str) -> Iterator[bytes]:
