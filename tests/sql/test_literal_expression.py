@@ -1,5 +1,7 @@
 """Values of literal expressions, as SQL Server evaluates them."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,11 +67,16 @@ def test_value_of_a_binary(text: str, value: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "0x1", "0x01 + N'a'", "N'a' + 'a'", "'\u00e9'", "N'a\x00'", "N'a\\\rb'", "NCHAR(65536)", "NCHAR(-1)", "NCHAR(0x41)",
-        "NCHAR(1.0)", "NCHAR(1e)", "NCHAR(000065)", "NCHAR()", "NCHAR(1", "CHAR(65)", "CAST(N'a' AS nvarchar(4000))",
-        "CAST(N'a' AS varchar(max))", "CAST('a' AS nvarchar(max))", "CAST(N'a' + N'b' AS nvarchar(max))", "CAST(NULL AS int)",
-        "CAST(NCHAR(1) AS nvarchar(max))", "NULL", "1", "@x", "(N'a')", "-N'a'", "N'a' +", "+ N'a'", "N'a' + @x", "[a]", '"a"',
-        "N'a' + (N'b')", "N'a' /**/ + N'b'", "CONCAT(N'a', N'b')", "N'a' + NCHAR(1)(2)", "N'a' N'b'", "N'a'; DROP TABLE x",
+        "0x1", "0x01 + N'a'", "N'a' + 'a'", "'\u00e9'", "N'a\x00'", "N'a\\\rb'", "NCHAR(65536)", "NCHAR(-1)",
+        "NCHAR(0x41)",
+        "NCHAR(1.0)", "NCHAR(1e)", "NCHAR(000065)", "NCHAR()", "NCHAR(1", "CHAR(65)",
+        "CAST(N'a' AS nvarchar(4000))",
+        "CAST(N'a' AS varchar(max))", "CAST('a' AS nvarchar(max))", "CAST(N'a' + N'b' AS nvarchar(max))",
+        "CAST(NULL AS int)",
+        "CAST(NCHAR(1) AS nvarchar(max))", "NULL", "1", "@x", "(N'a')", "-N'a'", "N'a' +", "+ N'a'",
+        "N'a' + @x", "[a]", '"a"',
+        "N'a' + (N'b')", "N'a' /**/ + N'b'", "CONCAT(N'a', N'b')", "N'a' + NCHAR(1)(2)", "N'a' N'b'",
+        "N'a'; DROP TABLE x",
         "N'a' COLLATE Latin1_General_BIN", "",
     ],
 )  # fmt: skip
@@ -86,10 +93,14 @@ def test_text_that_is_not_utf8_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("literal_of", "limit"),
-    [(lambda n: "N'" + "a" * n + "'", 4_000), (lambda n: "'" + "a" * n + "'", 8_000), (lambda n: "0x" + "00" * n, 8_000)],
+    [
+        (lambda length: f"N'{'a' * length}'", 4_000),
+        (lambda length: f"'{'a' * length}'", 8_000),
+        (lambda length: f"0x{'00' * length}", 8_000),
+    ],
     ids=["nvarchar", "varchar", "varbinary"],
-)  # fmt: skip
-def test_joined_value_over_the_limit_is_cut(literal_of, limit: int) -> None:  # type: ignore[no-untyped-def]
+)
+def test_joined_value_over_the_limit_is_cut(literal_of: Callable[[int], str], limit: int) -> None:
     assert evaluate(f"{literal_of(limit - 1)} + {literal_of(1)}")[1]
     with pytest.raises(SqlSyntaxError, match="cut"):
         evaluate(f"{literal_of(limit)} + {literal_of(1)}")
@@ -112,9 +123,19 @@ def test_number_of_operands_has_a_limit() -> None:
 
 @pytest.mark.parametrize(
     ("mark", "value"),
-    [("''", "'"), ("''''", "''"), ("\\\n", ""), ("\\\r\n", ""), ("\\\\\n", "\\"), ("''\\\n''", "''"), ("\u20ac", "\u20ac"),
-     ("\U0001f600", "\U0001f600"), ("\\\u20ac''", "\\\u20ac'"), ("\r\n", "\r\n")],
-)  # fmt: skip
+    [
+        ("''", "'"),
+        ("''''", "''"),
+        ("\\\n", ""),
+        ("\\\r\n", ""),
+        ("\\\\\n", "\\"),
+        ("''\\\n''", "''"),
+        ("\u20ac", "\u20ac"),
+        ("\U0001f600", "\U0001f600"),
+        ("\\\u20ac''", "\\\u20ac'"),
+        ("\r\n", "\r\n"),
+    ],
+)
 @pytest.mark.parametrize("before", range(PIECE - 6, PIECE + 2))
 def test_marks_at_the_end_of_a_piece(before: int, mark: str, value: str) -> None:
     for times in (1, 2):

@@ -36,11 +36,14 @@ def test_procedure_is_read(text: str, parts: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", ".", ".p", "..p", "p.", "a.b.c.d.e", "a....p", "p;1", "p ;", "{call p}", "{?=call p}", "p/**/",
-        "p--", "p -- x", "@x", "@@x", "1p", "$p", "p q", "[p", "p]", "[p]]", '"p', "[]", '""', "[a][b]", "[a]b",
+        "", " ", ".", ".p", "..p", "p.", "a.b.c.d.e", "a....p", "p;1", "p ;", "{call p}", "{?=call p}",
+        "p/**/",
+        "p--", "p -- x", "@x", "@@x", "1p", "$p", "p q", "[p", "p]", "[p]]", '"p', "[]", '""', "[a][b]",
+        "[a]b",
         "a[b]", "a\tb", "a.\tb", "a\n.b", "[a\nb]", "[a\x00]", "[a\x7f]", "[a\x85]", "[a\u2028]", "[a\u2029]",
         "[\ud800]", "'p'", "N'p'", "p()", "p, q", "p @a = 1", "EXEC p", "p\n", "\u2019p", "\uff3bp\uff3d",
-        "x" * 129, "[" + "x" * 129 + "]", "[" + "]]" * 129 + "]", "[" + "\U0001f600" * 65 + "]", "#", "x" * 100_000,
+        "x" * 129, "[" + "x" * 129 + "]", "[" + "]]" * 129 + "]", "[" + "\U0001f600" * 65 + "]", "#",
+        "x" * 100_000,
     ],
 )  # fmt: skip
 def test_anything_else_is_left_alone(text: str) -> None:
@@ -61,7 +64,8 @@ def test_whatever_is_read_means_the_same_when_quoted(text: str) -> None:
     if parts is not None:
         again = ".".join(quote_name(part) if part else "" for part in parts)
         assert parse_procedure(again) == parts
-        assert parts[-1] and parts[0]
+        assert parts[-1]
+        assert parts[0]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,8 @@ def test_parameter_name_has_its_at_sign(name: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "", "@", "@@x", "@@IDENTITY", "1", "@1", "a b", "a\n", " a", "a;", "@a=1", "a]", "a'", "\u00e9", "\uff41", "a\x00",
+        "", "@", "@@x", "@@IDENTITY", "1", "@1", "a b", "a\n", " a", "a;", "@a=1", "a]", "a'", "\u00e9",
+        "\uff41", "a\x00",
         "a-b", "@a@=@b", "a\u2028", "x" * 128, "@" + "x" * 128,
     ],
 )  # fmt: skip
