@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from gateway.sql.batch import Argument, Batch, Value, Variable
 from gateway.sql.lexer import PIECE, SqlSyntaxError, TokenKind
 from gateway.sql.literal_expression import Expression
-from gateway.sql.names import LONGEST_NAME, is_name
+from gateway.sql.names import LONGEST_NAME, is_name, parse_parameter_name
 from gateway.sql.token_reader import TokenReader
 
 _MOST_PARTS = 4
@@ -68,10 +68,10 @@ class _Proof:
         self._reader.expect(b";")
 
     def _variable(self) -> str:
-        name = self._reader.word(TokenKind.VARIABLE)
-        if name.startswith(b"@@") or len(name) > LONGEST_NAME:
+        name = self._reader.word(TokenKind.VARIABLE).decode()
+        if parse_parameter_name(name) != name:
             raise SqlSyntaxError("not a variable")
-        return name.decode()
+        return name
 
     def _type(self) -> str:
         name = self._reader.word(TokenKind.NAME).decode().lower()

@@ -129,6 +129,12 @@ def test_names_that_differ_in_case_only_are_one_variable() -> None:
     assert not is_proved(text_of(batch), batch)
 
 
+@pytest.mark.parametrize("name", ["@@x", "@1", "@" + "x" * 128])
+def test_variable_of_another_name_is_not_proved(name: str) -> None:
+    batch = batch_of(b"1", names=(name,))
+    assert not is_proved(text_of(batch), batch)
+
+
 def test_procedure_without_arguments_is_proved() -> None:
     batch = Batch((), ("sp_X",), (), "")
     assert is_proved(b"EXECUTE [sp_X];", batch)
