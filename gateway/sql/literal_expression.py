@@ -75,7 +75,7 @@ class Expression:
         self._reader.expect(b"(")
         digits = self._reader.word(TokenKind.NUMBER)
         self._reader.expect(b")")
-        if not re.fullmatch(rb"[0-9]{1,5}", digits) or int(digits) > _LAST_UNIT:
+        if not re.fullmatch(rb"0|[1-9][0-9]{0,4}", digits) or int(digits) > _LAST_UNIT:
             raise SqlSyntaxError("not a UTF-16 unit")
         return int(digits).to_bytes(2, "little")
 

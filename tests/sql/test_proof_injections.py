@@ -34,12 +34,14 @@ def test_corpus_has_names_that_pass_and_names_that_do_not() -> None:
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 def test_value_stays_a_value_whatever_the_names(value: str) -> None:
-    """Every combination is proved; sqlglot, which is slower, judges some of each value."""
-    for number, (procedure, name) in enumerate(product(READ_PROCEDURES, READ_NAMES)):
+    """Every pair of a value and a name is proved; sqlglot, which is slower, judges some of each value."""
+    pairs = [(procedure, READ_NAMES[0]) for procedure in READ_PROCEDURES]
+    pairs += [(READ_PROCEDURES[0], name) for name in READ_NAMES]
+    for number, (procedure, name) in enumerate(pairs):
         batch = batch_of(value, procedure=procedure, names=(name,))
         text = text_of(batch)
         assert is_proved(text, batch)
-        if number % 97 == len(value) % 97:
+        if number % 40 == len(value) % 40:
             assert is_executed_alone(text, batch)
 
 

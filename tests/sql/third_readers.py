@@ -129,7 +129,7 @@ def _part(part: str | exp.Expression) -> str:
 
 def _argument(argument: exp.Expression) -> tuple[str, str, bool]:
     is_output = isinstance(argument, exp.Alias)
-    if is_output and argument.args["alias"].sql("tsql") != "OUTPUT":
+    if is_output and argument.args["alias"].name.upper() != "OUTPUT":
         raise UnexpectedTextError("an alias")
     pair = argument.this if is_output else argument
     if not isinstance(pair, exp.EQ):
