@@ -48,9 +48,7 @@ class _Proof:
         self._unset: dict[str, Variable] = {}
 
     def holds(self) -> bool:
-        if len({variable.name.lower() for variable in self._expected.variables}) < len(
-            self._expected.variables
-        ):
+        if not _are_names_distinct(self._expected):
             return False
         while True:
             if self._reader.skip(b"declare"):
@@ -140,6 +138,13 @@ class _Proof:
         name = self._variable()
         self._reader.expect(b"=")
         return Argument(name, self._variable(), self._reader.skip(b"output"))
+
+
+def _are_names_distinct(batch: Batch) -> bool:
+    """Return whether no variable and no argument is there twice: to SQL Server, @a and @A are one."""
+    variables = [*(each.name for each in batch.variables), batch.return_variable]
+    arguments = [each.name for each in batch.arguments]
+    return all(len({name.lower() for name in names}) == len(names) for names in (variables, arguments))
 
 
 def _fit(expression: Expression, sql_type: str) -> Iterator[bytes]:

@@ -124,9 +124,16 @@ def test_text_of_another_batch_is_not_proved(other: Batch) -> None:
     assert not is_proved(TEXT, other)
 
 
-def test_names_that_differ_in_case_only_are_one_variable() -> None:
-    batch = batch_of(b"1", b"2", names=("@a", "@A"))
-    assert not is_proved(text_of(batch), batch)
+@pytest.mark.parametrize(
+    "other",
+    [
+        batch_of(b"1", b"2", names=("@a", "@A")),
+        batch_of(b"1", b"2", names=("@a", "@TITLE")),
+        replace(batch_of(b"1"), return_variable="@content"),
+    ],
+)
+def test_names_that_differ_in_case_only_are_one(other: Batch) -> None:
+    assert not is_proved(text_of(other), other)
 
 
 @pytest.mark.parametrize("name", ["@@x", "@1", "@" + "x" * 128])

@@ -1,4 +1,4 @@
-"""Texts of the gateway's own writer, judged by sqlglot: what a practice would execute for a client's query."""
+"""Texts of the gateway's own writer, judged by sqlglot: what a practice would execute for a query."""
 
 import base64
 import json
