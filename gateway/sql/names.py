@@ -10,7 +10,7 @@ _LONGEST_TEXT = 4 * (2 * LONGEST_NAME + 2) + 64
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _PARAMETER = re.compile(rf"@?([A-Za-z_#$][A-Za-z0-9_@#$]{{0,{LONGEST_NAME - 2}}})")
 _PART = r'\[(?:[^\]]|\]\])+\]|"(?:[^"]|"")+"|[^\W\d][\w@#$]*|\#{1,2}\w[\w@#$]*'
-_PROCEDURE = re.compile(rf" *(?:{_PART})(?: *\. *(?:{_PART})?){{0,3}}(?<!\.) *")
+_PROCEDURE = re.compile(rf" *(?:{_PART})(?: *\. *(?:{_PART})?){{0,3}} *")
 _PARTS = re.compile(rf"({_PART})|(\.)")
 
 

@@ -67,7 +67,8 @@ def test_value_of_a_binary(text: str, value: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "0x1", "0x01 + N'a'", "N'a' + 'a'", "'\u00e9'", "N'a\x00'", "N'a\\\rb'", "NCHAR(65536)", "NCHAR(-1)",
+        "0x1", "'a' + NCHAR(65)", "0x01 + NCHAR(65)", "0x01 + N'a'", "N'a' + 'a'", "'\u00e9'", "N'a\x00'",
+        "N'a\\\rb'", "NCHAR(65536)", "NCHAR(-1)",
         "NCHAR(0x41)",
         "NCHAR(1.0)", "NCHAR(1e)", "NCHAR(000065)", "NCHAR(00)", "NCHAR()", "NCHAR(1", "CHAR(65)",
         "CAST(N'a' AS nvarchar(4000))",
