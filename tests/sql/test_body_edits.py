@@ -58,7 +58,7 @@ def test_another_thread_runs_while_a_large_body_is_joined() -> None:
 
 
 def _runs_during_a_join() -> bool:
-    import sys  # noqa: PLC0415
+    import sys
 
     gate, seen, body = Lock(), [], b"x" * 8_000_000
     gate.acquire()

@@ -12,8 +12,8 @@ from gateway.sql.literals import MAX_OPERANDS, binary_literal, operand_count, te
 from gateway.sql.value import BinaryValue, TextValue
 
 PARTS = st.sampled_from(
-    ["'", "''", "\\", "\\\n", "\\\r\n", "\\\r", "\r\n", "\0", "\ud83d", "\ude00", "😀", "]", "[", "\nGO\n", "--",
-     "/*", "$(x)", "N'", "';DROP", "é", "\u2028"]
+    ["'", "''", "\\", "\\\n", "\\\r\n", "\\\r", "\r\n", "\0", "\ud83d", "\ude00", "😀", "]", "[", "\nGO\n",
+     "--", "/*", "$(x)", "N'", "';DROP", "é", "\u2028"]
 )  # fmt: skip
 TEXTS = st.lists(PARTS | st.text(st.characters(), max_size=8), max_size=12).map("".join)
 _OPERAND = re.compile(r"CAST\(N'((?:[^']|'')*)' AS nvarchar\(max\)\)|N'((?:[^']|'')*)'|NCHAR\((\d+)\)")

@@ -13,7 +13,7 @@ from gateway.sql.reasons import Reason, UnsuitableError
 COMMAND = {"type": "storedProcedure", "text": "p", "parameters": [parameter("@x", "Int", "1", size=4)]}
 
 
-def call_in(body: Any) -> StoredProcedure | None | Reason:
+def call_in(body: Any) -> StoredProcedure | Reason | None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         return parse_procedure_call(Skeleton(content))
@@ -63,8 +63,8 @@ def test_a_procedure_may_have_no_parameters(parameters: object) -> None:
         *(
             {"command": {**COMMAND, "parameters": [{"name": "@x", member: value}]}}
             for member, value in (
-                ("direction", None), ("type", 5), ("type", None), ("size", "4"), ("size", 1.5), ("size", True),
-                ("name", 5),
+                ("direction", None), ("type", 5), ("type", None), ("size", "4"), ("size", 1.5),
+                ("size", True), ("name", 5),
             )
         ),
     ],

@@ -49,8 +49,8 @@ def test_what_is_neither_is_refused(text: str, piece: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "0x1", "0xgg", "0x 01", "0X0102", "0xAB==", "0xZZ", "QQ", "QQ=", "QR==", "QUJDRA==QUJD", "=QQ=", "QQ==\n",
-        "Q Q=", "QQ-_", "😀", "\x00", "QUJD=",
+        "0x1", "0xgg", "0x 01", "0X0102", "0xAB==", "0xZZ", "QQ", "QQ=", "QR==", "QUJDRA==QUJD", "=QQ=",
+        "QQ==\n", "Q Q=", "QQ-_", "😀", "\x00", "QUJD=",
     ],
 )  # fmt: skip
 def test_a_doubtful_encoding_is_refused(text: str) -> None:
