@@ -24,7 +24,7 @@ class Edit(NamedTuple):
     replacement: Iterable[bytes] = ()
 
 
-def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
+def edited_body(body: bytes, edits: Iterable[Edit]) -> bytes:
     """Return the body with its edits, which do not overlap.
 
     The pieces are joined in one call, which lets other threads run meanwhile.

@@ -7,7 +7,7 @@ The text is proved before it is used; a command that cannot be rewritten with pr
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.sql.body_edits import Edit, edited, json_content, removals
+from gateway.sql.body_edits import Edit, edited_body, json_content, removals
 from gateway.sql.declarations import SMALL, DeclaredValues, Scope, declared_values
 from gateway.sql.json_skeleton import JsonString, Skeleton
 from gateway.sql.procedure_batch import batch_text, procedure_batch
@@ -64,7 +64,7 @@ def _rewritten(body: bytes, call: StoredProcedure, values: DeclaredValues) -> Re
         *removals([each.span for each in call.parameters], set(values)),
         *(edit for each in returns for edit in _output_edits(each)),
     ]
-    return Rewritten(edited(body, edits), "".join(each.name for each in returns))
+    return Rewritten(edited_body(body, edits), "".join(each.name for each in returns))
 
 
 def _output_edits(parameter: Parameter) -> Iterator[Edit]:

@@ -7,7 +7,7 @@ from threading import Lock, Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sql.body_edits import Edit, edited, json_content, removals
+from gateway.sql.body_edits import Edit, edited_body, json_content, removals
 
 
 @given(body=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60), max_size=6), new=st.binary(max_size=4))
@@ -18,7 +18,7 @@ def test_bytes_outside_the_edits_stay(body: bytes, cuts: list[int], new: bytes) 
     for start, end, _ in edits:
         expected += body[position:start] + new * 2
         position = end
-    assert edited(body, reversed(edits)) == expected + body[position:]
+    assert edited_body(body, reversed(edits)) == expected + body[position:]
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])), size=st.integers(1, 9))
@@ -46,7 +46,7 @@ def test_items_leave_an_array_with_their_commas(spaces: list[str], removed: set[
         text += f'"{index}"'
     body = f"{text}\n]".encode()
     inside = {index for index in removed if index < len(spans)}
-    result = edited(body, removals(spans, inside))
+    result = edited_body(body, removals(spans, inside))
     assert json.loads(result) == [str(index) for index in range(len(spans)) if index not in inside]
     assert result.startswith(b"[ ")
     assert result.endswith(b"\n]")
@@ -68,7 +68,7 @@ def _runs_during_a_join() -> bool:
     sys.setswitchinterval(1_000)
     try:
         gate.release()
-        edited(body, [])
+        edited_body(body, [])
         return bool(seen)
     finally:
         sys.setswitchinterval(interval)

@@ -104,14 +104,14 @@ def test_a_size_that_would_cut_the_value_keeps_the_command(size: int) -> None:
         assert declared(parameter("@x", sql_type, value, size=size)) is Reason.SIZE
 
 
-def test_the_size_of_a_code_page_text_may_count_bytes_of_utf8() -> None:
+def test_size_of_a_code_page_text_may_count_utf8() -> None:
     assert declared(parameter("@x", "VarChar", "é" * 5_000, size=9_999)) is Reason.SIZE
     assert declared(parameter("@x", "VarChar", "é" * 5_000, size=10_000)) == [0]
     assert declared(parameter("@x", "NVarChar", "é" * 5_000, size=5_000)) == [0]
 
 
 @pytest.mark.parametrize("sql_type", ["Binary", "Char", "NChar"])
-def test_a_value_that_the_server_would_fill_up_keeps_the_command(sql_type: str) -> None:
+def test_a_value_that_would_be_padded_keeps_the_command(sql_type: str) -> None:
     value, size = ("0x0102", 2) if sql_type == "Binary" else ("ab", 2)
     assert declared(parameter("@x", sql_type, value, size=size + 1), scope="all") is Reason.PADDING
     assert declared(parameter("@x", sql_type, "", size=0), scope="all") is Reason.PADDING
