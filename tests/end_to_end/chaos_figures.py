@@ -10,6 +10,7 @@ from typing import Any
 from end_to_end.chaos_clients import Call, Observations
 from end_to_end.chaos_plan import Plan
 from end_to_end.chaos_run import RunResult
+from end_to_end.chaos_sql import QUERIES, sql_lines
 from end_to_end.chaos_truth import identifier
 from end_to_end.chaos_world import KEYS, QUIET, Processes, World
 
@@ -39,11 +40,16 @@ class Report:
 
 def report_run(world: World, plan: Plan, result: RunResult) -> Report:
     """Report about a run whose replicas have ended."""
-    requests = [request for request in world.control("GET", "requests") if "/fhir/" in request["path"]]
+    requests = [
+        request
+        for request in world.control("GET", "requests")
+        if "/fhir/" in request["path"] or QUERIES in request["path"]
+    ]
     sections = (
         _plan_lines(plan, world, result),
         _response_lines(world, result),
         write_lines(world, result.observations, requests),
+        sql_lines(result.sql_queries, requests),
         _quiet_site_lines(result),
         _bill_lines(world, result, requests),
         _ledger_lines(world, result, requests),

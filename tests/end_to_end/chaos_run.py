@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from end_to_end.chaos_clients import LoadBalancer, Observations, Reader, create_clients
 from end_to_end.chaos_plan import SITE_FAULTS, Episode, Plan
+from end_to_end.chaos_sql import SqlQuery, create_sql_clients
 from end_to_end.chaos_truth import Oracle, SearchWalk
 from end_to_end.chaos_world import FAR, KEYS, NEAR, Kill, Program, World, base
 
@@ -33,6 +34,7 @@ class RunResult:
 
     observations: Observations = field(default_factory=Observations)
     oracle: Oracle = field(default_factory=Oracle)
+    sql_queries: list[SqlQuery] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     recovery: dict[str, float] = field(default_factory=dict)
     fault_free_until: float = 0.0
@@ -74,7 +76,10 @@ class FaultInjector:
             await self._send_faults()
 
     def _fault_rule(self, episode: Episode) -> dict[str, Any]:
-        rule = {**SITE_FAULTS[episode.name], "site": episode.site, "path": "/fhir/"}
+        fault = SITE_FAULTS[episode.name]
+        is_fhir_only = fault["kind"] == "answer" and fault["status"] < 300  # SQL results are not FHIR
+        path = "/fhir/" if is_fhir_only else "/fhir/|/queries/"
+        rule = {**fault, "site": episode.site, "path": path}
         return rule | ({"key": KEYS[episode.site]} if rule["kind"] == "rate-limit" else {})
 
     async def _send_faults(self) -> None:
@@ -158,8 +163,10 @@ async def _run_clients(world: World, balancer: LoadBalancer, plan: Plan, result:
     start, ended = monotonic(), asyncio.Event()
     result.fault_free_until = time() + plan.fault_free_seconds
     result.largest_walk_pages.append(await _read_largest_search(balancer, plan))
+    sql_clients = create_sql_clients(balancer, plan)
     client_tasks = [
-        asyncio.create_task(client.run(ended.is_set)) for client in create_clients(balancer, plan)
+        asyncio.create_task(client.run(ended.is_set))
+        for client in (*create_clients(balancer, plan), *sql_clients)
     ]
     memory_task = asyncio.create_task(_record_memory(world, start, plan, result))
     try:
@@ -169,6 +176,7 @@ async def _run_clients(world: World, balancer: LoadBalancer, plan: Plan, result:
     finally:
         ended.set()
         await asyncio.gather(*client_tasks, memory_task)
+    result.sql_queries = [query for client in sql_clients for query in client.queries]
     result.largest_walk_pages.append(await _read_largest_search(balancer, plan))
 
 

@@ -315,6 +315,9 @@ id = "login-failed"
 code = "practice-not-authorised"
 seconds = {plan.scale(60, 1.0)}
 scope = "caller-at-site"
+[sql]
+read_timeout_seconds = 6.0
+total_timeout_seconds = 10.0
 [ledger]
 path = "{directory / "ledger.sqlite3"}"
 """
