@@ -9,7 +9,7 @@ from gateway.sql.operation import SqlAction, parse_operation
 from gateway.sql.statement import only_reads
 
 #: Bytes of a submission's body that is read for its command: a larger one counts as a change.
-MAX_READ_BYTES: Final = 10_000
+MAX_READ_BYTES: Final = 6_000
 #: Action of a path below `/queries` that Halo does not document: it counts as one that asks the practice.
 OTHER_ACTION: Final = "other"
 #: Actions whose command runs once, so that it may provably only read; a registered one runs again and again.
