@@ -18,6 +18,7 @@ from gateway.chain import Chain, fhir_chain, halo_chains, passthrough_chain, ups
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
+from gateway.sql.held_polls import is_held
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
@@ -65,7 +66,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     counter = runtime.rejection_counter
     fhir_endpoint = Endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
     other_endpoint = Endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
-    sql_endpoint = Endpoint(reader.read_sql, sql.handler, counter(is_fhir=False))
+    sql_endpoint = Endpoint(reader.read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
     prefix = mounted.path if mounted else ""
     fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
@@ -116,7 +117,8 @@ def create_app(
     """ASGI application of a gateway with these settings.
 
     `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
-    the store, it also responds to repeated requests. `state.operators` is the application of the admin port.
+    the store, it also responds to repeated requests. `state.operators` is the application of the admin port;
+    `state.end_waits` ends the polls that are held open.
     """
     runtime = Runtime(settings, transport, now, log_request_factory, monotonic)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
@@ -149,6 +151,7 @@ def create_app(
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
+    app.state.end_waits = runtime.has_ended.set
     return app
 
 

@@ -34,6 +34,7 @@ UpstreamClient       sends the request                             upstreams/cli
 A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects.
 """
 
+import random
 import time
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ from gateway.builders import RequestPolicies, connection_pool, sql_timeout
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
-from gateway.http.proved_callers import caller_of
+from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.repairs import REPAIRS, WITNESSES
 from gateway.repairs.handlers import ResponseRepairs
@@ -58,6 +59,7 @@ from gateway.search.explain import ExplainOperation
 from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
 from gateway.sites.engine_version import EngineDetector
+from gateway.sql.held_polls import HeldPolls
 from gateway.telemetry.access_log import AccessLog
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
@@ -150,12 +152,24 @@ def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
 
 def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
     """Chain of SQL queries to practices; `sender` is the PauseGate of FHIR, with all handlers inside."""
-    return Chain(with_observability(CacheBypass(sender), runtime))
+    return Chain(with_observability(CacheBypass(with_held_polls(runtime, sender)), runtime))
 
 
 def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
     """Chain of requests that are not FHIR; it changes errors only."""
     return Chain(with_observability(CacheBypass(client), runtime))
+
+
+def with_held_polls(runtime: Runtime, handler: Handler) -> Handler:
+    """Wrap the handlers of SQL Passthrough, outside of pauses and rates, in HeldPolls."""
+    proved = runtime.proved_callers
+    return HeldPolls(
+        handler,
+        lambda request: caller_of(request) if proved.is_proved(caller_of(request)) else UNPROVED,
+        runtime.has_ended,
+        clock=time.monotonic,
+        jitter=random.random,
+    )
 
 
 def with_observability(handler: Handler, runtime: Runtime) -> Handler:

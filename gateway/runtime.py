@@ -97,6 +97,8 @@ class Runtime:
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
         self.fast_path_cache = self._create_fast_path_cache()
+        #: Set when the server shuts down: polls that are held open end.
+        self.has_ended = asyncio.Event()
 
     def _create_recorder(self) -> None:
         self.metrics = Metrics()

@@ -6,7 +6,7 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any, Self
@@ -58,6 +58,14 @@ class Server(uvicorn.Server):
         self.tune_gc()
         if self.started and self._ready_line:
             print(f"{self._ready_line} {self.url}", flush=True)  # noqa: T201 - promised on stdout
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the waits that an application ends by `state.end_waits`, then shut down gracefully."""
+        end_waits: Callable[[], None] = getattr(
+            getattr(self.config.app, "state", None), "end_waits", _do_nothing
+        )
+        end_waits()
+        await super().shutdown(sockets)
 
     def tune_gc(self) -> None:
         """Exclude the objects made at start from garbage collection, because they are never freed."""
@@ -153,6 +161,10 @@ def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
     """Return the protocol class that an application sets as `state.http`, else one without limits."""
     http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpProtocol)
     return http
+
+
+def _do_nothing() -> None:
+    """End no wait: the application has none."""
 
 
 class ThreadedServer(Server):

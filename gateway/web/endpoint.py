@@ -15,6 +15,7 @@ from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, media_type
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
+from gateway.web.client_connection import run_while_connected
 from gateway.web.errors import error_response, internal_error
 from gateway.web.fast_path import FastPathCache, request_from_scope
 from gateway.web.request_reader import request_id_of
@@ -48,7 +49,11 @@ ReportRejection = Callable[[Request, Failure], None]
 
 
 class Endpoint:
-    """Reads requests for one handler; `fast_path_cache` stores responses that may be sent again unchanged."""
+    """Reads requests for one handler; `fast_path_cache` stores responses that may be sent again unchanged.
+
+    A request to which `ends_with_client` applies is cancelled when its client disconnects; any other goes on,
+    because it is billed or may write.
+    """
 
     def __init__(
         self,
@@ -56,11 +61,13 @@ class Endpoint:
         handler: Handler,
         report_rejection: ReportRejection = lambda *_: None,
         fast_path_cache: FastPathCache | None = None,
+        ends_with_client: Callable[[FhirRequest], bool] = lambda _: False,
     ) -> None:
         self._read_request = read_request
         self._handler = handler
         self._report_rejection = report_rejection
         self._fast_path_cache = fast_path_cache
+        self._ends_with_client = ends_with_client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a response to one request, also after an exception."""
@@ -72,8 +79,11 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - a bug in reading must become a response, too
             await self._reject(internal_error(error), request, send)
         else:
-            response = await self._respond(request.scope, fhir_request)
-            await send_response(response, request, send, fhir_request.request_id)
+            work = self._respond(request.scope, fhir_request)
+            is_ended = self._ends_with_client(fhir_request)
+            response = await (run_while_connected(receive, work) if is_ended else work)
+            if response is not None:
+                await send_response(response, request, send, fhir_request.request_id)
 
     async def _respond(self, scope: Scope, request: FhirRequest) -> FhirResponse:
         """Return the handler's response as it is sent; a bug behind a write must not hide its outcome."""

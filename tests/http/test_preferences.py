@@ -3,7 +3,11 @@
 import pytest
 from support.requests import fhir_request
 
-from gateway.http.preferences import accepts_asynchronous_response, requires_strict_handling
+from gateway.http.preferences import (
+    accepts_asynchronous_response,
+    preferred_wait,
+    requires_strict_handling,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,3 +24,26 @@ def test_preferences_are_read_from_any_spelling(prefer: str, strict: bool, async
     request = fhir_request(headers=(("prefer", prefer),))
     assert requires_strict_handling(request) is strict
     assert accepts_asynchronous_response(request) is asynchronous
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ((), None),
+        (("respond-async",), None),
+        (("wait=3",), 3),
+        (("return=minimal, Wait = 30; x=1",), 30),
+        (('wait="7"',), 7),
+        (("respond-async", "wait=5"), 5),
+        (("wait=2, wait=9",), 2),
+        (("wait=x, wait=9",), None),
+        (("wait=-1",), None),
+        (("wait",), None),
+        (("wait=²",), None),
+        (("wait=1234567890",), None),
+        (("await=1",), None),
+    ],
+)
+def test_first_preferred_wait_counts(fields: tuple[str, ...], seconds: int | None) -> None:
+    headers = tuple(("prefer", value) for value in fields)
+    assert preferred_wait(fhir_request(headers=headers)) == seconds
