@@ -31,6 +31,7 @@ from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
 from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
 from gateway.web.request_reader import RequestReader
+from gateway.webhooks.routes import webhook_routes
 
 #: Checks of /readyz.
 CHECKS = {"configuration": no_problem}
@@ -132,6 +133,7 @@ def create_app(
     app = _starlette(
         [
             *(route for mount in mounts for route in mount.routes),
+            *_webhook_routes(runtime),
             Route(CODE_SYSTEM_PATH, code_system_endpoint),
             Route("/", landing_page(settings, CHECKS, runtime.warnings)),
             *common_routes,
@@ -153,6 +155,12 @@ def create_app(
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
     app.state.end_waits = runtime.has_ended.set
     return app
+
+
+def _webhook_routes(runtime: Runtime) -> list[Route]:
+    """Route of Halo's webhooks, if a secret is configured."""
+    parts = runtime.settings, runtime.store, runtime.counters, runtime.sites
+    return webhook_routes(*parts, runtime.metrics, runtime.exit_stack)
 
 
 def _common_routes(runtime: Runtime) -> list[Route]:

@@ -52,6 +52,7 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "bulkhead": (True, "time of upstream requests; a rejection by the gateway is not stored"),
     "sql": (True, "SQL queries; their results are not stored"),
     "writes": (True, "permitted writes; their responses are not stored"),
+    "webhooks": (True, "who may invalidate stored responses; not their content"),
     "server": (
         {
             *("max_body", "max_total_body", "max_headers", "max_header_fields", "max_header_values"),

@@ -79,6 +79,7 @@ IRRELEVANT_SETTINGS = (
     {"bulkhead": {"max_concurrent": 4}},
     {"writes": {"validation": "refuse"}},
     {"sql": {"max_body": 1_000_000}},
+    {"webhooks": {"max_age_seconds": 60}},
     {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
     {"search": {"max_parameters": 7, "max_list_values": 8}},
     {"upstream": {"max_connections": 7, "requests_per_second": 3}},

@@ -190,4 +190,9 @@ def written_types(request: FhirRequest) -> tuple[str, ...]:
     type_, operation = request.interaction.type, request.interaction.operation
     if not type_ or (operation and operation not in _READING_OPERATIONS):
         return (ANY_TYPE,)
+    return types_affected_by(type_)
+
+
+def types_affected_by(type_: str) -> tuple[str, ...]:
+    """Return a type that has changed, and those that change with it."""
     return (type_, *_TYPES_AFFECTED_BY_WRITE.get(type_, ()))

@@ -168,6 +168,24 @@ CREDENTIALS_MISSING = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+WEBHOOK_REFUSED = FailureKind(
+    "webhook-refused",
+    401,
+    "login",
+    "The webhook is not signed as Halo Connect signs one, with a secret of webhooks.secrets, at the present"
+    " time. It had no effect. The gateway's operator should compare secrets and clocks with those of Halo.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+WEBHOOK_MALFORMED = FailureKind(
+    "webhook-malformed",
+    400,
+    "structure",
+    "The body of the webhook is not a JSON object with the members id and siteId. It had no effect. The"
+    " gateway's operator should report this to Halo.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 TOO_MANY_CREDENTIAL_FAILURES = FailureKind(
     "too-many-credential-failures",
     429,

@@ -21,6 +21,7 @@ from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeou
 from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 from gateway.settings.sql import Sql
+from gateway.settings.webhooks import Webhooks
 
 
 class ConfigurationError(ValueError):
@@ -54,6 +55,7 @@ class Settings(Section):
     log: Log = Field(Log(), description="The log.")
     writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
     sql: Sql = Field(Sql(), description="SQL Passthrough.")
+    webhooks: Webhooks = Field(Webhooks(), description="Webhooks of Halo Connect.")
 
     @field_validator("sites", mode="before")
     @classmethod
@@ -148,6 +150,7 @@ __all__ = [
     "Sql",
     "Timeouts",
     "Upstream",
+    "Webhooks",
     "Writes",
     "load",
 ]

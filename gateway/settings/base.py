@@ -71,7 +71,10 @@ SiteKey = Annotated[str, Field(pattern=rf"^(default|{GUID_PATTERN})$")]
 
 #: First path segments that the gateway serves itself.
 _RESERVED_SEGMENTS = frozenset(
-    {"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics", "admin", "docs"}
+    {
+        *{"integrator", "desktop", "fhir", "CodeSystem", "livez", "readyz", "healthz", "metrics"},
+        *{"admin", "docs", "hooks"},
+    }
 )
 
 

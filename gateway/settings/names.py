@@ -13,7 +13,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 SettingName = tuple[str, ...]
 #: Table or list of sections -> placeholder for its keys.
-KEY_PLACEHOLDERS: Final = {"sites": "<guid>", "upstreams": "<name>", "callers": "<digits>", "rules": "[]"}
+KEY_PLACEHOLDERS: Final = {
+    "sites": "<guid>",
+    "upstreams": "<name>",
+    "receivers": "<name>",
+    "callers": "<digits>",
+    "rules": "[]",
+}
 
 #: A GUID in lower case, with the hyphens of a file or, as shells can export it, with underscores.
 GUID_PATTERN: Final = re.compile(r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}")

@@ -1,4 +1,4 @@
-"""Value types of secrets that an operator makes: encryption keys and the token of /admin."""
+"""Value types of secrets: encryption keys, the token of /admin, and what is shared with another party."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -11,6 +11,10 @@ _MIN_BYTES: Final = 32
 _MIN_DISTINCT_BYTES: Final = 16
 #: Keys beyond this number are forgotten, not in rotation.
 _MAX_KEYS: Final = 10
+#: A secret that another party may have made: its form is not known, so that only its length is checked.
+_MIN_SHARED_CHARACTERS: Final = 16
+_MAX_SHARED_CHARACTERS: Final = 500
+_MIN_DISTINCT_CHARACTERS: Final = 8
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _HOW_TO_MAKE: Final = (
@@ -27,6 +31,16 @@ def _check_secret(secret: SecretStr) -> SecretStr:
     content = _decode(text)
     if len(content) < _MIN_BYTES or len(set(content)) < _MIN_DISTINCT_BYTES:
         raise ValueError(_HOW_TO_MAKE)
+    return SecretStr(text)
+
+
+def _check_shared_secret(secret: SecretStr) -> SecretStr:
+    """Return the secret without space around it. Raises ValueError if it is too short or obviously weak."""
+    text = secret.get_secret_value().strip()
+    if not _MIN_SHARED_CHARACTERS <= len(text) <= _MAX_SHARED_CHARACTERS or not text.isprintable():
+        raise ValueError(f"must be {_MIN_SHARED_CHARACTERS} to {_MAX_SHARED_CHARACTERS} printable characters")
+    if len(set(text)) < _MIN_DISTINCT_CHARACTERS:
+        raise ValueError("can be guessed: it consists of few different characters")
     return SecretStr(text)
 
 
@@ -49,3 +63,8 @@ def _check_distinct(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 #: The first encrypts, all decrypt.
 RotatingKeys = Annotated[tuple[Secret, ...], Field(max_length=_MAX_KEYS), AfterValidator(_check_distinct)]
+SharedSecret = Annotated[SecretStr, AfterValidator(_check_shared_secret)]
+#: Any may have signed.
+SharedSecrets = Annotated[
+    tuple[SharedSecret, ...], Field(max_length=_MAX_KEYS), AfterValidator(_check_distinct)
+]

@@ -23,6 +23,7 @@ from gateway.settings.base import (
     TimeZone,
     TypeKey,
 )
+from gateway.settings.webhooks import TypesByKey
 
 
 def _check_column_zone(name: str) -> str:
@@ -123,6 +124,17 @@ class SiteCache(Section):
     )
 
 
+class SiteWebhooks(Section):
+    """What Halo's webhooks about one practice change."""
+
+    invalidates: TypesByKey = Field(
+        {},
+        description="Resource types whose stored responses a webhook invalidates, by the id of a query, its"
+        " webhookSource, or `*` for every webhook about the site; what any of them lists counts. `*` as a"
+        " type: all of the site.",
+    )
+
+
 class ProbedIssues(Section):
     """What `halo-gateway probe` found about the upstream's known issues."""
 
@@ -165,6 +177,7 @@ class SiteSettings(Section):
     repairs: RepairSwitches = Field({}, description="Repairs that are on (true) or off (false), by id.")
     cache: SiteCache = Field(SiteCache(), description="How long responses of the site may be reused.")
     caps: DailyCaps = Field(DailyCaps(), description="Daily caps of the site.")
+    webhooks: SiteWebhooks = Field(SiteWebhooks(), description="What Halo's webhooks about the site change.")
     pms_id: str = Field(
         "",
         description="Id of the practice in its own software. It identifies the practice after a relocation.",

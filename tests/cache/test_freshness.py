@@ -13,6 +13,7 @@ from gateway.cache.freshness import (
     is_cacheable,
     requested_types,
     returned_types,
+    types_affected_by,
     written_types,
 )
 from gateway.cache.lifetimes import lifetime_of_type
@@ -198,3 +199,8 @@ def test_write_invalidates_its_type_and_affected_types(
 )
 def test_single_clinical_resource_cannot_signal_staleness(path: str, *, expected: bool) -> None:
     assert can_signal_staleness(fhir_request(path)) is expected
+
+
+def test_booking_takes_a_slot_of_a_schedule() -> None:
+    assert types_affected_by("Appointment") == ("Appointment", "Slot", "Schedule")
+    assert types_affected_by("Observation") == ("Observation",)

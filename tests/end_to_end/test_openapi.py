@@ -15,7 +15,7 @@ from support.secrets import SECRET
 from gateway.app import create_app
 from gateway.errors.catalog import HOST_UNKNOWN, METHOD_NOT_ALLOWED
 from gateway.http.headers import RESPONSE_HEADERS
-from gateway.settings import Admin, MountedUpstream, Settings
+from gateway.settings import MountedUpstream, Settings
 from gateway.web.error_codes import all_kinds
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text(encoding="utf-8"))
@@ -25,7 +25,8 @@ FHIR = "/integrator/sites/{siteId}/fhir/R4/{path}"
 def routes() -> dict[str, set[str] | None]:
     """Paths of the app in OpenAPI form, and their methods if the app restricts them."""
     with capture_logs():
-        app = create_app(Settings(admin=Admin.model_validate({"token": SECRET})))
+        secrets = {"admin": {"token": SECRET}, "webhooks": {"secrets": [SECRET]}}
+        app = create_app(Settings.model_validate(secrets))
     app_routes = [route for route in app.routes if isinstance(route, Route)]
     assert len(app_routes) == len(app.routes)
     return {re.sub(r":path\}", "}", route.path): route.methods for route in app_routes}

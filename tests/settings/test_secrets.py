@@ -7,10 +7,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from support.secrets import OTHER_SECRET, SECRET
 
-from gateway.settings.secrets import RotatingKeys, Secret
+from gateway.settings.secrets import RotatingKeys, Secret, SharedSecrets
 
 SECRET_TYPE = TypeAdapter(Secret)
 KEYS_TYPE = TypeAdapter(RotatingKeys)
+SHARED_TYPE = TypeAdapter(SharedSecrets)
 
 
 def error_message(adapter: TypeAdapter[object], value: object) -> str:
@@ -68,3 +69,24 @@ def test_keys_are_distinct_and_few() -> None:
     assert "twice" in error_message(KEYS_TYPE, [SECRET, f"{SECRET}\n"])
     many = [random.Random(seed).randbytes(32).hex() for seed in range(11)]
     assert "10" in error_message(KEYS_TYPE, many)
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET, "whsec_a1b2c3d4e5", "0a1b2c3d-0000-4000-8000-00000000000a", "x y" * 9 + "abcdef"]
+)
+def test_shared_secret_of_any_form_is_valid(text: str) -> None:
+    (secret,) = SHARED_TYPE.validate_python([f" {text}\n"])
+    assert secret.get_secret_value() == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "short one", "a" * 64, "abcabcabcabcabcabc", "a1b2c3d4" * 63, f"{SECRET}\0x"]
+)
+def test_weak_or_unusual_shared_secret_is_refused(text: str) -> None:
+    message = error_message(SHARED_TYPE, [text])
+    assert not text or text not in message
+
+
+def test_shared_secrets_are_distinct_and_few() -> None:
+    assert "twice" in error_message(SHARED_TYPE, [SECRET, f"{SECRET}\n"])
+    assert "10" in error_message(SHARED_TYPE, [random.Random(seed).randbytes(32).hex() for seed in range(11)])

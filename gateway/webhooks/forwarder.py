@@ -1,0 +1,126 @@
+"""Forwarding of webhooks to one receiver: a bounded queue in memory, with retries."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import httpx
+import structlog
+
+from gateway.webhooks.delivery import Delivery
+from gateway.webhooks.forward_policy import MAX_ATTEMPTS, own_signature, verdict_of, wait_seconds
+from gateway.webhooks.metrics import WebhookMetrics
+
+_log = structlog.get_logger()
+#: Maximum numbers of webhooks that are not delivered yet, of bytes of their bodies, and of those being sent.
+MAX_WAITING, MAX_WAITING_BYTES, MAX_SENDING = 1_000, 8_000_000, 4
+#: Seconds in which a process that ends tries to deliver what waits.
+DRAIN_SECONDS = 3.0
+_FIXED_HEADERS = (("user-agent", "halo-gateway"), ("via", "1.1 halo-gateway"))
+
+
+class Forwarder:
+    """Forwards webhooks to one receiver, each until it is delivered, refused, or tried often enough.
+
+    They are sent in the order of their arrival, but a later one does not wait for one that failed.
+    `clock` returns seconds since 1970, `jitter` a random number from 0 to 1. `drain_seconds`: how long a
+    process that ends waits.
+    """
+
+    def __init__(  # noqa: PLR0913 - its collaborators, each once
+        self,
+        name: str,
+        url: str,
+        secret: str,
+        transport: httpx.AsyncBaseTransport,
+        metrics: WebhookMetrics,
+        *,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        wait_seconds: Callable[[int, float], float] = wait_seconds,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        self._name = name
+        self._url = url
+        self._secret = secret
+        self._transport = transport
+        self._metrics = metrics
+        self._clock = clock
+        self._jitter = jitter
+        self._wait_seconds = wait_seconds
+        self._drain_seconds = drain_seconds
+        self._waiting_bytes = 0
+        self._tasks: dict[asyncio.Task[None], int] = {}
+        self._sending = asyncio.Semaphore(MAX_SENDING)
+        self._is_closing = asyncio.Event()
+
+    def has_room(self, delivery: Delivery) -> bool:
+        """Whether one more webhook can wait."""
+        has_bytes = self._waiting_bytes + len(delivery.body) <= MAX_WAITING_BYTES
+        return len(self._tasks) < MAX_WAITING and has_bytes and not self._is_closing.is_set()
+
+    def forward(self, delivery: Delivery) -> None:
+        """Deliver a webhook in the background."""
+        task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+        self._tasks[task] = len(delivery.body)
+        self._waiting_bytes += len(delivery.body)
+        task.add_done_callback(self._forget)
+
+    async def aclose(self) -> None:
+        """Try once more to deliver what waits, then give up and log the number of the others."""
+        self._is_closing.set()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=self._drain_seconds)
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            self._metrics.count_forwarded(self._name, "lost", len(tasks))
+            _log.error("webhooks-lost", receiver=self._name, count=len(tasks))
+        await self._transport.aclose()
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._waiting_bytes -= self._tasks.pop(task)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            status = await self._send(delivery)
+            verdict = verdict_of(status)
+            if verdict == "delivered":
+                self._metrics.count_forwarded(self._name, verdict)
+                return
+            is_last = attempt == MAX_ATTEMPTS or self._is_closing.is_set()
+            if verdict == "refused" or is_last:
+                self._give_up(verdict, status, attempt)
+                return
+            await self._wait(self._wait_seconds(attempt, self._jitter()))
+
+    def _give_up(self, verdict: str, status: int | None, attempts: int) -> None:
+        outcome = "refused" if verdict == "refused" else "failed"
+        self._metrics.count_forwarded(self._name, outcome)
+        _log.error("webhook-not-forwarded", receiver=self._name, status=status or 0, attempts=attempts)
+
+    async def _send(self, delivery: Delivery) -> int | None:
+        """Send a webhook once, and return the receiver's status; None if there was no response."""
+        async with self._sending:
+            signature = own_signature(self._secret, delivery.body, self._clock())
+            headers = [*delivery.headers, *signature, *_FIXED_HEADERS]
+            request = httpx.Request("POST", self._url, headers=headers, content=delivery.body)
+            try:
+                response = await self._transport.handle_async_request(request)
+            except (httpx.HTTPError, OSError):
+                return None
+            return response.status_code
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, but no longer than until the process ends."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._is_closing.wait()
+        except TimeoutError:
+            return
+
+
+async def close_all(forwarders: Sequence[Forwarder]) -> None:
+    """Close several forwarders at a time."""
+    await asyncio.gather(*(forwarder.aclose() for forwarder in forwarders))
