@@ -48,7 +48,7 @@ class Forwarder:
         self._jitter = jitter
         self._wait_seconds = wait_seconds
         self._drain_seconds = drain_seconds
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._lost = 0
         self._tasks: dict[asyncio.Task[None], int] = {}
         self._sending = asyncio.Semaphore(MAX_SENDING)
         self._is_closing = asyncio.Event()
@@ -74,9 +74,10 @@ class Forwarder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if tasks:
-            self._metrics.count_forwarded(self._name, "lost", len(tasks))
-            _log.error("webhooks-lost", receiver=self._name, count=len(tasks))
+        lost = self._lost + len(tasks)
+        if lost:
+            self._metrics.count_forwarded(self._name, "lost", lost)
+            _log.error("webhooks-lost", receiver=self._name, count=lost)
         await self._transport.aclose()
 
     def _forget(self, task: "asyncio.Task[None]") -> None:
@@ -89,9 +90,11 @@ class Forwarder:
             if verdict == "delivered":
                 self._metrics.count_forwarded(self._name, verdict)
                 return
-            is_last = attempt == MAX_ATTEMPTS or self._is_closing.is_set()
-            if verdict == "refused" or is_last:
+            if verdict == "refused" or attempt == MAX_ATTEMPTS:
                 self._give_up(verdict, status, attempt)
+                return
+            if self._is_closing.is_set():
+                self._lost += 1
                 return
             await self._wait(self._wait_seconds(attempt, self._jitter()))
 

@@ -171,6 +171,16 @@ async def test_end_of_the_process_tries_once_more() -> None:
     assert not case.forwarder.has_room(DELIVERY)
 
 
+async def test_webhook_that_fails_once_more_at_the_end_is_lost() -> None:
+    case = Case(500)
+    case.forwarder.forward(DELIVERY)
+    await asyncio.sleep(0.05)
+    with capture_logs() as lines:
+        await case.forwarder.aclose()
+    assert (len(case.endpoint.requests), case.outcomes.counts) == (2, {"lost": 1})
+    assert [(line["event"], line["count"]) for line in lines] == [("webhooks-lost", 1)]
+
+
 async def test_several_receivers_end_at_the_same_time() -> None:
     cases = [Case(-1, drain_seconds=0.3) for _ in range(5)]
     for case in cases:
