@@ -34,6 +34,12 @@ def _has_replica_local_ledger(settings: Settings) -> bool:
     return settings.cache.redis.url is not None and ledger.store is None and ledger.path is not None
 
 
+def _has_webhooks_without_secret(settings: Settings) -> bool:
+    return not settings.webhooks.secrets and any(
+        site.webhooks.invalidates for site in settings.sites.values()
+    )
+
+
 _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
     (
         _has_default_time_zone,
@@ -69,6 +75,14 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
             "ledger.store",
             "Only ledger.path is set, so ledger and caps count this replica alone. Set `redis` for one ledger"
             " of all replicas, or `file`.",
+        ),
+    ),
+    (
+        _has_webhooks_without_secret,
+        Caution(
+            "webhooks.secrets",
+            "A site says what webhooks invalidate, but no secret is set, so the gateway accepts no webhook. Set"
+            " the secret of your webhooks at Halo.",
         ),
     ),
 )

@@ -13,6 +13,7 @@ PERTH = {"time_zone": "Australia/Perth", "search": {"verified_by": "probe 2026-1
 UNPROBED = {"time_zone": "Australia/Perth"}
 REDIS = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
 KEYS = {"keys": [SECRET]}
+HOOKED = {"webhooks": {"invalidates": {"*": ["Appointment"]}}}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ KEYS = {"keys": [SECRET]}
         ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x"}}, ["ledger.store"]),
         ({"paging": KEYS, "cache": REDIS, "ledger": {"path": "x", "store": "file"}}, []),
         ({"sites": {"default": PERTH}}, ["sites.default.time_zone", "paging.keys"]),
+        ({"paging": KEYS, "sites": {"default": HOOKED}}, ["webhooks.secrets"]),
+        ({"paging": KEYS, "sites": {"default": HOOKED}, "webhooks": {"secrets": [SECRET]}}, []),
     ],
 )
 def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: list[str]) -> None:
