@@ -81,8 +81,8 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
         _has_webhooks_without_secret,
         Caution(
             "webhooks.secrets",
-            "A site says what webhooks invalidate, but no secret is set, so the gateway accepts no webhook. Set"
-            " the secret of your webhooks at Halo.",
+            "A site says what webhooks invalidate, but no secret is set, so the gateway accepts no webhook."
+            " Set the secret of your webhooks at Halo.",
         ),
     ),
 )
