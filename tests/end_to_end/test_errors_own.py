@@ -21,9 +21,11 @@ from end_to_end.failing_gateway import (
 )
 from structlog.testing import capture_logs
 from support.outbound import Proxy, Server, authority, run_server
+from support.secrets import OTHER_SECRET, SECRET
 
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
+from gateway.webhooks.signature import signature_of
 
 JSON = {"content-type": "application/fhir+json"}
 UNKNOWN_SITE = BASE.replace("/sites/0", "/sites/f")
@@ -64,6 +66,19 @@ def get_with_second_made_up_key(gateway: FailingGateway) -> httpx.Response:
             headers = {"Ocp-Apim-Subscription-Key": key}
             response = httpx.get(f"{url}{BASE}/Patient/1", headers=headers, trust_env=False)
     return response
+
+
+def send_webhook(body: bytes, secret: str) -> SendRequest:
+    """Webhook signed with a secret, to a gateway that knows only SECRET."""
+
+    def send_request(gateway: FailingGateway) -> httpx.Response:
+        now, hooks = str(int(time.time())), {"secrets": [SECRET]}
+        signature = signature_of(secret, body, now)
+        headers = {"x-halo-id": "h-1", "x-halo-timestamp": now, "x-halo-signature-256": signature}
+        with run_gateway(failing_settings(gateway.pair.emulator.url, webhooks=hooks)) as url:
+            return httpx.post(url + "/hooks/halo", content=body, headers=headers, trust_env=False)
+
+    return send_request
 
 
 def get_without_default_site(gateway: FailingGateway) -> httpx.Response:
@@ -207,6 +222,8 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
     (catalog.SEARCH_TOO_BROAD, get_costly_search),
     (catalog.CREDENTIALS_MISSING, lambda gateway: gateway.ask("GET", f"{BASE}/Patient", headers={})),
     (catalog.CREDENTIALS_AMBIGUOUS, get_with_two_keys),
+    (catalog.WEBHOOK_REFUSED, send_webhook(b'{"id": "e", "siteId": "s"}', OTHER_SECRET)),
+    (catalog.WEBHOOK_MALFORMED, send_webhook(b'{"id": "e"}', SECRET)),
     (catalog.TOO_MANY_CREDENTIAL_FAILURES, get_with_second_made_up_key),
     (catalog.UNKNOWN_PATH, get("/nowhere")),
     (catalog.TYPE_UNKNOWN, get(f"{BASE}/Nonsense/1")),
