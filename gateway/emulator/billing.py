@@ -61,6 +61,8 @@ class Bill:
 #: The last requests, oldest first.
 Journal = deque[dict[str, Any]]
 
+#: Paths below `/queries` that submit a query.
+_SUBMISSIONS: Final = (["immediate"], ["async"], ["registered"])
 _UNBILLED_STATUSES: Final = {401, 403, 404, 429, 503}
 
 
@@ -72,12 +74,18 @@ def site_in_path(path: list[str]) -> Site | None:
     return None
 
 
-def charge_for(path: list[str], *, reached_database: bool) -> Charge:
+def charge_for(path: list[str], *, reached_database: bool, method: str = "POST") -> Charge:
     """Charge of a request. Metadata and everything that Halo Cloud answers itself are free."""
     if not reached_database:
         return "none"
     free = path[3:] == ["fhir", "R4", "metadata"] or not {"fhir", "queries"} & set(path[3:4])
-    return "free" if free else "paid"
+    return "free" if free or _is_read_of_queries(path, method) else "paid"
+
+
+def _is_read_of_queries(path: list[str], method: str) -> bool:
+    """Whether a request to `/queries` submits nothing: polls, pages, lists, deletes."""
+    is_submission = method == "POST" and path[4:] in _SUBMISSIONS
+    return path[3:4] == ["queries"] and not is_submission
 
 
 def bill_key(key: str, path: list[str]) -> BillKey:
