@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from gateway.emulator.frozen_settings import FrozenSettings
 from gateway.emulator.sites import SITES
+from gateway.emulator.sql.procedures import DEFAULT_PROCEDURES, Procedure
 
 #: The documented known issues, by the id of the gateway's repair for each.
 DOCUMENTED_FAULTS: Final = (
@@ -64,12 +66,6 @@ DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
     "Condition": "naive",
     "DocumentReference": "naive-7",
 }
-
-
-class FrozenSettings(BaseModel):
-    """Immutable settings that reject unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 #: Conditional write (R4 http.html): If-None-Exist, update by search, If-Match, If-None-Match: *.
@@ -160,6 +156,7 @@ class EmulatorSettings(FrozenSettings):
     faults: dict[str, bool] = Field(default_factory=dict)
     variants: Variants = Variants()
     sites: dict[str, SiteOverride] = Field(default_factory=dict)
+    procedures: tuple[Procedure, ...] = DEFAULT_PROCEDURES
 
     @field_validator("faults")
     @classmethod
