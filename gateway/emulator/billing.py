@@ -1,5 +1,6 @@
 """Bill that Halo would charge (queries and bytes per key, site and path) and journal of recent requests."""
 
+import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -61,6 +62,7 @@ class Bill:
 #: The last requests, oldest first.
 Journal = deque[dict[str, Any]]
 
+_QUERY_ID: Final = re.compile(r"[0-9a-fA-F-]{36}")
 #: Paths below `/queries` that submit a query.
 _SUBMISSIONS: Final = (["immediate"], ["async"], ["registered"])
 _UNBILLED_STATUSES: Final = {401, 403, 404, 429, 503}
@@ -89,9 +91,11 @@ def _is_read_of_queries(path: list[str], method: str) -> bool:
 
 
 def bill_key(key: str, path: list[str]) -> BillKey:
-    """Line of the bill: key, site, and the path below the FHIR base (or the whole path)."""
+    """Line of the bill: key, site, and the path below the FHIR base, or the whole path without query ids."""
     site = site_in_path(path)
     segments = path[5:] if path[3:5] == ["fhir", "R4"] else path
+    if path[3:4] == ["queries"]:
+        segments = [*path[:4], *(_QUERY_ID.sub("{id}", segment) for segment in path[4:])]
     return key, site.guid if site else "", "/".join(segments)
 
 

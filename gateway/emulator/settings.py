@@ -51,7 +51,7 @@ NextLink = Literal["right", "absent", "itself"]
 ETags = Literal["none", "content", "constant", "changing"]
 StoredPrecision = Literal["day", "month", "year", "mixed"]
 SqlConversionError = Literal["at-submission", "as-state"]
-SqlBinaryValues = Literal["base64", "hex", "both"]
+SqlBinaryValues = Literal["both", "base64", "hex"]
 SqlProgress = Literal["clock", "polls"]
 WebhookRuns = Literal["every", "changed"]
 RegisteredRuns = Literal["control", "clock"]
@@ -113,7 +113,7 @@ class Variants(FrozenSettings):
     more_operations: bool = False
     sql_conversion_error: SqlConversionError = "at-submission"
     sql_text_parameters: bool = True
-    sql_binary_values: SqlBinaryValues = "base64"
+    sql_binary_values: SqlBinaryValues = "both"
     sql_max_request: int = Field(default=32 * 2**20, ge=1)
     sql_time_limit: float = Field(default=60, gt=0)
     sql_rows: int = Field(default=1, ge=0, le=200_000)

@@ -1,9 +1,8 @@
 """Bodies that submit a query, and what Halo's OpenAPI document (26.619) requires of them."""
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeGuard
-
-import msgspec
 
 from gateway.emulator.search.refusal import Refusal
 
@@ -67,11 +66,14 @@ def parse_registration(body: bytes) -> Registration:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Read a JSON object. Raises Refusal (400)."""
+    """Read a JSON object, in which lone surrogates stay. Raises Refusal (400)."""
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
         raise malformed() from None
+    if not isinstance(fields, dict):
+        raise malformed()
+    return fields
 
 
 def malformed(text: str = "Malformed SQL") -> Refusal:

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.emulator.errors import json_response
 from gateway.emulator.sql.background import run_query
+from gateway.emulator.sql.json_text import sql_json_response
 from gateway.emulator.sql.progress import force_state
 from gateway.emulator.sql.queries import PLANS
 from gateway.emulator.sql.query_error import parse_query_error
@@ -35,11 +35,11 @@ class SqlControlApi:
 
     async def get_executions(self, _: Request) -> Response:
         """Return what procedures got, oldest first."""
-        return json_response(list(self.state.sql.log.entries))
+        return sql_json_response(self.state.sql.log.runs())
 
     async def clear_executions(self, _: Request) -> Response:
         """Clear the record of executions: 204."""
-        self.state.sql.log.entries.clear()
+        self.state.sql.log.clear()
         return Response(status_code=204)
 
     async def force_state(self, request: Request) -> Response:
@@ -48,16 +48,16 @@ class SqlControlApi:
             fields = msgspec.json.decode(await request.body(), type=dict[str, Any])
             error = parse_query_error(fields["error"]) if fields.get("error") else None
         except (msgspec.DecodeError, ValidationError) as problem:
-            return json_response({"detail": str(problem)}, 400)
+            return sql_json_response({"detail": str(problem)}, 400)
         status = str(fields.get("status"))
         if status not in PLANS:
-            return json_response({"detail": f"no such status; known: {', '.join(PLANS)}"}, 400)
+            return sql_json_response({"detail": f"no such status; known: {', '.join(PLANS)}"}, 400)
         if "id" not in fields:
             self.state.sql.forced.append(ForcedState(status, error))
             return Response(status_code=204)
         query = self.state.sql.queries.find_any(str(fields["id"]))
         if query is None or query.mode != "async":
-            return json_response({"detail": "no such async query"}, 404)
+            return sql_json_response({"detail": "no such async query"}, 404)
         force_state(query, status, error)
         return Response(status_code=204)
 
@@ -65,15 +65,15 @@ class SqlControlApi:
         """Execute a registered query once, or let the run fail (`error`): 200 with the query, 400 or 404."""
         query = self.state.sql.registered.find_any(request.path_params["query_id"])
         if query is None:
-            return json_response({"detail": "no such registered query"}, 404)
+            return sql_json_response({"detail": "no such registered query"}, 404)
         try:
             body = msgspec.json.decode(await request.body() or b"{}", type=dict[str, Any])
             query.next_error = parse_query_error(body["error"]) if "error" in body else query.next_error
         except (msgspec.DecodeError, ValidationError) as problem:
-            return json_response({"detail": str(problem)}, 400)
+            return sql_json_response({"detail": str(problem)}, 400)
         run_query(self.state, query)
-        return json_response(query.as_json())
+        return sql_json_response(query.as_json())
 
     async def get_deliveries(self, _: Request) -> Response:
         """Return the attempts to deliver webhooks, oldest first; status 0: no response."""
-        return json_response(list(self.state.sql.deliveries))
+        return sql_json_response(list(self.state.sql.deliveries))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.emulator.errors import NO_OPERATION, NOT_FOUND, json_response
+from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
 from gateway.emulator.sql.background import advance_query, practice_of, start_query
@@ -19,6 +19,7 @@ from gateway.emulator.sql.commands import (
     parse_query,
 )
 from gateway.emulator.sql.execution import conversion_error, refuse_at_submission
+from gateway.emulator.sql.json_text import sql_json_response
 from gateway.emulator.sql.progress import execute_immediate, force_state
 from gateway.emulator.sql.queries import RESULT_LIFETIME_SECONDS, StoredQuery
 from gateway.emulator.sql.query_error import QueryError
@@ -61,12 +62,12 @@ class QueryEndpoints:
             case "POST", ["async"]:
                 return self._submit_async(request, body)
             case "POST", ["status"] if self.api == "integrator":
-                return json_response({"results": [self._batch_line(each) for each in _query_ids(body)]})
+                return sql_json_response({"results": [self._batch_line(each) for each in _query_ids(body)]})
             case "GET", [query_id]:
-                return json_response(self._query_json(self._find(query_id)))
+                return sql_json_response(self._query_json(self._find(query_id)))
             case "GET", [query_id, "results", number]:
                 result, page = self._page(query_id, number)
-                return json_response(result.content(page), headers=page.headers())
+                return sql_json_response(result.content(page), headers=page.headers())
             case "GET", [query_id, "results", number, "stream"] if self.api == "integrator":
                 return Response(self._page(query_id, number)[1].data, media_type="application/json")
         raise Refusal("apim", 404, NO_OPERATION, "not-found")
@@ -85,9 +86,9 @@ class QueryEndpoints:
         query.command = query.result = None
         self.state.sql.queries.add(query)
         if query.error is None:
-            return json_response(response)
+            return sql_json_response(response)
         request.state.refusal_status = _http_status(query.error)
-        return json_response(response, 200 if self.site.old_engine else _http_status(query.error))
+        return sql_json_response(response, 200 if self.site.old_engine else _http_status(query.error))
 
     def _submit_async(self, request: Request, body: bytes) -> Response:
         submission = parse_query(body, ASYNC_QUEUE)
@@ -101,7 +102,7 @@ class QueryEndpoints:
             force_state(query, *self.state.sql.forced.popleft())
         self.state.sql.queries.add(query)
         start_query(self.state, query)
-        return json_response(async_json(query), 201)
+        return sql_json_response(async_json(query), 201)
 
     def _new_query(self, submission: Submission, mode: Literal["immediate", "async"]) -> StoredQuery:
         return StoredQuery(

@@ -1,21 +1,24 @@
-"""Execution of a command at a practice: the interpreter, and a fixed result for a plain SELECT."""
+"""Execution of a command at a practice; a SELECT that the interpreter leaves out gets a fixed result."""
 
-import re
 from typing import Any, Final, NamedTuple
 
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import Site
-from gateway.emulator.sql.commands import Submission
-from gateway.emulator.sql.engine_stub import Execution, ExecutionLog, SqlServerError, execute
-from gateway.emulator.sql.parameter_conversion import (
-    CONVERSION_ERROR,
-    has_inconvertible_value,
-    with_base64_values,
+from gateway.emulator.sql.commands import Submission, malformed
+from gateway.emulator.sql.engine import Execution, ExecutionLog, execute
+from gateway.emulator.sql.errors import (
+    NotExecuted,
+    ParameterConversionError,
+    SqlServerError,
+    TextParametersRefused,
 )
+from gateway.emulator.sql.parameter_conversion import CONVERSION_ERROR, ENCODINGS, has_large_value
+from gateway.emulator.sql.procedures import Procedures
 from gateway.emulator.sql.query_error import EMPTY_TEXT, QueryError
 
-_PLAIN_SELECT: Final = re.compile(r"\s*select\b(?!\s*@)", re.IGNORECASE)
+#: What Halo adds to SqlClient's text.
+_ADVICE: Final = " Please correct your request and try again."
 
 
 class Practice(NamedTuple):
@@ -27,14 +30,14 @@ class Practice(NamedTuple):
 
 
 def conversion_error(practice: Practice, submission: Submission) -> QueryError | None:
-    """Return the known issue's error for a command, or None. Raises Refusal for a malformed binary value."""
+    """Return the known issue's error for a command, or None."""
     settings, guid = practice.settings, practice.site.guid
-    encoding = settings.variants_at(guid).sql_binary_values
+    encoding = ENCODINGS[settings.variants_at(guid).sql_binary_values]
     if not settings.is_fault_enabled("sql-parameter-conversion", guid):
         return None
-    if not has_inconvertible_value(submission.command, encoding):
-        return None
-    return QueryError("haloLink", 2, CONVERSION_ERROR)
+    return (
+        QueryError("haloLink", 2, CONVERSION_ERROR) if has_large_value(submission.command, encoding) else None
+    )
 
 
 def refuse_at_submission(practice: Practice, error: QueryError) -> None:
@@ -44,19 +47,24 @@ def refuse_at_submission(practice: Practice, error: QueryError) -> None:
 
 
 def run_command(practice: Practice, command: dict[str, Any]) -> Execution | QueryError:
-    """Execute a command whose values Halo Link has converted. Raises Refusal for a malformed binary value."""
+    """Execute a command. Raises Refusal (400) where Halo Link fails before it asks the database."""
     variants = practice.settings.variants_at(practice.site.guid)
     if not command["text"].strip():
         return EMPTY_TEXT
-    if command.get("type", "text") == "text" and _PLAIN_SELECT.match(command["text"]):
-        return Execution([], _fixed_rows(practice.site, variants.sql_rows), -1)
-    converted = with_base64_values(command, variants.sql_binary_values)
-    if command.get("type", "text") == "text" and not variants.sql_text_parameters:
-        converted["parameters"] = []
     try:
-        return execute(converted, None, practice.log)
+        return execute(
+            command,
+            Procedures(practice.settings.procedures),
+            practice.log,
+            binary_encoding=ENCODINGS[variants.sql_binary_values],
+            refuses_text_parameters=not variants.sql_text_parameters,
+        )
+    except NotExecuted:
+        return Execution([], _fixed_rows(practice.site, variants.sql_rows), -1)
+    except (ParameterConversionError, TextParametersRefused) as error:
+        raise malformed(f"{error.message}{_ADVICE}") from None
     except SqlServerError as error:
-        return QueryError("mssql", error.number, error.message)
+        return QueryError("mssql" if error.number else "haloLink", error.number or 1, error.message)
 
 
 def _fixed_rows(site: Site, count: int) -> list[dict[str, Any]]:

@@ -6,12 +6,13 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.emulator.errors import NO_OPERATION, NOT_FOUND, json_response
+from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
 from gateway.emulator.sql.background import practice_of, start_registered
 from gateway.emulator.sql.commands import parse_registration
 from gateway.emulator.sql.execution import conversion_error, refuse_at_submission
+from gateway.emulator.sql.json_text import sql_json_response
 from gateway.emulator.sql.registered import RegisteredQuery
 from gateway.emulator.state import EmulatorState
 
@@ -35,17 +36,17 @@ class RegisteredEndpoints:
                 return self._register(request, body)
             case "GET", []:
                 queries = self.state.sql.registered.list_of(self.site.guid, self.owner)
-                return json_response(
+                return sql_json_response(
                     {"registeredQueries": [self._settled(query).as_json() for query in queries]}
                 )
             case "GET", [query_id]:
-                return json_response(self._find(query_id).as_json())
+                return sql_json_response(self._find(query_id).as_json())
             case "DELETE", [query_id]:
                 return self._cancel(query_id)
             case "GET", [query_id, "results"]:
                 result = self._find(query_id).result_json()
                 if result is not None:
-                    return json_response(result)
+                    return sql_json_response(result)
                 raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
         raise Refusal("apim", 404, NO_OPERATION, "not-found")
 
@@ -58,7 +59,7 @@ class RegisteredEndpoints:
         query.next_error = getattr(request.state, "deferred_error", None)
         self.state.sql.registered.add(query)
         start_registered(self.state, query)
-        return json_response({"id": query.id}, _ACCEPTED[self.api])
+        return sql_json_response({"id": query.id}, _ACCEPTED[self.api])
 
     def _cancel(self, query_id: str) -> Response:
         query = self._find(query_id)

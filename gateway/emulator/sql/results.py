@@ -4,9 +4,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import msgspec
-
-from gateway.emulator.sql.engine_stub import Execution
+from gateway.emulator.sql.engine import Execution
+from gateway.emulator.sql.json_text import encode_json
 
 
 class Page(NamedTuple):
@@ -72,7 +71,7 @@ def build_result(execution: Execution, mode: str, page_size: int | None) -> Resu
         rows = [dict(list(row.items())[:1]) for row in execution.rows[:1]]
     if mode == "nonQuery":
         return Result((Page(1, 0, 0, b""),), execution.parameters, execution.rows_affected)
-    return Result(tuple(_pages(map(msgspec.json.encode, rows), page_size)), execution.parameters, None)
+    return Result(tuple(_pages(map(encode_json, rows), page_size)), execution.parameters, None)
 
 
 def _pages(rows: Iterator[bytes], page_size: int | None) -> Iterator[Page]:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, NamedTuple
 
 from gateway.emulator.sql.bounded_store import BoundedStore
-from gateway.emulator.sql.engine_stub import ExecutionLog
+from gateway.emulator.sql.engine import ExecutionLog
 from gateway.emulator.sql.queries import StoredQuery
 from gateway.emulator.sql.query_error import QueryError
 from gateway.emulator.sql.registered import RegisteredQuery
