@@ -16,9 +16,9 @@ Executed, by SQL Server's documented rules (Microsoft Learn):
 - all scalar types; varchar and char lose what code page 1252 lacks (`?`); types cut silently to their
   length;
 - comments (`--`, nested `/* */`); errors 102, 103, 105, 113, 119, 131, 134, 137, 156, 179, 191, 1001,
-  2715, 2717, 2739 before anything runs, 241, 245, 257, 402, 529, 8114, 8115, 8169, 9402 while it runs
-  (SQL Server finds 257, 402 and 529 before anything runs). An error of one EXECUTE does not stop the statements that follow it: the first error is reported
-  after them, as SqlClient does.
+  2715, 2717, 2739 before anything runs; 241, 245, 257, 402, 8114, 8115, 8169, 9402 while it runs (SQL
+  Server finds 257 and 402 before). An error of one EXECUTE does not stop the statements that follow it:
+  the first error is reported after them, as SqlClient does.
 
 Not executed, with an error 102 that says so: every other statement (INSERT, IF, BEGIN, SET of an
 option, …), dynamic SQL `EXEC (…)`, `EXEC @name`, `p;1`, WITH, AT, `SET @x +=`, arithmetic, other

@@ -80,7 +80,7 @@ def _values(procedure: Procedure, bound: dict[str, PassedArgument]) -> dict[str,
     for parameter in procedure.parameters:
         argument = bound.get(parameter.name)
         if argument is not None and argument.value is not None:
-            values[parameter.name] = _converted(argument.value, parameter.data_type)
+            values[parameter.name] = _argument_value(argument.value, parameter.data_type)
         elif parameter.optional:
             values[parameter.name] = Value(parameter.data_type, None)
         else:
@@ -88,7 +88,7 @@ def _values(procedure: Procedure, bound: dict[str, PassedArgument]) -> dict[str,
     return values
 
 
-def _converted(value: Value, target: DataType) -> Value:
+def _argument_value(value: Value, target: DataType) -> Value:
     try:
         return convert(value, target)
     except SqlServerError as error:

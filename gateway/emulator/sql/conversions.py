@@ -1,6 +1,8 @@
 """CAST, CONVERT and implicit conversion (Microsoft Learn: CAST and CONVERT, Data type conversion)."""
 
+import math
 import re
+import struct
 import uuid
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
@@ -26,7 +28,9 @@ _EXPLICIT_ONLY: Final = frozenset({("text", "binary"), ("approximate", "binary")
 #: Bytes that SQL Server stores for an integer.
 STORED_BYTES: Final = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}
 _STYLES: Final = frozenset({0, 1, 2})
-_SCALES: Final = {"money": 4, "smallmoney": 4}
+#: Both count ten-thousandths, in 8 and 4 bytes.
+_MONEY_SCALE: Final = 4
+_MONEY: Final = {"money": 2**63, "smallmoney": 2**31}
 
 
 def convert(value: Value, target: DataType, style: int = 0, *, is_explicit: bool = False) -> Value:
@@ -74,7 +78,7 @@ def _to_binary(value: Value, target: DataType, style: int) -> Value:
             return fit(uuid.UUID(text).bytes_le, target)
         case int(number):
             return _integer_to_binary(number, STORED_BYTES[value.type.name], target)
-    raise sql_error(529, value.type, target)
+    raise NotInterpreted(f"{value.type} to {target}")
 
 
 def _text_to_bytes(text: str, source: DataType, target: DataType, style: int) -> bytes:
@@ -123,18 +127,23 @@ def _to_exact(value: Value, target: DataType, _style: int) -> Value:
     text = str(value.data)
     if isinstance(value.data, str) and not _DECIMAL.fullmatch(text):
         raise sql_error(8114, value.type, target)
-    return Value(target, _rounded(Decimal(text.strip()), target))
+    return Value(target, _round(Decimal(text.strip()), target))
 
 
-def _rounded(number: Decimal, target: DataType) -> Decimal:
-    if target.name == "decimal" and not target.length:
+def _round(number: Decimal, target: DataType) -> Decimal:
+    if target.name in _MONEY:
+        return _quantize(number, _MONEY_SCALE, Decimal(_MONEY[target.name]).scaleb(-_MONEY_SCALE), target)
+    if not target.length:
         return number
-    unit = Decimal(1).scaleb(-_SCALES.get(target.name, target.scale))
+    return _quantize(number, target.scale, Decimal(10) ** (target.length - target.scale), target)
+
+
+def _quantize(number: Decimal, scale: int, limit: Decimal, target: DataType) -> Decimal:
     try:
-        rounded = number.quantize(unit, ROUND_HALF_UP, _WIDE)
+        rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE)
     except InvalidOperation:
         raise sql_error(8115, target) from None
-    if target.length and abs(rounded) >= Decimal(10) ** (target.length - target.scale):
+    if abs(rounded) >= limit:
         raise sql_error(8115, target)
     return rounded
 
@@ -142,12 +151,22 @@ def _rounded(number: Decimal, target: DataType) -> Decimal:
 def _to_approximate(value: Value, target: DataType, _style: int) -> Value:
     if isinstance(value.data, bytes) or (isinstance(value.data, str) and not _FLOAT.fullmatch(value.data)):
         raise sql_error(8114, value.type, target)
-    return Value(target, float(value.data or 0))
+    return Value(target, _float(float(value.data or 0), target))
+
+
+def _float(number: float, target: DataType) -> float:
+    try:
+        stored: float = struct.unpack("f", struct.pack("f", number))[0] if target.name == "real" else number
+    except OverflowError:
+        raise sql_error(8115, target) from None
+    if not math.isfinite(stored):
+        raise sql_error(8115, target)
+    return stored
 
 
 def _to_temporal(value: Value, target: DataType, _style: int) -> Value:
     if not isinstance(value.data, str) or value.type.family not in {"text", "temporal"}:
-        raise sql_error(529, value.type, target)
+        raise NotInterpreted(f"{value.type} to {target}")
     try:
         return Value(target, read_temporal(value.data, target))
     except (ValueError, OverflowError):
@@ -168,8 +187,17 @@ def spell(value: Value) -> str:
     if isinstance(value.data, Decimal):
         return f"{value.data:f}"
     if isinstance(value.data, float):
-        return f"{value.data:g}" if value.type.name == "real" else f"{value.data:.17g}"
+        return _spell_float(value.data, is_single=value.type.name == "real")
     return str(value.data)
+
+
+def _spell_float(number: float, *, is_single: bool) -> str:
+    """Write the fewest digits that give the number again."""
+    text = repr(number)
+    if is_single:
+        texts = (f"{number:.{digits}g}" for digits in range(6, 10))
+        text = next((short for short in texts if _float(float(short), DataType("real")) == number), text)
+    return text.removesuffix(".0").upper()
 
 
 _FROM_LATIN: Final = {byte: ord(character) for byte, character in enumerate(CODE_PAGE)}

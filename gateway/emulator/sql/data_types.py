@@ -66,7 +66,7 @@ class DataType:
         return self.name
 
     @property
-    def spelling(self) -> str:
+    def declaration(self) -> str:
         """The type as it is declared."""
         if self.length in {MAX, UNBOUNDED}:
             return str(self)
@@ -111,15 +111,15 @@ def make_type(name: str, arguments: list[str], default: int) -> DataType:
     if known not in FAMILY_OF:
         raise sql_error(2715, name)
     if known in _LIMITS:
-        return _sized(known, arguments, 128 if name.lower() == "sysname" else default)
+        return _string_type(known, arguments, 128 if name.lower() == "sysname" else default)
     if known in _LARGE:
         return DataType(known, MAX)
     if known == "timestamp":
         return DataType("binary", 8)
-    return _numeric(known, arguments)
+    return _number_type(known, arguments)
 
 
-def _sized(name: str, arguments: list[str], default: int) -> DataType:
+def _string_type(name: str, arguments: list[str], default: int) -> DataType:
     if not arguments:
         return DataType(name, default)
     if arguments[0].lower() == "max":
@@ -139,7 +139,7 @@ def _check_length(name: str, length: int) -> int:
     return length
 
 
-def _numeric(name: str, arguments: list[str]) -> DataType:
+def _number_type(name: str, arguments: list[str]) -> DataType:
     if any(not argument.isdecimal() for argument in arguments):
         raise sql_error(102, "max")
     numbers = [int(argument) for argument in arguments]

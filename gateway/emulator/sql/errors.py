@@ -23,7 +23,6 @@ _TEXTS: Final = {
     257: "Implicit conversion from data type {} to {} is not allowed. Use the CONVERT function to run this "
     "query.",
     402: "The data types {} and {} are incompatible in the add operator.",
-    529: "Explicit conversion from data type {} to {} is not allowed.",
     1001: "Line 1: Length or precision specification {} is invalid.",
     2715: "Column, parameter, or variable #1: Cannot find data type {}.",
     2717: "The size ({}) given to the type '{}' exceeds the maximum allowed ({}).",
@@ -51,7 +50,7 @@ class SqlServerError(Exception):
 
 
 class NotInterpreted(SqlServerError):  # noqa: N818 - says what the emulator does
-    """The text is outside of the subset that the emulator executes; nothing of it has run."""
+    """The text is outside of the subset that the emulator executes."""
 
     def __init__(self, near: str) -> None:
         text = f"Incorrect syntax near '{near}'. The emulator does not execute this; SQL Server may."

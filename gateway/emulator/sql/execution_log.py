@@ -41,7 +41,7 @@ class ExecutionLog:
         `called_as` are the parts of the name as the caller wrote them, `arguments` the converted values.
         """
         shown = {
-            name: {"type": value.type.spelling, "value": wire_value(value)}
+            name: {"type": value.type.declaration, "value": wire_value(value)}
             for name, value in arguments.items()
         }
         size = sum(sys.getsizeof(argument["value"]) for argument in shown.values())

@@ -49,7 +49,7 @@ class ExpressionParser:
         if (
             tokens.current.kind == "symbol"
             and tokens.current.value in "+-"
-            and tokens.following.kind == "number"
+            and tokens.lookahead.kind == "number"
         ):
             return Constant(number_constant(tokens.next().value.replace("+", "") + tokens.next().value))
         match tokens.current.kind:
@@ -102,7 +102,7 @@ class ExpressionParser:
             inner = self.expression()
             tokens.expect_symbol(")")
             return inner
-        if tokens.current.kind == "word" and tokens.following.is_symbol("("):
+        if tokens.current.kind == "word" and tokens.lookahead.is_symbol("("):
             return self._function()
         raise tokens.syntax_error()
 

@@ -71,7 +71,7 @@ class Interpreter:
         self.variables[name] = convert(value, self.variables[name].type)
 
     def _execute(self, statement: Execute) -> None:
-        passed = [self._passed(argument) for argument in statement.arguments]
+        passed = [self._pass(argument) for argument in statement.arguments]
         returns, outputs = call_procedure(statement.procedure, passed, self._database)
         self.runs += 1
         for argument, output in zip(statement.arguments, outputs, strict=True):
@@ -80,7 +80,7 @@ class Interpreter:
         if statement.return_variable:
             self._assign(statement.return_variable, Value(_INT, returns))
 
-    def _passed(self, argument: Argument) -> PassedArgument:
+    def _pass(self, argument: Argument) -> PassedArgument:
         value = None if argument.value is None else self._evaluate(argument.value)
         return PassedArgument(argument.name, value, argument.is_output)
 

@@ -104,10 +104,15 @@ def read_parameter(parameter: dict[str, Any], encoding: BinaryEncoding = "either
     text = parameter.get("value")
     if parameter.get("direction") in {"output", "returnValue"}:
         text = None
-    value = _read_value(text, sql_type, int(parameter.get("size") or 0), encoding)
+    value = _read_value(text, sql_type, _size(parameter), encoding)
     if parameter.get("direction") in {"output", "inputOutput"} and not parameter.get("size"):
         value = _with_room(value)
     return CommandParameter(parameter, name if name.startswith("@") else f"@{name}", value)
+
+
+def _size(parameter: dict[str, Any]) -> int:
+    size = parameter.get("size")
+    return size if isinstance(size, int) else 0
 
 
 def dotnet_string(value: Value) -> str | None:
@@ -122,20 +127,20 @@ def _read_value(text: Any, sql_type: SqlType, size: int, encoding: BinaryEncodin
         raise ParameterConversionError(sql_type.dotnet, "The value is not a string.")
     match DataType(sql_type.name).family:
         case "text":
-            return _sized(None if text is None else split_surrogates(text), sql_type, size)
+            return _fit_size(None if text is None else split_surrogates(text), sql_type, size)
         case "binary":
-            return _sized(None if text is None else read_binary(text, encoding), sql_type, size)
+            return _fit_size(None if text is None else read_binary(text, encoding), sql_type, size)
     target = DataType(sql_type.name, UNBOUNDED, 7)
     return Value(target, None) if text is None else _READERS[sql_type.dotnet](text, target, sql_type.dotnet)
 
 
-def _sized(data: str | bytes | None, sql_type: SqlType, size: int) -> Value:
+def _fit_size(data: str | bytes | None, sql_type: SqlType, size: int) -> Value:
     """Cut to `size`; without one the type is as long as the value."""
     if sql_type.name in {"xml", "text", "ntext", "image"}:
         large = DataType(sql_type.name, MAX)
         return Value(large, None) if data is None else fit(data if size <= 0 else data[:size], large)
     name = sql_type.name
-    length = size if size > 0 else len(data or "")
+    length = size if size > 0 else length_limit(name) if data is None else len(data)
     if size < 0 or length > length_limit(name):
         name = name if name.startswith(("var", "nvar")) else {"char": "varchar", "nchar": "nvarchar"}[name]
     target = DataType(name, MAX) if size < 0 else variable_type(name, length)
@@ -191,11 +196,11 @@ def _decimal(text: str, target: DataType, dotnet: str) -> Value:
 
 
 def _float(text: str, target: DataType, dotnet: str) -> Value:
-    return _converted(text.strip(), target, dotnet, "Input string was not in a correct format.")
+    return _convert_text(text.strip(), target, dotnet, "Input string was not in a correct format.")
 
 
 def _temporal(text: str, target: DataType, dotnet: str) -> Value:
-    return _converted(text, target, dotnet, _NOT_DATE)
+    return _convert_text(text, target, dotnet, _NOT_DATE)
 
 
 def _guid(text: str, target: DataType, dotnet: str) -> Value:
@@ -205,7 +210,7 @@ def _guid(text: str, target: DataType, dotnet: str) -> Value:
         raise ParameterConversionError(dotnet, _NOT_GUID) from None
 
 
-def _converted(text: str, target: DataType, dotnet: str, reason: str) -> Value:
+def _convert_text(text: str, target: DataType, dotnet: str, reason: str) -> Value:
     try:
         return convert(Value(DataType("varchar", MAX), lose_characters(text)), target)
     except SqlServerError:

@@ -110,7 +110,7 @@ class _Parser:
         if self._tokens.current.kind == "word":
             raise NotInterpreted(self._tokens.current.near)
         variable = self._expressions.variable()
-        if self._tokens.current.kind == "symbol" and self._tokens.following.is_symbol("="):
+        if self._tokens.current.kind == "symbol" and self._tokens.lookahead.is_symbol("="):
             raise NotInterpreted(f"{self._tokens.current.near}=")
         self._tokens.expect_symbol("=")
         return Assign(variable.name, self._expressions.expression())
@@ -127,7 +127,7 @@ class _Parser:
 
     def _run(self, return_variable: str) -> Statement:
         parts = self._procedure_name()
-        if self._tokens.current.is_symbol(";") and _GROUP_NUMBER.fullmatch(self._tokens.following.value):
+        if self._tokens.current.is_symbol(";") and _GROUP_NUMBER.fullmatch(self._tokens.lookahead.value):
             raise NotInterpreted(";")
         return Execute(parts, self._arguments(), return_variable)
 
@@ -161,7 +161,7 @@ class _Parser:
 
     def _argument(self) -> Argument:
         name = ""
-        if self._tokens.current.kind == "variable" and self._tokens.following.is_symbol("="):
+        if self._tokens.current.kind == "variable" and self._tokens.lookahead.is_symbol("="):
             name = self._tokens.next().value
             self._tokens.next()
         value = self._argument_value()

@@ -92,21 +92,21 @@ def _scan_token(text: str, position: int) -> tuple[Token, int]:
 
 
 def _string(text: str, quote: int, kind: Literal["string", "nstring"]) -> tuple[Token, int]:
-    end = _closing(text, quote, "'")
+    end = _closing_quote(text, quote, "'")
     value = _without_continuations(text[quote + 1 : end].replace("''", "'"))
     return Token(kind, value, _near(value)), end + 1
 
 
 def _quoted_name(text: str, quote: int) -> tuple[Token, int]:
     closing = "]" if text[quote] == "[" else '"'
-    end = _closing(text, quote, closing)
+    end = _closing_quote(text, quote, closing)
     name = text[quote + 1 : end].replace(closing * 2, closing)
     if not name:
         raise sql_error(102, text[quote : end + 1])
     return Token("name", _check_name(name), _near(name)), end + 1
 
 
-def _closing(text: str, start: int, quote: str) -> int:
+def _closing_quote(text: str, start: int, quote: str) -> int:
     """Position of the quote that is not doubled."""
     end = text.find(quote, start + 1)
     while end >= 0 and text.startswith(quote, end + 1):
@@ -131,7 +131,7 @@ def _near(value: str) -> str:
     return join_surrogates(value[:_NEAR_LIMIT])
 
 
-def _named(kind: Literal["word", "variable"]) -> Callable[[re.Match[str]], Token]:
+def _name_reader(kind: Literal["word", "variable"]) -> Callable[[re.Match[str]], Token]:
     return lambda match: Token(kind, _check_name(match[0]), _near(match[0]))
 
 
@@ -144,8 +144,8 @@ def _number(match: re.Match[str]) -> Token:
 
 
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Token]], ...]] = (
-    (_VARIABLE, _named("variable")),
-    (_WORD, _named("word")),
+    (_VARIABLE, _name_reader("variable")),
+    (_WORD, _name_reader("word")),
     (_BINARY, _binary),
     (_NUMBER, _number),
 )

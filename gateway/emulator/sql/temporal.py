@@ -23,10 +23,10 @@ def read_temporal(text: str, target: DataType) -> str:
     day = date(*map(int, match.group("year", "month", "day"))) if match["year"] else _FIRST_DAY
     hour, minute, second = (int(part or 0) for part in match.group("hour", "minute", "second"))
     moment = datetime(day.year, day.month, day.day, hour, minute, second)  # noqa: DTZ001 - has its zone in text
-    return _spelled(moment, int((match["fraction"] or "").ljust(7, "0")), match["zone"] or "", target)
+    return _spell(moment, int((match["fraction"] or "").ljust(7, "0")), match["zone"] or "", target)
 
 
-def _spelled(moment: datetime, ticks: int, zone: str, target: DataType) -> str:
+def _spell(moment: datetime, ticks: int, zone: str, target: DataType) -> str:
     match target.name:
         case "date":
             return moment.date().isoformat()

@@ -20,7 +20,7 @@ class TokenReader:
         return self._tokens[self.position]
 
     @property
-    def following(self) -> Token:
+    def lookahead(self) -> Token:
         """The token after that."""
         return self._tokens[min(self.position + 1, len(self._tokens) - 1)]
 

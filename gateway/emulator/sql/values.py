@@ -34,8 +34,8 @@ NULL: Final = Value(DataType("int"), None)
 def string_constant(units: str, *, is_unicode: bool) -> Value:
     """Value of '…' or N'…': (max) over 8,000 bytes."""
     name = "nvarchar" if is_unicode else "varchar"
-    kept = units if is_unicode else lose_characters(units)
-    return Value(variable_type(name, len(kept)), kept)
+    data = units if is_unicode else lose_characters(units)
+    return Value(variable_type(name, len(data)), data)
 
 
 def binary_constant(digits: str) -> Value:
@@ -51,16 +51,14 @@ def lose_characters(units: str) -> str:
 
 def fit(data: str | bytes, target: DataType) -> Value:
     """Fit text or binary into a type: code page, length, fill."""
-    if isinstance(data, str):
-        kept: str | bytes = data if target.is_unicode else lose_characters(data)
-    else:
-        kept = data
+    if isinstance(data, str) and not target.is_unicode:
+        data = lose_characters(data)
     if target.length in {MAX, UNBOUNDED}:
-        return Value(target, kept)
-    return Value(target, _filled(kept[: target.length], target))
+        return Value(target, data)
+    return Value(target, _fill(data[: target.length], target))
 
 
-def _filled(data: str | bytes, target: DataType) -> str | bytes:
+def _fill(data: str | bytes, target: DataType) -> str | bytes:
     if not target.is_fixed:
         return data
     return data.ljust(target.length) if isinstance(data, str) else data.ljust(target.length, b"\0")
@@ -100,13 +98,13 @@ class Concatenation:
 
     def value(self) -> Value:
         """Return the sum; NULL if an operand was NULL."""
-        return Value(self.type, None if self._is_null else self._joined())
+        return Value(self.type, None if self._is_null else self._join())
 
     def _cut(self, limit: int) -> None:
-        self._pieces = [self._joined()[:limit]]
+        self._pieces = [self._join()[:limit]]
         self._length = limit
 
-    def _joined(self) -> str | bytes:
+    def _join(self) -> str | bytes:
         if self.type.family == "binary":
             return b"".join(piece for piece in self._pieces if isinstance(piece, bytes))
         return "".join(piece for piece in self._pieces if isinstance(piece, str))
