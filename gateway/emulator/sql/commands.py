@@ -47,7 +47,7 @@ def parse_query(body: bytes, queue: tuple[int, int]) -> Submission:
         raise malformed(f"maxTimeInQueue must be between 0 and {maximum}.")
     if not isinstance(fields.get("catalogue", ""), str):
         raise malformed("catalogue must be a string.")
-    return Submission(_checked_command(fields.get("command")), wait, len(body))
+    return Submission(_require_command(fields.get("command")), wait, len(body))
 
 
 def parse_registration(body: bytes) -> Registration:
@@ -61,7 +61,7 @@ def parse_registration(body: bytes) -> Registration:
     if not _is_number(duration, 1, _MAX_DURATION_SECONDS):
         raise malformed(f"duration must be between 1 and {_MAX_DURATION_SECONDS} seconds.")
     register = fields.get("registerCommand")
-    command = _checked_command(register.get("command") if isinstance(register, dict) else None)
+    command = _require_command(register.get("command") if isinstance(register, dict) else None)
     return Registration(name, frequency, duration, Submission(command, 0, len(body)))
 
 
@@ -93,14 +93,15 @@ def type_of(parameter: dict[str, Any]) -> str:
     return str(parameter.get("type", "NVarChar")).lower()
 
 
-def _checked_command(command: Any) -> dict[str, Any]:
+def _require_command(command: Any) -> dict[str, Any]:
     if not isinstance(command, dict) or not isinstance(command.get("text"), str):
         raise malformed()
     if command.get("type", "text") not in {"text", "storedProcedure"}:
         raise malformed("command.type is not valid.")
     if command.get("executionMode", "reader") not in MODES:
         raise malformed("command.executionMode is not valid.")
-    parameters = command.get("parameters") or []
+    parameters = command.get("parameters")
+    parameters = [] if parameters is None else parameters
     if not isinstance(parameters, list) or not all(map(_is_parameter, parameters)):
         raise malformed("command.parameters is not valid.")
     return command
