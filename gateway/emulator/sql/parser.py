@@ -29,6 +29,8 @@ _NOT_LOCAL: Final = frozenset({"text", "ntext", "image"})
 _NAME_PARTS: Final = 4
 #: What may follow the arguments of EXECUTE.
 _OPTIONS: Final = frozenset({"with", "at", "as"})
+_COMMENT: Final = re.compile(r"--|/\*")
+_QUOTED: Final = re.compile(r'\[[^\]]*\]|"[^"]*"')
 _GROUP_NUMBER: Final = re.compile(r"[0-9]+")
 
 
@@ -47,10 +49,11 @@ def parse_batch(text: str, parameters: Mapping[str, DataType]) -> list[Statement
 
 
 def parse_procedure_name(text: str) -> tuple[str, ...] | None:
-    """Read the name of a procedure that is the whole text; None if it is none."""
+    """Read the name of a procedure that is the whole text, without comments; None if it is none."""
+    if _COMMENT.search(_QUOTED.sub("", text)):
+        return None
     try:
-        parser = _Parser(scan(text), {})
-        return parser.whole_name()
+        return _Parser(scan(text), {}).whole_name()
     except SqlServerError:
         return None
 
