@@ -30,7 +30,10 @@ from gateway.emulator.sql.values import NULL, Value
         ("EXEC TakeAll @x = N'<a/>'", "@x", "<a/>"),
         ("EXEC TakeAll N'first', 'second'", "@v", "second"),
         (
-            "DECLARE @x nvarchar(max) = N'a' + NCHAR(0) + N'b' + NCHAR(55357) + NCHAR(56832); EXEC TakeAll @n = @x",
+            (
+                "DECLARE @x nvarchar(max) = N'a' + NCHAR(0) + N'b' + NCHAR(55357) + NCHAR(56832); "
+                "EXEC TakeAll @n = @x"
+            ),
             "@n",
             "a\0b😀",
         ),

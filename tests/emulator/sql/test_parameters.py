@@ -77,94 +77,112 @@ def test_null_is_a_value_of_every_type(sql_type: str, direction: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql_type", "text", "message"),
+    ("sql_type", "text", "target", "reason"),
     [
         (
             "VarBinary",
             "AQI",
-            "Failed to convert parameter value from a String to a Byte[]. --> Invalid cast from 'System.String' to 'System.Byte[]'.",
+            "Byte[]",
+            "Invalid cast from 'System.String' to 'System.Byte[]'.",
         ),
         (
             "VarBinary",
             "0xabc",
-            "Failed to convert parameter value from a String to a Byte[]. --> Invalid cast from 'System.String' to 'System.Byte[]'.",
+            "Byte[]",
+            "Invalid cast from 'System.String' to 'System.Byte[]'.",
         ),
         (
             "Image",
             "é",
-            "Failed to convert parameter value from a String to a Byte[]. --> Invalid cast from 'System.String' to 'System.Byte[]'.",
+            "Byte[]",
+            "Invalid cast from 'System.String' to 'System.Byte[]'.",
         ),
         (
             "Int",
             "x",
-            "Failed to convert parameter value from a String to a Int32. --> Input string was not in a correct format.",
+            "Int32",
+            "Input string was not in a correct format.",
         ),
         (
             "Int",
             "",
-            "Failed to convert parameter value from a String to a Int32. --> Input string was not in a correct format.",
+            "Int32",
+            "Input string was not in a correct format.",
         ),
         (
             "Int",
             "2147483648",
-            "Failed to convert parameter value from a String to a Int32. --> Value was either too large or too small for a Int32.",
+            "Int32",
+            "Value was either too large or too small for a Int32.",
         ),
         (
             "TinyInt",
             "-1",
-            "Failed to convert parameter value from a String to a Byte. --> Value was either too large or too small for a Byte.",
+            "Byte",
+            "Value was either too large or too small for a Byte.",
         ),
         (
             "Bit",
             "1",
-            "Failed to convert parameter value from a String to a Boolean. --> String was not recognized as a valid Boolean.",
+            "Boolean",
+            "String was not recognized as a valid Boolean.",
         ),
         (
             "Decimal",
             "1e3",
-            "Failed to convert parameter value from a String to a Decimal. --> Input string was not in a correct format.",
+            "Decimal",
+            "Input string was not in a correct format.",
         ),
         (
             "Decimal",
             ".",
-            "Failed to convert parameter value from a String to a Decimal. --> Input string was not in a correct format.",
+            "Decimal",
+            "Input string was not in a correct format.",
         ),
         (
             "Decimal",
             "1" + "0" * 29,
-            "Failed to convert parameter value from a String to a Decimal. --> Value was either too large or too small for a Decimal.",
+            "Decimal",
+            "Value was either too large or too small for a Decimal.",
         ),
         (
             "Float",
             "x",
-            "Failed to convert parameter value from a String to a Double. --> Input string was not in a correct format.",
+            "Double",
+            "Input string was not in a correct format.",
         ),
         (
             "DateTime",
             "28/11/26",
-            "Failed to convert parameter value from a String to a DateTime. --> String was not recognized as a valid DateTime.",
+            "DateTime",
+            "String was not recognized as a valid DateTime.",
         ),
         (
             "Time",
             "x",
-            "Failed to convert parameter value from a String to a TimeSpan. --> String was not recognized as a valid DateTime.",
+            "TimeSpan",
+            "String was not recognized as a valid DateTime.",
         ),
         (
             "UniqueIdentifier",
             "x",
-            "Failed to convert parameter value from a String to a Guid. --> Guid should contain 32 digits with 4 dashes.",
+            "Guid",
+            "Guid should contain 32 digits with 4 dashes.",
         ),
         (
             "NVarChar",
             5,
-            "Failed to convert parameter value from a String to a String. --> The value is not a string.",
+            "String",
+            "The value is not a string.",
         ),
     ],
 )
-def test_string_that_is_not_converted(sql_type: str, text: Any, message: str) -> None:
+def test_string_that_is_not_converted(sql_type: str, text: Any, target: str, reason: str) -> None:
     with pytest.raises(ParameterConversionError) as caught:
         read(sql_type, text)
-    assert caught.value.message == message
+    assert caught.value.message == (
+        f"Failed to convert parameter value from a String to a {target}. --> {reason}"
+    )
 
 
 @pytest.mark.parametrize(

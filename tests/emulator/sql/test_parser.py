@@ -8,8 +8,8 @@ from gateway.emulator.sql.parser import parse_batch, parse_procedure_name
 
 SCOPE = {"@p": DataType("int")}
 DECLARED_TWICE = (
-    "The variable name '{}' has already been declared. Variable names must be unique within a query batch or stored "
-    "procedure."
+    "The variable name '{}' has already been declared. Variable names must be unique within a query batch "
+    "or stored procedure."
 )
 
 
@@ -83,7 +83,11 @@ def test_statements_of_a_batch(text: str, count: int) -> None:
         (
             "EXEC p 0, @a = 1, 2",
             119,
-            "Must pass parameter number 3 and subsequent parameters as '@name = value'. After the form '@name = value' has been used, all subsequent parameters must be passed in the form '@name = value'.",
+            (
+                "Must pass parameter number 3 and subsequent parameters as '@name = value'. After the form "
+                "'@name = value' has been used, all subsequent parameters must be passed in the form "
+                "'@name = value'."
+            ),
         ),
         ("DECLARE @x int; p", 102, "Incorrect syntax near 'p'."),
         (")", 102, "Incorrect syntax near ')'."),

@@ -25,7 +25,7 @@ def test_default_procedures_are_those_of_the_emulator() -> None:
 
 def test_procedures_are_declared_in_the_settings() -> None:
     change = {
-        "procedures": [{"name": "bps.File", "parameters": [{"name": "@a", "type": "int"}], "returns": 2}]
+        "procedures": [{"name": "bps.Store", "parameters": [{"name": "@a", "type": "int"}], "returns": 2}]
     }
     settings = apply_merge_patch(EmulatorSettings(), change)
     assert settings.procedures[0].returns == 2
@@ -36,10 +36,10 @@ def test_procedures_are_declared_in_the_settings() -> None:
     ("name", "is_found"),
     [
         ("Nothing", False),
-        ("bps.File", True),
-        ("BPS.FILE", True),
-        ("db.bps.File", True),
-        ("s.db.bps.File", True),
+        ("bps.Store", True),
+        ("BPS.STORE", True),
+        ("db.bps.Store", True),
+        ("s.db.bps.Store", True),
         ("db..Nothing", False),
         ("Other", True),
         ("dbo.other", True),
@@ -47,7 +47,7 @@ def test_procedures_are_declared_in_the_settings() -> None:
     ],
 )
 def test_procedure_is_found_by_schema_and_name(name: str, is_found: bool) -> None:
-    procedures = Procedures([Procedure(name="bps.File"), Procedure(name="Other")])
+    procedures = Procedures([Procedure(name="bps.Store"), Procedure(name="Other")])
     assert (procedures.find(tuple(name.split("."))) is not None) is is_found
 
 

@@ -34,7 +34,7 @@ def test_error_names_the_token(text: str, error: tuple[int, str]) -> None:
 
 
 def test_end_names_the_last_token() -> None:
+    tokens = TokenReader(scan("="))
+    tokens.next()
     with pytest.raises(SqlServerError, match="near '='"):
-        tokens = TokenReader(scan("="))
-        tokens.next()
         tokens.expect("number")
