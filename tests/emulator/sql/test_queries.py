@@ -34,9 +34,9 @@ def test_there_is_a_plan_for_all_eleven_states() -> None:
 
 def test_status_is_the_state_that_was_entered_last() -> None:
     query = stored()
-    assert (query.status, query.updated, query.is_finished) == ("initialising", NOW, False)
+    assert (query.status, query.updated_at, query.is_finished) == ("initialising", NOW, False)
     query.entered = [(status, NOW + timedelta(seconds=1)) for status in query.plan]
-    assert (query.status, query.updated) == ("successful", NOW + timedelta(seconds=1))
+    assert (query.status, query.updated_at) == ("successful", NOW + timedelta(seconds=1))
     assert query.is_finished
 
 
