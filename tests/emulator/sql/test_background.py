@@ -97,5 +97,6 @@ async def test_reset_ends_what_runs_in_the_background() -> None:
         sql.state.clock = current_utc_time
         accepted = await sql.submit("async", query())
         await sql.control("POST", "reset")
+        await asyncio.sleep(0.15)
         assert await notices(receiver, 0) == []
         assert (await sql.send("GET", accepted["id"])).status_code == 404

@@ -1,3 +1,4 @@
+import time
 from base64 import b64decode, b64encode
 
 import httpx
@@ -37,6 +38,9 @@ def test_desktop_api_takes_queries_with_its_own_credentials(desktop: httpx.Clien
 def test_desktop_api_has_neither_batch_nor_stream(desktop: httpx.Client) -> None:
     query_id = desktop.post(f"{DESKTOP}/async", json=query()).json()["id"]
     assert desktop.post(f"{DESKTOP}/status", json={"queryIds": [query_id]}).status_code == 404
+    while desktop.get(f"{DESKTOP}/{query_id}").json()["status"] != "successful":
+        time.sleep(0.02)
+    assert desktop.get(f"{DESKTOP}/{query_id}/results/1").status_code == 200
     assert desktop.get(f"{DESKTOP}/{query_id}/results/1/stream").status_code == 404
     desktop.close()
 

@@ -24,7 +24,7 @@ async def test_next_query_ends_in_the_forced_state(status: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("polls", [0, 2, 6])
-@pytest.mark.parametrize("status", ["expiredInQueue", "uploadFailed"])
+@pytest.mark.parametrize("status", ["expiredInQueue", "executing", "uploadFailed"])
 async def test_query_is_forced_whatever_state_it_is_in(polls: int, status: str) -> None:
     sql = SqlClient()
     accepted = await sql.submit("async", filing("QQ=="))

@@ -45,6 +45,7 @@ def test_changed_rows_change_the_hash() -> None:
 
 def test_failed_run_shows_its_error_until_one_succeeds() -> None:
     recorded = registered(query("SELECT a FROM b"))
+    run_registered(recorded, CONTEXT, NOW)
     recorded.next_error = QueryError("mssql", 208, "Invalid object name 'b'.")
     assert run_registered(recorded, CONTEXT, NOW) is None
     body = recorded.as_json()
