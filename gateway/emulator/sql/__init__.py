@@ -24,9 +24,13 @@ Not executed, with an error 102 that says so: every other statement (INSERT, IF,
 option, …), dynamic SQL `EXEC (…)`, `EXEC @name`, `p;1`, WITH, AT, `SET @x +=`, arithmetic, other
 functions, other styles, COLLATE, money and float constants, and a SELECT with FROM in one batch with an
 EXECUTE. A batch with any other SELECT and without an EXECUTE raises NotExecuted after its variables and
-literals were checked. Types sql_variant, table and CLR types are refused. Not emulated: best-fit
-mapping of code page 1252, other collations, the form of XML, limits on the size of a batch or the depth
-of an expression, databases and servers (any is accepted, and recorded).
+literals were checked. Types sql_variant, table and CLR types are refused; system procedures do not
+exist (2812). A batch of over 500,000 tokens or 50 nested parentheses is refused with 191; SQL Server's
+own limits are lower or higher, and not documented for long sums.
+
+Not emulated: best-fit mapping of code page 1252, other collations, the form of XML, the conversion of a
+parameter's UTC offset to local time, databases and servers (any is accepted, and recorded). U+0000 and
+lone surrogates inside a literal are taken as they are.
 
 A run records the exact values that the procedure got, and does nothing else: an integer OUTPUT
 parameter gets the number of the run, any other keeps the value that was passed.

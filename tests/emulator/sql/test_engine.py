@@ -87,8 +87,8 @@ def test_example_of_the_vendor_needs_its_return_variable() -> None:
             (
                 8162,
                 (
-                    'The formal parameter "@i" was not declared as an OUTPUT parameter, but the actual parameter '
-                    "passed in requested output."
+                    'The formal parameter "@i" was not declared as an OUTPUT parameter, but the actual '
+                    "parameter passed in requested output."
                 ),
             ),
         ),

@@ -195,6 +195,9 @@ def test_string_that_is_not_converted(sql_type: str, text: Any, target: str, rea
         ("base64", "q80=", b"\xab\xcd"),
         ("hex", "q80=", None),
         ("either", "0x", b""),
+        ("either", "AQ I=", None),
+        ("base64", "AQI=\n", None),
+        ("either", "AQ-_", None),
         ("either", "", b""),
     ],
 )
@@ -247,6 +250,14 @@ def test_output_has_room_for_any_value() -> None:
 def test_name_gets_its_at_sign() -> None:
     assert read_parameter({"name": "x", "type": "Int", "value": "1"}).name == "@x"
     assert read_parameter({"name": "@x", "type": "Int", "value": "1"}).name == "@x"
+
+
+@pytest.mark.parametrize("sql_type", ["Date", "DateTime2", "Time", "Int", "Decimal", "Float"])
+def test_digits_of_other_scripts_are_refused(sql_type: str) -> None:
+    ascii_digits = "10:11" if sql_type == "Time" else "2026-11-28" if sql_type.startswith("Date") else "12"
+    read(sql_type, ascii_digits)
+    with pytest.raises(ParameterConversionError):
+        read(sql_type, ascii_digits.translate({ord("1"): "\u0661", ord("2"): "\u0662"}))
 
 
 @pytest.mark.parametrize("sql_type", [*sorted(NOT_PASSED), "int", "", None])
