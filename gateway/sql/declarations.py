@@ -1,0 +1,85 @@
+"""Which parameters of a stored procedure are declared in SQL text, and which forbid it."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from gateway.sql.literals import has_many_joins
+from gateway.sql.query_body import Parameter
+from gateway.sql.reasons import Reason, UnsuitableError
+from gateway.sql.types import SqlType, sql_type
+from gateway.sql.value import BinaryValue, Extent, TextValue
+
+#: `large`: values that Halo cannot convert; `binary-always`: every binary one too; `all`: every text too.
+Scope = Literal["large", "binary-always", "all"]
+#: Bytes of a value in the body up to which it is not large in any type.
+SMALL = 4_000
+
+
+def declared_value(parameter: Parameter, scope: Scope) -> TextValue | BinaryValue | None:
+    """Value to declare; None if the parameter stays one. Raises UnsuitableError if it can be neither."""
+    kind = sql_type(parameter.type)
+    if parameter.value is None or parameter.direction in {"output", "returnValue"}:
+        return None
+    value = BinaryValue(parameter.value) if kind.is_binary else TextValue(parameter.value)
+    is_large = _is_large(value, kind)
+    if not is_large and not _is_in_scope(parameter, kind, scope):
+        return None
+    _check(parameter, value, kind)
+    return value
+
+
+def check_supported(parameters: Iterable[Parameter]) -> None:
+    """Raise UnsuitableError if a parameter cannot stand beside declared ones."""
+    if not all(each.direction == "returnValue" or sql_type(each.type).is_supported for each in parameters):
+        raise UnsuitableError(Reason.TYPE)
+
+
+def _is_in_scope(parameter: Parameter, kind: SqlType, scope: Scope) -> bool:
+    """Whether a value is declared that is not large. A small text that is also an output need not be."""
+    if kind.is_binary:
+        return scope != "large"
+    return scope == "all" and kind.variable != "" and parameter.direction == "input"
+
+
+def _is_large(value: TextValue | BinaryValue, kind: SqlType) -> bool:
+    """Whether Halo cannot convert a value. That of an unknown type may be a large text."""
+    if not kind.variable and kind.is_supported:
+        return False
+    limit = kind.limit if kind.variable else SMALL
+    return value.string.size > limit and _extent(value, kind).most > limit
+
+
+def _extent(value: TextValue | BinaryValue, kind: SqlType) -> Extent:
+    if isinstance(value, BinaryValue):
+        size = value.bytes()
+    elif kind.is_code_page:
+        return value.code_page_bytes()
+    else:
+        size = value.units()
+    return Extent(size, size)
+
+
+def _check(parameter: Parameter, value: TextValue | BinaryValue, kind: SqlType) -> None:
+    """Raise UnsuitableError if a value cannot be a declared variable's."""
+    if not kind.variable:
+        raise UnsuitableError(Reason.TYPE)
+    if parameter.direction != "input":
+        raise UnsuitableError(Reason.INPUT_OUTPUT)
+    _check_size(parameter.size, _extent(value, kind), is_padded=kind.is_padded)
+    if isinstance(value, TextValue):
+        _check_text(value, kind)
+
+
+def _check_size(size: int, extent: Extent, *, is_padded: bool) -> None:
+    """Raise UnsuitableError if the size would cut the value or fill it up; -1 and 0 are no limit."""
+    if size < -1 or 0 < size < extent.most:
+        raise UnsuitableError(Reason.SIZE)
+    if is_padded and (size > extent.fewest or extent.most == 0):
+        raise UnsuitableError(Reason.PADDING)
+
+
+def _check_text(value: TextValue, kind: SqlType) -> None:
+    if kind.variable == "xml" and value.declares_encoding():
+        raise UnsuitableError(Reason.XML_ENCODING)
+    if has_many_joins(value):
+        raise UnsuitableError(Reason.OPERANDS)
