@@ -14,7 +14,14 @@ from gateway.admin.allowed_hosts import AllowedHosts, names_of
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
-from gateway.chain import Chain, fhir_chain, halo_chain, passthrough_chain, upstream_client
+from gateway.chain import (
+    Chain,
+    fhir_chain,
+    halo_chain,
+    passthrough_chain,
+    upstream_client,
+    with_sql_parameters,
+)
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
@@ -59,7 +66,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     client_for = upstream_client(runtime, upstream)
     reader = RequestReader(runtime.settings, runtime.sites, mounted)
     fhir = halo_chain(runtime, upstream, client_for)
-    passthrough = passthrough_chain(runtime, client_for("halo-sql"))
+    passthrough = passthrough_chain(runtime, with_sql_parameters(client_for("halo-sql"), runtime, upstream))
     counter = runtime.rejection_counter
     fhir_endpoint = Endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
     other_endpoint = Endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))

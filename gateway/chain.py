@@ -43,12 +43,15 @@ from gateway.builders import RequestPolicies, circuit_registry, connection_pool,
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
-from gateway.http.proved_callers import caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
+from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.paging.page_sizer import PageSizer
-from gateway.repairs import REPAIRS, WITNESSES
+from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
+from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
+from gateway.repairs.sql_parameters import SqlParameters
+from gateway.repairs.submitted_queries import SubmittedQueries
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker
@@ -63,6 +66,7 @@ from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
 from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
+from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.engine_version import EngineDetector
 from gateway.sites.issue_states import IssueStates
@@ -159,6 +163,19 @@ def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
     return Chain(with_observability(CacheBypass(client), runtime))
 
 
+def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) -> Handler:
+    """Wrap a handler in SqlParameters."""
+    settings_of = site_settings_lookup(runtime.settings)
+    scopes = ConversionScopes(
+        runtime.settings.sql.rewrite,
+        runtime.issue_states_of(upstream),
+        lambda guid: settings_of(guid).repairs.get(sql_parameter_conversion.ID, True),
+    )
+    queries = SubmittedQueries(runtime.store_of(upstream))
+    counter = RewriteCounter(runtime.recorder, runtime.metrics.count_sql_command)
+    return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, runtime.rewrite_queue)
+
+
 def with_observability(handler: Handler, runtime: Runtime) -> Handler:
     """Wrap a handler in the outermost handlers of every chain."""
     return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
@@ -185,10 +202,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
             WITNESSES,
-            lambda request, guid: (
-                runtime.proved_callers.is_proved(caller_of(request))
-                and runtime.proved_callers.is_site_proved(guid)
-            ),
+            runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )
         return CredentialFailureLimit(

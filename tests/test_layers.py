@@ -59,6 +59,8 @@ IMPURE = {
     "paging/page_sizer.py": "structlog uuid",
     "probe/run.py": "asyncio clock",
     "repairs/handlers.py": "asyncio",
+    "repairs/rewrite_queue.py": "asyncio structlog",
+    "repairs/sql_parameters.py": "asyncio",
     "resilience/bulkhead.py": "asyncio",
     "resilience/circuit_breaker.py": "asyncio structlog uuid",
     "resilience/credential_failure_limit.py": "asyncio",

@@ -19,6 +19,7 @@ DOCUMENTED_FAULTS: Final = (
     "error-envelope",
     "inactive-records",
     "capability-statement",
+    "sql-parameter-conversion",
 )
 
 LastUpdatedStyle = Literal[

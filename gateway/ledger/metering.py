@@ -23,7 +23,7 @@ from gateway.ledger.cost import (
     saving_of_response,
 )
 from gateway.ledger.recorder import Recorder
-from gateway.repairs import REPAIRS, error_envelope, inactive_records
+from gateway.repairs import REPAIRS, error_envelope, inactive_records, sql_parameter_conversion
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -117,7 +117,9 @@ def _body_size(failure: Failure) -> int:
 
 
 def _active_repairs(site: Site | None) -> list[str]:
-    return [repair.issue.id for repair in REPAIRS if repair.is_active(site)]
+    """Repairs that examine FHIR; that of SQL counts itself."""
+    active = [repair.issue.id for repair in REPAIRS if repair.is_active(site)]
+    return [name for name in active if name != sql_parameter_conversion.ID]
 
 
 def _failure_from(error: Exception) -> Failure:

@@ -16,7 +16,7 @@ _MAX_TEXT = 2_000
 
 
 def with_return_value(body: bytes, name: str) -> bytes:
-    """Return a result in which the output of this name is a `returnValue`; the same object if there is none."""
+    """Return a result with the output of this name as `returnValue`; the same object if there is none."""
     span = _direction_span(body, name) if name else None
     if span is None:
         return body

@@ -63,6 +63,12 @@ class Metrics:
                 registry=registry,
             ).labels
         )
+        self._sql_commands = Counter(
+            "halo_gateway_sql_commands",
+            "Commands of stored procedures: rewritten, resent, or why they were left alone",
+            ("outcome",),
+            registry=registry,
+        )
         self._dropped_fields = Counter(
             "halo_gateway_upstream_fields_dropped",
             "Header fields of upstream responses that no HTTP response can contain",
@@ -97,6 +103,10 @@ class Metrics:
         """Count the repairs that examined an upstream response, and those of them that changed it."""
         for repair in active_repairs:
             self._repairs(repair, attribution.name, "fired" if repair in fired_repairs else "no-op").inc()
+
+    def count_sql_command(self, outcome: str) -> None:
+        """Count a command of a stored procedure by what became of it."""
+        self._sql_commands.labels(outcome).inc()
 
     def count_dropped_fields(self, upstream: str, count: int) -> None:
         """Count header fields of an upstream's response that were not passed on."""

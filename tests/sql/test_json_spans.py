@@ -1,6 +1,7 @@
-"""Spans of JSON values: the same values as a decoder, whatever the white space, and no hang on broken text."""
+"""Spans of JSON values: the same as those of a decoder, and an end on broken text."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -52,10 +53,8 @@ def test_incomplete_object_is_an_error(text: bytes) -> None:
 @given(st.text('{}[]":,\\ a1', max_size=30))
 def test_any_text_ends(text: str) -> None:
     for spans in (member_spans, item_spans):
-        try:
+        with suppress(SpanError):
             assert len(list(spans(text.encode(), 0))) <= len(text)
-        except SpanError:
-            pass
 
 
 def test_end_of_a_value_is_behind_it() -> None:

@@ -56,7 +56,7 @@ def test_other_body_is_the_same_object(content: Any) -> None:
     assert with_return_value(body, "@ret") is body
 
 
-def test_body_without_a_name_or_that_ends_early_is_the_same_object() -> None:
+def test_body_that_ends_early_is_the_same_object() -> None:
     body = json.dumps(result(parameter("@ret"))).encode()
     assert with_return_value(body, "") is body
     for length in range(len(body) - 40):
