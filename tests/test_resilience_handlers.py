@@ -1,4 +1,4 @@
-"""Chain of handlers around an upstream."""
+"""Resilience handlers around an upstream, which FHIR and SQL share."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from support.requests import fhir_request, json_response
 from support.secrets import SECRET
 
 from gateway.builders import RequestPolicies, caller_secret
-from gateway.chain import with_resilience
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.http.proved_callers import ProvedCallers
+from gateway.resilience_handlers import with_resilience
 from gateway.settings import Bulkhead, Paging, Retry, Settings
 from gateway.sites.issue_states import IssueStates
 from gateway.stores.memory import MemoryStore
@@ -30,7 +30,7 @@ def resilient_handler(
     policies = RequestPolicies(settings, b"secret", version_of, ProvedCallers(lambda: 0.0))
     store = MemoryStore()
     states = IssueStates(store, monotonic, unknown_version)
-    return with_resilience(store, settings.upstream, lambda _: client, policies, states)[0]
+    return with_resilience(store, settings.upstream, lambda _: client, policies, states).fhir
 
 
 async def unknown_version(_: str) -> str:

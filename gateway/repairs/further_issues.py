@@ -9,7 +9,7 @@ import msgspec
 from gateway.exchange import FhirRequest
 from gateway.paging.page_size import TOO_LARGE
 from gateway.repairs.repair import KnownIssue
-from gateway.repairs.witness import UpstreamAnswer, Witness
+from gateway.repairs.witness import MAX_BODY_BYTES, UpstreamAnswer, Witness
 from gateway.sites.issue_states import Verdict
 
 #: The largest limit that Halo documents, in bytes.
@@ -49,7 +49,7 @@ def witness_sql_parameters(request: FhirRequest, answer: UpstreamAnswer) -> Iter
 
 def _has_large_parameter(body: bytes) -> bool:
     """Whether a query calls a stored procedure with a value that Halo cannot convert."""
-    if b"storedProcedure" not in body:
+    if len(body) > MAX_BODY_BYTES or b"storedProcedure" not in body:
         return False
     try:
         query = msgspec.json.decode(body)
