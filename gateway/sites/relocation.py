@@ -34,6 +34,11 @@ _MAX_SERVED = 4_096
 _LOCK_SECONDS = 3.0
 
 
+#: Text for a write or a SQL query, which is not sent twice.
+_FOUND_TEXT = (
+    "The practice has a new Halo GUID, which the gateway has just found and uses from now on. This request"
+    " was not carried out. Send it again after the time in Retry-After."
+)
 SuccessorLookup = Callable[[FhirRequest, PmsIdentity], Awaitable[str]]
 
 
@@ -76,8 +81,10 @@ class SiteRelocation:
             if stored and (stored, self._caller_of(request)) in self._served:
                 await self._successors.delete(site.guid)
             new = await self._find_successor(request, site, identity)
-            if new in {"", stored} or not identity.follow_relocation or not may_repeat(request):
+            if new in {"", stored} or not identity.follow_relocation:
                 raise
+            if not may_repeat(request):
+                raise failure.with_retry_after(1, _FOUND_TEXT) from failure.__cause__
             use = failure.upstream_use
         send = partial(self._send_to_guid, site=site, guid=new)
         return await call_after(use, send, request.with_used_permit())
