@@ -14,14 +14,7 @@ from gateway.admin.allowed_hosts import AllowedHosts, names_of
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
-from gateway.chain import (
-    Chain,
-    fhir_chain,
-    halo_chain,
-    passthrough_chain,
-    upstream_client,
-    with_sql_parameters,
-)
+from gateway.chain import Chain, fhir_chain, halo_chains, passthrough_chain, upstream_client
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
@@ -48,6 +41,8 @@ OTHER_PATHS = (
     "/integrator/pair-site",
     "/integrator/pairSite",
     "/integrator/token",
+)
+SQL_PATHS = (
     "/integrator/sites/{siteId}/queries/{query:path}",
     "/desktop/sites/{siteId}/queries/{query:path}",
 )
@@ -61,19 +56,21 @@ class Mount(NamedTuple):
 
 
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
-    """Mount Halo Connect: FHIR with all repairs, all other endpoints passed through."""
+    """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
     upstream = mounted or runtime.settings.upstream
     client_for = upstream_client(runtime, upstream)
-    reader = RequestReader(runtime.settings, runtime.sites, mounted)
-    fhir = halo_chain(runtime, upstream, client_for)
-    passthrough = passthrough_chain(runtime, with_sql_parameters(client_for("halo-sql"), runtime, upstream))
+    reader = RequestReader(runtime.settings, runtime.sites, mounted, runtime.sites.without_zone)
+    fhir, sql = halo_chains(runtime, upstream, client_for)
+    passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
     fhir_endpoint = Endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
     other_endpoint = Endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
+    sql_endpoint = Endpoint(reader.read_sql, sql.handler, counter(is_fhir=False))
     prefix = mounted.path if mounted else ""
     fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
-    return Mount([*fhir_routes, *other_routes], (fhir, passthrough))
+    sql_routes = [Route(prefix + path, sql_endpoint) for path in SQL_PATHS]
+    return Mount([*fhir_routes, *sql_routes, *other_routes], (fhir, sql, passthrough))
 
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:

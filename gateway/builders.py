@@ -31,10 +31,12 @@ from gateway.settings import Cache, Settings
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import PmsIdentity
+from gateway.sql.time_limit import max_seconds_in_queue
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from gateway.upstreams.client import Timeout, TimeoutOf
 from gateway.upstreams.transport import PooledTransport
 
 #: Headers that distinguish programs with the same key; used for fairness only.
@@ -161,6 +163,19 @@ def connection_pool(upstream: UpstreamSettings, max_connections: int | None = No
         proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
         ca_file=upstream.ca_file,
     )
+
+
+def sql_timeout(settings: Settings) -> TimeoutOf:
+    """Timeouts of upstream requests: those of a SQL query depend on its time in the practice's queue."""
+    sql = settings.sql
+
+    def timeout_of(request: FhirRequest) -> Timeout | None:
+        if request.interaction.code != "sql" or not request.interaction.asks_practice:
+            return None
+        read = sql.read_timeout_seconds + max_seconds_in_queue(request.body)
+        return {"read": read, "total": sql.total_timeout_seconds}
+
+    return timeout_of
 
 
 def caller_secret(settings: Settings, fallback_key: str) -> bytes:

@@ -30,48 +30,39 @@ IssueDetector        notes what answers say about known issues     repairs/issue
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
+
+A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects. Before
+these comes SqlParameters, which declares large parameters in text (repairs/sql_parameters.py).
 """
 
-import random
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
 from gateway.batch.executor import BatchExecutor
-from gateway.builders import RequestPolicies, circuit_registry, connection_pool, pause_registry, retry_budget
+from gateway.builders import RequestPolicies, connection_pool, sql_timeout
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
-from gateway.paging.page_sizer import PageSizer
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
-from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
-from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
-from gateway.resilience.circuit_breaker import CircuitBreaker
+from gateway.resilience.backoff import remaining_wait
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.credential_failures import CredentialFailures
-from gateway.resilience.pauses import PauseGate
-from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
-from gateway.resilience.rate_limits import RateLimits
-from gateway.resilience.retry import Retry
+from gateway.resilience_handlers import ClientFactory, with_resilience
 from gateway.runtime import Runtime, utc_now
 from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
 from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
 from gateway.settings.resolve import site_settings_lookup
-from gateway.sites.directory import SiteDirectory
 from gateway.sites.engine_version import EngineDetector
-from gateway.sites.issue_states import IssueStates
-from gateway.sites.relocation import SiteRelocation
-from gateway.stores.base import Store
 from gateway.telemetry.access_log import AccessLog
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
@@ -82,8 +73,6 @@ from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 from gateway.web.rejections import EntryRejection
 
-#: Returns the innermost handlers of an upstream by the name of a dialect.
-ClientFactory = Callable[[str], Handler]
 #: Repairs that every FHIR server needs behind a proxy: they replace its base URL.
 BASE_URL_REPAIRS = tuple(repair for repair in REPAIRS if repair.issue.id.endswith("-base-url"))
 
@@ -96,17 +85,24 @@ class Chain(NamedTuple):
     upstream_handlers: UpstreamHandlers | None = None
 
 
-def halo_chain(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> Chain:
-    """Chain of FHIR requests to practices, with all handlers."""
+class HaloChains(NamedTuple):
+    """Chains of Halo Connect: FHIR, and SQL Passthrough with the same resilience handlers."""
+
+    fhir: Chain
+    sql: Chain
+
+
+def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> HaloChains:
+    """Chains of requests to practices, with all handlers."""
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
     issue_states = runtime.issue_states_of(upstream)
-    sender, upstream_handlers = with_resilience(
-        runtime.store_of(upstream), upstream, client_for, policies, issue_states
-    )
-    knowledge = SiteKnowledge(SiteStatements(sender, policies.engine_version), issue_states)
-    chain = practice_chain(runtime, sender, runtime.cache_config_of(upstream), knowledge, upstream_handlers)
-    return chain._replace(upstream_handlers=upstream_handlers)
+    guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
+    knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
+    config = runtime.cache_config_of(upstream)
+    fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
+    sql = sql_chain(runtime, with_sql_parameters(guards.sql, runtime, upstream))
+    return HaloChains(fhir._replace(upstream_handlers=guards.state), sql)
 
 
 def practice_chain(
@@ -158,9 +154,9 @@ def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
     return Chain(with_observability(CacheBypass(repaired), runtime))
 
 
-def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
-    """Chain of requests that are not FHIR; it changes errors only."""
-    return Chain(with_observability(CacheBypass(client), runtime))
+def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
+    """Chain of SQL queries to practices; `sender` is the PauseGate of FHIR, with all handlers inside."""
+    return Chain(with_observability(CacheBypass(sender), runtime))
 
 
 def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) -> Handler:
@@ -174,6 +170,11 @@ def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) 
     queries = SubmittedQueries(runtime.store_of(upstream))
     counter = RewriteCounter(runtime.recorder, runtime.metrics.count_sql_command)
     return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, runtime.rewrite_queue)
+
+
+def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
+    """Chain of requests that are not FHIR; it changes errors only."""
+    return Chain(with_observability(CacheBypass(client), runtime))
 
 
 def with_observability(handler: Handler, runtime: Runtime) -> Handler:
@@ -196,6 +197,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             settings.errors.upstream_text,
             waits,
             runtime.metrics.count_dropped_fields,
+            sql_timeout(settings),
         )
         engines = runtime.engine_versions_of(upstream)
         detector = IssueDetector(
@@ -215,66 +217,3 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
         )
 
     return client_for
-
-
-def with_resilience(
-    store: Store,
-    upstream: Upstream,
-    client_for: ClientFactory,
-    policies: RequestPolicies,
-    issue_states: IssueStates,
-) -> tuple[Handler, UpstreamHandlers]:
-    """Handlers from PageSizer to RateLimitRecheck, and their state for operators."""
-    settings, directory = policies.settings, SiteDirectory(client_for("halo-sql"))
-    circuits = circuit_registry(settings, store, policies.secret, policies.is_proved)
-    pauses = pause_registry(settings, store, policies.secret)
-    budget = retry_budget(settings, store, policies.secret)
-    rates = RateLimits(store, time.time, upstream.requests_per_second)
-    retry = Retry(
-        RateLimitRecheck(client_for("halo-connect"), rates, policies.remaining_wait),
-        budget,
-        ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
-        policies.remaining_wait,
-        policies.proved_caller,
-        clock=time.monotonic,
-        jitter=random.random,
-        retry_on_timeout=settings.retry.retry_on_timeout,
-    )
-    relocation = SiteRelocation(
-        retry, store, policies.pms_identity, directory.find_successor, time.time, policies.secret
-    )
-    bulkhead = Bulkhead(
-        relocation,
-        BulkheadLimits(
-            settings.bulkhead.max_concurrent, settings.bulkhead.max_queue, upstream.max_connections
-        ),
-        policies.remaining_wait,
-        policies.proved_caller,
-        circuits.require_not_open,
-    )
-    limiter = RateLimiter(bulkhead, rates, policies.queue_ticket, policies.remaining_wait)
-    gate = PauseGate(CircuitBreaker(limiter, circuits, directory.is_online), pauses)
-    sizer = PageSizer(
-        gate,
-        store,
-        policies.max_response_bytes,
-        policies.engine_version,
-        time.time,
-        policies.secret,
-        probe_interval=settings.paging.probe_interval_seconds,
-    )
-    host = upstream.url.host or ""
-    handlers = UpstreamHandlers(
-        host,
-        circuits,
-        pauses,
-        rates,
-        budget,
-        limiter,
-        bulkhead,
-        relocation,
-        sizer,
-        policies.caller_names,
-        issue_states,
-    )
-    return sizer, handlers

@@ -159,6 +159,11 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         """Return a copy for a further upstream request; the time of earlier ones is not waiting time."""
         return _replace_fields(self, deadline=self.deadline + use.seconds) if use.seconds else self
 
+    @property
+    def asked_site(self) -> Site | None:
+        """Site whose practice the request asks; None if Halo Cloud answers it alone."""
+        return self.site if self.interaction.asks_practice else None
+
     @cached_property
     def upstream_url(self) -> str:
         """Absolute URL of the upstream request."""
@@ -256,6 +261,8 @@ class FhirResponse(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[FhirRequest], Awaitable[FhirResponse]]
+#: Interactions that may change data by any method but GET and HEAD.
+_UNKNOWN_EFFECT = frozenset({"operation", "sql", "other"})
 
 
 def _first_value(headers: Headers, name: str) -> str:
@@ -266,6 +273,13 @@ def _first_value(headers: Headers, name: str) -> str:
 
 
 def may_write(request: FhirRequest) -> bool:
-    """Whether a request may change data; the effect of an operation or a SQL query is unknown."""
-    is_unknown = request.interaction.code in {"operation", "other"} and request.method not in SAFE_METHODS
-    return request.interaction.is_write or is_unknown
+    """Whether a request may change data; the effect of an operation or a SQL query is mostly unknown."""
+    interaction = request.interaction
+    is_unknown = interaction.code in _UNKNOWN_EFFECT and request.method not in SAFE_METHODS
+    return interaction.is_write or (is_unknown and not interaction.only_reads)
+
+
+def may_repeat(request: FhirRequest) -> bool:
+    """Whether a request may be sent again without its client; SQL by POST never, even if it only reads."""
+    is_sql_post = request.interaction.code == "sql" and request.method not in SAFE_METHODS
+    return not may_write(request) and not is_sql_post

@@ -1,140 +1,117 @@
-"""Chain of handlers around an upstream."""
+"""Chains of Halo Connect: FHIR and SQL pass the same guards."""
 
-import asyncio
-from collections.abc import Callable
-from time import monotonic
+from collections.abc import AsyncIterator
 
 import pytest
 from conftest import settings_for
-from support.requests import fhir_request, json_response
-from support.secrets import SECRET
+from support.requests import GUID, SITE, fhir_request, json_response
 
-from gateway.builders import RequestPolicies, caller_secret
-from gateway.chain import with_resilience
-from gateway.errors.failure import Failure
+from gateway.chain import HaloChains, halo_chains
+from gateway.errors.catalog import UPSTREAM_CONNECT
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.http.proved_callers import ProvedCallers
-from gateway.settings import Bulkhead, Paging, Retry, Settings
-from gateway.sites.issue_states import IssueStates
-from gateway.stores.memory import MemoryStore
-from gateway.upstreams.halo_failures import RESULT_TOO_LARGE, UNREACHABLE
+from gateway.runtime import Runtime
+from gateway.settings import Retry
+from gateway.sql.interaction import sql_interaction
+from gateway.upstreams.halo_failures import CONNECTION_LOST, NOT_AUTHORISED, OFFLINE
 
 pytestmark = pytest.mark.anyio
-
-SETTINGS = settings_for("http://upstream")
-
-
-def resilient_handler(
-    client: Handler, settings: Settings = SETTINGS, version_of: Callable[[str], str] = lambda _: "26.619"
-) -> Handler:
-    policies = RequestPolicies(settings, b"secret", version_of, ProvedCallers(lambda: 0.0))
-    store = MemoryStore()
-    states = IssueStates(store, monotonic, unknown_version)
-    return with_resilience(store, settings.upstream, lambda _: client, policies, states)[0]
+QUERIES = f"integrator/sites/{GUID}/queries"
+KEY = ("ocp-apim-subscription-key", "synthetic")
+FHIR = ("accept", "application/fhir+json")
+PATIENT = fhir_request("Patient/1", headers=(KEY, FHIR))
 
 
-async def unknown_version(_: str) -> str:
-    return ""
+def sql_request(path: str = "immediate", method: str = "POST", body: bytes = b"{}") -> FhirRequest:
+    full_path = f"{QUERIES}/{path}"
+    interaction = sql_interaction(method, full_path, body)
+    base = "https://gw.example", "https://api.haloconnect.io"
+    return FhirRequest(method, interaction, full_path, *base, site=SITE, headers=(KEY, FHIR), body=body)
 
 
-async def test_too_large_page_is_requested_again_with_fewer_resources() -> None:
-    counts: list[str] = []
+class Upstream:
+    """Clients of both dialects: each fails if a test says so, and counts its requests."""
 
-    async def halo(request: FhirRequest) -> FhirResponse:
-        counts.append(request.upstream_search.values("_count")[0])
-        if int(counts[-1]) > 30:
-            raise Failure(RESULT_TOO_LARGE)
-        return json_response({"resourceType": "Bundle", "type": "searchset", "total": 0})
+    def __init__(self) -> None:
+        self.failures: dict[str, Failure] = {}
+        self.sent: list[str] = []
 
-    await resilient_handler(halo)(fhir_request("Patient", "_count=100"))
-    assert int(counts[-1]) <= 30
-    assert counts[0] == "100"
+    def client_for(self, dialect: str) -> Handler:
+        async def send(request: FhirRequest) -> FhirResponse:
+            self.sent.append(f"{dialect} {request.method}")
+            if dialect in self.failures:
+                raise self.failures[dialect]
+            return json_response({"resourceType": "Patient", "id": "1"})
 
-
-async def test_new_engine_version_resets_the_page_size() -> None:
-    counts: list[str] = []
-    engine = {"version": "26.619"}
-
-    async def halo(request: FhirRequest) -> FhirResponse:
-        counts.append(request.upstream_search.values("_count")[0])
-        if engine["version"] == "26.619" and int(counts[-1]) > 30:
-            raise Failure(RESULT_TOO_LARGE)
-        return json_response({"resourceType": "Bundle", "type": "searchset", "total": 0})
-
-    handler = resilient_handler(halo, version_of=lambda _: engine["version"])
-    for version in ("26.619", "26.619", "26.700"):
-        engine["version"] = version
-        counts.append("|")
-        await handler(fhir_request("Patient", "_count=100"))
-    first, second, third = " ".join(counts).split("|")[1:]
-    assert first.split()[0] == third.split()[0] == "100"
-    assert len(second.split()) == len(third.split()) == 1
-    assert int(second) <= 30
+        return send
 
 
-async def test_bulkhead_without_queue_permits_a_request() -> None:
-    async def halo(request: FhirRequest) -> FhirResponse:
-        return json_response({"resourceType": "Patient"})
-
-    settings = SETTINGS.model_copy(update={"bulkhead": Bulkhead(max_concurrent=1, max_queue=0)})
-    assert (await resilient_handler(halo, settings)(fhir_request("Patient/2"))).status == 200
+@pytest.fixture
+def upstream() -> Upstream:
+    return Upstream()
 
 
-async def test_all_waits_of_a_request_share_one_deadline() -> None:
-    """After 0.7 seconds in the queue, a deadline of 1 second leaves no time for a retry in 0.6 seconds."""
-    paths: list[str] = []
+@pytest.fixture
+async def chains(upstream: Upstream) -> AsyncIterator[HaloChains]:
+    runtime = Runtime(settings_for("http://upstream"))
+    yield halo_chains(runtime, runtime.settings.upstream, upstream.client_for)
+    await runtime.exit_stack.aclose()
 
-    async def halo(request: FhirRequest) -> FhirResponse:
-        paths.append(request.path)
-        if request.path == "Patient/1":
-            await asyncio.sleep(0.7)
-            return json_response({"resourceType": "Patient"})
-        raise Failure(UNREACHABLE, retry_after=0.6)  # type: ignore[arg-type] # shorter than Halo would say
 
-    settings = SETTINGS.model_copy(
-        update={"bulkhead": Bulkhead(max_concurrent=1), "retry": Retry(max_wait_seconds=1)}
+def refusal(kind: FailureKind) -> Failure:
+    return Failure(kind, upstream_response=FhirResponse(400))
+
+
+@pytest.mark.parametrize("failing", ["halo-connect", "halo-sql"])
+@pytest.mark.parametrize(("kind", "status"), [(OFFLINE, 503), (NOT_AUTHORISED, 403)])
+async def test_failure_of_one_stops_the_other(
+    chains: HaloChains, upstream: Upstream, failing: str, kind: FailureKind, status: int
+) -> None:
+    upstream.failures[failing] = refusal(kind)
+    calls = [(chains.fhir, PATIENT), (chains.sql, sql_request())]
+    (first, request), (second, other) = calls if failing == "halo-connect" else reversed(calls)
+    assert (await first.handler(request)).status == status
+    sent = len(upstream.sent)
+    assert (await second.handler(other)).status == status
+    assert len(upstream.sent) == sent
+
+
+@pytest.mark.parametrize("kind", [OFFLINE, NOT_AUTHORISED])
+async def test_results_are_read_while_the_practice_is_left_alone(
+    chains: HaloChains, upstream: Upstream, kind: FailureKind
+) -> None:
+    upstream.failures["halo-sql"] = refusal(kind)
+    await chains.sql.handler(sql_request())
+    upstream.failures.clear()
+    for method, path in (("GET", GUID), ("GET", f"{GUID}/results/1"), ("POST", "status")):
+        assert (await chains.sql.handler(sql_request(path, method))).status == 200
+    assert (await chains.sql.handler(sql_request())).status == kind.status  # a poll ends no pause or circuit
+    assert upstream.sent == ["halo-sql POST", "halo-sql GET", "halo-sql GET", "halo-sql POST"]
+
+
+@pytest.mark.parametrize(("path", "is_closed"), [("immediate", True), ("async", False)])
+async def test_only_a_response_of_the_practice_closes_its_circuit(
+    chains: HaloChains, upstream: Upstream, path: str, is_closed: bool
+) -> None:
+    upstream.failures["halo-sql"] = refusal(CONNECTION_LOST)
+    await chains.sql.handler(sql_request())
+    upstream.failures.clear()
+    await chains.sql.handler(sql_request(path))
+    assert chains.fhir.upstream_handlers is not None
+    assert (not await chains.fhir.upstream_handlers.circuits.troubled_circuits()) is is_closed
+
+
+@pytest.mark.parametrize(("method", "path", "attempts"), [("POST", "immediate", 1), ("GET", GUID, 2)])
+async def test_sql_by_post_is_never_repeated(
+    upstream: Upstream, method: str, path: str, attempts: int
+) -> None:
+    settings = settings_for("http://upstream").model_copy(
+        update={"retry": Retry(initial_backoff_seconds=0.01)}
     )
-    handler = resilient_handler(halo, settings)
-    first = asyncio.create_task(call(handler, fhir_request("Patient/1", deadline=monotonic() + 1)))
-    await asyncio.sleep(0)
-    with pytest.raises(Failure):
-        await handler(fhir_request("Patient/2", deadline=monotonic() + 1))
-    await first
-    assert paths == ["Patient/1", "Patient/2"]
-
-
-async def call(handler: Handler, request: FhirRequest) -> FhirResponse:
-    return await handler(request)
-
-
-async def test_burst_of_one_program_does_not_delay_another_program() -> None:
-    order: list[str] = []
-
-    async def halo(request: FhirRequest) -> FhirResponse:
-        order.append(request.header("user-agent"))
-        return json_response({"resourceType": "Patient"})
-
-    def request_of(program: str) -> FhirRequest:
-        return fhir_request("Patient/1", headers=(("authorization", "k"), ("user-agent", program)))
-
-    upstream = SETTINGS.upstream.model_copy(update={"requests_per_second": 40.0})
-    settings = SETTINGS.model_copy(update={"upstream": upstream, "retry": Retry(max_wait_seconds=60)})
-    handler = resilient_handler(halo, settings, lambda _: "")
-    await asyncio.gather(*(handler(request_of(program)) for program in ["sync"] * 40 + ["clinic"] * 3))
-    assert len(order) == 43
-    assert max(place for place, program in enumerate(order) if program == "clinic") < 20
-
-
-def test_replicas_with_the_same_page_key_hash_callers_alike() -> None:
-    keyed = Settings(paging=Paging.model_validate({"keys": [SECRET]}))
-    assert caller_secret(keyed, "a") == caller_secret(keyed, "b")
-    assert caller_secret(Settings(), "a") != caller_secret(Settings(), "b")
-
-
-async def test_failure_passes_unchanged() -> None:
-    async def halo(request: FhirRequest) -> FhirResponse:
-        raise Failure(RESULT_TOO_LARGE)
-
-    with pytest.raises(Failure) as raised:
-        await resilient_handler(halo)(fhir_request("Patient/1"))
-    assert raised.value.kind.status == 413
+    runtime = Runtime(settings)
+    chains = halo_chains(runtime, settings.upstream, upstream.client_for)
+    upstream.failures["halo-sql"] = Failure(UPSTREAM_CONNECT)
+    select = b'{"command":{"type":"text","text":"SELECT 1"}}'
+    await chains.sql.handler(sql_request(path, method, select))
+    assert upstream.sent == [f"halo-sql {method}"] * attempts
+    await runtime.exit_stack.aclose()

@@ -110,6 +110,10 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         """Return a copy with another text for people; the upstream's expression and issue type go."""
         return self._copy(text=text, expression="", issue=self.kind.issue)
 
+    def with_retry_after(self, seconds: int, text: str) -> "Failure":
+        """Return a copy with another wait in seconds, and another text for people."""
+        return self._copy(retry_after=seconds, text=text)
+
     def with_response(self, response: FhirResponse | None) -> "Failure":
         """Return a copy with this upstream response."""
         return self._copy(upstream_response=response)

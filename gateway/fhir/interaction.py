@@ -1,7 +1,7 @@
 """FHIR interaction of a method and a path below a FHIR base (R4 http.html)."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,17 +19,31 @@ InteractionCode = Literal[
     "transaction",
     "update",
     "vread",
+    "sql",
     "other",
 ]
 
 
 class Interaction(msgspec.Struct, frozen=True):
-    """A FHIR interaction: code, resource type, id and operation name; empty strings if absent."""
+    """A FHIR interaction: code, resource type, id and operation name; empty strings if absent.
+
+    `sql` is a request to SQL Passthrough, whose action is `operation`. `asks_practice`: it needs the
+    practice, not only Halo Cloud; if `is_queued`, only after Halo Cloud has answered. `only_reads`: it
+    provably changes nothing, whatever its method.
+    """
 
     code: InteractionCode
     type: str = ""
     id: str = ""
     operation: str = ""
+    asks_practice: bool = True
+    is_queued: bool = False
+    only_reads: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in the ledger and the log: the code, or `sql-` and the action of SQL Passthrough."""
+        return f"sql-{self.operation}" if self.code == "sql" else self.code
 
     @property
     def is_search(self) -> bool:
@@ -122,7 +136,7 @@ def interaction_for(method: str, path: str) -> Interaction | None:
     for pattern, codes in _ROUTES.get(path.count("/"), ()):
         match = pattern.fullmatch(path) if method in codes else None
         if match and _has_known_type(match):
-            parts = match.groupdict()
+            parts: dict[str, Any] = match.groupdict()
             parts.pop("version", None)
             return Interaction(codes[method], **parts)
     return None

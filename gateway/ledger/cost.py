@@ -21,6 +21,7 @@ class CostClass(StrEnum):
     BILLED = "billed"  # the practice's database ran a query and returned its result
     MAYBE_BILLED = "maybe-billed"  # a query was sent; whether it ran and is charged is unknown
     FREE = "free"  # no query reached the practice's database
+    HALO_CLOUD = "halo-cloud"  # Halo Cloud answered it without the practice: a poll or page of a SQL query
     HIT = "avoided:hit"
     COLLAPSED = "avoided:collapsed"
     REVALIDATED = "avoided:revalidated"
@@ -85,7 +86,6 @@ class Attribution(NamedTuple):
         return LedgerKey(day, site, self.caller, self.type, self.interaction, cost)
 
 
-_SQL_SEGMENT = "queries"
 #: Failures that require a query: not found, conflict, gone, precondition failed, too large.
 _BILLED_FAILURE_STATUSES = frozenset({404, 409, 410, 412, 413})
 #: Rejections because of an open circuit, a pause, a rate limit or a cap.
@@ -96,22 +96,34 @@ _SHARED_FAILURE_STATUSES = frozenset({502, 504})
 
 def is_billable(request: FhirRequest) -> bool:
     """Whether the request needs the practice's database; metadata, site status, tokens and pairing do not."""
-    if request.site is None:
-        return _SQL_SEGMENT in request.path.split("/")
+    if request.site is None or not request.interaction.asks_practice:
+        return False
     return request.interaction.code != "capabilities"
+
+
+def cost_before_response(request: FhirRequest) -> CostClass:
+    """Cost class of an upstream request as long as its outcome is unknown."""
+    if not request.interaction.asks_practice:
+        return CostClass.HALO_CLOUD
+    return CostClass.MAYBE_BILLED if is_billable(request) else CostClass.FREE
 
 
 def cost_of_response(request: FhirRequest, response: FhirResponse) -> CostClass:
     """Cost class of an upstream request with a successful response."""
     if not is_billable(request):
-        return CostClass.FREE
+        return cost_before_response(request)
     return CostClass.MAYBE_BILLED if response.status == HTTPStatus.NOT_MODIFIED else CostClass.BILLED
 
 
 def cost_of_failure(request: FhirRequest, failure: Failure) -> CostClass:
     """Cost class of a failed upstream request: free if it was not sent."""
-    if not is_billable(request) or not failure.kind.may_have_run:
+    if not is_billable(request):
+        was_sent = failure.kind.may_have_run or failure.upstream_response is not None
+        return cost_before_response(request) if was_sent else CostClass.FREE
+    if not failure.kind.may_have_run:
         return CostClass.FREE
+    if request.interaction.code == "sql" and failure.kind.status == HTTPStatus.NOT_FOUND:
+        return CostClass.FREE  # no database says that: Halo Cloud knows no such site or path
     return CostClass.BILLED if failure.kind.status in _BILLED_FAILURE_STATUSES else CostClass.MAYBE_BILLED
 
 

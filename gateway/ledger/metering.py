@@ -15,7 +15,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamU
 from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.cost import (
     Attribution,
-    CostClass,
+    cost_before_response,
     cost_of_failure,
     cost_of_response,
     is_billable,
@@ -40,7 +40,7 @@ class UpstreamMeter:
         attribution, billable = self._recorder.attribution_of(request), is_billable(request)
         if billable:
             self._recorder.require_within_cap(attribution)
-        start, cost, octets = self._clock(), CostClass.MAYBE_BILLED if billable else CostClass.FREE, 0
+        start, cost, octets = self._clock(), cost_before_response(request), 0
         open_request = self._recorder.begin_request(attribution, cost)
         try:
             response = await self._inner(request)

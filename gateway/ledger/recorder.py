@@ -162,12 +162,13 @@ class Recorder:
             site.zone if site else UTC,
             caller.name,
             interaction.type,
-            interaction.code,
+            interaction.name,
             caller.is_batch or is_background(headers),
             is_unproved,
         )
 
     def _request_site(self, request: FhirRequest) -> Site | None:
         api, _, site_path = request.path.partition("/sites/")
-        has_guid = request.site is None and api in _API_SEGMENTS
+        is_passed = request.site is None or request.interaction.code == "sql"
+        has_guid = is_passed and api in _API_SEGMENTS
         return self._site_by_guid(site_path.partition("/")[0].lower()) if has_guid else request.site

@@ -43,7 +43,8 @@ class IssueDetector:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, unchanged. Raises the inner Failure."""
-        guid = request.site.guid if request.site else _queried_site(request)
+        is_fhir = request.site is not None and request.interaction.code != "sql"
+        guid = request.site.guid if request.site and is_fhir else _queried_site(request)
         try:
             response = await self._inner(request)
         except Failure as failure:

@@ -69,7 +69,12 @@ class Bulkhead:
         self._queues: dict[str, FairQueue[_Waiter]] = {}
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Call the inner handler. Raises Failure 503 if the queue is full or the wait too long."""
+        """Call the inner handler. Raises Failure 503 if the queue is full or the wait too long.
+
+        A request that Halo Cloud answers alone takes no place of the practice.
+        """
+        if not request.interaction.asks_practice:
+            return await self._inner(request)
         ticket = QueueTicket(request.site.guid if request.site else "", self._caller_of(request))
         await self._acquire_slot(ticket, request)
         try:

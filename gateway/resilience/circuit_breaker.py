@@ -110,7 +110,8 @@ class CircuitRegistry:
     async def require_not_open(self, request: FhirRequest) -> str:
         """Name of the half-open circuit of a request, or empty. Raises Failure 503 if one is open."""
         half_open = ""
-        for name in self.names_of(request, request.site) if request.site else ():
+        site = request.asked_site
+        for name in self.names_of(request, site) if site else ():
             circuit = await self.circuit_of(name)
             state = circuit.state(self.now())
             if state == "open":
@@ -208,12 +209,13 @@ class CircuitBreaker:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Call the inner handler. Raises Failure 503 if the circuit is open."""
-        if request.site is None:
+        site = request.asked_site
+        if site is None:
             return await self._inner(request)
         half_open = await self._circuits.require_not_open(request)
         if half_open:
-            return await self._run_trial(request, request.site, half_open)
-        return await self._run_recorded(request, request.site)
+            return await self._run_trial(request, site, half_open)
+        return await self._run_recorded(request, site)
 
     async def _run_recorded(self, request: FhirRequest, site: Site, tried: str = "") -> FhirResponse:
         """Call the inner handler and count its result; a failed trial reopens the circuit that was tried."""
@@ -222,14 +224,19 @@ class CircuitBreaker:
             response = await self._inner(request)
         except Failure as failure:
             if practice_responded(failure):
-                await self._circuits.record_response(request, site, started)
+                await self._record_response(request, site, started)
             else:
                 await self._circuits.record_failure(request, site, failure, started)
                 if tried == site.guid:
                     await self._circuits.reopen(site, tried, failure, started)
             raise
-        await self._circuits.record_response(request, site, started)
+        await self._record_response(request, site, started)
         return response
+
+    async def _record_response(self, request: FhirRequest, site: Site, started: float) -> None:
+        """Close the circuits, unless Halo Cloud answered before it asked the practice."""
+        if not request.interaction.is_queued:
+            await self._circuits.record_response(request, site, started)
 
     async def _run_trial(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
         holder, circuit = uuid4().hex, await self._circuits.circuit_of(name)

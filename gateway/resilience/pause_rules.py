@@ -150,8 +150,12 @@ def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule |
 
 
 def scope_keys(request: FhirRequest, secret: bytes) -> dict[str, str]:
-    """Scope key of a request in each scope that it belongs to, without credentials and practitioner ids."""
-    site, caller = request.site.guid if request.site else "", keyed_fingerprint(request.headers, secret)
+    """Scope key of a request in each scope that it belongs to, without credentials and practitioner ids.
+
+    A request that Halo Cloud answers alone belongs to no scope of a practice.
+    """
+    asked = request.asked_site
+    site, caller = asked.guid if asked else "", keyed_fingerprint(request.headers, secret)
     keys = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
     keys |= {"caller": f"caller:{caller}"} if caller else {}
     keys |= {"site": f"site:{site}"} if site else {}

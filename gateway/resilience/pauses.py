@@ -130,7 +130,8 @@ class PauseGate:
         except Failure as failure:
             await self._pauses.add_matching_pause(request, failure)
             raise
-        await self._pauses.record_response(request, started_at)
+        if not request.interaction.is_queued:  # else the practice has not been asked yet
+            await self._pauses.record_response(request, started_at)
         return response
 
 

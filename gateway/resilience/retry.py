@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 
 from gateway.errors.failure import Failure
-from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse, may_write
+from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse, may_repeat
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
 from gateway.resilience.retry_budget import RetryBudget
@@ -75,12 +76,16 @@ class Retry:
             sent = failure.kind.may_have_run
             raise
         finally:
-            if sent and request.interaction.code not in _FREE_INTERACTIONS:
+            interaction = request.interaction
+            is_free = interaction.code in _FREE_INTERACTIONS or not interaction.asks_practice
+            if sent and not is_free:
                 await self._budget.count_query(_site_guid(request), self._caller_of(request))
 
     async def _retry_delay(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
         """Seconds until the next attempt; None if there is none."""
-        if may_write(request) or attempts > max_retries(failure, retry_on_timeout=self._retry_on_timeout):
+        if not may_repeat(request) or _is_final_state(request, failure):
+            return None
+        if attempts > max_retries(failure, retry_on_timeout=self._retry_on_timeout):
             return None
         wait = max(
             self._jitter() * self._backoff_policy.wait_seconds(attempts), upstream_retry_after(failure) or 0.0
@@ -95,6 +100,12 @@ class Retry:
 
 def _site_guid(request: FhirRequest) -> str:
     return request.site.guid if request.site else ""
+
+
+def _is_final_state(request: FhirRequest, failure: Failure) -> bool:
+    """Whether a poll was answered: the failure is that of the SQL query, and stays."""
+    response = failure.upstream_response
+    return not request.interaction.asks_practice and response is not None and response.status == HTTPStatus.OK
 
 
 def _final_failure(failure: Failure, attempts: int, use: UpstreamUse) -> Failure:

@@ -70,6 +70,16 @@ class Settings(Section):
         return upstreams
 
     @model_validator(mode="after")
+    def _require_room_for_a_body(self) -> Self:
+        for name, section in (("server.max_body", self.server), ("sql.max_body", self.sql)):
+            if self.server.max_total_body < 3 * section.max_body:
+                raise ValueError(
+                    f"server.max_total_body must be at least three times {name}, because one client address"
+                    " may use half, and a body needs more memory while it arrives"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _require_redis_for_ledger(self) -> Self:
         if self.ledger.store == "redis" and self.cache.redis.url is None:
             raise ValueError("ledger.store redis needs cache.redis.url")

@@ -22,6 +22,7 @@ class ConfiguredSites:
     """Practices by Halo GUID. Those that the configuration does not name have the default settings."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._default_site = _build_site(settings, DEFAULT_SITE)
         self._unnamed_site = lru_cache(maxsize=1024)(self._site_by_default)
         self._named_sites = {
@@ -49,6 +50,15 @@ class ConfiguredSites:
         if guid in self._named_sites:
             return self._named_sites[guid]
         return self._unnamed_site(guid)
+
+    def without_zone(self, guid: str) -> Site:
+        """Return the site of a GUID whose time zone may be unknown, for requests without dates."""
+        site = self(guid)
+        if site is not None:
+            return site
+        merged = merged_site_settings(self._settings, guid)
+        disabled = frozenset(repair for repair, on in merged.repairs.items() if not on)
+        return Site(guid, load_zone("UTC"), merged.name or guid[:8], disabled)
 
     def _site_by_default(self, guid: str) -> Site | None:
         return self._default_site and replace(self._default_site, guid=guid, name=guid[:8])

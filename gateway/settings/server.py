@@ -1,13 +1,12 @@
 """Settings of the server, the upstreams, the log and writes."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
     HttpUrl,
     field_validator,
-    model_validator,
 )
 
 from gateway.extras import require_extra
@@ -146,15 +145,6 @@ class Server(Section):
     max_uri: ByteCount = Field(
         16_000, description="Maximum length of a request's path and query, in characters."
     )
-
-    @model_validator(mode="after")
-    def _require_room_for_a_body(self) -> Self:
-        if self.max_total_body < 3 * self.max_body:
-            raise ValueError(
-                "max_total_body must be at least three times max_body, because one client address may use"
-                " half, and a body needs more memory while it arrives"
-            )
-        return self
 
 
 class Log(Section):

@@ -91,8 +91,8 @@ _MAX_CANDIDATES = 5
 
 def _directory_request(request: FhirRequest, path: str, search: SearchParams) -> FhirRequest:
     """Return a request to Halo Cloud itself, outside the site's FHIR base."""
-    api_base, _, _ = request.upstream_base.partition("/sites/")
-    origin = api_base.rpartition("/")[0]
+    api_base, has_site, _ = request.upstream_base.partition("/sites/")
+    origin = api_base.rpartition("/")[0] if has_site else api_base  # SQL has the site in its path
     return request.replace(
         method="GET",
         interaction=NOT_FHIR,

@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from msgspec import Raw
 
 from gateway.errors.failure import Failure, call_after
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_write
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, may_repeat
 from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.server_urls import UrlMapper, rewrite_server_urls
 from gateway.http.callers import keyed_fingerprint
@@ -34,6 +34,11 @@ _MAX_SERVED = 4_096
 _LOCK_SECONDS = 3.0
 
 
+#: Text for a write or a SQL query, which is not sent twice.
+_FOUND_TEXT = (
+    "The practice has a new Halo GUID, which the gateway has just found and uses from now on. This request"
+    " was not carried out. Send it again after the time in Retry-After."
+)
 SuccessorLookup = Callable[[FhirRequest, PmsIdentity], Awaitable[str]]
 
 
@@ -41,7 +46,7 @@ class SiteRelocation:
     """Sends requests to a practice's new GUID if the operator configured its PMS id and `follow_relocation`.
 
     `identity_of` returns the configured identity of a GUID, `lookup_successor` finds the new GUID, never of a
-    site with another PMS id. A failed write is not sent again; the next write goes to the new GUID.
+    site with another PMS id. A failed write or SQL query is not sent again; the next goes to the new GUID.
     """
 
     def __init__(
@@ -76,8 +81,10 @@ class SiteRelocation:
             if stored and (stored, self._caller_of(request)) in self._served:
                 await self._successors.delete(site.guid)
             new = await self._find_successor(request, site, identity)
-            if new in {"", stored} or not identity.follow_relocation or may_write(request):
+            if new in {"", stored} or not identity.follow_relocation:
                 raise
+            if not may_repeat(request):
+                raise failure.with_retry_after(1, _FOUND_TEXT) from failure.__cause__
             use = failure.upstream_use
         send = partial(self._send_to_guid, site=site, guid=new)
         return await call_after(use, send, request.with_used_permit())
@@ -89,7 +96,8 @@ class SiteRelocation:
     async def _send_to_guid(self, request: FhirRequest, site: Site, guid: str) -> FhirResponse:
         response = await self._inner(to_guid(request, guid))
         self._served[guid, self._caller_of(request)] = None
-        return from_guid(response, guid, site.guid)
+        is_sql = request.interaction.code == "sql"
+        return from_guid(response, guid, site.guid, keep_body=is_sql)
 
     async def _find_successor(self, request: FhirRequest, site: Site, identity: PmsIdentity) -> str:
         lock, holder = f"successor-look:{site.guid}", uuid4().hex
@@ -132,11 +140,19 @@ class SiteRelocation:
 def to_guid(request: FhirRequest, guid: str) -> FhirRequest:
     """Return the request to the same practice under another GUID."""
     old = request.site.guid if request.site else ""
+    if request.interaction.code == "sql":
+        api, _, rest = request.path.partition("/sites/")
+        return request.replace(path=f"{api}/sites/{guid}{rest[len(old) :]}")
     return request.replace(upstream_base=request.upstream_base.replace(f"/sites/{old}/", f"/sites/{guid}/"))
 
 
-def from_guid(response: FhirResponse, guid: str, client_guid: str) -> FhirResponse:
-    """Return the response with the URLs of its site under the client's GUID; other text stays."""
+def from_guid(
+    response: FhirResponse, guid: str, client_guid: str, *, keep_body: bool = False
+) -> FhirResponse:
+    """Return the response with the URLs of its site under the client's GUID; other text stays.
+
+    `keep_body`: rows of a SQL query must not change, whatever they contain.
+    """
     site_path = re.compile(rf"(/sites/){guid}(?=[/?#>]|$)", re.IGNORECASE)
 
     def rename(url: str, is_reference: bool = False) -> str:
@@ -147,7 +163,9 @@ def from_guid(response: FhirResponse, guid: str, client_guid: str) -> FhirRespon
         headers=tuple(
             (name, rename(value) if name in _URL_HEADERS else value) for name, value in response.headers
         ),
-        body=_rename_in_body(response.body, (guid.encode(), guid.upper().encode()), rename),
+        body=response.body
+        if keep_body
+        else _rename_in_body(response.body, (guid.encode(), guid.upper().encode()), rename),
     )
 
 

@@ -40,7 +40,7 @@ def request_log_fields(request: FhirRequest) -> dict[str, object]:
         "request_id": request.request_id,
         "site": request.site.name if request.site else "",
         "method": request.method,
-        "interaction": request.interaction.code,
+        "interaction": request.interaction.name,
         "type": request.interaction.type,
         "parameters": sorted(
             {_loggable_parameter(request, parameter) for parameter in request.client_search.parameters}

@@ -2,7 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -38,6 +38,10 @@ from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)
 _VIA = ("via", "1.1 halo-gateway")
+#: Seconds by name, as in the extension `timeout` of httpx: `read`, and `total` of the whole request.
+Timeout = Mapping[str, float]
+#: Returns the timeout of a request; None if that of the transport applies.
+TimeoutOf = Callable[[FhirRequest], Timeout | None]
 _FIXED_HEADERS = (("accept-encoding", "gzip"), _VIA)
 #: A path and query that httpx sends unchanged; it percent-encodes any other.
 _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
@@ -68,7 +72,7 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class UpstreamClient:
     """Sends one request to the upstream and raises each error, whatever its shape, as Failure."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its collaborators, each once
         self,
         transport: httpx.AsyncBaseTransport,
         dialect: Dialect,
@@ -76,9 +80,11 @@ class UpstreamClient:
         upstream_text: UpstreamText = "masked",
         wait_limits: WaitLimits = DEFAULT_LIMITS,
         count_dropped_fields: Callable[[str, int], None] = lambda *_: None,
+        timeout_of: TimeoutOf = lambda _: None,
     ) -> None:
         self._transport = transport
         self._count_dropped_fields = count_dropped_fields
+        self._timeout_of = timeout_of
         self._dialect = dialect
         self._now = now
         self._upstream_text = upstream_text
@@ -155,7 +161,8 @@ class UpstreamClient:
             request = request.replace(
                 upstream_search=_with_max_count(request.upstream_search, self._dialect.max_page_size)
             )
-        return _httpx_request(method, request.upstream_url, headers, request.upstream_body)
+        timeout = self._timeout_of(request)
+        return _httpx_request(method, request.upstream_url, headers, request.upstream_body, timeout)
 
     def _accept_header(self, request: FhirRequest) -> str:
         """Accept field: FHIR for a FHIR upstream; else the client's, where FHIR only selects error bodies."""
@@ -185,7 +192,9 @@ def _limit_count(parameter: Parameter, max_count: int) -> Parameter:
     return parameter.with_value(str(max_count)) if is_over_limit else parameter
 
 
-def _httpx_request(method: str, url: str, headers: Headers, body: bytes) -> httpx.Request:
+def _httpx_request(
+    method: str, url: str, headers: Headers, body: bytes, timeout: Timeout | None = None
+) -> httpx.Request:
     """Build `httpx.Request(method, url, headers=headers, content=body)` in a sixth of its time."""
     target, is_plain = _parse_target(url)
     length = (("content-length", str(len(body))),) if body or method in _METHODS_WITH_BODY else ()
@@ -194,7 +203,7 @@ def _httpx_request(method: str, url: str, headers: Headers, body: bytes) -> http
         target,
         headers=(("host", target.netloc.decode()), *headers, *length),
         stream=httpx.ByteStream(body),
-        extensions={"url": url} if is_plain else None,
+        extensions=({"url": url} if is_plain else {}) | ({"timeout": timeout} if timeout else {}),
     )
 
 

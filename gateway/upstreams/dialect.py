@@ -1,9 +1,10 @@
 """Dialect of an upstream: its error rules, and the translation of an error response to a Failure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import NamedTuple
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
@@ -53,7 +54,8 @@ class Dialect:
     the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
-    may use it in `upstreams.<name>.dialect`. `product`: its name for people.
+    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `is_clients_text`: whether the
+    client may have made up the text of an error.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Dialect:
     relays_freshness: bool = False
     is_mountable: bool = True
     product: str = ""
+    is_clients_text: Callable[[UpstreamError], bool] = lambda _: False
 
     def scheme_of(self, api: str = "") -> CredentialScheme:
         """Credential of one of its APIs. Raises KeyError for an unknown API."""
@@ -105,9 +108,13 @@ class Dialect:
             return None
         error = parse_upstream_error(check.error_body).with_http_status(response.status)
         # A 401 concerns its caller only, and must be recognised by any words: its whole text counts.
-        own_error = error if response.status == _UNAUTHORISED_STATUS else error.with_own_words(request)
+        own_error = error if response.status == _UNAUTHORISED_STATUS else self._own_error(error, request)
         matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
         return matched.to_failure(now, wait_limits, upstream_text)
+
+    def _own_error(self, error: UpstreamError, request: FhirRequest) -> UpstreamError:
+        """Return an error with what the upstream said of its own; nothing if the client's SQL may say it."""
+        return error.without_texts() if self.is_clients_text(error) else error.with_own_words(request)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
         """Return the first rule that matches an upstream error; `unrecognised` if none does."""
@@ -140,8 +147,16 @@ class _MatchedError:
 
     def _is_unknown_write(self, original: FailureKind) -> bool:
         """Whether a write may have run, by the upstream's own words or by all of its text."""
-        kinds = (original, self.dialect.rule_for(self.error).kind) if may_write(self.check.request) else ()
+        if self.error.shape == "state" or not (may_write(self.check.request) or self._is_failed_query):
+            return False
+        kinds = (original, self.dialect.rule_for(self.error).kind)
         return any(kind.write_outcome_unknown for kind in kinds)
+
+    @property
+    def _is_failed_query(self) -> bool:
+        """Whether a poll found that a SQL query failed, whose command may have changed data."""
+        interaction, status = self.check.request.interaction, self.check.response.status
+        return interaction.code == "sql" and not interaction.asks_practice and status == HTTPStatus.OK
 
     @property
     def _failure_kind(self) -> FailureKind:

@@ -17,6 +17,14 @@ from gateway.upstreams.error_rule import Shape, UpstreamError
 #: Maximum bytes of an error body that are read: no known upstream sends a longer error.
 MAX_ERROR_BODY_BYTES = 256 * 1024
 
+#: States of a SQL query that did not run, or whose result is lost; Halo gives no further error.
+FAILED_STATES = (
+    "initialisationFailedCacheError",
+    "initialisationFailedSiteOffline",
+    "initialisationFailedSiteUnreachable",
+    "expiredInQueue",
+    "uploadFailed",
+)
 _Object = Mapping[str, Any]
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
 
@@ -118,6 +126,10 @@ def _parse_oauth(fields: _Object) -> UpstreamError:
 def _parse_problem(fields: _Object) -> UpstreamError:
     message = text_field(fields.get("detail") or fields.get("title"))
     return UpstreamError("problem", int_field(fields.get("status")), message=message)
+
+
+def _parse_state(fields: _Object) -> UpstreamError:
+    return UpstreamError("state", error_code=fields["status"])
 
 
 def _parse_resource(_: _Object) -> UpstreamError:
@@ -236,6 +248,7 @@ _PARSERS: tuple[tuple[Callable[[_Object], bool], Callable[[_Object], UpstreamErr
     (_has_fields("resultCode", "errorMessage"), _parse_result),
     (lambda fields: bool(fields.get("errorCode") or fields.get("errorMessage")), _parse_root),
     (lambda fields: fields.get("status") == "executionFailed", _parse_root),
+    (lambda fields: fields.get("status") in FAILED_STATES, _parse_state),
     (_has_field_of_type("resourceType", str), _parse_resource),
     (_has_field_of_type("error", dict), _parse_wrapped),
     (_has_fields("statusCode", "message"), _parse_apim),

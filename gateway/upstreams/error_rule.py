@@ -22,6 +22,7 @@ Shape = Literal[
     "message",  # {"Message"} or {"message"}
     "oauth",  # {"error": "invalid_client"}
     "problem",  # {"type", "title", "status", "detail"}, RFC 9457
+    "state",  # {"status": "uploadFailed"}, a SQL query that failed
     "resource",  # a FHIR resource that is not an OperationOutcome
     "html",
     "text",
@@ -29,7 +30,7 @@ Shape = Literal[
     "truncated",  # JSON that ends early
     "unknown",
 ]
-_ERROR_SHAPES = frozenset({"outcome", "details", "root", "exception"})
+_ERROR_SHAPES = frozenset({"outcome", "details", "root", "exception", "state"})
 #: HTTP statuses that an error status inside the body replaces, because it is more specific.
 _UNINFORMATIVE_STATUSES = frozenset({*range(200, 300), 400})
 _ERROR_STATUSES = frozenset(int(status) for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
@@ -71,6 +72,10 @@ class UpstreamError:
         texts = (self.exception, self.status_text, self.message)
         exception, status_text, message = map(OwnWords(request).of, texts)
         return replace(self, exception=exception, status_text=status_text, message=message)
+
+    def without_texts(self) -> Self:
+        """Return the error without its texts, for a search by pattern: someone else may have written them."""
+        return replace(self, exception="", status_text="", message="")
 
     def with_http_status(self, status: int) -> Self:
         """Return the error under an HTTP status; its own status wins if HTTP's is uninformative."""

@@ -26,6 +26,8 @@ def interaction_key(interaction: Interaction) -> InteractionKey:
     """Return the key of an interaction in this module's tables."""
     if interaction.operation == _ASYNC_STATUS:
         return "async-status"
+    if interaction.code == "sql":
+        return "other"
     is_instance = interaction.code in {"history", "operation"} and interaction.id
     return f"{interaction.code}-instance" if is_instance else interaction.code
 
@@ -233,7 +235,7 @@ def _query_timeout_kinds(kind: FailureKind) -> dict[InteractionKey, FailureKind]
         " parameters."
     )
     other = (
-        "The practice took more than 30 seconds for the query. Select less data, or send an asynchronous"
+        "The practice took longer for the query than Halo waits. Select less data, or send an asynchronous"
         " query."
     )
     return _kinds(repeatable, {_SINGLE: single}) | _kinds(kind, {_OPERATIONS: operation, "other": other})

@@ -70,7 +70,7 @@ class ResponseCheck:
         """Whether the client may receive it: success status, expected resource, and complete."""
         if self.response.status not in _SUCCESS_STATUSES or self._is_unasked_status:
             return False
-        if not self.is_fhir or self.request.interaction.code == "other":
+        if not self.is_fhir or self.request.interaction.code in {"other", "sql"}:
             return not self._reports_error
         return (
             self._is_permitted_bodiless

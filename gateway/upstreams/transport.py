@@ -7,7 +7,7 @@ reset after sending as a connect timeout. Each of these is unsafe in the gateway
 
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -35,6 +35,8 @@ _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError]], ..
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
 #: Fields of the compressed body: aiohttp has decompressed it, and httpx would decompress it again.
 _DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
+#: Size of the pieces in which a larger body is sent, in bytes.
+_PIECE_BYTES = 256 * 1024
 #: Fields that aiohttp must not add to a request without them.
 _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -75,15 +77,28 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 headers=[
                     (name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw
                 ],
-                data=request.read() or None,
+                data=_body_of(request),
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=self._timeout_of(request),
             ) as response:
                 if self._proxy and response.url.scheme == "http":
                     _require_proxy_passage(response.status)
                 body = await self._read_body(response)
         headers = [header for header in response.raw_headers if header[0].lower() not in _DISCARDED_HEADERS]
         return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body))
+
+    def _timeout_of(self, request: httpx.Request) -> aiohttp.ClientTimeout:
+        """Timeout of the pool, with what the extension `timeout` of a request replaces: `read`, `total`."""
+        own = request.extensions.get("timeout")
+        if not own:
+            return self._timeout
+        default = self._timeout
+        return aiohttp.ClientTimeout(
+            total=own.get("total", default.total),
+            connect=default.connect,
+            sock_connect=default.sock_connect,
+            sock_read=own.get("read", default.sock_read),
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -117,6 +132,18 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 response.close()
                 raise httpx.DecodingError("the response is larger than upstream.max_body")
         return b"".join(pieces)
+
+
+def _body_of(request: httpx.Request) -> bytes | AsyncIterator[bytes] | None:
+    """Return the body: a large one in pieces, so that other requests go on while it is sent."""
+    body = request.read()
+    return _pieces(body) if len(body) > _PIECE_BYTES else body or None
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(body)
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield bytes(view[start : start + _PIECE_BYTES])
 
 
 def _request_url(request: httpx.Request) -> URL:

@@ -124,7 +124,7 @@ def _shared_headers(response: FhirResponse) -> list[tuple[bytes, bytes]]:
 
 def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> FhirResponse:
     """Set the media type that the client requested; Halo sends all FHIR as application/json."""
-    is_passthrough = request.site is None or request.interaction.code == "other"
+    is_passthrough = request.site is None or request.interaction.code in {"other", "sql"}
     if is_passthrough or not response.body:
         return response
     if "json" not in media_type(response.header("content-type")):

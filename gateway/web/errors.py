@@ -84,7 +84,7 @@ def _unknown_outcome(request: FhirRequest) -> FailureKind:
 
 def _is_passed_through(request: FhirRequest) -> bool:
     """Whether an upstream's error is passed through: on Halo's endpoints, unless the client accepts FHIR."""
-    if request.site is None:
+    if request.site is None or request.interaction.code == "sql":
         return FHIR_JSON not in request.header("accept").lower()
     return not error_envelope.REPAIR.is_active(request.site)
 

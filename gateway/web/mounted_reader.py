@@ -44,7 +44,9 @@ class MountedRequestReader:
         request_checks.require_common_method(request)
         request_checks.require_single_credential(request, self._scheme)
         address = self._address(request, self._parse_path(request))
-        return await request_reader.passthrough_request(request, self.settings, address)
+        return await request_reader.passthrough_request(
+            request, self.settings, address, self.settings.server.max_body
+        )
 
     def _status_interaction(self, method: str, path: str) -> Interaction | None:
         """Interaction with an asynchronous job, whose URL is below the upstream's base or beside it."""

@@ -7,6 +7,7 @@ from time import monotonic
 
 from starlette.requests import Request
 
+from gateway.dates.timezones import load_zone
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
@@ -15,10 +16,12 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import JSON_MEDIA_TYPES, response_media_type
 from gateway.http.proved_callers import caller_at_upstream
-from gateway.http.request_path import Target
+from gateway.http.request_path import Target, is_guid
 from gateway.resilience.backoff import max_wait
 from gateway.search.limits import require_few_parameters
 from gateway.settings import MountedUpstream, Settings, Upstream
+from gateway.sql.interaction import sql_interaction
+from gateway.sql.operation import parse_operation
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
@@ -46,13 +49,21 @@ class RequestAddress:
     find_site: Callable[[], Site | None]
 
 
+def _site_in_utc(guid: str) -> Site:
+    return Site(guid, load_zone("UTC"), guid[:8])
+
+
 @dataclass(frozen=True, slots=True)
 class RequestReader:
-    """Reads requests to Halo Connect; `mounted_upstream` is set for a Halo Connect in `upstreams.<name>`."""
+    """Reads requests to Halo Connect; `mounted_upstream` is set for a Halo Connect in `upstreams.<name>`.
+
+    `site_for_sql` returns the site of a GUID, also without a time zone: SQL goes to practices without one.
+    """
 
     settings: Settings
     find_site: Callable[[str], Site | None]
     mounted_upstream: MountedUpstream | None = None
+    site_for_sql: Callable[[str], Site] = _site_in_utc
 
     async def read_fhir(self, request: Request) -> FhirRequest:
         """Read a FHIR request. Raises Failure 4xx."""
@@ -79,7 +90,28 @@ class RequestReader:
         request_checks.require_credential(request, scheme)
         base = public_origin(request, self.settings.server) + self._mount_path
         address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: None)
-        return await passthrough_request(request, self.settings, address)
+        return await passthrough_request(request, self.settings, address, self.settings.server.max_body)
+
+    async def read_sql(self, request: Request) -> FhirRequest:
+        """Read a request to SQL Passthrough, to pass it through unchanged. Raises Failure 4xx."""
+        request_checks.require_common_method(request)
+        target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
+        scheme = self._scheme_of(target.api)
+        request_checks.require_credential(request, scheme)
+        operation = parse_operation(request.method, target.path)
+        base = public_origin(request, self.settings.server) + self._mount_path
+        guid = request.path_params.get("siteId", "").lower()
+        address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: self._sql_site(guid))
+        is_submission = operation is not None and operation.is_submission
+        limits = self.settings.sql if is_submission else self.settings.server
+        result = await passthrough_request(request, self.settings, address, limits.max_body)
+        interaction = sql_interaction(request.method, target.path, result.body)
+        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
+        return result.replace(interaction=interaction, deadline=monotonic() + seconds)
+
+    def _sql_site(self, guid: str) -> Site | None:
+        """Site of a GUID; None for any other text, which must not become a name."""
+        return self.site_for_sql(guid) if is_guid(guid) else None
 
     @property
     def _upstream_base(self) -> str:
@@ -151,7 +183,9 @@ def _response_format(request: Request, interaction: Interaction, search: SearchP
     return response_media_type(search.values("_format"), accept, is_binary=interaction.is_binary_read)
 
 
-async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:
+async def passthrough_request(
+    request: Request, settings: Settings, address: RequestAddress, max_body: int
+) -> FhirRequest:
     """Build a request to pass through unchanged. Raises Failure 4xx."""
     query = request.scope["query_string"].decode("ascii", "replace")
     require_few_parameters(settings.search.limits, query, place="the URL")
@@ -167,7 +201,7 @@ async def passthrough_request(request: Request, settings: Settings, address: Req
         client_search=search,
         upstream_search=search,
         headers=headers,
-        body=await request_checks.read_body(request, settings.server.max_body),
+        body=await request_checks.read_body(request, max_body),
         request_id=request_id_of(request),
         client_address=client_address(request, settings.server),
         caller=caller_at_upstream(address.upstream_base, headers),

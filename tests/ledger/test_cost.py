@@ -10,15 +10,19 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.ledger.cost import (
+    BILLABLE_CLASSES,
+    SAVED_CLASSES,
     Attribution,
     CostClass,
     LedgerKey,
+    cost_before_response,
     cost_of_failure,
     cost_of_response,
     is_billable,
     saving_of_failure,
     saving_of_response,
 )
+from gateway.sql.interaction import sql_interaction
 from gateway.upstreams import failures as shared
 from gateway.upstreams import halo_failures
 
@@ -28,8 +32,17 @@ METADATA = fhir_request("metadata")
 RESPONSE = json_response({"resourceType": "Patient"})
 
 
-def passthrough_request(path: str) -> FhirRequest:
-    return FhirRequest("POST", NOT_FHIR, path, "https://gw.example", "https://api.haloconnect.io")
+def passthrough_request(path: str, method: str = "POST") -> FhirRequest:
+    is_sql = "queries" in path.split("/")
+    interaction, site = (sql_interaction(method, path), SITE) if is_sql else (NOT_FHIR, None)
+    return FhirRequest(
+        method, interaction, path, "https://gw.example", "https://api.haloconnect.io", site=site
+    )
+
+
+QUERIES = f"integrator/sites/{GUID}/queries"
+POLL = passthrough_request(f"{QUERIES}/{GUID}", "GET")
+SUBMISSION = passthrough_request(f"{QUERIES}/immediate")
 
 
 def cache_response(cache_status: str, status: int = 200) -> FhirResponse:
@@ -43,8 +56,10 @@ def cache_response(cache_status: str, status: int = 200) -> FhirResponse:
         (READ, True),
         (fhir_request("Patient", method="POST"), True),
         (METADATA, False),
-        (passthrough_request(f"integrator/sites/{GUID}/queries/immediate"), True),
+        (SUBMISSION, True),
         (passthrough_request(f"desktop/sites/{GUID}/queries/immediate"), True),
+        (passthrough_request(f"{QUERIES}/async"), True),
+        (passthrough_request(f"{QUERIES}/registered"), True),
         (passthrough_request(f"integrator/sites/{GUID}"), False),
         (passthrough_request("integrator/sites"), False),
         (passthrough_request("integrator/token"), False),
@@ -153,3 +168,30 @@ def test_day_is_that_of_the_site() -> None:
     )
     assert attribution.ledger_key(CostClass.HIT, late.replace(hour=14)).day == "2026-07-02"
     assert attribution.ledger_key(CostClass.HIT, NOW).day == "2026-07-01"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POLL,
+        passthrough_request(f"{QUERIES}/status"),
+        passthrough_request(f"{QUERIES}/{GUID}/results/1", "GET"),
+        passthrough_request(f"{QUERIES}/registered/{GUID}", "DELETE"),
+    ],
+)
+def test_halo_cloud_answers_all_but_submissions(request_: FhirRequest) -> None:
+    assert not is_billable(request_)
+    assert cost_before_response(request_) == cost_of_response(request_, RESPONSE) == CostClass.HALO_CLOUD
+
+
+def test_failed_poll_counts_if_it_was_sent() -> None:
+    assert cost_of_failure(POLL, Failure(shared.NOT_FOUND)) == CostClass.HALO_CLOUD
+    refused = Failure(shared.CREDENTIALS_INVALID, upstream_response=FhirResponse(401))
+    assert cost_of_failure(POLL, refused) == CostClass.HALO_CLOUD
+    assert cost_of_failure(POLL, Failure(catalog.UPSTREAM_CONNECT)) == CostClass.FREE
+    assert CostClass.HALO_CLOUD not in BILLABLE_CLASSES | SAVED_CLASSES
+
+
+def test_sql_query_at_an_unknown_site_is_free() -> None:
+    assert cost_of_failure(SUBMISSION, Failure(shared.NOT_FOUND)) == CostClass.FREE
+    assert cost_of_failure(SUBMISSION, Failure(halo_failures.RESULT_TOO_LARGE)) == CostClass.BILLED

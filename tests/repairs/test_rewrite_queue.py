@@ -78,6 +78,8 @@ async def test_command_of_a_client_that_left_is_not_rewritten() -> None:
     queue = RewriteQueue(gate)
     first, second = await started(queue, ["a", "b"])
     second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
     gate.opened.set()
     await first
     assert await queue.rewrite(b"third", "all", "b") == Rewritten(b"thirdall", "")

@@ -9,11 +9,11 @@ from gateway.admin.requests import SiteNames
 from gateway.admin.site_status import SiteStatusReader
 from gateway.admin.sites import SiteEndpoints
 from gateway.builders import RequestPolicies
-from gateway.chain import with_resilience
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.http.callers import ledger_label
 from gateway.http.proved_callers import ProvedCallers, caller_of
+from gateway.resilience_handlers import with_resilience
 from gateway.settings import Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.sites.issue_states import IssueStates
@@ -66,9 +66,10 @@ class FaultyUpstream:
         self._proved_callers = ProvedCallers(lambda: 0.0)
         self.issue_states = IssueStates(self.store, NOW.timestamp, _engine_version, lambda _: ENGINE)
         policies = RequestPolicies(self.settings, b"secret", lambda _: "26.619", self._proved_callers)
-        self._handler, self.handlers = with_resilience(
+        guards = with_resilience(
             self.store, self.settings.upstream, lambda _: self._upstream, policies, self.issue_states
         )
+        self._handler, self.handlers = guards.fhir, guards.state
         sites = ConfiguredSites(self.settings)
         self.status_reader = SiteStatusReader([self.handlers], {GUID, QUIET}, sites)
 
