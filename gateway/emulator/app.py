@@ -12,6 +12,7 @@ from gateway.emulator.control import ControlApi
 from gateway.emulator.endpoint import METHODS, Endpoint
 from gateway.emulator.practice import current_utc_time
 from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.sql.control import SqlControlApi
 from gateway.emulator.state import EmulatorState
 
 
@@ -31,7 +32,8 @@ def create_emulator(
     """Create an emulator with its own state, stored as `app.state.emulator`; `clock` dates written rows."""
     state = EmulatorState(settings, clock)
     endpoint = Endpoint(state)
-    routes = [*ControlApi(state).routes(), Route("/{path:path}", endpoint.respond, methods=METHODS)]
+    controls = [*ControlApi(state).routes(), *SqlControlApi(state).routes()]
+    routes = [*controls, Route("/{path:path}", endpoint.respond, methods=METHODS)]
     app = Emulator(routes=routes)
     app.state.emulator = state
     return app

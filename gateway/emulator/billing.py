@@ -1,5 +1,6 @@
 """Bill that Halo would charge (queries and bytes per key, site and path) and journal of recent requests."""
 
+import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -61,6 +62,9 @@ class Bill:
 #: The last requests, oldest first.
 Journal = deque[dict[str, Any]]
 
+_QUERY_ID: Final = re.compile(r"[0-9a-fA-F-]{36}")
+#: Paths below `/queries` that submit a query.
+_SUBMISSIONS: Final = (["immediate"], ["async"], ["registered"])
 _UNBILLED_STATUSES: Final = {401, 403, 404, 429, 503}
 
 
@@ -72,18 +76,26 @@ def site_in_path(path: list[str]) -> Site | None:
     return None
 
 
-def charge_for(path: list[str], *, reached_database: bool) -> Charge:
+def charge_for(path: list[str], *, reached_database: bool, method: str = "POST") -> Charge:
     """Charge of a request. Metadata and everything that Halo Cloud answers itself are free."""
     if not reached_database:
         return "none"
     free = path[3:] == ["fhir", "R4", "metadata"] or not {"fhir", "queries"} & set(path[3:4])
-    return "free" if free else "paid"
+    return "free" if free or _is_read_of_queries(path, method) else "paid"
+
+
+def _is_read_of_queries(path: list[str], method: str) -> bool:
+    """Whether a request to `/queries` submits nothing: polls, pages, lists, deletes."""
+    is_submission = method == "POST" and path[4:] in _SUBMISSIONS
+    return path[3:4] == ["queries"] and not is_submission
 
 
 def bill_key(key: str, path: list[str]) -> BillKey:
-    """Line of the bill: key, site, and the path below the FHIR base (or the whole path)."""
+    """Line of the bill: key, site, and the path below the FHIR base, or the whole path without query ids."""
     site = site_in_path(path)
     segments = path[5:] if path[3:5] == ["fhir", "R4"] else path
+    if path[3:4] == ["queries"]:
+        segments = [*path[:4], *(_QUERY_ID.sub("{id}", segment) for segment in path[4:])]
     return key, site.guid if site else "", "/".join(segments)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,8 +19,12 @@ from gateway.emulator.injected_faults import FaultRule
 from gateway.emulator.request_context import RequestContext
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
+from gateway.emulator.sql.endpoints import sql_response
+from gateway.emulator.sql.faults import as_sql_refusal, defer_fault, is_sql, require_in_time, time_limit
 from gateway.emulator.state import EmulatorState
 
+#: The journal keeps this much of a body, because a document may have 16 MB.
+_KEPT_BYTES: Final = 64 * 1024
 METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -39,9 +44,9 @@ class Endpoint:
             request.method, f"{request.scope['path']}?{request.url.query}", key
         )
         if rule and rule.kind != "drip":
-            await asyncio.sleep(rule.delay)
+            await asyncio.sleep(min(rule.delay, time_limit(self.state, path) or rule.delay))
         response, reached_database = self._respond_or_refuse(request, path, body, rule)
-        charge = charge_for(path, reached_database=reached_database)
+        charge = charge_for(path, reached_database=reached_database, method=request.method)
         body_bytes = 0 if request.method == "HEAD" else len(response.body)
         self.state.bill.add(bill_key(key, path), charge, body_bytes)
         status = getattr(request.state, "refusal_status", response.status_code)
@@ -58,16 +63,23 @@ class Endpoint:
         """Return the response, and whether the request reached the practice's database."""
         site = site_in_path(path)
         try:
-            if rule and rule.kind not in {"delay", *RESPONSE_BREAKERS}:
+            is_injected = rule and rule.kind not in {"delay", *RESPONSE_BREAKERS}
+            if rule and is_injected and not defer_fault(rule, request, path):
                 return self._injected_response(rule, site), is_billed_fault(rule)
-            return self._dispatch(request, path, body), True
+            response = self._dispatch(request, path, body)
+            require_in_time(rule, time_limit(self.state, path))
+            return response, getattr(request.state, "is_executed", True)
         except Refusal as refusal:
             request.state.refusal_status = refusal.status
-            broken = self.state.settings.is_fault_enabled("error-envelope", site.guid if site else "")
-            response = error_response(
-                refusal, broken_envelope=broken, old_engine=bool(site and site.old_engine)
-            )
-            return response, is_billed_refusal(refusal, rule)
+            return self._error_response(refusal, path, site), is_billed_refusal(refusal, rule)
+
+    def _error_response(self, refusal: Refusal, path: list[str], site: Site | None) -> Response:
+        """Return the response to a refused request; SQL Passthrough knows no OperationOutcome."""
+        broken = self.state.settings.is_fault_enabled("error-envelope", site.guid if site else "")
+        shown = as_sql_refusal(refusal) if is_sql(path) else refusal
+        return error_response(
+            shown, broken_envelope=broken or is_sql(path), old_engine=bool(site and site.old_engine)
+        )
 
     def _injected_response(self, rule: FaultRule, site: Site | None) -> Response:
         limit = self.state.settings.site_override(site.guid).size_limit or site.size_limit if site else 2**23
@@ -89,6 +101,14 @@ class Endpoint:
             case ["desktop", "sites", guid, "fhir", "R4", *rest]:
                 require_desktop_token(self.state, request, guid)
                 return fhir_response(self._request_context(request, "desktop", guid), request, rest, body)
+            case ["integrator", "sites", guid, "queries", *rest]:
+                require_subscription_key(self.state, request)
+                caller = (self.state.require_site(guid), "integrator", subscription_key(request))
+                return sql_response(self.state, request, caller, rest, body)
+            case ["desktop", "sites", guid, "queries", *rest]:
+                require_desktop_token(self.state, request, guid)
+                caller = (self.state.require_site(guid), "desktop", f"device {request.headers['deviceid']}")
+                return sql_response(self.state, request, caller, rest, body)
             case ["integrator", *rest]:
                 require_subscription_key(self.state, request)
                 return integrator_response(self.state, request, rest, body)
@@ -108,6 +128,8 @@ def _journal_entry(request: Request, body: bytes) -> dict[str, Any]:
         "query": request.url.query,
         "parameters": parse_qsl(request.url.query, keep_blank_values=True),
         "body": parse_qsl(body.decode(errors="replace"), keep_blank_values=True) if form else [],
-        "text": "" if form else body.decode(errors="replace"),
+        "text": "" if form else body[:_KEPT_BYTES].decode(errors="replace"),
+        "size": len(body),
+        "sha256": sha256(body).hexdigest(),
         "headers": dict(request.headers),
     }

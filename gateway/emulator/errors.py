@@ -19,6 +19,7 @@ INVALID_KEY: Final = (
     "Make sure to provide a valid key for an active subscription."
 )
 NO_OPERATION: Final = "Unable to match incoming request to an operation."
+NOT_FOUND: Final = "The server cannot find the requested resource."
 NO_CONTACT: Final = "Site could not be contacted, please try again later or contact a system administrator."
 SLOW_QUERY: Final = "Query took more than 30 seconds to return a result."
 UNREACHABLE: Final = "Site cannot be contacted. Site is currently unreachable."
@@ -55,7 +56,7 @@ def error_response(refusal: Refusal, *, broken_envelope: bool, old_engine: bool)
     if broken_envelope:
         body = ERROR_BODIES[refusal.source](refusal)
         if old_engine and refusal.source in {"engine", "query"}:
-            status, body = 200, {"errorCode": refusal.status, "errorMessage": refusal.text}
+            status, body = 200, {"errorCode": refusal.error_code, "errorMessage": refusal.text}
     return json_response(body, status, refusal.headers)
 
 
@@ -79,8 +80,8 @@ ERROR_BODIES: Final[dict[RefusalSource, Callable[[Refusal], dict[str, Any]]]] = 
     "engine": lambda refusal: operation_outcome("fatal", "exception", refusal.text),
     "query": lambda refusal: {
         "errorDetails": {
-            "errorType": "http",
-            "errorCode": refusal.status,
+            "errorType": refusal.error_type,
+            "errorCode": refusal.error_code,
             "errorMessage": refusal.text,
         }
     },

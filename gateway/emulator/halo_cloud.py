@@ -1,16 +1,13 @@
-"""Endpoints of Halo Cloud that are not FHIR: sites, pairing, tokens, one fixed SQL result."""
+"""Endpoints of Halo Cloud that are neither FHIR nor SQL: sites, pairing, tokens."""
 
-from base64 import b64encode
 from typing import Any, Final
 from urllib.parse import parse_qsl
-from uuid import NAMESPACE_URL, uuid5
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.emulator.auth import issue_desktop_token
-from gateway.emulator.errors import NO_OPERATION, json_response
+from gateway.emulator.errors import NO_OPERATION, NOT_FOUND, json_response
 from gateway.emulator.rendering import utc_now_text
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES, Site, site_status, site_summary
@@ -33,8 +30,6 @@ def integrator_response(state: EmulatorState, request: Request, path: list[str],
             return json_response(
                 site_status(site, state.fault_rules.site_availability(site.guid), utc_now_text())
             )
-        case "POST", ["sites", guid, "queries", "immediate"]:
-            return json_response(_immediate_query_result(state.require_site(guid), body))
         case "POST", ["pair-site" | "pairSite"]:
             return json_response(_pair_site(state, request))
         case "POST", ["token"]:
@@ -58,7 +53,7 @@ def _matching_sites(request: Request) -> list[Site]:
 def _pair_site(state: EmulatorState, request: Request) -> dict[str, Any]:
     sites = _matching_sites(request)
     if not sites:
-        raise Refusal("wrapped", 404, "The server cannot find the requested resource.", "not-found")
+        raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
     if request.query_params.get("pairingCode") != sites[0].pairing_code:
         raise Refusal("wrapped", 400, "Pairing code is invalid or has expired.", "invalid")
     return site_status(sites[0], state.fault_rules.site_availability(sites[0].guid), utc_now_text())
@@ -70,28 +65,3 @@ def _form_fields(request: Request, body: bytes) -> dict[str, str]:
             "wrapped", 415, "Content type must be application/x-www-form-urlencoded.", "not-supported"
         )
     return dict(parse_qsl(body.decode(errors="replace")))
-
-
-def _immediate_query_result(site: Site, body: bytes) -> dict[str, Any]:
-    try:
-        command = msgspec.json.decode(body, type=dict[str, Any])["command"]["text"]
-    except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError):
-        raise Refusal("wrapped", 400, "Malformed SQL", "invalid") from None
-    now, rows = utc_now_text(), msgspec.json.encode([{"SiteName": site.name, "Answer": 1}])
-    timing = {name: {"startTime": now} for name in ("initialising", "executing", "downloading", "uploading")}
-    return {
-        "id": str(uuid5(NAMESPACE_URL, f"{site.guid}/{command}")),
-        "integratorId": str(uuid5(NAMESPACE_URL, "integrator")),
-        "siteId": site.guid,
-        "mode": "immediate",
-        "status": "successful",
-        "maxTimeInQueue": 30_000,
-        "commandSize": len(command),
-        "requestSize": len(body),
-        "createdAt": now,
-        "updatedAt": now,
-        "statusTiming": timing,
-        "metrics": {"sqlExecutionDuration": 12},
-        "result": {"rows": 1, "size": len(rows), "data": b64encode(rows).decode(), "parameters": []},
-        "completedAt": now,
-    }

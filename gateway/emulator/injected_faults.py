@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from gateway.emulator import errors
 from gateway.emulator.search.refusal import Refusal
+from gateway.emulator.sql.query_error import HALO_LINK_ERRORS, QueryError, sql_server_error
 
 FaultKind = Literal[
     "answer", "delay", "drip", "reset", "lost", "truncate", "hang", "rate-limit", "quota", "bandwidth-quota",
     "login-failed", "caller-ip", "no-contact", "offline", "unreachable", "slow-query", "too-large",
+    "halo-link", "sql-error",
 ]  # fmt: skip
 
 #: Source, status and text of each refusal by kind (troubleshooting guide, Azure API Management's texts).
@@ -59,6 +61,7 @@ class FaultRule(BaseModel):
     delay: float = Field(default=0, ge=0)
     per_second: int = Field(default=1, ge=0)
     every: int = Field(default=1, ge=1)
+    error_code: int = Field(default=1, ge=0)
     _match_count: int = PrivateAttr(default=0)
     _recent_requests: dict[str, deque[float]] = PrivateAttr(default_factory=dict)
 
@@ -96,8 +99,16 @@ class FaultRule(BaseModel):
         times.append(now)
         return False
 
+    def query_error(self) -> QueryError:
+        """Return the error of the kinds `halo-link` and `sql-error`."""
+        if self.kind == "sql-error":
+            return sql_server_error(self.error_code)
+        return HALO_LINK_ERRORS.get(self.error_code, HALO_LINK_ERRORS[1])
+
     def refusal(self, size_limit: int) -> Refusal | None:
         """Return the refusal of this kind, or None if the kind is not a refusal; `size_limit` in bytes."""
+        if self.kind in {"halo-link", "sql-error"}:
+            return _query_refusal(self.query_error())
         if self.kind == "too-large":
             return errors.too_large_refusal(size_limit)
         if self.kind == "rate-limit":
@@ -108,6 +119,12 @@ class FaultRule(BaseModel):
             return None
         source, status, text = REFUSALS[self.kind]
         return Refusal(source, status, text, "transient")  # type: ignore[arg-type] # a row of the table
+
+
+def _query_refusal(error: QueryError) -> Refusal:
+    refusal = Refusal("query", 400, error.errorMessage, "exception")
+    refusal.error_type, refusal.error_code = error.errorType, error.errorCode
+    return refusal
 
 
 class FaultRules:

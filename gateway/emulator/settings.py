@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from gateway.emulator.frozen_settings import FrozenSettings
 from gateway.emulator.sites import SITES
+from gateway.emulator.sql.procedures import DEFAULT_PROCEDURES, Procedure
 
 #: The documented known issues, by the id of the gateway's repair for each.
 DOCUMENTED_FAULTS: Final = (
@@ -48,6 +50,11 @@ Totals = Literal["accurate", "absent", "page", "excessive"]
 NextLink = Literal["right", "absent", "itself"]
 ETags = Literal["none", "content", "constant", "changing"]
 StoredPrecision = Literal["day", "month", "year", "mixed"]
+SqlConversionError = Literal["at-submission", "as-state"]
+SqlBinaryValues = Literal["both", "base64", "hex"]
+SqlProgress = Literal["clock", "polls"]
+WebhookRuns = Literal["every", "changed"]
+RegisteredRuns = Literal["control", "clock"]
 
 #: Default style of `meta.lastUpdated` per resource type; a type that is not listed is `ok` (UTC with `Z`).
 DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
@@ -59,12 +66,6 @@ DEFAULT_LAST_UPDATED_STYLES: Final[dict[str, LastUpdatedStyle]] = {
     "Condition": "naive",
     "DocumentReference": "naive-7",
 }
-
-
-class FrozenSettings(BaseModel):
-    """Immutable settings that reject unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 #: Conditional write (R4 http.html): If-None-Exist, update by search, If-Match, If-None-Match: *.
@@ -110,6 +111,15 @@ class Variants(FrozenSettings):
     history_versions: int = Field(default=0, ge=0, le=100)
     conditional_writes: ConditionalWrites = ConditionalWrites()
     more_operations: bool = False
+    sql_conversion_error: SqlConversionError = "at-submission"
+    sql_text_parameters: bool = True
+    sql_binary_values: SqlBinaryValues = "both"
+    sql_max_request: int = Field(default=32 * 2**20, ge=1)
+    sql_time_limit: float = Field(default=60, gt=0)
+    sql_rows: int = Field(default=1, ge=0, le=200_000)
+    sql_page_size: int = Field(default=2**20, ge=1)
+    sql_progress: SqlProgress = "clock"
+    sql_state_seconds: float = Field(default=0.05, ge=0)
 
 
 class SiteOverride(FrozenSettings):
@@ -118,6 +128,13 @@ class SiteOverride(FrozenSettings):
     faults: dict[str, bool] = Field(default_factory=dict)
     variants: dict[str, Any] = Field(default_factory=dict)
     size_limit: int | None = None
+
+
+class Webhook(FrozenSettings):
+    """Receiver of webhooks; `url` may contain `{siteId}`, `{queryId}` and `{source}`."""
+
+    url: str
+    secret: str
 
 
 class EmulatorSettings(FrozenSettings):
@@ -132,9 +149,14 @@ class EmulatorSettings(FrozenSettings):
     now: datetime | None = None
     public_url: str = "https://api.haloconnect.io"
     internal_url: str = "http://fhir-engine.halo.internal:8080"
+    webhooks: tuple[Webhook, ...] = ()
+    webhook_runs: WebhookRuns = "every"
+    registered_runs: RegisteredRuns = "control"
+    time_scale: float = Field(default=1, ge=0)
     faults: dict[str, bool] = Field(default_factory=dict)
     variants: Variants = Variants()
     sites: dict[str, SiteOverride] = Field(default_factory=dict)
+    procedures: tuple[Procedure, ...] = DEFAULT_PROCEDURES
 
     @field_validator("faults")
     @classmethod

@@ -13,6 +13,7 @@ from gateway.emulator.practice import Practice, current_utc_time
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import RELOCATED_SITE, SITES, Site
+from gateway.emulator.sql.store import SqlStore
 
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -23,6 +24,7 @@ class EmulatorState:
     def __init__(self, settings: EmulatorSettings, clock: Callable[[], datetime] = current_utc_time) -> None:
         self.initial_settings = settings
         self.clock = clock
+        self.sql = SqlStore()
         self.reset()
 
     def reset(self) -> None:
@@ -32,6 +34,8 @@ class EmulatorState:
         self.fault_rules = FaultRules()
         self.bill = Bill()
         self.journal: Journal = deque(maxlen=self.settings.keep_requests)
+        self.sql.close()
+        self.sql = SqlStore()
         self.desktop_tokens: dict[str, tuple[str, str]] = {}
 
     def require_site(self, guid: str) -> Site:

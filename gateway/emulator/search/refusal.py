@@ -16,6 +16,8 @@ class Refusal(Exception):  # noqa: N818 - a response, not a program error
         self.text = text
         self.issue_type = issue_type
         self.headers: dict[str, str] = {}
+        self.error_type = "http"
+        self.error_code = status
 
 
 def bad_argument(text: str) -> Refusal:

@@ -1,0 +1,71 @@
+"""Execution of a command at a practice; a SELECT that the interpreter leaves out gets a fixed result."""
+
+from typing import Any, Final, NamedTuple
+
+from gateway.emulator.search.refusal import Refusal
+from gateway.emulator.settings import EmulatorSettings
+from gateway.emulator.sites import Site
+from gateway.emulator.sql.commands import Submission, malformed
+from gateway.emulator.sql.engine import Execution, ExecutionLog, execute
+from gateway.emulator.sql.errors import (
+    NotExecuted,
+    ParameterConversionError,
+    SqlServerError,
+    TextParametersRefused,
+)
+from gateway.emulator.sql.parameter_conversion import CONVERSION_ERROR, ENCODINGS, has_large_value
+from gateway.emulator.sql.procedures import Procedures
+from gateway.emulator.sql.query_error import EMPTY_TEXT, QueryError
+
+#: What Halo adds to SqlClient's text.
+_ADVICE: Final = " Please correct your request and try again."
+
+
+class Practice(NamedTuple):
+    """A site with the settings in force and the record of its executions."""
+
+    site: Site
+    settings: EmulatorSettings
+    log: ExecutionLog
+
+
+def conversion_error(practice: Practice, submission: Submission) -> QueryError | None:
+    """Return the known issue's error for a command, or None."""
+    settings, guid = practice.settings, practice.site.guid
+    encoding = ENCODINGS[settings.variants_at(guid).sql_binary_values]
+    if not settings.is_fault_enabled("sql-parameter-conversion", guid):
+        return None
+    return (
+        QueryError("haloLink", 2, CONVERSION_ERROR) if has_large_value(submission.command, encoding) else None
+    )
+
+
+def refuse_at_submission(practice: Practice, error: QueryError) -> None:
+    """Raise the known issue as Halo Cloud's refusal (400), unless the site reports it as a query's state."""
+    if practice.settings.variants_at(practice.site.guid).sql_conversion_error == "at-submission":
+        raise Refusal("wrapped", 400, error.errorMessage, "invalid")
+
+
+def run_command(practice: Practice, command: dict[str, Any]) -> Execution | QueryError:
+    """Execute a command. Raises Refusal (400) where Halo Link fails before it asks the database."""
+    variants = practice.settings.variants_at(practice.site.guid)
+    if not command["text"].strip():
+        return EMPTY_TEXT
+    try:
+        return execute(
+            command,
+            Procedures(practice.settings.procedures),
+            practice.log,
+            binary_encoding=ENCODINGS[variants.sql_binary_values],
+            refuses_text_parameters=not variants.sql_text_parameters,
+        )
+    except NotExecuted:
+        return Execution([], _fixed_rows(practice.site, variants.sql_rows), -1)
+    except (ParameterConversionError, TextParametersRefused) as error:
+        raise malformed(f"{error.message}{_ADVICE}") from None
+    except SqlServerError as error:
+        return QueryError("mssql" if error.number else "haloLink", error.number or 1, error.message)
+
+
+def _fixed_rows(site: Site, count: int) -> list[dict[str, Any]]:
+    return [{"SiteName": site.name, "Answer": number} for number in range(1, count + 1)]
