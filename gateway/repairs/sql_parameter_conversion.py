@@ -16,7 +16,7 @@ from gateway.repairs.witness import MAX_BODY_BYTES, UpstreamAnswer
 from gateway.sites.issue_states import Verdict
 from gateway.sql.operation import parse_operation
 from gateway.upstreams.error_body import parse_upstream_error
-from gateway.upstreams.halo_sql import PARAMETER_REFUSED, PRE_DATABASE_TYPES
+from gateway.upstreams.halo_sql import PARAMETER_REFUSED, PRE_DATABASE_CODES, PRE_DATABASE_TYPES
 
 ID: Final = "sql-parameter-conversion"
 #: The message of the .NET library that sends the command: the database has not seen it yet.
@@ -44,7 +44,10 @@ def is_refusal(failure: Failure, *, is_poll: bool = False) -> bool:
     if response is None or response.status != (_POLLED if is_poll else _REFUSED):
         return False
     error = parse_upstream_error(response.body)
-    return error.error_type in PRE_DATABASE_TYPES and _REFUSAL.match(error.message) is not None
+    is_databases_own = (
+        error.error_type not in PRE_DATABASE_TYPES or error.error_code not in PRE_DATABASE_CODES
+    )
+    return not is_databases_own and _REFUSAL.match(error.message) is not None
 
 
 def contains_refusal(body: bytes) -> bool:

@@ -33,8 +33,10 @@ PARAMETER_REFUSED = FailureKind(
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
-#: Types of errors that come before the database; `mssql` and `fbsql` are the database's own.
+#: Types and codes of errors that come before the database. `mssql` and `fbsql` are the database's own, and so
+#: are higher codes without a type, as older versions send them.
 PRE_DATABASE_TYPES = frozenset({"", "http", "halolink"})
+PRE_DATABASE_CODES = frozenset({"", "0", "1", "2", "3", "4", "5", "400"})
 RESULT_TOO_LARGE = replace(
     halo_failures.RESULT_TOO_LARGE,
     text="The query ran, but its result is larger than Halo returns at once. Select less data, or send an"
@@ -100,6 +102,7 @@ _CLIENT_SQL_RULES = (
         PARAMETER_REFUSED,
         status={400},
         types=PRE_DATABASE_TYPES,
+        codes=PRE_DATABASE_CODES,
         message_pattern=r"\bfailed to convert \S+ \S+ from a \S+ to a byte",
     ),
     ErrorRule(

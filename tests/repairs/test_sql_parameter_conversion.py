@@ -32,6 +32,7 @@ def test_documented_text_is_the_refusal(response: Any) -> None:
     [
         details("mssql"),
         details("fbsql"),
+        json_response({"errorCode": 50_000, "errorMessage": REFUSAL_TEXT}, 400),
         refusal(status=500),
         refusal(status=200),
         refusal("Failed to convert parameter value from a String to a Int32."),

@@ -220,7 +220,7 @@ HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (
         400,
         details("mssql", 50000, "Failed to convert parameter value from a String to a Byte[]."),
-        halo_sql.VALUE_REFUSED,
+        halo_sql.QUERY_REFUSED,
     ),
     (400, details("haloLink", 1, "SQL query string cannot be null or void"), halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed", **details("mssql", 2812, "Gone")}, halo_sql.QUERY_REFUSED),
