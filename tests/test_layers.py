@@ -23,6 +23,7 @@ EXCUSED = {
     "fhir/resource_types.py": "R4's list of names: tests/fhir/test_interaction.py",
     "demo/stops.py": "tests/demo/test_tour.py stops at each",
     "repairs/repair.py": "the shape: tests/repairs/test_repairs.py",
+    "sql/batch.py": "the shape: tests/sql/test_proof.py",
     "server/serve.py": "a process: tests/cli/test_commands.py; in a thread: all end-to-end tests",
     "stores/base.py": "an interface without code",
 }

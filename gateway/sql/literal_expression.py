@@ -19,8 +19,7 @@ _MAX_TYPES = {
     TokenKind.STRING: b"varchar",
     TokenKind.BINARY: b"varbinary",
 }
-#: A backslash before a line break: both vanish. Before a CR alone it is not documented.
-_CONTINUATION = re.compile(rb"\\\r?\n")
+#: What SQL Server makes of it is not documented: a backslash before a CR alone, and U+0000.
 _UNCLEAR = re.compile(rb"\\\r(?!\n)|\x00")
 _LAST_UNIT = 0xFFFF
 #: Operands of one value. SQL Server's stack ends not far above ("nested too deeply").
@@ -36,14 +35,13 @@ class Expression:
 
     def _kind_of_next(self) -> TokenKind:
         token = self._reader.peek()
-        if token.kind in _LIMITS:
-            return token.kind
         word = self._reader.lower(token)
-        if word == b"cast":
-            return self._reader.peek(2).kind
         if word == b"nchar":
             return TokenKind.NATIONAL
-        raise SqlSyntaxError("not a literal expression")
+        kind = self._reader.peek(2).kind if word == b"cast" else token.kind
+        if kind not in _LIMITS:
+            raise SqlSyntaxError("not a literal expression")
+        return kind
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the value and pass all its tokens; raise SqlSyntaxError where SQL Server would cut it."""
@@ -77,7 +75,7 @@ class Expression:
         self._reader.expect(b"(")
         digits = self._reader.word(TokenKind.NUMBER)
         self._reader.expect(b")")
-        if not re.fullmatch(rb"[0-9]{1,5}", digits) or int(digits) > _LAST_UNIT:
+        if not re.fullmatch(rb"0|[1-9][0-9]{0,4}", digits) or int(digits) > _LAST_UNIT:
             raise SqlSyntaxError("not a UTF-16 unit")
         return int(digits).to_bytes(2, "little")
 
@@ -111,8 +109,13 @@ def _string(text: bytes, token: Token) -> Iterator[bytes]:
         piece = text[position:limit]
         if _UNCLEAR.search(piece) or (token.kind is TokenKind.STRING and not piece.isascii()):
             raise SqlSyntaxError("a literal whose value is unclear")
-        yield _CONTINUATION.sub(b"", piece.replace(b"''", b"'")).decode("utf-8").encode("utf-16-le")
+        yield _evaluate(piece).decode("utf-8").encode("utf-16-le")
         position = limit
+
+
+def _evaluate(piece: bytes) -> bytes:
+    """Return what a piece means: one quote of two, and without a backslash and the line break behind it."""
+    return piece.replace(b"''", b"'").replace(b"\\\r\n", b"\\\n").replace(b"\\\n", b"")
 
 
 def _cut(text: bytes, start: int, end: int) -> int:

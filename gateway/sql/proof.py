@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from gateway.sql.batch import Argument, Batch, Value, Variable
 from gateway.sql.lexer import PIECE, SqlSyntaxError, TokenKind
 from gateway.sql.literal_expression import Expression
-from gateway.sql.names import LONGEST_NAME, is_name
+from gateway.sql.names import LONGEST_NAME, is_name, parse_parameter_name
 from gateway.sql.token_reader import TokenReader
 
 _MOST_PARTS = 4
@@ -48,9 +48,7 @@ class _Proof:
         self._unset: dict[str, Variable] = {}
 
     def holds(self) -> bool:
-        if len({variable.name.lower() for variable in self._expected.variables}) < len(
-            self._expected.variables
-        ):
+        if not _are_names_distinct(self._expected):
             return False
         while True:
             if self._reader.skip(b"declare"):
@@ -68,10 +66,10 @@ class _Proof:
         self._reader.expect(b";")
 
     def _variable(self) -> str:
-        name = self._reader.word(TokenKind.VARIABLE)
-        if name.startswith(b"@@") or len(name) > LONGEST_NAME:
+        name = self._reader.word(TokenKind.VARIABLE).decode()
+        if parse_parameter_name(name) != name:
             raise SqlSyntaxError("not a variable")
-        return name.decode()
+        return name
 
     def _type(self) -> str:
         name = self._reader.word(TokenKind.NAME).decode().lower()
@@ -129,13 +127,24 @@ class _Proof:
         return part
 
     def _arguments(self) -> Iterator[Argument]:
+        if self._reader.skip(b";"):
+            return
+        yield self._argument()
         while not self._reader.skip(b";"):
-            name = self._variable()
-            self._reader.expect(b"=")
-            yield Argument(name, self._variable(), self._reader.skip(b"output"))
-            if self._reader.skip(b";"):
-                return
             self._reader.expect(b",")
+            yield self._argument()
+
+    def _argument(self) -> Argument:
+        name = self._variable()
+        self._reader.expect(b"=")
+        return Argument(name, self._variable(), self._reader.skip(b"output"))
+
+
+def _are_names_distinct(batch: Batch) -> bool:
+    """Return whether no variable and no argument is there twice: to SQL Server, @a and @A are one."""
+    variables = [*(each.name for each in batch.variables), batch.return_variable]
+    arguments = [each.name for each in batch.arguments]
+    return all(len({name.lower() for name in names}) == len(names) for names in (variables, arguments))
 
 
 def _fit(expression: Expression, sql_type: str) -> Iterator[bytes]:

@@ -1,24 +1,27 @@
 """Whether a statement provably changes nothing, by its words. In doubt it may."""
 
+from itertools import pairwise
+
 from gateway.sql.lexer import SqlSyntaxError, Token, TokenKind, tokens
 
 #: UTF-8 bytes of a statement that is looked at.
 LONGEST_STATEMENT = 65_536
 #: Words that write, call, wait, lock, reach other servers, or start a second statement without a `;`.
-_REFUSED = frozenset(
-    """
-    ADD ALTER BACKUP BEGIN BREAK BULK CALL CHECKPOINT CLOSE COMMIT CONTINUE CONVERSATION COPY CREATE DBCC
-    DEALLOCATE DECLARE DELETE DENY DISABLE DROP ENABLE EXEC EXECUTE GO GOTO GRANT IF INSERT INTO KILL LOAD MERGE
-    MODIFY MOVE OPEN OPENDATASOURCE OPENQUERY OPENROWSET OUTPUT PRINT RAISERROR READTEXT RECEIVE RECONFIGURE
-    RENAME RESTORE RETURN REVERT REVOKE ROLLBACK SAVE SEND SET SETUSER SHUTDOWN THROW TRUNCATE UPDATE UPDATETEXT
-    USE WAITFOR WHILE WRITETEXT
-    HOLDLOCK PAGLOCK REPEATABLEREAD SERIALIZABLE TABLOCK TABLOCKX UPDLOCK XLOCK
-    """.split()
-)
+_REFUSED = {
+    "ADD", "ALTER", "BACKUP", "BEGIN", "BREAK", "BULK", "CALL", "CHECKPOINT", "CLOSE", "COMMIT",
+    "CONTINUE", "CONVERSATION", "COPY", "CREATE", "DBCC", "DEALLOCATE", "DECLARE", "DELETE", "DENY",
+    "DISABLE", "DROP", "DUMP", "ENABLE", "EXEC", "EXECUTE", "GO", "GOTO", "GRANT", "IF", "INSERT", "INTO",
+    "KILL", "LOAD", "MERGE", "MODIFY", "MOVE", "OPEN", "OPENDATASOURCE", "OPENQUERY", "OPENROWSET",
+    "OUTPUT", "PRINT", "RAISERROR", "READTEXT", "RECEIVE", "RECONFIGURE", "RENAME", "RESTORE", "RETURN",
+    "REVERT", "REVOKE", "ROLLBACK", "SAVE", "SEND", "SET", "SETUSER", "SHUTDOWN", "THROW", "TRUNCATE",
+    "UPDATE", "UPDATETEXT", "USE", "WAITFOR", "WHILE", "WRITETEXT", "HOLDLOCK", "PAGLOCK",
+    "REPEATABLEREAD", "SERIALIZABLE", "TABLOCK", "TABLOCKX", "UPDLOCK", "XLOCK", ";", ":",
+}  # fmt: skip
 _REFUSED_PAIRS = frozenset({("NEXT", "VALUE"), ("FOR", "UPDATE"), ("GET", "CONVERSATION")})
 #: Words after which another SELECT is part of the same statement.
 _JOINS_SELECT = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
-_REFUSED_SYMBOLS = frozenset({";", ":"})
+#: Words before FETCH where it limits rows; elsewhere it moves a cursor.
+_BEFORE_FETCH = frozenset({"ROW", "ROWS"})
 
 
 def only_reads(text: str) -> bool:
@@ -55,9 +58,10 @@ def _word(text: bytes, token: Token) -> str:
 
 
 def _is_refused(words: list[str]) -> bool:
-    refused = _REFUSED | _REFUSED_SYMBOLS
-    pairs = zip(words, words[1:], strict=False)
-    return not refused.isdisjoint(words) or not _REFUSED_PAIRS.isdisjoint(pairs)
+    return not _REFUSED.isdisjoint(words) or any(
+        pair in _REFUSED_PAIRS or (pair[1] == "FETCH" and pair[0] not in _BEFORE_FETCH)
+        for pair in pairwise(words)
+    )
 
 
 def _selects_once(words: list[str]) -> bool:
