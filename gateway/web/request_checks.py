@@ -5,6 +5,7 @@ from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import catalog
@@ -31,6 +32,8 @@ _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
 #: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
 _PASSED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+#: Size from which received pieces are one block, and size of a body whose blocks are joined in a thread.
+_BLOCK_BYTES, _LARGE_BYTES = 64 * 1024, 2 * 1024 * 1024
 _BRACKETS = (b"{", b"[", b"]", b"}")
 #: Media type of a JSON Patch (RFC 6902).
 JSON_PATCH = "application/json-patch+json"
@@ -111,15 +114,21 @@ async def read_body(request: Request, limit: int) -> bytes:
     """Read the whole request body. Raises Failure 413 as soon as it exceeds the limit in bytes."""
     if request.method in SAFE_METHODS and not _BODY_HEADERS & set(request.headers):
         return b""
-    body = bytearray()
+    blocks, block, size = list[bytes](), bytearray(), 0
     try:
         async for piece in request.stream():
-            body += piece
-            if len(body) > limit:
+            block += piece
+            size += len(piece)
+            if size > limit:
                 raise Failure(catalog.BODY_TOO_LARGE)
+            if len(block) >= _BLOCK_BYTES:
+                blocks.append(bytes(block))
+                block.clear()
     except ClientDisconnect:
         raise Failure(catalog.BAD_REQUEST) from None
-    return bytes(body)
+    blocks.append(bytes(block))
+    # The join of a large body takes milliseconds, but releases the GIL: in a thread the loop goes on.
+    return b"".join(blocks) if size < _LARGE_BYTES else await to_thread.run_sync(b"".join, blocks)
 
 
 class SearchSource(NamedTuple):

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 from conftest import settings_for
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.emulator.sites import SYDNEY
@@ -86,6 +87,7 @@ class SqlGateway:
 
     upstream: SqlUpstream
     url: str
+    app: ASGIApp
 
     def ask(self, method: str, path: str, content: bytes = b"", **headers: str) -> httpx.Response:
         """Response of the gateway to a request with the demo key, unless `headers` have another."""
@@ -112,11 +114,16 @@ class SqlGateway:
 
 
 @contextmanager
-def sql_gateway(**sections: Any) -> Iterator[SqlGateway]:
-    """Gateway with these sections of settings over the usual ones, in front of a new upstream."""
+def sql_gateway(wrap: Callable[[Starlette], Any] | None = None, **sections: Any) -> Iterator[SqlGateway]:
+    """Gateway with these sections of settings over the usual ones, in front of a new upstream.
+
+    `wrap` returns another application around the gateway's.
+    """
     upstream = SqlUpstream()
     with ThreadedServer(upstream) as server:
         usual = settings_for(server.url).model_dump(mode="json", exclude_defaults=True)
         sections["upstream"] = {"url": server.url} | sections.get("upstream", {})
-        with ThreadedServer(create_app(Settings.model_validate(usual | sections))) as gateway:
-            yield SqlGateway(upstream, gateway.url)
+        app: Any = create_app(Settings.model_validate(usual | sections))
+        app = wrap(app) if wrap else app
+        with ThreadedServer(app) as gateway:
+            yield SqlGateway(upstream, gateway.url, app)
