@@ -14,6 +14,9 @@ FHIR = ["integrator", "sites", SYDNEY, "fhir", "R4"]
         ([*FHIR, "Patient"], "paid"),
         ([*FHIR, "metadata"], "free"),
         (["integrator", "sites", SYDNEY, "queries", "immediate"], "paid"),
+        (["integrator", "sites", SYDNEY, "queries", "async"], "paid"),
+        (["integrator", "sites", SYDNEY, "queries", "registered"], "paid"),
+        (["integrator", "sites", SYDNEY, "queries", "status"], "free"),
         (["integrator", "sites", SYDNEY], "free"),
         (["integrator", "sites"], "free"),
         (["integrator", "token"], "free"),
@@ -28,6 +31,18 @@ def test_site_in_path_is_matched_case_insensitively() -> None:
     assert site_in_path(["desktop", "sites", SYDNEY.upper(), "fhir"]) is SITES[SYDNEY]
     assert site_in_path(["integrator", "sites", "nowhere"]) is None
     assert site_in_path(["integrator", "token"]) is None
+
+
+@pytest.mark.parametrize("rest", ["registered", "registered/1", "registered/1/results", "1", "1/results/1"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_reads_and_deletes_of_queries_are_free(rest: str, method: str) -> None:
+    path = ["desktop", "sites", SYDNEY, "queries", *rest.split("/")]
+    assert charge_for(path, reached_database=True, method=method) == "free"
+
+
+def test_bill_key_has_no_query_ids() -> None:
+    path = ["integrator", "sites", SYDNEY, "queries", SYDNEY, "results", "1"]
+    assert bill_key("key", path)[2] == f"integrator/sites/{SYDNEY}/queries/{{id}}/results/1"
 
 
 def test_bill_key_has_path_below_fhir_base() -> None:

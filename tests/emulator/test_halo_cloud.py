@@ -1,6 +1,3 @@
-from base64 import b64decode
-
-import msgspec
 import pytest
 from emulator.halo_client import HaloClient
 
@@ -44,21 +41,6 @@ def test_pairing_requires_pairing_code(halo: HaloClient, pms_id: str, code: str,
     response = halo.send(PAIR.format(pms_id, code), method="POST")
     assert response.status_code == status
     assert (response.json().get("id") == PERTH) == (status == 200)
-
-
-def test_immediate_query_returns_base64_rows(halo: HaloClient) -> None:
-    path = f"/integrator/sites/{SYDNEY}/queries/immediate"
-    response = halo.send(path, method="POST", json={"command": {"text": "SELECT 1"}}).json()
-    assert (response["status"], response["mode"], response["siteId"]) == ("successful", "immediate", SYDNEY)
-    rows = msgspec.json.decode(b64decode(response["result"]["data"]))
-    assert len(rows) == response["result"]["rows"]
-    assert halo.emulator.control("GET", "bill")["queries"] == 1
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"command":"SELECT 1"}'])
-def test_malformed_immediate_query_is_refused(halo: HaloClient, body: bytes) -> None:
-    path = f"/integrator/sites/{SYDNEY}/queries/immediate"
-    assert halo.send(path, method="POST", content=body).json()["error"]["message"] == "Malformed SQL"
 
 
 def test_unknown_integrator_path_is_not_found(halo: HaloClient) -> None:

@@ -93,6 +93,19 @@ def test_rate_limit_window_is_one_second() -> None:
     assert not rule.is_over_rate_limit("key")
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "error_type"),
+    [("halo-link", 0, "http"), ("halo-link", 1, "haloLink"), ("sql-error", 208, "mssql")],
+)
+def test_error_of_the_practice_is_in_error_details(
+    halo: HaloClient, kind: str, code: int, error_type: str
+) -> None:
+    halo.inject(kind, error_code=code)
+    response = halo.send("Patient")
+    details = response.json()["errorDetails"]
+    assert (response.status_code, details["errorType"], details["errorCode"]) == (400, error_type, code)
+
+
 @pytest.mark.parametrize("kind", ["offline", "unreachable"])
 def test_site_status_shows_availability_fault(halo: HaloClient, kind: str) -> None:
     halo.inject(kind, site=BRISBANE, path="/fhir/")

@@ -13,10 +13,15 @@ from gateway.emulator.settings import (
     LinkForm,
     NextLink,
     Paging,
+    RegisteredRuns,
     SelfForm,
+    SqlBinaryValues,
+    SqlConversionError,
+    SqlProgress,
     StoredPrecision,
     Totals,
     Variants,
+    WebhookRuns,
     apply_merge_patch,
     from_toml,
 )
@@ -84,5 +89,6 @@ def test_all_settings_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
     names = {*DOCUMENTED_FAULTS, *Variants.model_fields, *EmulatorSettings.model_fields}
     literals = (FaultKind, LinkForm, LastUpdatedStyle, Paging, SelfForm, Totals, NextLink, ETags)
-    values = {value for kind in (*literals, StoredPrecision) for value in get_args(kind)}
+    sql = (SqlBinaryValues, SqlConversionError, SqlProgress, RegisteredRuns, WebhookRuns)
+    values = {value for kind in (*literals, *sql, StoredPrecision) for value in get_args(kind)}
     assert {name for name in names | values if f"`{name}`" not in text} <= {"faults", "variants", "sites"}

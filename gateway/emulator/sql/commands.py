@@ -44,10 +44,10 @@ def parse_query(body: bytes, queue: tuple[int, int]) -> Submission:
     default, maximum = queue
     wait = fields.get("maxTimeInQueue", default)
     if not _is_number(wait, 0, maximum):
-        raise malformed(f"maxTimeInQueue must be between 0 and {maximum}.")
+        raise bad_body(f"maxTimeInQueue must be between 0 and {maximum}.")
     if not isinstance(fields.get("catalogue", ""), str):
-        raise malformed("catalogue must be a string.")
-    return Submission(_checked_command(fields.get("command")), wait, len(body))
+        raise bad_body("catalogue must be a string.")
+    return Submission(_require_command(fields.get("command")), wait, len(body))
 
 
 def parse_registration(body: bytes) -> Registration:
@@ -55,13 +55,13 @@ def parse_registration(body: bytes) -> Registration:
     fields = parse_object(body)
     name, frequency, duration = (fields.get(field) for field in ("name", "frequency", "duration"))
     if not isinstance(name, str) or fields.get("registeredQueryType") != "query":
-        raise malformed("name and registeredQueryType must be provided.")
+        raise bad_body("name and registeredQueryType must be provided.")
     if not _is_number(frequency, _MIN_FREQUENCY_SECONDS, _MAX_DURATION_SECONDS):
-        raise malformed(f"frequency must be at least {_MIN_FREQUENCY_SECONDS} seconds.")
+        raise bad_body(f"frequency must be at least {_MIN_FREQUENCY_SECONDS} seconds.")
     if not _is_number(duration, 1, _MAX_DURATION_SECONDS):
-        raise malformed(f"duration must be between 1 and {_MAX_DURATION_SECONDS} seconds.")
+        raise bad_body(f"duration must be between 1 and {_MAX_DURATION_SECONDS} seconds.")
     register = fields.get("registerCommand")
-    command = _checked_command(register.get("command") if isinstance(register, dict) else None)
+    command = _require_command(register.get("command") if isinstance(register, dict) else None)
     return Registration(name, frequency, duration, Submission(command, 0, len(body)))
 
 
@@ -70,13 +70,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        raise malformed() from None
+        raise bad_body() from None
     if not isinstance(fields, dict):
-        raise malformed()
+        raise bad_body()
     return fields
 
 
-def malformed(text: str = "Malformed SQL") -> Refusal:
+def bad_body(text: str = "Malformed SQL") -> Refusal:
     """Build Halo Cloud's refusal of a body: 400, wrapped."""
     return Refusal("wrapped", 400, text, "invalid")
 
@@ -93,16 +93,17 @@ def type_of(parameter: dict[str, Any]) -> str:
     return str(parameter.get("type", "NVarChar")).lower()
 
 
-def _checked_command(command: Any) -> dict[str, Any]:
+def _require_command(command: Any) -> dict[str, Any]:
     if not isinstance(command, dict) or not isinstance(command.get("text"), str):
-        raise malformed()
+        raise bad_body()
     if command.get("type", "text") not in {"text", "storedProcedure"}:
-        raise malformed("command.type is not valid.")
+        raise bad_body("command.type is not valid.")
     if command.get("executionMode", "reader") not in MODES:
-        raise malformed("command.executionMode is not valid.")
-    parameters = command.get("parameters") or []
+        raise bad_body("command.executionMode is not valid.")
+    parameters = command.get("parameters")
+    parameters = [] if parameters is None else parameters
     if not isinstance(parameters, list) or not all(map(_is_parameter, parameters)):
-        raise malformed("command.parameters is not valid.")
+        raise bad_body("command.parameters is not valid.")
     return command
 
 

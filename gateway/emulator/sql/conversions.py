@@ -14,10 +14,10 @@ from gateway.emulator.sql.temporal import read_temporal
 from gateway.emulator.sql.utf16 import from_bytes, join_surrogates, to_bytes
 from gateway.emulator.sql.values import CODE_PAGE, Value, fit
 
-_INTEGER: Final = re.compile(r" *([+-]?) *([0-9]{0,38}) *")
+_INTEGER: Final = re.compile(r"([+-]?) {0,9}([0-9]{0,38})")
 _DECIMAL: Final = re.compile(r" *[+-]?(?:[0-9]{1,76}\.?[0-9]{0,76}|\.[0-9]{1,76}) *")
 _FLOAT: Final = re.compile(r" *[+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,3})? *")
-_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*+")
 _GUID: Final = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _XML_ENCODING: Final = re.compile(
     r"""<\?xml\s[^>]*?encoding\s*=\s*["'](?!utf-16|ucs-2)[^"']*["']""", re.IGNORECASE
@@ -116,7 +116,7 @@ def _integer(value: Value, target: DataType) -> int:
             return int(value.data)
         case str(text) if target.name == "bit" and text.strip().lower() in {"true", "false"}:
             return int(text.strip().lower() == "true")
-        case str(text) if value.type.family == "text" and (match := _INTEGER.fullmatch(text)):
+        case str(text) if value.type.family == "text" and (match := _INTEGER.fullmatch(text.strip(" "))):
             return int(match[1] + (match[2] or "0"))
     raise sql_error(245, value.type.name, join_surrogates(str(value.data)[:64]), target.name)
 

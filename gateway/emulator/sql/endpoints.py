@@ -14,7 +14,7 @@ from gateway.emulator.sql.commands import (
     ASYNC_QUEUE,
     IMMEDIATE_QUEUE,
     Submission,
-    malformed,
+    bad_body,
     parse_object,
     parse_query,
 )
@@ -139,10 +139,10 @@ class QueryEndpoints:
     def _page(self, query_id: str, number: str) -> tuple[Result, Page]:
         query = self._find(query_id)
         if not number.isdecimal() or int(number) < 1:
-            raise malformed("pageNumber must be at least 1.")
+            raise bad_body("pageNumber must be at least 1.")
         if query.status != "successful" or query.result is None or int(number) > len(query.result.pages):
             raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
-        if (self.state.clock() - query.updated).total_seconds() >= RESULT_LIFETIME_SECONDS:
+        if (self.state.clock() - query.updated_at).total_seconds() >= RESULT_LIFETIME_SECONDS:
             raise Refusal("wrapped", 410, GONE, "not-found")
         return query.result, query.result.pages[int(number) - 1]
 
@@ -155,7 +155,7 @@ def _http_status(error: QueryError) -> int:
 def _query_ids(body: bytes) -> list[str]:
     ids = parse_object(body).get("queryIds")
     if not isinstance(ids, list) or len(ids) > _MAX_BATCH or not all(map(_is_uuid, ids)):
-        raise malformed(f"queryIds must be an array of at most {_MAX_BATCH} query ids.")
+        raise bad_body(f"queryIds must be an array of at most {_MAX_BATCH} query ids.")
     return ids
 
 

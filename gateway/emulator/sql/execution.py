@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import Site
-from gateway.emulator.sql.commands import Submission, malformed
+from gateway.emulator.sql.commands import Submission, bad_body
 from gateway.emulator.sql.engine import Execution, ExecutionLog, execute
 from gateway.emulator.sql.errors import (
     NotExecuted,
@@ -62,7 +62,7 @@ def run_command(practice: Practice, command: dict[str, Any]) -> Execution | Quer
     except NotExecuted:
         return Execution([], _fixed_rows(practice.site, variants.sql_rows), -1)
     except (ParameterConversionError, TextParametersRefused) as error:
-        raise malformed(f"{error.message}{_ADVICE}") from None
+        raise bad_body(f"{error.message}{_ADVICE}") from None
     except SqlServerError as error:
         return QueryError("mssql" if error.number else "haloLink", error.number or 1, error.message)
 

@@ -2,6 +2,7 @@
 
 import base64
 import sys
+import threading
 from collections import deque
 from typing import Any, Final
 
@@ -26,12 +27,13 @@ def wire_value(value: Value) -> str | None:
 
 
 class ExecutionLog:
-    """The last runs of procedures, bounded by their number and by the bytes of their values."""
+    """The last runs of procedures, bounded by their number and bytes; threads may share it."""
 
     def __init__(self, max_runs: int = _RUNS, max_bytes: int = _BYTES) -> None:
         self._runs: deque[tuple[dict[str, Any], int]] = deque()
         self._max_runs, self._max_bytes = max_runs, max_bytes
         self._bytes = 0
+        self._lock = threading.Lock()
         #: Number of runs since the start, those that are no longer listed included.
         self.total = 0
 
@@ -45,8 +47,13 @@ class ExecutionLog:
             for name, value in arguments.items()
         }
         size = sum(sys.getsizeof(argument["value"]) for argument in shown.values())
+        run = {"run": 0, "procedure": procedure, "calledAs": list(called_as), "arguments": shown}
+        with self._lock:
+            return self._add(run, size)
+
+    def _add(self, run: dict[str, Any], size: int) -> int:
         self.total += 1
-        run = {"procedure": procedure, "calledAs": list(called_as), "arguments": shown, "run": self.total}
+        run["run"] = self.total
         self._runs.append((run, size))
         self._bytes += size
         while len(self._runs) > self._max_runs or self._bytes > self._max_bytes:
@@ -55,9 +62,11 @@ class ExecutionLog:
 
     def runs(self) -> list[dict[str, Any]]:
         """List the runs, oldest first: `run`, `procedure`, `calledAs`, `arguments` with type and value."""
-        return [run for run, _ in self._runs]
+        with self._lock:
+            return [run for run, _ in self._runs]
 
     def clear(self) -> None:
         """Forget all runs; their numbers go on."""
-        self._runs.clear()
-        self._bytes = 0
+        with self._lock:
+            self._runs.clear()
+            self._bytes = 0

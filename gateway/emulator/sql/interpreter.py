@@ -120,7 +120,7 @@ def data_length(value: Value) -> Value:
             return Value(_INT, None)
         case bytes(data):
             return Value(_INT, len(data))
-        case str(text):
+        case str(text) if value.type.family == "text":
             return Value(_INT, len(text) * (2 if value.type.is_unicode else 1))
         case int() if value.type.family == "integer":
             return Value(_INT, STORED_BYTES[value.type.name])

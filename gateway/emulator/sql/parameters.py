@@ -19,7 +19,7 @@ BinaryEncoding = Literal["either", "base64", "hex"]
 
 _HEX: Final = re.compile(r"0[xX]((?:[0-9A-Fa-f]{2})*+)")
 _INTEGER: Final = re.compile(r"\s*([+-]?[0-9]{1,20})\s*")
-_DECIMAL: Final = re.compile(r"\s*([+-]?)((?:[0-9][0-9,]{0,60})?(?:\.[0-9]{0,60})?)\s*")
+_DECIMAL: Final = re.compile(r"([+-]?)((?:[0-9][0-9,]{0,60})?(?:\.[0-9]{0,60})?)")
 _DECIMAL_DIGITS: Final = 29
 _NOT_BYTES: Final = "Invalid cast from 'System.String' to 'System.Byte[]'."
 _NOT_BOOLEAN: Final = "String was not recognized as a valid Boolean."
@@ -183,7 +183,7 @@ def _boolean(text: str, target: DataType, dotnet: str) -> Value:
 
 
 def _decimal(text: str, target: DataType, dotnet: str) -> Value:
-    match = _DECIMAL.fullmatch(text)
+    match = _DECIMAL.fullmatch(text.strip())
     digits = match[2].replace(",", "") if match else ""
     if match is None or not digits.strip("."):
         raise ParameterConversionError(dotnet)

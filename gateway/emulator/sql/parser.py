@@ -27,8 +27,14 @@ from gateway.emulator.sql.values import string_constant
 
 _NOT_LOCAL: Final = frozenset({"text", "ntext", "image"})
 _NAME_PARTS: Final = 4
+#: Four quoted parts of 128 characters, each of them doubled, with dots and blanks.
+_NAME_LENGTH: Final = 4 * (2 * 128 + 2) + 100
+#: Keywords that end a SELECT: a subquery or a hint may be inside of it.
+_AFTER_SELECT: Final = STATEMENTS - {"select", "with"}
 #: What may follow the arguments of EXECUTE.
 _OPTIONS: Final = frozenset({"with", "at", "as"})
+_COMMENT: Final = re.compile(r"--|/\*")
+_QUOTED: Final = re.compile(r'\[[^\]]*\]|"[^"]*"')
 _GROUP_NUMBER: Final = re.compile(r"[0-9]+")
 
 
@@ -47,10 +53,11 @@ def parse_batch(text: str, parameters: Mapping[str, DataType]) -> list[Statement
 
 
 def parse_procedure_name(text: str) -> tuple[str, ...] | None:
-    """Read the name of a procedure that is the whole text; None if it is none."""
+    """Read the name of a procedure that is the whole text, without comments; None if it is none."""
+    if len(text) > _NAME_LENGTH or _COMMENT.search(_QUOTED.sub("", text)):
+        return None
     try:
-        parser = _Parser(scan(text), {})
-        return parser.whole_name()
+        return _Parser(scan(text), {}).whole_name()
     except SqlServerError:
         return None
 
@@ -216,7 +223,7 @@ class _Parser:
 
     def _is_inside_select(self) -> bool:
         token = self._tokens.current
-        is_next = token.keyword in STATEMENTS - {"select", "with"}
+        is_next = token.keyword in _AFTER_SELECT
         return not (token.kind == "end" or token.is_symbol(";") or is_next)
 
     def _ends_statement(self) -> bool:

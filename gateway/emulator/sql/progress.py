@@ -29,7 +29,7 @@ def advance(query: StoredQuery, practice: Practice, now: datetime) -> None:
 
 
 def execute_immediate(query: StoredQuery, practice: Practice, now: datetime) -> None:
-    """Execute an immediate query. Raises Refusal for a malformed binary value."""
+    """Execute an immediate query. Raises Refusal (400) where Halo Link fails before it asks the database."""
     outcome = _execute(query, practice, page_size=None)
     limit = practice.settings.site_override(practice.site.guid).size_limit or practice.site.size_limit
     if isinstance(outcome, Result) and outcome.size > limit:

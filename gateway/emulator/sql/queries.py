@@ -57,7 +57,7 @@ class StoredQuery:
         return self.entered[-1][0] if self.entered else "initialising"
 
     @property
-    def updated(self) -> datetime:
+    def updated_at(self) -> datetime:
         """When the query entered its state."""
         return self.entered[-1][1] if self.entered else self.created
 

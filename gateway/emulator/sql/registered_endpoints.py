@@ -37,7 +37,7 @@ class RegisteredEndpoints:
             case "GET", []:
                 queries = self.state.sql.registered.list_of(self.site.guid, self.owner)
                 return sql_json_response(
-                    {"registeredQueries": [self._settled(query).as_json() for query in queries]}
+                    {"registeredQueries": [self._settle(query).as_json() for query in queries]}
                 )
             case "GET", [query_id]:
                 return sql_json_response(self._find(query_id).as_json())
@@ -72,8 +72,8 @@ class RegisteredEndpoints:
         query = self.state.sql.registered.find(query_id, self.site.guid, self.owner)
         if query is None:
             raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
-        return self._settled(query)
+        return self._settle(query)
 
-    def _settled(self, query: RegisteredQuery) -> RegisteredQuery:
+    def _settle(self, query: RegisteredQuery) -> RegisteredQuery:
         query.settle(self.state.clock())
         return query

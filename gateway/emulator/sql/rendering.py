@@ -35,7 +35,7 @@ def immediate_json(query: StoredQuery, *, old_engine: bool = False) -> dict[str,
         content = query.result.content(query.result.pages[0])
         result = {**query.result.counts(), **content}
         body |= {"metrics": _METRICS, "result": result, "resultSize": query.result.size}
-    return body | {"completedAt": format_instant(query.updated)}
+    return body | {"completedAt": format_instant(query.updated_at)}
 
 
 def async_json(query: StoredQuery) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def async_json(query: StoredQuery) -> dict[str, Any]:
     if query.status in _MEASURED_STATES:
         body |= {"metrics": _METRICS}
     if query.status not in _TIMED_STATES:
-        body |= {"completedAt": format_instant(query.updated)}
+        body |= {"completedAt": format_instant(query.updated_at)}
     if query.error:
         body |= error_json(query.error)
     if query.status == "successful" and query.result:
@@ -73,7 +73,7 @@ def _common_json(query: StoredQuery) -> dict[str, Any]:
         "commandSize": query.command_size,
         "requestSize": query.request_size,
         "createdAt": format_instant(query.created),
-        "updatedAt": format_instant(query.updated),
+        "updatedAt": format_instant(query.updated_at),
     }
 
 

@@ -8,7 +8,7 @@ from gateway.emulator.sql.data_types import DataType
 
 _DATE: Final = r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)"
 _TIME: Final = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,7}))?)?"
-_SPELLING: Final = re.compile(rf"\s*(?:{_DATE})?(?:[T ]?{_TIME})?\s*(?P<zone>Z|[+-]\d\d:\d\d)?\s*")
+_SPELLING: Final = re.compile(rf"(?:{_DATE})?(?:[T ]?{_TIME})? {{0,9}}(?P<zone>Z|[+-]\d\d:\d\d)?")
 _TICKS: Final = 10**7
 #: Where a date is missing.
 _FIRST_DAY: Final = date(1900, 1, 1)
@@ -17,9 +17,9 @@ _DATETIME_FIRST_YEAR: Final = 1753
 
 def read_temporal(text: str, target: DataType) -> str:
     """Return the canonical spelling of a date or time. Raises ValueError."""
-    match = _SPELLING.fullmatch(text)
+    match = _SPELLING.fullmatch(text.strip())
     if match is None or not text.strip():
-        raise ValueError(text)
+        raise ValueError("no date or time")
     day = date(*map(int, match.group("year", "month", "day"))) if match["year"] else _FIRST_DAY
     hour, minute, second = (int(part or 0) for part in match.group("hour", "minute", "second"))
     moment = datetime(day.year, day.month, day.day, hour, minute, second)  # noqa: DTZ001 - has its zone in text
