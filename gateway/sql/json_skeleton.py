@@ -166,12 +166,11 @@ def _is_valid(raw: bytes, is_last: bool) -> bool:
 
 def _whole_characters_end(body: bytes, start: int, end: int) -> int:
     """Return the last position, not after `end`, that splits neither a character nor a surrogate pair."""
-    while end > start and body[end : end + 1] and body[end] & 0xC0 == 0x80:  # noqa: PLR2004 - UTF-8
-        end -= 1
-    if _HIGH_SURROGATE.fullmatch(body, max(start, end - 6), end):
-        try:
-            is_high = "\ud800" <= _decode(body[start:end])[-1] <= "\udbff"
-        except UnicodeDecodeError:
-            return start
-        return end - 6 if is_high else end
-    return end
+    for _ in range(3):
+        end -= body[end : end + 1] > b"\x7f" and body[end] & 0xC0 == 0x80  # noqa: PLR2004 - within a character
+    is_escape = _HIGH_SURROGATE.fullmatch(body, max(start, end - 6), end) is not None
+    try:  # `\\ud800` is an escaped backslash
+        is_high = is_escape and "\ud800" <= _decode(body[start:end])[-1] <= "\udbff"
+    except UnicodeDecodeError:
+        return start
+    return end - 6 if is_high else end
