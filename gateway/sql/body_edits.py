@@ -1,7 +1,6 @@
-"""Changes to a body: a new one is written piece by piece, all else byte for byte."""
+"""Changes to a body, piece by piece; all other bytes stay as they are."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -26,19 +25,25 @@ class Edit(NamedTuple):
 
 
 def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
-    """Return the body with its edits, which do not overlap."""
-    output, position = BytesIO(), 0
-    for edit in sorted(edits, key=lambda each: each.start):
-        output.writelines(_pieces(body, position, edit.start))
-        output.writelines(edit.replacement)
+    """Return the body with its edits, which do not overlap.
+
+    The pieces are joined in one call, which lets other threads run meanwhile.
+    """
+    return b"".join(_edited_pieces(body, sorted(edits, key=lambda each: each.start)))
+
+
+def _edited_pieces(body: bytes, edits: Iterable[Edit]) -> Iterator[bytes]:
+    position = 0
+    for edit in edits:
+        yield from _pieces(body, position, edit.start)
+        yield from edit.replacement
         position = edit.end
-    output.writelines(_pieces(body, position, len(body)))
-    return output.getvalue()
+    yield from _pieces(body, position, len(body))
 
 
-def json_content(text: bytes) -> Iterator[bytes]:
+def json_content(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield a text in UTF-8 as the content of a JSON string."""
-    for piece in _pieces(text, 0, len(text)):
+    for piece in pieces:
         present = set(piece.translate(None, _PLAIN))
         for character, escape in _ESCAPES if present else ():
             if character[0] in present:

@@ -1,9 +1,10 @@
 """Which parameters of a stored procedure are declared in SQL text, and which forbid it."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Literal
 
-from gateway.sql.literals import has_many_joins
+from gateway.sql.literals import MAX_OPERANDS, operand_count
 from gateway.sql.query_body import Parameter
 from gateway.sql.reasons import Reason, UnsuitableError
 from gateway.sql.types import SqlType, sql_type
@@ -15,23 +16,42 @@ Scope = Literal["large", "binary-always", "all"]
 SMALL = 4_000
 
 
-def declared_value(parameter: Parameter, scope: Scope) -> TextValue | BinaryValue | None:
+#: Values to declare, by the index of their parameter.
+DeclaredValues = Mapping[int, TextValue | BinaryValue]
+
+
+def declared_values(parameters: Sequence[Parameter], scope: Scope) -> DeclaredValues:
+    """Return the values to declare, if any. Raises UnsuitableError if a parameter forbids it."""
+    values = {index: _declared_value(each, scope) for index, each in enumerate(parameters)}
+    declared = {index: value for index, value in values.items() if value is not None}
+    if declared and not all(_is_supported(each) for each in parameters):
+        raise UnsuitableError(Reason.TYPE)
+    _check_operands(declared)
+    return declared
+
+
+def _is_supported(parameter: Parameter) -> bool:
+    """Whether a parameter can stand beside declared ones. The type of a return value does not matter."""
+    return parameter.direction == "returnValue" or sql_type(parameter.type).is_supported
+
+
+def _check_operands(values: DeclaredValues) -> None:
+    """Raise UnsuitableError if the server might not take the sums of these texts."""
+    counts = (operand_count(each) - 1 for each in values.values() if isinstance(each, TextValue))
+    if any(total >= MAX_OPERANDS for total in accumulate(counts)):
+        raise UnsuitableError(Reason.OPERANDS)
+
+
+def _declared_value(parameter: Parameter, scope: Scope) -> TextValue | BinaryValue | None:
     """Value to declare; None if the parameter stays one. Raises UnsuitableError if it can be neither."""
     kind = sql_type(parameter.type)
     if parameter.value is None or parameter.direction in {"output", "returnValue"}:
         return None
     value = BinaryValue(parameter.value) if kind.is_binary else TextValue(parameter.value)
-    is_large = _is_large(value, kind)
-    if not is_large and not _is_in_scope(parameter, kind, scope):
+    if not _is_in_scope(parameter, kind, scope) and not _is_large(value, kind):
         return None
     _check(parameter, value, kind)
     return value
-
-
-def check_supported(parameters: Iterable[Parameter]) -> None:
-    """Raise UnsuitableError if a parameter cannot stand beside declared ones."""
-    if not all(each.direction == "returnValue" or sql_type(each.type).is_supported for each in parameters):
-        raise UnsuitableError(Reason.TYPE)
 
 
 def _is_in_scope(parameter: Parameter, kind: SqlType, scope: Scope) -> bool:
@@ -66,8 +86,8 @@ def _check(parameter: Parameter, value: TextValue | BinaryValue, kind: SqlType) 
     if parameter.direction != "input":
         raise UnsuitableError(Reason.INPUT_OUTPUT)
     _check_size(parameter.size, _extent(value, kind), is_padded=kind.is_padded)
-    if isinstance(value, TextValue):
-        _check_text(value, kind)
+    if kind.variable == "xml" and isinstance(value, TextValue) and value.declares_encoding():
+        raise UnsuitableError(Reason.XML_ENCODING)
 
 
 def _check_size(size: int, extent: Extent, *, is_padded: bool) -> None:
@@ -76,10 +96,3 @@ def _check_size(size: int, extent: Extent, *, is_padded: bool) -> None:
         raise UnsuitableError(Reason.SIZE)
     if is_padded and (size > extent.fewest or extent.most == 0):
         raise UnsuitableError(Reason.PADDING)
-
-
-def _check_text(value: TextValue, kind: SqlType) -> None:
-    if kind.variable == "xml" and value.declares_encoding():
-        raise UnsuitableError(Reason.XML_ENCODING)
-    if has_many_joins(value):
-        raise UnsuitableError(Reason.OPERANDS)

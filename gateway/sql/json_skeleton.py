@@ -76,14 +76,14 @@ class Skeleton:
     def __init__(self, body: bytes, piece: int = PIECE) -> None:
         """Find all strings. Raises UnsuitableError if the body is no JSON in UTF-8, or too complex."""
         self._body = body
-        self._strings: list[JsonString] = []
+        self._strings: list[tuple[int, ...]] = []
         self._ends: list[int] = []
         self._text = self._without_strings(piece)
 
     @property
     def longest(self) -> int:
         """Bytes of its longest string."""
-        return max((string.size for string in self._strings), default=0)
+        return max((bounds[-1] - bounds[0] for bounds in self._strings), default=0)
 
     def fields(self, raw: Raw | None = None) -> dict[str, Raw]:
         """Members of an object, by default of the body's. Raises UnsuitableError.
@@ -96,7 +96,7 @@ class Skeleton:
             raise UnsuitableError(Reason.SHAPE) from problem
         except (msgspec.DecodeError, RecursionError) as problem:
             raise UnsuitableError(Reason.JSON) from problem
-        fields = {self._strings[int(number)].text(): value for number, value in found.items()}
+        fields = {self._string(number).text(): value for number, value in found.items()}
         if len({name.casefold() for name in fields}) < len(found):
             raise UnsuitableError(Reason.REPEATED_NAME)
         return fields
@@ -111,7 +111,10 @@ class Skeleton:
     def string(self, raw: Raw | None) -> JsonString | None:
         """Return the string that a value is; None if it is absent or no string."""
         content = bytes(raw) if raw is not None else b""
-        return self._strings[int(content[1:-1])] if content[:1] == b'"' else None
+        return self._string(content[1:-1]) if content[:1] == b'"' else None
+
+    def _string(self, number: str | bytes) -> JsonString:
+        return JsonString(self._body, self._strings[int(number)])
 
     def span(self, raw: Raw) -> tuple[int, int]:
         """Start and end in the body of an object that has a name (no other has the same number)."""
@@ -121,7 +124,7 @@ class Skeleton:
     def _offset(self, position: int) -> int:
         """Offset in the body of a position of the skeleton outside its strings."""
         index = bisect_right(self._ends, position)
-        return position if index == 0 else self._strings[index - 1].end + 1 + position - self._ends[index - 1]
+        return position if index == 0 else self._strings[index - 1][-1] + 1 + position - self._ends[index - 1]
 
     def _without_strings(self, piece: int) -> bytes:
         body, text, position = self._body, bytearray(), 0
@@ -130,11 +133,11 @@ class Skeleton:
             if quote < 0:
                 text += body[position : position + MAX_SKELETON + 1]
                 break
-            string = JsonString(body, _bounds(body, quote + 1, piece))
+            bounds = _bounds(body, quote + 1, piece)
             text += b'%b"%d"' % (body[position:quote], len(self._strings))
-            self._strings.append(string)
+            self._strings.append(bounds)
             self._ends.append(len(text))
-            position = string.end + 1
+            position = bounds[-1] + 1
         if len(text) > MAX_SKELETON:
             raise UnsuitableError(Reason.COMPLEX)
         return bytes(text)
@@ -166,12 +169,11 @@ def _is_valid(raw: bytes, is_last: bool) -> bool:
 
 def _whole_characters_end(body: bytes, start: int, end: int) -> int:
     """Return the last position, not after `end`, that splits neither a character nor a surrogate pair."""
-    while end > start and body[end : end + 1] and body[end] & 0xC0 == 0x80:  # noqa: PLR2004 - UTF-8
-        end -= 1
-    if _HIGH_SURROGATE.fullmatch(body, max(start, end - 6), end):
-        try:
-            is_high = "\ud800" <= _decode(body[start:end])[-1] <= "\udbff"
-        except UnicodeDecodeError:
-            return start
-        return end - 6 if is_high else end
-    return end
+    for _ in range(3):
+        end -= body[end : end + 1] > b"\x7f" and body[end] & 0xC0 == 0x80  # noqa: PLR2004 - within a character
+    is_escape = _HIGH_SURROGATE.fullmatch(body, max(start, end - 6), end) is not None
+    try:  # `\\ud800` is an escaped backslash
+        is_high = is_escape and "\ud800" <= _decode(body[start:end])[-1] <= "\udbff"
+    except UnicodeDecodeError:
+        return start
+    return end - 6 if is_high else end

@@ -1,10 +1,11 @@
 """Text that executes a stored procedure with declared inputs, and the batch that it must mean."""
 
-from collections.abc import Mapping
-from io import BytesIO
+from collections.abc import Iterable, Iterator
 
-from gateway.sql.batch import Argument, Batch, Variable
-from gateway.sql.literals import write_binary, write_text
+from gateway.sql.batch import Argument, Batch, Value, Variable
+from gateway.sql.declarations import DeclaredValues
+from gateway.sql.json_skeleton import PIECE
+from gateway.sql.literals import binary_literal, text_literal
 from gateway.sql.names import parse_parameter_name, parse_procedure, quote_name
 from gateway.sql.query_body import Parameter, StoredProcedure
 from gateway.sql.reasons import Reason, UnsuitableError
@@ -13,9 +14,6 @@ from gateway.sql.value import BinaryValue, TextValue
 
 #: Characters of a procedure's name with its quotes: four parts have up to 128 each.
 MAX_PROCEDURE_NAME = 500
-
-#: Values to declare, by the index of their parameter.
-DeclaredValues = Mapping[int, TextValue | BinaryValue]
 
 
 def procedure_batch(call: StoredProcedure, values: DeclaredValues) -> Batch:
@@ -58,18 +56,37 @@ def _name(parameter: Parameter) -> str:
     return name
 
 
-def batch_text(batch: Batch) -> bytes:
-    """Return a batch as T-SQL in UTF-8: DECLARE and SET of each variable, EXECUTE with named arguments."""
-    output = BytesIO()
+def batch_text(batch: Batch) -> list[bytes]:
+    """Return a batch as T-SQL in UTF-8: DECLARE and SET of each variable, EXECUTE with named arguments.
+
+    In pieces, none of them much smaller than PIECE but the last.
+    """
+    return list(_gather(_text_pieces(batch)))
+
+
+def _text_pieces(batch: Batch) -> Iterator[bytes]:
     for variable in batch.variables:
-        output.write(f"DECLARE {variable.name} {variable.type};\nSET {variable.name} = ".encode())
-        if isinstance(variable.value, BinaryValue):
-            write_binary(variable.value, output.write)
-        elif isinstance(variable.value, TextValue):
-            write_text(variable.value, output.write)
-        output.write(b";\n")
-    output.write(f"EXECUTE {_execution(batch)};".encode())
-    return output.getvalue()
+        yield f"DECLARE {variable.name} {variable.type};\nSET {variable.name} = ".encode()
+        yield from _literal(variable.value)
+        yield b";\n"
+    yield f"EXECUTE {_execution(batch)};".encode()
+
+
+def _literal(value: Value) -> Iterator[bytes]:
+    if isinstance(value, BinaryValue):
+        return binary_literal(value)
+    return text_literal(value) if isinstance(value, TextValue) else iter(())
+
+
+def _gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces joined to at least PIECE: a million small objects would take more room than the text."""
+    gathered = bytearray()
+    for piece in pieces:
+        gathered += piece
+        if len(gathered) >= PIECE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
 
 
 def _execution(batch: Batch) -> str:

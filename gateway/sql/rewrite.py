@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.sql.body_edits import Edit, edited, json_content, removals
-from gateway.sql.declarations import SMALL, Scope, check_supported, declared_value
+from gateway.sql.declarations import SMALL, DeclaredValues, Scope, declared_values
 from gateway.sql.json_skeleton import JsonString, Skeleton
-from gateway.sql.procedure_batch import DeclaredValues, batch_text, procedure_batch
+from gateway.sql.procedure_batch import batch_text, procedure_batch
 from gateway.sql.proof import is_proved
 from gateway.sql.query_body import Parameter, StoredProcedure, parse_procedure_call
 from gateway.sql.reasons import Reason, UnsuitableError
@@ -38,7 +38,7 @@ def rewrite_query(body: bytes, scope: Scope) -> Rewritten | LeftAlone:
     """
     try:
         call = _stored_procedure(body, scope)
-        values = _declared_values(call, scope) if call else {}
+        values = declared_values(call.parameters, scope) if call else {}
         return _rewritten(body, call, values) if call and values else LeftAlone(Reason.NOT_NEEDED)
     except UnsuitableError as problem:
         return LeftAlone(problem.reason)
@@ -52,19 +52,10 @@ def _stored_procedure(body: bytes, scope: Scope) -> StoredProcedure | None:
     return None if scope == "large" and skeleton.longest <= SMALL else parse_procedure_call(skeleton)
 
 
-def _declared_values(call: StoredProcedure, scope: Scope) -> DeclaredValues:
-    """Return the values to declare. Raises UnsuitableError if another parameter forbids it."""
-    values = {index: declared_value(each, scope) for index, each in enumerate(call.parameters)}
-    declared = {index: value for index, value in values.items() if value is not None}
-    if declared:
-        check_supported(call.parameters)
-    return declared
-
-
 def _rewritten(body: bytes, call: StoredProcedure, values: DeclaredValues) -> Rewritten | LeftAlone:
     batch = procedure_batch(call, values)
     text = batch_text(batch)
-    if not is_proved(text, batch):
+    if not is_proved(b"".join(text), batch):
         return LeftAlone(Reason.NOT_PROVED)
     returns = [each for each in call.parameters if each.direction == "returnValue"]
     edits = [
