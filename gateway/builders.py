@@ -50,6 +50,7 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "retry": (True, "number and time of upstream requests, not their content"),
     "circuit_breaker": (True, "time of upstream requests; a rejection by the gateway is not stored"),
     "bulkhead": (True, "time of upstream requests; a rejection by the gateway is not stored"),
+    "sql": (True, "SQL queries; their results are not stored"),
     "writes": (True, "permitted writes; their responses are not stored"),
     "server": (
         {

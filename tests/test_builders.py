@@ -5,11 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.requests import SITE
+from support.requests import SITE, fhir_request, sql_request
 from support.secrets import SECRET
 
-from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, create_ledger, ledger_url, open_store
-from gateway.settings import Cache, Settings
+from gateway.builders import (
+    IRRELEVANT_TO_RESPONSES,
+    cache_config,
+    create_ledger,
+    ledger_url,
+    open_store,
+    sql_timeout,
+)
+from gateway.settings import Cache, Settings, Sql
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 
@@ -71,6 +78,7 @@ IRRELEVANT_SETTINGS = (
     {"circuit_breaker": {"max_open_seconds": 60}},
     {"bulkhead": {"max_concurrent": 4}},
     {"writes": {"validation": "refuse"}},
+    {"sql": {"max_body": 1_000_000}},
     {"server": {"max_connections": 7, "timeouts": {"idle": 5}}},
     {"search": {"max_parameters": 7, "max_list_values": 8}},
     {"upstream": {"max_connections": 7, "requests_per_second": 3}},
@@ -125,3 +133,10 @@ def test_replicas_with_redis_share_a_ledger_without_configured_file(tmp_path: Pa
         create_ledger(settings)
         assert ledger_url(settings) == url
     assert ledger_url(Settings()) == ""
+
+
+def test_sql_query_may_take_its_time_in_the_queue() -> None:
+    timeout_of = sql_timeout(Settings(sql=Sql(read_timeout_seconds=65, total_timeout_seconds=130)))
+    assert timeout_of(sql_request(body=b'{"maxTimeInQueue":1500}')) == {"read": 66.5, "total": 130}
+    assert timeout_of(sql_request()) == {"read": 95, "total": 130}
+    assert timeout_of(sql_request("status")) is timeout_of(fhir_request()) is None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from conftest import settings_for
-from support.requests import GUID, SITE, fhir_request, json_response
+from support.requests import GUID, fhir_request, json_response, sql_request
 
 from gateway.chain import HaloChains, halo_chains
 from gateway.errors.catalog import UPSTREAM_CONNECT
@@ -12,21 +12,16 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.runtime import Runtime
 from gateway.settings import Retry
-from gateway.sql.interaction import sql_interaction
 from gateway.upstreams.halo_failures import CONNECTION_LOST, NOT_AUTHORISED, OFFLINE
 
 pytestmark = pytest.mark.anyio
-QUERIES = f"integrator/sites/{GUID}/queries"
 KEY = ("ocp-apim-subscription-key", "synthetic")
 FHIR = ("accept", "application/fhir+json")
 PATIENT = fhir_request("Patient/1", headers=(KEY, FHIR))
 
 
-def sql_request(path: str = "immediate", method: str = "POST", body: bytes = b"{}") -> FhirRequest:
-    full_path = f"{QUERIES}/{path}"
-    interaction = sql_interaction(method, full_path, body)
-    base = "https://gw.example", "https://api.haloconnect.io"
-    return FhirRequest(method, interaction, full_path, *base, site=SITE, headers=(KEY, FHIR), body=body)
+def sql(path: str = "immediate", method: str = "POST", body: bytes = b"{}") -> FhirRequest:
+    return sql_request(path, method, body, headers=(KEY, FHIR))
 
 
 class Upstream:
@@ -68,7 +63,7 @@ async def test_failure_of_one_stops_the_other(
     chains: HaloChains, upstream: Upstream, failing: str, kind: FailureKind, status: int
 ) -> None:
     upstream.failures[failing] = refusal(kind)
-    calls = [(chains.fhir, PATIENT), (chains.sql, sql_request())]
+    calls = [(chains.fhir, PATIENT), (chains.sql, sql())]
     (first, request), (second, other) = calls if failing == "halo-connect" else reversed(calls)
     assert (await first.handler(request)).status == status
     sent = len(upstream.sent)
@@ -81,11 +76,11 @@ async def test_results_are_read_while_the_practice_is_left_alone(
     chains: HaloChains, upstream: Upstream, kind: FailureKind
 ) -> None:
     upstream.failures["halo-sql"] = refusal(kind)
-    await chains.sql.handler(sql_request())
+    await chains.sql.handler(sql())
     upstream.failures.clear()
     for method, path in (("GET", GUID), ("GET", f"{GUID}/results/1"), ("POST", "status")):
-        assert (await chains.sql.handler(sql_request(path, method))).status == 200
-    assert (await chains.sql.handler(sql_request())).status == kind.status  # a poll ends no pause or circuit
+        assert (await chains.sql.handler(sql(path, method))).status == 200
+    assert (await chains.sql.handler(sql())).status == kind.status  # a poll ends no pause or circuit
     assert upstream.sent == ["halo-sql POST", "halo-sql GET", "halo-sql GET", "halo-sql POST"]
 
 
@@ -94,9 +89,9 @@ async def test_only_a_response_of_the_practice_closes_its_circuit(
     chains: HaloChains, upstream: Upstream, path: str, is_closed: bool
 ) -> None:
     upstream.failures["halo-sql"] = refusal(CONNECTION_LOST)
-    await chains.sql.handler(sql_request())
+    await chains.sql.handler(sql())
     upstream.failures.clear()
-    await chains.sql.handler(sql_request(path))
+    await chains.sql.handler(sql(path))
     assert chains.fhir.upstream_handlers is not None
     assert (not await chains.fhir.upstream_handlers.circuits.troubled_circuits()) is is_closed
 
@@ -112,6 +107,6 @@ async def test_sql_by_post_is_never_repeated(
     chains = halo_chains(runtime, settings.upstream, upstream.client_for)
     upstream.failures["halo-sql"] = Failure(UPSTREAM_CONNECT)
     select = b'{"command":{"type":"text","text":"SELECT 1"}}'
-    await chains.sql.handler(sql_request(path, method, select))
+    await chains.sql.handler(sql(path, method, select))
     assert upstream.sent == [f"halo-sql {method}"] * attempts
     await runtime.exit_stack.aclose()

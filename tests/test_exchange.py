@@ -2,9 +2,10 @@
 
 from math import inf
 
-from support.requests import fhir_request, json_response
+import pytest
+from support.requests import GUID, SITE, fhir_request, json_response, sql_request
 
-from gateway.exchange import NO_USE, SendPermit, UpstreamUse
+from gateway.exchange import NO_USE, FhirRequest, SendPermit, UpstreamUse, may_repeat, may_write
 
 
 def test_time_of_upstream_requests_extends_the_deadline() -> None:
@@ -47,3 +48,25 @@ def test_body_that_is_no_form_is_unchanged() -> None:
     request = fhir_request("Patient", "_format=json", "POST", body=b"{}")
     changed = request.replace(upstream_search=request.client_search.without_parameters("_format"))
     assert changed.upstream_body == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("request_", "writes", "repeats"),
+    [
+        (sql_request(), True, False),
+        (sql_request(body=b'{"command":{"type":"text","text":"SELECT 1"}}'), False, False),
+        (sql_request("status"), False, False),
+        (sql_request(GUID, "GET"), False, True),
+        (sql_request(f"registered/{GUID}", "DELETE"), True, False),
+        (fhir_request("Patient/_search", method="POST"), False, True),
+    ],
+)
+def test_sql_by_post_is_not_repeated_even_if_it_reads(
+    request_: FhirRequest, writes: bool, repeats: bool
+) -> None:
+    assert (may_write(request_), may_repeat(request_)) == (writes, repeats)
+
+
+def test_only_a_submission_asks_the_site() -> None:
+    assert sql_request().asked_site is SITE
+    assert sql_request(GUID, "GET").asked_site is None

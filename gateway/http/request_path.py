@@ -31,11 +31,6 @@ class Target:
     path: str
 
 
-def is_guid(text: str) -> bool:
-    """Whether a text is a Halo GUID in lower case."""
-    return _GUID.fullmatch(text) is not None
-
-
 def path_segments(raw_path: str) -> tuple[str, ...]:
     """Split a raw path into checked segments, without one trailing slash. Raises Failure 400 or 404."""
     if _PLAIN_PATH.fullmatch(raw_path):

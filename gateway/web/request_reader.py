@@ -16,7 +16,7 @@ from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import JSON_MEDIA_TYPES, response_media_type
 from gateway.http.proved_callers import caller_at_upstream
-from gateway.http.request_path import Target, is_guid
+from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
 from gateway.search.limits import require_few_parameters
 from gateway.settings import MountedUpstream, Settings, Upstream
@@ -84,34 +84,29 @@ class RequestReader:
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """Read a request to another endpoint of Halo, to pass it through unchanged. Raises Failure 4xx."""
-        request_checks.require_common_method(request)
-        target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
-        scheme = self._scheme_of(target.api)
-        request_checks.require_credential(request, scheme)
-        base = public_origin(request, self.settings.server) + self._mount_path
-        address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: None)
+        address = self._passed_address(request, lambda: None)
         return await passthrough_request(request, self.settings, address, self.settings.server.max_body)
 
     async def read_sql(self, request: Request) -> FhirRequest:
         """Read a request to SQL Passthrough, to pass it through unchanged. Raises Failure 4xx."""
+        guid = request.path_params.get("siteId", "").lower()
+        address = self._passed_address(request, lambda: self.site_for_sql(guid))
+        operation = parse_operation(request.method, address.path)
+        is_submission = operation is not None and operation.is_submission
+        limits = self.settings.sql if is_submission else self.settings.server
+        result = await passthrough_request(request, self.settings, address, limits.max_body)
+        interaction = sql_interaction(request.method, address.path, result.body)
+        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
+        return result.replace(interaction=interaction, deadline=monotonic() + seconds)
+
+    def _passed_address(self, request: Request, find_site: Callable[[], Site | None]) -> RequestAddress:
+        """Address of a request that is not FHIR. Raises Failure 4xx."""
         request_checks.require_common_method(request)
         target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
         scheme = self._scheme_of(target.api)
         request_checks.require_credential(request, scheme)
-        operation = parse_operation(request.method, target.path)
         base = public_origin(request, self.settings.server) + self._mount_path
-        guid = request.path_params.get("siteId", "").lower()
-        address = RequestAddress(target.path, base, self._upstream_base, scheme, lambda: self._sql_site(guid))
-        is_submission = operation is not None and operation.is_submission
-        limits = self.settings.sql if is_submission else self.settings.server
-        result = await passthrough_request(request, self.settings, address, limits.max_body)
-        interaction = sql_interaction(request.method, target.path, result.body)
-        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
-        return result.replace(interaction=interaction, deadline=monotonic() + seconds)
-
-    def _sql_site(self, guid: str) -> Site | None:
-        """Site of a GUID; None for any other text, which must not become a name."""
-        return self.site_for_sql(guid) if is_guid(guid) else None
+        return RequestAddress(target.path, base, self._upstream_base, scheme, find_site)
 
     @property
     def _upstream_base(self) -> str:

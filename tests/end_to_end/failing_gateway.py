@@ -45,9 +45,12 @@ def failing_settings(emulator: str, **sections: Any) -> Settings:
         "stage": {"url": emulator, "dialect": "halo-connect", "path": "/stage"} | limits,
     }
     defaults = settings_for(emulator).model_dump()
-    return Settings.model_validate(
-        defaults | {"upstream": {"url": emulator} | limits, "upstreams": upstreams} | sections
-    )
+    short = {
+        "upstream": {"url": emulator} | limits,
+        "upstreams": upstreams,
+        "sql": {"total_timeout_seconds": 0.7},
+    }
+    return Settings.model_validate(defaults | short | sections)
 
 
 @contextmanager

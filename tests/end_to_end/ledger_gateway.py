@@ -14,7 +14,7 @@ from starlette.routing import Route
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.ledger import LedgerEndpoints
 from gateway.admin.requests import SiteNames
-from gateway.app import OTHER_PATHS
+from gateway.app import OTHER_PATHS, SQL_PATHS
 from gateway.emulator.sites import SITES
 from gateway.exchange import Handler
 from gateway.http.proved_callers import ProvedCallers
@@ -75,9 +75,11 @@ def ledger_gateway(settings: Settings, ledger: Ledger, cap: DailyCap | None = No
 
     searches = SearchExecutor(ResponseRepairs(metered_client("halo-connect"), REPAIRS), 5)
     handler = PageLinks(RequestRepairs(searches, REPAIRS), TokenCipher(["synthetic"]), timedelta(hours=1))
-    fhir_endpoint, passthrough_endpoint = (
+    sql_handler = with_metering(metered_client("halo-sql"))
+    fhir_endpoint, passthrough_endpoint, sql_endpoint = (
         Endpoint(reader.read_fhir, with_metering(handler)),
-        Endpoint(reader.read_passthrough, with_metering(metered_client("halo-sql"))),
+        Endpoint(reader.read_passthrough, sql_handler),
+        Endpoint(reader.read_sql, sql_handler),
     )
     endpoints = LedgerEndpoints(
         ledger.rows,
@@ -100,6 +102,7 @@ def ledger_gateway(settings: Settings, ledger: Ledger, cap: DailyCap | None = No
         routes=[
             Route("/integrator/sites/{siteId}/fhir/R4/{path:path}", fhir_endpoint),
             *(Route(path, passthrough_endpoint) for path in OTHER_PATHS),
+            *(Route(path, sql_endpoint) for path in SQL_PATHS),
             Route("/metrics", metrics.endpoint),
             *admin.shared_port_routes(),
         ],

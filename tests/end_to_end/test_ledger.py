@@ -101,6 +101,25 @@ def test_metadata_and_site_status_are_free_and_sql_is_billed(gateway: Gateway) -
     assert {row["site"] for row in gateway.ledger()["rows"]} == {SYDNEY}
 
 
+def test_ledger_of_sql_and_reads_equals_the_bill(gateway: Gateway) -> None:
+    """Polls, pages, lists and deletes are no queries; what was submitted is, by its action."""
+    queries = f"/integrator/sites/{SYDNEY}/queries"
+    for _ in range(3):
+        gateway.get("Patient/1")
+        gateway.ask("POST", f"{queries}/immediate", SQL, **JSON)
+        for method, path in (("GET", SYDNEY), ("GET", f"{SYDNEY}/results/1"), ("POST", "status")):
+            gateway.ask(method, f"{queries}/{path}", b'{"queryIds":[]}', **JSON)
+        gateway.ask("DELETE", f"{queries}/registered/{SYDNEY}")
+    costs, bill = gateway.costs(), gateway.bill()
+    assert costs[CostClass.BILLED] + costs.get(CostClass.MAYBE_BILLED, 0) == bill["queries"] == 6
+    assert costs[CostClass.HALO_CLOUD] == 12
+    rows = [row for row in gateway.ledger()["rows"] if row["interaction"].startswith("sql-")]
+    assert {row["interaction"] for row in rows} == {
+        *("sql-immediate", "sql-read", "sql-page", "sql-read-many", "sql-delete-registered")
+    }
+    assert {row["site"] for row in rows} == {SYDNEY}
+
+
 @pytest.mark.parametrize(
     ("fault", "cost"),
     [

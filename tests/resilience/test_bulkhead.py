@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from support.event_loop import turns
-from support.requests import SITE, fhir_request
+from support.requests import SITE, fhir_request, sql_request
 from support.scripted_upstream import OK, READ
 
 from gateway.errors.failure import Failure
@@ -211,3 +211,13 @@ async def test_caller_beyond_its_queue_is_rejected_at_once() -> None:
     assert await code(handler, request_of("greedy")) == "overloaded"
     upstream.may_respond.set()
     assert await first == "200"
+
+
+async def test_request_that_halo_cloud_answers_takes_no_place() -> None:
+    upstream = SlowUpstream()
+    handler = bulkhead(upstream, 1, 0)
+    tasks = [asyncio.create_task(code(handler, request)) for request in (READ, *[sql_request("status")] * 3)]
+    await turns()
+    assert (upstream.running, await code(handler, sql_request())) == (4, "overloaded")
+    upstream.may_respond.set()
+    assert set(await asyncio.gather(*tasks)) == {"200"}

@@ -3,7 +3,7 @@
 from typing import get_args
 
 import pytest
-from support.requests import GUID, fhir_request
+from support.requests import GUID, fhir_request, sql_request
 
 from gateway.errors.failure import Failure, FailureKind
 from gateway.resilience.pause_rules import (
@@ -100,3 +100,10 @@ def test_scope_key_contains_site_and_caller() -> None:
     assert callers == dict.fromkeys(
         ("caller", "caller-at-site", "caller-practitioner"), keyed_fingerprint(request.headers, b"secret")
     )
+
+
+def test_poll_belongs_to_no_scope_of_the_practice() -> None:
+    headers = (("ocp-apim-subscription-key", "k"),)
+    assert set(scope_keys(sql_request("status", headers=headers), b"")) == {"gateway", "caller"}
+    submission = scope_keys(sql_request(headers=headers), b"")
+    assert set(submission) == {"gateway", "caller", "site", "caller-at-site"}

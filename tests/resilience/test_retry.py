@@ -1,7 +1,7 @@
 """Retries."""
 
 import pytest
-from support.requests import GUID, fhir_request
+from support.requests import GUID, fhir_request, sql_request
 from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
 
 from gateway.errors import catalog
@@ -176,3 +176,19 @@ async def test_result_after_retries_names_the_requests_of_all_attempts(last: Ste
     result = await Case(*failures, last.with_upstream_use(UpstreamUse(2, 0.5))).run()
     assert type(result) is type(last)
     assert result.upstream_use == UpstreamUse(4, 0.5)  # the seconds of repeated requests are waiting time
+
+
+async def test_sql_that_only_reads_is_not_repeated() -> None:
+    case = Case(unreachable(), OK)
+    select = sql_request(body=b'{"command":{"type":"text","text":"SELECT 1"}}')
+    assert isinstance(await case.run(select), Failure)
+    assert len(case.inner.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(200, 1), (503, 2)])
+async def test_poll_is_repeated_unless_it_was_answered(status: int, attempts: int) -> None:
+    failed = Failure(halo_failures.UNREACHABLE, upstream_response=FhirResponse(status))
+    case = Case(failed, OK)
+    await case.run(sql_request(GUID, "GET"))
+    assert len(case.inner.requests) == attempts
+    assert (await case.counts())[0] == 0

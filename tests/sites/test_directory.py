@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from support.requests import GUID, fhir_request, json_response
+from support.requests import GUID, fhir_request, json_response, sql_request
 from support.scripted_upstream import READ, ScriptedUpstream
 
 from gateway.errors.failure import Failure
@@ -98,3 +98,9 @@ async def test_availability_determines_whether_site_is_online(body: object, onli
         "Patient/1", upstream_base=f"https://api.haloconnect.io/desktop/sites/{GUID}/fhir/R4"
     )
     assert await SiteDirectory(upstream).is_online(desktop) is online
+
+
+async def test_status_of_the_site_of_a_sql_query() -> None:
+    upstream = ScriptedUpstream(json_response({"availability": "online"}))
+    assert await SiteDirectory(upstream).is_online(sql_request()) is True
+    assert upstream.requests[0].upstream_url == f"https://api.haloconnect.io/integrator/sites/{GUID}"

@@ -1,6 +1,6 @@
 import pytest
 from structlog.testing import capture_logs
-from support.requests import GUID, fhir_request
+from support.requests import GUID, fhir_request, sql_request
 from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpstream, Step
 
 from gateway.errors import catalog
@@ -178,3 +178,21 @@ async def test_result_of_new_guid_names_both_requests(last: Step) -> None:
     except Failure as failure:
         use = failure.upstream_use
     assert (use, len(case.inner.requests)) == (UpstreamUse(2, 2.5), 2)
+
+
+async def test_sql_query_after_a_refused_one_uses_the_new_guid() -> None:
+    case = Case(RELOCATED, OK)
+    assert await case.code(sql_request()) == "site-not-authoritative"
+    assert (case.last_failure.retry_after, "new Halo GUID" in case.last_failure.text) == (1, True)
+    upper = sql_request().replace(path=f"integrator/sites/{GUID.upper()}/queries/immediate")
+    assert [await case.code(sql_request()), await case.code(upper)] == ["200", "200"]
+    paths = [request.path for request in case.inner.requests]
+    assert paths == [f"integrator/sites/{guid}/queries/immediate" for guid in (GUID, NEW, NEW)]
+
+
+async def test_body_of_a_sql_result_keeps_each_byte() -> None:
+    body = b'{"value" : "https://x/sites/' + NEW.encode() + b'/y"}'
+    found = FhirResponse(200, (("location", f"https://x/sites/{NEW}/z"),), body)
+    case = Case(RELOCATED, found)
+    response = await case.handler(sql_request(GUID, "GET"))
+    assert (response.body, response.header("location")) == (body, f"https://x/sites/{GUID}/z")

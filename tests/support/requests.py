@@ -10,6 +10,7 @@ from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.fhir.interaction import interaction_for
 from gateway.fhir.search_params import parse_search
+from gateway.sql.interaction import sql_interaction
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
@@ -44,3 +45,20 @@ def json_response(content: object, status: int = 200, **headers: str) -> FhirRes
         **{key.replace("_", "-"): value for key, value in headers.items()},
     }
     return FhirResponse(status, tuple(fields.items()), msgspec.json.encode(content))
+
+
+def sql_request(
+    path: str = "immediate", method: str = "POST", body: bytes = b"{}", **changes: Any
+) -> FhirRequest:
+    """Request to SQL Passthrough at the synthetic site; `path` is below `/queries`."""
+    full_path = f"integrator/sites/{GUID}/queries/{path}"
+    fields: dict[str, Any] = {
+        "interaction": sql_interaction(method, full_path, body),
+        "public_base": "https://gw.example",
+        "upstream_base": "https://api.haloconnect.io",
+        "site": SITE,
+        "body": body,
+        "received_at": NOW,
+        "request_id": "r-1",
+    }
+    return FhirRequest(method=method, path=full_path, **(fields | changes))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from support.requests import fhir_request
+from support.requests import fhir_request, sql_request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
@@ -309,3 +309,14 @@ async def test_url_that_cannot_be_sent_is_a_bad_request() -> None:
     search = SearchParams((Parameter("a", "", "a=\x01"),))
     with pytest.raises(Failure, match="bad-request"):
         await exchange(fhir_request("Patient", upstream_search=search), lambda: json(PATIENT))
+
+
+async def test_transport_gets_the_timeout_of_a_request() -> None:
+    transport = FakeTransport(lambda: json({}))
+    limits = {"read": 90.0, "total": 130.0}
+    client = UpstreamClient(
+        transport, DIALECTS["halo-sql"], lambda: NOW, timeout_of=lambda sent: limits if sent.body else None
+    )
+    for body in (b"", b"{}"):
+        await client(sql_request(body=body))
+    assert [request.extensions.get("timeout") for request in transport.requests] == [None, limits]

@@ -29,6 +29,7 @@ SHAPES: list[tuple[str, int, str, Any]] = [
     ("oauth", 0, "invalid_client", {"error": "invalid_client"}),
     ("oauth", 0, "No", {"error": "invalid_client", "error_description": "No"}),
     ("problem", 503, "No", {"title": "T", "status": 503, "detail": "No"}),
+    ("state", 0, "", {"status": "uploadFailed"}),
     ("html", 0, "502 Bad Gateway", b"<html><title>502 Bad\nGateway</title></html>"),
     ("html", 0, "", b"<p>"),
     ("text", 0, "Rate limit", b"Rate\tlimit "),

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from support.dialects import envelope, failure, require_failure
+from support.dialects import details, envelope, failure, require_failure
 from support.upstream_catalogue import HALO_SQL
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import FailureKind
 from gateway.fhir.interaction import NOT_FHIR
-from gateway.upstreams import halo_sql
+from gateway.upstreams import halo_failures, halo_sql
+from gateway.upstreams.error_body import FAILED_STATES
 from gateway.upstreams.kinds_by_interaction import kind_for
 
 _QUERIES = "GET queries/immediate"
@@ -37,3 +38,34 @@ def test_sql_timeout_has_unknown_write_outcome() -> None:
     body = envelope(504, "Took more than 30 seconds")
     result = require_failure("halo-sql", 504, body, line="POST queries/immediate")
     assert result.kind.code == WRITE_OUTCOME_UNKNOWN.code
+
+
+_ANY = "transaction was deadlocked; login failed for user; execution timeout expired; conversion failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (details("mssql", 50000, _ANY), halo_sql.QUERY_REFUSED),
+        (details("mssql", 13000, _ANY), halo_sql.QUERY_REFUSED),
+        ({"errorDetails": {"errorType": "mssql", "errorMessage": _ANY}}, halo_sql.QUERY_REFUSED),
+        (details("fbsql", 7, _ANY), halo_sql.QUERY_REFUSED),
+        (details("mssql", 245, "Conversion failed when converting"), halo_sql.VALUE_REFUSED),
+        (details("mssql", 12999, "Login failed for user"), halo_failures.NOT_AUTHORISED),
+        (details("mssql", 18456, "-"), halo_failures.NOT_AUTHORISED),
+        (details("mssql", 1205, "-"), halo_failures.DATABASE_BUSY),
+    ],
+)
+def test_text_that_sql_may_make_up_decides_nothing(error: Any, expected: FailureKind) -> None:
+    result = require_failure("halo-sql", 400, error, line=_QUERIES)
+    assert result.kind == kind_for(expected, NOT_FHIR)
+    number = error["errorDetails"].get("errorCode", 99_999)
+    assert bool(result.own_words) is (number < 13_000 and result.own_words != "")
+    assert not (number >= 13_000 and result.own_words)
+
+
+@pytest.mark.parametrize("state", FAILED_STATES)
+def test_failed_state_has_a_kind_of_its_own(state: str) -> None:
+    result = require_failure("halo-sql", 200, {"status": state}, line=_QUERIES)
+    assert result.kind.may_have_run is (state == "uploadFailed")
+    assert (result.retry_after is None) is (state == "uploadFailed")

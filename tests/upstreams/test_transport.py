@@ -203,3 +203,33 @@ async def test_cookies_are_not_stored() -> None:
     server = Server(respond_with(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"))
     await send_all(server, ("GET", "/x", b""), ("GET", "/x", b""))
     assert b"cookie" not in server.heads[1].lower()
+
+
+async def respond_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    """Respond after more than the transport's own time without data."""
+    await reader.readexactly(2)
+    await asyncio.sleep(0.5)
+    writer.write(OK)
+
+
+async def send_within(limits: dict[str, float]) -> str:
+    server = Server(respond_late)
+    listener = await asyncio.start_server(server, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/x"
+    pool = transport()
+    try:
+        request = httpx.Request("POST", url, content=b"{}", extensions={"timeout": limits})
+        return str((await pool.handle_async_request(request)).status_code)
+    except httpx.TransportError as error:
+        return type(error).__name__
+    finally:
+        await pool.aclose()
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "result"),
+    [({}, "ReadTimeout"), ({"read": 2.0}, "200"), ({"read": 2.0, "total": 0.3}, "ReadTimeout")],
+)
+async def test_request_may_have_its_own_timeout(limits: dict[str, float], result: str) -> None:
+    assert await send_within(limits) == result

@@ -108,6 +108,13 @@ async def test_body_up_to_the_limit_is_read(pieces: tuple[bytes, ...]) -> None:
     assert await read(asgi_request(pieces=pieces)) == b"".join(pieces)
 
 
+async def test_large_body_is_read_in_order() -> None:
+    pieces = tuple(bytes([number]) * (number * 6_101 % 70_000) for number in range(120))
+    assert sum(map(len, pieces)) > 2 * 2**20
+    body = await request_checks.read_body(asgi_request(pieces=pieces), 10_000_000)
+    assert body == b"".join(pieces)
+
+
 async def test_body_over_the_limit_is_rejected_early() -> None:
     with pytest.raises(Failure) as failure:
         await read(asgi_request(pieces=(b"012345", b"678901", b"unfinished")))

@@ -228,3 +228,36 @@ async def test_uncommon_method_is_not_passed_through(method: str) -> None:
     with pytest.raises(Failure, match="method-not-allowed") as failure:
         await read_passthrough("/integrator/sites", method=method)
     assert dict(failure.value.headers)["allow"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
+
+
+async def read_sql(path: str, sections: dict[str, Any] | None = None, **parts: Any) -> FhirRequest:
+    raw = asgi_request(f"/integrator/sites/{path}", KEY, **({"method": "POST", "pieces": (b"{}",)} | parts))
+    raw.scope["path_params"] = {"siteId": path.partition("/")[0]}
+    return await reader(Settings.model_validate(sections or {})).read_sql(raw)
+
+
+async def test_sql_request_is_unchanged_and_names_its_site() -> None:
+    request = await read_sql(f"{GUID.upper()}/queries/immediate", query="a=1&b=%20")
+    assert request.upstream_url == f"{UPSTREAM}/integrator/sites/{GUID.upper()}/queries/immediate?a=1&b=%20"
+    assert (request.upstream_body, request.interaction.name) == (b"{}", "sql-immediate")
+    assert request.site is not None
+    assert (request.site.guid, request.site.name) == (GUID, GUID[:8])
+    assert request.deadline < float("inf")
+
+
+async def test_sql_request_without_a_guid_is_rejected() -> None:
+    with pytest.raises(Failure) as failure:
+        await read_sql("Zzyzx/queries/immediate")
+    assert failure.value.kind.code == "bad-guid"
+
+
+@pytest.mark.parametrize(("path", "accepts"), [("immediate", True), ("registered", True), ("status", False)])
+async def test_only_a_submission_may_be_large(path: str, accepts: bool) -> None:
+    limits = {"server": {"max_body": 5}, "sql": {"max_body": 9}}
+    parts = {"sections": limits, "pieces": (b"12345678",)}
+    if accepts:
+        assert (await read_sql(f"{GUID}/queries/{path}", **parts)).body == b"12345678"
+    else:
+        with pytest.raises(Failure) as failure:
+            await read_sql(f"{GUID}/queries/{path}", **parts)
+        assert failure.value.kind.status == 413
