@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.emulator.sites import SITES
-from gateway.emulator.sql.execution import Practice
+from gateway.emulator.sql.execution import SqlContext
 from gateway.emulator.sql.progress import advance
 from gateway.emulator.sql.queries import StoredQuery
 from gateway.emulator.sql.registered import RegisteredQuery, run_registered
@@ -11,15 +11,15 @@ from gateway.emulator.sql.webhooks import build_notice, deliver
 from gateway.emulator.state import EmulatorState
 
 
-def practice_of(state: EmulatorState, guid: str) -> Practice:
+def sql_context(state: EmulatorState, guid: str) -> SqlContext:
     """Return a site with the settings in force."""
-    return Practice(SITES[guid], state.settings, state.sql.log)
+    return SqlContext(SITES[guid], state.settings, state.sql.log)
 
 
 def advance_query(state: EmulatorState, query: StoredQuery) -> None:
     """Let an async query go on, and announce it if it has now succeeded."""
     was_finished = query.is_finished
-    advance(query, practice_of(state, query.site), state.clock())
+    advance(query, sql_context(state, query.site), state.clock())
     state.sql.queries.trim()
     if query.status == "successful" and not was_finished:
         notify(state, query.site, query.id, "async")
@@ -34,7 +34,7 @@ def start_query(state: EmulatorState, query: StoredQuery) -> None:
 
 def run_query(state: EmulatorState, query: RegisteredQuery) -> None:
     """Execute a registered query once, and announce the run if it succeeded."""
-    is_changed = run_registered(query, practice_of(state, query.site), state.clock())
+    is_changed = run_registered(query, sql_context(state, query.site), state.clock())
     state.sql.registered.trim()
     if is_changed or (is_changed is False and state.settings.webhook_runs == "every"):
         notify(state, query.site, query.id, "registered")

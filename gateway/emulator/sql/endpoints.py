@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
-from gateway.emulator.sql.background import advance_query, practice_of, start_query
+from gateway.emulator.sql.background import advance_query, sql_context, start_query
 from gateway.emulator.sql.commands import (
     ASYNC_QUEUE,
     IMMEDIATE_QUEUE,
@@ -75,13 +75,13 @@ class QueryEndpoints:
     def _immediate(self, request: Request, body: bytes) -> Response:
         submission = parse_query(body, IMMEDIATE_QUEUE)
         query = self._new_query(submission, "immediate")
-        practice = practice_of(self.state, self.site.guid)
-        if error := conversion_error(practice, submission):
-            refuse_at_submission(practice, error)
+        context = sql_context(self.state, self.site.guid)
+        if error := conversion_error(context, submission):
+            refuse_at_submission(context, error)
             request.state.is_executed = False
             query.error, query.entered = error, [("executionFailed", query.created)]
         else:
-            execute_immediate(query, practice, self.state.clock())
+            execute_immediate(query, context, self.state.clock())
         response = immediate_json(query, old_engine=self.site.old_engine)
         query.command = query.result = None
         self.state.sql.queries.add(query)
@@ -92,9 +92,9 @@ class QueryEndpoints:
 
     def _submit_async(self, request: Request, body: bytes) -> Response:
         submission = parse_query(body, ASYNC_QUEUE)
-        practice = practice_of(self.state, self.site.guid)
-        if error := conversion_error(practice, submission):
-            refuse_at_submission(practice, error)
+        context = sql_context(self.state, self.site.guid)
+        if error := conversion_error(context, submission):
+            refuse_at_submission(context, error)
         query = self._new_query(submission, "async")
         if error := error or getattr(request.state, "deferred_error", None):
             force_state(query, "executionFailed", error)

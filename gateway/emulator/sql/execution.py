@@ -19,9 +19,10 @@ from gateway.emulator.sql.query_error import EMPTY_TEXT, QueryError
 
 #: What Halo adds to SqlClient's text.
 _ADVICE: Final = " Please correct your request and try again."
+_CONVERSION_FAILED: Final = QueryError("haloLink", 2, CONVERSION_ERROR)
 
 
-class Practice(NamedTuple):
+class SqlContext(NamedTuple):
     """A site with the settings in force and the record of its executions."""
 
     site: Site
@@ -29,38 +30,35 @@ class Practice(NamedTuple):
     log: ExecutionLog
 
 
-def conversion_error(practice: Practice, submission: Submission) -> QueryError | None:
+def conversion_error(context: SqlContext, submission: Submission) -> QueryError | None:
     """Return the known issue's error for a command, or None."""
-    settings, guid = practice.settings, practice.site.guid
+    settings, guid = context.settings, context.site.guid
     encoding = ENCODINGS[settings.variants_at(guid).sql_binary_values]
-    if not settings.is_fault_enabled("sql-parameter-conversion", guid):
-        return None
-    return (
-        QueryError("haloLink", 2, CONVERSION_ERROR) if has_large_value(submission.command, encoding) else None
-    )
+    is_broken = settings.is_fault_enabled("sql-parameter-conversion", guid)
+    return _CONVERSION_FAILED if is_broken and has_large_value(submission.command, encoding) else None
 
 
-def refuse_at_submission(practice: Practice, error: QueryError) -> None:
+def refuse_at_submission(context: SqlContext, error: QueryError) -> None:
     """Raise the known issue as Halo Cloud's refusal (400), unless the site reports it as a query's state."""
-    if practice.settings.variants_at(practice.site.guid).sql_conversion_error == "at-submission":
+    if context.settings.variants_at(context.site.guid).sql_conversion_error == "at-submission":
         raise Refusal("wrapped", 400, error.errorMessage, "invalid")
 
 
-def run_command(practice: Practice, command: dict[str, Any]) -> Execution | QueryError:
+def run_command(context: SqlContext, command: dict[str, Any]) -> Execution | QueryError:
     """Execute a command. Raises Refusal (400) where Halo Link fails before it asks the database."""
-    variants = practice.settings.variants_at(practice.site.guid)
+    variants = context.settings.variants_at(context.site.guid)
     if not command["text"].strip():
         return EMPTY_TEXT
     try:
         return execute(
             command,
-            Procedures(practice.settings.procedures),
-            practice.log,
+            Procedures(context.settings.procedures),
+            context.log,
             binary_encoding=ENCODINGS[variants.sql_binary_values],
             refuses_text_parameters=not variants.sql_text_parameters,
         )
     except NotExecuted:
-        return Execution([], _fixed_rows(practice.site, variants.sql_rows), -1)
+        return Execution([], _fixed_rows(context.site, variants.sql_rows), -1)
     except (ParameterConversionError, TextParametersRefused) as error:
         raise bad_body(f"{error.message}{_ADVICE}") from None
     except SqlServerError as error:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sql.commands import Registration
-from gateway.emulator.sql.execution import Practice, conversion_error, run_command
+from gateway.emulator.sql.execution import SqlContext, conversion_error, run_command
 from gateway.emulator.sql.query_error import QueryError
 from gateway.emulator.sql.rendering import format_instant
 from gateway.emulator.sql.results import Result, build_result
@@ -105,9 +105,9 @@ class RegisteredQuery:
         }
 
 
-def run_registered(query: RegisteredQuery, practice: Practice, now: datetime) -> bool | None:
+def run_registered(query: RegisteredQuery, context: SqlContext, now: datetime) -> bool | None:
     """Execute the query once: whether its result has changed, or None if it failed."""
-    outcome, query.next_error = query.next_error or _execute(query, practice), None
+    outcome, query.next_error = query.next_error or _execute(query, context), None
     metrics = query.metrics
     if isinstance(outcome, QueryError):
         query.last_error, query.last_hash = outcome, ""
@@ -122,12 +122,12 @@ def run_registered(query: RegisteredQuery, practice: Practice, now: datetime) ->
     return is_changed
 
 
-def _execute(query: RegisteredQuery, practice: Practice) -> Result | QueryError:
+def _execute(query: RegisteredQuery, context: SqlContext) -> Result | QueryError:
     submission = query.registration.submission
     try:
-        if error := conversion_error(practice, submission):
+        if error := conversion_error(context, submission):
             return error
-        execution = run_command(practice, submission.command)
+        execution = run_command(context, submission.command)
     except Refusal as refusal:
         return QueryError("haloLink", 2, refusal.text)
     if isinstance(execution, QueryError):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
-from gateway.emulator.sql.background import practice_of, start_registered
+from gateway.emulator.sql.background import sql_context, start_registered
 from gateway.emulator.sql.commands import parse_registration
 from gateway.emulator.sql.execution import conversion_error, refuse_at_submission
 from gateway.emulator.sql.json_text import sql_json_response
@@ -52,9 +52,9 @@ class RegisteredEndpoints:
 
     def _register(self, request: Request, body: bytes) -> Response:
         registration = parse_registration(body)
-        practice = practice_of(self.state, self.site.guid)
-        if error := conversion_error(practice, registration.submission):
-            refuse_at_submission(practice, error)
+        context = sql_context(self.state, self.site.guid)
+        if error := conversion_error(context, registration.submission):
+            refuse_at_submission(context, error)
         query = RegisteredQuery(str(uuid4()), self.owner, self.site.guid, registration, self.state.clock())
         query.next_error = getattr(request.state, "deferred_error", None)
         self.state.sql.registered.add(query)

@@ -8,12 +8,12 @@ from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SITES, SYDNEY
 from gateway.emulator.sql.commands import Registration, Submission
 from gateway.emulator.sql.engine import ExecutionLog
-from gateway.emulator.sql.execution import Practice
+from gateway.emulator.sql.execution import SqlContext
 from gateway.emulator.sql.query_error import QueryError
 from gateway.emulator.sql.registered import RegisteredQuery, run_registered
 
 NOW = datetime(2026, 6, 24, 10, tzinfo=UTC)
-PRACTICE = Practice(SITES[SYDNEY], EmulatorSettings(), ExecutionLog())
+CONTEXT = SqlContext(SITES[SYDNEY], EmulatorSettings(), ExecutionLog())
 
 
 def registered(body: dict[str, Any]) -> RegisteredQuery:
@@ -25,7 +25,7 @@ def test_runs_are_counted_and_their_result_is_hashed() -> None:
     recorded = registered(query("SELECT a FROM b"))
     assert problems(recorded.as_json(), REGISTERED) == []
     assert recorded.result_json() is None
-    assert [run_registered(recorded, PRACTICE, NOW) for _ in range(2)] == [True, False]
+    assert [run_registered(recorded, CONTEXT, NOW) for _ in range(2)] == [True, False]
     body = recorded.as_json()
     assert problems(body, REGISTERED) == []
     assert body["metrics"]["executionSucceededCount"] == 2
@@ -37,21 +37,21 @@ def test_runs_are_counted_and_their_result_is_hashed() -> None:
 def test_changed_rows_change_the_hash() -> None:
     recorded = registered(query("SELECT a FROM b"))
     more_rows = EmulatorSettings.model_validate({"variants": {"sql_rows": 2}})
-    assert run_registered(recorded, PRACTICE, NOW)
+    assert run_registered(recorded, CONTEXT, NOW)
     first = recorded.last_hash
-    assert run_registered(recorded, PRACTICE._replace(settings=more_rows), NOW)
+    assert run_registered(recorded, CONTEXT._replace(settings=more_rows), NOW)
     assert recorded.last_hash != first
 
 
 def test_failed_run_shows_its_error_until_one_succeeds() -> None:
     recorded = registered(query("SELECT a FROM b"))
     recorded.next_error = QueryError("mssql", 208, "Invalid object name 'b'.")
-    assert run_registered(recorded, PRACTICE, NOW) is None
+    assert run_registered(recorded, CONTEXT, NOW) is None
     body = recorded.as_json()
     assert problems(body, REGISTERED) == []
     assert body["lastErrorDetails"]["errorCode"] == 208
     assert (body["metrics"]["executionFailedCount"], "lastHash" in body) == (1, False)
-    assert run_registered(recorded, PRACTICE, NOW)
+    assert run_registered(recorded, CONTEXT, NOW)
     assert "lastErrorDetails" not in recorded.as_json()
 
 
@@ -62,7 +62,7 @@ def test_errors_of_the_practice_are_kept() -> None:
         (query(" "), "haloLink"),
     ):
         recorded = registered(body)
-        assert run_registered(recorded, PRACTICE, NOW) is None
+        assert run_registered(recorded, CONTEXT, NOW) is None
         assert recorded.last_error is not None
         assert recorded.last_error.errorType == kind
 
@@ -78,5 +78,5 @@ def test_query_is_completed_at_the_end_of_its_duration() -> None:
 def test_query_holds_its_command_and_its_last_result() -> None:
     recorded = registered(query("SELECT a FROM b"))
     assert recorded.held_bytes == 50
-    run_registered(recorded, PRACTICE, NOW)
+    run_registered(recorded, CONTEXT, NOW)
     assert recorded.held_bytes == 50 + recorded.result.size  # type: ignore[union-attr]
