@@ -72,7 +72,7 @@ def naive_texts() -> dict[str, Batch]:
     return texts
 
 
-def test_careless_text_is_proved_only_where_it_happens_to_be_right() -> None:
+def test_careless_text_is_proved_only_where_it_is_right() -> None:
     proved = 0
     for text, batch in naive_texts().items():
         data = text.encode("utf-8", "surrogatepass")

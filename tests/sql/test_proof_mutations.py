@@ -29,7 +29,7 @@ def mutations(text: bytes) -> Iterator[bytes]:
             yield before + bytes([text[at] ^ 1 << bit]) + after
 
 
-def test_text_a_byte_away_means_the_same_or_is_not_proved() -> None:
+def test_text_a_byte_away_is_the_same_or_not_proved() -> None:
     proved = {text for text in mutations(TEXT) if is_proved(text, BATCH)} - {TEXT}
     for text in proved:
         assert sqlglot_reading(text) == reading_of(BATCH), text
