@@ -88,6 +88,7 @@ IMPURE = {
     "telemetry/log_config.py": "asyncio clock structlog",
     "telemetry/metrics.py": "starlette",
     "telemetry/process_log.py": "structlog threading",
+    "thread_switching.py": "threading",
     "upstreams/client.py": "httpx structlog",
     "upstreams/site_statements.py": "structlog",
     "upstreams/connection_errors.py": "aiohttp",

@@ -17,6 +17,7 @@ from gateway.errors.exception_places import exception_fields
 from gateway.errors.failure import Failure
 from gateway.sql.reasons import Reason
 from gateway.sql.rewrite import LeftAlone, Rewritten, Scope, rewrite_query
+from gateway.thread_switching import frequent_switches
 
 _log = structlog.get_logger()
 #: Maximum commands in the queue, and those of one caller.
@@ -44,10 +45,10 @@ class RewriteQueue:
         if self._commands.total() >= MAX_COMMANDS or self._commands[caller] >= MAX_COMMANDS_OF_CALLER:
             raise Failure(catalog.GATEWAY_OVERLOADED)
         self._commands[caller] += 1
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._rewrite_safely, body, scope
-            )
+            with frequent_switches():
+                return await loop.run_in_executor(self._thread, self._rewrite_safely, body, scope)
         finally:
             self._commands[caller] -= 1
             self._commands += Counter()  # without callers that have none

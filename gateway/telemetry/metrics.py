@@ -1,6 +1,5 @@
 """Metrics of this process in Prometheus format (`GET /metrics`), without patients, callers and keys."""
 
-import sys
 from collections import Counter as Counts
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -18,12 +17,10 @@ from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
 from gateway.stores.single_flight import SingleFlight
+from gateway.thread_switching import frequent_switches
 
 #: Upper bounds in seconds: Halo gives up after 30, the gateway after 35.
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
-#: Seconds after which the thread that renders yields to the event loop: a request needs several turns.
-#: Python's default is 5 ms; always to switch more often would slow down every request.
-_SWITCH_SECONDS = 0.000_5
 
 #: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
@@ -134,12 +131,8 @@ class Metrics:
     async def _render(self) -> bytes:
         """Read the state, then render in a thread: 1,000 sites take longer than requests may wait."""
         states = [await read_state() for read_state in self._state_readers]
-        usual_seconds = sys.getswitchinterval()
-        sys.setswitchinterval(min(_SWITCH_SECONDS, usual_seconds))
-        try:
+        with frequent_switches():
             return await run_in_threadpool(_render_all, self._registry, states)
-        finally:
-            sys.setswitchinterval(usual_seconds)
 
 
 class _StateCollector(Collector):

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from conftest import KEY, Pair, settings_for
 from end_to_end.sql_upstream import QUERIES, QUERY_ID, Answer, SqlGateway, details, sql_gateway
+from support.loop_watch import LoopWatch
 from support.sql import REFUSAL_TEXT, SMALL, filed, parameter, query, registration
 
 from gateway.app import create_app
@@ -257,3 +258,13 @@ def test_refusal_as_state_teaches_the_site_and_sends_nothing(refusing: SqlGatewa
     assert command_types(refusing) == ["storedProcedure"]
     refusing.submit(filed(SMALL), "async")
     assert command_types(refusing) == ["storedProcedure", "text"]
+
+
+def test_large_document_that_is_refused_twice_does_not_hold_the_loop() -> None:
+    body = document(Random(14).randbytes(10_000_000))
+    with sql_gateway(wrap=LoopWatch) as gateway:
+        assert isinstance(gateway.app, LoopWatch)
+        gateway.upstream.answer_to = lambda line, _: Answer(400, WRAPPED) if "POST" in line else None
+        gateway.poll()
+        assert gateway.app.longest_turn(lambda: gateway.submit(body), rounds=2) < 0.010
+    assert command_types(gateway) == ["text"] * 4
