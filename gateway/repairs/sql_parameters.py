@@ -25,6 +25,8 @@ from gateway.sql.rewrite import LeftAlone, Rewritten, Scope
 #: Operations whose answers have parameters, or say that the practice refused a command.
 _RESULTS: Final = frozenset({SqlAction.READ, SqlAction.PAGE, SqlAction.REGISTERED_RESULT})
 _PROCEDURE: Final = b"storedProcedure"
+#: As `resilience/retry.py` names the attempts; it never repeats a POST.
+_TWO_ATTEMPTS: Final = ("gateway-attempts", "2")
 #: Size in bytes of a body without a large value.
 _MAX_SMALL_BODY: Final = 4_000
 #: Size in bytes of a result that is searched in the event loop; larger ones in a thread.
@@ -146,10 +148,10 @@ class SqlParameters:
         try:
             response = await call_after(use, self._inner, second.request)
         except Failure as failure:
-            raise self._count_failure(failure, second) from failure.__cause__
+            raise _with_attempts(self._count_failure(failure, second)) from failure.__cause__
         if first.wider_scope is not None:
             await self._scopes.learn(first.operation.guid, first.wider_scope)
-        return await self._finish(second, response)
+        return (await self._finish(second, response)).with_header(*_TWO_ATTEMPTS)
 
     async def _rewrite(
         self, request: FhirRequest, operation: SqlOperation, scope: Scope
@@ -202,6 +204,13 @@ async def _with_return_value(response: FhirResponse, name: str) -> FhirResponse:
         with_return_value(body, name) if is_small else await asyncio.to_thread(with_return_value, body, name)
     )
     return response if new is body else response.replace(body=new)
+
+
+def _with_attempts(failure: Failure) -> Failure:
+    """Return the failure of a command that was sent twice."""
+    response = failure.upstream_response
+    counted = failure.with_headers(_TWO_ATTEMPTS)
+    return counted.with_response(response.with_header(*_TWO_ATTEMPTS)) if response else counted
 
 
 def _with_repair_id(response: FhirResponse) -> FhirResponse:

@@ -260,7 +260,7 @@ def test_refusal_as_state_teaches_the_site_and_sends_nothing(refusing: SqlGatewa
     assert command_types(refusing) == ["storedProcedure", "text"]
 
 
-def test_large_document_that_is_refused_twice_does_not_hold_the_loop() -> None:
+def test_large_document_refused_twice_does_not_hold_the_loop() -> None:
     body = document(Random(14).randbytes(10_000_000))
     with sql_gateway(wrap=LoopWatch) as gateway:
         assert isinstance(gateway.app, LoopWatch)

@@ -223,6 +223,7 @@ async def test_refused_command_is_sent_once_more_as_text(path: str, body: bytes)
     assert case.upstream.requests[0].body is body
     assert {each["name"] for each in command_of(case.upstream.requests[1])["parameters"]} == {"@ret"}
     assert response.upstream_use == UpstreamUse(2, 0.75)
+    assert response.header("gateway-attempts") == "2"
     assert response.applied_repairs == (ID,)
     assert (case.counts.outcomes, case.counts.responses) == (["not-needed", "resent"], [True])
 
@@ -244,6 +245,7 @@ async def test_command_is_never_sent_a_third_time(mode: RewriteMode) -> None:
     response = case.last_failure.upstream_response
     assert response is not None
     assert response.applied_repairs == (ID,)
+    assert response.header("gateway-attempts") == "2"
     assert await case.learned_scope() == mode
 
 
@@ -295,6 +297,7 @@ async def test_second_answer_counts_whatever_it_is() -> None:
     )
     assert await case.code(sql_request("immediate", SMALL_BODY)) == OFFLINE.code
     assert case.last_failure.upstream_use == UpstreamUse(2, 3)
+    assert case.last_failure.headers == (("gateway-attempts", "2"),)
     assert await case.learned_scope() == "large"
 
 
