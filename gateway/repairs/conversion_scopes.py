@@ -1,7 +1,8 @@
 """Which parameters of stored procedures a site needs declared: the setting, and what its engine has shown.
 
-What is learned widens the scope only. It is kept with the states of the known issues, for one engine version;
-while that is unknown, nothing learned is used.
+What is learned widens the scope only, and only where a rewritten command has run: else it could turn a
+command that works into one that does not. It is kept with the states of the known issues, for one engine
+version; while that is unknown, nothing learned is used.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from gateway.sql.rewrite import Scope
 RewriteMode = Literal["off", "large", "binary-always"]
 #: Scope -> the next wider one, which is also the facet of the issue that a refusal under the first one shows.
 _WIDER: Final[dict[Scope, Scope]] = {"large": "binary-always", "binary-always": "all"}
+#: Facet that says whether a site has run a rewritten command.
+_TEXT: Final = "text"
 
 
 class ConversionScopes:
@@ -33,9 +36,14 @@ class ConversionScopes:
             scope = wider
         return scope
 
+    async def confirm_text(self, guid: str) -> None:
+        """Remember that a site has run a rewritten command."""
+        await self._states.observe(guid, (Observation(ID, _TEXT, "seen"),))
+
     async def learn(self, guid: str, scope: Scope) -> None:
-        """Remember that a site needs a scope."""
-        await self._states.observe(guid, (Observation(ID, scope, "broken"),))
+        """Remember that a site needs a scope, if it has run a rewritten command."""
+        if await self._states.verdict_on(guid, ID, _TEXT) == "seen":
+            await self._states.observe(guid, (Observation(ID, scope, "broken"),))
 
 
 def wider_scope(scope: Scope, *, is_rewritten: bool) -> Scope | None:

@@ -149,9 +149,10 @@ class SqlParameters:
             response = await call_after(use, self._inner, second.request)
         except Failure as failure:
             raise _with_attempts(self._count_failure(failure, second)) from failure.__cause__
+        finished = await self._finish(second, response)
         if first.wider_scope is not None:
             await self._scopes.learn(first.operation.guid, first.wider_scope)
-        return (await self._finish(second, response)).with_header(*_TWO_ATTEMPTS)
+        return finished.with_header(*_TWO_ATTEMPTS)
 
     async def _rewrite(
         self, request: FhirRequest, operation: SqlOperation, scope: Scope
@@ -169,6 +170,8 @@ class SqlParameters:
         self._counts.count_response(command.original, is_fired=command.is_rewritten)
         if not command.is_rewritten:
             return response
+        if command.operation.action is SqlAction.IMMEDIATE:
+            await self._scopes.confirm_text(command.operation.guid)
         return _with_repair_id(await _with_return_value(response, command.return_name))
 
     def _count_failure(self, failure: Failure, command: _Command) -> Failure:
@@ -191,7 +194,10 @@ class SqlParameters:
                 await self._scopes.learn(guid, query.wider_scope)
             raise
         changed = await _with_return_value(response, query.return_name)
-        return response if changed is response else _with_repair_id(changed)
+        if changed is response:
+            return response
+        await self._scopes.confirm_text(operation.guid)
+        return _with_repair_id(changed)
 
 
 async def _with_return_value(response: FhirResponse, name: str) -> FhirResponse:

@@ -250,6 +250,8 @@ def test_any_other_error_is_not_sent_again(refusing: SqlGateway, answer: Answer)
 def test_refusal_as_state_teaches_the_site_and_sends_nothing(refusing: SqlGateway) -> None:
     refusing.ask("GET", f"/integrator/sites/{SYDNEY}")
     refusing.upstream.answer_to = lambda *_: None
+    refusing.submit(document())
+    refusing.upstream.bodies.clear()
     refusing.upstream.answers["POST"] = Answer(201, {"id": QUERY_ID, "status": "queued"})
     refusing.submit(filed(SMALL), "async")
     failed = {"status": "executionFailed", **details("haloLink", 2, REFUSAL_TEXT)}

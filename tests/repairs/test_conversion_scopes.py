@@ -21,6 +21,9 @@ class Case:
         self.states = IssueStates(MemoryStore(clock=clock), clock, self._version)
         self.scopes = ConversionScopes(mode, self.states, lambda guid: guid != "off")
 
+    async def state(self) -> str:
+        return (await self.states.site_issues(GUID, ["sql-parameter-conversion"])).states[0].state
+
     async def _version(self, _: str) -> str:
         return self.engine
 
@@ -37,6 +40,7 @@ async def test_setting_off_or_repair_off_gives_no_scope() -> None:
 
 async def test_learned_scope_is_used_at_its_site_only() -> None:
     case = Case()
+    await case.scopes.confirm_text(GUID)
     await case.scopes.learn(GUID, "binary-always")
     assert await case.scopes.scope_at(GUID) == "binary-always"
     assert await case.scopes.scope_at("another") == "large"
@@ -44,8 +48,22 @@ async def test_learned_scope_is_used_at_its_site_only() -> None:
     assert await case.scopes.scope_at(GUID) == "all"
 
 
+async def test_nothing_is_learned_before_a_text_has_run() -> None:
+    case = Case()
+    await case.scopes.confirm_text("another")
+    await case.scopes.learn(GUID, "binary-always")
+    assert await case.scopes.scope_at(GUID) == "large"
+
+
+async def test_text_that_has_run_shows_no_state_of_the_issue() -> None:
+    case = Case()
+    await case.scopes.confirm_text(GUID)
+    assert await case.state() == "unknown"
+
+
 async def test_another_engine_version_has_learned_nothing() -> None:
     case = Case()
+    await case.scopes.confirm_text(GUID)
     await case.scopes.learn(GUID, "binary-always")
     case.engine = "26.800"
     assert await case.scopes.scope_at(GUID) == "large"
@@ -53,15 +71,16 @@ async def test_another_engine_version_has_learned_nothing() -> None:
 
 async def test_nothing_learned_is_used_while_the_engine_is_unknown() -> None:
     case = Case(engine="")
+    await case.scopes.confirm_text(GUID)
     await case.scopes.learn(GUID, "binary-always")
     assert await case.scopes.scope_at(GUID) == "large"
 
 
 async def test_learned_scope_shows_as_a_broken_issue() -> None:
     case = Case()
+    await case.scopes.confirm_text(GUID)
     await case.scopes.learn(GUID, "binary-always")
-    (state,) = (await case.states.site_issues(GUID, ["sql-parameter-conversion"])).states
-    assert state.state == "broken"
+    assert await case.state() == "broken"
 
 
 @pytest.mark.parametrize(

@@ -357,12 +357,32 @@ async def test_large_result_is_changed_in_one_place() -> None:
 
 @pytest.mark.parametrize("is_proved", [True, False])
 async def test_later_refusal_teaches_the_site_but_sends_nothing(is_proved: bool) -> None:
-    case = Case(QUEUED, FAILED_LATER, is_proved=is_proved)
+    case = Case(RAN, QUEUED, FAILED_LATER, is_proved=is_proved)
+    await case.send(body=filed())
     await case.send("async", SMALL_BODY)
     assert await case.code(sql_request(QUERY_ID, method="GET")) == QUERY_FAILED.code
     assert case.last_failure is FAILED_LATER
-    assert len(case.upstream.requests) == 2
+    assert len(case.upstream.requests) == 3
     assert await case.learned_scope() == ("binary-always" if is_proved else "large")
+
+
+@pytest.mark.parametrize(
+    ("path", "later", "expected"),
+    [
+        ("immediate", "", "binary-always"),
+        ("async", "", "large"),
+        ("async", f"{QUERY_ID}/results/1", "binary-always"),
+    ],
+)
+async def test_site_is_taught_once_a_text_has_run(path: str, later: str, expected: str) -> None:
+    page = json_response({"parameters": [parameter("@ret", "Int", "7", "output")]})
+    case = Case(QUEUED if path == "async" else RAN, *([page] if later else []), QUEUED, FAILED_LATER)
+    await case.send(path, filed())
+    if later:
+        await case.send(later, method="GET")
+    await case.send("async", SMALL_BODY)
+    await case.code(sql_request(QUERY_ID, method="GET"))
+    assert await case.learned_scope() == expected
 
 
 async def test_later_refusal_of_an_unknown_query_teaches_nothing() -> None:
