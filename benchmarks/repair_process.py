@@ -91,31 +91,33 @@ def all_handlers() -> RepairFunction:
 
 async def measure_repair(repair: RepairFunction, read: Callable[[], bytes]) -> Figures:
     """Memory of the first run, median rate of several runs, longest block of one more run."""
-    before = _memory("VmRSS")
+    before = resident_bytes("VmRSS")
     body = read()
     result = await repair(body)
-    memory = _memory("VmHWM") - before
+    memory = resident_bytes("VmHWM") - before
     assert len(json.loads(result)["entry"]) == body.count(b'"fullUrl"'), "the repaired page must be whole"
     times: list[float] = []
     while sum(times) < SECONDS or len(times) < 3:
         start = perf_counter()
         await repair(body)
         times.append(perf_counter() - start)
-    return Figures(len(body) / median(times), memory, await _longest_block(repair, body))
+    return Figures(len(body) / median(times), memory, await longest_block(lambda: repair(body)))
 
 
-async def _longest_block(repair: RepairFunction, body: bytes) -> float:
-    """Longest time in seconds in which no other task could run while a body was repaired."""
-    moments = [perf_counter()]
+async def longest_block(
+    act: Callable[[], Awaitable[object]], clock: Callable[[], float] = perf_counter
+) -> float:
+    """Longest time in seconds in which no other task could run during an action."""
+    moments = [clock()]
 
     async def record_moments() -> None:
         while True:
             await asyncio.sleep(0)
-            moments.append(perf_counter())
+            moments.append(clock())
 
     recorder = asyncio.create_task(record_moments())
     await asyncio.sleep(0)
-    await repair(body)
+    await act()
     await asyncio.sleep(0)
     recorder.cancel()
     with suppress(asyncio.CancelledError):
@@ -123,7 +125,7 @@ async def _longest_block(repair: RepairFunction, body: bytes) -> float:
     return max(after - before for before, after in pairwise(moments))
 
 
-def _memory(name: str) -> int:
+def resident_bytes(name: str) -> int:
     """Bytes of `VmRSS` (now) or `VmHWM` (maximum); ru_maxrss would begin with the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{name}:")[2].split()[0]) * 1024

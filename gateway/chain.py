@@ -31,7 +31,9 @@ EngineDetector       notes the version of the site's FHIR engine   sites/engine_
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
 UpstreamClient       sends the request                             upstreams/client.py
 
-A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects.
+A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects. Before
+these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which declares
+large parameters in text (repairs/sql_parameters.py).
 """
 
 import random
@@ -46,9 +48,13 @@ from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, Respo
 from gateway.exchange import Handler
 from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
-from gateway.repairs import REPAIRS, WITNESSES
+from gateway.ledger.rewrite_counts import RewriteCounter
+from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
+from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
+from gateway.repairs.sql_parameters import SqlParameters
+from gateway.repairs.submitted_queries import SubmittedQueries
 from gateway.resilience.backoff import remaining_wait
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.credential_failures import CredentialFailures
@@ -58,6 +64,7 @@ from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
 from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
 from gateway.settings import Settings, Upstream
+from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
 from gateway.telemetry.access_log import AccessLog
@@ -98,7 +105,8 @@ def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory)
     knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
     config = runtime.cache_config_of(upstream)
     fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
-    return HaloChains(fhir._replace(upstream_handlers=guards.state), sql_chain(runtime, guards.sql))
+    sql = sql_chain(runtime, with_sql_parameters(guards.sql, runtime, upstream))
+    return HaloChains(fhir._replace(upstream_handlers=guards.state), sql)
 
 
 def practice_chain(
@@ -155,6 +163,19 @@ def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
     return Chain(with_observability(CacheBypass(with_held_polls(runtime, sender)), runtime))
 
 
+def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) -> Handler:
+    """Wrap a handler in SqlParameters."""
+    settings_of = site_settings_lookup(runtime.settings)
+    scopes = ConversionScopes(
+        runtime.settings.sql.rewrite,
+        runtime.issue_states_of(upstream),
+        lambda guid: settings_of(guid).repairs.get(sql_parameter_conversion.ID, True),
+    )
+    queries = SubmittedQueries(runtime.store_of(upstream))
+    counter = RewriteCounter(runtime.recorder, runtime.metrics.count_sql_command)
+    return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, runtime.rewrite_queue)
+
+
 def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
     """Chain of requests that are not FHIR; it changes errors only."""
     return Chain(with_observability(CacheBypass(client), runtime))
@@ -199,10 +220,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
             WITNESSES,
-            lambda request, guid: (
-                runtime.proved_callers.is_proved(caller_of(request))
-                and runtime.proved_callers.is_site_proved(guid)
-            ),
+            runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )
         return CredentialFailureLimit(

@@ -28,12 +28,13 @@ from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
 from gateway.cache.steady_clock import SteadyClock
 from gateway.dates.timezones import load_zone
-from gateway.exchange import Site
+from gateway.exchange import FhirRequest, Site
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
+from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
@@ -96,6 +97,7 @@ class Runtime:
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
+        self.rewrite_queue = RewriteQueue()
         self.fast_path_cache = self._create_fast_path_cache()
         #: Set when the server shuts down: polls that are held open end.
         self.has_ended = asyncio.Event()
@@ -158,6 +160,10 @@ class Runtime:
         version_of = self.engine_versions_of(upstream).shared_version
         config = cache_config(self.settings, self._process_secret, version_of)
         return replace(config, is_proved=lambda request: self.proved_callers.is_proved(caller_of(request)))
+
+    def is_proved(self, request: FhirRequest, guid: str) -> bool:
+        """Whether the upstream has served the caller of a request, and a site."""
+        return self.proved_callers.is_proved(caller_of(request)) and self.proved_callers.is_site_proved(guid)
 
     def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
         """Register a connection pool to be closed with the application."""

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
+from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.fhir.raw_json import UnreadableError
 from gateway.ledger.cost import (
     Attribution,
@@ -23,7 +23,7 @@ from gateway.ledger.cost import (
     saving_of_response,
 )
 from gateway.ledger.recorder import Recorder
-from gateway.repairs import REPAIRS, error_envelope, inactive_records
+from gateway.repairs import REPAIRS, error_envelope, inactive_records, sql_parameter_conversion
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -83,7 +83,7 @@ class SavingsMeter:
         if cost is not None:
             self._recorder.count_requests(attribution, cost, len(response.body))
         if has_upstream_request and response.status < HTTPStatus.BAD_REQUEST:
-            active = [name for name in _active_repairs(request.site) if name != _ERROR_ENVELOPE]
+            active = [name for name in _active_repairs(request) if name != _ERROR_ENVELOPE]
             self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active)
         elif _INACTIVE_RECORDS in response.applied_repairs:
             self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
@@ -102,7 +102,7 @@ class SavingsMeter:
         if (
             has_upstream_request
             and failure.upstream_response is not None
-            and _ERROR_ENVELOPE in _active_repairs(request.site)
+            and _ERROR_ENVELOPE in _active_repairs(request)
         ):
             fired = [_ERROR_ENVELOPE] if error_envelope.needs_repair(failure.upstream_response) else []
             self._recorder.metrics.count_repairs(attribution, fired, [_ERROR_ENVELOPE])
@@ -116,8 +116,12 @@ def _body_size(failure: Failure) -> int:
     return len(failure.upstream_response.body) if failure.upstream_response else 0
 
 
-def _active_repairs(site: Site | None) -> list[str]:
-    return [repair.issue.id for repair in REPAIRS if repair.is_active(site)]
+def _active_repairs(request: FhirRequest) -> list[str]:
+    """Repairs that examine answers of FHIR; that of SQL queries counts itself."""
+    if request.interaction.code == "sql":
+        return []
+    active = [repair.issue.id for repair in REPAIRS if repair.is_active(request.site)]
+    return [name for name in active if name != sql_parameter_conversion.ID]
 
 
 def _failure_from(error: Exception) -> Failure:

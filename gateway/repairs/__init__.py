@@ -10,6 +10,7 @@ from gateway.repairs import (
     link_include_params,
     reference_base_url,
     search_date_format,
+    sql_parameter_conversion,
 )
 from gateway.repairs.repair import KnownIssue, Repair
 
@@ -21,6 +22,7 @@ _INDEPENDENT_REPAIRS = (
     reference_base_url.REPAIR,
     last_updated_offset.REPAIR,
     error_envelope.REPAIR,
+    sql_parameter_conversion.REPAIR,
 )
 REPAIRS: tuple[Repair, ...] = (*_INDEPENDENT_REPAIRS, capability_statement.make_repair(_INDEPENDENT_REPAIRS))
 #: All known issues, also those without a repair, and the witnesses of those that answers can show.

@@ -8,9 +8,9 @@ from cachetools import LRUCache
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.repairs.further_issues import sql_site
 from gateway.repairs.witness import NamedWitnesses, observations
 from gateway.sites.issue_states import IssueStates
+from gateway.sql.operation import parse_operation
 
 #: Seconds between two answers of one kind at one site that witnesses see, and kinds in memory.
 SAMPLE_SECONDS: Final = 30.0
@@ -44,7 +44,7 @@ class IssueDetector:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, unchanged. Raises the inner Failure."""
         is_fhir = request.site is not None and request.interaction.code != "sql"
-        guid = request.site.guid if request.site and is_fhir else sql_site(request)
+        guid = request.site.guid if request.site and is_fhir else _queried_site(request)
         try:
             response = await self._inner(request)
         except Failure as failure:
@@ -75,3 +75,9 @@ class IssueDetector:
             return False
         self._sampled_at[kind] = now
         return True
+
+
+def _queried_site(request: FhirRequest) -> str:
+    """GUID of the site that gets a SQL query; empty for other requests."""
+    operation = parse_operation(request.method, request.path)
+    return operation.guid if operation and operation.is_submission else ""

@@ -1,6 +1,5 @@
 """Metrics of this process in Prometheus format (`GET /metrics`), without patients, callers and keys."""
 
-import sys
 from collections import Counter as Counts
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -18,12 +17,10 @@ from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
 from gateway.stores.single_flight import SingleFlight
+from gateway.thread_switching import frequent_switches
 
 #: Upper bounds in seconds: Halo gives up after 30, the gateway after 35.
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
-#: Seconds after which the thread that renders yields to the event loop: a request needs several turns.
-#: Python's default is 5 ms; always to switch more often would slow down every request.
-_SWITCH_SECONDS = 0.000_5
 
 #: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
@@ -63,6 +60,12 @@ class Metrics:
                 registry=registry,
             ).labels
         )
+        self._sql_commands = Counter(
+            "halo_gateway_sql_commands",
+            "Commands of stored procedures: rewritten, resent, or why they were left alone",
+            ("outcome",),
+            registry=registry,
+        )
         self._dropped_fields = Counter(
             "halo_gateway_upstream_fields_dropped",
             "Header fields of upstream responses that no HTTP response can contain",
@@ -98,6 +101,10 @@ class Metrics:
         for repair in active_repairs:
             self._repairs(repair, attribution.name, "fired" if repair in fired_repairs else "no-op").inc()
 
+    def count_sql_command(self, outcome: str) -> None:
+        """Count a command of a stored procedure by what became of it."""
+        self._sql_commands.labels(outcome).inc()
+
     def count_dropped_fields(self, upstream: str, count: int) -> None:
         """Count header fields of an upstream's response that were not passed on."""
         self._dropped_fields.labels(upstream).inc(count)
@@ -124,12 +131,8 @@ class Metrics:
     async def _render(self) -> bytes:
         """Read the state, then render in a thread: 1,000 sites take longer than requests may wait."""
         states = [await read_state() for read_state in self._state_readers]
-        usual_seconds = sys.getswitchinterval()
-        sys.setswitchinterval(min(_SWITCH_SECONDS, usual_seconds))
-        try:
+        with frequent_switches():
             return await run_in_threadpool(_render_all, self._registry, states)
-        finally:
-            sys.setswitchinterval(usual_seconds)
 
 
 class _StateCollector(Collector):

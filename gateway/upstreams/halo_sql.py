@@ -24,6 +24,19 @@ VALUE_REFUSED = FailureKind(
     " SQL.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
+PARAMETER_REFUSED = FailureKind(
+    "sql-parameter",
+    400,
+    "value",
+    "The practice's system cannot convert a parameter of the stored procedure, so the database did not get"
+    " the command. Declare the parameter in SQL text, or let the gateway do so (sql-parameter-conversion).",
+    retry_advice=RetryAdvice.AFTER_CHANGE,
+    may_have_run=False,
+)
+#: Types and codes of errors that come before the database. `mssql` and `fbsql` are the database's own, and so
+#: are higher codes without a type, as older versions send them.
+PRE_DATABASE_TYPES = frozenset({"", "http", "halolink"})
+PRE_DATABASE_CODES = frozenset({"", "0", "1", "2", "3", "4", "5", "400"})
 RESULT_TOO_LARGE = replace(
     halo_failures.RESULT_TOO_LARGE,
     text="The query ran, but its result is larger than Halo returns at once. Select less data, or send an"
@@ -84,6 +97,14 @@ _CLIENT_SQL_RULES = (
     ErrorRule("sql-413", RESULT_TOO_LARGE, status={413}),
     ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
     ErrorRule("sql-login", halo_failures.NOT_AUTHORISED, types={"mssql", ""}, codes={"18456"}),
+    ErrorRule(
+        "sql-parameter",
+        PARAMETER_REFUSED,
+        status={400},
+        types=PRE_DATABASE_TYPES,
+        codes=PRE_DATABASE_CODES,
+        message_pattern=r"\bfailed to convert \S+ \S+ from a \S+ to a byte",
+    ),
     ErrorRule(
         "sql-value",
         VALUE_REFUSED,

@@ -74,7 +74,7 @@ def test_table_shows_repairs_that_are_off() -> None:
 def test_table_shows_issues_without_a_repair() -> None:
     rows = [line.split() for line in known_issues_table(Settings()).splitlines()]
     assert ["response-size-limit", "-"] in [row[:2] for row in rows]
-    assert ["sql-parameter-conversion", "-"] in [row[:2] for row in rows]
+    assert ["sql-parameter-conversion", "on"] in [row[:2] for row in rows]
 
 
 def test_table_shows_repairs_of_default_site() -> None:

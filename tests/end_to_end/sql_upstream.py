@@ -53,10 +53,14 @@ class Answer:
 
 
 class SqlUpstream:
-    """Records the requests, and answers each with the last answer for a part of its method and path."""
+    """Records the requests, and answers each with the last answer for a part of its method and path.
+
+    `answer_to` is asked first, with method and path, and the body.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.answer_to: Callable[[str, bytes], Answer | None] = lambda *_: None
         self.sent: list[str] = []
         self.sent_at: list[float] = []
         self.bodies: list[bytes] = []
@@ -69,7 +73,8 @@ class SqlUpstream:
         self.sent.append(line)
         self.sent_at.append(time.monotonic())
         self.bodies.append(await request.body())
-        answer = next((self.answers[part] for part in reversed(self.answers) if part in line), None)
+        answer = self.answer_to(line, self.bodies[-1])
+        answer = answer or next((self.answers[part] for part in reversed(self.answers) if part in line), None)
         answer = answer or Answer(body=PATIENT if "/fhir/" in line else {"status": "successful"})
         await sleep(answer.delay)
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import pytest
 from support.requests import GUID, fhir_request, json_response
 from support.scripted_upstream import Clock, ScriptedUpstream, Step
+from support.sql import refused, sql_request
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
-from gateway.fhir.interaction import NOT_FHIR
 from gateway.repairs import WITNESSES
 from gateway.repairs.issue_detector import SAMPLE_SECONDS, IssueDetector
 from gateway.sites.issue_states import IssueStates
@@ -85,8 +85,6 @@ async def test_refused_credential_is_not_observed() -> None:
 
 
 async def test_sql_query_is_observed_at_its_site() -> None:
-    problem = "Failed to convert parameter value from a String to a Byte[]."
-    case = Case((Failure(OFFLINE, own_words=problem, **PLAIN_ERROR),))
-    path = f"integrator/sites/{GUID}/queries/immediate"
-    await case.send(fhir_request("Patient/1").replace(path=path, interaction=NOT_FHIR, site=None))
+    case = Case((refused(),))
+    await case.send(sql_request("immediate"))
     assert await case.state("sql-parameter-conversion") == "broken"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Pair
+from support.sql import LARGE, parameter, query
 
 from gateway.emulator.settings import DOCUMENTED_FAULTS
+from gateway.emulator.sites import SYDNEY
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
 
@@ -60,6 +62,18 @@ def statement_is_complete(pair: Pair, straight: bool) -> bool:
     return "date" in statement and "patchFormat" not in statement and has_search
 
 
+def large_document_is_filed(pair: Pair, straight: bool) -> bool:
+    url = pair.emulator.url if straight else pair.url
+    body = query(
+        parameter("@PatientId", "Int", "1"),
+        parameter("@Title", "NVarChar", "Synthetic letter"),
+        parameter("@Content", "VarBinary", LARGE),
+        parameter("@DocumentId", "Int", direction="output"),
+    )
+    path = f"/integrator/sites/{SYDNEY}/queries/immediate"
+    return pair.ask("POST", url + path, body, content_type="application/json").status_code == 200
+
+
 IS_REPAIRED: dict[str, Callable[[Pair, bool], bool]] = {
     "search-date-format": month_is_accepted,
     "link-include-params": next_page_has_includes,
@@ -69,6 +83,7 @@ IS_REPAIRED: dict[str, Callable[[Pair, bool], bool]] = {
     "inactive-records": inactive_search_is_rejected_or_found,
     "capability-statement": statement_is_complete,
     "error-envelope": error_is_outcome,
+    "sql-parameter-conversion": large_document_is_filed,
 }
 
 

@@ -212,6 +212,16 @@ HALO_CONNECT: list[tuple[str, int, Any, FailureKind]] = [
 HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (400, details("mssql", 207, "Invalid column name 'x'."), halo_sql.QUERY_REFUSED),
     (400, envelope(400, "Failed to convert parameter value from a String"), halo_sql.VALUE_REFUSED),
+    (
+        400,
+        envelope(400, "Failed to convert parameter value from a String to a Byte[]. --> Invalid cast"),
+        halo_sql.PARAMETER_REFUSED,
+    ),
+    (
+        400,
+        details("mssql", 50000, "Failed to convert parameter value from a String to a Byte[]."),
+        halo_sql.QUERY_REFUSED,
+    ),
     (400, details("haloLink", 1, "SQL query string cannot be null or void"), halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed", **details("mssql", 2812, "Gone")}, halo_sql.QUERY_REFUSED),
     (200, {"status": "executionFailed"}, failures.ERROR_IN_200),

@@ -121,6 +121,12 @@ async def test_dropped_fields_of_upstreams_are_counted() -> None:
     assert samples["halo_gateway_upstream_fields_dropped_total", "upstream=halo-connect"] == 2
 
 
+async def test_commands_of_stored_procedures_are_counted_by_outcome() -> None:
+    metrics = Metrics()
+    metrics.count_sql_command("rewritten")
+    assert (await samples_of(metrics))["halo_gateway_sql_commands_total", "outcome=rewritten"] == 1
+
+
 async def test_rendering_yields_more_often_and_nothing_else_does() -> None:
     usual, during = sys.getswitchinterval(), list[float]()
 
