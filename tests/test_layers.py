@@ -58,7 +58,6 @@ IMPURE = {
     "ledger/sqlite_ledger.py": "sqlite3",
     "paging/page_sizer.py": "structlog uuid",
     "probe/run.py": "asyncio clock",
-    "probe/sql_run.py": "asyncio clock",
     "repairs/handlers.py": "asyncio",
     "resilience/bulkhead.py": "asyncio",
     "resilience/circuit_breaker.py": "asyncio structlog uuid",

@@ -171,8 +171,9 @@ def _probe_searches(
 
 
 def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str], budget: int) -> bool:
+    from gateway.probe.run import run_sql_probe
     from gateway.probe.sql_report import render_sql_report
-    from gateway.probe.sql_run import run_sql_probe, sql_cost_announcement
+    from gateway.probe.sql_run import sql_cost_announcement
 
     click.echo(sql_cost_announcement(budget), err=True)
     report = run_sql_probe(settings, guid, key, budget=budget)

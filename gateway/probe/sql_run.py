@@ -1,11 +1,8 @@
-"""Run of a probe of SQL Passthrough: sends its questions to the upstream, within a budget."""
+"""Run of a probe of SQL Passthrough: asks its questions, within a budget."""
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from gateway.builders import connection_pool
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Handler, Headers
 from gateway.fhir.interaction import NOT_FHIR
@@ -20,10 +17,6 @@ from gateway.probe.sql_questions import (
     parse_answer,
 )
 from gateway.probe.sql_refusals import refusal_of
-from gateway.settings import Settings
-from gateway.settings import Upstream as UpstreamSettings
-from gateway.upstreams import DIALECTS
-from gateway.upstreams.client import UpstreamClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +41,15 @@ def sql_cost_announcement(budget: int) -> str:
     )
 
 
-def run_sql_probe(
-    settings: Settings, guid: str, headers: Mapping[str, str], *, budget: int
-) -> SqlProbeReport:
-    """Probe SQL Passthrough of a live site with at most `budget` queries; `headers`: credentials."""
-    base = f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/queries"
-    credentials = tuple((name.lower(), value) for name, value in headers.items())
-    prober = _SqlProber(base, credentials)
-    return asyncio.run(_run_prober(settings, prober, SqlProbeReport(guid, datetime.now(UTC), budget)))
-
-
 @dataclass(frozen=True, slots=True)
-class _SqlProber:
+class SqlProber:
+    """Asks all questions of one site; `base`: URL of its queries, `headers`: credentials."""
+
     base: str
     headers: Headers
 
     async def run_questions(self, upstream: Handler, report: SqlProbeReport) -> SqlProbeReport:
+        """Return the report with the answers, within its budget."""
         for question in SQL_QUESTIONS:
             body = None if report.problem else question.build_body(report.answers)
             if body is None:
@@ -101,20 +87,3 @@ class _SqlProber:
             request_id="halo-gateway-probe",
             received_at=now,
         )
-
-
-async def _run_prober(settings: Settings, prober: _SqlProber, report: SqlProbeReport) -> SqlProbeReport:
-    transport = connection_pool(_with_sql_timeouts(settings), 1)
-    try:
-        client = UpstreamClient(transport, DIALECTS["halo-sql"], lambda: datetime.now(UTC))
-        return await prober.run_questions(client, report)
-    finally:
-        await transport.aclose()
-
-
-def _with_sql_timeouts(settings: Settings) -> UpstreamSettings:
-    sql = settings.sql
-    timeouts = settings.upstream.timeouts.model_copy(
-        update={"read": sql.read_timeout_seconds, "total": sql.total_timeout_seconds}
-    )
-    return settings.upstream.model_copy(update={"timeouts": timeouts})

@@ -8,6 +8,7 @@ from conftest import KEY, settings_for
 from probe.sql_site import Refusal, SqlSite, refuse_value
 
 from gateway.emulator.sites import SYDNEY
+from gateway.probe.run import run_sql_probe
 from gateway.probe.sql_questions import (
     REQUEST_SIZES,
     SQL_QUESTIONS,
@@ -17,7 +18,7 @@ from gateway.probe.sql_questions import (
     refused_request,
     takes_parameters,
 )
-from gateway.probe.sql_run import SqlProbeReport, run_sql_probe, sql_cost_announcement
+from gateway.probe.sql_run import SqlProbeReport, sql_cost_announcement
 
 ALL = len(SQL_QUESTIONS) - 1  # the integer is needless
 
