@@ -75,11 +75,16 @@ def binary_reading(answers: SqlAnswers, form: str) -> Reading:
     answer = answers.get(form)
     if answer is None:
         return "unasked"
+    return _failed_reading(answer) or _readings(PROBED_TEXTS[form]).get(answer.hex.upper(), "other")
+
+
+def _failed_reading(answer: SqlAnswer) -> Reading | None:
+    """Return why no value arrived; None if one did."""
     if answer.is_undeclared:
         return "undeclared"
     if answer.refusal:
         return "refused" if answer.refusal != UNREADABLE else "unclear"
-    return _readings(PROBED_TEXTS[form]).get(answer.hex.upper(), "other")
+    return None
 
 
 #: `SqlAnswer.refusal` of a response without the row.
@@ -98,11 +103,16 @@ def _readings(text: str) -> dict[str, Reading]:
 
 
 def takes_parameters(answers: SqlAnswers) -> bool | None:
-    """Whether a command of type text takes parameters; None if no answer shows it."""
+    """Whether a command of type text takes parameters; None if no answer shows it.
+
+    It takes none if the database does not know them, or if only the text without a parameter was accepted.
+    """
     found = [answers[id_] for id_ in ("hex", "base64", "integer") if id_ in answers]
     if any(answer.length is not None for answer in found):
         return True
-    return False if any(answer.is_undeclared for answer in found) else None
+    is_integer_refused = "integer" in answers and _failed_reading(answers["integer"]) == "refused"
+    is_only_text_accepted = is_integer_refused and largest_request(answers) > 0
+    return False if is_only_text_accepted or any(answer.is_undeclared for answer in found) else None
 
 
 def largest_request(answers: SqlAnswers) -> int:

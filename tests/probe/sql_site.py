@@ -44,6 +44,7 @@ class SqlSite:
     def __init__(self) -> None:
         self.decode: Callable[[str], bytes] = decode_either
         self.takes_parameters = True
+        self.refusal_of_parameters = database_error(137, UNDECLARED)
         self.max_body = 100_000_000
         self.too_large = Refusal(413, {"error": {"status": 413, "message": "Request too large."}})
         self.lost_bytes = 0
@@ -96,7 +97,7 @@ class SqlSite:
         if literal:
             return bytes.fromhex(literal[1])[self.lost_bytes :]
         if not self.takes_parameters:
-            raise database_error(137, UNDECLARED)
+            raise self.refusal_of_parameters
         (parameter,) = command["parameters"]
         if parameter["type"] == "VarBinary":
             return self.decode(parameter["value"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import KEY, settings_for
-from probe.sql_site import Refusal, SqlSite, refuse_value
+from probe.sql_site import UNDECLARED, Refusal, SqlSite, database_error, refuse_value, value_error
 
 from gateway.emulator.sites import SYDNEY
 from gateway.probe.run import run_sql_probe
@@ -60,8 +60,10 @@ def test_reading_of_binary_values_is_found(
     assert takes_parameters(answers)
 
 
-def test_site_without_parameters_is_found(site: SqlSite) -> None:
+@pytest.mark.parametrize("refusal", [database_error(137, UNDECLARED), value_error()])
+def test_site_without_parameters_is_found(site: SqlSite, refusal: Refusal) -> None:
     site.takes_parameters = False
+    site.refusal_of_parameters = refusal
     report = probe(site)
     assert takes_parameters(report.answers) is False
     assert largest_request(report.answers) == 2_000_000
