@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,9 +49,11 @@ class SqlSite:
         self.max_body = 100_000_000
         self.too_large = Refusal(413, {"error": {"status": 413, "message": "Request too large."}})
         self.lost_bytes = 0
+        self.seconds = 0.0
         self.failure: Refusal | None = None
         self.texts: list[str] = []
         self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.sizes: list[int] = []
         site = self
 
@@ -60,6 +63,7 @@ class SqlSite:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 site.paths.append(self.path)
+                site.headers.append({name.lower(): value for name, value in self.headers.items()})
                 try:
                     status, answer = 200, site._query(body)
                 except Refusal as refusal:
@@ -81,6 +85,7 @@ class SqlSite:
         command = json.loads(body)["command"]
         self.texts.append(command["text"])
         self.sizes.append(len(body))
+        time.sleep(self.seconds)
         if self.failure:
             raise self.failure
         if len(body) > self.max_body:

@@ -56,6 +56,7 @@ def test_answer_is_the_row_of_the_result() -> None:
         b"<html>",
         b"{}",
         _body("not base64!"),
+        _body("!" + b64encode(b'[{"bytes": 5}]').decode()),
         _body(b64encode(b"no rows").decode()),
         _rows(),
         _rows({}, {}),

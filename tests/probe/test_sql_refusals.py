@@ -56,6 +56,8 @@ def test_unknown_outcome_has_the_code_of_its_cause() -> None:
     codings = (("http://elsewhere", "5003"), (ERROR_CODE_SYSTEM, "upstream-reset"))
     failure = Failure(catalog.WRITE_OUTCOME_UNKNOWN, codings=codings)
     assert refusal_of(failure, is_about_size=True) == SqlAnswer(refusal="upstream-reset")
+    refused = Failure(halo_sql.QUERY_REFUSED, codings=codings)
+    assert refusal_of(refused, is_about_size=True) == SqlAnswer(refusal="sql-refused")
     alone = refusal_of(Failure(catalog.WRITE_OUTCOME_UNKNOWN), is_about_size=True)
     assert alone == SqlAnswer(refusal="write-outcome-unknown")
 

@@ -11,6 +11,7 @@ from gateway.probe.sql_questions import SqlAnswer, SqlAnswers, value_length
 from gateway.probe.sql_report import render_sql_report
 from gateway.probe.sql_run import SqlProbeReport
 from gateway.settings import Settings
+from gateway.settings.sql import Sql
 
 SETTINGS = Settings()
 ARRIVED = SqlAnswer(5, "0x0102FEFF0A")
@@ -69,6 +70,9 @@ def test_refused_size_is_a_limit_of_the_body() -> None:
     assert "# a request of 4,000,000 bytes: result-too-large" in text
     assert "#   for all sites: sql.max_body = 2000000" in text
     assert "sql.max_body" not in rendered({"size-1000000": REFUSED})
+    low = Settings(sql=Sql(max_body=2_000_000))
+    answers = {**WHOLE, "size-4000000": REFUSED}
+    assert "sql.max_body" not in render_sql_report(replace(REPORT, answers=answers), low)
     assert "DID NOT ARRIVE WHOLE" in rendered({"size-1000000": SqlAnswer(8_000)})
     assert "size of a request: not asked" in rendered({})
 

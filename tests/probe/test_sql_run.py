@@ -19,6 +19,7 @@ from gateway.probe.sql_questions import (
     takes_parameters,
 )
 from gateway.probe.sql_run import SqlProbeReport, sql_cost_announcement
+from gateway.settings.server import Timeouts
 
 ALL = len(SQL_QUESTIONS) - 1  # the integer is needless
 
@@ -40,6 +41,8 @@ def test_site_as_assumed_takes_parameters_and_both_forms(site: SqlSite) -> None:
     assert [binary_reading(report.answers, form) for form in ("hex", "base64")] == ["bytes", "bytes"]
     assert not report.problem
     assert set(site.paths) == {f"/integrator/sites/{SYDNEY}/queries/immediate"}
+    assert {headers["content-type"] for headers in site.headers} == {"application/json"}
+    assert {headers["ocp-apim-subscription-key"] for headers in site.headers} == {"demo-key"}
 
 
 @pytest.mark.parametrize(
@@ -99,12 +102,17 @@ def test_budget_is_never_exceeded(site: SqlSite, budget: int) -> None:
     assert report.questions_left
 
 
-def test_failure_of_key_or_practice_ends_the_probe(site: SqlSite) -> None:
-    site.failure = Refusal(
-        401, {"statusCode": 401, "message": "Access denied due to invalid subscription key."}
-    )
+@pytest.mark.parametrize(
+    ("status", "text", "code"),
+    [
+        (401, "Access denied due to invalid subscription key.", "upstream-credentials"),
+        (500, "Internal server error", "write-outcome-unknown"),
+    ],
+)
+def test_failure_of_key_or_practice_ends_the_probe(site: SqlSite, status: int, text: str, code: str) -> None:
+    site.failure = Refusal(status, {"statusCode": status, "message": text})
     report = probe(site)
-    assert "upstream-credentials" in report.problem
+    assert code in report.problem
     assert report.queries_sent == len(site.texts) == 1
 
 
@@ -113,6 +121,14 @@ def test_response_without_rows_is_no_evidence(site: SqlSite) -> None:
     answers = probe(site).answers
     assert binary_reading(answers, "hex") == "unclear"
     assert takes_parameters(answers) is None
+
+
+def test_query_has_the_timeouts_of_sql(site: SqlSite) -> None:
+    site.seconds = 0.4
+    settings = settings_for(site.url)
+    impatient = settings.upstream.model_copy(update={"timeouts": Timeouts(read=0.1, total=0.1)})
+    report = run_sql_probe(settings.model_copy(update={"upstream": impatient}), SYDNEY, KEY, budget=1)
+    assert (report.problem, len(report.answers)) == ("", 1)
 
 
 def test_announcement_has_number_and_size() -> None:
