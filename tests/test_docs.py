@@ -122,6 +122,13 @@ def test_sql_page_names_every_reason_to_leave_a_query_alone() -> None:
     }
 
 
+def test_sql_page_switches_the_repair_off(tmp_path: Path) -> None:
+    blocks = dict(BLOCK.findall((ROOT / "docs" / "sql-passthrough.md").read_text(encoding="utf-8")))
+    (tmp_path / "gateway.toml").write_text(blocks["toml"])
+    (site,) = load(tmp_path / "gateway.toml").sites.values()
+    assert site.repairs == {"sql-parameter-conversion": False}
+
+
 def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "gateway.toml"
