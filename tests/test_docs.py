@@ -1,7 +1,9 @@
 """What the pages say exists: commands, targets, links, settings, repairs."""
 
+import json
 import re
 import shlex
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from gateway.cli.documentation import configuration_page
 from gateway.emulator.sites import SITES
 from gateway.repairs import REPAIRS
 from gateway.settings import load
+from gateway.sql.reasons import EXPLANATIONS
+from gateway.sql.rewrite import Rewritten, rewrite_query
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,6 +93,40 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     named = [name.replace("sites.default", "sites.<guid>") for name in found if not name.endswith(".py")]
     prefixes = {row[: match.start()] for row in rows for match in re.finditer(r"\.|$", row)}
     assert [name for name in named if name.removesuffix(".<id>") not in prefixes] == []
+
+
+def test_sql_page_shows_what_is_sent_for_its_example() -> None:
+    blocks = dict(BLOCK.findall((ROOT / "docs" / "sql-passthrough.md").read_text(encoding="utf-8")))
+    content = b"%PDF-1" + bytes(9_000)
+    query = blocks["json"].replace("JVBERi0x…", b64encode(content).decode())
+    rewriting = rewrite_query(query.encode(), "large")
+    assert isinstance(rewriting, Rewritten)
+    command = json.loads(rewriting.body)["command"]
+    assert command["text"].replace(content.hex(), "255044462d31…") == blocks["sql"].removesuffix("\n")
+    assert command["type"] == "text"
+    by_name = {each["name"]: each for each in json.loads(query)["command"]["parameters"]}
+    returned = {**by_name["@returnValue"], "direction": "output"}
+    assert command["parameters"] == [
+        by_name["@PatientId"],
+        by_name["@Title"],
+        by_name["@DocumentId"],
+        returned,
+    ]
+
+
+def test_sql_page_names_every_reason_to_leave_a_query_alone() -> None:
+    page = (ROOT / "docs" / "sql-passthrough.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", page, re.MULTILINE))
+    assert {name: text for name, text in rows.items() if name in set(EXPLANATIONS)} == {
+        reason.value: text for reason, text in EXPLANATIONS.items()
+    }
+
+
+def test_sql_page_switches_the_repair_off(tmp_path: Path) -> None:
+    blocks = dict(BLOCK.findall((ROOT / "docs" / "sql-passthrough.md").read_text(encoding="utf-8")))
+    (tmp_path / "gateway.toml").write_text(blocks["toml"])
+    (site,) = load(tmp_path / "gateway.toml").sites.values()
+    assert site.repairs == {"sql-parameter-conversion": False}
 
 
 def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:

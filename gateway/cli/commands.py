@@ -133,26 +133,52 @@ def explain(search: str, site: str, config: Path | None) -> None:
 @click.argument("guid")
 @click.option("--budget", default=30, help="Maximum number of queries; each is billed.")
 @click.option("--previous", type=click.File(), help="Output of an earlier probe, to show the differences.")
+@click.option(
+    "--sql", is_flag=True, help="Ask about SQL Passthrough instead, with SQL queries that only read."
+)
 @_config_option
-def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None) -> None:
+def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, *, sql: bool) -> None:
     """Query a practice and print the settings that fit it.
 
     GUID is the Halo GUID or the alias of the practice. The subscription key is read from
     HALO_GATEWAY_PROBE_KEY. The queries change nothing at the practice.
     """
-    from gateway.probe.report import render_report
-    from gateway.probe.run import cost_announcement, run_probe
     from gateway.settings.resolve import ConfiguredSites
     from gateway.telemetry.log_config import configure_logging
 
-    settings, key = _load_settings(config), os.environ.get("HALO_GATEWAY_PROBE_KEY", "")
+    settings = _load_settings(config)
+    key = {"Ocp-Apim-Subscription-Key": os.environ.get("HALO_GATEWAY_PROBE_KEY", "")}
     with _errors_as_click_exceptions():
         guid = ConfiguredSites(settings).guid_of(guid)
         configure_logging("error")
-        click.echo(cost_announcement(budget), err=True)
-        report = run_probe(settings, guid, {"Ocp-Apim-Subscription-Key": key}, budget=budget)
-        click.echo(render_report(report, settings, previous.read() if previous else ""))
-    sys.exit(bool(report.problem))
+        if sql:
+            has_problem = _probe_sql(settings, guid, key, budget)
+        else:
+            has_problem = _probe_searches(settings, guid, key, budget, previous.read() if previous else "")
+    sys.exit(has_problem)
+
+
+def _probe_searches(
+    settings: configuration.Settings, guid: str, key: dict[str, str], budget: int, previous: str
+) -> bool:
+    from gateway.probe.report import render_report
+    from gateway.probe.run import cost_announcement, run_probe
+
+    click.echo(cost_announcement(budget), err=True)
+    report = run_probe(settings, guid, key, budget=budget)
+    click.echo(render_report(report, settings, previous))
+    return bool(report.problem)
+
+
+def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str], budget: int) -> bool:
+    from gateway.probe.run import run_sql_probe
+    from gateway.probe.sql_report import render_sql_report
+    from gateway.probe.sql_run import sql_cost_announcement
+
+    click.echo(sql_cost_announcement(budget), err=True)
+    report = run_sql_probe(settings, guid, key, budget=budget)
+    click.echo(render_sql_report(report, settings))
+    return bool(report.problem)
 
 
 @main.command()

@@ -1,6 +1,6 @@
 """Stops of the tour: one request per known issue, and a check of the response in a FHIR client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import Any
@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import BaseFHIRError, OperationOutcome
+from httpx import HTTPError
 from requests import RequestException
 
+from gateway.demo.sql_stop import compare_content, file_document
 from gateway.emulator.sites import PERTH, SYDNEY
 
 #: Text that describes the response, and whether the response conforms to FHIR R4.
@@ -20,7 +22,8 @@ StopResult = tuple[str, bool]
 class Stop:
     """A known issue: the request, the check of its response, and the emulator's settings and fault.
 
-    A stop with a fault uses another `site`, because the fault opens the circuit of its site.
+    A stop with a fault uses another `site`, because the fault opens the circuit of its site. `confirm` checks
+    what the practice's stored procedures got, if the response is right.
     """
 
     issue: str
@@ -29,6 +32,7 @@ class Stop:
     settings: dict[str, Any] = field(default_factory=dict)
     fault: dict[str, Any] = field(default_factory=dict)
     site: str = SYDNEY
+    confirm: Callable[[Sequence[dict[str, Any]]], StopResult] | None = None
 
 
 def _search_one_month(client: SyncFHIRClient) -> StopResult:
@@ -107,6 +111,11 @@ def _check_error_format(client: SyncFHIRClient) -> StopResult:
     return "no error", False
 
 
+def _file_document(client: SyncFHIRClient) -> StopResult:
+    text, is_filed = file_document(client)
+    return _shorten_text(text), is_filed
+
+
 def _error_text(error: OperationOutcome) -> str:
     """Code and text of an error; fhirpy puts a body that is no OperationOutcome into `diagnostics`."""
     issue = error.resource["issue"][0]
@@ -125,7 +134,7 @@ def check_stop(stop: Stop, client: SyncFHIRClient) -> StopResult:
         return stop.check(client)
     except OperationOutcome as error:
         return f"error: {_error_text(error)}", False
-    except (BaseFHIRError, RequestException, KeyError) as problem:
+    except (BaseFHIRError, RequestException, HTTPError, KeyError) as problem:
         return f"the client failed: {type(problem).__name__}", False
 
 
@@ -148,5 +157,11 @@ STOPS = (
         _check_error_format,
         fault={"kind": "offline"},
         site=PERTH,
+    ),
+    Stop(
+        "sql-parameter-conversion",
+        "a document of 3 MB by stored procedure",
+        _file_document,
+        confirm=compare_content,
     ),
 )

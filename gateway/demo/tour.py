@@ -90,6 +90,9 @@ def _run_stop(stop: Stop, emulator: RunningEmulator, url: str) -> tuple[str, boo
     base = f"{url}/integrator/sites/{stop.site}/fhir/R4"
     client = SyncFHIRClient(base, extra_headers=_KEY_HEADER, requests_config={"proxies": _NO_PROXIES})
     text, conforms = check_stop(stop, client)
+    if conforms and stop.confirm:
+        confirmation, conforms = stop.confirm(emulator.control("GET", "executions"))
+        text = f"{text}; {confirmation}"
     bill: dict[str, Any] = emulator.control("GET", "bill")
     emulator.control("POST", "reset")
     return text, conforms, bill["queries"]

@@ -1,9 +1,10 @@
 """Run of a probe: sends the requests of its questions to the upstream, within a budget."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from gateway.builders import connection_pool
 from gateway.errors.failure import Failure
@@ -19,9 +20,11 @@ from gateway.probe.evidence import (
     refused_response,
 )
 from gateway.probe.questions import QUESTIONS
+from gateway.probe.sql_run import SqlProber, SqlProbeReport
 from gateway.repairs import WITNESSES
 from gateway.repairs.witness import observations
 from gateway.settings import Settings
+from gateway.settings import Upstream as UpstreamSettings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
@@ -29,6 +32,7 @@ from gateway.upstreams.client import UpstreamClient
 #: Maximum number of requests, enough for a site without unusual behaviour: 23 about dates, 5 about known
 #: issues and the form of responses.
 DEFAULT_BUDGET = 30
+_Report = TypeVar("_Report")
 _NOT_FHIR_TEXT = "The upstream's response is not valid FHIR."
 
 
@@ -66,7 +70,15 @@ def run_probe(
     site = ConfiguredSites(settings).require(guid)
     base = base or f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/fhir/R4"
     credentials = tuple((name.lower(), value) for name, value in headers.items())
-    return asyncio.run(_run_prober(settings, _Prober(site, base.rstrip("/"), credentials, budget), now))
+    prober = _Prober(site, base.rstrip("/"), credentials, budget)
+    return asyncio.run(
+        _with_client(
+            settings.upstream,
+            "halo-connect",
+            now,
+            lambda upstream: prober.run_questions(upstream, now()),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -127,9 +139,44 @@ class _Prober:
         )
 
 
-async def _run_prober(settings: Settings, prober: _Prober, now: Callable[[], datetime]) -> ProbeReport:
-    transport = connection_pool(settings.upstream, 1)
+def run_sql_probe(
+    settings: Settings,
+    guid: str,
+    headers: Mapping[str, str],
+    *,
+    budget: int = DEFAULT_BUDGET,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> SqlProbeReport:
+    """Probe SQL Passthrough of a live site with at most `budget` queries; `headers`: credentials."""
+    base = f"{str(settings.upstream.url).rstrip('/')}/integrator/sites/{guid}/queries"
+    prober = SqlProber(base, tuple((name.lower(), value) for name, value in headers.items()))
+    report = SqlProbeReport(guid, now(), budget)
+    return asyncio.run(
+        _with_client(
+            _with_sql_timeouts(settings),
+            "halo-sql",
+            now,
+            lambda upstream: prober.run_questions(upstream, report),
+        )
+    )
+
+
+def _with_sql_timeouts(settings: Settings) -> UpstreamSettings:
+    sql = settings.sql
+    timeouts = settings.upstream.timeouts.model_copy(
+        update={"read": sql.read_timeout_seconds, "total": sql.total_timeout_seconds}
+    )
+    return settings.upstream.model_copy(update={"timeouts": timeouts})
+
+
+async def _with_client(
+    upstream: UpstreamSettings,
+    dialect: str,
+    now: Callable[[], datetime],
+    ask: Callable[[Handler], Awaitable[_Report]],
+) -> _Report:
+    transport = connection_pool(upstream, 1)
     try:
-        return await prober.run_questions(UpstreamClient(transport, DIALECTS["halo-connect"], now), now())
+        return await ask(UpstreamClient(transport, DIALECTS[dialect], now))
     finally:
         await transport.aclose()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from conftest import KEY, ROOT
+from probe.sql_site import SqlSite
 from support.secrets import SECRET
 
 from gateway.cli.commands import main
@@ -253,6 +255,28 @@ def test_unknown_alias_does_not_get_the_default_zone(command: tuple[str, ...], t
     result = CliRunner().invoke(main, [*command, "--config", str(config)])
     assert result.exit_code == 1
     assert "pearth-1 is neither a Halo GUID nor the alias of a site" in result.stderr
+
+
+@pytest.mark.parametrize("budget", ["0", "3"])
+def test_probe_of_sql_announces_its_cost_and_prints_toml(tmp_path: Path, budget: str) -> None:
+    with SqlSite() as site:
+        config = tmp_path / "gateway.toml"
+        config.write_text(f"[upstream]\nurl = '{site.url}'\n")
+        command = ["probe", "--sql", SYDNEY, "--budget", budget, "--config", str(config)]
+        result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert f"at most {budget} billed SQL queries" in result.stderr
+    assert f"# halo-gateway probe --sql: {budget} of at most {budget} queries sent" in result.stdout
+    assert tomllib.loads(result.stdout) == {}
+    assert len(site.texts) == int(budget)
+
+
+def test_probe_of_sql_that_ended_early_has_exit_code_1(tmp_path: Path, free_tcp_port: int) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(f"[upstream]\nurl = 'http://127.0.0.1:{free_tcp_port}'\n")
+    result = CliRunner().invoke(main, ["probe", "--sql", SYDNEY, "--config", str(config)])
+    assert result.exit_code == 1
+    assert "# ENDED EARLY: " in result.stdout
 
 
 def test_known_issues_lists_repairs_and_their_states(tmp_path: Path) -> None:
