@@ -1,8 +1,13 @@
 """Statements that provably change nothing; all others may."""
 
+from contextlib import suppress
+
 import pytest
-from hypothesis import given
+import sqlglot
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from gateway.sql.statement import LONGEST_STATEMENT, only_reads
 
@@ -66,6 +71,14 @@ MAY_WRITE = [
     "USE x",
     "SELECT " + "1," * LONGEST_STATEMENT + "1", "SELECT N'" + "\u20ac" * (LONGEST_STATEMENT // 2) + "'",
 ]  # fmt: skip
+#: Pieces of statements, put together at random.
+FRAGMENTS = [
+    " ", "\n", ";", "'", "''", "N'", "[", "]", '"', "--", "/*", "*/", "(", ")", ",", " b", " FROM t",
+    " INTO u",
+    " SELECT 1", " UNION SELECT 1", " DELETE t", " UPDATE t SET a = 1", " EXEC p", " DROP TABLE t",
+    " WHERE a = 1",
+    " 'x'", " -- x\n", " /* x */", " WITH (NOLOCK)", " FOR XML PATH", " AS c", " 1e", " 0x", " @v",
+]  # fmt: skip
 #: What may stand between two words.
 GAPS = [" ", "\n", "\r\n\t", "/**/", " /* it's /* SELECT */ */ ", "-- '\n", "/*;*/"]
 
@@ -108,6 +121,19 @@ def test_word_that_writes_is_seen_unless_it_is_quoted(noise: str) -> None:
     text = f"SELECT {noise} DELETE t"
     if only_reads(text):
         assert any(mark in noise for mark in ("'", '"', "[", "--", "/*"))
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join))
+def test_sqlglot_reads_one_query_too(rest: str) -> None:
+    """Of what it can read; a text that only one of both readers can read is not compared."""
+    text = f"SELECT a {rest}"
+    with suppress(SqlglotError):
+        parsed = sqlglot.parse(text, dialect="tsql")
+        statements = [each for each in parsed if each and not isinstance(each, exp.Semicolon)]
+        if only_reads(text):
+            assert [isinstance(each, exp.Query) for each in statements] == [True]
+            assert not list(statements[0].find_all(exp.Into, exp.DML, exp.Command))
 
 
 def test_long_statement_is_judged_in_linear_time() -> None:
