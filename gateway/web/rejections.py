@@ -11,6 +11,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.fhir.interaction import NOT_FHIR, interaction_for
 from gateway.http.proved_callers import caller_at_upstream, caller_of
 from gateway.ledger.recorder import Recorder
+from gateway.sql.interaction import sql_interaction
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.errors import error_response
@@ -33,7 +34,10 @@ class RejectionCounter:
     def __call__(self, request: Request, failure: Failure) -> None:
         """Count one rejection."""
         guid, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
+        query = request.path_params.get("query", "")
         interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
+        if query:
+            interaction = sql_interaction(request.method, f"integrator/sites/{guid}/queries/{query}")
         headers = caller_headers(request, self.dialect)
         site = self.find_site(guid.lower()) if guid else self.default_site
         code, caller = failure.kind.code, caller_at_upstream(self.upstream_url, headers)

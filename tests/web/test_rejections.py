@@ -56,6 +56,13 @@ def site_request(
     return request
 
 
+def test_rejected_sql_query_is_counted_by_its_action() -> None:
+    request = asgi_request(f"/desktop/sites/{GUID}/queries/async", KEY, method="POST")
+    request.scope["path_params"] = {"siteId": GUID, "query": "async"}
+    key = ledger_key_of(request, fhir=False)
+    assert (key.site, key.interaction, key.cost) == (GUID, "sql-async", CostClass.FREE)
+
+
 def test_rejection_is_counted_by_the_path() -> None:
     key = ledger_key_of(site_request("Patient/"))
     assert key == LedgerKey("2026-07-01", GUID, "", "Patient", "search-type", CostClass.FREE)
