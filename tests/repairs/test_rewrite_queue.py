@@ -2,6 +2,7 @@
 
 import asyncio
 from threading import Event, current_thread, main_thread
+from time import sleep
 
 import pytest
 from structlog.testing import capture_logs
@@ -27,6 +28,7 @@ class Gate:
         self.running += 1
         self.most = max(self.most, self.running)
         self.opened.wait(10)
+        sleep(0.002)  # time for another, if it may run
         self.running -= 1
         self.bodies.append(body)
         return Rewritten(body + scope.encode(), "")

@@ -10,6 +10,7 @@ import pytest
 from support.requests import GUID, fhir_request, json_response
 from support.scripted_upstream import Clock, HandlerCase, ScriptedUpstream, Step
 from support.sql import (
+    LARGE,
     REFUSAL_TEXT,
     SMALL,
     command_of,
@@ -252,6 +253,13 @@ async def test_command_is_never_sent_a_third_time(mode: RewriteMode) -> None:
 async def test_text_with_all_values_is_not_sent_again() -> None:
     case = Case(refused(), mode="binary-always")
     assert await case.code(sql_request("immediate", SMALL_BODY)) == "sql-parameter"
+    assert case.types == ["text"]
+
+
+async def test_same_text_is_not_sent_again() -> None:
+    case = Case(refused())
+    only_large = query(parameter("@Content", "VarBinary", LARGE))
+    assert await case.code(sql_request("immediate", only_large)) == "sql-parameter"
     assert case.types == ["text"]
 
 
