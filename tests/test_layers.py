@@ -45,7 +45,7 @@ IMPURE = {
     "builders.py": "httpx random time",
     "cache/invalidation.py": "secrets",
     "cache/response_cache.py": "asyncio",
-    "chain.py": "time",
+    "chain.py": "random time",
     "cli/explain.py": "asyncio clock secrets",
     "cli/ledger.py": "sqlite3",
     "ledger/counts.py": "threading",

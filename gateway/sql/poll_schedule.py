@@ -12,6 +12,8 @@ _MAX_STATE_BYTES = 1_000_000
 _FIRST_WAIT, _LONGEST_WAIT = 0.35, 5.0
 #: Seconds before the end at which the last poll is sent, so that the answer at the end is a new one.
 _LAST_POLL_SECONDS = 0.5
+#: Shortest wait before the last poll, in seconds: without time for it, the last answer is new enough.
+_SHORTEST_WAIT = 0.1
 #: Jitter: a wait is between this share of its length and the whole.
 _MIN_SHARE = 0.7
 
@@ -46,6 +48,6 @@ def next_poll(polls: int, remaining: float, chance: float) -> float | None:
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(polls - 1, 10))
     wait = longest * (_MIN_SHARE + (1 - _MIN_SHARE) * chance)
     last = remaining - _LAST_POLL_SECONDS
-    if last < _FIRST_WAIT * _MIN_SHARE:
+    if last < _SHORTEST_WAIT:
         return None
     return min(wait, last)
