@@ -49,12 +49,16 @@ def test_what_is_neither_is_refused(text: str, piece: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "0x1", "0xgg", "0x 01", "0X0102", "0xAB==", "0xZZ", "QQ", "QQ=", "QR==", "QUJDRA==QUJD", "=QQ=",
+        "0x1", "0xgg", "0x 01", "0X010203", "0xAB==", "0xZZ", "QQ", "QQ=", "QR==", "QUJDRA==QUJD", "=QQ=",
         "QQ==\n", "Q Q=", "QQ-_", "😀", "\x00", "QUJD=",
     ],
 )  # fmt: skip
 def test_a_doubtful_encoding_is_refused(text: str) -> None:
     assert binary(text) is Reason.BINARY_ENCODING
+
+
+def test_padding_before_the_end_is_refused_where_pieces_meet() -> None:
+    assert binary("QUJDQUJDQQ==QUJD", piece=12) is Reason.BINARY_ENCODING
 
 
 def test_an_escaped_solidus_in_base64_is_one_character() -> None:
