@@ -24,6 +24,7 @@ TEXT = (
     b"EXECUTE @returnValue = [db]..[sp_]]X] "
     b"@Content = @Content, @Note = @Note, @Title = @Title, @id = @id OUTPUT;\n"
 )
+UNITS = "it's".encode("utf-16-le")
 MEBIBYTE = 1 << 20
 LARGE = 10_000_000
 
@@ -80,7 +81,8 @@ def test_same_batch_in_other_words_is_proved(old: bytes, new: bytes) -> None:
         (b"@Title = @Title", b"@Title = DEFAULT"),
         (b"@Title = @Title", b"@Title = @Title OUTPUT"), (b", @Title = @Title", b""),
         (b", @id = @id OUTPUT", b", @id = @id"),
-        (b"OUTPUT;", b"OUTPUT, @x = @x;"), (b"OUTPUT;", b"OUTPUT,;"), (b"OUTPUT;", b"OUTPUT WITH RECOMPILE;"),
+        (b"OUTPUT;", b"OUT;"), (b"OUTPUT;", b"OUTPUT, @x = @x;"), (b"OUTPUT;", b"OUTPUT,;"),
+        (b"OUTPUT;", b"OUTPUT WITH RECOMPILE;"),
         (b"OUTPUT;\n", b"OUTPUT\n"), (b"OUTPUT;", b"OUTPUT;;"), (b"OUTPUT;", b"OUTPUT; EXEC xp_cmdshell;"),
         (b"OUTPUT;", b"OUTPUT; -- x"), (b"OUTPUT;\n", b"OUTPUT;\nGO\n"), (b"OUTPUT;", b"OUTPUT; SELECT @id;"),
         (b"EXECUTE", b"/**/ EXECUTE"), (b"EXECUTE", b"-- x\nEXECUTE"), (b"EXECUTE", b"; EXECUTE"),
@@ -112,6 +114,10 @@ def test_another_text_is_not_proved(old: bytes, new: bytes) -> None:
             BATCH, variables=(BATCH.variables[0], replace(BATCH.variables[1], value=WholeValue(b"it's")))
         ),
         replace(BATCH, variables=(BATCH.variables[0], replace(BATCH.variables[1], type="xml"))),
+        replace(BATCH, variables=(BATCH.variables[0], replace(BATCH.variables[1], value=WholeValue(UNITS)))),
+        replace(
+            BATCH, variables=(replace(BATCH.variables[0], value=WholeValue("\u0201")), BATCH.variables[1])
+        ),
         replace(BATCH, procedure=("db", "dbo", "sp_]X")),
         replace(BATCH, procedure=("db", "", "sp_]]X")),
         replace(BATCH, arguments=BATCH.arguments[:-1]),
@@ -139,6 +145,11 @@ def test_names_that_differ_in_case_only_are_one(other: Batch) -> None:
 @pytest.mark.parametrize("name", ["@@x", "@1", "@" + "x" * 128])
 def test_variable_of_another_name_is_not_proved(name: str) -> None:
     batch = batch_of(b"1", names=(name,))
+    assert not is_proved(text_of(batch), batch)
+
+
+def test_procedure_of_five_parts_is_not_proved() -> None:
+    batch = batch_of(b"1", procedure=("a", "b", "c", "d", "e"))
     assert not is_proved(text_of(batch), batch)
 
 
