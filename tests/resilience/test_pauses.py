@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.requests import SITE, fhir_request, json_response
+from support.requests import SITE, fhir_request, json_response, sql_request
 from support.scripted_upstream import OK, Clock, HandlerCase, ScriptedUpstream, Step
 
 from gateway.errors.failure import Failure, FailureKind
@@ -196,3 +196,11 @@ async def test_repeated_failures_log_one_pause() -> None:
                 request(), failure(halo_failures.QUOTA_EXHAUSTED, retry_after=60)
             )
     assert [line["event"] for line in logs] == ["pause-started"]
+
+
+async def test_query_that_only_halo_cloud_accepted_proves_no_caller() -> None:
+    case = Case(OK)
+    await case.code(sql_request("async"))
+    assert not case.pauses._served
+    await case.code(sql_request("immediate"))
+    assert case.pauses._served
