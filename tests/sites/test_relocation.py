@@ -191,7 +191,7 @@ async def test_sql_query_after_a_refused_one_uses_the_new_guid() -> None:
 
 
 async def test_body_of_a_sql_result_keeps_each_byte() -> None:
-    body = b'{"url" : "https://x/sites/' + NEW.encode() + b'/y"}'
+    body = b'{"reference" : "https://x/sites/' + NEW.encode() + b'/y"}'
     found = FhirResponse(200, (("location", f"https://x/sites/{NEW}/z"),), body)
     case = Case(RELOCATED, found)
     response = await case.handler(sql_request(GUID, "GET"))
