@@ -129,6 +129,11 @@ def test_bytes_in_an_unknown_encoding_keep_the_command(value: str) -> None:
     assert declared(parameter("@x", "VarBinary", value)) is Reason.BINARY_ENCODING
 
 
+def test_a_small_binary_input_is_not_decoded_unless_declared() -> None:
+    small, large = parameter("@s", "VarBinary", "no base64!"), parameter("@x", "VarBinary", encoded(9_000))
+    assert [declared(small, large, scope=scope) for scope in SCOPES] == [[1], *[Reason.BINARY_ENCODING] * 2]
+
+
 def test_xml_that_names_its_encoding_keeps_the_command() -> None:
     value = f'<?xml version="1.0" encoding="utf-8"?><a>{"x" * 4_000}</a>'
     assert declared(parameter("@x", "Xml", value)) is Reason.XML_ENCODING
