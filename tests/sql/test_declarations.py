@@ -119,6 +119,10 @@ def test_a_value_that_would_be_padded_keeps_the_command(sql_type: str) -> None:
     assert declared(parameter("@x", sql_type, value), scope="all") == [0]
 
 
+def test_a_char_that_may_be_padded_keeps_the_command() -> None:
+    assert declared(parameter("@x", "Char", "é", size=2), scope="all") is Reason.PADDING
+
+
 def test_an_empty_value_of_variable_length_is_declared() -> None:
     empty = [parameter("@x", "VarBinary", ""), parameter("@y", "NVarChar", "")]
     assert declared(*empty, scope="all") == [0, 1]
