@@ -13,8 +13,7 @@ from sql.injection_corpus import PARAMETER_NAMES, PROCEDURES, VALUES
 from sql.third_readers import Reading, sqlfluff_statements, sqlglot_reading
 
 from gateway.sql.names import is_name, parse_parameter_name, parse_procedure, quote_name
-
-rewrite = pytest.importorskip("gateway.sql.rewrite")
+from gateway.sql.rewrite import LeftAlone, rewrite_query
 
 
 def query(name: str, parameters: list[dict[str, Any]], **other: Any) -> bytes:
@@ -28,8 +27,8 @@ def parameter(name: str, sql_type: str, value: str | None, direction: str = "inp
 
 def read(body: bytes) -> tuple[dict[str, Any], Reading] | None:
     """The command that goes up instead, and what sqlglot reads in it; None if the body is left alone."""
-    result = rewrite.rewrite_query(body, "all")
-    if isinstance(result, rewrite.LeftAlone):
+    result = rewrite_query(body, "all")
+    if isinstance(result, LeftAlone):
         return None
     command = json.loads(result.body)["command"]
     assert command["type"] == "text"
