@@ -156,7 +156,7 @@ class _MatchedError:
     def _is_failed_query(self) -> bool:
         """Whether a poll found that a SQL query failed, whose command may have changed data."""
         interaction, status = self.check.request.interaction, self.check.response.status
-        return interaction.code == "sql" and not interaction.asks_practice and status == HTTPStatus.OK
+        return interaction.name == "sql-read" and status == HTTPStatus.OK
 
     @property
     def _failure_kind(self) -> FailureKind:

@@ -27,7 +27,7 @@ MOUNTS = {name: f"/{name}" for name in mountable_dialects() if not DIALECTS[name
 MOUNTS |= {"health-gorilla": "/hg", "halo-itsm": "/itsm"}
 CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "halo-connect": (f"{BASE}/Patient", KEY),
-    "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/x", KEY | FHIR),
+    "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/registered", KEY | FHIR),
     **{name: (f"{path}/Patient", TOKEN) for name, path in MOUNTS.items()},
     "halo-itsm": ("/itsm/api/tickets", TOKEN),
 }
