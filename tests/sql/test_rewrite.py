@@ -170,6 +170,11 @@ def test_a_command_that_cannot_be_rewritten_is_left_alone(body: bytes, reason: R
     assert rewrite_query(body, "all") == LeftAlone(reason)
 
 
+def test_a_text_that_is_not_proved_is_not_used() -> None:
+    result = rewrite_query(procedure_body(CONTENT), "large", prove=lambda *_: False)
+    assert result == LeftAlone(Reason.NOT_PROVED)
+
+
 @given(body=st.binary(max_size=200))
 def test_no_body_raises_an_exception(body: bytes) -> None:
     assert isinstance(rewrite_query(body, "all"), LeftAlone)
