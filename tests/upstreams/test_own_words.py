@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from base64 import b64encode
 from time import process_time
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from support.requests import fhir_request
 
 from gateway.exchange import FhirRequest
-from gateway.upstreams.own_words import MAX_REQUEST_LENGTH, OwnWords, own_words
+from gateway.upstreams.own_words import MAX_REQUEST_LENGTH, REPEATED, OwnWords, own_words
 
 PHRASE = "network-related or instance-specific, try again in 24 hours"
 
@@ -60,6 +61,44 @@ def entities(text: str) -> str:
 
 def full_width(text: str) -> str:
     return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
+
+
+def filing(text: str, document: bytes, note: str = "") -> FhirRequest:
+    """A request whose body has a document beside a short text."""
+    body = b'{"text": "%b", "value": "%b", "note": "%b"}' % (text.encode(), document, note.encode())
+    return fhir_request("Patient", method="POST", body=body)
+
+
+DOCUMENTS = {
+    "base64": b64encode(bytes(range(256)) * 45_000),
+    "hexadecimal": b"0x" + b"00ff" * 3_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_document_in_a_request_hides_no_own_words(kind: str) -> None:
+    sentence = "Site cannot be reached, about Quellenhof"
+    started = process_time()
+    assert (
+        own_words(sentence, filing("Quellenhof", DOCUMENTS[kind]))
+        == f"Site cannot be reached, about {REPEATED}"
+    )
+    assert process_time() - started < 0.1
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_part_of_a_document_is_never_an_own_word(kind: str) -> None:
+    part = DOCUMENTS[kind][100:140].decode()
+    assert own_words(f"unreadable {part}", filing("x", DOCUMENTS[kind])) == f"unreadable {REPEATED}"
+
+
+def test_long_text_with_spaces_leaves_no_own_words() -> None:
+    assert own_words("Site cannot be reached", filing("x", b"", "some words " * 3_000)) == ""
+    assert own_words("Site cannot be reached", filing("x", DOCUMENTS["base64"], "some words " * 3_000)) == ""
+
+
+def test_body_of_very_many_strings_leaves_no_own_words() -> None:
+    assert own_words("Site cannot be reached", filing('","' * 40_000, b"")) == ""
 
 
 @pytest.mark.parametrize("place", requests_with(PHRASE))
@@ -170,5 +209,5 @@ def test_element_names_of_r4_are_no_words_of_the_client() -> None:
 
 
 def test_text_about_a_request_of_any_size_has_an_end() -> None:
-    large = fhir_request("Patient", method="POST", body=b"x" * (MAX_REQUEST_LENGTH + 1))
+    large = fhir_request("Patient", method="POST", body=b"x " * MAX_REQUEST_LENGTH)
     assert own_words("Site is offline", large) == ""
