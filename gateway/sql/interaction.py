@@ -18,7 +18,7 @@ _SINGLE_RUNS = frozenset({SqlAction.IMMEDIATE, SqlAction.ASYNC})
 
 class _Command(msgspec.Struct):
     text: str = ""
-    type: str = ""
+    type: str = "text"  # Halo's default
 
 
 class _Query(msgspec.Struct):
