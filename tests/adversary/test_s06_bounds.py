@@ -108,7 +108,8 @@ def test_unfinished_bodies_take_at_most_half_of_the_budget(pair: Pair) -> None:
 
 def test_slow_body_holds_its_share_no_longer_than_its_time(pair: Pair) -> None:
     limits = {"max_body": 1_999_000, "max_total_body": 6_000_000, "timeouts": {"body": 1}}
-    with run_gateway(pair, changed_settings(pair, server=limits)) as gateway, ExitStack() as clients:
+    settings = changed_settings(pair, server=limits, sql={"max_body": 1_999_000})
+    with run_gateway(pair, settings) as gateway, ExitStack() as clients:
         assert not was_refused(clients.enter_context(open_body(gateway, 1_500_000)))
         assert was_refused(clients.enter_context(open_body(gateway, 1_500_000)))
         until(lambda: not was_refused(clients.enter_context(open_body(gateway, 1_500_000))))

@@ -263,8 +263,8 @@ def test_probe_of_sql_announces_its_cost_and_prints_toml(tmp_path: Path, budget:
         config = tmp_path / "gateway.toml"
         config.write_text(f"[upstream]\nurl = '{site.url}'\n")
         command = ["probe", "--sql", SYDNEY, "--budget", budget, "--config", str(config)]
-        result = CliRunner().invoke(main, command)
-    assert result.exit_code == 0, result.output
+        result = run_process(*command)
+    assert result.returncode == 0, result.stderr
     assert f"at most {budget} billed SQL queries" in result.stderr
     assert f"# halo-gateway probe --sql: {budget} of at most {budget} queries sent" in result.stdout
     assert tomllib.loads(result.stdout) == {}
@@ -274,8 +274,8 @@ def test_probe_of_sql_announces_its_cost_and_prints_toml(tmp_path: Path, budget:
 def test_probe_of_sql_that_ended_early_has_exit_code_1(tmp_path: Path, free_tcp_port: int) -> None:
     config = tmp_path / "gateway.toml"
     config.write_text(f"[upstream]\nurl = 'http://127.0.0.1:{free_tcp_port}'\n")
-    result = CliRunner().invoke(main, ["probe", "--sql", SYDNEY, "--config", str(config)])
-    assert result.exit_code == 1
+    result = run_process("probe", "--sql", SYDNEY, "--config", str(config))
+    assert result.returncode == 1
     assert "# ENDED EARLY: " in result.stdout
 
 
