@@ -17,6 +17,7 @@ from gateway.repairs.conversion_scopes import ConversionScopes, wider_scope
 from gateway.repairs.rewrite_queue import RewriteQueue, contains
 from gateway.repairs.sql_parameter_conversion import ID, contains_refusal, is_refusal
 from gateway.repairs.submitted_queries import SubmittedQueries, SubmittedQuery
+from gateway.sql.charset import is_utf8
 from gateway.sql.operation import SqlAction, SqlOperation, parse_operation
 from gateway.sql.reasons import Reason
 from gateway.sql.result import with_return_value
@@ -160,6 +161,8 @@ class SqlParameters:
         """Rewrite the body of a request. Raises Failure 503 if too many commands wait."""
         if scope == "large" and len(request.body) <= _MAX_SMALL_BODY:
             return LeftAlone(Reason.NOT_NEEDED)
+        if not is_utf8(value for name, value in request.headers if name == "content-type"):
+            return LeftAlone(Reason.CHARSET)
         caller = caller_of(request) if self._is_proved(request, operation.guid) else UNPROVED
         return await self._queue.rewrite(request.body, scope, caller)
 

@@ -7,6 +7,7 @@ class Reason(StrEnum):
     """Why a command is left alone."""
 
     NOT_NEEDED = "not-needed"
+    CHARSET = "charset"
     JSON = "json"
     REPEATED_NAME = "repeated-name"
     SHAPE = "shape"
@@ -30,6 +31,10 @@ class Reason(StrEnum):
 EXPLANATIONS = {
     Reason.NOT_NEEDED: (
         "The command is no stored procedure, or none of its inputs is one that Halo cannot convert."
+    ),
+    Reason.CHARSET: (
+        "`Content-Type` names a charset other than UTF-8, in which Halo may read the body. Send JSON in"
+        " UTF-8, and leave `charset` out."
     ),
     Reason.JSON: (
         "The body is not one JSON text in UTF-8 (RFC 8259, without a byte order mark). Send valid JSON."

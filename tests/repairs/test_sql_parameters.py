@@ -416,3 +416,21 @@ async def test_too_many_commands_are_rejected_before_they_are_sent() -> None:
     assert await case.code(sql_request("immediate", SMALL_BODY)) == "200"
     gate.set()
     await asyncio.gather(*waiting)
+
+
+@pytest.mark.parametrize("charset", ["us-ascii", "iso-8859-1", '"Windows-1252"'])
+@pytest.mark.parametrize("body", [filed(), SMALL_BODY])
+async def test_body_in_another_charset_goes_up_as_it_came(charset: str, body: bytes) -> None:
+    case = Case(refused())
+    headers = (("content-type", f"application/json; charset={charset}"),)
+    request = sql_request("immediate", body).replace(headers=headers)
+    assert await case.code(request) == "sql-parameter"
+    assert case.upstream.requests == [request]
+    assert case.counts.outcomes[0] in {"charset", "not-needed"}
+
+
+async def test_body_whose_charset_is_utf8_is_rewritten() -> None:
+    case = Case(RAN)
+    headers = (("content-type", "application/json; charset=UTF-8"),)
+    await case.handler(sql_request("immediate", filed()).replace(headers=headers))
+    assert case.types == ["text"]
