@@ -1,5 +1,6 @@
 """Changes to a body, piece by piece; all other bytes stay as they are."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -49,6 +50,15 @@ def json_content(pieces: Iterable[bytes]) -> Iterator[bytes]:
             if character[0] in present:
                 piece = piece.replace(character, escape)  # noqa: PLW2901 - one piece, several escapes
         yield piece
+
+
+def ascii_json_content(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a text in UTF-8 as the content of a JSON string in ASCII; no piece may end within a character."""
+    for piece in pieces:
+        if piece.isascii():
+            yield from json_content((piece,))
+        else:
+            yield json.dumps(piece.decode())[1:-1].encode()
 
 
 def removals(items: Sequence[tuple[int, int]], removed: set[int]) -> Iterator[Edit]:

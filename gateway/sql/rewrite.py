@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from gateway.sql.batch import Batch
-from gateway.sql.body_edits import Edit, edited_body, json_content, removals
+from gateway.sql.body_edits import Edit, ascii_json_content, edited_body, json_content, removals
 from gateway.sql.declarations import SMALL, DeclaredValues, Scope, declared_values
 from gateway.sql.json_skeleton import JsonString, Skeleton
 from gateway.sql.procedure_batch import batch_text, procedure_batch
@@ -64,10 +64,11 @@ def _rewritten(
     text = batch_text(batch)
     if not prove(b"".join(text), batch):
         return LeftAlone(Reason.NOT_PROVED)
+    content = ascii_json_content if body.isascii() else json_content
     returns = [each for each in call.parameters if each.direction == "returnValue"]
     edits = [
         _content(call.type_string, b"text"),
-        Edit(call.text.start, call.text.end, json_content(text)),
+        Edit(call.text.start, call.text.end, content(text)),
         *removals([each.span for each in call.parameters], set(values)),
         *(edit for each in returns for edit in _output_edits(each)),
     ]

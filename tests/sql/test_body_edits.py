@@ -7,7 +7,7 @@ from threading import Lock, Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sql.body_edits import Edit, edited_body, json_content, removals
+from gateway.sql.body_edits import Edit, ascii_json_content, edited_body, json_content, removals
 
 
 @given(body=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60), max_size=6), new=st.binary(max_size=4))
@@ -26,6 +26,12 @@ def test_the_content_of_a_string_reads_back(text: str, size: int) -> None:
     content = text.encode()
     pieces = [content[at : at + size] for at in range(0, len(content), size)]
     assert json.loads(b'"' + b"".join(json_content(pieces)) + b'"') == text
+
+
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_the_content_in_ascii_reads_back(texts: list[str]) -> None:
+    content = b"".join(ascii_json_content(text.encode() for text in texts))
+    assert json.loads(content.join([b'"', b'"']).decode("ascii")) == "".join(texts)
 
 
 def test_every_character_that_needs_an_escape_has_one() -> None:

@@ -77,6 +77,16 @@ def test_a_wider_scope_declares_small_inputs() -> None:
     assert command_of(rewritten(body, "all").body)["parameters"] == [IDENTIFIER]
 
 
+@pytest.mark.parametrize("text", ["Zoë " * 2_000, "😀" * 4_000, "\x00ë" * 90 + "x" * 4_000])
+def test_a_body_in_ascii_stays_in_ascii(text: str) -> None:
+    note = parameter("@note", "NVarChar", text)
+    result = rewritten(procedure_body(note))
+    sent = json.dumps(json.loads(procedure_body(note)), ensure_ascii=False).encode()
+    assert result.body.isascii()
+    assert not rewritten(sent).body.isascii()
+    assert json.loads(result.body) == json.loads(rewritten(sent).body)
+
+
 @pytest.mark.parametrize(
     ("return_value", "output"),
     [
