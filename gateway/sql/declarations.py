@@ -1,8 +1,7 @@
 """Which parameters of a stored procedure are declared in SQL text, and which forbid it."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.sql.literals import MAX_OPERANDS, operand_count
 from gateway.sql.query_body import Parameter
@@ -16,17 +15,26 @@ Scope = Literal["large", "binary-always", "all"]
 SMALL = 4_000
 
 
+class _Declared(NamedTuple):
+    """Value to declare; Halo cannot convert one that is large."""
+
+    value: TextValue | BinaryValue
+    is_large: bool
+
+
 #: Values to declare, by the index of their parameter.
 DeclaredValues = Mapping[int, TextValue | BinaryValue]
 
 
 def declared_values(parameters: Sequence[Parameter], scope: Scope) -> DeclaredValues:
-    """Return the values to declare, if any. Raises UnsuitableError if a parameter forbids it."""
+    """Return the values to declare, if any. Raises UnsuitableError if a parameter forbids it.
+
+    What a scope adds to the large values never forbids it: a small value that cannot be declared stays.
+    """
     values = {index: _declared_value(each, scope) for index, each in enumerate(parameters)}
-    declared = {index: value for index, value in values.items() if value is not None}
+    declared = _within_operands({index: value for index, value in values.items() if value is not None})
     if declared and not all(_is_supported(each) for each in parameters):
         raise UnsuitableError(Reason.TYPE)
-    _check_operands(declared)
     return declared
 
 
@@ -35,30 +43,45 @@ def _is_supported(parameter: Parameter) -> bool:
     return parameter.direction == "returnValue" or sql_type(parameter.type).is_supported
 
 
-def _check_operands(values: DeclaredValues) -> None:
-    """Raise UnsuitableError if the server might not take the sums of these texts."""
-    counts = (operand_count(each) - 1 for each in values.values() if isinstance(each, TextValue))
-    if any(total >= MAX_OPERANDS for total in accumulate(counts)):
-        raise UnsuitableError(Reason.OPERANDS)
+def _within_operands(values: Mapping[int, _Declared]) -> DeclaredValues:
+    """Return all large values and the small ones for whose sums the server's limit leaves room.
+
+    Raises UnsuitableError if it leaves none for the large ones.
+    """
+    total, kept = 0, set()
+    for index, each in sorted(values.items(), key=lambda item: not item[1].is_large):
+        count = operand_count(each.value) - 1 if isinstance(each.value, TextValue) else 0
+        if total + count < MAX_OPERANDS:
+            total += count
+            kept.add(index)
+        elif each.is_large:
+            raise UnsuitableError(Reason.OPERANDS)
+    return {index: each.value for index, each in values.items() if index in kept}
 
 
-def _declared_value(parameter: Parameter, scope: Scope) -> TextValue | BinaryValue | None:
+def _declared_value(parameter: Parameter, scope: Scope) -> _Declared | None:
     """Value to declare; None if the parameter stays one. Raises UnsuitableError if it can be neither."""
     kind = sql_type(parameter.type)
     if parameter.value is None or parameter.direction in {"output", "returnValue"}:
         return None
     value = BinaryValue(parameter.value) if kind.is_binary else TextValue(parameter.value)
-    if not _is_in_scope(parameter, kind, scope) and not _is_large(value, kind):
+    is_large = _is_large(value, kind)
+    if not is_large and not _is_in_scope(kind, scope):
         return None
-    _check(parameter, value, kind)
-    return value
+    try:
+        _check(parameter, value, kind)
+    except UnsuitableError:
+        if is_large:
+            raise
+        return None
+    return _Declared(value, is_large)
 
 
-def _is_in_scope(parameter: Parameter, kind: SqlType, scope: Scope) -> bool:
-    """Whether a value is declared that is not large. A small text that is also an output need not be."""
+def _is_in_scope(kind: SqlType, scope: Scope) -> bool:
+    """Whether a value is declared that is not large."""
     if kind.is_binary:
         return scope != "large"
-    return scope == "all" and kind.variable != "" and parameter.direction == "input"
+    return scope == "all" and kind.variable != ""
 
 
 def _is_large(value: TextValue | BinaryValue, kind: SqlType) -> bool:

@@ -4,6 +4,8 @@ import base64
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.sql_commands import SQL_TYPES, UNSUPPORTED_SQL_TYPES, parameter, procedure_body
 
 from gateway.sql.declarations import Scope, declared_values
@@ -75,11 +77,10 @@ def test_a_large_input_that_is_an_output_keeps_the_command(sql_type: str) -> Non
     assert [declared(large, scope=scope) for scope in SCOPES] == [Reason.INPUT_OUTPUT] * 3
 
 
-def test_a_small_output_stays_a_parameter_if_it_is_text() -> None:
-    text = parameter("@x", "NVarChar", "x", direction="inputOutput")
-    binary = parameter("@x", "VarBinary", "QQ==", direction="inputOutput")
-    assert [declared(text, scope=scope) for scope in SCOPES] == [[], [], []]
-    assert [declared(binary, scope=scope) for scope in SCOPES] == [[], *[Reason.INPUT_OUTPUT] * 2]
+@pytest.mark.parametrize(("sql_type", "value"), [("NVarChar", "x"), ("VarBinary", "QQ==")])
+def test_a_small_output_stays_a_parameter(sql_type: str, value: str) -> None:
+    small = parameter("@x", sql_type, value, direction="inputOutput")
+    assert [declared(small, scope=scope) for scope in SCOPES] == [[], [], []]
 
 
 @pytest.mark.parametrize("sql_type", [*UNSUPPORTED_SQL_TYPES, "Json", "", "String[]"])
@@ -111,16 +112,73 @@ def test_size_of_a_code_page_text_may_count_utf8() -> None:
 
 
 @pytest.mark.parametrize("sql_type", ["Binary", "Char", "NChar"])
-def test_a_value_that_would_be_padded_keeps_the_command(sql_type: str) -> None:
-    value, size = ("0x0102", 2) if sql_type == "Binary" else ("ab", 2)
-    assert declared(parameter("@x", sql_type, value, size=size + 1), scope="all") is Reason.PADDING
-    assert declared(parameter("@x", sql_type, "", size=0), scope="all") is Reason.PADDING
-    assert declared(parameter("@x", sql_type, value, size=size), scope="all") == [0]
-    assert declared(parameter("@x", sql_type, value), scope="all") == [0]
+def test_a_large_value_that_would_be_padded_keeps_the_command(sql_type: str) -> None:
+    value, size = ("0x" + "01" * 9_000 if sql_type == "Binary" else "a" * 9_000), 9_000
+    for scope in SCOPES:
+        assert declared(parameter("@x", sql_type, value, size=size + 1), scope=scope) is Reason.PADDING
+        assert declared(parameter("@x", sql_type, value, size=size), scope=scope) == [0]
 
 
-def test_a_char_that_may_be_padded_keeps_the_command() -> None:
-    assert declared(parameter("@x", "Char", "é", size=2), scope="all") is Reason.PADDING
+def test_a_large_char_that_may_be_padded_keeps_the_command() -> None:
+    for scope in SCOPES:
+        assert declared(parameter("@x", "Char", "é" * 5_000, size=10_000), scope=scope) is Reason.PADDING
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        parameter("@s", "Binary", "YWJj", size=20),
+        parameter("@s", "Binary", ""),
+        parameter("@s", "VarBinary", "YWJj", size=2),
+        parameter("@s", "VarBinary", "YWJj", size=-2),
+        parameter("@s", "VarBinary", "no base64!"),
+        parameter("@s", "VarBinary", "YWJj", direction="inputOutput"),
+        parameter("@s", "NChar", "abc", size=20),
+        parameter("@s", "Char", "é", size=2),
+        parameter("@s", "Char", ""),
+        parameter("@s", "NVarChar", "abc", size=2),
+        parameter("@s", "NVarChar", "abc", direction="inputOutput"),
+        parameter("@s", "NVarChar", "\0" * 251),
+        parameter("@s", "Xml", '<?xml version="1.0" encoding="utf-8"?><a/>'),
+    ],
+)
+def test_a_small_value_that_cannot_be_declared_stays(small: dict[str, Any]) -> None:
+    content = parameter("@x", "VarBinary", encoded(9_000))
+    assert [declared(small, content, scope=scope) for scope in SCOPES] == [[1], [1], [1]]
+    assert [declared(small, scope=scope) for scope in SCOPES] == [[], [], []]
+
+
+ANY_PARAMETER = st.builds(
+    parameter,
+    st.just("@x"),
+    st.sampled_from([*SQL_TYPES, "VarBinary", "NVarChar", "Udt"]),
+    st.sampled_from(
+        [
+            None,
+            "",
+            "YWJj",
+            "no base64!",
+            "0xab",
+            "é",
+            "\0" * 200,
+            encoded(9_000),
+            "x" * 8_001,
+            "<?xml encoding?>",
+        ]
+    ),
+    direction=st.sampled_from(["input", "input", "input", "output", "inputOutput", "returnValue"]),
+    size=st.sampled_from([None, None, 0, -1, -2, 2, 3, 20, 9_000]),
+)
+
+
+@given(parameters=st.lists(ANY_PARAMETER, min_size=1, max_size=3))
+def test_a_wider_scope_declares_all_that_a_narrower_does(parameters: list[dict[str, Any]]) -> None:
+    content = parameter("@c", "VarBinary", encoded(9_000))
+    results = [declared(content, *parameters, scope=scope) for scope in SCOPES]
+    if isinstance(results[0], Reason):
+        assert results == [results[0]] * 3
+    else:
+        assert set(results[0]) <= set(results[1]) <= set(results[2])
 
 
 def test_an_empty_value_of_variable_length_is_declared() -> None:
@@ -131,11 +189,6 @@ def test_an_empty_value_of_variable_length_is_declared() -> None:
 @pytest.mark.parametrize("value", ["Q" * 12_001, "0x" + "f" * 17_001, "é" * 9_000, "QUJD" * 4_000 + "\n"])
 def test_bytes_in_an_unknown_encoding_keep_the_command(value: str) -> None:
     assert declared(parameter("@x", "VarBinary", value)) is Reason.BINARY_ENCODING
-
-
-def test_a_small_binary_input_is_not_decoded_unless_declared() -> None:
-    small, large = parameter("@s", "VarBinary", "no base64!"), parameter("@x", "VarBinary", encoded(9_000))
-    assert [declared(small, large, scope=scope) for scope in SCOPES] == [[1], *[Reason.BINARY_ENCODING] * 2]
 
 
 def test_xml_that_names_its_encoding_keeps_the_command() -> None:
@@ -150,3 +203,10 @@ def test_operands_of_all_texts_of_a_command_are_limited() -> None:
     more = parameter("@z", "NText", "\\\n" * 2 + "x" * 4_000)
     assert declared(parameter("@x", "NText", half), parameter("@y", "NText", half), more) is Reason.OPERANDS
     assert declared(parameter("@x", "NText", "\0" * 1_000_000)) is Reason.OPERANDS
+
+
+def test_small_texts_are_declared_as_far_as_operands_suffice() -> None:
+    large = parameter("@x", "NText", "\\\n" * 490 + "x" * 4_000)
+    more, few = parameter("@y", "NText", "\\\n" * 10), parameter("@z", "NText", "\\\n" * 9)
+    assert declared(more, large, few, scope="all") == [1, 2]
+    assert declared(few, few, large, scope="all") == [0, 2]
