@@ -11,16 +11,15 @@ import msgspec
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
+from gateway.repairs.conversion_refusal import is_conversion_refusal
 from gateway.repairs.repair import KnownIssue, Repair
 from gateway.repairs.witness import MAX_BODY_BYTES, UpstreamAnswer
 from gateway.sites.issue_states import Verdict
 from gateway.sql.operation import parse_operation
-from gateway.upstreams.error_body import parse_upstream_error
-from gateway.upstreams.halo_sql import PARAMETER_REFUSED, PRE_DATABASE_CODES, PRE_DATABASE_TYPES
+from gateway.upstreams.halo_sql import PARAMETER_REFUSED
 
 ID: Final = "sql-parameter-conversion"
-#: The message of the .NET library that sends the command: the database has not seen it yet.
-_REFUSAL = re.compile(r"Failed to convert parameter value from a String to a Byte\[\]\.")
+#: Letters of the message of the .NET library that sends the command.
 _REFUSAL_LETTERS = b"failedtoconvertparametervalue"
 #: HTTP's statuses: of a refused submission, and of a poll of a query that was refused later.
 _REFUSED, _POLLED = 400, 200
@@ -36,18 +35,11 @@ _MAX_LENGTHS = {"varbinary": 16_000, "nvarchar": 4_000}
 
 
 def is_refusal(failure: Failure, *, is_poll: bool = False) -> bool:
-    """Whether the practice refused to convert a parameter, before the database got the command.
-
-    A message of the database says the same only if a procedure makes it: its errors have another type.
-    """
+    """Whether the practice refused to convert a parameter, before the database got the command."""
     response = failure.upstream_response
     if response is None or response.status != (_POLLED if is_poll else _REFUSED):
         return False
-    error = parse_upstream_error(response.body)
-    is_databases_own = (
-        error.error_type not in PRE_DATABASE_TYPES or error.error_code not in PRE_DATABASE_CODES
-    )
-    return not is_databases_own and _REFUSAL.match(error.message) is not None
+    return is_conversion_refusal(response.body, is_poll=is_poll)
 
 
 def contains_refusal(body: bytes) -> bool:

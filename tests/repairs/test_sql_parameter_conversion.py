@@ -21,7 +21,7 @@ def details(kind: str, text: str = REFUSAL_TEXT, **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     "response",
-    [refusal(), details("haloLink"), details("http"), json_response({"message": REFUSAL_TEXT}, 400)],
+    [refusal(), details("haloLink"), details("http"), details("http", REFUSAL_TEXT.partition(" Please")[0])],
 )
 def test_documented_text_is_the_refusal(response: Any) -> None:
     assert is_refusal(refused(response))
@@ -39,6 +39,7 @@ def test_documented_text_is_the_refusal(response: Any) -> None:
         refusal(f"Error 50000: {REFUSAL_TEXT}"),
         refusal(REFUSAL_TEXT.lower()),
         json_response({}, 400),
+        json_response({"message": REFUSAL_TEXT}, 400),
     ],
 )
 def test_any_other_answer_is_not(response: Any) -> None:
@@ -51,6 +52,7 @@ def test_poll_says_it_with_status_200() -> None:
     assert is_refusal(failure, is_poll=True)
     assert not is_refusal(failure)
     assert not is_refusal(refused(), is_poll=True)
+    assert not is_refusal(refused(refusal(status=200)), is_poll=True)
 
 
 @pytest.mark.parametrize("before", [0, 60_000, 65_500, 65_536, 200_000])

@@ -22,6 +22,7 @@ from support.sql import (
     registration,
     sql_request,
 )
+from support.sql_refusals import OTHER_ANSWERS
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
@@ -434,3 +435,11 @@ async def test_body_whose_charset_is_utf8_is_rewritten() -> None:
     headers = (("content-type", "application/json; charset=UTF-8"),)
     await case.handler(sql_request("immediate", filed()).replace(headers=headers))
     assert case.types == ["text"]
+
+
+@pytest.mark.parametrize("body", OTHER_ANSWERS)
+async def test_answer_that_is_not_exactly_the_refusal_is_final(body: bytes) -> None:
+    case = Case(refused(FhirResponse(400, body=body)))
+    request = sql_request("immediate", SMALL_BODY)
+    assert await case.code(request) == "sql-parameter"
+    assert case.upstream.requests == [request]
