@@ -108,6 +108,8 @@ def _check(parameter: Parameter, value: TextValue | BinaryValue, kind: SqlType) 
         raise UnsuitableError(Reason.TYPE)
     if parameter.direction != "input":
         raise UnsuitableError(Reason.INPUT_OUTPUT)
+    if not parameter.is_documented:
+        raise UnsuitableError(Reason.UNKNOWN_MEMBER)
     _check_size(parameter.size, _extent(value, kind), is_padded=kind.is_padded)
     if kind.variable == "xml" and isinstance(value, TextValue) and value.declares_encoding():
         raise UnsuitableError(Reason.XML_ENCODING)

@@ -11,12 +11,16 @@ from gateway.sql.reasons import Reason, UnsuitableError
 
 #: SQL Server's limit for a procedure.
 MAX_PARAMETERS = 2_100
+_MEMBERS = frozenset({"name", "direction", "type", "value", "size"})
 _DIRECTIONS = {name.lower(): name for name in ("input", "output", "inputOutput", "returnValue")}
 _size_decoder: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
 
 
 class Parameter(NamedTuple):
-    """A parameter as sent. `span` is its object in the body; `value` is None unless it is a string."""
+    """A parameter as sent. `span` is its object in the body; `value` is None unless it is a string.
+
+    `is_documented`: it has none but documented members.
+    """
 
     name: str
     direction: str
@@ -26,6 +30,7 @@ class Parameter(NamedTuple):
     span: tuple[int, int]
     direction_string: JsonString | None
     type_string: JsonString | None
+    is_documented: bool
 
 
 class StoredProcedure(NamedTuple):
@@ -77,7 +82,7 @@ def _parameters(skeleton: Skeleton, raw: Raw | None) -> Iterator[Parameter]:
 
 
 def _parameter(skeleton: Skeleton, raw: Raw) -> Parameter:
-    fields = _members(skeleton, raw, "name", "direction", "type", "value", "size")
+    fields = _members(skeleton, raw, *_MEMBERS)
     name, direction, type_name = (_string(skeleton, fields.get(key)) for key in ("name", "direction", "type"))
     if name is None:
         raise UnsuitableError(Reason.SHAPE)
@@ -90,6 +95,7 @@ def _parameter(skeleton: Skeleton, raw: Raw) -> Parameter:
         span=skeleton.span(raw),
         direction_string=direction,
         type_string=type_name,
+        is_documented=fields.keys() <= _MEMBERS,
     )
 
 

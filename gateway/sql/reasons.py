@@ -18,6 +18,7 @@ class Reason(StrEnum):
     RETURN_VALUES = "return-values"
     DIRECTION = "direction"
     INPUT_OUTPUT = "input-output"
+    UNKNOWN_MEMBER = "unknown-member"
     TYPE = "type"
     SIZE = "size"
     PADDING = "padding"
@@ -68,6 +69,10 @@ EXPLANATIONS = {
     Reason.INPUT_OUTPUT: (
         "A parameter that Halo cannot convert is also an output, which a declared variable cannot be. Split"
         " it into an input and an output."
+    ),
+    Reason.UNKNOWN_MEMBER: (
+        "A parameter that Halo cannot convert has a member that Halo does not document, which a declared"
+        " variable would lose. Leave it out: name, direction, type, value and size are documented."
     ),
     Reason.TYPE: (
         "A parameter's type is none of Halo's, is missing, or cannot be written as a variable (Structured,"

@@ -77,6 +77,16 @@ def test_a_large_input_that_is_an_output_keeps_the_command(sql_type: str) -> Non
     assert [declared(large, scope=scope) for scope in SCOPES] == [Reason.INPUT_OUTPUT] * 3
 
 
+def test_an_unknown_member_of_a_large_input_keeps_the_command() -> None:
+    content = parameter("@x", "VarBinary", encoded(9_000))
+    for members in ({"offset": 4}, {"encoding": "hex"}, {"foo": {}}, {"precision": None}):
+        assert [declared({**content, **members}, scope=scope) for scope in SCOPES] == [
+            Reason.UNKNOWN_MEMBER
+        ] * 3
+        other = {**parameter("@y", "Int", "1"), **members}
+        assert declared(content, other) == [0]
+
+
 @pytest.mark.parametrize(("sql_type", "value"), [("NVarChar", "x"), ("VarBinary", "QQ==")])
 def test_a_small_output_stays_a_parameter(sql_type: str, value: str) -> None:
     small = parameter("@x", sql_type, value, direction="inputOutput")
@@ -139,6 +149,7 @@ def test_a_large_char_that_may_be_padded_keeps_the_command() -> None:
         parameter("@s", "NVarChar", "abc", size=2),
         parameter("@s", "NVarChar", "abc", direction="inputOutput"),
         parameter("@s", "NVarChar", "\0" * 251),
+        parameter("@s", "NVarChar", "abc", offset=1),
         parameter("@s", "Xml", '<?xml version="1.0" encoding="utf-8"?><a/>'),
     ],
 )
