@@ -10,7 +10,11 @@ from gateway.sql.json_skeleton import JsonString
 from gateway.sql.reasons import Reason, UnsuitableError
 
 _NOT_HEX = re.compile(r"[^0-9A-Fa-f]")
-_XML_ENCODING = re.compile(r"\ufeff?\s*<\?xml\b[^>]*?\bencoding\b")
+_SPACES = re.compile(r"\s+")
+_XML_DECLARATION = re.compile(r"\ufeff? ?<\?xml\b([^>]*)")
+_ENCODING = re.compile(r"\bencoding\b")
+#: Characters, without repeated white space, of an XML declaration that is read to its end.
+_MAX_DECLARATION = 1_000
 
 
 class Extent(NamedTuple):
@@ -41,8 +45,14 @@ class TextValue:
         )
 
     def declares_encoding(self) -> bool:
-        """Whether it is XML that names its encoding."""
-        return _XML_ENCODING.match(next(self.pieces(), "")) is not None
+        """Whether it is XML whose declaration names its encoding, or has no end within some length."""
+        head = ""
+        for piece in self.pieces():
+            head = _SPACES.sub(" ", head + piece)
+            if ">" in head or len(head) > _MAX_DECLARATION:
+                break
+        declaration = _XML_DECLARATION.match(head)
+        return declaration is not None and (">" not in head or _ENCODING.search(declaration[1]) is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,13 @@ def test_units_and_bytes_of_a_text_are_counted(text: str, piece: int) -> None:
         ('<?xml version="1.0"?><a encoding="b"/>', False),
         ("<a>encoding</a>", False),
         ("", False),
+        (f'<?xml version="1.0"{" " * 200_000}encoding="utf-8"?><a/>', True),
+        (f'{" " * 70_000}<?xml version="1.0" encoding="utf-8"?><a/>', True),
+        (f'<?xml version="1.0"{" " * 200_000}?><a encoding="b"/>', False),
+        (f"<?xml {'x' * 70_000}", True),
+        (f"{'x' * 70_000}<?xml encoding", False),
     ],
+    ids=range(10),
 )
 def test_xml_that_names_its_encoding_is_recognised(text: str, declares: bool) -> None:
     assert TextValue(string_of(text)).declares_encoding() is declares
