@@ -13,6 +13,8 @@ from gateway.sql.value import BinaryValue, Extent, TextValue
 Scope = Literal["large", "binary-always", "all"]
 #: Bytes of a value in the body up to which it is not large in any type.
 SMALL = 4_000
+#: SQL Server's limit of parameters without the two of sp_executesql, which executes a text.
+MAX_TEXT_PARAMETERS = 2_098
 
 
 class _Declared(NamedTuple):
@@ -35,6 +37,8 @@ def declared_values(parameters: Sequence[Parameter], scope: Scope) -> DeclaredVa
     declared = _within_operands({index: value for index, value in values.items() if value is not None})
     if declared and not all(_is_supported(each) for each in parameters):
         raise UnsuitableError(Reason.TYPE)
+    if declared and len(parameters) - len(declared) > MAX_TEXT_PARAMETERS:
+        raise UnsuitableError(Reason.COMPLEX)
     return declared
 
 

@@ -50,8 +50,8 @@ EXPLANATIONS = {
         " the command."
     ),
     Reason.COMPLEX: (
-        "Without its strings, the body has over 256 KiB, the command over 2,100 parameters, or a name over"
-        " 2,048 bytes. Send fewer or shorter ones."
+        "Without its strings, the body has over 256 KiB, the command over 2,100 parameters, or over 2,098"
+        " beside those to declare, or a name over 2,048 bytes. Send fewer or shorter ones."
     ),
     Reason.PROCEDURE_NAME: (
         "The name of the procedure is not one of 1 to 4 parts, or over 500 characters. Name the procedure"

@@ -76,12 +76,14 @@ def _rewritten(
 
 
 def _output_edits(parameter: Parameter) -> Iterator[Edit]:
-    """Yield what makes a return value, which a text command has not, an output of type Int."""
+    """Yield what makes a return value, which a text command has not, an Int output without a value."""
     if parameter.type_string:
         yield _content(parameter.type_string, b"Int")
     added = b"" if parameter.type_string else b'","type":"Int'
     if parameter.direction_string:
         yield _content(parameter.direction_string, b"output" + added)
+    if parameter.value:
+        yield Edit(parameter.value.start - 1, parameter.value.end + 1, (b"null",))
 
 
 def _content(string: JsonString, content: bytes) -> Edit:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sql_commands import SQL_TYPES, UNSUPPORTED_SQL_TYPES, parameter, procedure_body
 
-from gateway.sql.declarations import Scope, declared_values
+from gateway.sql.declarations import MAX_TEXT_PARAMETERS, Scope, declared_values
 from gateway.sql.json_skeleton import Skeleton
 from gateway.sql.query_body import parse_procedure_call
 from gateway.sql.reasons import Reason, UnsuitableError
@@ -221,3 +221,10 @@ def test_small_texts_are_declared_as_far_as_operands_suffice() -> None:
     more, few = parameter("@y", "NText", "\\\n" * 10), parameter("@z", "NText", "\\\n" * 9)
     assert declared(more, large, few, scope="all") == [1, 2]
     assert declared(few, few, large, scope="all") == [0, 2]
+
+
+def test_parameters_that_stay_are_limited() -> None:
+    content, other = parameter("@c", "VarBinary", encoded(9_000)), {"name": "@x", "type": "Int"}
+    assert declared(content, *[other] * MAX_TEXT_PARAMETERS) == [0]
+    assert declared(content, *[other] * (MAX_TEXT_PARAMETERS + 1)) is Reason.COMPLEX
+    assert declared(*[other] * (MAX_TEXT_PARAMETERS + 1)) == []

@@ -95,6 +95,14 @@ def test_a_body_in_ascii_stays_in_ascii(text: str) -> None:
             '{ "type" : "NVarChar", "size":4,"x":1, "direction":"ReturnValue","name":"r"}',
             '{ "type" : "Int", "size":4,"x":1, "direction":"output","name":"r"}',
         ),
+        (
+            '{"value": "abc","name":"r","direction":"returnValue"}',
+            '{"value": null,"name":"r","direction":"output","type":"Int"}',
+        ),
+        (
+            '{"name":"r","direction":"returnValue","value":null}',
+            '{"name":"r","direction":"output","type":"Int","value":null}',
+        ),
     ],
 )
 def test_a_return_value_becomes_an_output_of_type_int(return_value: str, output: str) -> None:
