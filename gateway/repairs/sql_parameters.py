@@ -82,6 +82,11 @@ class _Command:
         """Scope that the site needs if it refuses the command; None if that would change nothing."""
         return wider_scope(self.scope, is_rewritten=self.is_rewritten)
 
+    @property
+    def taught_scope(self) -> Scope | None:
+        """Scope that a refusal of the command teaches; None if the site may have found a value large."""
+        return self.wider_scope if len(self.original.body) <= _MAX_SMALL_BODY else None
+
 
 class SqlParameters:
     """Rewrites commands, and gives their return values back.
@@ -151,8 +156,8 @@ class SqlParameters:
         except Failure as failure:
             raise _with_attempts(self._count_failure(failure, second)) from failure.__cause__
         finished = await self._finish(second, response)
-        if first.wider_scope is not None:
-            await self._scopes.learn(first.operation.guid, first.wider_scope)
+        if first.taught_scope is not None:
+            await self._scopes.learn(first.operation.guid, first.taught_scope)
         return finished.with_header(*_TWO_ATTEMPTS)
 
     async def _rewrite(
@@ -168,7 +173,7 @@ class SqlParameters:
 
     async def _finish(self, command: _Command, response: FhirResponse) -> FhirResponse:
         """Remember what later answers need, and return the answer to the submission."""
-        query = SubmittedQuery(command.return_name, command.wider_scope or "")
+        query = SubmittedQuery(command.return_name, command.taught_scope or "")
         await self._queries.add(command.operation, response, query)
         self._counts.count_response(command.original, is_fired=command.is_rewritten)
         if not command.is_rewritten:

@@ -323,6 +323,18 @@ async def test_site_that_accepted_the_text_gets_it_at_once() -> None:
     assert case.types[-1] == "storedProcedure"
 
 
+async def test_value_that_a_site_may_count_as_large_teaches_nothing() -> None:
+    case = Case(refused(), RAN)
+    await case.send(body=filed("0x" + "ab" * 7_999))
+    assert case.types == ["storedProcedure", "text"]
+    assert await case.learned_scope() == "large"
+    case = Case(refused(), RAN, QUEUED, FAILED_LATER)
+    await case.send(body=filed("0x" + "ab" * 7_999))
+    await case.send("async", filed("0x" + "ab" * 7_999))
+    await case.code(sql_request(QUERY_ID, method="GET"))
+    assert await case.learned_scope() == "large"
+
+
 async def test_site_that_refuses_texts_too_gets_these_declared() -> None:
     case = Case(refused(), RAN, mode="binary-always")
     text_only = query(parameter("@Note", "NVarChar", "x"))
