@@ -35,6 +35,7 @@ from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
+from gateway.resilience.backoff import remaining_wait
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
@@ -97,7 +98,10 @@ class Runtime:
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
-        self.rewrite_queue = RewriteQueue()
+        self.rewrite_queue = RewriteQueue(
+            lambda request: self.proved_callers.is_proved(caller_of(request)),
+            lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
+        )
         self.fast_path_cache = self._create_fast_path_cache()
         #: Set when the server shuts down: polls that are held open end.
         self.has_ended = asyncio.Event()

@@ -12,12 +12,12 @@ from typing import Final, Protocol
 
 from gateway.errors.failure import Failure, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
-from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.repairs.conversion_scopes import ConversionScopes, wider_scope
-from gateway.repairs.rewrite_queue import RewriteQueue, contains
+from gateway.repairs.rewrite_queue import RewriteQueue, contains, has_only_short_strings
 from gateway.repairs.sql_parameter_conversion import ID, contains_refusal, is_refusal
 from gateway.repairs.submitted_queries import SubmittedQueries, SubmittedQuery
 from gateway.sql.charset import is_utf8
+from gateway.sql.declarations import SMALL
 from gateway.sql.operation import SqlAction, SqlOperation, parse_operation
 from gateway.sql.reasons import Reason
 from gateway.sql.result import with_return_value
@@ -25,11 +25,10 @@ from gateway.sql.rewrite import LeftAlone, Rewritten, Scope
 
 #: Operations whose answers have parameters, or say that the practice refused a command.
 _RESULTS: Final = frozenset({SqlAction.READ, SqlAction.PAGE, SqlAction.REGISTERED_RESULT})
-_PROCEDURE: Final = b"storedProcedure"
+#: The whole string: a text that mentions it has no need of a rewrite. In another spelling, Halo's is unknown.
+_PROCEDURE: Final = b'"storedProcedure"'
 #: As `resilience/retry.py` names the attempts; it never repeats a POST.
 _TWO_ATTEMPTS: Final = ("gateway-attempts", "2")
-#: Size in bytes of a body without a large value.
-_MAX_SMALL_BODY: Final = 4_000
 #: Size in bytes of a result that is searched in the event loop; larger ones in a thread.
 _MAX_INLINE: Final = 32_768
 
@@ -85,7 +84,7 @@ class _Command:
     @property
     def taught_scope(self) -> Scope | None:
         """Scope that a refusal of the command teaches; None if the site may have found a value large."""
-        return self.wider_scope if len(self.original.body) <= _MAX_SMALL_BODY else None
+        return self.wider_scope if len(self.original.body) <= SMALL else None
 
 
 class SqlParameters:
@@ -123,7 +122,7 @@ class SqlParameters:
         scope = await self._scopes.scope_at(operation.guid)
         if scope is None or not await contains(request.body, _PROCEDURE):
             return await self._inner(request)
-        command = _Command(operation, request, scope, await self._rewrite(request, operation, scope))
+        command = _Command(operation, request, scope, await self._rewrite(request, scope))
         self._counts.count_outcome(command.outcome)
         try:
             response = await self._inner(command.request)
@@ -143,7 +142,7 @@ class SqlParameters:
         if await asyncio.to_thread(contains_refusal, first.original.body):
             return None
         try:
-            rewriting = await self._rewrite(first.original, first.operation, "all")
+            rewriting = await self._rewrite(first.original.after(failure.upstream_use), "all")
         except Failure:  # too many wait: the refusal is the answer
             return None
         second = replace(first, scope="all", rewriting=rewriting)
@@ -160,16 +159,13 @@ class SqlParameters:
             await self._scopes.learn(first.operation.guid, first.taught_scope)
         return finished.with_header(*_TWO_ATTEMPTS)
 
-    async def _rewrite(
-        self, request: FhirRequest, operation: SqlOperation, scope: Scope
-    ) -> Rewritten | LeftAlone:
+    async def _rewrite(self, request: FhirRequest, scope: Scope) -> Rewritten | LeftAlone:
         """Rewrite the body of a request. Raises Failure 503 if too many commands wait."""
-        if scope == "large" and len(request.body) <= _MAX_SMALL_BODY:
+        if scope == "large" and has_only_short_strings(request.body, SMALL):
             return LeftAlone(Reason.NOT_NEEDED)
         if not is_utf8(value for name, value in request.headers if name == "content-type"):
             return LeftAlone(Reason.CHARSET)
-        caller = caller_of(request) if self._is_proved(request, operation.guid) else UNPROVED
-        return await self._queue.rewrite(request.body, scope, caller)
+        return await self._queue.rewrite(request, scope)
 
     async def _finish(self, command: _Command, response: FhirResponse) -> FhirResponse:
         """Remember what later answers need, and return the answer to the submission."""

@@ -4,6 +4,7 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -270,3 +271,12 @@ def test_large_document_refused_twice_does_not_hold_the_loop() -> None:
         gateway.poll()
         assert gateway.app.longest_turn(lambda: gateway.submit(body), rounds=2) < 0.010
     assert command_types(gateway) == ["text"] * 4
+
+
+def test_documents_of_one_key_at_once_are_all_filed() -> None:
+    bodies = [document(Random(14).randbytes(3_000_000)), *[document(CONTENT[:9_000])] * 12]
+    with sql_gateway() as gateway, ThreadPoolExecutor(len(bodies)) as clients:
+        gateway.poll()
+        answers = list(clients.map(gateway.submit, bodies))
+    assert {answer.status_code for answer in answers} == {200}
+    assert command_types(gateway) == ["text"] * len(bodies)

@@ -26,9 +26,8 @@ from support.sql_refusals import OTHER_ANSWERS
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
-from gateway.http.proved_callers import UNPROVED
 from gateway.repairs.conversion_scopes import ConversionScopes, RewriteMode
-from gateway.repairs.rewrite_queue import MAX_COMMANDS_OF_CALLER, RewriteQuery, RewriteQueue
+from gateway.repairs.rewrite_queue import RewriteQuery, RewriteQueue
 from gateway.repairs.sql_parameter_conversion import ID
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
@@ -84,13 +83,14 @@ class Case(HandlerCase):
         is_on: bool = True,
         is_proved: bool = True,
         rewrite: RewriteQuery = rewrite_query,
+        max_wait: float = 5.0,
     ) -> None:
         self.upstream = ScriptedUpstream(*steps)
         self.counts = Counts()
         self.engine = "26.619"
         clock = Clock()
         store = MemoryStore(clock=clock)
-        self.queue = RewriteQueue(rewrite)
+        queue = RewriteQueue(lambda _: is_proved, lambda _: max_wait, rewrite, min_wait=0.0)
         self.scopes = ConversionScopes(mode, IssueStates(store, clock, self._version), lambda _: is_on)
         self.handler = SqlParameters(
             self.upstream,
@@ -98,7 +98,7 @@ class Case(HandlerCase):
             SubmittedQueries(store),
             self.counts,
             lambda *_: is_proved,
-            self.queue,
+            queue,
         )
 
     async def _version(self, _: str) -> str:
@@ -412,23 +412,43 @@ async def test_later_refusal_of_an_unknown_query_teaches_nothing() -> None:
     assert await case.learned_scope() == "large"
 
 
-async def test_too_many_commands_are_rejected_before_they_are_sent() -> None:
+@pytest.mark.parametrize("is_proved", [True, False])
+async def test_forty_commands_at_once_are_all_sent(is_proved: bool) -> None:
+    case = Case(RAN, is_proved=is_proved)
+    responses = await asyncio.gather(*(case.send(body=filed()) for _ in range(40)))
+    assert [response.status for response in responses] == [200] * 40
+    assert case.types == ["text"] * 40
+
+
+async def test_command_that_needs_no_rewrite_waits_for_none() -> None:
+    def fail(body: bytes, scope: Scope) -> LeftAlone:
+        raise AssertionError
+
+    case = Case(RAN, rewrite=fail)
+    mention = query(type_="text", text="SELECT 1 -- storedProcedure " + "x" * 5_000)
+    quoted = query(type_="text", text="SELECT '\"storedProcedure\"' -- " + "x" * 5_000)
+    many_small = query(*(parameter(f"@p{n}", "NVarChar", "x" * 3_000) for n in range(20)))
+    for body in (mention, quoted, many_small):
+        await case.send(body=body)
+    assert [request.body for request in case.upstream.requests] == [mention, quoted, many_small]
+    assert case.counts.outcomes == ["not-needed"]
+
+
+async def test_command_whose_turn_does_not_come_is_not_sent() -> None:
     gate = Event()
 
     def wait(body: bytes, scope: Scope) -> LeftAlone:
         gate.wait(10)
         return LeftAlone(Reason.NOT_NEEDED)
 
-    case = Case(RAN, is_proved=False, rewrite=wait)
-    waiting = [
-        asyncio.create_task(case.queue.rewrite(b"", "all", UNPROVED)) for _ in range(MAX_COMMANDS_OF_CALLER)
-    ]
+    case = Case(RAN, rewrite=wait, max_wait=0.01)
+    first = asyncio.create_task(case.send(body=filed()))
     await asyncio.sleep(0)
     assert await case.code(sql_request("immediate", filed())) == "overloaded"
     assert case.upstream.requests == []
     assert await case.code(sql_request("immediate", SMALL_BODY)) == "200"
     gate.set()
-    await asyncio.gather(*waiting)
+    await first
 
 
 @pytest.mark.parametrize("charset", ["us-ascii", "iso-8859-1", '"Windows-1252"'])
