@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gateway.sql.json_spans import Span, SpanError, item_spans, member_spans
+from gateway.sql.json_spans import JsonText, Span, SpanError, item_spans, member_spans
 
 _RETURN_VALUE = b'"returnValue"'
 #: Maximum bytes of a name or direction: SQL Server's names have 128 characters.
@@ -16,7 +16,10 @@ _MAX_TEXT = 2_000
 
 
 def with_return_value(body: bytes, name: str) -> bytes:
-    """Return a result with the output of this name as `returnValue`; the same object if there is none."""
+    """Return a result with the output of this name as `returnValue`; the same object if there is none.
+
+    It is not searched for behind some 10,000 parameters, or rows that are not one string as Halo's are.
+    """
     span = _direction_span(body, name) if name else None
     if span is None:
         return body
@@ -25,10 +28,11 @@ def with_return_value(body: bytes, name: str) -> bytes:
 
 
 def _direction_span(body: bytes, name: str) -> Span | None:
+    text = JsonText(body)
     try:
-        for parameters in _parameters(body, 0):
-            for item in item_spans(body, parameters.start):
-                fields = dict(member_spans(body, item.start))
+        for parameters in _parameters(text, 0):
+            for item in item_spans(text, parameters.start):
+                fields = dict(member_spans(text, item.start))
                 if _is_output(body, fields, name):
                     return fields[b"direction"]
     except SpanError:
@@ -36,14 +40,14 @@ def _direction_span(body: bytes, name: str) -> Span | None:
     return None
 
 
-def _parameters(body: bytes, start: int, *, is_result: bool = False) -> Iterator[Span]:
+def _parameters(text: JsonText, start: int, *, is_result: bool = False) -> Iterator[Span]:
     """Yield the arrays of parameters of a query or result."""
-    for name, value in member_spans(body, start):
-        first = body[value.start : value.start + 1]
+    for name, value in member_spans(text, start):
+        first = text.mark(value.start)
         if name == b"parameters" and first == b"[":
             yield value
         elif name == b"result" and first == b"{" and not is_result:
-            yield from _parameters(body, value.start, is_result=True)
+            yield from _parameters(text, value.start, is_result=True)
 
 
 def _is_output(body: bytes, fields: dict[bytes, Span], name: str) -> bool:
