@@ -60,6 +60,7 @@ IMPURE = {
     "paging/page_sizer.py": "structlog uuid",
     "probe/run.py": "asyncio clock",
     "repairs/handlers.py": "asyncio",
+    "repairs/return_values.py": "asyncio",
     "repairs/rewrite_queue.py": "asyncio structlog",
     "repairs/sql_parameters.py": "asyncio",
     "resilience_handlers.py": "random time",

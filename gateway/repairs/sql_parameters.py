@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from gateway.errors.failure import Failure, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.repairs.conversion_scopes import ConversionScopes, wider_scope
+from gateway.repairs.return_values import ReturnValues
 from gateway.repairs.rewrite_queue import RewriteQueue, contains, has_only_short_strings
 from gateway.repairs.sql_parameter_conversion import ID, contains_refusal, is_refusal
 from gateway.repairs.submitted_queries import SubmittedQueries, SubmittedQuery
@@ -20,7 +21,6 @@ from gateway.sql.charset import is_utf8
 from gateway.sql.declarations import SMALL
 from gateway.sql.operation import SqlAction, SqlOperation, parse_operation
 from gateway.sql.reasons import Reason
-from gateway.sql.result import with_return_value
 from gateway.sql.rewrite import LeftAlone, Rewritten, Scope
 
 #: Operations whose answers have parameters, or say that the practice refused a command.
@@ -29,8 +29,6 @@ _RESULTS: Final = frozenset({SqlAction.READ, SqlAction.PAGE, SqlAction.REGISTERE
 _PROCEDURE: Final = b'"storedProcedure"'
 #: As `resilience/retry.py` names the attempts; it never repeats a POST.
 _TWO_ATTEMPTS: Final = ("gateway-attempts", "2")
-#: Size in bytes of a result that is searched in the event loop; larger ones in a thread.
-_MAX_INLINE: Final = 32_768
 
 
 class RewriteCounts(Protocol):
@@ -108,6 +106,7 @@ class SqlParameters:
         self._counts = counts
         self._is_proved = is_proved
         self._queue = queue
+        self._return_values = ReturnValues()
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response. Raises the inner Failure, and 503 if too many commands wait."""
@@ -176,7 +175,7 @@ class SqlParameters:
             return response
         if command.operation.action is SqlAction.IMMEDIATE:
             await self._scopes.confirm_text(command.operation.guid)
-        return _with_repair_id(await _with_return_value(response, command.return_name))
+        return _with_repair_id(await self._return_values.restore(response, command.return_name))
 
     def _count_failure(self, failure: Failure, command: _Command) -> Failure:
         """Count a failed command, and return its failure, which names the repair."""
@@ -197,23 +196,11 @@ class SqlParameters:
             if query.wider_scope and is_refused and self._is_proved(request, guid):
                 await self._scopes.learn(guid, query.wider_scope)
             raise
-        changed = await _with_return_value(response, query.return_name)
+        changed = await self._return_values.restore(response, query.return_name)
         if changed is response:
             return response
         await self._scopes.confirm_text(operation.guid)
         return _with_repair_id(changed)
-
-
-async def _with_return_value(response: FhirResponse, name: str) -> FhirResponse:
-    """Return a response whose output of this name is a return value; itself if there is none."""
-    if not name:
-        return response
-    body = response.body
-    is_small = len(body) <= _MAX_INLINE
-    new = (
-        with_return_value(body, name) if is_small else await asyncio.to_thread(with_return_value, body, name)
-    )
-    return response if new is body else response.replace(body=new)
 
 
 def _with_attempts(failure: Failure) -> Failure:
