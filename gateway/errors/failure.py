@@ -67,6 +67,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
     `expression` is FHIRPath or `http.<param>`. `issue` is a more specific issue type than the kind's.
     `upstream_response` is None without a response. `own_words` is its text without anything that the request
     contained; only that may change state of other callers. `more_issues` follow the failure's own issue.
+    `applied_repairs`: ids of those that changed the request.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only details of one occurrence
@@ -97,6 +98,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         self.own_words = own_words
         self.more_issues = more_issues
         self.upstream_use = NO_USE
+        self.applied_repairs: tuple[str, ...] = ()
 
     def with_headers(self, *headers: tuple[str, str]) -> "Failure":
         """Return a copy with further header fields: a failure may be shared by coalesced requests."""
@@ -117,6 +119,13 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
     def with_response(self, response: FhirResponse | None) -> "Failure":
         """Return a copy with this upstream response."""
         return self._copy(upstream_response=response)
+
+    def with_applied_repair(self, repair_id: str) -> "Failure":
+        """Return a copy, with its upstream response, that names a repair of the request."""
+        response = self.upstream_response
+        if response is not None:
+            response = response.replace(applied_repairs=(*response.applied_repairs, repair_id))
+        return self._copy(applied_repairs=(*self.applied_repairs, repair_id), upstream_response=response)
 
     def _copy(self, **changes: object) -> "Failure":
         copy = Failure(self.kind)

@@ -178,12 +178,11 @@ class SqlParameters:
         return _with_repair_id(await self._return_values.restore(response, command.return_name))
 
     def _count_failure(self, failure: Failure, command: _Command) -> Failure:
-        """Count a failed command, and return its failure, which names the repair."""
-        response = failure.upstream_response
-        if response is None:
+        """Count a failed command, unless it was not sent, and return its failure, which names the repair."""
+        if failure.upstream_response is None and not failure.kind.may_have_run:
             return failure
         self._counts.count_response(command.original, is_fired=command.is_rewritten)
-        return failure.with_response(_with_repair_id(response)) if command.is_rewritten else failure
+        return failure.with_applied_repair(ID) if command.is_rewritten else failure
 
     async def _read(self, request: FhirRequest, operation: SqlOperation) -> FhirResponse:
         query = await self._queries.find(operation)

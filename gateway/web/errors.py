@@ -57,7 +57,7 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     is_repaired = failure.upstream_response and error_envelope.needs_repair(failure.upstream_response)
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
-    repairs = (error_envelope.REPAIR.issue.id,) if is_repaired else ()
+    repairs = (*((error_envelope.REPAIR.issue.id,) if is_repaired else ()), *failure.applied_repairs)
     body = encode_resource(operation_outcome(failure))
     return FhirResponse(failure.kind.status, headers, body, repairs, upstream_use=failure.upstream_use)
 

@@ -42,6 +42,14 @@ def test_copy_is_made_only_for_another_use() -> None:
     assert (other.upstream_use, failure.upstream_use) == ((1, 0.5), NO_USE)
 
 
+@pytest.mark.parametrize("response", [None, json_response({})])
+def test_repair_is_named_with_and_without_response(response: FhirResponse | None) -> None:
+    failure = Failure(catalog.UPSTREAM_TIMEOUT, upstream_response=response)
+    named = failure.with_applied_repair("a").with_applied_repair("b")
+    assert (named.applied_repairs, failure.applied_repairs) == (("a", "b"), ())
+    assert named.upstream_response == (response and response.replace(applied_repairs=("a", "b")))
+
+
 @pytest.mark.anyio
 async def test_call_after_names_earlier_requests_and_extends_the_deadline() -> None:
     request = fhir_request("Patient/1", deadline=10.0)

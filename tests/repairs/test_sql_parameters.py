@@ -24,7 +24,8 @@ from support.sql import (
 )
 from support.sql_refusals import OTHER_ANSWERS
 
-from gateway.errors.failure import Failure
+from gateway.errors.catalog import UPSTREAM_CONNECT, UPSTREAM_RESET
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.repairs.conversion_scopes import ConversionScopes, RewriteMode
 from gateway.repairs.rewrite_queue import RewriteQuery, RewriteQueue
@@ -308,6 +309,23 @@ async def test_second_answer_counts_whatever_it_is() -> None:
     assert case.last_failure.upstream_use == UpstreamUse(2, 3)
     assert case.last_failure.headers == (("gateway-attempts", "2"),)
     assert await case.learned_scope() == "large"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "repairs", "counted"),
+    [
+        (UPSTREAM_RESET, filed(), (ID,), [True]),
+        (UPSTREAM_RESET, SMALL_BODY, (), [False]),
+        (UPSTREAM_CONNECT, filed(), (), []),
+    ],
+)
+async def test_failure_without_response_names_the_repair(
+    kind: FailureKind, body: bytes, repairs: tuple[str, ...], counted: list[bool]
+) -> None:
+    case = Case(Failure(kind))
+    assert await case.code(sql_request("immediate", body)) == kind.code
+    assert case.last_failure.applied_repairs == repairs
+    assert case.counts.responses == counted
 
 
 async def test_site_that_accepted_the_text_gets_it_at_once() -> None:

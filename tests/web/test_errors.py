@@ -124,3 +124,11 @@ def test_failure_of_the_gateway_is_always_an_outcome() -> None:
 def test_error_response_names_the_upstream_requests_behind_it() -> None:
     use = UpstreamUse(2, 1.5)
     assert error_response(Failure(catalog.UPSTREAM_TIMEOUT).with_upstream_use(use)).upstream_use == use
+
+
+@pytest.mark.parametrize("received", [None, RECEIVED])
+def test_error_response_names_the_repair_of_its_request(received: FhirResponse | None) -> None:
+    failure = Failure(catalog.UPSTREAM_TIMEOUT, upstream_response=received).with_applied_repair("a")
+    assert error_response(failure, fhir_request()).applied_repairs[-1:] == ("a",)
+    passed = error_response(failure, fhir_request(site=None, interaction=NOT_FHIR))
+    assert passed.applied_repairs == ("a",)
