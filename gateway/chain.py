@@ -171,7 +171,7 @@ def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) 
         runtime.issue_states_of(upstream),
         lambda guid: settings_of(guid).repairs.get(sql_parameter_conversion.ID, True),
     )
-    queries = SubmittedQueries(runtime.store_of(upstream))
+    queries = SubmittedQueries(runtime.store_of(upstream), time.monotonic)
     counter = RewriteCounter(runtime.recorder, runtime.metrics.count_sql_command)
     return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, runtime.rewrite_queue)
 

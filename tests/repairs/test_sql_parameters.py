@@ -96,7 +96,7 @@ class Case(HandlerCase):
         self.handler = SqlParameters(
             self.upstream,
             self.scopes,
-            SubmittedQueries(store),
+            SubmittedQueries(store, clock),
             self.counts,
             lambda *_: is_proved,
             queue,

@@ -22,10 +22,11 @@ def operation(action: SqlAction, query_id: str = "", guid: str = GUID) -> SqlOpe
 
 
 def queries(clock: Clock | None = None) -> SubmittedQueries:
-    return SubmittedQueries(MemoryStore(clock=clock or Clock()))
+    clock = clock or Clock()
+    return SubmittedQueries(MemoryStore(clock=clock), clock)
 
 
-@pytest.mark.parametrize(("action", "hours"), [(SqlAction.ASYNC, 25), (SqlAction.REGISTER, 49)])
+@pytest.mark.parametrize(("action", "hours"), [(SqlAction.ASYNC, 27), (SqlAction.REGISTER, 51)])
 async def test_query_is_known_until_its_results_expire(action: SqlAction, hours: int) -> None:
     clock = Clock()
     known = queries(clock)
@@ -59,11 +60,32 @@ async def test_query_without_id_or_need_is_not_stored(
     action: SqlAction, answer: FhirResponse, query: SubmittedQuery
 ) -> None:
     store = MemoryStore()
-    await SubmittedQueries(store).add(operation(action), answer, query)
+    known = SubmittedQueries(store, Clock())
+    await known.add(operation(action), answer, query)
     assert store.used_bytes == 0
+    assert await known.find(operation(SqlAction.READ, ID)) == ORDINARY
 
 
 async def test_value_of_another_version_is_ordinary() -> None:
     store = MemoryStore()
     await store.set(f"sql-query/{GUID} {ID}", b"\xc1", 60)
-    assert await SubmittedQueries(store).find(operation(SqlAction.PAGE, ID)) == ORDINARY
+    assert await SubmittedQueries(store, Clock()).find(operation(SqlAction.PAGE, ID)) == ORDINARY
+
+
+async def test_query_is_known_to_other_replicas_until_it_is_evicted() -> None:
+    clock, store = Clock(), MemoryStore(max_bytes=2_000)
+    first, second = SubmittedQueries(store, clock), SubmittedQueries(store, clock)
+    await first.add(operation(SqlAction.ASYNC), ANSWER, QUERY)
+    assert await second.find(operation(SqlAction.READ, ID)) == QUERY
+    await store.set("response", b"x" * 1_300, 60)
+    assert await second.find(operation(SqlAction.READ, ID)) == ORDINARY
+    assert await first.find(operation(SqlAction.READ, ID)) == QUERY
+
+
+async def test_only_the_last_queries_stay_in_memory() -> None:
+    store = MemoryStore(max_bytes=2_000)
+    known = SubmittedQueries(store, Clock())
+    for number in range(10_001):
+        await known.add(operation(SqlAction.ASYNC), json_response({"id": str(number)}), QUERY)
+    assert await known.find(operation(SqlAction.READ, "0")) == ORDINARY
+    assert await known.find(operation(SqlAction.READ, "1")) == QUERY
