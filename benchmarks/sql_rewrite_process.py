@@ -56,8 +56,12 @@ def sql_handler() -> Handler:
         assert b'"type":"text"' in request.body[:200_000] + request.body[-200_000:]
         return FhirResponse(200, (("content-type", "application/json"),), b'{"result":{}}')
 
+    async def admit(request: FhirRequest) -> None:
+        del request
+
     runtime = Runtime(Settings())
-    return sql_chain(runtime, with_sql_parameters(upstream, runtime, runtime.settings.upstream)).handler
+    handler = with_sql_parameters(upstream, runtime, runtime.settings.upstream, admit)
+    return sql_chain(runtime, handler).handler
 
 
 async def measure_rewrite(handle: Handler, body: bytes) -> Figures:

@@ -53,6 +53,7 @@ from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
+from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
 from gateway.resilience.backoff import remaining_wait
@@ -105,7 +106,8 @@ def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory)
     knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
     config = runtime.cache_config_of(upstream)
     fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
-    sql = sql_chain(runtime, with_sql_parameters(guards.sql, runtime, upstream))
+    require_not_paused = guards.state.pauses.require_not_paused
+    sql = sql_chain(runtime, with_sql_parameters(guards.sql, runtime, upstream, require_not_paused))
     return HaloChains(fhir._replace(upstream_handlers=guards.state), sql)
 
 
@@ -163,8 +165,10 @@ def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
     return Chain(with_observability(CacheBypass(with_held_polls(runtime, sender)), runtime))
 
 
-def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) -> Handler:
-    """Wrap a handler in SqlParameters."""
+def with_sql_parameters(
+    handler: Handler, runtime: Runtime, upstream: Upstream, require_admitted: AdmissionCheck
+) -> Handler:
+    """Wrap a handler in SqlParameters, which computes nothing for a request that is not admitted."""
     settings_of = site_settings_lookup(runtime.settings)
     scopes = ConversionScopes(
         runtime.settings.sql.rewrite,
@@ -173,7 +177,8 @@ def with_sql_parameters(handler: Handler, runtime: Runtime, upstream: Upstream) 
     )
     queries = SubmittedQueries(runtime.store_of(upstream), time.monotonic)
     counter = RewriteCounter(runtime.recorder, runtime.metrics.count_sql_command)
-    return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, runtime.rewrite_queue)
+    rewrite = after_admission(runtime.rewrite_queue.rewrite, require_admitted)
+    return SqlParameters(handler, scopes, queries, counter, runtime.is_proved, rewrite)
 
 
 def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:

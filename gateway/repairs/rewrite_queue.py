@@ -6,7 +6,7 @@ not wait for large ones. `server.max_total_body` limits the bytes of all command
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -33,6 +33,8 @@ _MIN_WAIT: Final = 1.0
 _CHUNK: Final = 262_144
 
 RewriteQuery = Callable[[bytes, Scope], Rewritten | LeftAlone]
+RewriteRequest = Callable[[FhirRequest, Scope], Awaitable[Rewritten | LeftAlone]]
+AdmissionCheck = Callable[[FhirRequest], Awaitable[None]]
 
 
 class RewriteQueue:
@@ -130,6 +132,16 @@ class _Lane:
                 turn.set_result(None)
                 return
         self._is_busy = False
+
+
+def after_admission(rewrite: RewriteRequest, require_admitted: AdmissionCheck) -> RewriteRequest:
+    """Return a rewrite that computes nothing for a request that would not be sent, but raises its Failure."""
+
+    async def rewrite_admitted(request: FhirRequest, scope: Scope) -> Rewritten | LeftAlone:
+        await require_admitted(request)
+        return await rewrite(request, scope)
+
+    return rewrite_admitted
 
 
 async def contains(body: bytes, words: bytes) -> bool:

@@ -14,7 +14,7 @@ from gateway.errors.failure import Failure, call_after
 from gateway.exchange import FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.repairs.conversion_scopes import ConversionScopes, wider_scope
 from gateway.repairs.return_values import ReturnValues
-from gateway.repairs.rewrite_queue import RewriteQueue, contains, has_only_short_strings
+from gateway.repairs.rewrite_queue import RewriteRequest, contains, has_only_short_strings
 from gateway.repairs.sql_parameter_conversion import ID, contains_refusal, is_refusal
 from gateway.repairs.submitted_queries import SubmittedQueries, SubmittedQuery
 from gateway.sql.charset import is_utf8
@@ -88,7 +88,8 @@ class _Command:
 class SqlParameters:
     """Rewrites commands, and gives their return values back.
 
-    `is_proved`: whether the upstream has served the caller of a request, at a site.
+    `is_proved`: whether the upstream has served the caller of a request, at a site. `rewrite` raises the
+    Failure of a request that would not be sent, or that waits too long.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class SqlParameters:
         queries: SubmittedQueries,
         counts: RewriteCounts,
         is_proved: Callable[[FhirRequest, str], bool],
-        queue: RewriteQueue,
+        rewrite: RewriteRequest,
     ) -> None:
         self._inner = inner
         self._scopes = scopes
         self._queries = queries
         self._counts = counts
         self._is_proved = is_proved
-        self._queue = queue
+        self._rewrite_request = rewrite
         self._return_values = ReturnValues()
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -159,12 +160,12 @@ class SqlParameters:
         return finished.with_header(*_TWO_ATTEMPTS)
 
     async def _rewrite(self, request: FhirRequest, scope: Scope) -> Rewritten | LeftAlone:
-        """Rewrite the body of a request. Raises Failure 503 if too many commands wait."""
+        """Rewrite the body of a request. Raises Failure if too many wait, or if it would not be sent."""
         if scope == "large" and has_only_short_strings(request.body, SMALL):
             return LeftAlone(Reason.NOT_NEEDED)
         if not is_utf8(value for name, value in request.headers if name == "content-type"):
             return LeftAlone(Reason.CHARSET)
-        return await self._queue.rewrite(request, scope)
+        return await self._rewrite_request(request, scope)
 
     async def _finish(self, command: _Command, response: FhirResponse) -> FhirResponse:
         """Remember what later answers need, and return the answer to the submission."""

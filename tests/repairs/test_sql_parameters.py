@@ -28,7 +28,7 @@ from gateway.errors.catalog import UPSTREAM_CONNECT, UPSTREAM_RESET
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
 from gateway.repairs.conversion_scopes import ConversionScopes, RewriteMode
-from gateway.repairs.rewrite_queue import RewriteQuery, RewriteQueue
+from gateway.repairs.rewrite_queue import RewriteQuery, RewriteQueue, after_admission
 from gateway.repairs.sql_parameter_conversion import ID
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
@@ -89,6 +89,7 @@ class Case(HandlerCase):
         self.upstream = ScriptedUpstream(*steps)
         self.counts = Counts()
         self.engine = "26.619"
+        self.refusal: Failure | None = None
         clock = Clock()
         store = MemoryStore(clock=clock)
         queue = RewriteQueue(lambda _: is_proved, lambda _: max_wait, rewrite, min_wait=0.0)
@@ -99,8 +100,12 @@ class Case(HandlerCase):
             SubmittedQueries(store, clock),
             self.counts,
             lambda *_: is_proved,
-            queue,
+            after_admission(queue.rewrite, self._require_admitted),
         )
+
+    async def _require_admitted(self, _: FhirRequest) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
     async def _version(self, _: str) -> str:
         return self.engine
@@ -450,6 +455,17 @@ async def test_command_that_needs_no_rewrite_waits_for_none() -> None:
         await case.send(body=body)
     assert [request.body for request in case.upstream.requests] == [mention, quoted, many_small]
     assert case.counts.outcomes == ["not-needed"]
+
+
+async def test_command_that_would_be_refused_is_not_rewritten() -> None:
+    def fail(body: bytes, scope: Scope) -> LeftAlone:
+        raise AssertionError
+
+    case = Case(RAN, rewrite=fail)
+    case.refusal = Failure(OFFLINE)
+    assert await case.code(sql_request("immediate", filed())) == OFFLINE.code
+    assert case.last_failure is case.refusal
+    assert (case.upstream.requests, case.counts.outcomes) == ([], [])
 
 
 async def test_command_whose_turn_does_not_come_is_not_sent() -> None:
