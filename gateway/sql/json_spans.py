@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-#: Maximum steps in one text, of which a parameter of a result takes about 45: half a second of CPU time.
-MAX_STEPS: Final = 500_000
+#: Maximum steps in one text, of which a parameter of a result takes about 75: half a second of CPU time.
+MAX_STEPS: Final = 1_000_000
 #: Maximum bytes of one regular expression: longer ones would keep other threads waiting.
 _CHUNK: Final = 65_536
 _SPACE = re.compile(rb"[ \t\r\n]*+")

@@ -275,7 +275,7 @@ def test_large_document_refused_twice_does_not_hold_the_loop() -> None:
 
 def test_documents_of_one_key_at_once_are_all_filed() -> None:
     bodies = [document(Random(14).randbytes(3_000_000)), *[document(CONTENT[:9_000])] * 12]
-    with sql_gateway() as gateway, ThreadPoolExecutor(len(bodies)) as clients:
+    with sql_gateway(retry={"max_wait_seconds": 10}) as gateway, ThreadPoolExecutor(len(bodies)) as clients:
         gateway.poll()
         answers = list(clients.map(gateway.submit, bodies))
     assert {answer.status_code for answer in answers} == {200}

@@ -77,13 +77,8 @@ def test_large_value_is_neither_changed_nor_decoded() -> None:
     assert json.loads(changed)["data"] == data
 
 
-@pytest.mark.parametrize(("count", "is_found"), [(2_100, True), (20_000, False)])
+@pytest.mark.parametrize(("count", "is_found"), [(2_100, True), (15_000, False)])
 def test_search_reaches_every_parameter_of_a_procedure(count: int, is_found: bool) -> None:
     others = ",".join(json.dumps(parameter(f"@p{n}", value="1" * 40)) for n in range(count))
     body = json.dumps(result(parameter("@ret"))).replace("[{", f"[{others},{{").encode()
     assert (b'"returnValue"' in with_return_value(body, "@ret")) is is_found
-
-
-def test_result_of_very_many_rows_is_not_searched() -> None:
-    body = json.dumps(result(parameter("@ret"), data=[[]] * 300_000)).encode()
-    assert with_return_value(body, "@ret") is body
