@@ -1,28 +1,40 @@
 """Polls held open: the status of a query is polled on the client's behalf until it is final.
 
 `GET …/queries/{id}` with `Prefer: wait=N` (RFC 7240 section 4.3) is answered when the query has reached a
-final state, or after N seconds, at most 30, with Halo's last answer.
+final state, or after N seconds, at most 30, with Halo's last answer. A further poll that fails in a way
+that says nothing of the query is no answer.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
+from gateway.http.callers import is_background
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS
 from gateway.http.preferences import preferred_wait
 from gateway.http.proved_callers import caller_of
 from gateway.sql.operation import SqlAction, parse_operation
-from gateway.sql.poll_schedule import held_seconds, is_pending, next_poll
+from gateway.sql.poll_schedule import (
+    held_seconds,
+    is_passing,
+    is_pending,
+    is_unsent,
+    next_poll,
+    pause_after,
+)
 from gateway.stores.single_flight import SingleFlight
 
 #: Maximum numbers of polls held open at a time: of all callers, and of one; any further is answered at once.
 MAX_HELD, MAX_HELD_PER_CALLER = 200, 50
 #: Interactive requests of the same key go before the further polls (RFC 9218).
 _BACKGROUND = ("priority", "u=7")
+#: Share of the rest of the hold for which a further poll lets them; then it takes its turn among them.
+_BACKGROUND_SHARE = 0.5
 
 
 def is_held(request: FhirRequest) -> bool:
@@ -85,28 +97,48 @@ class HeldPolls:
     async def _poll_until(self, request: FhirRequest, end: float) -> FhirResponse:
         """Poll until the state is final or the time is over. The first answer is awaited in any case."""
         response, polls = await self._poll(request), 1
-        further = request.replace(headers=(*request.headers, _BACKGROUND))
+        failure: Failure | None = None
         while is_pending(response.body):
-            wait = next_poll(polls, end - self._clock(), self._jitter())
-            if wait is None or await self._has_ended_within(wait):
+            remaining = end - self._clock()
+            wait = next_poll(polls, remaining, self._jitter(), pause_after(failure))
+            pause = remaining if wait is None and failure else wait or 0
+            if await self._has_ended_within(pause) or wait is None:
                 break
-            try:
-                async with asyncio.timeout(max(end - self._clock(), 0)):
-                    newer = await self._poll(further)
-            except TimeoutError:
-                break
-            except Failure as failure:
-                use = response.upstream_use.plus(failure.upstream_use)
-                raise failure.with_upstream_use(use) from failure.__cause__
-            response = newer.with_upstream_use(response.upstream_use.plus(newer.upstream_use))
+            further = _further_poll(request, self._clock(), end, is_late=is_unsent(failure))
+            response, failure = await self._poll_again(further, response, end)
             polls += 1
         return response
+
+    async def _poll_again(
+        self, request: FhirRequest, known: FhirResponse, end: float
+    ) -> tuple[FhirResponse, Failure | None]:
+        """Return the newest answer, and why it is the known one. Raises a Failure that does not pass."""
+        try:
+            newer = await self._before(end, self._poll(request))
+        except Failure as failure:
+            use = known.upstream_use.plus(failure.upstream_use)
+            if not is_passing(failure):
+                raise failure.with_upstream_use(use) from failure.__cause__
+            return known.with_upstream_use(use), failure
+        return newer.with_upstream_use(known.upstream_use.plus(newer.upstream_use)) if newer else known, None
 
     async def _poll(self, request: FhirRequest) -> FhirResponse:
         """Poll once, or share the poll of an equal request, which names the upstream request as its own."""
         key, send = _poll_key(request), partial(self._inner, request)
         response, is_shared = await self._shared_polls.run(key, send, lambda: None)
         return response.with_upstream_use(NO_USE) if is_shared else response
+
+    async def _before(self, end: float, poll: Coroutine[Any, Any, FhirResponse]) -> FhirResponse | None:
+        """Return the answer to a poll; None if the hold or the gateway ends first, which cancels the poll."""
+        polling, ending = asyncio.create_task(poll), asyncio.create_task(self._has_ended.wait())
+        try:
+            timeout = max(end - self._clock(), 0)
+            await asyncio.wait((polling, ending), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            return polling.result() if polling.done() else None
+        finally:
+            polling.cancel()
+            ending.cancel()
+            await asyncio.gather(polling, ending, return_exceptions=True)
 
     async def _has_ended_within(self, seconds: float) -> bool:
         """Wait, and return whether the gateway has begun to end."""
@@ -117,6 +149,18 @@ class HeldPolls:
             return False
 
 
+def _further_poll(request: FhirRequest, now: float, end: float, *, is_late: bool) -> FhirRequest:
+    """Return a poll that may wait for its turn within the hold.
+
+    It goes behind the interactive requests, but not for all of the hold: they may be so many that it would
+    never be sent.
+    """
+    if is_late:
+        return request.replace(deadline=end)
+    headers = (*request.headers, _BACKGROUND)
+    return request.replace(headers=headers, deadline=now + (end - now) * _BACKGROUND_SHARE)
+
+
 def _held_seconds(request: FhirRequest) -> int:
     seconds = held_seconds(preferred_wait(request))
     operation = parse_operation(request.method, request.path) if seconds else None
@@ -124,8 +168,9 @@ def _held_seconds(request: FhirRequest) -> int:
 
 
 def _poll_key(request: FhirRequest) -> str:
-    """Key of equal polls: the caller, the URL, and every header field that reaches the upstream."""
+    """Key of equal polls: the caller, the URL, each header field that reaches the upstream, the priority."""
     fields = sorted(
         header for header in request.headers if header[0] in SENT_HEADERS and header[0] not in CREDENTIALS
     )
-    return repr((caller_of(request), request.method, request.upstream_url, fields))
+    priority = is_background(request.headers)
+    return repr((caller_of(request), request.method, request.upstream_url, fields, priority))

@@ -1,6 +1,8 @@
-"""When a query that runs is polled again on the client's behalf, and what its states mean."""
+"""When a query that runs is polled again on the client's behalf, and what its states and failures mean."""
 
 import msgspec
+
+from gateway.errors.failure import Failure, RetryAdvice
 
 #: Maximum time that a poll is held open, in seconds (`Prefer: wait=N`).
 MAX_HELD_SECONDS = 30
@@ -16,6 +18,13 @@ _LAST_POLL_SECONDS = 0.5
 _SHORTEST_WAIT = 0.1
 #: Jitter: a wait is between this share of its length and the whole.
 _MIN_SHARE = 0.7
+#: Failures of Halo Cloud or on the way to it, which say nothing of the query. A state or a refusal does.
+_PASSING_CODES = frozenset(
+    {
+        *("rate-limited", "upstream-500", "upstream-502", "upstream-503", "upstream-5xx"),
+        *("upstream-reset", "upstream-timeout"),
+    }
+)
 
 
 class _Query(msgspec.Struct):
@@ -40,14 +49,29 @@ def is_pending(body: bytes) -> bool:
         return False
 
 
-def next_poll(polls: int, remaining: float, chance: float) -> float | None:
+def is_unsent(failure: Failure | None) -> bool:
+    """Whether a poll failed before the upstream got it, such as one that waited too long for its turn."""
+    return failure is not None and not failure.kind.may_have_run and failure.upstream_response is None
+
+
+def is_passing(failure: Failure) -> bool:
+    """Whether a failed poll says nothing of the query, so that the next one may succeed."""
+    says_nothing = is_unsent(failure) or failure.kind.code in _PASSING_CODES
+    return says_nothing and failure.kind.retry_advice is RetryAdvice.YES
+
+
+def pause_after(failure: Failure | None) -> int:
+    """Seconds before the next poll that the upstream wants; the gateway's own handlers see to theirs."""
+    return 0 if failure is None or is_unsent(failure) else failure.retry_after or 0
+
+
+def next_poll(polls: int, remaining: float, chance: float, pause: float = 0.0) -> float | None:
     """Seconds until the next poll, after `polls` of them; None if the rest of the time is too short for one.
 
-    `remaining` are the seconds of the hold that are left, `chance` is a random number from 0 to 1.
+    `remaining` are the seconds of the hold that are left, `chance` is a random number from 0 to 1, `pause`
+    are the seconds to wait at least.
     """
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(polls - 1, 10))
-    wait = longest * (_MIN_SHARE + (1 - _MIN_SHARE) * chance)
+    wait = max(longest * (_MIN_SHARE + (1 - _MIN_SHARE) * chance), pause)
     last = remaining - _LAST_POLL_SECONDS
-    if last < _SHORTEST_WAIT:
-        return None
-    return min(wait, last)
+    return None if last < max(_SHORTEST_WAIT, pause) else min(wait, last)

@@ -1,6 +1,7 @@
 """Held polls over real sockets, with a small Halo Cloud behind the gateway."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -50,10 +51,11 @@ class World:
 
 
 @contextmanager
-def gateway(cloud: Cloud) -> Iterator[World]:
+def gateway(cloud: Cloud, requests_per_second: float | None = None) -> Iterator[World]:
     route = Route("/integrator/sites/{guid}/queries/{query}", cloud.answer)
     with capture_logs(), ThreadedServer(Starlette(routes=[route])) as upstream:
-        settings = Settings.model_validate({"upstream": {"url": upstream.url}})
+        halo = {"url": upstream.url, "requests_per_second": requests_per_second}
+        settings = Settings.model_validate({"upstream": halo})
         with ThreadedServer(create_app(settings)) as server:
             yield World(cloud, server)
 
@@ -80,11 +82,28 @@ def test_poll_without_preference_is_answered_at_once(world: World) -> None:
     assert "preference-applied" not in response.headers
 
 
-def test_error_during_the_hold_is_returned_at_once(world: World) -> None:
+def test_error_that_tells_of_the_query_is_returned_at_once(world: World) -> None:
     world.cloud.status = 404
     started = monotonic()
     assert world.poll("wait=20").status_code == 404
     assert monotonic() - started < 5
+
+
+def test_busy_key_neither_ends_a_hold_nor_starves_it() -> None:
+    with gateway(Cloud(), requests_per_second=16) as world, ThreadPoolExecutor(9) as pool:
+        has_ended = Event()
+        for _ in range(8):
+            pool.submit(poll_until, has_ended, world)
+        response = world.poll("wait=3")
+        has_ended.set()
+        assert (response.status_code, response.json()["status"]) == (200, "successful")
+
+
+def poll_until(has_ended: Event, world: World) -> None:
+    """Send other requests with the same key, one after the other; after one second the query is done."""
+    while not has_ended.is_set():
+        world.poll("respond-async")
+        world.cloud.states = ["successful"] if world.cloud.polls > 8 else ["executing"]
 
 
 def test_polling_stops_when_the_client_disconnects(world: World) -> None:

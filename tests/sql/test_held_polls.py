@@ -11,6 +11,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse
 from gateway.http.callers import is_background
 from gateway.sql.held_polls import MAX_HELD, MAX_HELD_PER_CALLER, HeldPolls, is_held
+from gateway.upstreams.failures import RATE_LIMITED, UNAVAILABLE
 from gateway.upstreams.halo_failures import UNREACHABLE
 
 pytestmark = pytest.mark.anyio
@@ -99,14 +100,15 @@ async def test_last_answer_is_given_when_the_time_is_over() -> None:
     assert len(upstream.requests) == 3
 
 
-async def test_poll_upstream_does_not_outlast_the_hold() -> None:
-    async def inner(request: FhirRequest) -> FhirResponse:
-        if is_background(request.headers):
-            await asyncio.sleep(30)
-        return QUEUED
+async def answer_first_poll_only(request: FhirRequest) -> FhirResponse:
+    if is_background(request.headers):
+        await asyncio.sleep(30)
+    return QUEUED
 
+
+async def test_poll_upstream_does_not_outlast_the_hold() -> None:
     started = monotonic()
-    assert (await held(inner)(poll("wait=1"))).body == QUEUED.body
+    assert (await held(answer_first_poll_only)(poll("wait=1"))).body == QUEUED.body
     assert 0.9 < monotonic() - started < 2
 
 
@@ -115,12 +117,62 @@ async def test_preference_is_limited_to_thirty_seconds() -> None:
     assert response.header("preference-applied") == "wait=30"
 
 
-async def test_first_failure_is_raised_at_once_and_names_all_polls() -> None:
-    upstream = ScriptedUpstream(QUEUED, Failure(UNREACHABLE).with_upstream_use(UpstreamUse(1, 0.1)))
+async def test_failure_of_the_query_is_raised_at_once() -> None:
+    failure = Failure(UNREACHABLE, upstream_response=FhirResponse(503))
+    upstream = ScriptedUpstream(QUEUED, failure.with_upstream_use(UpstreamUse(1, 0.1)))
     with pytest.raises(Failure) as raised:
         await held(upstream)(poll())
     assert raised.value.kind is UNREACHABLE
     assert (raised.value.upstream_use.requests, len(upstream.requests)) == (2, 2)
+
+
+async def test_refusal_by_the_gateway_is_no_answer() -> None:
+    refusal = Failure(RATE_LIMITED, retry_after=5)
+    upstream = ScriptedUpstream(EXECUTING, refusal)
+    started = monotonic()
+    response = await held(upstream)(poll("wait=1"))
+    assert (response.body, response.header("preference-applied")) == (EXECUTING.body, "wait=1")
+    assert 0.9 < monotonic() - started < 1.5
+    assert len(upstream.requests) == 3
+    assert await state_after(refusal) == SUCCESSFUL.body
+
+
+async def test_failure_that_passes_is_waited_out() -> None:
+    passing = Failure(RATE_LIMITED, retry_after=0, upstream_response=FhirResponse(429))
+    assert await state_after(passing.with_upstream_use(UpstreamUse(1, 0.1))) == SUCCESSFUL.body
+    assert await state_after(Failure(UNAVAILABLE, retry_after=30)) == EXECUTING.body
+
+
+async def state_after(failure: Failure) -> bytes:
+    """Body that a client gets if its second poll fails."""
+    return (await held(ScriptedUpstream(EXECUTING, failure, SUCCESSFUL))(poll("wait=1"))).body
+
+
+async def test_further_poll_may_wait_as_long_as_its_hold() -> None:
+    upstream = ScriptedUpstream(EXECUTING, Failure(RATE_LIMITED), EXECUTING, SUCCESSFUL)
+    started = monotonic()
+    await held(upstream)(poll("wait=20").replace(deadline=started))
+    deadlines = [round(request.deadline - started) for request in upstream.requests]
+    assert deadlines == [0, 10, 20, 11]
+    assert [is_background(request.headers) for request in upstream.requests] == [False, True, False, True]
+
+
+async def test_first_poll_does_not_share_one_behind_others() -> None:
+    handler = held(answer_first_poll_only)
+    first = asyncio.create_task(handler(poll("wait=3")))
+    await asyncio.sleep(0.5)
+    started = monotonic()
+    await handler(poll("wait=1"))
+    assert monotonic() - started < 1.5
+    await cancel(first)
+
+
+async def test_end_of_the_gateway_ends_a_poll_in_a_queue() -> None:
+    has_ended = asyncio.Event()
+    waiting = asyncio.create_task(held(answer_first_poll_only, has_ended)(poll("wait=20")))
+    await asyncio.sleep(0.5)
+    has_ended.set()
+    assert (await asyncio.wait_for(waiting, 0.2)).body == QUEUED.body
 
 
 async def test_equal_polls_of_one_caller_share_upstream_polls() -> None:

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sql.poll_schedule import held_seconds, is_pending, next_poll
+from gateway.errors.catalog import GATEWAY_OVERLOADED, UPSTREAM_CONNECT, UPSTREAM_TIMEOUT
+from gateway.errors.failure import Failure, FailureKind
+from gateway.exchange import FhirResponse
+from gateway.sql.poll_schedule import (
+    held_seconds,
+    is_passing,
+    is_pending,
+    is_unsent,
+    next_poll,
+    pause_after,
+)
+from gateway.upstreams import failures, halo_failures, halo_sql
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,7 @@ def test_final_unknown_or_unreadable_state_is_not_pending(body: bytes) -> None:
 def test_poll_is_within_the_hold_and_five_seconds(polls: int, remaining: float, chance: float) -> None:
     wait = next_poll(polls, remaining, chance)
     if wait is None:
-        assert remaining < 0.6
+        assert remaining - 0.5 < 0.1
     else:
         assert wait <= 5
         assert wait > 0.2 or wait == remaining - 0.5 >= 0.1
@@ -75,3 +86,40 @@ def test_waits_double_up_to_five_seconds() -> None:
     assert waits == pytest.approx([0.35, 0.7, 1.4, 2.8, 5, 5, 5])
     halves = [next_poll(polls, 1_000, 0) for polls in range(1, 8)]
     assert halves == pytest.approx([0.7 * (wait or 0) for wait in waits])
+
+
+ANSWER = FhirResponse(503)
+
+
+@pytest.mark.parametrize(
+    ("kind", "response", "is_passing_one"),
+    [
+        (failures.RATE_LIMITED, None, True),
+        (failures.RATE_LIMITED, FhirResponse(429), True),
+        (GATEWAY_OVERLOADED, None, True),
+        (UPSTREAM_CONNECT, None, True),
+        (UPSTREAM_TIMEOUT, None, True),
+        (failures.UNAVAILABLE, ANSWER, True),
+        (failures.CREDENTIALS_INVALID, None, False),
+        (failures.NOT_FOUND, FhirResponse(404), False),
+        (failures.UNRECOGNISED_RESPONSE, ANSWER, False),
+        (halo_failures.OFFLINE, ANSWER, False),
+        (halo_failures.QUOTA_EXHAUSTED, FhirResponse(429), False),
+        (halo_sql.EXPIRED_IN_QUEUE, FhirResponse(200), False),
+        (halo_sql.NOT_RUN_UNREACHABLE, FhirResponse(200), False),
+    ],
+    ids=lambda value: getattr(value, "code", None),
+)
+def test_only_a_failure_that_says_nothing_passes(
+    kind: FailureKind, response: FhirResponse | None, is_passing_one: bool
+) -> None:
+    assert is_passing(Failure(kind, upstream_response=response)) is is_passing_one
+
+
+def test_pause_is_that_of_the_upstream() -> None:
+    refused, unavailable = Failure(failures.RATE_LIMITED), Failure(failures.UNAVAILABLE, retry_after=12)
+    assert (is_unsent(refused), pause_after(refused)) == (True, 0)
+    assert (is_unsent(unavailable), pause_after(unavailable)) == (False, 12)
+    assert (is_unsent(None), pause_after(None)) == (False, 0)
+    assert next_poll(1, 20, 1, 12) == 12
+    assert next_poll(1, 12.4, 1, 12) is None
