@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -65,9 +66,10 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     fhir, sql = halo_chains(runtime, upstream, client_for)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
-    fhir_endpoint = Endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
-    other_endpoint = Endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
-    sql_endpoint = Endpoint(reader.read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
+    endpoint = partial(Endpoint, has_ended=runtime.has_ended.is_set)
+    fhir_endpoint = endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
+    other_endpoint = endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
+    sql_endpoint = endpoint(reader.read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
     prefix = mounted.path if mounted else ""
     fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
@@ -82,12 +84,14 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
         return halo_mount(runtime, upstream)
     client, counter = upstream_client(runtime, upstream)(dialect.name), runtime.rejection_counter
     reader = MountedRequestReader(runtime.settings, name, upstream)
+    has_ended = runtime.has_ended.is_set
     if dialect.is_fhir:
         chain = fhir_chain(runtime, client)
-        endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name))
+        endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name), has_ended=has_ended)
         return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
     chain = passthrough_chain(runtime, client)
-    endpoint = Endpoint(reader.read_passthrough, chain.handler, counter(name, is_fhir=False))
+    rejections = counter(name, is_fhir=False)
+    endpoint = Endpoint(reader.read_passthrough, chain.handler, rejections, has_ended=has_ended)
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
 
 
@@ -119,7 +123,7 @@ def create_app(
 
     `state.http` is the protocol class of its server, with the limits of the settings; unless replicas share
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port;
-    `state.end_waits` ends the polls that are held open.
+    `state.end_waits` ends the polls that are held open; requests in flight then have `state.drain_seconds`.
     """
     runtime = Runtime(settings, transport, now, log_request_factory, monotonic)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
@@ -154,6 +158,7 @@ def create_app(
     )
     app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
     app.state.end_waits = runtime.has_ended.set
+    app.state.drain_seconds = settings.server.drain_seconds
     return app
 
 

@@ -423,6 +423,16 @@ GATEWAY_ERROR = FailureKind(
     retry_advice=RetryAdvice.ONCE,
     retry_after=10,
 )
+GATEWAY_SHUTDOWN = FailureKind(
+    "gateway-shutdown",
+    503,
+    "transient",
+    "The gateway shut down before it had a response to this request, which changed nothing. Send it again"
+    " after the time in Retry-After. If it happens again, the gateway's operator should raise"
+    " server.drain_seconds.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+)
 UPSTREAM_CONNECT = FailureKind(
     "upstream-connect",
     502,

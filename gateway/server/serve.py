@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 
 from gateway.server.upgrade_offer import HttpProtocol
 
-#: Seconds that requests in flight may take after SIGTERM; Halo itself gives up after 30.
-DRAIN_SECONDS = 30
+#: Seconds that requests in flight may take after SIGTERM if the application does not say.
+_DRAIN_SECONDS = 30
 #: Open files that the process requests: each connection is a file.
 _MAX_OPEN_FILES = 65_536
 #: Errors of an address that this machine does not have: localhost resolves to ::1 even without IPv6.
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_graceful_shutdown=_state_of(app, "drain_seconds", _DRAIN_SECONDS),
             )
         )
         self._ready_line = ready_line
@@ -61,9 +61,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the waits that an application ends by `state.end_waits`, then shut down gracefully."""
-        end_waits: Callable[[], None] = getattr(
-            getattr(self.config.app, "state", None), "end_waits", _do_nothing
-        )
+        end_waits: Callable[[], None] = _state_of(self.config.app, "end_waits", _do_nothing)
         end_waits()
         await super().shutdown(sockets)
 
@@ -159,8 +157,13 @@ def _raise_file_limit() -> None:
 
 def _http_protocol(app: ASGIApp) -> type[asyncio.Protocol]:
     """Return the protocol class that an application sets as `state.http`, else one without limits."""
-    http: type[asyncio.Protocol] = getattr(getattr(app, "state", None), "http", HttpProtocol)
+    http: type[asyncio.Protocol] = _state_of(app, "http", HttpProtocol)
     return http
+
+
+def _state_of(app: Any, name: str, default: Any) -> Any:
+    """Return what an application sets as this member of its `state`, or a default."""
+    return getattr(getattr(app, "state", None), name, default)
 
 
 def _do_nothing() -> None:

@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from gateway.extras import require_extra
-from gateway.settings.base import ByteCount, Count, Guid, MountPath, Seconds, Section, Url
+from gateway.settings.base import ByteCount, Count, Guid, MountPath, Seconds, Section, Url, WholeSeconds
 from gateway.settings.outbound import CaFile, ProxyUrl
 from gateway.settings.trusted_networks import TrustedNetworks
 from gateway.upstreams import mountable_dialects
@@ -107,6 +107,11 @@ class Server(Section):
         64_000_000,
         description="Maximum size of all request bodies in memory together, in bytes. One client address may"
         " use as much as remains free, so at most half.",
+    )
+    drain_seconds: WholeSeconds = Field(
+        30,
+        description="Time that requests in flight have after SIGTERM, in seconds. A SQL query may take"
+        " sql.total_timeout_seconds. Kill the process a few seconds later, no sooner.",
     )
     max_headers: ByteCount = Field(
         64_000, description="Maximum size of a request's first line and headers, in bytes."

@@ -1,10 +1,12 @@
-"""Work that ends when its client disconnects."""
+"""Work that ends when its client disconnects, or when the gateway shuts down."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.types import Receive
+
+from gateway.errors.failure import Failure
 
 T = TypeVar("T")
 
@@ -23,6 +25,18 @@ async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) ->
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+async def run_until_shutdown(
+    work: Awaitable[T], has_ended: Callable[[], bool], failure_of_shutdown: Callable[[], Failure]
+) -> T:
+    """Return the result of the work. Raises Failure if the shutdown of the gateway cancels it."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not has_ended():
+            raise
+        raise failure_of_shutdown() from None
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -14,9 +14,10 @@ from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, media_type
+from gateway.telemetry.access_log import request_log_fields
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
-from gateway.web.client_connection import run_while_connected
-from gateway.web.errors import error_response, internal_error
+from gateway.web.client_connection import run_until_shutdown, run_while_connected
+from gateway.web.errors import error_response, internal_error, shutdown_failure
 from gateway.web.fast_path import FastPathCache, request_from_scope
 from gateway.web.request_reader import request_id_of
 
@@ -52,7 +53,8 @@ class Endpoint:
     """Reads requests for one handler; `fast_path_cache` stores responses that may be sent again unchanged.
 
     A request to which `ends_with_client` applies is cancelled when its client disconnects; any other goes on,
-    because it is billed or may write.
+    because it is billed or may write. `has_ended` returns whether the gateway shuts down: a request that the
+    server cancels then gets a response, too.
     """
 
     def __init__(
@@ -62,28 +64,41 @@ class Endpoint:
         report_rejection: ReportRejection = lambda *_: None,
         fast_path_cache: FastPathCache | None = None,
         ends_with_client: Callable[[FhirRequest], bool] = lambda _: False,
+        has_ended: Callable[[], bool] = lambda: False,
     ) -> None:
         self._read_request = read_request
         self._handler = handler
         self._report_rejection = report_rejection
         self._fast_path_cache = fast_path_cache
         self._ends_with_client = ends_with_client
+        self._has_ended = has_ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a response to one request, also after an exception."""
         request = Request(scope, receive)
         try:
-            fhir_request = await self._read_request(request)
+            reading = self._read_request(request)
+            fhir_request = await run_until_shutdown(reading, self._has_ended, shutdown_failure)
         except Failure as failure:
             await self._reject(failure, request, send)
         except Exception as error:  # noqa: BLE001 - a bug in reading must become a response, too
             await self._reject(internal_error(error), request, send)
         else:
-            work = self._respond(request.scope, fhir_request)
-            is_ended = self._ends_with_client(fhir_request)
-            response = await (run_while_connected(receive, work) if is_ended else work)
+            response = await self._respond_in_time(request, fhir_request)
             if response is not None:
                 await send_response(response, request, send, fhir_request.request_id)
+
+    async def _respond_in_time(self, raw_request: Request, request: FhirRequest) -> FhirResponse | None:
+        """Return the response, to a request that is cut off its failure; None if the client is gone."""
+        work = self._respond(raw_request.scope, request)
+        is_ended = self._ends_with_client(request)
+        watched = run_while_connected(raw_request.receive, work) if is_ended else work
+        try:
+            return await run_until_shutdown(watched, self._has_ended, lambda: shutdown_failure(request))
+        except Failure as failure:
+            kind = failure.kind
+            _log.warning("request-cut-off", **request_log_fields(request), code=kind.code, status=kind.status)
+            return error_response(failure, request)
 
     async def _respond(self, scope: Scope, request: FhirRequest) -> FhirResponse:
         """Return the handler's response as it is sent; a bug behind a write must not hide its outcome."""

@@ -71,11 +71,22 @@ def internal_error(error: BaseException, request: FhirRequest | None = None) -> 
     """
     reference = uuid4().hex
     _log.error("unhandled-exception", reference=reference, **exception_fields(error))
-    diagnostics = f"reference={reference}"
+    return _interruption_failure(catalog.GATEWAY_ERROR, request, f"reference={reference}")
+
+
+def shutdown_failure(request: FhirRequest | None = None) -> Failure:
+    """Return the failure of a request that the gateway's shutdown cuts off; without one, it was not read."""
+    return _interruption_failure(
+        catalog.GATEWAY_SHUTDOWN, request, f"request={request.request_id}" if request else ""
+    )
+
+
+def _interruption_failure(cause: FailureKind, request: FhirRequest | None, diagnostics: str) -> Failure:
+    """Return a failure of the gateway itself, to a write with an unknown outcome."""
     if request is None or not may_write(request):
-        return Failure(catalog.GATEWAY_ERROR, diagnostics=diagnostics)
-    cause = ((ERROR_CODE_SYSTEM, catalog.GATEWAY_ERROR.code),)
-    return Failure(_unknown_outcome(request), diagnostics=diagnostics, codings=cause)
+        return Failure(cause, diagnostics=diagnostics)
+    codings = ((ERROR_CODE_SYSTEM, cause.code),)
+    return Failure(_unknown_outcome(request), diagnostics=diagnostics, codings=codings)
 
 
 def _unknown_outcome(request: FhirRequest) -> FailureKind:

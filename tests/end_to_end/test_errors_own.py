@@ -267,11 +267,12 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
         get_with_fault(f"{BASE}/Patient", kind="answer", status=200, body='{"a":"' + "x" * 3_000_000),
     ),
 ]
-#: Tested in test_resilience (full queue), test_cache (cache), tests/server/test_connection.py (raw sockets),
-#: tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome), test_batch
-#: (outcomes of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
+#: Tested in test_resilience (full queue), test_shutdown, test_cache (cache), tests/server/test_connection.py
+#: (raw sockets), tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome),
+#: test_batch (outcomes of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.GATEWAY_OVERLOADED,
+    catalog.GATEWAY_SHUTDOWN,
     catalog.NOT_CACHED,
     catalog.BATCH_ENTRY_INVALID,
     catalog.BATCH_CHANGE_HELD,

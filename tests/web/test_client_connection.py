@@ -1,11 +1,13 @@
-"""Work that ends when its client disconnects."""
+"""Work that ends when its client disconnects, or when the gateway shuts down."""
 
 import asyncio
 
 import pytest
 from starlette.types import Message
 
-from gateway.web.client_connection import run_while_connected
+from gateway.errors.catalog import GATEWAY_SHUTDOWN
+from gateway.errors.failure import Failure
+from gateway.web.client_connection import run_until_shutdown, run_while_connected
 
 pytestmark = pytest.mark.anyio
 
@@ -68,3 +70,21 @@ async def test_cancelled_caller_leaves_no_task() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(("has_ended", "expected"), [(True, Failure), (False, asyncio.CancelledError)])
+async def test_cancelled_work_fails_only_at_shutdown(has_ended: bool, expected: type[BaseException]) -> None:
+    waiting = run_until_shutdown(asyncio.sleep(30), lambda: has_ended, lambda: Failure(GATEWAY_SHUTDOWN))
+    task = asyncio.ensure_future(waiting)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(expected):
+        await task
+
+
+async def test_failure_of_work_is_passed_on() -> None:
+    async def work() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await run_until_shutdown(work(), lambda: True, lambda: Failure(GATEWAY_SHUTDOWN))
