@@ -110,8 +110,8 @@ class Server(Section):
     )
     drain_seconds: WholeSeconds = Field(
         30,
-        description="Time that requests in flight have after SIGTERM, in seconds. A SQL query may take"
-        " sql.total_timeout_seconds. Kill the process a few seconds later, no sooner.",
+        description="Time that requests in flight have after SIGTERM, in seconds. A SQL query may take 140."
+        " Kill the process five seconds later, no sooner.",
     )
     max_headers: ByteCount = Field(
         64_000, description="Maximum size of a request's first line and headers, in bytes."
