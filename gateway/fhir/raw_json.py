@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
+from codecs import BOM_UTF8
+from collections.abc import Callable, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -24,6 +25,7 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_T = TypeVar("_T")
 _NOT_MARKS = bytes(set(range(256)).difference(b'{[}]"'))
 
 
@@ -111,6 +113,25 @@ def without_lone_surrogates(body: bytes) -> bytes:
     if b"\\ud" not in body and b"\\uD" not in body:
         return body
     return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], body)
+
+
+def readable_json(body: bytes) -> bytes:
+    """Return JSON without a byte order mark and lone surrogates: either would make all of it unreadable."""
+    return without_lone_surrogates(body.removeprefix(BOM_UTF8))
+
+
+def decode_readable(body: bytes, decode: Callable[[bytes], _T]) -> _T:
+    """Return what `decode` makes of JSON that the client gets as it is, or else of its readable form.
+
+    Raises what `decode` raises.
+    """
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        readable = readable_json(body)
+        if readable is body:
+            raise
+        return decode(readable)
 
 
 def json_depth(body: bytes) -> int:

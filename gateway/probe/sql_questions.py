@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from gateway.fhir.raw_json import decode_readable
+
 #: Text of every question. It reads no table.
 QUESTION_TEXT: Final = "SELECT DATALENGTH(@value) AS bytes, CONVERT(varchar(100), @value, 1) AS hex"
 #: Value of the questions about encodings. As `0x…` it has 12 characters, which are base64 of 9 other bytes.
@@ -61,9 +63,12 @@ class _Query(msgspec.Struct):
     result: _Result
 
 
+_decode_query = msgspec.json.Decoder(_Query).decode
+
+
 def parse_answer(body: bytes) -> SqlAnswer:
     """Parse the response to a question. Raises msgspec.MsgspecError or ValueError if it has no such row."""
-    data = b64decode(msgspec.json.decode(body, type=_Query).result.data, validate=True)
+    data = b64decode(decode_readable(body, _decode_query).result.data, validate=True)
     rows = msgspec.json.decode(data, type=list[_Row])
     if len(rows) != 1:
         raise ValueError("one row was expected")

@@ -8,6 +8,7 @@ import msgspec
 from cachetools import TLRUCache
 
 from gateway.exchange import FhirResponse
+from gateway.fhir.raw_json import decode_readable
 from gateway.sql.operation import SqlAction, SqlOperation
 from gateway.sql.rewrite import Scope
 from gateway.stores.base import Store
@@ -44,6 +45,9 @@ class SubmittedQuery(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct):
     id: str = ""
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class SubmittedQueries:
@@ -88,7 +92,7 @@ def _decode(data: bytes | None) -> SubmittedQuery:
 
 def _query_id(body: bytes) -> str:
     try:
-        return msgspec.json.decode(body, type=_Answer).id if len(body) <= _MAX_ANSWER else ""
+        return decode_readable(body, _decode_answer).id if len(body) <= _MAX_ANSWER else ""
     except (msgspec.MsgspecError, UnicodeError):
         return ""
 

@@ -7,6 +7,7 @@ import msgspec
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.interaction import NOT_FHIR
+from gateway.fhir.raw_json import decode_readable
 from gateway.fhir.search_params import NO_PARAMETERS, SearchParams, encode_parameter
 from gateway.http.request_path import parse_guid
 from gateway.upstreams import failures
@@ -113,8 +114,8 @@ def _require_decoded(response: FhirResponse, kind: type[T]) -> T:
 
 
 def decode_or_none(body: bytes, kind: type[T]) -> T | None:
-    """Decode JSON to a struct; None if the body is unreadable or does not fit."""
+    """Decode JSON to a struct; None if the body, also a skipped field, is unreadable or does not fit."""
     try:
-        return msgspec.json.decode(body.decode(), type=kind)  # text: fields that are skipped count, too
+        return decode_readable(body, lambda text: msgspec.json.decode(text.decode(), type=kind))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.errors.failure import Failure, RetryAdvice
+from gateway.fhir.raw_json import decode_readable
 
 #: Maximum time that a poll is held open, in seconds (`Prefer: wait=N`).
 MAX_HELD_SECONDS = 30
@@ -44,7 +45,7 @@ def is_pending(body: bytes) -> bool:
     if len(body) > _MAX_STATE_BYTES:
         return False
     try:
-        return _decode_query(body).status in _PENDING_STATES
+        return decode_readable(body, _decode_query).status in _PENDING_STATES
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 

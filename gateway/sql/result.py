@@ -4,6 +4,7 @@ Only that field changes. Halo puts parameters in `result` of a query, and in a p
 itself (OpenAPI 26.619).
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import msgspec
@@ -30,7 +31,7 @@ def with_return_value(body: bytes, name: str) -> bytes:
 def _direction_span(body: bytes, name: str) -> Span | None:
     text = JsonText(body)
     try:
-        for parameters in _parameters(text, 0):
+        for parameters in _parameters(text, len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0):
             for item in item_spans(text, parameters.start):
                 fields = dict(member_spans(text, item.start))
                 if _is_output(body, fields, name):

@@ -1,7 +1,6 @@
 """Upstream client: the innermost handler, and the only one that sends requests."""
 
 import re
-from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -14,7 +13,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
-from gateway.fhir.raw_json import without_lone_surrogates
+from gateway.fhir.raw_json import readable_json
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
     CACHING_HEADERS,
@@ -135,9 +134,8 @@ class UpstreamClient:
             raise self._logged_failure(request, error) from error
         headers = _lowercase_headers(response)
         body = await _read_body(response, headers)
-        return FhirResponse(
-            response.status_code, headers, _readable_json(body) if _is_json(headers) else body
-        )
+        is_decoded = self._dialect.is_fhir and _is_json(headers)
+        return FhirResponse(response.status_code, headers, readable_json(body) if is_decoded else body)
 
     def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
         """Log an error of the transport, and return it as a failure."""
@@ -251,11 +249,6 @@ async def _read_body(response: httpx.Response, headers: Headers) -> bytes:
 def _is_json(headers: Headers) -> bool:
     """Whether a body is JSON, or of no type."""
     return "json" in next((value for name, value in headers if name == "content-type"), "json")
-
-
-def _readable_json(body: bytes) -> bytes:
-    """Return JSON without a byte order mark and lone surrogates: either would make all of it unreadable."""
-    return without_lone_surrogates(body.removeprefix(BOM_UTF8))
 
 
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:

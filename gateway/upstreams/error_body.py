@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.errors.error_words import VOCABULARY, word_parts
 from gateway.errors.known_names import is_known_name
+from gateway.fhir.raw_json import without_lone_surrogates
 from gateway.upstreams.error_rule import Shape, UpstreamError
 
 #: Maximum bytes of an error body that are read: no known upstream sends a longer error.
@@ -31,7 +32,8 @@ _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError
 
 def parse_upstream_error(body: bytes) -> UpstreamError:
     """Parse an error body; the result has the shape `unknown` if no parser recognises it."""
-    text = body[:MAX_ERROR_BODY_BYTES].decode("utf-8", "replace").lstrip("\ufeff \t\r\n").rstrip()
+    read = without_lone_surrogates(body[:MAX_ERROR_BODY_BYTES])
+    text = read.decode("utf-8", "replace").lstrip("\ufeff \t\r\n").rstrip()
     if not text:
         return UpstreamError("empty")
     if text[0] in "{[":

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.raw_json import UnreadableError, object_fields, string_value
+from gateway.fhir.raw_json import UnreadableError, decode_readable, object_fields, string_value
 from gateway.http.preferences import accepts_asynchronous_response
 from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES, is_failure_outcome, parse_upstream_error
 from gateway.upstreams.patient_check import names_other_patient
@@ -205,6 +205,6 @@ _T = TypeVar("_T")
 
 def _decode_or_none(body: bytes, kind: type[_T]) -> _T | None:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decode_readable(body, lambda text: msgspec.json.decode(text, type=kind))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None

@@ -39,6 +39,36 @@ def test_query_and_its_result_pass_unchanged(gateway: SqlGateway) -> None:
     assert gateway.upstream.bodies == [body]
 
 
+@pytest.mark.parametrize(
+    "body", [b'[{"a":"\\ud83d"}]', b'\xef\xbb\xbf[{"a": 1.0}]', b'{"status":"successful","a":"\\udc00"}']
+)
+def test_unusual_json_passes_unchanged(gateway: SqlGateway, body: bytes) -> None:
+    gateway.upstream.answers["/"] = Answer(200, body)
+    calls = [
+        "POST immediate",
+        f"GET {QUERY_ID}",
+        f"GET {QUERY_ID}/results/1/stream",
+        f"GET {QUERY_ID}/results/1",
+    ]
+    for method, _, path in (call.partition(" ") for call in calls):
+        assert gateway.ask(method, f"{QUERIES}/{path}", text_command()).content == body
+    assert gateway.ask("GET", "/integrator/sites").content == body
+
+
+@pytest.mark.parametrize(
+    "error", [b'%s{"errorDetails":{"errorType":"mssql","errorCode":208,"errorMessage":"\\ud83d"}}']
+)
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_error_in_unusual_json_is_recognised(
+    gateway: SqlGateway, status: int, start: bytes, error: bytes
+) -> None:
+    gateway.upstream.answers["immediate"] = Answer(status, error % start)
+    response = gateway.submit(**FHIR)
+    assert (response.status_code, gateway.code(response)) == (400, "sql-refused")
+    assert gateway.submit().content == error % start
+
+
 def test_polls_queries_and_reads_share_the_pace_of_a_key() -> None:
     with sql_gateway(upstream={"requests_per_second": 4}, retry={"max_wait_seconds": 10}) as gateway:
         calls = [gateway.read, gateway.submit, gateway.poll] * 4

@@ -89,3 +89,11 @@ async def test_only_the_last_queries_stay_in_memory() -> None:
         await known.add(operation(SqlAction.ASYNC), json_response({"id": str(number)}), QUERY)
     assert await known.find(operation(SqlAction.READ, "0")) == ORDINARY
     assert await known.find(operation(SqlAction.READ, "1")) == QUERY
+
+
+@pytest.mark.parametrize(("start", "text"), [("\ufeff", ""), ("", r"\ud83d")])
+async def test_id_is_read_from_unusual_json(start: str, text: str) -> None:
+    known = queries()
+    answer = FhirResponse(201, body=f'{start}{{"name":"{text}","id":"{ID}"}}'.encode())
+    await known.add(operation(SqlAction.ASYNC), answer, QUERY)
+    assert await known.find(operation(SqlAction.READ, ID)) == QUERY

@@ -104,3 +104,11 @@ async def test_status_of_the_site_of_a_sql_query() -> None:
     upstream = ScriptedUpstream(json_response({"availability": "online"}))
     assert await SiteDirectory(upstream).is_online(sql_request()) is True
     assert upstream.requests[0].upstream_url == f"https://api.haloconnect.io/integrator/sites/{GUID}"
+
+
+@pytest.mark.parametrize(("start", "name"), [("\ufeff", ""), ("", r"\ud83d")])
+async def test_directory_is_read_from_unusual_json(start: str, name: str) -> None:
+    async def cloud(_: FhirRequest) -> FhirResponse:
+        return FhirResponse(200, body=f'{start}{{"name":"{name}","availability":"Online"}}'.encode())
+
+    assert await SiteDirectory(cloud).is_online(READ)

@@ -123,3 +123,11 @@ def test_pause_is_that_of_the_upstream() -> None:
     assert (is_unsent(None), pause_after(None)) == (False, 0)
     assert next_poll(1, 20, 1, 12) == 12
     assert next_poll(1, 12.4, 1, 12) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'\xef\xbb\xbf{"status": "queued"}', rb'{"command": "\udc00", "status": "queued", "x": "\ud83d"}'],
+)
+def test_mark_and_surrogates_hide_no_pending_state(body: bytes) -> None:
+    assert is_pending(body)

@@ -82,3 +82,11 @@ def test_search_reaches_every_parameter_of_a_procedure(count: int, is_found: boo
     others = ",".join(json.dumps(parameter(f"@p{n}", value="1" * 40)) for n in range(count))
     body = json.dumps(result(parameter("@ret"))).replace("[{", f"[{others},{{").encode()
     assert (b'"returnValue"' in with_return_value(body, "@ret")) is is_found
+
+
+def test_result_with_a_mark_and_surrogates_keeps_them() -> None:
+    text = (
+        '\ufeff{"data": "\\ud83d", "parameters": [{"value": "\\udc00", "name": "@r", "direction": "output"}]}'
+    )
+    changed = with_return_value(text.encode(), "@r")
+    assert changed == text.replace('"output"', '"returnValue"').encode()

@@ -320,3 +320,20 @@ async def test_transport_gets_the_timeout_of_a_request() -> None:
     for body in (b"", b"{}"):
         await client(sql_request(body=body))
     assert [request.extensions.get("timeout") for request in transport.requests] == [None, limits]
+
+
+@pytest.mark.parametrize("body", [b'{"a":"\\ud83dx"}', b'\xef\xbb\xbf{"a": 1.0}', b"\xef\xbb\xbf[]"])
+@pytest.mark.parametrize("dialect", ["halo-sql", "halo-itsm"])
+async def test_body_that_is_passed_through_keeps_each_byte(dialect: str, body: bytes) -> None:
+    response, _ = await exchange(sql_request("immediate"), lambda: httpx.Response(200, content=body), dialect)
+    assert response.body == body
+    refused = httpx.Response(400, content=body, headers={"content-type": "application/json"})
+    failure = await require_failure(sql_request("immediate"), lambda: refused, dialect)
+    assert failure.upstream_response is not None
+    assert failure.upstream_response.body == body
+
+
+async def test_body_of_fhir_is_made_readable() -> None:
+    body = b'\xef\xbb\xbf{"resourceType":"Patient","id":"1","x":"\\ud83d"}'
+    response, _ = await exchange(fhir_request("Patient/1"), lambda: httpx.Response(200, content=body))
+    assert response.body == b'{"resourceType":"Patient","id":"1","x":"\\ufffd"}'

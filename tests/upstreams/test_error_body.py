@@ -53,6 +53,11 @@ def test_byte_order_mark_is_ignored() -> None:
     assert parse_upstream_error(b'\xef\xbb\xbf{"Message":"No"}').message == "No"
 
 
+def test_halves_of_surrogate_pairs_hide_no_error() -> None:
+    error = parse_upstream_error(rb'{"errorCode": 413, "errorMessage": "\ud83d too large"}')
+    assert (error.shape, error.status, error.message) == ("root", 413, "\ufffd too large")
+
+
 def test_message_is_cut_at_1000_characters() -> None:
     assert len(parse_upstream_error(b"word " * 10_000).message) == 1_000
 

@@ -129,3 +129,12 @@ def test_binary_may_have_its_own_media_type() -> None:
 def test_entries_of_a_good_bundle_are_not_decoded() -> None:
     body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 10 + b"no JSON}"
     assert ResponseCheck(request(), response(200, body)).is_acceptable
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_error_of_a_large_query_in_unusual_json_is_found(start: str) -> None:
+    text = (
+        f'{start}{{"command":"{"x" * 300_000}\\ud83d","errorDetails":{{"errorCode":7,"errorMessage":"No"}}}}'
+    )
+    check = ResponseCheck(request("GET somewhere/else"), response(200, text.encode()), is_fhir=False)
+    assert not check.is_acceptable
