@@ -203,7 +203,7 @@ def test_practice_without_time_zone_is_served_and_left_alone() -> None:
         assert len(gateway.upstream.sent) == 2
 
 
-SELECT, INSERT = text_command("SELECT Id FROM Letters"), text_command("INSERT INTO Letters VALUES (1)")
+SELECT, INSERT = text_command("SELECT Id FROM [Letters]"), text_command("INSERT INTO Letters VALUES (1)")
 PROCEDURE = SELECT.replace(b'"text",', b'"storedProcedure",', 1)
 UNKNOWN = (504, "write-outcome-unknown")
 

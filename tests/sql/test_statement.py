@@ -13,24 +13,36 @@ from gateway.sql.statement import LONGEST_STATEMENT, only_reads
 
 READS = [
     "SELECT 1",
-    "select * from Patient;",
+    "SELECT @x, dbo.f(1), 'FROM t'",
+    "select * from [Patient];",
     "SELECT 1 ; ; -- end\n",
-    ";WITH c AS (SELECT 1 AS a) SELECT a FROM c",
-    "WITH c (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM c), d AS (SELECT 2) SELECT * FROM c, d",
+    ";WITH c AS (SELECT 1 AS a) SELECT TOP 5 a FROM c",
+    "WITH c (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM c), d AS (SELECT 2) SELECT [a] FROM c, d",
     "WITH XMLNAMESPACES ('urn:x' AS x) SELECT 1",
-    "/* DROP TABLE x */ SELECT 1 -- INTO y\nFROM z",
+    "/* DROP TABLE x */ SELECT 1 -- INTO y\nFROM dbo.[z]",
     "SELECT 'INSERT', N'it''s; DROP TABLE x', [UPDATE], [a]]; EXEC p], 0x01, @p, @@ROWCOUNT FROM [db]..[t]",
-    'SELECT "INTO", "a""; DELETE t" FROM t',
-    "SELECT a FROM t UNION SELECT a FROM u EXCEPT SELECT a FROM v INTERSECT SELECT a FROM w",
+    'SELECT "INTO", "a""; DELETE t" FROM db..t',
+    "SELECT a FROM [t] UNION SELECT a FROM u EXCEPT SELECT a FROM v INTERSECT SELECT a FROM w",
     "SELECT (SELECT TOP 1 a FROM u) FROM t WHERE a IN (SELECT a FROM v)",
-    "SELECT a FROM t ORDER BY a OFFSET 5 ROWS FETCH NEXT 5 ROWS ONLY",
-    "SELECT CASE WHEN a = 1 THEN 2 ELSE 3 END FROM t",
+    "SELECT a FROM [t] ORDER BY a OFFSET 5 ROWS FETCH NEXT 5 ROWS ONLY",
+    "SELECT CASE WHEN a = 1 THEN 2 ELSE 3 END FROM [t]",
     "SELECT COUNT(*) OVER (PARTITION BY b) FROM t WITH (NOLOCK) OPTION (RECOMPILE)",
-    "SELECT dbo.f(a), next, value FROM t FOR JSON PATH",
-    "SELECT a FROM t CROSS APPLY OPENJSON(t.b) LEFT JOIN u ON u.a = t.a",
-    "SELECT @x = a FROM t",
-    "SELECT 1eFROM",
+    "SELECT dbo.f(a), next, value FROM [t] FOR JSON PATH",
+    "SELECT a FROM t CROSS APPLY OPENJSON(t.b) LEFT JOIN [u] ON u.a = t.a",
+    "SELECT @x = a FROM [t]",
+    "SELECT TOP 5 1eFROM t",
 ]
+#: What may write in Firebird, which reads it, or may find other tokens in it.
+MAY_WRITE_IN_FIREBIRD = [
+    "SELECT * FROM MyProc", "SELECT * FROM PROC(1)", "SELECT * FROM dbo.t", 'SELECT * FROM "MyProc"',
+    "SELECT GEN_ID(g, 1) FROM RDB$DATABASE", "SELECT GEN_ID(g, 1)", "SELECT GEN_ID(g, 1) FROM [t]",
+    "SELECT a FROM t WITH LOCK", "SELECT a FROM [t] WITH LOCK", "SELECT f(a) FROM t",
+    "SELECT a FROM t, PROC(1)", "SELECT a FROM t JOIN u ON 1 = 1", "SELECT a[1] FROM PROC",
+    "SELECT a [b] FROM PROC", "SELECT TOP (5) a FROM PROC", "WITH c AS (SELECT 1 AS a) SELECT a FROM c", "SELECT 'TOP 5', a FROM PROC",
+    "SELECT a /* [t] */ FROM PROC", "SELECT a -- FROM [t]\n FROM PROC",
+    "SELECT a FROM p /* /* */ FROM [t] */",
+    "SELECT /* /* */ a FROM p -- */ 1", "SELECT q'{' FROM [t]}', a FROM p", "SELECT Q'!' [a] FROM p--!'",
+]  # fmt: skip
 MAY_WRITE = [
     "", " ", ";", "-- SELECT 1", "/* SELECT 1 */", "'SELECT 1'", "[SELECT] 1", "x", "sp_who",
     "INSERT t SELECT 1", "UPDATE t SET a = 1", "DELETE t",
@@ -78,14 +90,20 @@ FRAGMENTS = [
     " SELECT 1", " UNION SELECT 1", " DELETE t", " UPDATE t SET a = 1", " EXEC p", " DROP TABLE t",
     " WHERE a = 1",
     " 'x'", " -- x\n", " /* x */", " WITH (NOLOCK)", " FOR XML PATH", " AS c", " 1e", " 0x", " @v",
+    " FROM [t]",
 ]  # fmt: skip
 #: What may stand between two words.
-GAPS = [" ", "\n", "\r\n\t", "/**/", " /* it's /* SELECT */ */ ", "-- '\n", "/*;*/"]
+GAPS = [" ", "\n", "\r\n\t", "/**/", " /* it's SELECT */ ", "-- '\n", "/*;*/"]
 
 
 @pytest.mark.parametrize("text", READS)
 def test_single_select_only_reads(text: str) -> None:
     assert only_reads(text)
+
+
+@pytest.mark.parametrize("text", MAY_WRITE_IN_FIREBIRD)
+def test_text_that_firebird_reads_may_write(text: str) -> None:
+    assert not only_reads(text)
 
 
 @pytest.mark.parametrize("text", MAY_WRITE, ids=lambda text: text[:40])
