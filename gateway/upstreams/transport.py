@@ -44,7 +44,8 @@ _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Typ
 class PooledTransport(httpx.AsyncBaseTransport):
     """Connection pool of the process: no redirects, cookies or retries, and no environment variables.
 
-    `total_timeout`: maximum seconds from request to complete response; `max_body`: maximum bytes of it.
+    `total_timeout`: maximum seconds from request to complete response; `max_body`: maximum bytes of its
+    body; None: it is not read, and a response ends with its head.
     `proxy` is the http URL of an outbound proxy, with its credentials; `ca_file` contains certificates that
     are trusted in addition to the system's. Raises OSError if the file cannot be read.
     """
@@ -54,7 +55,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         *,
         limits: httpx.Limits,
         timeout: httpx.Timeout,
-        max_body: int,
+        max_body: int | None,
         total_timeout: float | None = None,
         proxy: str = "",
         ca_file: Path | None = None,
@@ -69,7 +70,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the upstream's response with its whole body. Raises httpx.TransportError."""
+        """Return the upstream's response, with its whole body if that is read. Raises TransportError."""
         with _translate_errors():
             async with self._open_session().request(
                 request.method,
@@ -124,6 +125,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
         return self._session
 
     async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
+        if self._max_body is None:
+            response.close()
+            return b""
         pieces, size = [], 0
         async for piece in response.content.iter_any():
             pieces.append(piece)

@@ -25,8 +25,6 @@ from gateway.webhooks.metrics import WebhookMetrics
 from gateway.webhooks.receiver import HALO_WEBHOOK_PATH, Invalidate, SignaturePolicy, WebhookReceiver
 
 _GUID = re.compile(GUID_PATTERN)
-#: Maximum size of a receiver's response, in bytes: only its status counts.
-_MAX_RESPONSE = 1_000_000
 
 
 def webhook_routes(
@@ -81,7 +79,7 @@ def _forwarder(name: str, receiver: Receiver, metrics: WebhookMetrics) -> Forwar
         PooledTransport(
             limits=httpx.Limits(max_connections=MAX_SENDING, keepalive_expiry=20.0),
             timeout=httpx.Timeout(ATTEMPT_SECONDS),
-            max_body=_MAX_RESPONSE,
+            max_body=None,  # only the status counts
             total_timeout=ATTEMPT_SECONDS,
         ),
         metrics,

@@ -36,12 +36,14 @@ class Receiver:
     """A receiver that answers with its statuses in turn, the last for good."""
 
     statuses: list[int] = field(default_factory=lambda: [200])
+    body: bytes = b""
+    fields: dict[str, str] = field(default_factory=lambda: {"location": "/elsewhere"})
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         self.requests.append((dict(request.headers), await request.body()))
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return Response(status_code=status, headers={"location": "/elsewhere"})
+        return Response(self.body, status, self.fields)
 
 
 @contextmanager
@@ -176,6 +178,16 @@ def test_forwarding_is_repeated_until_it_succeeds(world: World) -> None:
     until(lambda: world.metric('webhooks_forwarded_total{outcome="delivered",receiver="billing"}') == 1)
     assert len(world.receiver.requests) == 2
     assert world.receiver.requests[0][1] == world.receiver.requests[1][1]
+
+
+@pytest.mark.parametrize(("body", "fields"), [(b"x" * 3_000_000, {}), (b"no", {"content-encoding": "gzip"})])
+def test_webhook_is_delivered_whatever_the_receivers_body(
+    world: World, body: bytes, fields: dict[str, str]
+) -> None:
+    world.receiver.body, world.receiver.fields = body, fields
+    world.post(webhook(1))
+    until(lambda: world.metric('webhooks_forwarded_total{outcome="delivered",receiver="billing"}') == 1)
+    assert len(world.receiver.requests) == 1
 
 
 def test_redirect_of_a_receiver_is_not_followed(world: World) -> None:

@@ -64,7 +64,7 @@ async def send_endless_body(reader: asyncio.StreamReader, writer: asyncio.Stream
         await asyncio.sleep(0.02)
 
 
-def transport(**parts: int) -> PooledTransport:
+def transport(**parts: int | None) -> PooledTransport:
     return PooledTransport(
         limits=httpx.Limits(max_connections=2, keepalive_expiry=5),
         timeout=httpx.Timeout(0.2, connect=1),
@@ -74,7 +74,7 @@ def transport(**parts: int) -> PooledTransport:
 
 
 async def send_all(
-    server: Server, *requests: tuple[str, str, bytes], **parts: int
+    server: Server, *requests: tuple[str, str, bytes], **parts: int | None
 ) -> list[httpx.Response | str]:
     """Send requests in sequence; each response, or the name of its exception."""
     listener = await asyncio.start_server(server, "127.0.0.1", 0)
@@ -91,7 +91,7 @@ async def send_all(
     return results
 
 
-async def send_one(serve: Serve, **parts: int) -> httpx.Response | str:
+async def send_one(serve: Serve, **parts: int | None) -> httpx.Response | str:
     (result,) = await send_all(Server(serve), ("GET", "/x", b""), **parts)
     return result
 
@@ -120,6 +120,23 @@ async def send_one(serve: Serve, **parts: int) -> httpx.Response | str:
 )
 async def test_connection_error_is_translated_to_httpx(serve: Serve, error: str) -> None:
     assert await send_one(serve) == error
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        respond_with(OK),
+        respond_with(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234"),
+        respond_with(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno"),
+        respond_with(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000),
+        send_endless_body,
+    ],
+    ids=["short", "truncated", "no-gzip", "large", "endless"],
+)
+async def test_response_whose_body_is_not_read_ends_with_its_head(serve: Serve) -> None:
+    async with asyncio.timeout(1):
+        results = await send_all(Server(serve), *[("POST", "/x", b"{}")] * 2, max_body=None)
+    assert [result if isinstance(result, str) else result.status_code for result in results] == [200, 200]
 
 
 async def test_body_that_ends_early_is_an_error() -> None:
