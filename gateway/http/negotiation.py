@@ -59,6 +59,13 @@ def response_media_type(formats: tuple[str, ...], accept: str, *, is_binary: boo
     return first or ",".join(_MEDIA_TYPES.get(name, name) for name in permitted)
 
 
+def prefers_fhir(accept: str) -> bool:
+    """Whether an Accept field names FHIR's JSON, and no other range with a higher quality."""
+    qualities = [(media_type(text), _range_quality(text)) for text in accept.split(",")]
+    own = max((quality for name, quality in qualities if name == FHIR_JSON), default=0.0)
+    return own > 0 and all(quality <= own for _, quality in qualities)
+
+
 def is_native_type(name: str) -> bool:
     """Whether a type is not one of FHIR's own, in which a Binary is a resource."""
     return _TYPE.fullmatch(name) is not None and "fhir" not in name

@@ -20,7 +20,7 @@ from gateway.errors.operation_outcome import (
 from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
-from gateway.http.negotiation import FHIR_JSON
+from gateway.http.negotiation import prefers_fhir
 from gateway.repairs import error_envelope
 from gateway.upstreams.failures import NOT_FHIR
 from gateway.upstreams.kinds_by_interaction import kind_for
@@ -94,9 +94,9 @@ def _unknown_outcome(request: FhirRequest) -> FailureKind:
 
 
 def _is_passed_through(request: FhirRequest) -> bool:
-    """Whether an upstream's error is passed through: on Halo's endpoints, unless the client accepts FHIR."""
+    """Whether an upstream's error is passed through: on Halo's endpoints, unless the client prefers FHIR."""
     if request.site is None or request.interaction.code == "sql":
-        return FHIR_JSON not in request.header("accept").lower()
+        return not prefers_fhir(request.header("accept"))
     return not error_envelope.REPAIR.is_active(request.site)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors.failure import Failure
-from gateway.http.negotiation import media_type, response_media_type
+from gateway.http.negotiation import media_type, prefers_fhir, response_media_type
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,22 @@ def test_binary_may_have_any_type(accept: str, expected: str) -> None:
 def test_binary_has_no_other_form_as_a_resource(accept: str) -> None:
     with pytest.raises(Failure):
         response_media_type((), accept, is_binary=True)
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        ("application/fhir+json", True),
+        ("application/FHIR+json; charset=utf-8", True),
+        ("application/json, application/fhir+json", True),
+        ("application/fhir+json;q=0.5, */*;q=0.1", True),
+        ("application/fhir+json;q=0", False),
+        ("application/fhir+json;q=0.1, application/json", False),
+        ("application/fhir+json;q=none", False),
+        ("application/fhir+jsonx", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_fhir_is_preferred_by_name_and_quality(accept: str, preferred: bool) -> None:
+    assert prefers_fhir(accept) is preferred

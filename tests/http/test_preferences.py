@@ -18,6 +18,9 @@ from gateway.http.preferences import (
         ("return=minimal, Handling = Strict", True, False),
         ('handling="strict", respond-async', True, True),
         ("handling=lenient", False, False),
+        ('foo="handling=strict, respond-async"', False, False),
+        ("handling=strictly, not-respond-async", False, False),
+        ("respond-async; x=1, handling=strict;y", True, True),
     ],
 )
 def test_preferences_are_read_from_any_spelling(prefer: str, strict: bool, asynchronous: bool) -> None:
@@ -40,7 +43,17 @@ def test_preferences_are_read_from_any_spelling(prefer: str, strict: bool, async
         (("wait=-1",), None),
         (("wait",), None),
         (("wait=²",), None),
-        (("wait=1234567890",), None),
+        (("wait=1234567890",), 123_456_789),
+        (("wait=0000000000005",), 5),
+        (("wait=0",), 0),
+        (('foo="a,wait=9", wait=1',), 1),
+        (('foo="a;\\",wait=9", wait=1',), 1),
+        (('foo="a,wait=9',), None),
+        (('foo; x="y,wait=9"; z=1, wait=1',), 1),
+        (('wait="9',), None),
+        (("wait=1 2",), None),
+        (("wait=" + "9" * 100_000,), 999_999_999),
+        (('"' * 50_000 + "," * 50_000 + "wait=4",), 4),
         (("await=1",), None),
     ],
 )

@@ -106,6 +106,10 @@ REPAIR_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}
         ({"site": None, "interaction": NOT_FHIR}, True),
         ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/FHIR+json"),)}, False),
         ({"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/json"),)}, True),
+        (
+            {"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/fhir+json;q=0"),)},
+            True,
+        ),
         ({"interaction": NOT_FHIR}, False),
     ],
 )
