@@ -1,9 +1,11 @@
 """Upstream client: the innermost handler, and the only one that sends requests."""
 
+import asyncio
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import httpx
@@ -13,7 +15,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
-from gateway.fhir.raw_json import readable_json
+from gateway.fhir.raw_json import has_surrogates, without_lone_surrogates
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
     CACHING_HEADERS,
@@ -25,10 +27,12 @@ from gateway.http.headers import (
     valid_headers,
 )
 from gateway.http.negotiation import FHIR_JSON
+from gateway.thread_switching import frequent_switches
 from gateway.upstreams.connection_errors import read_error_text
 from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
@@ -98,13 +102,7 @@ class UpstreamClient:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the upstream's response. Raises Failure."""
         response = await self._send(request)
-        failure = self._dialect.failure_from_response(
-            request,
-            response,
-            now=self._now(),
-            wait_limits=self._wait_limits,
-            upstream_text=self._upstream_text,
-        )
+        failure = await self._judge(request, response)
         filtered = response.replace(headers=self._relayed_headers(response.headers))
         if failure is not None:
             failure.upstream_response = filtered
@@ -116,6 +114,21 @@ class UpstreamClient:
                 del failure
         body = downgrade_ignored_parameters(filtered.body) if request.interaction.is_search else filtered.body
         return filtered if body is filtered.body else filtered.replace(body=body)
+
+    async def _judge(self, request: FhirRequest, response: FhirResponse) -> Failure | None:
+        """Return the failure of a response; a large one that is no FHIR is judged in a thread, by pieces."""
+        judge = partial(
+            self._dialect.failure_from_response,
+            request,
+            response,
+            now=self._now(),
+            wait_limits=self._wait_limits,
+            upstream_text=self._upstream_text,
+        )
+        if self._dialect.is_fhir or len(response.body) <= MAX_ERROR_BODY_BYTES:
+            return judge()
+        with frequent_switches():
+            return await asyncio.to_thread(judge)
 
     def _relayed_headers(self, headers: Headers) -> Headers:
         """Fields for the client; counts those that no HTTP response can contain."""
@@ -135,7 +148,7 @@ class UpstreamClient:
         headers = _lowercase_headers(response)
         body = await _read_body(response, headers)
         is_decoded = self._dialect.is_fhir and _is_json(headers)
-        return FhirResponse(response.status_code, headers, readable_json(body) if is_decoded else body)
+        return FhirResponse(response.status_code, headers, await _readable_json(body) if is_decoded else body)
 
     def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
         """Log an error of the transport, and return it as a failure."""
@@ -249,6 +262,17 @@ async def _read_body(response: httpx.Response, headers: Headers) -> bytes:
 def _is_json(headers: Headers) -> bool:
     """Whether a body is JSON, or of no type."""
     return "json" in next((value for name, value in headers if name == "content-type"), "json")
+
+
+async def _readable_json(body: bytes) -> bytes:
+    """Return JSON without a byte order mark and lone surrogates, which a large body loses in a thread."""
+    marked = body.removeprefix(BOM_UTF8)
+    if not has_surrogates(marked):
+        return marked
+    if len(marked) <= MAX_ERROR_BODY_BYTES:
+        return without_lone_surrogates(marked)
+    with frequent_switches():
+        return await asyncio.to_thread(without_lone_surrogates, marked)
 
 
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:

@@ -25,6 +25,12 @@ _BUNDLE_START = re.compile(
     rb'\s*"type"\s*:\s*"([a-z-]{1,32})"'
 )
 _ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"executionFailed"')
+#: Bytes of a large body that are searched at once; a mark and spaces before JSON, and how many of them count.
+_PIECE = 65_536
+_ERROR_FIELD = re.compile(rb'"(?:errorDetails|errorCode|errorMessage)"\s*+(?!:\s*+null)|"executionFailed"')
+_MAX_NAME = 100
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
+_MAX_SPACE = 1_000
 _EXPECTED_TYPES = {
     "search-type": "Bundle",
     "history": "Bundle",
@@ -196,8 +202,19 @@ class ResponseCheck:
 
 def _query_error_fields(body: bytes) -> bytes:
     """Return the error fields of a large query object; decodes it only if the bytes contain a field name."""
-    query = _decode_or_none(body, _QueryStatus) if any(field in body for field in _ERROR_FIELDS) else None
+    is_object = body[:_MAX_SPACE].lstrip(_BEFORE_JSON).startswith(b"{")
+    query = _decode_or_none(body, _QueryStatus) if is_object and _has_error_field(body) else None
     return msgspec.json.encode(query) if query else b""
+
+
+def _has_error_field(body: bytes) -> bool:
+    """Whether a large body may contain an error field that is not null; other threads run between pieces."""
+    pieces = ((start, start + _PIECE + _MAX_NAME) for start in range(0, len(body), _PIECE))
+    return any(
+        _ERROR_FIELD.search(body, *piece)
+        for piece in pieces
+        if any(body.find(name, *piece) >= 0 for name in _ERROR_FIELDS)
+    )
 
 
 _T = TypeVar("_T")

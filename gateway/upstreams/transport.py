@@ -5,6 +5,7 @@ them, but re-quotes URLs, stores cookies, lets aiohttp repeat a PUT on a dropped
 reset after sending as a connect timeout. Each of these is unsafe in the gateway.
 """
 
+import asyncio
 import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -35,7 +36,7 @@ _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError]], ..
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
 #: Fields of the compressed body: aiohttp has decompressed it, and httpx would decompress it again.
 _DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
-#: Size of the pieces in which a larger body is sent, in bytes.
+#: Size of the pieces in which a larger body is sent, in bytes; a larger one is joined in a thread.
 _PIECE_BYTES = 256 * 1024
 #: Fields that aiohttp must not add to a request without them.
 _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
@@ -135,7 +136,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
             if size > self._max_body:
                 response.close()
                 raise httpx.DecodingError("the response is larger than upstream.max_body")
-        return b"".join(pieces)
+        # Python joins large bytes without its lock, so other requests go on.
+        return await asyncio.to_thread(b"".join, pieces) if size > _PIECE_BYTES else b"".join(pieces)
 
 
 def _body_of(request: httpx.Request) -> bytes | AsyncIterator[bytes] | None:

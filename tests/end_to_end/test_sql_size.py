@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from end_to_end.sql_upstream import FHIR, Answer, SqlGateway, details, envelope, sql_gateway, text_command
+from end_to_end.sql_upstream import (
+    FHIR,
+    QUERIES,
+    QUERY_ID,
+    Answer,
+    SqlGateway,
+    details,
+    envelope,
+    sql_gateway,
+    text_command,
+)
 from support.loop_watch import LoopWatch
 
 #: Seconds for which the event loop may compute without serving others.
@@ -34,4 +44,16 @@ def test_large_query_does_not_hold_the_loop(
     gateway, watch = watched
     gateway.upstream.answers["immediate"] = Answer(status, body)
     seconds = watch.longest_turn(lambda: gateway.submit(BODY, **FHIR), rounds=3)
+    assert seconds < LONGEST_TURN, f"{seconds * 1_000:.1f} ms"
+
+
+ROWS = rb'{"a":"two \n lines","errorMessage":"No"},' * 250_000
+DATA = b'{"errorCode":null,"errorMessage":null,"result":{"rows":1,"data":"%s"}}' % (b"QUJD" * 2_500_000)
+
+
+@pytest.mark.parametrize("body", [rb'[%s{"a":"\ud83d\ude00"}]' % ROWS, DATA], ids=["rows", "data"])
+def test_large_result_does_not_hold_the_loop(watched: tuple[SqlGateway, LoopWatch], body: bytes) -> None:
+    gateway, watch = watched
+    gateway.upstream.answers["results"] = Answer(200, body)
+    seconds = watch.longest_turn(lambda: gateway.ask("GET", f"{QUERIES}/{QUERY_ID}/results/1"), rounds=3)
     assert seconds < LONGEST_TURN, f"{seconds * 1_000:.1f} ms"

@@ -1,6 +1,7 @@
 """Raw JSON objects, arrays and strings."""
 
 import json
+import timeit
 from time import thread_time
 
 import msgspec
@@ -160,6 +161,23 @@ def test_text_without_lone_surrogates_can_be_decoded(parts: list[str]) -> None:
         found == json.loads(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         or "\ufffd" in found
     )
+
+
+@given(
+    st.integers(65_520, 65_560),
+    st.lists(st.sampled_from([r"\ud800", r"\udc00", r"\\", r"\"", '","']), max_size=9),
+)
+def test_large_text_is_repaired_as_a_small_one(size: int, parts: list[str]) -> None:
+    text = "".join(parts).encode()
+    assert without_lone_surrogates(b"x" * size + text) == b"x" * size + without_lone_surrogates(text)
+
+
+@pytest.mark.parametrize(
+    "text", [rb"\n" * 500_000 + rb"\ud83d\ude00", rb"\ud83d\ude00" * 100_000, b"\\" * 1_000_000]
+)
+def test_escapes_cost_little(text: bytes) -> None:
+    seconds = min(timeit.repeat(lambda: without_lone_surrogates(text + rb"ud800"), number=1, repeat=3))
+    assert seconds < 0.1
 
 
 def test_text_without_surrogates_is_the_same_object() -> None:

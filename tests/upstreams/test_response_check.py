@@ -131,6 +131,20 @@ def test_entries_of_a_good_bundle_are_not_decoded() -> None:
     assert ResponseCheck(request(), response(200, body)).is_acceptable
 
 
+@pytest.mark.parametrize("size", [65_500, 131_050, 131_072, 300_000])
+def test_error_is_found_wherever_a_large_query_has_it(size: int) -> None:
+    for before in ("", '"errorCode" : null, '):
+        fields = f'{before}"command":"{"x" * size}","errorMessage":"No","more":"{"x" * 300_000}"'
+        check = ResponseCheck(request("GET somewhere/else"), response(200, f" {{{fields}}}".encode()), False)
+        assert not check.is_acceptable
+
+
+@pytest.mark.parametrize("body", [b'{"errorMessage":null,"a":"%s"}', b'[{"errorMessage":"No","a":"%s"}]'])
+def test_large_result_without_an_own_error_is_acceptable(body: bytes) -> None:
+    large = response(200, body % (b"x" * 300_000))
+    assert ResponseCheck(request("GET somewhere/else"), large, is_fhir=False).is_acceptable
+
+
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 def test_error_of_a_large_query_in_unusual_json_is_found(start: str) -> None:
     text = (
