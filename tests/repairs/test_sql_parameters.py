@@ -358,6 +358,20 @@ async def test_value_that_a_site_may_count_as_large_teaches_nothing() -> None:
     assert await case.learned_scope() == "large"
 
 
+@pytest.mark.parametrize("scope", ["binary-always", "all"])
+async def test_wider_scope_files_what_a_narrower_one_does(scope: Scope) -> None:
+    padded = parameter("@Mark", "Binary", "YWJj") | {"size": 20}
+    body = query(parameter("@Content", "VarBinary", LARGE), padded)
+    case = Case(RAN)
+    await case.scopes.confirm_text(GUID)
+    await case.scopes.learn(GUID, "binary-always")
+    await case.scopes.learn(GUID, scope)
+    assert await case.learned_scope() == scope
+    await case.send(body=body)
+    assert case.types == ["text"]
+    assert command_of(case.upstream.requests[0])["parameters"] == [padded]
+
+
 async def test_site_that_refuses_texts_too_gets_these_declared() -> None:
     case = Case(refused(), RAN, mode="binary-always")
     text_only = query(parameter("@Note", "NVarChar", "x"))
