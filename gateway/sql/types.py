@@ -41,6 +41,8 @@ _PASSED = (
 )  # fmt: skip
 _REFUSED = ("structured", "timestamp", "udt", "variant")
 _TYPES = {**_DECLARED, **dict.fromkeys(_PASSED, SqlType()), **dict.fromkeys(_REFUSED, _UNSUPPORTED)}
+#: Names of all types, in small letters.
+TYPE_NAMES = frozenset(_TYPES)
 
 
 def sql_type(name: str) -> SqlType:

@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.element_names import ELEMENT_NAMES
+from gateway.sql.types import TYPE_NAMES
 
 #: Stands for words of the request; no pattern matches it.
 REPEATED: Final = "\N{HORIZONTAL ELLIPSIS}"
@@ -34,16 +35,31 @@ _LONG_LENGTH: Final = 32
 _COMMON_LENGTH: Final = 3
 
 #: A quotation to the last mark of its kind, because a quoted value may contain such marks; one that was cut
-#: has no end. Then texts in brackets, except a size: "(8mb)".
+#: has no end. Then all from the first round bracket to the last,
+#: because a quoted value may contain brackets, too; except a size, if no other bracket follows: "(8mb)".
 _QUOTATION = re.compile(
     r"""(?<!\w)[Nn]?'(?:.*'(?!\w)|.*) | "(?:.*"|.*) | `.*
       | [\u2018\u201a\u201c\u201e\u00ab\u2039\u00b4\uff07\uff02].*
       | \[.* | \{.* | <.*
-      | \((?!\d{1,6}\ ?[km]?b\))[^()]*(?:\)|$)""",
+      | \((?!\d{1,6}\ ?[km]?b\)[^()]*$)(?:.*\)|.*)""",
     re.VERBOSE | re.DOTALL,
 )
 _WORD = re.compile(r"[^\W_]+")
-_JSON_NAME = re.compile(r'"([A-Za-z]{1,64})"\s*:')
+_JSON_NAME = re.compile(r'"([A-Za-z]{1,64})"\s*:(\s*"[A-Za-z]{1,64}"(?=\s*[,}]))?')
+#: Names in the bodies of SQL Passthrough, and the constants that some of them have (Halo's OpenAPI document).
+_SQL_NAMES: Final = frozenset(
+    {
+        *("command", "registerCommand", "text", "type", "executionMode", "parameters", "catalogue"),
+        *("name", "direction", "value", "size", "maxTimeInQueue", "queryIds"),
+        *("registeredQueryType", "frequency", "duration"),
+    }
+)
+_SQL_CONSTANTS: Final = {
+    "type": {"text", "storedprocedure", *TYPE_NAMES},
+    "executionMode": {"reader", "nonquery", "scalar"},
+    "direction": {"input", "output", "inputoutput", "returnvalue"},
+    "registeredQueryType": {"query"},
+}
 _SEPARATORS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")
 _TAG = re.compile(r"<!--.*?-->|/\*.*?\*/|<[^<>]*>", re.DOTALL)
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|[bfnrt])")
@@ -114,7 +130,7 @@ def _client_texts(request: FhirRequest) -> Iterator[str]:
     for search in (request.client_search, request.upstream_search):
         yield from (parameter.raw for parameter in search.parameters)
     body = _without_documents(request.body)[: 4 * MAX_REQUEST_LENGTH]
-    yield _JSON_NAME.sub(_without_element_name, body.decode("utf-8", "replace"))
+    yield _JSON_NAME.sub(_without_documented_name, body.decode("utf-8", "replace"))
 
 
 def _without_documents(body: bytes) -> bytes:
@@ -136,9 +152,15 @@ def _without_documents(body: bytes) -> bytes:
     return body
 
 
-def _without_element_name(name: re.Match[str]) -> str:
-    """Return nothing for a name that R4 gives: errors contain such words, whoever sends them."""
-    return "" if name[1] in ELEMENT_NAMES or name[1] == "resourceType" else name[0]
+def _without_documented_name(match: re.Match[str]) -> str:
+    """Return nothing for a name that R4 or Halo gives: errors contain such words, whoever sends them.
+
+    The same goes for a constant that Halo documents for the name, but for no other value.
+    """
+    name, value = match[1], match[2] or ""
+    if not (name in ELEMENT_NAMES or name in _SQL_NAMES or name == "resourceType"):
+        return match[0]
+    return "" if value.strip(' \t\r\n"').lower() in _SQL_CONSTANTS.get(name, ()) else value
 
 
 def _spellings(text: str) -> Iterator[str]:

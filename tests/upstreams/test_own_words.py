@@ -156,6 +156,40 @@ def test_quoted_value_of_another_client_is_gone(quotation: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "a",
+        "(a) Login failed for user (b)",
+        "a) Login failed for user (b",
+        "8mb) Login failed for user",
+        "8mb) Login failed for user (8mb",
+        "((a) Login failed for user (b))",
+    ],
+)
+def test_value_in_brackets_is_gone_with_its_own_brackets(value: str) -> None:
+    text = own_words(f"The duplicate key value is ({value}).", fhir_request())
+    assert text == f"The duplicate key value is {REPEATED}."
+
+
+COMMAND = (
+    b'{"command":{"executionMode" : "nonQuery","text":"SELECT 1","type":"storedProcedure", "parameters":'
+    b'[{"name":"@a","direction":"input","type":"DateTime","value":"reader","size":3}]},"maxTimeInQueue":1}'
+)
+
+
+def test_documented_names_and_constants_of_sql_are_own_words() -> None:
+    request = fhir_request("Patient", method="POST", body=COMMAND)
+    sentence = "Execution of the command: input of type DateTime, size and direction of the stored procedure"
+    assert own_words(sentence, request) == sentence
+
+
+@pytest.mark.parametrize("word", ["reader", "SELECT"])
+def test_value_of_a_client_is_no_constant_of_sql(word: str) -> None:
+    request = fhir_request("Patient", method="POST", body=COMMAND)
+    assert own_words(f"see {word} here", request) == f"see {REPEATED} here"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "It isn't possible: the site's offline",
