@@ -29,6 +29,7 @@ class FailureKind:
     optionally from the `operation-outcome` code system. `text` says what happened, who should act and what
     to do. `retry_after` is in seconds. `may_have_run`: the upstream may have run (and billed) the query.
     `refuses_change`: the query of a write ran, and the database says that it changed nothing.
+    `may_be_partial`: of several statements, those before the error may have run, whatever the status.
     """
 
     code: str
@@ -41,6 +42,7 @@ class FailureKind:
     retry_after: int | None = None
     may_have_run: bool = True
     refuses_change: bool = False
+    may_be_partial: bool = False
 
     @property
     def write_outcome_unknown(self) -> bool:
@@ -49,7 +51,7 @@ class FailureKind:
         A result that is too large (issue type `too-costly`) comes from a query that ran.
         """
         ran = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.issue == "too-costly"
-        return self.may_have_run and ran and not self.refuses_change
+        return self.may_have_run and (ran or self.may_be_partial) and not self.refuses_change
 
 
 class Issue(NamedTuple):
@@ -68,6 +70,8 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
     `upstream_response` is None without a response. `own_words` is its text without anything that the request
     contained; only that may change state of other callers. `more_issues` follow the failure's own issue.
     `applied_repairs`: ids of those that changed the request.
+    `by_clients_sql`: the practice's database gave it while it ran the client's own SQL, which may have caused
+    it; it opens no circuit and starts no pause, not even for its own caller.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only details of one occurrence
@@ -84,6 +88,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         upstream_response: FhirResponse | None = None,
         own_words: str = "",
         more_issues: tuple[Issue, ...] = (),
+        by_clients_sql: bool = False,
     ) -> None:
         super().__init__(kind.code)
         self.kind = kind
@@ -97,6 +102,7 @@ class Failure(Exception):  # noqa: N818 - FHIR's term: a failure is a response, 
         self.upstream_response = upstream_response
         self.own_words = own_words
         self.more_issues = more_issues
+        self.by_clients_sql = by_clients_sql
         self.upstream_use = NO_USE
         self.applied_repairs: tuple[str, ...] = ()
 

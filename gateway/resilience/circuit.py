@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
+from gateway.exchange import FhirRequest
 from gateway.resilience.backoff import ExponentialBackoff
 
 CircuitState = Literal["closed", "open", "half-open"]
@@ -46,6 +47,15 @@ FAILURES_TO_OPEN: Final[dict[str, int]] = {
     "upstream-timeout": 3,
     "practice-query-timeout": 5,
 }
+
+#: Failures that no query can cause. Of SQL, which may wait, lock and select without end, only these are
+#: evidence for other callers.
+OUTAGES: Final = frozenset(
+    {
+        *("practice-offline", "practice-unreachable", "practice-database-down", "upstream-503"),
+        *("upstream-connect", "upstream-refused", "upstream-connect-timeout"),
+    }
+)
 
 #: Reasons that the site's status reports: they are over as soon as the status is `online`.
 REPORTED_BY_SITE_STATUS: Final = frozenset({"practice-offline", "practice-unreachable"})
@@ -117,13 +127,27 @@ def worse_circuit(first: Circuit, second: Circuit) -> Circuit:
 
 def breaker_reason(failure: Failure) -> str:
     """Error code of the failure that counts for the circuit; empty if none does."""
+    return "" if failure.by_clients_sql else _listed_code(failure)
+
+
+def _listed_code(failure: Failure) -> str:
     codes = (failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM))
     return next((code for code in codes if code in FAILURES_TO_OPEN), "")
 
 
 def practice_responded(failure: Failure) -> bool:
-    """Whether the failure shows that the practice works: it ran the query and refused it."""
+    """Whether the failure shows that the practice works: it ran the query and refused it.
+
+    An error that broke off a client's SQL shows neither that it works nor that it does not.
+    """
+    if failure.by_clients_sql and (failure.kind.write_outcome_unknown or _listed_code(failure)):
+        return False
     return failure.kind.may_have_run and failure.upstream_response is not None and not breaker_reason(failure)
+
+
+def shows_an_outage(request: FhirRequest, failure: Failure) -> bool:
+    """Whether a failure is evidence for all callers of a practice; the client's SQL may have caused most."""
+    return request.interaction.code != "sql" or breaker_reason(failure) in OUTAGES
 
 
 def upstream_retry_after(failure: Failure) -> int | None:

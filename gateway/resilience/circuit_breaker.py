@@ -2,7 +2,7 @@
 
 The open time doubles with each failure. One trial request, or a free status check, ends it. Failures open the
 circuit of their caller at the site; the site's own opens when two callers fail that the upstream has served
-before, without a response to any caller in between.
+before, without a response to any caller in between. A desktop device is one caller, whatever its tokens.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from cachetools import TTLCache
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
-from gateway.http.callers import keyed_fingerprint
+from gateway.http.callers import keyed_fingerprint, ledger_label
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import (
     CIRCUIT_OPEN,
@@ -28,6 +28,7 @@ from gateway.resilience.circuit import (
     circuit_after_failure,
     circuit_after_response,
     practice_responded,
+    shows_an_outage,
     worse_circuit,
 )
 from gateway.stores.base import Store
@@ -125,9 +126,10 @@ class CircuitRegistry:
         """Count a failure for the caller if its error code counts, and for the site if two callers failed."""
         names = self.names_of(request, site)
         has_opened = await self._count_failure(site, names.caller, failure, started_at)
-        if not has_opened or not self._is_proved(request):
+        if not (has_opened and self._is_proved(request) and shows_an_outage(request, failure)):
             return
-        if self._failing_callers.setdefault(names.site, names.caller) != names.caller:
+        caller = ledger_label(request.headers)
+        if self._failing_callers.setdefault(names.site, caller) != caller:
             await self.reopen(site, names.site, failure, started_at)
 
     async def reopen(self, site: Site, name: str, failure: Failure, started_at: float) -> None:
@@ -227,7 +229,7 @@ class CircuitBreaker:
                 await self._record_response(request, site, started)
             else:
                 await self._circuits.record_failure(request, site, failure, started)
-                if tried == site.guid:
+                if tried == site.guid and shows_an_outage(request, failure):
                     await self._circuits.reopen(site, tried, failure, started)
             raise
         await self._record_response(request, site, started)

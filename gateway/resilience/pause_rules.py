@@ -145,7 +145,9 @@ def pause_after_refusal(
 
 
 def matching_rule(rules: tuple[PauseRule, ...], failure: Failure) -> PauseRule | None:
-    """First rule that applies to a failure, or None."""
+    """First rule that applies to a failure, or None: what a client's SQL may have caused pauses nothing."""
+    if failure.by_clients_sql:
+        return None
     return next((rule for rule in rules if rule.matches(failure.kind.code, failure.own_words)), None)
 
 

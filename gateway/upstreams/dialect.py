@@ -54,8 +54,8 @@ class Dialect:
     the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
-    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `is_clients_text`: whether the
-    client may have made up the text of an error.
+    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `is_by_clients_sql`: whether an
+    error comes from SQL of the client's own, which may have caused it and made up its text.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Dialect:
     relays_freshness: bool = False
     is_mountable: bool = True
     product: str = ""
-    is_clients_text: Callable[[UpstreamError], bool] = lambda _: False
+    is_by_clients_sql: Callable[[UpstreamError], bool] = lambda _: False
 
     def scheme_of(self, api: str = "") -> CredentialScheme:
         """Credential of one of its APIs. Raises KeyError for an unknown API."""
@@ -114,7 +114,7 @@ class Dialect:
 
     def _own_error(self, error: UpstreamError, request: FhirRequest) -> UpstreamError:
         """Return an error with what the upstream said of its own; nothing if the client's SQL may say it."""
-        return error.without_texts() if self.is_clients_text(error) else error.with_own_words(request)
+        return error.without_texts() if self.is_by_clients_sql(error) else error.with_own_words(request)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
         """Return the first rule that matches an upstream error; `unrecognised` if none does."""
@@ -143,11 +143,12 @@ class _MatchedError:
             headers=tuple(self._response_headers(kind)),
             upstream_response=self.check.response,
             own_words=self.own_error.searchable_text,
+            by_clients_sql=self.dialect.is_by_clients_sql(self.error),
         )
 
     def _is_unknown_write(self, original: FailureKind) -> bool:
         """Whether a write may have run, by the upstream's own words or by all of its text."""
-        if self.error.shape == "state" or not (may_write(self.check.request) or self._is_failed_query):
+        if not (may_write(self.check.request) or self._is_failed_query):
             return False
         kinds = (original, self.dialect.rule_for(self.error).kind)
         return any(kind.write_outcome_unknown for kind in kinds)

@@ -13,8 +13,15 @@ QUERY_REFUSED = FailureKind(
     "sql-refused",
     400,
     "processing",
-    "The practice's database refused the SQL that you sent. Correct it according to the text in diagnostics.",
+    "The practice's database refused the SQL that you sent. Correct it according to the text in diagnostics."
+    " Of several statements, those before the error may have run.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
+)
+QUERY_BROKEN_OFF = replace(
+    QUERY_REFUSED,
+    text="The practice's database broke off the SQL that you sent, because a login or a connection failed,"
+    " such as that to a linked server. See the text in diagnostics.",
+    may_be_partial=True,
 )
 VALUE_REFUSED = FailureKind(
     "sql-value",
@@ -71,14 +78,6 @@ EXPIRED_IN_QUEUE = FailureKind(
     retry_after=30,
     may_have_run=False,
 )
-RESULT_NOT_UPLOADED = FailureKind(
-    "sql-result-lost",
-    502,
-    "exception",
-    "The practice ran the query, but its result could not be uploaded and is lost. If the command changes"
-    " data, the change may have been made: check it before you send the query again.",
-    retry_advice=RetryAdvice.AFTER_CHANGE,
-)
 
 _STATE_RULES = tuple(
     ErrorRule("sql-state", kind, shapes={"state"}, codes={state})
@@ -87,16 +86,35 @@ _STATE_RULES = tuple(
         "initialisationFailedSiteOffline": NOT_RUN_OFFLINE,
         "initialisationFailedSiteUnreachable": NOT_RUN_UNREACHABLE,
         "expiredInQueue": EXPIRED_IN_QUEUE,
-        "uploadFailed": RESULT_NOT_UPLOADED,
+        "uploadFailed": halo_failures.UPLOAD_FAILED,
     }.items()
 )
+#: `mssql`, or no type, as older versions send them.
+_SQL_SERVER = frozenset({"mssql", ""})
+#: Numbers of errors that conversions give (Microsoft Learn, database engine events and errors).
+_CONVERSION_NUMBERS = frozenset({"241", "242", "244", "245", "248", "295", "296", "8114", "8115", "8169"})
+#: Numbers that SqlClient itself gives to connections; without a type, 1 and 2 are Halo Link's.
+_CLIENT_LIBRARY_NUMBERS = frozenset({"-1", "0", "1", "2"})
+#: Numbers of connections and logins that failed, also those of linked servers, in the middle of a batch.
+_CONNECTION_NUMBERS = frozenset(
+    {
+        *("-1", "17", "20", "26", "40", "53", "64", "121", "233", "258", "1225", "1231", "1232", "1236"),
+        *("10053", "10054", "10060", "10061", "11001", "10928", "10929", "40197", "40501", "40613"),
+        *("911", "916", "4060", "4064", *map(str, range(18_400, 18_500))),
+        *map(str, range(7_300, 7_500)),
+    }
+)
+
 _CLIENT_SQL_RULES = (
     ErrorRule(
         "sql-413", RESULT_TOO_LARGE, message_pattern=r"QueryResultsTooLarge|results? (was|were) too large"
     ),
     ErrorRule("sql-413", RESULT_TOO_LARGE, status={413}),
-    ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
-    ErrorRule("sql-login", halo_failures.NOT_AUTHORISED, types={"mssql", ""}, codes={"18456"}),
+    ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types=_SQL_SERVER, codes={"1205", "1222"}),
+    ErrorRule("sql-timeout", halo_failures.QUERY_TIMEOUT, types=_SQL_SERVER, codes={"-2"}),
+    ErrorRule("sql-value", VALUE_REFUSED, types=_SQL_SERVER, codes=_CONVERSION_NUMBERS),
+    ErrorRule("sql-broken-off", QUERY_BROKEN_OFF, types={"mssql"}, codes=_CLIENT_LIBRARY_NUMBERS),
+    ErrorRule("sql-broken-off", QUERY_BROKEN_OFF, types=_SQL_SERVER, codes=_CONNECTION_NUMBERS),
     ErrorRule(
         "sql-parameter",
         PARAMETER_REFUSED,
@@ -123,31 +141,34 @@ _DATABASE_RULES = (
     ),
 )
 
-#: Numbers of SQL Server's errors from which SQL can raise one itself, with a text of its choice.
-_FIRST_RAISED_NUMBER = 13_000
+#: Numbers without a type that are Halo's: its codes, and statuses of HTTP. All others are SQL Server's.
+_HALO_NUMBERS = frozenset({0, 1, 2, 3, 4, 5, 400, 406, 413, 500, 502, 503, 504})
 
+#: Halo Link's errors; of SQL, none says that nothing was changed after the command had reached the database.
+_HALO_LINK_RULES = tuple(
+    replace(rule, kind=replace(rule.kind, refuses_change=False)) for rule in halo_connect.HALO_LINK_RULES
+)
 RULES = (
     *_STATE_RULES,
     *_CLIENT_SQL_RULES,
     *halo_connect.PRACTICE_RULES,
     *_DATABASE_RULES,
-    *halo_connect.HALO_LINK_RULES,
+    *_HALO_LINK_RULES,
     *halo_connect.ACCESS_RULES,
     *halo_connect.REQUEST_RULES,
     *halo_connect.REACHABILITY_RULES,
 )
 
 
-def is_clients_text(error: UpstreamError) -> bool:
-    """Whether the client's own SQL may have made up the text of an error (THROW, RAISERROR, exceptions).
+def is_by_clients_sql(error: UpstreamError) -> bool:
+    """Whether the database gave an error while it ran the client's SQL, which may have caused it.
 
-    Such a text says nothing about the practice, and no search for the request's words would find it: SQL
-    can put it together from parts.
+    It says nothing about the practice: SQL can choose its number (a lock, a linked server, RAISERROR) and
+    its text, which no search for the request's words would find, because SQL can put it together from parts.
     """
-    if error.error_type == "fbsql":
-        return True
-    number = int_field(error.error_code)
-    return number >= _FIRST_RAISED_NUMBER or (error.error_type == "mssql" and not error.error_code)
+    if error.error_type or error.shape not in {"details", "root"}:
+        return error.error_type in {"mssql", "fbsql"}
+    return error.error_code.startswith("-") or int_field(error.error_code) not in _HALO_NUMBERS
 
 
 HALO_SQL = Dialect(
@@ -157,5 +178,5 @@ HALO_SQL = Dialect(
     credentials=halo_connect.APIS["integrator"],
     apis=halo_connect.APIS,
     is_mountable=False,
-    is_clients_text=is_clients_text,
+    is_by_clients_sql=is_by_clients_sql,
 )

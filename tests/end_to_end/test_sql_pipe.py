@@ -21,7 +21,7 @@ from end_to_end.sql_upstream import (
 from gateway.emulator.sites import SYDNEY
 
 OFFLINE = Answer(504, envelope(504, "Site cannot be contacted. Site is offline."))
-LOGIN = Answer(400, details("mssql", 18456, "Login failed for user 'x'."))
+LOGIN = Answer(400, details("haloLink", 1, "Login failed for user 'x'."))
 UNKNOWN_SITE, NEW_SITE = "00000000-0000-4000-8000-0000000f0f0f", "0a1b2c3d-0000-4000-8000-0000000000bb"
 
 
@@ -242,7 +242,8 @@ def test_failure_keeps_its_meaning_only_for_a_proved_select(
         ({"status": "initialisationFailedSiteOffline"}, 503, "practice-offline", "300"),
         ({"status": "initialisationFailedSiteUnreachable"}, 503, "practice-unreachable", "30"),
         ({"status": "expiredInQueue"}, 503, "sql-expired-in-queue", "30"),
-        ({"status": "uploadFailed"}, 502, "sql-result-lost", None),
+        ({"status": "uploadFailed"}, 504, "write-outcome-unknown", None),
+        ({"status": "uploadFailed", **details("haloLink", 5, "-")}, 504, "write-outcome-unknown", None),
         ({"status": "executionFailed", **details("mssql", 207, "No")}, 400, "sql-refused", None),
         ({"status": "executionFailed", **details("haloLink", 0, "No")}, 504, "write-outcome-unknown", None),
     ],

@@ -33,6 +33,8 @@ def test_write_outcome_is_unknown_if_request_may_have_run() -> None:
     ).write_outcome_unknown
     assert FailureKind("strange", 502, "exception", "Strange.").write_outcome_unknown
     assert not FailureKind("refused", 502, "exception", "Refused.", refuses_change=True).write_outcome_unknown
+    assert FailureKind("broken", 400, "processing", "Broken off.", may_be_partial=True).write_outcome_unknown
+    assert not FailureKind("refused", 400, "processing", "Refused.").write_outcome_unknown
 
 
 def test_copy_is_made_only_for_another_use() -> None:

@@ -1,7 +1,9 @@
 """Circuit: states and transitions."""
 
+from dataclasses import replace
+
 import pytest
-from support.requests import json_response
+from support.requests import fhir_request, json_response, sql_request
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
@@ -11,15 +13,17 @@ from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import (
     CLOSED,
     FAILURES_TO_OPEN,
+    OUTAGES,
     Circuit,
     breaker_reason,
     circuit_after_failure,
     circuit_after_response,
     practice_responded,
+    shows_an_outage,
     upstream_retry_after,
 )
 from gateway.upstreams import failures as shared
-from gateway.upstreams import halo_failures
+from gateway.upstreams import halo_failures, halo_sql
 from gateway.web.error_codes import all_kinds
 
 BACKOFF = ExponentialBackoff(10, 300)
@@ -69,6 +73,36 @@ def test_error_of_a_working_practice_does_not_count() -> None:
     assert practice_responded(BAD_REQUEST)
     assert not practice_responded(Failure(shared.CREDENTIALS_INVALID, upstream_response=FhirResponse(401)))
     assert not practice_responded(OFFLINE)
+
+
+def of_clients_sql(kind: FailureKind, *codes: str) -> Failure:
+    codings = tuple((ERROR_CODE_SYSTEM, code) for code in codes)
+    return Failure(kind, codings=codings, upstream_response=FhirResponse(400), by_clients_sql=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "responded"),
+    [
+        (of_clients_sql(halo_failures.DATABASE_BUSY), False),
+        (of_clients_sql(halo_failures.QUERY_TIMEOUT), False),
+        (of_clients_sql(halo_sql.QUERY_BROKEN_OFF), False),
+        (of_clients_sql(catalog.WRITE_OUTCOME_UNKNOWN, "practice-database-busy"), False),
+        (of_clients_sql(catalog.WRITE_OUTCOME_UNKNOWN, "sql-refused"), False),
+        (of_clients_sql(halo_sql.QUERY_REFUSED), True),
+        (of_clients_sql(halo_sql.VALUE_REFUSED), True),
+    ],
+)
+def test_error_of_a_clients_sql_opens_nothing(failure: Failure, responded: bool) -> None:
+    """One that broke the SQL off closes nothing either: the database may be down."""
+    assert circuit_after_failure(CLOSED, failure, 1, 2, BACKOFF, jitter=0, opens_at_once=True) is CLOSED
+    assert practice_responded(failure) is responded
+
+
+@pytest.mark.parametrize("code", sorted(FAILURES_TO_OPEN))
+def test_only_an_outage_of_sql_is_evidence_for_all(code: str) -> None:
+    failure = Failure(replace(halo_failures.OFFLINE, code=code))
+    assert shows_an_outage(fhir_request("Patient/1"), failure)
+    assert shows_an_outage(sql_request(), failure) is (code in OUTAGES)
 
 
 def test_retry_after_of_the_upstream_is_the_minimum_open_time() -> None:

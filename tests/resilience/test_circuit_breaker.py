@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from support.event_loop import turns
-from support.requests import GUID, SITE, fhir_request
+from support.requests import GUID, SITE, fhir_request, sql_request
 from support.scripted_upstream import OK, READ, Clock, HandlerCase, ScriptedUpstream, Step
 
 from gateway.errors.failure import Failure
@@ -233,6 +233,38 @@ async def test_two_callers_that_fail_alike_open_the_site() -> None:
     assert (await case.circuits.troubled_circuits())[GUID].reason == "practice-query-timeout"
     await case.circuits.close_circuit(GUID)
     assert [await case.code(request_of(key)) for key in ("a", "b", "c")] == ["200"] * 3
+
+
+async def test_device_is_one_caller_whatever_its_tokens() -> None:
+    case = Case(*[SLOW] * 10, OK)
+    for token in ("a", "b"):
+        headers = (("authorization", f"Bearer {token}"), ("deviceid", "d1"))
+        for _ in range(5):
+            await case.code(fhir_request("Patient/1", headers=headers))
+    assert await case.code(request_of("c")) == "200"
+
+
+def sql_of(key: str) -> FhirRequest:
+    return sql_request(headers=(("ocp-apim-subscription-key", key),))
+
+
+@pytest.mark.parametrize(("failure", "code"), [(SLOW, "200"), (OFFLINE, "practice-circuit-open")])
+async def test_sql_opens_the_site_only_by_an_outage(failure: Failure, code: str) -> None:
+    case = Case(*[failure] * 10, OK)
+    for key in ("a", "b"):
+        while await case.code(sql_of(key)) != "practice-circuit-open":
+            pass
+    case.inner = case.handler._inner = ScriptedUpstream(OK)
+    assert await case.code(request_of("c")) == code
+
+
+async def test_trial_of_slow_sql_does_not_reopen_a_site() -> None:
+    case = Case(OFFLINE, OFFLINE, SLOW, OK)
+    for key in ("a", "b"):
+        await case.code(request_of(key))
+    case.clock.now += 11
+    assert await case.code(sql_of("c")) == "practice-query-timeout"
+    assert await case.code(request_of("d")) == "200"
 
 
 async def test_response_between_two_failing_callers_keeps_the_site() -> None:

@@ -55,6 +55,12 @@ def test_message_matches_its_rule(kind: FailureKind, message: str, rule_id: str 
     assert (rule.id if rule else None) == rule_id
 
 
+def test_error_of_a_clients_sql_pauses_nothing() -> None:
+    own = PauseRule("any", "site", 60)
+    refused = Failure(halo_failures.NOT_AUTHORISED, own_words="Login failed", by_clients_sql=True)
+    assert matching_rule((own, *RULES), refused) is None
+
+
 def test_rule_of_the_operator_comes_first() -> None:
     own = PauseRule("closed", "site", 60, message_pattern="closed for renovation")
     assert matching_rule((own, *RULES), failure(failures.SERVER_ERROR, "Closed for renovation")) is own

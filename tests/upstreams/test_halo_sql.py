@@ -51,21 +51,43 @@ _ANY = "transaction was deadlocked; login failed for user; execution timeout exp
         ({"errorDetails": {"errorType": "mssql", "errorMessage": _ANY}}, halo_sql.QUERY_REFUSED),
         (details("fbsql", 7, _ANY), halo_sql.QUERY_REFUSED),
         (details("mssql", 245, "Conversion failed when converting"), halo_sql.VALUE_REFUSED),
-        (details("mssql", 12999, "Login failed for user"), halo_failures.NOT_AUTHORISED),
-        (details("mssql", 18456, "-"), halo_failures.NOT_AUTHORISED),
+        (details("mssql", 12999, "Login failed for user"), halo_sql.QUERY_REFUSED),
+        (details("mssql", 2627, "Login failed for user"), halo_sql.QUERY_REFUSED),
+        (details("mssql", 18456, "-"), halo_sql.QUERY_BROKEN_OFF),
+        (details("mssql", 7399, _ANY), halo_sql.QUERY_BROKEN_OFF),
         (details("mssql", 1205, "-"), halo_failures.DATABASE_BUSY),
+        (details("mssql", -2, "-"), halo_failures.QUERY_TIMEOUT),
+        ({"errorCode": 53, "errorMessage": _ANY}, halo_sql.QUERY_BROKEN_OFF),
+        ({"errorCode": -1, "errorMessage": _ANY}, halo_sql.QUERY_BROKEN_OFF),
     ],
 )
 def test_text_that_sql_may_make_up_decides_nothing(error: Any, expected: FailureKind) -> None:
     result = require_failure("halo-sql", 400, error, line=_QUERIES)
     assert result.kind == kind_for(expected, NOT_FHIR)
-    number = error["errorDetails"].get("errorCode", 99_999)
-    assert bool(result.own_words) is (number < 13_000 and result.own_words != "")
-    assert not (number >= 13_000 and result.own_words)
+    assert (result.own_words, result.by_clients_sql) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(details("haloLink", number, "Words") for number in range(6)),
+        details("http", 413, "Words"),
+        *({"errorCode": number, "errorMessage": "Words"} for number in (0, 1, 2, 3, 4, 5, 413)),
+        envelope(400, "Words"),
+        {"status": 400, "message": "Words"},
+    ],
+)
+def test_words_of_halo_itself_count(error: Any) -> None:
+    result = require_failure("halo-sql", 400, error, line=_QUERIES)
+    assert ("Words" in result.own_words, result.by_clients_sql) == (True, False)
+
+
+def test_error_of_the_database_about_fhir_is_not_the_clients() -> None:
+    assert not require_failure("halo-connect", 400, details("mssql", 1205, "-")).by_clients_sql
 
 
 @pytest.mark.parametrize("state", FAILED_STATES)
 def test_failed_state_has_a_kind_of_its_own(state: str) -> None:
     result = require_failure("halo-sql", 200, {"status": state}, line=_QUERIES)
     assert result.kind.may_have_run is (state == "uploadFailed")
-    assert (result.retry_after is None) is (state == "uploadFailed")
+    assert result.retry_after is not None
