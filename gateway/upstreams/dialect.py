@@ -54,8 +54,8 @@ class Dialect:
     the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
-    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `is_by_clients_sql`: whether an
-    error comes from SQL of the client's own, which may have caused it and made up its text.
+    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `error_of_clients_sql` returns
+    what counts of an error that SQL of the client's own may have caused, and None for all other errors.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Dialect:
     relays_freshness: bool = False
     is_mountable: bool = True
     product: str = ""
-    is_by_clients_sql: Callable[[UpstreamError], bool] = lambda _: False
+    error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
 
     def scheme_of(self, api: str = "") -> CredentialScheme:
         """Credential of one of its APIs. Raises KeyError for an unknown API."""
@@ -107,14 +107,18 @@ class Dialect:
         if check.is_acceptable:
             return None
         error = parse_upstream_error(check.error_body).with_http_status(response.status)
-        # A 401 concerns its caller only, and must be recognised by any words: its whole text counts.
-        own_error = error if response.status == _UNAUTHORISED_STATUS else self._own_error(error, request)
+        own_error = self._own_error(error, check)
         matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
         return matched.to_failure(now, wait_limits, upstream_text)
 
-    def _own_error(self, error: UpstreamError, request: FhirRequest) -> UpstreamError:
-        """Return an error with what the upstream said of its own; nothing if the client's SQL may say it."""
-        return error.without_texts() if self.is_by_clients_sql(error) else error.with_own_words(request)
+    def _own_error(self, error: UpstreamError, check: ResponseCheck) -> UpstreamError:
+        """Return an error with what the upstream said of its own; no text if the client's SQL may say it."""
+        status = check.response.status
+        # A 401 concerns its caller only, and must be recognised by any words: its whole text counts.
+        if status == _UNAUTHORISED_STATUS:
+            return error
+        of_sql = self.error_of_clients_sql(error)
+        return of_sql.with_http_status(status) if of_sql else error.with_own_words(check.request)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
         """Return the first rule that matches an upstream error; `unrecognised` if none does."""
@@ -143,7 +147,7 @@ class _MatchedError:
             headers=tuple(self._response_headers(kind)),
             upstream_response=self.check.response,
             own_words=self.own_error.searchable_text,
-            by_clients_sql=self.dialect.is_by_clients_sql(self.error),
+            by_clients_sql=self.dialect.error_of_clients_sql(self.error) is not None,
         )
 
     def _is_unknown_write(self, original: FailureKind) -> bool:

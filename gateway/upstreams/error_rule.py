@@ -73,10 +73,6 @@ class UpstreamError:
         exception, status_text, message = map(OwnWords(request).of, texts)
         return replace(self, exception=exception, status_text=status_text, message=message)
 
-    def without_texts(self) -> Self:
-        """Return the error without its texts, for a search by pattern: someone else may have written them."""
-        return replace(self, exception="", status_text="", message="")
-
     def with_http_status(self, status: int) -> Self:
         """Return the error under an HTTP status; its own status wins if HTTP's is uninformative."""
         own = self.status if self.status in _ERROR_STATUSES else 0

@@ -89,16 +89,30 @@ _STATE_RULES = tuple(
         "uploadFailed": halo_failures.UPLOAD_FAILED,
     }.items()
 )
-#: `mssql`, or no type, as older versions send them.
-_SQL_SERVER = frozenset({"mssql", ""})
 #: Numbers of errors that conversions give (Microsoft Learn, database engine events and errors).
 _CONVERSION_NUMBERS = frozenset({"241", "242", "244", "245", "248", "295", "296", "8114", "8115", "8169"})
-#: Numbers that SqlClient itself gives to connections; without a type, 1 and 2 are Halo Link's.
-_CLIENT_LIBRARY_NUMBERS = frozenset({"-1", "0", "1", "2"})
 #: Numbers of connections and logins that failed, also those of linked servers, in the middle of a batch.
 _CONNECTION_NUMBERS = frozenset(
     {
-        *("-1", "17", "20", "26", "40", "53", "64", "121", "233", "258", "1225", "1231", "1232", "1236"),
+        *(
+            "-1",
+            "0",
+            "1",
+            "2",
+            "17",
+            "20",
+            "26",
+            "40",
+            "53",
+            "64",
+            "121",
+            "233",
+            "258",
+            "1225",
+            "1231",
+            "1232",
+            "1236",
+        ),
         *("10053", "10054", "10060", "10061", "11001", "10928", "10929", "40197", "40501", "40613"),
         *("911", "916", "4060", "4064", *map(str, range(18_400, 18_500))),
         *map(str, range(7_300, 7_500)),
@@ -110,11 +124,10 @@ _CLIENT_SQL_RULES = (
         "sql-413", RESULT_TOO_LARGE, message_pattern=r"QueryResultsTooLarge|results? (was|were) too large"
     ),
     ErrorRule("sql-413", RESULT_TOO_LARGE, status={413}),
-    ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types=_SQL_SERVER, codes={"1205", "1222"}),
-    ErrorRule("sql-timeout", halo_failures.QUERY_TIMEOUT, types=_SQL_SERVER, codes={"-2"}),
-    ErrorRule("sql-value", VALUE_REFUSED, types=_SQL_SERVER, codes=_CONVERSION_NUMBERS),
-    ErrorRule("sql-broken-off", QUERY_BROKEN_OFF, types={"mssql"}, codes=_CLIENT_LIBRARY_NUMBERS),
-    ErrorRule("sql-broken-off", QUERY_BROKEN_OFF, types=_SQL_SERVER, codes=_CONNECTION_NUMBERS),
+    ErrorRule("sql-busy", halo_failures.DATABASE_BUSY, types={"mssql"}, codes={"1205", "1222"}),
+    ErrorRule("sql-timeout", halo_failures.QUERY_TIMEOUT, types={"mssql"}, codes={"-2"}),
+    ErrorRule("sql-value", VALUE_REFUSED, types={"mssql"}, codes=_CONVERSION_NUMBERS),
+    ErrorRule("sql-broken-off", QUERY_BROKEN_OFF, types={"mssql"}, codes=_CONNECTION_NUMBERS),
     ErrorRule(
         "sql-parameter",
         PARAMETER_REFUSED,
@@ -160,15 +173,19 @@ RULES = (
 )
 
 
-def is_by_clients_sql(error: UpstreamError) -> bool:
-    """Whether the database gave an error while it ran the client's SQL, which may have caused it.
+def error_of_clients_sql(error: UpstreamError) -> UpstreamError | None:
+    """Return type and number of an error that the database gave to the client's SQL; None for all others.
 
-    It says nothing about the practice: SQL can choose its number (a lock, a linked server, RAISERROR) and
-    its text, which no search for the request's words would find, because SQL can put it together from parts.
+    SQL may have caused it, so that it says nothing about the practice. SQL can choose its number (a lock, a
+    linked server, RAISERROR) and its text, which no search for the request's words would find, because SQL
+    can put it together from parts. Older versions send SQL Server's errors without a type.
     """
-    if error.error_type or error.shape not in {"details", "root"}:
-        return error.error_type in {"mssql", "fbsql"}
-    return error.error_code.startswith("-") or int_field(error.error_code) not in _HALO_NUMBERS
+    is_typeless = error.shape in {"details", "root"} and not error.error_type
+    is_negative = error.error_code.startswith("-")
+    is_sql_server = is_typeless and (is_negative or int_field(error.error_code) not in _HALO_NUMBERS)
+    if error.error_type not in {"mssql", "fbsql"} and not is_sql_server:
+        return None
+    return UpstreamError(error.shape, error_type=error.error_type or "mssql", error_code=error.error_code)
 
 
 HALO_SQL = Dialect(
@@ -178,5 +195,5 @@ HALO_SQL = Dialect(
     credentials=halo_connect.APIS["integrator"],
     apis=halo_connect.APIS,
     is_mountable=False,
-    is_by_clients_sql=is_by_clients_sql,
+    error_of_clients_sql=error_of_clients_sql,
 )

@@ -59,6 +59,9 @@ _ANY = "transaction was deadlocked; login failed for user; execution timeout exp
         (details("mssql", -2, "-"), halo_failures.QUERY_TIMEOUT),
         ({"errorCode": 53, "errorMessage": _ANY}, halo_sql.QUERY_BROKEN_OFF),
         ({"errorCode": -1, "errorMessage": _ANY}, halo_sql.QUERY_BROKEN_OFF),
+        ({"errorCode": 207, "errorMessage": _ANY}, halo_sql.QUERY_REFUSED),
+        ({"errorCode": 403, "errorMessage": "Invalid operator for data type."}, halo_sql.QUERY_REFUSED),
+        ({"errorCode": 429, "errorMessage": "-"}, halo_sql.QUERY_REFUSED),
     ],
 )
 def test_text_that_sql_may_make_up_decides_nothing(error: Any, expected: FailureKind) -> None:
