@@ -5,7 +5,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from gateway.emulator.injected_faults import UNBILLED_KINDS, FaultRule
+from gateway.emulator.injected_faults import FaultRule
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES, Site
 
@@ -106,6 +106,6 @@ def is_billed_fault(rule: FaultRule) -> bool:
 
 def is_billed_refusal(refusal: Refusal, rule: FaultRule | None) -> bool:
     """Whether a refused request reached the practice: true for the engine's refusals and slow queries."""
-    if rule and rule.kind in UNBILLED_KINDS:
+    if rule and rule.is_unbilled:
         return False
     return refusal.source in {"engine", "query"} or refusal.status == 504  # noqa: PLR2004 - slow query

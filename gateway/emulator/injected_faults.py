@@ -35,10 +35,13 @@ UNBILLED_KINDS: Final = {
     "quota",
     "bandwidth-quota",
     "caller-ip",
+    "login-failed",
     "no-contact",
     "offline",
     "unreachable",
 }
+#: The same of errors with a number: no connection, a query without its properties, a login that failed.
+_UNBILLED_ERRORS: Final = {("halo-link", 1), ("halo-link", 4), ("sql-error", 18456)}
 
 
 class FaultRule(BaseModel):
@@ -88,6 +91,11 @@ class FaultRule(BaseModel):
         """Count a matching request and return whether it fails."""
         self._match_count += 1
         return self._match_count % self.every == 0
+
+    @property
+    def is_unbilled(self) -> bool:
+        """Whether the request fails before it reaches the practice's database."""
+        return self.kind in UNBILLED_KINDS or (self.kind, self.error_code) in _UNBILLED_ERRORS
 
     def is_over_rate_limit(self, key: str) -> bool:
         """Count a request of a key and return whether it exceeds `per_second`."""

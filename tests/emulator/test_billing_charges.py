@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from gateway.emulator.billing import bill_key, charge_for, is_billed_fault, is_billed_refusal, site_in_path
@@ -76,6 +78,21 @@ def test_only_engine_and_slow_query_refusals_are_billed(
     source: RefusalSource, status: int, billed: bool
 ) -> None:
     assert is_billed_refusal(Refusal(source, status, ""), None) is billed
+
+
+@pytest.mark.parametrize(
+    ("fault", "billed"),
+    [
+        ({"kind": "halo-link", "error_code": 0}, True),
+        ({"kind": "halo-link", "error_code": 1}, False),
+        ({"kind": "halo-link", "error_code": 4}, False),
+        ({"kind": "sql-error", "error_code": 1}, True),
+        ({"kind": "sql-error", "error_code": 18456}, False),
+        ({"kind": "login-failed"}, False),
+    ],
+)
+def test_query_that_did_not_reach_the_database_is_free(fault: dict[str, Any], billed: bool) -> None:
+    assert is_billed_refusal(Refusal("query", 400, ""), FaultRule(**fault)) is billed
 
 
 def test_504_of_offline_site_is_not_billed() -> None:

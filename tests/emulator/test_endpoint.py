@@ -92,7 +92,7 @@ def test_metadata_and_site_status_are_free(halo: HaloClient, path: str) -> None:
         ("caller-ip", 0),
         ("slow-query", 1),
         ("too-large", 1),
-        ("login-failed", 1),
+        ("login-failed", 0),
     ],
 )
 def test_fault_is_billed_if_it_reached_the_practice(halo: HaloClient, kind: str, queries: int) -> None:

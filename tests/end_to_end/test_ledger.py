@@ -133,16 +133,29 @@ def test_ledger_of_sql_and_reads_equals_the_bill(gateway: Gateway) -> None:
         ({"kind": "truncate"}, CostClass.MAYBE_BILLED),
         ({"kind": "hang"}, CostClass.MAYBE_BILLED),
         ({"kind": "too-large"}, CostClass.BILLED),
+        ({"kind": "login-failed"}, CostClass.FREE),
+        *(
+            (
+                {"kind": "halo-link", "error_code": code},
+                CostClass.FREE if code in {1, 4} else CostClass.MAYBE_BILLED,
+            )
+            for code in range(6)
+        ),
+        ({"kind": "sql-error", "error_code": 207}, CostClass.MAYBE_BILLED),
         ({"kind": "answer", "status": 400, "body": {"status": 400, "message": "no"}}, CostClass.MAYBE_BILLED),
     ],
 )
 def test_bill_lies_between_billed_and_billed_with_maybe(
     gateway: Gateway, fault: dict[str, Any], cost: CostClass
 ) -> None:
+    """For FHIR and SQL: a pause or circuit by the first does not stop another key's query."""
     gateway.pair.fault(**fault)
     assert gateway.get("Patient/1").status_code >= 400
+    queries = f"/integrator/sites/{SYDNEY}/queries/immediate"
+    fields = JSON | {"Ocp-Apim-Subscription-Key": "other-key", "Accept": "application/fhir+json"}
+    assert gateway.ask("POST", queries, SQL, **fields).status_code >= 400
     costs = gateway.costs()
-    assert costs == {cost: 1}
+    assert costs == {cost: 2}
     billed_queries = costs.get(CostClass.BILLED, 0)
     assert (
         billed_queries <= gateway.bill()["queries"] <= billed_queries + costs.get(CostClass.MAYBE_BILLED, 0)

@@ -91,9 +91,7 @@ FAULTS |= {
     '502 "unexpected result code"': error_response(502, "The software returned an unexpected result code."),
     "another 5xx": error_response(599, "No"),
     "400 code 0, connection closed": halo_link_error(0, "Client connection was unexpectedly closed"),
-    "400 code 1, no SQL Server": halo_link_error(
-        1, "Error occured while establishing a connection to SQL Server"
-    ),
+    "400 code 1, no SQL Server": {"kind": "halo-link", "error_code": 1},
     "400 code 3, query orphaned": halo_link_error(3, "Query was orphaned"),
     "400 code 5, upload failed": halo_link_error(5, "Failed with status code PreconditionFailed"),
     "400 deadlock": {

@@ -8,7 +8,7 @@ from gateway.emulator.errors import SLOW_QUERY
 from gateway.emulator.injected_faults import FaultRule
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import SITES
-from gateway.emulator.sql.query_error import LOGIN_FAILED_NUMBER, QueryError, sql_server_error
+from gateway.emulator.sql.query_error import LOGIN_FAILED, QueryError
 from gateway.emulator.state import EmulatorState
 
 #: Errors that Halo Link meets after the submission of an async or registered query was accepted.
@@ -43,15 +43,15 @@ def defer_fault(rule: FaultRule, request: Request, path: list[str]) -> bool:
 
 
 def as_sql_refusal(refusal: Refusal) -> Refusal:
-    """Return a refusal of the FHIR engine in the form of SQL Passthrough: an error of the database."""
+    """Return a refusal of the FHIR engine in the form of SQL Passthrough: Halo Link could not log in."""
     if refusal.source != "engine":
         return refusal
     changed = Refusal("query", refusal.status, refusal.text, refusal.issue_type)
-    changed.error_type, changed.error_code = "mssql", LOGIN_FAILED_NUMBER
+    changed.error_type, changed.error_code = LOGIN_FAILED.errorType, LOGIN_FAILED.errorCode
     return changed
 
 
 def _error_of(rule: FaultRule) -> QueryError:
     if rule.kind == "login-failed":
-        return sql_server_error(LOGIN_FAILED_NUMBER)
+        return LOGIN_FAILED
     return rule.query_error()

@@ -23,7 +23,8 @@ HALO_LINK_ERRORS: Final = {
     5: QueryError("haloLink", 5, "Request failed with status code PreconditionFailed"),
 }
 EMPTY_TEXT: Final = QueryError("haloLink", 1, "SQL query string cannot be null or void")
-LOGIN_FAILED_NUMBER: Final = 18456
+#: The guide gives this text and status 400, but no type; `mssql` 18456 may also come from a linked server.
+LOGIN_FAILED: Final = QueryError("haloLink", 1, "Login failed for user 'HaloIntegrator'.")
 #: Texts of SQL Server by number, for faults on demand.
 _SQL_SERVER_TEXTS: Final = {
     207: "Invalid column name 'Nonsense'.",
@@ -31,7 +32,7 @@ _SQL_SERVER_TEXTS: Final = {
     1205: "Transaction (Process ID 64) was deadlocked on lock resources with another process and has been"
     " chosen as the deadlock victim. Rerun the transaction.",
     2812: "Could not find stored procedure 'selct'.",
-    LOGIN_FAILED_NUMBER: "Login failed for user 'HaloIntegrator'.",
+    18456: "Login failed for user 'HaloIntegrator'.",
 }
 
 

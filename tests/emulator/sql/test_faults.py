@@ -40,7 +40,8 @@ async def test_site_out_of_reach_is_refused_in_the_wrapped_shape(
         ({"kind": "halo-link", "error_code": 0}, ("http", 0)),
         ({"kind": "halo-link", "error_code": 4}, ("haloLink", 4)),
         ({"kind": "sql-error", "error_code": 208}, ("mssql", 208)),
-        ({"kind": "login-failed"}, ("mssql", 18456)),
+        ({"kind": "sql-error", "error_code": 18456}, ("mssql", 18456)),
+        ({"kind": "login-failed"}, ("haloLink", 1)),
     ],
 )
 async def test_error_of_the_practice_is_response_or_state(
