@@ -1,7 +1,9 @@
 """Errors that a client's SQL may have caused stop no request, and never say that a command did not run."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from end_to_end.sql_upstream import (
     sql_gateway,
     text_command,
 )
+from support.sql import parameter, query
 
 UPDATE = text_command("SET LOCK_TIMEOUT 0; UPDATE t SET a=1")
 LOST_SERVER = (
@@ -143,6 +146,41 @@ def test_only_a_proved_select_did_not_write(
         response = gateway.submit(body, **FHIR, **keys[0])
         assert (response.status_code, gateway.code(response)) == expected
     assert gateway.read(**keys[0]).status_code == 200
+
+
+def filing(direction: str = "input") -> bytes:
+    """Body of a query that files a document of 3 MB; as an inputOutput it is not rewritten."""
+    content = b64encode(Random(3).randbytes(3_000_000)).decode()
+    return query(
+        parameter("@Title", "NVarChar", "Discharge summary"),
+        parameter("@Content", "VarBinary", content, direction=direction),
+    )
+
+
+@pytest.fixture(scope="module", params=["input", "inputOutput"], ids=["rewritten", "as sent"])
+def document(request: pytest.FixtureRequest) -> bytes:
+    return filing(request.param)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer(504, envelope(504, "Site cannot be contacted. Site is offline.")), "practice-offline"),
+        (Answer(403, {"statusCode": 403, "message": "Out of call volume quota."}), "upstream-quota"),
+        (Answer(403, envelope(403, "The site is non-authoritative.")), "site-not-authoritative"),
+        (Answer(400, details("haloLink", 1, LOGIN)), "practice-not-authorised"),
+        (Answer(400, details("mssql", 207, "Invalid column name.")), "sql-refused"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refusal_of_a_document_keeps_its_meaning(
+    gateway: SqlGateway, keys: list[dict[str, str]], document: bytes, answer: Answer, code: str
+) -> None:
+    gateway.upstream.answers["immediate"] = answer
+    response = gateway.submit(document, **FHIR, **keys[0])
+    assert gateway.code(response) == code
+    is_rewritten = b"inputOutput" not in document
+    assert (b"DECLARE @Content" in gateway.upstream.bodies[-1]) is is_rewritten
 
 
 LOGIN_OF_HALO = [
