@@ -18,21 +18,27 @@ _JSON_SHAPES = KNOWN_SHAPES - {"html", "text"}
 _PRACTICE_STATUSES = _HALO_LINK_STATUSES | {500}
 _PRACTICE_SHAPES = frozenset({"details", "root", "outcome", "wrapped", "flat"})
 
+#: Patterns of the practice's words, when Halo Link gets no login or no connection to the database.
+LOGIN_FAILED = r"login failed for user"
+NO_CONNECTION = (
+    r"^(\w+ )?(an? )?(error occurr?ed while establishing a connection to SQL Server"
+    r"|network-related or instance-specific)"
+)
+
 PRACTICE_RULES = (
     ErrorRule(
         "halo-400-login",
         halo_failures.NOT_AUTHORISED,
         status=_PRACTICE_STATUSES,
         shapes=_PRACTICE_SHAPES,
-        message_pattern=r"login failed for user",
+        message_pattern=LOGIN_FAILED,
     ),
     ErrorRule(
         "halo-link-1-connect",
         halo_failures.DATABASE_DOWN,
         status=_PRACTICE_STATUSES,
         shapes=_PRACTICE_SHAPES,
-        message_pattern=r"^(\w+ )?(an? )?(error occurr?ed while establishing a connection to SQL Server"
-        r"|network-related or instance-specific)",
+        message_pattern=NO_CONNECTION,
     ),
     ErrorRule(
         "halo-sql-busy",

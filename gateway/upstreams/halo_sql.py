@@ -23,6 +23,7 @@ QUERY_BROKEN_OFF = replace(
     " such as that to a linked server. See the text in diagnostics.",
     may_be_partial=True,
 )
+LOGIN_REFUSED = replace(halo_failures.NOT_AUTHORISED, may_have_run=True, may_be_partial=True)
 VALUE_REFUSED = FailureKind(
     "sql-value",
     400,
@@ -143,6 +144,24 @@ _CLIENT_SQL_RULES = (
     ),
     ErrorRule("sql-refused", QUERY_REFUSED, message_pattern=r"SQL query string cannot be"),
 )
+#: With 400 and without a type, Halo Cloud may pass on what the database said in the middle of a command.
+_UNTYPED_SHAPES = frozenset({"wrapped", "flat", "outcome"})
+_UNTYPED_RULES = (
+    ErrorRule(
+        "sql-login",
+        LOGIN_REFUSED,
+        status={400},
+        shapes=_UNTYPED_SHAPES,
+        message_pattern=halo_connect.LOGIN_FAILED,
+    ),
+    ErrorRule(
+        "sql-broken-off",
+        QUERY_BROKEN_OFF,
+        status={400},
+        shapes=_UNTYPED_SHAPES,
+        message_pattern=halo_connect.NO_CONNECTION,
+    ),
+)
 _DATABASE_RULES = (
     ErrorRule("sql-refused", QUERY_REFUSED, types={"mssql", "fbsql"}),
     ErrorRule(
@@ -164,6 +183,7 @@ _HALO_LINK_RULES = tuple(
 RULES = (
     *_STATE_RULES,
     *_CLIENT_SQL_RULES,
+    *_UNTYPED_RULES,
     *halo_connect.PRACTICE_RULES,
     *_DATABASE_RULES,
     *_HALO_LINK_RULES,

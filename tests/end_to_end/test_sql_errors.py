@@ -73,6 +73,8 @@ def test_one_device_with_two_tokens_closes_no_practice(gateway: SqlGateway) -> N
         Answer(400, details("mssql", -2, "Execution Timeout Expired.")),
         BUSY,
         SLOW,
+        Answer(400, envelope(400, LOST_SERVER)),
+        Answer(400, envelope(400, LOGIN)),
         Answer(406, envelope(406, "QueryNotAcceptable")),
     ],
     ids=lambda answer: str(answer.body),
@@ -123,6 +125,7 @@ UNKNOWN, REFUSED = (504, "write-outcome-unknown"), (400, "sql-refused")
         (details("mssql", -2, "Execution Timeout Expired."), UNKNOWN, (504, "practice-query-timeout")),
         ({"errorCode": -2, "errorMessage": "Expired."}, UNKNOWN, (504, "practice-query-timeout")),
         (envelope(400, "Execution Timeout Expired."), UNKNOWN, (504, "practice-query-timeout")),
+        (envelope(400, LOST_SERVER), UNKNOWN, REFUSED),
         (details("haloLink", 1, "It failed."), UNKNOWN, (502, "practice-query-failed")),
         (details("haloLink", 2, "Error converting varchar"), UNKNOWN, (500, "practice-value-conversion")),
         ({"status": "uploadFailed"}, UNKNOWN, (503, "practice-upload-failed")),
@@ -184,17 +187,25 @@ def test_refusal_of_a_document_keeps_its_meaning(
 
 
 LOGIN_OF_HALO = [
-    Answer(400, details("haloLink", 1, LOGIN)),
-    Answer(400, envelope(400, LOGIN)),
-    Answer(400, {"status": 400, "message": LOGIN}),
-    Answer(200, {"errorCode": 1, "errorMessage": LOGIN}),
+    (UPDATE, Answer(400, details("haloLink", 1, LOGIN))),
+    (UPDATE, Answer(200, {"errorCode": 1, "errorMessage": LOGIN})),
+    (text_command(), Answer(400, envelope(400, LOGIN))),
+    (text_command(), Answer(400, {"status": 400, "message": LOGIN})),
 ]
 
 
-@pytest.mark.parametrize("answer", LOGIN_OF_HALO, ids=lambda answer: str(answer.body))
+@pytest.mark.parametrize(("command", "answer"), LOGIN_OF_HALO)
 def test_halos_own_refusal_of_the_login_pauses_the_key(
-    gateway: SqlGateway, keys: list[dict[str, str]], answer: Answer
+    gateway: SqlGateway, keys: list[dict[str, str]], command: bytes, answer: Answer
 ) -> None:
     gateway.upstream.answers["immediate"] = answer
-    assert gateway.code(gateway.submit(UPDATE, **FHIR, **keys[0])) == "practice-not-authorised"
+    assert gateway.code(gateway.submit(command, **FHIR, **keys[0])) == "practice-not-authorised"
     assert [gateway.read(**key).status_code for key in keys[:2]] == [403, 200]
+
+
+def test_refused_login_without_a_type_may_follow_a_write(
+    gateway: SqlGateway, keys: list[dict[str, str]]
+) -> None:
+    gateway.upstream.answers["immediate"] = Answer(400, envelope(400, LOGIN))
+    assert gateway.code(gateway.submit(UPDATE, **FHIR, **keys[0])) == "write-outcome-unknown"
+    assert gateway.read(**keys[0]).status_code == 200

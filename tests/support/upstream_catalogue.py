@@ -228,7 +228,7 @@ HALO_SQL: list[tuple[int, Any, FailureKind]] = [
     (400, details("mssql", 1205, "-"), halo_failures.DATABASE_BUSY),
     (400, details("mssql", 18456, "Login failed for user 'x'"), halo_sql.QUERY_BROKEN_OFF),
     (400, details("haloLink", 1, "Login failed for user 'x'"), halo_failures.NOT_AUTHORISED),
-    (400, envelope(400, "Login failed for user 'x'"), halo_failures.NOT_AUTHORISED),
+    (400, envelope(400, "Login failed for user 'x'"), halo_sql.LOGIN_REFUSED),
     (400, details("http", 413, "-"), halo_sql.RESULT_TOO_LARGE),
     (400, envelope(400, "QueryResultsTooLarge"), halo_sql.RESULT_TOO_LARGE),
     (404, envelope(404, "The server cannot find the requested resource."), failures.NOT_FOUND),
