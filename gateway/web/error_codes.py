@@ -57,6 +57,7 @@ _SHARED_DEFINITIONS = {
     "practice-unreachable": "Halo Cloud cannot reach the practice.",
     "resource-not-found": "The upstream has no such active resource.",
     "result-too-large": "The result is larger than the upstream can return.",
+    "sql-refused": "The practice's database refused the SQL, or broke it off.",
     "upstream-bad-request": "The upstream refused the request.",
     "upstream-credentials": "The upstream did not accept the credentials, the client's or the gateway's own.",
     "upstream-duplicate": "A record or value that must be unique exists already.",
