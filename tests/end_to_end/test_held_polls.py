@@ -94,7 +94,7 @@ def test_busy_key_neither_ends_a_hold_nor_starves_it() -> None:
         has_ended = Event()
         for _ in range(8):
             pool.submit(poll_until, has_ended, world)
-        response = world.poll("wait=3")
+        response = world.poll("wait=8")
         has_ended.set()
         assert (response.status_code, response.json()["status"]) == (200, "successful")
 

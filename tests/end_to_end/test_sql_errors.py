@@ -144,7 +144,7 @@ def test_only_a_proved_select_did_not_write(
     if "error" in error:
         gateway.upstream.answers["immediate"] = Answer(400, error)
     insert = b'{"command":{"executionMode":"nonQuery","text":"INSERT INTO t VALUES (1)","type":"text"}}'
-    select = b'{"command":{"executionMode":"reader","text":"SELECT a FROM t","type":"text"}}'
+    select = b'{"command":{"executionMode":"reader","text":"SELECT a FROM [t]","type":"text"}}'
     for body, expected in ((insert, of_write), (select, of_read)):
         response = gateway.submit(body, **FHIR, **keys[0])
         assert (response.status_code, gateway.code(response)) == expected
