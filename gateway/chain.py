@@ -46,7 +46,6 @@ from gateway.builders import RequestPolicies, connection_pool, sql_timeout
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import Handler
-from gateway.http.proved_callers import UNPROVED, caller_of
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
@@ -107,7 +106,8 @@ def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory)
     config = runtime.cache_config_of(upstream)
     fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
     require_not_paused = guards.state.pauses.require_not_paused
-    sql = sql_chain(runtime, with_sql_parameters(guards.sql, runtime, upstream, require_not_paused))
+    sender = with_sql_parameters(guards.sql, runtime, upstream, require_not_paused)
+    sql = sql_chain(runtime, with_held_polls(sender, runtime, policies))
     return HaloChains(fhir._replace(upstream_handlers=guards.state), sql)
 
 
@@ -161,8 +161,8 @@ def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
 
 
 def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
-    """Chain of SQL queries to practices; `sender` is the PauseGate of FHIR, with all handlers inside."""
-    return Chain(with_observability(CacheBypass(with_held_polls(runtime, sender)), runtime))
+    """Chain of SQL queries to practices; `sender` has the PauseGate of FHIR, with all handlers inside."""
+    return Chain(with_observability(CacheBypass(sender), runtime))
 
 
 def with_sql_parameters(
@@ -186,15 +186,10 @@ def passthrough_chain(runtime: Runtime, client: Handler) -> Chain:
     return Chain(with_observability(CacheBypass(client), runtime))
 
 
-def with_held_polls(runtime: Runtime, handler: Handler) -> Handler:
+def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicies) -> Handler:
     """Wrap the handlers of SQL Passthrough, outside of pauses and rates, in HeldPolls."""
-    proved = runtime.proved_callers
     return HeldPolls(
-        handler,
-        lambda request: caller_of(request) if proved.is_proved(caller_of(request)) else UNPROVED,
-        runtime.has_ended,
-        clock=time.monotonic,
-        jitter=random.random,
+        handler, policies.proved_caller, runtime.has_ended, clock=time.monotonic, jitter=random.random
     )
 
 
