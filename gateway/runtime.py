@@ -99,7 +99,7 @@ class Runtime:
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
         self.rewrite_queue = RewriteQueue(
-            lambda request: self.proved_callers.is_proved(caller_of(request)),
+            self.is_proved_caller,
             lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
         )
         self.fast_path_cache = self._create_fast_path_cache()
@@ -163,11 +163,15 @@ class Runtime:
         """Cache configuration of one upstream."""
         version_of = self.engine_versions_of(upstream).shared_version
         config = cache_config(self.settings, self._process_secret, version_of)
-        return replace(config, is_proved=lambda request: self.proved_callers.is_proved(caller_of(request)))
+        return replace(config, is_proved=self.is_proved_caller)
+
+    def is_proved_caller(self, request: FhirRequest) -> bool:
+        """Whether the upstream has served the caller of a request."""
+        return self.proved_callers.is_proved(caller_of(request))
 
     def is_proved(self, request: FhirRequest, guid: str) -> bool:
         """Whether the upstream has served the caller of a request, and a site."""
-        return self.proved_callers.is_proved(caller_of(request)) and self.proved_callers.is_site_proved(guid)
+        return self.is_proved_caller(request) and self.proved_callers.is_site_proved(guid)
 
     def add_pool(self, transport: httpx.AsyncBaseTransport) -> None:
         """Register a connection pool to be closed with the application."""
