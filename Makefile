@@ -30,7 +30,7 @@ define install
 		|| { echo "The installation failed. Does this machine reach a package index? See docs/install.md." >&2; exit 1; }
 endef
 
-.PHONY: demo test test-newest test-install check bench chaos docs lock dist sbom clean
+.PHONY: demo test test-newest test-install check bench chaos fuzz docs lock dist sbom clean
 
 demo: $(READY)  ## start emulator and gateway, show every repair, keep serving (ARGS=--once ends)
 	$(BIN)/halo-gateway demo $(ARGS)
@@ -65,6 +65,10 @@ docs: $(READY)  ## write the generated pages
 chaos: $(READY)  ## half an hour of faults, six times as fast, and ten minutes of attacks; docs/resilience.md (needs redis-server)
 	CHAOS_SECONDS=300 CHAOS_FACTOR=6 $(BIN)/pytest -n 0 -s tests/end_to_end/test_chaos.py $(ARGS)
 	SOAK_SECONDS=600 $(BIN)/pytest -n 0 -s tests/adversary/test_soak.py $(ARGS)
+
+fuzz: $(READY)  ## the property tests with new random examples, ten times as many
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "hypothesis and not node and not bench and not install" \
+		--hypothesis-profile random $(ARGS)
 
 lock: $(READY)  ## pin the newest allowed versions of everything
 	$(BIN)/pip install -q uv
