@@ -18,8 +18,8 @@ from gateway.emulator.sites import BRISBANE, SITES, SYDNEY
 from gateway.server.serve import ThreadedServer
 from gateway.settings import Cache, Retry, SearchSupport, Server, Settings, SiteSettings, Upstream
 
-#: A busy machine is no failure: time is judged by `make bench` and the suite's own limit. The same examples in
-#: every run, so that only a change of the code can fail a change; `make fuzz` draws others.
+#: A busy machine is no failure: time is judged by `make bench` and the suite's own limit. Every run draws the
+#: same examples, so that only a change of the code can fail; `make fuzz` draws others.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("random", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("repeatable")
