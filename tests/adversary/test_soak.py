@@ -14,6 +14,7 @@ from end_to_end.chaos_plan import Plan
 PLAN = Plan(seed=7, seconds=float(os.environ.get("SOAK_SECONDS", "14")), factor=1)
 
 
+@pytest.mark.alone
 @pytest.mark.anyio
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the addresses 127.0.0.2 to 127.0.0.9")
 @pytest.mark.timeout(PLAN.seconds * 2 + 120)

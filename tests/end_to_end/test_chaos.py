@@ -19,6 +19,7 @@ PLAN = Plan(
 )
 
 
+@pytest.mark.alone
 @pytest.mark.anyio
 @pytest.mark.timeout(PLAN.seconds * 3 + 300)
 async def test_chaos_loses_nothing_and_has_no_wrong_response() -> None:
