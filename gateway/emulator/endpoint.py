@@ -21,6 +21,7 @@ from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.sites import Site
 from gateway.emulator.sql.endpoints import sql_response
 from gateway.emulator.sql.faults import as_sql_refusal, defer_fault, is_sql, require_in_time, time_limit
+from gateway.emulator.sql.queries import SqlCaller
 from gateway.emulator.state import EmulatorState
 
 #: The journal keeps this much of a body, because a document may have 16 MB.
@@ -103,11 +104,12 @@ class Endpoint:
                 return fhir_response(self._request_context(request, "desktop", guid), request, rest, body)
             case ["integrator", "sites", guid, "queries", *rest]:
                 require_subscription_key(self.state, request)
-                caller = (self.state.require_site(guid), "integrator", subscription_key(request))
+                caller = SqlCaller(self.state.require_site(guid), "integrator", subscription_key(request))
                 return sql_response(self.state, request, caller, rest, body)
             case ["desktop", "sites", guid, "queries", *rest]:
                 require_desktop_token(self.state, request, guid)
-                caller = (self.state.require_site(guid), "desktop", f"device {request.headers['deviceid']}")
+                device = f"device {request.headers['deviceid']}"
+                caller = SqlCaller(self.state.require_site(guid), "desktop", device)
                 return sql_response(self.state, request, caller, rest, body)
             case ["integrator", *rest]:
                 require_subscription_key(self.state, request)

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
-from gateway.emulator.sites import Site
 from gateway.emulator.sql.background import advance_query, sql_context, start_query
 from gateway.emulator.sql.commands import (
     ASYNC_QUEUE,
@@ -21,7 +20,7 @@ from gateway.emulator.sql.commands import (
 from gateway.emulator.sql.execution import conversion_error, refuse_at_submission
 from gateway.emulator.sql.json_text import sql_json_response
 from gateway.emulator.sql.progress import execute_immediate, force_state
-from gateway.emulator.sql.queries import RESULT_LIFETIME_SECONDS, StoredQuery
+from gateway.emulator.sql.queries import RESULT_LIFETIME_SECONDS, SqlCaller, StoredQuery
 from gateway.emulator.sql.query_error import QueryError
 from gateway.emulator.sql.registered_endpoints import RegisteredEndpoints
 from gateway.emulator.sql.rendering import async_json, immediate_json
@@ -34,25 +33,22 @@ _MAX_BATCH: Final = 1_000
 
 
 def sql_response(
-    state: EmulatorState, request: Request, caller: tuple[Site, str, str], path: list[str], body: bytes
+    state: EmulatorState, request: Request, caller: SqlCaller, path: list[str], body: bytes
 ) -> Response:
-    """Return the response of one endpoint; `caller` is site, API and owner. Raises Refusal."""
-    site, api, owner = caller
-    if len(body) > state.settings.variants_at(site.guid).sql_max_request:
+    """Return the response of one endpoint. Raises Refusal."""
+    if len(body) > state.settings.variants_at(caller.site.guid).sql_max_request:
         raise Refusal("apim", 413, "Request body is larger than the limit.", "too-costly")
     if path[:1] == ["registered"]:
-        return RegisteredEndpoints(state, site, api, owner).respond(request, path[1:], body)
-    return QueryEndpoints(state, site, api, owner).respond(request, path, body)
+        return RegisteredEndpoints(state, caller).respond(request, path[1:], body)
+    return QueryEndpoints(state, caller).respond(request, path, body)
 
 
 class QueryEndpoints:
-    """Immediate and async queries for one request: `owner` is the key or device that sends it."""
+    """Immediate and async queries of one caller."""
 
-    def __init__(self, state: EmulatorState, site: Site, api: str, owner: str) -> None:
+    def __init__(self, state: EmulatorState, caller: SqlCaller) -> None:
         self.state = state
-        self.site = site
-        self.api = api
-        self.owner = owner
+        self.caller = caller
 
     def respond(self, request: Request, path: list[str], body: bytes) -> Response:
         """Return the response of one endpoint. Raises Refusal."""
@@ -61,38 +57,38 @@ class QueryEndpoints:
                 return self._immediate(request, body)
             case "POST", ["async"]:
                 return self._submit_async(request, body)
-            case "POST", ["status"] if self.api == "integrator":
+            case "POST", ["status"] if self.caller.api == "integrator":
                 return sql_json_response({"results": [self._batch_line(each) for each in _query_ids(body)]})
             case "GET", [query_id]:
                 return sql_json_response(self._query_json(self._find(query_id)))
             case "GET", [query_id, "results", number]:
                 result, page = self._page(query_id, number)
                 return sql_json_response(result.content(page), headers=page.headers())
-            case "GET", [query_id, "results", number, "stream"] if self.api == "integrator":
+            case "GET", [query_id, "results", number, "stream"] if self.caller.api == "integrator":
                 return Response(self._page(query_id, number)[1].data, media_type="application/json")
         raise Refusal("apim", 404, NO_OPERATION, "not-found")
 
     def _immediate(self, request: Request, body: bytes) -> Response:
         submission = parse_query(body, IMMEDIATE_QUEUE)
         query = self._new_query(submission, "immediate")
-        context = sql_context(self.state, self.site.guid)
+        context = sql_context(self.state, self.caller.site.guid)
         if error := conversion_error(context, submission):
             refuse_at_submission(context, error)
             request.state.is_executed = False
             query.error, query.entered = error, [("executionFailed", query.created)]
         else:
             execute_immediate(query, context, self.state.clock())
-        response = immediate_json(query, old_engine=self.site.old_engine)
+        response = immediate_json(query, old_engine=self.caller.site.old_engine)
         query.command = query.result = None
         self.state.sql.queries.add(query)
         if query.error is None:
             return sql_json_response(response)
         request.state.refusal_status = _http_status(query.error)
-        return sql_json_response(response, 200 if self.site.old_engine else _http_status(query.error))
+        return sql_json_response(response, 200 if self.caller.site.old_engine else _http_status(query.error))
 
     def _submit_async(self, request: Request, body: bytes) -> Response:
         submission = parse_query(body, ASYNC_QUEUE)
-        context = sql_context(self.state, self.site.guid)
+        context = sql_context(self.state, self.caller.site.guid)
         if error := conversion_error(context, submission):
             refuse_at_submission(context, error)
         query = self._new_query(submission, "async")
@@ -107,8 +103,8 @@ class QueryEndpoints:
     def _new_query(self, submission: Submission, mode: Literal["immediate", "async"]) -> StoredQuery:
         return StoredQuery(
             id=str(uuid4()),
-            owner=self.owner,
-            site=self.site.guid,
+            owner=self.caller.owner,
+            site=self.caller.site.guid,
             mode=mode,
             created=self.state.clock(),
             command=submission.command,
@@ -118,7 +114,7 @@ class QueryEndpoints:
         )
 
     def _find(self, query_id: str) -> StoredQuery:
-        query = self.state.sql.queries.find(query_id, self.site.guid, self.owner)
+        query = self.state.sql.queries.find(query_id, self.caller.site.guid, self.caller.owner)
         if query is None:
             raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
         return query
@@ -126,12 +122,12 @@ class QueryEndpoints:
     def _query_json(self, query: StoredQuery) -> dict[str, Any]:
         """Return a query after it has moved on; an immediate query's result is not repeated."""
         if query.mode == "immediate":
-            return immediate_json(query, old_engine=self.site.old_engine)
+            return immediate_json(query, old_engine=self.caller.site.old_engine)
         advance_query(self.state, query)
         return async_json(query)
 
     def _batch_line(self, query_id: str) -> dict[str, Any]:
-        query = self.state.sql.queries.find(query_id, self.site.guid, self.owner)
+        query = self.state.sql.queries.find(query_id, self.caller.site.guid, self.caller.owner)
         if query is None:
             return {"queryId": query_id, "status": "notFound"}
         return {"queryId": query_id, "status": "found", "query": self._query_json(query)}

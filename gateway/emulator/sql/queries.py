@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from gateway.emulator.sites import Site
 from gateway.emulator.sql.query_error import QueryError
 from gateway.emulator.sql.results import Result
 
@@ -27,6 +28,14 @@ def states_to(last: str) -> tuple[str, ...]:
 
 #: The states of an async query by the last one; a query that is forced to `queued` stays there.
 PLANS: Final = {status: states_to(status) for status in get_args(Status)}
+
+
+class SqlCaller(NamedTuple):
+    """Site and API of a request, and its `owner`: the key or device that sends it."""
+
+    site: Site
+    api: str
+    owner: str
 
 
 @dataclass(slots=True)

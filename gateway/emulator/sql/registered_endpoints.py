@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from gateway.emulator.errors import NO_OPERATION, NOT_FOUND
 from gateway.emulator.search.refusal import Refusal
-from gateway.emulator.sites import Site
 from gateway.emulator.sql.background import sql_context, start_registered
 from gateway.emulator.sql.commands import parse_registration
 from gateway.emulator.sql.execution import conversion_error, refuse_at_submission
 from gateway.emulator.sql.json_text import sql_json_response
+from gateway.emulator.sql.queries import SqlCaller
 from gateway.emulator.sql.registered import RegisteredQuery
 from gateway.emulator.state import EmulatorState
 
@@ -21,13 +21,11 @@ _ACCEPTED: Final = {"integrator": 202, "desktop": 201}
 
 
 class RegisteredEndpoints:
-    """Registered queries for one request: `owner` is the key or device that sends it."""
+    """Registered queries of one caller."""
 
-    def __init__(self, state: EmulatorState, site: Site, api: str, owner: str) -> None:
+    def __init__(self, state: EmulatorState, caller: SqlCaller) -> None:
         self.state = state
-        self.site = site
-        self.api = api
-        self.owner = owner
+        self.caller = caller
 
     def respond(self, request: Request, path: list[str], body: bytes) -> Response:
         """Return the response of one endpoint. Raises Refusal."""
@@ -35,7 +33,7 @@ class RegisteredEndpoints:
             case "POST", []:
                 return self._register(request, body)
             case "GET", []:
-                queries = self.state.sql.registered.list_of(self.site.guid, self.owner)
+                queries = self.state.sql.registered.list_of(self.caller.site.guid, self.caller.owner)
                 return sql_json_response(
                     {"registeredQueries": [self._settle(query).as_json() for query in queries]}
                 )
@@ -52,14 +50,16 @@ class RegisteredEndpoints:
 
     def _register(self, request: Request, body: bytes) -> Response:
         registration = parse_registration(body)
-        context = sql_context(self.state, self.site.guid)
+        context = sql_context(self.state, self.caller.site.guid)
         if error := conversion_error(context, registration.submission):
             refuse_at_submission(context, error)
-        query = RegisteredQuery(str(uuid4()), self.owner, self.site.guid, registration, self.state.clock())
+        query = RegisteredQuery(
+            str(uuid4()), self.caller.owner, self.caller.site.guid, registration, self.state.clock()
+        )
         query.next_error = getattr(request.state, "deferred_error", None)
         self.state.sql.registered.add(query)
         start_registered(self.state, query)
-        return sql_json_response({"id": query.id}, _ACCEPTED[self.api])
+        return sql_json_response({"id": query.id}, _ACCEPTED[self.caller.api])
 
     def _cancel(self, query_id: str) -> Response:
         query = self._find(query_id)
@@ -69,7 +69,7 @@ class RegisteredEndpoints:
         return Response(status_code=204)
 
     def _find(self, query_id: str) -> RegisteredQuery:
-        query = self.state.sql.registered.find(query_id, self.site.guid, self.owner)
+        query = self.state.sql.registered.find(query_id, self.caller.site.guid, self.caller.owner)
         if query is None:
             raise Refusal("wrapped", 404, NOT_FOUND, "not-found")
         return self._settle(query)
