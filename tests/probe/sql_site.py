@@ -2,13 +2,13 @@
 
 import json
 import re
-import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from support.server_thread import ServerThread
 
 _LITERAL = re.compile(r"SET @value = 0x([0-9A-F]*);")
 REFUSED_VALUE = (
@@ -39,7 +39,7 @@ def refuse_value(_: str) -> bytes:
     raise value_error()
 
 
-class SqlSite:
+class SqlSite(ServerThread):
     """The server: `decode` reads a binary parameter; larger bodies than `max_body` get `too_large`."""
 
     def __init__(self) -> None:
@@ -78,8 +78,7 @@ class SqlSite:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - of the base class
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Site))
 
     def _query(self, body: bytes) -> dict[str, Any]:
         command = json.loads(body)["command"]
@@ -107,13 +106,3 @@ class SqlSite:
         if parameter["type"] == "VarBinary":
             return self.decode(parameter["value"])
         return int(parameter["value"]).to_bytes(4, "big")
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()

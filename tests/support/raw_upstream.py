@@ -1,12 +1,11 @@
 """Upstream that answers every request with the same bytes, whatever they are."""
 
 import socketserver
-import threading
-from types import TracebackType
-from typing import Self
+
+from support.server_thread import ServerThread
 
 
-class RawUpstream:
+class RawUpstream(ServerThread):
     """A server whose `answer` a test sets; it closes each connection after one response."""
 
     def __init__(self) -> None:
@@ -23,22 +22,12 @@ class RawUpstream:
                 upstream.request_lines.append(line)
                 self.wfile.write(upstream.answer)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneResponse)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneResponse)
+        server.daemon_threads = True
+        super().__init__(server)
 
     def respond(self, body: str = "{}", fields: bytes = b"", status: str = "200 OK") -> None:
         """Answer with a body and additional header lines, each with its CRLF."""
         content = body.encode()
         head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(content)}\r\n".encode()
         self.answer = head + b"Content-Type: application/fhir+json\r\n" + fields + b"\r\n" + content
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
