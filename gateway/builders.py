@@ -212,6 +212,11 @@ def retry_budget(settings: Settings, store: Store, secret: bytes) -> RetryBudget
     return RetryBudget(store, policy, time.time, secret)
 
 
+def remaining_wait_of(settings: Settings) -> Callable[[FhirRequest], float]:
+    """Return a function of the seconds that a request may still wait in queues and between retries."""
+    return lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic())
+
+
 class RequestPolicies:
     """Settings applied to one request: remaining wait, place in the queue, and limits of its site.
 
@@ -232,10 +237,7 @@ class RequestPolicies:
         self._version_of = version_of
         self._site_settings = site_settings_lookup(settings)
         self.caller_names = CallerNames()
-
-    def remaining_wait(self, request: FhirRequest) -> float:
-        """Seconds that the request may still wait in queues and between retries."""
-        return remaining_wait(request, self.settings.retry.max_wait_seconds, time.monotonic())
+        self.remaining_wait = remaining_wait_of(settings)
 
     def queue_ticket(self, request: FhirRequest) -> QueueTicket:
         """Place in the queue of the rate limiter, fair to each site, program and client with the same key."""

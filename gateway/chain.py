@@ -55,7 +55,6 @@ from gateway.repairs.issue_detector import IssueDetector
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
-from gateway.resilience.backoff import remaining_wait
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.credential_failures import CredentialFailures
 from gateway.resilience_handlers import ClientFactory, with_resilience
@@ -227,7 +226,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
             detector,
             credential_failures,
             runtime.proved_callers,
-            lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
+            runtime.remaining_wait,
             time.monotonic,
             limit=settings.server.max_credential_failures,
         )

@@ -20,6 +20,7 @@ from gateway.builders import (
     create_ledger,
     fast_path_bytes,
     open_store,
+    remaining_wait_of,
     token_cipher,
 )
 from gateway.cache.freshness import ANY_TYPE
@@ -35,7 +36,6 @@ from gateway.ledger.daily_usage import CapStatus, DailyUsage
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
-from gateway.resilience.backoff import remaining_wait
 from gateway.server.admin_port import bind, serve_admin_port
 from gateway.settings import Settings, Upstream
 from gateway.settings.cautions import find_cautions
@@ -98,10 +98,8 @@ class Runtime:
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
-        self.rewrite_queue = RewriteQueue(
-            self.is_proved_caller,
-            lambda request: remaining_wait(request, settings.retry.max_wait_seconds, time.monotonic()),
-        )
+        self.remaining_wait = remaining_wait_of(settings)
+        self.rewrite_queue = RewriteQueue(self.is_proved_caller, self.remaining_wait)
         self.fast_path_cache = self._create_fast_path_cache()
         #: Set when the server shuts down: polls that are held open end.
         self.has_ended = asyncio.Event()
