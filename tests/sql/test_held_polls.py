@@ -96,7 +96,7 @@ async def test_last_answer_is_given_when_the_time_is_over() -> None:
     started = monotonic()
     response = await held(upstream)(poll("wait=1"))
     assert (response.status, response.body) == (200, EXECUTING.body)
-    assert 0.4 < monotonic() - started < 4
+    assert 0.4 < monotonic() - started < 1.5
     assert len(upstream.requests) == 3
 
 
@@ -109,7 +109,7 @@ async def answer_first_poll_only(request: FhirRequest) -> FhirResponse:
 async def test_poll_upstream_does_not_outlast_the_hold() -> None:
     started = monotonic()
     assert (await held(answer_first_poll_only)(poll("wait=1"))).body == QUEUED.body
-    assert 0.9 < monotonic() - started < 5  # of the 30 that the upstream takes
+    assert 0.9 < monotonic() - started < 2
 
 
 async def test_preference_is_limited_to_thirty_seconds() -> None:
@@ -132,7 +132,7 @@ async def test_refusal_by_the_gateway_is_no_answer() -> None:
     started = monotonic()
     response = await held(upstream)(poll("wait=1"))
     assert (response.body, response.header("preference-applied")) == (EXECUTING.body, "wait=1")
-    assert 0.9 < monotonic() - started < 4  # and not the 5 of the refusal
+    assert 0.9 < monotonic() - started < 1.5
     assert len(upstream.requests) == 3
     assert await state_after(refusal) == SUCCESSFUL.body
 

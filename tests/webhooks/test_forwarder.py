@@ -182,10 +182,10 @@ async def test_webhook_that_fails_once_more_at_the_end_is_lost() -> None:
 
 
 async def test_several_receivers_end_at_the_same_time() -> None:
-    cases = [Case(-1, drain_seconds=0.3) for _ in range(10)]
+    cases = [Case(-1, drain_seconds=0.3) for _ in range(5)]
     for case in cases:
         case.forwarder.forward(DELIVERY)
     started = monotonic()
     with capture_logs():
         await close_all([case.forwarder for case in cases])
-    assert monotonic() - started < 2.5  # one after the other, they would take 3
+    assert monotonic() - started < 1
