@@ -28,11 +28,11 @@ RESULT_PARAMETERS = frozenset(
     }
 )
 
-#: Parameters that shape a result and select no match (R4 search.html, 3.1.1.5).
+#: Parameters that shape a result and select no match (R4 search.html, 3.1.1.5), and fhirpy's `_totalMethod`.
 RESULT_ONLY_PARAMETERS = frozenset(
     {
         *("_contained", "_containedType", "_count", "_elements", "_format", "_include", "_page", "_pretty"),
-        *("_revinclude", "_score", "_sort", "_summary", "_total"),
+        *("_revinclude", "_score", "_sort", "_summary", "_total", "_totalMethod"),
     }
 )
 

@@ -12,7 +12,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse, Paging, Position
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter, Place, encode_parameter
+from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, Parameter, Place, encode_parameter
 from gateway.search.merge import MergedSearch
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 
@@ -20,7 +20,6 @@ from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
 PAGE_SIZE = 200
 #: Parameters that change what a page shows, not what matches.
 _PAGE_PARAMETERS = ELEMENT_HIDING_PARAMETERS | {"_count", "_include", "_revinclude", "_sort", "_total"}
-_SELECTIVE_PARAMETERS = frozenset({"_has", "_lastUpdated", "_list", "_since"})
 _EXPRESSION = "http._summary"
 TOO_MANY_MATCHES = (
     "The practice system cannot count these matches, and there are more than the gateway reads for a count"
@@ -136,9 +135,8 @@ def _queries_needed(merged: MergedSearch, position: Position, page_size: int) ->
 
 def _require_used_criteria(merged: MergedSearch) -> None:
     """Raise Failure 400 if the upstream shows that it ignored a criterion: a count has no warning."""
-    page_parameters = RESULT_PARAMETERS - _SELECTIVE_PARAMETERS
     ignored = sorted(
-        name for name in merged.ignored_parameters if name.partition(":")[0] not in page_parameters
+        name for name in merged.ignored_parameters if name.partition(":")[0] not in RESULT_ONLY_PARAMETERS
     )
     if ignored:
         raise _failure(merged, catalog.FILTER_IGNORED, CRITERION_IGNORED, f"http.{ignored[0]}")

@@ -1,4 +1,4 @@
-"""fhirpy fetches every page of a search with `_include`."""
+"""fhirpy fetches every page of a search with `_include`, and counts."""
 
 from typing import Any
 
@@ -56,3 +56,12 @@ def test_page_iterator_of_the_client_follows_the_links(pair: Pair) -> None:
 def test_default_site_pages_too(pair: Pair) -> None:
     content = fetch_all_pages(f"{pair.url}/fhir/R4", _include=["Appointment:patient"], _count=["60"])
     assert content == expected_content(pair, BRISBANE, content.pages)
+
+
+@pytest.mark.parametrize("unknown_parameter", ["ignore", "ignore-silently"])
+def test_count_of_the_client_is_that_of_its_matches(pair: Pair, unknown_parameter: str) -> None:
+    pair.settings(variants={"unknown_parameter": unknown_parameter})
+    appointments = SyncFHIRClient(pair.base(), extra_headers=KEY).resources("Appointment")
+    assert appointments.count() == len(expected_content(pair, SYDNEY, 0).matches)
+    booked = appointments.search(status="booked")
+    assert 0 < booked.count() == len(booked.fetch_all()) < appointments.count()
