@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +11,8 @@ import click
 
 from gateway import settings as configuration
 from gateway.cli.documentation import effective_configuration, known_issues_table
+from gateway.cli.emulate import emulate
+from gateway.cli.options import PORT_RANGE, config_option, errors_as_click_exceptions, host_option
 from gateway.cli.server_command import ServerCommand, start_log
 from gateway.extras import require_extra
 
@@ -22,26 +23,6 @@ def main() -> None:
     """Run and operate a reverse proxy for the Halo Connect FHIR API."""
 
 
-_config_option = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="HALO_GATEWAY_CONFIG",
-    help="TOML file; HALO_GATEWAY_… environment variables override it.",
-)
-
-
-def _require_address(_: click.Context, __: click.Parameter, host: str) -> str:
-    if not host.strip():
-        raise click.BadParameter("is empty; 0.0.0.0 listens on all addresses")
-    return host
-
-
-_host_option = click.option(
-    "--host", default="127.0.0.1", callback=_require_address, help="Address to listen on."
-)
-_PORT_RANGE = click.IntRange(0, 65_535)
-
-
 def _load_settings(config: Path | None) -> configuration.Settings:
     try:
         return configuration.load(config)
@@ -49,18 +30,10 @@ def _load_settings(config: Path | None) -> configuration.Settings:
         raise click.ClickException(f"the configuration is not valid:\n{error}") from None
 
 
-@contextmanager
-def _errors_as_click_exceptions() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-
-
 @main.command(cls=ServerCommand)
-@_host_option
-@click.option("--port", type=_PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
-@_config_option
+@host_option
+@click.option("--port", type=PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
+@config_option
 def serve(host: str, port: int, config: Path | None) -> None:
     """Run the gateway."""
     start_log()
@@ -70,44 +43,25 @@ def serve(host: str, port: int, config: Path | None) -> None:
     from gateway.telemetry.log_config import configure_logging
 
     log_stream = configure_logging(settings.log.level)
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         app = create_app(settings, log_request_factory=log_stream.event_logger)
         sockets = bind_sockets(host, port)
     Server(app, host, port, "halo-gateway listening on").run(sockets)
 
 
-@main.command(cls=ServerCommand)
-@_host_option
-@click.option("--port", type=_PORT_RANGE, default=8090, help="Port to listen on; 0 picks a free port.")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file with the emulator's settings.",
-)
-def emulate(host: str, port: int, config: Path | None) -> None:
-    """Run an emulator of Halo Connect with synthetic practices.
-
-    It has the faults that Halo documents as known issues.
-    """
-    start_log()
-    with _errors_as_click_exceptions():
-        require_extra("emulator")
-        from gateway.emulator.serve import serve
-        from gateway.emulator.settings import from_toml
-
-        serve(from_toml(config), host, port)
+main.add_command(emulate)
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the tour; exit code 0, or 1 if a repair failed.")
-@_host_option
-@click.option("--port", type=_PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free port.")
+@host_option
+@click.option("--port", type=PORT_RANGE, default=8080, help="Port of the gateway; 0 picks a free port.")
 def demo(*, once: bool, host: str, port: int) -> None:
     """Start emulator and gateway, and show each repair.
 
     Prints responses with and without the repair side by side, and continues to serve.
     """
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         require_extra("demo")
         from gateway.demo.tour import run_tour
 
@@ -117,7 +71,7 @@ def demo(*, once: bool, host: str, port: int) -> None:
 @main.command()
 @click.argument("search")
 @click.option("--site", required=True, help="Halo GUID or alias of the practice.")
-@_config_option
+@config_option
 def explain(search: str, site: str, config: Path | None) -> None:
     """Show how a search is executed and what it costs.
 
@@ -125,7 +79,7 @@ def explain(search: str, site: str, config: Path | None) -> None:
     """
     from gateway.cli.explain import explain_for_site
 
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         click.echo(explain_for_site(_load_settings(config), site, search))
 
 
@@ -136,7 +90,7 @@ def explain(search: str, site: str, config: Path | None) -> None:
 @click.option(
     "--sql", is_flag=True, help="Ask about SQL Passthrough instead, with SQL queries that only read."
 )
-@_config_option
+@config_option
 def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, *, sql: bool) -> None:
     """Query a practice and print the settings that fit it.
 
@@ -148,7 +102,7 @@ def probe(guid: str, budget: int, previous: TextIO | None, config: Path | None, 
 
     settings = _load_settings(config)
     key = {"Ocp-Apim-Subscription-Key": os.environ.get("HALO_GATEWAY_PROBE_KEY", "")}
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         guid = ConfiguredSites(settings).guid_of(guid)
         configure_logging("error")
         if sql:
@@ -185,12 +139,12 @@ def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str],
 @click.option("--site", default="", help="Halo GUID of one practice.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the practice's time zone.")
 @click.option("--csv", is_flag=True, help="One line per day and cost class, to reconcile with the invoice.")
-@_config_option
+@config_option
 def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
     """Print the billed and the saved queries."""
     from gateway.cli.ledger import ledger_report
 
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         first_day = since.date() if since else None
         click.echo(ledger_report(_load_settings(config), site, first_day, csv=csv))
 
@@ -207,7 +161,7 @@ _url_option = click.option(
 @click.option("--type", "type_", default="", help="Only responses that contain this resource type.")
 @click.option("--patient", default="", help="Only responses that may concern the patient with this id.")
 @_url_option
-@_config_option
+@config_option
 def purge(site: str, type_: str, patient: str, url: str, config: Path | None) -> None:
     """Purge cached responses of a practice."""
     _run_admin_command(config, url, lambda client: client.purge(site, type_, patient))
@@ -217,7 +171,7 @@ def purge(site: str, type_: str, patient: str, url: str, config: Path | None) ->
 @click.option("--site", default="", help="Halo GUID or alias of one practice.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with keys, pauses and page sizes.")
 @_url_option
-@_config_option
+@config_option
 def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
     """Show the status of each practice."""
     _run_admin_command(config, url, lambda client: client.format_sites(site, as_json=as_json))
@@ -227,7 +181,7 @@ def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
 @click.option("--site", default="", help="Halo GUID or alias of the practice.")
 @click.option("--pause", default="", help="Name of one pause to clear, as /admin/pauses lists it.")
 @_url_option
-@_config_option
+@config_option
 def reset(site: str, pause: str, url: str, config: Path | None) -> None:
     """Close a practice's circuit breaker and clear its pauses."""
     if not (site or pause):
@@ -238,7 +192,7 @@ def reset(site: str, pause: str, url: str, config: Path | None) -> None:
 def _run_admin_command(config: Path | None, url: str, command: Callable[[Any], str]) -> None:
     from gateway.admin.client import admin_client
 
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         click.echo(command(admin_client(_load_settings(config), url)))
 
 
@@ -252,7 +206,7 @@ def validate(files: tuple[str, ...]) -> None:
     """
     from gateway.validation.report import report_lines
 
-    with _errors_as_click_exceptions():
+    with errors_as_click_exceptions():
         require_extra("validation")
     if files.count("-") > 1:
         raise click.UsageError("- is standard input, which can be read only once")
@@ -268,7 +222,7 @@ def validate(files: tuple[str, ...]) -> None:
 @main.command("known-issues")
 @click.option("--site", default="", help="Halo GUID or alias: whether each issue is still there.")
 @_url_option
-@_config_option
+@config_option
 def known_issues(site: str, url: str, config: Path | None) -> None:
     """List the upstream's known issues and active repairs.
 
@@ -281,7 +235,7 @@ def known_issues(site: str, url: str, config: Path | None) -> None:
 
 
 @main.command("check-config")
-@_config_option
+@config_option
 def check_config(config: Path | None) -> None:
     """Check the configuration and print the effective settings.
 

@@ -29,7 +29,7 @@ class AnnouncingServer(uvicorn.Server):
         self._announce()
 
 
-def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+def serve(app: Starlette, host: str, port: int) -> None:
     """Print one line with the address and run until SIGTERM or SIGINT; port 0 selects a free port."""
     listener = bind(host, port)
     authority = f"[{host}]" if ":" in host else host
@@ -41,7 +41,7 @@ def serve(settings: EmulatorSettings, host: str, port: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises the signal again after a clean stop
-    server = AnnouncingServer(_uvicorn_config(create_emulator(settings)), announce)
+    server = AnnouncingServer(_uvicorn_config(app), announce)
     server.run([listener])
 
 
@@ -59,10 +59,17 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class RunningEmulator:
-    """An emulator in a thread, on a free port of 127.0.0.1: `with RunningEmulator() as emulator:`."""
+    """An emulator in a thread, on a free port of 127.0.0.1: `with RunningEmulator() as emulator:`.
 
-    def __init__(self, settings: EmulatorSettings = EmulatorSettings()) -> None:  # noqa: B008 - frozen
-        self.app: Starlette = create_emulator(settings)
+    It is Halo Connect's with these settings, or another `app`.
+    """
+
+    def __init__(
+        self,
+        settings: EmulatorSettings = EmulatorSettings(),  # noqa: B008 - frozen
+        app: Starlette | None = None,
+    ) -> None:
+        self.app = app or create_emulator(settings)
         self._socket = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._ready = threading.Event()

@@ -37,7 +37,8 @@ class Repair:
 
     `request` changes the request; `local_response` replaces the upstream request. `links`, `entry` (each
     entry of a Bundle, or a single resource), `fields` (a Bundle's own) and `headers` change the response.
-    `witness` says whether an answer, as the upstream sent it, shows the issue.
+    `witness` says whether an answer, as the upstream sent it, shows the issue. `keeps` says whether an entry
+    of a searchset is a match, or concerns one. `after`: ids of the repairs that are applied earlier.
     """
 
     issue: KnownIssue
@@ -48,6 +49,8 @@ class Repair:
     fields: Callable[[FhirRequest, Fields], Fields] | None = None
     headers: Callable[[FhirRequest, Headers], Headers] | None = None
     witness: Witness | None = None
+    keeps: Callable[[FhirRequest, Entry], bool] | None = None
+    after: tuple[str, ...] = ()
 
     def is_active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never without a site."""

@@ -17,10 +17,11 @@ from gateway.settings.environment import describe_duplicates, describe_unknown_v
 from gateway.settings.masked import shorten
 from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
-from gateway.settings.server import Errors, Log, MountedUpstream, Server, Timeouts, Upstream, Writes
+from gateway.settings.server import Errors, Log, Server, Writes
 from gateway.settings.site import DailyCaps, ProbedIssues, SearchSupport, SiteCache, SiteSettings
 from gateway.settings.sources import settings_loader
 from gateway.settings.sql import Sql
+from gateway.settings.upstreams import MountCache, MountedUpstream, RateLimit, Timeouts, Upstream
 from gateway.settings.webhooks import Webhooks
 
 
@@ -35,6 +36,9 @@ class Settings(Section):
     upstream: Upstream = Field(Upstream(), description="The Halo Connect API.")
     upstreams: dict[MountName, MountedUpstream] = Field(
         {}, description="Additional upstreams by name, each with its own path."
+    )
+    plugins: tuple[str, ...] = Field(
+        (), description="Installed packages whose repairs and dialects the gateway uses."
     )
     errors: Errors = Field(Errors(), description="Upstream error messages in responses to clients.")
     repairs: RepairSwitches = Field(
@@ -73,8 +77,13 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _require_room_for_a_body(self) -> Self:
-        for name, section in (("server.max_body", self.server), ("sql.max_body", self.sql)):
-            if self.server.max_total_body < 3 * section.max_body:
+        limits = {"server.max_body": self.server.max_body, "sql.max_body": self.sql.max_body}
+        limits |= {
+            f"upstreams.{name}.max_request_body": upstream.request_body_limit
+            for name, upstream in self.upstreams.items()
+        }
+        for name, limit in limits.items():
+            if self.server.max_total_body < 3 * limit:
                 raise ValueError(
                     f"server.max_total_body must be at least three times {name}, because one client address"
                     " may use half, and a body needs more memory while it arrives"
@@ -136,10 +145,12 @@ __all__ = [
     "Ledger",
     "LedgerCaller",
     "Log",
+    "MountCache",
     "MountedUpstream",
     "Paging",
     "Pauses",
     "ProbedIssues",
+    "RateLimit",
     "Retry",
     "Search",
     "SearchSupport",

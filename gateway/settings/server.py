@@ -1,71 +1,12 @@
-"""Settings of the server, the upstreams, the log and writes."""
+"""Settings of the server, the log and writes."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    HttpUrl,
-    field_validator,
-)
+from pydantic import Field, field_validator
 
 from gateway.extras import require_extra
-from gateway.settings.base import ByteCount, Count, Guid, MountPath, Seconds, Section, Url, WholeSeconds
-from gateway.settings.outbound import CaFile, ProxyUrl
+from gateway.settings.base import ByteCount, Count, Guid, Seconds, Section, Url, WholeSeconds
 from gateway.settings.trusted_networks import TrustedNetworks
-from gateway.upstreams import mountable_dialects
-
-
-class Timeouts(Section):
-    """Timeouts of an upstream request."""
-
-    connect: Seconds = Field(5.0, description="Maximum time to open a connection, in seconds.")
-    read: Seconds = Field(
-        35.0,
-        description="Maximum time without data from the upstream, in seconds. Halo's own timeout is 30.",
-    )
-    total: Seconds = Field(60.0, description="Maximum time of one upstream request, in seconds.")
-    idle: Seconds = Field(20.0, description="Maximum time an unused connection stays open, in seconds.")
-
-
-class Upstream(Section):
-    """The Halo Connect API."""
-
-    url: Url = Field(HttpUrl("https://api.haloconnect.io"), description="URL of the Halo Connect API.")
-    timeouts: Timeouts = Field(Timeouts(), description="Timeouts of an upstream request.")
-    requests_per_second: float | None = Field(
-        None,
-        ge=0.001,
-        le=100_000,
-        description="Maximum number of requests per second and key. Default: learned from 429 responses.",
-    )
-    max_connections: Count = Field(100, description="Maximum number of connections to the upstream.")
-    max_body: ByteCount = Field(64_000_000, description="Maximum size of an uncompressed response, in bytes.")
-    proxy: ProxyUrl | None = Field(
-        None,
-        description="Outbound proxy, as http://[user:password@]host:port. The gateway does not use proxies"
-        " from the environment.",
-    )
-    ca_file: CaFile | None = Field(
-        None, description="PEM file of a private CA to trust in addition to the system's CAs."
-    )
-
-
-def _require_known_dialect(name: str) -> str:
-    if name not in mountable_dialects():
-        raise ValueError(f"must be {', '.join(mountable_dialects())}")
-    return name
-
-
-DialectName = Annotated[str, AfterValidator(_require_known_dialect)]
-
-
-class MountedUpstream(Upstream):
-    """An additional upstream with its own path."""
-
-    url: Url = Field(description="Base URL of the upstream's API, without the path of a resource.")
-    dialect: DialectName = Field(description=f"Kind of the upstream: {', '.join(mountable_dialects())}.")
-    path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
 
 
 class Errors(Section):

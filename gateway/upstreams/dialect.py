@@ -16,6 +16,7 @@ from gateway.upstreams.error_body import parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.upstreams.kinds_by_interaction import kind_for
+from gateway.upstreams.limits import USUAL_LIMITS, UpstreamLimits
 from gateway.upstreams.response_check import ResponseCheck
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
 from gateway.upstreams.status_rules import RULES
@@ -54,8 +55,9 @@ class Dialect:
     the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
-    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `error_of_clients_sql` returns
-    what counts of an error that SQL of the client's own may have caused, and None for all other errors.
+    may use it in `upstreams.<name>.dialect`. `product`: its name for people. `limits`: those that its vendor
+    documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
+    caused, and None for all other errors.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Dialect:
     relays_freshness: bool = False
     is_mountable: bool = True
     product: str = ""
+    limits: UpstreamLimits = USUAL_LIMITS
     error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
 
     def scheme_of(self, api: str = "") -> CredentialScheme:

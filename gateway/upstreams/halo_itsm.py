@@ -7,6 +7,7 @@ from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.limits import RateWindow, UpstreamLimits
 
 VALUE_INVALID = FailureKind(
     "upstream-value",
@@ -69,4 +70,10 @@ HALO_ITSM = Dialect(
     is_fhir=False,
     product="HaloITSM",
     credentials=CredentialScheme(challenge='Bearer realm="halo-itsm"'),
+    limits=UpstreamLimits(
+        read_timeout=125.0,
+        total_timeout=130.0,
+        max_request_body=20_000_000,
+        rate_windows=(RateWindow(300, 300.0), RateWindow(500, 180.0)),
+    ),
 )

@@ -4,6 +4,7 @@ from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.limits import UpstreamLimits
 
 ASYNC_ONLY = FailureKind(
     "async-only",
@@ -148,4 +149,12 @@ RULES = (
     ErrorRule("hg-454", LINK_EXPIRED, status={454}),
 )
 
-HEALTH_GORILLA = Dialect("health-gorilla", RULES, max_page_size=100, product="Health Gorilla")
+HEALTH_GORILLA = Dialect(
+    "health-gorilla",
+    RULES,
+    max_page_size=100,
+    product="Health Gorilla",
+    limits=UpstreamLimits(
+        read_timeout=65.0, total_timeout=70.0, max_request_body=16_000_000, rate_scope="endpoint"
+    ),
+)

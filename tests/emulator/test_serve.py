@@ -14,9 +14,9 @@ from gateway.emulator.sites import SYDNEY
 
 SETTINGS = EmulatorSettings(patients=5, documents=0)
 PROGRAM = """
+from gateway.emulator.app import create_emulator
 from gateway.emulator.serve import serve
-from gateway.emulator.settings import EmulatorSettings
-serve(EmulatorSettings(), "127.0.0.1", 0)
+serve(create_emulator(), "127.0.0.1", 0)
 """
 
 

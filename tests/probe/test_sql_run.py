@@ -19,7 +19,7 @@ from gateway.probe.sql_questions import (
     takes_parameters,
 )
 from gateway.probe.sql_run import SqlProbeReport, sql_cost_announcement
-from gateway.settings.server import Timeouts
+from gateway.settings.upstreams import Timeouts
 
 ALL = len(SQL_QUESTIONS) - 1  # the integer is needless
 

@@ -319,7 +319,7 @@ def test_additional_upstream_is_loaded(tmp_path: Path) -> None:
     settings = load_text(tmp_path, _GORILLA)
     assert str(settings.upstream.url) == "https://api.haloconnect.io/"
     gorilla = settings.upstreams["gorilla"]
-    assert (gorilla.dialect, gorilla.path, gorilla.timeouts.read) == ("health-gorilla", "/hg", 35.0)
+    assert (gorilla.dialect, gorilla.path, gorilla.timeouts.read) == ("health-gorilla", "/hg", 65.0)
 
 
 @pytest.mark.parametrize(

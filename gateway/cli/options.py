@@ -1,0 +1,35 @@
+"""Options that several commands have, and their errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="HALO_GATEWAY_CONFIG",
+    help="TOML file; HALO_GATEWAY_… environment variables override it.",
+)
+
+
+def _require_address(_: click.Context, __: click.Parameter, host: str) -> str:
+    if not host.strip():
+        raise click.BadParameter("is empty; 0.0.0.0 listens on all addresses")
+    return host
+
+
+host_option = click.option(
+    "--host", default="127.0.0.1", callback=_require_address, help="Address to listen on."
+)
+PORT_RANGE = click.IntRange(0, 65_535)
+
+
+@contextmanager
+def errors_as_click_exceptions() -> Iterator[None]:
+    """Raise ValueError and OSError as an error of the command."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,1 @@
+"""Emulator of HaloITSM's API."""

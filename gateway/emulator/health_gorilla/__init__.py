@@ -1,0 +1,1 @@
+"""Emulator of Health Gorilla's FHIR API."""

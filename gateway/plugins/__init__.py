@@ -1,0 +1,1 @@
+"""Plugins: repairs and dialects of other packages, found by their entry points."""

@@ -1,0 +1,16 @@
+"""Repairs and error rules of an upstream that come from plugins and packs."""
+
+from typing import NamedTuple
+
+from gateway.repairs.repair import Repair
+from gateway.upstreams.error_rule import ErrorRule
+
+
+class Extensions(NamedTuple):
+    """Repairs in the order in which they are applied, and error rules that precede those of the dialect."""
+
+    repairs: tuple[Repair, ...] = ()
+    rules: tuple[ErrorRule, ...] = ()
+
+
+NO_EXTENSIONS = Extensions()

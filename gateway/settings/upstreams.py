@@ -1,0 +1,120 @@
+"""Settings of the upstreams: Halo Connect, and those that are mounted at their own paths."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
+
+from gateway.settings.base import ByteCount, Count, MountPath, Seconds, Section, Url
+from gateway.settings.outbound import CaFile, ProxyUrl
+from gateway.upstreams import DIALECTS, mountable_dialects
+from gateway.upstreams.limits import RateWindow, UpstreamLimits
+
+
+class Timeouts(Section):
+    """Timeouts of an upstream request."""
+
+    connect: Seconds = Field(5.0, description="Maximum time to open a connection, in seconds.")
+    read: Seconds = Field(
+        35.0,
+        description="Maximum time without data from the upstream, in seconds. Halo's own timeout is 30.",
+    )
+    total: Seconds = Field(60.0, description="Maximum time of one upstream request, in seconds.")
+    idle: Seconds = Field(20.0, description="Maximum time an unused connection stays open, in seconds.")
+
+
+class Upstream(Section):
+    """The Halo Connect API."""
+
+    url: Url = Field(HttpUrl("https://api.haloconnect.io"), description="URL of the Halo Connect API.")
+    timeouts: Timeouts = Field(Timeouts(), description="Timeouts of an upstream request.")
+    requests_per_second: float | None = Field(
+        None,
+        ge=0.001,
+        le=100_000,
+        description="Maximum number of requests per second and key. Default: learned from 429 responses.",
+    )
+    max_connections: Count = Field(100, description="Maximum number of connections to the upstream.")
+    max_body: ByteCount = Field(64_000_000, description="Maximum size of an uncompressed response, in bytes.")
+    proxy: ProxyUrl | None = Field(
+        None,
+        description="Outbound proxy, as http://[user:password@]host:port. The gateway does not use proxies"
+        " from the environment.",
+    )
+    packs: tuple[str, ...] = Field(
+        (),
+        description="Quirk packs with known issues of the upstream: names of those that the gateway brings,"
+        " or paths of TOML files.",
+    )
+    ca_file: CaFile | None = Field(
+        None, description="PEM file of a private CA to trust in addition to the system's CAs."
+    )
+
+
+def _require_known_dialect(name: str) -> str:
+    if name not in mountable_dialects():
+        raise ValueError(f"must be {', '.join(mountable_dialects())}")
+    return name
+
+
+DialectName = Annotated[str, AfterValidator(_require_known_dialect)]
+
+
+class RateLimit(Section):
+    """A limit of the upstream's rate."""
+
+    requests: Count = Field(description="Maximum number of requests.")
+    seconds: Seconds = Field(description="Length of the period, in seconds.")
+
+
+class MountCache(Section):
+    """Responses of one upstream that are kept."""
+
+    profile: Literal["off", "cautious"] = Field(
+        "off", description="Lifetimes of responses: none, or those of the profile `cautious`."
+    )
+
+
+class MountedUpstream(Upstream):
+    """An additional upstream with its own path."""
+
+    url: Url = Field(description="Base URL of the upstream's API, without the path of a resource.")
+    dialect: DialectName = Field(description=f"Kind of the upstream: {', '.join(mountable_dialects())}.")
+    path: MountPath = Field(description="Path under which clients reach the upstream, such as /hg.")
+    fhir_version: Literal["4.0", "3.0"] = Field(
+        "4.0", description="Version of FHIR at the base URL: 4.0 is R4, 3.0 is STU3."
+    )
+    max_request_body: ByteCount | None = Field(
+        None, description="Maximum size of a request body, in bytes. Default: that of the dialect."
+    )
+    rate_limits: tuple[RateLimit, ...] | None = Field(
+        None, description="Maximum rates of one caller. Default: those of the dialect."
+    )
+    cache: MountCache = Field(MountCache(), description="Responses of this upstream that are kept.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _use_timeouts_of_dialect(cls, values: Any) -> Any:
+        """Fill in the timeouts that the dialect's vendor documents, unless the settings have their own."""
+        limits = _limits_of(values.get("dialect")) if isinstance(values, dict) else None
+        own = values.get("timeouts", {}) if limits else None
+        if limits is None or not isinstance(own, dict):
+            return values
+        defaults = {"read": limits.read_timeout, "total": limits.total_timeout}
+        return {**values, "timeouts": defaults | own}
+
+    @property
+    def request_body_limit(self) -> int:
+        """Maximum size of a request body, in bytes."""
+        return self.max_request_body or DIALECTS[self.dialect].limits.max_request_body
+
+    @property
+    def rate_windows(self) -> tuple[RateWindow, ...]:
+        """Maximum rates of one caller."""
+        if self.rate_limits is None:
+            return DIALECTS[self.dialect].limits.rate_windows
+        return tuple(RateWindow(limit.requests, limit.seconds) for limit in self.rate_limits)
+
+
+def _limits_of(dialect: Any) -> UpstreamLimits | None:
+    known = DIALECTS.get(dialect) if isinstance(dialect, str) else None
+    return known.limits if known else None
