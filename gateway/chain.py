@@ -50,7 +50,7 @@ from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
 from gateway.repairs.conversion_scopes import ConversionScopes
-from gateway.repairs.handlers import ResponseRepairs
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
@@ -155,7 +155,7 @@ def with_write_validation(handler: Handler, settings: Settings) -> Handler:
 
 def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
     """Chain of requests to a FHIR server that needs the base URL repairs only."""
-    repaired = ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS)
+    repaired = RequestRepairs(ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS), BASE_URL_REPAIRS)
     return Chain(with_observability(CacheBypass(repaired), runtime))
 
 

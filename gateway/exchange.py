@@ -1,5 +1,6 @@
 """Request and response: the two frozen records that pass through the gateway, and the handler type."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ Headers = tuple[tuple[str, str], ...]
 InactiveRecords = Literal["refuse", "empty"]
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+#: FHIR base of a practice at Halo Connect, and its GUID; no name of a mounted upstream is as long.
+_PRACTICE_BASE = re.compile(r".*/sites/[0-9A-Fa-f-]{36}/fhir/R4\n[0-9A-Fa-f-]{36}", re.ASCII)
 #: Date search support that is assumed for an upstream without probe results.
 DEFAULT_DATE_SUPPORT = DateSearchSupport()
 
@@ -169,6 +172,12 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         """Absolute URL of the upstream request."""
         url = f"{self.upstream_base}/{self.path}" if self.path else self.upstream_base
         return f"{url}?{self.upstream_search.query}" if self.upstream_search.query else url
+
+    @cached_property
+    def is_mounted(self) -> bool:
+        """Whether the upstream is known by its base URL alone, because that is not the base of a practice."""
+        site = self.site
+        return site is not None and not _PRACTICE_BASE.fullmatch(f"{self.upstream_base}\n{site.guid}")
 
     @cached_property
     def base_prefixes(self) -> tuple[tuple[tuple[str, str], int], ...]:

@@ -5,7 +5,8 @@ from math import inf
 import pytest
 from support.requests import GUID, SITE, fhir_request, json_response, sql_request
 
-from gateway.exchange import NO_USE, FhirRequest, SendPermit, UpstreamUse, may_repeat, may_write
+from gateway.dates.timezones import load_zone
+from gateway.exchange import NO_USE, FhirRequest, SendPermit, Site, UpstreamUse, may_repeat, may_write
 
 
 def test_time_of_upstream_requests_extends_the_deadline() -> None:
@@ -70,3 +71,19 @@ def test_sql_by_post_is_not_repeated_even_if_it_reads(
 def test_only_a_submission_asks_the_site() -> None:
     assert sql_request().asked_site is SITE
     assert sql_request(GUID, "GET").asked_site is None
+
+
+@pytest.mark.parametrize(
+    ("guid", "base", "expected"),
+    [
+        (GUID, f"https://h/integrator/sites/{GUID}/fhir/R4", False),
+        (GUID, f"https://h/sites/{GUID.replace('a', 'f')}/fhir/R4", False),  # after a relocation
+        ("labs", "https://h/fhir/R4", True),
+        ("labs", "https://h", True),
+        ("labs", f"https://h/sites/{GUID}/fhir/R4", True),
+    ],
+)
+def test_mounted_upstream_is_known_by_its_base(guid: str, base: str, expected: bool) -> None:
+    site = Site(guid, load_zone("UTC"))
+    assert fhir_request(site=site, upstream_base=base).is_mounted is expected
+    assert not fhir_request(site=None, upstream_base=base).is_mounted

@@ -19,9 +19,30 @@ _ATTACHMENT_ELEMENTS = frozenset({"attachment", "content", "document", "image", 
 #: (name of the object, name of the field) in Bundle and Bundle.entry.
 _BUNDLE_FIELDS = frozenset({("link", "url"), ("request", "url"), ("response", "location")})
 _URL_FIELDS = frozenset({"reference", "fullUrl"})
+#: (name of the object, name of the field), besides those of any server, of a mounted one: other Attachments,
+#: its address in a CapabilityStatement, the manifest of an asynchronous request, and Parameters.
+MOUNTED_FIELDS = frozenset(
+    {
+        ("form", "url"),
+        ("implementation", "url"),
+        ("output", "url"),
+        ("deleted", "url"),
+        ("error", "url"),
+        ("resource", "request"),
+        ("request", "ifNoneExist"),
+        ("parameter", "valueUri"),
+        ("parameter", "valueUrl"),
+        ("part", "valueUri"),
+        ("part", "valueUrl"),
+    }
+)
+#: Names of parameters in Parameters whose URI is a name.
+_NAMED_URIS = frozenset(
+    {"url", "system", "identifier", "profile", "source", "target", "codeSystem", "valueSet"}
+)
 
 #: Fields that hold a server URL only in some objects.
-_AMBIGUOUS_FIELDS = frozenset({"url", "location"})
+_AMBIGUOUS_FIELDS = frozenset(name for _, name in _BUNDLE_FIELDS)
 #: Name of the field in front of a JSON string.
 _FIELD_NAME = re.compile(rb'(?<!\\)"(\w+)"\s*:\s*\Z')
 #: Maximum bytes searched backwards for the name of a field.
@@ -30,58 +51,89 @@ _MAX_NAME_LENGTH = 100
 #: Levels of objects and arrays around a URL: each is decoded, so the work grows with their number.
 _MAX_DEPTH = 128
 
-#: (URL, whether it is `Reference.reference`) -> URL to write, or the same object.
-UrlMapper = Callable[[str, bool], str]
-#: Byte strings; a URL to change contains at least one of them.
+#: (URL, name of its field) -> URL to write, or the same object.
+UrlMapper = Callable[[str, str], str]
+#: Byte strings; a URL to change contains at least one of them. Each occurs inside strings only.
 Needles = tuple[bytes, ...]
+#: (name of the object, name of the field)
+Fields = frozenset[tuple[str, str]]
+_NO_FIELDS: Fields = frozenset()
+#: Of root-relative URLs, and of characters that are escaped without need.
+_HOSTLESS_NEEDLES = (b'"/', rb'"\/', rb"\u00")
+#: Of every URL.
+_ANY_URL_NEEDLES = (b"/", rb"\u00")
 
 
-def rewrite_server_urls(value: Raw, needles: Needles, change: UrlMapper, name: str = "") -> Raw:
+def url_needles(body: bytes, host: str) -> Needles:
+    """Needles of the URLs on a host in lower case, as the body spells it, and of root-relative URLs."""
+    needle = host.encode()
+    is_spelt_otherwise = body.lower().count(needle) > body.count(needle)
+    return _ANY_URL_NEEDLES if is_spelt_otherwise else (needle, *_HOSTLESS_NEEDLES)
+
+
+def rewrite_server_urls(
+    value: Raw, needles: Needles, change: UrlMapper, name: str = "", more_fields: Fields = _NO_FIELDS
+) -> Raw:
     """Return the value with its server URLs changed; the same object if unchanged. Raises UnreadableError.
 
-    `name` is the field name of the value. The other parts, and a signed Bundle, keep their bytes.
+    `name` is the field name of the value. `more_fields` hold URLs, too. The other parts, and a signed Bundle,
+    keep their bytes.
     """
     body = bytes(value)
     present = tuple(filter(body.__contains__, needles))
     if not present:
         return value
-    new = None if b'"signature"' in body else _rewrite_without_decoding(body, present, change)
+    ambiguous = _AMBIGUOUS_FIELDS.union(field for _, field in more_fields)
+    new = None if b'"signature"' in body else _rewrite_without_decoding(body, present, change, ambiguous)
     if new is None:
-        return _rewrite_by_decoding(value, needles, change, name)
+        return _UrlRewriter(needles, change, more_fields).rewrite_value(value, name)
     return value if new == body else Raw(new)
 
 
-def is_server_url_field(parent: str, name: str) -> bool:
+def is_server_url_field(parent: str, name: str, more_fields: Fields = _NO_FIELDS) -> bool:
     """Whether the field `name` of an object named `parent` holds a URL of the server."""
     is_attachment = name == "url" and (parent in _ATTACHMENT_ELEMENTS or parent.endswith("Attachment"))
-    return name in _URL_FIELDS or is_attachment or (parent, name) in _BUNDLE_FIELDS
+    field = (parent, name)
+    return name in _URL_FIELDS or is_attachment or field in _BUNDLE_FIELDS or field in more_fields
 
 
-def _rewrite_without_decoding(body: bytes, needles: Needles, change: UrlMapper) -> bytes | None:
+def _rewrite_without_decoding(
+    body: bytes, needles: Needles, change: UrlMapper, ambiguous_fields: frozenset[str]
+) -> bytes | None:
     """Change the URLs of the JSON without decoding it; None if a URL's field is ambiguous.
 
     Raises UnreadableError if it ends inside a string.
 
     A needle occurs only inside a string, whose quotes are the nearest ones without a backslash.
     """
-    parts, done, at = list[bytes](), 0, _next_needle(body, needles, 0)
-    while at >= 0:
+    parts, done, positions = list[bytes](), 0, dict.fromkeys(needles, -1)
+    at = _end_of_next_needle(body, positions, 0)
+    while at:
         start, end = body.rfind(b'"', 0, at), body.find(b'"', at) + 1
         if not end:
             raise UnreadableError("UnterminatedString")
         name = _FIELD_NAME.search(body, max(0, start - _MAX_NAME_LENGTH), start)
         field = name[1].decode() if name else ""
-        if field in _AMBIGUOUS_FIELDS:
+        if field in ambiguous_fields:
             return None
         if field in _URL_FIELDS:
             parts += [body[done:start], _rewrite_string(body[start:end], field, needles, change)]
             done = end
-        at = _next_needle(body, needles, end)
+        at = _end_of_next_needle(body, positions, end)
     return b"".join((*parts, body[done:]))
 
 
-def _next_needle(body: bytes, needles: Needles, start: int) -> int:
-    return min((at for needle in needles if (at := body.find(needle, start)) >= 0), default=-1)
+def _end_of_next_needle(body: bytes, positions: dict[bytes, int], start: int) -> int:
+    """End of the first needle from `start` on; 0 if there is none.
+
+    `positions` keeps where each needle was found, so that none is searched for twice in the same bytes.
+    """
+    for needle, position in positions.items():
+        if position < start:
+            found = body.find(needle, start)
+            positions[needle] = found if found >= 0 else len(body)
+    position, needle = min((position, needle) for needle, position in positions.items())
+    return position + len(needle) if position < len(body) else 0
 
 
 def _contains_any(body: bytes, needles: Needles) -> bool:
@@ -91,20 +143,17 @@ def _contains_any(body: bytes, needles: Needles) -> bool:
 def _rewrite_string(text: bytes, name: str, needles: Needles, change: UrlMapper) -> bytes:
     """Return the JSON string with its URL changed; the same bytes if it has no such URL."""
     old = string_value(Raw(text)) if _contains_any(text, needles) else ""
-    new = change(old, name == "reference") if old else old
+    new = change(old, name) if old else old
     return text if new == old else bytes(string_json(new))
-
-
-def _rewrite_by_decoding(value: Raw, needles: Needles, change: UrlMapper, name: str) -> Raw:
-    return _UrlRewriter(needles, change).rewrite_value(value, name)
 
 
 class _UrlRewriter:
     """Decodes, level by level, only the objects and arrays that contain a needle; other values stay raw."""
 
-    def __init__(self, needles: Needles, change: UrlMapper) -> None:
+    def __init__(self, needles: Needles, change: UrlMapper, more_fields: Fields) -> None:
         self._needles = needles
         self._change = change
+        self._more_fields = more_fields
 
     def rewrite_value(self, value: Raw, name: str, depth: int = 0) -> Raw:
         """Return the value with its URLs changed; the same object if unchanged. Raises UnreadableError."""
@@ -122,6 +171,8 @@ class _UrlRewriter:
         old = object_fields(value)
         if "signature" in old and string_value(old.get("resourceType")) == "Bundle":
             return value
+        if name in {"parameter", "part"} and string_value(old.get("name")) in _NAMED_URIS:
+            name = ""
         new = {field: self._rewrite_field(name, field, raw, depth) for field, raw in old.items()}
         return encode(new) if any(new[field] is not old[field] for field in old) else value
 
@@ -131,7 +182,7 @@ class _UrlRewriter:
         return encode(new) if any(a is not b for a, b in zip(new, old, strict=True)) else value
 
     def _rewrite_field(self, parent: str, name: str, raw: Raw, depth: int) -> Raw:
-        if not is_server_url_field(parent, name) or not string_value(raw):
+        if not is_server_url_field(parent, name, self._more_fields) or not string_value(raw):
             return self.rewrite_value(raw, name, depth)
         text = bytes(raw)
         new = _rewrite_string(text, name, self._needles, self._change)

@@ -2,18 +2,25 @@
 
 Halo's documents show one FHIR base under several prefixes (`/integrator`, `/desktop`, `/api`, none) and do
 not state the host of its links. The gateway recognises a URL by the end of its base: `/sites/{guid}/fhir/R4`.
+URLs of any other upstream are mapped by its base URL (`base_urls.py`).
 """
 
 import re
+from collections.abc import Callable
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from gateway.exchange import FhirRequest
+from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.http.base_urls import Base, is_origin_url, map_from_mount, map_to_mount, parse_base, relative_to
 
 _SITE_URL = re.compile(
     r"((?i:https?)://[^/?#]*)?(/[^/?#]+)*?/sites/(?P<guid>[0-9A-Fa-f-]{36})/fhir/R4(?P<rest>[/?#].*)?",
     re.ASCII | re.DOTALL,
 )
 _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
+#: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
+NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
+_VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 
 
 def split_url(url: str) -> SplitResult:
@@ -36,19 +43,26 @@ def resolve_public_url(request: FhirRequest, url: str) -> str:
     if _RELATIVE_URL.fullmatch(url):
         return f"{request.public_base}/{url}"
     try:
-        return to_public_url(request, urljoin(request.upstream_url, url))
+        return to_public_url(request, urljoin(_resolution_base(request), url))
     except ValueError:
         return url
 
 
 def to_public_url(request: FhirRequest, url: str) -> str:
-    """Map an absolute or root-relative URL on the site's FHIR base to the gateway's; others unchanged."""
+    """Map an absolute or root-relative URL on the upstream's FHIR base to the gateway's; others unchanged.
+
+    Of a mounted upstream it may be anywhere on the origin of the base.
+    """
+    if request.is_mounted:
+        return _to_mounted_url(request, url)
     rest = _path_below_base(request, url)
     return url if rest is None else request.public_base + rest
 
 
 def to_relative_url(request: FhirRequest, url: str) -> str:
     """Make a URL below the gateway's base relative to that base; others unchanged."""
+    if request.is_mounted:
+        return relative_to(_bases(request)[1], url)
     base = f"{request.public_base}/"
     end = base.index("/", base.index("://") + 3)
     is_below_base = url[:end].lower() == base[:end].lower() and url.startswith(base[end:], end)
@@ -57,8 +71,50 @@ def to_relative_url(request: FhirRequest, url: str) -> str:
 
 def to_upstream_url(request: FhirRequest, url: str) -> str:
     """Map a URL below the gateway's base to the upstream's; others unchanged."""
+    if request.is_mounted:
+        return map_from_mount(*_bases(request), url)
     rest = to_relative_url(request, url)
     return url if rest is url else f"{request.upstream_base}/{rest}"
+
+
+def map_addresses(search: SearchParams, change: Callable[[str], str]) -> SearchParams:
+    """Return the search with each value, also in a comma list, that may be an address changed."""
+    return search.map_parameters(lambda parameter: (_map_values(parameter, change),))
+
+
+def _map_values(parameter: Parameter, change: Callable[[str], str]) -> Parameter:
+    if parameter.code in NOT_ADDRESSES or "://" not in parameter.value:
+        return parameter
+    values = _VALUE_SEPARATOR.split(parameter.value)
+    new = ",".join(change(value) if "://" in value else value for value in values)
+    return parameter if new == parameter.value else parameter.with_value(new)
+
+
+def _to_mounted_url(request: FhirRequest, url: str) -> str:
+    """Map a URL on a mounted upstream's origin, and addresses in its query if it is below the base."""
+    base, mount = _bases(request)
+    new = map_to_mount(base, mount, url)
+    head, mark, query = new.partition("?")
+    has_address = new is not url and base.host[0] in query.lower() and not is_origin_url(mount, head)
+    return head + mark + _to_mounted_query(base, mount, query) if has_address else new
+
+
+def _to_mounted_query(base: Base, mount: Base, text: str) -> str:
+    query, mark, fragment = text.partition("#")
+    old = parse_search(query)
+    new = map_addresses(old, lambda url: map_to_mount(base, mount, url))
+    return text if new is old else new.query + mark + fragment
+
+
+def _bases(request: FhirRequest) -> tuple[Base, Base]:
+    return parse_base(request.upstream_base), parse_base(request.public_base)
+
+
+def _resolution_base(request: FhirRequest) -> str:
+    """URL at the upstream against which a relative URL is resolved."""
+    own = f"{request.public_base}/{request.path}"
+    is_outside = request.is_mounted and is_origin_url(_bases(request)[1], own)
+    return to_upstream_url(request, own) if is_outside else request.upstream_url
 
 
 def _path_below_base(request: FhirRequest, url: str) -> str | None:

@@ -13,20 +13,19 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import UnreadableError
-from gateway.fhir.resource_types import RESOURCE_TYPES
-from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.fhir.server_urls import rewrite_server_urls
-from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
+from gateway.http.mounted_urls import (
+    relative_reference,
+    to_public_json,
+    to_upstream_criteria,
+    to_upstream_json,
+)
+from gateway.http.urls import map_addresses, resolve_public_url, to_public_url, to_upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
 from gateway.repairs.witness import UpstreamAnswer, typed_fields
 from gateway.sites.issue_states import Verdict
 
-#: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
-_NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
-_RELATIVE_REFERENCE = re.compile(
-    r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII
-)
-_VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 _RELATIVE_REFERENCE_JSON = re.compile(rb'"reference"\s*:\s*"[A-Z][A-Za-z]+/')
 _LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
@@ -43,9 +42,15 @@ def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
     for name, raw in entry.fields.items():
         if name not in _ENTRY_PARTS:
             continue
-        new = rewrite_server_urls(raw, _BASE_NEEDLES, lambda url, _: to_public_url(request, url), name)
+        new = _to_public_value(request, raw, name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry
+
+
+def _to_public_value(request: FhirRequest, raw: Raw, name: str) -> Raw:
+    if request.is_mounted:
+        return to_public_json(request, raw, name)
+    return rewrite_server_urls(raw, _BASE_NEEDLES, lambda url, _: to_public_url(request, url), name)
 
 
 def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
@@ -78,40 +83,30 @@ def _to_upstream_header(request: FhirRequest, name: str, value: str) -> str:
 
 
 def _to_upstream_search(request: FhirRequest, old: SearchParams) -> SearchParams:
-    return old.map_parameters(lambda parameter: (_to_upstream_parameter(request, parameter),))
-
-
-def _to_upstream_parameter(request: FhirRequest, parameter: Parameter) -> Parameter:
-    if parameter.code in _NOT_ADDRESSES or "://" not in parameter.value:
-        return parameter
-    new = ",".join(_relative_reference(request, value) for value in _VALUE_SEPARATOR.split(parameter.value))
-    return parameter if new == parameter.value else parameter.with_value(new)
-
-
-def _relative_reference(request: FhirRequest, value: str) -> str:
-    """Return the address of a resource of this site as a relative one; other values unchanged."""
-    rest = to_relative_url(request, value)
-    match = _RELATIVE_REFERENCE.fullmatch(rest)
-    return rest if match and match[1] in RESOURCE_TYPES else value
+    if request.is_mounted:
+        return to_upstream_criteria(request, old)
+    return map_addresses(old, lambda url: relative_reference(request, url))
 
 
 def _to_upstream_body(request: FhirRequest) -> bytes:
+    try:
+        return to_upstream_json(request) if request.is_mounted else _to_upstream_resource(request)
+    except UnreadableError:
+        raise Failure(catalog.BODY_UNREADABLE) from None
+
+
+def _to_upstream_resource(request: FhirRequest) -> bytes:
     if request.interaction.code not in _JSON_INTERACTIONS or not request.body.lstrip().startswith(b"{"):
         return request.body
     host = request.public_base.partition("://")[2].partition("/")[0]
-    try:
-        old = Raw(request.body)
-        new = rewrite_server_urls(
-            old, (host.encode(),), lambda url, is_ref: _to_upstream_url(request, url, is_reference=is_ref)
-        )
-    except UnreadableError:
-        raise Failure(catalog.BODY_UNREADABLE) from None
+    old = Raw(request.body)
+    new = rewrite_server_urls(old, (host.encode(),), lambda url, field: _to_upstream_url(request, url, field))
     return request.body if new is old else bytes(new)
 
 
-def _to_upstream_url(request: FhirRequest, url: str, *, is_reference: bool) -> str:
+def _to_upstream_url(request: FhirRequest, url: str, field: str) -> str:
     """Return a reference as a relative URL; an Attachment's URL and a `fullUrl` must stay absolute."""
-    return _relative_reference(request, url) if is_reference else to_upstream_url(request, url)
+    return relative_reference(request, url) if field == "reference" else to_upstream_url(request, url)
 
 
 def witness_references(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:

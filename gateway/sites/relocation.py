@@ -155,8 +155,8 @@ def from_guid(
     """
     site_path = re.compile(rf"(/sites/){guid}(?=[/?#>]|$)", re.IGNORECASE)
 
-    def rename(url: str, is_reference: bool = False) -> str:
-        del is_reference
+    def rename(url: str, field: str = "") -> str:
+        del field
         return site_path.sub(rf"\g<1>{client_guid}", url, count=1)
 
     return response.replace(

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
+from support.cpu_time import least_cpu_seconds
 
 from gateway.fhir.raw_json import UnreadableError
-from gateway.fhir.server_urls import is_server_url_field, rewrite_server_urls
+from gateway.fhir.server_urls import MOUNTED_FIELDS, is_server_url_field, rewrite_server_urls, url_needles
 
 UP, GATEWAY = "http://up/fhir", "https://gw/fhir"
 
 
-def to_gateway(url: str, is_reference: bool) -> str:
-    del is_reference
+def to_gateway(url: str, field: str) -> str:
+    del field
     return GATEWAY + url[len(UP) :] if url.startswith(UP) else url
 
 
@@ -135,7 +136,7 @@ def test_rewriting_equals_walk_over_decoded_data(value: object, indent: int | No
         if not isinstance(node, dict):
             return node
         return {
-            name: to_gateway(child, True)
+            name: to_gateway(child, name)
             if isinstance(child, str) and is_server_url_field(parent, name)
             else walk(child, name)
             for name, child in node.items()
@@ -143,3 +144,39 @@ def test_rewriting_equals_walk_over_decoded_data(value: object, indent: int | No
 
     raw = Raw(json.dumps(value, indent=indent).encode())
     assert json.loads(bytes(rewrite_server_urls(raw, (b"up",), to_gateway, "resource"))) == walk(value)
+
+
+def to_gateway_in_time(body: bytes, needles: tuple[bytes, ...]) -> float:
+    return least_cpu_seconds(lambda: rewrite_server_urls(Raw(body), needles, to_gateway))
+
+
+@pytest.mark.parametrize("needles", [(b"up", b"once"), url_needles(b"", "up")])
+def test_needle_that_occurs_once_is_searched_for_once(needles: tuple[bytes, ...]) -> None:
+    def body(count: int) -> bytes:
+        return (
+            b'{"reference":"once","x":["\\u00e9",' + b'{"reference":"http://up/fhir/P/1"},' * count + b"0]}"
+        )
+
+    assert to_gateway_in_time(body(16_000), needles) < 40 * to_gateway_in_time(body(1_000), needles)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_any"),
+    [(b"http://up/", False), (b"http://UP/ http://up/", True), (b"", False), (b"http://Up", True)],
+)
+def test_needles_cover_every_spelling_of_a_host(body: bytes, is_any: bool) -> None:
+    assert (b"/" in url_needles(body, "up")) is is_any
+
+
+def test_fields_of_mounted_servers_are_urls_only_there() -> None:
+    for parent, name in MOUNTED_FIELDS:
+        assert is_server_url_field(parent, name, MOUNTED_FIELDS)
+        assert not is_server_url_field(parent, name)
+
+
+@pytest.mark.parametrize(("name", "is_moved"), [("file", True), ("system", False), ("url", False)])
+def test_uri_of_parameters_is_a_name_by_its_name(name: str, is_moved: bool) -> None:
+    raw = Raw(json.dumps({"parameter": [{"name": name, "valueUri": f"{UP}/x"}]}).encode())
+    new = rewrite_server_urls(raw, (b"up",), to_gateway, "resource", MOUNTED_FIELDS)
+    assert (GATEWAY in bytes(new).decode()) is is_moved
+    assert rewrite_server_urls(raw, (b"up",), to_gateway, "resource") is raw
