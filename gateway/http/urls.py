@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from gateway.exchange import FhirRequest
+from gateway.exchange import FhirRequest, Headers
 from gateway.fhir.search_params import Parameter, SearchParams, parse_search
 from gateway.http.base_urls import Base, is_origin_url, map_from_mount, map_to_mount, parse_base, relative_to
 
@@ -18,6 +18,7 @@ _SITE_URL = re.compile(
     re.ASCII | re.DOTALL,
 )
 _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
+_LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
@@ -57,6 +58,18 @@ def to_public_url(request: FhirRequest, url: str) -> str:
         return _to_mounted_url(request, url)
     rest = _path_below_base(request, url)
     return url if rest is None else request.public_base + rest
+
+
+def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
+    """Return headers with `Location`, `Content-Location` and `Link` (RFC 8288) on the gateway's base."""
+    new = tuple((name, _to_public_header(request, name, value)) for name, value in headers)
+    return headers if new == headers else new
+
+
+def _to_public_header(request: FhirRequest, name: str, value: str) -> str:
+    if name == "link":
+        return _LINK_TARGET.sub(lambda match: resolve_public_url(request, match[0]), value)
+    return resolve_public_url(request, value) if name in {"location", "content-location"} else value
 
 
 def to_relative_url(request: FhirRequest, url: str) -> str:

@@ -1,5 +1,6 @@
 """Application of the repairs to a response, in pieces, so that other requests can run in between."""
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -13,6 +14,8 @@ from gateway.repairs.repair import Fields, Links, Repair
 
 #: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
 UNCHANGED_HEADER = ("gateway-unchanged", "signature")
+#: JSON, but not a file with a resource in each line (NDJSON).
+_JSON_TYPE = re.compile("(?<!nd)json", re.IGNORECASE)
 
 T = TypeVar("T")
 _NO_RESOURCE = Raw()
@@ -54,7 +57,7 @@ def repair_response(
         response.body,
         response.replace(headers=repair.repair_headers(response.headers), body=b""),
     )
-    if "json" not in (response.header("content-type") or "json"):  # a Binary under its own type
+    if not _JSON_TYPE.search(response.header("content-type") or "json"):  # a Binary under its own type
         response = response.replace(body=body)
     elif body:
         response = yield from repair.repair_body(response, body)

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.exchange import FhirRequest, Headers
+from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import UnreadableError
 from gateway.fhir.search_params import SearchParams, parse_search
@@ -21,13 +21,12 @@ from gateway.http.mounted_urls import (
     to_upstream_criteria,
     to_upstream_json,
 )
-from gateway.http.urls import map_addresses, resolve_public_url, to_public_url, to_upstream_url
+from gateway.http.urls import map_addresses, to_public_headers, to_public_url, to_upstream_url
 from gateway.repairs.repair import KnownIssue, Repair
 from gateway.repairs.witness import UpstreamAnswer, typed_fields
 from gateway.sites.issue_states import Verdict
 
 _RELATIVE_REFERENCE_JSON = re.compile(rb'"reference"\s*:\s*"[A-Z][A-Za-z]+/')
-_LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Parts of an entry that contain such URLs; `link-base-url` repairs `fullUrl`.
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
 #: End of every URL on the site's base, with both spellings of a slash in JSON.
@@ -53,12 +52,6 @@ def _to_public_value(request: FhirRequest, raw: Raw, name: str) -> Raw:
     return rewrite_server_urls(raw, _BASE_NEEDLES, lambda url, _: to_public_url(request, url), name)
 
 
-def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
-    """Return headers with `Location`, `Content-Location` and `Link` (RFC 8288) on the gateway's base."""
-    new = tuple((name, _to_public_header(request, name, value)) for name, value in headers)
-    return headers if new == headers else new
-
-
 def to_upstream_request(request: FhirRequest) -> FhirRequest:
     """Return the request with the gateway's URLs relative or on the upstream's base. Raises Failure 400."""
     headers = tuple((name, _to_upstream_header(request, name, value)) for name, value in request.headers)
@@ -66,12 +59,6 @@ def to_upstream_request(request: FhirRequest) -> FhirRequest:
     if search is request.upstream_search and body is request.body and headers == request.headers:
         return request
     return request.replace(upstream_search=search, body=body, headers=headers)
-
-
-def _to_public_header(request: FhirRequest, name: str, value: str) -> str:
-    if name == "link":
-        return _LINK_TARGET.sub(lambda match: resolve_public_url(request, match[0]), value)
-    return resolve_public_url(request, value) if name in {"location", "content-location"} else value
 
 
 def _to_upstream_header(request: FhirRequest, name: str, value: str) -> str:

@@ -6,7 +6,8 @@ from support.requests import GUID, fhir_request
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
-from gateway.repairs.reference_base_url import to_public_entry, to_public_headers, to_upstream_request
+from gateway.http.urls import to_public_headers
+from gateway.repairs.reference_base_url import to_public_entry, to_upstream_request
 
 BASE = f"https://gw.example/integrator/sites/{GUID}/fhir/R4"
 INTERNAL = f"http://10.1.2.3:8080/sites/{GUID}/fhir/R4"

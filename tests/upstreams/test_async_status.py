@@ -12,6 +12,21 @@ pytestmark = pytest.mark.anyio
 PUBLIC, FHIR = "https://gw.example/hg", "https://api.example:8443/fhir/R4"
 
 
+async def exchange(path: str, *headers: tuple[str, str]) -> tuple[str, FhirResponse]:
+    """The URL of the upstream request, and the response."""
+    urls: list[str] = []
+
+    async def upstream(request: FhirRequest) -> FhirResponse:
+        urls.append(request.upstream_url)
+        return FhirResponse(202, headers)
+
+    request = fhir_request("Patient", public_base=PUBLIC, upstream_base=FHIR).replace(
+        path=path, interaction=Interaction("operation")
+    )
+    response = await AsyncStatusUrls(upstream)(request)
+    return urls[0], response
+
+
 @pytest.mark.parametrize(
     ("path", "url"),
     [
@@ -24,14 +39,25 @@ PUBLIC, FHIR = "https://gw.example/hg", "https://api.example:8443/fhir/R4"
     ],
 )
 async def test_only_paths_behind_tilde_are_sent_to_the_origin(path: str, url: str) -> None:
-    urls: list[str] = []
+    assert (await exchange(path))[0] == url
 
-    async def upstream(request: FhirRequest) -> FhirResponse:
-        urls.append(request.upstream_url)
-        return FhirResponse(202)
 
-    request = fhir_request("Patient", public_base=PUBLIC, upstream_base=FHIR).replace(
-        path=path, interaction=Interaction("operation")
-    )
-    await AsyncStatusUrls(upstream)(request)
-    assert urls == [url]
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://api.example:8443/storage/1?sig=a", f"{PUBLIC}/~/storage/1?sig=a"),
+        (f"{FHIR}/Binary/1", f"{PUBLIC}/Binary/1"),
+        ("/storage/1", f"{PUBLIC}/~/storage/1"),
+        ("2", f"{PUBLIC}/~/downloads/2"),
+        ("https://bucket.example/1", "https://bucket.example/1"),
+    ],
+)
+async def test_headers_of_the_origin_name_urls_of_the_gateway(location: str, expected: str) -> None:
+    fields = ("location", location), ("content-location", location), ("etag", location)
+    headers = (await exchange("~/downloads/1", *fields))[1].headers
+    assert headers == (("location", expected), ("content-location", expected), ("etag", location))
+
+
+async def test_headers_of_the_base_are_left_to_the_repair() -> None:
+    fields = (("location", f"{FHIR}/Binary/1"),)
+    assert (await exchange("Patient", *fields))[1].headers == fields
