@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
-from gateway.http import base_urls
 from gateway.http.urls import split_url
 
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -20,7 +19,7 @@ GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GUID = re.compile(GUID_PATTERN)
 
 #: First segment below the gateway's base for paths on the upstream's origin, outside its FHIR base.
-ORIGIN_SEGMENT = base_urls.ORIGIN_SEGMENT
+ORIGIN_SEGMENT = "~"
 
 
 @dataclass(frozen=True, slots=True)
