@@ -20,8 +20,8 @@ _ABSOLUTE = re.compile(
 _HOST = re.compile(r"(?P<name>\[[^\[\]@]*\]|[^:\[\]@]+)(?::(?P<port>\d{0,5}))?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _SUFFIX = re.compile(r"[?#].*", re.DOTALL)
-#: Characters that browsers remove from a URL (URL Standard, section 4.4).
-_REMOVED = re.compile(r"\A[\x00-\x20]+|[\t\r\n]+|[\x00-\x20]+\Z")
+#: Characters that browsers remove around a URL, and inside it (URL Standard, section 4.4).
+_AROUND, _INSIDE = "".join(map(chr, range(33))), dict.fromkeys(map(ord, "\t\r\n"))
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?=/|\Z)", re.IGNORECASE)
 
 
@@ -106,7 +106,7 @@ def _local_path(base: Base, url: str) -> tuple[str, str] | None:
 
     The scheme is not compared: a proxy in front of the upstream may end its TLS.
     """
-    text = _REMOVED.sub("", url)
+    text = url.strip(_AROUND).translate(_INSIDE)
     if text.startswith("/") and not text.startswith(("//", "/\\")):
         rest = text
     else:
@@ -125,7 +125,8 @@ def _host_of(text: str, scheme: str) -> tuple[str, str] | None:
     if match is None:
         return None
     port = (match["port"] or "").lstrip("0")
-    return match["name"].lower().removesuffix("."), "" if port == _DEFAULT_PORTS.get(scheme) else port
+    name = match["name"].lower()
+    return name.removesuffix(".") or name, "" if port == _DEFAULT_PORTS.get(scheme) else port
 
 
 def _without_dot_segments(path: str) -> str:
