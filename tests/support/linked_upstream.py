@@ -25,7 +25,7 @@ class _Handler(BaseHTTPRequestHandler):
         upstream.sent.append(Sent(self.command, self.path, body))
         status, headers, content = upstream.answers.get(self.path, (404, {}, b""))
         self.send_response(status)
-        for name, value in {"Content-Type": "application/fhir+json", **headers}.items():
+        for name, value in {"content-type": "application/fhir+json", **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
