@@ -179,6 +179,20 @@ def test_address_of_a_download_is_below_the_tilde(world: World) -> None:
     assert new == f"{world.public}{beside}/download/1?sig=a%2Bb"
 
 
+@pytest.mark.parametrize("world", ["labs", "fhir", "r4"], indirect=True)
+def test_download_is_fetched_at_its_address_byte_for_byte(world: World) -> None:
+    target, content = "/download/a%20b/?sig=a%2Bb%3D&x=", b'%PDF {"reference":"' + world.base.encode()
+    body = {"resourceType": "Media", "id": "1", "content": {"url": world.upstream.url + target}}
+    world.upstream.answer(f"{world.base_path}/Media/1", body)
+    world.upstream.answer(target, content, content_type="application/pdf", content_location=target)
+    url = world.ask("GET", "Media/1").json()["content"]["url"]
+    file = world.ask("GET", url, accept="*/*")
+    assert (file.status_code, file.content) == (200, content)
+    assert file.headers["content-type"] == "application/pdf"
+    assert file.headers["content-location"] == url == f"{world.public}/~{target}"
+    assert world.upstream.sent[-1].target == target
+
+
 def test_searches_are_sent_with_the_upstreams_addresses(world: World) -> None:
     patient = f"{world.public}/Patient/1"
     world.ask("GET", f"Observation?patient={patient}&code=a|b&subject={patient},{patient}")
