@@ -73,6 +73,13 @@ _VERBS_AFTER_NAME = frozenset({"is", "was", "has", "had", "and", "did", "does", 
 _NO_TOKEN = Token("end", "")
 
 
+class _Permitted(NamedTuple):
+    """Further texts that may stay: words in lower case, and names of parameters."""
+
+    words: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+
+
 class _Place(NamedTuple):
     """A token and its neighbours; `expects_name` if a name or number of a person may stand here."""
 
@@ -81,6 +88,7 @@ class _Place(NamedTuple):
     token: Token
     following: Token
     expects_name: bool
+    permitted: "_Permitted"
 
     @property
     def starts_sentence(self) -> bool:
@@ -88,18 +96,23 @@ class _Place(NamedTuple):
         return self.previous is _NO_TOKEN or self.previous.text.endswith((".", ":", ";"))
 
 
-def redact(text: str) -> str:
-    """Redact an upstream's message: `…` for all that may be personal data, at most 300 characters."""
+def redact(text: str, words: frozenset[str] = frozenset(), parameters: frozenset[str] = frozenset()) -> str:
+    """Redact an upstream's message: `…` for all that may be personal data, at most 300 characters.
+
+    `words` in lower case may stay, too, where no name can stand; so may names of `parameters` where the text
+    speaks of parameters.
+    """
     tokens = list(islice(tokens_of(without_sql(text)), _MAX_TOKENS))
-    plain = "".join(_shown_texts(tokens)).strip() + MASK * (len(tokens) == _MAX_TOKENS)
+    shown = "".join(_shown_texts(tokens, _Permitted(words, parameters)))
+    plain = shown.strip() + MASK * (len(tokens) == _MAX_TOKENS)
     plain = _REPEATED_MASKS.sub(MASK, plain).replace(f"({MASK})", MASK)
     plain = _REPEATED_MASKS_IN_BRACKETS.sub(MASK, plain)
     return plain if len(plain) <= _MAX_LENGTH else plain[: _MAX_LENGTH - 1] + MASK
 
 
-def _shown_texts(tokens: Sequence[Token]) -> Iterator[str]:
+def _shown_texts(tokens: Sequence[Token], permitted: _Permitted) -> Iterator[str]:
     """Shown text of each token. A word that can be a name is masked beside a name or another such word."""
-    shown = list(_judge(tokens))
+    shown = list(_judge(tokens, permitted))
     suspects = [
         token.can_be_name
         or (token.kind == "word" and MASK in text and _LIKE_NAME.fullmatch(token.core) is not None)
@@ -111,11 +124,12 @@ def _shown_texts(tokens: Sequence[Token]) -> Iterator[str]:
         yield " " * token.has_space + (_mask(token) if hidden else text)
 
 
-def _judge(tokens: Sequence[Token]) -> Iterator[str]:
+def _judge(tokens: Sequence[Token], permitted: _Permitted) -> Iterator[str]:
     expects_name = False
     before_previous = previous = _NO_TOKEN
     for token, following in zip(tokens, [*tokens[1:], _NO_TOKEN], strict=False):
-        text = _SHOW[token.kind](_Place(before_previous, previous, token, following, expects_name))
+        place = _Place(before_previous, previous, token, following, expects_name, permitted)
+        text = _SHOW[token.kind](place)
         expects_name = _expects_name_after(token, text, expects_name)
         before_previous, previous = previous, token
         yield text
@@ -149,7 +163,13 @@ def _show_quoted(place: _Place) -> str:
     }
     names = content.split(", ") if token.kind == "bracketed" else [content]
     is_name = all(map(is_known_name, names)) or (is_parameter and is_identifier(content))
+    if is_parameter and place.permitted.parameters:
+        is_name = is_name or all(_is_parameter_name(name, place) for name in names)
     return token.text if is_name and not place.expects_name and content not in NAME_LIKE else MASK
+
+
+def _is_parameter_name(name: str, place: _Place) -> bool:
+    return name in place.permitted.parameters or is_known_name(name) or is_identifier(name)
 
 
 def _show_assignment(place: _Place) -> str:
@@ -188,9 +208,15 @@ def _may_stay(place: _Place) -> bool:
         return core == word and word in WORDS_AFTER_PERSON
     if word in TOKENS or _FORMAT.fullmatch(core):
         return True
+    if word in place.permitted.words or _names_parameter(place):
+        return True
     if _has_digit(core):
         return _is_technical_number(place)
     return _is_known_word(place)
+
+
+def _names_parameter(place: _Place) -> bool:
+    return place.previous.word in _PARAMETER_WORDS and place.token.core in place.permitted.parameters
 
 
 def _has_digit(text: str) -> bool:

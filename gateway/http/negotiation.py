@@ -6,6 +6,7 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 
 FHIR_JSON = "application/fhir+json"
+_FHIR_TYPES = frozenset({FHIR_JSON, "application/fhir+xml"})
 _PLAIN_JSON = "application/json"
 
 #: Requested spelling -> media type of the response. FHIR permits application/json and text/json, too.
@@ -60,9 +61,9 @@ def response_media_type(formats: tuple[str, ...], accept: str, *, is_binary: boo
 
 
 def prefers_fhir(accept: str) -> bool:
-    """Whether an Accept field names FHIR's JSON, and no other range with a higher quality."""
+    """Whether an Accept field names FHIR's JSON or XML, and no other range with a higher quality."""
     qualities = [(media_type(text), _range_quality(text)) for text in accept.split(",")]
-    own = max((quality for name, quality in qualities if name == FHIR_JSON), default=0.0)
+    own = max((quality for name, quality in qualities if name in _FHIR_TYPES), default=0.0)
     return own > 0 and all(quality <= own for _, quality in qualities)
 
 

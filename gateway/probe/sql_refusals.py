@@ -9,6 +9,7 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.probe.sql_questions import SqlAnswer
 from gateway.upstreams.error_body import parse_upstream_error
+from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
 from gateway.upstreams.halo_failures import VALUE_UNREADABLE
 
 #: SQL Server's error 137, by its number or its words.
@@ -38,5 +39,5 @@ def _original_code(failure: Failure) -> str:
 def _is_undeclared(failure: Failure) -> bool:
     if failure.upstream_response is None:
         return False
-    error = parse_upstream_error(failure.upstream_response.body)
+    error = parse_upstream_error(failure.upstream_response.body, HALO_ENVELOPES)
     return error.error_code == _UNDECLARED_CODE or _UNDECLARED_TEXT.search(error.message) is not None

@@ -22,7 +22,10 @@ UpstreamText = Literal["masked", "full", "none"]
 #: System of the upstreams' own codes (Halo Link, database, API Management); the gateway lists none of them.
 UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
 
-_REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id")
+_REQUEST_IDS = (
+    *("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id"),
+    "x-hg-request-id",
+)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._\-]{3,63}")
 #: Id that an upstream made: with letters and digits, because one of either may be a name or a number.
 _MADE_ID = re.compile(rf"(?=.*[A-Za-z])(?=.*[0-9]){_ID.pattern}")
@@ -33,23 +36,42 @@ _EXCEPTION_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z
 #: Minimum length, in characters, of a request value that is redacted, and of one inside a longer word.
 _MIN_WORD_LENGTH, _MIN_PART_LENGTH = 2, 4
 _WORD = re.compile(r"\w+")
+#: Name of a parameter without a digit, which may belong to an identifier; how many of them are read.
+_PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.:-]{0,63}")
+_MAX_PARAMETERS = 100
 _UNCLEAR_CODES = frozenset({NOT_FHIR.code, UNRECOGNISED_RESPONSE.code})
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """Details of one failure, for client developers and support."""
+    """Details of one failure, for client developers and support.
+
+    `vocabulary`: further words of the upstream's texts that may stay. `names_parameters`: the names of the
+    client's parameters may stay, too, where a text speaks of parameters; their values never do.
+    """
 
     dialect: str
     check: ResponseCheck
     error: UpstreamError
     kind: FailureKind
+    vocabulary: frozenset[str] = frozenset()
+    names_parameters: bool = False
 
     def as_text(self, upstream_text: UpstreamText) -> str:
         """Facts as `name=value`, then the upstream's text: masked, in full but without SQL, or not at all."""
         facts = " ".join(f"{name}={value}" for name, value in self._facts() if value)
-        message = _message_text(redact_request_values(self.error.message, self.check.request), upstream_text)
+        message = self._message_text(upstream_text)
         return f"{facts}: {message}" if message else facts
+
+    def _message_text(self, upstream_text: UpstreamText) -> str:
+        if upstream_text == "none":
+            return ""
+        request = self.check.request
+        message = redact_request_values(self.error.message, request)
+        if upstream_text == "full":
+            return without_sql(message)
+        parameters = parameter_names(request) if self.names_parameters else frozenset()
+        return redact(message, self.vocabulary, parameters)
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         error, response = self.error, self.check.response
@@ -89,6 +111,19 @@ def upstream_codings(error: UpstreamError) -> tuple[tuple[str, str], ...]:
     return (*codings, *((UPSTREAM_CODES, code) for code in codes))
 
 
+def is_made_id(text: str) -> bool:
+    """Whether a text is an id that software made: with letters and digits, at most 64 characters."""
+    return _MADE_ID.fullmatch(text) is not None
+
+
+def parameter_names(request: FhirRequest) -> frozenset[str]:
+    """Names of the client's search parameters that look like names; none that is also a word of a value."""
+    parameters = request.client_search.parameters[:_MAX_PARAMETERS]
+    names = {parameter.name for parameter in parameters if _PARAMETER_NAME.fullmatch(parameter.name)}
+    words = {word.casefold() for word in _request_words(request)} if names else set()
+    return frozenset(name for name in names if name.casefold() not in words)
+
+
 def redact_request_values(message: str, request: FhirRequest) -> str:
     """Replace credentials, search values and their words in an upstream's text by `…`."""
     lower = message.casefold()
@@ -114,12 +149,6 @@ def _word_pattern(word: str) -> str:
     """Pattern of a request's word: a short one is only redacted as a whole word."""
     pattern = re.escape(word)
     return pattern if len(word) >= _MIN_PART_LENGTH else rf"(?<!\w){pattern}(?!\w)"
-
-
-def _message_text(message: str, upstream_text: UpstreamText) -> str:
-    if upstream_text == "none":
-        return ""
-    return redact(message) if upstream_text == "masked" else without_sql(message)
 
 
 def _exception_name(error: UpstreamError) -> str:

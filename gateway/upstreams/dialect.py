@@ -2,22 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
-from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, upstream_codings
-from gateway.upstreams.error_body import parse_upstream_error
+from gateway.upstreams.body_values import values_at_paths
+from gateway.upstreams.diagnostics import Diagnostics, UpstreamText, is_made_id, upstream_codings
+from gateway.upstreams.envelopes import FHIR_ENVELOPES
+from gateway.upstreams.error_body import Envelope, parse_upstream_error
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.limits import USUAL_LIMITS, UpstreamLimits
-from gateway.upstreams.response_check import ResponseCheck
+from gateway.upstreams.response_check import ResponseCheck, SuccessErrors
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
 from gateway.upstreams.status_rules import RULES
 
@@ -56,8 +58,11 @@ class Dialect:
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
     may use it in `upstreams.<name>.dialect`. `product`: its name for people. `limits`: those that its vendor
-    documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
-    caused, and None for all other errors.
+    documents. `envelopes`: the forms of its error bodies, the first that matches counts; `success_errors`:
+    those that are errors under a success status. `vocabulary`: words in lower case that its texts may contain
+    and that are no names. `names_parameters`: its texts name the parameters at fault, which the client may
+    read. `id_headers`: fields with the upstream's own ids that an error keeps. `error_of_clients_sql` returns
+    what counts of an error that SQL of the client's own may have caused, and None for all other errors.
     """
 
     name: str
@@ -70,11 +75,26 @@ class Dialect:
     is_mountable: bool = True
     product: str = ""
     limits: UpstreamLimits = USUAL_LIMITS
+    envelopes: tuple[Envelope, ...] = FHIR_ENVELOPES
+    success_errors: SuccessErrors = "outcomes"
+    vocabulary: frozenset[str] = frozenset()
+    names_parameters: bool = False
+    id_headers: tuple[str, ...] = ()
     error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
+    _body_paths: tuple[str, ...] = field(init=False, default=())
 
     def scheme_of(self, api: str = "") -> CredentialScheme:
         """Credential of one of its APIs. Raises KeyError for an unknown API."""
         return self.apis[api] if self.apis else self.credentials
+
+    def __post_init__(self) -> None:
+        """Collect the paths that the rules name."""
+        paths = dict.fromkeys(rule.body_path for rule in self.rules if rule.body_path)
+        object.__setattr__(self, "_body_paths", tuple(paths))
+
+    def with_rules(self, rules: tuple[ErrorRule, ...]) -> Self:
+        """Return the dialect with rules that precede its own; itself without any."""
+        return replace(self, rules=(*rules, *self.rules)) if rules else self
 
     @property
     def title(self) -> str:
@@ -106,10 +126,15 @@ class Dialect:
 
         Only what the upstream said of its own selects the kind and the wait: other callers share them.
         """
-        check = ResponseCheck(request, response, self.is_fhir)
-        if check.is_acceptable:
+        check = ResponseCheck(request, response, self.is_fhir, self.envelopes, self.success_errors)
+        values = values_at_paths(response.body, self._body_paths) if self._body_paths else ()
+        is_acceptable = check.is_acceptable
+        if is_acceptable and not values:
             return None
-        error = parse_upstream_error(check.error_body).with_http_status(response.status)
+        error = parse_upstream_error(check.error_body, self.envelopes).with_http_status(response.status)
+        error = replace(error, values=values) if values else error
+        if is_acceptable and not self._has_error_at_path(error):
+            return None
         own_error = self._own_error(error, check)
         matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
         return matched.to_failure(now, wait_limits, upstream_text)
@@ -122,6 +147,9 @@ class Dialect:
             return error
         of_sql = self.error_of_clients_sql(error)
         return of_sql.with_http_status(status) if of_sql else error.with_own_words(check.request)
+
+    def _has_error_at_path(self, error: UpstreamError) -> bool:
+        return any(rule.body_path and rule.matches(error) for rule in self.rules)
 
     def rule_for(self, error: UpstreamError) -> ErrorRule:
         """Return the first rule that matches an upstream error; `unrecognised` if none does."""
@@ -142,7 +170,7 @@ class _MatchedError:
         kind = kind_for(general, self.check.request.interaction)
         return Failure(
             kind,
-            diagnostics=Diagnostics(self.dialect.name, self.check, self.error, kind).as_text(upstream_text),
+            diagnostics=self._diagnostics(kind).as_text(upstream_text),
             expression=self.error.expression,
             issue=kind.issue if kind.issue != general.issue else self._issue_type(general),
             retry_after=self._retry_seconds(kind, now, limits),
@@ -152,6 +180,10 @@ class _MatchedError:
             own_words=self.own_error.searchable_text,
             by_clients_sql=self.dialect.error_of_clients_sql(self.error) is not None,
         )
+
+    def _diagnostics(self, kind: FailureKind) -> Diagnostics:
+        names = self.dialect.names_parameters
+        return Diagnostics(self.dialect.name, self.check, self.error, kind, self.dialect.vocabulary, names)
 
     def _is_unknown_write(self, original: FailureKind) -> bool:
         """Whether a write may have run, by the upstream's own words or by all of its text."""
@@ -170,10 +202,16 @@ class _MatchedError:
     def _failure_kind(self) -> FailureKind:
         """Kind of the rule; if the client sent no credential, that for the gateway's own credentials."""
         own_kind = self.rule.own_credentials_kind
-        is_anonymous = self.dialect.requires_credential and not any(
+        is_anonymous = not self._is_token_request and not any(
             self.check.request.header(name) for name in self.dialect.credential_headers
         )
         return own_kind if own_kind and is_anonymous else self.rule.kind
+
+    @property
+    def _is_token_request(self) -> bool:
+        """Whether a client may send no credential in a header: a request that is passed through."""
+        is_other = self.dialect.is_fhir and self.check.request.interaction.code == "other"
+        return is_other or not self.dialect.requires_credential
 
     def _issue_type(self, kind: FailureKind) -> str:
         relays = self.rule.relays_issue_type and kind is self.rule.kind
@@ -187,14 +225,16 @@ class _MatchedError:
         return kind.retry_after if seconds is None else seconds
 
     def _response_headers(self, kind: FailureKind) -> Headers:
-        names = _HEADERS_BY_STATUS.get(kind.status, ())
-        headers = ((name, self.check.response.header(name)) for name in names)
+        response = self.check.response
+        limits = ((name, response.header(name)) for name in _HEADERS_BY_STATUS.get(kind.status, ()))
+        ids = ((name, response.header(name)) for name in self.dialect.id_headers)
         challenge = (
             (("www-authenticate", self.dialect.credentials.challenge),)
             if kind.status == _UNAUTHORISED_STATUS
             else ()
         )
-        return (*challenge, *(header for header in headers if _SAFE_HEADER_VALUE.fullmatch(header[1])))
+        safe = (header for header in limits if _SAFE_HEADER_VALUE.fullmatch(header[1]))
+        return (*challenge, *safe, *(header for header in ids if is_made_id(header[1])))
 
 
 _UNAUTHORISED_STATUS = 401

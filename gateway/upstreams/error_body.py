@@ -1,12 +1,12 @@
-"""Parsers of upstream error bodies, one per shape, in the order in which the shapes are recognised.
+"""Reading of upstream error bodies: each dialect names the forms that its upstream sends (`Envelope`).
 
-Parsers take any bytes and never raise. Shapes: Halo's troubleshooting guide and OpenAPI file, Azure API
-Management, Health Gorilla's and HaloITSM's error pages, RFC 9457, R4 operationoutcome.html.
+Reading takes any bytes and never raises. Forms that several upstreams share: `envelopes.py`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,141 +18,51 @@ from gateway.upstreams.error_rule import Shape, UpstreamError
 #: Maximum bytes of an error body that are read: no known upstream sends a longer error.
 MAX_ERROR_BODY_BYTES = 256 * 1024
 
-#: States of a SQL query that did not run, or whose result is lost; Halo gives no further error.
-FAILED_STATES = (
-    "initialisationFailedCacheError",
-    "initialisationFailedSiteOffline",
-    "initialisationFailedSiteUnreachable",
-    "expiredInQueue",
-    "uploadFailed",
-)
-_Object = Mapping[str, Any]
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
+#: Content of a body by its first character: a JSON object, markup, other text, or nothing.
+_Content = Literal["object", "html", "text", "empty"]
 
 
-def parse_upstream_error(body: bytes) -> UpstreamError:
-    """Parse an error body; the result has the shape `unknown` if no parser recognises it."""
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One form of error bodies: `matches` recognises it, `parse` reads it.
+
+    Both get the fields of a JSON object if `content` is `object`, else the text. The first envelope of a
+    dialect that matches counts.
+    """
+
+    shape: Shape
+    parse: Callable[[Any], UpstreamError]
+    matches: Callable[[Any], bool] = lambda _: True
+    content: _Content = "object"
+
+
+def parse_upstream_error(body: bytes, envelopes: Iterable[Envelope]) -> UpstreamError:
+    """Read an error body in one of the forms; the result has the shape `unknown` if it has none of them."""
     read = without_lone_surrogates(body[:MAX_ERROR_BODY_BYTES])
     text = read.decode("utf-8", "replace").lstrip("\ufeff \t\r\n").rstrip()
-    if not text:
-        return UpstreamError("empty")
-    if text[0] in "{[":
-        return _parse_json(text)
-    return _parse_html(text) if text[0] == "<" else _parse_text(text)
-
-
-def _parse_json(text: str) -> UpstreamError:
+    content = _content_of(text)
     try:
-        value = msgspec.json.decode(text)
+        value = msgspec.json.decode(text) if content == "object" else text
     except _DECODE_ERRORS:
         return UpstreamError("truncated")
-    return _parse_object(value) if isinstance(value, dict) else UpstreamError("unknown")
+    return _parse_content(value, content, envelopes)
 
 
-def _parse_object(fields: _Object) -> UpstreamError:
-    errors = (parse(fields) for matches, parse in _PARSERS if matches(fields))
+def _content_of(text: str) -> _Content:
+    if not text:
+        return "empty"
+    return "object" if text[0] in "{[" else "html" if text[0] == "<" else "text"
+
+
+def _parse_content(value: Any, content: _Content, envelopes: Iterable[Envelope]) -> UpstreamError:
+    is_readable = content != "object" or isinstance(value, dict)
+    errors = (
+        envelope.parse(value)
+        for envelope in envelopes
+        if is_readable and envelope.content == content and envelope.matches(value)
+    )
     return next(errors, UpstreamError("unknown"))
-
-
-def _parse_html(text: str) -> UpstreamError:
-    title = re.search(r"(?is)<(title|h1)[^>]*>(.{1,200}?)</\1>", text[:4_000])
-    return UpstreamError("html", message=text_field(title[2]) if title else "")
-
-
-def _parse_text(text: str) -> UpstreamError:
-    plain = text_field(text)
-    return UpstreamError("text", message=plain) if "\ufffd" not in plain else UpstreamError("unknown")
-
-
-def _parse_details(fields: _Object) -> UpstreamError:
-    inner = fields["errorDetails"]
-    return _query_error("details", inner.get("errorType"), inner.get("errorCode"), inner.get("errorMessage"))
-
-
-def _parse_root(fields: _Object) -> UpstreamError:
-    return _query_error("root", fields.get("errorType"), fields.get("errorCode"), fields.get("errorMessage"))
-
-
-def _query_error(shape: Shape, kind: Any, code: Any, message: Any) -> UpstreamError:
-    kind = code_field(kind).lower()
-    status = int_field(code) if kind in {"", "http"} else 0
-    return UpstreamError(
-        shape, status, error_type=kind, error_code=code_field(code), message=text_field(message)
-    )
-
-
-def _parse_wrapped(fields: _Object) -> UpstreamError:
-    return _status_error("wrapped", fields["error"])
-
-
-def _parse_flat(fields: _Object) -> UpstreamError:
-    return _status_error("flat", fields)
-
-
-def _status_error(shape: Shape, fields: _Object) -> UpstreamError:
-    return UpstreamError(
-        shape,
-        int_field(fields.get("status")),
-        exception=_exception_name(fields),
-        status_text=text_field(fields.get("statusText")),
-        message=text_field(fields.get("message")),
-    )
-
-
-def _parse_apim(fields: _Object) -> UpstreamError:
-    status, message = int_field(fields.get("statusCode")), text_field(fields.get("message"))
-    return UpstreamError("apim", status, exception=_exception_name(fields), message=message)
-
-
-def _parse_result(fields: _Object) -> UpstreamError:
-    code, message = code_field(fields.get("resultCode")), text_field(fields.get("errorMessage"))
-    return UpstreamError("result", error_code=code, message=message)
-
-
-def _parse_exception(fields: _Object) -> UpstreamError:
-    return UpstreamError(
-        "exception", exception=code_field(fields["ClassName"]), message=text_field(fields.get("Message"))
-    )
-
-
-def _parse_message(fields: _Object) -> UpstreamError:
-    message = text_field(fields.get("Message", fields.get("message")))
-    return UpstreamError("message", exception=_exception_name(fields), message=message)
-
-
-def _parse_oauth(fields: _Object) -> UpstreamError:
-    code, message = code_field(fields["error"]), text_field(fields.get("error_description", fields["error"]))
-    return UpstreamError("oauth", error_code=code, message=message)
-
-
-def _parse_problem(fields: _Object) -> UpstreamError:
-    message = text_field(fields.get("detail") or fields.get("title"))
-    return UpstreamError("problem", int_field(fields.get("status")), message=message)
-
-
-def _parse_state(fields: _Object) -> UpstreamError:
-    return UpstreamError("state", error_code=fields["status"])
-
-
-def _parse_resource(_: _Object) -> UpstreamError:
-    return UpstreamError("resource")
-
-
-def _exception_name(fields: _Object) -> str:
-    names = (code_field(fields.get(name)) for name in ("exception", "reason", "errorName", "code"))
-    return next(filter(None, names), "")
-
-
-def _has_fields(*names: str) -> Callable[[_Object], bool]:
-    return lambda fields: all(name in fields for name in names)
-
-
-def _has_field_of_type(name: str, kind: type) -> Callable[[_Object], bool]:
-    return lambda fields: isinstance(fields.get(name), kind)
-
-
-def _is_operation_outcome(fields: _Object) -> bool:
-    return fields.get("resourceType") == "OperationOutcome"
 
 
 #: Maximum characters of a message; the gateway discards the rest.
@@ -242,21 +152,3 @@ def _valid_expression(issue: Mapping[str, Any]) -> str:
 
 def _array_objects(value: Any) -> Sequence[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
-
-
-_PARSERS: tuple[tuple[Callable[[_Object], bool], Callable[[_Object], UpstreamError]], ...] = (
-    (_is_operation_outcome, parse_operation_outcome),
-    (_has_field_of_type("errorDetails", dict), _parse_details),
-    (_has_fields("resultCode", "errorMessage"), _parse_result),
-    (lambda fields: bool(fields.get("errorCode") or fields.get("errorMessage")), _parse_root),
-    (lambda fields: fields.get("status") == "executionFailed", _parse_root),
-    (lambda fields: fields.get("status") in FAILED_STATES, _parse_state),
-    (_has_field_of_type("resourceType", str), _parse_resource),
-    (_has_field_of_type("error", dict), _parse_wrapped),
-    (_has_fields("statusCode", "message"), _parse_apim),
-    (_has_fields("status", "message"), _parse_flat),
-    (_has_fields("ClassName"), _parse_exception),
-    (_has_field_of_type("error", str), _parse_oauth),
-    (lambda fields: "title" in fields and ("status" in fields or "detail" in fields), _parse_problem),
-    (lambda fields: isinstance(fields.get("Message", fields.get("message")), str), _parse_message),
-)

@@ -41,7 +41,8 @@ class UpstreamError:
     """One upstream error: its shape, the status that counts, and its text (not redacted).
 
     `message` has at most 1,000 characters. `issue` is the R4 issue type of its most severe issue, `codings`
-    are (system, code) pairs that may be relayed, `expression` is FHIRPath that names elements only.
+    are (system, code) pairs that may be relayed, `expression` is FHIRPath that names elements only. `values`
+    are those of the body at the paths that rules name (`body_values.py`).
     """
 
     shape: Shape
@@ -54,6 +55,7 @@ class UpstreamError:
     issue: str = ""
     expression: str = ""
     codings: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def searchable_text(self) -> str:
@@ -85,6 +87,9 @@ class ErrorRule:
 
     `message_pattern` is a regular expression that ignores case. `own_credentials_kind` replaces `kind` if the
     credentials were the gateway's own; `relays_issue_type` keeps an upstream's more specific issue type.
+    `body_path` (`error.code`): names of JSON objects from the root of the body to a value that must be there
+    and be more than nothing (`body_values.py`), or one of `body_values` as text. Such a rule also finds an
+    error under a success status.
     """
 
     id: str
@@ -96,6 +101,8 @@ class ErrorRule:
     message_pattern: str = ""
     own_credentials_kind: FailureKind | None = None
     relays_issue_type: bool = False
+    body_path: str = ""
+    body_values: Collection[str] = ()
 
     def matches(self, error: UpstreamError) -> bool:
         """Whether an upstream error meets all conditions."""
@@ -104,8 +111,12 @@ class ErrorRule:
             and (not self.types or error.error_type in self.types)
             and (not self.codes or error.error_code in self.codes)
             and (not self.shapes or error.shape in self.shapes)
+            and (not self.body_path or self._matches_value(dict(error.values).get(self.body_path)))
             and (
                 not self.message_pattern
                 or re.search(self.message_pattern, error.searchable_text, re.IGNORECASE) is not None
             )
         )
+
+    def _matches_value(self, value: str | None) -> bool:
+        return value is not None and (not self.body_values or value in self.body_values)

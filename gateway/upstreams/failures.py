@@ -108,14 +108,6 @@ METHOD_NOT_ALLOWED = FailureKind(
     message_code="MSG_OP_NOT_ALLOWED",
     may_have_run=False,
 )
-CONFLICT = FailureKind(
-    "edit-conflict",
-    409,
-    "conflict",
-    "The change conflicts with the stored resource. Read the resource again, then decide.",
-    message_code="MSG_VERSION_AWARE_CONFLICT",
-    retry_advice=RetryAdvice.AFTER_CHANGE,
-)
 RATE_LIMITED = FailureKind(
     "rate-limited",
     429,

@@ -7,6 +7,7 @@ arrive as 400 or, from older versions, inside 200; four different 403s and two 4
 from gateway.upstreams import failures, halo_failures
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
 from gateway.upstreams.searchset_outcomes import UNSUPPORTED_PARAMETER
 from gateway.upstreams.status_rules import KNOWN_SHAPES
 
@@ -277,5 +278,11 @@ APIS = {
 }
 
 HALO_CONNECT = Dialect(
-    "halo-connect", RULES, credentials=APIS["integrator"], apis=APIS, relays_freshness=True
+    "halo-connect",
+    RULES,
+    credentials=APIS["integrator"],
+    apis=APIS,
+    relays_freshness=True,
+    envelopes=HALO_ENVELOPES,
+    success_errors="envelopes",
 )

@@ -1,67 +1,184 @@
-"""HaloITSM's REST API (a product of another company): the statuses of its guide, bodies of many shapes.
+"""HaloITSM's REST API (a product of another company): the statuses of its guide, bodies of many forms.
 
-The gateway has no own credentials for it: a request without a token is a request for a token.
+The gateway has no own credentials for it: a request without a token is a request for a token. Only a status
+is an error: its client libraries (HaloAPI, halopsa) read errors only after one, so that a ticket with fields
+such as `status`, `message` and `errorMessage` is data. The bodies are those that HaloAPI reads, in its order.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from gateway.errors.failure import FailureKind, RetryAdvice
-from gateway.upstreams import failures
 from gateway.upstreams.dialect import CredentialScheme, Dialect
-from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.envelopes import EXCEPTION, MESSAGE, OAUTH, PLAIN_ENVELOPES, has_fields
+from gateway.upstreams.error_body import Envelope, code_field, text_field
+from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.limits import RateWindow, UpstreamLimits
 
-VALUE_INVALID = FailureKind(
-    "upstream-value",
-    422,
-    "value",
-    "A value in the content has a wrong format. Correct it according to the text in diagnostics.",
-    message_code="MSG_PARAM_INVALID",
-    retry_advice=RetryAdvice.AFTER_CHANGE,
+_AFTER_CHANGE, _AFTER_FIX = RetryAdvice.AFTER_CHANGE, RetryAdvice.AFTER_FIX
+
+TOKEN_REFUSED = FailureKind(
+    "upstream-credentials",
+    401,
+    "login",
+    "HaloITSM issued no token, or does not accept it: the client ID, the client secret, the tenant or the"
+    " grant type is not valid. Check the API application in HaloITSM, then request a new token.",
+    message_code="MSG_AUTH_REQUIRED",
+    retry_advice=_AFTER_FIX,
+    may_have_run=False,
+)
+CREDENTIALS_INVALID = FailureKind(
+    "upstream-credentials",
+    401,
+    "login",
+    "HaloITSM got no credentials that it accepts: the token is missing, expired, or of another instance."
+    " Request a new token. If HaloITSM reads the data of an integration, enter that integration's credentials"
+    " again in its setup page.",
+    message_code="MSG_AUTH_REQUIRED",
+    retry_advice=_AFTER_FIX,
+    may_have_run=False,
+)
+FORBIDDEN = FailureKind(
+    "upstream-forbidden",
+    403,
+    "forbidden",
+    "The agent, user or API application lacks the permission for this area or action in HaloITSM, or the"
+    " account of an integration does. An administrator of HaloITSM must give the permission.",
+    retry_advice=_AFTER_FIX,
+    may_have_run=False,
+)
+NOT_FOUND = FailureKind(
+    "resource-not-found",
+    404,
+    "not-found",
+    "HaloITSM has nothing at this URL: the ticket or other record was deleted, or the URL is wrong. Restore"
+    " the record, or do not use the URL any more.",
+    message_code="MSG_NO_EXIST",
+)
+METHOD_NOT_ALLOWED = FailureKind(
+    "method-not-allowed",
+    405,
+    "not-supported",
+    "This endpoint of HaloITSM does not support the method. Use a method that its API documentation lists.",
+    message_code="MSG_OP_NOT_ALLOWED",
+    may_have_run=False,
+)
+NOT_ACCEPTABLE = FailureKind(
+    "media-type",
+    406,
+    "not-supported",
+    "HaloITSM cannot send the media type that Accept names. Send Accept: application/json.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+CONFLICT = FailureKind(
+    "edit-conflict",
+    409,
+    "conflict",
+    "The request conflicts with the data in HaloITSM: the ticket is closed already, for example, or somebody"
+    " else changed the record at the same time. Read the record again, then decide.",
+    message_code="MSG_VERSION_AWARE_CONFLICT",
+    retry_advice=_AFTER_CHANGE,
 )
 DUPLICATE_VALUE = FailureKind(
     "upstream-duplicate",
     409,
     "duplicate",
-    "A value that must be unique exists already. Choose another value.",
+    "A value that must be unique exists already in HaloITSM. Choose another value.",
     message_code="MSG_DUPLICATE_ID",
-    retry_advice=RetryAdvice.AFTER_CHANGE,
+    retry_advice=_AFTER_CHANGE,
+)
+URL_TOO_LONG = FailureKind(
+    "uri-too-long",
+    414,
+    "too-long",
+    "The URL is longer than HaloITSM accepts. Shorten the filter, or ask for fewer ids at once.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+MEDIA_TYPE_UNSUPPORTED = FailureKind(
+    "upstream-media-type",
+    415,
+    "not-supported",
+    "HaloITSM does not accept this media type. Send application/json.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
+VALUE_INVALID = FailureKind(
+    "upstream-value",
+    422,
+    "value",
+    "A field has a wrong format, such as text in place of a number. Correct it according to the text in"
+    " diagnostics.",
+    message_code="MSG_PARAM_INVALID",
+    retry_advice=_AFTER_CHANGE,
+)
+RATE_LIMITED = FailureKind(
+    "rate-limited",
+    429,
+    "throttled",
+    "HaloITSM's limit of requests in a rolling window is reached; diagnostics names the window if HaloITSM"
+    " does. Retry after the time in Retry-After, and send smaller batches.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+    may_have_run=False,
 )
 TOO_SLOW = FailureKind(
     "upstream-timeout",
     504,
     "timeout",
-    "The upstream did not finish in time, often because a report is large. Request less data at once.",
-    retry_advice=RetryAdvice.AFTER_CHANGE,
+    "HaloITSM did not finish in time, often because a report has too much data or slow SQL. Request less data"
+    " at once, or change the report's SQL; loadreport=false opens a report without its data.",
+    retry_advice=_AFTER_CHANGE,
 )
 
-_OAUTH_ERRORS = r"invalid_(client|token|grant)|unauthorized_client"
+_OAUTH_ERRORS = r"invalid_(client|token|grant|scope)|unauthorized_client|unsupported_grant_type"
 
 RULES = (
     ErrorRule(
-        "itsm-oauth",
-        failures.CREDENTIALS_INVALID,
-        status={400, 401},
-        shapes={"oauth"},
-        message_pattern=_OAUTH_ERRORS,
+        "itsm-oauth", TOKEN_REFUSED, status={400, 401}, shapes={"oauth"}, message_pattern=_OAUTH_ERRORS
     ),
-    ErrorRule("itsm-401", failures.CREDENTIALS_INVALID, status={401}),
-    ErrorRule("itsm-403", failures.FORBIDDEN, status={403}),
-    ErrorRule(
-        "itsm-404",
-        failures.NOT_FOUND,
-        status={404},
-        shapes={"empty", "exception", "message", "result", "text"},
-    ),
-    ErrorRule("itsm-405", failures.METHOD_NOT_ALLOWED, status={405}),
+    ErrorRule("itsm-429", RATE_LIMITED, status=range(400, 600), message_pattern=r"rate limit reached"),
+    ErrorRule("itsm-401", CREDENTIALS_INVALID, status={401}),
+    ErrorRule("itsm-403", FORBIDDEN, status={403}),
+    ErrorRule("itsm-404", NOT_FOUND, status={404}),
+    ErrorRule("itsm-405", METHOD_NOT_ALLOWED, status={405}),
+    ErrorRule("itsm-406", NOT_ACCEPTABLE, status={406}),
     ErrorRule(
         "itsm-409-unique",
         DUPLICATE_VALUE,
         status={409},
         message_pattern=r"unique|already (exists|in use)|duplicate",
     ),
-    ErrorRule("itsm-409", failures.CONFLICT, status={409}),
+    ErrorRule("itsm-409", CONFLICT, status={409}),
+    ErrorRule("itsm-414", URL_TOO_LONG, status={414}),
+    ErrorRule("itsm-415", MEDIA_TYPE_UNSUPPORTED, status={415}),
     ErrorRule("itsm-422", VALUE_INVALID, status={422}),
-    ErrorRule("itsm-429", failures.RATE_LIMITED, message_pattern=r"rate limit reached"),
+    ErrorRule("itsm-429", RATE_LIMITED, status={429}),
     ErrorRule("itsm-504", TOO_SLOW, status={504}),
+)
+
+
+def _parse_result(fields: Mapping[str, Any]) -> UpstreamError:
+    code, message = code_field(fields["resultCode"]), text_field(fields["errorMessage"])
+    return UpstreamError("result", error_code=code, message=message)
+
+
+#: `{"resultCode", "errorMessage"}`
+RESULT = Envelope("result", _parse_result, has_fields("resultCode", "errorMessage"))
+ENVELOPES = (RESULT, EXCEPTION, MESSAGE, OAUTH, *PLAIN_ENVELOPES)
+
+#: Words of a service desk that are no names; those of errors need no mention.
+VOCABULARY = frozenset(
+    {
+        *("ticket", "tickets", "tickettype", "agent", "agents", "requester", "team", "teams", "department"),
+        *("asset", "assets", "invoice", "invoices", "quotation", "quotations", "opportunity"),
+        *("opportunities", "contract", "contracts", "supplier", "suppliers", "project", "projects", "sla"),
+        *("slas", "workflow", "workflows", "approval", "approvals", "priority", "priorities", "urgency"),
+        *("impact", "category", "categories", "report", "reports", "runbook", "runbooks", "integrator"),
+        *("timesheet", "timesheets", "chargerate", "customfield", "kanban", "knowledgebase", "servicedesk"),
+        *("sync", "xero"),
+    }
 )
 
 HALO_ITSM = Dialect(
@@ -70,6 +187,9 @@ HALO_ITSM = Dialect(
     is_fhir=False,
     product="HaloITSM",
     credentials=CredentialScheme(challenge='Bearer realm="halo-itsm"'),
+    envelopes=ENVELOPES,
+    success_errors="none",
+    vocabulary=VOCABULARY,
     limits=UpstreamLimits(
         read_timeout=125.0,
         total_timeout=130.0,

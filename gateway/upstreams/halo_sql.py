@@ -8,6 +8,7 @@ from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_body import int_field
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import NOT_FOUND
+from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
 
 QUERY_REFUSED = FailureKind(
     "sql-refused",
@@ -215,5 +216,7 @@ HALO_SQL = Dialect(
     credentials=halo_connect.APIS["integrator"],
     apis=halo_connect.APIS,
     is_mountable=False,
+    envelopes=HALO_ENVELOPES,
+    success_errors="envelopes",
     error_of_clients_sql=error_of_clients_sql,
 )

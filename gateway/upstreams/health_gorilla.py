@@ -1,4 +1,7 @@
-"""Health Gorilla's FHIR API: OperationOutcomes with the text in `diagnostics`, and its table of messages."""
+"""Health Gorilla's FHIR API: OperationOutcomes with the text in `diagnostics`, and its table of messages.
+
+Its token endpoint has the errors of OAuth 2. A message may come as an OperationOutcome or as plain text.
+"""
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams import failures
@@ -10,8 +13,8 @@ ASYNC_ONLY = FailureKind(
     "async-only",
     400,
     "business-rule",
-    "The upstream runs this operation only asynchronously. Send Prefer: respond-async and poll the"
-    " status URL.",
+    "Health Gorilla runs this operation only asynchronously. Send it with Prefer: respond-async and poll the"
+    " status URL of the response.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -19,9 +22,29 @@ SUBJECT_UNKNOWN = FailureKind(
     "upstream-credentials",
     401,
     "unknown",
-    "The subject of your token is not a user of this tenant. Correct the token's subject, or ask the"
-    " upstream to bind your client to the tenant.",
+    "The subject (sub) of your token is no valid user, or your OAuth client is not bound to the tenant of"
+    " this user. Correct the sub of the JWT, or ask Health Gorilla to bind the client to the tenant.",
     message_code="MSG_AUTH_REQUIRED",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+TOKEN_REFUSED = FailureKind(
+    "upstream-credentials",
+    401,
+    "login",
+    "Health Gorilla issued no token: the client, its secret or assertion, the scope or the grant is not"
+    " valid. Correct the token request; the audience (aud) of a JWT must be Health Gorilla's own URL.",
+    message_code="MSG_AUTH_REQUIRED",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+VERSION_FORBIDDEN = FailureKind(
+    "upstream-misconfigured",
+    502,
+    "security",
+    "The OAuth client may not use the FHIR version of this URL, or lacks access rights. The gateway's"
+    " operator must check the upstream's URL (R4: /fhir/R4, STU3: /fhir), or ask Health Gorilla to bind the"
+    " client to this version.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -29,7 +52,7 @@ NOT_LICENSED = FailureKind(
     "upstream-not-licensed",
     403,
     "forbidden",
-    "Your tenant has no licence for this function. Ask the upstream for a licence.",
+    "Your tenant has no license for this method. Ask Health Gorilla for a license.",
     retry_advice=RetryAdvice.AFTER_FIX,
     may_have_run=False,
 )
@@ -37,7 +60,8 @@ URL_MALFORMED = FailureKind(
     "upstream-bad-request",
     400,
     "invalid",
-    "The URL is incomplete or has an extra character, such as two slashes. Correct the URL.",
+    "Health Gorilla gave no reason: the URL is incomplete or has an extra character, such as two slashes."
+    " Correct the URL.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -45,7 +69,8 @@ DUPLICATE_RECORD = FailureKind(
     "upstream-duplicate",
     409,
     "duplicate",
-    "A record like this, or with this identifier, exists already. Search for that record and update it.",
+    "A record like this, or with this ID2 (the MRN, which is unique in a tenant), exists already. Search for"
+    " that record and update it.",
     message_code="MSG_DUPLICATE_ID",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
@@ -53,37 +78,38 @@ RULE_VIOLATION = FailureKind(
     "upstream-rule",
     422,
     "business-rule",
-    "The content breaks a rule of the upstream. Correct it according to the text in diagnostics.",
+    "The content breaks a rule of Health Gorilla. Correct it according to the text in diagnostics.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 ATTACHMENT_EMPTY = FailureKind(
     "upstream-rule",
     422,
     "required",
-    "The document's attachment is missing or empty. Add the attachment's content.",
+    "The DocumentReference has no attachment, or an empty one. Add the attachment's content.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 PERFORMER_UNKNOWN = FailureKind(
     "upstream-rule",
     422,
     "not-found",
-    "The performer of the order is missing, or the upstream does not know it. Use a laboratory that the"
-    " upstream offers.",
+    "The performer of the RequestGroup is missing, or Health Gorilla does not know this lab vendor. Name a"
+    " lab vendor that it offers.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 AUTHORISING_LOCATION_UNKNOWN = FailureKind(
     "upstream-rule",
     422,
     "business-rule",
-    "The authorising location is unknown, or does not belong to the order's author. Correct the location or"
-    " the author.",
+    "The AuthorizedBy of the RequestGroup is no location of the tenant, or does not belong to the author."
+    " Correct AuthorizedBy or the author.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
 LINK_EXPIRED = FailureKind(
     "link-expired",
     410,
     "not-found",
-    "The temporary link has expired. Request a new link.",
+    "The temporary link has expired. Request a new link: read the resource or the result again that contained"
+    " this one.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
 )
@@ -91,10 +117,39 @@ MEDIA_TYPE_UNSUPPORTED = FailureKind(
     "upstream-media-type",
     415,
     "not-supported",
-    "The upstream does not accept this media type. Send application/fhir+json, or a document type that it"
+    "Health Gorilla does not accept this media type. Send application/fhir+json, or a document type that it"
     " lists.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
     may_have_run=False,
+)
+TOO_MANY_PER_SECOND = FailureKind(
+    "rate-limited",
+    429,
+    "throttled",
+    "The tenant sent too many requests per second to this endpoint. Retry after the time in Retry-After, and"
+    " send fewer requests at once.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+    may_have_run=False,
+)
+TOO_MANY_P360 = FailureKind(
+    "rate-limited",
+    429,
+    "throttled",
+    "The tenant has as many concurrent p360 processes as Health Gorilla permits. Poll those that run until"
+    " one ends, then send the request again.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=60,
+    may_have_run=False,
+)
+TOO_SLOW = FailureKind(
+    "upstream-timeout",
+    504,
+    "timeout",
+    "A synchronous call ends after 60 seconds at Health Gorilla, and this one took longer. Send it with"
+    " Prefer: respond-async and poll the status URL of the response.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=30,
 )
 
 RULES = (
@@ -107,6 +162,7 @@ RULES = (
         message_pattern=r"subject validation failed",
         own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
+    ErrorRule("hg-oauth", TOKEN_REFUSED, status={400, 401}, shapes={"oauth"}),
     ErrorRule("hg-400-invalid", failures.PARAMETER_INVALID, status={400}, message_pattern=r"invalid request"),
     ErrorRule(
         "hg-401",
@@ -116,7 +172,7 @@ RULES = (
     ),
     ErrorRule(
         "hg-403-version",
-        failures.UPSTREAM_MISCONFIGURED,
+        VERSION_FORBIDDEN,
         status={403},
         message_pattern=r"insufficient access rights",
     ),
@@ -136,7 +192,7 @@ RULES = (
         "hg-422-dup",
         DUPLICATE_RECORD,
         status={409, 422},
-        message_pattern=r"duplicates? the existing|create duplicate",
+        message_pattern=r"duplicates? the existing|create duplicate|identifier already exists",
     ),
     ErrorRule("hg-422-performer", PERFORMER_UNKNOWN, status={422}, message_pattern=r"performer is unknown"),
     ErrorRule(
@@ -146,7 +202,20 @@ RULES = (
         message_pattern=r"AuthorizedBy is unknown",
     ),
     ErrorRule("hg-422-generic", RULE_VIOLATION, status={422}, relays_issue_type=True),
+    ErrorRule("hg-429-p360", TOO_MANY_P360, status={429}, message_pattern=r"\bp360\b|\bconcurrent\b"),
+    ErrorRule("hg-429-rps", TOO_MANY_PER_SECOND, status={429}, message_pattern=r"per second|\brps\b"),
     ErrorRule("hg-454", LINK_EXPIRED, status={454}),
+    ErrorRule("hg-504", TOO_SLOW, status={504}),
+)
+
+#: Words of its API that are no names; R4's own and those of errors need no mention.
+VOCABULARY = frozenset(
+    {
+        *("tenant", "tenants", "subtenant", "license", "licenses", "scope", "scopes", "rps", "p360"),
+        *("authorizedby", "id2", "mrn", "npi", "requestgroup", "performer", "lab", "labs", "laboratory"),
+        *("vendor", "vendors", "compendium", "aoe", "throttle", "throttled", "throttling", "concurrent"),
+        *("rollup", "enrollment", "retrieval", "deduplication", "attachment", "sub", "jwt"),
+    }
 )
 
 HEALTH_GORILLA = Dialect(
@@ -154,6 +223,9 @@ HEALTH_GORILLA = Dialect(
     RULES,
     max_page_size=100,
     product="Health Gorilla",
+    vocabulary=VOCABULARY,
+    names_parameters=True,
+    id_headers=("x-correlation-id",),
     limits=UpstreamLimits(
         read_timeout=65.0, total_timeout=70.0, max_request_body=16_000_000, rate_scope="endpoint"
     ),

@@ -278,7 +278,7 @@ _KINDS: dict[FailureKind, dict[InteractionKey, FailureKind]] = {
     kind: kinds_by_interaction(kind)
     for kinds_by_interaction, kinds in (
         (_not_found_kinds, (failures.NOT_FOUND, _STATUS_KINDS[404])),
-        (_conflict_kinds, (failures.CONFLICT, _STATUS_KINDS[409])),
+        (_conflict_kinds, (_STATUS_KINDS[409],)),
         (_gone_kinds, (_STATUS_KINDS[410],)),
         (_condition_kinds, (_STATUS_KINDS[412],)),
         (_content_kinds, (_STATUS_KINDS[422],)),

@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError, decode_readable, object_fields, string_value
 from gateway.http.preferences import accepts_asynchronous_response
-from gateway.upstreams.error_body import MAX_ERROR_BODY_BYTES, is_failure_outcome, parse_upstream_error
+from gateway.upstreams.envelopes import FHIR_ENVELOPES
+from gateway.upstreams.error_body import (
+    MAX_ERROR_BODY_BYTES,
+    Envelope,
+    is_failure_outcome,
+    parse_upstream_error,
+)
 from gateway.upstreams.patient_check import names_other_patient
 from gateway.upstreams.searchset_outcomes import failing_outcome
 
@@ -29,6 +35,7 @@ _ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"execut
 _PIECE = 65_536
 _ERROR_FIELD = re.compile(rb'"(?:errorDetails|errorCode|errorMessage)"\s*+(?!:\s*+null)|"executionFailed"')
 _MAX_NAME = 100
+_OUTCOME = b'"OperationOutcome"'
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 _MAX_SPACE = 1_000
 _EXPECTED_TYPES = {
@@ -41,6 +48,11 @@ _EXPECTED_TYPES = {
 _BUNDLE_TYPES = {"search-type": "searchset", "history": "history"}
 _READ_INTERACTIONS = frozenset({"read", "vread"})
 _MAY_BE_OUTCOME = frozenset({"create", "update", "patch", "delete", "transaction", "operation"})
+
+
+#: What makes a response under a success status an error: any envelope that reports one (Halo), only an
+#: OperationOutcome with a failure, or nothing.
+SuccessErrors = Literal["envelopes", "outcomes", "none"]
 
 
 class _ResourceHead(msgspec.Struct):
@@ -65,15 +77,22 @@ class _QueryStatus(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ResponseCheck:
-    """A request and its response; `is_fhir`: the upstream's good responses are FHIR resources."""
+    """A request and its response; `is_fhir`: the upstream's good responses are FHIR resources.
+
+    `envelopes`: forms of its errors; `success_errors`: those that count under a success status.
+    """
 
     request: FhirRequest
     response: FhirResponse
     is_fhir: bool = True
+    envelopes: tuple[Envelope, ...] = FHIR_ENVELOPES
+    success_errors: SuccessErrors = "outcomes"
 
     @property
     def is_acceptable(self) -> bool:
         """Whether the client may receive it: success status, expected resource, and complete."""
+        if self.success_errors == "none":
+            return self.response.status in range(200, 300)
         if self.response.status not in _SUCCESS_STATUSES or self._is_unasked_status:
             return False
         if not self.is_fhir or self.request.interaction.code in {"other", "sql"}:
@@ -146,9 +165,10 @@ class ResponseCheck:
         """Whether the Bundle has the required type, if any, and the body reports no error at its root."""
         body, kind = self.response.body, _BUNDLE_TYPES.get(self.request.interaction.code, "")
         start = _BUNDLE_START.match(body[:500]) if kind else None
-        if any(body.rfind(name) >= 0 for name in _ERROR_FIELDS) or (kind and start is None):
+        may_report = self._has_envelopes and any(body.rfind(name) >= 0 for name in _ERROR_FIELDS)
+        if may_report or (kind and start is None):
             head = _decode_or_none(body, _ResourceHead) or _ResourceHead()
-            return kind in ("", head.type) and not head.has_error
+            return kind in ("", head.type) and not (self._has_envelopes and head.has_error)
         return start is None or start[1].decode() == kind
 
     @property
@@ -183,7 +203,13 @@ class ResponseCheck:
     def error_body(self) -> bytes:
         """Part of the body that may describe the error: the whole body, unless it is a large query object."""
         body = self._failing_outcome or self.response.body
-        return body if len(body) <= MAX_ERROR_BODY_BYTES else _query_error_fields(body) or body
+        is_whole = len(body) <= MAX_ERROR_BODY_BYTES or not self._has_envelopes
+        return body if is_whole else _query_error_fields(body) or body
+
+    @property
+    def _has_envelopes(self) -> bool:
+        """Whether Halo's fields at the root of a body report an error, also under a success status."""
+        return self.success_errors == "envelopes"
 
     @property
     def _failing_outcome(self) -> bytes:
@@ -192,8 +218,12 @@ class ResponseCheck:
 
     @property
     def _reports_error(self) -> bool:
-        error = parse_upstream_error(self.error_body)
-        return self._is_failing_outcome if error.shape == "outcome" else error.is_error
+        """Whether a body that need not be FHIR reports an error; one that cannot is not decoded."""
+        if not (self._has_envelopes or _OUTCOME in self.response.body):
+            return False
+        error = parse_upstream_error(self.error_body, self.envelopes)
+        is_outcome = error.shape == "outcome"
+        return self._is_failing_outcome if is_outcome else self._has_envelopes and error.is_error
 
     @property
     def _is_failing_outcome(self) -> bool:

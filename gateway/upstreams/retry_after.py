@@ -11,6 +11,8 @@ _WAIT_TEXT = re.compile(
     r"(?i)\b(?:again|retry|wait|after|in)\b\D{0,20}?\b(\d{1,7})\s*(second|sec|minute|min|hour)s?\b"
     r"|replenished\s+in\s+(?:(\d{1,3})\.)?(\d{1,3}):(\d{2}):(\d{2})"
 )
+#: A window of a limit: requests that were sent within it count until it has passed.
+_WINDOW = re.compile(r"(?i)\brolling\s+(\d{1,3})[\s-](second|sec|minute|min|hour)s?\s+window\b")
 
 
 class WaitLimits(NamedTuple):
@@ -52,7 +54,8 @@ def _from_header(header: str, now: datetime) -> float | None:
 def _from_text(text: str) -> float | None:
     match = _WAIT_TEXT.search(text)
     if not match:
-        return None
+        window = _WINDOW.search(text)
+        return int(window[1]) * _UNIT_SECONDS[window[2].lower()] if window else None
     amount, unit, *clock = match.groups()
     if amount:
         return int(amount) * _UNIT_SECONDS[unit.lower()]

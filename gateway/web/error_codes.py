@@ -28,6 +28,13 @@ HL7's `operation-outcome` system, if there is one, and the upstream's own code;
 `details.text` says what happened, who should act and what to do; `diagnostics` contains request ids and the
 upstream's text, masked unless `errors.upstream_text` is set otherwise. SQL statements are never included.
 
+A client whose request is no FHIR (SQL Passthrough, Halo's other endpoints, a mounted HaloITSM, the token
+endpoint of a mounted Health Gorilla) gets the vendor's own status and body, unless its Accept field prefers
+`application/fhir+json` or `application/fhir+xml`. On a mount, the gateway adds Retry-After where the vendor
+sends none and there is a time to wait for. Failures of the gateway itself (a timeout, an open circuit, a full
+queue), redirections, and errors of the network before the upstream (407, 511) are OperationOutcomes for every
+client, because the vendor has no body for them. A success status of HaloITSM is never an error.
+
 *Repeat*: `yes` the same request after Retry-After; `once` one more time; `after-change` only a changed
 request; `after-fix` only after the operator or the practice has acted; `no` never. *Retry-After* is the time
 in seconds that the gateway sends if the upstream states none. The gateway never repeats a write (create,
@@ -46,7 +53,6 @@ _COLUMNS = ("code", "status", "issue type", "text", "repeat", "Retry-After")
 #: Definitions of the codes that several kinds share.
 _SHARED_DEFINITIONS = {
     "gateway-bad-query": "A request or query lacks something that Halo requires.",
-    "edit-conflict": "The request conflicts with stored data.",
     "interaction-not-supported": "The upstream does not support the interaction for this resource type.",
     "media-type": "The media type that was requested or sent is not supported.",
     "method-not-allowed": "The method is not allowed at this path.",
@@ -55,16 +61,21 @@ _SHARED_DEFINITIONS = {
     "practice-offline": "The practice's server is switched off or closed its connection to Halo.",
     "practice-query-timeout": "The practice took longer for the query than Halo waits.",
     "practice-unreachable": "Halo Cloud cannot reach the practice.",
+    "rate-limited": "The upstream received too many requests, or runs as many processes as it permits.",
     "resource-not-found": "The upstream has no such active resource.",
     "result-too-large": "The result is larger than the upstream can return.",
     "sql-refused": "The practice's database refused the SQL, or broke it off.",
     "upstream-bad-request": "The upstream refused the request.",
     "upstream-credentials": "The upstream did not accept the credentials, the client's or the gateway's own.",
     "upstream-duplicate": "A record or value that must be unique exists already.",
+    "upstream-forbidden": "The account is not permitted to do this.",
     "upstream-ip-blocked": "The upstream does not accept requests from the gateway's IP address.",
+    "upstream-media-type": "The upstream does not accept the media type of the body.",
+    "upstream-misconfigured": "The gateway calls a wrong address or version of the upstream.",
     "upstream-rule": "The content breaks a rule of the upstream.",
     "upstream-status": "The upstream sent a status that identifies the failure; see the text.",
     "upstream-timeout": "The upstream did not respond in time.",
+    "uri-too-long": "The URL is too long.",
     "write-outcome-unknown": "The change may or may not have been made.",
 }
 

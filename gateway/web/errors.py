@@ -1,5 +1,6 @@
 """Error responses: a Failure becomes an OperationOutcome, an unexpected exception a reference number."""
 
+from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
@@ -54,6 +55,8 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     """Return the OperationOutcome of a failure, or the upstream's own body if it is passed through."""
     if failure.upstream_response and request and _is_passed_through(request):
         return failure.upstream_response
+    if failure.upstream_response and request and _is_vendors(failure.upstream_response, request):
+        return _vendor_response(failure, failure.upstream_response)
     is_repaired = failure.upstream_response and error_envelope.needs_repair(failure.upstream_response)
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
@@ -98,6 +101,32 @@ def _is_passed_through(request: FhirRequest) -> bool:
     if request.site is None or request.interaction.code == "sql":
         return not prefers_fhir(request.header("accept"))
     return not error_envelope.REPAIR.is_active(request.site)
+
+
+def _is_vendors(response: FhirResponse, request: FhirRequest) -> bool:
+    """Whether a client of a mounted upstream gets an error as the vendor sent it.
+
+    Its request is no FHIR, and its Accept field does not prefer FHIR. A success, a redirection, and an error
+    of the network before the upstream (407, 511) are no errors of the vendor's.
+    """
+    is_error = response.status >= HTTPStatus.BAD_REQUEST and response.status not in _NETWORK_STATUSES
+    return is_error and request.interaction.code == "other" and not prefers_fhir(request.header("accept"))
+
+
+_NETWORK_STATUSES = frozenset({407, 511})
+
+
+def _vendor_response(failure: Failure, response: FhirResponse) -> FhirResponse:
+    """Return the vendor's status and bytes, with Retry-After and the challenge of a 401 if it sent none."""
+    wait = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
+    is_401 = response.status == HTTPStatus.UNAUTHORIZED
+    challenge = tuple(field for field in failure.headers if is_401 and field[0] == "www-authenticate")
+    added = (field for field in (*wait, *challenge) if not response.header(field[0]))
+    return response.replace(
+        headers=(*response.headers, ("cache-control", "no-store"), *added),
+        applied_repairs=failure.applied_repairs,
+        upstream_use=failure.upstream_use,
+    )
 
 
 _KIND_BY_STATUS = {405: catalog.METHOD_NOT_ALLOWED}

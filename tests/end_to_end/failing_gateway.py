@@ -29,7 +29,7 @@ CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "halo-connect": (f"{BASE}/Patient", KEY),
     "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/registered", KEY | FHIR),
     **{name: (f"{path}/Patient", TOKEN) for name, path in MOUNTS.items()},
-    "halo-itsm": ("/itsm/api/tickets", TOKEN),
+    "halo-itsm": ("/itsm/api/tickets", TOKEN | FHIR),
 }
 
 

@@ -19,6 +19,7 @@ from fhir.resources.R4B.codesystem import CodeSystem
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 
 SQL = BASE.replace("fhir/R4", "queries/x")
+WINDOW = "Rate Limit Reached - 300 Requests per rolling 5 minute window"
 
 
 def searchset_on(gateway: FailingGateway, path: str = "/fhir/R4") -> dict[str, object]:
@@ -129,8 +130,59 @@ def test_itsm_responses_pass_unchanged(gateway: FailingGateway) -> None:
 def test_itsm_token_request_needs_no_token(gateway: FailingGateway) -> None:
     gateway.pair.fault(kind="answer", status=401, body={"error": "invalid_client"})
     response = gateway.ask("POST", "/itsm/auth/token", headers={}, content=b"client_id=1")
-    issue = checked_issue(response, 401)
+    assert (response.status_code, response.json()) == (401, {"error": "invalid_client"})
+    assert response.headers["www-authenticate"] == 'Bearer realm="halo-itsm"'
+    issue = checked_issue(gateway.ask("POST", "/itsm/auth/token", headers=FHIR, content=b"client_id=1"), 401)
     assert (error_code(issue), issue["code"]) == ("upstream-credentials", "login")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html", ""])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((400, '{"resultCode": "E1" ,"errorMessage":"\\u00e9"}'), (403, '{"ClassName":"X","Message":"No"}')),
+        *((404, ""), (422, '[{"odd": 1}]'), (429, "Rate Limit Reached"), (500, "<html>broken</html>")),
+        *((504, ""), (418, "{")),
+    ],
+)
+def test_itsm_errors_keep_status_and_bytes_for_json_clients(
+    gateway: FailingGateway, accept: str, status: int, body: str
+) -> None:
+    gateway.pair.fault(kind="answer", status=status, body=body, headers={"content-type": "text/x-odd"})
+    response = gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN | {"accept": accept})
+    assert (response.status_code, response.text) == (status, body)
+    assert response.headers["content-type"] == "text/x-odd"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers.get("retry-after") == {429: "5", 500: "10"}.get(status)
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml, */*;q=0.5"])
+def test_itsm_errors_are_outcomes_for_fhir_clients(gateway: FailingGateway, accept: str) -> None:
+    gateway.pair.fault(kind="answer", status=429, body=WINDOW)
+    response = gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN | {"accept": accept})
+    issue = checked_issue(response, 429)
+    assert (error_code(issue), response.headers["retry-after"]) == ("rate-limited", "300")
+    assert issue["diagnostics"].endswith(f": {WINDOW}")
+
+
+def test_itsm_throttle_without_retry_after_gets_one(gateway: FailingGateway) -> None:
+    gateway.pair.fault(kind="answer", status=429, body=WINDOW)
+    response = gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN)
+    assert (response.text, response.headers["retry-after"]) == (WINDOW, "300")
+    gateway.pair.fault(kind="answer", status=429, body=WINDOW, headers={"retry-after": "7"})
+    assert gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN).headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("status", [302, 407, 511])
+def test_itsm_answers_of_the_network_are_outcomes(gateway: FailingGateway, status: int) -> None:
+    gateway.pair.fault(kind="answer", status=status, body="")
+    checked_issue(gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN), 502)
+
+
+def test_failures_of_the_gateway_are_outcomes_for_itsm_clients(gateway: FailingGateway) -> None:
+    gateway.pair.fault(kind="hang", seconds=5)
+    issue = checked_issue(gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN), 504)
+    assert error_code(issue) == "upstream-timeout"
 
 
 def test_second_halo_connect_is_mounted_below_its_path(gateway: FailingGateway) -> None:

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from support.dialects import apim, details, envelope, firely, gorilla
 
 from gateway.upstreams.error_body import parse_upstream_error
+from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
+from gateway.upstreams.halo_itsm import RESULT
+
+_ENVELOPES = (RESULT, *HALO_ENVELOPES)
 
 #: Shape, status, message, body
 SHAPES: list[tuple[str, int, str, Any]] = [
@@ -45,29 +49,29 @@ SHAPES: list[tuple[str, int, str, Any]] = [
 
 @pytest.mark.parametrize(("shape", "status", "message", "body"), SHAPES)
 def test_each_shape_is_parsed(shape: str, status: int, message: str, body: Any) -> None:
-    error = parse_upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body))
+    error = parse_upstream_error(body if isinstance(body, bytes) else msgspec.json.encode(body), _ENVELOPES)
     assert (error.shape, error.status, error.message) == (shape, status, message)
 
 
 def test_byte_order_mark_is_ignored() -> None:
-    assert parse_upstream_error(b'\xef\xbb\xbf{"Message":"No"}').message == "No"
+    assert parse_upstream_error(b'\xef\xbb\xbf{"Message":"No"}', _ENVELOPES).message == "No"
 
 
 def test_halves_of_surrogate_pairs_hide_no_error() -> None:
-    error = parse_upstream_error(rb'{"errorCode": 413, "errorMessage": "\ud83d too large"}')
+    error = parse_upstream_error(rb'{"errorCode": 413, "errorMessage": "\ud83d too large"}', _ENVELOPES)
     assert (error.shape, error.status, error.message) == ("root", 413, "\ufffd too large")
 
 
 def test_message_is_cut_at_1000_characters() -> None:
-    assert len(parse_upstream_error(b"word " * 10_000).message) == 1_000
+    assert len(parse_upstream_error(b"word " * 10_000, _ENVELOPES).message) == 1_000
 
 
 @given(st.binary())
 def test_any_bytes_are_parsed(body: bytes) -> None:
-    assert len(parse_upstream_error(body).searchable_text) <= 3_000
+    assert len(parse_upstream_error(body, _ENVELOPES).searchable_text) <= 3_000
 
 
 @given(st.binary(max_size=40), st.sampled_from(SHAPES), st.integers(0, 200))
 def test_damaged_body_is_parsed(junk: bytes, example: tuple[str, int, str, Any], place: int) -> None:
     body = example[3] if isinstance(example[3], bytes) else msgspec.json.encode(example[3])
-    assert parse_upstream_error(body[:place] + junk + body[place:]).shape
+    assert parse_upstream_error(body[:place] + junk + body[place:], _ENVELOPES).shape

@@ -10,7 +10,7 @@ from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import FailureKind
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.upstreams import halo_failures, halo_sql
-from gateway.upstreams.error_body import FAILED_STATES
+from gateway.upstreams.halo_envelopes import FAILED_STATES
 from gateway.upstreams.kinds_by_interaction import kind_for
 
 _QUERIES = "GET queries/immediate"

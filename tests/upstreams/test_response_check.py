@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from support.dialects import KEY, firely, request, response
 
+from gateway.exchange import FhirRequest, FhirResponse
+from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
 from gateway.upstreams.response_check import ResponseCheck
 
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
@@ -14,6 +16,10 @@ _INFORMATION = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational"}],
 }
+
+
+def halo_check(request: FhirRequest, response: FhirResponse, is_fhir: bool = True) -> ResponseCheck:
+    return ResponseCheck(request, response, is_fhir, HALO_ENVELOPES, "envelopes")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ _INFORMATION = {
     ],
 )
 def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> None:
-    assert ResponseCheck(request(line), response(status, body)).is_acceptable
+    assert halo_check(request(line), response(status, body)).is_acceptable
 
 
 @pytest.mark.parametrize(
@@ -109,40 +115,40 @@ def test_requested_content_is_acceptable(line: str, status: int, body: Any) -> N
     ],
 )
 def test_other_content_is_not_acceptable(line: str, status: int, body: Any) -> None:
-    assert not ResponseCheck(request(line), response(status, body)).is_acceptable
+    assert not halo_check(request(line), response(status, body)).is_acceptable
 
 
 @pytest.mark.parametrize("body", [b"", _INFORMATION])
 @pytest.mark.parametrize("line", ["GET Patient", "GET Patient/1"])
 def test_client_that_asked_for_an_asynchronous_response_gets_202(line: str, body: Any) -> None:
     asked = request(line, (*KEY, ("prefer", "handling=strict, respond-async")))
-    assert ResponseCheck(asked, response(202, body)).is_acceptable
-    assert not ResponseCheck(asked, response(304, b"")).is_acceptable
+    assert halo_check(asked, response(202, body)).is_acceptable
+    assert not halo_check(asked, response(304, b"")).is_acceptable
 
 
 def test_binary_may_have_its_own_media_type() -> None:
     pdf = response(200, b"%PDF-1.7", ("content-type", "application/pdf"))
-    assert ResponseCheck(request("GET Binary/1"), pdf).is_acceptable
-    assert not ResponseCheck(request("GET Patient/1"), pdf).is_acceptable
+    assert halo_check(request("GET Binary/1"), pdf).is_acceptable
+    assert not halo_check(request("GET Patient/1"), pdf).is_acceptable
 
 
 def test_entries_of_a_good_bundle_are_not_decoded() -> None:
     body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + b'{"a":1},' * 10 + b"no JSON}"
-    assert ResponseCheck(request(), response(200, body)).is_acceptable
+    assert halo_check(request(), response(200, body)).is_acceptable
 
 
 @pytest.mark.parametrize("size", [65_500, 131_050, 131_072, 300_000])
 def test_error_is_found_wherever_a_large_query_has_it(size: int) -> None:
     for before in ("", '"errorCode" : null, '):
         fields = f'{before}"command":"{"x" * size}","errorMessage":"No","more":"{"x" * 300_000}"'
-        check = ResponseCheck(request("GET somewhere/else"), response(200, f" {{{fields}}}".encode()), False)
+        check = halo_check(request("GET somewhere/else"), response(200, f" {{{fields}}}".encode()), False)
         assert not check.is_acceptable
 
 
 @pytest.mark.parametrize("body", [b'{"errorMessage":null,"a":"%s"}', b'[{"errorMessage":"No","a":"%s"}]'])
 def test_large_result_without_an_own_error_is_acceptable(body: bytes) -> None:
     large = response(200, body % (b"x" * 300_000))
-    assert ResponseCheck(request("GET somewhere/else"), large, is_fhir=False).is_acceptable
+    assert halo_check(request("GET somewhere/else"), large, is_fhir=False).is_acceptable
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff"])
@@ -150,5 +156,5 @@ def test_error_of_a_large_query_in_unusual_json_is_found(start: str) -> None:
     text = (
         f'{start}{{"command":"{"x" * 300_000}\\ud83d","errorDetails":{{"errorCode":7,"errorMessage":"No"}}}}'
     )
-    check = ResponseCheck(request("GET somewhere/else"), response(200, text.encode()), is_fhir=False)
+    check = halo_check(request("GET somewhere/else"), response(200, text.encode()), is_fhir=False)
     assert not check.is_acceptable

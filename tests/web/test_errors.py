@@ -110,7 +110,8 @@ REPAIR_OFF = Site(GUID, SITE.zone, disabled_repairs=frozenset({"error-envelope"}
             {"site": None, "interaction": NOT_FHIR, "headers": (("accept", "application/fhir+json;q=0"),)},
             True,
         ),
-        ({"interaction": NOT_FHIR}, False),
+        ({"interaction": NOT_FHIR, "headers": (("accept", "application/fhir+json"),)}, False),
+        ({"interaction": NOT_FHIR, "headers": (("accept", "application/fhir+xml"),)}, False),
     ],
 )
 def test_upstream_error_is_passed_through_or_repaired(parts: dict[str, Any], unchanged: bool) -> None:
