@@ -10,8 +10,10 @@ from gateway.fhir.raw_json import UnreadableError, object_fields
 #: Steps of a path, and characters of a value, that are read.
 MAX_PATH_STEPS = 8
 MAX_VALUE_LENGTH = 200
+#: Bytes of nothing with spaces in it.
+_MAX_NOTHING = 100
 #: Values that say that there is no error.
-_NOTHING = frozenset({b"null", b"false", b"0", b'""', b"[]", b"{}"})
+_NOTHING = frozenset({b"null", b"false", b"0", b"-0", b"0.0", b'""', b"[]", b"{}"})
 
 
 def values_at_paths(body: bytes, paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -29,8 +31,12 @@ def _values(body: bytes, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         names = path.split(".")[:MAX_PATH_STEPS]
         if all(b'"%s"' % name.encode() in body for name in names):
             value = _value_at(body, names)
-            if value is not None and value not in _NOTHING:
+            if value is not None and not _is_nothing(value):
                 yield path, _text_of(value)
+
+
+def _is_nothing(value: bytes) -> bool:
+    return len(value) <= _MAX_NOTHING and b"".join(value.split()) in _NOTHING
 
 
 def _value_at(body: bytes, names: list[str]) -> bytes | None:

@@ -136,7 +136,7 @@ class Dialect:
         if is_acceptable and not self._has_error_at_path(error):
             return None
         own_error = self._own_error(error, check)
-        matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error))
+        matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error, error))
         return matched.to_failure(now, wait_limits, upstream_text)
 
     def _own_error(self, error: UpstreamError, check: ResponseCheck) -> UpstreamError:
@@ -151,9 +151,17 @@ class Dialect:
     def _has_error_at_path(self, error: UpstreamError) -> bool:
         return any(rule.body_path and rule.matches(error) for rule in self.rules)
 
-    def rule_for(self, error: UpstreamError) -> ErrorRule:
-        """Return the first rule that matches an upstream error; `unrecognised` if none does."""
-        return next((rule for rule in (*self.rules, *RULES) if rule.matches(error)), UNMATCHED_RULE)
+    def rule_for(self, own_error: UpstreamError, error: UpstreamError | None = None) -> ErrorRule:
+        """Return the first rule that matches what the upstream said of its own; else `unrecognised`.
+
+        A rule that reads all of the text looks at the whole `error`.
+        """
+        rules = (
+            rule
+            for rule in (*self.rules, *RULES)
+            if rule.matches(error if error and rule.reads_all_text else own_error)
+        )
+        return next(rules, UNMATCHED_RULE)
 
 
 @dataclass(frozen=True, slots=True)

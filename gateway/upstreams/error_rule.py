@@ -89,7 +89,8 @@ class ErrorRule:
     credentials were the gateway's own; `relays_issue_type` keeps an upstream's more specific issue type.
     `body_path` (`error.code`): names of JSON objects from the root of the body to a value that must be there
     and be more than nothing (`body_values.py`), or one of `body_values` as text. Such a rule also finds an
-    error under a success status.
+    error under a success status. `reads_all_text`: the pattern is searched in all of the text, also in words
+    that the request contains; only for kinds that concern their caller alone.
     """
 
     id: str
@@ -103,6 +104,7 @@ class ErrorRule:
     relays_issue_type: bool = False
     body_path: str = ""
     body_values: Collection[str] = ()
+    reads_all_text: bool = False
 
     def matches(self, error: UpstreamError) -> bool:
         """Whether an upstream error meets all conditions."""

@@ -136,7 +136,12 @@ _OAUTH_ERRORS = r"invalid_(client|token|grant|scope)|unauthorized_client|unsuppo
 
 RULES = (
     ErrorRule(
-        "itsm-oauth", TOKEN_REFUSED, status={400, 401}, shapes={"oauth"}, message_pattern=_OAUTH_ERRORS
+        "itsm-oauth",
+        TOKEN_REFUSED,
+        status={400, 401},
+        shapes={"oauth"},
+        message_pattern=_OAUTH_ERRORS,
+        reads_all_text=True,
     ),
     ErrorRule("itsm-429", RATE_LIMITED, status=range(400, 600), message_pattern=r"rate limit reached"),
     ErrorRule("itsm-401", CREDENTIALS_INVALID, status={401}),
@@ -149,6 +154,7 @@ RULES = (
         DUPLICATE_VALUE,
         status={409},
         message_pattern=r"unique|already (exists|in use)|duplicate",
+        reads_all_text=True,
     ),
     ErrorRule("itsm-409", CONFLICT, status={409}),
     ErrorRule("itsm-414", URL_TOO_LONG, status={414}),

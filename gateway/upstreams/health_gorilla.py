@@ -154,16 +154,29 @@ TOO_SLOW = FailureKind(
 
 RULES = (
     ErrorRule("hg-400-empty", URL_MALFORMED, status={400}, shapes={"empty"}),
-    ErrorRule("hg-400-async", ASYNC_ONLY, status={400}, message_pattern=r"asynchronous mode only"),
+    ErrorRule(
+        "hg-400-async",
+        ASYNC_ONLY,
+        status={400},
+        message_pattern=r"asynchronous mode only",
+        reads_all_text=True,
+    ),
     ErrorRule(
         "hg-400-subject",
         SUBJECT_UNKNOWN,
         status={400},
         message_pattern=r"subject validation failed",
+        reads_all_text=True,
         own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
     ErrorRule("hg-oauth", TOKEN_REFUSED, status={400, 401}, shapes={"oauth"}),
-    ErrorRule("hg-400-invalid", failures.PARAMETER_INVALID, status={400}, message_pattern=r"invalid request"),
+    ErrorRule(
+        "hg-400-invalid",
+        failures.PARAMETER_INVALID,
+        status={400},
+        message_pattern=r"invalid request",
+        reads_all_text=True,
+    ),
     ErrorRule(
         "hg-401",
         failures.CREDENTIALS_INVALID,
@@ -176,7 +189,9 @@ RULES = (
         status={403},
         message_pattern=r"insufficient access rights",
     ),
-    ErrorRule("hg-403-license", NOT_LICENSED, status={403}, message_pattern=r"no licen[cs]e"),
+    ErrorRule(
+        "hg-403-license", NOT_LICENSED, status={403}, message_pattern=r"no licen[cs]e", reads_all_text=True
+    ),
     ErrorRule("hg-403-other", failures.FORBIDDEN, status={403}),
     ErrorRule(
         "hg-404-www", failures.UPSTREAM_MISCONFIGURED, status={404}, message_pattern=r"rejected_www-request"
@@ -184,22 +199,40 @@ RULES = (
     ErrorRule("hg-404", failures.NOT_FOUND, status={404}, shapes={"outcome", "text", "message", "empty"}),
     ErrorRule("hg-405", failures.METHOD_NOT_ALLOWED, status={405}),
     ErrorRule("hg-415", MEDIA_TYPE_UNSUPPORTED, status={415}),
-    ErrorRule("hg-422-id2", DUPLICATE_RECORD, status={422}, message_pattern=r"ID2 already exists"),
     ErrorRule(
-        "hg-422-empty-att", ATTACHMENT_EMPTY, status={422}, message_pattern=r"empty content attachment"
+        "hg-422-id2",
+        DUPLICATE_RECORD,
+        status={422},
+        message_pattern=r"ID2 already exists",
+        reads_all_text=True,
+    ),
+    ErrorRule(
+        "hg-422-empty-att",
+        ATTACHMENT_EMPTY,
+        status={422},
+        message_pattern=r"empty content attachment",
+        reads_all_text=True,
     ),
     ErrorRule(
         "hg-422-dup",
         DUPLICATE_RECORD,
         status={409, 422},
         message_pattern=r"duplicates? the existing|create duplicate|identifier already exists",
+        reads_all_text=True,
     ),
-    ErrorRule("hg-422-performer", PERFORMER_UNKNOWN, status={422}, message_pattern=r"performer is unknown"),
+    ErrorRule(
+        "hg-422-performer",
+        PERFORMER_UNKNOWN,
+        status={422},
+        message_pattern=r"performer is unknown",
+        reads_all_text=True,
+    ),
     ErrorRule(
         "hg-422-authorizedby",
         AUTHORISING_LOCATION_UNKNOWN,
         status={422},
         message_pattern=r"AuthorizedBy is unknown",
+        reads_all_text=True,
     ),
     ErrorRule("hg-422-generic", RULE_VIOLATION, status={422}, relays_issue_type=True),
     ErrorRule("hg-429-p360", TOO_MANY_P360, status={429}, message_pattern=r"\bp360\b|\bconcurrent\b"),

@@ -166,7 +166,7 @@ def test_itsm_errors_are_outcomes_for_fhir_clients(gateway: FailingGateway, acce
 
 
 def test_itsm_throttle_without_retry_after_gets_one(gateway: FailingGateway) -> None:
-    gateway.pair.fault(kind="answer", status=429, body=WINDOW)
+    gateway.pair.fault(kind="answer", status=429, body=WINDOW, times=1)
     response = gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN)
     assert (response.text, response.headers["retry-after"]) == (WINDOW, "300")
     gateway.pair.fault(kind="answer", status=429, body=WINDOW, headers={"retry-after": "7"})
@@ -180,7 +180,7 @@ def test_itsm_answers_of_the_network_are_outcomes(gateway: FailingGateway, statu
 
 
 def test_failures_of_the_gateway_are_outcomes_for_itsm_clients(gateway: FailingGateway) -> None:
-    gateway.pair.fault(kind="hang", seconds=5)
+    gateway.pair.fault(kind="answer", status=200, delay=3)
     issue = checked_issue(gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN), 504)
     assert error_code(issue) == "upstream-timeout"
 

@@ -20,6 +20,8 @@ from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM, operation_outcome
 from gateway.upstreams import DIALECTS, failures, halo_failures
 from gateway.upstreams.diagnostics import UpstreamText
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.error_rule import ErrorRule
 
 _MODES: tuple[UpstreamText, ...] = ("masked", "full", "none")
 _PLANTED = ("Zzyzx", "2950 12345 1", "2950123451", "0123456789abcdef0123456789abcdef", "zzyzx@example.org")
@@ -174,3 +176,47 @@ def test_long_message_keeps_outcome_small() -> None:
             )
             assert result is not None
             assert_valid(result)
+
+
+_AT_PATH = ErrorRule("pack", failures.PARAMETER_INVALID, body_path="error.code", body_values={"E7"})
+_ERROR_IN_200 = {"resourceType": "Patient", "id": "1", "error": {"code": "E7"}}
+
+
+@pytest.mark.parametrize("name", ["halo-itsm", "health-gorilla"])
+def test_rule_with_a_path_finds_an_error_in_a_200(name: str) -> None:
+    asked = request("GET Patient/1")
+    dialect = DIALECTS[name].with_rules((_AT_PATH,))
+    found = dialect.failure_from_response(asked, response(200, _ERROR_IN_200), now=NOW)
+    assert found is not None
+    assert found.kind == failures.PARAMETER_INVALID
+    good = _ERROR_IN_200 | {"error": {"code": "E8"}}
+    assert dialect.failure_from_response(asked, response(200, good), now=NOW) is None
+    assert DIALECTS[name].failure_from_response(asked, response(200, _ERROR_IN_200), now=NOW) is None
+
+
+def test_rule_with_a_path_judges_an_error_status_too() -> None:
+    dialect = DIALECTS["halo-itsm"].with_rules((_AT_PATH,))
+    found = dialect.failure_from_response(request(), response(404, _ERROR_IN_200), now=NOW)
+    assert found is not None
+    assert found.kind == failures.PARAMETER_INVALID
+
+
+def test_given_rules_precede_those_of_the_dialect() -> None:
+    gorilla_dialect = DIALECTS["health-gorilla"]
+    assert gorilla_dialect.with_rules(()) is gorilla_dialect
+    rule = ErrorRule("pack", failures.UNAVAILABLE, status={404})
+    found = gorilla_dialect.with_rules((rule,)).failure_from_response(request(), response(404), now=NOW)
+    assert found is not None
+    assert found.kind is failures.UNAVAILABLE
+
+
+def test_words_of_the_request_select_a_rule_that_reads_all() -> None:
+    asked = request("GET x/y", (("user-agent", "invalid client"),))
+    reads_all = ErrorRule("a", failures.FORBIDDEN, message_pattern="invalid_client", reads_all_text=True)
+    reads_own = ErrorRule("b", failures.FORBIDDEN, message_pattern="invalid_client")
+    for rule, kind in ((reads_all, failures.FORBIDDEN), (reads_own, failures.UNAVAILABLE)):
+        found = Dialect("plain", (rule,), is_fhir=False).failure_from_response(
+            asked, response(503, {"error": "invalid_client"}), now=NOW
+        )
+        assert found is not None
+        assert found.kind is kind

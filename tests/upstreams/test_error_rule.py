@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.failures import SERVER_ERROR
 
@@ -23,3 +25,21 @@ def test_all_conditions_must_hold() -> None:
 
 def test_rule_without_conditions_matches_every_error() -> None:
     assert ErrorRule("r", SERVER_ERROR).matches(_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "value", "matches"),
+    [
+        ({}, "E7", True),
+        ({}, None, False),
+        ({"body_values": {"E7", "E8"}}, "E7", True),
+        ({"body_values": {"E7"}}, "e7", False),
+        ({"body_values": {"E7"}}, None, False),
+        ({"status": {404}}, "E7", False),
+    ],
+)
+def test_value_at_a_path_is_a_condition(
+    conditions: dict[str, Any], value: str | None, *, matches: bool
+) -> None:
+    error = UpstreamError("unknown", 200, values=(("error.code", value),) if value else ())
+    assert ErrorRule("r", SERVER_ERROR, body_path="error.code", **conditions).matches(error) is matches
