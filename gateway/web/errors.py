@@ -119,9 +119,9 @@ _NETWORK_STATUSES = frozenset({407, 511})
 def _vendor_response(failure: Failure, response: FhirResponse) -> FhirResponse:
     """Return the vendor's status and bytes, with Retry-After and the challenge of a 401 if it sent none."""
     wait = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
-    is_401 = response.status == HTTPStatus.UNAUTHORIZED
-    challenge = tuple(field for field in failure.headers if is_401 and field[0] == "www-authenticate")
-    added = (field for field in (*wait, *challenge) if not response.header(field[0]))
+    foreign = "" if response.status == HTTPStatus.UNAUTHORIZED else "www-authenticate"
+    fields = (field for field in (*wait, *failure.headers) if field[0] != foreign)
+    added = (field for field in fields if not response.header(field[0]))
     return response.replace(
         headers=(*response.headers, ("cache-control", "no-store"), *added),
         applied_repairs=failure.applied_repairs,

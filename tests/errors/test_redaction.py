@@ -139,3 +139,31 @@ def test_repeated_text_is_redacted_within_5_ms_of_processor_time(text: str) -> N
         redact(message)
         durations.append(thread_time() - start)
     assert min(durations) < 0.005
+
+
+_WORDS, _PARAMETERS = frozenset({"opportunity", "chargerate"}), frozenset({"zyxColour", "will"})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Opportunity and chargerate are required", "Opportunity and chargerate are required"),
+        ("Patient opportunity is locked", "Patient … is locked"),
+        ("Unknown parameter zyxColour", "Unknown parameter zyxColour"),
+        ("Unknown parameters [zyxColour, family]", "Unknown parameters [zyxColour, family]"),
+        ("Unknown parameters [zyxColour, Zzyzx]", "Unknown parameters …"),
+        ('Unknown parameter "zyxColour"', 'Unknown parameter "zyxColour"'),
+        ("zyxColour is unknown", "… is unknown"),
+        ("'zyxColour' is unknown", "… is unknown"),
+        ("Patient [zyxColour] is unknown", "Patient … is unknown"),
+        ("Unknown parameter [will]", "Unknown parameter …"),
+    ],
+)
+def test_given_words_and_parameters_stay_where_no_name_stands(text: str, shown: str) -> None:
+    assert redact(text, _WORDS, _PARAMETERS) == shown
+    assert not {"opportunity", "zyxColour"} & set(redact(text).replace("[", " ").replace(",", " ").split())
+
+
+@given(st.text("zqxjkv", min_size=3, max_size=12), st.sampled_from(["Opportunity {}", "parameters [[{}]]"]))
+def test_other_names_go_with_given_words(name: str, template: str) -> None:
+    assert name not in redact(template.format(name), _WORDS, _PARAMETERS)

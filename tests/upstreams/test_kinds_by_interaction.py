@@ -65,6 +65,11 @@ ANSWERS: list[tuple[str, int, Any]] = [
     ("halo-connect", 504, firely("Query took more than 30 seconds")),
     ("halo-connect", 504, b""),
     ("health-gorilla", 404, gorilla("Not found", "not-found")),
+    ("health-gorilla", 422, gorilla("No")),
+    ("health-gorilla", 429, gorilla("Too many concurrent p360 processes")),
+    ("health-gorilla", 429, gorilla("Too many requests per second")),
+    ("health-gorilla", 454, b""),
+    ("health-gorilla", 504, b""),
 ]
 #: Interactions, and words that would be wrong for them.
 UNFIT_WORDS = [

@@ -15,6 +15,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Site, UpstreamUse
 from gateway.fhir.bundle import bundle_from_fields
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.fhir.raw_json import UnreadableError, object_fields
+from gateway.upstreams import failures
 from gateway.web.errors import ErrorHandler, error_response, internal_error
 
 pytestmark = pytest.mark.anyio
@@ -121,9 +122,45 @@ def test_upstream_error_is_passed_through_or_repaired(parts: dict[str, Any], unc
     assert ("error-envelope" in response.applied_repairs) is not unchanged
 
 
+MOUNTED = fhir_request(interaction=NOT_FHIR)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+def test_mounted_clients_get_the_vendors_status_and_bytes(status: int) -> None:
+    received = FhirResponse(status, (("content-type", "text/plain"),), b'{"a" : 1}')
+    failure = Failure(
+        failures.CREDENTIALS_INVALID,
+        upstream_response=received,
+        retry_after=9,
+        headers=(("www-authenticate", "Bearer"), ("cache-status", "x")),
+    ).with_upstream_use(UpstreamUse(1, 0.5))
+    response = error_response(failure, MOUNTED)
+    assert (response.status, response.body, response.upstream_use) == (status, b'{"a" : 1}', (1, 0.5))
+    challenge = {"www-authenticate": "Bearer"} if status == 401 else {}
+    own = {"cache-control": "no-store", "retry-after": "9", "cache-status": "x"}
+    assert dict(response.headers) == {"content-type": "text/plain"} | own | challenge
+
+
+def test_fields_of_the_vendor_stay_as_they_are() -> None:
+    fields = (("www-authenticate", 'Bearer realm="own"'), ("retry-after", "7"))
+    failure = Failure(
+        failures.CREDENTIALS_INVALID,
+        upstream_response=FhirResponse(401, fields),
+        retry_after=9,
+        headers=(("www-authenticate", "Bearer"),),
+    )
+    assert error_response(failure, MOUNTED).headers == (*fields, ("cache-control", "no-store"))
+
+
+@pytest.mark.parametrize("status", [200, 206, 302, 304, 407, 511])
+def test_statuses_that_are_no_errors_of_a_vendor_are_outcomes(status: int) -> None:
+    failure = Failure(failures.UNRECOGNISED_RESPONSE, upstream_response=FhirResponse(status))
+    assert code_of(error_response(failure, MOUNTED)) == "upstream-unrecognised"
+
+
 def test_failure_of_the_gateway_is_always_an_outcome() -> None:
-    request = fhir_request(site=None, interaction=NOT_FHIR)
-    assert code_of(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"
+    for request in (fhir_request(site=None, interaction=NOT_FHIR), MOUNTED):
+        assert code_of(error_response(Failure(catalog.UPSTREAM_TIMEOUT), request)) == "upstream-timeout"
 
 
 def test_error_response_names_the_upstream_requests_behind_it() -> None:
