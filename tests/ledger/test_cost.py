@@ -24,7 +24,7 @@ from gateway.ledger.cost import (
 )
 from gateway.sql.interaction import sql_interaction
 from gateway.upstreams import failures as shared
-from gateway.upstreams import halo_failures
+from gateway.upstreams import halo_failures, halo_itsm
 
 SEARCH = fhir_request("Patient", "family=Zzyzx")
 READ = fhir_request("Patient/1")
@@ -95,7 +95,7 @@ def test_304_of_the_upstream_is_maybe_billed() -> None:
         (shared.TIMEOUT, CostClass.MAYBE_BILLED),
         (shared.NOT_FOUND, CostClass.BILLED),
         (shared.BAD_REQUEST, CostClass.MAYBE_BILLED),
-        (shared.CONFLICT, CostClass.BILLED),
+        (halo_itsm.CONFLICT, CostClass.BILLED),
         (shared.CREDENTIALS_INVALID, CostClass.FREE),
         (shared.RATE_LIMITED, CostClass.FREE),
     ],
