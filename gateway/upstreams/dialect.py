@@ -52,17 +52,18 @@ class Dialect:
     """Properties of one upstream.
 
     The first of `rules` that matches an error decides; the rules shared by all upstreams follow.
+    `envelopes`: the forms of its error bodies, the first that matches counts; `success_errors`: those that
+    are errors under a success status. `vocabulary`: words in lower case that its texts may contain and that
+    are no names. `names_parameters`: its texts name the parameters at fault, which the client may read.
+    `id_headers`: fields with the upstream's own ids that an error keeps.
 
     `is_fhir`: its good responses are FHIR resources, and requests without a credential are rejected; else
     the gateway passes requests through. `apis`: Halo's APIs by the first segment of their paths, each with
     its own credential; `credentials` is that of all other upstreams. `max_page_size`: maximum `_count` that
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
     may use it in `upstreams.<name>.dialect`. `product`: its name for people. `limits`: those that its vendor
-    documents. `envelopes`: the forms of its error bodies, the first that matches counts; `success_errors`:
-    those that are errors under a success status. `vocabulary`: words in lower case that its texts may contain
-    and that are no names. `names_parameters`: its texts name the parameters at fault, which the client may
-    read. `id_headers`: fields with the upstream's own ids that an error keeps. `error_of_clients_sql` returns
-    what counts of an error that SQL of the client's own may have caused, and None for all other errors.
+    documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
+    caused, and None for all other errors.
     """
 
     name: str
@@ -70,16 +71,16 @@ class Dialect:
     is_fhir: bool = True
     credentials: CredentialScheme = BEARER
     apis: Mapping[str, CredentialScheme] = field(default_factory=dict)
-    max_page_size: int | None = None
-    relays_freshness: bool = False
-    is_mountable: bool = True
-    product: str = ""
-    limits: UpstreamLimits = USUAL_LIMITS
     envelopes: tuple[Envelope, ...] = FHIR_ENVELOPES
     success_errors: SuccessErrors = "outcomes"
     vocabulary: frozenset[str] = frozenset()
     names_parameters: bool = False
     id_headers: tuple[str, ...] = ()
+    max_page_size: int | None = None
+    relays_freshness: bool = False
+    is_mountable: bool = True
+    product: str = ""
+    limits: UpstreamLimits = USUAL_LIMITS
     error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
     _body_paths: tuple[str, ...] = field(init=False, default=())
 
