@@ -117,11 +117,9 @@ def is_made_id(text: str) -> bool:
 
 
 def parameter_names(request: FhirRequest) -> frozenset[str]:
-    """Names of the client's search parameters that look like names; none that is also a word of a value."""
+    """Names of the client's search parameters that look like names."""
     parameters = request.client_search.parameters[:_MAX_PARAMETERS]
-    names = {parameter.name for parameter in parameters if _PARAMETER_NAME.fullmatch(parameter.name)}
-    words = {word.casefold() for word in _request_words(request)} if names else set()
-    return frozenset(name for name in names if name.casefold() not in words)
+    return frozenset(each.name for each in parameters if _PARAMETER_NAME.fullmatch(each.name))
 
 
 def redact_request_values(message: str, request: FhirRequest) -> str:
