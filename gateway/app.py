@@ -146,7 +146,7 @@ def create_app(
         ],
         middleware=[
             *fast_path,
-            Middleware(RequestDecompression),
+            Middleware(RequestDecompression, unread_paths=_unread_paths(settings)),
             Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
         ],
         lifespan=runtime.lifespan,
@@ -160,6 +160,12 @@ def create_app(
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app
+
+
+def _unread_paths(settings: Settings) -> tuple[str, ...]:
+    """Beginnings of the paths below which bodies are passed through."""
+    mounts = settings.upstreams.values()
+    return tuple(f"{mount.path}/" for mount in mounts if not DIALECTS[mount.dialect].is_fhir)
 
 
 def _webhook_routes(runtime: Runtime) -> list[Route]:

@@ -121,21 +121,23 @@ def _routes_by_depth() -> dict[int, _Routes]:
 _ROUTES = _routes_by_depth()
 
 
-def _has_known_type(match: re.Match[str]) -> bool:
-    return match.groupdict().get("type", "Patient") in RESOURCE_TYPES
+def _has_known_type(match: re.Match[str], types: frozenset[str]) -> bool:
+    return match.groupdict().get("type", "Patient") in types
 
 
-def allowed_methods(path: str) -> tuple[str, ...]:
-    """Methods that FHIR defines for a path below the base; empty for an unknown path."""
+def allowed_methods(path: str, types: frozenset[str] = RESOURCE_TYPES) -> tuple[str, ...]:
+    """Methods that FHIR defines for a path below the base; empty for an unknown path or type."""
     matches = ((pattern.fullmatch(path), codes) for pattern, codes in _ROUTES.get(path.count("/"), ()))
-    return next((tuple(sorted(codes)) for match, codes in matches if match and _has_known_type(match)), ())
+    return next(
+        (tuple(sorted(codes)) for match, codes in matches if match and _has_known_type(match, types)), ()
+    )
 
 
-def interaction_for(method: str, path: str) -> Interaction | None:
-    """Interaction of a method and a path without leading slash, or None."""
+def interaction_for(method: str, path: str, types: frozenset[str] = RESOURCE_TYPES) -> Interaction | None:
+    """Interaction of a method and a path without leading slash, or None; `types`: those of the upstream."""
     for pattern, codes in _ROUTES.get(path.count("/"), ()):
         match = pattern.fullmatch(path) if method in codes else None
-        if match and _has_known_type(match):
+        if match and _has_known_type(match, types):
             parts: dict[str, Any] = match.groupdict()
             parts.pop("version", None)
             return Interaction(codes[method], **parts)

@@ -1,4 +1,4 @@
-"""Resource types of FHIR R4 (4.0.1), value set resource-types."""
+"""Resource types of FHIR R4 (4.0.1) and STU3 (3.0.2), value set resource-types."""
 
 _NAMES = """
     Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse
@@ -29,4 +29,28 @@ _NAMES = """
     TestScript ValueSet VerificationResult VisionPrescription
 """
 
+#: Types of STU3 that R4 renamed or removed.
+_ONLY_STU3 = """
+    BodySite DataElement DeviceComponent EligibilityRequest EligibilityResponse ExpansionProfile
+    ImagingManifest ProcedureRequest ProcessRequest ProcessResponse ReferralRequest Sequence
+    ServiceDefinition
+"""
+#: Types of R4 that STU3 lacks.
+_SINCE_R4 = """
+    BiologicallyDerivedProduct BodyStructure CatalogEntry ChargeItemDefinition
+    CoverageEligibilityRequest CoverageEligibilityResponse DeviceDefinition EffectEvidenceSynthesis
+    EventDefinition Evidence EvidenceVariable ExampleScenario ImmunizationEvaluation InsurancePlan
+    Invoice MedicationKnowledge MedicinalProduct MedicinalProductAuthorization
+    MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngredient
+    MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
+    MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MolecularSequence
+    ObservationDefinition OrganizationAffiliation ResearchDefinition ResearchElementDefinition
+    RiskEvidenceSynthesis ServiceRequest SpecimenDefinition SubstanceNucleicAcid SubstancePolymer
+    SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification
+    TerminologyCapabilities VerificationResult
+"""
+
 RESOURCE_TYPES = frozenset(_NAMES.split())
+STU3_RESOURCE_TYPES = RESOURCE_TYPES.difference(_SINCE_R4.split()).union(_ONLY_STU3.split())
+#: Resource types by version of FHIR, as the setting `upstreams.<name>.fhir_version` writes it.
+RESOURCE_TYPES_BY_VERSION = {"4.0": RESOURCE_TYPES, "3.0": STU3_RESOURCE_TYPES}

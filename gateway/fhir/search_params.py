@@ -131,11 +131,18 @@ def parse_search(query: str, form: str = "") -> SearchParams:
     return SearchParams(tuple(_parse_parameters(query, "url")) + tuple(_parse_parameters(form, "form")))
 
 
+def parse_whole_query(query: str) -> SearchParams:
+    """Parameters of a query string, with the empty ones between two `&`: `query` is the same text."""
+    return SearchParams(tuple(map(_parse_parameter, query.split("&")))) if query else NO_PARAMETERS
+
+
 def _parse_parameters(text: str, place: Place) -> Iterable[Parameter]:
-    for raw in text.split("&"):
-        if raw:
-            name, _, value = raw.partition("=")
-            yield Parameter(unquote_plus(name), unquote_plus(value), raw, place)
+    return (_parse_parameter(raw, place) for raw in text.split("&") if raw)
+
+
+def _parse_parameter(raw: str, place: Place = "url") -> Parameter:
+    name, _, value = raw.partition("=")
+    return Parameter(unquote_plus(name), unquote_plus(value), raw, place)
 
 
 def _is_zero(text: str) -> bool:

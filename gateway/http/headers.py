@@ -14,6 +14,7 @@ CREDENTIALS = frozenset({"authorization", "deviceid", "ocp-apim-subscription-key
 REQUEST_HEADERS = {
     "accept-language": "display texts",
     "authorization": "bearer token of the desktop API, Health Gorilla and HaloITSM",
+    "content-encoding": "coding of a body that is passed through; the gateway unpacks any other",
     "content-type": "media type of the body",
     "deviceid": "the desktop API's second credential",
     "hg-idempotency-key": "Health Gorilla recognises a repeated create by it",
@@ -61,6 +62,7 @@ RESPONSE_HEADERS = {
     "size": "SQL Passthrough result page",
     "www-authenticate": "authentication scheme of the upstream",
     "x-correlation-id": "the client's own tracing",
+    "x-hg-request-id": "Health Gorilla's support finds a request by it",
     "x-progress": "progress of an asynchronous request",
     "x-ratelimit-limit": "the integrator's own quota",
     "x-ratelimit-remaining": "the integrator's own quota",

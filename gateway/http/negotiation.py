@@ -1,6 +1,7 @@
 """Content negotiation (R4 http.html#mime-type): a spelling of JSON, or Failure 406."""
 
 import re
+from typing import Literal
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -28,9 +29,14 @@ RESOURCE_MEDIA_TYPES = frozenset(
 )
 FORM_MEDIA_TYPES = frozenset({"application/x-www-form-urlencoded"})
 
-
-#: Versions of FHIR that a `fhirVersion` parameter may name (R4 http.html#version-parameter).
-_FHIR_VERSION = re.compile(r"4\.0(\.\d)?", re.ASCII)
+FhirVersion = Literal["4.0", "3.0"]
+#: What a `fhirVersion` parameter may name, by the version of an upstream (R4 http.html#version-parameter).
+_VERSION_NAMES: dict[FhirVersion, re.Pattern[str]] = {
+    "4.0": re.compile(r"4\.0(\.\d)?", re.ASCII),
+    "3.0": re.compile(r"3\.0(\.\d)?", re.ASCII),
+}
+#: Ranges that include FHIR's JSON and other types.
+_ANY_TYPE = frozenset({"*/*", "application/*"})
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+*-]+", re.ASCII)
 _PARAMETER = re.compile(r';\s*fhirversion\s*=\s*"?([^";,\s]*)', re.IGNORECASE)
 
@@ -40,24 +46,41 @@ def media_type(field: str) -> str:
     return field.partition(";")[0].strip().lower().replace(" ", "+")
 
 
-def has_supported_version(field: str) -> bool:
-    """Whether a Content-Type or Accept range names no version of FHIR except R4."""
-    return all(map(_FHIR_VERSION.fullmatch, _PARAMETER.findall(field)))
+def has_supported_version(field: str, version: FhirVersion = "4.0") -> bool:
+    """Whether a Content-Type or Accept range names no version of FHIR except the upstream's."""
+    return all(map(_VERSION_NAMES[version].fullmatch, _PARAMETER.findall(field)))
 
 
-def response_media_type(formats: tuple[str, ...], accept: str, *, is_binary: bool = False) -> str:
+def response_media_type(
+    formats: tuple[str, ...], accept: str, *, is_binary: bool = False, version: FhirVersion = "4.0"
+) -> str:
     """Media type of the response; `_format` overrides Accept. Raises Failure 406 if neither allows JSON.
 
     The content of a Binary may have any type: a client that prefers one gets all its types in order of
     preference, separated by commas, for `fhir.binary_content`.
     """
     ranges = formats[-1:] or (_ranges_by_quality(accept) if accept.strip() else [""])
-    names = [media_type(text) for text in ranges if has_supported_version(text)]
+    names = [media_type(text) for text in ranges if has_supported_version(text, version)]
     permitted = [name for name in names if name in _MEDIA_TYPES or (is_binary and is_native_type(name))]
     if not permitted:
         raise Failure(catalog.NOT_ACCEPTABLE, expression="http._format" if formats else "http.Accept")
     first = _MEDIA_TYPES.get(permitted[0], "")
     return first or ",".join(_MEDIA_TYPES.get(name, name) for name in permitted)
+
+
+def content_media_types(formats: tuple[str, ...], accept: str, version: FhirVersion = "4.0") -> str:
+    """Media types of a Binary from an upstream that has its content in other types, too.
+
+    As of `response_media_type`, but a range of any type stays one, because R4 binary.html lets the server
+    choose then; FHIR's JSON follows it. Raises Failure 406.
+    """
+    ranges = formats[-1:] or _ranges_by_quality(accept)
+    names = [media_type(text) for text in ranges if has_supported_version(text, version)]
+    if not _ANY_TYPE.intersection(names):
+        return response_media_type(formats, accept, is_binary=True, version=version)
+    permitted = [name for name in names if name in _MEDIA_TYPES or is_native_type(name)]
+    types = [name if name in _ANY_TYPE else _MEDIA_TYPES.get(name, name) for name in permitted]
+    return types[0] if types[0] in JSON_MEDIA_TYPES else ",".join(dict.fromkeys((*types, FHIR_JSON)))
 
 
 def prefers_fhir(accept: str) -> bool:

@@ -1,8 +1,9 @@
-"""Target of a raw request path, rebuilt from checked segments and never copied."""
+"""Target of a raw request path: rebuilt from checked segments, or copied if no reading of it is unsafe."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
@@ -13,6 +14,12 @@ _ENCODED_DELIMITER = re.compile(r"%(2f|5c|2e|25|00)|\\", re.IGNORECASE)
 #: A path that needs neither decoding nor a check of its segments.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9\-_~$][A-Za-z0-9\-._~$]*+)++/?", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~$]+", re.ASCII)
+#: Characters that no part of a URL contains as they are (RFC 3986), or that would end a path.
+_RAW_UNSAFE = re.compile(r"[^!-~]|[#?\\]")
+#: Control characters, and the backslash, which some servers read as a slash.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
+#: How often a path is decoded: an upstream and its own proxies may each do it.
+_MAX_DECODINGS = 4
 _ASYNC_STATUS = re.compile(r"RequestResult/[A-Za-z0-9\-_][A-Za-z0-9\-._]*", re.ASCII)
 #: A Halo GUID in lower case.
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -20,6 +27,11 @@ _GUID = re.compile(GUID_PATTERN)
 
 #: First segment below the gateway's base for paths on the upstream's origin, outside its FHIR base.
 ORIGIN_SEGMENT = "~"
+_UNSAFE_PATH_TEXT = (
+    "The path of the URL is malformed or unsafe: it has a dot segment, a control character, a backslash, or a"
+    " percent sign without two hexadecimal digits of UTF-8. It was not sent. Encode each segment once, as"
+    " UTF-8, and write the path without dot segments."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,67 @@ def path_segments(raw_path: str) -> tuple[str, ...]:
 
 
 def path_below_mount(raw_path: str, mount: str) -> str:
-    """Return the checked path below a mount, without slashes at its ends. Raises Failure 400 or 404."""
+    """Return the FHIR path below a mount, without slashes at its ends. Raises Failure 400 or 404.
+
+    A path on the upstream's origin is returned as it was sent.
+    """
     rest = without_mount(raw_path, mount)
+    if is_on_origin(rest.removeprefix("/")):
+        return unchanged_path_below_mount(raw_path, mount)
     return "/".join(path_segments(rest)) if rest.strip("/") else ""
+
+
+def unchanged_path_below_mount(raw_path: str, mount: str) -> str:
+    """Return the path below a mount byte for byte, without its first slash. Raises Failure 400.
+
+    However often it is decoded, it has no dot segments, control characters or backslashes. Only an escaped
+    `~` as its first segment is unescaped.
+    """
+    path = without_mount(raw_path, mount).removeprefix("/")
+    if _RAW_UNSAFE.search(path) or _MALFORMED_ESCAPE.search(path):
+        raise Failure(catalog.PATH_MALFORMED, text=_UNSAFE_PATH_TEXT)
+    if any(_UNSAFE.search(text) or _has_dot_segments(text) for text in _readings(path)):
+        raise Failure(catalog.PATH_MALFORMED, text=_UNSAFE_PATH_TEXT)
+    first, slash, rest = path.partition("/")
+    return f"{ORIGIN_SEGMENT}{slash}{rest}" if is_on_origin(first) else path
+
+
+def path_below_base(path: str, base: str) -> str:
+    """Return the FHIR path of a path on the origin of a base, if it is below that base; else itself.
+
+    Raises Failure 400 or 404.
+    """
+    below = f"{ORIGIN_SEGMENT}{split_url(base).path}"
+    if below == ORIGIN_SEGMENT or not f"{path}/".startswith(f"{below}/"):
+        return path
+    rest = path.removeprefix(below)
+    return "/".join(path_segments(rest)) if rest.strip("/") else ""
+
+
+def is_on_origin(path: str) -> bool:
+    """Whether a path below a mount is one on the upstream's origin, beside its base."""
+    return unquote(path.partition("/")[0]) == ORIGIN_SEGMENT
+
+
+def _readings(path: str) -> Iterator[str]:
+    """Yield a path and what servers may decode it to. Raises Failure 400 if it is encoded too often."""
+    try:
+        decoded = unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise Failure(catalog.PATH_MALFORMED, text=_UNSAFE_PATH_TEXT) from None
+    for _ in range(_MAX_DECODINGS):
+        yield path
+        if decoded == path:
+            return
+        path, decoded = decoded, unquote(decoded)
+    raise Failure(catalog.PATH_MALFORMED, text=_UNSAFE_PATH_TEXT)
+
+
+def _has_dot_segments(path: str) -> bool:
+    """Whether a segment is `.` or `..`, also with parameters or spaces, which some servers remove."""
+    return "." in path and any(
+        segment.partition(";")[0].strip() in {".", ".."} for segment in path.split("/")
+    )
 
 
 def without_mount(raw_path: str, mount: str) -> str:

@@ -10,7 +10,7 @@ from gateway.repairs.repair import Repair
 
 
 class ResponseRepairs:
-    """Repairs responses; a response that a repair makes itself needs no upstream request."""
+    """Repairs responses of FHIR; a response that a repair makes itself needs no upstream request."""
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
@@ -19,7 +19,7 @@ class ResponseRepairs:
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the repaired response. Raises UnreadableError if the upstream's JSON is unreadable."""
-        if request.site is None:
+        if request.site is None or request.interaction.code == "other":
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)
         for repair_id, make_response in active.local_response:

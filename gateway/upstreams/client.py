@@ -16,7 +16,6 @@ from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.fhir.raw_json import has_surrogates, without_lone_surrogates
-from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.headers import (
     CACHING_HEADERS,
     CONDITIONAL_HEADERS,
@@ -26,7 +25,6 @@ from gateway.http.headers import (
     filter_headers,
     valid_headers,
 )
-from gateway.http.negotiation import FHIR_JSON
 from gateway.thread_switching import frequent_switches
 from gateway.upstreams.connection_errors import read_error_text
 from gateway.upstreams.connection_log import ConnectionLog
@@ -37,6 +35,7 @@ from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
+from gateway.upstreams.sent_request import accept_header, is_unchanged, reads_fhir, with_limited_count
 
 _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)
@@ -48,6 +47,8 @@ TimeoutOf = Callable[[FhirRequest], Timeout | None]
 _FIXED_HEADERS = (("accept-encoding", "gzip"), _VIA)
 #: A path and query that httpx sends unchanged; it percent-encodes any other.
 _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+", re.ASCII)
+#: A path and query that can be sent: visible characters before a fragment.
+_VISIBLE_TARGET = re.compile(r'[!"$-~]*+', re.ASCII)
 #: Exception of a transport, kind of failure, and whether the request may have been sent; first match wins.
 _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.ConnectError, catalog.UPSTREAM_CONNECT, False),
@@ -125,7 +126,7 @@ class UpstreamClient:
             wait_limits=self._wait_limits,
             upstream_text=self._upstream_text,
         )
-        if self._dialect.is_fhir or len(response.body) <= MAX_ERROR_BODY_BYTES:
+        if reads_fhir(self._dialect, request) or len(response.body) <= MAX_ERROR_BODY_BYTES:
             return judge()
         with frequent_switches():
             return await asyncio.to_thread(judge)
@@ -147,7 +148,7 @@ class UpstreamClient:
             raise self._logged_failure(request, error) from error
         headers = _lowercase_headers(response)
         body = await _read_body(response, headers)
-        is_decoded = self._dialect.is_fhir and _is_json(headers)
+        is_decoded = reads_fhir(self._dialect, request) and _is_json(headers)
         return FhirResponse(response.status_code, headers, await _readable_json(body) if is_decoded else body)
 
     def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
@@ -164,21 +165,14 @@ class UpstreamClient:
                 request.headers,
                 self._request_header_rules | (CONDITIONAL_HEADERS if may_write(request) else {}),
             ),
-            ("accept", self._accept_header(request)),
+            ("accept", accept_header(self._dialect, request)),
             ("x-request-id", request.request_id),
             *_FIXED_HEADERS,
         )
-        if self._dialect.max_page_size is not None:
-            request = request.replace(
-                upstream_search=_with_max_count(request.upstream_search, self._dialect.max_page_size)
-            )
+        request = with_limited_count(self._dialect, request)
         timeout = self._timeout_of(request)
-        return _httpx_request(method, request.upstream_url, headers, request.upstream_body, timeout)
-
-    def _accept_header(self, request: FhirRequest) -> str:
-        """Accept field: FHIR for a FHIR upstream; else the client's, where FHIR only selects error bodies."""
-        accept = request.header("accept")
-        return FHIR_JSON if self._dialect.is_fhir else "*/*" if FHIR_JSON in accept else accept or "*/*"
+        target = _parse_target(request.upstream_url, is_unchanged=is_unchanged(request))
+        return _httpx_request(method, target, request.upstream_url, headers, request.upstream_body, timeout)
 
     def _log_failure(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
         """Log the codes of each failure at debug level, and an unrecognised shape at warning level.
@@ -192,22 +186,16 @@ class UpstreamClient:
         _log.debug("upstream-failure", **fields, code=failure.kind.code, upstream_codes=codes)
 
 
-def _with_max_count(search: SearchParams, max_count: int) -> SearchParams:
-    """Return the search with each `_count` limited to the upstream's maximum."""
-    return search.map_parameters(lambda parameter: (_limit_count(parameter, max_count),))
-
-
-def _limit_count(parameter: Parameter, max_count: int) -> Parameter:
-    count = parameter.value if parameter.name == "_count" else ""
-    is_over_limit = count.isdecimal() and int(count[:9]) > max_count
-    return parameter.with_value(str(max_count)) if is_over_limit else parameter
-
-
 def _httpx_request(
-    method: str, url: str, headers: Headers, body: bytes, timeout: Timeout | None = None
+    method: str,
+    parsed_target: tuple[httpx.URL, bool],
+    url: str,
+    headers: Headers,
+    body: bytes,
+    timeout: Timeout | None = None,
 ) -> httpx.Request:
     """Build `httpx.Request(method, url, headers=headers, content=body)` in a sixth of its time."""
-    target, is_plain = _parse_target(url)
+    target, is_plain = parsed_target
     length = (("content-length", str(len(body))),) if body or method in _METHODS_WITH_BODY else ()
     return (_UnparsedUrlRequest if is_plain else httpx.Request)(
         method,
@@ -231,11 +219,15 @@ class _UnparsedUrlRequest(httpx.Request):
         return httpx.URL(self.extensions["url"])
 
 
-def _parse_target(url: str) -> tuple[httpx.URL, bool]:
-    """Return the parsed origin and True if httpx sends path and query unchanged; else the URL and False."""
+def _parse_target(url: str, *, is_unchanged: bool) -> tuple[httpx.URL, bool]:
+    """Return the parsed origin and True if path and query are sent as they are; else the URL and False.
+
+    Unless `is_unchanged`, they are sent as they are only if httpx would not change them.
+    """
     end = max(url.find("/", url.find("://") + 3), 0)
     origin, target = url[:end], url[end:]
-    if origin and "/." not in target and _PLAIN_TARGET.fullmatch(target):
+    is_plain = "/." not in target and _PLAIN_TARGET.fullmatch(target)
+    if origin and (is_plain or (is_unchanged and _VISIBLE_TARGET.fullmatch(target))):
         return _parse_origin(origin), True
     return httpx.URL(url), False
 

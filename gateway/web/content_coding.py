@@ -1,4 +1,7 @@
-"""Content codings of request bodies: gzip is unpacked, any other is refused (RFC 9110 section 8.4)."""
+"""Content codings of request bodies: gzip is unpacked, any other is refused (RFC 9110 section 8.4).
+
+A body that no part of the gateway reads keeps its coding: the upstream unpacks it.
+"""
 
 import zlib
 from collections.abc import Iterator
@@ -24,15 +27,17 @@ _UNREADABLE_TEXT = (
 
 
 class RequestDecompression:
-    """ASGI middleware after which a request body has no content coding."""
+    """ASGI middleware after which a request body has no content coding, except below `unread_paths`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, unread_paths: tuple[str, ...] = ()) -> None:
         self._app = app
+        self._unread_paths = unread_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application. Its `receive` raises Failure 400 or 415 if it cannot unpack the body."""
         fields = scope["headers"] if scope["type"] == "http" else ()
-        if all(name != b"content-encoding" for name, _ in fields):
+        is_plain = all(name != b"content-encoding" for name, _ in fields)
+        if is_plain or scope["path"].startswith(self._unread_paths):
             await self._app(scope, receive, send)
             return
         codings = content_codings(Request(scope))

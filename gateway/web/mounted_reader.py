@@ -7,11 +7,18 @@ from starlette.requests import Request
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
-from gateway.http.request_path import ORIGIN_SEGMENT, async_status_path, is_async_status
+from gateway.http.request_path import (
+    ORIGIN_SEGMENT,
+    async_status_path,
+    is_async_status,
+    is_on_origin,
+    path_below_base,
+)
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
+from gateway.web.passthrough_checks import require_common_method, require_one_idempotency_key
 from gateway.web.public_url import public_origin
 from gateway.web.request_reader import base_url
 
@@ -20,6 +27,8 @@ _STATUS_INTERACTIONS = {
     "HEAD": Interaction("operation", operation="RequestResult"),
     "DELETE": Interaction("delete", operation="RequestResult"),
 }
+#: Token endpoint of a FHIR server, on the origin of its base; clients may write it below the base, too.
+_TOKEN_PATH = "oauth/token"  # noqa: S105 - a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +40,60 @@ class MountedRequestReader:
     upstream: MountedUpstream
 
     async def read_fhir(self, request: Request) -> FhirRequest:
-        """Read a FHIR request; the status of an asynchronous request is an operation. Raises Failure 4xx."""
+        """Read a FHIR request, or one to pass through on the upstream's origin. Raises Failure 4xx."""
         path, method = self._parse_path(request), request.method
-        interaction = self._status_interaction(method, path) or request_checks.parse_interaction(method, path)
-        request_checks.require_credential(request, self._scheme)
-        return await request_reader.fhir_request(
-            request, self.settings, interaction, self._address(request, path)
+        interaction = self._status_interaction(method, path)
+        if interaction is None and (path == _TOKEN_PATH or is_on_origin(path)):
+            return await self._read_unchanged(request, _path_on_origin(path))
+        interaction = interaction or request_checks.parse_interaction(
+            method, path, self.upstream.fhir_version
         )
+        request_checks.require_credential(request, self._scheme)
+        require_one_idempotency_key(request.headers.getlist("hg-idempotency-key"))
+        address = self._address(request, path)
+        return await request_reader.fhir_request(request, self.settings, interaction, address)
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """Read a request to pass through; it may request a token without a credential. Raises Failure 4xx."""
-        request_checks.require_common_method(request)
+        server = self.settings.server
+        path = request_checks.parse_unchanged_path(request, server.max_uri, self.upstream.path)
+        return await self._read_unchanged(request, path)
+
+    async def _read_unchanged(self, request: Request, path: str) -> FhirRequest:
+        """Read a request whose credential, method and content are the upstream's matter."""
+        require_common_method(request.method)
         request_checks.require_single_credential(request, self._scheme)
-        address = self._address(request, self._parse_path(request))
-        return await request_reader.passthrough_request(
-            request, self.settings, address, self.settings.server.max_body
-        )
+        require_one_idempotency_key(request.headers.getlist("hg-idempotency-key"))
+        address = self._address(request, path)
+        result = await request_reader.passthrough_request(request, self.settings, address)
+        return request_reader.with_deadline(result, self.settings)
 
     def _status_interaction(self, method: str, path: str) -> Interaction | None:
-        """Interaction with an asynchronous job, whose URL is below the upstream's base or beside it."""
+        """Interaction with an asynchronous job, whose URL is below the upstream's base or beside it.
+
+        Raises Failure 405 for another method on a URL beside the base.
+        """
         first, slash, rest = path.partition("/")
         is_beside = first == ORIGIN_SEGMENT and async_status_path(base_url(self.upstream), slash + rest)
+        if is_beside and method not in _STATUS_INTERACTIONS:
+            raise request_checks.method_failure(sorted(_STATUS_INTERACTIONS))
         return _STATUS_INTERACTIONS.get(method) if is_beside or is_async_status(path) else None
 
     def _parse_path(self, request: Request) -> str:
-        return request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)
+        path = request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)
+        return path_below_base(path, base_url(self.upstream))
 
     def _address(self, request: Request, path: str) -> request_reader.RequestAddress:
         base = public_origin(request, self.settings.server) + self.upstream.path
+        setting = f"upstreams.{self.name}.max_request_body"
         return request_reader.RequestAddress(
-            path, base, base_url(self.upstream), self._scheme, self._upstream_site
+            path,
+            base,
+            base_url(self.upstream),
+            self._scheme,
+            self._upstream_site,
+            request_reader.BodyLimit(self.upstream.request_body_limit, setting),
+            self.upstream.fhir_version,
         )
 
     @property
@@ -70,3 +103,7 @@ class MountedRequestReader:
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
         return Site(self.name, load_zone("UTC"), self.name, disabled)
+
+
+def _path_on_origin(path: str) -> str:
+    return f"{ORIGIN_SEGMENT}/{path}" if path == _TOKEN_PATH else path

@@ -2,7 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from anyio import to_thread
@@ -13,25 +13,30 @@ from gateway.errors.failure import Failure
 from gateway.exchange import Headers
 from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods, interaction_for
 from gateway.fhir.raw_json import UnreadableError, json_depth, object_fields
-from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.fhir.resource_types import RESOURCE_TYPES, RESOURCE_TYPES_BY_VERSION
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import (
     FORM_MEDIA_TYPES,
     RESOURCE_MEDIA_TYPES,
+    FhirVersion,
     has_supported_version,
     is_native_type,
     media_type,
 )
-from gateway.http.request_path import Target, path_below_mount, target_from_path, without_mount
+from gateway.http.request_path import (
+    Target,
+    path_below_mount,
+    target_from_path,
+    unchanged_path_below_mount,
+    without_mount,
+)
 from gateway.search.limits import parse_limited_search, require_valid_count
 from gateway.settings import Server, Settings
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
-#: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
-_PASSED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 #: Size from which received pieces are one block, and size of a body whose blocks are joined in a thread.
 _BLOCK_BYTES, _LARGE_BYTES = 64 * 1024, 2 * 1024 * 1024
 _BRACKETS = (b"{", b"[", b"]", b"}")
@@ -39,6 +44,14 @@ _BRACKETS = (b"{", b"[", b"]", b"}")
 JSON_PATCH = "application/json-patch+json"
 
 _INTERACTIONS_WITH_BODY = frozenset({"create", "patch", "update"})
+_TOO_LARGE_TEXT = (
+    "The request body is larger than {size:,} bytes, the gateway's limit for this upstream. It was not sent."
+    " Send a smaller body, or ask the gateway's operator to raise {setting}."
+)
+_TYPE_UNKNOWN_TEXT = (
+    "The path contains no resource type of FHIR STU3, which this upstream uses. Check the spelling and the"
+    " capital letters."
+)
 _EMPTY_TEXT = f"{catalog.BODY_UNREADABLE.text} This one is empty, and the request was not sent."
 
 
@@ -52,23 +65,29 @@ def parse_path(request: Request, max_uri: int, mount: str) -> str:
     return path_below_mount(_raw_path(request, max_uri), mount)
 
 
-def parse_interaction(method: str, path: str) -> Interaction:
-    """Return the FHIR interaction. Raises Failure 404 or 405."""
-    interaction = interaction_for(method, path)
+def parse_unchanged_path(request: Request, max_uri: int, mount: str) -> str:
+    """Return the path below a mount byte for byte. Raises Failure 400 or 414."""
+    return unchanged_path_below_mount(_raw_path(request, max_uri), mount)
+
+
+def parse_interaction(method: str, path: str, version: FhirVersion = "4.0") -> Interaction:
+    """Return the FHIR interaction with an upstream of a version. Raises Failure 404 or 405."""
+    types = RESOURCE_TYPES_BY_VERSION[version]
+    interaction = interaction_for(method, path, types)
     if interaction is not None:
         return interaction
-    methods = allowed_methods(path)
+    methods = allowed_methods(path, types)
     if methods:
-        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(methods)),))
+        raise method_failure(methods)
     first = path.partition("/")[0]
-    is_unknown_type = _TYPE_NAME.fullmatch(first) and first not in RESOURCE_TYPES
-    raise Failure(catalog.TYPE_UNKNOWN if is_unknown_type else catalog.UNKNOWN_PATH)
+    if _TYPE_NAME.fullmatch(first) and first not in types:
+        raise Failure(catalog.TYPE_UNKNOWN, text="" if types is RESOURCE_TYPES else _TYPE_UNKNOWN_TEXT)
+    raise Failure(catalog.UNKNOWN_PATH)
 
 
-def require_common_method(request: Request) -> None:
-    """Reject a method that is not for resources, where any path is passed through. Raises Failure 405."""
-    if request.method not in _PASSED_METHODS:
-        raise Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(_PASSED_METHODS)),))
+def method_failure(methods: Iterable[str]) -> Failure:
+    """Return a 405 that names the methods of a path (RFC 9110 section 15.5.6)."""
+    return Failure(catalog.METHOD_NOT_ALLOWED, headers=(("allow", ", ".join(methods)),))
 
 
 def api_from_credentials(request: Request, dialect: Dialect) -> str:
@@ -110,8 +129,11 @@ def require_single_credential(request: Request, scheme: CredentialScheme) -> Non
         raise Failure(catalog.CREDENTIALS_AMBIGUOUS)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the whole request body. Raises Failure 413 as soon as it exceeds the limit in bytes."""
+async def read_body(request: Request, limit: int, setting: str = "") -> bytes:
+    """Read the whole request body. Raises Failure 413 as soon as it exceeds the limit in bytes.
+
+    The failure names the limit and its setting, if one is given.
+    """
     if request.method in SAFE_METHODS and not _BODY_HEADERS & set(request.headers):
         return b""
     blocks, block, size = list[bytes](), bytearray(), 0
@@ -120,7 +142,8 @@ async def read_body(request: Request, limit: int) -> bytes:
             block += piece
             size += len(piece)
             if size > limit:
-                raise Failure(catalog.BODY_TOO_LARGE)
+                text = _TOO_LARGE_TEXT.format(size=limit, setting=setting) if setting else ""
+                raise Failure(catalog.BODY_TOO_LARGE, text=text)
             if len(block) >= _BLOCK_BYTES:
                 blocks.append(bytes(block))
                 block.clear()
@@ -134,7 +157,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 class SearchSource(NamedTuple):
     """Parts of a request that hold search criteria, or a resource: `content` is a search form if `is_form`.
 
-    `query` is ASCII; `criteria` are the values of If-None-Exist.
+    `query` is ASCII; `criteria` are the values of If-None-Exist. `version`: that of the upstream's FHIR.
     """
 
     query: bytes
@@ -142,10 +165,15 @@ class SearchSource(NamedTuple):
     content_type: str = ""
     is_form: bool = False
     criteria: Sequence[str] = ()
+    version: FhirVersion = "4.0"
 
 
 def parse_request_search(
-    request: Request, interaction: Interaction, content: bytes, settings: Settings
+    request: Request,
+    interaction: Interaction,
+    content: bytes,
+    settings: Settings,
+    version: FhirVersion = "4.0",
 ) -> SearchParams:
     """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
     source = SearchSource(
@@ -154,6 +182,7 @@ def parse_request_search(
         request.headers.get("content-type", ""),
         interaction.is_search and request.method == "POST",
         request.headers.getlist("if-none-exist"),
+        version,
     )
     return parse_search_source(source, interaction, settings)
 
@@ -194,7 +223,7 @@ def _require_readable_body(source: SearchSource, interaction: Interaction, serve
         raise Failure(catalog.BODY_UNREADABLE, text=_EMPTY_TEXT)
     content_type = media_type(source.content_type)
     permitted = FORM_MEDIA_TYPES if source.is_form else RESOURCE_MEDIA_TYPES
-    if content_type not in permitted or not has_supported_version(source.content_type):
+    if content_type not in permitted or not has_supported_version(source.content_type, source.version):
         raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
     if not source.is_form and (content_type != JSON_PATCH or interaction.code != "patch"):
         _require_simple_json(source.content, server)

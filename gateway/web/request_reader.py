@@ -1,9 +1,10 @@
 """Conversion of an ASGI request to a FhirRequest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -12,13 +13,17 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, SAFE_METHODS, Interaction
-from gateway.fhir.search_params import SearchParams, parse_search
+from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
-from gateway.http.negotiation import JSON_MEDIA_TYPES, response_media_type
+from gateway.http.negotiation import (
+    JSON_MEDIA_TYPES,
+    FhirVersion,
+    content_media_types,
+    response_media_type,
+)
 from gateway.http.proved_callers import caller_at_upstream
 from gateway.http.request_path import Target
 from gateway.resilience.backoff import max_wait
-from gateway.search.limits import require_few_parameters
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.sql.interaction import sql_interaction
 from gateway.sql.operation import parse_operation
@@ -27,6 +32,7 @@ from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import request_checks
 from gateway.web.client_address import client_address
+from gateway.web.passthrough_checks import parse_unchanged_query, require_common_method
 from gateway.web.public_url import public_base, public_origin
 from gateway.web.request_id import request_id
 
@@ -35,11 +41,19 @@ from gateway.web.request_id import request_id
 _FORM_CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 
 
+class BodyLimit(NamedTuple):
+    """Maximum size of a request body, in bytes, and the setting that a refusal names, if any."""
+
+    size: int
+    setting: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestAddress:
     """Target of a request: its path, both bases above it, and the credential of the API.
 
-    `find_site` returns the site, and raises Failure if it is unknown.
+    `find_site` returns the site, and raises Failure if it is unknown. `version`: that of the upstream's FHIR;
+    None for Halo, which has R4, and the content of a Binary only in FHIR.
     """
 
     path: str
@@ -47,6 +61,8 @@ class RequestAddress:
     upstream_base: str
     credentials: CredentialScheme
     find_site: Callable[[], Site | None]
+    body_limit: BodyLimit
+    version: FhirVersion | None = None
 
 
 def _site_in_utc(guid: str) -> Site:
@@ -76,16 +92,19 @@ class RequestReader:
         base = public_base(request, self.settings.server)
         upstream_base = f"{self._upstream_base}/{target.api}/sites/{target.guid}/fhir/R4"
         address = RequestAddress(
-            target.path, base, upstream_base, scheme, lambda: self._require_site(target.guid)
+            target.path,
+            base,
+            upstream_base,
+            scheme,
+            lambda: self._require_site(target.guid),
+            self._body_limit,
         )
-        result = await fhir_request(request, self.settings, interaction, address)
-        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
-        return result.replace(deadline=monotonic() + seconds)
+        return await fhir_request(request, self.settings, interaction, address)
 
     async def read_passthrough(self, request: Request) -> FhirRequest:
         """Read a request to another endpoint of Halo, to pass it through unchanged. Raises Failure 4xx."""
         address = self._passed_address(request, lambda: None)
-        return await passthrough_request(request, self.settings, address, self.settings.server.max_body)
+        return await passthrough_request(request, self.settings, address)
 
     async def read_sql(self, request: Request) -> FhirRequest:
         """Read a request to SQL Passthrough, to pass it through unchanged. Raises Failure 4xx."""
@@ -93,20 +112,25 @@ class RequestReader:
         address = self._passed_address(request, lambda: self.site_for_sql(guid))
         operation = parse_operation(request.method, address.path)
         is_submission = operation is not None and operation.is_submission
-        limits = self.settings.sql if is_submission else self.settings.server
-        result = await passthrough_request(request, self.settings, address, limits.max_body)
+        if is_submission:
+            address = replace(address, body_limit=BodyLimit(self.settings.sql.max_body))
+        result = await passthrough_request(request, self.settings, address)
         interaction = sql_interaction(request.method, address.path, result.body)
-        seconds = max_wait(result, self.settings.retry.max_wait_seconds)
-        return result.replace(interaction=interaction, deadline=monotonic() + seconds)
+        return with_deadline(result.replace(interaction=interaction), self.settings)
 
     def _passed_address(self, request: Request, find_site: Callable[[], Site | None]) -> RequestAddress:
         """Address of a request that is not FHIR. Raises Failure 4xx."""
-        request_checks.require_common_method(request)
+        require_common_method(request.method)
         target = request_checks.parse_target(request, self.settings.server.max_uri, self._mount_path)
         scheme = self._scheme_of(target.api)
         request_checks.require_credential(request, scheme)
         base = public_origin(request, self.settings.server) + self._mount_path
-        return RequestAddress(target.path, base, self._upstream_base, scheme, find_site)
+        return RequestAddress(target.path, base, self._upstream_base, scheme, find_site, self._body_limit)
+
+    @property
+    def _body_limit(self) -> BodyLimit:
+        own = self.mounted_upstream.max_request_body if self.mounted_upstream else None
+        return BodyLimit(own or self.settings.server.max_body)
 
     @property
     def _upstream_base(self) -> str:
@@ -146,14 +170,16 @@ async def fhir_request(
     request: Request, settings: Settings, interaction: Interaction, address: RequestAddress
 ) -> FhirRequest:
     """Build a FHIR request to an address. Raises Failure 4xx, also for an unknown site."""
-    body = await request_checks.read_body(request, settings.server.max_body)
+    body = await request_checks.read_body(request, *address.body_limit)
     body = request_checks.without_byte_order_mark(request, body)
     headers = _decode_headers(request, address.credentials)
-    search = request_checks.parse_request_search(request, interaction, body, settings)
-    response_format = _response_format(request, interaction, search)
+    search = request_checks.parse_request_search(
+        request, interaction, body, settings, address.version or "4.0"
+    )
+    response_format = _response_format(request, interaction, search, address.version)
     if response_format not in JSON_MEDIA_TYPES:
         headers = tuple(header for header in headers if header[0] not in _FORM_CONDITIONS)
-    return FhirRequest(
+    result = FhirRequest(
         method=request.method,
         interaction=interaction,
         path=address.path,
@@ -170,21 +196,28 @@ async def fhir_request(
         caller=caller_at_upstream(address.upstream_base, headers),
         received_at=datetime.now(UTC),
     )
+    return with_deadline(result, settings)
 
 
-def _response_format(request: Request, interaction: Interaction, search: SearchParams) -> str:
+def with_deadline(request: FhirRequest, settings: Settings) -> FhirRequest:
+    """Return a copy that may wait until the client's limit, or that of the settings, has passed."""
+    return request.replace(deadline=monotonic() + max_wait(request, settings.retry.max_wait_seconds))
+
+
+def _response_format(
+    request: Request, interaction: Interaction, search: SearchParams, version: FhirVersion | None
+) -> str:
     """Media type of the response; several for the content of a Binary. Raises Failure 406."""
     accept = request.headers.get("accept", "")
-    return response_media_type(search.values("_format"), accept, is_binary=interaction.is_binary_read)
+    formats, is_binary = search.values("_format"), interaction.is_binary_read
+    if is_binary and version:
+        return content_media_types(formats, accept, version)
+    return response_media_type(formats, accept, is_binary=is_binary, version=version or "4.0")
 
 
-async def passthrough_request(
-    request: Request, settings: Settings, address: RequestAddress, max_body: int
-) -> FhirRequest:
+async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:
     """Build a request to pass through unchanged. Raises Failure 4xx."""
-    query = request.scope["query_string"].decode("ascii", "replace")
-    require_few_parameters(settings.search.limits, query, place="the URL")
-    search = parse_search(query)
+    search = parse_unchanged_query(request.scope["query_string"], settings.search.limits)
     headers = _decode_headers(request, address.credentials)
     return FhirRequest(
         method=request.method,
@@ -196,7 +229,7 @@ async def passthrough_request(
         client_search=search,
         upstream_search=search,
         headers=headers,
-        body=await request_checks.read_body(request, max_body),
+        body=await request_checks.read_body(request, *address.body_limit),
         request_id=request_id_of(request),
         client_address=client_address(request, settings.server),
         caller=caller_at_upstream(address.upstream_base, headers),

@@ -1,8 +1,12 @@
 """Interactions of methods and paths."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
 from gateway.fhir.interaction import Interaction, allowed_methods, interaction_for
+from gateway.fhir.resource_types import RESOURCE_TYPES, RESOURCE_TYPES_BY_VERSION
 
 
 @pytest.mark.parametrize(
@@ -48,3 +52,29 @@ def test_allowed_methods_depend_on_path() -> None:
 )
 def test_only_changing_interactions_are_writes(code: str, is_write: bool) -> None:
     assert Interaction(code).is_write is is_write  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("type_", ["ProcedureRequest", "ReferralRequest", "Sequence", "ServiceDefinition"])
+def test_type_of_stu3_is_known_only_there(type_: str) -> None:
+    types = RESOURCE_TYPES_BY_VERSION["3.0"]
+    assert interaction_for("GET", type_, types) == Interaction("search-type", type_)
+    assert allowed_methods(f"{type_}/1", types) == ("DELETE", "GET", "HEAD", "PATCH", "PUT")
+    assert interaction_for("GET", type_) is None
+    assert allowed_methods(f"{type_}/1") == ()
+
+
+def test_types_of_each_version_are_those_of_its_specification() -> None:
+    def names(package: str) -> set[str]:
+        modules = [module.name for module in iter_modules(import_module(package).__path__)]
+        classes = {name: vars(import_module(f"{package}.{name}")) for name in modules if name != "tests"}
+        base = classes["resource"]["Resource"]
+        found = {
+            value.__name__
+            for names in classes.values()
+            for value in names.values()
+            if isinstance(value, type) and issubclass(value, base)
+        }
+        return found - {"Resource", "DomainResource", "MetadataResource"}
+
+    assert names("fhir.resources.STU3") == RESOURCE_TYPES_BY_VERSION["3.0"]
+    assert RESOURCE_TYPES_BY_VERSION["4.0"] is RESOURCE_TYPES

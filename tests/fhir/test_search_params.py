@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.fhir.search_params import Parameter, encode_parameter, parse_search
+from gateway.fhir.search_params import (
+    NO_PARAMETERS,
+    Parameter,
+    encode_parameter,
+    parse_search,
+    parse_whole_query,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 
@@ -70,3 +76,13 @@ def test_values_are_grouped_by_name_in_order() -> None:
 )
 def test_count_asks_for_the_number_of_matches_only(query: str, form: str, expected: bool) -> None:
     assert parse_search(query, form).is_count is expected
+
+
+@given(st.text(max_size=40))
+def test_whole_query_is_written_as_received(query: str) -> None:
+    assert parse_whole_query(query).query == query
+
+
+def test_whole_query_has_the_same_values() -> None:
+    assert parse_whole_query("a=1&&b=%20&").values_by_name == {"a": ("1",), "": ("", ""), "b": (" ",)}
+    assert parse_whole_query("") is NO_PARAMETERS

@@ -3,7 +3,14 @@
 import pytest
 
 from gateway.errors.failure import Failure
-from gateway.http.negotiation import media_type, prefers_fhir, response_media_type
+from gateway.http.negotiation import (
+    FhirVersion,
+    content_media_types,
+    has_supported_version,
+    media_type,
+    prefers_fhir,
+    response_media_type,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,50 @@ def test_other_formats_are_rejected_with_406(formats: tuple[str, ...], accept: s
     with pytest.raises(Failure) as failure:
         response_media_type(formats, accept)
     assert (failure.value.kind.status, failure.value.expression) == (406, expression)
+
+
+@pytest.mark.parametrize(
+    ("version", "named", "is_permitted"),
+    [
+        ("3.0", "3.0", True),
+        ("3.0", '"3.0.2"', True),
+        ("3.0", "4.0", False),
+        ("3.0", "1.0", False),
+        ("3.0", "13.0", False),
+        ("4.0", "4.0.1", True),
+        ("4.0", "3.0", False),
+    ],
+)
+def test_version_is_that_of_the_upstream(version: FhirVersion, named: str, is_permitted: bool) -> None:
+    field = f"application/fhir+json; fhirVersion={named}"
+    assert has_supported_version(field, version) is is_permitted
+    if is_permitted:
+        assert response_media_type((), field, version=version) == "application/fhir+json"
+        assert content_media_types((), field, version) == "application/fhir+json"
+        return
+    for choose in (response_media_type, content_media_types):
+        with pytest.raises(Failure, match="media-type"):
+            choose((), field, version=version)
+
+
+@pytest.mark.parametrize(
+    ("formats", "accept", "expected"),
+    [
+        ((), "", "application/fhir+json"),
+        ((), "*/*", "*/*,application/fhir+json"),
+        ((), "application/*", "application/*,application/fhir+json"),
+        ((), "application/pdf", "application/pdf"),
+        ((), "application/pdf, */*;q=0.1", "application/pdf,*/*,application/fhir+json"),
+        ((), "*/*, application/json;q=0.1", "*/*,application/json,application/fhir+json"),
+        ((), "application/json, */*;q=0.1", "application/json"),
+        ((), "application/fhir+xml, */*;q=0.1", "*/*,application/fhir+json"),
+        (("json",), "*/*", "application/fhir+json"),
+    ],
+)
+def test_types_of_content_keep_the_range_of_any_type(
+    formats: tuple[str, ...], accept: str, expected: str
+) -> None:
+    assert content_media_types(formats, accept) == expected
 
 
 def test_media_type_has_no_parameters() -> None:

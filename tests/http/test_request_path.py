@@ -1,5 +1,7 @@
 """Targets of raw request paths."""
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -8,9 +10,11 @@ from gateway.errors.failure import Failure
 from gateway.http.request_path import (
     Target,
     async_status_path,
+    path_below_base,
     path_below_mount,
     path_segments,
     target_from_path,
+    unchanged_path_below_mount,
     without_mount,
 )
 
@@ -79,6 +83,102 @@ def test_mount_is_removed_from_path(raw: str, path: str) -> None:
 def test_malformed_path_below_mount_is_rejected(raw: str) -> None:
     with pytest.raises(Failure):
         path_below_mount(raw, "/hg")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "",
+            "/",
+            "a%20b",
+            "a/",
+            "//a",
+            "O'Brien@x,+y:(z)$!*;=&",
+            "%e2%82%ac",
+            "%E2%82%AC",
+            "a%2fb",
+            "100%25",
+        ),
+        *("...", ".a", "a..b", "a;..", "~a", "%7Ea", "[a]|{b}^`<c>", "%2525"),
+    ],
+)
+def test_safe_path_is_returned_byte_for_byte(path: str) -> None:
+    assert unchanged_path_below_mount(f"/hg/{path}", "/hg") == path
+    assert unchanged_path_below_mount(f"/hg/~/{path}", "/hg") == f"~/{path}"
+    assert path_below_mount(f"/hg/%7E/{path}", "/hg") == f"~/{path}"
+
+
+_UNSAFE = [
+    *(
+        "..",
+        ".",
+        "%2e",
+        "%2E%2e",
+        ".%2E",
+        "..;a",
+        "..%3Ba",
+        "%20..",
+        "..%20",
+        "..%2fa",
+        "%252e%252e",
+        "%25252e",
+    ),
+    *(
+        "\\",
+        "%5c",
+        "%255C",
+        "%00",
+        "%1f",
+        "%7f",
+        "%C2%80",
+        "%2500",
+        "%",
+        "%2",
+        "%zz",
+        "%ff",
+        "%c0%ae",
+        "a#b",
+        "a?b",
+    ),
+    *("a b", "é", "\n", "%25252525", "\ufffd"),
+]
+
+
+@pytest.mark.parametrize("place", ["{}", "a/{}", "{}/a", "a/{}/a", "~/{}", "%7e/{}/a"])
+@pytest.mark.parametrize("part", _UNSAFE)
+def test_unsafe_path_is_rejected_wherever_the_part_is(part: str, place: str) -> None:
+    with pytest.raises(Failure, match="bad-path") as failure:
+        unchanged_path_below_mount("/hg/" + place.format(part), "/hg")
+    assert "dot segment" in failure.value.text
+
+
+@given(st.lists(st.sampled_from(list("/.%25eEfFc0;a~\\")), max_size=14).map("".join))
+def test_no_reading_of_a_passed_path_leaves_its_folder(text: str) -> None:
+    try:
+        path = unchanged_path_below_mount(f"/hg/{text}", "/hg")
+    except Failure:
+        return
+    for _ in range(10):
+        assert not {".", ".."} & {*path.replace("\\", "/").split("/")}
+        path = unquote(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("~/fhir/R4", ""),
+        ("~/fhir/R4/", ""),
+        ("~/fhir/R4/Patient/1", "Patient/1"),
+        ("~/fhir/R4x/Patient", "~/fhir/R4x/Patient"),
+        ("~/fhir/Patient", "~/fhir/Patient"),
+        ("Patient", "Patient"),
+        ("~", "~"),
+    ],
+)
+def test_path_on_the_origin_below_the_base_is_fhir(path: str, expected: str) -> None:
+    assert path_below_base(path, "https://api.example/fhir/R4") == expected
+    assert path_below_base(path, "https://api.example") == path
 
 
 @pytest.mark.parametrize(

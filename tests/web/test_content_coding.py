@@ -44,6 +44,20 @@ async def test_gzip_body_is_unpacked(coding: str, size: int) -> None:
     assert "content-encoding" not in fields
 
 
+@pytest.mark.parametrize(("path", "is_unread"), [("/itsm/x", True), ("/itsmx", False), ("/x/itsm/", False)])
+@pytest.mark.parametrize("coding", ["gzip", "br"])
+async def test_body_below_an_unread_path_keeps_its_coding(path: str, is_unread: bool, coding: str) -> None:
+    codings = list[str | None]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive, send
+        codings.append(Request(scope).headers.get("content-encoding"))
+
+    request = asgi_request(path, {"content-encoding": coding}, method="POST")
+    await RequestDecompression(app, ("/itsm/",))(request.scope, request.receive, _no_response)
+    assert codings == [coding if is_unread else None]
+
+
 async def test_identity_body_is_unchanged() -> None:
     pieces, fields = await pieces_of(BODY, "identity")
     assert (b"".join(pieces), "content-encoding" in fields) == (BODY, False)
