@@ -93,10 +93,17 @@ def test_failed_status_request_gives_an_outcome(gateway: FailingGateway) -> None
     assert error_code(issue) == "resource-not-found"
 
 
-@pytest.mark.parametrize("path", ["/hg/~/fhir/R4/Patient", "/hg/~/admin", "/hg/~", "/hg/Nonsense"])
-def test_other_paths_beside_the_base_are_not_found(gateway: FailingGateway, path: str) -> None:
+@pytest.mark.parametrize("path", ["/hg/~/fhir/R4/Nonsense", "/hg/oauth/other", "/hg/Nonsense"])
+def test_unknown_path_below_the_base_is_not_found(gateway: FailingGateway, path: str) -> None:
     checked_issue(gateway.ask("GET", path, headers=TOKEN), 404)
     assert gateway.pair.sent() == []
+
+
+def test_other_path_beside_the_base_is_passed_through(gateway: FailingGateway) -> None:
+    gateway.pair.fault(kind="answer", status=200, body="[1]", times=1)
+    assert gateway.ask("GET", "/hg/~/files/1", headers=TOKEN).text == "[1]"
+    (sent,) = gateway.pair.sent()
+    assert sent["path"] == "/files/1"
 
 
 def test_health_gorilla_requires_a_bearer_token(gateway: FailingGateway) -> None:

@@ -3,12 +3,15 @@
 import gzip
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 from end_to_end.failing_gateway import run_gateway
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.echo_upstream import EchoUpstream
 
 from gateway.settings import Settings
@@ -419,3 +422,33 @@ def test_version_parameter_must_be_that_of_the_upstream(
 def test_fhir_needs_a_credential(gateway: Gateway, path: str) -> None:
     response = gateway.send("GET", path, None, {})
     assert (response.status, response.code, gateway.upstream.requests) == (401, "credentials-missing", [])
+
+
+def send_raw(gateway: Gateway, request: bytes) -> bytes:
+    """First line of the response to these bytes; empty if there is none."""
+    with socket.create_connection(("127.0.0.1", urlsplit(gateway.url).port or 0), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").readline()
+
+
+_VISIBLE = st.lists(st.integers(33, 255), max_size=30).map(bytes)
+_NAMES = st.sampled_from(
+    [b"accept", b"authorization", b"content-type", b"hg-idempotency-key", b"prefer", b"range"]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"QUERY"]),
+    st.sampled_from([b"/itsm/", b"/labs/", b"/labs/~/", b"/labs/Patient/", b"/labs/Binary?", b"/old/%7e"]),
+    _VISIBLE,
+    st.lists(st.tuples(_NAMES, st.lists(st.integers(32, 255), max_size=20).map(bytes)), max_size=4),
+)
+def test_no_request_is_an_internal_error(
+    running: Gateway, method: bytes, path: bytes, target: bytes, fields: list[tuple[bytes, bytes]]
+) -> None:
+    headers = b"".join(b"%s: %s\r\n" % field for field in fields)
+    line = b"%s %s%s HTTP/1.1\r\nHost: gw.example\r\n" % (method, path, target)
+    first = send_raw(running, line + headers + b"Content-Length: 2\r\n\r\n{}")
+    assert not first or int(first.split()[1]) in {*range(200, 500), 502}, (line, headers, first)
