@@ -88,10 +88,10 @@ def path_below_base(path: str, base: str) -> str:
 
     Raises Failure 400 or 404.
     """
-    below = f"{ORIGIN_SEGMENT}{split_url(base).path}"
-    if below == ORIGIN_SEGMENT or not f"{path}/".startswith(f"{below}/"):
+    decoded, below = unquote(path), f"{ORIGIN_SEGMENT}{unquote(split_url(base).path)}"
+    if below == ORIGIN_SEGMENT or not f"{decoded}/".startswith(f"{below}/"):
         return path
-    rest = path.removeprefix(below)
+    rest = decoded.removeprefix(below)
     return "/".join(path_segments(rest)) if rest.strip("/") else ""
 
 

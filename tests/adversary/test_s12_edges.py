@@ -273,13 +273,21 @@ def test_connect_and_other_forms_of_target_are_not_sent(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["a/b/RequestResult/x", "RequestResult/x", "fhir/R4/RequestResult/x", "x/Patient"]
+    "path", ["a/b/RequestResult/x", "RequestResult/x", "fhir/RequestResult/x", "x/Patient"]
 )
-def test_only_status_path_of_the_origin_is_reached(edge: Edge, path: str) -> None:
-    assert edge.ask("GET", f"/hg/~/{path}", TOKEN).status_code == 404
+def test_path_of_the_origin_is_reached_as_it_is(edge: Edge, path: str) -> None:
+    assert edge.ask("GET", f"/hg/~/{path}", TOKEN).status_code == 200
+    assert edge.upstream.request_lines == [f"GET /{path} HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../x", "fhir/%2e%2e/x", "a%2F..%2Fb", "..;/x", "%5c..%5cx", "%252e%252e/x"]
+)
+def test_no_path_leaves_the_origin_or_its_folder(edge: Edge, path: str) -> None:
+    for mount in ("/hg/~", "/itsm"):
+        start = f"GET {mount}/{path}".encode()
+        assert edge.ask_raw(start, b"authorization: Bearer made-up") == 400
     assert edge.upstream.request_lines == []
-    assert edge.ask("GET", "/hg/~/fhir/RequestResult/x", TOKEN).status_code == 200
-    assert edge.upstream.request_lines == ["GET /fhir/RequestResult/x HTTP/1.1"]
 
 
 @pytest.mark.parametrize("fields", [b"", b"Host: gw\r\nHost: gw\r\n", b"Host: gw\r\nhost: other\r\n"])

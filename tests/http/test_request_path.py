@@ -170,6 +170,7 @@ def test_no_reading_of_a_passed_path_leaves_its_folder(text: str) -> None:
         ("~/fhir/R4", ""),
         ("~/fhir/R4/", ""),
         ("~/fhir/R4/Patient/1", "Patient/1"),
+        ("~/fhir%2F%52%34/Patient/%24x", "Patient/$x"),
         ("~/fhir/R4x/Patient", "~/fhir/R4x/Patient"),
         ("~/fhir/Patient", "~/fhir/Patient"),
         ("Patient", "Patient"),
