@@ -30,6 +30,7 @@ from gateway.cache.response_cache import OutcomeCounts
 from gateway.cache.steady_clock import SteadyClock
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
+from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
@@ -184,7 +185,8 @@ class Runtime:
         mounted = self.settings.upstreams.get(mount_name)
         dialect = DIALECTS[mounted.dialect] if mounted else HALO_CONNECT
         url = str((mounted or self.settings.upstream).url)
-        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect, url)
+        types = RESOURCE_TYPES_BY_VERSION[mounted.fhir_version if mounted else "4.0"]
+        return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect, url, types)
 
     @property
     def warnings(self) -> Checks:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Site
 from gateway.fhir.interaction import NOT_FHIR, interaction_for
+from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.http.proved_callers import caller_at_upstream, caller_of
 from gateway.ledger.recorder import Recorder
 from gateway.sql.interaction import sql_interaction
@@ -22,7 +23,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RejectionCounter:
-    """Counts rejections by the site and interaction of the path; `default_site` for a path without a GUID."""
+    """Counts rejections by the site and interaction of the path; `default_site` for a path without a GUID.
+
+    `types`: resource types of the upstream.
+    """
 
     recorder: Recorder
     find_site: Callable[[str], Site | None]
@@ -30,12 +34,13 @@ class RejectionCounter:
     is_fhir: bool = True
     dialect: Dialect = HALO_CONNECT
     upstream_url: str = ""
+    types: frozenset[str] = RESOURCE_TYPES
 
     def __call__(self, request: Request, failure: Failure) -> None:
         """Count one rejection."""
         guid, path = request.path_params.get("siteId", ""), request.path_params.get("path", "")
         query = request.path_params.get("query", "")
-        interaction = interaction_for(request.method, path.rstrip("/")) if self.is_fhir else None
+        interaction = interaction_for(request.method, path.rstrip("/"), self.types) if self.is_fhir else None
         if query:
             interaction = sql_interaction(request.method, f"integrator/sites/{guid}/queries/{query}")
         headers = caller_headers(request, self.dialect)

@@ -418,6 +418,15 @@ def test_version_parameter_must_be_that_of_the_upstream(
     assert len(gateway.upstream.requests) == (2 if is_permitted else 0)
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["authored=ge2024&subject:Patient.birthdate=1980&_lastUpdated=2024", "date=x", "occurrence=2024-13"],
+)
+def test_search_of_a_stu3_type_passes_unchanged(gateway: Gateway, query: str) -> None:
+    gateway.upstream.respond(BUNDLE, {"content-type": "application/fhir+json"})
+    assert gateway.sent_target("GET", f"/old/ProcedureRequest?{query}") == f"/fhir/ProcedureRequest?{query}"
+
+
 @pytest.mark.parametrize("path", ["/labs/Patient", "/labs/RequestResult/1", "/labs/~/fhir/RequestResult/1"])
 def test_fhir_needs_a_credential(gateway: Gateway, path: str) -> None:
     response = gateway.send("GET", path, None, {})

@@ -10,6 +10,7 @@ from support.requests import NOW, SITE, fhir_request
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import Headers, Site
+from gateway.fhir.resource_types import RESOURCE_TYPES, STU3_RESOURCE_TYPES
 from gateway.http.proved_callers import ProvedCallers, caller_at_upstream
 from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
@@ -72,6 +73,15 @@ def test_rejection_is_counted_by_the_path() -> None:
         "Patient",
         "delete",
     )
+
+
+def test_rejection_of_stu3_is_counted_by_its_own_types() -> None:
+    recorded = RecordingSink()
+    recorder = recorder_of(recorded)
+    for types in (STU3_RESOURCE_TYPES, RESOURCE_TYPES):
+        counter = RejectionCounter(recorder, {GUID: SITE}.get, types=types)
+        counter(site_request("ProcedureRequest/1"), Failure(catalog.CREDENTIALS_MISSING))
+    assert [key[3:5] for key, _ in recorded.lines] == [("ProcedureRequest", "read"), ("", "other")]
 
 
 def test_unknown_interaction_or_site_is_counted_as_such() -> None:

@@ -11,7 +11,7 @@ from support.asgi import FHIR, GUID, KEY, asgi_request, settings
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.http.headers import CREDENTIALS
-from gateway.settings import Settings
+from gateway.settings import MountedUpstream, Settings
 from gateway.settings.resolve import ConfiguredSites
 from gateway.web.request_reader import RequestReader, request_id_of
 
@@ -136,6 +136,20 @@ async def test_limits_of_the_settings_apply() -> None:
     small = settings({"max_body": 5})
     failure = await require_failure(f"{FHIR}/Patient", method="POST", pieces=(b"123456",), settings=small)
     assert failure.kind.status == 413
+
+
+@pytest.mark.parametrize(("own", "size"), [({}, 5), ({"max_request_body": 7}, 7)])
+async def test_body_limit_of_a_mounted_halo_connect_may_differ(own: dict[str, int], size: int) -> None:
+    fields = {"url": UPSTREAM, "dialect": "halo-connect", "path": "/two"} | own
+    configured = settings({"max_body": 5})
+    reads = RequestReader(configured, ConfiguredSites(configured), MountedUpstream.model_validate(fields))
+
+    def raw(octets: int) -> Request:
+        return asgi_request("/two/integrator/token", KEY, method="POST", pieces=(b"a" * octets,))
+
+    assert (await reads.read_passthrough(raw(size))).body == b"a" * size
+    with pytest.raises(Failure, match="body-too-large"):
+        await reads.read_passthrough(raw(size + 1))
 
 
 @pytest.mark.parametrize(
