@@ -19,7 +19,10 @@ _MIN_SLOT_SECONDS: Final = 0.05
 
 
 class LearnedRate(msgspec.Struct, frozen=True, array_like=True):
-    """Rate of one key at the time `lowered_at`; no request is sent before `blocked_until`."""
+    """Rate of one key at the time `lowered_at`; no request is sent before `blocked_until`.
+
+    The rate is infinite if no 429 has lowered it.
+    """
 
     rate: float
     lowered_at: float = 0.0
@@ -43,7 +46,7 @@ def effective_rate(learned_rate: LearnedRate | None, ceiling: float | None, now:
 
     Only whole minutes count, so that replicas compute the same rate.
     """
-    if learned_rate is None:
+    if learned_rate is None or learned_rate.rate == math.inf:
         return ceiling
     minutes = max(0, int((now - learned_rate.lowered_at) // _RAISE_INTERVAL))
     raised = learned_rate.rate * _RAISING_FACTOR ** min(minutes, 600)
@@ -62,6 +65,13 @@ def rate_after_refusal(
         return LearnedRate(learned_rate.rate, learned_rate.lowered_at, blocked)
     current_rate = min(observed_rate, effective_rate(learned_rate, None, now) or observed_rate)
     return LearnedRate(max(_MIN_RATE, current_rate * _LOWERING_FACTOR), now, blocked)
+
+
+def held_rate(learned_rate: LearnedRate | None, now: float, seconds: float) -> LearnedRate:
+    """Return a rate that is blocked for at least some seconds, and otherwise as it was."""
+    before = learned_rate or LearnedRate(math.inf)
+    since = now if before.rate == math.inf else before.lowered_at
+    return LearnedRate(before.rate, since, max(now + seconds, before.blocked_until))
 
 
 def slot_at(now: float, requests_per_second: float) -> Slot:

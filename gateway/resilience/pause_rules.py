@@ -179,6 +179,8 @@ def site_of(scope_key: str) -> str:
 def caller_of(scope_key: str) -> str:
     """Hash of the caller in a scope key; empty if the scope is not limited to one caller."""
     scope, _, names = scope_key.partition(":")
+    if scope == RATE_LIMIT:
+        return names.partition(":")[0]
     return names.rpartition(":")[2] if scope in _CALLER_SCOPES else ""
 
 

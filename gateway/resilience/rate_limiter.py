@@ -147,20 +147,22 @@ class RateLimitRecheck:
             return await self._inner(request)
         if permit.sent_at is not None and self._rate_limits.now() - permit.sent_at <= _PERMIT_SECONDS:
             return await self._inner(request)
-        return await self._send_with_new_permit(permit.key, request)
+        return await self._send_with_new_permit(permit, request)
 
-    async def _send_with_new_permit(self, key: str, request: FhirRequest) -> FhirResponse:
-        sent_request = await self._acquire_permit(key, request)
+    async def _send_with_new_permit(self, permit: SendPermit, request: FhirRequest) -> FhirResponse:
+        sent_request = await self._acquire_permit(permit, request)
         try:
             return await self._inner(request)
         finally:
             self._rate_limits.record_response(sent_request)
 
-    async def _acquire_permit(self, key: str, request: FhirRequest) -> SentRequest:
+    async def _acquire_permit(self, permit: SendPermit, request: FhirRequest) -> SentRequest:
+        """Wait for a permit; the windows have counted a late request already, but not a repeated one."""
         started, max_wait = self._rate_limits.now(), self._remaining_wait(request)
-        while delay := await self._rate_limits.delay(key):
+        is_late = permit.sent_at is not None
+        while delay := await self._rate_limits.delay(permit.key, in_windows=is_late):
             waited = self._rate_limits.now() - started
             if waited + delay > max_wait:
                 raise Failure(RATE_LIMITED, text=_WAIT_EXCEEDED_TEXT, retry_after=max(1, math.ceil(delay)))
             await self._sleep(min(delay, 1.0))
-        return self._rate_limits.record_sent(key)
+        return self._rate_limits.record_sent(permit.key)

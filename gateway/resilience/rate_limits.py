@@ -8,7 +8,15 @@ import structlog
 from cachetools import LRUCache
 
 from gateway.errors.failure import Failure
-from gateway.resilience.learned_rate import LearnedRate, Slot, effective_rate, rate_after_refusal, slot_at
+from gateway.resilience.learned_rate import (
+    LearnedRate,
+    Slot,
+    effective_rate,
+    held_rate,
+    rate_after_refusal,
+    slot_at,
+)
+from gateway.resilience.rate_windows import RateWindows
 from gateway.resilience.sliding_window import SentRequest, SlidingWindow
 from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
@@ -24,12 +32,24 @@ _MAX_KEYS: Final = 4_096
 class RateLimits:
     """Rate of each subscription key: `ceiling` requests per second, or less after a 429.
 
-    A ceiling of None means no limit until the first 429.
+    A ceiling of None means no limit until the first 429. A key may have an endpoint behind a colon, as in
+    `caller:Patient`: it is blocked alone, and shares ceiling and `windows` with the caller's other endpoints.
+    `lowers_rates`: a 429 lowers the rate of its key; else it only blocks it, because its limits are known.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float], ceiling: float | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        ceiling: float | None = None,
+        windows: RateWindows | None = None,
+        *,
+        lowers_rates: bool = True,
+    ) -> None:
         self._store = store
         self._ceiling = ceiling
+        self._windows = windows
+        self._lowers_rates = lowers_rates
         self._learned_rates = ReplicatedValues(
             store, LearnedRate, "rate:", clock, lifetime=_RETENTION_SECONDS
         )
@@ -48,7 +68,11 @@ class RateLimits:
         return effective_rate(await self._learned_rates.get(key), self._ceiling, self.now())
 
     async def blocked_seconds(self, key: str) -> float:
-        """Seconds until the rate limit of a key permits the next request, by the upstream's Retry-After."""
+        """Seconds until a key may send the next request: by the upstream's Retry-After, or a full window."""
+        held = await self._held_seconds(key)
+        return held if self._windows is None else max(held, await self._windows.wait_seconds(caller_part(key)))
+
+    async def _held_seconds(self, key: str) -> float:
         learned_rate = await self._learned_rates.get(key)
         return max(0.0, learned_rate.blocked_until - self.now()) if learned_rate else 0.0
 
@@ -63,14 +87,20 @@ class RateLimits:
         await self._learned_rates.delete(key)
         return is_blocked
 
-    async def delay(self, key: str) -> float:
-        """Seconds to wait before the next call; after 0 the caller must call `record_sent` and send."""
-        rate, blocked = await self.current_rate(key), await self.blocked_seconds(key)
-        return blocked if blocked or rate is None else await self._slot_delay(key, rate)
+    async def delay(self, key: str, *, in_windows: bool = False) -> float:
+        """Seconds to wait before the next call; after 0 the caller must call `record_sent` and send.
+
+        `in_windows`: the request has been counted in the windows already.
+        """
+        rate, held = await self.current_rate(key), await self._held_seconds(key)
+        delay = held if held or rate is None else await self._slot_delay(key, rate)
+        if delay or in_windows or self._windows is None:
+            return delay
+        return await self._windows.take(caller_part(key))  # last: what it counts is sent
 
     def record_sent(self, key: str) -> SentRequest:
         """Count a request that is sent now, because `delay` returned 0."""
-        now = self.now()
+        key, now = caller_part(key), self.now()
         self._send_counter.add(key, now)
         return self._window.record_sent(key, now)
 
@@ -79,7 +109,7 @@ class RateLimits:
         self._window.record_response(sent_request, self.now())
 
     async def _slot_delay(self, key: str, allowed_rate: float) -> float:
-        now = self.now()
+        key, now = caller_part(key), self.now()
         slot = slot_at(now, allowed_rate)
         local_delay = max(
             self._send_counter.last_sent_at(key) + slot.min_interval - now,
@@ -92,7 +122,10 @@ class RateLimits:
         return max(_MIN_DELAY, slot.ends_at - now)
 
     async def record_refusal(self, key: str, failure: Failure, started_at: float) -> None:
-        """Lower the rate of a key after a 429 of the upstream, and log it."""
+        """Lower the rate of a key after a 429 of the upstream, and log it; or block it until Retry-After."""
+        if not self._lowers_rates:
+            await self.hold(key, failure.retry_after or 1)
+            return
         now, observed_rate, retry_after = (
             self.now(),
             self._send_counter.observed_rate(key),
@@ -107,6 +140,11 @@ class RateLimits:
             seconds = round(after.blocked_until - now, 1)
             _log.warning("rate-limit-lowered", per_second=round(after.rate, 2), seconds=seconds)
 
+    async def hold(self, key: str, seconds: float) -> None:
+        """Block a key for some seconds, without a change of its rate."""
+        now = self.now()
+        await self._learned_rates.update(key, lambda learned_rate: held_rate(learned_rate, now, seconds))
+
     async def _take_slot(self, key: str, current_slot: Slot, allowed_rate: float) -> bool:
         name = f"slot:{key}:{allowed_rate:.4f}:{current_slot.number}"
         if await self._store.increment(name, 1, 5 + 2 / allowed_rate) <= current_slot.max_requests:
@@ -114,6 +152,11 @@ class RateLimits:
             return True
         self._full_slots[key] = current_slot
         return False
+
+
+def caller_part(key: str) -> str:
+    """Return the part of a key that all endpoints of a caller share."""
+    return key.partition(":")[0]
 
 
 class SendCounter:

@@ -11,7 +11,7 @@ from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, Upstrea
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
 from gateway.resilience.retry_budget import RetryBudget
-from gateway.resilience.retry_policy import max_retries
+from gateway.resilience.retry_policy import max_repeats_with_key, max_retries
 
 _log = structlog.get_logger()
 #: Response header with the number of attempts, if there was more than one.
@@ -25,7 +25,7 @@ class Retry:
     `retry_on_timeout`: reads that timed out or lost their connection are sent once more, too. Waits are
     random between zero and a maximum that doubles (full jitter), but never shorter than the upstream's
     Retry-After. A retry that would exceed `remaining_wait` seconds is not made. `caller_of` returns the
-    caller whose budget a request uses.
+    caller whose budget a request uses. A POST with one `idempotency_header` is sent once more, with the same key.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -39,6 +39,7 @@ class Retry:
         clock: Callable[[], float],
         jitter: Callable[[], float],
         retry_on_timeout: bool = False,
+        idempotency_header: str = "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
@@ -49,6 +50,7 @@ class Retry:
         self._clock = clock
         self._jitter = jitter
         self._retry_on_timeout = retry_on_timeout
+        self._idempotency_header = idempotency_header
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
@@ -81,11 +83,16 @@ class Retry:
             if sent and not is_free:
                 await self._budget.count_query(_site_guid(request), self._caller_of(request))
 
+    def _max_retries(self, request: FhirRequest, failure: Failure) -> int:
+        if may_repeat(request):
+            is_final = _is_final_state(request, failure)
+            return 0 if is_final else max_retries(failure, retry_on_timeout=self._retry_on_timeout)
+        has_key = request.method == "POST" and _has_one_field(request, self._idempotency_header)
+        return max_repeats_with_key(failure) if has_key else 0
+
     async def _retry_delay(self, request: FhirRequest, failure: Failure, attempts: int) -> float | None:
         """Seconds until the next attempt; None if there is none."""
-        if not may_repeat(request) or _is_final_state(request, failure):
-            return None
-        if attempts > max_retries(failure, retry_on_timeout=self._retry_on_timeout):
+        if attempts > self._max_retries(request, failure):
             return None
         wait = max(
             self._jitter() * self._backoff_policy.wait_seconds(attempts), upstream_retry_after(failure) or 0.0
@@ -96,6 +103,10 @@ class Retry:
             return None
         _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
         return wait
+
+
+def _has_one_field(request: FhirRequest, name: str) -> bool:
+    return [key for key, value in request.headers if key == name and value.strip()] == [name]
 
 
 def _site_guid(request: FhirRequest) -> str:

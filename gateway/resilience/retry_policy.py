@@ -1,12 +1,13 @@
 """Retry policy: the failures after which a read is sent again, and how often. Each retry may cost a query.
 
-Writes are never sent again, nor are queries that took too long, nor any 4xx but 406, which Halo's guide says
+Writes are never sent again, except a POST with an idempotency key, nor are queries that took too long, nor any 4xx but 406, which Halo's guide says
 to repeat (troubleshooting: the query ran, its result was lost).
 """
 
 from typing import Final, NamedTuple
 
 from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 
 #: No limit in practice: the deadline of the request and the retry budget end the retries earlier.
 _NO_RETRY_LIMIT: Final = 20
@@ -45,6 +46,22 @@ RETRIES_AFTER_TIMEOUT: Final[dict[str, int]] = {
     "upstream-reset": 1,
     "upstream-not-fhir": 1,
 }
+
+
+#: Codes of a failed POST with an idempotency key that is sent once more, with the same key: the upstream did
+#: not run it, or recognises it.
+REPEATED_WITH_KEY: Final = frozenset(
+    {
+        *("upstream-502", "upstream-503", "upstream-reset", "upstream-timeout"),
+        *("upstream-connect", "upstream-refused", "upstream-connect-timeout", "proxy-unavailable"),
+    }
+)
+
+
+def max_repeats_with_key(failure: Failure) -> int:
+    """Maximum number of repeats of a POST with an idempotency key after this failure: one, or none."""
+    codes = {failure.kind.code, *(code for system, code in failure.codings if system == ERROR_CODE_SYSTEM)}
+    return 0 if codes.isdisjoint(REPEATED_WITH_KEY) else 1
 
 
 def max_retries(failure: Failure, *, retry_on_timeout: bool) -> int:

@@ -262,4 +262,5 @@ HEALTH_GORILLA = Dialect(
     limits=UpstreamLimits(
         read_timeout=65.0, total_timeout=70.0, max_request_body=16_000_000, rate_scope="endpoint"
     ),
+    idempotency_header="hg-idempotency-key",
 )
