@@ -15,7 +15,15 @@ from gateway.admin.allowed_hosts import AllowedHosts, names_of
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
-from gateway.chain import Chain, fhir_chain, halo_chains, passthrough_chain, upstream_client
+from gateway.chain import (
+    Chain,
+    halo_chains,
+    mounted_fhir_chain,
+    mounted_passthrough_chain,
+    passthrough_chain,
+    upstream_client,
+)
+from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
@@ -61,9 +69,10 @@ class Mount(NamedTuple):
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
     """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
     upstream = mounted or runtime.settings.upstream
-    client_for = upstream_client(runtime, upstream)
+    extensions = extensions_of(runtime.settings, upstream)
+    client_for = upstream_client(runtime, upstream, extensions)
     reader = RequestReader(runtime.settings, runtime.sites, mounted, runtime.sites.without_zone)
-    fhir, sql = halo_chains(runtime, upstream, client_for)
+    fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
     endpoint = partial(Endpoint, has_ended=runtime.has_ended.is_set)
@@ -82,14 +91,15 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     dialect = DIALECTS[upstream.dialect]
     if dialect is HALO_CONNECT:
         return halo_mount(runtime, upstream)
-    client, counter = upstream_client(runtime, upstream)(dialect.name), runtime.rejection_counter
+    extensions, counter = extensions_of(runtime.settings, upstream), runtime.rejection_counter
+    client_for = upstream_client(runtime, upstream, extensions)
     reader = MountedRequestReader(runtime.settings, name, upstream)
     has_ended = runtime.has_ended.is_set
     if dialect.is_fhir:
-        chain = fhir_chain(runtime, client)
+        chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)
         endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name), has_ended=has_ended)
         return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
-    chain = passthrough_chain(runtime, client)
+    chain = mounted_passthrough_chain(runtime, upstream, client_for, extensions)
     rejections = counter(name, is_fhir=False)
     endpoint = Endpoint(reader.read_passthrough, chain.handler, rejections, has_ended=has_ended)
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))

@@ -24,6 +24,7 @@ from gateway.resilience.circuit_breaker import CircuitRegistry
 from gateway.resilience.fair_queue import QueueTicket
 from gateway.resilience.pause_rules import PauseRule
 from gateway.resilience.pauses import PauseRegistry
+from gateway.resilience.quota_headers import endpoint_of
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.search.limits import SearchLimits
@@ -248,6 +249,11 @@ class RequestPolicies:
         site = request.site.guid if request.site else ""
         program = "\0".join((site, *(request.header(name) for name in _FAIRNESS_HEADERS)))
         return QueueTicket(key, program, bool(caller and caller.batch) or is_background(request.headers))
+
+    def mount_ticket(self, request: FhirRequest, *, by_endpoint: bool) -> QueueTicket:
+        """Place in the queue of a mounted upstream; its vendor may count the requests to each endpoint."""
+        ticket = self.queue_ticket(request)
+        return ticket._replace(key=f"{ticket.key}:{endpoint_of(request)}") if by_endpoint else ticket
 
     def proved_caller(self, request: FhirRequest) -> str:
         """Caller among whom places are dealt out; all unproved ones are one, because clients make up keys."""

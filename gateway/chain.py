@@ -38,6 +38,7 @@ large parameters in text (repairs/sql_parameters.py).
 
 import random
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
@@ -48,8 +49,10 @@ from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, Respo
 from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
+from gateway.mount_handlers import by_resource, mount_handlers, with_mount_cache
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
 from gateway.repairs.conversion_scopes import ConversionScopes
+from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
@@ -62,7 +65,7 @@ from gateway.runtime import Runtime, utc_now
 from gateway.search.dry_run import Outlook
 from gateway.search.explain import ExplainOperation
 from gateway.search_handlers import SiteKnowledge, planning_handlers, request_handlers, search_executor
-from gateway.settings import Settings, Upstream
+from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
@@ -70,6 +73,8 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.retry_after import WaitLimits
 from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
@@ -95,13 +100,14 @@ class HaloChains(NamedTuple):
     sql: Chain
 
 
-def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> HaloChains:
+def halo_chains(
+    runtime: Runtime, upstream: Upstream, client_for: ClientFactory, extensions: Extensions = NO_EXTENSIONS
+) -> HaloChains:
     """Chains of requests to practices, with all handlers."""
-    version_of = runtime.engine_versions_of(upstream).local_version
-    policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
-    issue_states = runtime.issue_states_of(upstream)
+    policies, issue_states = runtime.policies_of(upstream), runtime.issue_states_of(upstream)
     guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
-    knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
+    statements = SiteStatements(guards.fhir, policies.engine_version)
+    knowledge = SiteKnowledge(statements, issue_states, (*REPAIRS, *extensions.repairs))
     config = runtime.cache_config_of(upstream)
     fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
     require_not_paused = guards.state.pauses.require_not_paused
@@ -120,7 +126,11 @@ def practice_chain(
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings, cipher = runtime.settings, runtime.token_cipher
     cache = ResponseCache(
-        search_executor(settings, sender), runtime.store, config, runtime.cache_now, runtime.counters
+        search_executor(settings, sender, knowledge),
+        runtime.store,
+        config,
+        runtime.cache_now,
+        runtime.counters,
     )
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     explain = ExplainOperation(
@@ -141,10 +151,10 @@ def with_batches(handler: Handler, runtime: Runtime) -> Handler:
 
 def outlook_of(cache: ResponseCache, handlers: UpstreamHandlers | None) -> Outlook:
     """Return what cache, page sizes, pauses and circuits know of a search."""
-    if handlers is None:
+    if handlers is None or handlers.practices is None:
         return Outlook(cache.forecast)
     guards = handlers.pauses.require_not_paused, handlers.circuits.require_not_open
-    return Outlook(cache.forecast, handlers.page_sizer.size_page, guards)
+    return Outlook(cache.forecast, handlers.practices.page_sizer.size_page, guards)
 
 
 def with_write_validation(handler: Handler, settings: Settings) -> Handler:
@@ -153,10 +163,30 @@ def with_write_validation(handler: Handler, settings: Settings) -> Handler:
     return handler if mode == "off" else WriteValidation(handler, mode)
 
 
-def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
-    """Chain of requests to a FHIR server that needs the base URL repairs only."""
-    repaired = RequestRepairs(ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS), BASE_URL_REPAIRS)
-    return Chain(with_observability(CacheBypass(repaired), runtime))
+def mounted_fhir_chain(
+    runtime: Runtime,
+    upstream: MountedUpstream,
+    client_for: ClientFactory,
+    extensions: Extensions = NO_EXTENSIONS,
+) -> Chain:
+    """Chain of requests to a mounted FHIR server: the base URL repairs, and those of plugins and packs."""
+    guards, repairs = mount_handlers(runtime, upstream, client_for), (*BASE_URL_REPAIRS, *extensions.repairs)
+    sender = AsyncStatusUrls(guards.handler)
+    kept, cache = with_mount_cache(ResponseRepairs(sender, repairs), runtime, upstream)
+    handler = by_resource(RequestRepairs(kept, repairs), CacheBypass(sender))
+    return Chain(with_observability(handler, runtime), cache, guards.state)
+
+
+def mounted_passthrough_chain(
+    runtime: Runtime,
+    upstream: MountedUpstream,
+    client_for: ClientFactory,
+    extensions: Extensions = NO_EXTENSIONS,
+) -> Chain:
+    """Chain of requests to a mounted upstream that is not FHIR: it changes no body, so no repair applies."""
+    del extensions  # their rules are the client's
+    guards = mount_handlers(runtime, upstream, client_for)
+    return Chain(with_observability(CacheBypass(guards.handler), runtime), upstream_handlers=guards.state)
 
 
 def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
@@ -197,7 +227,9 @@ def with_observability(handler: Handler, runtime: Runtime) -> Handler:
     return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
 
 
-def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
+def upstream_client(
+    runtime: Runtime, upstream: Upstream, extensions: Extensions = NO_EXTENSIONS
+) -> ClientFactory:
     """Innermost handlers of an upstream, over one connection pool, with its own count of refusals."""
     transport = runtime.transport or connection_pool(upstream)
     runtime.add_pool(transport)
@@ -207,7 +239,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
     def client_for(dialect: str) -> Handler:
         client = UpstreamClient(
             transport,
-            DIALECTS[dialect],
+            with_rules(DIALECTS[dialect], extensions.rules),
             runtime.now,
             settings.errors.upstream_text,
             waits,
@@ -232,3 +264,8 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
         )
 
     return client_for
+
+
+def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:
+    """Return a dialect in which some error rules precede its own."""
+    return replace(dialect, rules=(*rules, *dialect.rules)) if rules else dialect

@@ -1,22 +1,24 @@
-"""Resilience handlers: those that FHIR and SQL of one upstream share, with one state per key and practice."""
+"""Resilience handlers: those that FHIR and SQL of one upstream share, with one state per key and site."""
 
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
-from gateway.admin.site_status import UpstreamHandlers
+from gateway.admin.site_status import PracticeHandlers, UpstreamHandlers
 from gateway.builders import RequestPolicies, circuit_registry, pause_registry, retry_budget
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.paging.page_sizer import PageSizer
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
-from gateway.resilience.circuit_breaker import CircuitBreaker
-from gateway.resilience.pauses import PauseGate
+from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
+from gateway.resilience.pauses import PauseGate, PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
-from gateway.settings import Upstream
+from gateway.resilience.retry_budget import RetryBudget
+from gateway.settings import Settings, Upstream
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.issue_states import IssueStates
 from gateway.sites.relocation import SiteRelocation
@@ -32,6 +34,15 @@ class ResilienceHandlers(NamedTuple):
     fhir: Handler
     sql: Handler
     state: UpstreamHandlers
+
+
+class SharedState(NamedTuple):
+    """What the resilience handlers of one upstream know, shared through the store."""
+
+    circuits: CircuitRegistry
+    pauses: PauseRegistry
+    retry_budget: RetryBudget
+    rate_limits: RateLimits
 
 
 def by_interaction(fhir: Handler, sql: Handler) -> Handler:
@@ -51,57 +62,98 @@ def with_resilience(
     issue_states: IssueStates,
 ) -> ResilienceHandlers:
     """Handlers from PageSizer to RateLimitRecheck, with the clients of both dialects of Halo Connect."""
-    settings, sql_client = policies.settings, client_for("halo-sql")
+    sql_client = client_for("halo-sql")
     directory, client = SiteDirectory(sql_client), by_interaction(client_for("halo-connect"), sql_client)
-    circuits = circuit_registry(settings, store, policies.secret, policies.is_proved)
-    pauses = pause_registry(settings, store, policies.secret)
-    budget = retry_budget(settings, store, policies.secret)
-    rates = RateLimits(store, time.time, upstream.requests_per_second)
-    retry = Retry(
-        RateLimitRecheck(client, rates, policies.remaining_wait),
-        budget,
-        ExponentialBackoff(settings.retry.initial_backoff_seconds, settings.retry.max_backoff_seconds),
+    state = shared_state(store, policies, RateLimits(store, time.time, upstream.requests_per_second))
+    relocation = _site_relocation(with_retries(client, state, policies), store, policies, directory)
+    bulkhead = bulkhead_of(relocation, upstream, policies, state)
+    limiter = RateLimiter(bulkhead, state.rate_limits, policies.queue_ticket, policies.remaining_wait)
+    gate = PauseGate(CircuitBreaker(limiter, state.circuits, directory.is_online), state.pauses)
+    sizer = _page_sizer(gate, store, policies)
+    practices = PracticeHandlers(relocation, sizer)
+    handlers = handlers_of(upstream, state, limiter, bulkhead, policies, issue_states)
+    return ResilienceHandlers(sizer, gate, replace(handlers, practices=practices))
+
+
+def shared_state(store: Store, policies: RequestPolicies, rates: RateLimits) -> SharedState:
+    """State of the handlers of one upstream in its part of the store."""
+    settings, secret = policies.settings, policies.secret
+    return SharedState(
+        circuit_registry(settings, store, secret, policies.is_proved),
+        pause_registry(settings, store, secret),
+        retry_budget(settings, store, secret),
+        rates,
+    )
+
+
+def with_retries(
+    client: Handler, state: SharedState, policies: RequestPolicies, idempotency_header: str = ""
+) -> Retry:
+    """Wrap a client in Retry and RateLimitRecheck."""
+    options = policies.settings.retry
+    return Retry(
+        RateLimitRecheck(client, state.rate_limits, policies.remaining_wait),
+        state.retry_budget,
+        ExponentialBackoff(options.initial_backoff_seconds, options.max_backoff_seconds),
         policies.remaining_wait,
         policies.proved_caller,
         clock=time.monotonic,
         jitter=random.random,
-        retry_on_timeout=settings.retry.retry_on_timeout,
+        retry_on_timeout=options.retry_on_timeout,
+        idempotency_header=idempotency_header,
     )
-    relocation = SiteRelocation(
-        retry, store, policies.pms_identity, directory.find_successor, time.time, policies.secret
+
+
+def bulkhead_limits(settings: Settings, upstream: Upstream) -> BulkheadLimits:
+    """Limits of the requests that an upstream runs at once."""
+    options = settings.bulkhead
+    return BulkheadLimits(options.max_concurrent, options.max_queue, upstream.max_connections)
+
+
+def bulkhead_of(
+    inner: Handler, upstream: Upstream, policies: RequestPolicies, state: SharedState
+) -> Bulkhead:
+    """Bulkhead of an upstream, which checks the circuits again after a wait."""
+    limits, admit = bulkhead_limits(policies.settings, upstream), state.circuits.require_not_open
+    return Bulkhead(inner, limits, policies.remaining_wait, policies.proved_caller, admit)
+
+
+def handlers_of(
+    upstream: Upstream,
+    state: SharedState,
+    limiter: RateLimiter,
+    bulkhead: Bulkhead,
+    policies: RequestPolicies,
+    issue_states: IssueStates,
+) -> UpstreamHandlers:
+    """Handlers of an upstream whose state operators see."""
+    return UpstreamHandlers(
+        upstream.url.host or "",
+        state.circuits,
+        state.pauses,
+        state.rate_limits,
+        state.retry_budget,
+        limiter,
+        bulkhead,
+        policies.caller_names,
+        issue_states,
     )
-    bulkhead = Bulkhead(
-        relocation,
-        BulkheadLimits(
-            settings.bulkhead.max_concurrent, settings.bulkhead.max_queue, upstream.max_connections
-        ),
-        policies.remaining_wait,
-        policies.proved_caller,
-        circuits.require_not_open,
-    )
-    limiter = RateLimiter(bulkhead, rates, policies.queue_ticket, policies.remaining_wait)
-    gate = PauseGate(CircuitBreaker(limiter, circuits, directory.is_online), pauses)
-    sizer = PageSizer(
-        gate,
+
+
+def _site_relocation(
+    inner: Handler, store: Store, policies: RequestPolicies, directory: SiteDirectory
+) -> SiteRelocation:
+    find_successor = directory.find_successor
+    return SiteRelocation(inner, store, policies.pms_identity, find_successor, time.time, policies.secret)
+
+
+def _page_sizer(inner: Handler, store: Store, policies: RequestPolicies) -> PageSizer:
+    return PageSizer(
+        inner,
         store,
         policies.max_response_bytes,
         policies.engine_version,
         time.time,
         policies.secret,
-        probe_interval=settings.paging.probe_interval_seconds,
+        probe_interval=policies.settings.paging.probe_interval_seconds,
     )
-    host = upstream.url.host or ""
-    handlers = UpstreamHandlers(
-        host,
-        circuits,
-        pauses,
-        rates,
-        budget,
-        limiter,
-        bulkhead,
-        relocation,
-        sizer,
-        policies.caller_names,
-        issue_states,
-    )
-    return ResilienceHandlers(sizer, gate, handlers)

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.admin.health import Checks
 from gateway.builders import (
+    RequestPolicies,
     cache_config,
     caller_secret,
     create_ledger,
@@ -23,7 +24,7 @@ from gateway.builders import (
     remaining_wait_of,
     token_cipher,
 )
-from gateway.cache.freshness import ANY_TYPE
+from gateway.cache.freshness import ANY_TYPE, Freshness
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig
 from gateway.cache.response_cache import OutcomeCounts
@@ -38,7 +39,7 @@ from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
-from gateway.settings import Settings, Upstream
+from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
@@ -163,6 +164,16 @@ class Runtime:
         version_of = self.engine_versions_of(upstream).shared_version
         config = cache_config(self.settings, self._process_secret, version_of)
         return replace(config, is_proved=self.is_proved_caller)
+
+    def mount_cache_config_of(self, upstream: MountedUpstream) -> CacheConfig:
+        """Cache configuration of a mounted upstream: its own profile, and no callers who share responses."""
+        freshness, config = Freshness(upstream.cache.profile), self.cache_config_of(upstream)
+        return replace(config, freshness_of=lambda _: freshness, shared_callers={})
+
+    def policies_of(self, upstream: Upstream) -> RequestPolicies:
+        """Policies of the requests to one upstream."""
+        version_of = self.engine_versions_of(upstream).local_version
+        return RequestPolicies(self.settings, self.caller_secret, version_of, self.proved_callers)
 
     def is_proved_caller(self, request: FhirRequest) -> bool:
         """Whether the upstream has served the caller of a request."""

@@ -10,6 +10,7 @@ from gateway.paging.page_links import PageCipher, PageLinks
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.inactive_searches import InactiveSearches
+from gateway.repairs.repair import Repair
 from gateway.search.declared_parameters import DeclaredParameters
 from gateway.search.dry_run import PlanningHandlers
 from gateway.search.executor import SearchExecutor
@@ -22,10 +23,11 @@ from gateway.validation.conditional_writes import ConditionalWrites
 
 
 class SiteKnowledge(NamedTuple):
-    """What the gateway has learned of an upstream's sites: their statements and known issues."""
+    """What is known of an upstream's sites: their statements and known issues, and the repairs of these."""
 
     statements: SiteStatements
     issue_states: IssueStates
+    repairs: tuple[Repair, ...] = REPAIRS
 
 
 def request_handlers(
@@ -37,7 +39,7 @@ def request_handlers(
     is_dry_run: bool = False,
 ) -> Handler:
     """Wrap a cache in the handlers from PageLinks to RequestRepairs."""
-    repairs = RequestRepairs(cache, REPAIRS)
+    repairs = RequestRepairs(cache, knowledge.repairs)
     searches = InactiveSearches(repairs, knowledge.issue_states, judges_results=not is_dry_run)
     declared = DeclaredParameters(searches, knowledge.statements)
     passes = settings.writes.conditional == "pass"
@@ -45,9 +47,9 @@ def request_handlers(
     return PageLinks(changes, cipher, timedelta(seconds=settings.paging.link_lifetime_seconds))
 
 
-def search_executor(settings: Settings, sender: Handler) -> Handler:
+def search_executor(settings: Settings, sender: Handler, knowledge: SiteKnowledge) -> Handler:
     """Wrap a sender in SearchExecutor and ResponseRepairs."""
-    return SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
+    return SearchExecutor(ResponseRepairs(sender, knowledge.repairs), settings.search.max_queries_per_page)
 
 
 def planning_handlers(settings: Settings, cipher: PageCipher, knowledge: SiteKnowledge) -> PlanningHandlers:
@@ -56,7 +58,7 @@ def planning_handlers(settings: Settings, cipher: PageCipher, knowledge: SiteKno
         settings,
         cipher,
         knowledge._replace(statements=knowledge.statements.copy(sender)),
-        with_cache(search_executor(settings, sender)),
+        with_cache(search_executor(settings, sender, knowledge)),
         is_dry_run=True,
     )
 

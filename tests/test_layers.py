@@ -61,6 +61,7 @@ IMPURE = {
     "ledger/recorder.py": "clock",
     "ledger/redis_ledger.py": "redis structlog",
     "ledger/sqlite_ledger.py": "sqlite3",
+    "mount_handlers.py": "time",
     "paging/page_sizer.py": "structlog uuid",
     "probe/run.py": "asyncio clock",
     "repairs/handlers.py": "asyncio",

@@ -16,7 +16,7 @@ from gateway.resilience.learned_rate import LearnedRate
 from gateway.resilience.pause_rules import RATE_LIMIT, Pause, PauseRule, site_of
 from gateway.resilience.pauses import PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter
-from gateway.resilience.rate_limits import RateLimits
+from gateway.resilience.rate_limits import RateLimits, caller_part
 from gateway.resilience.retry_budget import RetryBudget, RetryUsage
 from gateway.sites.issue_states import IssueStates, SiteIssues
 from gateway.sites.relocation import SiteRelocation
@@ -25,9 +25,16 @@ from gateway.upstreams.failures import RATE_LIMITED
 ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
 
 
+class PracticeHandlers(NamedTuple):
+    """Handlers of Halo Connect only."""
+
+    site_relocation: SiteRelocation
+    page_sizer: PageSizer
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamHandlers:
-    """State of the handlers of one upstream."""
+    """State of the handlers of one upstream; `practices` is None if it is mounted and no Halo Connect."""
 
     upstream: str
     circuits: CircuitRegistry
@@ -36,10 +43,9 @@ class UpstreamHandlers:
     retry_budget: RetryBudget
     rate_limiter: RateLimiter
     bulkhead: Bulkhead
-    site_relocation: SiteRelocation
-    page_sizer: PageSizer
     caller_names: CallerNames
     issue_states: IssueStates
+    practices: PracticeHandlers | None = None
 
     async def clear_pause(self, name: str) -> bool:
         """End a pause, or the block of a key; return whether it was active."""
@@ -90,6 +96,7 @@ class SiteStatusReader:
         has_name: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._upstream_handlers = upstream_handlers
+        self._practices = [handlers.practices for handlers in upstream_handlers if handlers.practices]
         self._configured_guids = frozenset(configured_guids)
         self.find_site = find_site
         self.has_name = has_name
@@ -114,6 +121,7 @@ class SiteStatusReader:
 
     def caller_name(self, key: str) -> str:
         """Name of a caller, by its keyed fingerprint."""
+        key = caller_part(key)
         names = (handlers.caller_names.name_of(key) for handlers in self._upstream_handlers)
         return next((name for name in names if name != key[:8]), key[:8])
 
@@ -155,8 +163,8 @@ class SiteStatusReader:
         circuits, pauses, load = await self.circuits(), await self.pauses(), self.load()
         searches = {
             name: guid
-            for handlers in self._upstream_handlers
-            for guid, name in handlers.page_sizer.known_searches()
+            for practices in self._practices
+            for guid, name in practices.page_sizer.known_searches()
         }
         paused = {site_of(name) for name in pauses}
         guids = {*self._configured_guids, *circuits, *load, *paused, *searches.values()} - {""}
@@ -228,13 +236,11 @@ class SiteStatusReader:
         return next((each for each in issues if each.is_any_known), issues[0])
 
     async def _known_successor(self, guid: str) -> str:
-        successors = [
-            await handlers.site_relocation.known_successor(guid) for handlers in self._upstream_handlers
-        ]
+        successors = [await practices.site_relocation.known_successor(guid) for practices in self._practices]
         return next(filter(None, successors), "")
 
     async def _page_size_estimate(self, name: str) -> PageSizeEstimate:
-        estimates = [await handlers.page_sizer.estimate_for(name) for handlers in self._upstream_handlers]
+        estimates = [await practices.page_sizer.estimate_for(name) for practices in self._practices]
         return next((estimate for estimate in estimates if estimate != NO_ESTIMATE), NO_ESTIMATE)
 
 

@@ -8,6 +8,7 @@ from gateway.cache.lifetimes import LIFETIMES, Profile, lifetime_of_type
 from gateway.exchange import FhirRequest
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.fhir.search_params import Parameter
+from gateway.http.preferences import accepts_asynchronous_response
 
 #: Lifetime of "no such resource" in seconds: short, because the client may create the resource next.
 NOT_FOUND_SECONDS = 5
@@ -110,6 +111,15 @@ def is_cacheable(request: FhirRequest) -> bool:
         parameter.code in _SYNC_PARAMETERS or _APPROXIMATE_DATE.match(parameter.value)
         for parameter in request.client_search.parameters
     )
+
+
+def is_unstored_read(request: FhirRequest) -> bool:
+    """Whether a mounted upstream's response to a read is never kept: a document, or one that comes later.
+
+    A Binary may be as large as a scan, and an asynchronous answer names a job of this request only.
+    """
+    is_later = not request.interaction.is_write and accepts_asynchronous_response(request)
+    return request.interaction.is_binary_read or is_later
 
 
 def can_signal_staleness(request: FhirRequest) -> bool:

@@ -69,8 +69,8 @@ class RateLimits:
 
     async def blocked_seconds(self, key: str) -> float:
         """Seconds until a key may send the next request: by the upstream's Retry-After, or a full window."""
-        held = await self._held_seconds(key)
-        return held if self._windows is None else max(held, await self._windows.wait_seconds(caller_part(key)))
+        held, windows = await self._held_seconds(key), self._windows
+        return held if windows is None else max(held, await windows.wait_seconds(caller_part(key)))
 
     async def _held_seconds(self, key: str) -> float:
         learned_rate = await self._learned_rates.get(key)

@@ -25,7 +25,8 @@ class Retry:
     `retry_on_timeout`: reads that timed out or lost their connection are sent once more, too. Waits are
     random between zero and a maximum that doubles (full jitter), but never shorter than the upstream's
     Retry-After. A retry that would exceed `remaining_wait` seconds is not made. `caller_of` returns the
-    caller whose budget a request uses. A POST with one `idempotency_header` is sent once more, with the same key.
+    caller whose budget a request uses. A POST with one `idempotency_header` is sent once more, with the
+    same key.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once

@@ -1,7 +1,7 @@
 """Retry policy: the failures after which a read is sent again, and how often. Each retry may cost a query.
 
-Writes are never sent again, except a POST with an idempotency key, nor are queries that took too long, nor any 4xx but 406, which Halo's guide says
-to repeat (troubleshooting: the query ran, its result was lost).
+Writes are never sent again, except a POST with an idempotency key; nor are queries that took too long, nor
+any 4xx but 406, which Halo's guide says to repeat (troubleshooting: the query ran, its result was lost).
 """
 
 from typing import Final, NamedTuple

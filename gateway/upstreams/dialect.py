@@ -63,7 +63,8 @@ class Dialect:
     it permits. `relays_freshness`: its Cache-Control and Expires reach the cache. `is_mountable`: operators
     may use it in `upstreams.<name>.dialect`. `product`: its name for people. `limits`: those that its vendor
     documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
-    caused, and None for all other errors. `idempotency_header`: field of a POST by which it recognises a repeat.
+    caused, and None for all other errors. `idempotency_header`: field of a POST by which it recognises a
+    repeat.
     """
 
     name: str

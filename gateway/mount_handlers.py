@@ -1,0 +1,108 @@
+"""Handlers of mounted upstreams that are no Halo Connect: resilience and cache. The upstream is one site."""
+
+import time
+from functools import partial
+from typing import NamedTuple
+
+from gateway.admin.site_status import UpstreamHandlers
+from gateway.cache.freshness import is_unstored_read
+from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
+from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.resilience.bulkhead import Bulkhead
+from gateway.resilience.circuit_breaker import CircuitBreaker
+from gateway.resilience.pauses import PauseGate
+from gateway.resilience.quota_headers import QuotaHeaders
+from gateway.resilience.rate_limiter import RateLimiter
+from gateway.resilience.rate_limits import RateLimits
+from gateway.resilience.rate_windows import RateWindows
+from gateway.resilience.sign_in import address_of, precedes_sign_in
+from gateway.resilience.wait_deadline import WaitDeadline
+from gateway.resilience_handlers import (
+    ClientFactory,
+    bulkhead_limits,
+    bulkhead_of,
+    handlers_of,
+    shared_state,
+    with_retries,
+)
+from gateway.runtime import Runtime
+from gateway.settings import MountedUpstream
+from gateway.stores.base import Store
+from gateway.upstreams import DIALECTS
+
+
+class MountHandlers(NamedTuple):
+    """Outermost resilience handler of a mounted upstream, and the state of all."""
+
+    handler: Handler
+    state: UpstreamHandlers
+
+
+def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: ClientFactory) -> MountHandlers:
+    """Handlers from WaitDeadline to QuotaHeaders, with the upstream's client.
+
+    A request that precedes the sign-in passes a bulkhead of its own only: it is not paced with the others,
+    and whoever has no credential stops no caller who has one.
+    """
+    policies, client = runtime.policies_of(upstream), client_for(upstream.dialect)
+    store, dialect = runtime.store_of(upstream), DIALECTS[upstream.dialect]
+    by_endpoint = dialect.limits.rate_scope == "endpoint"
+    state = shared_state(store, policies, rate_limits_of(store, upstream))
+    sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
+    retry = with_retries(sender, state, policies, dialect.idempotency_header)
+    bulkhead = bulkhead_of(retry, upstream, policies, state)
+    ticket_of = partial(policies.mount_ticket, by_endpoint=by_endpoint)
+    limiter = RateLimiter(bulkhead, state.rate_limits, ticket_of, policies.remaining_wait)
+    gate = PauseGate(CircuitBreaker(limiter, state.circuits), state.pauses)
+    sign_in = Bulkhead(
+        client, bulkhead_limits(runtime.settings, upstream), policies.remaining_wait, address_of
+    )
+    max_wait = runtime.settings.retry.max_wait_seconds
+    handlers = handlers_of(upstream, state, limiter, bulkhead, policies, runtime.issue_states_of(upstream))
+    return MountHandlers(WaitDeadline(by_sign_in(gate, sign_in), max_wait, time.monotonic), handlers)
+
+
+def rate_limits_of(store: Store, upstream: MountedUpstream) -> RateLimits:
+    """Rates of a mounted upstream; those that its vendor documents are not learned from its refusals."""
+    windows = RateWindows(store, time.time, upstream.rate_windows) if upstream.rate_windows else None
+    is_known = windows is not None or DIALECTS[upstream.dialect].limits.rate_scope == "endpoint"
+    return RateLimits(store, time.time, upstream.requests_per_second, windows, lowers_rates=not is_known)
+
+
+def by_sign_in(handler: Handler, sign_in: Handler) -> Handler:
+    """Return a handler that sends requests before a sign-in to `sign_in`, and all others to `handler`."""
+
+    async def send(request: FhirRequest) -> FhirResponse:
+        return await (sign_in if precedes_sign_in(request) else handler)(request)
+
+    return send
+
+
+def with_mount_cache(
+    handler: Handler, runtime: Runtime, upstream: MountedUpstream
+) -> tuple[Handler, ResponseCache | None]:
+    """Wrap a handler in the cache that the mount has, or in CacheBypass."""
+    bypass = CacheBypass(handler)
+    if upstream.cache.profile == "off":
+        return bypass, None
+    config = runtime.mount_cache_config_of(upstream)
+    cache = ResponseCache(handler, runtime.store, config, runtime.cache_now, runtime.counters)
+    return by_storability(CacheOutcomeCounter(cache, runtime.outcome_counts), bypass), cache
+
+
+def by_resource(fhir: Handler, other: Handler) -> Handler:
+    """Return a handler that sends what is no FHIR, such as a download or a token, to `other`."""
+
+    async def send(request: FhirRequest) -> FhirResponse:
+        return await (other if request.interaction.code == "other" else fhir)(request)
+
+    return send
+
+
+def by_storability(cache: Handler, bypass: Handler) -> Handler:
+    """Return a handler that sends reads of documents, and those that may come later, past the cache."""
+
+    async def send(request: FhirRequest) -> FhirResponse:
+        return await (bypass if is_unstored_read(request) else cache)(request)
+
+    return send
