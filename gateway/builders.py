@@ -193,12 +193,16 @@ def token_cipher(settings: Settings, fallback_key: str) -> TokenCipher:
 
 
 def circuit_registry(
-    settings: Settings, store: Store, secret: bytes, is_proved: Callable[[FhirRequest], bool]
+    settings: Settings,
+    store: Store,
+    secret: bytes,
+    is_proved: Callable[[FhirRequest], bool],
+    registry: type[CircuitRegistry] = CircuitRegistry,
 ) -> CircuitRegistry:
     """Circuits of all sites and their callers, shared through the store."""
     breaker = settings.circuit_breaker
     backoff = ExponentialBackoff(breaker.initial_open_seconds, breaker.max_open_seconds)
-    return CircuitRegistry(store, backoff, time.time, random.random, secret, is_proved)
+    return registry(store, backoff, time.time, random.random, secret, is_proved)
 
 
 def pause_registry(settings: Settings, store: Store, secret: bytes) -> PauseRegistry:

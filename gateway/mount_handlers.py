@@ -9,7 +9,7 @@ from gateway.cache.freshness import is_unstored_read
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.resilience.bulkhead import Bulkhead
-from gateway.resilience.circuit_breaker import CircuitBreaker
+from gateway.resilience.circuit_breaker import CircuitBreaker, MountCircuits
 from gateway.resilience.pauses import PauseGate
 from gateway.resilience.quota_headers import QuotaHeaders
 from gateway.resilience.rate_limiter import RateLimiter
@@ -47,7 +47,7 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     policies, client = runtime.policies_of(upstream), client_for(upstream.dialect)
     store, dialect = runtime.store_of(upstream), DIALECTS[upstream.dialect]
     by_endpoint = dialect.limits.rate_scope == "endpoint"
-    state = shared_state(store, policies, rate_limits_of(store, upstream))
+    state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits)
     sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
     retry = with_retries(sender, state, policies, dialect.idempotency_header)
     bulkhead = bulkhead_of(retry, upstream, policies, state)

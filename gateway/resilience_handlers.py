@@ -75,11 +75,16 @@ def with_resilience(
     return ResilienceHandlers(sizer, gate, replace(handlers, practices=practices))
 
 
-def shared_state(store: Store, policies: RequestPolicies, rates: RateLimits) -> SharedState:
+def shared_state(
+    store: Store,
+    policies: RequestPolicies,
+    rates: RateLimits,
+    registry: type[CircuitRegistry] = CircuitRegistry,
+) -> SharedState:
     """State of the handlers of one upstream in its part of the store."""
     settings, secret = policies.settings, policies.secret
     return SharedState(
-        circuit_registry(settings, store, secret, policies.is_proved),
+        circuit_registry(settings, store, secret, policies.is_proved, registry),
         pause_registry(settings, store, secret),
         retry_budget(settings, store, secret),
         rates,

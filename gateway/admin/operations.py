@@ -23,6 +23,7 @@ from gateway.admin.state_metrics import (
 )
 from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
+from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
@@ -30,6 +31,7 @@ from gateway.settings import Settings
 from gateway.settings.resolve import DEFAULT_SITE
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
+from gateway.upstreams import DIALECTS
 from gateway.web.fast_path import FastPathCache
 
 
@@ -54,8 +56,18 @@ class Operations:
 
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
-        configured = self.settings.sites.keys() - {DEFAULT_SITE}
-        return SiteStatusReader(self.upstream_handlers, configured, self.find_site, self.has_name)
+        configured = {*self.settings.sites, *self._mounts} - {DEFAULT_SITE}
+        return SiteStatusReader(self.upstream_handlers, configured, self._site_of, self.has_name)
+
+    @cached_property
+    def _mounts(self) -> Mapping[str, Site]:
+        """Upstreams that are one site each, by name."""
+        mounts = self.settings.upstreams.items()
+        names = [name for name, mounted in mounts if not DIALECTS[mounted.dialect].apis]
+        return {name: Site(name, load_zone("UTC"), name) for name in names}
+
+    def _site_of(self, guid: str) -> Site | None:
+        return self._mounts.get(guid) or self.find_site(guid)
 
     def admin_endpoints(
         self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]
@@ -63,7 +75,8 @@ class Operations:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
         names = SiteNames(
-            {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE}
+            {guid: site.name for guid, site in sites.items() if site.name and guid != DEFAULT_SITE},
+            self._mounts,
         )
         groups = (
             LedgerEndpoints(read_rows, cap_statuses, names, self.now),

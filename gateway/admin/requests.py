@@ -1,6 +1,6 @@
 """Strict parsing of operators' requests, and responses to them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -23,18 +23,21 @@ _AMBIGUOUS_ALIAS = "Several practices have this alias. Send the Halo GUID of the
 
 @dataclass(frozen=True, slots=True)
 class SiteNames:
-    """Aliases of practices, by GUID."""
+    """Aliases of practices, by GUID, and names of mounted upstreams, each of which is one site."""
 
     aliases: Mapping[str, str] = field(default_factory=dict)
+    mounts: Collection[str] = ()
 
     def guid_of(self, site: str) -> str:
         """GUID of an alias; any other text in lower case."""
         return next((guid for guid, name in self.aliases.items() if name == site), site.lower())
 
     def require_guid(self, site: str) -> str:
-        """GUID of a practice. Raises Failure 400 if there is none, or if several have this alias."""
+        """GUID of a practice, or name of a mount. Raises Failure 400 if several practices have this alias."""
         if list(self.aliases.values()).count(site) > 1:
             raise bad_request(_AMBIGUOUS_ALIAS, "site")
+        if site in self.mounts and site not in self.aliases.values():
+            return site
         try:
             return parse_guid(self.guid_of(site))
         except Failure:
@@ -42,7 +45,7 @@ class SiteNames:
 
     def display_name(self, guid: str) -> str:
         """Alias of a practice, or the beginning of its GUID."""
-        return self.aliases.get(guid) or guid[:8]
+        return guid if guid in self.mounts else self.aliases.get(guid) or guid[:8]
 
 
 def query_parameters(request: Request, allowed_names: Iterable[str]) -> Mapping[str, str]:

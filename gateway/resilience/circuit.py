@@ -150,6 +150,12 @@ def shows_an_outage(request: FhirRequest, failure: Failure) -> bool:
     return request.interaction.code != "sql" or breaker_reason(failure) in OUTAGES
 
 
+def shows_an_outage_of_all(request: FhirRequest, failure: Failure) -> bool:
+    """Whether a failure is evidence for all callers of an upstream whose callers share no practice."""
+    del request
+    return breaker_reason(failure) in OUTAGES
+
+
 def upstream_retry_after(failure: Failure) -> int | None:
     """Wait in seconds that the upstream itself named; None if the time is only the gateway's advice."""
     has_header = failure.upstream_response is not None and failure.upstream_response.header("retry-after")

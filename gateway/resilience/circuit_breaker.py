@@ -29,6 +29,7 @@ from gateway.resilience.circuit import (
     circuit_after_response,
     practice_responded,
     shows_an_outage,
+    shows_an_outage_of_all,
     worse_circuit,
 )
 from gateway.stores.base import Store
@@ -62,6 +63,9 @@ class CircuitNames(NamedTuple):
 
 class CircuitRegistry:
     """Circuits of all sites and of their callers, shared through the store."""
+
+    #: Whether a failure of one caller's request says anything about the requests of others.
+    is_shared_evidence = staticmethod(shows_an_outage)
 
     def __init__(
         self,
@@ -126,7 +130,7 @@ class CircuitRegistry:
         """Count a failure for the caller if its error code counts, and for the site if two callers failed."""
         names = self.names_of(request, site)
         has_opened = await self._count_failure(site, names.caller, failure, started_at)
-        if not (has_opened and self._is_proved(request) and shows_an_outage(request, failure)):
+        if not (has_opened and self._is_proved(request) and self.is_shared_evidence(request, failure)):
             return
         caller = ledger_label(request.headers)
         if self._failing_callers.setdefault(names.site, caller) != caller:
@@ -196,6 +200,12 @@ class CircuitRegistry:
         return is_late or ":" in name or self._is_proved(request)
 
 
+class MountCircuits(CircuitRegistry):
+    """Circuits of a mounted upstream: its callers share no database that one of them could slow down."""
+
+    is_shared_evidence = staticmethod(shows_an_outage_of_all)
+
+
 class CircuitBreaker:
     """Rejects requests with 503 while the circuit of their site or caller is open, without a query.
 
@@ -229,7 +239,7 @@ class CircuitBreaker:
                 await self._record_response(request, site, started)
             else:
                 await self._circuits.record_failure(request, site, failure, started)
-                if tried == site.guid and shows_an_outage(request, failure):
+                if tried == site.guid and self._circuits.is_shared_evidence(request, failure):
                     await self._circuits.reopen(site, tried, failure, started)
             raise
         await self._record_response(request, site, started)
