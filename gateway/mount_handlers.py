@@ -9,7 +9,8 @@ from gateway.cache.freshness import is_unstored_read
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.resilience.bulkhead import Bulkhead
-from gateway.resilience.circuit_breaker import CircuitBreaker, MountCircuits
+from gateway.resilience.circuit import shows_an_outage_of_all
+from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
 from gateway.resilience.pauses import PauseGate
 from gateway.resilience.quota_headers import QuotaHeaders
 from gateway.resilience.rate_limiter import RateLimiter
@@ -36,6 +37,12 @@ class MountHandlers(NamedTuple):
 
     handler: Handler
     state: UpstreamHandlers
+
+
+class MountCircuits(CircuitRegistry):
+    """Circuits of a mounted upstream: its callers share no database that one of them could slow down."""
+
+    is_shared_evidence = staticmethod(shows_an_outage_of_all)
 
 
 def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: ClientFactory) -> MountHandlers:

@@ -29,7 +29,6 @@ from gateway.resilience.circuit import (
     circuit_after_response,
     practice_responded,
     shows_an_outage,
-    shows_an_outage_of_all,
     worse_circuit,
 )
 from gateway.stores.base import Store
@@ -198,12 +197,6 @@ class CircuitRegistry:
         """Whether a request may be the trial: a proved caller's first, so that a stranger cannot take it."""
         is_late = self.now() - circuit.open_until > _TRIAL_SECONDS
         return is_late or ":" in name or self._is_proved(request)
-
-
-class MountCircuits(CircuitRegistry):
-    """Circuits of a mounted upstream: its callers share no database that one of them could slow down."""
-
-    is_shared_evidence = staticmethod(shows_an_outage_of_all)
 
 
 class CircuitBreaker:

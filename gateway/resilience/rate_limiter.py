@@ -53,7 +53,7 @@ class RateLimiter:
         """Call the inner handler with a permit. Raises Failure 429 if the permit does not come in time."""
         ticket = self._ticket_for(request)
         sent_request = await self._acquire_permit(ticket, self._remaining_wait(request))
-        started, permit = self._rate_limits.now(), SendPermit(sent_request.key, sent_request.sent_at)
+        started, permit = self._rate_limits.now(), SendPermit(ticket.key, sent_request.sent_at)
         try:
             return await self._inner(request.replace(send_permit=permit))
         except Failure as failure:

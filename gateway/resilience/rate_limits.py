@@ -99,7 +99,7 @@ class RateLimits:
         return await self._windows.take(caller_part(key))  # last: what it counts is sent
 
     def record_sent(self, key: str) -> SentRequest:
-        """Count a request that is sent now, because `delay` returned 0."""
+        """Count a request of a caller that is sent now, because `delay` returned 0."""
         key, now = caller_part(key), self.now()
         self._send_counter.add(key, now)
         return self._window.record_sent(key, now)
