@@ -65,3 +65,9 @@ async def test_empty_body_is_an_object_and_invalid_body_is_rejected() -> None:
 
 def test_timestamp_is_an_instant_or_none() -> None:
     assert (utc_timestamp(0), utc_timestamp(1_782_864_000)) == (None, "2026-07-01T00:00:00+00:00")
+
+
+def test_mount_is_a_site_by_its_name() -> None:
+    names = SiteNames({GUID: "harbour"}, {"laboratory", "harbour"})
+    assert (names.require_guid("laboratory"), names.display_name("laboratory")) == ("laboratory",) * 2
+    assert names.require_guid("harbour") == GUID

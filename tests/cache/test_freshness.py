@@ -11,6 +11,7 @@ from gateway.cache.freshness import (
     can_signal_staleness,
     excessive_lifetimes,
     is_cacheable,
+    is_unstored_read,
     requested_types,
     returned_types,
     types_affected_by,
@@ -204,3 +205,21 @@ def test_single_clinical_resource_cannot_signal_staleness(path: str, *, expected
 def test_booking_takes_a_slot_of_a_schedule() -> None:
     assert types_affected_by("Appointment") == ("Appointment", "Slot", "Schedule")
     assert types_affected_by("Observation") == ("Observation",)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "prefer", "expected"),
+    [
+        ("Patient/1", "GET", "", False),
+        ("Patient/1", "GET", "respond-async", True),
+        ("Patient", "GET", 'handling=strict, respond-async; x="y"', True),
+        ("Binary/1", "GET", "", True),
+        ("Patient", "POST", "respond-async", False),
+        ("Binary", "POST", "", False),
+    ],
+)
+def test_documents_and_jobs_of_mounts_are_not_stored(
+    path: str, method: str, prefer: str, expected: bool
+) -> None:
+    request = fhir_request(path, method=method, headers=(("prefer", prefer),))
+    assert is_unstored_read(request) is expected

@@ -113,3 +113,8 @@ def test_poll_belongs_to_no_scope_of_the_practice() -> None:
     assert set(scope_keys(sql_request("status", headers=headers), b"")) == {"gateway", "caller"}
     submission = scope_keys(sql_request(headers=headers), b"")
     assert set(submission) == {"gateway", "caller", "site", "caller-at-site"}
+
+
+@pytest.mark.parametrize("name", ["rate-limit:abc", "rate-limit:abc:Patient"])
+def test_caller_of_a_blocked_key_comes_before_its_endpoint(name: str) -> None:
+    assert (caller_of(name), site_of(name)) == ("abc", "")

@@ -6,8 +6,10 @@ from support.scripted_upstream import Clock
 
 from gateway.errors.failure import Failure
 from gateway.resilience.rate_limits import RateLimits, SendCounter
+from gateway.resilience.rate_windows import RateWindows
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import RATE_LIMITED
+from gateway.upstreams.limits import RateWindow
 
 pytestmark = pytest.mark.anyio
 
@@ -87,3 +89,42 @@ def test_least_recently_used_key_is_dropped() -> None:
     for number in range(5_000):
         counter.add(str(number), 1)
     assert (counter.last_sent_at("0"), counter.last_sent_at("4999")) == (0, 1)
+
+
+async def test_held_key_waits_without_a_lower_rate() -> None:
+    clock = Clock()
+    rates = RateLimits(MemoryStore(clock=clock), clock)
+    await rates.hold("k:Patient", 20)
+    await rates.hold("k:Patient", 5)
+    assert (await rates.delay("k:Patient"), await rates.current_rate("k:Patient")) == (20, None)
+    assert await rates.delay("k:Observation") == 0
+    assert list(await rates.blocked_keys()) == ["k:Patient"]
+    clock.now += 20
+    assert await rates.delay("k:Patient") == 0
+
+
+async def test_refusal_only_blocks_where_the_limits_are_known() -> None:
+    clock = Clock()
+    rates = RateLimits(MemoryStore(clock=clock), clock, lowers_rates=False)
+    await rates.record_refusal("k", Failure(RATE_LIMITED, retry_after=30), clock())
+    assert (await rates.blocked_seconds("k"), await rates.current_rate("k")) == (30, None)
+
+
+async def test_endpoints_of_a_caller_share_its_ceiling() -> None:
+    clock = Clock()
+    rates = RateLimits(MemoryStore(clock=clock), clock, 1.0)
+    assert await rates.delay("k:Patient") == 0
+    rates.record_sent("k:Patient")
+    assert await rates.delay("k:Observation") > 0
+    assert await rates.delay("other:Patient") == 0
+
+
+async def test_full_window_blocks_all_endpoints_of_its_caller() -> None:
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    windows = RateWindows(store, clock, (RateWindow(2, 60.0),))
+    rates = RateLimits(store, clock, windows=windows)
+    assert [await rates.delay(f"k:{name}") for name in ("Patient", "Slot")] == [0, 0]
+    assert await rates.delay("k:Patient") == await rates.blocked_seconds("k:Slot") > 50
+    assert await rates.delay("k:Patient", in_windows=True) == 0
+    assert await rates.blocked_seconds("other") == 0

@@ -6,6 +6,7 @@ from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, SendPermit, UpstreamUse
 from gateway.http.proved_callers import caller_of
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
@@ -25,7 +26,13 @@ def unreachable(retry_after: int | None = None) -> Failure:
 class Case:
     """Retry handler with a manual clock."""
 
-    def __init__(self, *steps: Step, max_wait: float = 10, retry_on_timeout: bool = False) -> None:
+    def __init__(
+        self,
+        *steps: Step,
+        max_wait: float = 10,
+        retry_on_timeout: bool = False,
+        idempotency_header: str = "",
+    ) -> None:
         self.clock = Clock()
         self.max_wait = max_wait
         self.inner = ScriptedUpstream(*steps)
@@ -39,6 +46,7 @@ class Case:
             clock=self.clock,
             jitter=lambda: 1.0,
             retry_on_timeout=retry_on_timeout,
+            idempotency_header=idempotency_header,
             sleep=self.clock.sleep,
         )
 
@@ -192,3 +200,41 @@ async def test_poll_is_repeated_unless_it_was_answered(status: int, attempts: in
     await case.run(sql_request(GUID, "GET"))
     assert len(case.inner.requests) == attempts
     assert (await case.counts())[0] == 0
+
+
+IDEMPOTENT = fhir_request("Patient", method="POST", headers=(("hg-idempotency-key", "k1"),))
+
+
+@pytest.mark.parametrize(
+    ("request_", "sent"),
+    [
+        (IDEMPOTENT, 2),
+        (fhir_request("Patient", method="POST"), 1),
+        (fhir_request("Patient", method="POST", headers=(("hg-idempotency-key", " "),)), 1),
+        (fhir_request("Patient", method="POST", headers=IDEMPOTENT.headers * 2), 1),
+        (fhir_request("Patient/1", method="PUT", headers=IDEMPOTENT.headers), 1),
+    ],
+)
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(catalog.UPSTREAM_CONNECT),
+        Failure(catalog.WRITE_OUTCOME_UNKNOWN, codings=((ERROR_CODE_SYSTEM, "upstream-reset"),)),
+    ],
+)
+async def test_post_with_one_idempotency_key_is_repeated_once(
+    request_: FhirRequest, sent: int, failure: Failure
+) -> None:
+    case = Case(failure, idempotency_header="hg-idempotency-key")
+    assert isinstance(await case.run(request_), Failure)
+    assert [each.headers for each in case.inner.requests] == [request_.headers] * sent
+
+
+async def test_idempotency_key_counts_only_where_the_upstream_reads_it() -> None:
+    case = Case(Failure(catalog.UPSTREAM_CONNECT), OK)
+    assert isinstance(await case.run(IDEMPOTENT), Failure)
+
+
+async def test_refused_post_with_idempotency_key_is_not_repeated() -> None:
+    case = Case(Failure(catalog.BAD_REQUEST), OK, idempotency_header="hg-idempotency-key")
+    assert isinstance(await case.run(IDEMPOTENT), Failure)

@@ -44,6 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers every method by the function of its server."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait for the client's delayed acknowledgement
     server: "_Server"
 
     def _respond(self) -> None:
