@@ -34,6 +34,21 @@ UpstreamClient       sends the request                             upstreams/cli
 A SQL query passes AccessLog, ErrorHandler, SavingsMeter, and all from PauseGate on: the same objects. Before
 these come HeldPolls, which waits for a query's end (sql/held_polls.py), and SqlParameters, which declares
 large parameters in text (repairs/sql_parameters.py).
+
+A request to a mounted upstream that is no Halo Connect passes these; the whole upstream is one site:
+
+AccessLog, ErrorHandler, SavingsMeter as above
+RequestRepairs       those of the base URL, plugins and packs      repairs/handlers.py
+ResponseCache        if the mount has one, else CacheBypass        cache/response_cache.py
+ResponseRepairs      the same repairs, response side               repairs/handlers.py
+AsyncStatusUrls      URLs beside the upstream's FHIR base          upstreams/async_status.py
+WaitDeadline         ends all waits of the request                 resilience/wait_deadline.py
+PauseGate, CircuitBreaker, RateLimiter, Bulkhead, Retry, RateLimitRecheck as above
+QuotaHeaders         holds an endpoint without remaining quota     resilience/quota_headers.py
+CredentialFailureLimit to UpstreamClient as above
+
+What is no FHIR passes no repair and no cache: downloads, and all requests to HaloITSM. A request for a token,
+or without a credential, passes a Bulkhead of its own instead of those from PauseGate to QuotaHeaders.
 """
 
 import random
@@ -267,5 +282,5 @@ def upstream_client(
 
 
 def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:
-    """Return a dialect in which some error rules precede its own."""
-    return replace(dialect, rules=(*rules, *dialect.rules)) if rules else dialect
+    """Return a dialect in which some error rules precede its own; SQL Passthrough keeps its own only."""
+    return replace(dialect, rules=(*rules, *dialect.rules)) if rules and dialect.is_mountable else dialect

@@ -22,6 +22,7 @@ from gateway.settings import MountedUpstream, Settings
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.failures import RATE_LIMITED, SERVER_ERROR, TIMEOUT, UNAVAILABLE
+from gateway.upstreams.halo_sql import HALO_SQL
 from gateway.upstreams.health_gorilla import HEALTH_GORILLA
 
 pytestmark = pytest.mark.anyio
@@ -164,6 +165,7 @@ async def test_what_is_no_fhir_is_not_repaired(runtime: Runtime, upstream: Upstr
 def test_rules_of_extensions_precede_those_of_the_dialect() -> None:
     rule = ErrorRule("pack-rule", RATE_LIMITED, status={422})
     assert with_rules(HEALTH_GORILLA, ()) is HEALTH_GORILLA
+    assert with_rules(HALO_SQL, (rule,)) is HALO_SQL
     assert with_rules(HEALTH_GORILLA, (rule,)).rules == (rule, *HEALTH_GORILLA.rules)
 
 
