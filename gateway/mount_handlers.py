@@ -31,6 +31,8 @@ from gateway.settings import MountedUpstream
 from gateway.stores.base import Store
 from gateway.upstreams import DIALECTS
 
+_QUEUE_FULL_TEXT = "Too many concurrent requests for this upstream. Retry after the time in Retry-After."
+
 
 class MountHandlers(NamedTuple):
     """Outermost resilience handler of a mounted upstream, and the state of all."""
@@ -43,6 +45,10 @@ class MountCircuits(CircuitRegistry):
     """Circuits of a mounted upstream: its callers share no database that one of them could slow down."""
 
     is_shared_evidence = staticmethod(shows_an_outage_of_all)
+    open_text = (
+        "The gateway has stopped sending requests to this upstream after repeated failures (circuit open)."
+        " This request was not sent. Retry after the time in Retry-After."
+    )
 
 
 def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: ClientFactory) -> MountHandlers:
@@ -57,12 +63,16 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits)
     sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
     retry = with_retries(sender, state, policies, dialect.idempotency_header)
-    bulkhead = bulkhead_of(retry, upstream, policies, state)
+    bulkhead = bulkhead_of(retry, upstream, policies, state, _QUEUE_FULL_TEXT)
     ticket_of = partial(policies.mount_ticket, by_endpoint=by_endpoint)
     limiter = RateLimiter(bulkhead, state.rate_limits, ticket_of, policies.remaining_wait)
     gate = PauseGate(CircuitBreaker(limiter, state.circuits), state.pauses)
     sign_in = Bulkhead(
-        client, bulkhead_limits(runtime.settings, upstream), policies.remaining_wait, address_of
+        client,
+        bulkhead_limits(runtime.settings, upstream),
+        policies.remaining_wait,
+        address_of,
+        full_text=_QUEUE_FULL_TEXT,
     )
     max_wait = runtime.settings.retry.max_wait_seconds
     handlers = handlers_of(upstream, state, limiter, bulkhead, policies, runtime.issue_states_of(upstream))

@@ -11,7 +11,7 @@ from gateway.builders import RequestPolicies, circuit_registry, pause_registry, 
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.paging.page_sizer import PageSizer
 from gateway.resilience.backoff import ExponentialBackoff
-from gateway.resilience.bulkhead import Bulkhead, BulkheadLimits
+from gateway.resilience.bulkhead import QUEUE_FULL_TEXT, Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
 from gateway.resilience.pauses import PauseGate, PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
@@ -116,11 +116,15 @@ def bulkhead_limits(settings: Settings, upstream: Upstream) -> BulkheadLimits:
 
 
 def bulkhead_of(
-    inner: Handler, upstream: Upstream, policies: RequestPolicies, state: SharedState
+    inner: Handler,
+    upstream: Upstream,
+    policies: RequestPolicies,
+    state: SharedState,
+    full_text: str = QUEUE_FULL_TEXT,
 ) -> Bulkhead:
     """Bulkhead of an upstream, which checks the circuits again after a wait."""
     limits, admit = bulkhead_limits(policies.settings, upstream), state.circuits.require_not_open
-    return Bulkhead(inner, limits, policies.remaining_wait, policies.proved_caller, admit)
+    return Bulkhead(inner, limits, policies.remaining_wait, policies.proved_caller, admit, full_text)
 
 
 def handlers_of(

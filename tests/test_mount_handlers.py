@@ -126,6 +126,16 @@ async def test_sign_in_goes_on_while_callers_are_held(runtime: Runtime, upstream
     assert upstream.sent[-1].send_permit is None
 
 
+async def test_rejections_speak_of_the_upstream(runtime: Runtime, upstream: Upstream) -> None:
+    chain = fhir(runtime, upstream)
+    upstream.failure = Failure(UNAVAILABLE)
+    await chain.handler(request())
+    rejected = await chain.handler(request())
+    assert (len(upstream.sent), rejected.status) == (1, 503)
+    assert b"requests to this upstream" in rejected.body
+    assert b"practice " not in rejected.body
+
+
 async def test_one_deadline_limits_the_waits_of_a_request(runtime: Runtime, upstream: Upstream) -> None:
     chain = fhir(runtime, upstream)
     await chain.handler(request())

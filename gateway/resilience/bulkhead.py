@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from gateway.errors.catalog import GATEWAY_OVERLOADED
 from gateway.errors.failure import Failure
@@ -12,7 +12,9 @@ from gateway.resilience.fair_queue import FairQueue, QueueTicket
 
 Key = TypeVar("Key")
 AdmissionCheck = Callable[[FhirRequest], Awaitable[object]]
-_QUEUE_FULL_TEXT = "Too many concurrent requests for this practice. Retry after the time in Retry-After."
+QUEUE_FULL_TEXT: Final = (
+    "Too many concurrent requests for this practice. Retry after the time in Retry-After."
+)
 
 
 async def _admit_always(request: FhirRequest) -> None:
@@ -46,7 +48,7 @@ class Bulkhead:
     leave room for the next one (dynamic thresholds; Choudhury and Hahne, 1998). The same holds for the sites
     of one caller within its share. Each request waits at most `remaining_wait` seconds; waiting callers get
     slots in rotation. `caller_of` returns the caller of a request. `admission_check` runs after the wait,
-    because the circuit of the site may be open by then.
+    because the circuit of the site may be open by then. `full_text` is that of a request without a place.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Bulkhead:
         remaining_wait: Callable[[FhirRequest], float],
         caller_of: Callable[[FhirRequest], str],
         admission_check: AdmissionCheck = _admit_always,
+        full_text: str = QUEUE_FULL_TEXT,
     ) -> None:
         self._inner = inner
         self._limits = limits
@@ -63,6 +66,7 @@ class Bulkhead:
         self._remaining_wait = remaining_wait
         self._caller_of = caller_of
         self._admission_check = admission_check
+        self._full_text = full_text
         self._running_by_site: Counter[str] = Counter()
         self._running_by_ticket: Counter[QueueTicket] = Counter()
         self._running_by_caller: Counter[str] = Counter()
@@ -93,7 +97,7 @@ class Bulkhead:
         if self._has_free_slot(ticket):
             self._count_running(ticket, 1)
         elif self._is_queue_full(ticket):
-            raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT)
+            raise Failure(GATEWAY_OVERLOADED, text=self._full_text)
         else:
             await self._wait_for_slot(ticket, self._remaining_wait(request))
 
@@ -122,7 +126,7 @@ class Bulkhead:
         except BaseException as error:
             self._cancel_wait(waiter)
             if isinstance(error, TimeoutError):
-                raise Failure(GATEWAY_OVERLOADED, text=_QUEUE_FULL_TEXT) from None
+                raise Failure(GATEWAY_OVERLOADED, text=self._full_text) from None
             raise
 
     def _cancel_wait(self, waiter: _Waiter) -> None:

@@ -3,6 +3,7 @@
 Times are seconds since 1970; `jitter` is a random number from 0 to 1.
 """
 
+import math
 from typing import Final, Literal
 
 import msgspec
@@ -118,6 +119,13 @@ def circuit_after_failure(  # noqa: PLR0913 - what it depends on, each once
 def circuit_after_response(circuit: Circuit, started_at: float) -> Circuit:
     """Circuit after a response: closed, unless the request started before the last counted failure."""
     return circuit if started_at < circuit.last_failure_at else CLOSED
+
+
+def circuit_open_failure(circuit: Circuit, retry_after: float, text: str = "") -> Failure:
+    """Failure of a request to a site with an open circuit; its second code is the reason."""
+    codings = ((ERROR_CODE_SYSTEM, circuit.reason),) if circuit.reason else ()
+    seconds = max(1, math.ceil(retry_after))
+    return Failure(CIRCUIT_OPEN, text=text or CIRCUIT_OPEN.text, retry_after=seconds, codings=codings)
 
 
 def worse_circuit(first: Circuit, second: Circuit) -> Circuit:

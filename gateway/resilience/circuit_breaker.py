@@ -6,7 +6,6 @@ before, without a response to any caller in between. A desktop device is one cal
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 from uuid import uuid4
@@ -15,7 +14,6 @@ import structlog
 from cachetools import TTLCache
 
 from gateway.errors.failure import Failure
-from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Handler, Site, UpstreamUse
 from gateway.http.callers import keyed_fingerprint, ledger_label
 from gateway.resilience.backoff import ExponentialBackoff
@@ -27,6 +25,7 @@ from gateway.resilience.circuit import (
     breaker_reason,
     circuit_after_failure,
     circuit_after_response,
+    circuit_open_failure,
     practice_responded,
     shows_an_outage,
     worse_circuit,
@@ -65,6 +64,7 @@ class CircuitRegistry:
 
     #: Whether a failure of one caller's request says anything about the requests of others.
     is_shared_evidence = staticmethod(shows_an_outage)
+    open_text = CIRCUIT_OPEN.text
 
     def __init__(
         self,
@@ -119,9 +119,13 @@ class CircuitRegistry:
             circuit = await self.circuit_of(name)
             state = circuit.state(self.now())
             if state == "open":
-                raise circuit_open_failure(circuit, circuit.seconds_until_half_open(self.now()))
+                raise self.open_failure(circuit, circuit.seconds_until_half_open(self.now()))
             half_open = half_open or (name if state == "half-open" else "")
         return half_open
+
+    def open_failure(self, circuit: Circuit, retry_after: float) -> Failure:
+        """Failure of a request that an open circuit stops."""
+        return circuit_open_failure(circuit, retry_after, self.open_text)
 
     async def record_failure(
         self, request: FhirRequest, site: Site, failure: Failure, started_at: float
@@ -246,7 +250,7 @@ class CircuitBreaker:
     async def _run_trial(self, request: FhirRequest, site: Site, name: str) -> FhirResponse:
         holder, circuit = uuid4().hex, await self._circuits.circuit_of(name)
         if not self._circuits.may_try(request, name, circuit):
-            raise circuit_open_failure(circuit, _TRIAL_RETRY_AFTER)
+            raise self._circuits.open_failure(circuit, _TRIAL_RETRY_AFTER)
         if not await self._circuits.claim_trial(name, holder):
             return await self._run_unless_open(request, site, name)
         try:
@@ -261,7 +265,7 @@ class CircuitBreaker:
         """Run the request if another trial request has just closed the circuit. Raises Failure 503."""
         circuit = await self._circuits.circuit_of(name)
         if circuit.state(self._circuits.now()) != "closed":
-            raise circuit_open_failure(circuit, _TRIAL_RETRY_AFTER)
+            raise self._circuits.open_failure(circuit, _TRIAL_RETRY_AFTER)
         return await self._run_recorded(request, site)
 
     async def _require_online(self, request: FhirRequest, site: Site, name: str) -> None:
@@ -270,10 +274,12 @@ class CircuitBreaker:
         if circuit.reason not in REPORTED_BY_SITE_STATUS or await self._is_online(request) is not False:
             return
         now = self._circuits.now()
-        await self._circuits.reopen(site, name, circuit_open_failure(circuit, 1), now)
+        await self._circuits.reopen(site, name, self._circuits.open_failure(circuit, 1), now)
         reopened = await self._circuits.circuit_of(name)
         seconds = reopened.seconds_until_half_open(self._circuits.now())
-        raise circuit_open_failure(reopened, seconds).with_upstream_use(UpstreamUse(1))  # the status check
+        raise self._circuits.open_failure(reopened, seconds).with_upstream_use(
+            UpstreamUse(1)
+        )  # the status check
 
     async def _is_online(self, request: FhirRequest) -> bool | None:
         try:
@@ -292,9 +298,3 @@ def _scope(name: str) -> str:
 def _none_if_closed(circuit: Circuit | None, started_at: float) -> Circuit | None:
     is_closed = circuit is None or circuit_after_response(circuit, started_at) is CLOSED
     return None if is_closed else circuit
-
-
-def circuit_open_failure(circuit: Circuit, retry_after: float) -> Failure:
-    """Failure of a request to a site with an open circuit; its second code is the reason."""
-    codings = ((ERROR_CODE_SYSTEM, circuit.reason),) if circuit.reason else ()
-    return Failure(CIRCUIT_OPEN, retry_after=max(1, math.ceil(retry_after)), codings=codings)
