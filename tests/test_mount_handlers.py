@@ -206,7 +206,12 @@ async def test_cache_is_that_of_the_mount(upstream: Upstream, profile: str, sent
     await running.exit_stack.aclose()
 
 
-async def test_callers_of_one_group_share_nothing_at_a_mount(runtime: Runtime) -> None:
-    config = runtime.mount_cache_config_of(mounted(runtime))
+async def test_callers_of_one_group_share_nothing_at_a_mount() -> None:
+    configured = settings(cache={"profile": "cautious"})
+    groups = configured.cache.model_copy(update={"shared_callers": {"ward": ("a" * 64,)}})
+    running = Runtime(configured.model_copy(update={"cache": groups}))
+    assert running.cache_config.shared_callers == {"a" * 64: "ward"}
+    config = running.mount_cache_config_of(mounted(running))
     assert config.shared_callers == {}
-    assert config.freshness_of(LABS).profile == "off"
+    assert config.freshness_of(LABS).profile == "cautious"
+    await running.exit_stack.aclose()
