@@ -72,3 +72,10 @@ async def test_counts_of_other_windows_are_forgotten() -> None:
     changed = RateWindows(store, clock, (RateWindow(5, 60.0), RateWindow(9, 90.0)))
     assert [await changed.take("k") for _ in range(5)] == [0.0] * 5
     assert await changed.take("k") > 0
+
+
+def test_slot_counts_until_its_last_request_has_left_the_period() -> None:
+    window = RateWindow(1, 60.0)
+    counts = with_request({}, window, 120.9)
+    assert window_wait(counts, window, 180.1) == pytest.approx(0.9)
+    assert window_wait(counts, window, 181.0) == 0
