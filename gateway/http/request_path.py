@@ -7,6 +7,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.http.base_urls import ORIGIN_SEGMENT
 from gateway.http.urls import split_url
 
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -25,8 +26,6 @@ _ASYNC_STATUS = re.compile(r"RequestResult/[A-Za-z0-9\-_][A-Za-z0-9\-._]*", re.A
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GUID = re.compile(GUID_PATTERN)
 
-#: First segment below the gateway's base for paths on the upstream's origin, outside its FHIR base.
-ORIGIN_SEGMENT = "~"
 _UNSAFE_PATH_TEXT = (
     "The path of the URL is malformed or unsafe: it has a dot segment, a control character, a backslash, or a"
     " percent sign without two hexadecimal digits of UTF-8. It was not sent. Encode each segment once, as"

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
+from gateway.http.base_urls import ORIGIN_SEGMENT
 from gateway.http.request_path import (
-    ORIGIN_SEGMENT,
     async_status_path,
     is_async_status,
     is_on_origin,
