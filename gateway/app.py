@@ -16,11 +16,11 @@ from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
 from gateway.admin.operations import Operations
 from gateway.chain import Chain, fhir_chain, halo_chains, passthrough_chain, upstream_client
+from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
 from gateway.sql.held_polls import is_held
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
@@ -61,9 +61,10 @@ class Mount(NamedTuple):
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
     """Mount Halo Connect: FHIR with all repairs, SQL by the same rules, other endpoints passed through."""
     upstream = mounted or runtime.settings.upstream
-    client_for = upstream_client(runtime, upstream)
+    extensions = extensions_of(runtime.settings, upstream)
+    client_for = upstream_client(runtime, upstream, extensions)
     reader = RequestReader(runtime.settings, runtime.sites, mounted, runtime.sites.without_zone)
-    fhir, sql = halo_chains(runtime, upstream, client_for)
+    fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
     endpoint = partial(Endpoint, has_ended=runtime.has_ended.is_set)
@@ -79,10 +80,11 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
     """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
-    dialect = DIALECTS[upstream.dialect]
+    dialect = upstream.resolved_dialect
     if dialect is HALO_CONNECT:
         return halo_mount(runtime, upstream)
-    client, counter = upstream_client(runtime, upstream)(dialect.name), runtime.rejection_counter
+    extensions = extensions_of(runtime.settings, upstream)
+    client, counter = upstream_client(runtime, upstream, extensions)(dialect.name), runtime.rejection_counter
     reader = MountedRequestReader(runtime.settings, name, upstream)
     has_ended = runtime.has_ended.is_set
     if dialect.is_fhir:

@@ -48,10 +48,12 @@ from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, Respo
 from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
-from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
+from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
+from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
+from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
@@ -67,7 +69,6 @@ from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
 from gateway.telemetry.access_log import AccessLog
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.retry_after import WaitLimits
@@ -95,15 +96,20 @@ class HaloChains(NamedTuple):
     sql: Chain
 
 
-def halo_chains(runtime: Runtime, upstream: Upstream, client_for: ClientFactory) -> HaloChains:
-    """Chains of requests to practices, with all handlers."""
+def halo_chains(
+    runtime: Runtime,
+    upstream: Upstream,
+    client_for: ClientFactory,
+    extensions: Extensions = NO_EXTENSIONS,
+) -> HaloChains:
+    """Chains of requests to practices, with all handlers; the repairs of extensions follow REPAIRS."""
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
     issue_states = runtime.issue_states_of(upstream)
     guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
     knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
     config = runtime.cache_config_of(upstream)
-    fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
+    fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state, extensions.repairs)
     require_not_paused = guards.state.pauses.require_not_paused
     sender = with_sql_parameters(guards.sql, runtime, upstream, require_not_paused)
     sql = sql_chain(runtime, with_held_polls(sender, runtime, policies))
@@ -116,16 +122,17 @@ def practice_chain(
     config: CacheConfig,
     knowledge: SiteKnowledge,
     upstream_handlers: UpstreamHandlers | None = None,
+    repairs: tuple[Repair, ...] = (),
 ) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings, cipher = runtime.settings, runtime.token_cipher
     cache = ResponseCache(
-        search_executor(settings, sender), runtime.store, config, runtime.cache_now, runtime.counters
+        search_executor(settings, sender, repairs), runtime.store, config, runtime.cache_now, runtime.counters
     )
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     explain = ExplainOperation(
-        request_handlers(settings, cipher, knowledge, counted),
-        planning_handlers(settings, cipher, knowledge),
+        request_handlers(settings, cipher, knowledge, counted, repairs),
+        planning_handlers(settings, cipher, knowledge, repairs),
         outlook_of(cache, upstream_handlers),
         settings.search.limits,
     )
@@ -197,7 +204,9 @@ def with_observability(handler: Handler, runtime: Runtime) -> Handler:
     return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
 
 
-def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
+def upstream_client(
+    runtime: Runtime, upstream: Upstream, extensions: Extensions = NO_EXTENSIONS
+) -> ClientFactory:
     """Innermost handlers of an upstream, over one connection pool, with its own count of refusals."""
     transport = runtime.transport or connection_pool(upstream)
     runtime.add_pool(transport)
@@ -207,7 +216,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
     def client_for(dialect: str) -> Handler:
         client = UpstreamClient(
             transport,
-            DIALECTS[dialect],
+            upstream.dialect_named(dialect),
             runtime.now,
             settings.errors.upstream_text,
             waits,
@@ -218,7 +227,7 @@ def upstream_client(runtime: Runtime, upstream: Upstream) -> ClientFactory:
         detector = IssueDetector(
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
-            WITNESSES,
+            (*WITNESSES, *witnesses_of(extensions.repairs)),
             runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )

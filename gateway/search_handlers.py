@@ -10,6 +10,7 @@ from gateway.paging.page_links import PageCipher, PageLinks
 from gateway.repairs import REPAIRS
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.inactive_searches import InactiveSearches
+from gateway.repairs.repair import Repair
 from gateway.search.declared_parameters import DeclaredParameters
 from gateway.search.dry_run import PlanningHandlers
 from gateway.search.executor import SearchExecutor
@@ -33,11 +34,12 @@ def request_handlers(
     cipher: PageCipher,
     knowledge: SiteKnowledge,
     cache: Handler,
+    further_repairs: tuple[Repair, ...] = (),
     *,
     is_dry_run: bool = False,
 ) -> Handler:
     """Wrap a cache in the handlers from PageLinks to RequestRepairs."""
-    repairs = RequestRepairs(cache, REPAIRS)
+    repairs = RequestRepairs(cache, (*REPAIRS, *further_repairs))
     searches = InactiveSearches(repairs, knowledge.issue_states, judges_results=not is_dry_run)
     declared = DeclaredParameters(searches, knowledge.statements)
     passes = settings.writes.conditional == "pass"
@@ -45,18 +47,25 @@ def request_handlers(
     return PageLinks(changes, cipher, timedelta(seconds=settings.paging.link_lifetime_seconds))
 
 
-def search_executor(settings: Settings, sender: Handler) -> Handler:
+def search_executor(settings: Settings, sender: Handler, further_repairs: tuple[Repair, ...] = ()) -> Handler:
     """Wrap a sender in SearchExecutor and ResponseRepairs."""
-    return SearchExecutor(ResponseRepairs(sender, REPAIRS), settings.search.max_queries_per_page)
+    repairs = ResponseRepairs(sender, (*REPAIRS, *further_repairs))
+    return SearchExecutor(repairs, settings.search.max_queries_per_page)
 
 
-def planning_handlers(settings: Settings, cipher: PageCipher, knowledge: SiteKnowledge) -> PlanningHandlers:
+def planning_handlers(
+    settings: Settings,
+    cipher: PageCipher,
+    knowledge: SiteKnowledge,
+    further_repairs: tuple[Repair, ...] = (),
+) -> PlanningHandlers:
     """Return the same handlers for a dry run, which learns nothing."""
     return lambda with_cache, sender: request_handlers(
         settings,
         cipher,
         knowledge._replace(statements=knowledge.statements.copy(sender)),
-        with_cache(search_executor(settings, sender)),
+        with_cache(search_executor(settings, sender, further_repairs)),
+        further_repairs,
         is_dry_run=True,
     )
 

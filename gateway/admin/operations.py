@@ -27,6 +27,7 @@ from gateway.exchange import Site
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
 from gateway.settings import Settings
+from gateway.settings.extensions import extension_issues
 from gateway.settings.resolve import DEFAULT_SITE
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
@@ -55,7 +56,8 @@ class Operations:
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
         configured = self.settings.sites.keys() - {DEFAULT_SITE}
-        return SiteStatusReader(self.upstream_handlers, configured, self.find_site, self.has_name)
+        further = [issue.id for issue in extension_issues(self.settings)]
+        return SiteStatusReader(self.upstream_handlers, configured, self.find_site, self.has_name, further)
 
     def admin_endpoints(
         self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]

@@ -1,5 +1,7 @@
 """REPAIRS: the repair of every known issue, in the order in which the gateway applies them."""
 
+from collections.abc import Iterable
+
 from gateway.repairs import (
     capability_statement,
     error_envelope,
@@ -13,6 +15,7 @@ from gateway.repairs import (
     sql_parameter_conversion,
 )
 from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import Witness
 
 _INDEPENDENT_REPAIRS = (
     search_date_format.REPAIR,
@@ -30,7 +33,14 @@ KNOWN_ISSUES: tuple[KnownIssue, ...] = (
     *(repair.issue for repair in REPAIRS),
     *(issue for issue, _ in further_issues.FURTHER_ISSUES),
 )
+
+
+def witnesses_of(repairs: Iterable[Repair]) -> tuple[tuple[str, Witness], ...]:
+    """Return the witnesses of repairs, by the ids of their issues."""
+    return tuple((repair.issue.id, repair.witness) for repair in repairs if repair.witness is not None)
+
+
 WITNESSES = (
-    *((repair.issue.id, repair.witness) for repair in REPAIRS if repair.witness is not None),
+    *witnesses_of(REPAIRS),
     *((issue.id, witness) for issue, witness in further_issues.FURTHER_ISSUES),
 )

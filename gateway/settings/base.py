@@ -30,7 +30,8 @@ def _check_zone(name: str) -> str:
 
 
 def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
-    unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
+    """Return the switches. `settings/extensions.py` checks ids `package:id`, which plugins and packs bring."""
+    unknown = {name for name in switches if ":" not in name} - {repair.issue.id for repair in REPAIRS}
     if unknown:
         shown = ", ".join(redact_key(repair) for repair in sorted(unknown)[:_MAX_SHOWN])
         more = f" and {len(unknown) - _MAX_SHOWN} more" if len(unknown) > _MAX_SHOWN else ""

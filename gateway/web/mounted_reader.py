@@ -9,7 +9,6 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
 from gateway.http.request_path import ORIGIN_SEGMENT, async_status_path, is_async_status
 from gateway.settings import MountedUpstream, Settings
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
 from gateway.web.public_url import public_origin
@@ -65,7 +64,7 @@ class MountedRequestReader:
 
     @property
     def _scheme(self) -> CredentialScheme:
-        return DIALECTS[self.upstream.dialect].scheme_of()
+        return self.upstream.resolved_dialect.scheme_of()
 
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)

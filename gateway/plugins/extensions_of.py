@@ -1,0 +1,39 @@
+"""Extensions of one upstream: repairs of plugins, then those of its quirk packs."""
+
+from typing import Protocol
+
+from gateway.packs.load import load_pack
+from gateway.plugins.guards import guarded
+from gateway.plugins.load import Plugins
+from gateway.repairs.extensions import Extensions
+from gateway.repairs.repair import Repair
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
+
+
+class _Settings(Protocol):
+    @property
+    def loaded_plugins(self) -> Plugins: ...
+
+
+class _Upstream(Protocol):
+    @property
+    def packs(self) -> tuple[str, ...]: ...
+    @property
+    def resolved_dialect(self) -> Dialect: ...
+
+
+def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
+    """Return the guarded repairs and the error rules of an upstream. Raises PackError for an invalid pack."""
+    dialect, packs = upstream.resolved_dialect, [load_pack(name) for name in upstream.packs]
+    own = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
+    repairs = (*own, *(repair for pack in packs for repair in pack.repairs))
+    return Extensions(
+        tuple(guarded(repair, dialect.credential_headers) for repair in repairs),
+        tuple(rule for pack in packs for rule in pack.rules),
+    )
+
+
+def applies_to(repair: Repair, dialect: Dialect) -> bool:
+    """Whether a plugin's repair is for upstreams of a dialect."""
+    return dialect.name in (repair.dialects or (HALO_CONNECT.name,))
