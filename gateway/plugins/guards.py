@@ -20,6 +20,7 @@ from gateway.sites.issue_states import Verdict
 from gateway.upstreams.kinds_by_interaction import kind_for
 
 _T = TypeVar("_T")
+_RequestFacet = Callable[[FhirRequest], FhirRequest]
 _Facet = Callable[[FhirRequest, _T], _T]
 #: Returns what is wrong with the result of a facet; empty if nothing is.
 _Check = Callable[[_T, _T], str]
@@ -56,9 +57,7 @@ class _Guard:
         self._id = repair_id
         self._credential_headers = credential_headers
 
-    def request_facet(
-        self, facet: Callable[[FhirRequest], FhirRequest]
-    ) -> Callable[[FhirRequest], FhirRequest]:
+    def request_facet(self, facet: _RequestFacet) -> _RequestFacet:
         """Return a facet of requests whose result is checked."""
 
         def repair_request(request: FhirRequest) -> FhirRequest:
@@ -121,13 +120,12 @@ class _Guard:
 _ALWAYS_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "host"})
 
 
+_URL_MARKS = frozenset("?#\\%")
+
+
 def _leaves_base(path: str) -> bool:
-    segments = path.split("/")
-    return (
-        path.startswith("~")
-        or not {"", ".", ".."}.isdisjoint(segments)
-        or any(mark in path for mark in "?#\\%")
-    )
+    has_mark = not _URL_MARKS.isdisjoint(path)
+    return has_mark or path.startswith("~") or not {"", ".", ".."}.isdisjoint(path.split("/"))
 
 
 def _links_problem(old: Links, new: Any) -> str:
@@ -155,7 +153,7 @@ def _fields_problem(old: Fields, new: Any) -> str:
     return f"changed {', '.join(changed)} of a Bundle" if changed else ""
 
 
-def _headers_problem(old: Headers, new: Any) -> str:
+def _headers_problem(_: Headers, new: Any) -> str:
     pairs = isinstance(new, tuple) and all(isinstance(field, tuple) and len(field) == 2 for field in new)  # noqa: PLR2004
     texts = pairs and all(isinstance(text, str) and text.isprintable() for field in new for text in field)
     return "" if texts else "returned malformed headers"

@@ -138,12 +138,12 @@ def _require_version(point: _Point) -> None:
         )
     raise PluginError(
         f"{point} was written for version {str(stated)[:20]} of the plugin API, this halo-gateway has version"
-        f" {API_VERSION}: install a release of {point.package} for version {API_VERSION}, or another halo-gateway"
+        f" {API_VERSION}: install another release of {point.package}, or another halo-gateway"
     )
 
 
 def _named_repair(package: str, repair: Repair, siblings: Sequence[Any]) -> Repair:
-    """Return a repair with namespaced ids; a plain id in `after` is a sibling's, else one of the gateway's."""
+    """Return a repair with namespaced ids. A plain id in `after` is a sibling's, else the gateway's."""
     plain_ids = {each.issue.id for each in siblings if isinstance(each, Repair)}
     if repair.issue.id in _OUR_IDS:
         raise PluginError(f"{package}: {repair.issue.id} is a repair of the gateway: choose another id")

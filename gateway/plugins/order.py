@@ -13,7 +13,7 @@ def in_order(repairs: Sequence[Repair], earlier_ids: Iterable[str]) -> tuple[Rep
     """
     ids = {repair.issue.id for repair in repairs}
     unknown = [
-        f"{repair.issue.id}: after names {name!r}, which is no repair of the gateway or of a plugin in `plugins`"
+        f"{repair.issue.id}: after names {name!r}, which is no repair of the gateway or of `plugins`"
         for repair in repairs
         for name in repair.after
         if name not in ids.union(earlier_ids)

@@ -19,7 +19,7 @@ class ResponseRepairs:
         self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the repaired response. Raises UnreadableError for unreadable JSON, and Failure of a repair."""
+        """Return the repaired response. Raises UnreadableError, and Failure of a repair."""
         if request.site is None:
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gateway.packs.load import load_pack
 from gateway.repairs.repair import KnownIssue
+from gateway.settings.base import EXTENSION_ID
 from gateway.settings.masked import redact_key
 
 if TYPE_CHECKING:
@@ -32,4 +33,9 @@ def _switches(settings: "Settings") -> Iterator[tuple[str, str]]:
     """Yield setting and id of each switch of a repair that the gateway does not bring itself."""
     tables = {"repairs": settings.repairs}
     tables |= {f"sites.{guid}.repairs": site.repairs for guid, site in settings.sites.items()}
-    return ((setting, name) for setting, switches in tables.items() for name in switches if ":" in name)
+    return (
+        (setting, name)
+        for setting, switches in tables.items()
+        for name in switches
+        if EXTENSION_ID.fullmatch(name)
+    )

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from gateway.plugins.load import Plugins, load_plugins
 
 
-class LoadedNames(tuple[str, ...]):
+class LoadedNames(tuple[str, ...]):  # noqa: SLOT001 - it has an attribute
     """Names of plugins, with what they bring."""
 
     plugins: Plugins

@@ -123,7 +123,7 @@ class MountedUpstream(Upstream):
     def _keep_dialect(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         upstream, written = handler(values), values.get("dialect") if isinstance(values, dict) else None
         if isinstance(written, Dialect):
-            upstream._plugin_dialect = written
+            upstream._plugin_dialect = written  # noqa: SLF001 - its own class
         return upstream
 
     @property
