@@ -23,7 +23,7 @@ def normal_name(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def namespaced(package: str, name: str) -> str:
+def with_namespace(package: str, name: str) -> str:
     """Return the id `package:name`. Raises PluginError for a malformed id, or one of another package."""
     own, separator, rest = name.rpartition(SEPARATOR)
     if separator and own != package:

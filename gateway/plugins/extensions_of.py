@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from gateway.packs.load import load_pack
-from gateway.plugins.guards import guarded
+from gateway.plugins.guards import with_guards
 from gateway.plugins.load import Plugins
 from gateway.repairs.extensions import Extensions
 from gateway.repairs.repair import Repair
@@ -29,7 +29,7 @@ def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
     own = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
     repairs = (*own, *(repair for pack in packs for repair in pack.repairs))
     return Extensions(
-        tuple(guarded(repair, dialect.credential_headers) for repair in repairs),
+        tuple(with_guards(repair, dialect.credential_headers) for repair in repairs),
         tuple(rule for pack in packs for rule in pack.rules),
     )
 

@@ -35,7 +35,7 @@ _VERDICTS = frozenset({"broken", "right", "seen"})
 _MAX_FACETS, _MAX_FACET = 16, 64
 
 
-def guarded(repair: Repair, credential_headers: Iterable[str]) -> Repair:
+def with_guards(repair: Repair, credential_headers: Iterable[str]) -> Repair:
     """Return the repair with guarded facets; `credential_headers` are lower-case names."""
     own = _Guard(repair.issue.id, frozenset(credential_headers))
     return replace(
@@ -138,18 +138,18 @@ def _links_problem(old: Links, new: Any) -> str:
 def _entry_problem(old: Entry, new: Any) -> str:
     if not isinstance(new, Entry):
         return f"returned {type(new).__name__} for an entry"
-    if _changed(old.fields, new.fields, _FIXED_ENTRY_FIELDS):
+    if _changed_names(old.fields, new.fields, _FIXED_ENTRY_FIELDS):
         return "changed how an entry was found"
     if (old.resource is None) != (new.resource is None):
         return "added or removed a resource"
     if old.resource is None or new.resource is None or new.resource is old.resource:
         return ""
-    changed = _changed(object_fields(old.resource), object_fields(new.resource), _IDENTITY)
+    changed = _changed_names(object_fields(old.resource), object_fields(new.resource), _IDENTITY)
     return f"changed {', '.join(changed)} of a resource" if changed else ""
 
 
 def _fields_problem(old: Fields, new: Any) -> str:
-    changed = _changed(old, new, _FIXED_FIELDS)
+    changed = _changed_names(old, new, _FIXED_FIELDS)
     return f"changed {', '.join(changed)} of a Bundle" if changed else ""
 
 
@@ -159,7 +159,7 @@ def _headers_problem(_: Headers, new: Any) -> str:
     return "" if texts else "returned malformed headers"
 
 
-def _changed(old: Fields, new: Fields, names: Iterable[str]) -> list[str]:
+def _changed_names(old: Fields, new: Fields, names: Iterable[str]) -> list[str]:
     return [name for name in names if _bytes(old, name) != _bytes(new, name)]
 
 

@@ -13,8 +13,8 @@ from gateway.plugins.api import (
     UPSTREAMS_GROUP,
     VERSION_ATTRIBUTE,
     PluginError,
-    namespaced,
     normal_name,
+    with_namespace,
 )
 from gateway.plugins.order import in_order
 from gateway.repairs import KNOWN_ISSUES, REPAIRS
@@ -92,9 +92,9 @@ def _points_of(name: str, installed: Sequence[_Point]) -> list[_Point]:
     by_entry = [point for point in installed if point.entry.name == name]
     packages = sorted({point.package for point in by_package or by_entry})
     if len(packages) > 1:
-        raise PluginError(f"{name!r} is an entry point of {_listed(packages)}: name one of these packages")
+        raise PluginError(f"{name!r} is an entry point of {_name_list(packages)}: name one of these packages")
     if not packages:
-        known = _listed(sorted({point.package for point in installed})) or "none"
+        known = _name_list(sorted({point.package for point in installed})) or "none"
         raise PluginError(
             f"{name[:60]!r} is no installed package with an entry point in {REPAIRS_GROUP} or"
             f" {UPSTREAMS_GROUP}; installed with one: {known}. Install it into the gateway's environment"
@@ -149,15 +149,17 @@ def _named_repair(package: str, repair: Repair, siblings: Sequence[Any]) -> Repa
         raise PluginError(f"{package}: {repair.issue.id} is a repair of the gateway: choose another id")
     if repair.local_response is not None:
         raise PluginError(f"{package}: {repair.issue.id} has local_response: a plugin cannot answer requests")
-    own_id = namespaced(package, repair.issue.id)
-    after = tuple(namespaced(package, name) if name in plain_ids else name for name in repair.after)
+    own_id = with_namespace(package, repair.issue.id)
+    after = tuple(with_namespace(package, name) if name in plain_ids else name for name in repair.after)
     return replace(repair, issue=replace(repair.issue, id=own_id), after=after)
 
 
 def _named_dialect(package: str, dialect: Dialect) -> Dialect:
     if dialect.apis or not dialect.is_mountable:
         raise PluginError(f"{package}: dialect {dialect.name} must be mountable, without apis")
-    return replace(dialect, name=namespaced(package, dialect.name), product=dialect.product or dialect.name)
+    return replace(
+        dialect, name=with_namespace(package, dialect.name), product=dialect.product or dialect.name
+    )
 
 
 def _without_error(problems: list[str], call: Callable[[Any], list[Any]], argument: Any) -> list[Any]:
@@ -173,7 +175,7 @@ def _duplicates(ids: Sequence[str]) -> list[str]:
     return [f"{name} exists twice" for name in dict.fromkeys(ids) if ids.count(name) > 1]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _name_list(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES])
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.plugins.guards import guarded
+from gateway.plugins.guards import with_guards
 from gateway.plugins.recordings import Exchange
 from gateway.repairs.apply import repair_response, response_steps
 from gateway.repairs.repair import Repair
@@ -52,7 +52,7 @@ class _Proof:
         self.witness = ((repair.issue.id, repair.witness),) if repair.witness else ()
         self.name = f"{repair.issue.id}, {exchange}"
         self.request, self.response = exchange.as_request(), exchange.as_response()
-        self._repair = guarded(repair, ())
+        self._repair = with_guards(repair, ())
 
     def apply(self, request: FhirRequest, response: FhirResponse) -> _Result:
         """Repair request and response as the gateway does; the response to an error has no repair."""
@@ -63,7 +63,7 @@ class _Proof:
             repaired = _run(repair_response(sent, response, response_steps([self._repair])))
         except Failure as failure:
             raise AssertionError(f"{self.name}: {failure.kind.code}: {failure.diagnostics}") from failure
-        kept = self._kept(sent, repaired)
+        kept = self._without_dropped(sent, repaired)
         is_changed = sent is not request or kept is not repaired or bool(repaired.applied_repairs)
         return _Result(sent, kept.with_encoded_body(), is_changed)
 
@@ -71,7 +71,7 @@ class _Proof:
         """Return what the witness says about a response."""
         return {found.verdict for found in observations(self.request, response, self.witness)}
 
-    def _kept(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
+    def _without_dropped(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
         """Return the response without the entries that the repair does not keep."""
         keeps, bundle = self._repair.keeps, response.bundle
         if keeps is None or bundle is None:

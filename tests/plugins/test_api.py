@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.plugins.api import PluginError, namespaced, normal_name
+from gateway.plugins.api import PluginError, normal_name, with_namespace
 
 
 @pytest.mark.parametrize("name", ["Acme.Repairs", "acme_repairs", "ACME--repairs"])
@@ -9,11 +9,11 @@ def test_name_of_package_is_normal(name: str) -> None:
 
 
 def test_id_gets_the_name_of_its_package_once() -> None:
-    assert namespaced("acme", "slot") == "acme:slot"
-    assert namespaced("acme", "acme:slot") == "acme:slot"
+    assert with_namespace("acme", "slot") == "acme:slot"
+    assert with_namespace("acme", "acme:slot") == "acme:slot"
 
 
 @pytest.mark.parametrize("name", ["other:slot", "", "Slot", "a b", "acme:", "x" * 70, "acme:x:y"])
 def test_id_that_is_malformed_or_foreign_is_refused(name: str) -> None:
     with pytest.raises(PluginError, match="acme: the id"):
-        namespaced("acme", name)
+        with_namespace("acme", name)

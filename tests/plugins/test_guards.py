@@ -11,7 +11,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.bundle import Entry, Link
 from gateway.fhir.search_params import parse_search
-from gateway.plugins.guards import guarded
+from gateway.plugins.guards import with_guards
 from gateway.repairs.apply import response_steps
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.repair import KnownIssue, Repair
@@ -37,7 +37,7 @@ def fail(*_: Any) -> Any:
 
 
 def repair(**facets: Any) -> Repair:
-    return guarded(Repair(ISSUE, **facets), {"ocp-apim-subscription-key"})
+    return with_guards(Repair(ISSUE, **facets), {"ocp-apim-subscription-key"})
 
 
 async def respond(request: FhirRequest, /, **facets: Any) -> FhirResponse:

@@ -149,7 +149,7 @@ def test_expected_header_is_compared() -> None:
 
 def test_dropped_entry_is_a_change() -> None:
     bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": slot("FREE")}]}
-    empty = {key: value for key, value in bundle.items() if key != "entry"}
+    empty: dict[str, Any] = {**bundle, "entry": []}
     exchange = Exchange(request="GET Slot", shows="broken", body=bundle, expect=Expectation(body=empty))
     keeps = repair(entry=None, keeps=lambda _, entry: b"FREE" not in bytes(entry.resource or b""))
     check_exchange(keeps, exchange)
