@@ -427,7 +427,7 @@ REQUEST_REPAIR_FAILED = FailureKind(
     "request-repair-failed",
     500,
     "exception",
-    "A repair that a plugin or a quirk pack brings failed, so this request was not sent. The gateway's"
+    "A repair that a plugin brings failed, so this request was not sent. The gateway's"
     " operator should switch off the repair that diagnostics names (repairs.<id> = false), or update what"
     " brings it.",
     retry_advice=RetryAdvice.AFTER_FIX,
@@ -437,7 +437,7 @@ RESPONSE_REPAIR_FAILED = FailureKind(
     "response-repair-failed",
     500,
     "exception",
-    "The upstream responded, but a repair that a plugin or a quirk pack brings failed on the response. The"
+    "The upstream responded, but a repair that a plugin brings failed on the response. The"
     " gateway's operator should switch off the repair that diagnostics names (repairs.<id> = false), or"
     " update what brings it.",
     retry_advice=RetryAdvice.AFTER_FIX,

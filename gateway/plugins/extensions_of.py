@@ -24,12 +24,17 @@ class _Upstream(Protocol):
 
 
 def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
-    """Return the guarded repairs and the error rules of an upstream. Raises PackError for an invalid pack."""
+    """Return the repairs and error rules of an upstream. Raises PackError for an invalid pack.
+
+    Only repairs of plugins need guards: those of packs are made of the gateway's own functions.
+    """
     dialect, packs = upstream.resolved_dialect, [load_pack(name) for name in upstream.packs]
-    own = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
-    repairs = (*own, *(repair for pack in packs for repair in pack.repairs))
+    of_plugins = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
     return Extensions(
-        tuple(with_guards(repair, dialect.credential_headers) for repair in repairs),
+        (
+            *(with_guards(repair, dialect.credential_headers) for repair in of_plugins),
+            *(repair for pack in packs for repair in pack.repairs),
+        ),
         tuple(rule for pack in packs for rule in pack.rules),
     )
 
