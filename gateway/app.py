@@ -88,7 +88,7 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     reader = MountedRequestReader(runtime.settings, name, upstream)
     has_ended = runtime.has_ended.is_set
     if dialect.is_fhir:
-        chain = fhir_chain(runtime, client)
+        chain = fhir_chain(runtime, client, extensions)
         endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name), has_ended=has_ended)
         return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
     chain = passthrough_chain(runtime, client)

@@ -51,7 +51,7 @@ from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
-from gateway.repairs.handlers import ResponseRepairs
+from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
 from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
@@ -160,9 +160,10 @@ def with_write_validation(handler: Handler, settings: Settings) -> Handler:
     return handler if mode == "off" else WriteValidation(handler, mode)
 
 
-def fhir_chain(runtime: Runtime, client: Handler) -> Chain:
-    """Chain of requests to a FHIR server that needs the base URL repairs only."""
-    repaired = ResponseRepairs(AsyncStatusUrls(client), BASE_URL_REPAIRS)
+def fhir_chain(runtime: Runtime, client: Handler, extensions: Extensions = NO_EXTENSIONS) -> Chain:
+    """Chain of requests to a FHIR server that needs the base URL repairs, and those of extensions."""
+    repairs = (*BASE_URL_REPAIRS, *extensions.repairs)
+    repaired = RequestRepairs(ResponseRepairs(AsyncStatusUrls(client), repairs), extensions.repairs)
     return Chain(with_observability(CacheBypass(repaired), runtime))
 
 
