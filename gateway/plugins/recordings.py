@@ -29,7 +29,8 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One recorded exchange, which shows the issue (`broken`) or its absence (`right`).
 
     `request` is a line such as `GET Slot?status=free`, relative to `base`, the upstream's FHIR base. Bodies
-    are JSON values. `site` is the GUID of the practice. `expect` is only for what shows the issue.
+    are JSON values. `public_base` is that of the gateway, by default the same. `site` is the GUID of the
+    practice. `expect` is only for what shows the issue.
     """
 
     request: str
@@ -42,6 +43,7 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     body: Any = None
     expect: Expectation | None = None
     base: str = "https://upstream.example/fhir"
+    public_base: str = ""
     site: str = _SITE
     time_zone: str = "Australia/Sydney"
 
@@ -61,7 +63,7 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             method=method,
             interaction=interaction,
             path=path,
-            public_base=self.base,
+            public_base=self.public_base or self.base,
             upstream_base=self.base,
             response_format="application/fhir+json",
             site=Site(self.site, load_zone(self.time_zone), "recorded"),

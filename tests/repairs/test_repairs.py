@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from conftest import ROOT, Pair
 
 from gateway.emulator.settings import DOCUMENTED_FAULTS
+from gateway.emulator.sites import SYDNEY
+from gateway.plugins.proofs import check_repair
+from gateway.plugins.recordings import Exchange
 from gateway.repairs import REPAIRS
 from gateway.repairs.repair import Repair
 
@@ -60,3 +64,29 @@ def test_header_lists_applied_repairs(pair: Pair) -> None:
     assert pair.get("metadata").headers["gateway-repairs"] == "capability-statement"
     pair.fault(kind="offline", times=1)
     assert pair.get("Patient/1").headers["gateway-repairs"] == "error-envelope"
+
+
+#: A request that shows the fault, of each repair that changes a response of FHIR and nothing else.
+SHOWN_BY = {
+    "link-base-url": "Patient?_count=1",
+    "reference-base-url": "Patient/1",
+    "last-updated-offset": "Patient/1",
+    "link-include-params": "Appointment?date=ge2026-01-01&_include=Appointment:patient&_count=5",
+}
+
+
+@pytest.mark.parametrize("repair_id", SHOWN_BY)
+def test_exchanges_with_emulator_prove_the_repair(pair: Pair, repair_id: str) -> None:
+    """The proofs that `halo_gateway.testing` has for plugins, over answers of the emulator."""
+    base = f"{pair.emulator.url}/integrator/sites/{SYDNEY}/fhir/R4"
+    public_base = "https://gateway.example/fhir/R4" if repair_id == "reference-base-url" else base
+
+    def record(shows: Literal["broken", "right"]) -> Exchange:
+        pair.settings(faults=dict.fromkeys(DOCUMENTED_FAULTS, False) | {repair_id: shows == "broken"})
+        request, body = f"GET {SHOWN_BY[repair_id]}", pair.straight(SHOWN_BY[repair_id]).json()
+        return Exchange(
+            request=request, shows=shows, body=body, base=base, public_base=public_base, site=SYDNEY
+        )
+
+    repair = next(repair for repair in REPAIRS if repair.issue.id == repair_id)
+    check_repair(repair, [record("broken"), record("right")])
