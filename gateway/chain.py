@@ -53,7 +53,6 @@ from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
-from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
@@ -97,19 +96,17 @@ class HaloChains(NamedTuple):
 
 
 def halo_chains(
-    runtime: Runtime,
-    upstream: Upstream,
-    client_for: ClientFactory,
-    extensions: Extensions = NO_EXTENSIONS,
+    runtime: Runtime, upstream: Upstream, client_for: ClientFactory, extensions: Extensions = NO_EXTENSIONS
 ) -> HaloChains:
-    """Chains of requests to practices, with all handlers; the repairs of extensions follow REPAIRS."""
+    """Chains of requests to practices, with all handlers."""
     version_of = runtime.engine_versions_of(upstream).local_version
     policies = RequestPolicies(runtime.settings, runtime.caller_secret, version_of, runtime.proved_callers)
     issue_states = runtime.issue_states_of(upstream)
     guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
-    knowledge = SiteKnowledge(SiteStatements(guards.fhir, policies.engine_version), issue_states)
+    statements = SiteStatements(guards.fhir, policies.engine_version)
+    knowledge = SiteKnowledge(statements, issue_states, (*REPAIRS, *extensions.repairs))
     config = runtime.cache_config_of(upstream)
-    fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state, extensions.repairs)
+    fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
     require_not_paused = guards.state.pauses.require_not_paused
     sender = with_sql_parameters(guards.sql, runtime, upstream, require_not_paused)
     sql = sql_chain(runtime, with_held_polls(sender, runtime, policies))
@@ -122,17 +119,20 @@ def practice_chain(
     config: CacheConfig,
     knowledge: SiteKnowledge,
     upstream_handlers: UpstreamHandlers | None = None,
-    repairs: tuple[Repair, ...] = (),
 ) -> Chain:
     """Build the handlers outside of resilience, from AccessLog to ResponseRepairs."""
     settings, cipher = runtime.settings, runtime.token_cipher
     cache = ResponseCache(
-        search_executor(settings, sender, repairs), runtime.store, config, runtime.cache_now, runtime.counters
+        search_executor(settings, sender, knowledge),
+        runtime.store,
+        config,
+        runtime.cache_now,
+        runtime.counters,
     )
     counted = CacheOutcomeCounter(cache, runtime.outcome_counts)
     explain = ExplainOperation(
-        request_handlers(settings, cipher, knowledge, counted, repairs),
-        planning_handlers(settings, cipher, knowledge, repairs),
+        request_handlers(settings, cipher, knowledge, counted),
+        planning_handlers(settings, cipher, knowledge),
         outlook_of(cache, upstream_handlers),
         settings.search.limits,
     )

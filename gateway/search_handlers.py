@@ -23,10 +23,11 @@ from gateway.validation.conditional_writes import ConditionalWrites
 
 
 class SiteKnowledge(NamedTuple):
-    """What the gateway has learned of an upstream's sites: their statements and known issues."""
+    """What is known of an upstream's sites: their statements and known issues, and the repairs of these."""
 
     statements: SiteStatements
     issue_states: IssueStates
+    repairs: tuple[Repair, ...] = REPAIRS
 
 
 def request_handlers(
@@ -34,12 +35,11 @@ def request_handlers(
     cipher: PageCipher,
     knowledge: SiteKnowledge,
     cache: Handler,
-    further_repairs: tuple[Repair, ...] = (),
     *,
     is_dry_run: bool = False,
 ) -> Handler:
     """Wrap a cache in the handlers from PageLinks to RequestRepairs."""
-    repairs = RequestRepairs(cache, (*REPAIRS, *further_repairs))
+    repairs = RequestRepairs(cache, knowledge.repairs)
     searches = InactiveSearches(repairs, knowledge.issue_states, judges_results=not is_dry_run)
     declared = DeclaredParameters(searches, knowledge.statements)
     passes = settings.writes.conditional == "pass"
@@ -47,25 +47,18 @@ def request_handlers(
     return PageLinks(changes, cipher, timedelta(seconds=settings.paging.link_lifetime_seconds))
 
 
-def search_executor(settings: Settings, sender: Handler, further_repairs: tuple[Repair, ...] = ()) -> Handler:
+def search_executor(settings: Settings, sender: Handler, knowledge: SiteKnowledge) -> Handler:
     """Wrap a sender in SearchExecutor and ResponseRepairs."""
-    repairs = ResponseRepairs(sender, (*REPAIRS, *further_repairs))
-    return SearchExecutor(repairs, settings.search.max_queries_per_page)
+    return SearchExecutor(ResponseRepairs(sender, knowledge.repairs), settings.search.max_queries_per_page)
 
 
-def planning_handlers(
-    settings: Settings,
-    cipher: PageCipher,
-    knowledge: SiteKnowledge,
-    further_repairs: tuple[Repair, ...] = (),
-) -> PlanningHandlers:
+def planning_handlers(settings: Settings, cipher: PageCipher, knowledge: SiteKnowledge) -> PlanningHandlers:
     """Return the same handlers for a dry run, which learns nothing."""
     return lambda with_cache, sender: request_handlers(
         settings,
         cipher,
         knowledge._replace(statements=knowledge.statements.copy(sender)),
-        with_cache(search_executor(settings, sender, further_repairs)),
-        further_repairs,
+        with_cache(search_executor(settings, sender, knowledge)),
         is_dry_run=True,
     )
 

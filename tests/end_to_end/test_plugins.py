@@ -117,9 +117,10 @@ async def test_repair_of_requests_is_sent_and_explained(plugins: PluginFolder, u
             "resourceType": "Parameters",
             "parameter": [{"name": "search", "valueString": "Slot?state=free"}],
         }
+        sent = len(upstream.urls)
         explained = await client.post(f"{BASE}/$explain", json=body)
     assert "Slot?status=free" in explained.text
-    assert len(upstream.urls) == 1
+    assert len(upstream.urls) == sent
 
 
 @pytest.mark.parametrize("place", ["all", "site"])
@@ -169,6 +170,16 @@ async def test_dialect_of_a_plugin_is_mounted(plugins: PluginFolder, upstream: U
         page = await client.get("/", headers={"accept": "text/html"})
     assert response.json()["issue"][0]["details"]["coding"][0]["code"] == "acme-teapot"
     assert "Acme FHIR" in page.text
+
+
+def test_command_explains_with_the_repair(plugins: PluginFolder, tmp_path: Path) -> None:
+    plugins.add("acme", SEARCHES, repairs="all=ALL")
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'plugins = ["acme"]\n[sites.{GUID}]\ntime_zone = "Australia/Perth"\n')
+    explained = CliRunner().invoke(
+        main, ["explain", "Slot?state=free", "--site", GUID, "--config", str(file)]
+    )
+    assert "upstream: Slot?status=free" in explained.output
 
 
 def test_commands_list_the_repair_or_name_the_problem(plugins: PluginFolder, tmp_path: Path) -> None:

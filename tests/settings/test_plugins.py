@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from support.plugins import REPAIR, PluginFolder
 
 from gateway.settings import ConfigurationError, MountedUpstream, Settings, load
@@ -89,3 +90,10 @@ def test_copy_with_other_plugins_loads_them(plugins: PluginFolder) -> None:
     copy = settings().model_copy(update={"plugins": ("other",)})
     assert [repair.issue.id for repair in copy.loaded_plugins.repairs] == ["other:slot-status-case"]
     assert plugins_of(()).repairs == ()
+
+
+def test_dialect_of_a_mount_is_never_looked_up_by_name() -> None:
+    """`upstream.resolved_dialect` knows those of plugins; the table knows the gateway's own only."""
+    pattern = re.compile(r"DIALECTS\[[\w.]+\.dialect\]")
+    modules = [path for path in (ROOT / "gateway").rglob("*.py") if path.name != "upstreams.py"]
+    assert [path.name for path in modules if pattern.search(path.read_text(encoding="utf-8"))] == []
