@@ -13,6 +13,7 @@ COPY pyproject.toml README.md ./
 COPY openapi ./openapi
 COPY docs ./docs
 COPY gateway ./gateway
+COPY halo_gateway ./halo_gateway
 COPY deploy/build-environment ./deploy/build-environment
 
 FROM build AS gateway-files

@@ -28,7 +28,6 @@ from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
 from gateway.sql.held_polls import is_held
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
@@ -88,7 +87,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
     """Mount a further upstream below its path; its dialect is Halo Connect, FHIR, or passed through."""
-    dialect = DIALECTS[upstream.dialect]
+    dialect = upstream.resolved_dialect
     if dialect is HALO_CONNECT:
         return halo_mount(runtime, upstream)
     extensions, counter = extensions_of(runtime.settings, upstream), runtime.rejection_counter
@@ -175,7 +174,7 @@ def create_app(
 def _unread_paths(settings: Settings) -> tuple[str, ...]:
     """Beginnings of the paths below which bodies are passed through."""
     mounts = settings.upstreams.values()
-    return tuple(f"{mount.path}/" for mount in mounts if not DIALECTS[mount.dialect].is_fhir)
+    return tuple(f"{mount.path}/" for mount in mounts if not mount.resolved_dialect.is_fhir)
 
 
 def _webhook_routes(runtime: Runtime) -> list[Route]:

@@ -146,7 +146,8 @@ def _configuration_version(settings: Settings) -> str:
     relevant_settings = settings.model_dump_json(
         exclude={name: parts for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items()}
     )
-    return hashlib.sha256((relevant_settings + code_version()).encode()).hexdigest()
+    versions = relevant_settings + settings.loaded_plugins.version + code_version()
+    return hashlib.sha256(versions.encode()).hexdigest()
 
 
 def _plaintext_keys(cache: Cache) -> Iterator[str]:

@@ -65,7 +65,7 @@ from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.mount_handlers import by_resource, mount_handlers, with_mount_cache
-from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion
+from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
@@ -85,7 +85,6 @@ from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.engine_version import EngineDetector
 from gateway.sql.held_polls import HeldPolls
 from gateway.telemetry.access_log import AccessLog
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.dialect import Dialect
@@ -254,7 +253,7 @@ def upstream_client(
     def client_for(dialect: str) -> Handler:
         client = UpstreamClient(
             transport,
-            with_rules(DIALECTS[dialect], extensions.rules),
+            with_rules(upstream.dialect_named(dialect), extensions.rules),
             runtime.now,
             settings.errors.upstream_text,
             waits,
@@ -265,7 +264,7 @@ def upstream_client(
         detector = IssueDetector(
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
-            WITNESSES,
+            (*WITNESSES, *witnesses_of(extensions.repairs)),
             runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )

@@ -29,7 +29,6 @@ from gateway.resilience_handlers import (
 from gateway.runtime import Runtime
 from gateway.settings import MountedUpstream
 from gateway.stores.base import Store
-from gateway.upstreams import DIALECTS
 
 _QUEUE_FULL_TEXT = "Too many concurrent requests for this upstream. Retry after the time in Retry-After."
 
@@ -58,7 +57,7 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     and whoever has no credential stops no caller who has one.
     """
     policies, client = runtime.policies_of(upstream), client_for(upstream.dialect)
-    store, dialect = runtime.store_of(upstream), DIALECTS[upstream.dialect]
+    store, dialect = runtime.store_of(upstream), upstream.resolved_dialect
     by_endpoint = dialect.limits.rate_scope == "endpoint"
     state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits)
     sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
@@ -82,7 +81,7 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
 def rate_limits_of(store: Store, upstream: MountedUpstream) -> RateLimits:
     """Rates of a mounted upstream; those that its vendor documents are not learned from its refusals."""
     windows = RateWindows(store, time.time, upstream.rate_windows) if upstream.rate_windows else None
-    is_known = windows is not None or DIALECTS[upstream.dialect].limits.rate_scope == "endpoint"
+    is_known = windows is not None or upstream.resolved_dialect.limits.rate_scope == "endpoint"
     return RateLimits(store, time.time, upstream.requests_per_second, windows, lowers_rates=not is_known)
 
 

@@ -47,7 +47,6 @@ from gateway.sites.issue_states import IssueStates
 from gateway.stores.base import Store
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.metrics import Metrics
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
 from gateway.web.rejections import RejectionCounter
@@ -194,7 +193,7 @@ class Runtime:
             Site(mount_name, load_zone("UTC"), mount_name) if mount_name else self.sites(default_site or "")
         )
         mounted = self.settings.upstreams.get(mount_name)
-        dialect = DIALECTS[mounted.dialect] if mounted else HALO_CONNECT
+        dialect = mounted.resolved_dialect if mounted else HALO_CONNECT
         url = str((mounted or self.settings.upstream).url)
         types = RESOURCE_TYPES_BY_VERSION[mounted.fhir_version if mounted else "4.0"]
         return RejectionCounter(self.recorder, self.sites, site, is_fhir, dialect, url, types)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.plugins import PluginFolder
 from support.requests import SITE, fhir_request, sql_request
 from support.secrets import SECRET
 
@@ -111,6 +112,17 @@ async def test_irrelevant_setting_does_not_change_the_version(values: dict[str, 
 @pytest.mark.parametrize("values", RELEVANT_SETTINGS, ids=str)
 async def test_relevant_setting_changes_the_version(values: dict[str, object]) -> None:
     assert await version(Settings.model_validate(values)) != await version(Settings())
+
+
+@pytest.mark.anyio
+async def test_release_of_a_plugin_changes_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = PluginFolder(tmp_path, monkeypatch)
+    folder.add("acme")
+    before = await version(Settings.model_validate({"plugins": ["acme"]}))
+    (tmp_path / "acme-1.0.dist-info" / "METADATA").write_text("Name: acme\nVersion: 1.1\n")
+    assert await version(Settings.model_validate({"plugins": ["acme"]})) != before
 
 
 def test_all_irrelevant_settings_exist_and_are_tested() -> None:

@@ -142,7 +142,8 @@ LONG = {"errors/catalog.py": "one table of failures, a row per kind"}
 TOP = {
     "benchmarks",
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
-    "compose.yaml", "deploy", "docs", "gateway", "openapi", "pyproject.toml", "requirements", "tests",
+    "compose.yaml", "deploy", "docs", "gateway", "halo_gateway", "openapi", "pyproject.toml",
+    "requirements", "tests",
 }  # fmt: skip
 
 

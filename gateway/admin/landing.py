@@ -12,7 +12,6 @@ from starlette.responses import Response
 from gateway.admin.health import Checks
 from gateway.errors.failure import Failure
 from gateway.settings import MountedUpstream, Server, Settings
-from gateway.upstreams import DIALECTS
 from gateway.web.browser import request_prefers_html
 from gateway.web.errors import default_headers, internal_error
 from gateway.web.pages import html_page, load_template, relative_root
@@ -113,7 +112,7 @@ def _base_paths(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _mounted_base_paths(upstream: MountedUpstream) -> Iterator[tuple[str, str]]:
-    dialect = DIALECTS[upstream.dialect]
+    dialect = upstream.resolved_dialect
     if dialect.apis:
         yield from ((upstream.path + path, use) for path, use in HALO_API_BASES)
     else:

@@ -28,10 +28,10 @@ from gateway.exchange import Site
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
 from gateway.settings import Settings
+from gateway.settings.extensions import extension_issues
 from gateway.settings.resolve import DEFAULT_SITE
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
-from gateway.upstreams import DIALECTS
 from gateway.web.fast_path import FastPathCache
 
 
@@ -57,13 +57,14 @@ class Operations:
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
         configured = {*self.settings.sites, *self._mounts} - {DEFAULT_SITE}
-        return SiteStatusReader(self.upstream_handlers, configured, self._site_of, self.has_name)
+        further = [issue.id for issue in extension_issues(self.settings)]
+        return SiteStatusReader(self.upstream_handlers, configured, self._site_of, self.has_name, further)
 
     @cached_property
     def _mounts(self) -> Mapping[str, Site]:
         """Upstreams that are one site each, by name."""
         mounts = self.settings.upstreams.items()
-        names = [name for name, mounted in mounts if not DIALECTS[mounted.dialect].apis]
+        names = [name for name, mounted in mounts if not mounted.resolved_dialect.apis]
         return {name: Site(name, load_zone("UTC"), name) for name in names}
 
     def _site_of(self, guid: str) -> Site | None:

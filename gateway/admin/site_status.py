@@ -94,12 +94,14 @@ class SiteStatusReader:
         configured_guids: Iterable[str] = (),
         find_site: Callable[[str], Site | None] = lambda _: None,
         has_name: Callable[[str], bool] = lambda _: True,
+        further_issue_ids: Iterable[str] = (),
     ) -> None:
         self._upstream_handlers = upstream_handlers
         self._practices = [handlers.practices for handlers in upstream_handlers if handlers.practices]
         self._configured_guids = frozenset(configured_guids)
         self.find_site = find_site
         self.has_name = has_name
+        self.issue_ids = (*ISSUE_IDS, *further_issue_ids)
 
     @property
     def _first_upstream(self) -> UpstreamHandlers:
@@ -226,12 +228,13 @@ class SiteStatusReader:
     def local_site_issues(self) -> Iterator[SiteIssues]:
         """States of the known issues as this process knows them, by upstream and site."""
         for handlers in self._upstream_handlers:
-            yield from handlers.issue_states.local_site_issues(self._configured_guids, ISSUE_IDS)
+            yield from handlers.issue_states.local_site_issues(self._configured_guids, self.issue_ids)
 
     async def _site_issues(self, guid: str) -> SiteIssues:
         """States of the known issues at the upstream that has served the site, else unknown at the first."""
         issues = [
-            await handlers.issue_states.site_issues(guid, ISSUE_IDS) for handlers in self._upstream_handlers
+            await handlers.issue_states.site_issues(guid, self.issue_ids)
+            for handlers in self._upstream_handlers
         ]
         return next((each for each in issues if each.is_any_known), issues[0])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from gateway.admin.site_status import ISSUE_IDS, KeyStatus, SiteStatusReader
+from gateway.admin.site_status import KeyStatus, SiteStatusReader
 from gateway.http.proved_callers import UNPROVED
 from gateway.resilience.circuit import Circuit
 from gateway.resilience.pause_rules import Pause
@@ -49,13 +49,13 @@ async def read_site_states(status_reader: SiteStatusReader) -> SiteStates:
         await status_reader.retry_usage(),
         await status_reader.pauses(),
         await status_reader.key_statuses(),
-        _count_issue_states(status_reader.local_site_issues()),
+        _count_issue_states(status_reader.issue_ids, status_reader.local_site_issues()),
     )
 
 
-def _count_issue_states(sites: Iterable[SiteIssues]) -> Mapping[tuple[str, str], int]:
+def _count_issue_states(ids: Iterable[str], sites: Iterable[SiteIssues]) -> Mapping[tuple[str, str], int]:
     """Count sites by known issue and state."""
-    counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(product(ISSUE_IDS, STATE_NAMES), 0))
+    counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(product(ids, STATE_NAMES), 0))
     counts.update((each.issue, each.state) for site in sites for each in site.states)
     return counts
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway.repairs import KNOWN_ISSUES, REPAIRS
+from gateway.repairs import KNOWN_ISSUES
+from gateway.repairs.further_issues import FURTHER_ISSUES
 from gateway.repairs.repair import KnownIssue
 from gateway.settings import Settings
+from gateway.settings.extensions import extension_issues
 from gateway.settings.names import KEY_PLACEHOLDERS
 from gateway.settings.resolve import DEFAULT_SITE, merged_site_settings
 from gateway.web.error_codes import errors_page
@@ -30,10 +32,11 @@ def known_issues_page() -> str:
 
 def known_issues_table(settings: Settings) -> str:
     """Return the known issues as columns for a terminal, with the state of each repair."""
-    rows = [(issue.id, _repair_state(settings, issue), issue.title) for issue in KNOWN_ISSUES]
+    known_issues = (*KNOWN_ISSUES, *extension_issues(settings))
+    rows = [(issue.id, _repair_state(settings, issue), issue.title) for issue in known_issues]
     lines = [("ID", "REPAIR", "TITLE"), *rows]
-    sources = [f"  {issue.id}: {issue.source}" for issue in KNOWN_ISSUES]
-    statuses = [f"  {issue.id}: {issue.vendor_status}" for issue in KNOWN_ISSUES if issue.vendor_status]
+    sources = [f"  {issue.id}: {issue.source}" for issue in known_issues]
+    statuses = [f"  {issue.id}: {issue.vendor_status}" for issue in known_issues if issue.vendor_status]
     return "\n".join(
         [
             *("{:<24} {:<6} {}".format(*line) for line in lines),
@@ -56,7 +59,7 @@ def effective_configuration(settings: Settings) -> str:
 
 def _repair_state(settings: Settings, issue: KnownIssue) -> str:
     """Whether the repair of an issue is on; `-` if it has none."""
-    if issue.id not in {repair.issue.id for repair in REPAIRS}:
+    if issue.id in {other.id for other, _ in FURTHER_ISSUES}:
         return "-"
     return "on" if merged_site_settings(settings, DEFAULT_SITE).repairs.get(issue.id, True) else "off"
 

@@ -8,6 +8,8 @@ from gateway.builders import token_cipher
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.interaction import NOT_FHIR
+from gateway.plugins.extensions_of import extensions_of
+from gateway.repairs import REPAIRS
 from gateway.search.explain import explain_search, request_for_search
 from gateway.search_handlers import initial_knowledge, planning_handlers
 from gateway.settings import Settings
@@ -27,9 +29,9 @@ def explain_for_site(settings: Settings, site_name: str, search: str) -> str:
     sites, now = ConfiguredSites(settings), datetime.now(UTC)
     site = sites.require(sites.guid_of(site_name))
     request = FhirRequest("GET", NOT_FHIR, "", "", "", site=site, received_at=now)
-    handlers = planning_handlers(
-        settings, token_cipher(settings, token_hex()), initial_knowledge(settings, now.timestamp)
-    )
+    repairs = (*REPAIRS, *extensions_of(settings, settings.upstream).repairs)
+    knowledge = initial_knowledge(settings, now.timestamp)._replace(repairs=repairs)
+    handlers = planning_handlers(settings, token_cipher(settings, token_hex()), knowledge)
     try:
         search_request = request_for_search(request, search, settings.search.limits)
     except Failure as failure:

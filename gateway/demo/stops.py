@@ -12,7 +12,11 @@ from httpx import HTTPError
 from requests import RequestException
 
 from gateway.demo.sql_stop import compare_content, file_document
+from gateway.emulator.resource_faults import RESOURCE_FAULTS
 from gateway.emulator.sites import PERTH, SYDNEY
+from gateway.plugins.recordings import Exchange
+from gateway.repairs import REPAIRS, witnesses_of
+from gateway.repairs.witness import Witness, observations
 
 #: Text that describes the response, and whether the response conforms to FHIR R4.
 StopResult = tuple[str, bool]
@@ -138,7 +142,20 @@ def check_stop(stop: Stop, client: SyncFHIRClient) -> StopResult:
         return f"the client failed: {type(problem).__name__}", False
 
 
-STOPS = (
+def _witness_stop(issue: str, example: str, witness: Witness) -> Stop:
+    """Stop of a repair without one of its own: the witness judges the resource that shows the fault."""
+
+    def check(client: SyncFHIRClient) -> StopResult:
+        body = dict(client.execute(example, "get"))
+        exchange = Exchange(request=f"GET {example}", shows="broken", body=body)
+        found = observations(exchange.as_request(), exchange.as_response(), [(issue, witness)])
+        verdicts = sorted({observation.verdict for observation in found})
+        return f"{example} is {', '.join(verdicts) or 'not judged'}", verdicts == ["right"]
+
+    return Stop(issue, example, check)
+
+
+_OWN_STOPS = (
     Stop("search-date-format", "Appointment?date=2026-04", _search_one_month),
     Stop(
         "link-include-params",
@@ -164,4 +181,10 @@ STOPS = (
         _file_document,
         confirm=compare_content,
     ),
+)
+_HAVE_STOPS = frozenset(stop.issue for stop in _OWN_STOPS)
+STOPS = _OWN_STOPS + tuple(
+    _witness_stop(issue, RESOURCE_FAULTS[issue].example, witness)
+    for issue, witness in witnesses_of(REPAIRS)
+    if issue not in _HAVE_STOPS and issue in RESOURCE_FAULTS
 )

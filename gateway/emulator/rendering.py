@@ -2,10 +2,19 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from gateway.emulator.settings import LastUpdatedStyle
+LastUpdatedStyle = Literal[
+    "ok",
+    "offset",
+    "naive",
+    "naive-7",
+    "naive-utc",
+    "local-labelled-utc",
+    "utc-labelled-local",
+    "fixed-standard-offset",
+]
 
 _SUBSETTED_TAG: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",

@@ -7,7 +7,8 @@ from typing import Any
 from gateway.emulator.data.records import Record
 from gateway.emulator.links import base_for_link_form
 from gateway.emulator.practice import Practice
-from gateway.emulator.rendering import select_elements, with_absolute_urls, with_last_updated
+from gateway.emulator.rendering import select_elements
+from gateway.emulator.resource_faults import RESOURCE_FAULTS
 from gateway.emulator.search.engine import SearchEngine
 from gateway.emulator.settings import EmulatorSettings, Variants
 from gateway.emulator.sites import Site
@@ -72,11 +73,9 @@ class RequestContext:
     ) -> dict[str, Any]:
         """Render a row as this site returns it."""
         resource = record.resource
-        if self.has_fault("reference-base-url"):
-            resource = with_absolute_urls(resource, self.link_base or self.client_base)
-        if self.has_fault("last-updated-offset"):
-            style = self.variants.last_updated.get(resource["resourceType"], "ok")
-            resource = with_last_updated(resource, style, self.site.zone)
+        for name, fault in RESOURCE_FAULTS.items():
+            if self.has_fault(name):
+                resource = fault.change(resource, self)
         return select_elements(resource, summary, elements)
 
     def full_url(self, resource: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from gateway.emulator.frozen_settings import FrozenSettings
+from gateway.emulator.rendering import LastUpdatedStyle as LastUpdatedStyle  # noqa: PLC0414 - one of the settings
+from gateway.emulator.resource_faults import RESOURCE_FAULTS
 from gateway.emulator.sites import SITES
 from gateway.emulator.sql.procedures import DEFAULT_PROCEDURES, Procedure
 
@@ -16,24 +18,13 @@ DOCUMENTED_FAULTS: Final = (
     "search-date-format",
     "link-include-params",
     "link-base-url",
-    "reference-base-url",
-    "last-updated-offset",
+    *RESOURCE_FAULTS,
     "error-envelope",
     "inactive-records",
     "capability-statement",
     "sql-parameter-conversion",
 )
 
-LastUpdatedStyle = Literal[
-    "ok",
-    "offset",
-    "naive",
-    "naive-7",
-    "naive-utc",
-    "local-labelled-utc",
-    "utc-labelled-local",
-    "fixed-standard-offset",
-]
 LinkForm = Literal[
     "absolute-public",
     "absolute-internal",

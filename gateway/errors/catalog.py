@@ -423,6 +423,25 @@ GATEWAY_ERROR = FailureKind(
     retry_advice=RetryAdvice.ONCE,
     retry_after=10,
 )
+REQUEST_REPAIR_FAILED = FailureKind(
+    "request-repair-failed",
+    500,
+    "exception",
+    "A repair that a plugin brings failed, so this request was not sent. The gateway's"
+    " operator should switch off the repair that diagnostics names (repairs.<id> = false), or update what"
+    " brings it.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+    may_have_run=False,
+)
+RESPONSE_REPAIR_FAILED = FailureKind(
+    "response-repair-failed",
+    500,
+    "exception",
+    "The upstream responded, but a repair that a plugin brings failed on the response. The"
+    " gateway's operator should switch off the repair that diagnostics names (repairs.<id> = false), or"
+    " update what brings it.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+)
 GATEWAY_SHUTDOWN = FailureKind(
     "gateway-shutdown",
     503,

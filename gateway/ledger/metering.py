@@ -84,7 +84,8 @@ class SavingsMeter:
             self._recorder.count_requests(attribution, cost, len(response.body))
         if has_upstream_request and response.status < HTTPStatus.BAD_REQUEST:
             active = [name for name in _active_repairs(request) if name != _ERROR_ENVELOPE]
-            self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active)
+            further = [name for name in response.applied_repairs if name not in _OWN_IDS]
+            self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active + further)
         elif _INACTIVE_RECORDS in response.applied_repairs:
             self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
 
@@ -110,6 +111,8 @@ class SavingsMeter:
 
 _ERROR_ENVELOPE = error_envelope.REPAIR.issue.id
 _INACTIVE_RECORDS = inactive_records.REPAIR.issue.id
+#: Repairs of plugins and packs, which are in no table here, are counted where they changed something.
+_OWN_IDS = frozenset(repair.issue.id for repair in REPAIRS)
 
 
 def _body_size(failure: Failure) -> int:

@@ -1,1 +1,1 @@
-"""Plugins: repairs and dialects of other packages, found by their entry points."""
+"""Plugins: repairs and dialects of installed packages that the settings name. See docs/plugins.md."""

@@ -1,9 +1,44 @@
-"""Extensions of one upstream: the repairs and error rules of plugins and packs."""
+"""Extensions of one upstream: repairs of plugins, then those of its quirk packs."""
 
-from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
+from typing import Protocol
+
+from gateway.packs.load import load_pack
+from gateway.plugins.guards import with_guards
+from gateway.plugins.load import Plugins
+from gateway.repairs.extensions import Extensions
+from gateway.repairs.repair import Repair
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
 
 
-def extensions_of(settings: object, upstream: object) -> Extensions:
-    """Return the repairs of plugins, then those of the upstream's packs."""
-    del settings, upstream
-    return NO_EXTENSIONS
+class _Settings(Protocol):
+    @property
+    def loaded_plugins(self) -> Plugins: ...
+
+
+class _Upstream(Protocol):
+    @property
+    def packs(self) -> tuple[str, ...]: ...
+    @property
+    def resolved_dialect(self) -> Dialect: ...
+
+
+def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
+    """Return the repairs and error rules of an upstream. Raises PackError for an invalid pack.
+
+    Only repairs of plugins need guards: those of packs are made of the gateway's own functions.
+    """
+    dialect, packs = upstream.resolved_dialect, [load_pack(name) for name in upstream.packs]
+    of_plugins = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
+    return Extensions(
+        (
+            *(with_guards(repair, dialect.credential_headers) for repair in of_plugins),
+            *(repair for pack in packs for repair in pack.repairs),
+        ),
+        tuple(rule for pack in packs for rule in pack.rules),
+    )
+
+
+def applies_to(repair: Repair, dialect: Dialect) -> bool:
+    """Whether a plugin's repair is for upstreams of a dialect."""
+    return dialect.name in (repair.dialects or (HALO_CONNECT.name,))

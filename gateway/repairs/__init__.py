@@ -1,36 +1,45 @@
 """REPAIRS: the repair of every known issue, in the order in which the gateway applies them."""
 
-from gateway.repairs import (
-    capability_statement,
-    error_envelope,
-    further_issues,
-    inactive_records,
-    last_updated_offset,
-    link_base_url,
-    link_include_params,
-    reference_base_url,
-    search_date_format,
-    sql_parameter_conversion,
-)
-from gateway.repairs.repair import KnownIssue, Repair
+from collections.abc import Iterable
+from importlib import import_module
 
-_INDEPENDENT_REPAIRS = (
-    search_date_format.REPAIR,
-    inactive_records.REPAIR,
-    link_include_params.REPAIR,
-    link_base_url.REPAIR,
-    reference_base_url.REPAIR,
-    last_updated_offset.REPAIR,
-    error_envelope.REPAIR,
-    sql_parameter_conversion.REPAIR,
+from gateway.repairs import capability_statement, further_issues
+from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.witness import Witness
+
+#: Ids of the repairs, in order. The file of each has its name with underscores, and defines REPAIR.
+_IDS = (
+    "search-date-format",
+    "inactive-records",
+    "link-include-params",
+    "link-base-url",
+    "reference-base-url",
+    "last-updated-offset",
+    "error-envelope",
+    "sql-parameter-conversion",
 )
+
+
+def _repair_of(issue_id: str) -> Repair:
+    repair: Repair = import_module(f"{__name__}.{issue_id.replace('-', '_')}").REPAIR
+    return repair
+
+
+_INDEPENDENT_REPAIRS = tuple(map(_repair_of, _IDS))
 REPAIRS: tuple[Repair, ...] = (*_INDEPENDENT_REPAIRS, capability_statement.make_repair(_INDEPENDENT_REPAIRS))
 #: All known issues, also those without a repair, and the witnesses of those that answers can show.
 KNOWN_ISSUES: tuple[KnownIssue, ...] = (
     *(repair.issue for repair in REPAIRS),
     *(issue for issue, _ in further_issues.FURTHER_ISSUES),
 )
+
+
+def witnesses_of(repairs: Iterable[Repair]) -> tuple[tuple[str, Witness], ...]:
+    """Return the witnesses of repairs, by the ids of their issues."""
+    return tuple((repair.issue.id, repair.witness) for repair in repairs if repair.witness is not None)
+
+
 WITNESSES = (
-    *((repair.issue.id, repair.witness) for repair in REPAIRS if repair.witness is not None),
+    *witnesses_of(REPAIRS),
     *((issue.id, witness) for issue, witness in further_issues.FURTHER_ISSUES),
 )

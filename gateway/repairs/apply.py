@@ -83,16 +83,21 @@ class _ResponseRepair:
 
     def repair_body(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
         """Return the response with this body, repaired; a signed Bundle stays unchanged."""
-        before = frozenset(self._applied_ids)
+        of_headers, self._applied_ids = self._applied_ids, set()
+        response = yield from self._repair_json(response, body)
+        self._applied_ids |= of_headers
+        return response
+
+    def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
             return response.replace(body=self._repair_lone_resource(body))
         if "signature" in fields:
-            self._applied_ids &= before
+            self._applied_ids.clear()
             return response.replace(body=body).with_header(*UNCHANGED_HEADER)
         entries += yield from self._repair_entries(array_objects(fields.get("entry")))
         new = self._repair_bundle(fields, entries)
-        return response.replace(bundle=new, body=b"" if self._applied_ids - before else body)
+        return response.replace(bundle=new, body=b"" if self._applied_ids else body)
 
     def _repair_pieces(self, chunks: BundleChunks) -> Generator[None, None, tuple[Fields, list[Entry]]]:
         entries = list[Entry]()

@@ -39,6 +39,7 @@ class Repair:
     entry of a Bundle, or a single resource), `fields` (a Bundle's own) and `headers` change the response.
     `witness` says whether an answer, as the upstream sent it, shows the issue. `keeps` says whether an entry
     of a searchset is a match, or concerns one. `after`: ids of the repairs that are applied earlier.
+    `dialects`: those of the upstreams to which a plugin's repair is applied; Halo Connect's if it names none.
     """
 
     issue: KnownIssue
@@ -51,6 +52,7 @@ class Repair:
     witness: Witness | None = None
     keeps: Callable[[FhirRequest, Entry], bool] | None = None
     after: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ()
 
     def is_active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never without a site."""

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
+from gateway.plugins.load import Plugins
 from gateway.settings.admin import Admin
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
+from gateway.settings.extensions import require_known_switches
 from gateway.settings.masked import shorten
+from gateway.settings.plugins import PluginNames, plugins_of, with_dialects
 from gateway.settings.problems import describe_errors
 from gateway.settings.resilience import Bulkhead, CircuitBreaker, Paging, Pauses, Retry, Search
 from gateway.settings.server import Errors, Log, Server, Writes
@@ -33,12 +36,12 @@ class Settings(Section):
     """The whole configuration. `load` reads it from file and environment."""
 
     server: Server = Field(Server(), description="Address and limits of the gateway's own server.")
+    plugins: PluginNames = Field(
+        (), description="Installed packages whose repairs and dialects the gateway uses."
+    )
     upstream: Upstream = Field(Upstream(), description="The Halo Connect API.")
     upstreams: dict[MountName, MountedUpstream] = Field(
         {}, description="Additional upstreams by name, each with its own path."
-    )
-    plugins: tuple[str, ...] = Field(
-        (), description="Installed packages whose repairs and dialects the gateway uses."
     )
     errors: Errors = Field(Errors(), description="Upstream error messages in responses to clients.")
     repairs: RepairSwitches = Field(
@@ -66,6 +69,11 @@ class Settings(Section):
     def _lower_case_guids(cls, sites: Any) -> Any:
         return with_lower_case_guids(sites)
 
+    @field_validator("upstreams", mode="before")
+    @classmethod
+    def _resolve_dialects(cls, upstreams: Any, info: ValidationInfo) -> Any:
+        return with_dialects(upstreams, plugins_of(info.data.get("plugins", ())))
+
     @field_validator("upstreams")
     @classmethod
     def _require_distinct_paths(cls, upstreams: dict[str, MountedUpstream]) -> dict[str, MountedUpstream]:
@@ -89,6 +97,16 @@ class Settings(Section):
                     " may use half, and a body needs more memory while it arrives"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _require_known_switches(self) -> Self:
+        require_known_switches(self)
+        return self
+
+    @property
+    def loaded_plugins(self) -> Plugins:
+        """Repairs and dialects of the plugins."""
+        return plugins_of(self.plugins)
 
     @model_validator(mode="after")
     def _require_redis_for_ledger(self) -> Self:

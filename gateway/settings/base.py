@@ -20,6 +20,8 @@ from gateway.http.request_path import GUID_PATTERN
 from gateway.repairs import KNOWN_ISSUES, REPAIRS
 from gateway.settings.masked import redact_key
 
+#: Id of a known issue that a plugin or quirk pack brings.
+EXTENSION_ID = re.compile(r"[a-z0-9][a-z0-9-]*:[a-z0-9][a-z0-9-]*")
 #: Maximum number of unknown repairs in one message.
 _MAX_SHOWN = 10
 
@@ -30,7 +32,9 @@ def _check_zone(name: str) -> str:
 
 
 def _check_repairs(switches: dict[str, bool]) -> dict[str, bool]:
-    unknown = switches.keys() - {repair.issue.id for repair in REPAIRS}
+    """Return the switches. `settings/extensions.py` checks the ids of plugins and packs, with a colon."""
+    own_ids = {repair.issue.id for repair in REPAIRS}
+    unknown = {name for name in switches if name not in own_ids and not EXTENSION_ID.fullmatch(name)}
     if unknown:
         shown = ", ".join(redact_key(repair) for repair in sorted(unknown)[:_MAX_SHOWN])
         more = f" and {len(unknown) - _MAX_SHOWN} more" if len(unknown) > _MAX_SHOWN else ""

@@ -1,12 +1,14 @@
 """Settings of the upstreams: Halo Connect, and those that are mounted at their own paths."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from gateway.settings.base import ByteCount, Count, MountPath, Seconds, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
 from gateway.upstreams import DIALECTS, mountable_dialects
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.limits import RateWindow, UpstreamLimits
 
 
@@ -49,14 +51,27 @@ class Upstream(Section):
         None, description="PEM file of a private CA to trust in addition to the system's CAs."
     )
 
+    @property
+    def resolved_dialect(self) -> Dialect:
+        """The dialect of the upstream."""
+        return HALO_CONNECT
 
-def _require_known_dialect(name: str) -> str:
-    if name not in mountable_dialects():
-        raise ValueError(f"must be {', '.join(mountable_dialects())}")
-    return name
+    def dialect_named(self, name: str) -> Dialect:
+        """Return the upstream's dialect of this name, or one of Halo Connect's. Raises KeyError."""
+        return self.resolved_dialect if name == self.resolved_dialect.name else DIALECTS[name]
 
 
-DialectName = Annotated[str, AfterValidator(_require_known_dialect)]
+def _require_known_dialect(written: Any) -> Any:
+    """Return the name of a dialect; a `Dialect` itself comes from a plugin."""
+    if isinstance(written, Dialect):
+        return written.name
+    if isinstance(written, str) and written not in mountable_dialects():
+        plugin = ", or package:name of a dialect that a package in `plugins` brings" if ":" in written else ""
+        raise ValueError(f"must be {', '.join(mountable_dialects())}{plugin}")
+    return written
+
+
+DialectName = Annotated[str, BeforeValidator(_require_known_dialect)]
 
 
 class RateLimit(Section):
@@ -90,6 +105,7 @@ class MountedUpstream(Upstream):
         None, description="Maximum rates of one caller. Default: those of the dialect."
     )
     cache: MountCache = Field(MountCache(), description="Responses of this upstream that are kept.")
+    _plugin_dialect: Dialect | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -102,19 +118,32 @@ class MountedUpstream(Upstream):
         defaults = {"read": limits.read_timeout, "total": limits.total_timeout}
         return {**values, "timeouts": defaults | own}
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_dialect(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        upstream, written = handler(values), values.get("dialect") if isinstance(values, dict) else None
+        if isinstance(written, Dialect):
+            upstream._plugin_dialect = written  # noqa: SLF001 - its own class
+        return upstream
+
+    @property
+    def resolved_dialect(self) -> Dialect:
+        """The dialect of the upstream."""
+        return self._plugin_dialect or DIALECTS[self.dialect]
+
     @property
     def request_body_limit(self) -> int:
         """Maximum size of a request body, in bytes."""
-        return self.max_request_body or DIALECTS[self.dialect].limits.max_request_body
+        return self.max_request_body or self.resolved_dialect.limits.max_request_body
 
     @property
     def rate_windows(self) -> tuple[RateWindow, ...]:
         """Maximum rates of one caller."""
         if self.rate_limits is None:
-            return DIALECTS[self.dialect].limits.rate_windows
+            return self.resolved_dialect.limits.rate_windows
         return tuple(RateWindow(limit.requests, limit.seconds) for limit in self.rate_limits)
 
 
 def _limits_of(dialect: Any) -> UpstreamLimits | None:
-    known = DIALECTS.get(dialect) if isinstance(dialect, str) else None
-    return known.limits if known else None
+    known = DIALECTS.get(dialect) if isinstance(dialect, str) else dialect
+    return known.limits if isinstance(known, Dialect) else None

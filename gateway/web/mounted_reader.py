@@ -15,7 +15,6 @@ from gateway.http.request_path import (
     path_below_base,
 )
 from gateway.settings import MountedUpstream, Settings
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
 from gateway.web.passthrough_checks import require_common_method, require_one_idempotency_key
@@ -98,7 +97,7 @@ class MountedRequestReader:
 
     @property
     def _scheme(self) -> CredentialScheme:
-        return DIALECTS[self.upstream.dialect].scheme_of()
+        return self.upstream.resolved_dialect.scheme_of()
 
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)

@@ -27,7 +27,6 @@ from gateway.resilience.backoff import max_wait
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.sql.interaction import sql_interaction
 from gateway.sql.operation import parse_operation
-from gateway.upstreams import DIALECTS
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import request_checks
@@ -151,7 +150,7 @@ class RequestReader:
 
     @property
     def _dialect(self) -> Dialect:
-        return DIALECTS[self.mounted_upstream.dialect] if self.mounted_upstream else HALO_CONNECT
+        return self.mounted_upstream.resolved_dialect if self.mounted_upstream else HALO_CONNECT
 
     def _scheme_of(self, api: str) -> CredentialScheme:
         """Credential of an API. Raises Failure 404 for an unknown API."""

@@ -11,6 +11,7 @@ from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.cli.commands import main
+from gateway.emulator.resource_faults import RESOURCE_FAULTS
 from gateway.emulator.settings import DOCUMENTED_FAULTS
 from gateway.emulator.sites import BRISBANE
 from gateway.repairs import KNOWN_ISSUES
@@ -51,6 +52,7 @@ class Practice:
             "Appointment?date=ge2026-01-01&_include=Appointment:patient&_count=5",
             "Condition?_count=5",
             "Observation?_count=5",
+            *filter(None, (fault.example for fault in RESOURCE_FAULTS.values())),
         ):
             self.get(path)
         self.pair.fault(kind="too-large", path=r"Patient/1\?", times=1)

@@ -1,5 +1,5 @@
 import pytest
-from support.requests import fhir_request
+from support.requests import fhir_request, json_response
 
 from gateway.exchange import FhirResponse
 from gateway.repairs import REPAIRS
@@ -20,3 +20,20 @@ def test_body_with_own_media_type_is_unchanged(media_type: str, body: bytes) -> 
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value == response
+
+
+def test_repair_of_headers_does_not_undo_that_of_the_body() -> None:
+    """One repair that changes a header and an entry of the same response changes both."""
+    base = "https://api.haloconnect.io/integrator/sites/0a1b2c3d-0000-4000-8000-00000000000a/fhir/R4"
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": [{"resource": {"resourceType": "Slot", "schedule": {"reference": f"{base}/Schedule/1"}}}],
+    }
+    response = json_response(bundle, content_location=f"{base}/Slot")
+    steps = repair_response(fhir_request("Slot"), response, response_steps(REPAIRS))
+    with pytest.raises(StopIteration) as end:
+        [next(steps) for _ in range(100)]
+    repaired: FhirResponse = end.value.value
+    assert repaired.applied_repairs == ("reference-base-url",)
+    assert b"api.haloconnect.io" not in repaired.with_encoded_body().body

@@ -3,6 +3,7 @@ import json
 from typing import Any
 
 import pytest
+from conftest import Pair
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from msgspec import Raw
 from support.requests import SITE, fhir_request
@@ -148,3 +149,9 @@ def test_other_resources_and_interactions_are_unchanged(body: bytes) -> None:
     assert repair_entry(entry) is entry
     assert make_repair(()).entry(fhir_request("Patient/1"), entry) is entry  # type: ignore[misc]
     assert repair_entry(Entry({})) == Entry({})
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    statement = (pair.straight if straight else pair.get)("metadata").json()
+    has_search = {"code": "search-type"} in statement["rest"][0]["resource"][0]["interaction"]
+    return "date" in statement and "patchFormat" not in statement and has_search

@@ -2,6 +2,7 @@ import json
 from typing import Literal
 
 import pytest
+from conftest import Pair
 from fhir.resources.R4B.bundle import Bundle
 from support.requests import SITE, fhir_request
 
@@ -122,3 +123,8 @@ def test_table_contains_only_r4_types() -> None:
     from gateway.fhir.resource_types import RESOURCE_TYPES
 
     assert {kind for kind, _ in INACTIVE_CODES} - {"*"} <= RESOURCE_TYPES
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    response = (pair.straight if straight else pair.get)("Patient?active=false")
+    return response.status_code == 400 or bool(response.json()["total"])

@@ -1,4 +1,5 @@
 import pytest
+from conftest import Pair
 from msgspec import Raw
 from support.requests import SITE, fhir_request
 
@@ -39,3 +40,11 @@ def test_entry_without_last_updated_is_unchanged(body: bytes) -> None:
     entry = Entry({"resource": Raw(body)})
     assert correct_entry(fhir_request(), entry) is entry
     assert correct_entry(fhir_request(site=SITE), Entry({})) == Entry({})
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    get = pair.straight if straight else pair.get
+    times = [
+        get(f"{type_}/1").json()["meta"]["lastUpdated"] for type_ in ("Patient", "Appointment", "Condition")
+    ]
+    return all(time.endswith("Z") for time in times)

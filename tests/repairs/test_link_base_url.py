@@ -1,3 +1,4 @@
+from conftest import Pair
 from support.requests import GUID, fhir_request
 
 from gateway.fhir.bundle import Entry, Link
@@ -23,3 +24,8 @@ def test_other_servers_and_urns_are_unchanged() -> None:
     for url in ("urn:uuid:0a1b2c3d-0000-4000-8000-000000000001", "https://other.example/fhir/Patient/1", ""):
         entry = Entry({"fullUrl": string_json(url)})
         assert rebase_full_url(request, entry) is entry
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    page = (pair.straight if straight else pair.get)("Patient?_count=1").json()
+    return pair.url in page["link"][0]["url"]

@@ -1,4 +1,5 @@
 import pytest
+from conftest import Pair
 from support.requests import fhir_request
 
 from gateway.fhir.bundle import Link
@@ -58,3 +59,11 @@ def test_includes_of_posted_search_are_added_to_link() -> None:
 def test_links_without_includes_are_unchanged(request_: object) -> None:
     links = (Link("next", "?p=2", {}),)
     assert restore_includes(request_, links) is links  # type: ignore[arg-type]
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    query = "Appointment?date=ge2026-01-01&_include=Appointment:patient&_count=5"
+    page = (pair.straight if straight else pair.get)(query).json()
+    url = next(link["url"] for link in page["link"] if link["relation"] == "next")
+    second = pair.straight(url.partition("/fhir/R4/")[2]) if straight else pair.ask("GET", url)
+    return any(entry["resource"]["resourceType"] == "Patient" for entry in second.json()["entry"])

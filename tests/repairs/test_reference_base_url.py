@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from conftest import Pair
 from support.requests import GUID, fhir_request
 
 from gateway.errors.failure import Failure
@@ -151,3 +152,9 @@ def test_body_with_duplicate_names_is_rejected() -> None:
     with pytest.raises(Failure) as error:
         to_upstream_request(fhir_request("Patient", "", "POST", body=body))
     assert error.value.kind.status == 400
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    patient = (pair.straight if straight else pair.get)("Patient/1").json()
+    reference = patient["managingOrganization"]["reference"]
+    return reference in {"Organization/1", f"{pair.base()}/Organization/1"}

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from conftest import Pair
 from support.requests import SITE, fhir_request
 
 from gateway.errors.failure import Failure
@@ -85,3 +86,7 @@ def test_unreadable_parameters_are_refused() -> None:
     with pytest.raises(Failure) as error:
         rewrite_dates(fhir_request("Slot/$find-free", method="POST", body=body))
     assert error.value.kind.code == "bad-body"
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    return (pair.straight if straight else pair.get)("Appointment?date=2026-04&_count=1").status_code == 200

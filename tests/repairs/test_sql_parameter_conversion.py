@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from conftest import Pair
 from support.requests import fhir_request, json_response
-from support.sql import REFUSAL_TEXT, parameter, query, refusal, refused, registration, sql_request
+from support.sql import LARGE, REFUSAL_TEXT, parameter, query, refusal, refused, registration, sql_request
 
+from gateway.emulator.sites import SYDNEY
 from gateway.errors.failure import Failure
 from gateway.repairs.sql_parameter_conversion import contains_refusal, is_refusal, witness_sql_parameters
 from gateway.repairs.witness import MAX_BODY_BYTES, UpstreamAnswer
@@ -104,3 +106,15 @@ def test_refusal_in_the_upstreams_own_words_is_broken() -> None:
 )
 def test_large_parameter_that_ran_is_right(body: bytes, verdicts: list[Any]) -> None:
     assert list(witness_sql_parameters(sql_request("async", body), UpstreamAnswer(10))) == verdicts
+
+
+def is_repaired(pair: Pair, straight: bool) -> bool:
+    url = pair.emulator.url if straight else pair.url
+    body = query(
+        parameter("@PatientId", "Int", "1"),
+        parameter("@Title", "NVarChar", "Synthetic letter"),
+        parameter("@Content", "VarBinary", LARGE),
+        parameter("@DocumentId", "Int", direction="output"),
+    )
+    path = f"/integrator/sites/{SYDNEY}/queries/immediate"
+    return pair.ask("POST", url + path, body, content_type="application/json").status_code == 200
