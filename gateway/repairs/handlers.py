@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator, Sequence
 from functools import lru_cache
 
+from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.repairs.apply import ResponseSteps, repair_response, response_steps
 from gateway.repairs.repair import Repair
@@ -18,7 +19,7 @@ class ResponseRepairs:
         self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the repaired response. Raises UnreadableError if the upstream's JSON is unreadable."""
+        """Return the repaired response. Raises UnreadableError for unreadable JSON, Failure for an error in it."""
         if request.site is None:
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)
@@ -26,7 +27,11 @@ class ResponseRepairs:
             response = make_response(request)
             if response is not None:
                 return response.replace(applied_repairs=(repair_id,))
-        return await _run_cooperatively(repair_response(request, await self._inner(request), active))
+        response = await self._inner(request)
+        try:
+            return await _run_cooperatively(repair_response(request, response, active))
+        except Failure as failure:  # a repair found an error in the answer
+            raise failure.with_upstream_use(response.upstream_use) from None
 
     def _active_steps(self, disabled_ids: frozenset[str]) -> ResponseSteps:
         return response_steps([repair for repair in self._repairs if repair.issue.id not in disabled_ids])
