@@ -148,6 +148,6 @@ _ALONE = (
 )
 _UNCOUNTED = (
     "The upstream does not serve this parameter, so the gateway judges each match by it. It cannot do that"
-    " for a count, for _elements or _summary, or if an include gives resources of the same type. This search was"
-    " not sent. Remove one of them."
+    " for a count, for _elements or _summary, or if an include gives resources of the same type. This search"
+    " was not sent. Remove one of them."
 )

@@ -31,6 +31,14 @@ class ResponseSteps(NamedTuple):
     links: _NamedSteps[Links]
     entry: _NamedSteps[Entry]
     keeps: Sequence[tuple[str, Callable[[FhirRequest, Entry], bool]]] = ()
+    page_requests: Sequence[Callable[[FhirRequest], FhirRequest]] = ()
+
+    def page_request(self, request: FhirRequest) -> FhirRequest:
+        """Return the request for a further page without what the repairs restored in the link to it."""
+        if request.plan.position.upstream_link:
+            for change in self.page_requests:
+                request = change(request)
+        return request
 
 
 def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
@@ -43,6 +51,7 @@ def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
         _present_steps((repair.issue.id, repair.links) for repair in repairs),
         _present_steps((repair.issue.id, repair.entry) for repair in repairs),
         [(repair.issue.id, repair.keeps) for repair in repairs if repair.keeps],
+        [repair.request for repair in repairs if repair.request and repair.links],
     )
 
 

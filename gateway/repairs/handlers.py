@@ -19,7 +19,7 @@ class ResponseRepairs:
         self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the repaired response. Raises UnreadableError for unreadable JSON, Failure for an error in it."""
+        """Return the repaired response. Raises UnreadableError, and Failure for an error in it."""
         if request.site is None:
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)
@@ -27,7 +27,7 @@ class ResponseRepairs:
             response = make_response(request)
             if response is not None:
                 return response.replace(applied_repairs=(repair_id,))
-        response = await self._inner(request)
+        response = await self._inner(active.page_request(request))
         try:
             return await _run_cooperatively(repair_response(request, response, active))
         except Failure as failure:  # a repair found an error in the answer
