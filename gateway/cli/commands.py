@@ -240,8 +240,8 @@ def known_issues(site: str, url: str, config: Path | None) -> None:
 def check(packs: tuple[str, ...], config: Path | None) -> None:
     """Replay the examples of the quirk packs.
 
-    Checks the packs of the configuration and of --pack, and without any those that the gateway brings. Sends no
-    request. Exit code 0 if every example holds, and fails without the verbs of its issue; else 1.
+    Checks the packs of the configuration and of --pack, and without any those that the gateway brings. Sends
+    no request. Exit code 0 if every example holds, and fails without the verbs of its issue; else 1.
     """
     from gateway.cli.check import check_lines, packs_to_check
 

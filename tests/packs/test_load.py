@@ -117,13 +117,13 @@ def test_many_problems_are_counted(tmp_path: Path) -> None:
     ],
 )
 def test_file_of_another_form_is_refused(text: str, problem: str, tmp_path: Path) -> None:
-    with pytest.raises(PackError, match="vendor.toml: ") as refusal:
+    with pytest.raises(PackError, match=r"vendor\.toml: ") as refusal:
         load_pack(write_pack(tmp_path, text))
     assert problem in str(refusal.value)
 
 
 def test_unknown_name_and_missing_file_are_named() -> None:
-    with pytest.raises(PackError, match="no such pack. The gateway brings epic, medirecords"):
+    with pytest.raises(PackError, match=r"no such pack\. The gateway brings epic, medirecords"):
         load_pack("nobody")
     with pytest.raises(PackError, match="cannot be read: No such file"):
         load_pack("/nowhere/vendor.toml")

@@ -8,6 +8,7 @@ import pytest
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.packs.tables import codes_of, judged_parameter
 
+CONCEPT = "CodeableConcept"
 TABLE = json.loads(files("gateway.packs").joinpath("r4.json").read_bytes())
 
 
@@ -18,7 +19,7 @@ TABLE = json.loads(files("gateway.packs").joinpath("r4.json").read_bytes())
         ("Patient", "name", ("string", [("name", "HumanName")])),
         ("Patient", "organization", ("reference", [("managingOrganization", "Reference")])),
         ("Observation", "value-concept", ("token", [("valueCodeableConcept", "CodeableConcept")])),
-        ("AllergyIntolerance", "code", ("token", [("code", "CodeableConcept"), ("reaction.substance", "CodeableConcept")])),
+        ("Observation", "combo-code", ("token", [("code", CONCEPT), ("component.code", CONCEPT)])),
         ("Patient", "_tag", ("token", [("meta.tag", "Coding")])),
         ("Patient", "birthdate", ("date", [])),
     ],

@@ -25,12 +25,31 @@ from gateway.repairs.repair import KnownIssue
 
 PAGE = (ROOT / "docs" / "quirk-packs.md").read_text(encoding="utf-8")
 ISSUE = KnownIssue("vendor:one", "A fault", "https://vendor.example")
-NAMES = ["gender", "active", "family", "given", "name", "birthdate", "organization", "identifier", "_id", "phone",
-         "_count", "_sort", "_total", "_elements", "_include", "mobile"]  # fmt: skip
+NAMES = [
+    *(
+        "gender",
+        "active",
+        "family",
+        "given",
+        "name",
+        "birthdate",
+        "organization",
+        "identifier",
+        "_id",
+        "phone",
+    ),
+    *("_count", "_sort", "_total", "_elements", "_include", "mobile"),
+]
 name = st.sampled_from(NAMES)
 status = st.sampled_from([100, 200, 204, 301, 400, 401, 403, 404, 410, 429, 500, 503, 599])
-header = st.sampled_from(["Authorization", "Cookie", "Host", "Prefer", "Content-Type", "Accept-Language", "X-Api-Key",
-                          "Ocp-Apim-Subscription-Key", "ETag", "Set-Cookie"])  # fmt: skip
+header = st.sampled_from(
+    [
+        *("Authorization", "Cookie", "Host", "Prefer", "Content-Type", "Accept-Language", "X-Api-Key"),
+        *("Ocp-Apim-Subscription-Key", "ETag", "Set-Cookie"),
+    ]
+)
+kind = st.sampled_from(["token", "string", "date", "reference", "none"])
+default = st.sampled_from(["1", "male"])
 value = st.sampled_from(
     ["handling=strict", "handling=lenient", "application/json", "en", "Bearer other", "x\r\ny: z"]
 )
@@ -39,17 +58,17 @@ code = st.sampled_from(["male", "female", "unknown", "m", "f", "cell", "mobile"]
 reason = st.just("A reason of the vendor.")
 TABLES = st.one_of(
     st.fixed_dictionaries({"rename": name, "to": name, "reason": reason}),
-    st.fixed_dictionaries(
-        {"drop": name, "filter": st.sampled_from(["token", "string", "date", "reference", "none"]), "reason": reason}
-    ),
+    st.fixed_dictionaries({"drop": name, "filter": kind, "reason": reason}),
     st.fixed_dictionaries({"filter": name, "reason": reason}),
-    st.fixed_dictionaries({"require": st.lists(name, min_size=1, max_size=2), "reason": reason}, optional={"default": st.sampled_from(["1", "male"])}),
+    st.fixed_dictionaries(
+        {"require": st.lists(name, min_size=1, max_size=2), "reason": reason}, optional={"default": default}
+    ),
     st.fixed_dictionaries({"split-list": name, "into": st.sampled_from(["repeated", "list"])}),
     st.fixed_dictionaries({"limit-ids": st.integers(-1, 3)}, optional={"parameter": name}),
     st.fixed_dictionaries({"read-instead-of-search": st.booleans()}),
     st.fixed_dictionaries({"set-code": path, "value": code}),
     st.fixed_dictionaries({"map-code": path, "values": st.dictionaries(code, code, min_size=1, max_size=3)}),
-    st.fixed_dictionaries({"set-header": header, "value": value, "on": st.sampled_from(["request", "answer"])}),
+    st.fixed_dictionaries({"set-header": header, "value": value}, optional={"on": st.just("answer")}),
     st.fixed_dictionaries({"map-status": status}, optional={"says": st.just("has expired")}),
     st.fixed_dictionaries({"error-path": st.sampled_from(["error", "total", "id"]), "status": status}),
 )  # fmt: skip
