@@ -78,19 +78,19 @@ def map_code_facets(verb: MapCode, applies: Condition) -> Facets:
     def change(fields: dict[str, Raw]) -> dict[str, Raw]:
         raw = fields.get(path[0])
         old = _decode(raw) if raw is not None else None
-        new = _mapped(old, path[1:], verb.values)
+        new = _map_codes(old, path[1:], verb.values)
         return fields if new == old else {**fields, path[0]: Raw(msgspec.json.encode(new))}
 
     return Facets(entry=_resource_edit(type_, path[0], applies, change))
 
 
-def _mapped(value: Value, path: list[str], codes: Mapping[str, str]) -> Value:
+def _map_codes(value: Value, path: list[str], codes: Mapping[str, str]) -> Value:
     if isinstance(value, list):
-        return [_mapped(item, path, codes) for item in value]
+        return [_map_codes(item, path, codes) for item in value]
     if not path:
         return codes.get(value, value) if isinstance(value, str) else value
     if isinstance(value, dict) and path[0] in value:
-        return {**value, path[0]: _mapped(value[path[0]], path[1:], codes)}
+        return {**value, path[0]: _map_codes(value[path[0]], path[1:], codes)}
     return value
 
 
@@ -127,7 +127,7 @@ def header_facets(verb: SetHeader, applies: Condition) -> Facets:
     """Set a header; what the client prefers stays, and a media type is replaced by another of JSON only."""
     name = verb.set_header.lower()
 
-    def changed(headers: Headers) -> Headers:
+    def with_value(headers: Headers) -> Headers:
         old = next((value for field, value in headers if field == name), None)
         if old == verb.value or not _is_replaced(name, old):
             return headers
@@ -135,10 +135,10 @@ def header_facets(verb: SetHeader, applies: Condition) -> Facets:
         return (*others, (name, verb.value))
 
     if verb.on == "answer":
-        return Facets(headers=lambda request, headers: changed(headers) if applies(request) else headers)
+        return Facets(headers=lambda request, headers: with_value(headers) if applies(request) else headers)
 
     def request(request: FhirRequest) -> FhirRequest:
-        headers = changed(request.headers) if applies(request) else request.headers
+        headers = with_value(request.headers) if applies(request) else request.headers
         return request if headers is request.headers else request.replace(headers=headers)
 
     return Facets(request=request)
@@ -158,7 +158,7 @@ def status_problems(verb: MapStatus, when: When) -> Iterator[str]:
         yield "map-status is of all answers of the upstream: `when` has only status"
     for status in when.status or ():
         if status not in _ERRORS or status in _RESERVED:
-            yield f"{status} cannot be mapped: write an error status other than {_listed(_RESERVED)}"
+            yield f"{status} cannot be mapped: write an error status other than {_status_list(_RESERVED)}"
         elif status in _CLIENT_ERRORS and verb.map_status not in _CLIENT_ERRORS:
             yield f"{status} is an error of one request, and {verb.map_status} would stop those of others"
     yield from _target_problems(verb.map_status)
@@ -173,7 +173,7 @@ def status_facets(verb: MapStatus, when: When, issue: str) -> Facets:
 
 
 def kind_of_status(status: int, *, may_have_run: bool) -> FailureKind:
-    """Return the gateway's kind of failure of a status; `may_have_run`: a write may have changed data."""
+    """Return the gateway's kind of failure of a status; `may_have_run`: a write may have with_value data."""
     rule = next(rule for rule in RULES if set(rule.status) == {status})
     return replace(rule.kind, may_have_run=True, may_be_partial=True) if may_have_run else rule.kind
 
@@ -216,8 +216,8 @@ def _value_at(value: Value, path: list[str]) -> Value:
 
 def _target_problems(status: int) -> Iterator[str]:
     if status not in TARGETS:
-        yield f"{status} is no status that an error may get: write one of {_listed(TARGETS)}"
+        yield f"{status} is no status that an error may get: write one of {_status_list(TARGETS)}"
 
 
-def _listed(statuses: frozenset[int]) -> str:
+def _status_list(statuses: frozenset[int]) -> str:
     return ", ".join(map(str, sorted(statuses)))

@@ -63,7 +63,7 @@ InteractionName = Literal[
 ]
 
 
-def _hyphenated(name: str) -> str:
+def _file_key(name: str) -> str:
     return name.replace("_", "-")
 
 
@@ -71,7 +71,7 @@ class Table(BaseModel):
     """A table of the file: its keys have hyphens, and no others are accepted."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, alias_generator=_hyphenated, populate_by_name=False
+        extra="forbid", frozen=True, strict=True, alias_generator=_file_key, populate_by_name=False
     )
 
 

@@ -113,16 +113,16 @@ def _tokens_in(element: ComparedElement, value: Any) -> Iterator[tuple[str, str]
     if element.type == "CodeableConcept":
         codings = value.get("coding") if isinstance(value, dict) else None
         for coding in codings if isinstance(codings, list) else ():
-            yield from _coded(coding, "code")
+            yield from _coded_values(coding, "code")
     elif element.type in {"Coding", "Identifier"}:
-        yield from _coded(value, "code" if element.type == "Coding" else "value")
+        yield from _coded_values(value, "code" if element.type == "Coding" else "value")
     elif isinstance(value, bool):
         yield "", str(value).lower()
     elif isinstance(value, str):
         yield "", value
 
 
-def _coded(value: Any, name: str) -> Iterator[tuple[str, str]]:
+def _coded_values(value: Any, name: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and isinstance(value.get(name), str):
         system = value.get("system")
         yield system if isinstance(system, str) else "", value[name]

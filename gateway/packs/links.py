@@ -13,7 +13,7 @@ RELATIONS = frozenset({"self", "first", "prev", "previous", "next", "last"})
 
 def with_criteria(links: Links, criteria: Sequence[Parameter]) -> Links:
     """Return the links with each of these parameters, also those whose search is an opaque token."""
-    return _changed(links, lambda query: _with_missing(query, criteria))
+    return _change_queries(links, lambda query: _with_missing(query, criteria))
 
 
 def with_names(links: Links, names: Iterable[tuple[str, Parameter]]) -> Links:
@@ -27,7 +27,7 @@ def with_names(links: Links, names: Iterable[tuple[str, Parameter]]) -> Links:
         restored = (by_name.get((each.name, each.value), each) for each in parameters)
         return "&".join(each.raw for each in restored)
 
-    return _changed(links, restore)
+    return _change_queries(links, restore)
 
 
 def _with_missing(query: str, criteria: Sequence[Parameter]) -> str:
@@ -36,7 +36,7 @@ def _with_missing(query: str, criteria: Sequence[Parameter]) -> str:
     return "&".join(filter(None, [query, *missing])) if missing else query
 
 
-def _changed(links: Links, change: Callable[[str], str]) -> Links:
+def _change_queries(links: Links, change: Callable[[str], str]) -> Links:
     new = tuple(_with_query(link, change) if link.relation in RELATIONS else link for link in links)
     return links if all(one is other for one, other in zip(new, links, strict=True)) else new
 

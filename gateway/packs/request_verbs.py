@@ -37,7 +37,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 def rename_problems(verb: Rename, when: When) -> Iterator[str]:
     """Yield why a parameter may not have the other name: it must not mean something else in R4."""
     if verb.rename in RESULT_PARAMETERS or verb.rename == "_id":
-        yield f"{verb.rename} is R4's own and cannot be renamed"
+        yield f"{verb.rename} is R4's own and cannot be upstream_parameter"
     if (verb.rename, verb.to) in _WIDER:
         return
     if not when.type:
@@ -49,20 +49,22 @@ def rename_problems(verb: Rename, when: When) -> Iterator[str]:
 def rename_facets(verb: Rename, applies: Condition) -> Facets:
     """Send the parameter under the upstream's name, and show the client's in links."""
 
-    def renamed(parameter: Parameter) -> Parameter:
+    def upstream_parameter(parameter: Parameter) -> Parameter:
         name = verb.to + parameter.name[len(verb.rename) :]
         return encode_parameter(name, parameter.value, parameter.place)
 
     def request(request: FhirRequest) -> FhirRequest:
         if not (request.interaction.is_search and applies(request)):
             return request
-        return map_searches(request, lambda each: (renamed(each) if each.code == verb.rename else each,))
+        return map_searches(
+            request, lambda each: (upstream_parameter(each) if each.code == verb.rename else each,)
+        )
 
     def links(request: FhirRequest, links: Links) -> Links:
         if not (request.interaction.is_search and applies(request)):
             return links
         own = [each for each in stated_parameters(request) if each.code == verb.rename]
-        return with_names(links, ((renamed(each).name, each) for each in own))
+        return with_names(links, ((upstream_parameter(each).name, each) for each in own))
 
     return Facets(request=request, links=links)
 
@@ -117,12 +119,14 @@ def split_list_facets(verb: SplitList, applies: Condition) -> Facets:
     def request(request: FhirRequest) -> FhirRequest:
         if not (request.interaction.is_search and applies(request)):
             return request
-        return map_searches(request, split) if verb.into == "repeated" else _joined(request, verb.split_list)
+        return (
+            map_searches(request, split) if verb.into == "repeated" else _join_list(request, verb.split_list)
+        )
 
     return Facets(request=request)
 
 
-def _joined(request: FhirRequest, name: str) -> FhirRequest:
+def _join_list(request: FhirRequest, name: str) -> FhirRequest:
     given = [each for each in request.upstream_search.parameters if each.name == name]
     if len(given) < 2:  # noqa: PLR2004 - one is a list already
         return request

@@ -54,7 +54,7 @@ def test_media_type_of_json_is_replaced(tmp_path: Path) -> None:
     assert binary.response.header("content-type") == "image/png"
 
 
-def test_header_of_the_request_is_set_unless_the_client_has_it(tmp_path: Path) -> None:
+def test_request_header_is_set_unless_the_client_has_it(tmp_path: Path) -> None:
     issue = pack_issue(tmp_path, '{ set-header = "Prefer", value = "handling=strict" }', 'type = "Patient"')
     assert run(issue, "GET Patient/p1", PATIENT).sent[0].headers == (("prefer", "handling=strict"),)
     own = client_request("GET Patient/p1", Prefer="return=minimal", Authorization="Bearer t")
@@ -71,7 +71,7 @@ def test_error_has_the_status_that_its_text_means(text: str, status: int, tmp_pa
 
 
 @pytest.mark.parametrize("status", sorted(TARGETS))
-def test_mapped_error_stays_an_error_and_a_write_may_have_run(status: int) -> None:
+def test_mapped_error_stays_one_and_may_have_run(status: int) -> None:
     kind = kind_of_status(status, may_have_run=True)
     assert kind.status >= 400
     assert kind.write_outcome_unknown

@@ -77,7 +77,7 @@ def test_page_of_a_link_is_sent_without_the_criterion(tmp_path: Path) -> None:
     assert resource_ids(response.with_encoded_body()) == ["f"]
 
 
-def test_includes_and_outcomes_stay_unless_only_a_removed_match_needs_them(tmp_path: Path) -> None:
+def test_includes_stay_unless_only_a_removed_match_needs_them(tmp_path: Path) -> None:
     def with_organization(patient: dict[str, Any], name: str) -> dict[str, Any]:
         return patient | {"managingOrganization": {"reference": f"Organization/{name}"}}
 
@@ -131,6 +131,14 @@ def test_request_without_the_issue_is_untouched(request_text: str, tmp_path: Pat
     assert sent_url(observed) == request_text.removeprefix("GET ")
     assert json.loads(observed.response.body) == content
     assert observed.response.applied_repairs == ()
+
+
+def test_entry_of_another_type_without_a_mode_is_no_match(tmp_path: Path) -> None:
+    bundle = searchset(FEMALE)
+    bundle["entry"].append({"resource": {"resourceType": "Organization", "id": "o1"}})
+    bundle["entry"].append({"resource": MALE})
+    observed = run(pack_issue(tmp_path, DROP, TYPE), "GET Patient?gender=female&name=a", bundle)
+    assert resource_ids(observed.response) == ["f", "o1"]
 
 
 def test_search_by_form_is_judged(tmp_path: Path) -> None:

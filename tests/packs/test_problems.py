@@ -17,7 +17,7 @@ def test_keys_are_spelled_as_in_the_file() -> None:
     assert keys_of(SetHeader) == ["set-header", "value", "on"]
 
 
-def test_unknown_key_below_a_table_gets_the_nearest_of_that_table() -> None:
+def test_unknown_key_gets_the_nearest_of_its_table() -> None:
     with pytest.raises(ValidationError) as error:
         IssueTable.model_validate(
             {

@@ -124,7 +124,7 @@ def judged_names(verbs: list[Table]) -> Iterator[str]:
 
 @settings(max_examples=400)
 @given(st.lists(TABLES, min_size=1, max_size=4), WHENS, QUERIES, PATIENTS, status)
-def test_no_pack_adds_requests_loses_matches_hides_errors_or_changes_credentials(
+def test_no_pack_can_do_harm(
     tables: list[dict[str, Any]],
     when: dict[str, Any],
     query: list[tuple[str, str]],
