@@ -24,7 +24,6 @@ EXCUSED = {
     "errors/catalog.py": "a table: tests/web/test_error_codes.py prints and judges every row",
     "fhir/resource_types.py": "R4's list of names: tests/fhir/test_interaction.py",
     "demo/stops.py": "tests/demo/test_tour.py stops at each",
-    "packs/facets.py": "the shape: tests/packs/test_verbs.py",
     "packs/file.py": "the shape: tests/packs/test_load.py",
     "packs/refusals.py": "a row: tests/packs/test_request_verbs.py",
     "repairs/extensions.py": "the shape: tests/repairs/test_repairs.py",

@@ -173,7 +173,7 @@ def status_facets(verb: MapStatus, when: When, issue: str) -> Facets:
 
 
 def kind_of_status(status: int, *, may_have_run: bool) -> FailureKind:
-    """Return the gateway's kind of failure of a status; `may_have_run`: a write may have with_value data."""
+    """Return the gateway's kind of failure of a status; `may_have_run`: a write may have changed data."""
     rule = next(rule for rule in RULES if set(rule.status) == {status})
     return replace(rule.kind, may_have_run=True, may_be_partial=True) if may_have_run else rule.kind
 

@@ -37,7 +37,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 def rename_problems(verb: Rename, when: When) -> Iterator[str]:
     """Yield why a parameter may not have the other name: it must not mean something else in R4."""
     if verb.rename in RESULT_PARAMETERS or verb.rename == "_id":
-        yield f"{verb.rename} is R4's own and cannot be upstream_parameter"
+        yield f"{verb.rename} is R4's own and cannot be renamed"
     if (verb.rename, verb.to) in _WIDER:
         return
     if not when.type:

@@ -19,7 +19,7 @@ class ResponseRepairs:
         self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Return the repaired response. Raises UnreadableError, and Failure for an error in it."""
+        """Return the repaired response. Raises UnreadableError, and Failure of a repair."""
         if request.site is None:
             return await self._inner(request)
         active = self._cached_steps(request.site.disabled_repairs)
@@ -27,11 +27,11 @@ class ResponseRepairs:
             response = make_response(request)
             if response is not None:
                 return response.replace(applied_repairs=(repair_id,))
-        response = await self._inner(active.page_request(request))
+        received = await self._inner(active.page_request(request))
         try:
-            return await _run_cooperatively(repair_response(request, response, active))
-        except Failure as failure:  # a repair found an error in the answer
-            raise failure.with_upstream_use(response.upstream_use) from None
+            return await _run_cooperatively(repair_response(request, received, active))
+        except Failure as failure:
+            raise failure.with_upstream_use(received.upstream_use) from failure.__cause__
 
     def _active_steps(self, disabled_ids: frozenset[str]) -> ResponseSteps:
         return response_steps([repair for repair in self._repairs if repair.issue.id not in disabled_ids])
