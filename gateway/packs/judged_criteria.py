@@ -78,11 +78,16 @@ def filter_facets(verb: Filter, applies: Condition) -> Facets:
     """Judge the matches by a parameter that is sent, and keep it in links."""
     judged = _JudgedMatches(verb.filter, applies)
 
+    def request(request: FhirRequest) -> FhirRequest:
+        if judged.is_active(request):
+            _require_shown(request, verb.filter)
+        return request
+
     def links(request: FhirRequest, links: Links) -> Links:
         is_active = _concerns(request, applies)
         return with_criteria(links, _criteria(request, verb.filter)) if is_active else links
 
-    return Facets(keeps=judged.keeps, fields=judged.without_total, links=links)
+    return Facets(request=request, keeps=judged.keeps, fields=judged.without_total, links=links)
 
 
 class _JudgedMatches:
@@ -90,6 +95,10 @@ class _JudgedMatches:
 
     def __init__(self, name: str, applies: Condition) -> None:
         self._name, self._applies = name, applies
+
+    def is_active(self, request: FhirRequest) -> bool:
+        """Whether the matches of a request are judged."""
+        return self._judge_of(request) is not None
 
     def keeps(self, request: FhirRequest, entry: Entry) -> bool:
         """Whether an entry is no match of this type, or meets the criteria. Raises UnreadableError."""
@@ -133,9 +142,15 @@ def _require_judge(request: FhirRequest, name: str) -> None:
     names = {each.code for each in request.upstream_search.parameters}
     if names <= RESULT_ONLY_PARAMETERS | {name}:
         raise Failure(PACK_REFUSAL, text=_ALONE, expression=expression)
-    searched = request.interaction.type
-    if request.client_search.is_count or _HIDING & names or may_include_type(request.client_search, searched):
-        raise Failure(PACK_REFUSAL, text=_UNCOUNTED, expression=expression)
+    _require_shown(request, name)
+
+
+def _require_shown(request: FhirRequest, name: str) -> None:
+    """Raise Failure 400 if a page does not show of each match what the gateway judges it by."""
+    search, type_ = request.upstream_search, request.interaction.type
+    hides = not _HIDING.isdisjoint(each.code for each in search.parameters)
+    if hides or request.client_search.is_count or may_include_type(request.client_search, type_):
+        raise Failure(PACK_REFUSAL, text=_NOT_SHOWN, expression=f"http.{name}")
 
 
 _UNJUDGED = (
@@ -146,8 +161,8 @@ _ALONE = (
     "The upstream does not serve this parameter, and without it the search would read all records. This"
     " search was not sent. Add another criterion."
 )
-_UNCOUNTED = (
-    "The upstream does not serve this parameter, so the gateway judges each match by it. It cannot do that"
-    " for a count, for _elements or _summary, or if an include gives resources of the same type. This search"
-    " was not sent. Remove one of them."
+_NOT_SHOWN = (
+    "The upstream does not apply this parameter as R4 says, so the gateway judges each match by it. It cannot"
+    " do that for a count, for _elements or _summary, or if an include gives resources of the same type. This"
+    " search was not sent. Remove one of them."
 )

@@ -163,6 +163,14 @@ def test_sent_parameter_is_judged_too(tmp_path: Path) -> None:
     assert "total" not in json.loads(observed.response.body)
 
 
+@pytest.mark.parametrize("query", ["_elements=name", "_summary=text", "_summary=count", "_count=0"])
+def test_sent_parameter_is_refused_where_pages_hide_it(query: str, tmp_path: Path) -> None:
+    issue = pack_issue(tmp_path, '{ filter = "gender", ' + WHY + " }", TYPE)
+    observed = run(issue, f"GET Patient?gender=female&{query}", searchset(SILENT))
+    assert (observed.sent, observed.response.status) == ((), 400)
+    assert len(run(issue, f"GET Patient?name=a&{query}", searchset(SILENT)).sent) == 1
+
+
 def test_sent_parameter_of_another_form_is_the_upstreams(tmp_path: Path) -> None:
     issue = pack_issue(tmp_path, '{ filter = "gender", ' + WHY + " }", TYPE)
     observed = run(issue, "GET Patient?gender:not=female", searchset(MALE))
