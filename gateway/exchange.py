@@ -41,7 +41,8 @@ class Site:
     `last_updated_input`: label of `meta.lastUpdated` in upstream responses, by resource type or `*`;
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
     inactive records. `unlisted_capabilities`: what the upstream can do but does not list. `verified_by`: how
-    its date settings were found; empty if it was never probed.
+    its date settings were found; empty if it was never probed. `engine_version`: of the site's FHIR
+    engine, as this process knows it; empty if it does not.
     """
 
     guid: str
@@ -54,6 +55,7 @@ class Site:
     inactive_records: InactiveRecords = "refuse"
     unlisted_capabilities: frozenset[str] = frozenset()
     verified_by: str = ""
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ RETIRED_PUBLIC = {
     "halo_gateway_failures_total", "halo_gateway_store_away", "halo_gateway_cache_flights",
     "halo_gateway_key_rate", "site-rests", "site-well", "rate-lowered", "store-away", "store-back",
     "operators-listen", "ledger-not-written", "practice-resting", "filter-budget", "date-rewrite-defect",
-    "halo-gateway lift", "halo-gateway check ", "/admin/pauses/lift", "stop_batch", "show_times",
+    "halo-gateway lift", "/admin/pauses/lift", "stop_batch", "show_times",
     "site-moved", "cap-near", "usedShare", "stopsBatch", "halo_gateway_site_queue",
     "halo_gateway_site_retries",
 }  # fmt: skip

@@ -234,6 +234,24 @@ def known_issues(site: str, url: str, config: Path | None) -> None:
         click.echo(known_issues_table(_load_settings(config)))
 
 
+@main.command()
+@click.option("--pack", "packs", multiple=True, help="Name or TOML file of a further quirk pack.")
+@config_option
+def check(packs: tuple[str, ...], config: Path | None) -> None:
+    """Replay the examples of the quirk packs.
+
+    Checks the packs of the configuration and of --pack, and without any those that the gateway brings. Sends
+    no request. Exit code 0 if every example holds, and fails without the verbs of its issue; else 1.
+    """
+    from gateway.cli.check import check_lines, packs_to_check
+
+    has_problems = False
+    for line, is_problem in check_lines(packs_to_check(_load_settings(config), packs)):
+        has_problems |= is_problem
+        click.echo(line)
+    sys.exit(has_problems)
+
+
 @main.command("check-config")
 @config_option
 def check_config(config: Path | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from gateway.packs.load import shipped_packs
 from gateway.repairs import KNOWN_ISSUES
 from gateway.repairs.further_issues import FURTHER_ISSUES
 from gateway.repairs.repair import KnownIssue
@@ -42,6 +43,7 @@ def known_issues_table(settings: Settings) -> str:
             *("{:<24} {:<6} {}".format(*line) for line in lines),
             *("", "Documented in:", *sources),
             *("", "The vendor on a fix:", *statuses),
+            *("", f"Quirk packs for other upstreams: {', '.join(shipped_packs())}; see docs/quirk-packs.md"),
         ]
     )
 

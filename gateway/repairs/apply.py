@@ -9,8 +9,10 @@ from msgspec import Raw
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
+from gateway.fhir.includes import search_mode
 from gateway.fhir.raw_json import array_objects, string_value
 from gateway.repairs.repair import Fields, Links, Repair
+from gateway.search.entries import needed_includes
 
 #: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
 UNCHANGED_HEADER = ("gateway-unchanged", "signature")
@@ -31,6 +33,15 @@ class ResponseSteps(NamedTuple):
     fields: _NamedSteps[Fields]
     links: _NamedSteps[Links]
     entry: _NamedSteps[Entry]
+    keeps: Sequence[tuple[str, Callable[[FhirRequest, Entry], bool]]] = ()
+    page_requests: Sequence[Callable[[FhirRequest], FhirRequest]] = ()
+
+    def page_request(self, request: FhirRequest) -> FhirRequest:
+        """Return the request for a further page without what the repairs restored in the link to it."""
+        if request.plan.position.upstream_link:
+            for change in self.page_requests:
+                request = change(request)
+        return request
 
 
 def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
@@ -42,6 +53,8 @@ def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
         _present_steps((repair.issue.id, repair.fields) for repair in repairs),
         _present_steps((repair.issue.id, repair.links) for repair in repairs),
         _present_steps((repair.issue.id, repair.entry) for repair in repairs),
+        [(repair.issue.id, repair.keeps) for repair in repairs if repair.keeps],
+        [repair.request for repair in repairs if repair.request and repair.links],
     )
 
 
@@ -128,7 +141,26 @@ class _ResponseRepair:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
         own = self._apply_steps(self._steps.fields, fields)
         links = self._apply_steps(self._steps.links, empty.links)
-        return Bundle(own, links, tuple(entries))
+        return Bundle(own, links, tuple(self._kept_entries(entries)))
+
+    def _kept_entries(self, entries: list[Entry]) -> Sequence[Entry]:
+        """Return the entries of a searchset that all repairs keep, with the includes that they need."""
+        if not self._steps.keeps or not self._request.interaction.is_search:
+            return entries
+        kept = [entry for entry in entries if self._is_kept(entry)]
+        if len(kept) == len(entries):
+            return entries
+        matches = [entry for entry in kept if search_mode(entry) == "match"]
+        includes = [entry for entry in kept if search_mode(entry) == "include"]
+        needed = set(map(id, needed_includes(self._request, matches, includes)))
+        return [entry for entry in kept if search_mode(entry) != "include" or id(entry) in needed]
+
+    def _is_kept(self, entry: Entry) -> bool:
+        for repair_id, keeps in self._steps.keeps:
+            if not keeps(self._request, entry):
+                self._applied_ids.add(repair_id)
+                return False
+        return True
 
     def _repair_lone_resource(self, body: bytes) -> bytes:
         entry = Entry({"resource": Raw(body)})

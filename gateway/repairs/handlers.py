@@ -27,7 +27,7 @@ class ResponseRepairs:
             response = make_response(request)
             if response is not None:
                 return response.replace(applied_repairs=(repair_id,))
-        received = await self._inner(request)
+        received = await self._inner(active.page_request(request))
         try:
             return await _run_cooperatively(repair_response(request, received, active))
         except Failure as failure:

@@ -6,6 +6,7 @@ from gateway.errors.failure import FailureKind
 from gateway.upstreams import status_rules
 from gateway.upstreams.dialect import UNMATCHED_RULE, Dialect
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.fhir_server import FHIR_SERVER
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.halo_itsm import HALO_ITSM
 from gateway.upstreams.halo_sql import HALO_SQL
@@ -13,14 +14,15 @@ from gateway.upstreams.health_gorilla import HEALTH_GORILLA
 from gateway.upstreams.kinds_by_interaction import kinds_of
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (HALO_CONNECT, HALO_SQL, HEALTH_GORILLA, HALO_ITSM)
+    dialect.name: dialect for dialect in (HALO_CONNECT, HALO_SQL, HEALTH_GORILLA, HALO_ITSM, FHIR_SERVER)
 }
 
 
 def rule_sources() -> Iterator[tuple[str, tuple[ErrorRule, ...]]]:
     """Yield the rules of each dialect under its name, then those by status."""
     for dialect in DIALECTS.values():
-        yield f"`{dialect.name}`", dialect.rules
+        if dialect.rules:
+            yield f"`{dialect.name}`", dialect.rules
     yield "Every upstream, by status", (*status_rules.RULES, UNMATCHED_RULE)
 
 

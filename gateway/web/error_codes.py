@@ -10,6 +10,7 @@ from gateway.errors import catalog as own
 from gateway.errors.failure import FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.ledger.caps import SITE_CAP
+from gateway.packs.refusals import PACK_REFUSAL
 from gateway.resilience.circuit import CIRCUIT_OPEN
 from gateway.resilience.pause_rules import REQUESTS_PAUSED
 from gateway.search.declared_parameters import PARAMETER_TYPE_UNKNOWN
@@ -121,6 +122,7 @@ def _own_kinds() -> tuple[FailureKind, ...]:
     return (
         *(value for value in vars(own).values() if isinstance(value, FailureKind)),
         CIRCUIT_OPEN,
+        PACK_REFUSAL,
         REQUESTS_PAUSED,
         SITE_CAP,
         PARAMETER_TYPE_UNKNOWN,

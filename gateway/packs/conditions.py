@@ -1,0 +1,85 @@
+"""Conditions of an issue on a request, and edits of the searches that a request sends."""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from gateway.exchange import FhirRequest
+from gateway.fhir.search_params import Parameter, SearchParams
+from gateway.packs.file import When
+
+Condition = Callable[[FhirRequest], bool]
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "": operator.eq,
+    "=": operator.eq,
+}
+_VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,9}", re.ASCII)
+
+
+def condition_of(when: When) -> Condition:
+    """Return the test of a request by type, interaction, parameter and engine version."""
+    types, interactions = frozenset(when.type or ()), frozenset(when.interaction or ())
+    names, is_engine = frozenset(when.parameter or ()), _engine_test(when.engine_version or "")
+
+    def applies(request: FhirRequest) -> bool:
+        interaction = request.interaction
+        return (
+            (not types or interaction.type in types)
+            and (not interactions or interaction.code in interactions)
+            and (not names or not names.isdisjoint(each.code for each in stated_parameters(request)))
+            and is_engine(request)
+        )
+
+    return applies
+
+
+def _engine_test(text: str) -> Condition:
+    """Test of the engine's version, which holds while it is not known: an issue may be there."""
+    if not text:
+        return lambda _: True
+    comparison = _COMPARISONS[re.sub(r"[\d. ]", "", text)]
+    expected = _numbers(text.lstrip("<>= "))
+
+    def test(request: FhirRequest) -> bool:
+        version = request.site.engine_version if request.site is not None else ""
+        return not _VERSION.fullmatch(version) or comparison(_numbers(version)[: len(expected)], expected)
+
+    return test
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def stated_parameters(request: FhirRequest) -> Iterator[Parameter]:
+    """Yield the parameters of the client, and those that the request has for the upstream."""
+    yield from request.client_search.parameters
+    if request.upstream_search is not request.client_search:
+        yield from request.upstream_search.parameters
+
+
+def map_searches(request: FhirRequest, change: Callable[[Parameter], Iterable[Parameter]]) -> FhirRequest:
+    """Return the request with the parameters of each search that it sends changed; itself if none is."""
+    return _with_searches(request, lambda search: search.map_parameters(change))
+
+
+def add_parameter(request: FhirRequest, parameter: Parameter) -> FhirRequest:
+    """Return the request with a parameter added to each search that it sends."""
+    return _with_searches(request, lambda search: search.with_parameters((parameter,)))
+
+
+def _with_searches(request: FhirRequest, edit: Callable[[SearchParams], SearchParams]) -> FhirRequest:
+    search = edit(request.upstream_search)
+    if search is not request.upstream_search:
+        request = request.replace(upstream_search=search)
+    splits = request.plan.split_searches
+    if splits:
+        new = tuple(map(edit, splits))
+        if any(one is not other for one, other in zip(new, splits, strict=True)):
+            request = request.with_plan(split_searches=new)
+    return request
