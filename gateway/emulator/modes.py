@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from gateway.emulator.app import create_emulator
+from gateway.emulator.health_gorilla.app import health_gorilla_from_toml
 from gateway.emulator.settings import from_toml
 
 
@@ -15,4 +16,7 @@ def create_halo_connect(config: Path | None) -> Starlette:
 
 
 #: Name of the upstream -> function that creates its emulator from a TOML file.
-MODES: dict[str, Callable[[Path | None], Starlette]] = {"halo-connect": create_halo_connect}
+MODES: dict[str, Callable[[Path | None], Starlette]] = {
+    "halo-connect": create_halo_connect,
+    "health-gorilla": health_gorilla_from_toml,
+}

@@ -3,7 +3,7 @@
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -182,12 +182,21 @@ class EmulatorSettings(FrozenSettings):
         return Variants.model_validate(self.variants.model_dump() | changes) if changes else self.variants
 
 
+#: Settings of one mode of the emulator.
+SettingsType = TypeVar("SettingsType", bound=FrozenSettings)
+
+
 def from_toml(path: Path | None) -> EmulatorSettings:
     """Read the settings of a TOML file. Raises ValueError with one line per problem, or OSError."""
+    return read_settings(EmulatorSettings, path)
+
+
+def read_settings(model: type[SettingsType], path: Path | None) -> SettingsType:
+    """Read the settings of a mode from a TOML file. Raises ValueError (a line per problem) or OSError."""
     if path is None:
-        return EmulatorSettings()
+        return model()
     try:
-        return EmulatorSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         lines = [
@@ -199,12 +208,12 @@ def from_toml(path: Path | None) -> EmulatorSettings:
         raise ValueError(f"{path}: {error}") from None
 
 
-def apply_merge_patch(settings: EmulatorSettings, changes: dict[str, Any]) -> EmulatorSettings:
+def apply_merge_patch(settings: SettingsType, changes: dict[str, Any]) -> SettingsType:
     """Return the settings after a deep merge of `changes` (JSON Merge Patch, RFC 7396).
 
     Raises pydantic.ValidationError for an unknown name or value.
     """
-    return EmulatorSettings.model_validate(_merge_patch(settings.model_dump(), changes))
+    return type(settings).model_validate(_merge_patch(settings.model_dump(), changes))
 
 
 def _merge_patch(target: Any, patch: Any) -> Any:
