@@ -13,12 +13,14 @@ import click
 from fhirpy import SyncFHIRClient
 
 from gateway.app import create_app
+from gateway.demo.health_gorilla_stop import mount_settings, run_health_gorilla_stop
 from gateway.demo.stops import STOPS, Stop, check_stop
+from gateway.emulator.health_gorilla.app import create_health_gorilla
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
 from gateway.emulator.sites import SITES, SYDNEY
 from gateway.server.serve import ThreadedServer
-from gateway.settings import SearchSupport, Settings, SiteSettings, Upstream
+from gateway.settings import MountedUpstream, SearchSupport, Settings, SiteSettings, Upstream
 from gateway.telemetry.log_config import configure_logging
 
 #: Facts that a probe of the emulator's sites proves: without them, the gateway would check each match.
@@ -41,24 +43,26 @@ def run_tour(*, once: bool, host: str, port: int) -> int:
     configure_logging("error")
     with ExitStack() as running:
         emulator = running.enter_context(RunningEmulator(EmulatorSettings()))
-        gateway = running.enter_context(
-            ThreadedServer(create_app(_gateway_settings(emulator.url)), host, port)
-        )
+        gorilla = running.enter_context(RunningEmulator(app=create_health_gorilla()))
+        settings = _gateway_settings(emulator.url, {"health-gorilla": mount_settings(gorilla.url)})
+        gateway = running.enter_context(ThreadedServer(create_app(settings), host, port))
         url = local_url(gateway.url)
         all_repaired = _run_stops(emulator, url)
+        all_repaired &= run_health_gorilla_stop(gorilla, url)
         if not once:
             _serve_until_signal(url, emulator.url)
     return 0 if all_repaired else 1
 
 
-def _gateway_settings(upstream: str) -> Settings:
+def _gateway_settings(upstream: str, mounts: dict[str, Any]) -> Settings:
     sites = {
         site.guid: SiteSettings(
             time_zone=site.zone.key, search=_KNOWN_SUPPORT, last_updated_input={"*": "ok"}
         )
         for site in SITES.values()
     }
-    return Settings(upstream=Upstream.model_validate({"url": upstream}), sites=sites)
+    upstreams = {name: MountedUpstream.model_validate(mount) for name, mount in mounts.items()}
+    return Settings(upstream=Upstream.model_validate({"url": upstream}), upstreams=upstreams, sites=sites)
 
 
 def _run_stops(emulator: RunningEmulator, gateway: str) -> bool:

@@ -41,7 +41,7 @@ class GorillaEndpoint:
         response = self._response(request, body, fault, is_late=is_late)
         response.headers.update(_request_ids(request))
         entry |= {"status": response.status_code, "answered": time.time()}
-        return fault.broken(response) if fault else response
+        return fault.broken_response(response) if fault else response
 
     async def _delay(self, fault: GorillaFault | None, request: Request) -> bool:
         """Wait as a fault says; whether the call took longer than a synchronous one may."""

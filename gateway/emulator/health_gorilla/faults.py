@@ -79,7 +79,7 @@ class GorillaFault(BaseModel):
             return Response(self.body, self.status, self.headers)
         return json_response(self.body, self.status, self.headers)
 
-    def broken(self, response: Response) -> Response:
+    def broken_response(self, response: Response) -> Response:
         """Return the right response, broken if the kind says so."""
         breaker = RESPONSE_BREAKERS.get(self.kind)
         return breaker(response, self.delay) if breaker else response

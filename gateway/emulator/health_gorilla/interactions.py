@@ -96,7 +96,7 @@ def _create(call: Call, name: str) -> Response:
         call.client,
         call.request.headers.get("hg-idempotency-key", ""),
         digest_of(call.request.scope["path"], call.body),
-        lambda: _existing(call, name) or create_resource(call.state, call.base, resource),
+        lambda: _existing_match(call, name) or create_resource(call.state, call.base, resource),
     )
 
 
@@ -106,7 +106,7 @@ def _update(call: Call, name: str, identity: str) -> Response:
     return update_resource(call.state, call.base, identity, resource)
 
 
-def _existing(call: Call, name: str) -> Response | None:
+def _existing_match(call: Call, name: str) -> Response | None:
     """Response to a conditional create if a resource matches its criteria (`If-None-Exist`)."""
     criteria = call.request.headers.get("if-none-exist", "")
     if not criteria:

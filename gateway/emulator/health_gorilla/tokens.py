@@ -31,7 +31,9 @@ def token_response(state: GorillaState, body: bytes, origin: str) -> Response:
         assertion, state.settings.clients[client].secret
     ):
         return oauth_error("invalid_client", "improper client id", 401)
-    return _refusal(state, claims, client, origin) or _granted(state, client, form.get("scope", "user/*.*"))
+    return _refusal(state, claims, client, origin) or _token_grant(
+        state, client, form.get("scope", "user/*.*")
+    )
 
 
 def _refusal(state: GorillaState, claims: dict[str, Any], client: str, origin: str) -> Response | None:
@@ -46,7 +48,7 @@ def _refusal(state: GorillaState, claims: dict[str, Any], client: str, origin: s
     return None
 
 
-def _granted(state: GorillaState, client: str, scope: str) -> Response:
+def _token_grant(state: GorillaState, client: str, scope: str) -> Response:
     token = f"hg-{token_hex(16)}"
     state.add_token(token, client)
     grant = {
@@ -62,7 +64,7 @@ def _granted(state: GorillaState, client: str, scope: str) -> Response:
 def _claims(assertion: str) -> dict[str, Any]:
     """Return the claims of an assertion; empty if it is malformed."""
     try:
-        claims = msgspec.json.decode(_decoded(assertion.split(".")[1]))
+        claims = msgspec.json.decode(_decode(assertion.split(".")[1]))
     except (IndexError, ValueError):
         return {}
     return claims if isinstance(claims, dict) else {}
@@ -72,10 +74,10 @@ def _is_signed(assertion: str, secret: str) -> bool:
     content, _, signature = assertion.rpartition(".")
     digest = hmac.new(secret.encode(), content.encode(), hashlib.sha256).digest()
     try:
-        return hmac.compare_digest(_decoded(signature), digest)
+        return hmac.compare_digest(_decode(signature), digest)
     except ValueError:
         return False
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))

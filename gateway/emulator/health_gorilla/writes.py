@@ -67,7 +67,7 @@ def create_resource(state: GorillaState, base: Base, resource: Resource) -> Resp
     _check(state, resource)
     stored = {**resource, "id": token_hex(12)}
     state.tables[resource["resourceType"]][stored["id"]] = _with_version(state, stored, 1)
-    return _written(state, base, stored, 201)
+    return _write_response(state, base, stored, 201)
 
 
 def update_resource(state: GorillaState, base: Base, identity: str, resource: Resource) -> Response:
@@ -77,7 +77,7 @@ def update_resource(state: GorillaState, base: Base, identity: str, resource: Re
         raise GorillaError("invalid-content", "The 'id' field must be that of the URL.", "id")
     _require_elements(resource)
     state.tables[resource["resourceType"]][identity] = _with_version(state, resource, version + 1)
-    return _written(state, base, resource, 200)
+    return _write_response(state, base, resource, 200)
 
 
 def _with_version(state: GorillaState, resource: Resource, version: int) -> Resource:
@@ -86,7 +86,7 @@ def _with_version(state: GorillaState, resource: Resource, version: int) -> Reso
     return {**resource, "meta": meta}
 
 
-def _written(state: GorillaState, base: Base, resource: Resource, status: int) -> Response:
+def _write_response(state: GorillaState, base: Base, resource: Resource, status: int) -> Response:
     resource_type, identity = resource["resourceType"], resource["id"]
     stored = state.find(resource_type, identity)
     version = stored["meta"]["versionId"]
