@@ -184,7 +184,7 @@ _CACHE_HEADERS = frozenset(CACHING_HEADERS)
 #: Header fields that concern a single upstream request.
 _EXCHANGE_HEADERS = frozenset(
     """ratelimit ratelimit-policy x-ratelimit-limit x-ratelimit-remaining retry-after x-correlation-id
-    x-progress x-ratelimit-reset""".split()  # noqa: SIM905 - a list would be eight lines
+    x-hg-request-id x-progress x-ratelimit-reset""".split()  # noqa: SIM905 - a list would be nine lines
 )
 #: Severity of an OperationOutcome in a searchset whose result may be incomplete.
 _INCOMPLETE_SEVERITY = re.compile(rb'"severity"\s*:\s*"(warning|error|fatal)"')

@@ -58,12 +58,13 @@ def test_only_complete_requested_resource_is_storable(
 
 
 def test_headers_of_cache_and_single_request_are_removed() -> None:
-    names = ("etag", "cache-control", "age", "x-correlation-id", "ratelimit")
+    names = ("etag", "cache-control", "age", "x-correlation-id", "x-hg-request-id", "ratelimit")
     response = FhirResponse(200, tuple((name, "1") for name in names))
     assert [name for name, _ in without_exchange_headers(response).headers] == ["etag"]
     assert [name for name, _ in without_cache_headers(response).headers] == [
         "etag",
         "x-correlation-id",
+        "x-hg-request-id",
         "ratelimit",
     ]
     assert [name for name, _ in without_headers(response, frozenset(names[1:])).headers] == ["etag"]

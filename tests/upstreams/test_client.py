@@ -197,6 +197,12 @@ async def test_unlisted_response_headers_are_removed() -> None:
     assert dict(response.headers) == {"etag": 'W/"1"'}
 
 
+async def test_request_id_of_health_gorilla_reaches_the_client() -> None:
+    ids = {"x_hg_request_id": "15e2305e94845d4d", "x_request_id": "abc-123"}
+    response, _ = await exchange(fhir_request("Patient/1"), lambda: json(PATIENT, **ids), "health-gorilla")
+    assert dict(response.headers) == {"x-hg-request-id": "15e2305e94845d4d"}
+
+
 async def test_upstream_request_id_is_in_diagnostics_and_allow_is_relayed() -> None:
     failure = await require_failure(
         fhir_request(), lambda: json({}, 405, x_ms_request_id="abcd-1234", allow="GET", server="x")
