@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from gateway.emulator.app import create_emulator
+from gateway.emulator.halo_itsm.app import halo_itsm_from_toml
 from gateway.emulator.health_gorilla.app import health_gorilla_from_toml
 from gateway.emulator.settings import from_toml
 
@@ -19,4 +20,5 @@ def create_halo_connect(config: Path | None) -> Starlette:
 MODES: dict[str, Callable[[Path | None], Starlette]] = {
     "halo-connect": create_halo_connect,
     "health-gorilla": health_gorilla_from_toml,
+    "halo-itsm": halo_itsm_from_toml,
 }

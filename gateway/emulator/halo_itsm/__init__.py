@@ -1,1 +1,1 @@
-"""Emulator of HaloITSM's API."""
+"""Emulator of HaloITSM's REST API: tickets, agents, reports, OAuth, its error forms and rates."""
