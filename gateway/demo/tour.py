@@ -14,7 +14,9 @@ from fhirpy import SyncFHIRClient
 
 from gateway.app import create_app
 from gateway.demo.health_gorilla_stop import mount_settings, run_health_gorilla_stop
+from gateway.demo.itsm_stop import itsm_mount, run_itsm_stop
 from gateway.demo.stops import STOPS, Stop, check_stop
+from gateway.emulator.halo_itsm.app import create_halo_itsm
 from gateway.emulator.health_gorilla.app import create_health_gorilla
 from gateway.emulator.serve import RunningEmulator
 from gateway.emulator.settings import EmulatorSettings
@@ -43,11 +45,15 @@ def run_tour(*, once: bool, host: str, port: int) -> int:
     configure_logging("error")
     with ExitStack() as running:
         emulator = running.enter_context(RunningEmulator(EmulatorSettings()))
+        itsm = running.enter_context(RunningEmulator(app=create_halo_itsm()))
         gorilla = running.enter_context(RunningEmulator(app=create_health_gorilla()))
-        settings = _gateway_settings(emulator.url, {"health-gorilla": mount_settings(gorilla.url)})
-        gateway = running.enter_context(ThreadedServer(create_app(settings), host, port))
+        mounts = {"halo-itsm": itsm_mount(itsm.url), "health-gorilla": mount_settings(gorilla.url)}
+        gateway = running.enter_context(
+            ThreadedServer(create_app(_gateway_settings(emulator.url, mounts)), host, port)
+        )
         url = local_url(gateway.url)
         all_repaired = _run_stops(emulator, url)
+        all_repaired &= run_itsm_stop(itsm, url)
         all_repaired &= run_health_gorilla_stop(gorilla, url)
         if not once:
             _serve_until_signal(url, emulator.url)

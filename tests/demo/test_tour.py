@@ -9,6 +9,7 @@ import pytest
 from conftest import Pair, settings_for
 
 from gateway.app import create_app
+from gateway.demo.itsm_stop import CHECKS
 from gateway.demo.stops import STOPS, Stop
 from gateway.demo.tour import _free_port_or_zero, _run_stops, local_url, next_steps_text, run_tour
 from gateway.repairs import REPAIRS
@@ -34,6 +35,8 @@ def test_demo_shows_every_stop_both_ways_and_succeeds() -> None:
     )
     assert "Total upstream queries: direct " in completed.stdout
     assert "Every repair worked." in completed.stdout
+    for check in CHECKS:
+        assert f"  ok  {check.title}: " in completed.stdout
 
 
 def test_proxy_of_the_environment_is_not_used() -> None:
