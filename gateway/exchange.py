@@ -1,6 +1,5 @@
 """Request and response: the two frozen records that pass through the gateway, and the handler type."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,8 +27,6 @@ Headers = tuple[tuple[str, str], ...]
 InactiveRecords = Literal["refuse", "empty"]
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-#: FHIR base of a practice at Halo Connect, and its GUID; no name of a mounted upstream is as long.
-_PRACTICE_BASE = re.compile(r".*/sites/[0-9A-Fa-f-]{36}/fhir/R4\n[0-9A-Fa-f-]{36}", re.ASCII)
 #: Date search support that is assumed for an upstream without probe results.
 DEFAULT_DATE_SUPPORT = DateSearchSupport()
 
@@ -42,7 +39,8 @@ class Site:
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
     inactive records. `unlisted_capabilities`: what the upstream can do but does not list. `verified_by`: how
     its date settings were found; empty if it was never probed. `engine_version`: of the site's FHIR
-    engine, as this process knows it; empty if it does not.
+    engine, as this process knows it; empty if it does not. `is_mount`: it is a whole upstream that is no
+    Halo Connect, known by its base URL alone.
     """
 
     guid: str
@@ -56,6 +54,7 @@ class Site:
     unlisted_capabilities: frozenset[str] = frozenset()
     verified_by: str = ""
     engine_version: str = ""
+    is_mount: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +174,10 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         url = f"{self.upstream_base}/{self.path}" if self.path else self.upstream_base
         return f"{url}?{self.upstream_search.query}" if self.upstream_search.query else url
 
-    @cached_property
+    @property
     def is_mounted(self) -> bool:
-        """Whether the upstream is known by its base URL alone, because that is not the base of a practice."""
-        site = self.site
-        return site is not None and not _PRACTICE_BASE.fullmatch(f"{self.upstream_base}\n{site.guid}")
+        """Whether the upstream is known by its base URL alone, because it is no practice."""
+        return self.site is not None and self.site.is_mount
 
     @cached_property
     def base_prefixes(self) -> tuple[tuple[tuple[str, str], int], ...]:

@@ -73,17 +73,7 @@ def test_only_a_submission_asks_the_site() -> None:
     assert sql_request(GUID, "GET").asked_site is None
 
 
-@pytest.mark.parametrize(
-    ("guid", "base", "expected"),
-    [
-        (GUID, f"https://h/integrator/sites/{GUID}/fhir/R4", False),
-        (GUID, f"https://h/sites/{GUID.replace('a', 'f')}/fhir/R4", False),  # after a relocation
-        ("labs", "https://h/fhir/R4", True),
-        ("labs", "https://h", True),
-        ("labs", f"https://h/sites/{GUID}/fhir/R4", True),
-    ],
-)
-def test_mounted_upstream_is_known_by_its_base(guid: str, base: str, expected: bool) -> None:
-    site = Site(guid, load_zone("UTC"))
-    assert fhir_request(site=site, upstream_base=base).is_mounted is expected
-    assert not fhir_request(site=None, upstream_base=base).is_mounted
+def test_mounted_upstream_is_a_site_that_is_no_practice() -> None:
+    assert fhir_request(site=Site("labs", load_zone("UTC"), is_mount=True)).is_mounted
+    assert not fhir_request(site=SITE).is_mounted
+    assert not fhir_request(site=None).is_mounted

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 from conftest import settings_for
-from support.requests import fhir_request, json_response
+from support.requests import LABS, fhir_request, json_response
 from support.scripted_upstream import OK
 
 from gateway.chain import Chain, mounted_fhir_chain, mounted_passthrough_chain, with_rules
-from gateway.dates.timezones import load_zone
 from gateway.errors.catalog import UPSTREAM_CONNECT
 from gateway.errors.failure import Failure, FailureKind
-from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
+from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.mount_handlers import rate_limits_of
 from gateway.repairs.extensions import Extensions
@@ -27,7 +26,6 @@ from gateway.upstreams.health_gorilla import HEALTH_GORILLA
 
 pytestmark = pytest.mark.anyio
 
-LABS = Site("labs", load_zone("UTC"), "labs")
 BASE = "https://labs.example/fhir/R4"
 
 

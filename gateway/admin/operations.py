@@ -65,7 +65,7 @@ class Operations:
         """Upstreams that are one site each, by name."""
         mounts = self.settings.upstreams.items()
         names = [name for name, mounted in mounts if not mounted.resolved_dialect.apis]
-        return {name: Site(name, load_zone("UTC"), name) for name in names}
+        return {name: Site(name, load_zone("UTC"), name, is_mount=True) for name in names}
 
     def _site_of(self, guid: str) -> Site | None:
         return self._mounts.get(guid) or self.find_site(guid)

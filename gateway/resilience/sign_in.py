@@ -2,15 +2,7 @@
 
 from gateway.exchange import FhirRequest
 from gateway.http.callers import credential
-
-
-def is_token_request(request: FhirRequest) -> bool:
-    """Whether a request asks for a token: POST to an endpoint called `token`, as OAuth 2.0 has it."""
-    return (
-        request.interaction.code == "other"
-        and request.method == "POST"
-        and request.path.rpartition("/")[2].lower() == "token"
-    )
+from gateway.http.token_requests import is_token_request
 
 
 def precedes_sign_in(request: FhirRequest) -> bool:

@@ -132,7 +132,10 @@ TOO_SLOW = FailureKind(
     retry_advice=_AFTER_CHANGE,
 )
 
-_OAUTH_ERRORS = r"invalid_(client|token|grant|scope)|unauthorized_client|unsupported_grant_type"
+_OAUTH_ERRORS = (
+    *("invalid_client", "invalid_token", "invalid_grant", "invalid_scope"),
+    *("unauthorized_client", "unsupported_grant_type"),
+)
 
 RULES = (
     ErrorRule(
@@ -140,8 +143,7 @@ RULES = (
         TOKEN_REFUSED,
         status={400, 401},
         shapes={"oauth"},
-        message_pattern=_OAUTH_ERRORS,
-        reads_all_text=True,
+        codes=_OAUTH_ERRORS,
     ),
     ErrorRule("itsm-429", RATE_LIMITED, status=range(400, 600), message_pattern=r"rate limit reached"),
     ErrorRule("itsm-401", CREDENTIALS_INVALID, status={401}),

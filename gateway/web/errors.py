@@ -22,6 +22,8 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler, may_write
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
 from gateway.http.negotiation import prefers_fhir
+from gateway.http.request_path import is_on_origin
+from gateway.http.token_requests import is_token_request
 from gateway.repairs import error_envelope
 from gateway.upstreams.failures import NOT_FHIR
 from gateway.upstreams.kinds_by_interaction import kind_for
@@ -106,11 +108,15 @@ def _is_passed_through(request: FhirRequest) -> bool:
 def _is_vendors(response: FhirResponse, request: FhirRequest) -> bool:
     """Whether a client of a mounted upstream gets an error as the vendor sent it.
 
-    Its request is no FHIR, and its Accept field does not prefer FHIR. A success, a redirection, and an error
-    of the network before the upstream (407, 511) are no errors of the vendor's.
+    Its request is no FHIR, and its Accept field does not prefer FHIR; beside the base of a FHIR server, it
+    asks for a token, not for a file. A success, a redirection, and an error of the network before the
+    upstream (407, 511) are no errors of the vendor's.
     """
     is_error = response.status >= HTTPStatus.BAD_REQUEST and response.status not in _NETWORK_STATUSES
-    return is_error and request.interaction.code == "other" and not prefers_fhir(request.header("accept"))
+    is_vendors = request.interaction.code == "other" and (
+        is_token_request(request) or not is_on_origin(request.path)
+    )
+    return is_error and is_vendors and not prefers_fhir(request.header("accept"))
 
 
 _NETWORK_STATUSES = frozenset({407, 511})

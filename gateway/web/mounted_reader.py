@@ -101,7 +101,7 @@ class MountedRequestReader:
 
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
-        return Site(self.name, load_zone("UTC"), self.name, disabled)
+        return Site(self.name, load_zone("UTC"), self.name, disabled, is_mount=True)
 
 
 def _path_on_origin(path: str) -> str:

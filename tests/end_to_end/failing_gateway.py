@@ -21,10 +21,10 @@ TOKEN = {"Authorization": "Bearer t"}
 FHIR = {"Accept": "application/fhir+json"}
 BASE = f"/integrator/sites/{SYDNEY}/fhir/R4"
 
-#: dialect -> a path of its mount, and the headers of a client.
-#: Dialect with one API -> its mount.
+#: Dialect with one API -> the path of its mount.
 MOUNTS = {name: f"/{name}" for name in mountable_dialects() if not DIALECTS[name].apis}
-MOUNTS |= {"health-gorilla": "/hg", "halo-itsm": "/itsm"}
+MOUNTS |= {"health-gorilla": "/hg", "halo-itsm": "/itsm", "fhir": "/server"}
+#: Dialect -> path of a request, and the headers of a client.
 CLIENT_REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "halo-connect": (f"{BASE}/Patient", KEY),
     "halo-sql": (f"/integrator/sites/{SYDNEY}/queries/registered", KEY | FHIR),

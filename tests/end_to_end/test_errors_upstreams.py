@@ -177,7 +177,8 @@ def test_itsm_throttle_without_retry_after_gets_one(gateway: FailingGateway) -> 
     response = gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN)
     assert (response.text, response.headers["retry-after"]) == (WINDOW, "300")
     gateway.pair.fault(kind="answer", status=429, body=WINDOW, headers={"retry-after": "7"})
-    assert gateway.ask("GET", "/itsm/api/tickets", headers=TOKEN).headers["retry-after"] == "7"
+    other = {"Authorization": "Bearer other"}
+    assert gateway.ask("GET", "/itsm/api/tickets", headers=other).headers["retry-after"] == "7"
 
 
 @pytest.mark.parametrize("status", [302, 407, 511])

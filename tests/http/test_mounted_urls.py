@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
-from support.requests import fhir_request
+from support.requests import LABS, fhir_request
 
-from gateway.dates.timezones import load_zone
-from gateway.exchange import FhirRequest, Site
+from gateway.exchange import FhirRequest
 from gateway.fhir.interaction import Interaction
 from gateway.fhir.search_params import parse_search
 from gateway.fhir.server_urls import MOUNTED_FIELDS, is_server_url_field
@@ -24,7 +23,6 @@ from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url
 
 ORIGIN = "https://api.lab.example"
 UP, PUBLIC = f"{ORIGIN}/fhir/R4", "https://gw.example/labs"
-LABS = Site("labs", load_zone("UTC"), "labs")
 JSON_PATCH = ("content-type", "application/json-patch+json")
 
 

@@ -15,6 +15,8 @@ from gateway.sql.interaction import sql_interaction
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
 SITE = Site(GUID, load_zone("Australia/Sydney"), "harbour", date_support=PROBED)
+#: A mounted upstream that is no Halo Connect.
+LABS = Site("labs", load_zone("UTC"), "labs", is_mount=True)
 
 
 def fhir_request(path: str = "Patient", query: str = "", method: str = "GET", **changes: Any) -> FhirRequest:

@@ -1,7 +1,7 @@
 """Requests to the origin of an upstream."""
 
 import pytest
-from support.requests import fhir_request
+from support.requests import LABS, fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.interaction import Interaction
@@ -20,7 +20,7 @@ async def exchange(path: str, *headers: tuple[str, str]) -> tuple[str, FhirRespo
         urls.append(request.upstream_url)
         return FhirResponse(202, headers)
 
-    request = fhir_request("Patient", public_base=PUBLIC, upstream_base=FHIR).replace(
+    request = fhir_request("Patient", site=LABS, public_base=PUBLIC, upstream_base=FHIR).replace(
         path=path, interaction=Interaction("operation")
     )
     response = await AsyncStatusUrls(upstream)(request)

@@ -48,6 +48,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "halo-connect": HALO,
     "halo-sql": HALO,
     "health-gorilla": FHIR,
+    "fhir": FHIR,
     "halo-itsm": ITSM,
 }
 
