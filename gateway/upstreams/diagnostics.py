@@ -23,8 +23,8 @@ UpstreamText = Literal["masked", "full", "none"]
 UPSTREAM_CODES = "https://halo-gateway.example/fhir/CodeSystem/upstream-error"
 
 _REQUEST_IDS = (
+    "x-hg-request-id",  # first: Health Gorilla repeats the X-Request-Id of the request
     *("x-request-id", "x-correlation-id", "x-ms-request-id", "apim-request-id", "request-id"),
-    "x-hg-request-id",
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._\-]{3,63}")
 #: Id that an upstream made: with letters and digits, because one of either may be a name or a number.

@@ -208,8 +208,10 @@ def test_correlation_id_stays_with_an_error(value: str, *, is_relayed: bool) -> 
     assert (("x-correlation-id", value) in result.headers) is is_relayed
 
 
-def test_its_request_id_is_in_diagnostics() -> None:
-    result = require_failure("health-gorilla", 404, b"", ("x-hg-request-id", "c0ffee-12"))
+def test_its_own_request_id_is_in_diagnostics() -> None:
+    """Not that of the request, which the vendor repeats."""
+    ids = ("x-request-id", "ours-1"), ("x-hg-request-id", "c0ffee-12")
+    result = require_failure("health-gorilla", 404, b"", *ids)
     assert "upstream-request=c0ffee-12" in result.diagnostics
 
 
