@@ -24,6 +24,8 @@ REFUSED = [
     ('{ drop = "_id", filter = "token", ' + WHY + " }", TYPE, "selects a patient"),
     ('{ drop = "subject", filter = "reference", ' + WHY + " }", 'type = "Observation"', "selects a patient"),
     ('{ filter = "phone", ' + WHY + " }", TYPE, "cannot judge phone"),
+    ('{ filter = "gender", ' + WHY + " }", f'{TYPE}, parameter = "name"', "further pages may have none of"),
+    ('{ drop = "gender", filter = "token", ' + WHY + " }", f'{TYPE}, parameter = "name"', "name gender in `when`"),
     ('{ rename = "given", to = "family", ' + WHY + " }", TYPE, "another parameter of R4"),
     ('{ rename = "given", to = "_id", ' + WHY + " }", TYPE, "another parameter of R4"),
     ('{ rename = "_count", to = "limit", ' + WHY + " }", TYPE, "cannot be renamed"),
