@@ -29,8 +29,9 @@ def judged_problems(name: str, when: When, stated_type: str = "") -> Iterator[st
     """Yield why matches cannot be judged by a parameter; `stated_type` as in the file, if it is there."""
     if not when.type:
         yield f"name the types in `when`: the gateway judges {name} by its elements"
-    if name not in (when.parameter or [name]):
-        yield f"name {name} in `when`: links to further pages may have none of {', '.join(when.parameter or ())}"
+    if when.parameter and name not in when.parameter:
+        others = ", ".join(when.parameter)
+        yield f"name {name} in `when`: links to further pages may have none of {others}"
     for type_ in when.type or ():
         judged = judged_parameter(type_, name)
         if judged is None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from support.packs import pack_text, write_pack
 
 from gateway.packs.load import MAX_BYTES, load_pack, pack_name, read_issues, shipped_packs
@@ -25,7 +26,7 @@ REFUSED = [
     ('{ drop = "subject", filter = "reference", ' + WHY + " }", 'type = "Observation"', "selects a patient"),
     ('{ filter = "phone", ' + WHY + " }", TYPE, "cannot judge phone"),
     ('{ filter = "gender", ' + WHY + " }", f'{TYPE}, parameter = "name"', "further pages may have none of"),
-    ('{ drop = "gender", filter = "token", ' + WHY + " }", f'{TYPE}, parameter = "name"', "name gender in `when`"),
+    ('{ drop = "gender", filter = "token", ' + WHY + " }", f'{TYPE}, parameter = "name"', "name gender in"),
     ('{ rename = "given", to = "family", ' + WHY + " }", TYPE, "another parameter of R4"),
     ('{ rename = "given", to = "_id", ' + WHY + " }", TYPE, "another parameter of R4"),
     ('{ rename = "_count", to = "limit", ' + WHY + " }", TYPE, "cannot be renamed"),
@@ -145,3 +146,10 @@ def test_the_gateway_brings_three_packs() -> None:
 def test_pack_is_named_like_its_file() -> None:
     assert pack_name("epic") == "epic"
     assert pack_name("/etc/gateway/my-vendor.toml") == "my-vendor"
+
+
+def test_page_lists_each_shipped_issue_with_its_source() -> None:
+    page = (ROOT / "docs" / "quirk-packs.md").read_text(encoding="utf-8")
+    known = [each.issue for name in shipped_packs() for each in read_issues(name)]
+    expected = [f"| `{issue.id}` | {issue.title} | [source]({issue.source}) |" for issue in known]
+    assert [line for line in page.splitlines() if "| [source](https://" in line] == expected
