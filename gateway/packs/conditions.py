@@ -38,6 +38,12 @@ def condition_of(when: When) -> Condition:
     return applies
 
 
+def search_condition_of(when: When) -> Condition:
+    """Return the test of a search."""
+    applies = condition_of(when)
+    return lambda request: request.interaction.is_search and applies(request)
+
+
 def _engine_test(text: str) -> Condition:
     """Test of the engine's version, which holds while it is not known: an issue may be there."""
     if not text:

@@ -61,15 +61,14 @@ def drop_facets(verb: Drop, applies: Condition) -> Facets:
     name, is_judged = verb.drop, verb.filter != "none"
 
     def request(request: FhirRequest) -> FhirRequest:
-        if not _concerns(request, applies) or not _criteria(request, name):
+        if not (applies(request) and _criteria(request, name)):
             return request
         if is_judged:
             _require_judge(request, name)
         return map_searches(request, lambda each: () if each.code == name else (each,))
 
     def links(request: FhirRequest, links: Links) -> Links:
-        is_active = _concerns(request, applies)
-        return with_criteria(links, _criteria(request, name)) if is_active else links
+        return with_criteria(links, _criteria(request, name)) if applies(request) else links
 
     if not is_judged:
         return Facets(request=request, links=links)
@@ -87,8 +86,7 @@ def filter_facets(verb: Filter, applies: Condition) -> Facets:
         return request
 
     def links(request: FhirRequest, links: Links) -> Links:
-        is_active = _concerns(request, applies)
-        return with_criteria(links, _criteria(request, verb.filter)) if is_active else links
+        return with_criteria(links, _criteria(request, verb.filter)) if applies(request) else links
 
     return Facets(request=request, keeps=judged.keeps, fields=judged.without_total, links=links)
 
@@ -118,15 +116,11 @@ class _JudgedMatches:
         return {name: raw for name, raw in fields.items() if name != "total"}
 
     def _judge_of(self, request: FhirRequest) -> Judge | None:
-        criteria = _criteria(request, self._name) if _concerns(request, self._applies) else ()
+        criteria = _criteria(request, self._name) if self._applies(request) else ()
         try:
             return make_judge(request, criteria) if criteria else None
         except UnjudgedError:  # of a parameter that is sent: the upstream judges it alone
             return None
-
-
-def _concerns(request: FhirRequest, applies: Condition) -> bool:
-    return request.interaction.is_search and applies(request)
 
 
 def _criteria(request: FhirRequest, name: str) -> tuple[Parameter, ...]:

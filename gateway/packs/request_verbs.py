@@ -54,14 +54,14 @@ def rename_facets(verb: Rename, applies: Condition) -> Facets:
         return encode_parameter(name, parameter.value, parameter.place)
 
     def request(request: FhirRequest) -> FhirRequest:
-        if not (request.interaction.is_search and applies(request)):
+        if not applies(request):
             return request
         return map_searches(
             request, lambda each: (upstream_parameter(each) if each.code == verb.rename else each,)
         )
 
     def links(request: FhirRequest, links: Links) -> Links:
-        if not (request.interaction.is_search and applies(request)):
+        if not applies(request):
             return links
         own = [each for each in stated_parameters(request) if each.code == verb.rename]
         return with_names(links, ((upstream_parameter(each).name, each) for each in own))
@@ -88,7 +88,7 @@ def require_facets(verb: Require, applies: Condition) -> Facets:
         names = {each.code for each in stated_parameters(request)}
         is_met = not names.isdisjoint(verb.unless or ())
         missing = [] if is_met else [name for name in verb.require if name not in names]
-        if not (missing and request.interaction.is_search and applies(request)):
+        if not (missing and applies(request)):
             return request
         if verb.default is None:
             raise Failure(PACK_REFUSAL, text=text, expression=f"http.{missing[0]}")
@@ -117,7 +117,7 @@ def split_list_facets(verb: SplitList, applies: Condition) -> Facets:
         return [parameter.with_value(value) for value in parameter.value.split(",") if value]
 
     def request(request: FhirRequest) -> FhirRequest:
-        if not (request.interaction.is_search and applies(request)):
+        if not applies(request):
             return request
         return (
             map_searches(request, split) if verb.into == "repeated" else _join_list(request, verb.split_list)
@@ -150,7 +150,7 @@ def limit_ids_facets(verb: LimitIds, applies: Condition) -> Facets:
     def request(request: FhirRequest) -> FhirRequest:
         given = (each.value for each in request.upstream_search.parameters if each.code == verb.parameter)
         count = sum(value.count(",") + 1 for value in given)
-        if count > verb.limit_ids and request.interaction.is_search and applies(request):
+        if count > verb.limit_ids and applies(request):
             raise Failure(PACK_REFUSAL, text=text, expression=f"http.{verb.parameter}", issue="too-costly")
         return request
 
@@ -167,7 +167,7 @@ def read_facets(_: ReadInsteadOfSearch, applies: Condition) -> Facets:
     """Send a search by one id alone as a read; an error of the read, 404 included, stays an error."""
 
     def request(request: FhirRequest) -> FhirRequest:
-        id_ = _lone_id(request) if request.interaction.is_search and applies(request) else ""
+        id_ = _lone_id(request) if applies(request) else ""
         path = f"{request.interaction.type}/{id_}"
         interaction = interaction_for("GET", path) if id_ else None
         if interaction is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.packs import answer_verbs, judged_criteria, request_verbs
-from gateway.packs.conditions import condition_of
+from gateway.packs.conditions import condition_of, search_condition_of
 from gateway.packs.facets import Facets
 from gateway.packs.file import (
     Drop,
@@ -44,6 +44,8 @@ _RULES: dict[type[Table], _VerbRules] = {
     SetHeader: _VerbRules(answer_verbs.header_problems, answer_verbs.header_facets),
     ErrorPath: _VerbRules(answer_verbs.error_path_problems, answer_verbs.error_path_facets),
 }
+#: Verbs of answers and requests of any interaction; all others are of searches.
+_OF_ANY_INTERACTION = (SetCode, MapCode, SetHeader, ErrorPath)
 
 
 def verb_problems(verb: Table, when: When) -> Iterator[str]:
@@ -60,4 +62,5 @@ def verb_facets(verb: Table, when: When, issue: str) -> Facets:
     """Return the facets of a verb without problems; `issue` is the id of its issue."""
     if isinstance(verb, MapStatus):
         return answer_verbs.status_facets(verb, when, issue)
-    return _RULES[type(verb)].facets(verb, condition_of(when))
+    condition = condition_of if isinstance(verb, _OF_ANY_INTERACTION) else search_condition_of
+    return _RULES[type(verb)].facets(verb, condition(when))

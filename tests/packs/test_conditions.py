@@ -6,7 +6,7 @@ import pytest
 from support.packs import client_request
 
 from gateway.fhir.search_params import encode_parameter
-from gateway.packs.conditions import add_parameter, condition_of, map_searches
+from gateway.packs.conditions import add_parameter, condition_of, map_searches, search_condition_of
 from gateway.packs.file import When
 
 
@@ -58,3 +58,11 @@ def test_each_search_of_the_plan_is_changed() -> None:
     assert [each.query for each in new.plan.split_searches or ()] == ["name=a&_count=5"] * 2
     assert new.upstream_search.query == "name=a&_count=5"
     assert new.client_search is request.client_search
+
+
+def test_search_condition_holds_for_searches_only() -> None:
+    condition = search_condition_of(When.model_validate({"type": "Patient", "parameter": "name"}))
+    assert condition(client_request("GET Patient?name=a"))
+    assert condition(client_request("POST Patient/_search", "name=a"))
+    assert not condition(client_request("GET Patient?given=a"))
+    assert not condition(client_request("GET Patient/p1?name=a"))

@@ -128,3 +128,21 @@ def test_read_of_another_resource_is_refused(tmp_path: Path) -> None:
 def test_read_of_the_client_stays_a_read(tmp_path: Path) -> None:
     issue = pack_issue(tmp_path, "{ read-instead-of-search = true }", TYPE)
     assert json.loads(run(issue, client_request("GET Patient/p1?_id=p1"), PATIENT).response.body) == PATIENT
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        f'{{ rename = "name", to = "label", {WHY} }}',
+        f'{{ require = "family", {WHY} }}',
+        '{ split-list = "_elements", into = "repeated" }',
+        '{ limit-ids = 1, parameter = "name" }',
+        "{ read-instead-of-search = true }",
+        f'{{ drop = "name", filter = "string", {WHY} }}',
+        f'{{ filter = "name", {WHY} }}',
+    ],
+)
+def test_verbs_of_searches_leave_a_read_alone(do: str, tmp_path: Path) -> None:
+    url = "Patient/p1?name=a,b&_elements=id,name"
+    issue = pack_issue(tmp_path, do, 'type = "Patient", parameter = "name"')
+    assert sent_url(run(issue, f"GET {url}", {"resourceType": "Patient", "id": "p1"})) == url
