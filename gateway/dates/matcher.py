@@ -122,18 +122,19 @@ def _stored_ranges(
 ) -> Iterator[tuple[StoredRange, ...]]:
     """Yield the stored ranges of each element that the parameter reads."""
     for path in parameter.paths:
-        for element in _elements_at(resource, path.steps):
+        for element in elements_at(resource, path.steps):
             yield tuple(_READERS[path.type](element))
 
 
-def _elements_at(node: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+def elements_at(node: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+    """Yield the values below a decoded element; those of each item of a list."""
     if isinstance(node, list):
         for item in node:
-            yield from _elements_at(item, steps)
+            yield from elements_at(item, steps)
     elif not steps:
         yield node
     elif isinstance(node, Mapping) and steps[0] in node:
-        yield from _elements_at(node[steps[0]], steps[1:])
+        yield from elements_at(node[steps[0]], steps[1:])
 
 
 def _read_point(element: Any) -> Iterator[StoredRange]:
@@ -157,9 +158,9 @@ def _read_period(element: Any) -> Iterator[StoredRange]:
 
 
 def _read_timing(element: Any) -> Iterator[StoredRange]:
-    for event in _elements_at(element, ("event",)):
+    for event in elements_at(element, ("event",)):
         yield from _read_point(event)
-    for bounds in _elements_at(element, ("repeat", "boundsPeriod")):
+    for bounds in elements_at(element, ("repeat", "boundsPeriod")):
         yield from _read_period(bounds)
 
 

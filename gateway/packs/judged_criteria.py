@@ -1,6 +1,6 @@
 """Verbs `drop` and `filter`: the gateway judges each match of a search by a criterion."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
@@ -67,28 +67,20 @@ def drop_facets(verb: Drop, applies: Condition) -> Facets:
             _require_judge(request, name)
         return map_searches(request, lambda each: () if each.code == name else (each,))
 
-    def links(request: FhirRequest, links: Links) -> Links:
-        return with_criteria(links, _criteria(request, name)) if applies(request) else links
-
-    if not is_judged:
-        return Facets(request=request, links=links)
-    judged = _JudgedMatches(name, applies)
-    return Facets(request=request, links=links, keeps=judged.keeps, fields=judged.without_total)
+    matches = _JudgedMatches(name, applies)
+    return matches.facets(request) if is_judged else Facets(request=request, links=matches.restore_links)
 
 
 def filter_facets(verb: Filter, applies: Condition) -> Facets:
     """Judge the matches by a parameter that is sent, and keep it in links."""
-    judged = _JudgedMatches(verb.filter, applies)
+    matches = _JudgedMatches(verb.filter, applies)
 
     def request(request: FhirRequest) -> FhirRequest:
-        if judged.is_active(request):
+        if matches.is_active(request):
             _require_shown(request, verb.filter)
         return request
 
-    def links(request: FhirRequest, links: Links) -> Links:
-        return with_criteria(links, _criteria(request, verb.filter)) if applies(request) else links
-
-    return Facets(request=request, keeps=judged.keeps, fields=judged.without_total, links=links)
+    return matches.facets(request)
 
 
 class _JudgedMatches:
@@ -96,6 +88,14 @@ class _JudgedMatches:
 
     def __init__(self, name: str, applies: Condition) -> None:
         self._name, self._applies = name, applies
+
+    def facets(self, request: Callable[[FhirRequest], FhirRequest]) -> Facets:
+        """Return the facets of a verb that judges, with its own of the request."""
+        return Facets(request, links=self.restore_links, keeps=self.keeps, fields=self.without_total)
+
+    def restore_links(self, request: FhirRequest, links: Links) -> Links:
+        """Return the links with the criteria, by which the next page is judged."""
+        return with_criteria(links, _criteria(request, self._name)) if self._applies(request) else links
 
     def is_active(self, request: FhirRequest) -> bool:
         """Whether the matches of a request are judged."""

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gateway.dates.matcher import DatePredicate, meets_predicate
+from gateway.dates.matcher import DatePredicate, elements_at, meets_predicate
 from gateway.dates.registry import DateParameter, date_parameter
 from gateway.dates.timezones import load_zone
 from gateway.dates.value import DateValue, DateValueError, parse_date_value
@@ -104,7 +104,7 @@ def _is_token(token: tuple[str, str, str], system: str, code: str) -> bool:
 
 def _tokens_of(judged: JudgedParameter, resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for element in judged.elements:
-        for value in _values_at(resource, element.path):
+        for value in elements_at(resource, element.path):
             yield from ((system.casefold(), code.casefold()) for system, code in _tokens_in(element, value))
 
 
@@ -143,7 +143,7 @@ def _reference_test(request: FhirRequest, judged: JudgedParameter, values: _Valu
 
 def _references_of(request: FhirRequest, judged: JudgedParameter, resource: dict[str, Any]) -> Iterator[str]:
     for element in judged.elements:
-        for value in _values_at(resource, element.path):
+        for value in elements_at(resource, element.path):
             reference = value.get("reference") if isinstance(value, dict) else None
             if isinstance(reference, str) and reference:
                 yield _without_version(resolve_public_url(request, reference))
@@ -162,20 +162,10 @@ def _texts_of(judged: JudgedParameter, resource: dict[str, Any]) -> Iterator[str
     for element in judged.elements:
         paths = [(*element.path, part) for part in _PARTS.get(element.type, ())] or [element.path]
         for path in paths:
-            yield from (text for text in _values_at(resource, path) if isinstance(text, str))
+            yield from (text for text in elements_at(resource, path) if isinstance(text, str))
 
 
 def _plain_text(text: str) -> str:
     """Text without case and accents, by which R4 compares strings."""
     decomposed = unicodedata.normalize("NFKD", text.strip())
     return "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
-
-
-def _values_at(node: Any, path: Sequence[str]) -> Iterator[Any]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _values_at(item, path)
-    elif not path:
-        yield node
-    elif isinstance(node, dict) and path[0] in node:
-        yield from _values_at(node[path[0]], path[1:])

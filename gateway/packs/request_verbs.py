@@ -6,6 +6,7 @@ They change or refuse a search. None of them adds a request, and none changes wh
 import re
 from collections.abc import Iterable, Iterator
 
+import msgspec
 from msgspec import Raw
 
 from gateway.dates.registry import is_registered
@@ -13,7 +14,7 @@ from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.interaction import interaction_for
-from gateway.fhir.raw_json import encode, object_fields, string_json, string_value
+from gateway.fhir.raw_json import object_fields, string_value
 from gateway.fhir.search_params import RESULT_PARAMETERS, Parameter, encode_parameter
 from gateway.packs.conditions import Condition, add_parameter, map_searches, stated_parameters
 from gateway.packs.facets import Facets
@@ -196,19 +197,18 @@ def _as_searchset(request: FhirRequest, entry: Entry) -> Entry:
     type_ = string_value(object_fields(entry.resource).get("resourceType"))
     if type_ != request.interaction.type:
         return entry
-    url = f"{request.public_base}/{request.path}"
-    match = {
-        "fullUrl": string_json(url),
-        "resource": entry.resource,
-        "search": Raw(b'{"mode":"match"}'),
-    }
-    query = request.client_search.as_get().query
-    link = encode({"relation": string_json("self"), "url": string_json(f"{url.rpartition('/')[0]}?{query}")})
+    url = f"{request.public_base}/{type_}"
     bundle = {
-        "resourceType": string_json("Bundle"),
-        "type": string_json("searchset"),
-        "total": Raw(b"1"),
-        "link": encode([link]),
-        "entry": encode([encode(match)]),
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": 1,
+        "link": [{"relation": "self", "url": f"{url}?{request.client_search.as_get().query}"}],
+        "entry": [
+            {
+                "fullUrl": f"{request.public_base}/{request.path}",
+                "resource": entry.resource,
+                "search": {"mode": "match"},
+            }
+        ],
     }
-    return entry.with_field("resource", encode(bundle))
+    return entry.with_field("resource", Raw(msgspec.json.encode(bundle)))
