@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from support.packs import pack_text, write_pack
+from support.packs import pack_text, run, sent_url, write_pack
 
 from gateway.packs.examples import ExampleResult, replay_issue, replay_pack
 from gateway.packs.load import PackIssue, read_issues, shipped_packs
@@ -55,6 +55,29 @@ def test_pack_of_the_page_has_three_issues_that_hold(tmp_path: Path) -> None:
 def test_example_that_holds_without_the_verb_is_refused(tmp_path: Path) -> None:
     [result] = replay(tmp_path, pack_text("{ limit-ids = 3 }"))
     assert result.problems == ("this example does not show the issue: it holds without the verbs, too",)
+
+
+@pytest.mark.parametrize(
+    ("id_", "url"),
+    [
+        ("epic:observation-needs-category", "Observation?patient=p1&code=http://loinc.org|4548-4"),
+        ("epic:observation-needs-category", "Observation?_id=o1&patient=p1"),
+        ("epic:observation-needs-patient", "Observation?subject=Patient/p1&category=laboratory"),
+        ("epic:patient-search-by-likeness", "Patient?family=Example&birthdate=1990-01-01"),
+        ("medirecords:identifier-needs-demographics", "Patient?family=Example&birthdate=1990-01-01"),
+        ("medirecords:phone-needs-telecom", "Patient?telecom=mobile&phone=0400000000"),
+        ("medirecords:allergy-needs-patient", "AllergyIntolerance?patient=p1&code:text=Penicillin"),
+        ("medirecords:allergy-needs-patient", "AllergyIntolerance?_count=20"),
+        ("medirecords:observation-needs-patient", "Observation?patient=p1&date=2022-06-07"),
+        ("oracle-health:allergy-needs-patient", "AllergyIntolerance?_id=a1&_revinclude=Provenance:target"),
+        ("oracle-health:care-plan-needs-category", "CarePlan?_id=c1"),
+        ("oracle-health:last-updated-twice-at-most", "Condition?_lastUpdated=ge2024&_lastUpdated=lt2025"),
+        ("oracle-health:encounter-and-all-problems", "Condition?patient=p1&encounter=e1,e2"),
+    ],
+)  # fmt: skip
+def test_shipped_issue_leaves_a_search_that_the_source_permits(id_: str, url: str) -> None:
+    [issue] = [each for each in ISSUES if each.issue.id == id_]
+    assert sent_url(run(issue, f"GET {url}")) == url
 
 
 def test_verb_that_no_example_needs_is_refused(tmp_path: Path) -> None:
