@@ -63,25 +63,12 @@ class _Proof:
             repaired = _run(repair_response(sent, response, response_steps([self._repair])))
         except Failure as failure:
             raise AssertionError(f"{self.name}: {failure.kind.code}: {failure.diagnostics}") from failure
-        kept = self._without_dropped(sent, repaired)
-        is_changed = sent is not request or kept is not repaired or bool(repaired.applied_repairs)
-        return _Result(sent, kept.with_encoded_body(), is_changed)
+        is_changed = sent is not request or bool(repaired.applied_repairs)
+        return _Result(sent, repaired.with_encoded_body(), is_changed)
 
     def verdicts(self, response: FhirResponse) -> set[Verdict]:
         """Return what the witness says about a response."""
         return {found.verdict for found in observations(self.request, response, self.witness)}
-
-    def _without_dropped(self, request: FhirRequest, response: FhirResponse) -> FhirResponse:
-        """Return the response without the entries that the repair does not keep."""
-        keeps, bundle = self._repair.keeps, response.bundle
-        if keeps is None or bundle is None:
-            return response
-        kept = tuple(entry for entry in bundle.entries if keeps(request, entry))
-        return (
-            response
-            if len(kept) == len(bundle.entries)
-            else response.with_bundle(bundle.replace(entries=kept))
-        )
 
 
 def _check_broken(proof: _Proof) -> None:

@@ -78,4 +78,5 @@ def _repair_request(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[Fh
 
 def _upstream_content(request: FhirRequest) -> tuple[object, ...]:
     """Return the parts of a request that the gateway sends upstream."""
-    return request.plan.split_searches or (request.upstream_search,), request.headers, request.body
+    searches = request.plan.split_searches or (request.upstream_search,)
+    return request.method, request.path, searches, request.headers, request.body

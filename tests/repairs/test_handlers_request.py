@@ -49,3 +49,12 @@ async def test_repair_of_request_and_response_is_listed_once() -> None:
 
     response = await RequestRepairs(inner, (REPAIR,))(fhir_request("Patient", "a=1"))
     assert response.applied_repairs == ("rename", "later")
+
+
+async def test_repair_that_changes_the_path_alone_is_listed() -> None:
+    async def inner(request: FhirRequest) -> FhirResponse:
+        return FhirResponse(200) if request.path == "Patient/1" else FhirResponse(500)
+
+    moved = Repair(KnownIssue("move", "", ""), request=lambda request: request.replace(path="Patient/1"))
+    response = await RequestRepairs(inner, (moved,))(fhir_request("Patient", ""))
+    assert (response.status, response.applied_repairs) == (200, ("move",))
