@@ -110,15 +110,18 @@ def ledger_url(settings: Settings) -> str:
 
 
 def cache_config(
-    settings: Settings, process_secret: str, engine_version: Callable[[str], Awaitable[str]]
+    settings: Settings,
+    process_secret: str,
+    engine_version: Callable[[str], Awaitable[str]],
+    packs_version: str = "",
 ) -> CacheConfig:
     """Cache configuration; `engine_version` returns the version of a site's engine by its GUID.
 
-    Without configured keys, `process_secret` keys the cache of this process.
+    `packs_version` changes with the quirk packs of the upstream, whose files are no settings. Without configured keys, `process_secret` keys the cache of this process.
     """
     cache, site_settings = settings.cache, site_settings_lookup(settings)
     secret = next(_plaintext_keys(cache), process_secret)
-    configuration_version = _configuration_version(settings)
+    configuration_version = _configuration_version(settings, packs_version)
 
     def freshness_of(site: Site) -> Freshness:
         own = site_settings(site.guid).cache
@@ -141,12 +144,12 @@ def cache_config(
     )
 
 
-def _configuration_version(settings: Settings) -> str:
-    """Version of the code and of all settings that change responses."""
+def _configuration_version(settings: Settings, packs_version: str) -> str:
+    """Version of the code, plugins and packs, and of all settings that change responses."""
     relevant_settings = settings.model_dump_json(
         exclude={name: parts for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items()}
     )
-    versions = relevant_settings + settings.loaded_plugins.version + code_version()
+    versions = relevant_settings + settings.loaded_plugins.version + packs_version + code_version()
     return hashlib.sha256(versions.encode()).hexdigest()
 
 

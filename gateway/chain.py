@@ -53,6 +53,7 @@ or without a credential, passes a Bulkhead of its own instead of those from Paus
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -70,6 +71,7 @@ from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.repairs.issue_detector import IssueDetector
+from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
@@ -122,7 +124,7 @@ def halo_chains(
     guards = with_resilience(runtime.store_of(upstream), upstream, client_for, policies, issue_states)
     statements = SiteStatements(guards.fhir, policies.engine_version)
     knowledge = SiteKnowledge(statements, issue_states, (*REPAIRS, *extensions.repairs))
-    config = runtime.cache_config_of(upstream)
+    config = runtime.cache_config_of(upstream, extensions.version)
     fhir = practice_chain(runtime, guards.fhir, config, knowledge, guards.state)
     require_not_paused = guards.state.pauses.require_not_paused
     sender = with_sql_parameters(guards.sql, runtime, upstream, require_not_paused)
@@ -153,12 +155,13 @@ def practice_chain(
         outlook_of(cache, upstream_handlers),
         settings.search.limits,
     )
-    return Chain(with_batches(with_write_validation(explain, settings), runtime), cache)
+    return Chain(with_batches(with_write_validation(explain, settings), runtime, knowledge.repairs), cache)
 
 
-def with_batches(handler: Handler, runtime: Runtime) -> Handler:
+def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) -> Handler:
     """Wrap a handler in the outermost handlers, with a BatchExecutor whose entries pass all of them, too."""
-    alone, metered = with_observability(handler, runtime), SavingsMeter(handler, runtime.recorder)
+    alone = with_observability(handler, runtime, repairs)
+    metered = SavingsMeter(handler, runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
     return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
 
@@ -186,9 +189,9 @@ def mounted_fhir_chain(
     """Chain of requests to a mounted FHIR server: the base URL repairs, and those of plugins and packs."""
     guards, repairs = mount_handlers(runtime, upstream, client_for), (*BASE_URL_REPAIRS, *extensions.repairs)
     sender = AsyncStatusUrls(guards.handler)
-    kept, cache = with_mount_cache(ResponseRepairs(sender, repairs), runtime, upstream)
+    kept, cache = with_mount_cache(ResponseRepairs(sender, repairs), runtime, upstream, extensions.version)
     handler = by_resource(RequestRepairs(kept, repairs), CacheBypass(sender))
-    return Chain(with_observability(handler, runtime), cache, guards.state)
+    return Chain(with_observability(handler, runtime, repairs), cache, guards.state)
 
 
 def mounted_passthrough_chain(
@@ -200,7 +203,8 @@ def mounted_passthrough_chain(
     """Chain of requests to a mounted upstream that is not FHIR: it changes no body, so no repair applies."""
     del extensions  # their rules are the client's
     guards = mount_handlers(runtime, upstream, client_for)
-    return Chain(with_observability(CacheBypass(guards.handler), runtime), upstream_handlers=guards.state)
+    handler = with_observability(CacheBypass(guards.handler), runtime, ())
+    return Chain(handler, upstream_handlers=guards.state)
 
 
 def sql_chain(runtime: Runtime, sender: Handler) -> Chain:
@@ -236,9 +240,9 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
     )
 
 
-def with_observability(handler: Handler, runtime: Runtime) -> Handler:
-    """Wrap a handler in the outermost handlers of every chain."""
-    return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder)))
+def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
+    """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
+    return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder, repairs)))
 
 
 def upstream_client(

@@ -95,13 +95,13 @@ def by_sign_in(handler: Handler, sign_in: Handler) -> Handler:
 
 
 def with_mount_cache(
-    handler: Handler, runtime: Runtime, upstream: MountedUpstream
+    handler: Handler, runtime: Runtime, upstream: MountedUpstream, packs_version: str = ""
 ) -> tuple[Handler, ResponseCache | None]:
     """Wrap a handler in the cache that the mount has, or in CacheBypass."""
     bypass = CacheBypass(handler)
     if upstream.cache.profile == "off":
         return bypass, None
-    config = runtime.mount_cache_config_of(upstream)
+    config = runtime.mount_cache_config_of(upstream, packs_version)
     cache = ResponseCache(handler, runtime.store, config, runtime.cache_now, runtime.counters)
     return by_storability(CacheOutcomeCounter(cache, runtime.outcome_counts), bypass), cache
 

@@ -158,15 +158,16 @@ class Runtime:
             )
         return self._issue_states[url]
 
-    def cache_config_of(self, upstream: Upstream) -> CacheConfig:
-        """Cache configuration of one upstream."""
+    def cache_config_of(self, upstream: Upstream, packs_version: str = "") -> CacheConfig:
+        """Cache configuration of one upstream; the version is that of its `Extensions`."""
         version_of = self.engine_versions_of(upstream).shared_version
-        config = cache_config(self.settings, self._process_secret, version_of)
+        config = cache_config(self.settings, self._process_secret, version_of, packs_version)
         return replace(config, is_proved=self.is_proved_caller)
 
-    def mount_cache_config_of(self, upstream: MountedUpstream) -> CacheConfig:
+    def mount_cache_config_of(self, upstream: MountedUpstream, packs_version: str = "") -> CacheConfig:
         """Cache configuration of a mounted upstream: its own profile, and no callers who share responses."""
-        freshness, config = Freshness(upstream.cache.profile), self.cache_config_of(upstream)
+        freshness = Freshness(upstream.cache.profile)
+        config = self.cache_config_of(upstream, packs_version)
         return replace(config, freshness_of=lambda _: freshness, shared_callers={})
 
     def policies_of(self, upstream: Upstream) -> RequestPolicies:

@@ -5,7 +5,7 @@
 names it for the one request that sent it, so that it is counted once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -24,6 +24,7 @@ from gateway.ledger.cost import (
 )
 from gateway.ledger.recorder import Recorder
 from gateway.repairs import REPAIRS, error_envelope, inactive_records, sql_parameter_conversion
+from gateway.repairs.repair import Repair
 from gateway.upstreams.failures import NOT_FHIR
 
 
@@ -60,11 +61,13 @@ class UpstreamMeter:
 
 
 class SavingsMeter:
-    """Counts requests without an upstream request, as saved or free; also repairs and errors."""
+    """Counts requests without an upstream request, as saved or free; also errors, and the handlers' repairs."""
 
-    def __init__(self, inner: Handler, recorder: Recorder) -> None:
+    def __init__(self, inner: Handler, recorder: Recorder, repairs: Iterable[Repair] = REPAIRS) -> None:
         self._inner = inner
         self._recorder = recorder
+        ids = (repair.issue.id for repair in repairs if repair.examines_answers)
+        self._repair_ids = [name for name in ids if name != sql_parameter_conversion.ID]
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Call the inner handler."""
@@ -83,9 +86,8 @@ class SavingsMeter:
         if cost is not None:
             self._recorder.count_requests(attribution, cost, len(response.body))
         if has_upstream_request and response.status < HTTPStatus.BAD_REQUEST:
-            active = [name for name in _active_repairs(request) if name != _ERROR_ENVELOPE]
-            further = [name for name in response.applied_repairs if name not in _OWN_IDS]
-            self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active + further)
+            active = [name for name in self._active_repairs(request) if name != _ERROR_ENVELOPE]
+            self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active)
         elif _INACTIVE_RECORDS in response.applied_repairs:
             self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
 
@@ -103,28 +105,25 @@ class SavingsMeter:
         if (
             has_upstream_request
             and failure.upstream_response is not None
-            and _ERROR_ENVELOPE in _active_repairs(request)
+            and _ERROR_ENVELOPE in self._active_repairs(request)
         ):
             fired = [_ERROR_ENVELOPE] if error_envelope.needs_repair(failure.upstream_response) else []
             self._recorder.metrics.count_repairs(attribution, fired, [_ERROR_ENVELOPE])
 
+    def _active_repairs(self, request: FhirRequest) -> list[str]:
+        """Repairs that examine answers of FHIR; that of SQL queries counts itself."""
+        if request.interaction.code == "sql" or request.site is None:
+            return []
+        disabled = request.site.disabled_repairs
+        return [name for name in self._repair_ids if name not in disabled]
+
 
 _ERROR_ENVELOPE = error_envelope.REPAIR.issue.id
 _INACTIVE_RECORDS = inactive_records.REPAIR.issue.id
-#: Repairs of plugins and packs, which are in no table here, are counted where they changed something.
-_OWN_IDS = frozenset(repair.issue.id for repair in REPAIRS)
 
 
 def _body_size(failure: Failure) -> int:
     return len(failure.upstream_response.body) if failure.upstream_response else 0
-
-
-def _active_repairs(request: FhirRequest) -> list[str]:
-    """Repairs that examine answers of FHIR; that of SQL queries counts itself."""
-    if request.interaction.code == "sql":
-        return []
-    active = [repair.issue.id for repair in REPAIRS if repair.is_active(request.site)]
-    return [name for name in active if name != sql_parameter_conversion.ID]
 
 
 def _failure_from(error: Exception) -> Failure:

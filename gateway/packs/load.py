@@ -1,5 +1,6 @@
 """Loading of a pack: its file read, checked and compiled to repairs and error rules."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,12 +41,13 @@ class PackIssue(NamedTuple):
 
 
 class Pack(NamedTuple):
-    """A compiled pack: known issues, repairs in the order of the file, and error rules."""
+    """A compiled pack: known issues, repairs in the order of the file, error rules, digest of the file."""
 
     name: str
     issues: tuple[KnownIssue, ...]
     repairs: tuple[Repair, ...]
     rules: tuple[ErrorRule, ...]
+    digest: str
 
 
 def shipped_packs() -> tuple[str, ...]:
@@ -59,12 +61,14 @@ def load_pack(name_or_path: str) -> Pack:
 
     Raises PackError with a line per problem.
     """
-    issues = read_issues(name_or_path)
+    content = _read_content(name_or_path)
+    issues = _issues_of(content, name_or_path)
     return Pack(
         pack_name(name_or_path),
         tuple(each.issue for each in issues),
         tuple(each.repair() for each in issues),
         tuple(rule for each in issues for rule in each.rules()),
+        hashlib.sha256(content).hexdigest(),
     )
 
 
@@ -75,12 +79,12 @@ def pack_name(name_or_path: str) -> str:
 
 def read_issues(name_or_path: str) -> tuple[PackIssue, ...]:
     """Return the issues of a pack's file. Raises PackError."""
-    file, name = _file_of(name_or_path), pack_name(name_or_path)
-    if not _NAME.fullmatch(name):
-        raise PackError(name_or_path, ["name the file in lower case with hyphens, such as my-vendor.toml"])
-    tables = _read_tables(file, name_or_path)
-    problems, issues = list[str](), list[PackIssue]()
-    for number, table in enumerate(tables, 1):
+    return _issues_of(_read_content(name_or_path), name_or_path)
+
+
+def _issues_of(content: bytes, name_or_path: str) -> tuple[PackIssue, ...]:
+    name, problems, issues = pack_name(name_or_path), list[str](), list[PackIssue]()
+    for number, table in enumerate(_read_tables(content, name_or_path), 1):
         read = _read_issue(name, table, number)
         if isinstance(read, PackIssue):
             issues.append(read)
@@ -90,6 +94,18 @@ def read_issues(name_or_path: str) -> tuple[PackIssue, ...]:
     if problems:
         raise PackError(name_or_path, problems)
     return tuple(issues)
+
+
+def _read_content(name_or_path: str) -> bytes:
+    """Return the bytes of a pack's file, at most one more than it may have. Raises PackError."""
+    file = _file_of(name_or_path)
+    if not _NAME.fullmatch(pack_name(name_or_path)):
+        raise PackError(name_or_path, ["name the file in lower case with hyphens, such as my-vendor.toml"])
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PackError(name_or_path, [f"cannot be read: {error.strerror}"]) from None
 
 
 def _file_of(name_or_path: str) -> Traversable:
@@ -102,17 +118,13 @@ def _file_of(name_or_path: str) -> Traversable:
     return files("gateway.packs").joinpath(name_or_path + _SUFFIX)
 
 
-def _read_tables(file: Traversable, shown: str) -> list[Any]:
+def _read_tables(content: bytes, shown: str) -> list[Any]:
+    if len(content) > MAX_BYTES:
+        raise PackError(shown, [f"is longer than {MAX_BYTES} bytes: write several packs"])
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        tables = tomllib.loads(content[:MAX_BYTES].decode("utf-8-sig")) if len(content) <= MAX_BYTES else None
-    except OSError as error:
-        raise PackError(shown, [f"cannot be read: {error.strerror}"]) from None
+        tables = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PackError(shown, [f"is no TOML in UTF-8: {error}"]) from None
-    if tables is None:
-        raise PackError(shown, [f"is longer than {MAX_BYTES} bytes: write several packs"])
     issues = tables.get("issue")
     if set(tables) != {"issue"} or not isinstance(issues, list) or not issues:
         raise PackError(shown, ["write tables [[issue]], and no other keys beside them"])

@@ -36,6 +36,7 @@ def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
             *(repair for pack in packs for repair in pack.repairs),
         ),
         tuple(rule for pack in packs for rule in pack.rules),
+        " ".join(pack.digest for pack in packs),
     )
 
 

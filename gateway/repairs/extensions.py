@@ -7,10 +7,14 @@ from gateway.upstreams.error_rule import ErrorRule
 
 
 class Extensions(NamedTuple):
-    """Repairs in the order in which they are applied, and error rules that precede those of the dialect."""
+    """Repairs in the order in which they are applied, and error rules that precede those of the dialect.
+
+    `version` changes with the content of the packs; that of plugins is part of the settings.
+    """
 
     repairs: tuple[Repair, ...] = ()
     rules: tuple[ErrorRule, ...] = ()
+    version: str = ""
 
 
 NO_EXTENSIONS = Extensions()

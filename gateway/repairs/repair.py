@@ -54,6 +54,14 @@ class Repair:
     after: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
 
+    @property
+    def examines_answers(self) -> bool:
+        """Whether it has a function; an issue of a pack may consist of error rules alone."""
+        return any(getattr(self, name) is not None for name in _FUNCTIONS)
+
     def is_active(self, site: Site | None) -> bool:
         """Whether the repair is on for a site; never without a site."""
         return site is not None and self.issue.id not in site.disabled_repairs
+
+
+_FUNCTIONS = ("request", "local_response", "links", "entry", "fields", "headers", "witness", "keeps")

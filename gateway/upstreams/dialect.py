@@ -1,7 +1,7 @@
 """Dialect of an upstream: its error rules, and the translation of an error response to a Failure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -99,6 +99,11 @@ class Dialect:
         """Return the dialect with rules that precede its own; itself without any."""
         return replace(self, rules=(*rules, *self.rules)) if rules else self
 
+    def without_rules(self, ids: Collection[str]) -> Self:
+        """Return the dialect without rules of these ids, such as a pack's issue; itself without any."""
+        kept = tuple(rule for rule in self.rules if rule.id not in ids)
+        return self if len(kept) == len(self.rules) else replace(self, rules=kept)
+
     @property
     def title(self) -> str:
         """Name of the product, for people."""
@@ -139,7 +144,8 @@ class Dialect:
         if is_acceptable and not self._has_error_at_path(error):
             return None
         own_error = self._own_error(error, check)
-        matched = _MatchedError(self, check, error, own_error, self.rule_for(own_error, error))
+        dialect = self.without_rules(request.site.disabled_repairs if request.site else ())
+        matched = _MatchedError(dialect, check, error, own_error, dialect.rule_for(own_error, error))
         return matched.to_failure(now, wait_limits, upstream_text)
 
     def _own_error(self, error: UpstreamError, check: ResponseCheck) -> UpstreamError:
