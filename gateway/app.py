@@ -27,6 +27,7 @@ from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
 from gateway.settings import MountedUpstream, Settings
+from gateway.sites.engine_version import with_engine_versions
 from gateway.sql.held_polls import is_held
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
@@ -70,7 +71,8 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     upstream = mounted or runtime.settings.upstream
     extensions = extensions_of(runtime.settings, upstream)
     client_for = upstream_client(runtime, upstream, extensions)
-    reader = RequestReader(runtime.settings, runtime.sites, mounted, runtime.sites.without_zone)
+    find_site = with_engine_versions(runtime.sites, runtime.engine_versions_of(upstream).local_version)
+    reader = RequestReader(runtime.settings, find_site, mounted, runtime.sites.without_zone)
     fhir, sql = halo_chains(runtime, upstream, client_for, extensions)
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
@@ -92,7 +94,8 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
         return halo_mount(runtime, upstream)
     extensions, counter = extensions_of(runtime.settings, upstream), runtime.rejection_counter
     client_for = upstream_client(runtime, upstream, extensions)
-    reader = MountedRequestReader(runtime.settings, name, upstream)
+    version_of = runtime.engine_versions_of(upstream).local_version
+    reader = MountedRequestReader(runtime.settings, name, upstream, version_of)
     has_ended = runtime.has_ended.is_set
     if dialect.is_fhir:
         chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)

@@ -117,7 +117,8 @@ def cache_config(
 ) -> CacheConfig:
     """Cache configuration; `engine_version` returns the version of a site's engine by its GUID.
 
-    `packs_version` changes with the quirk packs of the upstream, whose files are no settings. Without configured keys, `process_secret` keys the cache of this process.
+    `packs_version` changes with the quirk packs of the upstream, whose files are no settings. Without
+    configured keys, `process_secret` keys the cache of this process.
     """
     cache, site_settings = settings.cache, site_settings_lookup(settings)
     secret = next(_plaintext_keys(cache), process_secret)

@@ -39,8 +39,8 @@ class Site:
     `last_updated_output`: its form in responses to clients. `inactive_records`: result of a search for
     inactive records. `unlisted_capabilities`: what the upstream can do but does not list. `verified_by`: how
     its date settings were found; empty if it was never probed. `engine_version`: of the site's FHIR
-    engine, as this process knows it; empty if it does not. `is_mount`: it is a whole upstream that is no
-    Halo Connect, known by its base URL alone.
+    engine, or of a mount's software, as this process knows it; empty if it does not. `is_mount`: it is a
+    whole upstream that is no Halo Connect, known by its base URL alone.
     """
 
     guid: str

@@ -61,7 +61,7 @@ class UpstreamMeter:
 
 
 class SavingsMeter:
-    """Counts requests without an upstream request, as saved or free; also errors, and the handlers' repairs."""
+    """Counts requests without an upstream request, as saved or free; also errors and applied repairs."""
 
     def __init__(self, inner: Handler, recorder: Recorder, repairs: Iterable[Repair] = REPAIRS) -> None:
         self._inner = inner

@@ -5,9 +5,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.packs.file import When
+from gateway.packs.refusals import PACK_REFUSAL
 
 Condition = Callable[[FhirRequest], bool]
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -18,13 +20,21 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "": operator.eq,
     "=": operator.eq,
 }
+_VERSION_UNKNOWN = (
+    "The upstream's name of a parameter of this search depends on the version of its software, which the"
+    " gateway does not know yet. This search was not sent. GET metadata, from which the gateway learns the"
+    " version, then repeat the search."
+)
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,9}", re.ASCII)
 
 
-def condition_of(when: When) -> Condition:
-    """Return the test of a request by type, interaction, parameter and engine version."""
+def condition_of(when: When, *, needs_version: bool = False) -> Condition:
+    """Return the test of a request by type, interaction, parameter and engine version.
+
+    With `needs_version`, it raises Failure 400 if the version counts and is unknown.
+    """
     types, interactions = frozenset(when.type or ()), frozenset(when.interaction or ())
-    names, is_engine = frozenset(when.parameter or ()), _engine_test(when.engine_version or "")
+    names, is_engine = frozenset(when.parameter or ()), _engine_test(when.engine_version or "", needs_version)
 
     def applies(request: FhirRequest) -> bool:
         interaction = request.interaction
@@ -38,13 +48,12 @@ def condition_of(when: When) -> Condition:
     return applies
 
 
-def search_condition_of(when: When) -> Condition:
-    """Return the test of a search."""
-    applies = condition_of(when)
+def of_searches(applies: Condition) -> Condition:
+    """Return the condition, which then holds for searches only."""
     return lambda request: request.interaction.is_search and applies(request)
 
 
-def _engine_test(text: str) -> Condition:
+def _engine_test(text: str, needs_version: bool) -> Condition:
     """Test of the engine's version, which holds while it is not known: an issue may be there."""
     if not text:
         return lambda _: True
@@ -53,7 +62,11 @@ def _engine_test(text: str) -> Condition:
 
     def test(request: FhirRequest) -> bool:
         version = request.site.engine_version if request.site is not None else ""
-        return not _VERSION.fullmatch(version) or comparison(_numbers(version)[: len(expected)], expected)
+        if _VERSION.fullmatch(version):
+            return bool(comparison(_numbers(version)[: len(expected)], expected))
+        if needs_version:
+            raise Failure(PACK_REFUSAL, text=_VERSION_UNKNOWN)
+        return True
 
     return test
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.dates.timezones import load_zone
@@ -119,7 +120,7 @@ def example_request(example: Example) -> FhirRequest | None:
         path=path,
         public_base=PUBLIC_BASE,
         upstream_base=UPSTREAM_BASE,
-        site=_SITE,
+        site=replace(_SITE, engine_version=example.engine_version),
         client_search=search,
         upstream_search=search,
         headers=_headers(example.headers),

@@ -234,6 +234,7 @@ class Example(Table):
     request: Annotated[str, Field(pattern=r"^[A-Z]+ \S*$", max_length=2_000)]
     headers: dict[str, str] = {}
     body: str = ""
+    engine_version: str = ""
     answer: Answer = Answer()
     expect: Expected
 

@@ -55,16 +55,17 @@ def rename_facets(verb: Rename, applies: Condition) -> Facets:
         return encode_parameter(name, parameter.value, parameter.place)
 
     def request(request: FhirRequest) -> FhirRequest:
-        if not applies(request):
+        is_used = any(each.code == verb.rename for each in stated_parameters(request))
+        if not (is_used and applies(request)):
             return request
         return map_searches(
             request, lambda each: (upstream_parameter(each) if each.code == verb.rename else each,)
         )
 
     def links(request: FhirRequest, links: Links) -> Links:
-        if not applies(request):
-            return links
         own = [each for each in stated_parameters(request) if each.code == verb.rename]
+        if not (own and applies(request)):
+            return links
         return with_names(links, ((upstream_parameter(each).name, each) for each in own))
 
     return Facets(request=request, links=links)

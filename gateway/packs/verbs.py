@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.packs import answer_verbs, judged_criteria, request_verbs
-from gateway.packs.conditions import condition_of, search_condition_of
+from gateway.packs.conditions import condition_of, of_searches
 from gateway.packs.facets import Facets
 from gateway.packs.file import (
     Drop,
@@ -62,5 +62,8 @@ def verb_facets(verb: Table, when: When, issue: str) -> Facets:
     """Return the facets of a verb without problems; `issue` is the id of its issue."""
     if isinstance(verb, MapStatus):
         return answer_verbs.status_facets(verb, when, issue)
-    condition = condition_of if isinstance(verb, _OF_ANY_INTERACTION) else search_condition_of
-    return _RULES[type(verb)].facets(verb, condition(when))
+    # A name of another version could be ignored, and find all; no other verb harms where the issue is mended.
+    applies = condition_of(when, needs_version=isinstance(verb, Rename))
+    return _RULES[type(verb)].facets(
+        verb, applies if isinstance(verb, _OF_ANY_INTERACTION) else of_searches(applies)
+    )

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
 import msgspec
 from cachetools import LRUCache
 
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
 from gateway.sites.directory import DirectoryPage, DirectorySite, decode_or_none
 from gateway.stores.base import Store
 from gateway.stores.replicated import ReplicatedValues
@@ -48,6 +50,20 @@ class _CapabilityStatement(msgspec.Struct):
     version: str = ""
 
 
+class _Software(msgspec.Struct, frozen=True):
+    version: str = ""
+
+
+class _MountStatement(msgspec.Struct):
+    resourceType: str = ""  # noqa: N815 - FHIR's name
+    software: _Software = _Software()
+
+    @property
+    def version(self) -> str:
+        """The version of the software; `version` of the statement is Halo's own use of that element."""
+        return self.software.version
+
+
 def versions_in_response(
     request: FhirRequest, response: FhirResponse
 ) -> tuple[VersionSource, Mapping[str, str]]:
@@ -78,11 +94,15 @@ def normalise_version(text: str) -> str:
 def _statement_version(request: FhirRequest, body: bytes) -> Mapping[str, str]:
     if request.site is None or request.interaction.code != "capabilities":
         return {}
-    statement = decode_or_none(body, _CapabilityStatement)
+    statement = _decode_statement(body, is_mount=request.site.is_mount)
     if statement is None or statement.resourceType != "CapabilityStatement":
         return {}
     version = normalise_version(statement.version)
     return {request.site.guid: version} if version else {}
+
+
+def _decode_statement(body: bytes, *, is_mount: bool) -> _CapabilityStatement | _MountStatement | None:
+    return decode_or_none(body, _MountStatement) if is_mount else decode_or_none(body, _CapabilityStatement)
 
 
 def _link_versions(sites: list[DirectorySite]) -> Mapping[str, str]:
@@ -94,6 +114,8 @@ def _link_versions(sites: list[DirectorySite]) -> Mapping[str, str]:
 VERSION_LIFETIME, MAX_LOCAL_AGE = 7 * 86_400.0, 60.0
 #: Maximum number of sites in this process; the least recently used is dropped first, and read again.
 _MAX_LOCAL_ENGINES = 5_000
+#: Maximum number of sites with their versions.
+_MAX_LOCAL_SITES = 1_024
 UNKNOWN_ENGINE = EngineInfo()
 
 
@@ -135,6 +157,19 @@ class EngineVersions:
         await self._values.set(guid, new)
         if old.version not in {"", new.version}:
             await self._on_version_change(guid)
+
+
+def with_engine_versions(
+    find_site: Callable[[str], Site | None], version_of: Callable[[str], str]
+) -> Callable[[str], Site | None]:
+    """Return a function that finds the same sites, each with the version that `version_of` knows of it."""
+
+    @lru_cache(maxsize=_MAX_LOCAL_SITES)
+    def site_with(guid: str, version: str) -> Site | None:
+        site = find_site(guid)
+        return site and replace(site, engine_version=version)
+
+    return lambda guid: site_with(guid, version_of(guid))
 
 
 class EngineDetector:

@@ -1,5 +1,6 @@
 """Requests to an upstream that is mounted at its own path (`upstreams.<name>`)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -32,11 +33,15 @@ _TOKEN_PATH = "oauth/token"  # noqa: S105 - a path
 
 @dataclass(frozen=True, slots=True)
 class MountedRequestReader:
-    """Reads requests below one mount. The whole upstream is one site, without a practice."""
+    """Reads requests below one mount. The whole upstream is one site, without a practice.
+
+    `version_of` returns the version of its software, as far as this process knows it.
+    """
 
     settings: Settings
     name: str
     upstream: MountedUpstream
+    version_of: Callable[[str], str] = lambda _: ""
 
     async def read_fhir(self, request: Request) -> FhirRequest:
         """Read a FHIR request, or one to pass through on the upstream's origin. Raises Failure 4xx."""
@@ -101,7 +106,8 @@ class MountedRequestReader:
 
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
-        return Site(self.name, load_zone("UTC"), self.name, disabled, is_mount=True)
+        version = self.version_of(self.name)
+        return Site(self.name, load_zone("UTC"), self.name, disabled, engine_version=version, is_mount=True)
 
 
 def _path_on_origin(path: str) -> str:

@@ -164,3 +164,39 @@ async def test_mount_counts_only_the_repairs_that_it_has(tmp_path: Path, upstrea
         lines = [line for line in (await client.get("/metrics")).text.splitlines() if 'site="labs"' in line]
     counted = {line.partition('repair="')[2].partition('"')[0] for line in lines if "repairs_total" in line}
     assert counted == {"link-base-url", "reference-base-url", "vendor:one"}
+
+
+@pytest.mark.parametrize("base", [HALO, MOUNT])
+async def test_engine_version_of_the_issue_is_that_of_the_site(
+    tmp_path: Path, upstream: Upstream, base: str
+) -> None:
+    pack = write_pack(tmp_path, map_use("mobile", 'engine-version = "< 26.700"'))
+    async with client_of(settings(pack), upstream) as client:
+        assert use_of(await client.get(f"{base}/Patient/1")) == "mobile"  # not known yet
+        for version, use in (("26.600.1", "mobile"), ("26.0700.1", "cell"), ("26.699.9", "mobile")):
+            upstream.version = version
+            assert (await client.get(f"{base}/metadata")).status_code == 200
+            sent = len(upstream.urls)
+            assert use_of(await client.get(f"{base}/Patient/1")) == use
+            assert len(upstream.urls) == sent + 1
+
+
+@pytest.mark.parametrize("base", [HALO, MOUNT])
+async def test_search_whose_meaning_depends_on_an_unknown_engine_is_refused(
+    tmp_path: Path, upstream: Upstream, base: str
+) -> None:
+    when = 'type = "Patient", engine-version = "< 26.700"'
+    rename = '{ rename = "phone", to = "mobile", reason = "The vendor calls it so." }'
+    async with client_of(settings(write_pack(tmp_path, pack_text(rename, when))), upstream) as client:
+        refused = await client.get(f"{base}/Patient?phone=0400000000")
+        assert refused.status_code == 400
+        assert "GET metadata" in refused.json()["issue"][0]["details"]["text"]
+        assert upstream.urls == []
+        assert (await client.get(f"{base}/Patient?family=Zzyzx")).status_code == 200
+        await client.get(f"{base}/metadata")
+        assert (await client.get(f"{base}/Patient?phone=0400000000")).status_code == 200
+        assert "mobile=0400000000" in upstream.urls[-1]
+        upstream.version = "26.701.1"
+        await client.get(f"{base}/metadata")
+        assert (await client.get(f"{base}/Patient?phone=0400000000")).status_code == 200
+        assert "phone=0400000000" in upstream.urls[-1]

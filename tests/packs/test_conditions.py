@@ -6,7 +6,7 @@ import pytest
 from support.packs import client_request
 
 from gateway.fhir.search_params import encode_parameter
-from gateway.packs.conditions import add_parameter, condition_of, map_searches, search_condition_of
+from gateway.packs.conditions import add_parameter, condition_of, map_searches, of_searches
 from gateway.packs.file import When
 
 
@@ -61,7 +61,7 @@ def test_each_search_of_the_plan_is_changed() -> None:
 
 
 def test_search_condition_holds_for_searches_only() -> None:
-    condition = search_condition_of(When.model_validate({"type": "Patient", "parameter": "name"}))
+    condition = of_searches(condition_of(When.model_validate({"type": "Patient", "parameter": "name"})))
     assert condition(client_request("GET Patient?name=a"))
     assert condition(client_request("POST Patient/_search", "name=a"))
     assert not condition(client_request("GET Patient?given=a"))

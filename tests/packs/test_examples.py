@@ -80,6 +80,18 @@ def test_shipped_issue_leaves_a_search_that_the_source_permits(id_: str, url: st
     assert sent_url(run(issue, f"GET {url}")) == url
 
 
+@pytest.mark.parametrize(("version", "holds"), [("26.600.1", True), ("26.701", False), ("", False)])
+def test_example_says_which_version_the_upstream_has(tmp_path: Path, version: str, holds: bool) -> None:
+    rename = '{ rename = "phone", to = "mobile", reason = "The vendor calls it so." }'
+    when = 'type = "Patient", engine-version = "< 26.700"'
+    example = f'request = "GET Patient?phone=1"\nengine-version = "{version}"\n'
+    expect = 'expect = { request = "GET Patient?mobile=1" }'
+    assert (replay(tmp_path, with_example(rename, example + expect, when))[0].problems == ()) is holds
+    refused = 'expect = { request = "none", status = 400, contains = ["GET metadata"] }'
+    if not version:
+        assert replay(tmp_path, with_example(rename, example + refused, when))[0].problems == ()
+
+
 def test_verb_that_no_example_needs_is_refused(tmp_path: Path) -> None:
     example = TWO_IDS + "expect = { status = 400 }"
     results = replay(

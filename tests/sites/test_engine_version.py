@@ -1,8 +1,8 @@
 import pytest
-from support.requests import GUID, fhir_request, json_response
+from support.requests import GUID, SITE, fhir_request, json_response
 from support.scripted_upstream import Clock
 
-from gateway.sites.engine_version import MAX_LOCAL_AGE, EngineInfo, EngineVersions
+from gateway.sites.engine_version import MAX_LOCAL_AGE, EngineInfo, EngineVersions, with_engine_versions
 from gateway.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -72,3 +72,16 @@ async def test_engines_in_this_process_are_bounded() -> None:
     for number in range(5_001):
         replica._local_engines[str(number)] = EngineInfo("26.619")
     assert (replica.local_version("0"), replica.local_version("5000")) == ("", "26.619")
+
+
+async def test_site_has_the_version_of_its_engine_and_is_built_once_for_each() -> None:
+    _, replica, _ = two_replicas()
+    find = with_engine_versions({GUID: SITE}.get, replica.local_version)
+    assert find("unknown") is None
+    for version in ("", "26.619.10213", "26.701.1"):
+        if version:
+            await replica.learn(version)
+        site = find(GUID)
+        assert site is not None
+        assert (site.guid, site.engine_version) == (GUID, version)
+        assert find(GUID) is site

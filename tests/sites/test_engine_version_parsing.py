@@ -1,5 +1,5 @@
 import pytest
-from support.requests import GUID, fhir_request, json_response
+from support.requests import GUID, LABS, fhir_request, json_response
 
 from gateway.exchange import FhirResponse
 from gateway.fhir.interaction import NOT_FHIR
@@ -63,6 +63,15 @@ def test_statement_site_and_site_list_contain_versions() -> None:
         "link",
         {GUID: OLD},
     )
+
+
+def test_version_of_a_mount_is_that_of_its_software() -> None:
+    statement = {"resourceType": "CapabilityStatement", "version": "4.0.1"}
+    request = fhir_request("metadata").replace(site=LABS)
+    for software, versions in (({}, {}), ("odd", {}), ({"version": "8.2"}, {"labs": "8.2"})):
+        response = json_response(statement | {"software": software})
+        assert versions_in_response(request, response) == ("statement", versions)
+    assert versions_in_response(request, json_response(statement)) == ("statement", {})
 
 
 @pytest.mark.parametrize(
