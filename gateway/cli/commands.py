@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -236,17 +237,21 @@ def known_issues(site: str, url: str, config: Path | None) -> None:
 
 @main.command()
 @click.option("--pack", "packs", multiple=True, help="Name or TOML file of a further quirk pack.")
+@click.option("--plugin", "plugins", multiple=True, help="Name of a further plugin. Its code is run.")
 @config_option
-def check(packs: tuple[str, ...], config: Path | None) -> None:
-    """Replay the examples of the quirk packs.
+def check(packs: tuple[str, ...], plugins: tuple[str, ...], config: Path | None) -> None:
+    """Check plugins and quirk packs.
 
-    Checks the packs of the configuration and of --pack, and without any those that the gateway brings. Sends
-    no request. Exit code 0 if every example holds, and fails without the verbs of its issue; else 1.
+    Loads the plugins of the configuration and of --plugin, and replays the examples of the packs of the
+    configuration and of --pack; without any pack, of those that the gateway brings. Sends no request. Exit
+    code 0 if every plugin can be used, and every example holds, and fails without the verbs of its issue;
+    else 1.
     """
-    from gateway.cli.check import check_lines, packs_to_check
+    from gateway.cli.check import check_lines, packs_to_check, plugin_lines
 
-    has_problems = False
-    for line, is_problem in check_lines(packs_to_check(_load_settings(config), packs)):
+    settings, has_problems = _load_settings(config), False
+    lines = plugin_lines(settings, plugins), check_lines(packs_to_check(settings, packs))
+    for line, is_problem in chain.from_iterable(lines):
         has_problems |= is_problem
         click.echo(line)
     sys.exit(has_problems)
