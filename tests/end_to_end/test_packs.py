@@ -95,7 +95,8 @@ async def test_issue_is_mended_counted_and_shown(
         metrics = (await client.get("/metrics", headers=ADMIN)).text
         sites = (await client.get("/admin/sites", headers=ADMIN)).json()["sites"]
     assert f'halo_gateway_repairs_total{{outcome="fired",repair="vendor:one",site="{site}"}} 1.0' in metrics
-    assert "vendor:one" in {issue["issue"] for issue in sites[0]["knownIssues"]["issues"]}
+    (issues,) = [each["knownIssues"]["issues"] for each in sites if each["name"] == site]
+    assert "vendor:one" in {issue["issue"] for issue in issues}
 
 
 async def test_repair_that_changes_nothing_is_counted_like_ours(tmp_path: Path, upstream: Upstream) -> None:
