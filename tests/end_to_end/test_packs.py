@@ -143,7 +143,7 @@ async def test_response_stored_under_another_pack_is_not_served(
 
 
 @pytest.mark.parametrize(("base", "site"), [(HALO, "harbour"), (MOUNT, "labs")])
-async def test_issue_of_errors_is_switched_off_and_counted_as_no_repair(
+async def test_issue_of_errors_is_switched_off_and_no_repair(
     tmp_path: Path, upstream: Upstream, base: str, site: str
 ) -> None:
     pack = write_pack(tmp_path, pack_text('{ map-status = 410, says = "has ended" }', "status = 400"))

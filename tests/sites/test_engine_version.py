@@ -74,7 +74,7 @@ async def test_engines_in_this_process_are_bounded() -> None:
     assert (replica.local_version("0"), replica.local_version("5000")) == ("", "26.619")
 
 
-async def test_site_has_the_version_of_its_engine_and_is_built_once_for_each() -> None:
+async def test_site_with_its_version_is_built_once_for_each() -> None:
     _, replica, _ = two_replicas()
     find = with_engine_versions({GUID: SITE}.get, replica.local_version)
     assert find("unknown") is None
