@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.emulator.broken_responses import TRANSPORT_KEY
-from gateway.emulator.control import ControlApi
+from gateway.emulator.control import HaloControlApi
 from gateway.emulator.endpoint import METHODS, Endpoint
 from gateway.emulator.practice import current_utc_time
 from gateway.emulator.settings import EmulatorSettings
@@ -32,7 +32,7 @@ def create_emulator(
     """Create an emulator with its own state, stored as `app.state.emulator`; `clock` dates written rows."""
     state = EmulatorState(settings, clock)
     endpoint = Endpoint(state)
-    controls = [*ControlApi(state).routes(), *SqlControlApi(state).routes()]
+    controls = [*HaloControlApi(state).routes(), *SqlControlApi(state).routes()]
     routes = [*controls, Route("/{path:path}", endpoint.respond, methods=METHODS)]
     app = Emulator(routes=routes)
     app.state.emulator = state

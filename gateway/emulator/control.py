@@ -1,9 +1,10 @@
-"""Control endpoints under `/_emulator`, which Halo does not have."""
+"""Control endpoints under `/_emulator`, which no upstream has."""
 
-from typing import Any
+from collections import deque
+from typing import Any, Protocol
 
 import msgspec
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,11 +16,31 @@ from gateway.emulator.sites import SITES
 from gateway.emulator.state import EmulatorState
 
 
-class ControlApi:
-    """Endpoints for the faults, settings, bill, journal and truth of a running emulator."""
+class _Faults(Protocol):
+    rules: list[Any]
 
-    def __init__(self, state: EmulatorState) -> None:
-        self.state = state
+
+class ControlledState(Protocol):
+    """State of a running emulator, as the control endpoints read and change it."""
+
+    settings: Any
+    journal: deque[dict[str, Any]]
+
+    @property
+    def fault_rules(self) -> _Faults:
+        """The faults in force."""
+        ...
+
+    def reset(self) -> None:
+        """Restore the state at start."""
+
+
+class ControlApi:
+    """Endpoints for the faults, settings and journal of a running emulator."""
+
+    def __init__(self, state: ControlledState, fault_type: type[BaseModel]) -> None:
+        self._state = state
+        self._fault_type = fault_type
 
     def routes(self) -> list[Route]:
         """Return the routes of the control endpoints."""
@@ -32,58 +53,74 @@ class ControlApi:
             Route("/_emulator/reset", self.reset, methods=["POST"]),
             Route("/_emulator/requests", self.get_requests),
             Route("/_emulator/requests", self.clear_requests, methods=["DELETE"]),
-            Route("/_emulator/bill", self.get_bill),
-            Route("/_emulator/bill", self.clear_bill, methods=["DELETE"]),
-            Route("/_emulator/sites", self.get_sites),
-            Route("/_emulator/truth/{guid}/{resource_type}", self.get_truth),
         ]
 
     async def get_faults(self, _: Request) -> Response:
         """Return the fault rules in force."""
-        return json_response([rule.model_dump() for rule in self.state.fault_rules.rules])
+        return json_response([rule.model_dump() for rule in self._state.fault_rules.rules])
 
     async def add_faults(self, request: Request) -> Response:
         """Add one rule or a list of rules: 201 with all rules in force, or 400 if a rule is malformed."""
         try:
             body = msgspec.json.decode(await request.body())
-            rules = [FaultRule.model_validate(rule) for rule in (body if isinstance(body, list) else [body])]
+            rules = [
+                self._fault_type.model_validate(rule) for rule in (body if isinstance(body, list) else [body])
+            ]
         except (msgspec.DecodeError, ValidationError) as error:
             return _bad_request(error)
-        self.state.fault_rules.rules += rules
-        return json_response([rule.model_dump() for rule in self.state.fault_rules.rules], 201)
+        self._state.fault_rules.rules += rules
+        return json_response([rule.model_dump() for rule in self._state.fault_rules.rules], 201)
 
     async def clear_faults(self, _: Request) -> Response:
         """Delete all fault rules: 204."""
-        self.state.fault_rules.rules.clear()
+        self._state.fault_rules.rules.clear()
         return Response(status_code=204)
 
     async def get_settings(self, _: Request) -> Response:
         """Return the settings in force."""
-        return json_response(self.state.settings.model_dump(mode="json"))
+        return json_response(self._state.settings.model_dump(mode="json"))
 
     async def patch_settings(self, request: Request) -> Response:
         """Merge a JSON Merge Patch (RFC 7396) into the settings: 200 with all settings, or 400."""
         try:
-            self.state.settings = apply_merge_patch(
-                self.state.settings, msgspec.json.decode(await request.body())
+            self._state.settings = apply_merge_patch(
+                self._state.settings, msgspec.json.decode(await request.body())
             )
         except (msgspec.DecodeError, ValidationError) as error:
             return _bad_request(error)
-        return json_response(self.state.settings.model_dump(mode="json"))
+        return json_response(self._state.settings.model_dump(mode="json"))
 
     async def reset(self, _: Request) -> Response:
         """Restore the state at start: 204."""
-        self.state.reset()
+        self._state.reset()
         return Response(status_code=204)
 
     async def get_requests(self, _: Request) -> Response:
         """Return the last requests, oldest first."""
-        return json_response(list(self.state.journal))
+        return json_response(list(self._state.journal))
 
     async def clear_requests(self, _: Request) -> Response:
         """Clear the journal: 204."""
-        self.state.journal.clear()
+        self._state.journal.clear()
         return Response(status_code=204)
+
+
+class HaloControlApi(ControlApi):
+    """The same for Halo Connect, with its bill, sites and truth."""
+
+    def __init__(self, state: EmulatorState) -> None:
+        super().__init__(state, FaultRule)
+        self.state = state
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the control endpoints."""
+        return [
+            *super().routes(),
+            Route("/_emulator/bill", self.get_bill),
+            Route("/_emulator/bill", self.clear_bill, methods=["DELETE"]),
+            Route("/_emulator/sites", self.get_sites),
+            Route("/_emulator/truth/{guid}/{resource_type}", self.get_truth),
+        ]
 
     async def get_bill(self, _: Request) -> Response:
         """Return the bill since the start or the last clearing."""

@@ -8,8 +8,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.emulator.app import Emulator
-from gateway.emulator.halo_itsm.control import ItsmControlApi
+from gateway.emulator.control import ControlApi
 from gateway.emulator.halo_itsm.endpoint import METHODS, ItsmEndpoint
+from gateway.emulator.halo_itsm.faults import ItsmFault
 from gateway.emulator.halo_itsm.settings import HaloItsmSettings
 from gateway.emulator.halo_itsm.state import ItsmState
 from gateway.emulator.settings import read_settings
@@ -22,7 +23,7 @@ def create_halo_itsm(
     """Create an emulator with its own state, stored as `app.state.emulator`; `clock`: seconds."""
     state = ItsmState(settings, clock)
     endpoint = Route("/{path:path}", ItsmEndpoint(state).respond, methods=METHODS)
-    app = Emulator(routes=[*ItsmControlApi(state).routes(), endpoint])
+    app = Emulator(routes=[*ControlApi(state, ItsmFault).routes(), endpoint])
     app.state.emulator = state
     return app
 

@@ -8,8 +8,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.emulator.app import Emulator
-from gateway.emulator.health_gorilla.control import GorillaControlApi
+from gateway.emulator.control import ControlApi
 from gateway.emulator.health_gorilla.endpoint import METHODS, GorillaEndpoint
+from gateway.emulator.health_gorilla.faults import GorillaFault
 from gateway.emulator.health_gorilla.settings import HealthGorillaSettings
 from gateway.emulator.health_gorilla.state import GorillaState
 from gateway.emulator.settings import read_settings
@@ -22,7 +23,10 @@ def create_health_gorilla(
     """Create an emulator with its own state, stored as `app.state.emulator`; `clock`: seconds since 1970."""
     state = GorillaState(settings, clock)
     endpoint = GorillaEndpoint(state)
-    routes = [*GorillaControlApi(state).routes(), Route("/{path:path}", endpoint.respond, methods=METHODS)]
+    routes = [
+        *ControlApi(state, GorillaFault).routes(),
+        Route("/{path:path}", endpoint.respond, methods=METHODS),
+    ]
     app = Emulator(routes=routes)
     app.state.emulator = state
     return app

@@ -36,7 +36,7 @@ class GorillaEndpoint:
         entry = _journal_entry(request, body)
         self.state.journal.append(entry)
         path = f"{request.scope['path']}?{request.url.query}"
-        fault = self.state.faults.take_matching(request.method, path, _token(request))
+        fault = self.state.fault_rules.take_matching(request.method, path, _token(request))
         is_late = await self._delay(fault, request)
         response = self._response(request, body, fault, is_late=is_late)
         response.headers.update(_request_ids(request))

@@ -60,7 +60,7 @@ class GorillaState:
         self.tokens: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self.jobs: OrderedDict[str, Job] = OrderedDict()
         self.first_responses: OrderedDict[tuple[str, str], FirstResponse] = OrderedDict()
-        self.faults = GorillaFaults()
+        self.fault_rules = GorillaFaults()
         self.journal: deque[dict[str, Any]] = deque(maxlen=self.settings.keep_requests)
         self._recent: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
