@@ -1,6 +1,7 @@
 """Content negotiation (R4 http.html#mime-type): a spelling of JSON, or Failure 406."""
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from gateway.errors import catalog
@@ -35,9 +36,17 @@ _VERSION_NAMES: dict[FhirVersion, re.Pattern[str]] = {
     "4.0": re.compile(r"4\.0(\.\d)?", re.ASCII),
     "3.0": re.compile(r"3\.0(\.\d)?", re.ASCII),
 }
+_VERSION_TEXT = (
+    "Only version {version} of FHIR is available here. Send Accept: application/fhir+json;"
+    " fhirVersion={version}, or leave fhirVersion out."
+)
 #: Ranges that include FHIR's JSON and other types.
 _ANY_TYPE = frozenset({"*/*", "application/*"})
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+*-]+", re.ASCII)
+#: JSON, but not a file with a resource in each line (NDJSON).
+_JSON_TYPE = re.compile("(?<!nd)json")
+#: Other forms of a resource, whose URLs the gateway cannot map, and pages.
+_MARKUP = ("xml", "html")
 _PARAMETER = re.compile(r';\s*fhirversion\s*=\s*"?([^";,\s]*)', re.IGNORECASE)
 
 
@@ -63,7 +72,7 @@ def response_media_type(
     names = [media_type(text) for text in ranges if has_supported_version(text, version)]
     permitted = [name for name in names if name in _MEDIA_TYPES or (is_binary and is_native_type(name))]
     if not permitted:
-        raise Failure(catalog.NOT_ACCEPTABLE, expression="http._format" if formats else "http.Accept")
+        raise _not_acceptable(formats, ranges, version)
     first = _MEDIA_TYPES.get(permitted[0], "")
     return first or ",".join(_MEDIA_TYPES.get(name, name) for name in permitted)
 
@@ -83,6 +92,26 @@ def content_media_types(formats: tuple[str, ...], accept: str, version: FhirVers
     return types[0] if types[0] in JSON_MEDIA_TYPES else ",".join(dict.fromkeys((*types, FHIR_JSON)))
 
 
+def result_media_types(formats: tuple[str, ...], accept: str, version: FhirVersion = "4.0") -> str:
+    """Media types of an operation's result: JSON if the client permits it, else the files that it accepts.
+
+    Raises Failure 406.
+    """
+    ranges = formats[-1:] or _ranges_by_quality(accept)
+    names = [media_type(text) for text in ranges if has_supported_version(text, version)]
+    files = [name for name in names if is_native_type(name) and not name.endswith(_MARKUP)]
+    if files and _MEDIA_TYPES.keys().isdisjoint(names):
+        return ",".join(files)
+    return response_media_type(formats, accept, version=version)
+
+
+def _not_acceptable(formats: tuple[str, ...], ranges: Sequence[str], version: FhirVersion) -> Failure:
+    """Return a 406, which names the version that is served if only the version does not fit."""
+    is_of_version = any(media_type(text) in _MEDIA_TYPES and _PARAMETER.search(text) for text in ranges)
+    text = _VERSION_TEXT.format(version=version) if is_of_version else ""
+    return Failure(catalog.NOT_ACCEPTABLE, text=text, expression="http._format" if formats else "http.Accept")
+
+
 def prefers_fhir(accept: str) -> bool:
     """Whether an Accept field names FHIR's JSON or XML, and no other range with a higher quality."""
     qualities = [(media_type(text), _range_quality(text)) for text in accept.split(",")]
@@ -91,8 +120,13 @@ def prefers_fhir(accept: str) -> bool:
 
 
 def is_native_type(name: str) -> bool:
-    """Whether a type is not one of FHIR's own, in which a Binary is a resource."""
-    return _TYPE.fullmatch(name) is not None and "fhir" not in name
+    """Whether a type is not one of FHIR's own, in which a Binary is a resource; NDJSON is a file."""
+    return _TYPE.fullmatch(name) is not None and ("fhir" not in name or name.endswith("ndjson"))
+
+
+def is_json_type(name: str) -> bool:
+    """Whether a media type in lower case is JSON of one value."""
+    return _JSON_TYPE.search(name) is not None
 
 
 def _ranges_by_quality(accept: str) -> list[str]:

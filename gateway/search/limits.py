@@ -26,6 +26,7 @@ class SearchLimits(NamedTuple):
 
 
 _COUNT_VALUE = re.compile(r"\d{0,9}", re.ASCII)
+_LARGE_COUNT_VALUE = re.compile(r"\d{0,100}", re.ASCII)
 #: Characters that a date has at most, unless it has more than nine decimals.
 _MAX_USUAL_DATE = 40
 DEFAULT_LIMITS = SearchLimits()
@@ -68,9 +69,10 @@ def parse_limited_search(
     return search
 
 
-def require_valid_count(interaction: Interaction, search: SearchParams) -> None:
-    """Raise Failure 400 for a `_count` that is no number of matches."""
-    if interaction.is_pageable and not all(map(_COUNT_VALUE.fullmatch, search.values("_count"))):
+def require_valid_count(interaction: Interaction, search: SearchParams, *, is_limited: bool = False) -> None:
+    """Raise Failure 400 for a `_count` that is no number of matches, or too large unless it `is_limited`."""
+    pattern = _LARGE_COUNT_VALUE if is_limited else _COUNT_VALUE
+    if interaction.is_pageable and not all(map(pattern.fullmatch, search.values("_count"))):
         raise Failure(catalog.COUNT_INVALID, expression="http._count")
 
 

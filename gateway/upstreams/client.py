@@ -36,6 +36,7 @@ from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 from gateway.upstreams.sent_request import accept_header, is_unchanged, reads_fhir, with_limited_count
+from gateway.upstreams.server_answers import with_media_type
 
 _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)
@@ -113,6 +114,8 @@ class UpstreamClient:
             finally:
                 # Break the cycle frame → exception → traceback, so it is freed without the collector.
                 del failure
+        if reads_fhir(self._dialect, request):
+            filtered = with_media_type(request, filtered)
         body = downgrade_ignored_parameters(filtered.body) if request.interaction.is_search else filtered.body
         return filtered if body is filtered.body else filtered.replace(body=body)
 

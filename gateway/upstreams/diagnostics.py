@@ -36,8 +36,8 @@ _EXCEPTION_NAME = re.compile(r"(?:[A-Z][A-Za-z]+\.)*(?:[A-Z][a-z]+){2,8}|(?:[A-Z
 #: Minimum length, in characters, of a request value that is redacted, and of one inside a longer word.
 _MIN_WORD_LENGTH, _MIN_PART_LENGTH = 2, 4
 _WORD = re.compile(r"\w+")
-#: Name of a parameter without a digit, which may belong to an identifier; how many of them are read.
-_PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.:-]{0,63}")
+#: Name of a parameter; more than two digits may belong to an identifier. How many of them are read.
+_PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.:-]{0,63}[0-9]{0,2}")
 _MAX_PARAMETERS = 100
 _UNCLEAR_CODES = frozenset({NOT_FHIR.code, UNRECOGNISED_RESPONSE.code})
 

@@ -21,7 +21,7 @@ from gateway.upstreams.kinds_by_interaction import kind_for
 from gateway.upstreams.limits import USUAL_LIMITS, UpstreamLimits
 from gateway.upstreams.response_check import ResponseCheck, SuccessErrors
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits, retry_after_seconds
-from gateway.upstreams.status_rules import RULES
+from gateway.upstreams.status_rules import REFUSAL_RULES, RULES
 
 _ADVICE_TO_WAIT = frozenset({RetryAdvice.YES, RetryAdvice.ONCE})
 
@@ -167,7 +167,7 @@ class Dialect:
         """
         rules = (
             rule
-            for rule in (*self.rules, *RULES)
+            for rule in (*self.rules, *RULES, *(() if self.success_errors == "envelopes" else REFUSAL_RULES))
             if rule.matches(error if error and rule.reads_all_text else own_error)
         )
         return next(rules, UNMATCHED_RULE)

@@ -152,6 +152,9 @@ TOO_SLOW = FailureKind(
     retry_after=30,
 )
 
+#: A value, such as an id, that the vendor may write inside its sentence.
+_VALUE = r"[^;]{0,80}?"
+
 RULES = (
     ErrorRule("hg-400-empty", URL_MALFORMED, status={400}, shapes={"empty"}),
     ErrorRule(
@@ -165,7 +168,7 @@ RULES = (
         "hg-400-subject",
         SUBJECT_UNKNOWN,
         status={400},
-        message_pattern=r"subject validation failed",
+        message_pattern=rf"subject\b{_VALUE}\bvalidation failed",
         reads_all_text=True,
         own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),
@@ -190,7 +193,11 @@ RULES = (
         message_pattern=r"insufficient access rights",
     ),
     ErrorRule(
-        "hg-403-license", NOT_LICENSED, status={403}, message_pattern=r"no licen[cs]e", reads_all_text=True
+        "hg-403-license",
+        NOT_LICENSED,
+        status={403},
+        message_pattern=r"no licen[cs]e",
+        reads_all_text=True,
     ),
     ErrorRule("hg-403-other", failures.FORBIDDEN, status={403}),
     ErrorRule(
@@ -203,7 +210,7 @@ RULES = (
         "hg-422-id2",
         DUPLICATE_RECORD,
         status={422},
-        message_pattern=r"ID2 already exists",
+        message_pattern=rf"\bID2\b{_VALUE}\balready exists",
         reads_all_text=True,
     ),
     ErrorRule(
@@ -217,21 +224,21 @@ RULES = (
         "hg-422-dup",
         DUPLICATE_RECORD,
         status={409, 422},
-        message_pattern=r"duplicates? the existing|create duplicate|identifier already exists",
+        message_pattern=rf"duplicates? the existing|create duplicate|identifier\b{_VALUE}\balready exists",
         reads_all_text=True,
     ),
     ErrorRule(
         "hg-422-performer",
         PERFORMER_UNKNOWN,
         status={422},
-        message_pattern=r"performer is unknown",
+        message_pattern=rf"performer\b{_VALUE}\bis unknown",
         reads_all_text=True,
     ),
     ErrorRule(
         "hg-422-authorizedby",
         AUTHORISING_LOCATION_UNKNOWN,
         status={422},
-        message_pattern=r"AuthorizedBy is unknown",
+        message_pattern=rf"AuthorizedBy\b{_VALUE}\bis unknown",
         reads_all_text=True,
     ),
     ErrorRule("hg-422-generic", RULE_VIOLATION, status={422}, relays_issue_type=True),

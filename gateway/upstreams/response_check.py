@@ -18,6 +18,7 @@ from gateway.upstreams.error_body import (
 )
 from gateway.upstreams.patient_check import names_other_patient
 from gateway.upstreams.searchset_outcomes import failing_outcome
+from gateway.upstreams.server_answers import is_other_answer
 
 _NO_BODY = frozenset({202, 204, 205})
 _ACCEPTED = 202
@@ -93,6 +94,8 @@ class ResponseCheck:
         """Whether the client may receive it: success status, expected resource, and complete."""
         if self.success_errors == "none":
             return self.response.status in range(200, 300)
+        if self._is_other_answer:
+            return True
         if self.response.status not in _SUCCESS_STATUSES or self._is_unasked_status:
             return False
         if not self.is_fhir or self.request.interaction.code in {"other", "sql"}:
@@ -118,6 +121,13 @@ class ResponseCheck:
         if match:
             return match[1].decode()
         return (_decode_or_none(self.response.body, _ResourceHead) or _ResourceHead()).resourceType
+
+    @property
+    def _is_other_answer(self) -> bool:
+        """Whether a FHIR server that is no Halo Connect sent a good response that is no resource."""
+        if self._has_envelopes or not self.is_fhir or not is_other_answer(self.request, self.response):
+            return False
+        return self.received_type != "OperationOutcome" or not self._is_failing_outcome
 
     @property
     def _is_unasked_status(self) -> bool:

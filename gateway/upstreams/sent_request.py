@@ -19,13 +19,15 @@ def is_unchanged(request: FhirRequest) -> bool:
 def accept_header(dialect: Dialect, request: FhirRequest) -> str:
     """Accept field: FHIR if the response is FHIR; else the client's, where FHIR only selects error bodies.
 
-    Halo has the content of a Binary in FHIR only; another server gets the types that the client prefers. They
-    follow from `response_format`, by which the cache tells responses apart.
+    Halo has the content of a Binary, and the result of an operation, in FHIR only; another server gets the
+    types that the client prefers. They follow from `response_format`, by which the cache tells responses
+    apart.
     """
     if not reads_fhir(dialect, request):
         accept = ", ".join(value for name, value in request.headers if name == "accept" and value)
         return "*/*" if FHIR_JSON in accept else accept or "*/*"
-    is_content = request.interaction.is_binary_read and not dialect.apis
+    is_file = request.interaction.code == "operation" and bool(request.response_format)
+    is_content = (request.interaction.is_binary_read or is_file) and not dialect.apis
     types = request.response_format.split(",") if is_content else [FHIR_JSON]
     return (
         FHIR_JSON if types[0] in JSON_MEDIA_TYPES else ", ".join(map(_with_quality, range(len(types)), types))
@@ -48,5 +50,5 @@ def _with_quality(position: int, media_type: str) -> str:
 
 def _limit_count(parameter: Parameter, max_count: int) -> Parameter:
     count = parameter.value if parameter.name == "_count" else ""
-    is_over_limit = count.isdecimal() and int(count[:9]) > max_count
+    is_over_limit = count.isdecimal() and int(count.lstrip("0")[:9] or "0") > max_count
     return parameter.with_value(str(max_count)) if is_over_limit else parameter

@@ -1,6 +1,7 @@
 """Error rules by status, shared by all upstreams; they follow the rules of the dialect.
 
-An unknown shape under an uninformative status matches no rule: it is `upstream-unrecognised`.
+An unknown shape under an uninformative status matches no rule: it is `upstream-unrecognised`. Only a 4xx of
+a vendor other than Halo is its refusal in any shape (`REFUSAL_RULES`).
 """
 
 from collections.abc import Iterator
@@ -217,4 +218,9 @@ RULES: tuple[ErrorRule, ...] = (
     *_status_rules(),
     ErrorRule("http-other-4xx", OTHER_4XX, status=range(400, 500), shapes=KNOWN_SHAPES),
     ErrorRule("http-other-5xx", OTHER_5XX, status=range(500, 600), shapes=KNOWN_SHAPES),
+)
+#: Rules that follow for upstreams other than Halo, in front of which no server of Azure answers.
+REFUSAL_RULES: tuple[ErrorRule, ...] = (
+    ErrorRule("http-400-any", next(rule.kind for rule in RULES if rule.id == "http-400"), status={400}),
+    ErrorRule("http-other-4xx-any", OTHER_4XX, status=range(400, 500)),
 )

@@ -13,7 +13,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.fhir.binary_content import binary_content, permits_type
 from gateway.fhir.raw_json import UnreadableError
 from gateway.http.cache_status import NOT_CONSULTED
-from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, media_type
+from gateway.http.negotiation import FHIR_JSON, JSON_MEDIA_TYPES, is_json_type, media_type
 from gateway.telemetry.access_log import request_log_fields
 from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.client_connection import run_until_shutdown, run_while_connected
@@ -40,7 +40,7 @@ _OTHER_CONTENT_TEXT = (
     " a resource, which names its type."
 )
 _UPSTREAM_CONTENT_TEXT = (
-    "The practice's system sent the Binary in another media type than Accept permits. Send Accept: */* to get"
+    "The upstream sent the content in another media type than Accept permits. Send Accept: */* to get"
     " it in that type."
 )
 
@@ -152,15 +152,24 @@ def _with_requested_media_type(request: FhirRequest, response: FhirResponse) -> 
     is_passthrough = request.site is None or request.interaction.code in {"other", "sql"}
     if is_passthrough or not response.body:
         return response
-    if "json" not in media_type(response.header("content-type")):
-        return _with_upstream_content(request, response) if request.interaction.is_binary_read else response
-    if request.response_format not in JSON_MEDIA_TYPES:
+    is_binary, is_result = request.interaction.is_binary_read, _is_mounts_result(request)
+    if not is_json_type(media_type(response.header("content-type"))):
+        return _with_upstream_content(request, response) if is_binary or is_result else response
+    if is_result and b'"resourceType"' not in response.body:  # a manifest: JSON, but no resource
+        return response
+    if is_binary and request.response_format not in JSON_MEDIA_TYPES:
         return _with_native_content(request, response)
-    return response.with_header("content-type", f"{request.response_format}; charset=utf-8")
+    name = request.response_format if request.response_format in JSON_MEDIA_TYPES else FHIR_JSON
+    return response.with_header("content-type", f"{name}; charset=utf-8")
+
+
+def _is_mounts_result(request: FhirRequest) -> bool:
+    """Whether a response may be a file or a manifest: the result of an operation of a mounted upstream."""
+    return request.is_mounted and request.interaction.code == "operation"
 
 
 def _with_upstream_content(request: FhirRequest, response: FhirResponse) -> FhirResponse:
-    """Return a Binary that the upstream sent in its own type, so that no browser runs it.
+    """Return a Binary or a file that the upstream sent in its own type, so that no browser runs it.
 
     A client that accepts JSON gets it, too: there is no other form of it.
     """

@@ -58,7 +58,7 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
     if failure.upstream_response and request and _is_passed_through(request):
         return failure.upstream_response
     if failure.upstream_response and request and _is_vendors(failure.upstream_response, request):
-        return _vendor_response(failure, failure.upstream_response)
+        return _vendor_response(failure, failure.upstream_response, request)
     is_repaired = failure.upstream_response and error_envelope.needs_repair(failure.upstream_response)
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
@@ -122,10 +122,14 @@ def _is_vendors(response: FhirResponse, request: FhirRequest) -> bool:
 _NETWORK_STATUSES = frozenset({407, 511})
 
 
-def _vendor_response(failure: Failure, response: FhirResponse) -> FhirResponse:
-    """Return the vendor's status and bytes, with Retry-After and the challenge of a 401 if it sent none."""
+def _vendor_response(failure: Failure, response: FhirResponse, request: FhirRequest) -> FhirResponse:
+    """Return the vendor's status and bytes, with Retry-After and the challenge of a 401 if it sent none.
+
+    A token endpoint has no challenge of its own to add: its client may prove itself in the form.
+    """
     wait = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
-    foreign = "" if response.status == HTTPStatus.UNAUTHORIZED else "www-authenticate"
+    is_challenged = response.status == HTTPStatus.UNAUTHORIZED and not is_token_request(request)
+    foreign = "" if is_challenged else "www-authenticate"
     fields = (field for field in (*wait, *failure.headers) if field[0] != foreign)
     added = (field for field in fields if not response.header(field[0]))
     return response.replace(

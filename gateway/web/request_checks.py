@@ -33,7 +33,7 @@ from gateway.http.request_path import (
 )
 from gateway.search.limits import parse_limited_search, require_valid_count
 from gateway.settings import Server, Settings
-from gateway.upstreams.dialect import CredentialScheme, Dialect
+from gateway.upstreams.dialect import BEARER, CredentialScheme, Dialect
 
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]+")
 _BODY_HEADERS = frozenset({"content-length", "transfer-encoding"})
@@ -51,6 +51,14 @@ _TOO_LARGE_TEXT = (
 _TYPE_UNKNOWN_TEXT = (
     "The path contains no resource type of FHIR STU3, which this upstream uses. Check the spelling and the"
     " capital letters."
+)
+_VERSION_UNSUPPORTED_TEXT = (
+    "The body's version of FHIR is not the one that is used here. Send application/fhir+json;"
+    " fhirVersion={version}."
+)
+_BEARER_MISSING_TEXT = (
+    "Credentials are missing. Send Authorization: Bearer and an access token of this upstream. The request"
+    " was not sent."
 )
 _EMPTY_TEXT = f"{catalog.BODY_UNREADABLE.text} This one is empty, and the request was not sent."
 
@@ -158,6 +166,7 @@ class SearchSource(NamedTuple):
     """Parts of a request that hold search criteria, or a resource: `content` is a search form if `is_form`.
 
     `query` is ASCII; `criteria` are the values of If-None-Exist. `version`: that of the upstream's FHIR.
+    `is_mounted`: the upstream is no Halo Connect, and its maximum replaces a larger `_count`.
     """
 
     query: bytes
@@ -166,6 +175,7 @@ class SearchSource(NamedTuple):
     is_form: bool = False
     criteria: Sequence[str] = ()
     version: FhirVersion = "4.0"
+    is_mounted: bool = False
 
 
 def parse_request_search(
@@ -173,16 +183,20 @@ def parse_request_search(
     interaction: Interaction,
     content: bytes,
     settings: Settings,
-    version: FhirVersion = "4.0",
+    version: FhirVersion | None = None,
 ) -> SearchParams:
-    """Parse the search in URL and form. Raises Failure 400 or 415, also for an invalid resource body."""
+    """Parse the search in URL and form; `version`: that of a mounted upstream.
+
+    Raises Failure 400 or 415, also for an invalid resource body.
+    """
     source = SearchSource(
         request.scope["query_string"],
         content,
         request.headers.get("content-type", ""),
         interaction.is_search and request.method == "POST",
         request.headers.getlist("if-none-exist"),
-        version,
+        version or "4.0",
+        is_mounted=version is not None,
     )
     return parse_search_source(source, interaction, settings)
 
@@ -201,7 +215,7 @@ def parse_search_source(source: SearchSource, interaction: Interaction, settings
     search = parse_limited_search(limits, *texts, resource=interaction.type)
     for criteria in source.criteria:
         parse_limited_search(limits, criteria, resource=interaction.type, place="If-None-Exist")
-    require_valid_count(interaction, search)
+    require_valid_count(interaction, search, is_limited=source.is_mounted)
     return search
 
 
@@ -223,8 +237,12 @@ def _require_readable_body(source: SearchSource, interaction: Interaction, serve
         raise Failure(catalog.BODY_UNREADABLE, text=_EMPTY_TEXT)
     content_type = media_type(source.content_type)
     permitted = FORM_MEDIA_TYPES if source.is_form else RESOURCE_MEDIA_TYPES
-    if content_type not in permitted or not has_supported_version(source.content_type, source.version):
+    if content_type not in permitted:
         raise Failure(catalog.MEDIA_TYPE_UNSUPPORTED)
+    if not has_supported_version(source.content_type, source.version):
+        raise Failure(
+            catalog.MEDIA_TYPE_UNSUPPORTED, text=_VERSION_UNSUPPORTED_TEXT.format(version=source.version)
+        )
     if not source.is_form and (content_type != JSON_PATCH or interaction.code != "patch"):
         _require_simple_json(source.content, server)
 
@@ -253,7 +271,8 @@ def _raw_path(request: Request, max_uri: int) -> str:
 
 def _missing_credential(scheme: CredentialScheme) -> Failure:
     """Return a 401 with the challenge that RFC 9110 section 15.5.2 requires."""
-    return Failure(catalog.CREDENTIALS_MISSING, headers=(("www-authenticate", scheme.challenge),))
+    text = _BEARER_MISSING_TEXT if scheme.headers == BEARER.headers else ""
+    return Failure(catalog.CREDENTIALS_MISSING, text=text, headers=(("www-authenticate", scheme.challenge),))
 
 
 def _has_credential(request: Request, scheme: CredentialScheme) -> bool:

@@ -20,6 +20,7 @@ from gateway.http.negotiation import (
     FhirVersion,
     content_media_types,
     response_media_type,
+    result_media_types,
 )
 from gateway.http.proved_callers import caller_at_upstream
 from gateway.http.request_path import Target
@@ -172,9 +173,7 @@ async def fhir_request(
     body = await request_checks.read_body(request, *address.body_limit)
     body = request_checks.without_byte_order_mark(request, body)
     headers = _decode_headers(request, address.credentials)
-    search = request_checks.parse_request_search(
-        request, interaction, body, settings, address.version or "4.0"
-    )
+    search = request_checks.parse_request_search(request, interaction, body, settings, address.version)
     response_format = _response_format(request, interaction, search, address.version)
     if response_format not in JSON_MEDIA_TYPES:
         headers = tuple(header for header in headers if header[0] not in _FORM_CONDITIONS)
@@ -206,11 +205,13 @@ def with_deadline(request: FhirRequest, settings: Settings) -> FhirRequest:
 def _response_format(
     request: Request, interaction: Interaction, search: SearchParams, version: FhirVersion | None
 ) -> str:
-    """Media type of the response; several for the content of a Binary. Raises Failure 406."""
+    """Media type of the response; several for the content of a Binary or a file. Raises Failure 406."""
     accept = request.headers.get("accept", "")
     formats, is_binary = search.values("_format"), interaction.is_binary_read
     if is_binary and version:
         return content_media_types(formats, accept, version)
+    if interaction.code == "operation" and version:
+        return result_media_types(formats, accept, version)
     return response_media_type(formats, accept, is_binary=is_binary, version=version or "4.0")
 
 

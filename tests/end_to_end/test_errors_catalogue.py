@@ -64,7 +64,6 @@ def test_every_other_status_gives_an_outcome(gateway: FailingGateway, status: in
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
-        (400, {"fault": {"x": 1}}, {"content-type": "application/x-new"}),
         (500, {"fault": {"x": 1}}, {"content-type": "application/x-new"}),
         (502, [1, 2], {"content-type": "application/x-new"}),
     ],
@@ -77,6 +76,18 @@ def test_unknown_error_shape_is_a_bad_gateway(
     issue = checked_issue(gateway.ask("GET", path, headers=client_headers), 502)
     assert error_code(issue) == failures.UNRECOGNISED_RESPONSE.code
     assert f"status={status} content-type=application/" in issue["diagnostics"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_unknown_400_is_a_refusal_except_of_halo(gateway: FailingGateway, dialect: str) -> None:
+    path, client_headers = CLIENT_REQUESTS[dialect]
+    gateway.pair.fault(kind="answer", status=400, body={"fault": {"x": 1}})
+    is_halo = DIALECTS[dialect].success_errors == "envelopes"
+    issue = checked_issue(
+        gateway.ask("GET", path, headers=client_headers | {"accept": "application/fhir+json"}),
+        502 if is_halo else 400,
+    )
+    assert error_code(issue) == (failures.UNRECOGNISED_RESPONSE.code if is_halo else "upstream-status")
 
 
 def test_every_rule_of_every_dialect_is_tested() -> None:
