@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import inf
 
 from gateway.cache.caller_access import Access
@@ -39,6 +40,10 @@ class CacheConfig:
     max_detached_fetches: int = 100
     client_cache_control: str = "private, no-cache"
     is_proved: Callable[[FhirRequest], bool] = lambda _: True
+
+    def cache_control_of(self, status: int) -> str:
+        """Cache-Control of a response to a client; a job (202) is never stored."""
+        return "no-store" if status == HTTPStatus.ACCEPTED else self.client_cache_control
 
 
 @dataclass(frozen=True, slots=True)

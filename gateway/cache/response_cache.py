@@ -189,7 +189,7 @@ class ResponseCache:
         self, request: FhirRequest, response: FhirResponse, status: CacheStatus
     ) -> FhirResponse:
         response = response.with_header("cache-status", status.header_value)
-        response = response.with_header("cache-control", self._config.client_cache_control)
+        response = response.with_header("cache-control", self._config.cache_control_of(response.status))
         return not_modified(request, response) or response
 
     def _may_revalidate(self, lookup: CacheLookup, entry: StoredResponse) -> bool:

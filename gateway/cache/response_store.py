@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from math import inf
 
 from gateway.cache.directives import ResponseDirectives, response_directives
@@ -38,9 +39,14 @@ class FetchResult:
     is_collapsed: bool = False
 
     def applies_to(self, caller_fingerprint: str) -> bool:
-        """Whether a caller may share the result: a failure before the query concerns only its own caller."""
-        has_run = isinstance(self.response, FhirResponse) or self.response.kind.may_have_run
-        return has_run or caller_fingerprint == self.caller_fingerprint
+        """Whether a caller may share the result.
+
+        A failure before the query, and a job (202), concern only the caller that started the fetch.
+        """
+        response = self.response
+        is_job = isinstance(response, FhirResponse) and response.status == HTTPStatus.ACCEPTED
+        has_run = isinstance(response, FhirResponse) or response.kind.may_have_run
+        return (has_run and not is_job) or caller_fingerprint == self.caller_fingerprint
 
 
 class ResponseStore:

@@ -24,6 +24,7 @@ def rule_sources() -> Iterator[tuple[str, tuple[ErrorRule, ...]]]:
         if dialect.rules:
             yield f"`{dialect.name}`", dialect.rules
     yield "Every upstream, by status", (*status_rules.RULES, UNMATCHED_RULE)
+    yield "Every upstream but Halo, instead of `unrecognised`", status_rules.REFUSAL_RULES
 
 
 def rule_kinds() -> Iterator[FailureKind]:

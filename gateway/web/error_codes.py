@@ -34,7 +34,8 @@ endpoint of a mounted Health Gorilla) gets the vendor's own status and body, unl
 `application/fhir+json` or `application/fhir+xml`. On a mount, the gateway adds Retry-After where the vendor
 sends none and there is a time to wait for. Failures of the gateway itself (a timeout, an open circuit, a full
 queue), redirections, and errors of the network before the upstream (407, 511) are OperationOutcomes for every
-client, because the vendor has no body for them. A success status of HaloITSM is never an error.
+client, because the vendor has no body for them; only the redirection of a download (`~/`, GET) is passed on.
+A success status of HaloITSM is never an error.
 
 *Repeat*: `yes` the same request after Retry-After; `once` one more time; `after-change` only a changed
 request; `after-fix` only after the operator or the practice has acted; `no` never. *Retry-After* is the time

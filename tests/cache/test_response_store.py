@@ -7,7 +7,7 @@ from support.requests import NOW, SITE, fhir_request, json_response
 
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig, CacheLookup, lookup_for
-from gateway.cache.response_store import ResponseStore
+from gateway.cache.response_store import FetchResult, ResponseStore
 from gateway.cache.stored_response import StoredResponse
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.stores.memory import MemoryStore
@@ -39,6 +39,12 @@ class Replica:
 
     def _clock(self) -> datetime:
         return self.now
+
+
+async def test_job_is_not_shared_with_another_caller() -> None:
+    job = FetchResult(FhirResponse(202), "one")
+    assert (job.applies_to("one"), job.applies_to("other")) == (True, False)
+    assert FetchResult(PATIENT, "one").applies_to("other")
 
 
 async def test_age_counts_from_upstream_request() -> None:

@@ -1,4 +1,4 @@
-"""What Health Gorilla may answer besides resources, over real sockets: jobs, manifests, files, other places."""
+"""What Health Gorilla may answer besides resources, over real sockets: jobs, manifests, files, redirects."""
 
 import json
 from collections.abc import Iterator
@@ -89,6 +89,7 @@ def test_job_that_no_client_asked_for_is_passed_on(
             f"{gateway.url}{mount}/RequestResult/9",
             b"",
         )
+        assert response.headers["cache-control"] == "no-store"
         assert len(gateway.upstream.requests) == count
 
 

@@ -7,9 +7,12 @@ from gateway.http.negotiation import (
     FhirVersion,
     content_media_types,
     has_supported_version,
+    is_json_type,
+    is_native_type,
     media_type,
     prefers_fhir,
     response_media_type,
+    result_media_types,
 )
 
 
@@ -138,3 +141,55 @@ def test_binary_has_no_other_form_as_a_resource(accept: str) -> None:
 )
 def test_fhir_is_preferred_by_name_and_quality(accept: str, preferred: bool) -> None:
     assert prefers_fhir(accept) is preferred
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", "application/fhir+json"),
+        ("*/*", "application/fhir+json"),
+        ("application/pdf, application/json;q=0.1", "application/json"),
+        ("application/pdf", "application/pdf"),
+        (
+            "application/fhir+ndjson, application/pdf;q=0.5, text/html",
+            "application/fhir+ndjson,application/pdf",
+        ),
+    ],
+)
+def test_result_is_a_file_only_for_clients_without_json(accept: str, expected: str) -> None:
+    assert result_media_types((), accept) == expected
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+xml", "text/html", "application/xml", "x"])
+def test_result_has_no_markup(accept: str) -> None:
+    with pytest.raises(Failure):
+        result_media_types((), accept)
+
+
+@pytest.mark.parametrize(
+    ("accept", "names_version"),
+    [
+        ("application/fhir+json; fhirVersion=3.0", True),
+        ("application/pdf", False),
+        ("application/fhir+xml; fhirVersion=3.0", False),
+    ],
+)
+def test_refusal_names_the_version_if_it_is_the_reason(accept: str, names_version: bool) -> None:
+    with pytest.raises(Failure) as failure:
+        response_media_type((), accept)
+    assert ("fhirVersion=4.0" in failure.value.text) is names_version
+
+
+@pytest.mark.parametrize(
+    ("name", "is_json", "is_native"),
+    [
+        ("application/fhir+json", True, False),
+        ("text/json", True, True),
+        ("application/fhir+ndjson", False, True),
+        ("application/x-ndjson", False, True),
+        ("application/pdf", False, True),
+        ("", False, False),
+    ],
+)
+def test_ndjson_is_a_file(name: str, is_json: bool, is_native: bool) -> None:
+    assert (is_json_type(name), is_native_type(name)) == (is_json, is_native)

@@ -80,3 +80,12 @@ def test_every_error_status_is_a_failure(name: str) -> None:
 
 def test_rule_ids_are_unique() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize("body", [{"fault": 1}, b"[]", {"resourceType": "Patient"}])
+def test_refusal_in_an_unknown_shape_is_one_except_of_halo(body: object) -> None:
+    assert require_failure("fhir", 400, body).kind.status == 400
+    assert require_failure("fhir", 460, body).kind is OTHER_4XX
+    assert require_failure("fhir", 500, body).kind is failures.UNRECOGNISED_RESPONSE
+    for status in (400, 460):
+        assert require_failure("halo-connect", status, body).kind is failures.UNRECOGNISED_RESPONSE
