@@ -168,7 +168,7 @@ RULES = (
         "hg-400-subject",
         SUBJECT_UNKNOWN,
         status={400},
-        message_pattern=rf"subject\b{_VALUE}\bvalidation failed",
+        message_pattern=r"subject validation failed|^subject\s\S{1,80}\svalidation failed",
         reads_all_text=True,
         own_credentials_kind=failures.GATEWAY_CREDENTIALS_INVALID,
     ),

@@ -297,6 +297,7 @@ def test_refusal_of_a_token_endpoint_gets_no_challenge(gateway: Gateway, path: s
         (422, "Supplied performer f-388 is unknown", "The performer of the", 422),
         (422, "Supplied AuthorizedBy tl-7 is unknown", "The AuthorizedBy of the", 422),
         (400, "Subject jdoe validation failed", "The subject (sub)", 401),
+        (400, "Invalid request: subject Patient/1 validation failed", "The request has a form", 400),
     ],
 )
 def test_value_inside_a_documented_text_hides_no_rule(
