@@ -25,7 +25,7 @@ Bulkhead             concurrency and queue per site                resilience/bu
 SiteRelocation       follows a practice to its new GUID            sites/relocation.py
 Retry                safe retries within a budget                  resilience/retry.py
 RateLimitRecheck     a second permit for late or repeated requests resilience/rate_limiter.py
-CredentialFailureLimit  429 after many refusals of one address     resilience/credential_failure_limit.py
+CredentialFailureLimit  429 after many refusals of a credential   resilience/credential_failure_limit.py
 IssueDetector        notes what answers say about known issues     repairs/issue_detector.py
 EngineDetector       notes the version of the site's FHIR engine   sites/engine_version.py
 UpstreamMeter        counts billable upstream requests             ledger/metering.py
@@ -76,7 +76,7 @@ from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
-from gateway.resilience.credential_failures import CredentialFailures
+from gateway.resilience.credential_failures import CredentialFailures, FailureLimits
 from gateway.resilience_handlers import ClientFactory, with_resilience
 from gateway.runtime import Runtime, utc_now
 from gateway.search.dry_run import Outlook
@@ -278,10 +278,16 @@ def upstream_client(
             runtime.proved_callers,
             runtime.remaining_wait,
             time.monotonic,
-            limit=settings.server.max_credential_failures,
+            failure_limits(settings, upstream),
         )
 
     return client_for
+
+
+def failure_limits(settings: Settings, upstream: Upstream) -> FailureLimits:
+    """Refusals after which an unproved caller waits; tokens of mounts expire, those of many callers at once."""
+    credentials = settings.server.max_credential_failures
+    return FailureLimits(credentials * 10 if isinstance(upstream, MountedUpstream) else credentials)
 
 
 def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:

@@ -190,8 +190,8 @@ TOO_MANY_CREDENTIAL_FAILURES = FailureKind(
     "too-many-credential-failures",
     429,
     "throttled",
-    "The upstream has refused too many credentials from this address within a minute. This request was not"
-    " sent. Check the key or token, and retry after the time in Retry-After.",
+    "The upstream has refused this credential, or many credentials from this address, too often within a"
+    " minute. This request was not sent. Check the key or token, and retry after the time in Retry-After.",
     retry_advice=RetryAdvice.YES,
     retry_after=60,
     may_have_run=False,

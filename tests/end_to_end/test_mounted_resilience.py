@@ -183,6 +183,17 @@ def test_quota_without_a_time_holds_for_a_second(mounts: Mounts) -> None:
     assert 0.5 < time.monotonic() - started < 2
 
 
+def test_refused_token_stops_no_other_caller_of_its_address(mounts: Mounts) -> None:
+    refused = Answer(401, UNAVAILABLE)
+    mounts.hg.answer = lambda sent: Answer() if sent.headers.get("authorization") == "Bearer new" else refused
+    statuses = [mounts.get("hg/Patient/1", "old").status_code for _ in range(31)]
+    assert statuses == [401] * 10 + [429] * 21
+    assert mounts.get("hg/Patient/1", "new").status_code == 200
+    tokens = [mounts.send("POST", "hg/~/oauth/token", "", b"grant_type=x").status_code for _ in range(40)]
+    assert tokens == [401] * 40
+    assert mounts.get("hg/Patient/1", "new").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["itsm/api/tickets", "hg/Patient/1"])
 def test_rate_of_one_caller_is_paced(path: str) -> None:
     with running_mounts(rate_limits=[{"requests": 3, "seconds": 1}]) as mounts:

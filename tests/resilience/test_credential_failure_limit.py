@@ -4,19 +4,21 @@ import asyncio
 
 import pytest
 from support.event_loop import turns
-from support.requests import fhir_request
+from support.requests import LABS, fhir_request
 from support.scripted_upstream import OK, Clock, HandlerCase
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.interaction import NOT_FHIR, Interaction
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
-from gateway.resilience.credential_failures import CredentialFailures
+from gateway.resilience.credential_failures import CredentialFailures, FailureLimits
 from gateway.upstreams.failures import CREDENTIALS_INVALID, FORBIDDEN, NOT_FOUND
 
 pytestmark = pytest.mark.anyio
 
 LIMIT = 3
+LIMITS = FailureLimits(LIMIT)
 REFUSED = Failure(CREDENTIALS_INVALID, upstream_response=FhirResponse(401))
 
 
@@ -37,9 +39,9 @@ class TestCredentialFailureLimit(HandlerCase):
         self.failures = CredentialFailures()
         self.handler = self.create_handler()
 
-    def create_handler(self, max_wait: float = 5.0) -> CredentialFailureLimit:
+    def create_handler(self, max_wait: float = 5.0, limits: FailureLimits = LIMITS) -> CredentialFailureLimit:
         return CredentialFailureLimit(
-            self.respond, self.failures, self.proved, lambda _: max_wait, self.clock, limit=LIMIT
+            self.respond, self.failures, self.proved, lambda _: max_wait, self.clock, limits
         )
 
     async def respond(self, request: FhirRequest) -> FhirResponse:
@@ -125,3 +127,40 @@ class TestCredentialFailureLimit(HandlerCase):
         self.proved.record_success(caller_of(request_of("bad")))
         assert await self.code(request_of("bad")) == "upstream-credentials"
         assert not self.proved.is_proved(caller_of(request_of("bad")))
+
+    async def test_repeated_refusals_of_one_key_hold_it_alone(self) -> None:
+        codes = [await self.code(request_of("bad")) for _ in range(40)]
+        assert codes == ["upstream-credentials"] * LIMIT + ["too-many-credential-failures"] * 37
+        assert await self.code(request_of("good")) == "200"
+        assert await self.code(request_of("bad-2")) == "upstream-credentials"
+
+    async def test_one_key_has_ten_refusals_beside_a_large_limit(self) -> None:
+        self.handler = self.create_handler(limits=FailureLimits(300))
+        codes = [await self.code(request_of("bad")) for _ in range(12)]
+        assert codes.count("upstream-credentials") == 10
+
+    async def test_concurrent_requests_of_one_key_keep_no_other_out(self) -> None:
+        self.gate.clear()
+        first = [asyncio.create_task(self.code(request_of("bad"))) for _ in range(20)]
+        await turns()
+        assert self.sent == ["bad"] * LIMIT
+        other = asyncio.create_task(self.code(request_of("good")))
+        await turns()
+        self.gate.set()
+        assert await other == "200"
+        assert (await asyncio.gather(*first)).count("upstream-credentials") == LIMIT
+
+    @pytest.mark.parametrize("is_mounted", [True, False])
+    async def test_sign_in_at_a_mount_meets_no_limit(self, is_mounted: bool) -> None:
+        site = LABS if is_mounted else None
+        token = fhir_request(client_address="192.0.2.1", site=site, method="POST")
+        token = token.replace(interaction=NOT_FHIR, path="~/oauth/token")
+        metadata = fhir_request("metadata", client_address="192.0.2.1", site=site).replace(
+            interaction=Interaction("capabilities")
+        )
+        for request in (token, metadata):
+            codes = [await self.code(request) for _ in range(40)]
+            assert (codes == ["upstream-credentials"] * 40) is is_mounted
+        for number in range(LIMIT):
+            await self.code(request_of(f"bad-{number}"))
+        assert (await self.code(token) == "upstream-credentials") is is_mounted
