@@ -285,7 +285,7 @@ def upstream_client(
 
 
 def failure_limits(settings: Settings, upstream: Upstream) -> FailureLimits:
-    """Refusals after which an unproved caller waits; tokens of mounts expire, those of many callers at once."""
+    """Refusals after which an unproved caller waits; tokens of mounts expire, many callers' at once."""
     credentials = settings.server.max_credential_failures
     return FailureLimits(credentials * 10 if isinstance(upstream, MountedUpstream) else credentials)
 

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gateway.admin.site_status import PracticeHandlers, UpstreamHandlers
@@ -102,7 +103,7 @@ def with_retries(
         ExponentialBackoff(options.initial_backoff_seconds, options.max_backoff_seconds),
         policies.remaining_wait,
         policies.proved_caller,
-        clock=time.monotonic,
+        now=lambda: datetime.fromtimestamp(time.time(), UTC),
         jitter=random.random,
         retry_on_timeout=options.retry_on_timeout,
         idempotency_header=idempotency_header,

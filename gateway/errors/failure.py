@@ -30,6 +30,7 @@ class FailureKind:
     to do. `retry_after` is in seconds. `may_have_run`: the upstream may have run (and billed) the query.
     `refuses_change`: the query of a write ran, and the database says that it changed nothing.
     `may_be_partial`: of several statements, those before the error may have run, whatever the status.
+    `limits_rate`: false for a throttle of what runs at once, which holds no further request.
     """
 
     code: str
@@ -43,6 +44,7 @@ class FailureKind:
     may_have_run: bool = True
     refuses_change: bool = False
     may_be_partial: bool = False
+    limits_rate: bool = True
 
     @property
     def write_outcome_unknown(self) -> bool:

@@ -57,7 +57,7 @@ class RateLimiter:
         try:
             return await self._inner(request.replace(send_permit=permit))
         except Failure as failure:
-            if failure.kind.code == RATE_LIMITED.code and failure.upstream_response is not None:
+            if _is_refusal_of_rate(failure):
                 await self._rate_limits.record_refusal(ticket.key, failure, started)
             raise
         finally:
@@ -109,6 +109,11 @@ class RateLimiter:
         queue, rate = self._queues.get(key, ()), await self._rate_limits.current_rate(key)
         seconds = await self._rate_limits.blocked_seconds(key) + len(queue) / (rate or 10)
         return Failure(RATE_LIMITED, text=_QUEUE_FULL_TEXT, retry_after=max(1, math.ceil(seconds)))
+
+
+def _is_refusal_of_rate(failure: Failure) -> bool:
+    kind, is_upstreams = failure.kind, failure.upstream_response is not None
+    return kind.code == RATE_LIMITED.code and kind.limits_rate and is_upstreams
 
 
 def _grant_next(queue: FairQueue[asyncio.Future[SentRequest]], sent_request: SentRequest) -> None:

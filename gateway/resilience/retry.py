@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from http import HTTPStatus
 
 import structlog
 
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler, UpstreamUse, may_repeat
+from gateway.http.preferences import accepts_asynchronous_response
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
 from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import max_repeats_with_key, max_retries
+from gateway.upstreams.retry_after import DEFAULT_LIMITS, retry_after_seconds
 
 _log = structlog.get_logger()
 #: Response header with the number of attempts, if there was more than one.
@@ -26,7 +29,8 @@ class Retry:
     random between zero and a maximum that doubles (full jitter), but never shorter than the upstream's
     Retry-After. A retry that would exceed `remaining_wait` seconds is not made. `caller_of` returns the
     caller whose budget a request uses. A POST with one `idempotency_header` is sent once more, with the
-    same key.
+    same key. `now` converts a Retry-After date. A request that starts a job is no safe read: it is sent
+    again only if it was not sent.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -37,7 +41,7 @@ class Retry:
         remaining_wait: Callable[[FhirRequest], float],
         caller_of: Callable[[FhirRequest], str],
         *,
-        clock: Callable[[], float],
+        now: Callable[[], datetime],
         jitter: Callable[[], float],
         retry_on_timeout: bool = False,
         idempotency_header: str = "",
@@ -48,7 +52,7 @@ class Retry:
         self._backoff_policy = backoff_policy
         self._remaining_wait = remaining_wait
         self._caller_of = caller_of
-        self._clock = clock
+        self._now = now
         self._jitter = jitter
         self._retry_on_timeout = retry_on_timeout
         self._idempotency_header = idempotency_header
@@ -86,7 +90,7 @@ class Retry:
 
     def _max_retries(self, request: FhirRequest, failure: Failure) -> int:
         if may_repeat(request):
-            is_final = _is_final_state(request, failure)
+            is_final = _is_final_state(request, failure) or _may_have_started_job(request, failure)
             return 0 if is_final else max_retries(failure, retry_on_timeout=self._retry_on_timeout)
         has_key = request.method == "POST" and _has_one_field(request, self._idempotency_header)
         return max_repeats_with_key(failure) if has_key else 0
@@ -95,15 +99,20 @@ class Retry:
         """Seconds until the next attempt; None if there is none."""
         if attempts > self._max_retries(request, failure):
             return None
-        wait = max(
-            self._jitter() * self._backoff_policy.wait_seconds(attempts), upstream_retry_after(failure) or 0.0
-        )
+        backoff = self._jitter() * self._backoff_policy.wait_seconds(attempts)
+        wait = max(backoff, upstream_retry_after(failure) or 0, self._stated_wait(failure))
         if wait > self._remaining_wait(request):
             return None
         if not await self._budget.spend_retry(_site_guid(request), self._caller_of(request)):
             return None
         _log.info("retry", code=failure.kind.code, attempt=attempts, request_id=request.request_id)
         return wait
+
+    def _stated_wait(self, failure: Failure) -> float:
+        """Seconds in the upstream's Retry-After, also of a write whose failure advises no repeat."""
+        response = failure.upstream_response
+        header = response.header("retry-after") if response else ""
+        return retry_after_seconds(header, failure.own_words, self._now(), DEFAULT_LIMITS) or 0
 
 
 def _has_one_field(request: FhirRequest, name: str) -> bool:
@@ -118,6 +127,11 @@ def _is_final_state(request: FhirRequest, failure: Failure) -> bool:
     """Whether a poll was answered: the failure is that of the SQL query, and stays."""
     response = failure.upstream_response
     return not request.interaction.asks_practice and response is not None and response.status == HTTPStatus.OK
+
+
+def _may_have_started_job(request: FhirRequest, failure: Failure) -> bool:
+    was_sent = failure.kind.may_have_run or failure.upstream_response is not None
+    return was_sent and accepts_asynchronous_response(request)
 
 
 def _final_failure(failure: Failure, attempts: int, use: UpstreamUse) -> Failure:

@@ -141,6 +141,7 @@ TOO_MANY_P360 = FailureKind(
     retry_advice=RetryAdvice.YES,
     retry_after=60,
     may_have_run=False,
+    limits_rate=False,
 )
 TOO_SLOW = FailureKind(
     "upstream-timeout",

@@ -42,7 +42,7 @@ def retry_after_seconds(header: str, text: str, now: datetime, limits: WaitLimit
 
 
 def _from_header(header: str, now: datetime) -> float | None:
-    if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", header):
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", header):
         return float(header)
     try:
         date = parsedate_to_datetime(header)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -175,6 +176,17 @@ def test_exhausted_quota_holds_one_caller_at_one_endpoint(mounts: Mounts, exhaus
     assert mounts.get("hg/Patient/2").status_code == 200
 
 
+def test_throttle_of_processes_holds_no_endpoint(mounts: Mounts) -> None:
+    issue = {"severity": "error", "code": "throttled", "diagnostics": "Too many concurrent p360 processes"}
+    full = Answer(429, {"resourceType": "OperationOutcome", "issue": [issue]}, {"Retry-After": "60"})
+    mounts.hg.answer_in_turn(full, Answer(), Answer(202, b""))
+    start = partial(mounts.send, "POST", "hg/Patient/1/$p360-retrieve", content=b"{}", Prefer="respond-async")
+    refused = start()
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+    assert mounts.get("hg/Patient/1").status_code == 200
+    assert start().status_code == 202
+
+
 def test_quota_without_a_time_holds_for_a_second(mounts: Mounts) -> None:
     mounts.hg.answer_in_turn(Answer(headers={"X-RateLimit-Remaining": "0"}), Answer())
     mounts.get("hg/Patient/1")
@@ -242,6 +254,18 @@ def test_post_with_idempotency_key_is_sent_at_most_twice(mounts: Mounts) -> None
     mounts.hg.answer = lambda _: DOWN
     assert mounts.send("POST", "hg/Patient", content=b"{}", **{KEY: "k1"}).status_code >= 500
     assert len(mounts.hg.sent) == 2
+
+
+def test_repeat_is_never_earlier_than_the_upstream_says(mounts: Mounts) -> None:
+    mounts.hg.answer_in_turn(DOWN._replace(headers={"Retry-After": "9000"}), Answer(201))
+    assert mounts.send("POST", "hg/Patient", content=b"{}", **{KEY: "k1"}).status_code >= 500
+    assert len(mounts.hg.sent) == 1
+
+
+def test_start_of_a_job_is_sent_once(mounts: Mounts) -> None:
+    mounts.hg.answer = lambda _: DOWN
+    assert mounts.get("hg/Patient/1/$everything", Prefer="respond-async").status_code == 503
+    assert len(mounts.hg.sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Retries."""
 
+from datetime import UTC, datetime
+
 import pytest
 from support.requests import GUID, fhir_request, sql_request
 from support.scripted_upstream import OK, READ, Clock, ScriptedUpstream, Step
@@ -15,6 +17,7 @@ from gateway.resilience.retry_budget import RetryBudget
 from gateway.resilience.retry_policy import RetryBudgetPolicy
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import halo_failures
+from gateway.upstreams.failures import UNAVAILABLE
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +46,7 @@ class Case:
             ExponentialBackoff(1, 4),
             lambda request: remaining_wait(request, self.max_wait, self.clock()),
             caller_of,
-            clock=self.clock,
+            now=lambda: datetime.fromtimestamp(self.clock(), UTC),
             jitter=lambda: 1.0,
             retry_on_timeout=retry_on_timeout,
             idempotency_header=idempotency_header,
@@ -238,3 +241,49 @@ async def test_idempotency_key_counts_only_where_the_upstream_reads_it() -> None
 async def test_refused_post_with_idempotency_key_is_not_repeated() -> None:
     case = Case(Failure(catalog.BAD_REQUEST), OK, idempotency_header="hg-idempotency-key")
     assert isinstance(await case.run(IDEMPOTENT), Failure)
+
+
+UNKNOWN_503 = ((ERROR_CODE_SYSTEM, "upstream-503"),)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "sleeps"),
+    [
+        ("9000", []),
+        ("Thu, 01 Jan 2099 00:00:00 GMT", []),
+        ("9" * 30, []),
+        ("7", [7]),
+        ("", [1]),
+        ("soon", [1]),
+    ],
+)
+async def test_repeat_with_a_key_waits_as_long_as_the_upstream_says(
+    retry_after: str, sleeps: list[int]
+) -> None:
+    answer = FhirResponse(503, (("retry-after", retry_after),))
+    failure = Failure(catalog.WRITE_OUTCOME_UNKNOWN, codings=UNKNOWN_503, upstream_response=answer)
+    case = Case(failure, OK, idempotency_header="hg-idempotency-key")
+    await case.run(IDEMPOTENT)
+    assert case.clock.sleeps == sleeps
+
+
+async def test_repeat_with_a_key_waits_as_the_words_say() -> None:
+    failure = Failure(catalog.WRITE_OUTCOME_UNKNOWN, codings=UNKNOWN_503, own_words="Try again in 8 seconds")
+    case = Case(failure, OK, idempotency_header="hg-idempotency-key")
+    await case.run(IDEMPOTENT)
+    assert case.clock.sleeps == [8]
+
+
+@pytest.mark.parametrize(
+    ("failure", "sent"),
+    [
+        (Failure(UNAVAILABLE, upstream_response=FhirResponse(503)), 1),
+        (Failure(catalog.UPSTREAM_RESET), 1),
+        (Failure(catalog.UPSTREAM_REFUSED), 2),
+        (Failure(catalog.UPSTREAM_CONNECT), 2),
+    ],
+)
+async def test_start_of_a_job_is_repeated_only_if_nothing_was_sent(failure: Failure, sent: int) -> None:
+    case = Case(failure, OK, retry_on_timeout=True)
+    await case.run(fhir_request("Patient/1/$everything", headers=(("prefer", "respond-async"),)))
+    assert len(case.inner.requests) == sent

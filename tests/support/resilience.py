@@ -98,7 +98,7 @@ class Chain:
             ExponentialBackoff(0.05, 0.2),
             max_wait,
             caller_of,
-            clock=time.monotonic,
+            now=lambda: datetime.now(UTC),
             jitter=jitter,
         )
         relocation = SiteRelocation(retry, store, limits.practices.get, directory.find_successor, time.time)
