@@ -41,6 +41,7 @@ AccessLog, ErrorHandler, SavingsMeter as above
 RequestRepairs       those of the base URL, plugins and packs      repairs/handlers.py
 ResponseCache        if the mount has one, else CacheBypass        cache/response_cache.py
 ResponseRepairs      the same repairs, response side               repairs/handlers.py
+MountInvalidation    ends what jobs and other mounts change        cache/mount_invalidation.py
 AsyncStatusUrls      URLs beside the upstream's FHIR base          upstreams/async_status.py
 WaitDeadline         ends all waits of the request                 resilience/wait_deadline.py
 PauseGate, CircuitBreaker, RateLimiter, Bulkhead, Retry, RateLimitRecheck as above
@@ -65,7 +66,7 @@ from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, Respo
 from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
-from gateway.mount_handlers import by_resource, mount_handlers, with_mount_cache
+from gateway.mount_handlers import by_resource, mount_handlers, with_invalidation, with_mount_cache
 from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
@@ -188,7 +189,7 @@ def mounted_fhir_chain(
 ) -> Chain:
     """Chain of requests to a mounted FHIR server: the base URL repairs, and those of plugins and packs."""
     guards, repairs = mount_handlers(runtime, upstream, client_for), (*BASE_URL_REPAIRS, *extensions.repairs)
-    sender = AsyncStatusUrls(guards.handler)
+    sender = with_invalidation(AsyncStatusUrls(guards.handler), runtime, upstream)
     kept, cache = with_mount_cache(ResponseRepairs(sender, repairs), runtime, upstream, extensions.version)
     handler = by_resource(RequestRepairs(kept, repairs), CacheBypass(sender))
     return Chain(with_observability(handler, runtime, repairs), cache, guards.state)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
 from gateway.cache.freshness import is_unstored_read
+from gateway.cache.mount_invalidation import MountInvalidation, mounts_at_origin
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.resilience.bulkhead import Bulkhead
@@ -104,6 +105,14 @@ def with_mount_cache(
     config = runtime.mount_cache_config_of(upstream, packs_version)
     cache = ResponseCache(handler, runtime.store, config, runtime.cache_now, runtime.counters)
     return by_storability(CacheOutcomeCounter(cache, runtime.outcome_counts), bypass), cache
+
+
+def with_invalidation(handler: Handler, runtime: Runtime, upstream: MountedUpstream) -> Handler:
+    """Wrap a handler in MountInvalidation if a mount of the same upstream has a cache."""
+    mounts = runtime.settings.upstreams.items()
+    urls = {name: str(mount.url) for name, mount in mounts if mount.cache.profile != "off"}
+    names = mounts_at_origin(urls, str(upstream.url))
+    return MountInvalidation(handler, runtime.counters, names, runtime.is_proved_caller) if names else handler
 
 
 def by_resource(fhir: Handler, other: Handler) -> Handler:

@@ -65,6 +65,7 @@ def running_mounts(*, sections: dict[str, Any] | None = None, **mount: Any) -> I
         upstreams = {
             "labs": {"url": f"{hg.url}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | mount,
             "other": {"url": f"{other.url}/fhir/R4", "dialect": "health-gorilla", "path": "/other"},
+            "twin": {"url": f"{hg.url}/fhir/R4", "dialect": "health-gorilla", "path": "/twin"},
             "desk": {"url": itsm.url, "dialect": "halo-itsm", "path": "/itsm"} | mount,
         }
         defaults = settings_for("http://127.0.0.1:9").model_dump()
@@ -322,6 +323,27 @@ def test_write_through_the_mount_ends_what_is_stored() -> None:
         mounts.get("hg/Patient/1")
         body = b'{"resourceType":"Patient","id":"1"}'
         assert mounts.send("PUT", "hg/Patient/1", content=body).status_code == 200
+        assert "fwd=uri-miss" in cache_status(mounts.get("hg/Patient/1"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("POST", "hg/Observation", Answer(202, b"")),
+        ("GET", "hg/~/fhir/RequestResult/1", Answer(200, EMPTY_PAGE)),
+        ("PUT", "hg/~/fhir/r4/Patient/1", Answer()),
+        ("PUT", "twin/Patient/1", Answer()),
+    ],
+)
+def test_change_beside_the_cache_ends_what_is_stored(method: str, path: str, answer: Answer) -> None:
+    with running_mounts(cache={"profile": "cautious"}) as mounts:
+        for _ in range(2):
+            last = mounts.get("hg/Patient/1")
+        assert "; hit" in cache_status(last)
+        mounts.hg.answer = lambda _: answer
+        body = None if method == "GET" else b'{"resourceType":"Patient","id":"1"}'
+        assert mounts.send(method, path, content=body).status_code == answer.status
+        mounts.hg.answer = lambda _: Answer()
         assert "fwd=uri-miss" in cache_status(mounts.get("hg/Patient/1"))
 
 

@@ -257,9 +257,7 @@ UNKNOWN_503 = ((ERROR_CODE_SYSTEM, "upstream-503"),)
         ("soon", [1]),
     ],
 )
-async def test_repeat_with_a_key_waits_as_long_as_the_upstream_says(
-    retry_after: str, sleeps: list[int]
-) -> None:
+async def test_repeat_with_a_key_waits_for_the_upstream(retry_after: str, sleeps: list[int]) -> None:
     answer = FhirResponse(503, (("retry-after", retry_after),))
     failure = Failure(catalog.WRITE_OUTCOME_UNKNOWN, codings=UNKNOWN_503, upstream_response=answer)
     case = Case(failure, OK, idempotency_header="hg-idempotency-key")
@@ -283,7 +281,7 @@ async def test_repeat_with_a_key_waits_as_the_words_say() -> None:
         (Failure(catalog.UPSTREAM_CONNECT), 2),
     ],
 )
-async def test_start_of_a_job_is_repeated_only_if_nothing_was_sent(failure: Failure, sent: int) -> None:
+async def test_start_of_a_job_is_repeated_if_unsent(failure: Failure, sent: int) -> None:
     case = Case(failure, OK, retry_on_timeout=True)
     await case.run(fhir_request("Patient/1/$everything", headers=(("prefer", "respond-async"),)))
     assert len(case.inner.requests) == sent
