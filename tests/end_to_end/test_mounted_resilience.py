@@ -92,6 +92,27 @@ def codes(response: httpx.Response) -> list[str]:
     return [coding["code"] for coding in response.json()["issue"][0]["details"]["coding"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "answer"),
+    [
+        ("hg", "hg/Patient/1", Answer(504, b"")),
+        ("hg", "hg/Patient/1", Answer(500, UNAVAILABLE)),
+        ("itsm", "itsm/api/report/1", Answer(504, b"")),
+        ("itsm", "itsm/api/report/1", Answer(500, b"")),
+    ],
+)
+def test_slow_requests_of_some_callers_stop_no_other(name: str, path: str, answer: Answer) -> None:
+    with running_mounts(sections=WITHOUT_RETRIES) as mounts:
+        upstream: FakeUpstream = getattr(mounts, name)
+        for caller in ("first", "second"):
+            assert mounts.get(path, caller).status_code == 200
+        upstream.answer = lambda _: answer
+        for caller in ("first", "second") * 6:
+            assert mounts.get(path, caller).status_code >= 500
+        upstream.answer = lambda _: Answer()
+        assert mounts.get(path, "third").status_code == 200
+
+
 @pytest.mark.parametrize(("name", "path"), [("hg", "hg/Patient/1"), ("itsm", "itsm/api/tickets/1")])
 def test_circuit_opens_for_one_mount_only(name: str, path: str) -> None:
     with running_mounts(sections=WITHOUT_RETRIES) as mounts:

@@ -79,3 +79,11 @@ def test_slot_counts_until_its_last_request_has_left_the_period() -> None:
     counts = with_request({}, window, 120.9)
     assert window_wait(counts, window, 180.1) == pytest.approx(0.9)
     assert window_wait(counts, window, 181.0) == 0
+
+
+async def test_table_of_callers_with_new_tokens_is_bounded() -> None:
+    clock = Clock()
+    windows = RateWindows(MemoryStore(clock=clock), clock, (FIVE_MINUTES, THREE_MINUTES))
+    for number in range(5_000):
+        assert await windows.take(f"token {number}") == 0
+    assert len(windows._counts._local_copies) <= 4_096
