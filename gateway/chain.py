@@ -279,16 +279,10 @@ def upstream_client(
             runtime.proved_callers,
             runtime.remaining_wait,
             time.monotonic,
-            failure_limits(settings, upstream),
+            FailureLimits(settings.server.max_credential_failures),
         )
 
     return client_for
-
-
-def failure_limits(settings: Settings, upstream: Upstream) -> FailureLimits:
-    """Refusals after which an unproved caller waits; tokens of mounts expire, many callers' at once."""
-    credentials = settings.server.max_credential_failures
-    return FailureLimits(credentials * 10 if isinstance(upstream, MountedUpstream) else credentials)
 
 
 def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:
