@@ -85,9 +85,9 @@ class Server(Section):
     max_credential_failures: Count = Field(
         30,
         description="Maximum number of different credentials of one client address that one upstream refuses"
-        " (401, 403) per minute. Beyond it, callers of that address that the upstream has not accepted yet get"
-        " 429 for this upstream. One credential counts once, and gets 429 alone after ten refusals. Raise it"
-        " if more callers than that share an address, and their tokens may expire together.",
+        " (401, 403) per minute. Beyond it, callers of that address that the upstream has not accepted yet"
+        " get 429 for this upstream. One credential counts once, and gets 429 alone after ten refusals. Raise"
+        " it if more callers than that share an address, and their tokens may expire together.",
     )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
     max_uri: ByteCount = Field(
