@@ -17,7 +17,8 @@ _objects_decoder: msgspec.json.Decoder[list[dict[str, Raw]] | None] = msgspec.js
 )
 _resource_decoder = msgspec.json.Decoder(dict[str, Any])
 _text_decoder = msgspec.json.Decoder(str)
-_encode = msgspec.json.Encoder().encode
+#: Mappings that are no dict, such as read-only ones, are encoded as dicts.
+_encode = msgspec.json.Encoder(enc_hook=dict).encode
 #: Brackets as signed bytes: 1 opens an object or array, -1 closes it.
 _BRACKET_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 #: Escapes of UTF-16 pairs in a row, or of a lone surrogate, which is the group, behind an odd number of

@@ -6,6 +6,7 @@ An unchanged parameter is written with the characters in which it was received.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote, unquote_plus
 
@@ -85,7 +86,7 @@ class SearchParams:
         lists: dict[str, list[str]] = {}
         for parameter in self.parameters:
             lists.setdefault(parameter.name, []).append(parameter.value)
-        return {name: tuple(values) for name, values in lists.items()}
+        return MappingProxyType({name: tuple(values) for name, values in lists.items()})
 
     def values(self, name: str) -> tuple[str, ...]:
         """Values of the parameters with exactly this name, in order."""

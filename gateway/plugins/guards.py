@@ -6,14 +6,33 @@ names the repair: never another search, another match set, or a request under an
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import partial
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
-from gateway.exchange import FhirRequest, Headers, may_write
-from gateway.fhir.bundle import Entry, Link
-from gateway.fhir.raw_json import object_fields
+from gateway.exchange import START, FhirRequest, Headers, may_write
+from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import array_objects, string_value
+from gateway.plugins.failures import failure_problem
+from gateway.plugins.results import (
+    entry_problem,
+    fields_problem,
+    headers_problem,
+    links_problem,
+    request_problem,
+)
+from gateway.plugins.views import (
+    answer_view,
+    entry_copy,
+    entry_view,
+    fields_copy,
+    fields_view,
+    links_copy,
+    links_view,
+)
 from gateway.repairs.repair import Fields, Links, Repair
 from gateway.repairs.witness import UpstreamAnswer, Witness
 from gateway.sites.issue_states import Verdict
@@ -22,29 +41,42 @@ from gateway.upstreams.kinds_by_interaction import kind_for
 _T = TypeVar("_T")
 _RequestFacet = Callable[[FhirRequest], FhirRequest]
 _Facet = Callable[[FhirRequest, _T], _T]
-#: Returns what is wrong with the result of a facet; empty if nothing is.
-_Check = Callable[[_T, _T], str]
-#: What a repair may change in a request. `path` stays below the base.
-_FREE_PARTS = frozenset({"upstream_search", "headers", "body", "path", "interaction"})
-_FIXED_PARTS = tuple(name for name in FhirRequest.__struct_fields__ if name not in _FREE_PARTS)
-#: Fields of a Bundle and of an entry, by which clients find what a search has found.
-_FIXED_FIELDS, _FIXED_ENTRY_FIELDS = ("resourceType", "type", "total", "entry"), ("search", "request")
-_IDENTITY = ("resourceType", "id")
+_Filter = Callable[[FhirRequest, Entry], bool]
 _VERDICTS = frozenset({"broken", "right", "seen"})
 #: Maximum facets that a witness may name in one answer, and characters of each.
 _MAX_FACETS, _MAX_FACET = 16, 64
+_OTHER_PAGES = frozenset({"next", "previous", "prev"})
+
+
+class _Part(NamedTuple, Generic[_T]):
+    """A part of a response: its read-only view, what is wrong with a new one, and a copy of that."""
+
+    view: Callable[[_T], _T]
+    problem: Callable[[_T, Any], str]
+    copy: Callable[[_T], _T]
+
+
+_LINKS = _Part[Links](links_view, links_problem, links_copy)
+_ENTRY = _Part[Entry](entry_view, entry_problem, entry_copy)
+_FIELDS = _Part[Fields](fields_view, fields_problem, fields_copy)
+_HEADERS = _Part[Headers](
+    lambda headers: headers,
+    headers_problem,
+    lambda headers: tuple((name.lower(), value) for name, value in headers),
+)
 
 
 def with_guards(repair: Repair, credential_headers: Iterable[str]) -> Repair:
     """Return the repair with guarded facets; `credential_headers` are lower-case names."""
     own = _Guard(repair.issue.id, frozenset(credential_headers))
+    fields = repair.fields and own.facet(repair.fields, _FIELDS)
     return replace(
         repair,
         request=repair.request and own.request_facet(repair.request),
-        links=repair.links and own.facet(repair.links, _links_problem),
-        entry=repair.entry and own.facet(repair.entry, _entry_problem),
-        fields=repair.fields and own.facet(repair.fields, _fields_problem),
-        headers=repair.headers and own.facet(repair.headers, _headers_problem),
+        links=repair.links and own.facet(repair.links, _LINKS),
+        entry=repair.entry and own.facet(repair.entry, _ENTRY),
+        fields=_without_partial_total(fields) if repair.keeps else fields,
+        headers=repair.headers and own.facet(repair.headers, _HEADERS),
         keeps=repair.keeps and own.keeps(repair.keeps),
         witness=repair.witness and _guarded_witness(repair.witness),
     )
@@ -59,39 +91,65 @@ class _Guard:
 
     def request_facet(self, facet: _RequestFacet) -> _RequestFacet:
         """Return a facet of requests whose result is checked."""
+        kind = catalog.REQUEST_REPAIR_FAILED
 
         def repair_request(request: FhirRequest) -> FhirRequest:
-            new = self._call(catalog.REQUEST_REPAIR_FAILED, request, lambda: facet(request))
-            if new is not request and (problem := self._request_problem(request, new)):
-                raise self._failure(catalog.REQUEST_REPAIR_FAILED, request, problem)
+            new = self._call(kind, request, lambda: facet(request))
+            if new is not request:
+                self._require_none(
+                    kind, request, lambda: request_problem(request, new, self._credential_headers)
+                )
             return new
 
         return repair_request
 
-    def facet(self, facet: _Facet[_T], problem_of: _Check[_T]) -> _Facet[_T]:
-        """Return a facet of responses whose result is checked."""
+    def facet(self, facet: _Facet[_T], part: _Part[_T]) -> _Facet[_T]:
+        """Return a facet of responses that gets a view, and whose result is checked and copied."""
+        kind = catalog.RESPONSE_REPAIR_FAILED
 
         def repair_part(request: FhirRequest, old: _T) -> _T:
-            kind = catalog.RESPONSE_REPAIR_FAILED
-            new = self._call(kind, request, lambda: facet(request, old))
-            if new is not old and (problem := self._call(kind, request, lambda: problem_of(old, new))):
-                raise self._failure(kind, request, problem)
-            return new
+            view = part.view(old)
+            new = self._call(kind, request, lambda: facet(request, view))
+            if new is view:
+                return old
+            self._require_none(kind, request, lambda: part.problem(old, new))
+            return self._call(kind, request, lambda: part.copy(new))
 
         return repair_part
 
-    def keeps(self, keeps: Callable[[FhirRequest, Entry], bool]) -> Callable[[FhirRequest, Entry], bool]:
-        """Return a filter that never decides by an error."""
+    def keeps(self, keeps: _Filter) -> _Filter:
+        """Return a filter that never decides by an error, or by anything but a bool."""
         kind = catalog.RESPONSE_REPAIR_FAILED
-        return lambda request, entry: self._call(kind, request, lambda: bool(keeps(request, entry)))
+
+        def keeps_entry(request: FhirRequest, entry: Entry) -> bool:
+            result: Any = self._call(kind, request, lambda: keeps(request, entry_view(entry)))
+            if not isinstance(result, bool):
+                raise self._failure(kind, request, f"returned {type(result).__name__} instead of a bool")
+            return result
+
+        return keeps_entry
+
+    def _require_none(self, kind: FailureKind, request: FhirRequest, problem_of: Callable[[], str]) -> None:
+        if problem := self._call(kind, request, problem_of):
+            raise self._failure(kind, request, problem)
 
     def _call(self, kind: FailureKind, request: FhirRequest, call: Callable[[], _T]) -> _T:
+        """Call code of the plugin, which never waits: a CancelledError that it raises is its own."""
         try:
             return call()
-        except Failure:
+        except Failure as failure:
+            problem_of_raised = partial(self._problem_of_raised, kind, request, failure)
+            self._require_none(kind, request, problem_of_raised)
             raise
-        except Exception as error:
+        except BaseException as error:
             raise self._failure(kind, request, type(error).__name__) from error
+
+    def _problem_of_raised(self, kind: FailureKind, request: FhirRequest, failure: Failure) -> str:
+        """Return why the client may not get a failure that a facet raised on purpose."""
+        if problem := failure_problem(failure):
+            return problem
+        is_after_write = kind.may_have_run and may_write(request)
+        return f"raised {failure.kind.code} after a write" if is_after_write else ""
 
     def _failure(self, kind: FailureKind, request: FhirRequest, problem: str) -> Failure:
         """Failure that names the repair; after a write, one that says that its outcome is unknown."""
@@ -101,70 +159,26 @@ class _Guard:
         unknown = kind_for(catalog.WRITE_OUTCOME_UNKNOWN, request.interaction)
         return Failure(unknown, diagnostics=diagnostics, codings=((ERROR_CODE_SYSTEM, kind.code),))
 
-    def _request_problem(self, old: FhirRequest, new: Any) -> str:
-        if not isinstance(new, FhirRequest):
-            return f"returned {type(new).__name__}"
-        changed = [name for name in _FIXED_PARTS if getattr(new, name) != getattr(old, name)]
-        if changed:
-            return f"changed {', '.join(changed)}"
-        if new.path != old.path and _leaves_base(new.path):
-            return "changed the path to one outside the base"
-        return "changed credentials" if self._credentials(new) != self._credentials(old) else ""
 
-    def _credentials(self, request: FhirRequest) -> Headers:
-        names = self._credential_headers | _ALWAYS_CREDENTIALS
-        return tuple(field for field in request.headers if field[0].lower() in names)
+def _without_partial_total(facet: _Facet[Fields] | None) -> _Facet[Fields]:
+    """Return a facet, after another, that removes a `total` of matches that the filter cannot all see."""
+
+    def repair_fields(request: FhirRequest, old: Fields) -> Fields:
+        fields = facet(request, old) if facet else old
+        if "total" not in fields or not _counts_other_pages(request, old):
+            return fields
+        return {name: raw for name, raw in fields.items() if name != "total"}
+
+    return repair_fields
 
 
-#: Headers that are credentials, or name a host, at every upstream.
-_ALWAYS_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "host"})
-
-
-_URL_MARKS = frozenset("?#\\%")
-
-
-def _leaves_base(path: str) -> bool:
-    has_mark = not _URL_MARKS.isdisjoint(path)
-    return has_mark or path.startswith("~") or not {"", ".", ".."}.isdisjoint(path.split("/"))
-
-
-def _links_problem(old: Links, new: Any) -> str:
-    if not isinstance(new, tuple) or not all(isinstance(link, Link) for link in new):
-        return f"returned {type(new).__name__} for links"
-    are_same = sorted(link.relation for link in old) == sorted(link.relation for link in new)
-    return "" if are_same else "added or removed a link"
-
-
-def _entry_problem(old: Entry, new: Any) -> str:
-    if not isinstance(new, Entry):
-        return f"returned {type(new).__name__} for an entry"
-    if _changed_names(old.fields, new.fields, _FIXED_ENTRY_FIELDS):
-        return "changed how an entry was found"
-    if (old.resource is None) != (new.resource is None):
-        return "added or removed a resource"
-    if old.resource is None or new.resource is None or new.resource is old.resource:
-        return ""
-    changed = _changed_names(object_fields(old.resource), object_fields(new.resource), _IDENTITY)
-    return f"changed {', '.join(changed)} of a resource" if changed else ""
-
-
-def _fields_problem(old: Fields, new: Any) -> str:
-    changed = _changed_names(old, new, _FIXED_FIELDS)
-    return f"changed {', '.join(changed)} of a Bundle" if changed else ""
-
-
-def _headers_problem(_: Headers, new: Any) -> str:
-    pairs = isinstance(new, tuple) and all(isinstance(field, tuple) and len(field) == 2 for field in new)  # noqa: PLR2004
-    texts = pairs and all(isinstance(text, str) and text.isprintable() for field in new for text in field)
-    return "" if texts else "returned malformed headers"
-
-
-def _changed_names(old: Fields, new: Fields, names: Iterable[str]) -> list[str]:
-    return [name for name in names if _bytes(old, name) != _bytes(new, name)]
-
-
-def _bytes(fields: Fields, name: str) -> bytes | None:
-    return bytes(fields[name]) if name in fields else None
+def _counts_other_pages(request: FhirRequest, fields: Fields) -> bool:
+    if not request.interaction.is_search:
+        return False
+    if request.upstream_search.is_count or request.plan.position != START:
+        return bytes(fields["total"]) != b"0" if "total" in fields else False
+    links = array_objects(fields.get("link"))
+    return any(string_value(link.get("relation")) in _OTHER_PAGES for link in links)
 
 
 def _guarded_witness(witness: Witness) -> Witness:
@@ -172,13 +186,10 @@ def _guarded_witness(witness: Witness) -> Witness:
 
     def observe(request: FhirRequest, answer: UpstreamAnswer) -> Iterable[tuple[str, Verdict]]:
         try:
-            verdicts = [(str(facet), verdict) for facet, verdict in witness(request, answer)]
-        except Exception:  # noqa: BLE001 - what a witness says never changes an answer
+            stated = list(islice(witness(request, answer_view(answer)), _MAX_FACETS))
+            verdicts = [(str(facet), verdict) for facet, verdict in stated]
+            return [each for each in verdicts if each[1] in _VERDICTS and len(each[0]) <= _MAX_FACET]
+        except BaseException:  # noqa: BLE001 - what a witness says never changes an answer
             return ()
-        return tuple(
-            (facet, verdict)
-            for facet, verdict in verdicts[:_MAX_FACETS]
-            if verdict in _VERDICTS and len(facet) <= _MAX_FACET
-        )
 
     return observe

@@ -141,7 +141,10 @@ class _ResponseRepair:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
         own = self._apply_steps(self._steps.fields, fields)
         links = self._apply_steps(self._steps.links, empty.links)
-        return Bundle(own, links, tuple(self._kept_entries(entries)))
+        kept = self._kept_entries(entries)
+        if len(kept) < len(entries):  # `total` counts what is removed
+            own = {name: raw for name, raw in own.items() if name != "total"}
+        return Bundle(own, links, tuple(kept))
 
     def _kept_entries(self, entries: list[Entry]) -> Sequence[Entry]:
         """Return the entries of a searchset that all repairs keep, with the includes that they need."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from gateway.dates.instants import label_meaning
 from gateway.dates.registry import declared_parameter
@@ -112,7 +113,7 @@ def _build_site(settings: Settings, guid: str) -> Site | None:
         merged.name or guid[:8],
         frozenset(repair for repair, on in merged.repairs.items() if not on),
         _date_search_support(settings, merged),
-        merged.last_updated_input,
+        MappingProxyType(merged.last_updated_input),
         merged.last_updated_output,
         merged.inactive_records,
         frozenset(merged.unlisted_capabilities),

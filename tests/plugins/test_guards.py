@@ -1,13 +1,15 @@
 """Guards: whatever a facet of another's repair raises or returns, no answer is lost or made up."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import Raw
 from support.requests import fhir_request, json_response
 
-from gateway.errors.failure import Failure
+from gateway.errors.failure import Failure, FailureKind
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.bundle import Entry, Link
 from gateway.fhir.search_params import parse_search
@@ -23,7 +25,7 @@ KEY = ("ocp-apim-subscription-key", "synthetic")
 SLOT = Entry(
     {"resource": Raw(b'{"resourceType":"Slot","id":"1","status":"FREE"}'), "search": Raw(b'{"mode":"match"}')}
 )
-BUNDLE = {
+BUNDLE: dict[str, Any] = {
     "resourceType": "Bundle",
     "type": "searchset",
     "total": 1,
@@ -223,3 +225,157 @@ def test_repair_without_facets_stays_without() -> None:
     steps = response_steps([repair()])
     assert not any((steps.entry, steps.links, steps.fields, steps.headers))
     assert repair().request is None
+
+
+REJECTION = FailureKind("acme-refusal", 400, "invalid", "Nothing was changed. Correct the request.")
+
+
+def rejects(*_: Any) -> Any:
+    raise Failure(REJECTION)
+
+
+@pytest.mark.parametrize("facet", ["entry", "fields", "links", "headers"])
+async def test_raised_failure_never_hides_a_write(facet: str) -> None:
+    with pytest.raises(Failure) as caught:
+        await respond(fhir_request("Slot", method="POST", body=b"{}"), **{facet: rejects})
+    assert caught.value.kind.code == "write-outcome-unknown"
+    assert "raised acme-refusal after a write" in caught.value.diagnostics
+    with pytest.raises(Failure, match="acme-refusal"):
+        await respond(fhir_request("Slot"), **{facet: rejects})
+
+
+@pytest.mark.parametrize("status", [200, 204, 304, 399, 418.0, 460, 999, True, "400"])
+@pytest.mark.parametrize("facet", ["request", "entry", "keeps"])
+async def test_raised_failure_has_the_status_of_an_error(status: Any, facet: str) -> None:
+    def succeed(*_: Any) -> Any:
+        raise Failure(replace(REJECTION, status=status))
+
+    side = "request" if facet == "request" else "response"
+    with pytest.raises(Failure, match=f"{side}-repair-failed") as caught:
+        await respond(fhir_request("Slot"), **{facet: succeed})
+    assert "acme-refusal must have a registered status" in caught.value.diagnostics
+
+
+async def test_raised_failure_relays_no_response() -> None:
+    def relay(*_: Any) -> Any:
+        raise Failure(REJECTION, upstream_response=FhirResponse(200))
+
+    with pytest.raises(Failure, match="request-repair-failed"):
+        await respond(fhir_request("Slot"), request=relay)
+
+
+def empty_entry(_: FhirRequest, entry: Entry) -> Entry:
+    entry.fields.clear()  # type: ignore[attr-defined]
+    return entry
+
+
+def other_entry(_: FhirRequest, entry: Entry) -> Any:
+    entry.fields["resource"] = Raw(b'{"resourceType":"Patient","id":"9"}')  # type: ignore[index]
+    return entry
+
+
+def other_total(_: FhirRequest, fields: Any) -> Any:
+    fields["total"] = Raw(b"0")
+    return fields
+
+
+def other_link(_: FhirRequest, links: Any) -> Any:
+    links[0].fields["url"] = Raw(b'"y"')
+    return links
+
+
+def other_search(request: FhirRequest, argument: Any = None) -> Any:
+    request.upstream_search.values_by_name["status"] = ("busy",)  # type: ignore[index]
+    return request if argument is None else argument
+
+
+@pytest.mark.parametrize(
+    "facets",
+    [
+        {"entry": empty_entry},
+        {"entry": other_entry},
+        {"entry": other_search},
+        {"keeps": other_entry},
+        {"fields": other_total},
+        {"links": other_link},
+        {"request": other_search},
+    ],
+)
+async def test_change_in_place_is_a_failure(facets: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match="-repair-failed") as caught:
+        await respond(fhir_request("Slot", "status=free"), **facets)
+    assert caught.value.diagnostics.endswith(("TypeError", "AttributeError"))
+
+
+def test_witness_cannot_change_the_answer() -> None:
+    def overwrite(_: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Any]]:
+        assert answer.failure is not None
+        answer.failure.text = "overwritten"
+        yield "changed", "seen"
+        answer.samples[0].fields["resource"] = Raw(b"{}")  # type: ignore[index]
+
+    failure, witness = Failure(REJECTION), repair(witness=overwrite).witness
+    assert witness is not None
+    assert tuple(witness(fhir_request("Slot"), UpstreamAnswer(samples=(SLOT,), failure=failure))) == ()
+    assert failure.text == REJECTION.text
+
+
+def test_returned_mapping_is_copied() -> None:
+    own: dict[str, Raw] = {}
+
+    def fields(_: FhirRequest, old: Any) -> Any:
+        own.update(old)
+        return own
+
+    facet = repair(fields=fields).fields
+    assert facet is not None
+    result = facet(fhir_request("Slot"), {"resourceType": Raw(b'"Bundle"')})
+    own.clear()
+    assert "resourceType" in result
+
+
+@pytest.mark.parametrize("result", [None, 0, 1, "yes", []])
+async def test_filter_returns_a_bool(result: Any) -> None:
+    with pytest.raises(Failure, match="response-repair-failed") as caught:
+        await respond(fhir_request("Slot"), keeps=lambda *_: result)
+    assert f"returned {type(result).__name__} instead of a bool" in caught.value.diagnostics
+
+
+SECOND = {"resource": {"resourceType": "Slot", "id": "2"}}
+TWO = {**BUNDLE, "link": [], "total": 2, "entry": [*BUNDLE["entry"], SECOND]}
+
+
+async def total_after(bundle: Any, keeps: Any, query: str = "") -> int | None:
+    async def inner(_: FhirRequest) -> FhirResponse:
+        return json_response(bundle)
+
+    response = await ResponseRepairs(inner, [repair(keeps=keeps)])(fhir_request("Slot", query))
+    assert response.bundle is not None
+    return response.bundle.total
+
+
+async def test_total_never_counts_what_a_filter_removes() -> None:
+    assert await total_after(TWO, lambda *_: True) == 2
+    assert await total_after(TWO, lambda _, entry: b'"2"' not in bytes(entry.resource)) is None
+    assert await total_after({**TWO, "link": BUNDLE["link"]}, lambda *_: True) is None
+    assert await total_after({**TWO, "entry": []}, lambda *_: True, "_summary=count") is None
+    assert await total_after({**TWO, "entry": [], "total": 0}, lambda *_: True, "_summary=count") == 0
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError])
+@pytest.mark.parametrize("facet", ["request", "entry", "keeps"])
+async def test_facet_cannot_end_the_process(error: type[BaseException], facet: str) -> None:
+    def end(*_: Any) -> Any:
+        raise error
+
+    with pytest.raises(Failure, match="-repair-failed") as caught:
+        await respond(fhir_request("Slot"), **{facet: end})
+    assert f"problem={error.__name__}" in caught.value.diagnostics
+    witness = repair(witness=end).witness
+    assert witness is not None
+    assert tuple(witness(fhir_request("Slot"), UpstreamAnswer())) == ()
+
+
+async def test_headers_of_a_result_are_in_lower_case() -> None:
+    response = await respond(fhir_request("Slot"), headers=lambda _, old: (*old, ("X-A", "b")))
+    assert response.header("x-a") == "b"
