@@ -16,10 +16,14 @@ from gateway.plugins.api import (
     normal_name,
     with_namespace,
 )
+from gateway.plugins.code_digest import modules_digest
 from gateway.plugins.order import in_order
+from gateway.plugins.shapes import shape_problems
 from gateway.repairs import KNOWN_ISSUES, REPAIRS
 from gateway.repairs.repair import Repair
+from gateway.upstreams import mountable_dialects
 from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
 
 _TYPES: dict[str, type[Repair] | type[Dialect]] = {REPAIRS_GROUP: Repair, UPSTREAMS_GROUP: Dialect}
 _OUR_IDS = frozenset(issue.id for issue in KNOWN_ISSUES)
@@ -63,10 +67,11 @@ def load_plugins(names: Sequence[str]) -> Plugins:
     repairs = [each for each in found if isinstance(each, Repair)]
     dialects = tuple(each for each in found if isinstance(each, Dialect))
     problems += _duplicates([repair.issue.id for repair in repairs] + [each.name for each in dialects])
+    problems += _unknown_dialects(repairs, dialects)
     if problems:
         raise PluginError("; ".join(problems))
     ordered = in_order(repairs, [repair.issue.id for repair in REPAIRS])
-    return Plugins(ordered, dialects, _version(point.distribution for point in points))
+    return Plugins(ordered, dialects, _version(points))
 
 
 def _installed_points() -> Iterator[_Point]:
@@ -114,22 +119,35 @@ def _load_point(point: _Point) -> list[Repair | Dialect]:
     if wrong is not None or not values:
         got = type(wrong).__name__ if values else "an empty tuple"
         raise PluginError(f"{point} gives {got}: it must give a {kind.__name__}, or a tuple of them")
+    if problems := [problem for each in values for problem in shape_problems(each)]:
+        raise PluginError(f"{point}: {'; '.join(problems)}")
     return [_named_repair(point.package, each, values) if isinstance(each, Repair)
             else _named_dialect(point.package, each) for each in values]  # fmt: skip
 
 
 def _run(point: _Point, problem: str, call: Callable[[], Any]) -> Any:
-    """Call code of a plugin. Raises PluginError for whatever it raises."""
+    """Call code of a plugin. Raises PluginError for whatever it raises, except Ctrl-C."""
     try:
         return call()
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{point} {problem}: {type(error).__name__}: {str(error)[:_MAX_TEXT]}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{point} {problem}: {type(error).__name__}: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    """Beginning of an error's text, in one line; empty if it has none."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - code of the plugin
+        return ""
+    return "".join(char if char.isprintable() else " " for char in text[:_MAX_TEXT])
 
 
 def _require_version(point: _Point) -> None:
     """Raise PluginError if the module was written for another version of the API."""
     stated = getattr(sys.modules.get(point.entry.module), VERSION_ATTRIBUTE, None)
-    if stated == API_VERSION:
+    if type(stated) is int and stated == API_VERSION:
         return
     if stated is None:
         raise PluginError(
@@ -137,8 +155,8 @@ def _require_version(point: _Point) -> None:
             f" {API_VERSION} in the module {point.entry.module}"
         )
     raise PluginError(
-        f"{point} was written for version {str(stated)[:20]} of the plugin API, this halo-gateway has version"
-        f" {API_VERSION}: install another release of {point.package}, or another halo-gateway"
+        f"{point} was written for version {repr(stated)[:20]} of the plugin API, this halo-gateway has"
+        f" version {API_VERSION}: install another release of {point.package}, or another halo-gateway"
     )
 
 
@@ -179,7 +197,19 @@ def _name_list(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES])
 
 
-def _version(distributions: Iterable[Distribution]) -> str:
-    """Digest of the packages' names, versions and lists of files with hashes."""
-    texts = {f"{each.name}={each.version} {each.read_text('RECORD') or ''}" for each in distributions}
-    return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
+def _unknown_dialects(repairs: Iterable[Repair], dialects: Iterable[Dialect]) -> list[str]:
+    known = (HALO_CONNECT.name, *mountable_dialects(), *(dialect.name for dialect in dialects))
+    return [
+        f"{repair.issue.id}: dialects names {name[:60]!r}, which is none of {_name_list(known)}"
+        for repair in repairs
+        for name in repair.dialects
+        if name not in known
+    ]
+
+
+def _version(points: Sequence[_Point]) -> str:
+    """Digest of the packages' names, versions and lists of files with hashes, and of their modules' files."""
+    found = {point.package: point.distribution for point in points}.values()
+    texts = {f"{each.name}={each.version} {each.read_text('RECORD') or ''}" for each in found}
+    modules = modules_digest(sorted({point.entry.module for point in points}))
+    return hashlib.sha256("\n".join([*sorted(texts), modules]).encode()).hexdigest()

@@ -30,7 +30,7 @@ def rename(request):
     return request.replace(upstream_search=parse_search(query.replace("state=", "status=")))
 
 from halo_gateway import parse_search
-RENAME = Repair(KnownIssue("slot-state", "Slots have another parameter", "test"), request=rename)
+RENAME = Repair(KnownIssue("slot-state", "Another parameter", "https://acme.example/2"), request=rename)
 ALL = (REPAIR, RENAME)
 """  # fmt: skip
 DIALECT = """
@@ -191,7 +191,7 @@ def test_commands_list_the_repair_or_name_the_problem(plugins: PluginFolder, tmp
     assert listed.exit_code == 0, listed.output
     (line,) = [line for line in listed.output.splitlines() if line.startswith(f"{ID} ")]
     assert line.split()[1] == "off"
-    assert f"  {ID}: test" in listed.output
+    assert f"  {ID}: https://acme.example/1" in listed.output
     file.write_text('plugins = ["acme", "broken"]\n')
     for command in ("check-config", "known-issues", "serve"):
         refused = CliRunner().invoke(main, [command, "--config", str(file)])

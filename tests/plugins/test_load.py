@@ -15,7 +15,10 @@ DIALECT = Dialect("acme", (ErrorRule("teapot", failures.CREDENTIALS_INVALID, sta
 """
 TWO = (
     REPAIR
-    + "\nfrom dataclasses import replace\nSECOND = replace(REPAIR, issue=KnownIssue('first', '', ''))\n"
+    + """
+from dataclasses import replace
+SECOND = replace(REPAIR, issue=KnownIssue("first", "", "https://acme.example/2"))
+"""
 )
 
 
@@ -70,6 +73,23 @@ def test_dialect_gets_the_name_of_its_package(plugins: PluginFolder) -> None:
     assert found.dialects[0].title == "acme"
 
 
+def test_version_changes_with_the_source_of_a_module(plugins: PluginFolder) -> None:
+    module = plugins.add("acme")
+    before = load_plugins(["acme"]).version
+    assert before == load_plugins(["acme"]).version
+    (plugins.folder / f"{module}.py").write_text(f"{REPAIR}\n# changed in place, as pip install -e permits\n")
+    assert before != load_plugins(["acme"]).version
+
+
+def test_repair_may_be_for_the_dialect_of_another_plugin(plugins: PluginFolder) -> None:
+    plugins.add("acme", DIALECT, repairs="", upstreams="acme=DIALECT")
+    plugins.add(
+        "zebra", f"{TWO}\nALL = replace(REPAIR, dialects=('acme:acme', 'health-gorilla'))", repairs="a=ALL"
+    )
+    assert ids("zebra", "acme") == ["zebra:slot-status-case"]
+    assert "which is none of halo-connect, " in refusal("zebra")
+
+
 def test_version_changes_with_that_of_a_package(plugins: PluginFolder) -> None:
     plugins.add("acme")
     before = load_plugins(["acme"]).version
@@ -95,6 +115,15 @@ def test_version_changes_with_that_of_a_package(plugins: PluginFolder) -> None:
         (TWO + "ALL = replace(REPAIR, after=('nothing',))", "ALL", "after names 'nothing'"),
         (TWO + "ALL = replace(REPAIR, local_response=print)", "ALL", "a plugin cannot answer requests"),
         (DIALECT, "DIALECT", "gives Dialect: it must give a Repair"),
+        (REPAIR.replace("API = 1", "API = True"), "REPAIR", "was written for version True of the plugin API"),
+        (REPAIR.replace("API = 1", "API = 1.0"), "REPAIR", "was written for version 1.0 of the plugin API"),
+        (REPAIR + "WRONG = Repair('x')", "WRONG", "main (plugin_"),
+        (REPAIR + "WRONG = (REPAIR, Repair('x'))", "WRONG", "the issue of a Repair is str"),
+        (TWO + "WRONG = replace(REPAIR, entry='text')", "WRONG", "entry must be a function of 2 argument(s)"),
+        (TWO + "WRONG = replace(REPAIR, dialects=('nope',))", "WRONG", "names 'nope', which is none of"),
+        (TWO + "WRONG = replace(REPAIR, dialects='halo-connect')", "WRONG", "must be a tuple of texts"),
+        ("import asyncio; raise asyncio.CancelledError('a\\nb')", "REPAIR", "imported: CancelledError: a b"),
+        ("class E(Exception):\n  __str__ = None\nraise E", "REPAIR", "cannot be imported: E:"),
     ],
 )  # fmt: skip
 def test_plugin_that_cannot_be_used_is_refused(

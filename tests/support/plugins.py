@@ -29,7 +29,7 @@ def witness(request, answer):
             yield "Slot", "broken" if string_value(fields.get("status")) in CODES else "right"
 
 
-REPAIR = Repair(KnownIssue("slot-status-case", "Slot.status is in upper case", "test"),
+REPAIR = Repair(KnownIssue("slot-status-case", "Slot.status is in upper case", "https://acme.example/1"),
                 entry=correct_status, witness=witness)
 """
 
