@@ -3,9 +3,10 @@
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.fhir.bundle import Entry, Link
+from gateway.fhir.interaction import Interaction, interaction_for
 from gateway.fhir.raw_json import array_items, encode, object_fields, string_json, string_value
 from gateway.fhir.resource_edit import with_text_field
-from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.fhir.search_params import Parameter, SearchParams, encode_parameter, parse_search
 from gateway.plugins.api import API_VERSION
 from gateway.repairs.repair import Fields, KnownIssue, Links, Repair
 from gateway.repairs.witness import UpstreamAnswer, Witness
@@ -27,6 +28,7 @@ __all__ = [
     "FhirResponse",
     "Fields",
     "Headers",
+    "Interaction",
     "KnownIssue",
     "Link",
     "Links",
@@ -41,7 +43,9 @@ __all__ = [
     "Witness",
     "array_items",
     "encode",
+    "encode_parameter",
     "failures",
+    "interaction_for",
     "object_fields",
     "parse_search",
     "string_json",

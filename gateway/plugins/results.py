@@ -57,6 +57,8 @@ def _request_problems(old: FhirRequest, new: FhirRequest, credentials: frozenset
     yield f"changed {', '.join(changed)}" if changed else ""
     wrong = [name for name, kind in _FREE_PARTS.items() if not isinstance(getattr(new, name), kind)]
     yield f"returned {type(getattr(new, wrong[0])).__name__} for {wrong[0]}" if wrong else ""
+    is_form = old.interaction.is_search and old.method == "POST" and new.body != old.body
+    yield "changed the body of a search: change upstream_search" if is_form else ""
     yield _path_problem(old, new)
     yield "" if new.headers is old.headers else headers_problem(old.headers, new.headers)
     names = credentials | _ALWAYS_CREDENTIALS

@@ -24,6 +24,7 @@ def request_problem(**changes: Any) -> str:
     ("changes", "problem"),
     [
         ({"body": "text"}, "returned str for body"),
+        ({"body": b"family=Other"}, "changed the body of a search"),
         ({"interaction": None}, "returned NoneType for interaction"),
         ({"upstream_search": "a=b"}, "returned str for upstream_search"),
         ({"headers": [("a", "b")]}, "returned list for headers"),
