@@ -62,7 +62,11 @@ def _request_problems(old: FhirRequest, new: FhirRequest, credentials: frozenset
     yield _path_problem(old, new)
     yield "" if new.headers is old.headers else headers_problem(old.headers, new.headers)
     names = credentials | _ALWAYS_CREDENTIALS
-    yield "changed credentials" if _named(new.headers, names) != _named(old.headers, names) else ""
+    yield (
+        "changed credentials"
+        if _header_fields(new.headers, names) != _header_fields(old.headers, names)
+        else ""
+    )
     yield _search_problem(old.upstream_search, new.upstream_search)
 
 
@@ -107,7 +111,7 @@ def headers_problem(old: Headers, new: Any) -> str:
     """Check header fields: those that are new, and that connection and framing keep theirs."""
     if not isinstance(new, tuple) or not all(map(_is_header, set(new).difference(old))):
         return "returned malformed headers"
-    changed = sorted({*_named(old, _FIXED_HEADERS)} ^ {*_named(new, _FIXED_HEADERS)})
+    changed = sorted({*_header_fields(old, _FIXED_HEADERS)} ^ {*_header_fields(new, _FIXED_HEADERS)})
     return f"changed the header {changed[0][0]}" if changed else ""
 
 
@@ -118,7 +122,7 @@ def _is_header(field: Any) -> bool:
     return _NAME.fullmatch(field[0].lower()) is not None and is_plain_value(field[1])
 
 
-def _named(headers: Headers, names: frozenset[str]) -> Headers:
+def _header_fields(headers: Headers, names: frozenset[str]) -> Headers:
     return tuple((name.lower(), value) for name, value in headers if name.lower() in names)
 
 

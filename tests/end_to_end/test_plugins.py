@@ -1,5 +1,6 @@
 """A plugin in a running gateway: its repair applied, counted, shown, switched off, failing; its dialect."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,13 +9,16 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from conftest import ROOT
 from support.plugins import REPAIR, PluginFolder
 from support.requests import GUID
 from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.cli.commands import main
+from gateway.plugins.load import load_plugins
 from gateway.settings import Settings
+from halo_gateway.testing import Exchange, Expectation, check_repair
 
 pytestmark = pytest.mark.anyio
 ID = "acme:slot-status-case"
@@ -197,3 +201,69 @@ def test_commands_list_the_repair_or_name_the_problem(plugins: PluginFolder, tmp
         refused = CliRunner().invoke(main, [command, "--config", str(file)])
         assert refused.exit_code == 1
         assert "plugins: broken: entry point main" in refused.output
+
+
+PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+
+
+def block_of_page(name: str) -> str:
+    """The block of the page that follows the file's name."""
+    (text,) = re.findall(rf"`{re.escape(name)}`[^`]*:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+async def test_search_of_the_page_is_repaired(plugins: PluginFolder, upstream: Upstream) -> None:
+    plugins.add("acme", block_of_page("acme_slot_search.py"), repairs="search=SLOT_STATE")
+    async with gateway(upstream) as client:
+        await client.get(f"{BASE}/Slot?state=free&_count=1")
+    assert upstream.urls[-1].endswith("/Slot?status=free&_count=1")
+    expect = Expectation("GET Slot?status=free")
+    exchanges = (
+        Exchange(request="GET Slot?state=free", shows="broken", status=400, expect=expect),
+        Exchange(request="GET Slot?status=free", shows="right", status=400),
+    )
+    check_repair(load_plugins(["acme"]).repairs[0], exchanges)
+
+
+def test_settings_of_the_page_are_complete(plugins: PluginFolder, tmp_path: Path) -> None:
+    plugins.add("acme-halo-repairs")
+    file = tmp_path / "emulator.toml"
+    file.write_text(block_of_page("emulator.toml"))
+    checked = CliRunner().invoke(main, ["check-config", "--config", str(file)])
+    assert checked.exit_code == 0, checked.output
+
+
+def failing(facet: str, statement: str) -> str:
+    """Text of a plugin whose facet is one statement."""
+    return f"""
+from halo_gateway import *
+HALO_GATEWAY_API = 1
+KIND = FailureKind("acme-refusal", 400, "invalid", "Nothing was changed. Correct the request.")
+def facet(request, part):
+    {statement}
+REPAIR = Repair(KnownIssue("slot", "A title", "https://acme.example/1"), {facet}=facet)
+"""
+
+
+@pytest.mark.parametrize(
+    ("facet", "statement", "method", "code"),
+    [
+        ("entry", "raise Failure(KIND)", "POST", "write-outcome-unknown"),
+        ("entry", "raise Failure(KIND)", "GET", "acme-refusal"),
+        ("entry", "raise SystemExit(0)", "GET", "response-repair-failed"),
+        ("entry", "part.fields.clear(); return part", "GET", "response-repair-failed"),
+        ("keeps", "pass", "GET", "response-repair-failed"),
+        ("headers", "return (*part, ('content-length', '0'))", "GET", "response-repair-failed"),
+    ],
+)
+async def test_facet_never_hides_what_the_upstream_did(
+    plugins: PluginFolder, upstream: Upstream, facet: str, statement: str, method: str, code: str
+) -> None:
+    plugins.add("acme", failing(facet, statement))
+    async with gateway(upstream, cache={"profile": "balanced"}) as client:
+        body = {"json": {"resourceType": "Slot"}} if method == "POST" else {}
+        for _ in range(2):
+            response = await client.request(method, f"{BASE}/Slot", **body)
+            assert response.json()["issue"][0]["details"]["coding"][0]["code"] == code
+            assert response.status_code >= 400
+    assert len(upstream.urls) == 2
