@@ -32,6 +32,7 @@ from gateway.plugins.views import (
     fields_view,
     links_copy,
     links_view,
+    lower_case_headers,
 )
 from gateway.repairs.repair import Fields, Links, Repair
 from gateway.repairs.witness import UpstreamAnswer, Witness
@@ -62,7 +63,7 @@ _FIELDS = _Part[Fields](fields_view, fields_problem, fields_copy)
 _HEADERS = _Part[Headers](
     lambda headers: headers,
     headers_problem,
-    lambda headers: tuple((name.lower(), value) for name, value in headers),
+    lower_case_headers,
 )
 
 
@@ -95,11 +96,10 @@ class _Guard:
 
         def repair_request(request: FhirRequest) -> FhirRequest:
             new = self._call(kind, request, lambda: facet(request))
-            if new is not request:
-                self._require_none(
-                    kind, request, lambda: request_problem(request, new, self._credential_headers)
-                )
-            return new
+            if new is request:
+                return request
+            self._require_none(kind, request, lambda: request_problem(request, new, self._credential_headers))
+            return new.replace(headers=lower_case_headers(new.headers))
 
         return repair_request
 

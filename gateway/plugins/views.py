@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from gateway.exchange import Headers
 from gateway.fhir.bundle import Bundle, Entry, Link
 from gateway.repairs.repair import Fields, Links
 from gateway.repairs.witness import UpstreamAnswer
@@ -48,3 +49,8 @@ def entry_copy(entry: Entry) -> Entry:
 def links_copy(links: Links) -> Links:
     """Return the links with their fields in mappings of the gateway's own."""
     return tuple(Link(link.relation, link.url, dict(link.fields)) for link in links)
+
+
+def lower_case_headers(headers: Headers) -> Headers:
+    """Return header fields with names in lower case, by which the gateway finds them."""
+    return tuple((name.lower(), value) for name, value in headers)

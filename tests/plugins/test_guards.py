@@ -379,3 +379,9 @@ async def test_facet_cannot_end_the_process(error: type[BaseException], facet: s
 async def test_headers_of_a_result_are_in_lower_case() -> None:
     response = await respond(fhir_request("Slot"), headers=lambda _, old: (*old, ("X-A", "b")))
     assert response.header("x-a") == "b"
+
+
+def test_headers_of_a_request_are_in_lower_case() -> None:
+    facet = repair(request=lambda request: request.replace(headers=(("Prefer", "handling=strict"),))).request
+    assert facet is not None
+    assert facet(fhir_request("Slot")).header("prefer") == "handling=strict"

@@ -64,3 +64,7 @@ def test_copies_are_apart() -> None:
     assert views.entry_copy(ENTRY).fields is not FIELDS
     assert views.links_copy(LINKS) == LINKS
     assert views.links_copy(LINKS)[0].fields is not FIELDS
+
+
+def test_names_of_headers_are_in_lower_case() -> None:
+    assert views.lower_case_headers((("X-A", "B"),)) == (("x-a", "B"),)
