@@ -36,7 +36,7 @@ def meets_predicate(predicate: DatePredicate, resource: Mapping[str, Any], zone:
     `zone` is the site's zone: values without offset are its wall clock. If that clock showed a stored time
     twice, either instant may match.
     """
-    targets = [ranges for ranges in _stored_ranges(predicate.parameter, resource) if ranges]
+    targets = [ranges for ranges in stored_ranges(predicate.parameter, resource) if ranges]
     return all(
         any(_meets_value(value, target, zone) for value in repeat for target in targets)
         for repeat in predicate.repeats
@@ -45,7 +45,7 @@ def meets_predicate(predicate: DatePredicate, resource: Mapping[str, Any], zone:
 
 def has_readable_value(predicate: DatePredicate, resource: Mapping[str, Any]) -> bool:
     """Whether the decoded resource has a readable value for the parameter of the predicate."""
-    return any(_stored_ranges(predicate.parameter, resource))
+    return any(stored_ranges(predicate.parameter, resource))
 
 
 def _is_contained(s: Time, e: Time, ts: Time, te: Time) -> bool:
@@ -61,7 +61,7 @@ def _begins_before_end(s: Time, e: Time, ts: Time, _te: Time) -> bool:
 
 
 #: Prefix -> test of search range `[s, e)` and stored range `[ts, te)`; points have equal ends.
-_COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
+COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
     "eq": _is_contained,
     "ne": lambda s, e, ts, te: not _is_contained(s, e, ts, te),
     "gt": lambda s, e, ts, te: te > e or ts >= e > s,
@@ -74,24 +74,20 @@ _COMPARISONS: Final[dict[str, Callable[[Time, Time, Time, Time], bool]]] = {
 }
 
 
-def _meets_value(value: DateValue, stored_ranges: tuple[StoredRange, ...], zone: tzinfo) -> bool:
-    test = _COMPARISONS[value.prefix]
+def _meets_value(value: DateValue, ranges: tuple[StoredRange, ...], zone: tzinfo) -> bool:
+    test = COMPARISONS[value.prefix]
     return any(
         test(value.start, value.end, ts, te)
-        for ts, te in _stored_spans(stored_ranges, zone, on_utc_axis=value.on_utc_axis)
+        for ts, te in _stored_spans(ranges, zone, on_utc_axis=value.on_utc_axis)
     )
 
 
-def _stored_spans(
-    stored_ranges: tuple[StoredRange, ...], zone: tzinfo, *, on_utc_axis: bool
-) -> Iterator[Span]:
+def _stored_spans(ranges: tuple[StoredRange, ...], zone: tzinfo, *, on_utc_axis: bool) -> Iterator[Span]:
     """Possible stored ranges on the axis of the search value."""
-    if len(stored_ranges) > 1:
-        spans = [
-            span for stored in stored_ranges for span in _range_spans(stored, zone, on_utc_axis=on_utc_axis)
-        ]
+    if len(ranges) > 1:
+        spans = [span for stored in ranges for span in _range_spans(stored, zone, on_utc_axis=on_utc_axis)]
         return iter([(min(ts for ts, _ in spans), max(te for _, te in spans))])
-    return _range_spans(stored_ranges[0], zone, on_utc_axis=on_utc_axis)
+    return _range_spans(ranges[0], zone, on_utc_axis=on_utc_axis)
 
 
 def _range_spans(stored_range: StoredRange, zone: tzinfo, *, on_utc_axis: bool) -> Iterator[Span]:
@@ -117,9 +113,7 @@ def _unit_spans(unit: DateValue, zone: tzinfo, *, on_utc_axis: bool) -> tuple[Sp
     return tuple((start, start + width) for start in instants)
 
 
-def _stored_ranges(
-    parameter: DateParameter, resource: Mapping[str, Any]
-) -> Iterator[tuple[StoredRange, ...]]:
+def stored_ranges(parameter: DateParameter, resource: Mapping[str, Any]) -> Iterator[tuple[StoredRange, ...]]:
     """Yield the stored ranges of each element that the parameter reads."""
     for path in parameter.paths:
         for element in elements_at(resource, path.steps):
