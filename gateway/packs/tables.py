@@ -12,10 +12,14 @@ from gateway.dates.registry import date_parameter
 
 
 class ComparedElement(NamedTuple):
-    """Element names from the resource to a value, and the FHIR type of the value."""
+    """Element names from the resource to a value, and the FHIR type of the value.
+
+    `system`: code system that R4 binds to an element of type code; empty if it binds none or several.
+    """
 
     path: tuple[str, ...]
     type: str
+    system: str = ""
 
 
 class JudgedParameter(NamedTuple):
@@ -40,7 +44,10 @@ def judged_parameter(resource_type: str, code: str) -> JudgedParameter | None:
     row = table.get(resource_type, {}).get(code) or table["Resource"].get(code)
     if row is None:
         return None
-    elements = (ComparedElement(tuple(path.split(".")), type_) for path, type_ in row[1:])
+    systems = _tables()["systems"].get(resource_type, {})
+    elements = (
+        ComparedElement(tuple(path.split(".")), type_, systems.get(path, "")) for path, type_ in row[1:]
+    )
     return JudgedParameter(row[0], tuple(elements))
 
 

@@ -41,6 +41,19 @@ def test_parameter_that_needs_more_than_a_comparison_is_not_judged(type_: str, c
     assert judged_parameter(type_, code) is None
 
 
+def test_codes_have_the_system_that_r4_binds() -> None:
+    """Without one, or with several, a criterion with a system cannot be judged."""
+
+    def systems(type_: str, code: str) -> set[str]:
+        judged = judged_parameter(type_, code)
+        assert judged
+        return {element.system for element in judged.elements}
+
+    assert systems("Patient", "gender") == {"http://hl7.org/fhir/administrative-gender"}
+    assert systems("Appointment", "part-status") == {"http://hl7.org/fhir/participationstatus"}
+    assert systems("Task", "intent") == systems("Condition", "severity") == {""}
+
+
 def test_codes_are_those_of_required_bindings() -> None:
     assert codes_of("Patient", "gender") == {"female", "male", "other", "unknown"}
     assert "mobile" in codes_of("Patient", "telecom.use")

@@ -59,6 +59,29 @@ def _rows(registry: Registry, base: str, parameter: Json) -> Iterator[list[str] 
                 yield [path.replace("[x]", type_[:1].upper() + type_[1:]), type_]
 
 
+def system_table(registry: Registry, terminology: Terminology, criteria: dict[str, Json]) -> dict[str, Json]:
+    """`type -> path -> system` of the elements of type code in the criteria, whose codes have one system."""
+    table = dict[str, Json]()
+    for type_, parameters in criteria.items():
+        paths = {path for row in parameters.values() for path, kind in row[1:] if kind == "code"}
+        systems = {path: _bound_system(registry, terminology, type_, path) for path in sorted(paths)}
+        if rows := {path: system for path, system in systems.items() if system}:
+            table[type_] = rows
+    return table
+
+
+def _bound_system(registry: Registry, terminology: Terminology, type_: str, path: str) -> str:
+    """System that a required binding gives to an element of type code; empty without one."""
+    name, element = type_, Json()
+    for step in path.split("."):
+        element = registry.elements.get(f"{name}.{step}", {})
+        types = [kind["code"] for kind in element.get("type", [])]
+        name = f"{name}.{step}" if types in (["BackboneElement"], ["Element"]) else "".join(types[:1])
+    binding = element.get("binding", {})
+    is_required = binding.get("strength") == "required"
+    return terminology.system_of(binding.get("valueSet", "")) if is_required else ""
+
+
 def code_table(registry: Registry, folder: Path) -> dict[str, Json]:
     """`type -> path -> codes` of the elements of type code whose codes R4 lists."""
     terminology, table = Terminology(folder), dict[str, Json]()
@@ -96,7 +119,9 @@ def _codes(
 def build_table(folder: Path) -> dict[str, Json]:
     """All tables by name."""
     registry = Registry(folder)
-    return {"criteria": criteria_table(registry), "codes": code_table(registry, folder)}
+    criteria = criteria_table(registry)
+    systems = system_table(registry, Terminology(folder), criteria)
+    return {"criteria": criteria, "codes": code_table(registry, folder), "systems": systems}
 
 
 if __name__ == "__main__":

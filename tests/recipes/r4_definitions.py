@@ -49,6 +49,12 @@ class Terminology:
         code_sets = [self._included_codes(include) for include in compose.get("include", [])]
         return set().union(*code_sets) if all(code_sets) else set()
 
+    def system_of(self, url: str) -> str:
+        """The only code system of a value set; empty if there are several, or none."""
+        compose = self._sets.get(url.partition("|")[0], {}).get("compose", {})
+        systems = {include.get("system", "") for include in compose.get("include", [])}
+        return systems.pop() if len(systems) == 1 else ""
+
     def _included_codes(self, include: Json) -> set[str]:
         if include.get("filter"):
             return set()
