@@ -65,7 +65,7 @@ _SEPARATORS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")
 _TAG = re.compile(r"<!--.*?-->|/\*.*?\*/|<[^<>]*>", re.DOTALL)
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|[bfnrt])")
 #: Letters without a decomposition that databases convert to plain ones.
-_PLAIN_LETTERS = str.maketrans(
+PLAIN_LETTERS = str.maketrans(
     "\u0142\u0141\u0111\u0110\u0167\u0166\u0127\u0126\u0131\u00f8\u00d8", "lLdDtThHioO"
 )
 
@@ -204,5 +204,5 @@ def _fold(text: str) -> str:
     """Return the text in lower case, without accents and with compatible characters as plain ones."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN_LETTERS))
+    decomposed = unicodedata.normalize("NFKD", text.translate(PLAIN_LETTERS))
     return "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
