@@ -109,7 +109,7 @@ class _ResponseRepair:
             self._applied_ids.clear()
             return response.replace(body=body).with_header(*UNCHANGED_HEADER)
         entries += yield from self._repair_entries(array_objects(fields.get("entry")))
-        new = self._repair_bundle(fields, entries)
+        new = yield from self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids else body)
 
     def _repair_pieces(self, chunks: BundleChunks) -> Generator[None, None, tuple[Fields, list[Entry]]]:
@@ -137,20 +137,26 @@ class _ResponseRepair:
         new = self._apply_steps(self._steps.entry, old)
         return new if new is old else Entry({name: raw.copy() for name, raw in new.fields.items()})
 
-    def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Bundle:
+    def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[None, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
         own = self._apply_steps(self._steps.fields, fields)
         links = self._apply_steps(self._steps.links, empty.links)
-        kept = self._kept_entries(entries)
+        kept = yield from self._kept_entries(entries)
         if len(kept) < len(entries):  # `total` counts what is removed
             own = {name: raw for name, raw in own.items() if name != "total"}
         return Bundle(own, links, tuple(kept))
 
-    def _kept_entries(self, entries: list[Entry]) -> Sequence[Entry]:
+    def _kept_entries(self, entries: list[Entry]) -> Generator[None, None, Sequence[Entry]]:
         """Return the entries of a searchset that all repairs keep, with the includes that they need."""
         if not self._steps.keeps or not self._request.interaction.is_search:
             return entries
-        kept = [entry for entry in entries if self._is_kept(entry)]
+        kept, judged_bytes = list[Entry](), 0
+        for entry in entries:
+            kept += [entry] if self._is_kept(entry) else []
+            judged_bytes += memoryview(entry.fields.get("resource", _NO_RESOURCE)).nbytes
+            if judged_bytes > CHUNK_BYTES:
+                judged_bytes = 0
+                yield
         if len(kept) == len(entries):
             return entries
         matches = [entry for entry in kept if search_mode(entry) == "match"]
