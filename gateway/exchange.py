@@ -16,7 +16,7 @@ from gateway.dates.support import DateSearchSupport
 from gateway.fhir.bundle import Bundle, bundle_from_fields
 from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.fhir.raw_json import string_value, utf8_object_fields
-from gateway.fhir.search_params import NO_PARAMETERS, SearchParams
+from gateway.fhir.search_params import NO_PARAMETERS, JudgedCriteria, SearchParams
 
 #: The records are msgspec structs, because most handlers copy them: a copy costs a tenth of a dataclass copy.
 _replace_fields = msgspec.structs.replace
@@ -82,12 +82,14 @@ class SearchPlan(NamedTuple):
     """Execution plan of a search.
 
     `split_searches`: upstream searches that its `date_plans` need, empty if provably nothing matches; None if
-    one upstream search is enough. `position`: start of the requested page.
+    one upstream search is enough. `position`: start of the requested page. `judged`: what each match must
+    meet, whichever upstream search returned it.
     """
 
     split_searches: tuple[SearchParams, ...] | None = None
     date_plans: tuple[DatePlan, ...] = ()
     position: Position = START
+    judged: tuple[JudgedCriteria, ...] = ()
 
 
 class SendPermit(NamedTuple):

@@ -86,4 +86,5 @@ def _request_parts(request: FhirRequest) -> Iterable[object]:
     yield canonical(request.client_search.without_parameters(*planned))
     yield [repr(plan.filter_predicate) for plan in request.plan.date_plans if plan.filter_predicate]
     yield [position.part, position.upstream_link, position.needs_filter, position.is_backward]
+    yield [[each.name, each.value] for judged in request.plan.judged for each in judged.criteria]
     yield [request.header(name) for name in _VARYING_HEADERS]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 Place = Literal["url", "form"]
@@ -62,6 +62,19 @@ class Parameter:
 def encode_parameter(name: str, value: str, place: Place = "url") -> Parameter:
     """Parameter with percent-encoded name and value."""
     return Parameter(name, value, f"{quote(name, safe=_SAFE)}={quote(value, safe=_SAFE)}", place)
+
+
+class JudgedCriteria(NamedTuple):
+    """The client's criteria on one parameter by which the gateway judges each match, made once per request.
+
+    `owner`: the verb of a pack that judges. `meets` takes a decoded resource. `is_page`: they came in a page
+    link of the gateway.
+    """
+
+    owner: object
+    criteria: tuple[Parameter, ...]
+    meets: Callable[[dict[str, Any]], bool]
+    is_page: bool = False
 
 
 @dataclass(frozen=True)

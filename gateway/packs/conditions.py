@@ -102,3 +102,19 @@ def _with_searches(request: FhirRequest, edit: Callable[[SearchParams], SearchPa
         if any(one is not other for one, other in zip(new, splits, strict=True)):
             request = request.with_plan(split_searches=new)
     return request
+
+
+def without_search_parameter(request: FhirRequest, *names: str) -> FhirRequest:
+    """Return the request without parameters of these names in what it sends; itself without any.
+
+    Modifiers do not count. Searches that differ only in such a date become one, because nothing splits them.
+    """
+    new = map_searches(request, lambda each: () if each.name in names or each.code in names else (each,))
+    plans = tuple(plan for plan in new.plan.date_plans if plan.name not in names)
+    searches = new.plan.split_searches
+    if not searches or len(plans) == len(new.plan.date_plans):
+        return new
+    distinct = tuple(dict.fromkeys(searches))
+    return new.replace(upstream_search=distinct[0]).with_plan(
+        split_searches=distinct if plans else None, date_plans=plans
+    )

@@ -18,7 +18,7 @@ from gateway.packs.load import PackIssue, read_issues
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
 from gateway.upstreams.dialect import Dialect
 
-_SITE = Site("pack", load_zone("UTC"), "pack")
+_SITE = Site("pack", load_zone("UTC"), "pack", is_mount=True)
 PUBLIC_BASE, UPSTREAM_BASE = "https://gateway.example/fhir", "https://upstream.example/fhir"
 _JSON = (("content-type", "application/fhir+json"),)
 #: Characters of a text that a line shows.

@@ -1,9 +1,10 @@
 """Links of a searchset with the client's own criteria: the next page is judged by them, too."""
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from gateway.fhir.bundle import Link
-from gateway.fhir.search_params import Parameter, parse_search
+from gateway.fhir.search_params import Parameter, encode_parameter, parse_search
 from gateway.http.urls import split_url
 from gateway.repairs.repair import Links
 
@@ -11,9 +12,33 @@ from gateway.repairs.repair import Links
 RELATIONS = frozenset({"self", "first", "prev", "previous", "next", "last"})
 
 
+#: Prefix of the parameters of a page link by which only the gateway judges that page.
+_PAGE_PREFIX = "_judged:"
+
+
+def page_name(name: str) -> str:
+    """Name of a criterion in page links, which is not sent: a token may permit no other parameter."""
+    return _PAGE_PREFIX + name
+
+
+def from_page_parameter(parameter: Parameter, name: str) -> Parameter:
+    """Return a page link's criterion on a parameter as the client wrote it; itself if it is none."""
+    return encode_parameter(name, parameter.value) if parameter.name == page_name(name) else parameter
+
+
 def with_criteria(links: Links, criteria: Sequence[Parameter]) -> Links:
-    """Return the links with each of these parameters, also those whose search is an opaque token."""
-    return _change_queries(links, lambda query: _with_missing(query, criteria))
+    """Return the links with each of these parameters in the search that was done."""
+    return _change_queries(links, lambda query: _with_missing(query, criteria), {"self"})
+
+
+def with_judged_criteria(links: Links, criteria: Sequence[Parameter], *, is_page: bool) -> Links:
+    """Return the links with the criteria by which the gateway judges each page, also of an opaque token.
+
+    The link of the search that was done has them as the client wrote them; `is_page`: in a page link.
+    """
+    marks = [encode_parameter(page_name(each.name), each.value) for each in criteria]
+    shown = with_criteria(links, marks if is_page else criteria)
+    return _change_queries(shown, lambda query: _with_missing(query, marks), RELATIONS - {"self"})
 
 
 def with_names(links: Links, names: Iterable[tuple[str, Parameter]]) -> Links:
@@ -36,8 +61,10 @@ def _with_missing(query: str, criteria: Sequence[Parameter]) -> str:
     return "&".join(filter(None, [query, *missing])) if missing else query
 
 
-def _change_queries(links: Links, change: Callable[[str], str]) -> Links:
-    new = tuple(_with_query(link, change) if link.relation in RELATIONS else link for link in links)
+def _change_queries(
+    links: Links, change: Callable[[str], str], relations: AbstractSet[str] = RELATIONS
+) -> Links:
+    new = tuple(_with_query(link, change) if link.relation in relations else link for link in links)
     return links if all(one is other for one, other in zip(new, links, strict=True)) else new
 
 

@@ -10,7 +10,7 @@ from support.requests import SITE, fhir_request
 from gateway.cache.key import cache_key, canonical_parameters
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Position, SearchPlan, Site
-from gateway.fhir.search_params import SearchParams, encode_parameter, parse_search
+from gateway.fhir.search_params import JudgedCriteria, SearchParams, encode_parameter, parse_search
 from gateway.http.callers import fingerprint
 from gateway.repairs.search_date_format import rewrite_dates
 
@@ -83,6 +83,7 @@ def test_get_post_and_head_have_same_key() -> None:
         {"headers": (KEY, ("accept-language", "de"))},
         {"headers": ()},
         {"plan": SearchPlan(())},
+        {"plan": SearchPlan(judged=(JudgedCriteria("verb", parse_search("date=2024").parameters, bool),))},
     ],
 )
 def test_relevant_change_changes_key(changes: dict[str, Any]) -> None:

@@ -6,8 +6,15 @@ import pytest
 from support.packs import client_request
 
 from gateway.fhir.search_params import encode_parameter
-from gateway.packs.conditions import add_parameter, condition_of, map_searches, of_searches
+from gateway.packs.conditions import (
+    add_parameter,
+    condition_of,
+    map_searches,
+    of_searches,
+    without_search_parameter,
+)
 from gateway.packs.file import When
+from gateway.repairs.search_date_format import rewrite_dates
 
 
 def applies(text: str, version: str = "", **when: object) -> bool:
@@ -66,3 +73,17 @@ def test_search_condition_holds_for_searches_only() -> None:
     assert condition(client_request("POST Patient/_search", "name=a"))
     assert not condition(client_request("GET Patient?given=a"))
     assert not condition(client_request("GET Patient/p1?name=a"))
+
+
+def test_searches_that_differ_in_a_removed_date_become_one() -> None:
+    request = client_request("GET Patient?name=a&birthdate=1980,1985&_lastUpdated=2024,2026")
+    planned = rewrite_dates(request)
+    assert len(planned.plan.split_searches or ()) == 4
+    one = without_search_parameter(planned, "birthdate")
+    assert [plan.name for plan in one.plan.date_plans] == ["_lastUpdated"]
+    assert len(one.plan.split_searches or ()) == 2
+    assert one.plan.split_searches
+    assert one.upstream_search == one.plan.split_searches[0]
+    none = without_search_parameter(planned, "birthdate", "_lastUpdated")
+    assert (none.plan.split_searches, none.upstream_search.query) == (None, "name=a")
+    assert without_search_parameter(planned, "gender") is planned

@@ -4,17 +4,28 @@ import pytest
 from support.packs import client_request
 
 from gateway.fhir.bundle import Link
-from gateway.packs.links import RELATIONS, with_criteria, with_names
+from gateway.packs.links import RELATIONS, with_criteria, with_judged_criteria, with_names
 
 CRITERIA = client_request("GET Patient?gender=female").client_search.parameters
 
 
-@pytest.mark.parametrize("relation", sorted(RELATIONS))
+MARK = "_judged:gender=female"
+
+
+@pytest.mark.parametrize("relation", sorted(RELATIONS - {"self"}))
 def test_every_link_to_a_page_gets_the_criterion_once(relation: str) -> None:
     links = (Link(relation, "https://u.example/fhir?token=1", {}),)
-    new = with_criteria(links, CRITERIA)
-    assert [link.url for link in new] == ["https://u.example/fhir?token=1&gender=female"]
-    assert with_criteria(new, CRITERIA) is new
+    new = with_judged_criteria(links, CRITERIA, is_page=False)
+    assert [link.url for link in new] == [f"https://u.example/fhir?token=1&{MARK}"]
+    assert with_judged_criteria(new, CRITERIA, is_page=False) is new
+    assert with_criteria(links, CRITERIA) is links
+
+
+@pytest.mark.parametrize(("is_page", "added"), [(False, "gender=female"), (True, MARK)])
+def test_link_of_the_search_has_the_clients_own_criterion(is_page: bool, added: str) -> None:
+    links = (Link("self", "https://u.example/fhir/Patient?token=1", {}),)
+    new = with_judged_criteria(links, CRITERIA, is_page=is_page)
+    assert [link.url for link in new] == [f"https://u.example/fhir/Patient?token=1&{added}"]
 
 
 def test_links_without_a_change_are_the_same() -> None:
