@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Raw
 
@@ -43,10 +44,10 @@ _NAMED_URIS = frozenset(
 
 #: Fields that hold a server URL only in some objects.
 _AMBIGUOUS_FIELDS = frozenset(name for _, name in _BUNDLE_FIELDS)
-#: Name of the field in front of a JSON string.
-_FIELD_NAME = re.compile(rb'(?<!\\)"(\w+)"\s*:\s*\Z')
-#: Maximum bytes searched backwards for the name of a field.
-_MAX_NAME_LENGTH = 100
+#: End of a name that has letters escaped without need.
+_ESCAPED_NAME = re.compile(rb'\\u00[0-9A-Fa-f]{2}\w*+"\s*+:')
+#: What follows the quote that begins a JSON string.
+_STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 #: Levels of objects and arrays around a URL: each is decoded, so the work grows with their number.
 _MAX_DEPTH = 128
@@ -58,8 +59,8 @@ Needles = tuple[bytes, ...]
 #: (name of the object, name of the field)
 Fields = frozenset[tuple[str, str]]
 _NO_FIELDS: Fields = frozenset()
-#: Of root-relative URLs, and of characters that are escaped without need.
-_HOSTLESS_NEEDLES = (b'"/', rb'"\/', rb"\u00")
+#: Of root-relative URLs, also with a backslash, and of characters that are escaped without need.
+_HOSTLESS_NEEDLES = (b'"/', rb'"\/', rb'"\\', rb"\u00")
 #: Of every URL.
 _ANY_URL_NEEDLES = (b"/", rb"\u00")
 
@@ -100,40 +101,46 @@ def is_server_url_field(parent: str, name: str, more_fields: Fields = _NO_FIELDS
 def _rewrite_without_decoding(
     body: bytes, needles: Needles, change: UrlMapper, ambiguous_fields: frozenset[str]
 ) -> bytes | None:
-    """Change the URLs of the JSON without decoding it; None if a URL's field is ambiguous.
+    """Change the URLs of the JSON without decoding it; None if the meaning of a URL's field is unclear.
 
     Raises UnreadableError if it ends inside a string.
 
-    A needle occurs only inside a string, whose quotes are the nearest ones without a backslash.
+    A quote behind a backslash is inside a string; every other quote in front of a name and a colon opens it.
     """
-    parts, done, positions = list[bytes](), 0, dict.fromkeys(needles, -1)
-    at = _end_of_next_needle(body, positions, 0)
-    while at:
-        start, end = body.rfind(b'"', 0, at), body.find(b'"', at) + 1
-        if not end:
-            raise UnreadableError("UnterminatedString")
-        name = _FIELD_NAME.search(body, max(0, start - _MAX_NAME_LENGTH), start)
-        field = name[1].decode() if name else ""
+    if _ESCAPED_NAME.search(body):
+        return None
+    parts, done, known = list[bytes](), 0, dict[tuple[bytes, bytes], bytes]()
+    for match in _fields_pattern(ambiguous_fields).finditer(body):
+        start = match.end() - 1
+        end = _end_of_string(body, start)
+        text = body[start:end]
+        if not _contains_any(text, needles):
+            continue
+        field = match[1].decode()
         if field in ambiguous_fields:
             return None
-        if field in _URL_FIELDS:
-            parts += [body[done:start], _rewrite_string(body[start:end], field, needles, change)]
+        key = match[1], text
+        if key not in known:
+            known[key] = _rewrite_string(text, field, needles, change)
+        if known[key] != text:
+            parts += [body[done:start], known[key]]
             done = end
-        at = _end_of_next_needle(body, positions, end)
     return b"".join((*parts, body[done:]))
 
 
-def _end_of_next_needle(body: bytes, positions: dict[bytes, int], start: int) -> int:
-    """End of the first needle from `start` on; 0 if there is none.
+@lru_cache(maxsize=64)
+def _fields_pattern(ambiguous_fields: frozenset[str]) -> re.Pattern[bytes]:
+    """Names of fields that may hold a URL, up to the quote that begins a value; `"` first is fast to find."""
+    names = "|".join(map(re.escape, sorted(_URL_FIELDS | ambiguous_fields)))
+    return re.compile(rb'"(?<!\\")(%b)"\s*+:\s*+"' % names.encode())
 
-    `positions` keeps where each needle was found, so that none is searched for twice in the same bytes.
-    """
-    for needle, position in positions.items():
-        if position < start:
-            found = body.find(needle, start)
-            positions[needle] = found if found >= 0 else len(body)
-    position, needle = min((position, needle) for needle, position in positions.items())
-    return position + len(needle) if position < len(body) else 0
+
+def _end_of_string(body: bytes, start: int) -> int:
+    """Offset behind the JSON string that begins at `start`. Raises UnreadableError if it does not end."""
+    match = _STRING_REST.match(body, start + 1)
+    if match is None:
+        raise UnreadableError("UnterminatedString")
+    return match.end()
 
 
 def _contains_any(body: bytes, needles: Needles) -> bool:

@@ -73,6 +73,33 @@ def test_other_url_is_not_changed(value: dict[str, object], sibling: dict[str, o
     assert json.loads(json.dumps(rewritten({"x": value, **(sibling or {})})))["x"] == value  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        rb'"\u0072eference":',
+        rb'"\u0072\u0065ference" :',
+        rb'"referenc\u0065":',
+        b'"reference":' + b" " * 120,
+        b'"reference"' + b"\n" * 5_000 + b":",
+        rb'"photo":{"\u0075rl":',
+    ],
+)
+def test_name_of_a_field_is_understood_in_every_spelling(field: bytes) -> None:
+    body = b'{"a":1,%b"http://up/fhir/Patient/1"%b}' % (field, b"}" * field.count(b"{"))
+    assert b"https://gw/fhir/Patient/1" in bytes(rewrite_server_urls(Raw(body), (b"up",), to_gateway))
+
+
+def test_name_that_ends_like_a_url_field_is_another_name() -> None:
+    body = Raw(rb'{"x\"reference":"http://up/fhir/P/1","t":"\"reference\":\"http://up/fhir/P/1\""}')
+    assert rewrite_server_urls(body, (b"up",), to_gateway) is body
+
+
+@pytest.mark.parametrize("text", [b'"/"', b'"/",{"reference":"http://up/fhir/P/1"}', b'"\\u0041"'])
+def test_scan_of_many_strings_takes_little_time(text: bytes) -> None:
+    body = b'{"p":[' + b",".join([text] * (64_000 // (len(text) + 1))) + b"]}"
+    assert to_gateway_in_time(body, url_needles(body, "up")) < 0.01
+
+
 def test_rewriting_keeps_other_bytes() -> None:
     body = b'{"z":1.50,"x":1e999,"n":[-0.0],"r":{"reference" : "http:\\/\\/up\\/fhir\\/P\\/1","a":1,"a":2}}'
     new = bytes(rewrite_server_urls(Raw(body), (b"up",), to_gateway))
@@ -85,7 +112,7 @@ def test_rewriting_by_decoding_keeps_numbers() -> None:
     assert new == body.replace(b"http://up", b"https://gw")
 
 
-@pytest.mark.parametrize("body", [b'{"reference":"http://up/', b"{up", b'{"url":"http://up', b'"up'])
+@pytest.mark.parametrize("body", [b'{"reference":"http://up/', b'{"url":"http://up', b'{"reference":"up\\"'])
 def test_json_that_ends_inside_a_string_is_rejected(body: bytes) -> None:
     with pytest.raises(UnreadableError):
         rewrite_server_urls(Raw(body), (b"up",), to_gateway)
