@@ -16,6 +16,7 @@ from gateway.dates.support import DateSearchSupport
 from gateway.fhir.bundle import Bundle, bundle_from_fields
 from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.fhir.raw_json import string_value, utf8_object_fields
+from gateway.fhir.resource_types import FhirVersion
 from gateway.fhir.search_params import NO_PARAMETERS, JudgedCriteria, SearchParams
 
 #: The records are msgspec structs, because most handlers copy them: a copy costs a tenth of a dataclass copy.
@@ -40,7 +41,7 @@ class Site:
     inactive records. `unlisted_capabilities`: what the upstream can do but does not list. `verified_by`: how
     its date settings were found; empty if it was never probed. `engine_version`: of the site's FHIR
     engine, or of a mount's software, as this process knows it; empty if it does not. `is_mount`: it is a
-    whole upstream that is no Halo Connect, known by its base URL alone.
+    whole upstream that is no Halo Connect, known by its base URL alone. `fhir_version`: that of its FHIR.
     """
 
     guid: str
@@ -55,6 +56,7 @@ class Site:
     verified_by: str = ""
     engine_version: str = ""
     is_mount: bool = False
+    fhir_version: FhirVersion = "4.0"
 
 
 @dataclass(frozen=True, slots=True)

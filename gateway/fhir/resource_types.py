@@ -1,5 +1,11 @@
 """Resource types of FHIR R4 (4.0.1) and STU3 (3.0.2), value set resource-types."""
 
+from collections.abc import Mapping
+from typing import Literal
+
+#: A version of FHIR, as the setting `upstreams.<name>.fhir_version` writes it.
+FhirVersion = Literal["4.0", "3.0"]
+
 _NAMES = """
     Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse
     AuditEvent Basic Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement
@@ -52,5 +58,7 @@ _SINCE_R4 = """
 
 RESOURCE_TYPES = frozenset(_NAMES.split())
 STU3_RESOURCE_TYPES = RESOURCE_TYPES.difference(_SINCE_R4.split()).union(_ONLY_STU3.split())
-#: Resource types by version of FHIR, as the setting `upstreams.<name>.fhir_version` writes it.
-RESOURCE_TYPES_BY_VERSION = {"4.0": RESOURCE_TYPES, "3.0": STU3_RESOURCE_TYPES}
+RESOURCE_TYPES_BY_VERSION: Mapping[FhirVersion, frozenset[str]] = {
+    "4.0": RESOURCE_TYPES,
+    "3.0": STU3_RESOURCE_TYPES,
+}

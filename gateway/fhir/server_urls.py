@@ -20,11 +20,14 @@ _ATTACHMENT_ELEMENTS = frozenset({"attachment", "content", "document", "image", 
 #: (name of the object, name of the field) in Bundle and Bundle.entry.
 _BUNDLE_FIELDS = frozenset({("link", "url"), ("request", "url"), ("response", "location")})
 _URL_FIELDS = frozenset({"reference", "fullUrl"})
-#: (name of the object, name of the field), besides those of any server, of a mounted one: other Attachments,
-#: its address in a CapabilityStatement, the manifest of an asynchronous request, and Parameters.
+#: (name of the object, name of the field), besides those of any server, of a mounted one: other Attachments and
+#: addresses, its own in a CapabilityStatement, the manifest of an asynchronous request, and Parameters.
 MOUNTED_FIELDS = frozenset(
     {
         ("form", "url"),
+        ("relatedArtifact", "url"),
+        ("baseLocation", "url"),
+        ("repository", "url"),
         ("implementation", "url"),
         ("output", "url"),
         ("deleted", "url"),

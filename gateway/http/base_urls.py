@@ -1,27 +1,33 @@
 """URLs of a mounted FHIR server, mapped to the mount and back by base URL (RFC 3986).
 
-    {base}/rest           <->  {mount}/rest
-    {origin of base}/rest <->  {mount}/~/rest     downloads, jobs beside the base, the token endpoint
+    {base}/rest           <->  {mount}/rest       FHIR
+    {origin of base}/rest <->  {mount}/~/rest     downloads, also below the base, jobs, the token endpoint
 
 What follows a base begins with `/`, `?` or `#`, or is empty. Dot segments are removed first, so that no
 result leaves the mount or the upstream's origin.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 #: First segment below a mount for paths on the upstream's origin, outside its FHIR base.
 ORIGIN_SEGMENT = "~"
 
+#: Maximum characters of a URL that is mapped; it is longer than a path and query that the gateway accepts.
+MAX_URL_LENGTH = 16_384
+#: Also as browsers read it (URL Standard, section 4.4): any number of slashes or backslashes before the host.
 _ABSOLUTE = re.compile(
-    r"(?:(?P<scheme>https?):)?//(?P<host>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+    r"(?:(?P<scheme>https?):[/\\]*+|[/\\]{2,}+)(?P<host>[^/?#\\]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
 _HOST = re.compile(r"(?P<name>\[[^\[\]@]*\]|[^:\[\]@]+)(?::(?P<port>\d{0,5}))?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _SUFFIX = re.compile(r"[?#].*", re.DOTALL)
 #: Characters that browsers remove around a URL, and inside it (URL Standard, section 4.4).
 _AROUND, _INSIDE = "".join(map(chr, range(33))), dict.fromkeys(map(ord, "\t\r\n"))
+_SLASHES = frozenset("/\\")
+_DOTS = {".": ".", "%2e": ".", "..": "..", ".%2e": "..", "%2e.": "..", "%2e%2e": ".."}
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?=/|\Z)", re.IGNORECASE)
 
 
@@ -48,15 +54,22 @@ def parse_base(url: str) -> Base:
     return Base(url.removesuffix(match["rest"]), host, match["rest"].rstrip("/"))
 
 
-def map_to_mount(base: Base, mount: Base, url: str) -> str:
-    """Map a URL on the upstream's origin to the mount; URLs of the mount and of other servers unchanged."""
+def map_to_mount(base: Base, mount: Base, url: str, is_fhir: Callable[[str], bool] = lambda _: True) -> str:
+    """Map a URL on the upstream's origin to the mount; URLs of the mount and of other servers unchanged.
+
+    `is_fhir`: whether a path below the base, which begins with a slash, is one of FHIR. A URL without a host
+    is the upstream's.
+    """
     local = _local_path(base, url)
-    if local is None or _local_path_below(mount, url) is not None:
+    if local is None or (base.host == mount.host and _is_absolute_below(mount, url)):
         return url
     path, suffix = local
     below = _path_below(base.path, path)
-    is_ambiguous = below is None or _origin_path(below) is not None
-    return mount.url + (f"/{ORIGIN_SEGMENT}{path}" if is_ambiguous else below or "") + suffix
+    is_local = below is not None and _origin_path(below) is None and (below == "" or is_fhir(below))
+    public = below if is_local else f"/{ORIGIN_SEGMENT}{path}"
+    return f"{mount.url}{public}" + _map_fragment(
+        suffix, lambda part: map_to_mount(base, mount, part, is_fhir)
+    )
 
 
 def map_from_mount(base: Base, mount: Base, url: str) -> str:
@@ -66,7 +79,16 @@ def map_from_mount(base: Base, mount: Base, url: str) -> str:
         return url
     below, suffix = local
     beside = _origin_path(below)
-    return (base.url + below if beside is None else base.origin + beside) + suffix
+    upstream = base.url + below if beside is None else base.origin + beside
+    return upstream + _map_fragment(suffix, lambda part: map_from_mount(base, mount, part))
+
+
+def _map_fragment(suffix: str, change: Callable[[str], str]) -> str:
+    """Return a query and a fragment with the fragment's absolute URLs changed; `#` ends each of them."""
+    if "#" not in suffix:
+        return suffix
+    query, *parts = suffix.split("#")
+    return "#".join((query, *(change(part) if _ABSOLUTE.match(part) else part for part in parts)))
 
 
 def is_origin_url(mount: Base, url: str) -> bool:
@@ -81,6 +103,10 @@ def relative_to(mount: Base, url: str) -> str:
     if local is None or not local[0] or _origin_path(local[0]) is not None:
         return url
     return local[0][1:] + local[1]
+
+
+def _is_absolute_below(mount: Base, url: str) -> bool:
+    return not _is_rooted(_plain(url)) and _local_path_below(mount, url) is not None
 
 
 def _local_path_below(mount: Base, url: str) -> tuple[str, str] | None:
@@ -106,8 +132,10 @@ def _local_path(base: Base, url: str) -> tuple[str, str] | None:
 
     The scheme is not compared: a proxy in front of the upstream may end its TLS.
     """
-    text = url.strip(_AROUND).translate(_INSIDE)
-    if text.startswith("/") and not text.startswith(("//", "/\\")):
+    if len(url) > MAX_URL_LENGTH:
+        return None
+    text = _plain(url)
+    if _is_rooted(text):
         rest = text
     else:
         match = _ABSOLUTE.fullmatch(text)
@@ -116,7 +144,16 @@ def _local_path(base: Base, url: str) -> tuple[str, str] | None:
         rest = match["rest"]
     suffix = _SUFFIX.search(rest)
     path = rest[: suffix.start()] if suffix else rest
-    return _without_dot_segments(path.replace("\\", "%5C")), suffix[0] if suffix else ""
+    return _without_dot_segments(path.replace("\\", "/")), suffix[0] if suffix else ""
+
+
+def _plain(url: str) -> str:
+    return url.strip(_AROUND).translate(_INSIDE)
+
+
+def _is_rooted(text: str) -> bool:
+    """Whether a URL begins with its path: with one slash or, as browsers read it, one backslash."""
+    return text[:1] in _SLASHES and text[1:2] not in _SLASHES
 
 
 def _host_of(text: str, scheme: str) -> tuple[str, str] | None:
@@ -135,10 +172,10 @@ def _without_dot_segments(path: str) -> str:
         return path
     segments = list[str]()
     for segment in path.split("/")[1:]:
-        plain = re.sub("%2e", ".", segment, flags=re.IGNORECASE)
-        if plain == "..":
-            del segments[-1:]
-        elif plain != ".":
+        dots = _DOTS.get(segment.lower())
+        if dots is None:
             segments.append(segment)
+        elif dots == "..":
+            del segments[-1:]
     is_folder = _DOT_SEGMENT.search(path, max(0, path.rfind("/"))) is not None
     return "".join(f"/{segment}" for segment in (*segments, *([""] if is_folder else [])))

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.raw_json import array_items, encode, object_fields, string_json, string_value
-from gateway.fhir.resource_types import RESOURCE_TYPES
+from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.fhir.server_urls import MOUNTED_FIELDS, is_server_url_field, rewrite_server_urls, url_needles
 from gateway.http.base_urls import is_origin_url, parse_base
@@ -29,7 +29,8 @@ def relative_reference(request: FhirRequest, url: str) -> str:
     """Return the address of a resource below the gateway's base as a relative one; others unchanged."""
     rest = to_relative_url(request, url)
     match = _RELATIVE_REFERENCE.fullmatch(rest)
-    return rest if match and match[1] in RESOURCE_TYPES else url
+    types = RESOURCE_TYPES_BY_VERSION[request.site.fhir_version if request.site else "4.0"]
+    return rest if match and match[1] in types else url
 
 
 def to_public_json(request: FhirRequest, value: Raw, name: str) -> Raw:

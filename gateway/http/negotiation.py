@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Literal
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.fhir.resource_types import FhirVersion
 
 FHIR_JSON = "application/fhir+json"
 _FHIR_TYPES = frozenset({FHIR_JSON, "application/fhir+xml"})
@@ -30,7 +30,6 @@ RESOURCE_MEDIA_TYPES = frozenset(
 )
 FORM_MEDIA_TYPES = frozenset({"application/x-www-form-urlencoded"})
 
-FhirVersion = Literal["4.0", "3.0"]
 #: What a `fhirVersion` parameter may name, by the version of an upstream (R4 http.html#version-parameter).
 _VERSION_NAMES: dict[FhirVersion, re.Pattern[str]] = {
     "4.0": re.compile(r"4\.0(\.\d)?", re.ASCII),

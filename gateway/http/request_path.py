@@ -7,7 +7,9 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.fhir.resource_types import FhirVersion
 from gateway.http.base_urls import ORIGIN_SEGMENT
+from gateway.http.fhir_paths import is_async_status, is_fhir_path
 from gateway.http.urls import split_url
 
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -21,7 +23,6 @@ _RAW_UNSAFE = re.compile(r"[^!-~]|[#?\\]")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 #: How often a path is decoded: an upstream and its own proxies may each do it.
 _MAX_DECODINGS = 4
-_ASYNC_STATUS = re.compile(r"RequestResult/[A-Za-z0-9\-_][A-Za-z0-9\-._]*", re.ASCII)
 #: A Halo GUID in lower case.
 GUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GUID = re.compile(GUID_PATTERN)
@@ -82,16 +83,21 @@ def unchanged_path_below_mount(raw_path: str, mount: str) -> str:
     return f"{ORIGIN_SEGMENT}{slash}{rest}" if is_on_origin(first) else path
 
 
-def path_below_base(path: str, base: str) -> str:
+def path_below_base(path: str, base: str, version: FhirVersion = "4.0") -> str:
     """Return the FHIR path of a path on the origin of a base, if it is below that base; else itself.
 
-    Raises Failure 400 or 404.
+    Raises Failure 400 or 404 if only some servers would read it as a FHIR path.
     """
     decoded, below = unquote(path), f"{ORIGIN_SEGMENT}{unquote(split_url(base).path)}"
-    if below == ORIGIN_SEGMENT or not f"{decoded}/".startswith(f"{below}/"):
-        return path
     rest = decoded.removeprefix(below)
-    return "/".join(path_segments(rest)) if rest.strip("/") else ""
+    if not f"{decoded}/".startswith(f"{below}/") or (rest.strip("/") and not is_fhir_path(rest, version)):
+        return path
+    return "/".join(path_segments(rest)) if rest.strip("/") else _path_of_base(path, below)
+
+
+def _path_of_base(path: str, below: str) -> str:
+    """Path of the base itself; the origin of an upstream without a path has another name."""
+    return path if below == ORIGIN_SEGMENT else ""
 
 
 def is_on_origin(path: str) -> bool:
@@ -131,11 +137,6 @@ def without_mount(raw_path: str, mount: str) -> str:
     if f"/{unquote(segment)}" != mount:
         raise Failure(catalog.PATH_MALFORMED)
     return slash + rest
-
-
-def is_async_status(path: str) -> bool:
-    """Whether a path below some base is that of an asynchronous job."""
-    return _ASYNC_STATUS.fullmatch(path) is not None
 
 
 def async_status_path(base: str, url: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from gateway.exchange import FhirRequest, Headers
 from gateway.fhir.search_params import Parameter, SearchParams, parse_search
 from gateway.http.base_urls import Base, is_origin_url, map_from_mount, map_to_mount, parse_base, relative_to
+from gateway.http.fhir_paths import is_fhir_path
 
 _SITE_URL = re.compile(
     r"((?i:https?)://[^/?#]*)?(/[^/?#]+)*?/sites/(?P<guid>[0-9A-Fa-f-]{36})/fhir/R4(?P<rest>[/?#].*)?",
@@ -21,6 +22,7 @@ _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
 _LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
 #: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
+_ADDRESS = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE)
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 
 
@@ -39,8 +41,9 @@ def resolve_public_url(request: FhirRequest, url: str) -> str:
     A relative URL that begins with a resource type is relative to the base; any other is relative to the
     request's URL (RFC 3986 section 5).
     """
-    if "://" in url[:8] or not url:
-        return to_public_url(request, url)
+    new = to_public_url(request, url)
+    if new is not url or "://" in url[:8] or not url:
+        return new
     if _RELATIVE_URL.fullmatch(url):
         return f"{request.public_base}/{url}"
     try:
@@ -91,32 +94,50 @@ def to_upstream_url(request: FhirRequest, url: str) -> str:
 
 
 def map_addresses(search: SearchParams, change: Callable[[str], str]) -> SearchParams:
-    """Return the search with each value, also in a comma list, that may be an address changed."""
+    """Return the search with each value, also in a comma list, that may be an address changed.
+
+    An address begins with a slash, or with a scheme and a slash.
+    """
     return search.map_parameters(lambda parameter: (_map_values(parameter, change),))
 
 
 def _map_values(parameter: Parameter, change: Callable[[str], str]) -> Parameter:
-    if parameter.code in NOT_ADDRESSES or "://" not in parameter.value:
+    if parameter.code in NOT_ADDRESSES or "/" not in parameter.value:
         return parameter
     values = _VALUE_SEPARATOR.split(parameter.value)
-    new = ",".join(change(value) if "://" in value else value for value in values)
+    new = ",".join(change(value) if _ADDRESS.match(value) else value for value in values)
     return parameter if new == parameter.value else parameter.with_value(new)
 
 
 def _to_mounted_url(request: FhirRequest, url: str) -> str:
     """Map a URL on a mounted upstream's origin, and addresses in its query if it is below the base."""
-    base, mount = _bases(request)
-    new = map_to_mount(base, mount, url)
+    _, mount = _bases(request)
+    new = _mapped_to_mount(request, url)
     head, mark, query = new.partition("?")
-    has_address = new is not url and base.host[0] in query.lower() and not is_origin_url(mount, head)
-    return head + mark + _to_mounted_query(base, mount, query) if has_address else new
+    has_query = mark and new is not url and not is_origin_url(mount, head)
+    return head + mark + _to_mounted_query(request, query) if has_query else new
 
 
-def _to_mounted_query(base: Base, mount: Base, text: str) -> str:
+def _to_mounted_query(request: FhirRequest, text: str) -> str:
     query, mark, fragment = text.partition("#")
+    if "/" not in query and "%" not in query:
+        return text
     old = parse_search(query)
-    new = map_addresses(old, lambda url: map_to_mount(base, mount, url))
+    new = map_addresses(old, lambda url: _to_mounted_value(request, url))
     return text if new is old else new.query + mark + fragment
+
+
+def _to_mounted_value(request: FhirRequest, value: str) -> str:
+    """Map a URL in a query; a value that begins with one slash is no URL unless its path is one of FHIR."""
+    _, mount = _bases(request)
+    new = _mapped_to_mount(request, value)
+    is_rooted = value.lstrip()[:1] == "/" != value.lstrip()[1:2]
+    return value if is_rooted and is_origin_url(mount, new) else new
+
+
+def _mapped_to_mount(request: FhirRequest, url: str) -> str:
+    version = request.site.fhir_version if request.site else "4.0"
+    return map_to_mount(*_bases(request), url, lambda path: is_fhir_path(path, version))
 
 
 def _bases(request: FhirRequest) -> tuple[Base, Base]:

@@ -8,13 +8,9 @@ from starlette.requests import Request
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.interaction import Interaction
-from gateway.http.base_urls import ORIGIN_SEGMENT
-from gateway.http.request_path import (
-    async_status_path,
-    is_async_status,
-    is_on_origin,
-    path_below_base,
-)
+from gateway.http.base_urls import ORIGIN_SEGMENT, parse_base
+from gateway.http.fhir_paths import is_async_status
+from gateway.http.request_path import async_status_path, is_on_origin, path_below_base
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
@@ -29,6 +25,8 @@ _STATUS_INTERACTIONS = {
 }
 #: Token endpoint of a FHIR server, on the origin of its base; clients may write it below the base, too.
 _TOKEN_PATH = "oauth/token"  # noqa: S105 - a path
+#: Documents about the base, such as SMART's `smart-configuration`, that are read without a credential.
+_WELL_KNOWN = ".well-known/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,8 @@ class MountedRequestReader:
         """Read a FHIR request, or one to pass through on the upstream's origin. Raises Failure 4xx."""
         path, method = self._parse_path(request), request.method
         interaction = self._status_interaction(method, path)
-        if interaction is None and (path == _TOKEN_PATH or is_on_origin(path)):
-            return await self._read_unchanged(request, _path_on_origin(path))
+        if interaction is None and is_on_origin(path):
+            return await self._read_unchanged(request, path)
         interaction = interaction or request_checks.parse_interaction(
             method, path, self.upstream.fhir_version
         )
@@ -85,7 +83,12 @@ class MountedRequestReader:
 
     def _parse_path(self, request: Request) -> str:
         path = request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)
-        return path_below_base(path, base_url(self.upstream))
+        base = base_url(self.upstream)
+        if path == _TOKEN_PATH:
+            return f"{ORIGIN_SEGMENT}/{path}"
+        if path.startswith(_WELL_KNOWN):
+            return f"{ORIGIN_SEGMENT}{parse_base(base).path}/{path}"
+        return path_below_base(path, base, self.upstream.fhir_version)
 
     def _address(self, request: Request, path: str) -> request_reader.RequestAddress:
         base = public_origin(request, self.settings.server) + self.upstream.path
@@ -106,9 +109,12 @@ class MountedRequestReader:
 
     def _upstream_site(self) -> Site:
         disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
-        version = self.version_of(self.name)
-        return Site(self.name, load_zone("UTC"), self.name, disabled, engine_version=version, is_mount=True)
-
-
-def _path_on_origin(path: str) -> str:
-    return f"{ORIGIN_SEGMENT}/{path}" if path == _TOKEN_PATH else path
+        return Site(
+            self.name,
+            load_zone("UTC"),
+            self.name,
+            disabled,
+            engine_version=self.version_of(self.name),
+            is_mount=True,
+            fhir_version=self.upstream.fhir_version,
+        )

@@ -13,13 +13,12 @@ from gateway.errors.failure import Failure
 from gateway.exchange import Headers
 from gateway.fhir.interaction import SAFE_METHODS, Interaction, allowed_methods, interaction_for
 from gateway.fhir.raw_json import UnreadableError, json_depth, object_fields
-from gateway.fhir.resource_types import RESOURCE_TYPES, RESOURCE_TYPES_BY_VERSION
+from gateway.fhir.resource_types import RESOURCE_TYPES, RESOURCE_TYPES_BY_VERSION, FhirVersion
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS
 from gateway.http.negotiation import (
     FORM_MEDIA_TYPES,
     RESOURCE_MEDIA_TYPES,
-    FhirVersion,
     has_supported_version,
     is_native_type,
     media_type,

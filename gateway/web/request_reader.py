@@ -13,11 +13,11 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import NOT_FHIR, SAFE_METHODS, Interaction
+from gateway.fhir.resource_types import FhirVersion
 from gateway.fhir.search_params import SearchParams
 from gateway.http.headers import CREDENTIALS, SENT_HEADERS, is_plain_value
 from gateway.http.negotiation import (
     JSON_MEDIA_TYPES,
-    FhirVersion,
     content_media_types,
     response_media_type,
     result_media_types,

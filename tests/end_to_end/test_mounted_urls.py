@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
 MOUNTS = {
     "labs": ("/labs", "/fhir/R4"),
     "fhir": ("/hg", "/fhir"),
-    "r4": ("/R4", "/labs/deep/fhir/R4"),
+    "r4": ("/R4", "/R4/labs/fhir/R4"),
     "root": ("/root", ""),
 }
 JSON = {"content-type": "application/fhir+json"}
@@ -175,11 +175,28 @@ def test_address_of_a_download_is_below_the_tilde(world: World) -> None:
     body = {"resourceType": "DocumentReference", "id": "1", "content": [{"attachment": {"url": url}}]}
     world.upstream.answer(f"{world.base_path}/DocumentReference/1", body)
     new = world.ask("GET", "DocumentReference/1").json()["content"][0]["attachment"]["url"]
-    beside = "" if not world.base_path else "/~"
-    assert new == f"{world.public}{beside}/download/1?sig=a%2Bb"
+    assert new == f"{world.public}/~/download/1?sig=a%2Bb"
 
 
-@pytest.mark.parametrize("world", ["labs", "fhir", "r4"], indirect=True)
+@pytest.mark.parametrize("path", ["download/1?sig=a%2Bb", "R4/Binary/1", "R4/download/1", "Binary/a_b"])
+def test_file_below_the_base_is_fetched_at_its_address(world: World, path: str) -> None:
+    body = {"resourceType": "Media", "id": "1", "content": {"url": f"{world.base}/{path}"}}
+    world.upstream.answer(f"{world.base_path}/Media/1", body)
+    world.upstream.answer(f"{world.base_path}/{path}", b"%PDF", content_type="application/pdf")
+    url = world.ask("GET", "Media/1").json()["content"]["url"]
+    assert url.startswith(f"{world.public}/")
+    assert world.ask("GET", url, accept="*/*").content == b"%PDF"
+    assert world.upstream.sent[-1].target == f"{world.base_path}/{path}"
+
+
+def test_well_known_document_is_read_without_a_credential(world: World) -> None:
+    target = f"{world.base_path}/.well-known/smart-configuration"
+    world.upstream.answer(target, {"issuer": world.base})
+    response = world.client.get(f"{world.public}/.well-known/smart-configuration")
+    assert (response.status_code, response.json()) == (200, {"issuer": world.base})
+    assert world.upstream.sent[-1].target == target
+
+
 def test_download_is_fetched_at_its_address_byte_for_byte(world: World) -> None:
     target, content = "/download/a%20b/?sig=a%2Bb%3D&x=", b'%PDF {"reference":"' + world.base.encode()
     body = {"resourceType": "Media", "id": "1", "content": {"url": world.upstream.url + target}}
@@ -292,6 +309,12 @@ def urls_on(origin: str, base: str) -> st.SearchStrategy[str]:
             f"{base}/%2e%2e/x",
             f"{base}x/y" if base != origin else base,
             f"{base}\\..\\x",
+            base.replace("/", "\\") + "\\Patient\\1",
+            f"http:/{host}/fhir/R4/Patient/1",
+            f"http:{host}/x",
+            f"/\\{host}/x",
+            f"{base}/Patient/1#{base}/x",
+            f"{base}/download/1",
             f"{base}/~/x",
             origin,
             f"{origin}/download/1?sig=a%2Fb",
@@ -301,6 +324,7 @@ def urls_on(origin: str, base: str) -> st.SearchStrategy[str]:
             f"https://{host}/fhir/R4/Patient/1",
             f" {base}/Patient/1\t",
             "/fhir/R4/Patient/1",
+            f"{base.removeprefix(origin)}/Patient/1",
             "Patient/1",
             "urn:uuid:0a1b2c3d-0000-4000-8000-000000000001",
         ]

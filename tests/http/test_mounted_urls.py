@@ -1,6 +1,7 @@
 """URLs in the JSON and the searches of a mounted upstream."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,12 +50,19 @@ def sent(value: object, path: str = "Patient", method: str = "POST", **changes: 
         {"subject": {"reference": "/fhir/R4/Patient/1"}},
         {"content": [{"attachment": {"url": f"{UP}/Binary/1"}}], "subject": {"reference": "Patient/1"}},
         {"form": {"url": f"{UP}/Binary/1"}},
+        {"relatedArtifact": [{"type": "citation", "url": f"{UP}/Binary/1"}]},
+        {"study": [{"baseLocation": [{"url": f"{UP}/Binary/1"}]}]},
+        {"repository": [{"type": "login", "url": f"{UP}/Binary/1"}]},
         {"resourceType": "Parameters", "parameter": [{"name": "result", "valueUri": f"{UP}/Binary/1"}]},
         {"parameter": [{"name": "r", "part": [{"name": "file", "valueUrl": f"{UP}/Binary/1"}]}]},
         {"resourceType": "CapabilityStatement", "implementation": {"url": UP}},
-        {"request": f"{UP}/Patient/$export", "output": [{"type": "Patient", "url": f"{UP}/x/1"}]},
-        {"output": [], "error": [{"url": f"{UP}/x/1"}], "deleted": [{"url": f"{UP}/x/2"}]},
-        {"resourceType": "Bundle", "link": [{"url": f"{UP}?_cursor=1"}], "entry": [{"fullUrl": f"{UP}/P/1"}]},
+        {"request": f"{UP}/Patient/$export", "output": [{"type": "Patient", "url": f"{UP}/Binary/1"}]},
+        {"output": [], "error": [{"url": f"{UP}/Binary/1"}], "deleted": [{"url": f"{UP}/Binary/2"}]},
+        {
+            "resourceType": "Bundle",
+            "link": [{"url": f"{UP}?_cursor=1"}],
+            "entry": [{"fullUrl": f"{UP}/Patient/1"}],
+        },
     ],
 )
 def test_url_on_the_base_is_moved_and_nothing_else(value: object) -> None:
@@ -129,6 +137,8 @@ def test_percent_escapes_of_a_url_stay() -> None:
         (f"identifier={UP}/sid|1", None),
         (f"code={UP}/CodeSystem/x|1", f"code={PUBLIC}/CodeSystem/x|1"),
         (f"name=see {UP}", None),
+        ("patient=/fhir/R4/Patient/1", f"patient={PUBLIC}/Patient/1"),
+        ("_cursor=/fhir/R4/abc%3D&b=//x/y", None),
     ],
 )
 def test_addresses_in_the_query_of_a_link_are_moved(query: str, expected: str | None) -> None:
@@ -190,6 +200,24 @@ def test_only_addresses_of_resources_become_relative(
     assert to_upstream_url(request, url) == (upstream or url)
 
 
+@pytest.mark.parametrize(("version", "is_relative"), [("3.0", True), ("4.0", False)])
+def test_types_are_those_of_the_upstreams_version(version: Any, is_relative: bool) -> None:
+    request = labs_request(site=replace(LABS, fhir_version=version))
+    url = f"{PUBLIC}/ProcedureRequest/1"
+    assert (relative_reference(request, url) == "ProcedureRequest/1") is is_relative
+    public = to_public_url(request, f"{UP}/ProcedureRequest/1")
+    assert public == (url if is_relative else f"{PUBLIC}/~/fhir/R4/ProcedureRequest/1")
+
+
+@pytest.mark.parametrize(
+    "path", ["Binary/a_b", "download/abc?sig=x", "oauth/token", ".well-known/x", "Nonsense/1"]
+)
+def test_file_below_the_base_is_below_the_tilde(path: str) -> None:
+    public = to_public_url(labs_request(), f"{UP}/{path}")
+    assert public == f"{PUBLIC}/~/fhir/R4/{path}"
+    assert to_upstream_url(labs_request(), public) == f"{UP}/{path}"
+
+
 def test_relative_url_of_the_gateway_excludes_the_origin() -> None:
     assert to_relative_url(labs_request(), f"{PUBLIC}/Patient?x=1") == "Patient?x=1"
     assert to_relative_url(labs_request(), f"{PUBLIC}/~/Patient") == f"{PUBLIC}/~/Patient"
@@ -202,6 +230,10 @@ def test_relative_url_of_the_gateway_excludes_the_origin() -> None:
         (f"subject=http://GW.example:80/labs/Patient/1,{PUBLIC}/Patient/2", "subject=Patient/1,Patient/2"),
         (f"subject={PUBLIC}/~/d/1", f"subject={ORIGIN}/d/1"),
         (f"_has:x={PUBLIC}?y", f"_has:x={UP}%3Fy"),
+        ("subject=/labs/Patient/1,Patient/2", "subject=Patient/1,Patient/2"),
+        ("subject=%2Flabs%2FPatient%2F1", "subject=Patient/1"),
+        ("subject=//gw.example/labs/Patient/1", "subject=Patient/1"),
+        ("_cursor=/labsx/Patient/1", None),
         (f"url={PUBLIC}/Questionnaire/1", None),
         (f"identifier={PUBLIC}/sid|1", None),
         ("subject=https://gw.example/hg/Patient/1", None),

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.errors.failure import Failure
+from gateway.fhir.resource_types import FhirVersion
 from gateway.http.negotiation import (
-    FhirVersion,
     content_media_types,
     has_supported_version,
     is_json_type,

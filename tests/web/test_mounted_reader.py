@@ -67,7 +67,9 @@ async def test_status_of_asynchronous_request_is_an_operation(path: str) -> None
         ("/hg/~/fhir/RequestResult/7f", {"headers": {}}, "credentials-missing"),
         ("/hg/~/fhir/RequestResult/7f", {"method": "PUT"}, "method-not-allowed"),
         ("/hg/~/fhir/R4/Patient", {"headers": {}}, "credentials-missing"),
-        ("/hg/~/fhir/R4/Nonsense", {}, "type-unknown"),
+        ("/hg/~/fhir/R4/Patient//1", {}, "bad-path"),
+        ("/hg/~/fhir/R4/%2550atient/1", {"headers": {}}, "credentials-missing"),
+        ("/hg/~/fhir/R4/Patient;a/1", {}, "unknown-path"),
         ("/hg/~/files", {"method": "TRACE"}, "method-not-allowed"),
         ("/hg/~/a/%2e%2e/b", {}, "bad-path"),
         ("/hg/oauth/other", {"method": "POST"}, "unknown-path"),
@@ -92,6 +94,10 @@ async def test_invalid_request_is_rejected_with_its_code(path: str, parts: dict[
         ("~/fhir/R4x/Patient", "~/fhir/R4x/Patient"),
         ("%7E/a%20b/", "~/a%20b/"),
         ("~", "~"),
+        ("~/fhir/R4/Nonsense", "~/fhir/R4/Nonsense"),
+        ("~/fhir/R4/Binary/a_b", "~/fhir/R4/Binary/a_b"),
+        ("~/fhir/R4/download/a%20b", "~/fhir/R4/download/a%20b"),
+        (".well-known/smart-configuration", "~/fhir/R4/.well-known/smart-configuration"),
         ("oauth/token", "~/oauth/token"),
         ("%6Fauth/token", "~/oauth/token"),
     ],
@@ -101,6 +107,16 @@ async def test_path_beside_the_base_is_passed_through(path: str, target: str, me
     request = await read_fhir(f"/hg/{path}", {}, method=method, query="_format=x&&a")
     assert (request.interaction.code, request.path) == ("other", target)
     assert (request.upstream_search.query, request.response_format) == ("_format=x&&a", "")
+
+
+async def test_fhir_path_below_the_tilde_of_an_origin_is_fhir() -> None:
+    upstream = MountedUpstream.model_validate(
+        {"url": "https://api.example", "dialect": "health-gorilla", "path": "/hg"}
+    )
+    request = await MountedRequestReader(settings(), "gorilla", upstream).read_fhir(
+        asgi_request("/hg/~/Patient/1", TOKEN)
+    )
+    assert (request.interaction.code, request.path) == ("read", "Patient/1")
 
 
 async def test_request_has_a_deadline() -> None:
