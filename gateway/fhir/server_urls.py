@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import chain, pairwise
 
 from msgspec import Raw
 
@@ -20,8 +21,9 @@ _ATTACHMENT_ELEMENTS = frozenset({"attachment", "content", "document", "image", 
 #: (name of the object, name of the field) in Bundle and Bundle.entry.
 _BUNDLE_FIELDS = frozenset({("link", "url"), ("request", "url"), ("response", "location")})
 _URL_FIELDS = frozenset({"reference", "fullUrl"})
-#: (name of the object, name of the field), besides those of any server, of a mounted one: other Attachments and
-#: addresses, its own in a CapabilityStatement, the manifest of an asynchronous request, and Parameters.
+#: (name of the object, name of the field), besides those of any server, of a mounted one: other Attachments
+#: and addresses of content (R4 and STU3), its address in a CapabilityStatement, the manifest of an
+#: asynchronous request, and Parameters.
 MOUNTED_FIELDS = frozenset(
     {
         ("form", "url"),
@@ -49,6 +51,9 @@ _NAMED_URIS = frozenset(
 _AMBIGUOUS_FIELDS = frozenset(name for _, name in _BUNDLE_FIELDS)
 #: End of a name that has letters escaped without need.
 _ESCAPED_NAME = re.compile(rb'\\u00[0-9A-Fa-f]{2}\w*+"\s*+:')
+#: Bytes that are searched at once.
+_PIECE = 65_536
+_REST_OF_NAME = re.compile(rb'[\w\s":]*+')
 #: What follows the quote that begins a JSON string.
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
@@ -110,10 +115,16 @@ def _rewrite_without_decoding(
 
     A quote behind a backslash is inside a string; every other quote in front of a name and a colon opens it.
     """
-    if _ESCAPED_NAME.search(body):
+    pieces = _pieces(body)
+    if rb"\u00" in body and any(_ESCAPED_NAME.search(body, start, end) for start, end in pieces):
         return None
-    parts, done, known = list[bytes](), 0, dict[tuple[bytes, bytes], bytes]()
-    for match in _fields_pattern(ambiguous_fields).finditer(body):
+    pattern, parts, done, known = (
+        _fields_pattern(ambiguous_fields),
+        list[bytes](),
+        0,
+        dict[tuple[bytes, bytes], bytes](),
+    )
+    for match in chain.from_iterable(pattern.finditer(body, start, end) for start, end in pieces):
         start = match.end() - 1
         end = _end_of_string(body, start)
         text = body[start:end]
@@ -129,6 +140,18 @@ def _rewrite_without_decoding(
             parts += [body[done:start], known[key]]
             done = end
     return b"".join((*parts, body[done:]))
+
+
+def _pieces(body: bytes) -> list[tuple[int, int]]:
+    """Return where pieces of JSON begin and end: other threads run between the searches in them.
+
+    None ends inside a name, or between it and its value.
+    """
+    ends = [0]
+    while ends[-1] + _PIECE < len(body):
+        rest = _REST_OF_NAME.match(body, ends[-1] + _PIECE)
+        ends.append(rest.end() if rest else len(body))
+    return [*pairwise([*ends, len(body)])]
 
 
 @lru_cache(maxsize=64)

@@ -111,10 +111,9 @@ def _map_values(parameter: Parameter, change: Callable[[str], str]) -> Parameter
 
 def _to_mounted_url(request: FhirRequest, url: str) -> str:
     """Map a URL on a mounted upstream's origin, and addresses in its query if it is below the base."""
-    _, mount = _bases(request)
     new = _mapped_to_mount(request, url)
     head, mark, query = new.partition("?")
-    has_query = mark and new is not url and not is_origin_url(mount, head)
+    has_query = mark and new is not url and not is_origin_url(_bases(request)[1], head)
     return head + mark + _to_mounted_query(request, query) if has_query else new
 
 

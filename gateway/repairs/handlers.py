@@ -1,13 +1,23 @@
-"""Handlers that apply the repairs to requests and responses."""
+"""Handlers that apply the repairs to requests and responses; large bodies are repaired in threads."""
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Final, TypeVar
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.fhir.chunked_bundle import CHUNK_BYTES
 from gateway.repairs.apply import ResponseSteps, repair_response, response_steps
 from gateway.repairs.repair import Repair
+from gateway.thread_switching import frequent_switches
+
+T = TypeVar("T")
+#: Size in bytes of the largest body that is repaired in the event loop; that takes a few milliseconds.
+MAX_LOOP_BYTES: Final = CHUNK_BYTES
+#: Threads that repair large bodies: computation is not faster in more, but no body waits for one other.
+_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="repairs")
 
 
 class ResponseRepairs:
@@ -29,7 +39,8 @@ class ResponseRepairs:
                 return response.replace(applied_repairs=(repair_id,))
         received = await self._inner(active.page_request(request))
         try:
-            return await _run_cooperatively(repair_response(request, received, active))
+            steps = repair_response(request, received, active)
+            return await _run_cooperatively(steps, is_large=len(received.body) > MAX_LOOP_BYTES)
         except Failure as failure:
             raise failure.with_upstream_use(received.upstream_use) from failure.__cause__
 
@@ -37,15 +48,27 @@ class ResponseRepairs:
         return response_steps([repair for repair in self._repairs if repair.issue.id not in disabled_ids])
 
 
-async def _run_cooperatively(steps: Generator[None, None, FhirResponse]) -> FhirResponse:
-    """Run the steps; other requests run between the pieces of a large body."""
+async def _run_cooperatively(steps: Generator[None, None, FhirResponse], *, is_large: bool) -> FhirResponse:
+    """Run the steps; other requests run between the pieces of a large body, and during each."""
     while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            response: FhirResponse = end.value
+        response = await _run_in_thread(lambda: _next_step(steps)) if is_large else _next_step(steps)
+        if response is not None:
             return response
         await asyncio.sleep(0)
+
+
+def _next_step(steps: Generator[None, None, FhirResponse]) -> FhirResponse | None:
+    try:
+        next(steps)
+    except StopIteration as end:
+        response: FhirResponse = end.value
+        return response
+    return None
+
+
+async def _run_in_thread(compute: Callable[[], T]) -> T:
+    with frequent_switches():
+        return await asyncio.get_running_loop().run_in_executor(_threads, compute)
 
 
 class RequestRepairs:
@@ -58,7 +81,12 @@ class RequestRepairs:
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the response to the repaired request. Raises Failure if a repair rejects the request."""
         active = [repair for repair in self._repairs if repair.is_active(request.site)]
-        repaired, applied_ids = _repair_request(request, active)
+        is_large = len(request.body) > MAX_LOOP_BYTES
+        repaired, applied_ids = (
+            await _run_in_thread(lambda: _repair_request(request, active))
+            if is_large
+            else _repair_request(request, active)
+        )
         response = await self._inner(repaired)
         if not applied_ids:
             return response

@@ -48,6 +48,19 @@ async def test_large_bundle_is_repaired_in_many_steps() -> None:
     assert task.result().body.decode() == expected
 
 
+@pytest.mark.parametrize("field", ["subject", "photo"])
+async def test_event_loop_runs_while_one_large_resource_is_repaired(field: str) -> None:
+    """A piece that cannot be cut is repaired in a thread: meanwhile the loop has many turns."""
+    url = {"reference" if field == "subject" else "url": f"{UPSTREAM_BASE}/Patient/1"}
+    body = json.dumps({"resourceType": "Patient", "x": [{field: url}] * 3_000}).encode()
+    task, turns = asyncio.ensure_future(repair(FhirResponse(200, body=body))), 0
+    while not task.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 20
+    assert task.result().body.count(fhir_request().public_base.encode()) == 3_000
+
+
 @pytest.mark.parametrize("entries", [1, 3000])
 async def test_signed_bundle_is_unchanged_and_has_header(entries: int) -> None:
     bundle = searchset(entries, signature={"data": "eA=="})

@@ -1,9 +1,12 @@
+import asyncio
+from time import sleep
+
 import pytest
 from support.requests import SITE, fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.search_params import parse_search
-from gateway.repairs.handlers import RequestRepairs
+from gateway.repairs.handlers import MAX_LOOP_BYTES, RequestRepairs
 from gateway.repairs.repair import KnownIssue, Repair
 
 pytestmark = pytest.mark.anyio
@@ -58,3 +61,24 @@ async def test_repair_that_changes_the_path_alone_is_listed() -> None:
     moved = Repair(KnownIssue("move", "", ""), request=lambda request: request.replace(path="Patient/1"))
     response = await RequestRepairs(inner, (moved,))(fhir_request("Patient", ""))
     assert (response.status, response.applied_repairs) == (200, ("move",))
+
+
+async def test_event_loop_runs_while_a_large_body_is_repaired() -> None:
+    def wait(request: FhirRequest) -> FhirRequest:
+        sleep(0.02)
+        return request
+
+    async def inner(request: FhirRequest) -> FhirResponse:
+        return FhirResponse(200)
+
+    async def turns(size: int) -> int:
+        request = fhir_request("Patient", method="POST", body=b"x" * size)
+        handler = RequestRepairs(inner, (Repair(KnownIssue("slow", "", ""), request=wait),))
+        task, count = asyncio.ensure_future(handler(request)), 0
+        while not task.done():
+            count += 1
+            await asyncio.sleep(0)
+        return count
+
+    assert await turns(10) < 10
+    assert await turns(MAX_LOOP_BYTES + 1) > 20
