@@ -12,7 +12,7 @@ from gateway.fhir.raw_json import array_items, encode, object_fields, string_jso
 from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
 from gateway.fhir.search_params import SearchParams, parse_search
 from gateway.fhir.server_urls import MOUNTED_FIELDS, is_server_url_field, rewrite_server_urls, url_needles
-from gateway.http.base_urls import is_origin_url, parse_base
+from gateway.http.base_urls import MAX_URL_LENGTH, is_origin_url, parse_base
 from gateway.http.urls import map_addresses, to_public_url, to_relative_url, to_upstream_url
 
 _RELATIVE_REFERENCE = re.compile(
@@ -77,6 +77,8 @@ def _to_upstream_value(request: FhirRequest, value: Raw, name: str) -> Raw:
 
 
 def _to_upstream_text(request: FhirRequest, text: str, field: str) -> str:
+    if len(text) > MAX_URL_LENGTH:
+        return text
     if field == "ifNoneExist":
         mark = "?" if text.startswith("?") else ""
         return mark + _to_upstream_query(request, text.removeprefix("?"))

@@ -20,9 +20,13 @@ _SITE_URL = re.compile(
 )
 _RELATIVE_URL = re.compile(r"[A-Z][A-Za-z]+([/?].*)?", re.ASCII)
 _LINK_TARGET = re.compile(r"(?<=<)[^<>]*(?=>)")
+_HEADERS_WITH_URLS = frozenset({"www-authenticate", "x-progress"})
+_ABSOLUTE_URL = re.compile(r"\bhttps?:/[^\s\"'<>,;]+", re.IGNORECASE)
 #: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
 _ADDRESS = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE)
+#: Begin of a path of FHIR below the base, of which more is then asked.
+_ROOTED_FHIR = re.compile(r"/+[A-Z$m%]")
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
 
 
@@ -64,7 +68,10 @@ def to_public_url(request: FhirRequest, url: str) -> str:
 
 
 def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
-    """Return headers with `Location`, `Content-Location` and `Link` (RFC 8288) on the gateway's base."""
+    """Return headers with `Location`, `Content-Location` and `Link` (RFC 8288) on the gateway's base.
+
+    Of a mounted upstream also the absolute URLs in its challenge and in what it says about a job's progress.
+    """
     new = tuple((name, _to_public_header(request, name, value)) for name, value in headers)
     return headers if new == headers else new
 
@@ -72,6 +79,8 @@ def to_public_headers(request: FhirRequest, headers: Headers) -> Headers:
 def _to_public_header(request: FhirRequest, name: str, value: str) -> str:
     if name == "link":
         return _LINK_TARGET.sub(lambda match: resolve_public_url(request, match[0]), value)
+    if name in _HEADERS_WITH_URLS and request.is_mounted:
+        return _ABSOLUTE_URL.sub(lambda match: to_public_url(request, match[0]), value)
     return resolve_public_url(request, value) if name in {"location", "content-location"} else value
 
 
@@ -128,9 +137,12 @@ def _to_mounted_query(request: FhirRequest, text: str) -> str:
 
 def _to_mounted_value(request: FhirRequest, value: str) -> str:
     """Map a URL in a query; a value that begins with one slash is no URL unless its path is one of FHIR."""
-    _, mount = _bases(request)
+    base, mount = _bases(request)
+    text = value.lstrip()
+    is_rooted = text[:1] == "/" != text[1:2]
+    if is_rooted and not _ROOTED_FHIR.match(text.removeprefix(base.path)):
+        return value
     new = _mapped_to_mount(request, value)
-    is_rooted = value.lstrip()[:1] == "/" != value.lstrip()[1:2]
     return value if is_rooted and is_origin_url(mount, new) else new
 
 

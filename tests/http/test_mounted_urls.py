@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
+from support.cpu_time import least_cpu_seconds
 from support.requests import LABS, fhir_request
 
 from gateway.exchange import FhirRequest
@@ -20,7 +21,13 @@ from gateway.http.mounted_urls import (
     to_upstream_criteria,
     to_upstream_json,
 )
-from gateway.http.urls import resolve_public_url, to_public_url, to_relative_url, to_upstream_url
+from gateway.http.urls import (
+    resolve_public_url,
+    to_public_headers,
+    to_public_url,
+    to_relative_url,
+    to_upstream_url,
+)
 
 ORIGIN = "https://api.lab.example"
 UP, PUBLIC = f"{ORIGIN}/fhir/R4", "https://gw.example/labs"
@@ -174,6 +181,31 @@ def test_relative_url_is_resolved_at_the_upstream(url: str, expected: str | None
 def test_relative_url_beside_the_base_is_resolved_there() -> None:
     request = labs_request().replace(path="~/fhir/RequestResult/7")
     assert resolve_public_url(request, "8") == f"{PUBLIC}/~/fhir/RequestResult/8"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("www-authenticate", 'Bearer realm="{}", error="invalid_token", resource_metadata="{}/Patient"'),
+        ("x-progress", "see {}/Patient/1, then wait"),
+        ("x-request-id", None),
+    ],
+)
+def test_urls_in_a_challenge_and_a_progress_are_moved(name: str, value: str | None) -> None:
+    text = (value or f"see {UP}").replace("{}", UP)
+    new = to_public_headers(labs_request(), ((name, text),))
+    assert new == ((name, text.replace(UP, PUBLIC) if value else text),)
+
+
+@pytest.mark.parametrize(
+    "query", ["a=b&" * 20_000, "a=/&" * 20_000, "a=" + "https://gw.example/labs," * 4_000]
+)
+def test_very_long_reference_takes_no_time_and_stays(query: str) -> None:
+    request = labs_request(
+        "Patient", "POST", body=b'{"reference":"%s/Patient?%s"}' % (PUBLIC.encode(), query.encode())
+    )
+    assert to_upstream_json(request) == request.body
+    assert least_cpu_seconds(lambda: to_upstream_json(request)) < 0.005
 
 
 def test_url_of_an_entrys_request_is_relative_to_the_base() -> None:
