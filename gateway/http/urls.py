@@ -25,6 +25,8 @@ _ABSOLUTE_URL = re.compile(r"\bhttps?:/[^\s\"'<>,;]+", re.IGNORECASE)
 #: Search parameters that compare URLs as text: canonical, uri and token values are not addresses.
 NOT_ADDRESSES = frozenset({"url", "system", "identifier", "_profile", "_source", "_security", "_tag"})
 _ADDRESS = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE)
+#: Path of most resources, in which nothing is to be removed or decoded.
+_PLAIN_REST = re.compile(r"/[A-Z][A-Za-z]+/[A-Za-z0-9\-]{1,64}", re.ASCII)
 #: Begin of a path of FHIR below the base, of which more is then asked.
 _ROOTED_FHIR = re.compile(r"/+[A-Z$m%]")
 _VALUE_SEPARATOR = re.compile(r"(?<!\\),")
@@ -147,8 +149,13 @@ def _to_mounted_value(request: FhirRequest, value: str) -> str:
 
 
 def _mapped_to_mount(request: FhirRequest, url: str) -> str:
+    base, mount = _bases(request)
     version = request.site.fhir_version if request.site else "4.0"
-    return map_to_mount(*_bases(request), url, lambda path: is_fhir_path(path, version))
+    start = len(request.upstream_base)
+    is_plain = url.startswith(request.upstream_base) and _PLAIN_REST.fullmatch(url, start)
+    if is_plain and base.host != mount.host and is_fhir_path(url[start:], version):
+        return request.public_base + url[start:]
+    return map_to_mount(base, mount, url, lambda path: is_fhir_path(path, version))
 
 
 def _bases(request: FhirRequest) -> tuple[Base, Base]:

@@ -8,14 +8,13 @@ from typing import Final, TypeVar
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.fhir.chunked_bundle import CHUNK_BYTES
 from gateway.repairs.apply import ResponseSteps, repair_response, response_steps
 from gateway.repairs.repair import Repair
 from gateway.thread_switching import frequent_switches
 
 T = TypeVar("T")
-#: Size in bytes of the largest body that is repaired in the event loop; that takes a few milliseconds.
-MAX_LOOP_BYTES: Final = CHUNK_BYTES
+#: Size in bytes of the largest body that is repaired in the event loop, which takes at most some milliseconds.
+MAX_LOOP_BYTES: Final = 32_000
 #: Threads that repair large bodies: computation is not faster in more, but no body waits for one other.
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="repairs")
 
