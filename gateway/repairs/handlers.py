@@ -13,7 +13,7 @@ from gateway.repairs.repair import Repair
 from gateway.thread_switching import frequent_switches
 
 T = TypeVar("T")
-#: Size in bytes of the largest body that is repaired in the event loop, which takes at most some milliseconds.
+#: Size in bytes of the largest body that is repaired in the event loop; that takes some milliseconds at most.
 MAX_LOOP_BYTES: Final = 32_000
 #: Threads that repair large bodies: computation is not faster in more, but no body waits for one other.
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="repairs")
