@@ -1,6 +1,7 @@
 """No string of an answer names Health Gorilla's host, but for those that must; and back again in requests."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -163,14 +164,19 @@ def test_urls_move_or_keep_their_host_by_their_place(
         assert got == (sent[0], expected)
 
 
+#: Paths below the STU3 base that are no FHIR: another base, and what only begins like a job.
+NO_FHIR = r"/R4|/RequestResult(?!/[^/?#]+(?:[?#]|$))"
+
+
 def moved(labs: GorillaGateway, url: str) -> str:
-    """The URL on the mount: below the base it follows the mount, elsewhere on the host `~`."""
+    """The URL on the mount: a FHIR path below the base follows the mount, any other on the host `~`."""
     base = "/fhir" if labs.mount == "/labs-stu3" else "/fhir/R4"
     if not url.startswith(labs.emulator.url):
         return url
     path = url.removeprefix(labs.emulator.url)
     rest = path.removeprefix(base)
     is_below = path.startswith(base) and (not rest or rest[0] in "/?#")
+    is_below = is_below and not re.match(NO_FHIR, rest)
     return labs.url + rest if is_below else f"{labs.url}/~{path}"
 
 
