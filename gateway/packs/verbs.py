@@ -22,6 +22,7 @@ from gateway.packs.file import (
     Table,
     When,
 )
+from gateway.packs.inner_searches import with_inner_searches
 
 
 class _VerbRules(NamedTuple):
@@ -63,7 +64,20 @@ def verb_facets(verb: Table, when: When, issue: str) -> Facets:
     if isinstance(verb, MapStatus):
         return answer_verbs.status_facets(verb, when, issue)
     # A name of another version could be ignored, and find all; no other verb harms where the issue is mended.
-    applies = condition_of(when, needs_version=isinstance(verb, Rename))
-    return _RULES[type(verb)].facets(
-        verb, applies if isinstance(verb, _OF_ANY_INTERACTION) else of_searches(applies)
-    )
+    applies, facets = condition_of(when, needs_version=isinstance(verb, Rename)), _RULES[type(verb)].facets
+    if isinstance(verb, _OF_ANY_INTERACTION):
+        return facets(verb, applies)
+    applies = of_searches(applies)
+    of_search = facets(verb, applies)
+    if of_search.request is None:
+        return of_search
+    return of_search._replace(request=with_inner_searches(of_search.request, applies, _selected_name(verb)))
+
+
+def _selected_name(verb: Table) -> str:
+    """Parameter that selects other matches at the upstream than the verb makes of them; empty if none does."""
+    if isinstance(verb, Rename):
+        return verb.rename
+    if isinstance(verb, Drop):
+        return verb.drop if verb.filter != "none" else ""
+    return verb.filter if isinstance(verb, Filter) else ""

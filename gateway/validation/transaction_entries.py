@@ -42,16 +42,21 @@ _QUERY = re.compile(r"[!-~]*", re.ASCII)
 
 
 class EntryRequest(NamedTuple):
-    """What an entry asks for: the header fields of its conditions, the search of its URL, and its path."""
+    """What an entry asks for: the header fields of its conditions, the search of its URL, and its place.
+
+    `if_none_exist`: its criteria, if any. `has_form`: it is a search whose criteria its URL need not have.
+    """
 
     interaction: Interaction
     conditions: tuple[str, ...]
     search: SearchParams
     place: str
+    if_none_exist: str = ""
+    has_form: bool = False
 
 
-def entry_requests(transaction: FhirRequest) -> Iterator[EntryRequest]:
-    """Yield the requests of a transaction that may change data. Raises Failure 400 for another form."""
+def entry_requests(transaction: FhirRequest, *, with_reads: bool = False) -> Iterator[EntryRequest]:
+    """Yield the requests of a transaction that may change data, or all. Raises Failure 400 for another form."""
     bundle = _fields_of(transaction.body, "Bundle", is_whole_body=True)
     _require_spelling(bundle, "entry", "Bundle")
     for number, raw in enumerate(_items_of(bundle)):
@@ -60,7 +65,8 @@ def entry_requests(transaction: FhirRequest) -> Iterator[EntryRequest]:
         _require_spelling(entry, "request", place)
         if "request" in entry:
             request = _fields_of(entry["request"], f"{place}.request")
-            yield from _parse_request(transaction, request, f"{place}.request")
+            parsed = _parse_request(transaction, request, f"{place}.request", with_reads=with_reads)
+            yield from () if parsed is None else (parsed,)
 
 
 def entry_failure(reason: str, place: str) -> Failure:
@@ -70,8 +76,9 @@ def entry_failure(reason: str, place: str) -> Failure:
 
 
 def _parse_request(
-    transaction: FhirRequest, request: Mapping[str, Raw], place: str
-) -> Iterator[EntryRequest]:
+    transaction: FhirRequest, request: Mapping[str, Raw], place: str, *, with_reads: bool
+) -> EntryRequest | None:
+    """Return the request of an entry; None for a read, unless all are asked for."""
     if not _KNOWN.issuperset(request):
         raise entry_failure("has an element that R4 does not define there, or that may modify it", place)
     texts = {name: string_value(raw) for name, raw in request.items() if name not in _HARMLESS}
@@ -82,10 +89,12 @@ def _parse_request(
     if method not in _METHODS:
         raise entry_failure("is not GET, HEAD, POST, PUT, PATCH or DELETE", f"{place}.method")
     path, query = _split_url(transaction, texts["url"], f"{place}.url")
-    if method not in SAFE_METHODS:
-        act = _interaction_of(method, path, f"{place}.url")
-        conditions = tuple(_HEADER_BY_ELEMENT[name] for name in texts if name in _HEADER_BY_ELEMENT)
-        yield EntryRequest(act, conditions, parse_search(query), place)
+    if method in SAFE_METHODS and not with_reads:
+        return None
+    act = _interaction_of(method, path, f"{place}.url")
+    conditions = tuple(_HEADER_BY_ELEMENT[name] for name in texts if name in _HEADER_BY_ELEMENT)
+    has_form = act.is_search and method == "POST"
+    return EntryRequest(act, conditions, parse_search(query), place, texts.get("ifNoneExist", ""), has_form)
 
 
 def _split_url(transaction: FhirRequest, url: str, place: str) -> tuple[str, str]:
@@ -100,7 +109,7 @@ def _split_url(transaction: FhirRequest, url: str, place: str) -> tuple[str, str
 
 
 def _interaction_of(method: str, path: str, place: str) -> Interaction:
-    """Interaction of a change. Raises Failure 400 if R4 defines none in a transaction."""
+    """Interaction of an entry. Raises Failure 400 if R4 defines none in a transaction."""
     if method == "DELETE" and path in RESOURCE_TYPES:
         return Interaction("delete", path)
     interaction = interaction_for(method, path)
