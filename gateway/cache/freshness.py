@@ -138,7 +138,9 @@ def requested_types(request: FhirRequest) -> frozenset[str]:
     interaction = request.interaction
     if interaction.code == "capabilities":
         return frozenset({"CapabilityStatement"})
-    return frozenset({interaction.type}).union(*map(_parameter_types, request.upstream_search.parameters))
+    return frozenset({interaction.type or ANY_TYPE}).union(
+        *map(_parameter_types, request.upstream_search.parameters)
+    )
 
 
 def _parameter_types(parameter: Parameter) -> Iterator[str]:

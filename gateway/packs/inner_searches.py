@@ -101,13 +101,17 @@ def _searches_of_entries(request: FhirRequest) -> Iterator[InnerSearch]:
 def _conditions_of_entry(request: FhirRequest, entry: EntryRequest) -> Iterator[InnerSearch]:
     for search in (entry.search, parse_search(_query_of(entry.if_none_exist))):
         if search.parameters:
-            yield InnerSearch(_as_search(request, entry.interaction.type, search), entry.place, is_condition=True)
+            yield InnerSearch(
+                _as_search(request, entry.interaction.type, search), entry.place, is_condition=True
+            )
 
 
 def _conditions_of_change(request: FhirRequest) -> Iterator[InnerSearch]:
     type_, headers = request.interaction.type, request.headers
     if request.upstream_search.parameters:
-        yield InnerSearch(_as_search(request, type_, request.upstream_search), "http.query", is_condition=True)
+        yield InnerSearch(
+            _as_search(request, type_, request.upstream_search), "http.query", is_condition=True
+        )
     for value in (value for name, value in headers if name == "if-none-exist"):
         search = parse_search(_query_of(value))
         yield InnerSearch(_as_search(request, type_, search), "http.if-none-exist", is_condition=True)

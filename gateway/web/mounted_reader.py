@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from gateway.dates.timezones import load_zone
 from gateway.exchange import FhirRequest, Site
-from gateway.fhir.interaction import Interaction
+from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.http.base_urls import ORIGIN_SEGMENT, parse_base
 from gateway.http.fhir_paths import is_async_status
 from gateway.http.request_path import async_status_path, is_on_origin, path_below_base
@@ -23,6 +23,8 @@ _STATUS_INTERACTIONS = {
     "HEAD": Interaction("operation", operation="RequestResult"),
     "DELETE": Interaction("delete", operation="RequestResult"),
 }
+#: Page of a search whose URL is the base with a token of the upstream, such as `?_getpages=…`: of any type.
+_PAGE = Interaction("search-type")
 #: Token endpoint of a FHIR server, on the origin of its base; clients may write it below the base, too.
 _TOKEN_PATH = "oauth/token"  # noqa: S105 - a path
 #: Documents about the base, such as SMART's `smart-configuration`, that are read without a credential.
@@ -47,8 +49,10 @@ class MountedRequestReader:
         interaction = self._status_interaction(method, path)
         if interaction is None and is_on_origin(path):
             return await self._read_unchanged(request, path)
-        interaction = interaction or request_checks.parse_interaction(
-            method, path, self.upstream.fhir_version
+        interaction = interaction or (
+            _PAGE
+            if _is_page_of_base(request, path)
+            else request_checks.parse_interaction(method, path, self.upstream.fhir_version)
         )
         request_checks.require_credential(request, self._scheme)
         require_one_idempotency_key(request.headers.getlist("hg-idempotency-key"))
@@ -118,3 +122,8 @@ class MountedRequestReader:
             is_mount=True,
             fhir_version=self.upstream.fhir_version,
         )
+
+
+def _is_page_of_base(request: Request, path: str) -> bool:
+    """Whether the URL is the base with a query, by which HAPI links to the pages of a search."""
+    return not path and request.method in SAFE_METHODS and bool(request.url.query)

@@ -18,6 +18,7 @@ from gateway.cache.freshness import (
     written_types,
 )
 from gateway.cache.lifetimes import lifetime_of_type
+from gateway.fhir.interaction import Interaction
 from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.repairs.search_date_format import rewrite_dates
 
@@ -81,6 +82,11 @@ TYPES = st.sampled_from(sorted(RESOURCE_TYPES))
 )
 def test_request_determines_its_types(path: str, query: str, expected: set[str]) -> None:
     assert requested_types(rewrite_dates(fhir_request(path, query))) == expected
+
+
+def test_page_of_the_base_may_have_any_type() -> None:
+    page = fhir_request("Patient", "_getpages=t").replace(path="", interaction=Interaction("search-type"))
+    assert requested_types(page) == {ANY_TYPE}
 
 
 @pytest.mark.parametrize(

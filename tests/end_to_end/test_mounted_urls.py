@@ -120,6 +120,19 @@ def test_next_link_requests_the_page_that_the_upstream_named(world: World) -> No
     assert world.upstream.sent[-1].target == target
 
 
+def test_page_whose_url_is_the_base_is_the_one_that_the_upstream_named(world: World) -> None:
+    target = f"{world.base_path}?_getpages=a%2Fb%3D&_getpagesoffset=2"
+    world.upstream.answer(
+        f"{world.base_path}/Observation", page(world, ("next", world.upstream.url + target))
+    )
+    sent = target if world.base_path else f"/{target}"
+    world.upstream.answer(sent, page(world, ("self", world.upstream.url + target)))
+    link = world.ask("GET", "Observation").json()["link"][0]["url"]
+    last = world.ask("GET", link)
+    assert (last.status_code, last.json()["link"][0]["url"]) == (200, link)
+    assert world.upstream.sent[-1].target == sent
+
+
 @pytest.mark.parametrize("is_beside", [False, True])
 def test_asynchronous_request_is_followed_to_its_result(world: World, is_beside: bool) -> None:
     target = (world.base_path.rpartition("/")[0] if is_beside else world.base_path) + "/RequestResult/7f"

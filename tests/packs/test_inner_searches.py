@@ -81,7 +81,9 @@ def test_condition_needs_no_default_and_no_list(tmp_path: Path) -> None:
 
 
 def bundle(*requests: dict[str, str]) -> str:
-    return json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [{"request": r} for r in requests]})
+    return json.dumps(
+        {"resourceType": "Bundle", "type": "batch", "entry": [{"request": r} for r in requests]}
+    )
 
 
 def posted(*requests: dict[str, str]) -> Any:

@@ -225,3 +225,18 @@ async def test_credentials_of_other_upstreams_are_dropped() -> None:
     passed = await reader().read_passthrough(asgi_request("/hg/api/tickets", headers))
     for request in (await read_fhir("/hg/Patient/1", headers), passed):
         assert [header for header in request.headers if header[0] in CREDENTIALS] == [*TOKEN.items()]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_base_with_a_query_is_a_page_of_a_search(method: str) -> None:
+    """HAPI links to further pages in this form."""
+    request = await read_fhir("/hg", query="_getpages=t0ken&_getpagesoffset=10", method=method)
+    assert (request.interaction.is_search, request.interaction.type) == (True, "")
+    assert request.upstream_url == f"{FHIR}?_getpages=t0ken&_getpagesoffset=10"
+
+
+@pytest.mark.parametrize(("method", "query"), [("GET", ""), ("DELETE", "_getpages=t"), ("PUT", "a=b")])
+async def test_base_without_a_query_stays_refused(method: str, query: str) -> None:
+    with pytest.raises(Failure) as caught:
+        await read_fhir("/hg", query=query, method=method)
+    assert caught.value.kind.status == 405
