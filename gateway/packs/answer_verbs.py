@@ -12,18 +12,23 @@ import msgspec
 from msgspec import Raw
 
 from gateway.errors.failure import Failure, FailureKind
-from gateway.exchange import FhirRequest, Headers
+from gateway.exchange import FhirRequest, Headers, may_write
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import encode, object_fields
 from gateway.packs.conditions import Condition
 from gateway.packs.facets import Facets
 from gateway.packs.file import ErrorPath, MapCode, MapStatus, SetCode, SetHeader, When
+from gateway.packs.page_links import may_omit_elements
 from gateway.packs.tables import codes_of
 from gateway.repairs.repair import Fields
 from gateway.upstreams.entry_modes import resource_type
 from gateway.upstreams.error_rule import ErrorRule
 from gateway.upstreams.status_rules import RULES
 
+#: Code of the tag of a resource with a part of its elements (R4 valueset-common-tags.html).
+_SUBSET_TAG = b"SUBSETTED"
+#: Media types by which servers mean FHIR's JSON, also before R4.
+_FHIR_JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
 _JSON_TYPE = re.compile(r"application/(?:fhir\+json|json)", re.ASCII)
 #: Header fields of requests and answers that a pack may set, and the values that it may give them.
 HEADERS: Mapping[tuple[str, str], re.Pattern[str]] = {
@@ -32,11 +37,13 @@ HEADERS: Mapping[tuple[str, str], re.Pattern[str]] = {
     ("request", "prefer"): re.compile(r"handling=strict|return=representation", re.ASCII),
     ("answer", "content-type"): _JSON_TYPE,
 }
-#: Statuses that concern the caller's credentials and rate, which no pack changes.
-_RESERVED = frozenset({401, 403, 407, 429})
+#: Statuses that concern the caller's credentials, rate and connection, which no pack changes.
+_RESERVED = frozenset({401, 403, 407, 408, 429})
 #: Statuses that an error may get.
 TARGETS = frozenset({400, 404, 409, 410, 412, 422, 500, 502, 503, 504})
 _CLIENT_ERRORS, _ERRORS = range(400, 500), range(400, 600)
+#: Statuses that say that there is no such resource.
+_ABSENT = frozenset({404, 410})
 #: Decimals keep their digits.
 _decode = msgspec.json.Decoder(float_hook=lambda text: Raw(text.encode())).decode
 Value = Any
@@ -60,14 +67,17 @@ def code_problems(verb: SetCode | MapCode, _: When) -> Iterator[str]:
 
 
 def set_code_facets(verb: SetCode, applies: Condition) -> Facets:
-    """Write `unknown` where a code is missing."""
+    """Write `unknown` where a code is missing from a whole resource: a part of one may have it elsewhere."""
     type_, _, name = verb.set_code.partition(".")
 
     def change(fields: dict[str, Raw]) -> dict[str, Raw]:
-        is_there = name in fields or f"_{name}" in fields
+        is_there = name in fields or f"_{name}" in fields or _SUBSET_TAG in bytes(fields.get("meta", b""))
         return fields if is_there else {**fields, name: Raw(msgspec.json.encode(verb.value))}
 
-    return Facets(entry=_resource_edit(type_, "", applies, change))
+    def asks_whole(request: FhirRequest) -> bool:
+        return applies(request) and not may_write(request) and not may_omit_elements(request)
+
+    return Facets(entry=_resource_edit(type_, "", asks_whole, change))
 
 
 def map_code_facets(verb: MapCode, applies: Condition) -> Facets:
@@ -127,27 +137,31 @@ def header_facets(verb: SetHeader, applies: Condition) -> Facets:
     """Set a header; what the client prefers stays, and a media type is replaced by another of JSON only."""
     name = verb.set_header.lower()
 
-    def with_value(headers: Headers) -> Headers:
+    def with_value(request: FhirRequest, headers: Headers) -> Headers:
         old = next((value for field, value in headers if field == name), None)
-        if old == verb.value or not _is_replaced(name, old):
+        if old == verb.value or not applies(request) or not _is_replaced(request, name, old):
             return headers
         others = tuple(field for field in headers if field[0] != name)
         return (*others, (name, verb.value))
 
     if verb.on == "answer":
-        return Facets(headers=lambda request, headers: with_value(headers) if applies(request) else headers)
+        return Facets(headers=with_value)
 
     def request(request: FhirRequest) -> FhirRequest:
-        headers = with_value(request.headers) if applies(request) else request.headers
+        headers = with_value(request, request.headers)
         return request if headers is request.headers else request.replace(headers=headers)
 
     return Facets(request=request)
 
 
-def _is_replaced(name: str, old: str | None) -> bool:
-    if name == "content-type":
-        return old is not None and "json" in old
-    return old is None
+def _is_replaced(request: FhirRequest, name: str, old: str | None) -> bool:
+    """Whether a header may be replaced: a media type only if it means FHIR's JSON in UTF-8."""
+    if name != "content-type" or old is None:
+        return name != "content-type" and old is None
+    media_type, _, parameters = old.lower().partition(";")
+    is_fhir = media_type.strip() in _FHIR_JSON and ("charset" not in parameters or "utf-8" in parameters)
+    has_own_json = request.interaction.code == "patch" or request.interaction.type == "Binary"
+    return is_fhir and not has_own_json
 
 
 def status_problems(verb: MapStatus, when: When) -> Iterator[str]:
@@ -161,7 +175,21 @@ def status_problems(verb: MapStatus, when: When) -> Iterator[str]:
             yield f"{status} cannot be mapped: write an error status other than {_status_list(_RESERVED)}"
         elif status in _CLIENT_ERRORS and verb.map_status not in _CLIENT_ERRORS:
             yield f"{status} is an error of one request, and {verb.map_status} would stop those of others"
+        else:
+            yield from _meaning_problems(verb, status)
     yield from _target_problems(verb.map_status)
+
+
+def _meaning_problems(verb: MapStatus, status: int) -> Iterator[str]:
+    """Yield why an error may not hide an outage, or say that there is no such resource."""
+    is_absent = verb.map_status in _ABSENT
+    if status in _CLIENT_ERRORS:
+        if is_absent and status not in _ABSENT and not verb.says:
+            yield f"not every {status} means that nothing is there: write in `says` the text that does"
+    elif is_absent:
+        yield f"{status} may be an outage, which must not read as {verb.map_status}, no such resource"
+    elif verb.map_status in _CLIENT_ERRORS and not verb.says:
+        yield f"{status} may be an outage: write another 5xx, or in `says` the text of {verb.map_status}"
 
 
 def status_facets(verb: MapStatus, when: When, issue: str) -> Facets:
@@ -181,6 +209,8 @@ def kind_of_status(status: int, *, may_have_run: bool) -> FailureKind:
 def error_path_problems(verb: ErrorPath, _: When) -> Iterator[str]:
     """Yield why a member may not be an error."""
     yield from _target_problems(verb.status)
+    if verb.status in _ABSENT and verb.equals is None:
+        yield f"not every error means that nothing is there: write in `equals` what means {verb.status}"
     if verb.error_path.partition(".")[0] in {"resourceType", "id", "entry"} and verb.equals is None:
         yield f"{verb.error_path} is in good answers, too: write `equals`"
 

@@ -125,10 +125,11 @@ class SplitList(Table):
 
 
 class LimitIds(Table):
-    """A search with more values of a parameter is refused."""
+    """A search with more values, or more repetitions, of a parameter is refused."""
 
     limit_ids: Annotated[int, Field(ge=1, le=10_000)]
     parameter: ParameterName = "_id"
+    of: Literal["values", "repetitions"] = "values"
 
 
 class ReadInsteadOfSearch(Table):

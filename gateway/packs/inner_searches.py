@@ -19,7 +19,7 @@ RequestFacet = Callable[[FhirRequest], FhirRequest]
 #: Changes whose URL or If-None-Exist may have criteria (R4 http.html).
 _CHANGES = frozenset({"create", "update", "patch", "delete"})
 #: Name under which a request keeps its inner searches, so that the verbs of all issues read its body once.
-_KEPT = "pack_inner_searches"
+_STORED = "pack_inner_searches"
 
 
 class InnerSearch(NamedTuple):
@@ -79,10 +79,10 @@ def inner_searches(request: FhirRequest) -> tuple[InnerSearch, ...]:
     """Return the searches inside a request. Raises Failure 400 for a Bundle that the gateway cannot judge."""
     code = request.interaction.code
     if code == "transaction":
-        kept: tuple[InnerSearch, ...] | None = request.__dict__.get(_KEPT)
-        if kept is None:
-            kept = request.__dict__[_KEPT] = tuple(_searches_of_entries(request))
-        return kept
+        stored: tuple[InnerSearch, ...] | None = request.__dict__.get(_STORED)
+        if stored is None:
+            stored = request.__dict__[_STORED] = tuple(_searches_of_entries(request))
+        return stored
     if code in _CHANGES:
         return tuple(_conditions_of_change(request))
     return ()

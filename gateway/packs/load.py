@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from gateway.packs.facets import Facets, make_repair
-from gateway.packs.file import MAX_ISSUES, VERBS, Example, IssueTable, Table
+from gateway.packs.file import MAX_ISSUES, VERBS, Example, IssueTable, Rename, Table, When
 from gateway.packs.problems import PackError, table_problems, unknown_verb_problem
+from gateway.packs.request_verbs import shared_name_problems
 from gateway.packs.verbs import verb_facets, verb_problems
 from gateway.repairs.repair import KnownIssue, Repair
 from gateway.upstreams.error_rule import ErrorRule
@@ -25,11 +26,12 @@ _SUFFIX: Final = ".toml"
 
 
 class PackIssue(NamedTuple):
-    """An issue of a pack: its verbs' facets in order, and its examples."""
+    """An issue of a pack: its verbs' facets in order, its examples, and its `rename` verbs."""
 
     issue: KnownIssue
     verbs: tuple[Facets, ...]
     examples: tuple[Example, ...]
+    renames: tuple[tuple[Rename, When], ...] = ()
 
     def repair(self) -> Repair:
         """Return the repair of the issue."""
@@ -91,6 +93,7 @@ def _issues_of(content: bytes, name_or_path: str) -> tuple[PackIssue, ...]:
         else:
             problems += read
     problems += _repeated_ids(issues)
+    problems += shared_name_problems([rename for issue in issues for rename in issue.renames])
     if problems:
         raise PackError(name_or_path, problems)
     return tuple(issues)
@@ -169,7 +172,8 @@ def _compile(pack: str, content: IssueTable, verbs: Sequence[Table]) -> PackIssu
     id_ = f"{pack}:{content.id}"
     issue = KnownIssue(id_, content.title, str(content.source), content.vendor_status)
     facets = tuple(verb_facets(verb, content.when, id_) for verb in verbs)
-    return PackIssue(issue, facets, tuple(content.example))
+    renames = tuple((verb, content.when) for verb in verbs if isinstance(verb, Rename))
+    return PackIssue(issue, facets, tuple(content.example), renames)
 
 
 def _repeated_ids(issues: Sequence[PackIssue]) -> Iterator[str]:

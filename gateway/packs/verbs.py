@@ -68,14 +68,18 @@ def verb_facets(verb: Table, when: When, issue: str) -> Facets:
     if isinstance(verb, _OF_ANY_INTERACTION):
         return facets(verb, applies)
     applies = of_searches(applies)
-    of_search = facets(verb, applies)
+    of_search = (
+        request_verbs.require_facets(verb, applies, when.parameter or ())
+        if isinstance(verb, Require)
+        else facets(verb, applies)
+    )
     if of_search.request is None:
         return of_search
     return of_search._replace(request=with_inner_searches(of_search.request, applies, _selected_name(verb)))
 
 
 def _selected_name(verb: Table) -> str:
-    """Parameter that selects other matches at the upstream than the verb makes of them; empty if none does."""
+    """Parameter that selects other matches at the upstream than the client means; empty if none does."""
     if isinstance(verb, Rename):
         return verb.rename
     if isinstance(verb, Drop):

@@ -56,7 +56,10 @@ class EntryRequest(NamedTuple):
 
 
 def entry_requests(transaction: FhirRequest, *, with_reads: bool = False) -> Iterator[EntryRequest]:
-    """Yield the requests of a transaction that may change data, or all. Raises Failure 400 for another form."""
+    """Yield the requests of a transaction that may change data, or all of them.
+
+    Raises Failure 400 for another form.
+    """
     bundle = _fields_of(transaction.body, "Bundle", is_whole_body=True)
     _require_spelling(bundle, "entry", "Bundle")
     for number, raw in enumerate(_items_of(bundle)):

@@ -120,7 +120,7 @@ def test_next_link_requests_the_page_that_the_upstream_named(world: World) -> No
     assert world.upstream.sent[-1].target == target
 
 
-def test_page_whose_url_is_the_base_is_the_one_that_the_upstream_named(world: World) -> None:
+def test_page_below_the_base_is_the_one_named(world: World) -> None:
     target = f"{world.base_path}?_getpages=a%2Fb%3D&_getpagesoffset=2"
     world.upstream.answer(
         f"{world.base_path}/Observation", page(world, ("next", world.upstream.url + target))

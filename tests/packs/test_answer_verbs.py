@@ -27,6 +27,33 @@ def test_missing_code_is_written_as_unknown(tmp_path: Path) -> None:
     assert resources == [with_status, without | {"status": "unknown"}, reason, PATIENT]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "GET Observation?code=a&_elements=code",
+        "GET Observation?code=a&_summary=true",
+        "GET Observation/o1?_elements=code",
+        "GET Observation?_getpages=x&_count=10",
+        "POST Observation",
+        "PUT Observation/o1",
+    ],
+)
+def test_part_of_a_resource_gets_no_code(url: str, tmp_path: Path) -> None:
+    issue = pack_issue(tmp_path, '{ set-code = "Observation.status", value = "unknown" }')
+    part = {"resourceType": "Observation", "id": "o1"}
+    content = part if "/o1" in url or "POST" in url else searchset(part)
+    assert b"unknown" not in run(issue, url, content).response.body
+
+
+@pytest.mark.parametrize("url", ["GET Observation?code=a&_page=2", "GET Observation?code=a&_count=1"])
+def test_page_that_states_its_search_gets_the_code(url: str, tmp_path: Path) -> None:
+    issue = pack_issue(tmp_path, '{ set-code = "Observation.status", value = "unknown" }')
+    part = {"resourceType": "Observation", "id": "o1"}
+    assert b"unknown" in run(issue, url, searchset(part)).response.body
+    tag = {"meta": {"tag": [{"code": "SUBSETTED"}]}}
+    assert b"unknown" not in run(issue, url, searchset(part | tag)).response.body
+
+
 def test_code_that_r4_lacks_becomes_one_that_it_has(tmp_path: Path) -> None:
     do = '{ map-code = "Patient.telecom.use", values = { "cell" = "mobile" } }'
     telecom = [{"use": "cell", "value": "cell"}, {"use": "home", "rank": 1}, {"extra": "0.10"}]
@@ -52,6 +79,37 @@ def test_media_type_of_json_is_replaced(tmp_path: Path) -> None:
     assert observed.response.header("content-type") == "application/fhir+json"
     binary = run(issue, "GET Binary/p1", PATIENT, **{"Content-Type": "image/png"})
     assert binary.response.header("content-type") == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("request_text", "media_type", "is_replaced"),
+    [
+        ("PUT Patient/p1", "application/json; charset=utf-8", True),
+        ("PUT Patient/p1", "Text/JSON", True),
+        ("PUT Patient/p1", "application/json; charset=latin1", False),
+        ("PUT Patient/p1", "application/geo+json", False),
+        ("PUT Patient/p1", "application/fhir+ndjson", False),
+        ("PATCH Patient/p1", "application/json-patch+json", False),
+        ("PATCH Patient/p1", "application/json", False),
+        ("PUT Binary/b1", "application/json", False),
+        ("PUT Binary/b1", "application/geo+json", False),
+    ],
+)
+def test_only_a_media_type_of_fhir_is_replaced(
+    request_text: str, media_type: str, is_replaced: bool, tmp_path: Path
+) -> None:
+    do = '{ set-header = "Content-Type", value = "application/fhir+json" }'
+    asked = client_request(request_text, **{"Content-Type": media_type})
+    sent = run(pack_issue(tmp_path, do), asked, PATIENT).sent[0].header("content-type")
+    assert sent == ("application/fhir+json" if is_replaced else media_type)
+
+
+def test_content_of_a_binary_keeps_its_media_type(tmp_path: Path) -> None:
+    do = '{ set-header = "Content-Type", value = "application/fhir+json", on = "answer" }'
+    content = {"Content-Type": "application/json"}
+    binary = {"resourceType": "Binary", "id": "b1", "contentType": "application/json"}
+    observed = run(pack_issue(tmp_path, do), "GET Binary/b1", binary, **content)
+    assert observed.response.header("content-type") == "application/json"
 
 
 def test_request_header_is_set_unless_the_client_has_it(tmp_path: Path) -> None:

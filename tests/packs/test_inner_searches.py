@@ -1,4 +1,4 @@
-"""Searches that no verb reaches: later answers, conditions of changes, entries of Bundles, pages of the base."""
+"""Searches that no verb reaches: later ones, conditions of changes, entries of Bundles, pages of bases."""
 
 import json
 from pathlib import Path

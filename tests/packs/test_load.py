@@ -31,6 +31,16 @@ REFUSED = [
     ('{ rename = "given", to = "_id", ' + WHY + " }", TYPE, "another parameter of R4"),
     ('{ rename = "_count", to = "limit", ' + WHY + " }", TYPE, "cannot be renamed"),
     ('{ rename = "given", to = "first", ' + WHY + " }", "", "name the types"),
+    ('{ rename = "given", to = "Family", ' + WHY + " }", TYPE, "another parameter of R4"),
+    ('{ rename = "patient", to = "subject", ' + WHY + " }", "", "name the types"),
+    ('{ rename = "patient", to = "person", ' + WHY + " }", 'type = "Observation"', "selects a patient"),
+    ('{ rename = "patient", to = "subject", ' + WHY + " }", 'type = "AllergyIntolerance"', "has no subject"),
+    ('{ rename = "identifier", to = "mrn", ' + WHY + " }", TYPE, "selects a patient"),
+    ('{ rename = "performer", to = "doer", ' + WHY + " }", 'type = "Observation"', "selects a patient"),
+    ('{ rename = "given", to = "subscription-key", ' + WHY + " }", TYPE, "names a credential"),
+    ('{ rename = "given", to = "access_token", ' + WHY + " }", TYPE, "names a credential"),
+    ('{ rename = "given", to = "_filter", ' + WHY + " }", TYPE, "begins with _"),
+    ('{ rename = "given", to = "_format", ' + WHY + " }", TYPE, "begins with _"),
     ('{ require = "family", ' + WHY + " }", TYPE, "name in `when` the parameters"),
     ('{ require = "gender", default = "male", ' + WHY + " }", 'parameter = "given"', "could hide matches"),
     ('{ split-list = "gender", into = "repeated" }', TYPE, "what meets both"),
@@ -56,6 +66,12 @@ REFUSED = [
     ("{ map-status = 404 }", "status = 429", "429 cannot be mapped"),
     ("{ map-status = 503 }", "status = 400", "would stop those of others"),
     ("{ map-status = 404 }", "", "name in `when` the statuses"),
+    ("{ map-status = 404 }", "status = 503", "must not read as 404"),
+    ('{ map-status = 410, says = "is not there" }', "status = [400, 500]", "must not read as 410"),
+    ("{ map-status = 422 }", "status = 500", "write another 5xx"),
+    ("{ map-status = 404 }", "status = 400", "write in `says`"),
+    ("{ map-status = 400 }", "status = 408", "408 cannot be mapped"),
+    ('{ error-path = "error", status = 404 }', "", "write in `equals`"),
     ("{ map-status = 404 }", f"status = 400, {TYPE}", "has only status"),
     ('{ error-path = "error", status = 200 }', "", "200 is no status"),
     ('{ error-path = "resourceType" }', "", "write `equals`"),
@@ -76,6 +92,27 @@ def test_a_pack_that_could_do_harm_is_refused(do: str, when: str, problem: str, 
         load_pack(write_pack(tmp_path, pack_text(do, when)))
     assert problem in str(refusal.value)
     assert all("vendor.toml: issue one: " in line for line in str(refusal.value).splitlines())
+
+
+def test_two_parameters_cannot_get_one_name(tmp_path: Path) -> None:
+    first, second = (f'{{ rename = "{name}", to = "label", {WHY} }}' for name in ("given", "family"))
+    both = write_pack(tmp_path, pack_text(first, TYPE) + pack_text(second, TYPE, "two"))
+    with pytest.raises(PackError, match="family and given of Patient would both be label"):
+        load_pack(both)
+    load_pack(write_pack(tmp_path, pack_text(first, TYPE) + pack_text(second, 'type = "Person"', "two")))
+
+
+@pytest.mark.parametrize(
+    ("do", "status"),
+    [
+        ("{ map-status = 503 }", "status = [500, 502]"),
+        ('{ map-status = 422, says = "not readable" }', "status = 500"),
+        ('{ map-status = 404, says = "does not exist" }', "status = 400"),
+        ("{ map-status = 410 }", "status = 404"),
+    ],
+)
+def test_status_that_hides_no_outage_is_accepted(do: str, status: str, tmp_path: Path) -> None:
+    assert load_pack(write_pack(tmp_path, pack_text(do, status))).rules
 
 
 def test_issues_and_repairs_have_the_name_of_the_pack(tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ def test_patient_may_be_called_subject(tmp_path: Path) -> None:
         ("GET Patient?identifier=1&family:exact=a&birthdate=1990", True),
         ("GET Patient?identifier=1&_id=p1", True),
         ("GET Patient?_getpages=x", True),
+        ("GET Patient?identifier=1&_page=2", True),
+        ("GET Patient?identifier=1&_offset=20", True),
+        ("GET Patient?identifier=1&_elements=id&_tag=a", False),
+        ("GET Patient?identifier=1&family=a&birthdate=", False),
+        ("GET Patient?identifier=1&family=a&birthdate:missing=true", False),
+        ("GET Patient?identifier=1&_id=", False),
         ("GET Observation?identifier=1", True),
     ],
 )
@@ -52,6 +58,13 @@ def test_search_without_companions_is_not_sent(url: str, is_sent: bool, tmp_path
     assert (
         is_sent or b"only with family, birthdate. The vendor says so. This search" in observed.response.body
     )
+
+
+def test_own_parameter_of_the_upstream_needs_its_companion(tmp_path: Path) -> None:
+    do = '{ require = "area-code", ' + WHY + " }"
+    issue = pack_issue(tmp_path, do, f'{TYPE}, parameter = "mobile"')
+    assert not run(issue, "GET Patient?mobile=1").sent
+    assert run(issue, "GET Patient?mobile=1&area-code=2").sent
 
 
 def test_default_is_added_unless_the_client_has_one(tmp_path: Path) -> None:
@@ -87,6 +100,27 @@ def test_search_with_more_ids_is_not_sent(url: str, is_sent: bool, tmp_path: Pat
     assert is_sent or b"at most 2 values of _id" in observed.response.body
 
 
+@pytest.mark.parametrize(
+    ("do", "url", "is_sent"),
+    [
+        ('limit-ids = 2, parameter = "_lastUpdated", of = "repetitions"', "_lastUpdated=a,b,c", True),
+        (
+            'limit-ids = 2, parameter = "_lastUpdated", of = "repetitions"',
+            "&".join(["_lastUpdated=a"] * 3),
+            False,
+        ),
+        ('limit-ids = 1, parameter = "patient"', "patient=p1&patient=Patient/p1", True),
+        ('limit-ids = 1, parameter = "patient"', "patient=p1,p2", False),
+        ('limit-ids = 1, parameter = "code"', "code=a%5C,b", True),
+    ],
+)
+def test_limit_counts_distinct_values_or_repetitions(
+    do: str, url: str, is_sent: bool, tmp_path: Path
+) -> None:
+    observed = run(pack_issue(tmp_path, f"{{ {do} }}", 'type = "Observation"'), f"GET Observation?{url}")
+    assert bool(observed.sent) is is_sent
+
+
 def test_search_by_an_id_is_sent_as_a_read(tmp_path: Path) -> None:
     issue = pack_issue(tmp_path, "{ read-instead-of-search = true }", TYPE)
     observed = run(issue, "GET Patient?_id=p1&_count=10", PATIENT)
@@ -109,6 +143,12 @@ def test_search_by_an_id_is_sent_as_a_read(tmp_path: Path) -> None:
 def test_other_searches_stay_searches(query: str, tmp_path: Path) -> None:
     observed = run(pack_issue(tmp_path, "{ read-instead-of-search = true }", TYPE), f"GET Patient?{query}")
     assert sent_url(observed).startswith("Patient?")
+
+
+def test_search_that_may_be_answered_later_stays_a_search(tmp_path: Path) -> None:
+    issue = pack_issue(tmp_path, "{ read-instead-of-search = true }", TYPE)
+    asked = client_request("GET Patient?_id=p1", Prefer="respond-async")
+    assert sent_url(run(issue, asked)) == "Patient?_id=p1"
 
 
 @pytest.mark.parametrize("status", [404, 410, 401, 500])

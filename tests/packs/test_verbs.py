@@ -194,7 +194,7 @@ def test_the_strategies_reach_each_verb() -> None:
         ({"set-code": "Patient.gender", "value": "unknown"}, {}),
         ({"map-code": "Patient.gender", "values": {"m": "male"}}, {}),
         ({"set-header": "Prefer", "value": "handling=strict", "on": "request"}, {}),
-        ({"map-status": 404}, {"status": [400]}),
+        ({"map-status": 422}, {"status": [400]}),
         ({"error-path": "error", "status": 503}, {}),
     ]
     assert [next(each for each in VERBS if each in table) for table, _ in good] != []
