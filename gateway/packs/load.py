@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -50,6 +51,7 @@ class Pack(NamedTuple):
     repairs: tuple[Repair, ...]
     rules: tuple[ErrorRule, ...]
     digest: str
+    renames: tuple[tuple[Rename, When], ...] = ()
 
 
 def shipped_packs() -> tuple[str, ...]:
@@ -71,12 +73,18 @@ def load_pack(name_or_path: str) -> Pack:
         tuple(each.repair() for each in issues),
         tuple(rule for each in issues for rule in each.rules()),
         hashlib.sha256(content).hexdigest(),
+        tuple(rename for each in issues for rename in each.renames),
     )
+
+
+def is_name(name_or_path: str) -> bool:
+    """Whether a text names a pack that the gateway brings, and no file."""
+    return bool(_NAME.fullmatch(name_or_path))
 
 
 def pack_name(name_or_path: str) -> str:
     """Name of a pack: that of its file without `.toml`."""
-    return name_or_path if _NAME.fullmatch(name_or_path) else Path(name_or_path).stem
+    return name_or_path if is_name(name_or_path) else Path(name_or_path).stem
 
 
 def read_issues(name_or_path: str) -> tuple[PackIssue, ...]:
@@ -102,9 +110,11 @@ def _issues_of(content: bytes, name_or_path: str) -> tuple[PackIssue, ...]:
 def _read_content(name_or_path: str) -> bytes:
     """Return the bytes of a pack's file, at most one more than it may have. Raises PackError."""
     file = _file_of(name_or_path)
-    if not _NAME.fullmatch(pack_name(name_or_path)):
+    if not is_name(pack_name(name_or_path)):
         raise PackError(name_or_path, ["name the file in lower case with hyphens, such as my-vendor.toml"])
     try:
+        if isinstance(file, Path) and not S_ISREG(file.stat().st_mode):  # a device or a pipe may have no end
+            raise PackError(name_or_path, ["is no file"])
         with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -112,7 +122,9 @@ def _read_content(name_or_path: str) -> bytes:
 
 
 def _file_of(name_or_path: str) -> Traversable:
-    if not _NAME.fullmatch(name_or_path):
+    if "\0" in name_or_path:
+        raise PackError("a pack", ["write the path of a file"])
+    if not is_name(name_or_path):
         return Path(name_or_path)
     names = shipped_packs()
     if name_or_path not in names:

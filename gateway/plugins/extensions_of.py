@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.packs.load import load_pack
+from gateway.packs.pack_names import packs_of
 from gateway.plugins.guards import with_guards
 from gateway.plugins.load import Plugins
 from gateway.repairs.extensions import Extensions
@@ -24,11 +24,11 @@ class _Upstream(Protocol):
 
 
 def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
-    """Return the repairs and error rules of an upstream. Raises PackError for an invalid pack.
+    """Return the repairs and error rules of an upstream. Raises ValueError for an invalid pack.
 
     Only repairs of plugins need guards: those of packs are made of the gateway's own functions.
     """
-    dialect, packs = upstream.resolved_dialect, [load_pack(name) for name in upstream.packs]
+    dialect, packs = upstream.resolved_dialect, packs_of(upstream.packs)
     of_plugins = [repair for repair in settings.loaded_plugins.repairs if applies_to(repair, dialect)]
     return Extensions(
         (

@@ -15,7 +15,7 @@ from gateway.settings.admin import Admin
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
-from gateway.settings.extensions import require_known_switches
+from gateway.settings.extensions import require_distinct_packs, require_known_switches
 from gateway.settings.masked import shorten
 from gateway.settings.plugins import PluginNames, plugins_of, with_dialects
 from gateway.settings.problems import describe_errors
@@ -99,7 +99,8 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _require_known_switches(self) -> Self:
+    def _require_known_extensions(self) -> Self:
+        require_distinct_packs(self)
         require_known_switches(self)
         return self
 

@@ -1,9 +1,11 @@
 """Known issues that plugins and quirk packs of a configuration bring, and the switches of their repairs."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gateway.packs.load import load_pack
+from gateway.packs.load import Pack, is_name
+from gateway.packs.pack_names import packs_of
 from gateway.repairs.repair import KnownIssue
 from gateway.settings.base import EXTENSION_ID
 from gateway.settings.masked import redact_key
@@ -13,11 +15,46 @@ if TYPE_CHECKING:
 
 
 def extension_issues(settings: "Settings") -> tuple[KnownIssue, ...]:
-    """Return the issues in the order in which their repairs are applied, each once. Raises PackError."""
-    names = [*settings.upstream.packs, *(name for each in settings.upstreams.values() for name in each.packs)]
-    packs = [load_pack(name) for name in dict.fromkeys(names)]
+    """Return the issues in the order in which their repairs are applied, each once."""
+    packs = {pack.name: pack for pack in _all_packs(settings)}
     issues = [repair.issue for repair in settings.loaded_plugins.repairs]
-    return (*issues, *(issue for pack in packs for issue in pack.issues))
+    return (*issues, *(issue for pack in packs.values() for issue in pack.issues))
+
+
+def _all_packs(settings: "Settings") -> Iterator[Pack]:
+    for upstream in (settings.upstream, *settings.upstreams.values()):
+        yield from packs_of(upstream.packs)
+
+
+def require_distinct_packs(settings: "Settings") -> None:
+    """Raise ValueError if two upstreams have different packs of one name: a switch would be for both."""
+    digests = {(pack.name, pack.digest) for pack in _all_packs(settings)}
+    names = [name for name, _ in digests]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"packs: two different files are the pack {', '.join(repeated[:10])}: rename one")
+
+
+def with_pack_paths(tables: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the tables of a configuration file with the paths of packs below the file's folder."""
+    upstream, others = tables.get("upstream"), tables.get("upstreams")
+    changed = {"upstream": _with_paths(upstream, folder)} if isinstance(upstream, dict) else {}
+    if isinstance(others, dict):
+        changed["upstreams"] = {name: _with_paths(table, folder) for name, table in others.items()}
+    return {**tables, **changed}
+
+
+def _with_paths(upstream: Any, folder: Path) -> Any:
+    packs = upstream.get("packs") if isinstance(upstream, dict) else None
+    return (
+        {**upstream, "packs": [_path_in(folder, pack) for pack in packs]}
+        if isinstance(packs, list)
+        else upstream
+    )
+
+
+def _path_in(folder: Path, pack: Any) -> Any:
+    return pack if not isinstance(pack, str) or is_name(pack) else str(folder / pack)
 
 
 def require_known_switches(settings: "Settings") -> None:

@@ -106,7 +106,7 @@ def _error_line(model: Any, error: ErrorDetails) -> str:
     segments = name if _KEY_MARKER in error["loc"] else (*_known_segments(model, name),)
     setting = shorten(".".join(redact_name(model, segments)))
     text = _error_text(error, _table_of_key(error) or _last_segment(segments))
-    return f"{setting}: {text}" if segments else text
+    return "\n".join(f"{setting}: {line}" for line in text.splitlines()) if segments else text
 
 
 def _error_text(error: ErrorDetails, setting: str) -> str:

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from gateway.settings.base import Section, with_lower_case_guids
 from gateway.settings.environment import PREFIX, SEPARATOR, variables_by_setting
+from gateway.settings.extensions import with_pack_paths
 from gateway.settings.toml_file import read_tables
 
 Model = TypeVar("Model", bound=Section)
@@ -55,7 +56,7 @@ def settings_loader(model: type[Model], path: Path | None) -> Callable[[], Model
 
     Raises OSError, or ValueError for a file that is not valid TOML.
     """
-    tables = read_tables(path) if path else {}
+    tables = with_pack_paths(read_tables(path), path.parent) if path else {}
 
     class LoadedSettings(BaseSettings, model):  # type: ignore[misc, valid-type] # the model is a parameter
         model_config = SettingsConfigDict(

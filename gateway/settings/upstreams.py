@@ -2,14 +2,25 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
+from gateway.packs.pack_names import with_packs
 from gateway.settings.base import ByteCount, Count, MountPath, Seconds, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
 from gateway.upstreams import DIALECTS, mountable_dialects
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.limits import RateWindow, UpstreamLimits
+
+PackNames = Annotated[tuple[str, ...], AfterValidator(with_packs)]
 
 
 class Timeouts(Section):
@@ -42,7 +53,7 @@ class Upstream(Section):
         description="Outbound proxy, as http://[user:password@]host:port. The gateway does not use proxies"
         " from the environment.",
     )
-    packs: tuple[str, ...] = Field(
+    packs: PackNames = Field(
         (),
         description="Quirk packs with known issues of the upstream: names of those that the gateway brings,"
         " or paths of TOML files.",

@@ -18,7 +18,8 @@ def run(*arguments: str) -> tuple[int, list[str]]:
     return result.exit_code, result.output.splitlines()
 
 
-def test_packs_are_those_of_the_command_and_of_all_upstreams() -> None:
+def test_packs_are_those_of_the_command_and_of_all_upstreams(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, pack_text("{ limit-ids = 3 }"))
     settings = Settings.model_validate(
         {
             "upstream": {"packs": ["epic"]},
@@ -27,12 +28,12 @@ def test_packs_are_those_of_the_command_and_of_all_upstreams() -> None:
                     "path": "/labs",
                     "url": "https://labs.example/fhir",
                     "dialect": "health-gorilla",
-                    "packs": ["epic", "x.toml"],
+                    "packs": ["epic", pack],
                 }
             },
         }
     )
-    assert packs_to_check(settings, ["y.toml"]) == ("y.toml", "epic", "x.toml")
+    assert packs_to_check(settings, ["y.toml"]) == ("y.toml", "epic", pack)
     assert packs_to_check(Settings(), []) == shipped_packs()
 
 

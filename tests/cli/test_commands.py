@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import KEY, ROOT
 from probe.sql_site import SqlSite
+from support.packs import pack_text
 from support.secrets import SECRET
 
 from gateway.cli.commands import main
@@ -296,6 +297,32 @@ def test_check_config_prints_effective_settings(tmp_path: Path) -> None:
     assert code == 0
     assert "Australia/Perth" in output
     assert SECRET not in output
+
+
+@pytest.mark.parametrize(
+    ("pack", "problem"),
+    [
+        ("none.toml", "cannot be read: No such file"),
+        ("no-such", "no such pack"),
+        ("broken.toml", "is no TOML in UTF-8"),
+        ("long.toml", "is longer than 262144 bytes"),
+        ("/dev/zero", "is no file"),
+        ("double.toml", "issue one: the id is there twice"),
+        ("Upper.toml", "name the file in lower case"),
+    ],
+)
+def test_check_config_refuses_a_broken_pack(pack: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("[[issue")
+    (tmp_path / "long.toml").write_text("#" * 1_000_000)
+    (tmp_path / "double.toml").write_text(pack_text("{ limit-ids = 3 }") * 2)
+    (tmp_path / "Upper.toml").write_text(pack_text("{ limit-ids = 3 }"))
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'log.level = "loud"\nupstream.packs = ["{pack}"]\nplugins = ["no-such-plugin"]\n')
+    code, output = run("check-config", "--config", str(file))
+    lines = output.splitlines()
+    assert code == 1
+    assert [line for line in lines if line.startswith("upstream.packs: ") and problem in line]
+    assert {line.partition(":")[0] for line in lines} >= {"log.level", "plugins", "upstream.packs"}
 
 
 def test_check_config_warns_on_stderr(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from support.packs import pack_text, run, sent_url, write_pack
 
 from gateway.packs.examples import ExampleResult, replay_issue, replay_pack
 from gateway.packs.load import PackIssue, read_issues, shipped_packs
-from gateway.settings import Settings
+from gateway.settings import load
 
 ISSUES = [issue for name in shipped_packs() for issue in read_issues(name)]
 PAGE = (ROOT / "docs" / "quirk-packs.md").read_text(encoding="utf-8")
@@ -138,6 +137,10 @@ def test_answer_that_is_no_json_is_no_success(tmp_path: Path) -> None:
     assert result.problems == ("expected the status 200, not 502",)
 
 
-def test_configuration_of_the_page_is_valid() -> None:
-    settings = Settings.model_validate(tomllib.loads(CONFIGURATION))
-    assert settings.upstreams["records"].packs == ("medirecords", "/etc/halo-gateway/my-vendor.toml")
+def test_configuration_of_the_page_is_valid(tmp_path: Path) -> None:
+    """A relative path of a pack is below the folder of the configuration file."""
+    pack = write_pack(tmp_path, PACK, "my-vendor")
+    (tmp_path / "gateway.toml").write_text(CONFIGURATION)
+    settings = load(tmp_path / "gateway.toml")
+    assert settings.upstreams["records"].packs == ("medirecords", pack)
+    assert settings.repairs == {"my-vendor:gender-is-refused": False}

@@ -1,5 +1,6 @@
 """Loading: strict tables, one line per problem, bounds, and everything that a pack must not do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,13 @@ def test_page_lists_each_shipped_issue_with_its_source() -> None:
     known = [each.issue for name in shipped_packs() for each in read_issues(name)]
     expected = [f"| `{issue.id}` | {issue.title} | [source]({issue.source}) |" for issue in known]
     assert [line for line in page.splitlines() if "| [source](https://" in line] == expected
+
+
+def test_device_or_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "vendor.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("vendor", "zero"):
+        with pytest.raises(PackError, match="is no file"):
+            load_pack(str(tmp_path / f"{name}.toml"))
+    with pytest.raises(PackError, match="write the path"):
+        load_pack("a\0.toml")

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.packs import pack_text, write_pack
 from support.plugins import PluginFolder
 from support.requests import GUID
 
 from gateway.settings import ConfigurationError, Settings, load
-from gateway.settings.extensions import extension_issues
+from gateway.settings.extensions import extension_issues, with_pack_paths
 from gateway.settings.resolve import ConfiguredSites
 
 ID = "acme:slot-status-case"
@@ -59,3 +60,37 @@ def test_message_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(file)
     assert str(caught.value) == f"repairs.{ID}x: no such repair; see halo-gateway known-issues"
+
+
+def mount(*packs: str) -> dict[str, Any]:
+    return {"path": "/labs", "url": "https://labs.example/fhir", "dialect": "fhir", "packs": list(packs)}
+
+
+def test_pack_of_two_upstreams_is_listed_once(tmp_path: Path) -> None:
+    path = write_pack(tmp_path, pack_text("{ limit-ids = 3 }"))
+    other = str(tmp_path / "." / "x" / ".." / "vendor.toml")
+    (tmp_path / "x").mkdir()
+    both = settings(upstream={"packs": [path]}, upstreams={"labs": mount(other)})
+    assert [issue.id for issue in extension_issues(both)] == [ID, "vendor:one"]
+
+
+def test_two_different_packs_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    first = write_pack(tmp_path, pack_text("{ limit-ids = 3 }"))
+    second = write_pack(tmp_path / "two", pack_text("{ limit-ids = 4 }"))
+    with pytest.raises(ValueError, match="two different files are the pack vendor"):
+        settings(upstream={"packs": [first]}, upstreams={"labs": mount(second)})
+
+
+def test_only_paths_of_packs_are_below_the_folder_of_the_configuration() -> None:
+    tables = {
+        "upstream": {"packs": ["epic", "a.toml", "/b.toml", 3]},
+        "upstreams": {"labs": {"packs": ["two/a.toml"]}, "x": 1},
+        "log": {},
+    }
+    assert with_pack_paths(tables, Path("/etc/gw")) == {
+        "upstream": {"packs": ["epic", "/etc/gw/a.toml", "/b.toml", 3]},
+        "upstreams": {"labs": {"packs": ["/etc/gw/two/a.toml"]}, "x": 1},
+        "log": {},
+    }
+    assert with_pack_paths({"upstream": 1, "upstreams": []}, Path("/x")) == {"upstream": 1, "upstreams": []}
