@@ -52,8 +52,8 @@ def with_inner_searches(facet: RequestFacet, applies: Condition, name: str = "")
         return inner.has_form or concerns(inner.request) or (is_changed and not inner.is_condition)
 
     def request(request: FhirRequest) -> FhirRequest:
-        if request.interaction.is_search:
-            _require_reach(request, name, concerns)
+        if name and request.interaction.is_search and _has(request, name):
+            _require_reach(request, name, applies)
         for inner in inner_searches(request):
             if is_unreached(inner):
                 text = _CONDITION if inner.is_condition else _ENTRY
@@ -63,12 +63,12 @@ def with_inner_searches(facet: RequestFacet, applies: Condition, name: str = "")
     return request
 
 
-def _require_reach(request: FhirRequest, name: str, concerns: Condition) -> None:
-    """Raise Failure 400 for a search whose matches the verb would not see."""
-    if accepts_asynchronous_response(request) and concerns(request):
-        raise Failure(PACK_REFUSAL, text=_LATER, expression="http.prefer")
-    if name and not request.interaction.type and _has(request, name):
+def _require_reach(request: FhirRequest, name: str, applies: Condition) -> None:
+    """Raise Failure 400 for a search by the parameter whose matches the verb would not see."""
+    if not request.interaction.type:
         raise Failure(PACK_REFUSAL, text=_NO_TYPE, expression=f"http.{name}")
+    if accepts_asynchronous_response(request) and applies(request):
+        raise Failure(PACK_REFUSAL, text=_LATER, expression="http.prefer")
 
 
 def _has(request: FhirRequest, name: str) -> bool:

@@ -126,18 +126,18 @@ async def test_response_stored_under_another_pack_is_not_served(
 ) -> None:
     chosen = settings(write_pack(tmp_path, map_use("mobile")), "cautious")
     runtime = Runtime(chosen, httpx.MockTransport(upstream))
-    mounted = chosen.upstreams.get(name)
-    base = {"site": LABS, "upstream_base": "https://labs.example/fhir/R4"} if mounted else {}
+    base = {"site": LABS, "upstream_base": "https://labs.example/fhir/R4"} if name else {}
     request = fhir_request("Patient/1", headers=tuple(HEADERS.items()), **base)
 
     async def read() -> bytes:
+        mounted = runtime.settings.upstreams.get(name)
         mount = mount_upstream(runtime, name, mounted) if mounted else halo_mount(runtime)
         return (await mount.chains[0].handler(request)).with_encoded_body().body
 
     assert b'"use":"mobile"' in await read()
     assert b'"use":"mobile"' in await read()
     assert len(upstream.urls) == 1  # the store keeps it
-    write_pack(tmp_path, map_use("home"))
+    runtime.settings = settings(write_pack(tmp_path, map_use("home")), "cautious")  # as after a restart
     assert b'"use":"home"' in await read()
     await runtime.exit_stack.aclose()
 
@@ -201,3 +201,40 @@ async def test_search_whose_meaning_depends_on_an_unknown_engine_is_refused(
         await client.get(f"{base}/metadata")
         assert (await client.get(f"{base}/Patient?phone=0400000000")).status_code == 200
         assert "phone=0400000000" in upstream.urls[-1]
+
+
+DROP = '{ drop = "gender", filter = "token", reason = "The vendor refuses it." }'
+FHIR_JSON = {"content-type": "application/fhir+json"}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "content", "headers"),
+    [
+        ("GET", "/Patient?family=x&gender=female", None, {"prefer": "respond-async"}),
+        ("PUT", "/Patient?family=x&gender=female", PATIENT, FHIR_JSON),
+        ("POST", "/Patient", PATIENT, FHIR_JSON | {"if-none-exist": "gender=female"}),
+        ("GET", "?_getpages=x&gender=female", None, {}),
+        ("POST", "", {"method": "GET", "url": "Patient?gender=female"}, FHIR_JSON),
+        ("POST", "", {"method": "DELETE", "url": "Patient?gender=female"}, FHIR_JSON),
+    ],
+)
+async def test_mount_refuses_a_search_that_no_verb_reaches(
+    tmp_path: Path, upstream: Upstream, method: str, url: str, content: Any, headers: dict[str, str]
+) -> None:
+    pack = write_pack(tmp_path, pack_text(DROP, 'type = "Patient"'))
+    body = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": content}]}
+    sent = content if content is None or url else body
+    async with client_of(settings(pack), upstream) as client:
+        response = await client.request(method, MOUNT + url, json=sent, headers=headers)
+    assert (response.status_code, upstream.urls) == (400, [])
+    assert response.json()["issue"][0]["details"]["coding"][0]["code"] == "pack-refusal"
+
+
+async def test_mount_sends_a_bundle_that_no_verb_concerns(tmp_path: Path, upstream: Upstream) -> None:
+    pack = write_pack(tmp_path, pack_text(DROP, 'type = "Patient"'))
+    entry = {"request": {"method": "GET", "url": "Patient?family=x"}}
+    async with client_of(settings(pack), upstream) as client:
+        await client.post(
+            MOUNT, json={"resourceType": "Bundle", "type": "batch", "entry": [entry]}, headers=FHIR_JSON
+        )
+    assert len(upstream.urls) == 1

@@ -82,7 +82,7 @@ def test_two_different_packs_of_one_name_are_refused(tmp_path: Path) -> None:
         settings(upstream={"packs": [first]}, upstreams={"labs": mount(second)})
 
 
-def test_only_paths_of_packs_are_below_the_folder_of_the_configuration() -> None:
+def test_paths_of_packs_are_below_the_folder_of_configuration() -> None:
     tables = {
         "upstream": {"packs": ["epic", "a.toml", "/b.toml", 3]},
         "upstreams": {"labs": {"packs": ["two/a.toml"]}, "x": 1},
