@@ -22,6 +22,7 @@ class Facets(NamedTuple):
     links: _Step[Links] | None = None
     headers: _Step[Headers] | None = None
     keeps: Callable[[FhirRequest, Entry], bool] | None = None
+    judges: Callable[[FhirRequest], bool] | None = None
     rules: tuple[ErrorRule, ...] = ()
 
 
@@ -30,6 +31,7 @@ def make_repair(issue: KnownIssue, verbs: Iterable[Facets]) -> Repair:
     facets = list(verbs)
     requests = [each.request for each in facets if each.request]
     keeps = [each.keeps for each in facets if each.keeps]
+    judges = [each.judges for each in facets if each.judges]
 
     def change(request: FhirRequest) -> FhirRequest:
         return reduce(lambda changed, step: step(changed), requests, request)
@@ -45,6 +47,7 @@ def make_repair(issue: KnownIssue, verbs: Iterable[Facets]) -> Repair:
         links=_sequence([each.links for each in facets]),
         headers=_sequence([each.headers for each in facets]),
         keeps=keeps_entry if keeps else None,
+        judges=(lambda request: any(step(request) for step in judges)) if judges else None,
     )
 
 

@@ -34,15 +34,18 @@ class InnerSearch(NamedTuple):
     has_form: bool = False
 
 
+def searches_by(applies: Condition, name: str) -> Condition:
+    """Return the test of a search by a parameter; it never holds without a name."""
+    return lambda search: bool(name) and _has(search, name) and applies(search)
+
+
 def with_inner_searches(facet: RequestFacet, applies: Condition, name: str = "") -> RequestFacet:
     """Return a facet of searches that also refuses the inner searches which it would change or refuse.
 
     `name`: a parameter that the verb renames or judges matches by; empty if it does neither. Such a search is
     refused, too, if its matches come later, or if its URL names no type by which the verb could know it.
     """
-
-    def concerns(search: FhirRequest) -> bool:
-        return bool(name) and _has(search, name) and applies(search)
+    concerns = searches_by(applies, name)
 
     def is_unreached(inner: InnerSearch) -> bool:
         try:

@@ -22,7 +22,7 @@ from gateway.packs.file import (
     Table,
     When,
 )
-from gateway.packs.inner_searches import with_inner_searches
+from gateway.packs.inner_searches import searches_by, with_inner_searches
 
 
 class _VerbRules(NamedTuple):
@@ -75,7 +75,11 @@ def verb_facets(verb: Table, when: When, issue: str) -> Facets:
     )
     if of_search.request is None:
         return of_search
-    return of_search._replace(request=with_inner_searches(of_search.request, applies, _selected_name(verb)))
+    name = _selected_name(verb)
+    return of_search._replace(
+        request=with_inner_searches(of_search.request, applies, name),
+        judges=searches_by(applies, name) if of_search.keeps else None,
+    )
 
 
 def _selected_name(verb: Table) -> str:

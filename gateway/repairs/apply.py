@@ -35,6 +35,7 @@ class ResponseSteps(NamedTuple):
     entry: _NamedSteps[Entry]
     keeps: Sequence[tuple[str, Callable[[FhirRequest, Entry], bool]]] = ()
     page_requests: Sequence[Callable[[FhirRequest], FhirRequest]] = ()
+    judges: Sequence[Callable[[FhirRequest], bool]] = ()
 
     def page_request(self, request: FhirRequest) -> FhirRequest:
         """Return the request for a further page without what the repairs restored in the link to it."""
@@ -55,6 +56,7 @@ def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
         _present_steps((repair.issue.id, repair.entry) for repair in repairs),
         [(repair.issue.id, repair.keeps) for repair in repairs if repair.keeps],
         [repair.request for repair in repairs if repair.request and repair.links],
+        [repair.judges for repair in repairs if repair.judges],
     )
 
 

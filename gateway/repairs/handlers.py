@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Final, TypeVar
 
+from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.repairs.apply import ResponseSteps, repair_response, response_steps
@@ -17,6 +19,12 @@ T = TypeVar("T")
 MAX_LOOP_BYTES: Final = 32_000
 #: Threads that repair large bodies: computation is not faster in more, but no body waits for one other.
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="repairs")
+
+_LATER_TEXT = (
+    "The upstream answered that the matches of this search come later (202), although the request did not ask"
+    " for that, so the gateway could not judge them. It did not pass the answer on. Repeat the search; if it"
+    " happens again, the gateway's operator should report this to the upstream's vendor."
+)
 
 
 class ResponseRepairs:
@@ -37,6 +45,10 @@ class ResponseRepairs:
             if response is not None:
                 return response.replace(applied_repairs=(repair_id,))
         received = await self._inner(active.page_request(request))
+        if received.status == HTTPStatus.ACCEPTED and any(judges(request) for judges in active.judges):
+            raise Failure(catalog.UPSTREAM_INCOMPLETE, text=_LATER_TEXT).with_upstream_use(
+                received.upstream_use
+            )
         try:
             steps = repair_response(request, received, active)
             return await _run_cooperatively(steps, is_large=len(received.body) > MAX_LOOP_BYTES)

@@ -38,8 +38,9 @@ class Repair:
     `request` changes the request; `local_response` replaces the upstream request. `links`, `entry` (each
     entry of a Bundle, or a single resource), `fields` (a Bundle's own) and `headers` change the response.
     `witness` says whether an answer, as the upstream sent it, shows the issue. `keeps` says whether an entry
-    of a searchset is a match, or concerns one. `after`: ids of the repairs that are applied earlier.
-    `dialects`: those of the upstreams to which a plugin's repair is applied; Halo Connect's if it names none.
+    of a searchset is a match, or concerns one; `judges`, whether the matches of a request must be there for
+    it, and not come later. `after`: ids of the repairs that are applied earlier. `dialects`: those of the
+    upstreams to which a plugin's repair is applied; Halo Connect's if it names none.
     """
 
     issue: KnownIssue
@@ -51,6 +52,7 @@ class Repair:
     headers: Callable[[FhirRequest, Headers], Headers] | None = None
     witness: Witness | None = None
     keeps: Callable[[FhirRequest, Entry], bool] | None = None
+    judges: Callable[[FhirRequest], bool] | None = None
     after: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
 

@@ -52,6 +52,18 @@ class Upstream:
         return httpx.Response(200, json={"resourceType": "Bundle", "type": "searchset", "entry": entry})
 
 
+class Later(Upstream):
+    """Upstream that answers everything with the URL of a job."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__()
+        self.job = job
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.urls.append(str(request.url))
+        return httpx.Response(202, headers={"content-location": self.job})
+
+
 @pytest.fixture
 def upstream() -> Upstream:
     return Upstream()
@@ -238,3 +250,16 @@ async def test_mount_sends_a_bundle_that_no_verb_concerns(tmp_path: Path, upstre
             MOUNT, json={"resourceType": "Bundle", "type": "batch", "entry": [entry]}, headers=FHIR_JSON
         )
     assert len(upstream.urls) == 1
+
+
+@pytest.mark.parametrize(("query", "status"), [("family=x&gender=female", 502), ("family=x", 202)])
+async def test_matches_that_would_be_judged_cannot_come_later(
+    tmp_path: Path, query: str, status: int
+) -> None:
+    """The vendor may answer any other search with a job, as it likes."""
+    pack = write_pack(tmp_path, pack_text(DROP, 'type = "Patient"'))
+    job = "https://labs.example/fhir/RequestResult/1"
+    async with client_of(settings(pack), Later(job)) as client:
+        response = await client.get(f"{MOUNT}/Patient?{query}")
+    assert response.status_code == status
+    assert ("come later" in response.text) is (status == 502)
