@@ -19,16 +19,16 @@ from gateway.upstreams.error_rule import Shape, UpstreamError
 MAX_ERROR_BODY_BYTES = 256 * 1024
 
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
-#: Content of a body by its first character: a JSON object, markup, other text, or nothing.
-_Content = Literal["object", "html", "text", "empty"]
+#: Content of a body: a JSON object, any JSON object or array, markup, other text, or nothing.
+_Content = Literal["object", "json", "html", "text", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """One form of error bodies: `matches` recognises it, `parse` reads it.
 
-    Both get the fields of a JSON object if `content` is `object`, else the text. The first envelope of a
-    dialect that matches counts.
+    Both get the fields of a JSON object if `content` is `object`, the decoded value if it is `json`, else the
+    text. The first envelope of a dialect that matches counts.
     """
 
     shape: Shape
@@ -43,7 +43,7 @@ def parse_upstream_error(body: bytes, envelopes: Iterable[Envelope]) -> Upstream
     text = read.decode("utf-8", "replace").lstrip("\ufeff \t\r\n").rstrip()
     content = _content_of(text)
     try:
-        value = msgspec.json.decode(text) if content == "object" else text
+        value = msgspec.json.decode(text) if content == "json" else text
     except _DECODE_ERRORS:
         return UpstreamError("truncated")
     return _parse_content(value, content, envelopes)
@@ -52,15 +52,15 @@ def parse_upstream_error(body: bytes, envelopes: Iterable[Envelope]) -> Upstream
 def _content_of(text: str) -> _Content:
     if not text:
         return "empty"
-    return "object" if text[0] in "{[" else "html" if text[0] == "<" else "text"
+    return "json" if text[0] in "{[" else "html" if text[0] == "<" else "text"
 
 
 def _parse_content(value: Any, content: _Content, envelopes: Iterable[Envelope]) -> UpstreamError:
-    is_readable = content != "object" or isinstance(value, dict)
+    contents = {content, "object"} if isinstance(value, dict) else {content}
     errors = (
         envelope.parse(value)
         for envelope in envelopes
-        if is_readable and envelope.content == content and envelope.matches(value)
+        if envelope.content in contents and envelope.matches(value)
     )
     return next(errors, UpstreamError("unknown"))
 

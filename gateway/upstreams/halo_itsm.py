@@ -1,17 +1,19 @@
 """HaloITSM's REST API (a product of another company): the statuses of its guide, bodies of many forms.
 
 The gateway has no own credentials for it: a request without a token is a request for a token. Only a status
-is an error: its client libraries (HaloAPI, halopsa) read errors only after one, so that a ticket with fields
-such as `status`, `message` and `errorMessage` is data. The bodies are those that HaloAPI reads, in its order.
+is an error, and selects its kind: its client libraries (HaloAPI, halopsa) read errors only after one, so that
+a ticket with fields such as `status`, `message` and `errorMessage` is data. The bodies are those that HaloAPI
+reads, in its order; any other JSON counts as the text in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from gateway.errors.failure import FailureKind, RetryAdvice
 from gateway.upstreams.dialect import CredentialScheme, Dialect
 from gateway.upstreams.envelopes import EXCEPTION, MESSAGE, OAUTH, PLAIN_ENVELOPES, has_fields
-from gateway.upstreams.error_body import Envelope, code_field, text_field
+from gateway.upstreams.error_body import MAX_MESSAGE_LENGTH, Envelope, code_field, text_field
 from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.limits import RateWindow, UpstreamLimits
 
@@ -26,6 +28,14 @@ TOKEN_REFUSED = FailureKind(
     message_code="MSG_AUTH_REQUIRED",
     retry_advice=_AFTER_FIX,
     may_have_run=False,
+)
+BAD_REQUEST = FailureKind(
+    "upstream-status",
+    400,
+    "invalid",
+    "HaloITSM refused the request: a required field is missing, for example, a value is not permitted, or the"
+    " body of a POST is no JSON array. Correct it according to the text in diagnostics.",
+    retry_advice=_AFTER_CHANGE,
 )
 CREDENTIALS_INVALID = FailureKind(
     "upstream-credentials",
@@ -96,6 +106,22 @@ URL_TOO_LONG = FailureKind(
     retry_advice=_AFTER_CHANGE,
     may_have_run=False,
 )
+GONE = FailureKind(
+    "upstream-status",
+    410,
+    "deleted",
+    "HaloITSM no longer has the ticket or other record at this URL. Restore it, or do not use the URL any"
+    " more.",
+)
+PRECONDITION_REQUIRED = FailureKind(
+    "upstream-status",
+    428,
+    "business-rule",
+    "HaloITSM requires a condition with this change. Read the record, then send the change with the condition"
+    " that diagnostics names.",
+    retry_advice=_AFTER_CHANGE,
+    may_have_run=False,
+)
 MEDIA_TYPE_UNSUPPORTED = FailureKind(
     "upstream-media-type",
     415,
@@ -123,6 +149,23 @@ RATE_LIMITED = FailureKind(
     retry_after=5,
     may_have_run=False,
 )
+SERVER_ERROR = FailureKind(
+    "upstream-500",
+    502,
+    "exception",
+    "HaloITSM had an internal error. Retry after the time in Retry-After; if it happens again, contact"
+    " HaloITSM's support with the ids in diagnostics.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=10,
+)
+BAD_GATEWAY = FailureKind(
+    "upstream-502",
+    502,
+    "transient",
+    "HaloITSM's web server got no valid response from the application. Retry after the time in Retry-After.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=5,
+)
 TOO_SLOW = FailureKind(
     "upstream-timeout",
     504,
@@ -145,7 +188,7 @@ RULES = (
         shapes={"oauth"},
         codes=_OAUTH_ERRORS,
     ),
-    ErrorRule("itsm-429", RATE_LIMITED, status=range(400, 600), message_pattern=r"rate limit reached"),
+    ErrorRule("itsm-400", BAD_REQUEST, status={400}),
     ErrorRule("itsm-401", CREDENTIALS_INVALID, status={401}),
     ErrorRule("itsm-403", FORBIDDEN, status={403}),
     ErrorRule("itsm-404", NOT_FOUND, status={404}),
@@ -155,14 +198,17 @@ RULES = (
         "itsm-409-unique",
         DUPLICATE_VALUE,
         status={409},
-        message_pattern=r"unique|already (exists|in use)|duplicate",
-        reads_all_text=True,
+        message_pattern=r"\bmust be unique\b|\balready (exists|in use)\b",
     ),
     ErrorRule("itsm-409", CONFLICT, status={409}),
+    ErrorRule("itsm-410", GONE, status={410}),
     ErrorRule("itsm-414", URL_TOO_LONG, status={414}),
     ErrorRule("itsm-415", MEDIA_TYPE_UNSUPPORTED, status={415}),
     ErrorRule("itsm-422", VALUE_INVALID, status={422}),
+    ErrorRule("itsm-428", PRECONDITION_REQUIRED, status={428}),
     ErrorRule("itsm-429", RATE_LIMITED, status={429}),
+    ErrorRule("itsm-500", SERVER_ERROR, status={500}),
+    ErrorRule("itsm-502", BAD_GATEWAY, status={502}),
     ErrorRule("itsm-504", TOO_SLOW, status={504}),
 )
 
@@ -172,9 +218,28 @@ def _parse_result(fields: Mapping[str, Any]) -> UpstreamError:
     return UpstreamError("result", error_code=code, message=message)
 
 
+def _parse_any_json(value: Any) -> UpstreamError:
+    return UpstreamError("text", message=text_field(" ".join(islice(_texts_in(value), _MAX_TEXTS))))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in a decoded JSON value of any depth, without the names of fields."""
+    values = [value]
+    while values:
+        first = values.pop()
+        if isinstance(first, str):
+            yield first[:MAX_MESSAGE_LENGTH]
+        elif isinstance(first, dict | list):
+            values.extend(reversed(list(first.values() if isinstance(first, dict) else first)))
+
+
 #: `{"resultCode", "errorMessage"}`
 RESULT = Envelope("result", _parse_result, has_fields("resultCode", "errorMessage"))
-ENVELOPES = (RESULT, EXCEPTION, MESSAGE, OAUTH, *PLAIN_ENVELOPES)
+#: Any other JSON, such as `["The summary is required"]` or `{"errors": {"summary": ["It is required."]}}`.
+ANY_JSON = Envelope("text", _parse_any_json, content="json")
+ENVELOPES = (RESULT, EXCEPTION, MESSAGE, OAUTH, ANY_JSON, *PLAIN_ENVELOPES)
+#: Texts of such JSON that count.
+_MAX_TEXTS = 20
 
 #: Words of a service desk that are no names; those of errors need no mention.
 VOCABULARY = frozenset(

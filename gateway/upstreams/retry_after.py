@@ -11,8 +11,11 @@ _WAIT_TEXT = re.compile(
     r"(?i)\b(?:again|retry|wait|after|in)\b\D{0,20}?\b(\d{1,7})\s*(second|sec|minute|min|hour)s?\b"
     r"|replenished\s+in\s+(?:(\d{1,3})\.)?(\d{1,3}):(\d{2}):(\d{2})"
 )
-#: A window of a limit: requests that were sent within it count until it has passed.
+#: A rolling window of a limit: each request counts until the window's length has passed since it was sent, so
+#: that places become free all the time.
 _WINDOW = re.compile(r"(?i)\brolling\s+(\d{1,3})[\s-](second|sec|minute|min|hour)s?\s+window\b")
+#: Share of a rolling window after which a request is worth another try.
+_PARTS_OF_WINDOW = 60
 
 
 class WaitLimits(NamedTuple):
@@ -55,7 +58,7 @@ def _from_text(text: str) -> float | None:
     match = _WAIT_TEXT.search(text)
     if not match:
         window = _WINDOW.search(text)
-        return int(window[1]) * _UNIT_SECONDS[window[2].lower()] if window else None
+        return int(window[1]) * _UNIT_SECONDS[window[2].lower()] / _PARTS_OF_WINDOW if window else None
     amount, unit, *clock = match.groups()
     if amount:
         return int(amount) * _UNIT_SECONDS[unit.lower()]

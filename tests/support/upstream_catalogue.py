@@ -279,6 +279,7 @@ _RESULT = {"resultCode": "E1", "errorMessage": "Not possible"}
 
 HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
     ("itsm-oauth", 400, {"error": "invalid_client"}, halo_itsm.TOKEN_REFUSED),
+    ("itsm-400", 400, {}, halo_itsm.BAD_REQUEST),
     ("itsm-401", 401, b"", halo_itsm.CREDENTIALS_INVALID),
     ("itsm-403", 403, _EXCEPTION, halo_itsm.FORBIDDEN),
     ("itsm-404", 404, {"Message": "No such ticket"}, halo_itsm.NOT_FOUND),
@@ -286,6 +287,7 @@ HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
     ("itsm-406", 406, b"", halo_itsm.NOT_ACCEPTABLE),
     ("itsm-409", 409, {"Message": "Ticket is closed"}, halo_itsm.CONFLICT),
     ("itsm-409-unique", 409, {"Message": "The name must be unique"}, halo_itsm.DUPLICATE_VALUE),
+    ("itsm-410", 410, b"", halo_itsm.GONE),
     ("itsm-414", 414, b"", halo_itsm.URL_TOO_LONG),
     ("itsm-415", 415, b"", halo_itsm.MEDIA_TYPE_UNSUPPORTED),
     ("itsm-422", 422, _RESULT, halo_itsm.VALUE_INVALID),
@@ -295,8 +297,10 @@ HALO_ITSM: list[tuple[str, int, Any, FailureKind]] = [
         b"Rate Limit Reached - 300 Requests per rolling 5 minute window",
         halo_itsm.RATE_LIMITED,
     ),
+    ("itsm-428", 428, b"", halo_itsm.PRECONDITION_REQUIRED),
     ("itsm-429", 429, b"", halo_itsm.RATE_LIMITED),
-    ("http-500", 500, {"Message": "Broken"}, failures.SERVER_ERROR),
+    ("itsm-500", 500, {"Message": "Broken"}, halo_itsm.SERVER_ERROR),
+    ("itsm-502", 502, [], halo_itsm.BAD_GATEWAY),
     ("itsm-504", 504, b"", halo_itsm.TOO_SLOW),
     ("http-other-4xx", 471, _EXCEPTION, status_rules.OTHER_4XX),
 ]

@@ -15,7 +15,7 @@ from gateway.errors.failure import FailureKind
 from gateway.fhir.interaction import NOT_FHIR
 from gateway.upstreams import DIALECTS, halo_itsm
 from gateway.upstreams.error_body import parse_upstream_error
-from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.error_rule import ErrorRule, UpstreamError
 from gateway.upstreams.kinds_by_interaction import kind_for
 
 
@@ -93,8 +93,8 @@ def test_refused_token_request_is_recognised_in_spite_of_its_body() -> None:
 @pytest.mark.parametrize(
     ("text", "headers", "seconds"),
     [
-        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", (), 300),
-        ("Rate Limit Reached - 500 Requests per rolling 3 minute window", (), 180),
+        ("Rate Limit Reached - 300 Requests per rolling 5 minute window", (), 5),
+        ("Rate Limit Reached - 500 Requests per rolling 3 minute window", (), 3),
         ("Rate Limit Reached - 300 Requests per rolling 5 minute window", (("retry-after", "9"),), 9),
         ("Slow down", (), 5),
     ],
@@ -125,3 +125,76 @@ def test_its_words_stay_and_names_go(text: str, shown: str) -> None:
 @pytest.mark.parametrize("body", [{"record_count": 0, "tickets": []}, [], {"Message": "Saved"}, b"", b"OK"])
 def test_successful_responses_are_no_failures(body: Any) -> None:
     assert failure("halo-itsm", 200, body, line="GET api/tickets") is None
+
+
+@pytest.mark.parametrize("status", [400, 409, 500, 504])
+@pytest.mark.parametrize("line", ["GET api/tickets", "POST api/invoices"])
+def test_only_429_is_a_throttle(line: str, status: int) -> None:
+    body = {"Message": "Xero: rate limit reached after 3 of 10 invoices"}
+    result = require_failure("halo-itsm", status, body, line=line)
+    assert result.kind.code != halo_itsm.RATE_LIMITED.code
+    assert result.kind.write_outcome_unknown is (status >= 500)
+
+
+@pytest.mark.parametrize("status", [400, 500, 502])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        ["The summary is required"],
+        {"errorMessage": "The summary is required"},
+        [{"a": [1, None]}],
+        "No",
+    ],
+)
+def test_any_json_is_text(body: Any, status: int) -> None:
+    result = require_failure("halo-itsm", status, body, line="GET api/tickets")
+    assert result.kind.code == ("upstream-status" if status == 400 else f"upstream-{status}")
+    refused = require_failure("halo-itsm", status, body, line="POST api/tickets")
+    assert (refused.kind.code == "write-outcome-unknown") is (status >= 500)
+
+
+def test_only_status_of_problem_document_counts() -> None:
+    body = {"title": "Invalid", "status": 429, "errors": {"summary": ["The summary is required"]}}
+    result = require_failure("halo-itsm", 400, body, line="POST api/tickets")
+    assert result.kind is halo_itsm.BAD_REQUEST
+    assert "The summary is required" in result.diagnostics
+
+
+def test_deep_json_is_read() -> None:
+    body = b"[" * 900 + b'"required"' + b"]" * 900
+    assert "required" in require_failure("halo-itsm", 400, body, line="GET api/tickets").diagnostics
+
+
+def test_texts_of_large_json_are_cut() -> None:
+    body = {"errors": [{"text": "required " * 100} for _ in range(500)]}
+    assert len(require_failure("halo-itsm", 400, body, line="GET api/tickets").diagnostics) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "is_duplicate"),
+    [
+        ("The reference must be unique", True),
+        ("Ticket Duplicate invoice is already closed.", False),
+        ("Unique Systems Ltd is closed", False),
+        ("Must be unique is closed", False),
+    ],
+)
+def test_client_words_make_no_duplicate(text: str, is_duplicate: bool) -> None:
+    asked = request("POST api/tickets").replace(body=b'[{"summary": "Must be unique, Duplicate invoice"}]')
+    if is_duplicate:
+        asked = asked.replace(body=b"[]")
+    result = DIALECTS["halo-itsm"].failure_from_response(asked, response(409, {"Message": text}), now=NOW)
+    assert result is not None
+    assert (result.kind is halo_itsm.DUPLICATE_VALUE) is is_duplicate
+
+
+_SHARED_TEXTS = [
+    kind_for(halo_itsm.HALO_ITSM.rule_for(UpstreamError("text", status)).kind, NOT_FHIR).text
+    for status in range(400, 600)
+]
+
+
+def test_no_status_gets_words_of_fhir() -> None:
+    assert not [text for text in _SHARED_TEXTS if re.search(r"FHIR|ETag|If-Match|resource\b|_search", text)]

@@ -40,7 +40,7 @@ DAY, LIMITS = 86_400, WaitLimits(header=86_400, text=20_000)
         ("Thu, 01 Jan 2099 00:00:00 GMT", "", DAY),
         ("5", "Try again in 17 seconds", 5),
         ("", "Query took more than 30 seconds to return a result", None),
-        ("", "300 Requests per rolling 5 minute window", 300),
+        ("", "300 Requests per rolling 5 minute window", 5),
         ("7", "300 Requests per rolling 5 minute window", 7),
         ("", "Requests per rolling 999 hour window", 20_000),
         ("", "a 5 minute window", None),
