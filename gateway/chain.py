@@ -67,7 +67,7 @@ from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.mount_handlers import by_resource, mount_handlers, with_invalidation, with_mount_cache
-from gateway.repairs import REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
+from gateway.repairs import BASE_URL_REPAIRS, REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
@@ -76,6 +76,7 @@ from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
+from gateway.repairs.witness import NamedWitness
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.credential_failures import CredentialFailures, FailureLimits
 from gateway.resilience_handlers import ClientFactory, with_resilience
@@ -92,14 +93,12 @@ from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_rule import ErrorRule
+from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.retry_after import WaitLimits
 from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
 from gateway.web.errors import ErrorHandler
 from gateway.web.rejections import EntryRejection
-
-#: Repairs that every FHIR server needs behind a proxy: they replace its base URL.
-BASE_URL_REPAIRS = tuple(repair for repair in REPAIRS if repair.issue.id.endswith("-base-url"))
 
 
 class Chain(NamedTuple):
@@ -269,7 +268,7 @@ def upstream_client(
         detector = IssueDetector(
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
-            (*WITNESSES, *witnesses_of(extensions.repairs)),
+            (*_own_witnesses(upstream.resolved_dialect), *witnesses_of(extensions.repairs)),
             runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )
@@ -283,6 +282,13 @@ def upstream_client(
         )
 
     return client_for
+
+
+def _own_witnesses(dialect: Dialect) -> Sequence[NamedWitness]:
+    """Witnesses of the gateway's own repairs that apply to an upstream; bodies that are no FHIR have none."""
+    if dialect is HALO_CONNECT:
+        return WITNESSES
+    return witnesses_of(BASE_URL_REPAIRS) if dialect.is_fhir else ()
 
 
 def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:

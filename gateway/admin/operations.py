@@ -27,6 +27,7 @@ from gateway.dates.timezones import load_zone
 from gateway.exchange import Site
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.plugins.extensions_of import mount_issue_ids
 from gateway.settings import Settings
 from gateway.settings.extensions import extension_issues
 from gateway.settings.resolve import DEFAULT_SITE
@@ -58,7 +59,9 @@ class Operations:
     def _status_reader(self) -> SiteStatusReader:
         configured = {*self.settings.sites, *self._mounts} - {DEFAULT_SITE}
         further = [issue.id for issue in extension_issues(self.settings)]
-        return SiteStatusReader(self.upstream_handlers, configured, self._site_of, self.has_name, further)
+        return SiteStatusReader(
+            self.upstream_handlers, configured, self._site_of, self.has_name, further, self._mount_issue_ids
+        )
 
     @cached_property
     def _mounts(self) -> Mapping[str, Site]:
@@ -66,6 +69,11 @@ class Operations:
         mounts = self.settings.upstreams.items()
         names = [name for name, mounted in mounts if not mounted.resolved_dialect.apis]
         return {name: Site(name, load_zone("UTC"), name, is_mount=True) for name in names}
+
+    @property
+    def _mount_issue_ids(self) -> Mapping[str, tuple[str, ...]]:
+        """Ids of the known issues whose repairs apply to each mount."""
+        return {name: mount_issue_ids(self.settings, self.settings.upstreams[name]) for name in self._mounts}
 
     def _site_of(self, guid: str) -> Site | None:
         return self._mounts.get(guid) or self.find_site(guid)

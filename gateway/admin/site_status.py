@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.exchange import Site
@@ -23,6 +24,7 @@ from gateway.sites.relocation import SiteRelocation
 from gateway.upstreams.failures import RATE_LIMITED
 
 ISSUE_IDS = tuple(issue.id for issue in KNOWN_ISSUES)
+_NO_MOUNTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class PracticeHandlers(NamedTuple):
@@ -86,7 +88,10 @@ class KeyStatus(NamedTuple):
 
 
 class SiteStatusReader:
-    """Reads the status of all configured sites, and of other sites with an open circuit, pause or load."""
+    """Reads the status of all configured sites, and of other sites with an open circuit, pause or load.
+
+    `mount_issue_ids`: the known issues of each upstream that is one site; a practice has all.
+    """
 
     def __init__(
         self,
@@ -95,6 +100,7 @@ class SiteStatusReader:
         find_site: Callable[[str], Site | None] = lambda _: None,
         has_name: Callable[[str], bool] = lambda _: True,
         further_issue_ids: Iterable[str] = (),
+        mount_issue_ids: Mapping[str, Sequence[str]] = _NO_MOUNTS,
     ) -> None:
         self._upstream_handlers = upstream_handlers
         self._practices = [handlers.practices for handlers in upstream_handlers if handlers.practices]
@@ -102,6 +108,7 @@ class SiteStatusReader:
         self.find_site = find_site
         self.has_name = has_name
         self.issue_ids = (*ISSUE_IDS, *further_issue_ids)
+        self._mount_issue_ids = mount_issue_ids
 
     @property
     def _first_upstream(self) -> UpstreamHandlers:
@@ -232,10 +239,8 @@ class SiteStatusReader:
 
     async def _site_issues(self, guid: str) -> SiteIssues:
         """States of the known issues at the upstream that has served the site, else unknown at the first."""
-        issues = [
-            await handlers.issue_states.site_issues(guid, self.issue_ids)
-            for handlers in self._upstream_handlers
-        ]
+        ids = self._mount_issue_ids.get(guid, self.issue_ids)
+        issues = [await handlers.issue_states.site_issues(guid, ids) for handlers in self._upstream_handlers]
         return next((each for each in issues if each.is_any_known), issues[0])
 
     async def _known_successor(self, guid: str) -> str:

@@ -5,6 +5,7 @@ from typing import Protocol
 from gateway.packs.pack_names import packs_of
 from gateway.plugins.guards import with_guards
 from gateway.plugins.load import Plugins
+from gateway.repairs import BASE_URL_REPAIRS
 from gateway.repairs.extensions import Extensions
 from gateway.repairs.repair import Repair
 from gateway.upstreams.dialect import Dialect
@@ -38,6 +39,14 @@ def extensions_of(settings: _Settings, upstream: _Upstream) -> Extensions:
         tuple(rule for pack in packs for rule in pack.rules),
         " ".join(pack.digest for pack in packs),
     )
+
+
+def mount_issue_ids(settings: _Settings, upstream: _Upstream) -> tuple[str, ...]:
+    """Return the ids of the issues whose repairs apply to a mount that is no Halo Connect."""
+    if not upstream.resolved_dialect.is_fhir:
+        return ()
+    repairs = (*BASE_URL_REPAIRS, *extensions_of(settings, upstream).repairs)
+    return tuple(repair.issue.id for repair in repairs)
 
 
 def applies_to(repair: Repair, dialect: Dialect) -> bool:

@@ -32,6 +32,12 @@ KNOWN_ISSUES: tuple[KnownIssue, ...] = (
     *(repair.issue for repair in REPAIRS),
     *(issue for issue, _ in further_issues.FURTHER_ISSUES),
 )
+#: Repairs that every FHIR server needs behind a proxy: they replace its base URL.
+BASE_URL_REPAIRS = tuple(repair for repair in REPAIRS if repair.issue.id.endswith("-base-url"))
+#: Ids of the issues of Halo Connect alone; their switches concern no other upstream.
+HALO_ISSUE_IDS = frozenset(issue.id for issue in KNOWN_ISSUES).difference(
+    repair.issue.id for repair in BASE_URL_REPAIRS
+)
 
 
 def witnesses_of(repairs: Iterable[Repair]) -> tuple[tuple[str, Witness], ...]:

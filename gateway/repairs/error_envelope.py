@@ -21,6 +21,12 @@ def needs_repair(response: FhirResponse) -> bool:
     return response.status < 400 or type_ != "OperationOutcome"  # noqa: PLR2004 - HTTP's first error
 
 
+def is_repaired(request: FhirRequest | None, response: FhirResponse | None) -> bool:
+    """Whether the outcome of an upstream's error is this repair's work: Halo Connect alone has the issue."""
+    is_mount = request is not None and request.site is not None and request.site.is_mount
+    return response is not None and not is_mount and needs_repair(response)
+
+
 def witness_errors(_: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:
     """Yield by status whether an error is an OperationOutcome."""
     response = answer.failure.upstream_response if answer.failure else None

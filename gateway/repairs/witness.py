@@ -34,7 +34,9 @@ class UpstreamAnswer(NamedTuple):
 
 #: Yields verdicts by facet.
 Witness = Callable[[FhirRequest, UpstreamAnswer], Iterable[tuple[str, Verdict]]]
-NamedWitnesses = Iterable[tuple[str, Witness]]
+#: Id of an issue, and its witness.
+NamedWitness = tuple[str, Witness]
+NamedWitnesses = Iterable[NamedWitness]
 
 
 def observations(

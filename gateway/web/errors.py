@@ -59,7 +59,7 @@ def error_response(failure: Failure, request: FhirRequest | None = None) -> Fhir
         return failure.upstream_response
     if failure.upstream_response and request and _is_vendors(failure.upstream_response, request):
         return _vendor_response(failure, failure.upstream_response, request)
-    is_repaired = failure.upstream_response and error_envelope.needs_repair(failure.upstream_response)
+    is_repaired = error_envelope.is_repaired(request, failure.upstream_response)
     retry_after = (("retry-after", str(failure.retry_after)),) if failure.retry_after is not None else ()
     headers = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *retry_after, *failure.headers)
     repairs = (*((error_envelope.REPAIR.issue.id,) if is_repaired else ()), *failure.applied_repairs)

@@ -11,6 +11,7 @@ from gateway.fhir.interaction import SAFE_METHODS, Interaction
 from gateway.http.base_urls import ORIGIN_SEGMENT, parse_base
 from gateway.http.fhir_paths import is_async_status
 from gateway.http.request_path import async_status_path, is_on_origin, path_below_base
+from gateway.repairs import HALO_ISSUE_IDS
 from gateway.settings import MountedUpstream, Settings
 from gateway.upstreams.dialect import CredentialScheme
 from gateway.web import request_checks, request_reader
@@ -112,12 +113,12 @@ class MountedRequestReader:
         return self.upstream.resolved_dialect.scheme_of()
 
     def _upstream_site(self) -> Site:
-        disabled = frozenset(name for name, is_on in self.settings.repairs.items() if not is_on)
+        switched_off = {name for name, is_on in self.settings.repairs.items() if not is_on}
         return Site(
             self.name,
             load_zone("UTC"),
             self.name,
-            disabled,
+            frozenset(switched_off - HALO_ISSUE_IDS),
             engine_version=self.version_of(self.name),
             is_mount=True,
             fhir_version=self.upstream.fhir_version,

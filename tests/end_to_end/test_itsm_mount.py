@@ -1,0 +1,85 @@
+"""HaloITSM as a mount, with an upstream whose answers each test writes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from support.secrets import SECRET
+
+from gateway.app import create_app
+from gateway.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = {"authorization": "Bearer first"}
+FHIR = {"accept": "application/fhir+json"}
+#: Repeats come at once.
+RETRY = {"max_wait_seconds": 1, "initial_backoff_seconds": 0.01}
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def error(status: int, text: str = "Broken", **headers: str) -> Answer:
+    """An upstream that always sends this error."""
+    return lambda _: httpx.Response(status, json={"Message": text}, headers=headers)
+
+
+class Upstream:
+    """HaloITSM: the answer of the test, and the requests that reached it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.sent: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return self.answer(request)
+
+
+@asynccontextmanager
+async def gateway(
+    upstream: Upstream, mount: dict[str, Any] | None = None, **values: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Client of a gateway with the upstream at /itsm."""
+    itsm = {"url": "https://desk.example", "dialect": "halo-itsm", "path": "/itsm"} | (mount or {})
+    common = {
+        "upstreams": {"itsm": itsm},
+        "retry": {"max_wait_seconds": 1, "initial_backoff_seconds": 0.01},
+        "admin": {"token": SECRET},
+    }
+    app = create_app(Settings.model_validate(common | values), transport=httpx.MockTransport(upstream))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://gateway.example", headers=TOKEN
+        ) as client,
+    ):
+        yield client
+
+
+def error_code(response: httpx.Response) -> str:
+    code: str = response.json()["issue"][0]["details"]["coding"][0]["code"]
+    return code
+
+
+async def test_switch_of_halo_repair_has_no_effect() -> None:
+    upstream = Upstream(error(401))
+    async with gateway(upstream, repairs={"error-envelope": False}) as client:
+        as_outcome = await client.get("/itsm/api/tickets", headers=FHIR)
+        as_json = await client.get("/itsm/api/tickets", headers={"accept": "application/json"})
+        upstream.answer = error(500)
+        broken = await client.get("/itsm/api/tickets", headers={"accept": "application/json"})
+    assert error_code(as_outcome) == "upstream-credentials"
+    assert "www-authenticate" in as_json.headers
+    assert broken.headers["retry-after"]
+
+
+async def test_mount_names_no_repair_of_halo() -> None:
+    upstream = Upstream(error(500))
+    async with gateway(upstream) as client:
+        response = await client.get("/itsm/api/tickets", headers=FHIR)
+        admin = {"authorization": f"Bearer {SECRET}"}
+        sites = (await client.get("/admin/sites?site=itsm", headers=admin)).json()["sites"]
+    assert "gateway-repairs" not in response.headers
+    assert [site["knownIssues"]["issues"] for site in sites] == [[]]
