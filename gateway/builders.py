@@ -3,7 +3,7 @@
 import hashlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import httpx
@@ -210,10 +210,12 @@ def circuit_registry(
     return registry(store, backoff, time.time, random.random, secret, is_proved)
 
 
-def pause_registry(settings: Settings, store: Store, secret: bytes) -> PauseRegistry:
-    """Pauses in effect, shared through the store, with the operator's rules before the gateway's own."""
+def pause_registry(
+    settings: Settings, store: Store, secret: bytes, own_rules: Sequence[PauseRule]
+) -> PauseRegistry:
+    """Pauses in effect, shared through the store, with the operator's rules before those of the upstream."""
     rules = tuple(PauseRule(**rule.model_dump()) for rule in settings.pauses.rules)
-    return PauseRegistry(store, time.time, rules, secret)
+    return PauseRegistry(store, time.time, rules, secret, own_rules)
 
 
 def retry_budget(settings: Settings, store: Store, secret: bytes) -> RetryBudget:

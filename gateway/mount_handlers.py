@@ -8,12 +8,13 @@ from gateway.admin.site_status import UpstreamHandlers
 from gateway.cache.freshness import is_unstored_read
 from gateway.cache.mount_invalidation import MountInvalidation, mounts_at_origin
 from gateway.cache.response_cache import CacheBypass, CacheOutcomeCounter, ResponseCache
-from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.exchange import FhirRequest, FhirResponse, Handler, Site
+from gateway.http.callers import keyed_hash
 from gateway.resilience.bulkhead import Bulkhead
-from gateway.resilience.circuit import shows_an_outage_of_all
+from gateway.resilience.circuit import UPSTREAM_CIRCUIT_OPEN, CircuitNames, shows_an_outage_of_all
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
 from gateway.resilience.pauses import PauseGate
-from gateway.resilience.quota_headers import QuotaHeaders
+from gateway.resilience.quota_headers import QuotaHeaders, endpoint_of
 from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.rate_windows import RateWindows
@@ -42,13 +43,25 @@ class MountHandlers(NamedTuple):
 
 
 class MountCircuits(CircuitRegistry):
-    """Circuits of a mounted upstream: its callers share no database that one of them could slow down."""
+    """Circuits of a mounted upstream: its callers share no database that one of them could slow down.
+
+    Nor does an endpoint that fails, such as a large report, say anything about the caller's other requests.
+    """
 
     is_shared_evidence = staticmethod(shows_an_outage_of_all)
-    open_text = (
-        "The gateway has stopped sending requests to this upstream after repeated failures (circuit open)."
-        " This request was not sent. Retry after the time in Retry-After."
-    )
+    open_kind = UPSTREAM_CIRCUIT_OPEN
+
+    def names_of(self, request: FhirRequest, site: Site) -> CircuitNames:
+        """Names of the circuits of a request, with that of its endpoint."""
+        names = super().names_of(request, site)
+        endpoint = keyed_hash(_endpoint_of(request), self._secret)
+        return names._replace(endpoint=f"{names.caller}:{endpoint}")
+
+
+def _endpoint_of(request: FhirRequest) -> str:
+    """Endpoint of a request: of FHIR, or the first two segments of any other path, such as `api/report`."""
+    is_fhir = request.interaction.code != "other"
+    return endpoint_of(request) if is_fhir else "/".join(request.path.lower().split("/")[:2])
 
 
 def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: ClientFactory) -> MountHandlers:
@@ -60,7 +73,7 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     policies, client = runtime.policies_of(upstream), client_for(upstream.dialect)
     store, dialect = runtime.store_of(upstream), upstream.resolved_dialect
     by_endpoint = dialect.limits.rate_scope == "endpoint"
-    state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits)
+    state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits, own_pause_rules=())
     sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
     retry = with_retries(sender, state, policies, dialect.idempotency_header)
     bulkhead = bulkhead_of(retry, upstream, policies, state, _QUEUE_FULL_TEXT)

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from gateway.paging.page_sizer import PageSizer
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.bulkhead import QUEUE_FULL_TEXT, Bulkhead, BulkheadLimits
 from gateway.resilience.circuit_breaker import CircuitBreaker, CircuitRegistry
+from gateway.resilience.pause_rules import RULES, PauseRule
 from gateway.resilience.pauses import PauseGate, PauseRegistry
 from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
@@ -81,12 +82,13 @@ def shared_state(
     policies: RequestPolicies,
     rates: RateLimits,
     registry: type[CircuitRegistry] = CircuitRegistry,
+    own_pause_rules: Sequence[PauseRule] = RULES,
 ) -> SharedState:
-    """State of the handlers of one upstream in its part of the store."""
+    """State of the handlers of one upstream in its part of the store; the pause rules are Halo Connect's."""
     settings, secret = policies.settings, policies.secret
     return SharedState(
         circuit_registry(settings, store, secret, policies.is_proved, registry),
-        pause_registry(settings, store, secret),
+        pause_registry(settings, store, secret, own_pause_rules),
         retry_budget(settings, store, secret),
         rates,
     )

@@ -4,7 +4,8 @@ Times are seconds since 1970; `jitter` is a random number from 0 to 1.
 """
 
 import math
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -24,6 +25,13 @@ CIRCUIT_OPEN: Final = FailureKind(
     retry_advice=RetryAdvice.YES,
     retry_after=5,
     may_have_run=False,
+)
+
+UPSTREAM_CIRCUIT_OPEN: Final = replace(
+    CIRCUIT_OPEN,
+    code="upstream-circuit-open",
+    text="The gateway has stopped sending requests to this upstream, or to this endpoint of it, after"
+    " repeated failures (circuit open). This request was not sent. Retry after the time in Retry-After.",
 )
 
 #: Error code -> number of consecutive failures that open the circuit.
@@ -89,6 +97,25 @@ class Circuit(msgspec.Struct, frozen=True, array_like=True):
 CLOSED: Final = Circuit()
 
 
+class CircuitNames(NamedTuple):
+    """Names of the circuits of a request: of its site, of its caller there, and of the caller's endpoint.
+
+    A practice has no endpoints of its own.
+    """
+
+    site: str
+    caller: str
+    endpoint: str = ""
+
+    def counted(self, failure: Failure, tried: str = "") -> str:
+        """Name of the caller's circuit for which a failure counts; `tried` is that of a trial request.
+
+        Only an outage says something about the caller's requests to other endpoints.
+        """
+        is_of_all = not self.endpoint or breaker_reason(failure) in OUTAGES
+        return self.caller if is_of_all or tried == self.caller else self.endpoint
+
+
 def circuit_after_failure(  # noqa: PLR0913 - what it depends on, each once
     circuit: Circuit,
     failure: Failure,
@@ -121,11 +148,11 @@ def circuit_after_response(circuit: Circuit, started_at: float) -> Circuit:
     return circuit if started_at < circuit.last_failure_at else CLOSED
 
 
-def circuit_open_failure(circuit: Circuit, retry_after: float, text: str = "") -> Failure:
+def circuit_open_failure(circuit: Circuit, retry_after: float, kind: FailureKind = CIRCUIT_OPEN) -> Failure:
     """Failure of a request to a site with an open circuit; its second code is the reason."""
     codings = ((ERROR_CODE_SYSTEM, circuit.reason),) if circuit.reason else ()
     seconds = max(1, math.ceil(retry_after))
-    return Failure(CIRCUIT_OPEN, text=text or CIRCUIT_OPEN.text, retry_after=seconds, codings=codings)
+    return Failure(kind, retry_after=seconds, codings=codings)
 
 
 def worse_circuit(first: Circuit, second: Circuit) -> Circuit:

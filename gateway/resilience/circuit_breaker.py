@@ -7,7 +7,6 @@ before, without a response to any caller in between. A desktop device is one cal
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -22,6 +21,7 @@ from gateway.resilience.circuit import (
     CLOSED,
     REPORTED_BY_SITE_STATUS,
     Circuit,
+    CircuitNames,
     breaker_reason,
     circuit_after_failure,
     circuit_after_response,
@@ -52,19 +52,12 @@ async def no_status_check(request: FhirRequest) -> None:
     del request
 
 
-class CircuitNames(NamedTuple):
-    """Names of the two circuits of a request: that of its site, and that of its caller at the site."""
-
-    site: str
-    caller: str
-
-
 class CircuitRegistry:
     """Circuits of all sites and of their callers, shared through the store."""
 
     #: Whether a failure of one caller's request says anything about the requests of others.
     is_shared_evidence = staticmethod(shows_an_outage)
-    open_text = CIRCUIT_OPEN.text
+    open_kind = CIRCUIT_OPEN
 
     def __init__(
         self,
@@ -115,7 +108,7 @@ class CircuitRegistry:
         """Name of the half-open circuit of a request, or empty. Raises Failure 503 if one is open."""
         half_open = ""
         site = request.asked_site
-        for name in self.names_of(request, site) if site else ():
+        for name in filter(None, self.names_of(request, site)) if site else ():
             circuit = await self.circuit_of(name)
             state = circuit.state(self.now())
             if state == "open":
@@ -125,14 +118,15 @@ class CircuitRegistry:
 
     def open_failure(self, circuit: Circuit, retry_after: float) -> Failure:
         """Failure of a request that an open circuit stops."""
-        return circuit_open_failure(circuit, retry_after, self.open_text)
+        return circuit_open_failure(circuit, retry_after, self.open_kind)
 
     async def record_failure(
-        self, request: FhirRequest, site: Site, failure: Failure, started_at: float
+        self, request: FhirRequest, site: Site, failure: Failure, started_at: float, tried: str = ""
     ) -> None:
         """Count a failure for the caller if its error code counts, and for the site if two callers failed."""
         names = self.names_of(request, site)
-        has_opened = await self._count_failure(site, names.caller, failure, started_at)
+        name = names.counted(failure, tried)
+        has_opened = await self._count_failure(site, name, failure, started_at)
         if not (has_opened and self._is_proved(request) and self.is_shared_evidence(request, failure)):
             return
         caller = ledger_label(request.headers)
@@ -147,7 +141,7 @@ class CircuitRegistry:
         """Close the circuits, unless the request started before the last counted failure."""
         names = self.names_of(request, site)
         self._failing_callers.pop(names.site, None)
-        for name in names:
+        for name in filter(None, names):
             await self._count_response(site, name, started_at)
 
     async def _count_failure(
@@ -235,7 +229,7 @@ class CircuitBreaker:
             if practice_responded(failure):
                 await self._record_response(request, site, started)
             else:
-                await self._circuits.record_failure(request, site, failure, started)
+                await self._circuits.record_failure(request, site, failure, started, tried)
                 if tried == site.guid and self._circuits.is_shared_evidence(request, failure):
                     await self._circuits.reopen(site, tried, failure, started)
             raise

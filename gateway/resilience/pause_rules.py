@@ -72,7 +72,7 @@ class PauseRule:
         )
 
 
-#: The first match applies; the operator's own rules come before these.
+#: Errors of Halo Connect. The first match applies; the operator's own rules come before these.
 RULES: Final[tuple[PauseRule, ...]] = (
     PauseRule("caller-ip", "gateway", 300, "upstream-ip-blocked", alarm=True),
     PauseRule("invalid-key", "caller", 300, "upstream-credentials", r"subscription ?key", alarm=True),

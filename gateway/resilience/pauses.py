@@ -47,13 +47,14 @@ class PauseRegistry:
         clock: Callable[[], float],
         rules: Sequence[PauseRule] = (),
         secret: bytes = b"",
+        own_rules: Sequence[PauseRule] = RULES,
     ) -> None:
         self._replicated_pauses = ReplicatedValues(
             store, dict[str, Pause], "pauses:", clock, lifetime=MAX_PAUSE_SECONDS
         )
         self._served: TTLCache[str, None] = TTLCache(_MAX_SERVED, _SERVED_SECONDS, clock)
         self.now = clock
-        self.rules = (*rules, *RULES)
+        self.rules = (*rules, *own_rules)
         self._secret = secret
 
     async def active_pauses(self) -> dict[str, Pause]:

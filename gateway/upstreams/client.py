@@ -156,7 +156,7 @@ class UpstreamClient:
 
     def _logged_failure(self, request: FhirRequest, error: httpx.HTTPError) -> Failure:
         """Log an error of the transport, and return it as a failure."""
-        failure = _transport_failure(request, error)
+        failure = _transport_failure(request, error, self._dialect.timeout)
         self._connection_log.add(failure, request, read_error_text(str(error))[1] or type(error).__name__)
         return failure
 
@@ -270,8 +270,9 @@ async def _readable_json(body: bytes) -> bytes:
         return await asyncio.to_thread(without_lone_surrogates, marked)
 
 
-def _transport_failure(request: FhirRequest, error: httpx.HTTPError) -> Failure:
+def _transport_failure(request: FhirRequest, error: httpx.HTTPError, timeout: FailureKind) -> Failure:
     kind, was_sent = next((kind, sent) for type_, kind, sent in _FAILURE_KINDS if isinstance(error, type_))
+    kind = timeout if kind is catalog.UPSTREAM_TIMEOUT else kind
     details = f"request={request.request_id} cause={type(error).__name__}"
     if was_sent and may_write(request):
         unknown = kind_for(catalog.WRITE_OUTCOME_UNKNOWN, request.interaction)

@@ -7,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple, Self
 
-from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
+from gateway.errors.catalog import UPSTREAM_TIMEOUT, WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure, FailureKind, RetryAdvice
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
@@ -64,7 +64,7 @@ class Dialect:
     may use it in `upstreams.<name>.dialect`. `product`: its name for people. `limits`: those that its vendor
     documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
     caused, and None for all other errors. `idempotency_header`: field of a POST by which it recognises a
-    repeat.
+    repeat. `timeout`: kind of a request that the gateway ends because the upstream is late.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Dialect:
     product: str = ""
     limits: UpstreamLimits = USUAL_LIMITS
     idempotency_header: str = ""
+    timeout: FailureKind = UPSTREAM_TIMEOUT
     error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
     _body_paths: tuple[str, ...] = field(init=False, default=())
 

@@ -263,6 +263,7 @@ HALO_ITSM = Dialect(
     envelopes=ENVELOPES,
     success_errors="none",
     vocabulary=VOCABULARY,
+    timeout=TOO_SLOW,
     limits=UpstreamLimits(
         read_timeout=125.0,
         total_timeout=130.0,

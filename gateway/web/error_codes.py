@@ -11,7 +11,7 @@ from gateway.errors.failure import FailureKind
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 from gateway.ledger.caps import SITE_CAP
 from gateway.packs.refusals import PACK_REFUSAL
-from gateway.resilience.circuit import CIRCUIT_OPEN
+from gateway.resilience.circuit import CIRCUIT_OPEN, UPSTREAM_CIRCUIT_OPEN
 from gateway.resilience.pause_rules import REQUESTS_PAUSED
 from gateway.search.declared_parameters import PARAMETER_TYPE_UNKNOWN
 from gateway.upstreams import rule_kinds, rule_sources
@@ -69,6 +69,8 @@ _SHARED_DEFINITIONS = {
     "sql-refused": "The practice's database refused the SQL, or broke it off.",
     "upstream-bad-request": "The upstream refused the request.",
     "upstream-credentials": "The upstream did not accept the credentials, the client's or the gateway's own.",
+    "upstream-500": "The upstream had an internal error.",
+    "upstream-502": "A server before the upstream received no valid response from it.",
     "upstream-duplicate": "A record or value that must be unique exists already.",
     "upstream-forbidden": "The account is not permitted to do this.",
     "upstream-ip-blocked": "The upstream does not accept requests from the gateway's IP address.",
@@ -123,6 +125,7 @@ def _own_kinds() -> tuple[FailureKind, ...]:
     return (
         *(value for value in vars(own).values() if isinstance(value, FailureKind)),
         CIRCUIT_OPEN,
+        UPSTREAM_CIRCUIT_OPEN,
         PACK_REFUSAL,
         REQUESTS_PAUSED,
         SITE_CAP,

@@ -83,3 +83,40 @@ async def test_mount_names_no_repair_of_halo() -> None:
         sites = (await client.get("/admin/sites?site=itsm", headers=admin)).json()["sites"]
     assert "gateway-repairs" not in response.headers
     assert [site["knownIssues"]["issues"] for site in sites] == [[]]
+
+
+JSON = {"accept": "application/json"}
+WITHOUT_RETRIES = {"budget_ratio": 0, "budget_min_per_hour": 0, "max_wait_seconds": 0.5}
+
+
+async def test_pause_rules_of_halo_stop_no_caller() -> None:
+    upstream = Upstream(error(401, "The Azure subscription key of the integration is not valid"))
+    async with gateway(upstream) as client:
+        assert (await client.get("/itsm/api/integration", headers=JSON)).status_code == 401
+        upstream.answer = lambda _: httpx.Response(200, json=[])
+        assert (await client.get("/itsm/api/tickets", headers=JSON)).status_code == 200
+
+
+async def test_slow_report_stops_only_reports() -> None:
+    upstream = Upstream(error(504))
+    async with gateway(upstream, retry=WITHOUT_RETRIES) as client:
+        for _ in range(3):
+            assert (await client.get("/itsm/api/report/2", headers=FHIR)).status_code == 504
+        upstream.answer = lambda _: httpx.Response(200, json=[])
+        assert (await client.get("/itsm/api/tickets", headers=JSON)).status_code == 200
+        stopped = await client.get("/itsm/api/Report/2?loadreport=false", headers=FHIR)
+    assert (stopped.status_code, error_code(stopped)) == (503, "upstream-circuit-open")
+
+
+async def test_own_timeout_has_advice_of_vendor() -> None:
+    def end(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("late", request=request)
+
+    upstream = Upstream(end)
+    async with gateway(upstream, retry=WITHOUT_RETRIES) as client:
+        response = await client.get("/itsm/api/report/2", headers=FHIR)
+        written = await client.post("/itsm/api/tickets", headers=FHIR, json=[])
+    assert error_code(response) == "upstream-timeout"
+    assert "loadreport=false" in response.json()["issue"][0]["details"]["text"]
+    assert "retry-after" not in response.headers
+    assert error_code(written) == "write-outcome-unknown"

@@ -125,7 +125,7 @@ def test_circuit_opens_for_one_mount_only(name: str, path: str) -> None:
         sent = len(upstream.sent)
         refused = mounts.get(path, "third")
         assert (refused.status_code, len(upstream.sent)) == (503, sent)
-        assert "practice-circuit-open" in codes(refused)
+        assert "upstream-circuit-open" in codes(refused)
         assert mounts.get("other/Patient/1").status_code == 200
 
 
