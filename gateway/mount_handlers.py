@@ -18,6 +18,7 @@ from gateway.resilience.quota_headers import QuotaHeaders, endpoint_of
 from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.rate_windows import RateWindows
+from gateway.resilience.retry_policy import NO_RETRY_LIMIT
 from gateway.resilience.sign_in import address_of, precedes_sign_in
 from gateway.resilience.wait_deadline import WaitDeadline
 from gateway.resilience_handlers import (
@@ -75,7 +76,9 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     by_endpoint = dialect.limits.rate_scope == "endpoint"
     state = shared_state(store, policies, rate_limits_of(store, upstream), MountCircuits, own_pause_rules=())
     sender = QuotaHeaders(client, state.rate_limits) if by_endpoint else client
-    retry = with_retries(sender, state, policies, dialect.idempotency_header)
+    # Each repeat takes a place of a rate that lasts for minutes.
+    max_repeats = 1 if upstream.rate_windows else NO_RETRY_LIMIT
+    retry = with_retries(sender, state, policies, dialect.idempotency_header, max_repeats)
     bulkhead = bulkhead_of(retry, upstream, policies, state, _QUEUE_FULL_TEXT)
     ticket_of = partial(policies.mount_ticket, by_endpoint=by_endpoint)
     limiter = RateLimiter(bulkhead, state.rate_limits, ticket_of, policies.remaining_wait)

@@ -20,6 +20,7 @@ from gateway.resilience.rate_limiter import RateLimiter, RateLimitRecheck
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.retry import Retry
 from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.retry_policy import NO_RETRY_LIMIT
 from gateway.settings import Settings, Upstream
 from gateway.sites.directory import SiteDirectory
 from gateway.sites.issue_states import IssueStates
@@ -95,7 +96,11 @@ def shared_state(
 
 
 def with_retries(
-    client: Handler, state: SharedState, policies: RequestPolicies, idempotency_header: str = ""
+    client: Handler,
+    state: SharedState,
+    policies: RequestPolicies,
+    idempotency_header: str = "",
+    max_repeats: int = NO_RETRY_LIMIT,
 ) -> Retry:
     """Wrap a client in Retry and RateLimitRecheck."""
     options = policies.settings.retry
@@ -109,6 +114,7 @@ def with_retries(
         jitter=random.random,
         retry_on_timeout=options.retry_on_timeout,
         idempotency_header=idempotency_header,
+        max_repeats=max_repeats,
     )
 
 

@@ -13,7 +13,8 @@ from gateway.http.preferences import accepts_asynchronous_response
 from gateway.resilience.backoff import ExponentialBackoff
 from gateway.resilience.circuit import upstream_retry_after
 from gateway.resilience.retry_budget import RetryBudget
-from gateway.resilience.retry_policy import max_repeats_with_key, max_retries
+from gateway.resilience.retry_policy import NO_RETRY_LIMIT, max_repeats_with_key, max_retries
+from gateway.upstreams.failures import RATE_LIMITED
 from gateway.upstreams.retry_after import DEFAULT_LIMITS, retry_after_seconds
 
 _log = structlog.get_logger()
@@ -30,7 +31,8 @@ class Retry:
     Retry-After. A retry that would exceed `remaining_wait` seconds is not made. `caller_of` returns the
     caller whose budget a request uses. A POST with one `idempotency_header` is sent once more, with the
     same key. `now` converts a Retry-After date. A request that starts a job is no safe read: it is sent
-    again only if it was not sent.
+    again only if it was not sent. A repeat for which the rate has no place gives up: the last failure that
+    the upstream caused counts. `max_repeats`: at most so many of one request.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
@@ -45,6 +47,7 @@ class Retry:
         jitter: Callable[[], float],
         retry_on_timeout: bool = False,
         idempotency_header: str = "",
+        max_repeats: int = NO_RETRY_LIMIT,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._inner = inner
@@ -56,15 +59,20 @@ class Retry:
         self._jitter = jitter
         self._retry_on_timeout = retry_on_timeout
         self._idempotency_header = idempotency_header
+        self._max_repeats = max_repeats
         self._sleep = sleep
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Response of the last attempt, with `Gateway-Attempts` if there were several. Raises Failure."""
         attempts, use = 1, NO_USE
+        last: tuple[Failure, int, UpstreamUse] | None = None
         while True:
             try:
                 response = await self._send_attempt(request)
             except Failure as failure:
+                if last and _had_no_place(failure):
+                    raise _final_failure(*last) from None
+                last = failure, attempts, use
                 wait = await self._retry_delay(request, failure, attempts)
                 if wait is None:
                     raise _final_failure(failure, attempts, use) from failure.__cause__
@@ -91,7 +99,8 @@ class Retry:
     def _max_retries(self, request: FhirRequest, failure: Failure) -> int:
         if may_repeat(request):
             is_final = _is_final_state(request, failure) or _may_have_started_job(request, failure)
-            return 0 if is_final else max_retries(failure, retry_on_timeout=self._retry_on_timeout)
+            retries = max_retries(failure, retry_on_timeout=self._retry_on_timeout)
+            return 0 if is_final else min(retries, self._max_repeats)
         has_key = request.method == "POST" and _has_one_field(request, self._idempotency_header)
         return max_repeats_with_key(failure) if has_key else 0
 
@@ -113,6 +122,11 @@ class Retry:
         response = failure.upstream_response
         header = response.header("retry-after") if response else ""
         return retry_after_seconds(header, failure.own_words, self._now(), DEFAULT_LIMITS) or 0
+
+
+def _had_no_place(failure: Failure) -> bool:
+    """Whether the gateway did not send a request because its rate has no place."""
+    return failure.kind.code == RATE_LIMITED.code and failure.upstream_response is None
 
 
 def _has_one_field(request: FhirRequest, name: str) -> bool:

@@ -10,7 +10,7 @@ from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import ERROR_CODE_SYSTEM
 
 #: No limit in practice: the deadline of the request and the retry budget end the retries earlier.
-_NO_RETRY_LIMIT: Final = 20
+NO_RETRY_LIMIT: Final = 20
 SLOT_SECONDS: Final = 600
 
 
@@ -31,9 +31,9 @@ class RetryBudgetPolicy(NamedTuple):
 
 #: Error code -> maximum number of retries of a read.
 RETRIES: Final[dict[str, int]] = {
-    "practice-unreachable": _NO_RETRY_LIMIT,
-    "practice-offline": _NO_RETRY_LIMIT,
-    "upstream-503": _NO_RETRY_LIMIT,
+    "practice-unreachable": NO_RETRY_LIMIT,
+    "practice-offline": NO_RETRY_LIMIT,
+    "upstream-503": NO_RETRY_LIMIT,
     "practice-result-lost": 1,
     "upstream-connect": 1,
     "upstream-refused": 1,

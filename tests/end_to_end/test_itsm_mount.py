@@ -120,3 +120,20 @@ async def test_own_timeout_has_advice_of_vendor() -> None:
     assert "loadreport=false" in response.json()["issue"][0]["details"]["text"]
     assert "retry-after" not in response.headers
     assert error_code(written) == "write-outcome-unknown"
+
+
+async def test_repeat_without_place_leaves_the_last_failure() -> None:
+    upstream = Upstream(error(503, "Maintenance"))
+    mount = {"rate_limits": [{"requests": 1, "seconds": 60}]}
+    async with gateway(upstream, mount) as client:
+        response = await client.get("/itsm/api/tickets", headers=JSON)
+    assert (response.status_code, response.json()) == (503, {"Message": "Maintenance"})
+    assert (len(upstream.sent), response.headers.get("gateway-attempts")) == (1, None)
+
+
+async def test_read_is_repeated_once_within_window() -> None:
+    upstream = Upstream(error(503))
+    async with gateway(upstream) as client:
+        response = await client.get("/itsm/api/tickets", headers=JSON)
+    assert (response.status_code, len(upstream.sent)) == (503, 2)
+    assert response.headers["gateway-attempts"] == "2"
