@@ -19,7 +19,7 @@ from gateway.resilience.rate_limiter import RateLimiter
 from gateway.resilience.rate_limits import RateLimits
 from gateway.resilience.rate_windows import RateWindows
 from gateway.resilience.retry_policy import NO_RETRY_LIMIT
-from gateway.resilience.sign_in import address_of, precedes_sign_in
+from gateway.resilience.sign_in import address_of, address_ticket, is_anonymous, is_sign_in
 from gateway.resilience.wait_deadline import WaitDeadline
 from gateway.resilience_handlers import (
     ClientFactory,
@@ -68,8 +68,8 @@ def _endpoint_of(request: FhirRequest) -> str:
 def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: ClientFactory) -> MountHandlers:
     """Handlers from WaitDeadline to QuotaHeaders, with the upstream's client.
 
-    A request that precedes the sign-in passes a bulkhead of its own only: it is not paced with the others,
-    and whoever has no credential stops no caller who has one.
+    A request for a token passes a bulkhead of its own only, and one without a credential is paced by the
+    client's address: whoever has no credential stops no caller who has one.
     """
     policies, client = runtime.policies_of(upstream), client_for(upstream.dialect)
     store, dialect = runtime.store_of(upstream), upstream.resolved_dialect
@@ -92,7 +92,11 @@ def mount_handlers(runtime: Runtime, upstream: MountedUpstream, client_for: Clie
     )
     max_wait = runtime.settings.retry.max_wait_seconds
     handlers = handlers_of(upstream, state, limiter, bulkhead, policies, runtime.issue_states_of(upstream))
-    return MountHandlers(WaitDeadline(by_sign_in(gate, sign_in), max_wait, time.monotonic), handlers)
+    anonymous = RateLimiter(
+        sign_in, state.rate_limits, partial(address_ticket, secret=policies.secret), policies.remaining_wait
+    )
+    handler = by_sign_in(gate, anonymous, sign_in, dialect.token_path)
+    return MountHandlers(WaitDeadline(handler, max_wait, time.monotonic), handlers)
 
 
 def rate_limits_of(store: Store, upstream: MountedUpstream) -> RateLimits:
@@ -102,11 +106,13 @@ def rate_limits_of(store: Store, upstream: MountedUpstream) -> RateLimits:
     return RateLimits(store, time.time, upstream.requests_per_second, windows, lowers_rates=not is_known)
 
 
-def by_sign_in(handler: Handler, sign_in: Handler) -> Handler:
-    """Return a handler that sends requests before a sign-in to `sign_in`, and all others to `handler`."""
+def by_sign_in(handler: Handler, anonymous: Handler, sign_in: Handler, token_path: str) -> Handler:
+    """Return a handler that sends requests for a token to `sign_in`, and those of callers to `handler`."""
 
     async def send(request: FhirRequest) -> FhirResponse:
-        return await (sign_in if precedes_sign_in(request) else handler)(request)
+        if is_sign_in(request, token_path):
+            return await sign_in(request)
+        return await (anonymous if is_anonymous(request) else handler)(request)
 
     return send
 

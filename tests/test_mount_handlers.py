@@ -118,7 +118,7 @@ async def test_sign_in_goes_on_while_callers_are_held(runtime: Runtime, upstream
     for _ in range(3):
         assert (await chain.handler(ticket)).status == 503
     upstream.failure = None
-    token = ticket.replace(method="POST", path="auth/token")
+    token = ticket.replace(method="POST", path="~/oauth/token")
     assert (await chain.handler(ticket)).status == 503
     assert (await chain.handler(token)).status == 200
     assert upstream.sent[-1].send_permit is None

@@ -19,12 +19,26 @@ from gateway.http.headers import CREDENTIALS
 _MAX_NAMES: Final = 1_000
 #: Credential fields that do not change on renewal: a desktop token changes, its device does not.
 _LASTING_HEADERS: Final = ("ocp-apim-subscription-key", "deviceid")
+_SCHEMES: Final = {"bearer": "Bearer", "basic": "Basic"}
 _BACKGROUND_PRIORITY = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
 
 
 def credential(headers: Headers) -> Headers:
-    """Header fields of the caller's credential, sorted; empty for a request without one."""
-    return tuple(sorted(header for header in headers if header[0] in CREDENTIALS))
+    """Header fields of the caller's credential, sorted; empty for a request without one.
+
+    Spellings of one credential are equal: the scheme's case and the spaces behind it mean nothing (RFC 9110
+    section 11.4).
+    """
+    return tuple(
+        sorted((name, _usual_spelling(name, value)) for name, value in headers if name in CREDENTIALS)
+    )
+
+
+def _usual_spelling(name: str, value: str) -> str:
+    """Return a credential of the schemes Bearer and Basic in their usual spelling, any other unchanged."""
+    scheme, space, rest = value.partition(" ") if name == "authorization" else ("", "", "")
+    usual = _SCHEMES.get(scheme.lower())
+    return f"{usual} {rest.strip()}" if usual and space else value
 
 
 def fingerprint(headers: Headers) -> str:

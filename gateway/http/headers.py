@@ -10,6 +10,9 @@ from gateway.exchange import Headers
 #: Fields of credentials; each is sent only to an upstream that requires it.
 CREDENTIALS = frozenset({"authorization", "deviceid", "ocp-apim-subscription-key"})
 
+#: Field of Health Gorilla's clients; it is sent only to an upstream that reads it.
+IDEMPOTENCY_KEY = "hg-idempotency-key"
+
 #: Client to upstream.
 REQUEST_HEADERS = {
     "accept-language": "display texts",
@@ -17,7 +20,7 @@ REQUEST_HEADERS = {
     "content-encoding": "coding of a body that is passed through; the gateway unpacks any other",
     "content-type": "media type of the body",
     "deviceid": "the desktop API's second credential",
-    "hg-idempotency-key": "Health Gorilla recognises a repeated create by it",
+    IDEMPOTENCY_KEY: "Health Gorilla recognises a repeated create by it",
     "if-none-exist": "conditional create, judged by the upstream",
     "ocp-apim-subscription-key": "the integrator API's credential",
     "prefer": "handling, return and respond-async concern the upstream",

@@ -20,6 +20,7 @@ from gateway.http.headers import (
     CACHING_HEADERS,
     CONDITIONAL_HEADERS,
     CREDENTIALS,
+    IDEMPOTENCY_KEY,
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
     filter_headers,
@@ -95,7 +96,7 @@ class UpstreamClient:
         self._upstream_text = upstream_text
         self._wait_limits = wait_limits
         self._connection_log = ConnectionLog(dialect.name)
-        foreign = CREDENTIALS - dialect.credential_headers
+        foreign = CREDENTIALS - dialect.credential_headers | {IDEMPOTENCY_KEY} - {dialect.idempotency_header}
         self._response_header_rules = RESPONSE_HEADERS | (CACHING_HEADERS if dialect.relays_freshness else {})
         self._request_header_rules = {
             name: reason for name, reason in REQUEST_HEADERS.items() if name not in foreign

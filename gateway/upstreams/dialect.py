@@ -65,6 +65,7 @@ class Dialect:
     documents. `error_of_clients_sql` returns what counts of an error that SQL of the client's own may have
     caused, and None for all other errors. `idempotency_header`: field of a POST by which it recognises a
     repeat. `timeout`: kind of a request that the gateway ends because the upstream is late.
+    `token_path`: where its clients request a token, in lower case.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Dialect:
     limits: UpstreamLimits = USUAL_LIMITS
     idempotency_header: str = ""
     timeout: FailureKind = UPSTREAM_TIMEOUT
+    token_path: str = "oauth/token"  # noqa: S105 - a path
     error_of_clients_sql: Callable[[UpstreamError], UpstreamError | None] = lambda _: None
     _body_paths: tuple[str, ...] = field(init=False, default=())
 

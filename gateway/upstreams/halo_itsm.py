@@ -264,6 +264,7 @@ HALO_ITSM = Dialect(
     success_errors="none",
     vocabulary=VOCABULARY,
     timeout=TOO_SLOW,
+    token_path="auth/token",  # noqa: S106 - a path
     limits=UpstreamLimits(
         read_timeout=125.0,
         total_timeout=130.0,

@@ -56,7 +56,7 @@ class MountedRequestReader:
             else request_checks.parse_interaction(method, path, self.upstream.fhir_version)
         )
         request_checks.require_credential(request, self._scheme)
-        require_one_idempotency_key(request.headers.getlist("hg-idempotency-key"))
+        self._require_one_idempotency_key(request)
         address = self._address(request, path)
         return await request_reader.fhir_request(request, self.settings, interaction, address)
 
@@ -70,7 +70,7 @@ class MountedRequestReader:
         """Read a request whose credential, method and content are the upstream's matter."""
         require_common_method(request.method)
         request_checks.require_single_credential(request, self._scheme)
-        require_one_idempotency_key(request.headers.getlist("hg-idempotency-key"))
+        self._require_one_idempotency_key(request)
         address = self._address(request, path)
         result = await request_reader.passthrough_request(request, self.settings, address)
         return request_reader.with_deadline(result, self.settings)
@@ -85,6 +85,11 @@ class MountedRequestReader:
         if is_beside and method not in _STATUS_INTERACTIONS:
             raise request_checks.method_failure(sorted(_STATUS_INTERACTIONS))
         return _STATUS_INTERACTIONS.get(method) if is_beside or is_async_status(path) else None
+
+    def _require_one_idempotency_key(self, request: Request) -> None:
+        """Check the key that the upstream's dialect has; to any other upstream the field means nothing."""
+        name = self.upstream.resolved_dialect.idempotency_header
+        require_one_idempotency_key(request.headers.getlist(name) if name else ())
 
     def _parse_path(self, request: Request) -> str:
         path = request_checks.parse_path(request, self.settings.server.max_uri, self.upstream.path)

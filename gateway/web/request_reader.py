@@ -217,7 +217,7 @@ def _response_format(
 
 async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:
     """Build a request to pass through unchanged. Raises Failure 4xx."""
-    search = parse_unchanged_query(request.scope["query_string"], settings.search.limits)
+    search = parse_unchanged_query(request.scope["query_string"])
     headers = _decode_headers(request, address.credentials)
     return FhirRequest(
         method=request.method,

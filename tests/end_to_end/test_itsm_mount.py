@@ -137,3 +137,49 @@ async def test_read_is_repeated_once_within_window() -> None:
         response = await client.get("/itsm/api/tickets", headers=JSON)
     assert (response.status_code, len(upstream.sent)) == (503, 2)
     assert response.headers["gateway-attempts"] == "2"
+
+
+@pytest.mark.parametrize("spelling", ["bearer first", "BEARER  first", "Bearer first"])
+async def test_spelling_of_token_avoids_no_rate(spelling: str) -> None:
+    upstream = Upstream(lambda _: httpx.Response(200, json=[]))
+    mount = {"rate_limits": [{"requests": 1, "seconds": 60}]}
+    async with gateway(upstream, mount) as client:
+        first = await client.get("/itsm/api/tickets")
+        second = await client.get("/itsm/api/tickets", headers={"authorization": spelling})
+    assert [first.status_code, second.status_code] == [200, 429]
+
+
+async def test_only_token_endpoint_is_unpaced() -> None:
+    upstream = Upstream(lambda _: httpx.Response(200, json={}))
+    mount = {"rate_limits": [{"requests": 1, "seconds": 60}]}
+    async with gateway(upstream, mount) as client:
+        statuses = [(await client.post("/itsm/api/tickets/token", json=[])).status_code for _ in range(2)]
+        tokens = [(await client.post("/itsm/Auth/Token", data={"a": "b"})).status_code for _ in range(3)]
+    assert (statuses, tokens) == ([200, 429], [200] * 3)
+
+
+async def test_requests_without_credential_are_paced_by_address() -> None:
+    upstream = Upstream(lambda _: httpx.Response(200, json={}))
+    mount = {"rate_limits": [{"requests": 1, "seconds": 60}]}
+    async with gateway(upstream, mount) as client:
+        with_token = await client.get("/itsm/api/tickets")
+        del client.headers["authorization"]
+        statuses = [(await client.get("/itsm/api/authinfo")).status_code for _ in range(2)]
+    assert (with_token.status_code, statuses) == (200, [200, 429])
+
+
+async def test_idempotency_key_of_other_vendor_means_nothing() -> None:
+    upstream = Upstream(lambda _: httpx.Response(200, json=[]))
+    async with gateway(upstream) as client:
+        response = await client.post("/itsm/api/tickets", json=[], headers={"hg-idempotency-key": "a, b"})
+    assert response.status_code == 200
+    assert "hg-idempotency-key" not in upstream.sent[0].headers
+
+
+async def test_query_has_any_number_of_parameters() -> None:
+    upstream = Upstream(lambda _: httpx.Response(200, json=[]))
+    query = "&".join(f"ids={number}" for number in range(500))
+    async with gateway(upstream) as client:
+        response = await client.get(f"/itsm/api/tickets?{query}")
+    assert response.status_code == 200
+    assert upstream.sent[0].url.query.decode() == query

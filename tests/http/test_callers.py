@@ -51,3 +51,12 @@ def test_keyed_fingerprint_depends_on_credential_and_secret() -> None:
     assert keyed_fingerprint((KEY,), b"a") == keyed_fingerprint((("accept", "x"), KEY), b"a")
     assert keyed_fingerprint((KEY,), b"a") != keyed_fingerprint((KEY,), b"b")
     assert keyed_fingerprint((("accept", "x"),), b"a") == ""
+
+
+def test_spellings_of_one_credential_are_one_caller() -> None:
+    spellings = ["Bearer a", "bearer a", "BEARER   a", "Bearer a "]
+    assert len({fingerprint((("authorization", each),)) for each in spellings}) == 1
+    others = ["Bearer A", "Basic a", "a", "Bearer", "Digest a", "digest a", "Bearera"]
+    assert len({fingerprint((("authorization", each),)) for each in (*others, "Bearer a")}) == 8
+    keys = {fingerprint((("ocp-apim-subscription-key", each),)) for each in ("bearer a", "Bearer a")}
+    assert len(keys) == 2
