@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.packs.pack_names import with_packs
+from gateway.packs.pack_names import packs_of, with_packs
 from gateway.settings.base import ByteCount, Count, MountPath, Seconds, Section, Url
 from gateway.settings.outbound import CaFile, ProxyUrl
 from gateway.upstreams import DIALECTS, mountable_dialects
@@ -126,7 +126,9 @@ class MountedUpstream(Upstream):
         own = values.get("timeouts", {}) if limits else None
         if limits is None or not isinstance(own, dict):
             return values
-        defaults = {"read": limits.read_timeout, "total": limits.total_timeout}
+        total = own.get("total", limits.total_timeout)
+        is_shorter = isinstance(total, int | float) and total < limits.read_timeout
+        defaults = {"read": total if is_shorter else limits.read_timeout, "total": limits.total_timeout}
         return {**values, "timeouts": defaults | own}
 
     @model_validator(mode="wrap")
@@ -136,6 +138,33 @@ class MountedUpstream(Upstream):
         if isinstance(written, Dialect):
             upstream._plugin_dialect = written  # noqa: SLF001 - its own class
         return upstream
+
+    @model_validator(mode="after")
+    def _require_effect(self) -> Self:
+        """Refuse settings that would have no effect on this upstream."""
+        if self.timeouts.read > self.timeouts.total:
+            raise ValueError(
+                "timeouts.read must be at most timeouts.total, which ends the request before: raise"
+                " timeouts.total, or lower timeouts.read"
+            )
+        if self.resolved_dialect.is_fhir:
+            return self
+        name = self.resolved_dialect.name
+        useless = [each for each in ("fhir_version", "cache") if self._is_set(each)]
+        if useless:
+            raise ValueError(
+                f"{', '.join(useless)}: has no effect on the dialect {name}, which is passed through; remove"
+                " it"
+            )
+        if any(repair.examines_answers for pack in packs_of(self.packs) for repair in pack.repairs):
+            raise ValueError(
+                f"packs: on the dialect {name}, which is passed through, issues of a pack may only set a code;"
+                " remove the others"
+            )
+        return self
+
+    def _is_set(self, name: str) -> bool:
+        return name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default
 
     @property
     def resolved_dialect(self) -> Dialect:

@@ -47,3 +47,23 @@ def test_body_of_a_mount_needs_room() -> None:
 def test_other_types_are_refused_by_name(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"dialect|timeouts|path"):
         MountedUpstream.model_validate({"url": "https://upstream.example", "dialect": "halo-itsm", **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"cache": {"profile": "cautious"}}, "cache: has no effect on the dialect halo-itsm"),
+        ({"fhir_version": "3.0"}, "fhir_version: has no effect"),
+        ({"packs": ["epic"]}, "packs: on the dialect halo-itsm"),
+        ({"timeouts": {"read": 500}}, "timeouts.read must be at most timeouts.total"),
+        ({"timeouts": {"read": 500, "total": 10}}, "timeouts.read must be at most timeouts.total"),
+    ],
+)
+def test_setting_without_effect_is_refused(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        mount("halo-itsm", **values)
+
+
+def test_short_total_shortens_default_of_read() -> None:
+    assert mount("halo-itsm", timeouts={"total": 10}).timeouts.read == 10
+    assert mount("halo-itsm", cache={"profile": "off"}, fhir_version="4.0").path == "/up"
