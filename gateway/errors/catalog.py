@@ -544,6 +544,15 @@ UPSTREAM_RESET = FailureKind(
     retry_advice=RetryAdvice.YES,
     retry_after=5,
 )
+UPSTREAM_CODING = FailureKind(
+    "upstream-coding",
+    502,
+    "exception",
+    "The upstream sent its response in a content coding that the gateway did not ask for and cannot undo. The"
+    " request may have been executed. Tell the gateway's operator, who should tell the upstream's support"
+    " that only gzip is accepted.",
+    retry_advice=RetryAdvice.AFTER_FIX,
+)
 UPSTREAM_TIMEOUT = FailureKind(
     "upstream-timeout",
     504,

@@ -158,8 +158,8 @@ class MountedUpstream(Upstream):
             )
         if any(repair.examines_answers for pack in packs_of(self.packs) for repair in pack.repairs):
             raise ValueError(
-                f"packs: on the dialect {name}, which is passed through, issues of a pack may only set a code;"
-                " remove the others"
+                f"packs: on the dialect {name}, which is passed through, issues of a pack may only set a"
+                " code; remove the others"
             )
         return self
 

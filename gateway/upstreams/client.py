@@ -27,7 +27,7 @@ from gateway.http.headers import (
     valid_headers,
 )
 from gateway.thread_switching import frequent_switches
-from gateway.upstreams.connection_errors import read_error_text
+from gateway.upstreams.connection_errors import ContentCodingError, read_error_text
 from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
@@ -58,6 +58,7 @@ _FAILURE_KINDS: tuple[tuple[type[httpx.HTTPError], FailureKind, bool], ...] = (
     (httpx.UnsupportedProtocol, catalog.UPSTREAM_CONNECT, False),
     (httpx.ProxyError, catalog.PROXY_UNAVAILABLE, False),
     (httpx.TimeoutException, catalog.UPSTREAM_TIMEOUT, True),
+    (ContentCodingError, catalog.UPSTREAM_CODING, True),
     (httpx.DecodingError, catalog.RESPONSE_TOO_LARGE, True),
     (httpx.HTTPError, catalog.UPSTREAM_RESET, True),
 )

@@ -8,6 +8,8 @@ import re
 import ssl
 
 import aiohttp
+import httpx
+from aiohttp.http_exceptions import ContentEncodingError
 
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
@@ -40,6 +42,18 @@ _LATER_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
 )
 #: What an exception of the transport says: a code of the gateway, and a reason or a proxy's status.
 _TEXT = re.compile(r"([a-z0-9-]{1,64}) ([A-Za-z0-9-]{1,64})", re.ASCII)
+
+
+class ContentCodingError(httpx.DecodingError):
+    """The upstream's content coding cannot be undone."""
+
+
+def is_coding_error(error: BaseException) -> bool:
+    """Whether aiohttp refused a response because of its Content-Encoding, before its body."""
+    cause: BaseException | None = error if isinstance(error, aiohttp.ClientResponseError) else None
+    while cause and not isinstance(cause, ContentEncodingError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def error_text(error: BaseException) -> str:

@@ -8,6 +8,7 @@ reset after sending as a connect timeout. Each of these is unsafe in the gateway
 import asyncio
 import ssl
 import sys
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -20,7 +21,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.upstreams.connection_errors import error_kind, error_text
+from gateway.upstreams.connection_errors import ContentCodingError, error_kind, error_text, is_coding_error
 
 #: aiohttp's exception and httpx's; first match wins. Only errors of the connector mean that the request was
 #: not sent.
@@ -36,6 +37,9 @@ _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError]], ..
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
 #: Fields of the compressed body: aiohttp has decompressed it, and httpx would decompress it again.
 _DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
+#: Codings that aiohttp has undone, if it raised no error; names of gzip (RFC 9110 section 8.4.1.3).
+_UNDONE_CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})
+_GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 #: Size of the pieces in which a larger body is sent, in bytes; a larger one is joined in a thread.
 _PIECE_BYTES = 256 * 1024
 #: Fields that aiohttp must not add to a request without them.
@@ -85,7 +89,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             ) as response:
                 if self._proxy and response.url.scheme == "http":
                     _require_proxy_passage(response.status)
-                body = await self._read_body(response)
+                body = await self._undo_coding(response, await self._read_body(response))
         headers = [header for header in response.raw_headers if header[0].lower() not in _DISCARDED_HEADERS]
         return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body))
 
@@ -138,6 +142,36 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 raise httpx.DecodingError("the response is larger than upstream.max_body")
         # Python joins large bytes without its lock, so other requests go on.
         return await asyncio.to_thread(b"".join, pieces) if size > _PIECE_BYTES else b"".join(pieces)
+
+    async def _undo_coding(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
+        """Return a body without the codings that aiohttp does not know. Raises DecodingError."""
+        codings = _unknown_codings(response) if body else ()
+        if not codings:
+            return body
+        if len(codings) > 1 or codings[0] not in _GZIP_NAMES:
+            raise ContentCodingError("the response has an unknown content coding")
+        return await asyncio.to_thread(_gunzip, body, self._max_body or 0)
+
+
+def _unknown_codings(response: aiohttp.ClientResponse) -> list[str]:
+    """Names of a body's content codings in lower case, unless aiohttp has undone them."""
+    written = ",".join(response.headers.getall("content-encoding", ())).lower()
+    names = [name.strip() for name in written.split(",")]
+    return [] if written in _UNDONE_CODINGS else [name for name in names if name not in {"", "identity"}]
+
+
+def _gunzip(body: bytes, max_size: int) -> bytes:
+    """Return what a gzip file of one member contains. Raises DecodingError."""
+    member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = member.decompress(body, max_size + 1)
+    except zlib.error:
+        raise ContentCodingError("the response is no gzip file") from None
+    if len(content) > max_size:
+        raise httpx.DecodingError("the response is larger than upstream.max_body")
+    if not member.eof or member.unused_data:
+        raise ContentCodingError("the response is no whole gzip file")
+    return content
 
 
 def _body_of(request: httpx.Request) -> bytes | AsyncIterator[bytes] | None:
@@ -216,5 +250,7 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        if is_coding_error(error):
+            raise ContentCodingError(error_text(error)) from error
         httpx_error = next(new for old, new in _ERROR_MAPPING if isinstance(error, old))
         raise httpx_error(error_text(error)) from error

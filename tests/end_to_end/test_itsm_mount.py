@@ -10,6 +10,7 @@ from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.upstreams.connection_errors import ContentCodingError
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +184,15 @@ async def test_query_has_any_number_of_parameters() -> None:
         response = await client.get(f"/itsm/api/tickets?{query}")
     assert response.status_code == 200
     assert upstream.sent[0].url.query.decode() == query
+
+
+async def test_unasked_coding_is_fault_of_upstream() -> None:
+    def end(request: httpx.Request) -> httpx.Response:
+        raise ContentCodingError("coded", request=request)
+
+    async with gateway(Upstream(end), retry=WITHOUT_RETRIES) as client:
+        response = await client.get("/itsm/api/tickets", headers=JSON)
+        written = await client.post("/itsm/api/tickets", headers=JSON, json=[])
+    assert (response.status_code, error_code(response)) == (502, "upstream-coding")
+    codes = [coding["code"] for coding in written.json()["issue"][0]["details"]["coding"]]
+    assert codes == ["write-outcome-unknown", "upstream-coding"]

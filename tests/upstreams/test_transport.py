@@ -84,7 +84,7 @@ async def send_all(
         request = httpx.Request(method, server.url + path, content=content)
         try:
             results.append(await pool.handle_async_request(request))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             results.append(type(error).__name__)
     await pool.aclose()
     listener.close()
@@ -250,3 +250,40 @@ async def send_within(limits: dict[str, float]) -> str:
 )
 async def test_request_may_have_its_own_timeout(limits: dict[str, float], result: str) -> None:
     assert await send_within(limits) == result
+
+
+def coded(coding: bytes, body: bytes) -> Serve:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (coding, len(body))
+    return respond_with(head + body)
+
+
+@pytest.mark.parametrize("coding", [b"x-gzip", b"X-GZip", b"gzip, identity", b"identity, x-gzip"])
+async def test_other_names_of_gzip_are_undone(coding: bytes) -> None:
+    response = await send_one(coded(coding, gzip.compress(b"{}")))
+    assert isinstance(response, httpx.Response)
+    assert await response.aread() == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+        (b"x-gzip", b"no gzip"),
+        (b"x-gzip", gzip.compress(b"{}")[:-4]),
+        (b"x-gzip", gzip.compress(b"{}") * 2),
+        (b"br", b"\x0b\x02\x80{}\x03"),
+        (b"zstd", b"{}"),
+        (b"compress", b"{}"),
+    ],
+)
+async def test_coding_that_cannot_be_undone_is_an_error(coding: bytes, body: bytes) -> None:
+    assert await send_one(coded(coding, body)) == "ContentCodingError"
+
+
+async def test_unknown_coding_of_no_body_is_no_error() -> None:
+    assert isinstance(await send_one(coded(b"compress", b"")), httpx.Response)
+
+
+async def test_large_gzip_of_other_name_is_an_error() -> None:
+    body = gzip.compress(b" " * 10_000_000)
+    assert await send_one(coded(b"x-gzip", body), max_body=20_000) == "DecodingError"
