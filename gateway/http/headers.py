@@ -41,6 +41,8 @@ SENT_HEADERS = frozenset({"accept", *REQUEST_HEADERS, *CONDITIONAL_HEADERS})
 _PLAIN_VALUE = re.compile(r"[\t\x20-\x7e]*+")
 #: A value that HTTP/1.1 can contain.
 _VALID_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+#: Maximum of a wait in Retry-After: quotas reset daily.
+_MAX_WAIT_SECONDS = 86_400
 #: Seconds, or a date (RFC 9110 section 10.2.3).
 _RETRY_AFTER = re.compile(r"\d{1,9}|[A-Z][a-z]{2}[A-Za-z0-9,:+ -]{1,40}", re.ASCII)
 
@@ -90,12 +92,14 @@ def is_plain_value(value: str) -> bool:
 
 
 def valid_headers(headers: Headers) -> Headers:
-    """Return the fields without control characters, and Retry-After only in its own syntax."""
-    return tuple(
-        (name, value)
-        for name, value in headers
-        if (_RETRY_AFTER if name == "retry-after" else _VALID_VALUE).fullmatch(value)
-    )
+    """Return the fields without control characters, and one Retry-After in its syntax, of at most a day."""
+    waits = [value for name, value in headers if name == "retry-after" and _RETRY_AFTER.fullmatch(value)]
+    others = (field for field in headers if field[0] != "retry-after" and _VALID_VALUE.fullmatch(field[1]))
+    return (*(("retry-after", _bounded_wait(value)) for value in waits[:1]), *others)
+
+
+def _bounded_wait(value: str) -> str:
+    return str(min(int(value), _MAX_WAIT_SECONDS)) if value.isdecimal() else value
 
 
 def filter_headers(headers: Headers, allow_list: dict[str, str]) -> Headers:

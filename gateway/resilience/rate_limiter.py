@@ -12,12 +12,12 @@ from gateway.resilience.sliding_window import SentRequest
 from gateway.upstreams.failures import RATE_LIMITED
 
 _QUEUE_FULL_TEXT = (
-    "The upstream's rate limit for this key is reached. This request was not sent. Retry after the time in"
+    "The upstream's rate limit for this caller is reached. This request was not sent. Retry after the time in"
     " Retry-After."
 )
 _WAIT_EXCEEDED_TEXT = (
-    "The upstream's rate limit for this key is reached. The request waited for the maximum time and was not"
-    " sent."
+    "The upstream's rate limit for this caller is reached. The request waited for the maximum time and was"
+    " not sent."
 )
 #: Seconds for which a permit is valid.
 _PERMIT_SECONDS = 0.25

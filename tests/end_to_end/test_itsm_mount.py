@@ -196,3 +196,15 @@ async def test_unasked_coding_is_fault_of_upstream() -> None:
     assert (response.status_code, error_code(response)) == (502, "upstream-coding")
     codes = [coding["code"] for coding in written.json()["issue"][0]["details"]["coding"]]
     assert codes == ["write-outcome-unknown", "upstream-coding"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [(["999999999"], ["86400"]), (["7", "9"], ["7"]), (["soon", "9"], ["9"]), (["007"], ["7"])],
+)
+async def test_wait_of_vendor_is_one_bounded_value(sent: list[str], received: list[str]) -> None:
+    fields = [("retry-after", each) for each in sent]
+    upstream = Upstream(lambda _: httpx.Response(429, headers=fields))
+    async with gateway(upstream) as client:
+        response = await client.get("/itsm/api/tickets", headers=JSON)
+    assert response.headers.get_list("retry-after") == received
