@@ -107,7 +107,7 @@ class CircuitNames(NamedTuple):
     caller: str
     endpoint: str = ""
 
-    def counted(self, failure: Failure, tried: str = "") -> str:
+    def circuit_of_failure(self, failure: Failure, tried: str = "") -> str:
         """Name of the caller's circuit for which a failure counts; `tried` is that of a trial request.
 
         Only an outage says something about the caller's requests to other endpoints.

@@ -125,7 +125,7 @@ class CircuitRegistry:
     ) -> None:
         """Count a failure for the caller if its error code counts, and for the site if two callers failed."""
         names = self.names_of(request, site)
-        name = names.counted(failure, tried)
+        name = names.circuit_of_failure(failure, tried)
         has_opened = await self._count_failure(site, name, failure, started_at)
         if not (has_opened and self._is_proved(request) and self.is_shared_evidence(request, failure)):
             return

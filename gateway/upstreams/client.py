@@ -27,7 +27,7 @@ from gateway.http.headers import (
     valid_headers,
 )
 from gateway.thread_switching import frequent_switches
-from gateway.upstreams.connection_errors import ContentCodingError, read_error_text
+from gateway.upstreams.connection_errors import read_error_text
 from gateway.upstreams.connection_log import ConnectionLog
 from gateway.upstreams.diagnostics import UpstreamText, media_type
 from gateway.upstreams.dialect import Dialect
@@ -38,6 +38,7 @@ from gateway.upstreams.retry_after import DEFAULT_LIMITS, WaitLimits
 from gateway.upstreams.searchset_outcomes import downgrade_ignored_parameters
 from gateway.upstreams.sent_request import accept_header, is_unchanged, reads_fhir, with_limited_count
 from gateway.upstreams.server_answers import with_media_type
+from gateway.upstreams.transport import ContentCodingError
 
 _log = structlog.get_logger()
 _UNRECOGNISED_CODING = (ERROR_CODE_SYSTEM, UNRECOGNISED_RESPONSE.code)

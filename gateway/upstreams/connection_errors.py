@@ -8,7 +8,6 @@ import re
 import ssl
 
 import aiohttp
-import httpx
 from aiohttp.http_exceptions import ContentEncodingError
 
 from gateway.errors import catalog
@@ -42,10 +41,6 @@ _LATER_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
 )
 #: What an exception of the transport says: a code of the gateway, and a reason or a proxy's status.
 _TEXT = re.compile(r"([a-z0-9-]{1,64}) ([A-Za-z0-9-]{1,64})", re.ASCII)
-
-
-class ContentCodingError(httpx.DecodingError):
-    """The upstream's content coding cannot be undone."""
 
 
 def is_coding_error(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.upstreams.connection_errors import ContentCodingError, error_kind, error_text, is_coding_error
+from gateway.upstreams.connection_errors import error_kind, error_text, is_coding_error
 
 #: aiohttp's exception and httpx's; first match wins. Only errors of the connector mean that the request was
 #: not sent.
@@ -44,6 +44,10 @@ _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 _PIECE_BYTES = 256 * 1024
 #: Fields that aiohttp must not add to a request without them.
 _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+
+
+class ContentCodingError(httpx.DecodingError):
+    """The content coding of a response cannot be undone."""
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
