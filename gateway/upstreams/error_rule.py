@@ -24,6 +24,7 @@ Shape = Literal[
     "problem",  # {"type", "title", "status", "detail"}, RFC 9457
     "state",  # {"status": "uploadFailed"}, a SQL query that failed
     "resource",  # a FHIR resource that is not an OperationOutcome
+    "json",  # any other JSON, as text
     "html",
     "text",
     "empty",

@@ -219,7 +219,7 @@ def _parse_result(fields: Mapping[str, Any]) -> UpstreamError:
 
 
 def _parse_any_json(value: Any) -> UpstreamError:
-    return UpstreamError("text", message=text_field(" ".join(islice(_texts_in(value), _MAX_TEXTS))))
+    return UpstreamError("json", message=text_field(" ".join(islice(_texts_in(value), _MAX_TEXTS))))
 
 
 def _texts_in(value: Any) -> Iterator[str]:
@@ -236,7 +236,7 @@ def _texts_in(value: Any) -> Iterator[str]:
 #: `{"resultCode", "errorMessage"}`
 RESULT = Envelope("result", _parse_result, has_fields("resultCode", "errorMessage"))
 #: Any other JSON, such as `["The summary is required"]` or `{"errors": {"summary": ["It is required."]}}`.
-ANY_JSON = Envelope("text", _parse_any_json, content="json")
+ANY_JSON = Envelope("json", _parse_any_json, content="json")
 ENVELOPES = (RESULT, EXCEPTION, MESSAGE, OAUTH, ANY_JSON, *PLAIN_ENVELOPES)
 #: Texts of such JSON that count.
 _MAX_TEXTS = 20

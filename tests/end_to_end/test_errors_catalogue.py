@@ -60,7 +60,7 @@ def test_every_other_status_gives_an_outcome(gateway: FailingGateway, status: in
     assert response.headers.get("retry-after") == (None if wait is None else str(wait))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", sorted(DIALECTS.keys() - {"halo-itsm"}))
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [

@@ -271,6 +271,7 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
 #: (raw sockets), tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome),
 #: test_batch (outcomes of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
+    catalog.UPSTREAM_CODING,
     catalog.REQUEST_REPAIR_FAILED,
     catalog.RESPONSE_REPAIR_FAILED,
     catalog.GATEWAY_OVERLOADED,

@@ -368,11 +368,15 @@ def test_identifying_fields_pass_both_ways(gateway: Gateway, path: str) -> None:
     assert response.status == 201
     assert RECEIVED_FIELDS.items() <= response.headers.items()
     assert response.headers["x-request-id"] == "r-1"
-    assert SENT_FIELDS.items() <= gateway.upstream.requests[0].headers.items()
+    not_sent = {"hg-idempotency-key"} if path.startswith("/itsm") else set()
+    sent = {name: value for name, value in SENT_FIELDS.items() if name not in not_sent}
+    received = gateway.upstream.requests[0].headers
+    assert sent.items() <= received.items()
+    assert not_sent.isdisjoint(received)
 
 
 @pytest.mark.parametrize("keys", [["a", "b"], ["a", "a"], ["a, b"], ["a b"], [""], ["k" * 256]])
-@pytest.mark.parametrize("path", ["/labs/Patient", "/labs/~/files", "/itsm/api/Tickets"])
+@pytest.mark.parametrize("path", ["/labs/Patient", "/labs/~/files"])
 def test_idempotency_key_that_may_be_several_is_refused(gateway: Gateway, path: str, keys: list[str]) -> None:
     fields = [*TOKEN.items(), *FHIR.items(), *(("hg-idempotency-key", key) for key in keys)]
     response = gateway.send("POST", path, PATIENT, fields)

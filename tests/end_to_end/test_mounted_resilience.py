@@ -62,11 +62,12 @@ class Mounts(NamedTuple):
 def running_mounts(*, sections: dict[str, Any] | None = None, **mount: Any) -> Iterator[Mounts]:
     """Run the gateway; `mount` are settings of the mounts /hg and /itsm."""
     with FakeUpstream() as hg, FakeUpstream() as other, FakeUpstream() as itsm, capture_logs():
+        of_desk = {name: value for name, value in mount.items() if name != "cache"}
         upstreams = {
             "labs": {"url": f"{hg.url}/fhir/R4", "dialect": "health-gorilla", "path": "/hg"} | mount,
             "other": {"url": f"{other.url}/fhir/R4", "dialect": "health-gorilla", "path": "/other"},
             "twin": {"url": f"{hg.url}/fhir/R4", "dialect": "health-gorilla", "path": "/twin"},
-            "desk": {"url": itsm.url, "dialect": "halo-itsm", "path": "/itsm"} | mount,
+            "desk": {"url": itsm.url, "dialect": "halo-itsm", "path": "/itsm"} | of_desk,
         }
         defaults = settings_for("http://127.0.0.1:9").model_dump()
         retry = {"budget_min_per_hour": 20, "max_wait_seconds": 2, "initial_backoff_seconds": 0.01}

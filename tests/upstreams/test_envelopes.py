@@ -28,19 +28,20 @@ BODIES: dict[str, Any] = {
     "message": {"Message": "No"},
     "oauth": {"error": "invalid_client"},
     "problem": {"title": "T", "status": 503, "detail": "No"},
+    "json": ["No"],
     "html": b"<html><title>No</title></html>",
     "text": b"No",
     "empty": b" ",
     "truncated": b'{"error": {"sta',
 }
-HALO = dict.fromkeys(BODIES) | {name: name for name in BODIES if name != "result"} | {"result": "root"}
+HALO = dict.fromkeys(BODIES) | {name: name for name in BODIES} | {"result": "root", "json": "unknown"}
 OTHER_THAN_FHIR = {
-    **dict.fromkeys(("details", "root", "state", "wrapped", "result"), "unknown"),
+    **dict.fromkeys(("details", "root", "state", "wrapped", "result", "json"), "unknown"),
     **dict.fromkeys(("flat", "apim", "exception"), "message"),
 }
 FHIR = {name: name for name in BODIES} | OTHER_THAN_FHIR
 ITSM = {name: name for name in BODIES} | {
-    **dict.fromkeys(("outcome", "resource", "details", "root", "state", "wrapped", "problem"), "unknown"),
+    **dict.fromkeys(("outcome", "resource", "details", "root", "state", "wrapped", "problem"), "json"),
     **dict.fromkeys(("flat", "apim"), "message"),
 }
 #: Dialect -> the form that it sees in a body of each form.
