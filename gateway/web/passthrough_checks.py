@@ -7,6 +7,7 @@ from typing import Final
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.fhir.search_params import SearchParams, parse_whole_query
+from gateway.search.limits import SearchLimits, require_few_parameters
 
 #: Methods on endpoints that are passed through; TRACE would show the gateway's own header fields.
 PASSED_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -37,10 +38,12 @@ def require_one_idempotency_key(keys: Sequence[str]) -> None:
         raise Failure(catalog.BAD_REQUEST, text=_IDEMPOTENCY_TEXT, expression="http.HG-Idempotency-Key")
 
 
-def parse_unchanged_query(query: bytes) -> SearchParams:
-    """Parse a query that is written again byte for byte, of any number of parts. Raises Failure 400."""
+def parse_unchanged_query(query: bytes, limits: SearchLimits | None = None) -> SearchParams:
+    """Parse a query that is written again byte for byte; `limits` may limit its parts. Raises Failure 400."""
     try:
         text = query.decode("ascii")
     except UnicodeDecodeError:
         raise Failure(catalog.BAD_REQUEST, text=_QUERY_TEXT) from None
+    if limits:
+        require_few_parameters(limits, text, place="the URL")
     return parse_whole_query(text)

@@ -217,7 +217,8 @@ def _response_format(
 
 async def passthrough_request(request: Request, settings: Settings, address: RequestAddress) -> FhirRequest:
     """Build a request to pass through unchanged. Raises Failure 4xx."""
-    search = parse_unchanged_query(request.scope["query_string"])
+    limits = None if address.version else settings.search.limits  # those of Halo's own endpoints
+    search = parse_unchanged_query(request.scope["query_string"], limits)
     headers = _decode_headers(request, address.credentials)
     return FhirRequest(
         method=request.method,
