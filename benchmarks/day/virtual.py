@@ -2,10 +2,12 @@
 
 import asyncio
 import selectors
+from asyncio import Future
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
@@ -26,13 +28,19 @@ class Clock:
 
 
 class _SkippingSelector(selectors.DefaultSelector):
-    """Selector that advances the clock to the next timer instead of waiting. It waits for threads."""
+    """Selector that advances the clock to the next timer instead of waiting.
+
+    It waits for threads, which take no simulated time.
+    """
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
+        self.running_threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout and self.running_threads:
+            return super().select()
         ready = super().select(timeout and 0)
         if timeout and not ready:
             self._clock.seconds += timeout
@@ -42,7 +50,18 @@ class _SkippingSelector(selectors.DefaultSelector):
 class _SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: Clock) -> None:
         self._day = clock
-        super().__init__(_SkippingSelector(clock))
+        self._skipping_selector = _SkippingSelector(clock)
+        super().__init__(self._skipping_selector)
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> Future[T]:
+        """Compute in a thread, without simulated time."""
+        self._skipping_selector.running_threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._end_thread)
+        return future
+
+    def _end_thread(self, _: Future[Any]) -> None:
+        self._skipping_selector.running_threads -= 1
 
     def time(self) -> float:
         return self._day.seconds

@@ -66,22 +66,25 @@ class Retry:
         """Response of the last attempt, with `Gateway-Attempts` if there were several. Raises Failure."""
         attempts, use = 1, NO_USE
         last: tuple[Failure, int, UpstreamUse] | None = None
-        while True:
-            try:
-                response = await self._send_attempt(request)
-            except Failure as failure:
-                if last and _had_no_place(failure):
-                    raise _final_failure(*last) from None
-                last = failure, attempts, use
-                wait = await self._retry_delay(request, failure, attempts)
-                if wait is None:
-                    raise _final_failure(failure, attempts, use) from failure.__cause__
-                use = UpstreamUse(use.requests + failure.upstream_use.requests)
-                await self._sleep(wait)
-            else:
-                headers = (*response.headers, *_attempts_header(attempts))
-                return response.replace(headers=headers, upstream_use=use.plus(response.upstream_use))
-            attempts, request = attempts + 1, request.with_used_permit()
+        try:
+            while True:
+                try:
+                    response = await self._send_attempt(request)
+                except Failure as failure:
+                    if last and _had_no_place(failure):
+                        raise _final_failure(*last) from None
+                    last = failure, attempts, use
+                    wait = await self._retry_delay(request, failure, attempts)
+                    if wait is None:
+                        raise _final_failure(failure, attempts, use) from failure.__cause__
+                    use = UpstreamUse(use.requests + failure.upstream_use.requests)
+                    await self._sleep(wait)
+                else:
+                    headers = (*response.headers, *_attempts_header(attempts))
+                    return response.replace(headers=headers, upstream_use=use.plus(response.upstream_use))
+                attempts, request = attempts + 1, request.with_used_permit()
+        finally:
+            last = None  # else the traceback of a failure would keep it, and its response, alive
 
     async def _send_attempt(self, request: FhirRequest) -> FhirResponse:
         sent = True

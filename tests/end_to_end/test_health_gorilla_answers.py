@@ -135,7 +135,7 @@ def test_manifest_is_passed_on_with_its_urls_mapped(gateway: Gateway, path: str,
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     mount = gateway.url + path[:5]
     own = {
-        "request": f"{mount}/$export" if path.startswith("/labs") else f"{mount}/R4/$export",
+        "request": f"{mount}/$export" if path.startswith("/labs") else f"{mount}/~/fhir/R4/$export",
         "output": [{"type": "Patient", "url": f"{mount}/~/bulk/1"}],
         "error": [{"type": "OperationOutcome", "url": f"{mount}/~/bulk/2"}],
     }
