@@ -99,7 +99,7 @@ def _check_right(proof: _Proof) -> None:
     _require("broken" not in proof.verdicts(proof.response), f"{proof.name}: the witness says broken")
 
 
-def _run(steps: Generator[None, None, FhirResponse]) -> FhirResponse:
+def _run(steps: Generator[bool, None, FhirResponse]) -> FhirResponse:
     while True:
         try:
             next(steps)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Raw
 
@@ -18,6 +18,9 @@ from gateway.search.entries import needed_includes
 UNCHANGED_HEADER = ("gateway-unchanged", "signature")
 #: JSON, but not a file with a resource in each line (NDJSON).
 _JSON_TYPE = re.compile("(?<!nd)json", re.IGNORECASE)
+
+#: Size in bytes of the largest value that is repaired in the event loop, where it takes some milliseconds.
+MAX_LOOP_BYTES: Final = 32_000
 
 T = TypeVar("T")
 _NO_RESOURCE = Raw()
@@ -62,10 +65,11 @@ def response_steps(repairs: Sequence[Repair]) -> ResponseSteps:
 
 def repair_response(
     request: FhirRequest, response: FhirResponse, steps: ResponseSteps
-) -> Generator[None, None, FhirResponse]:
+) -> Generator[bool, None, FhirResponse]:
     """Yield between pieces and return the repaired response, with its Bundle parsed.
 
-    The body keeps its bytes if no repair changed it. Raises UnreadableError if it is not one JSON object.
+    It yields whether the next piece is larger than MAX_LOOP_BYTES and cannot be cut. The body keeps its bytes
+    if no repair changed it. Raises UnreadableError if it is not one JSON object.
     """
     repair = _ResponseRepair(request, steps)
     body, response = (
@@ -77,6 +81,10 @@ def repair_response(
     elif body:
         response = yield from repair.repair_body(response, body)
     return response.replace(applied_repairs=repair.applied_repairs) if repair.applied_repairs else response
+
+
+def _size(raw: Raw) -> int:
+    return memoryview(raw).nbytes
 
 
 class _ResponseRepair:
@@ -96,16 +104,18 @@ class _ResponseRepair:
         """Return the repaired header fields."""
         return self._apply_steps(self._steps.headers, headers)
 
-    def repair_body(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
+    def repair_body(self, response: FhirResponse, body: bytes) -> Generator[bool, None, FhirResponse]:
         """Return the response with this body, repaired; a signed Bundle stays unchanged."""
         of_headers, self._applied_ids = self._applied_ids, set()
         response = yield from self._repair_json(response, body)
         self._applied_ids |= of_headers
         return response
 
-    def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[None, None, FhirResponse]:
+    def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[bool, None, FhirResponse]:
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
+            if len(body) > MAX_LOOP_BYTES:
+                yield True
             return response.replace(body=self._repair_lone_resource(body))
         if "signature" in fields:
             self._applied_ids.clear()
@@ -114,7 +124,7 @@ class _ResponseRepair:
         new = yield from self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids else body)
 
-    def _repair_pieces(self, chunks: BundleChunks) -> Generator[None, None, tuple[Fields, list[Entry]]]:
+    def _repair_pieces(self, chunks: BundleChunks) -> Generator[bool, None, tuple[Fields, list[Entry]]]:
         entries = list[Entry]()
         while True:
             try:
@@ -123,15 +133,16 @@ class _ResponseRepair:
                 return end.value, entries
             entries += yield from self._repair_entries(chunk)
 
-    def _repair_entries(self, chunk: Entries) -> Generator[None, None, list[Entry]]:
+    def _repair_entries(self, chunk: Entries) -> Generator[bool, None, list[Entry]]:
         entries, repaired_bytes = list[Entry](), 0
         for fields in chunk:
-            entries.append(self._repair_entry(Entry(fields)))
-            repaired_bytes += memoryview(fields.get("resource", _NO_RESOURCE)).nbytes
-            if repaired_bytes > CHUNK_BYTES:
+            size = sum(map(_size, fields.values()))
+            repaired_bytes += size
+            if repaired_bytes > CHUNK_BYTES or size > MAX_LOOP_BYTES:
                 repaired_bytes = 0
-                yield
-        yield
+                yield size > MAX_LOOP_BYTES
+            entries.append(self._repair_entry(Entry(fields)))
+        yield False
         return entries
 
     def _repair_entry(self, old: Entry) -> Entry:
@@ -139,8 +150,10 @@ class _ResponseRepair:
         new = self._apply_steps(self._steps.entry, old)
         return new if new is old else Entry({name: raw.copy() for name, raw in new.fields.items()})
 
-    def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[None, None, Bundle]:
+    def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
+        if any(_size(raw) > MAX_LOOP_BYTES for name, raw in fields.items() if name != "entry"):
+            yield True
         own = self._apply_steps(self._steps.fields, fields)
         links = self._apply_steps(self._steps.links, empty.links)
         kept = yield from self._kept_entries(entries)
@@ -148,17 +161,17 @@ class _ResponseRepair:
             own = {name: raw for name, raw in own.items() if name != "total"}
         return Bundle(own, links, tuple(kept))
 
-    def _kept_entries(self, entries: list[Entry]) -> Generator[None, None, Sequence[Entry]]:
+    def _kept_entries(self, entries: list[Entry]) -> Generator[bool, None, Sequence[Entry]]:
         """Return the entries of a searchset that all repairs keep, with the includes that they need."""
         if not self._steps.keeps or not self._request.interaction.is_search:
             return entries
         kept, judged_bytes = list[Entry](), 0
         for entry in entries:
             kept += [entry] if self._is_kept(entry) else []
-            judged_bytes += memoryview(entry.fields.get("resource", _NO_RESOURCE)).nbytes
+            judged_bytes += _size(entry.fields.get("resource", _NO_RESOURCE))
             if judged_bytes > CHUNK_BYTES:
                 judged_bytes = 0
-                yield
+                yield False
         if len(kept) == len(entries):
             return entries
         matches = [entry for entry in kept if search_mode(entry) == "match"]

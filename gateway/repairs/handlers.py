@@ -1,22 +1,20 @@
-"""Handlers that apply the repairs to requests and responses; large bodies are repaired in threads."""
+"""Handlers that apply the repairs to requests and responses; large values are repaired in threads."""
 
 import asyncio
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
-from gateway.repairs.apply import ResponseSteps, repair_response, response_steps
+from gateway.repairs.apply import MAX_LOOP_BYTES, ResponseSteps, repair_response, response_steps
 from gateway.repairs.repair import Repair
 from gateway.thread_switching import frequent_switches
 
 T = TypeVar("T")
-#: Size in bytes of the largest body that is repaired in the event loop; that takes some milliseconds at most.
-MAX_LOOP_BYTES: Final = 32_000
 #: Threads that repair large bodies: computation is not faster in more, but no body waits for one other.
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="repairs")
 
@@ -50,8 +48,7 @@ class ResponseRepairs:
                 received.upstream_use
             )
         try:
-            steps = repair_response(request, received, active)
-            return await _run_cooperatively(steps, is_large=len(received.body) > MAX_LOOP_BYTES)
+            return await _run_cooperatively(repair_response(request, received, active))
         except Failure as failure:
             raise failure.with_upstream_use(received.upstream_use) from failure.__cause__
 
@@ -59,22 +56,24 @@ class ResponseRepairs:
         return response_steps([repair for repair in self._repairs if repair.issue.id not in disabled_ids])
 
 
-async def _run_cooperatively(steps: Generator[None, None, FhirResponse], *, is_large: bool) -> FhirResponse:
-    """Run the steps; other requests run between the pieces of a large body, and during each."""
+async def _run_cooperatively(steps: Generator[bool, None, FhirResponse]) -> FhirResponse:
+    """Run the steps; other requests run between the pieces of a large body, and during each that is large."""
+    is_large = False
     while True:
-        response = await _run_in_thread(lambda: _next_step(steps)) if is_large else _next_step(steps)
-        if response is not None:
-            return response
+        step = await _run_in_thread(lambda: _next_step(steps)) if is_large else _next_step(steps)
+        if not isinstance(step, bool):
+            return step
+        is_large = step
         await asyncio.sleep(0)
 
 
-def _next_step(steps: Generator[None, None, FhirResponse]) -> FhirResponse | None:
+def _next_step(steps: Generator[bool, None, FhirResponse]) -> FhirResponse | bool:
+    """Return the response at the end; before, whether the next step is large."""
     try:
-        next(steps)
+        return next(steps)
     except StopIteration as end:
         response: FhirResponse = end.value
         return response
-    return None
 
 
 async def _run_in_thread(compute: Callable[[], T]) -> T:

@@ -237,7 +237,7 @@ def test_judge_is_made_once_for_all_entries(tmp_path: Path) -> None:
 def test_judge_gives_way_to_other_requests(tmp_path: Path) -> None:
     """The pieces of a judged page are about as many as those of reading it."""
     issue = pack_issue(tmp_path, FILTER, TYPE)
-    page = json.dumps(searchset(*[FEMALE | {"text": {"div": "x" * 50_000}}] * 40)).encode()
+    page = json.dumps(searchset(*[FEMALE | {"text": {"div": "x" * 20_000}}] * 100)).encode()
     response = FhirResponse(200, (("content-type", "application/json"),), page)
     request = run(issue, "GET Patient?gender=female").sent[0]
 

@@ -7,6 +7,7 @@ from support.requests import GUID, SITE, fhir_request, json_response
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.raw_json import UnreadableError
 from gateway.repairs import REPAIRS
+from gateway.repairs.apply import repair_response, response_steps
 from gateway.repairs.handlers import ResponseRepairs
 from gateway.repairs.repair import KnownIssue, Repair
 
@@ -59,6 +60,27 @@ async def test_event_loop_runs_while_one_large_resource_is_repaired(field: str) 
         await asyncio.sleep(0)
     assert turns > 20
     assert task.result().body.count(fhir_request().public_base.encode()) == 3_000
+
+
+@pytest.mark.parametrize("large", ["entry", "link"])
+async def test_event_loop_runs_while_a_large_value_is_repaired(large: str) -> None:
+    """So is one entry, or the links, of a Bundle; its other pieces need no thread."""
+    url = f"{UPSTREAM_BASE}/Patient/1"
+    patient = {"resourceType": "Patient", "x": [{"reference": url}] * 3_000}
+    links = [{"relation": "x", "url": url}] * 3_000
+    values = {"entry": [{"resource": patient}]} if large == "entry" else {"link": links}
+    body = json.dumps({"resourceType": "Bundle", "type": "searchset", **values}).encode()
+    task, turns = asyncio.ensure_future(repair(FhirResponse(200, body=body))), 0
+    while not task.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 20
+    assert task.result().with_encoded_body().body.count(fhir_request().public_base.encode()) == 3_000
+
+
+async def test_pieces_of_an_ordinary_bundle_need_no_thread() -> None:
+    response = json_response(searchset(300))
+    assert True not in list(repair_response(fhir_request(), response, response_steps(REPAIRS)))
 
 
 @pytest.mark.parametrize("entries", [1, 3000])

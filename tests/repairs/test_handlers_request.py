@@ -6,7 +6,8 @@ from support.requests import SITE, fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.search_params import parse_search
-from gateway.repairs.handlers import MAX_LOOP_BYTES, RequestRepairs
+from gateway.repairs.apply import MAX_LOOP_BYTES
+from gateway.repairs.handlers import RequestRepairs
 from gateway.repairs.repair import KnownIssue, Repair
 
 pytestmark = pytest.mark.anyio
