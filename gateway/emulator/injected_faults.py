@@ -3,7 +3,7 @@
 import re
 import time
 from collections import deque
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
@@ -135,13 +135,16 @@ def _query_refusal(error: QueryError) -> Refusal:
     return refusal
 
 
-class FaultRules:
+RuleT = TypeVar("RuleT", bound=FaultRule)
+
+
+class FaultRules(Generic[RuleT]):
     """The rules in force, oldest first."""
 
     def __init__(self) -> None:
-        self.rules: list[FaultRule] = []
+        self.rules: list[RuleT] = []
 
-    def take_matching(self, method: str, path: str, key: str) -> FaultRule | None:
+    def take_matching(self, method: str, path: str, key: str) -> RuleT | None:
         """Return the oldest rule that applies, with its `times` decremented; or None."""
         for rule in self.rules:
             if (
@@ -158,7 +161,7 @@ class FaultRules:
         kinds = [rule.kind for rule in self.rules if rule.site in {None, guid}]
         return next((kind for kind in kinds if kind in {"offline", "unreachable"}), "online")
 
-    def _decrement_times(self, rule: FaultRule) -> None:
+    def _decrement_times(self, rule: RuleT) -> None:
         if rule.times is not None:
             rule.times -= 1
             if not rule.times:

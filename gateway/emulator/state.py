@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.emulator.billing import Bill, Journal
 from gateway.emulator.errors import NO_OPERATION
-from gateway.emulator.injected_faults import FaultRules
+from gateway.emulator.injected_faults import FaultRule, FaultRules
 from gateway.emulator.practice import Practice, current_utc_time
 from gateway.emulator.search.refusal import Refusal
 from gateway.emulator.settings import EmulatorSettings
@@ -31,7 +31,7 @@ class EmulatorState:
         """Restore the initial settings and data, and clear everything else."""
         self.settings = self.initial_settings
         self.practices = {guid: Practice(site, self.settings, self.clock) for guid, site in SITES.items()}
-        self.fault_rules = FaultRules()
+        self.fault_rules = FaultRules[FaultRule]()
         self.bill = Bill()
         self.journal: Journal = deque(maxlen=self.settings.keep_requests)
         self.sql.close()

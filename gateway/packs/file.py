@@ -175,20 +175,6 @@ class ErrorPath(Table):
     status: int = 502
 
 
-Verb = (
-    Rename
-    | Drop
-    | Filter
-    | Require
-    | SplitList
-    | LimitIds
-    | ReadInsteadOfSearch
-    | SetCode
-    | MapCode
-    | SetHeader
-    | MapStatus
-    | ErrorPath
-)
 #: Verbs by name; of a table with several of these keys (`drop` with `filter`), the first one is the verb.
 VERBS: dict[str, type[Table]] = {
     "rename": Rename,

@@ -11,7 +11,6 @@ from gateway.emulator.errors import json_response
 from gateway.emulator.halo_itsm import errors
 from gateway.emulator.halo_itsm.data import SLOW_REPORT
 from gateway.emulator.halo_itsm.errors import ItsmRefusal
-from gateway.emulator.halo_itsm.faults import broken_response, injected_response, wait_for_delay
 from gateway.emulator.halo_itsm.oauth import auth_info, is_permitted, token_response
 from gateway.emulator.halo_itsm.records import (
     LIST_NAMES,
@@ -42,12 +41,13 @@ class ItsmEndpoint:
         entry = _journal_entry(request, body) | {"received": self.state.clock()}
         self.state.journal.append(entry)
         target = f"{request.scope['path']}?{request.url.query}"
-        rule = self.state.fault_rules.take_matching(request.method, target, self._client_id(request))
-        await wait_for_delay(rule)
-        injected = injected_response(rule) if rule else None
+        fault = self.state.fault_rules.take_matching(request.method, target, self._client_id(request))
+        if fault and fault.kind != "drip":  # which spreads its delay over the body
+            await asyncio.sleep(fault.delay)
+        injected = fault.injected_response() if fault else None
         response = injected or await self._respond_or_refuse(request, body)
         entry["status"] = response.status_code
-        return broken_response(rule, response)
+        return fault.broken_response(response) if fault else response
 
     async def _respond_or_refuse(self, request: Request, body: bytes) -> Response:
         try:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.emulator.halo_itsm.data import make_tables
 from gateway.emulator.halo_itsm.errors import UNAUTHORISED, ItsmRefusal, rate_error
+from gateway.emulator.halo_itsm.faults import ItsmFault
 from gateway.emulator.halo_itsm.settings import HaloItsmSettings
 from gateway.emulator.injected_faults import FaultRules
 
@@ -40,7 +41,7 @@ class ItsmState:
         self.files: dict[int, bytes] = {}
         self.tokens: dict[str, Grant] = {}
         self.request_times: dict[str, deque[float]] = {}
-        self.fault_rules = FaultRules()
+        self.fault_rules = FaultRules[ItsmFault]()
         self.journal: deque[dict[str, Any]] = deque(maxlen=self.settings.keep_requests)
 
     def issue_token(self, client_id: str, scopes: frozenset[str]) -> str:

@@ -54,8 +54,8 @@ class GorillaEndpoint:
     def _response(
         self, request: Request, body: bytes, fault: GorillaFault | None, *, is_late: bool
     ) -> Response:
-        if fault and fault.replaces_response:
-            return fault.response()
+        if fault and (injected := fault.injected_response()):
+            return injected
         try:
             response = self._dispatch(request, body)
             return GorillaError("timeout").response() if is_late else response

@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from gateway.emulator.health_gorilla.data import Resource, Tables, generate_tables
 from gateway.emulator.health_gorilla.errors import RATE_TEXT, GorillaError
-from gateway.emulator.health_gorilla.faults import GorillaFaults
+from gateway.emulator.health_gorilla.faults import GorillaFault
 from gateway.emulator.health_gorilla.settings import HealthGorillaSettings
+from gateway.emulator.injected_faults import FaultRules
 
 #: Entries of each table that requests can fill; the oldest goes first.
 MAX_ENTRIES: Final = 1_000
@@ -60,7 +61,7 @@ class GorillaState:
         self.tokens: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self.jobs: OrderedDict[str, Job] = OrderedDict()
         self.first_responses: OrderedDict[tuple[str, str], FirstResponse] = OrderedDict()
-        self.fault_rules = GorillaFaults()
+        self.fault_rules = FaultRules[GorillaFault]()
         self.journal: deque[dict[str, Any]] = deque(maxlen=self.settings.keep_requests)
         self._recent: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
