@@ -47,6 +47,8 @@ _FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
 IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     "log": (True, "the log is no part of a response"),
     "ledger": (True, "the ledger is no part of a response"),
+    "apps": (True, "names of the senders, and how old a stored response they accept; not its content"),
+    "budget_webhook": (True, "messages about budgets"),
     "admin": (True, "access of operators"),
     "retry": (True, "number and time of upstream requests, not their content"),
     "circuit_breaker": (True, "time of upstream requests; a rejection by the gateway is not stored"),

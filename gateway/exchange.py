@@ -122,7 +122,8 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     relative to the base (`Patient/1`). `public_base` and `upstream_base` are the absolute URLs of the same
     FHIR base on the gateway and on the upstream, without a trailing slash. `response_format` is a media type.
     `client_address` is for limits only. `caller` is the caller's identity at the upstream; read it by
-    `http.proved_callers.caller_of`.
+    `http.proved_callers.caller_of`. `app` is the name of the app that sent it, `other` if it is of none, and
+    empty if no apps are configured.
     `deadline` ends all waits except upstream requests, in seconds of a monotonic clock. `send_permit` comes
     from the rate limiter.
     """
@@ -142,6 +143,7 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     request_id: str = ""
     client_address: str = ""
     caller: str = ""
+    app: str = ""
     received_at: datetime = EPOCH
     deadline: float = inf
     send_permit: SendPermit | None = None

@@ -6,12 +6,13 @@ All problems are reported at once, by the setting's name.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from gateway.plugins.load import Plugins
 from gateway.settings.admin import Admin
+from gateway.settings.apps import MAX_APPS, App, AppName, BudgetWebhook
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
@@ -58,6 +59,12 @@ class Settings(Section):
     bulkhead: Bulkhead = Field(Bulkhead(), description="Concurrency per site.")
     pauses: Pauses = Field(Pauses(), description="Pauses after upstream errors.")
     ledger: Ledger = Field(Ledger(), description="Counts of billed and saved queries.")
+    apps: Annotated[dict[AppName, App], Field(max_length=MAX_APPS)] = Field(
+        {}, description="Apps that share a key, by name (docs/apps.md)."
+    )
+    budget_webhook: BudgetWebhook = Field(
+        BudgetWebhook(), description="Receiver of messages about the budgets of apps."
+    )
     admin: Admin = Field(Admin(), description="The /admin endpoints.")
     log: Log = Field(Log(), description="The log.")
     writes: Writes = Field(Writes(), description="Checks of writes before they are sent.")
@@ -155,6 +162,8 @@ def _settings_loader(path: Path | None) -> Callable[[], Settings]:
 
 __all__ = [
     "Admin",
+    "App",
+    "BudgetWebhook",
     "Bulkhead",
     "Cache",
     "CircuitBreaker",

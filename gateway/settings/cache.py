@@ -49,6 +49,15 @@ class Ledger(Section):
     retention_days: int = Field(
         800, gt=0, le=36_500, description="Time for which counts are stored, in days."
     )
+    price_per_query: Annotated[float, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="Price of one billable query, in `currency`, for reports and advice."
+    )
+    price_per_megabyte: Annotated[float, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="Price of 1,000,000 bytes of billable responses, in `currency`."
+    )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = Field(
+        "AUD", description="Currency of the prices (ISO 4217)."
+    )
     callers: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")], LedgerCaller] = Field(
         {}, description="Names of callers, by the eight digits that the ledger shows."
     )

@@ -15,6 +15,7 @@ SettingName = tuple[str, ...]
 #: Table or list of sections -> placeholder for its keys.
 KEY_PLACEHOLDERS: Final = {
     "sites": "<guid>",
+    "apps": "<name>",
     "upstreams": "<name>",
     "receivers": "<name>",
     "callers": "<digits>",

@@ -1,0 +1,1 @@
+"""Apps that share an integrator's key: how their requests are recognised, and what data they accept."""

@@ -1,0 +1,102 @@
+"""Settings of the apps that share an integrator's key (docs/apps.md)."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gateway.apps.app import OTHER, Purpose
+from gateway.settings.base import NotBoolean, Section, TypeKey
+from gateway.settings.secrets import SharedSecret
+from gateway.settings.trusted_networks import TrustedNetworks
+from gateway.settings.webhooks import ReceiverUrl
+
+#: Maximum numbers of apps, and of callers of one app.
+MAX_APPS: Final = 100
+_MAX_CALLERS: Final = 100
+#: Upper limit of a budget, which leaves room for the sum of a year.
+_MAX_BUDGET: Final = 10**15
+
+
+def _check_name(name: str) -> str:
+    if name == OTHER:
+        raise ValueError("other is the name of all requests that are of no app: choose another name")
+    return name
+
+
+AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$"), AfterValidator(_check_name)]
+Fingerprint = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Amount = Annotated[int, NotBoolean, Field(gt=0, le=_MAX_BUDGET)]
+
+
+class Budget(Section):
+    """Maximum use of one app: billable queries and bytes, by day and month of the practice's time zone."""
+
+    queries_per_day: Amount | None = Field(None, description="Maximum number of billable queries a day.")
+    queries_per_month: Amount | None = Field(None, description="Maximum number of billable queries a month.")
+    bytes_per_day: Amount | None = Field(
+        None, description="Maximum size of all billable responses a day, in bytes."
+    )
+    bytes_per_month: Amount | None = Field(
+        None, description="Maximum size of all billable responses a month, in bytes."
+    )
+    hard: bool = Field(
+        False,
+        description="Whether the gateway refuses further queries of the app with 429 until the budget begins"
+        " anew. It never refuses writes, and answers from the cache go on. Without it, a used budget is only"
+        " reported.",
+    )
+    hard_for_clinical: bool = Field(
+        False, description="Whether `hard` also applies to an app whose purpose is clinical."
+    )
+
+
+class App(Section):
+    """One app: how the gateway recognises its requests, and what they are for."""
+
+    callers: Annotated[tuple[Fingerprint, ...], Field(max_length=_MAX_CALLERS)] = Field(
+        (),
+        description="Callers whose requests may be the app's: SHA-256 of their credentials in hex, as in"
+        " cache.shared_callers. A header `Gateway-App` with the app's name counts from these only. Without"
+        " callers, any caller with the user agent or network below counts as the app.",
+    )
+    user_agent: Annotated[str, Field(pattern=r"^[ -~]{0,200}$")] = Field(
+        "", description="Pattern of the app's User-Agent; `*` stands for any text, such as `WaitingRoom/*`."
+    )
+    networks: TrustedNetworks = Field((), description="Networks of the app's clients.")
+    purpose: Purpose = Field(
+        "interactive",
+        description="What the app does with the data. Only display and interactive may accept older data.",
+    )
+    freshness: dict[TypeKey, Annotated[int, NotBoolean, Field(ge=0)]] = Field(
+        {},
+        description="Maximum age of data that the app accepts, by resource type, in seconds, within the"
+        " ceilings of docs/apps.md. Default: that of the purpose.",
+    )
+    budget: Budget = Field(Budget(), description="Maximum use of the app.")
+    batch: bool = Field(False, description="Whether all requests of the app are batch work.")
+
+    @model_validator(mode="after")
+    def _require_recognition(self) -> Self:
+        if not (self.callers or self.user_agent or self.networks):
+            raise ValueError("needs callers, user_agent or networks: nothing says which requests are its own")
+        return self
+
+
+class BudgetWebhook(Section):
+    """Receiver of a message when an app has used 50, 80 and 100 % of a budget (docs/apps.md)."""
+
+    url: ReceiverUrl | None = Field(
+        None,
+        description="URL of the receiver. Plain http only to localhost, a private IP address or a name"
+        " without a dot. Redirects are not followed.",
+    )
+    secret: SharedSecret | None = Field(
+        None,
+        description="Secret of the signature (Standard Webhooks), `whsec_` and base64. Required with url.",
+    )
+
+    @model_validator(mode="after")
+    def _require_secret(self) -> Self:
+        if (self.url is None) != (self.secret is None):
+            raise ValueError("needs both url and secret, or neither")
+        return self

@@ -1,0 +1,40 @@
+"""Channel of messages between the processes that share a store or a port."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+#: Receives one message of another process.
+Listener = Callable[[bytes], None]
+
+
+class Channel(Protocol):
+    """Messages of each process to all others. They hold no patient data and no credentials."""
+
+    def set_listener(self, listener: Listener) -> None:
+        """Call a listener with each message of another process, in the event loop."""
+        ...
+
+    async def publish(self, message: bytes) -> None:
+        """Send a message to all other processes; a channel that is down drops it."""
+        ...
+
+    def is_current(self) -> bool:
+        """Whether every message that was published before the channel's stated delay has been received.
+
+        It waits for nothing. A process that gets False must ask the store itself.
+        """
+        ...
+
+
+class NoChannel:
+    """Channel of a process that is alone: nothing is ever missed."""
+
+    def set_listener(self, listener: Listener) -> None:
+        """Do nothing: there is no other process."""
+
+    async def publish(self, message: bytes) -> None:
+        """Do nothing: there is no other process."""
+
+    def is_current(self) -> bool:
+        """Return True."""
+        return True
