@@ -1,8 +1,8 @@
-"""Upstream with a delay and a counter: `python stub.py PORT SECONDS`.
+"""Upstream with a delay and a counter: `python stub.py PORT SECONDS [MAX_BYTES]`.
 
-Responds to `…/TYPE/ID` with a resource and to `…/TYPE?NAME=ID` with a searchset. The size, 2 to 30 kB,
-depends on the request target, and every resource has the requested ID. A key that begins with `made-up` gets
-401. `GET /count` returns the number of requests and is not counted.
+Responds to `…/TYPE/ID` with a resource and to `…/TYPE?NAME=ID` with a searchset. The size, 2 to 30 kB
+or to MAX_BYTES, depends on the request target, and every resource has the requested ID. A key that begins
+with `made-up` gets 401. `GET /count` returns the number of requests and is not counted.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _META = b'"meta":{"versionId":"1","lastUpdated":"2026-05-04T03:02:01Z"}'
 
 def response_body(target: str) -> bytes:
     """Body of the response to a request target."""
-    size = MIN_BYTES + crc32(target.encode()) % (MAX_BYTES - MIN_BYTES)
+    size = MIN_BYTES + crc32(target.encode()) % (Stub.max_bytes - MIN_BYTES)
     path, _, query = target.partition("?")
     if not query:
         type_, name = path.split("/")[-2:]
@@ -46,7 +46,7 @@ def _resource(type_: str, name: str, size: int) -> bytes:
 class Stub(asyncio.Protocol):
     """One connection. Requests have no body and are not pipelined."""
 
-    seconds, queries = 0.0, 0
+    seconds, queries, max_bytes = 0.0, 0, MAX_BYTES
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Store the transport for the responses."""
@@ -79,4 +79,5 @@ async def _serve(port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    Stub.max_bytes = int(sys.argv[3]) if len(sys.argv) > 3 else MAX_BYTES
     uvloop.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

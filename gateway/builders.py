@@ -16,7 +16,6 @@ from gateway.http.callers import CallerNames, is_background, keyed_fingerprint, 
 from gateway.http.proved_callers import UNPROVED, ProvedCallers, caller_of
 from gateway.key_derivation import derive_key
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.redis_ledger import RedisLedger
 from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.paging.page_token import TokenCipher
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
@@ -36,7 +35,6 @@ from gateway.sql.time_limit import max_seconds_in_queue
 from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
-from gateway.stores.redis import RedisStore
 from gateway.upstreams.client import Timeout, TimeoutOf
 from gateway.upstreams.transport import PooledTransport
 
@@ -81,6 +79,8 @@ def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
     create_memory_store: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
     if cache.redis.url is None:
         return create_memory_store()
+    from gateway.stores.redis import RedisStore
+
     shared = RedisStore(cache.redis.url.get_secret_value(), list(_plaintext_keys(cache)), cache.redis.timeout)
     fallback = FallbackStore(shared, create_memory_store)
     exit_stack.push_async_callback(shared.aclose)
@@ -97,6 +97,8 @@ def create_ledger(settings: Settings) -> Ledger:
     """Ledger of all replicas in Redis if they share one, else in a file or in memory."""
     options, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
     if url:
+        from gateway.ledger.redis_ledger import RedisLedger
+
         return Ledger(RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout))
     return Ledger(SqliteLedger(options.path, options.retention_days))
 

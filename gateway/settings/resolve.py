@@ -17,6 +17,8 @@ from gateway.sites.engine_version import normalise_version
 from gateway.sites.issue_states import SiteFindings, Verdict
 
 DEFAULT_SITE = "default"
+#: Settings of a site that sets nothing; made once, because pydantic copies every default of a new one.
+_NO_SETTINGS = SiteSettings()
 
 
 class ConfiguredSites:
@@ -67,8 +69,8 @@ class ConfiguredSites:
 
 def merged_site_settings(settings: Settings, guid: str) -> SiteSettings:
     """Return the settings of a site, its own over `sites.default`."""
-    default = settings.sites.get(DEFAULT_SITE, SiteSettings())
-    own = settings.sites.get(guid, SiteSettings())
+    default = settings.sites.get(DEFAULT_SITE, _NO_SETTINGS)
+    own = settings.sites.get(guid, _NO_SETTINGS)
     repairs = {**settings.repairs, **default.repairs, **own.repairs}
     update = {name: getattr(own, name) for name in own.model_fields_set}
     return default.model_copy(update={**update, "repairs": repairs})
