@@ -1,6 +1,7 @@
 """Version of the code that determines responses; replicas with different code share no stored responses."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
@@ -22,12 +23,15 @@ def code_version() -> str:
 def package_digest(package: Path) -> str:
     """SHA-256 of the names and contents of a package's files, as 64 hexadecimal digits. Raises OSError."""
     files = hashlib.sha256()
-    for path in _package_files(package):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        files.update(f"{path.relative_to(package).as_posix()} {content}\n".encode())
+    for name in sorted(_file_names(package)):
+        content = hashlib.sha256((package / name).read_bytes()).hexdigest()
+        files.update(f"{name} {content}\n".encode())
     return files.hexdigest()
 
 
-def _package_files(package: Path) -> Iterator[Path]:
-    paths = (path for path in sorted(package.rglob("*")) if path.is_file())
-    return (path for path in paths if not _EXCLUDED_FOLDERS.intersection(path.relative_to(package).parts))
+def _file_names(package: Path) -> Iterator[str]:
+    """Yield the names of a package's files, relative to it, with `/` between folders."""
+    start = len(f"{package}/")
+    for folder, folders, names in os.walk(package):
+        folders[:] = [name for name in folders if name not in _EXCLUDED_FOLDERS]
+        yield from (f"{folder}/{name}"[start:].replace(os.sep, "/") for name in names)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 from gateway.dates.instants import label_meaning
@@ -77,9 +77,9 @@ def merged_site_settings(settings: Settings, guid: str) -> SiteSettings:
 
 
 def site_settings_lookup(settings: Settings) -> Callable[[str], SiteSettings]:
-    """Return a function that looks up the settings of a site. They are merged once, not per request."""
-    merged = {guid: merged_site_settings(settings, guid) for guid in {*settings.sites, DEFAULT_SITE}}
-    return lambda guid: merged.get(guid, merged[DEFAULT_SITE])
+    """Return a function that looks up the settings of a site. They are merged at its first request."""
+    merged = cache(partial(merged_site_settings, settings))
+    return lambda guid: merged(guid if guid in settings.sites else DEFAULT_SITE)
 
 
 def probed_issues_lookup(settings: Settings) -> Callable[[str], SiteFindings | None]:
