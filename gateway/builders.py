@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import httpx
 
@@ -36,6 +37,7 @@ from gateway.stores.base import Store
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.client import Timeout, TimeoutOf
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
 
 #: Headers that distinguish programs with the same key; used for fairness only.
@@ -162,9 +164,16 @@ def _plaintext_keys(cache: Cache) -> Iterator[str]:
     return (key.get_secret_value() for key in cache.keys)
 
 
-def connection_pool(upstream: UpstreamSettings, max_connections: int | None = None) -> PooledTransport:
+def connection_pool(
+    upstream: UpstreamSettings, max_connections: int | None = None
+) -> DirectTransport | PooledTransport:
     """Create the connection pool of an upstream. Raises OSError if upstream.ca_file is unreadable."""
-    return PooledTransport(
+    transport = (
+        partial(PooledTransport, proxy=upstream.proxy.get_secret_value())
+        if upstream.proxy
+        else DirectTransport
+    )
+    return transport(
         limits=httpx.Limits(
             max_connections=max_connections or upstream.max_connections,
             keepalive_expiry=upstream.timeouts.idle,
@@ -172,7 +181,6 @@ def connection_pool(upstream: UpstreamSettings, max_connections: int | None = No
         timeout=httpx.Timeout(upstream.timeouts.read, connect=upstream.timeouts.connect),
         max_body=upstream.max_body,
         total_timeout=upstream.timeouts.total,
-        proxy=upstream.proxy.get_secret_value() if upstream.proxy else "",
         ca_file=upstream.ca_file,
     )
 

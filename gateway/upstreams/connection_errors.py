@@ -6,9 +6,9 @@ The words are safe in a log: neither an upstream nor a client can write them.
 import errno
 import re
 import ssl
+from socket import gaierror
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
@@ -43,14 +43,6 @@ _LATER_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
 _TEXT = re.compile(r"([a-z0-9-]{1,64}) ([A-Za-z0-9-]{1,64})", re.ASCII)
 
 
-def is_coding_error(error: BaseException) -> bool:
-    """Whether aiohttp refused a response because of its Content-Encoding, before its body."""
-    cause: BaseException | None = error if isinstance(error, aiohttp.ClientResponseError) else None
-    while cause and not isinstance(cause, ContentEncodingError):
-        cause = cause.__cause__ or cause.__context__
-    return cause is not None
-
-
 def error_text(error: BaseException) -> str:
     """Return the code and the reason of an error of aiohttp, as `upstream-certificate expired`."""
     kind, reason = error_kind(error)
@@ -72,17 +64,17 @@ def error_kind(error: BaseException) -> tuple[FailureKind, str]:
 
 
 def connection_problem(error: BaseException) -> tuple[FailureKind, str]:
-    """Return the kind and the reason of an error before the request was sent."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return catalog.UPSTREAM_CONNECT_TIMEOUT, "no-reply"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return catalog.UPSTREAM_CERTIFICATE, certificate_reason(error.certificate_error)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return catalog.UPSTREAM_UNKNOWN_HOST, "name-not-resolved"
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return _handshake_problem(error)
-    cause = getattr(error, "os_error", error)
+    """Return the kind and the reason of an error before the request was sent: Python's, or aiohttp's."""
+    cause = getattr(error, "certificate_error", getattr(error, "os_error", error))
     number = getattr(cause, "errno", None) or 0
+    if isinstance(cause, TimeoutError) and not number:
+        return catalog.UPSTREAM_CONNECT_TIMEOUT, "no-reply"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return catalog.UPSTREAM_CERTIFICATE, certificate_reason(cause)
+    if isinstance(cause, gaierror) or isinstance(error, aiohttp.ClientConnectorDNSError):
+        return catalog.UPSTREAM_UNKNOWN_HOST, "name-not-resolved"
+    if isinstance(cause, ssl.SSLError):
+        return _handshake_problem(cause)
     reason = errno.errorcode.get(number, "closed" if isinstance(cause, ConnectionError) else "unknown")
     return _KINDS_BY_ERRNO.get(number, catalog.UPSTREAM_CONNECT), reason
 
@@ -92,12 +84,11 @@ def certificate_reason(error: BaseException) -> str:
     return _CERTIFICATE_REASONS.get(getattr(error, "verify_code", 0), "not-trusted")
 
 
-def _handshake_problem(error: BaseException) -> tuple[FailureKind, str]:
+def _handshake_problem(error: ssl.SSLError) -> tuple[FailureKind, str]:
     """Return the problem of a TLS handshake: an upstream that closed the connection may be restarting."""
-    cause = getattr(error, "os_error", error)
-    if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return catalog.UPSTREAM_CONNECT, "closed"
-    return catalog.UPSTREAM_TLS, _tls_reason(getattr(cause, "reason", None))
+    return catalog.UPSTREAM_TLS, _tls_reason(error.reason)
 
 
 def _tls_reason(reason: str | None) -> str:

@@ -6,9 +6,6 @@ reset after sending as a connect timeout. Each of these is unsafe in the gateway
 """
 
 import asyncio
-import ssl
-import sys
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -21,7 +18,9 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.upstreams.connection_errors import error_kind, error_text, is_coding_error
+from gateway.upstreams.connection_errors import error_kind, error_text
+from gateway.upstreams.content_codings import PIECE_BYTES, content_codings, undo_codings
+from gateway.upstreams.tls import ssl_context
 
 #: aiohttp's exception and httpx's; first match wins. Only errors of the connector mean that the request was
 #: not sent.
@@ -35,19 +34,10 @@ _ERROR_MAPPING: tuple[tuple[type[BaseException], type[httpx.TransportError]], ..
 )
 #: Connector errors that concern the proxy, if there is one: the gateway resolves only the proxy's name then.
 _PROXY_CONNECTION_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
-#: Fields of the compressed body: aiohttp has decompressed it, and httpx would decompress it again.
+#: Fields of the compressed body.
 _DISCARDED_HEADERS = frozenset({b"content-encoding", b"content-length"})
-#: Codings that aiohttp has undone, if it raised no error; names of gzip (RFC 9110 section 8.4.1.3).
-_UNDONE_CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})
-_GZIP_NAMES = frozenset({"gzip", "x-gzip"})
-#: Size of the pieces in which a larger body is sent, in bytes; a larger one is joined in a thread.
-_PIECE_BYTES = 256 * 1024
 #: Fields that aiohttp must not add to a request without them.
 _SKIPPED_AUTO_HEADERS = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-
-
-class ContentCodingError(httpx.DecodingError):
-    """The content coding of a response cannot be undone."""
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
@@ -84,16 +74,17 @@ class PooledTransport(httpx.AsyncBaseTransport):
             async with self._open_session().request(
                 request.method,
                 _request_url(request),
-                headers=[
-                    (name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw
-                ],
+                headers=_fields_of(request),
                 data=_body_of(request),
                 allow_redirects=False,
                 timeout=self._timeout_of(request),
             ) as response:
                 if self._proxy and response.url.scheme == "http":
                     _require_proxy_passage(response.status)
-                body = await self._undo_coding(response, await self._read_body(response))
+                body = await self._read_body(response)
+        codings = [value for name, value in response.raw_headers if name.lower() == b"content-encoding"]
+        if self._max_body is not None:
+            body = await undo_codings(body, content_codings(codings), self._max_body)
         headers = [header for header in response.raw_headers if header[0].lower() not in _DISCARDED_HEADERS]
         return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body))
 
@@ -128,6 +119,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 skip_auto_headers=_SKIPPED_AUTO_HEADERS,
                 proxy=self._proxy,
                 trust_env=False,
+                auto_decompress=False,
             )
             # aiohttp may repeat a PUT on a dropped connection; a write must be sent at most once.
             self._session._retry_connection = False  # noqa: SLF001
@@ -145,71 +137,29 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 response.close()
                 raise httpx.DecodingError("the response is larger than upstream.max_body")
         # Python joins large bytes without its lock, so other requests go on.
-        return await asyncio.to_thread(b"".join, pieces) if size > _PIECE_BYTES else b"".join(pieces)
-
-    async def _undo_coding(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
-        """Return a body without the codings that aiohttp does not know. Raises DecodingError."""
-        codings = _unknown_codings(response) if body else ()
-        if not codings:
-            return body
-        if len(codings) > 1 or codings[0] not in _GZIP_NAMES:
-            raise ContentCodingError("the response has an unknown content coding")
-        return await asyncio.to_thread(_gunzip, body, self._max_body or 0)
-
-
-def _unknown_codings(response: aiohttp.ClientResponse) -> list[str]:
-    """Names of a body's content codings in lower case, unless aiohttp has undone them."""
-    written = ",".join(response.headers.getall("content-encoding", ())).lower()
-    names = [name.strip() for name in written.split(",")]
-    return [] if written in _UNDONE_CODINGS else [name for name in names if name not in {"", "identity"}]
-
-
-def _gunzip(body: bytes, max_size: int) -> bytes:
-    """Return what a gzip file of one member contains. Raises DecodingError."""
-    member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        content = member.decompress(body, max_size + 1)
-    except zlib.error:
-        raise ContentCodingError("the response is no gzip file") from None
-    if len(content) > max_size:
-        raise httpx.DecodingError("the response is larger than upstream.max_body")
-    if not member.eof or member.unused_data:
-        raise ContentCodingError("the response is no whole gzip file")
-    return content
+        return await asyncio.to_thread(b"".join, pieces) if size > PIECE_BYTES else b"".join(pieces)
 
 
 def _body_of(request: httpx.Request) -> bytes | AsyncIterator[bytes] | None:
     """Return the body: a large one in pieces, so that other requests go on while it is sent."""
     body = request.read()
-    return _pieces(body) if len(body) > _PIECE_BYTES else body or None
+    return _pieces(body) if len(body) > PIECE_BYTES else body or None
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     view = memoryview(body)
-    for start in range(0, len(body), _PIECE_BYTES):
-        yield bytes(view[start : start + _PIECE_BYTES])
+    for start in range(0, len(body), PIECE_BYTES):
+        yield bytes(view[start : start + PIECE_BYTES])
+
+
+def _fields_of(request: httpx.Request) -> list[tuple[str, str]]:
+    """Header fields. Raises UnicodeError if one is not ASCII."""
+    return [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
 
 
 def _request_url(request: httpx.Request) -> URL:
     """URL to send; the `url` extension avoids a second parse."""
     return URL(request.extensions.get("url") or str(request.url), encoded=True)
-
-
-def ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS context that trusts the system's certificates and those of a PEM file.
-
-    It states OpenSSL's own paths, because the default call uses SSL_CERT_FILE and SSL_CERT_DIR instead.
-    Raises OSError if the file cannot be read.
-    """
-    system = ssl.get_default_verify_paths()
-    context = ssl.create_default_context(capath=system.openssl_capath)
-    if Path(system.openssl_cafile).is_file():
-        context.load_verify_locations(system.openssl_cafile)
-    if sys.platform == "win32":
-        context.load_default_certs()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -254,7 +204,5 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        if is_coding_error(error):
-            raise ContentCodingError(error_text(error)) from error
         httpx_error = next(new for old, new in _ERROR_MAPPING if isinstance(error, old))
         raise httpx_error(error_text(error)) from error

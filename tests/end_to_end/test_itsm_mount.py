@@ -10,7 +10,7 @@ from support.secrets import SECRET
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from gateway.upstreams.transport import ContentCodingError
+from gateway.upstreams.content_codings import ContentCodingError
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,21 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
 
 pytestmark = pytest.mark.anyio
+
+Transport = DirectTransport | PooledTransport
+_transport_type: type[Transport] = DirectTransport
+
+
+@pytest.fixture(autouse=True, params=[DirectTransport, PooledTransport], ids=["direct", "aiohttp"])
+def choose_transport(request: pytest.FixtureRequest) -> None:
+    """Run every test with each transport."""
+    global _transport_type  # noqa: PLW0603 - the parameter of the whole module
+    _transport_type = request.param
+
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -64,8 +76,8 @@ async def send_endless_body(reader: asyncio.StreamReader, writer: asyncio.Stream
         await asyncio.sleep(0.02)
 
 
-def transport(**parts: int | None) -> PooledTransport:
-    return PooledTransport(
+def transport(**parts: int | None) -> Transport:
+    return _transport_type(
         limits=httpx.Limits(max_connections=2, keepalive_expiry=5),
         timeout=httpx.Timeout(0.2, connect=1),
         max_body=parts.get("max_body", 1_000),

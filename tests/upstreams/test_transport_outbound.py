@@ -10,7 +10,8 @@ import pytest
 from support.outbound import Authority, Proxy, Server, authority, run_server, wait_for_close
 
 from gateway.errors import catalog
-from gateway.upstreams.transport import PooledTransport, ssl_context
+from gateway.upstreams.tls import ssl_context
+from gateway.upstreams.transport import PooledTransport
 
 pytestmark = pytest.mark.anyio
 
