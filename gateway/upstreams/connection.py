@@ -71,11 +71,11 @@ class Connection(asyncio.Protocol):
                 self._watch(min(self._loop.time() + limits.read_seconds, limits.ends_at))
                 await self._wait()
             self._require_response()
+            return self.reader.take()
         finally:
             self._is_exchanging = False
             if not self._may_reuse():
                 self.close()
-        return self.reader.take()
 
     def keep_for(self, seconds: float | None) -> None:
         """Close the connection after this time without a request."""
@@ -89,6 +89,8 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if not self._is_exchanging:  # else the response is still to be taken
+            self.reader.close()
 
     async def _write(self, head: bytes, body: bytes) -> None:
         """Write the request, a large body in pieces; stop when the upstream has responded already."""
@@ -147,13 +149,10 @@ class Connection(asyncio.Protocol):
     def _watch(self, due_at: float) -> None:
         """Set the time at which the connection is late; an earlier timer is left to find that out."""
         self._due_at = due_at
-        if due_at < self._timer_at or (self._timer is None and due_at < inf):
-            self._set_timer(due_at)
-
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at, self._timer = at, self._loop.call_at(at, self._on_timer)
+        if due_at < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at, self._timer = due_at, self._loop.call_at(due_at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer, self._timer_at = None, inf
@@ -186,6 +185,10 @@ class Connection(asyncio.Protocol):
         elif self._is_written:
             self._watch(min(self._loop.time() + self._read_seconds, self._ends_at))
 
+    def eof_received(self) -> None:
+        """Note the end of the connection; a request that is not yet written is not needed any more."""
+        self.connection_lost(None)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note the end of the connection, and of a response without a length."""
         if exc is None:
@@ -208,6 +211,8 @@ class Connection(asyncio.Protocol):
 
 def _is_readable(transport: asyncio.Transport) -> bool:
     connection = transport.get_extra_info("socket")
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([connection.fileno()], [], [], 0)[0])
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

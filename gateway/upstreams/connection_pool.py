@@ -134,10 +134,10 @@ class ConnectionPool:
             async with asyncio.timeout_at(None if ends_at == inf else ends_at):
                 await place
         except BaseException as error:
-            if place.cancelled():
-                self._queue.remove(place)
-            else:
+            if not place.cancelled():
                 self._free_place()
+            elif place in self._queue:
+                self._queue.remove(place)
             if isinstance(error, TimeoutError):
                 code = catalog.UPSTREAM_CONNECT_TIMEOUT.code
                 raise httpx.ConnectTimeout(f"{code} no-reply") from None

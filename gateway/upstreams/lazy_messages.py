@@ -60,6 +60,7 @@ class LazyResponse(httpx.Response):
 
     is_closed = True
     is_stream_consumed = True
+    default_encoding = "utf-8"
 
     def __init__(self, status: int, fields: RawFields, body: bytes) -> None:
         self.status_code = status

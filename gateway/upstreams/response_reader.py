@@ -10,6 +10,8 @@ from gateway.upstreams.lazy_messages import RawFields
 #: Maximum number of header fields of a response with those of interim responses and trailers, and their size.
 MAX_FIELDS = 256
 MAX_HEAD_BYTES = 64 * 1024
+#: Smaller pieces are added up: a list of them would need many times the memory of the body.
+_SMALL_PIECE_BYTES = 1024
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -18,7 +20,7 @@ class Received(NamedTuple):
 
     status: int
     fields: RawFields
-    pieces: list[bytes]
+    pieces: list[bytes | bytearray]
     size: int
 
 
@@ -30,7 +32,7 @@ class ResponseReader:
     """
 
     def __init__(self) -> None:
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         # As lenient as aiohttp's parser: only the syntax of fields, never the length of a body.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
@@ -43,9 +45,9 @@ class ResponseReader:
         self._ends_with_head = max_body is None or not has_body
         self.status = 0
         self.fields: RawFields = []
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | bytearray] = []
         self.size = 0
-        self.problem = ""
+        self.problem = self._version = ""
         self.is_complete = self.has_begun = self.may_reuse = False
         self.has_head = self._has_length = False
         self._field_count = self._field_bytes = self._received_head_bytes = 0
@@ -53,6 +55,8 @@ class ResponseReader:
     def feed(self, data: bytes) -> None:
         """Read received bytes."""
         self.has_begun = True
+        if self._parser is None:
+            return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -73,6 +77,11 @@ class ResponseReader:
         self.fields, self.pieces = [], []
         return received
 
+    def close(self) -> None:
+        """Forget everything, and let go of the parser, which refers to its reader."""
+        self._parser = None
+        self.fields, self.pieces = [], []
+
     def _fail(self, problem: str) -> None:
         self.may_reuse = False
         if not self.is_complete:
@@ -83,27 +92,35 @@ class ResponseReader:
     def on_message_begin(self) -> None:
         """Forget an interim response; a second response is more than was asked for."""
         self.fields = []
+        self._count(0)
         if self.is_complete:
             self.may_reuse = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a field; those after the body, and those that follow the response, are only counted."""
+        self._count(len(name) + len(value))
+        if not self.has_head and not self.problem:
+            self.fields.append((name, value.rstrip(b" \t")))
+
+    def _count(self, size: int) -> None:
+        """Count a field or the begin of a response: both are bounded together."""
         self._field_count += 1
-        self._field_bytes += len(name) + len(value)
+        self._field_bytes += size
         if self._field_count > MAX_FIELDS or self._field_bytes > MAX_HEAD_BYTES:
             self._fail("not-http")
-        elif not self.has_head:
-            self.fields.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Keep the status of a final response, and see how its end is known."""
-        if self.has_head or self.problem:
+        if self.has_head or self.problem or self._parser is None:
             return
         status = self._parser.get_status_code()
         if status < HTTPStatus.OK:
             if status == HTTPStatus.SWITCHING_PROTOCOLS:
                 self._fail("not-http")
             return
+        self._version = self._parser.get_http_version()
+        if self._version not in {"1.0", "1.1"}:
+            self._fail("not-http")
         self.status, self.has_head = status, True
         self._has_length = status in _BODILESS or self._body_has_length()
         self.is_complete = self._ends_with_head and not self.problem
@@ -127,11 +144,15 @@ class ResponseReader:
         if self.size > (self._max_body or 0):
             self._fail("too-large")
             self.pieces.clear()
-        else:
+        elif len(data) >= _SMALL_PIECE_BYTES:
             self.pieces.append(data)
+        elif self.pieces and isinstance(last := self.pieces[-1], bytearray):
+            last += data
+        else:
+            self.pieces.append(bytearray(data))
 
     def on_message_complete(self) -> None:
         """Note the end of the response."""
-        if self.has_head and not self.is_complete and not self.problem:
+        if self._parser and self.has_head and not self.is_complete and not self.problem:
             self.is_complete = True
-            self.may_reuse = self._parser.get_http_version() == "1.1" and self._parser.should_keep_alive()
+            self.may_reuse = self._version == "1.1" and self._parser.should_keep_alive()

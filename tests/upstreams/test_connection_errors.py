@@ -13,6 +13,7 @@ import pytest
 from support.outbound import Server, authority, run_server, wait_for_close
 
 from gateway.upstreams.connection_errors import error_kind, read_error_text
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
 
 #: Starts a server in a folder of its own; returns its URL and the file of certificates to trust.
@@ -81,11 +82,14 @@ CASES: dict[str, StartServer] = {
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("transport", [DirectTransport, PooledTransport])
 @pytest.mark.parametrize("expected", CASES)
-async def test_real_error_has_its_kind_and_reason(expected: str, tmp_path: Path) -> None:
+async def test_real_error_has_its_kind_and_reason(
+    expected: str, transport: type[DirectTransport | PooledTransport], tmp_path: Path
+) -> None:
     with ExitStack() as stack:
         url, ca_file = CASES[expected](stack, tmp_path)
-        pool = PooledTransport(
+        pool = transport(
             limits=httpx.Limits(max_connections=2, keepalive_expiry=5),
             timeout=httpx.Timeout(0.5, connect=0.5, pool=5),
             max_body=1_000,

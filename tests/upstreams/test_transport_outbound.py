@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from support.outbound import Authority, Proxy, Server, authority, run_server, wait_for_close
 
 from gateway.errors import catalog
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.tls import ssl_context
 from gateway.upstreams.transport import PooledTransport
 
@@ -21,6 +23,16 @@ BASIC = b"Proxy-Authorization: Basic dXNlcjpzeW50aGV0aWMhcGFzcw=="
 LOGIN = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 #: Variables in which other clients look for a proxy.
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+_is_aiohttp = False
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["direct", "aiohttp"])
+def choose_transport(request: pytest.FixtureRequest) -> None:
+    """Run every test with each transport; behind a proxy, there is only one."""
+    global _is_aiohttp  # noqa: PLW0603 - the parameter of the whole module
+    _is_aiohttp = request.param
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +68,11 @@ async def send(url: str, *, proxy: str = "", ca_file: Path | None = None, times:
     return results
 
 
-def _pool(proxy: str, ca_file: Path | None) -> PooledTransport:
+def _pool(proxy: str, ca_file: Path | None) -> DirectTransport | PooledTransport:
     limits = httpx.Limits(max_connections=2, keepalive_expiry=5)
     timeout = httpx.Timeout(2, connect=2, pool=2)
-    return PooledTransport(
-        limits=limits, timeout=timeout, max_body=1_000, total_timeout=5, proxy=proxy, ca_file=ca_file
-    )
+    transport = partial(PooledTransport, proxy=proxy) if proxy or _is_aiohttp else DirectTransport
+    return transport(limits=limits, timeout=timeout, max_body=1_000, total_timeout=5, ca_file=ca_file)
 
 
 async def test_private_authority_is_trusted_with_those_of_the_system(
@@ -101,17 +112,6 @@ async def test_environment_variables_change_neither_proxy_nor_trust(
         assert await send(f"http://127.0.0.1:{port}/x") == ["200 ok"]
     monkeypatch.setenv("SSL_CERT_FILE", str(private_authority.ca_file))
     assert await send(tls_server[1]) == [f"ConnectError {catalog.UPSTREAM_CERTIFICATE.code} unknown-issuer"]
-
-
-def test_environment_variables_do_not_change_system_certificates(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    before = ssl_context(None).cert_store_stats()
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert ssl_context(None).cert_store_stats() == before
 
 
 async def test_tunnel_is_opened_once_with_proxy_password(

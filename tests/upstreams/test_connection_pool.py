@@ -1,0 +1,165 @@
+"""Connections of a pool over real sockets: their number, order, age, and addresses."""
+
+import asyncio
+import socket
+from time import monotonic
+
+import httpx
+import pytest
+from support.exact_upstream import OK, direct_transport, exact_upstream, send
+
+pytestmark = pytest.mark.anyio
+
+
+async def respond_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+    await asyncio.sleep(0.05)
+    writer.write(OK)
+
+
+async def test_requests_wait_in_order_for_a_connection() -> None:
+    async with (
+        exact_upstream(respond_slowly) as upstream,
+        direct_transport(max_connections=1) as transport,
+    ):
+        urls = [f"{upstream.url}/{number}" for number in range(6)]
+        assert await asyncio.gather(*(send(transport, url) for url in urls)) == ["200 ok"] * 6
+        assert [head.split()[1] for head in upstream.heads] == [b"/%d" % number for number in range(6)]
+        assert upstream.connections == 1
+
+
+async def test_maximum_counts_all_origins_and_idle_connections() -> None:
+    async with (
+        exact_upstream(OK) as one,
+        exact_upstream(OK) as other,
+        direct_transport(max_connections=2) as transport,
+    ):
+        for upstream in (one, other, one, other):
+            await asyncio.gather(*(send(transport, upstream.url) for _ in range(2)))
+            await asyncio.sleep(0.05)
+            assert one.open_connections + other.open_connections <= 2
+        assert len(one.heads) == len(other.heads) == 4
+
+
+async def test_wait_for_a_connection_ends_as_a_connect_timeout() -> None:
+    async def respond_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await asyncio.sleep(0.4)
+        writer.write(OK)
+
+    async with (
+        exact_upstream(respond_late) as upstream,
+        direct_transport(max_connections=1, pool=0.1) as transport,
+    ):
+        results = await asyncio.gather(*(send(transport, upstream.url) for _ in range(3)))
+        assert results == ["200 ok", *["ConnectTimeout upstream-connect-timeout no-reply"] * 2]
+        assert len(upstream.heads) == 1
+        assert await send(transport, upstream.url) == "200 ok"
+
+
+async def test_total_time_of_waiting_requests_is_a_connect_timeout() -> None:
+    async with (
+        exact_upstream(respond_slowly) as upstream,
+        direct_transport(max_connections=1, total=0.07) as transport,
+    ):
+        results = await asyncio.gather(*(send(transport, upstream.url) for _ in range(4)))
+        assert results[0] == "200 ok"
+        assert results[-1] == "ConnectTimeout upstream-connect-timeout no-reply"
+
+
+async def test_cancelled_wait_gives_its_place_to_the_next() -> None:
+    async with (
+        exact_upstream(respond_slowly) as upstream,
+        direct_transport(max_connections=1) as transport,
+    ):
+        tasks = [asyncio.create_task(send(transport, upstream.url)) for _ in range(4)]
+        await asyncio.sleep(0.02)
+        tasks[1].cancel()
+        tasks[0].add_done_callback(lambda _: tasks[2].cancel())
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, asyncio.CancelledError) for result in results] == [0, 1, 1, 0]
+        assert await send(transport, upstream.url) == "200 ok"
+
+
+async def test_failed_connections_give_their_places_back() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    async with direct_transport(max_connections=1) as transport:
+        for _ in range(3):
+            assert await send(transport, url, "PUT") == "ConnectError upstream-refused ECONNREFUSED"
+
+
+async def test_idle_connection_is_closed_after_its_time() -> None:
+    async with exact_upstream(OK) as upstream, direct_transport(idle=0.1) as transport:
+        await send(transport, upstream.url)
+        await send(transport, upstream.url)
+        assert (upstream.connections, upstream.open_connections) == (1, 1)
+        await asyncio.sleep(0.3)
+        assert upstream.open_connections == 0
+        assert await send(transport, upstream.url) == "200 ok"
+        assert upstream.connections == 2
+
+
+async def test_connection_that_the_upstream_closed_while_idle_is_not_used() -> None:
+    async def close_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        writer.write(OK)
+        await writer.drain()
+        raise ConnectionError
+
+    async with exact_upstream(close_later) as upstream, direct_transport() as transport:
+        for _ in range(3):
+            assert await send(transport, upstream.url, "POST", b"{}") == "200 ok"
+        assert (upstream.connections, len(upstream.heads)) == (3, 3)
+
+
+async def test_close_ends_idle_connections_and_running_requests() -> None:
+    async with exact_upstream(respond_slowly) as upstream, direct_transport() as transport:
+        await send(transport, upstream.url)
+        task = asyncio.create_task(send(transport, upstream.url))
+        await asyncio.sleep(0.02)
+        await transport.aclose()
+        assert await task == "ReadError upstream-reset closed"
+        await asyncio.sleep(0.1)
+        assert upstream.open_connections == 0
+
+
+async def test_upstream_with_ipv6_address_is_reached() -> None:
+    async with exact_upstream(OK, "::1") as upstream, direct_transport() as transport:
+        assert await send(transport, upstream.url) == "200 ok"
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+async def test_next_address_of_a_name_is_tried(family: socket.AddressFamily) -> None:
+    """The other address refuses connections."""
+    loop = asyncio.get_running_loop()
+    async with exact_upstream(OK) as upstream, direct_transport() as transport:
+        port = httpx.URL(upstream.url).port
+        refused = ("127.0.0.2", port) if family is socket.AF_INET else ("::1", port, 0, 0)
+        addresses = [
+            (family, socket.SOCK_STREAM, 6, "", refused),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+
+        async def getaddrinfo(*_: object, **__: object) -> list[object]:
+            return list(addresses)
+
+        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign, assignment]
+        try:
+            assert await send(transport, f"http://two.example:{port}") == "200 ok"
+        finally:
+            del loop.getaddrinfo
+
+
+async def test_silent_address_ends_as_a_connect_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        start = monotonic()
+        async with direct_transport(pool=0.3) as transport:
+            result = await send(transport, url)
+        for filler in fillers:
+            filler.close()
+        assert result == "ConnectTimeout upstream-connect-timeout no-reply"
+        assert monotonic() - start < 1.5

@@ -1,0 +1,27 @@
+"""Trusted certificates: those of the system and of one file, whatever the environment says."""
+
+from pathlib import Path
+
+import pytest
+from support.outbound import authority
+
+from gateway.upstreams.tls import ssl_context
+
+
+def test_certificates_of_a_file_are_trusted_as_well(tmp_path: Path) -> None:
+    system, both = (
+        ssl_context(ca_file).cert_store_stats() for ca_file in (None, authority(tmp_path).ca_file)
+    )
+    assert both["x509"] == system["x509"] + 1
+    assert ssl_context(None).check_hostname
+
+
+def test_environment_variables_do_not_change_system_certificates(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    before = ssl_context(None).cert_store_stats()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert ssl_context(None).cert_store_stats() == before
