@@ -15,6 +15,12 @@ from gateway.upstreams.connection import Connection
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 def closing_after(response: bytes, *, resets: bool = False) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         writer.write(response)

@@ -20,6 +20,12 @@ from gateway.upstreams.transport import PooledTransport
 StartServer = Callable[[ExitStack, Path], tuple[str, Path | None]]
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 async def _be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read()
 

@@ -11,6 +11,12 @@ from support.exact_upstream import OK, direct_transport, exact_upstream, send
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 async def respond_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
     await asyncio.sleep(0.05)
     writer.write(OK)
@@ -139,10 +145,12 @@ async def test_next_address_of_a_name_is_tried(family: socket.AddressFamily) -> 
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
         ]
 
-        async def getaddrinfo(*_: object, **__: object) -> list[object]:
-            return list(addresses)
+        async def resolve(host: str, *arguments: object, **options: object) -> list[object]:
+            is_name = host == "two.example"
+            return list(addresses) if is_name else await getaddrinfo(host, *arguments, **options)  # type: ignore[arg-type]
 
-        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign, assignment]
+        getaddrinfo = loop.getaddrinfo
+        loop.getaddrinfo = resolve  # type: ignore[method-assign, assignment]
         try:
             assert await send(transport, f"http://two.example:{port}") == "200 ok"
         finally:

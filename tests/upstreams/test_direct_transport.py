@@ -12,6 +12,12 @@ from gateway.upstreams.lazy_messages import LazyRequest
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "value"),
     [

@@ -18,6 +18,12 @@ Transport = DirectTransport | PooledTransport
 _transport_type: type[Transport] = DirectTransport
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture(autouse=True, params=[DirectTransport, PooledTransport], ids=["direct", "aiohttp"])
 def choose_transport(request: pytest.FixtureRequest) -> None:
     """Run every test with each transport."""

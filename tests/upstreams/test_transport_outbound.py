@@ -47,6 +47,12 @@ def tls_server(private_authority: Authority) -> Iterator[tuple[Server, str]]:
         yield server, f"https://localhost:{port}/x?a=%7c"
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Run every test on both event loops: their errors and their closing of connections differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 def closed_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
