@@ -12,14 +12,17 @@ from support.secrets import SECRET
 from gateway.builders import (
     IRRELEVANT_TO_RESPONSES,
     cache_config,
+    connection_pool,
     create_ledger,
     ledger_url,
     open_store,
     sql_timeout,
 )
-from gateway.settings import Cache, Settings, Sql
+from gateway.settings import Cache, Settings, Sql, Upstream
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
+from gateway.upstreams.direct_transport import DirectTransport
+from gateway.upstreams.transport import PooledTransport
 
 SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]})
 
@@ -155,3 +158,10 @@ def test_sql_query_may_take_its_time_in_the_queue() -> None:
     assert timeout_of(sql_request(body=b'{"maxTimeInQueue":1500}')) == {"read": 66.5, "total": 130}
     assert timeout_of(sql_request()) == {"read": 95, "total": 130}
     assert timeout_of(sql_request("status")) is timeout_of(fhir_request()) is None
+
+
+def test_only_an_outbound_proxy_needs_aiohttp() -> None:
+    proxied = {"url": "http://upstream.example", "proxy": "http://proxy.example:3128"}
+    assert type(connection_pool(Upstream.model_validate(proxied))) is PooledTransport
+    del proxied["proxy"]
+    assert type(connection_pool(Upstream.model_validate(proxied))) is DirectTransport

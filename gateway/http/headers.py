@@ -93,9 +93,9 @@ def is_plain_value(value: str) -> bool:
 
 def valid_headers(headers: Headers) -> Headers:
     """Return the fields without control characters, and one Retry-After in its syntax, of at most a day."""
+    valid = [field for field in headers if field[0] != "retry-after" and _VALID_VALUE.fullmatch(field[1])]
     waits = [value for name, value in headers if name == "retry-after" and _RETRY_AFTER.fullmatch(value)]
-    others = (field for field in headers if field[0] != "retry-after" and _VALID_VALUE.fullmatch(field[1]))
-    return (*(("retry-after", _bounded_wait(value)) for value in waits[:1]), *others)
+    return (*[("retry-after", _bounded_wait(value)) for value in waits[:1]], *valid)
 
 
 def _bounded_wait(value: str) -> str:
@@ -104,7 +104,9 @@ def _bounded_wait(value: str) -> str:
 
 def filter_headers(headers: Headers, allow_list: dict[str, str]) -> Headers:
     """Return the fields of an allow list, without those that `Connection` declares hop-by-hop."""
-    hop_by_hop = {
-        name.strip() for key, value in headers if key == "connection" for name in value.lower().split(",")
-    }
-    return tuple(field for field in headers if field[0] in allow_list and field[0] not in hop_by_hop)
+    kept = [field for field in headers if field[0] in allow_list]
+    connection = ",".join([value for name, value in headers if name == "connection"])
+    if not connection:
+        return tuple(kept)
+    hop_by_hop = {name.strip() for name in connection.lower().split(",")}
+    return tuple([field for field in kept if field[0] not in hop_by_hop])

@@ -178,8 +178,10 @@ class UpstreamClient:
         )
         request = with_limited_count(self._dialect, request)
         timeout = self._timeout_of(request)
-        target = _parse_target(request.upstream_url, is_unchanged=is_unchanged(request))
-        return _httpx_request(method, target, request.upstream_url, headers, request.upstream_body, timeout)
+        is_plain = _is_plain(request.upstream_url, is_unchanged=is_unchanged(request))
+        return (_lazy_request if is_plain else _httpx_request)(
+            method, request.upstream_url, headers, request.upstream_body, timeout
+        )
 
     def _log_failure(self, failure: Failure, request: FhirRequest, response: FhirResponse) -> None:
         """Log the codes of each failure at debug level, and an unrecognised shape at warning level.
@@ -193,40 +195,51 @@ class UpstreamClient:
         _log.debug("upstream-failure", **fields, code=failure.kind.code, upstream_codes=codes)
 
 
-def _httpx_request(
-    method: str,
-    parsed_target: tuple[httpx.URL, bool],
-    url: str,
-    headers: Headers,
-    body: bytes,
-    timeout: Timeout | None = None,
+def _lazy_request(
+    method: str, url: str, headers: Headers, body: bytes, timeout: Timeout | None
 ) -> httpx.Request:
-    """Build `httpx.Request(method, url, headers=headers, content=body)` in a tenth of its time."""
-    target, is_plain = parsed_target
-    length = (("content-length", str(len(body))),) if body or method in _METHODS_WITH_BODY else ()
-    fields = (("host", target.netloc.decode()), *headers, *length)
-    extensions = {"timeout": timeout} if timeout else {}
-    if is_plain:
-        return LazyRequest(method, url, fields, body, extensions)
-    return httpx.Request(method, target, headers=fields, stream=httpx.ByteStream(body), extensions=extensions)
+    """Build the request of `_httpx_request` in a tenth of its time, for a URL that is sent as it is."""
+    fields = (
+        *_host_field(url[: url.index("/", url.index("://") + 3)]),
+        *headers,
+        *_length_field(method, body),
+    )
+    return LazyRequest(method, url, fields, body, {"timeout": timeout} if timeout else {})
 
 
-def _parse_target(url: str, *, is_unchanged: bool) -> tuple[httpx.URL, bool]:
-    """Return the parsed origin and True if path and query are sent as they are; else the URL and False.
+def _httpx_request(
+    method: str, url: str, headers: Headers, body: bytes, timeout: Timeout | None
+) -> httpx.Request:
+    """Build a request whose URL httpx percent-encodes. Raises httpx.InvalidURL."""
+    target = httpx.URL(url)
+    return httpx.Request(
+        method,
+        target,
+        headers=(("host", target.netloc.decode()), *headers, *_length_field(method, body)),
+        stream=httpx.ByteStream(body),
+        extensions={"timeout": timeout} if timeout else {},
+    )
 
-    Unless `is_unchanged`, they are sent as they are only if httpx would not change them.
+
+def _length_field(method: str, body: bytes) -> Headers:
+    return (("content-length", str(len(body))),) if body or method in _METHODS_WITH_BODY else ()
+
+
+def _is_plain(url: str, *, is_unchanged: bool) -> bool:
+    """Whether path and query are sent as they are.
+
+    Unless `is_unchanged`, that is so only if httpx would not change them.
     """
     end = max(url.find("/", url.find("://") + 3), 0)
-    origin, target = url[:end], url[end:]
+    target = url[end:]
     is_plain = "/." not in target and _PLAIN_TARGET.fullmatch(target)
-    if origin and (is_plain or (is_unchanged and _VISIBLE_TARGET.fullmatch(target))):
-        return _parse_origin(origin), True
-    return httpx.URL(url), False
+    return end > 0 and bool(is_plain or (is_unchanged and _VISIBLE_TARGET.fullmatch(target)))
 
 
 @lru_cache(maxsize=256)
-def _parse_origin(origin: str) -> httpx.URL:
-    return httpx.URL(origin)
+def _host_field(origin: str) -> Headers:
+    """Return the field Host of `https://host:port`."""
+    return (("host", httpx.URL(origin).netloc.decode()),)
 
 
 def _lowercase_headers(response: httpx.Response) -> Headers:

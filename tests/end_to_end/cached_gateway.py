@@ -28,7 +28,7 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.log_config import configure_logging
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
-from gateway.upstreams.transport import PooledTransport
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
@@ -61,7 +61,7 @@ def cached_gateway(
     closeables: tuple[FallbackStore | RedisStore, ...] = (),
 ) -> Starlette:
     """Handlers as in `gateway/chain.py`, with one route."""
-    pool = PooledTransport(
+    pool = DirectTransport(
         limits=httpx.Limits(max_connections=50), timeout=httpx.Timeout(10), max_body=9_000_000
     )
 

@@ -37,7 +37,7 @@ from gateway.telemetry.log_config import configure_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
-from gateway.upstreams.transport import PooledTransport
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
@@ -63,7 +63,7 @@ def ledger_gateway(settings: Settings, ledger: Ledger, cap: DailyCap | None = No
     names = LedgerNames(ProvedCallers(monotonic), ConfiguredNames({}, settings.sites))
     recorder = Recorder(ledger, daily_usage, metrics, names, site_of=sites)
     reader = RequestReader(settings, sites)
-    pool = PooledTransport(
+    pool = DirectTransport(
         limits=httpx.Limits(max_connections=20), timeout=httpx.Timeout(2), max_body=9_000_000
     )
 

@@ -43,7 +43,7 @@ from gateway.sites.relocation import SiteRelocation
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams import DIALECTS
 from gateway.upstreams.client import UpstreamClient
-from gateway.upstreams.transport import PooledTransport
+from gateway.upstreams.direct_transport import DirectTransport
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import ErrorHandler
 from gateway.web.request_reader import RequestReader
@@ -77,7 +77,7 @@ class Chain:
     """Handlers from PageSizer to UpstreamClient; `pool` is their connection pool."""
 
     def __init__(self, limits: Limits) -> None:
-        self.pool = PooledTransport(
+        self.pool = DirectTransport(
             limits=httpx.Limits(max_connections=200, keepalive_expiry=20),
             timeout=httpx.Timeout(limits.read, connect=1.0),
             max_body=limits.max_body,
