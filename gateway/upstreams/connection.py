@@ -69,7 +69,8 @@ class Connection(asyncio.Protocol):
             if not self._is_over:
                 self._is_written = True
                 self._watch(min(self._loop.time() + limits.read_seconds, limits.ends_at))
-                await self._wait()
+                while not self._is_over:
+                    await self._wait()
             self._require_response()
             return self.reader.take()
         finally:
@@ -102,11 +103,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             view = memoryview(body)
             for start in range(0, len(body), PIECE_BYTES):
-                await (self._wait() if self._is_paused else asyncio.sleep(0))
+                await asyncio.sleep(0)
+                await self._wait_until_read()
                 if self._is_over or self._transport is None:
                     return
                 self._transport.write(view[start : start + PIECE_BYTES])
-        if self._is_paused and not self._is_over:
+        await self._wait_until_read()
+
+    async def _wait_until_read(self) -> None:
+        """Wait while the upstream reads more slowly than the request is written."""
+        while self._is_paused and not self._is_over:
             await self._wait()
 
     @property
