@@ -90,3 +90,10 @@ async def send(transport: DirectTransport, url: str, method: str = "GET", conten
     except httpx.TransportError as error:
         return f"{type(error).__name__} {error}"
     return f"{response.status_code} {(await response.aread()).decode()}"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true, at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the condition is no event
+            await asyncio.sleep(0.01)

@@ -8,7 +8,7 @@ from time import monotonic
 
 import httpx
 import pytest
-from support.exact_upstream import OK, Serve, direct_transport, exact_upstream, responding, send
+from support.exact_upstream import OK, Serve, direct_transport, exact_upstream, responding, send, until
 
 from gateway.upstreams.connection import Connection
 
@@ -139,24 +139,24 @@ async def test_body_is_not_written_faster_than_it_is_read() -> None:
         start = monotonic()
         result = await send(transport, upstream.url, "POST", b"x" * 30_000_000)
         assert result == "ReadTimeout upstream-timeout no-response"
-        assert monotonic() - start < 2
+        assert monotonic() - start < 5
 
 
 async def test_time_without_data_counts_from_the_last_byte() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         for byte in OK[:-1]:
             writer.write(bytes([byte]))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.04)
         if number == 0:
             writer.write(OK[-1:])
         else:
             await asyncio.sleep(60)
 
-    async with exact_upstream(drip) as upstream, direct_transport(read=0.3) as transport:
+    async with exact_upstream(drip) as upstream, direct_transport(read=1) as transport:
         assert await send(transport, upstream.url) == "200 ok"
         start = monotonic()
         assert await send(transport, upstream.url) == "ReadTimeout upstream-timeout no-response"
-        assert 0.9 < monotonic() - start < 2
+        assert monotonic() - start > 2
 
 
 async def test_total_time_ends_a_response_that_goes_on() -> None:
@@ -167,7 +167,7 @@ async def test_total_time_ends_a_response_that_goes_on() -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    async with exact_upstream(drip) as upstream, direct_transport(read=0.3, total=0.6) as transport:
+    async with exact_upstream(drip) as upstream, direct_transport(read=5, total=0.5) as transport:
         assert await send(transport, upstream.url) == "ReadTimeout upstream-timeout no-response"
 
 
@@ -179,11 +179,11 @@ async def test_cancelled_request_closes_its_connection() -> None:
     async with exact_upstream(never_respond) as upstream, direct_transport(max_connections=1) as transport:
         for number in range(3):
             task = asyncio.create_task(send(transport, upstream.url))
-            await asyncio.sleep(0.05)
+            await until(lambda number=number: len(upstream.heads) == number + 1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await asyncio.sleep(0.05)
-            assert (upstream.connections, upstream.open_connections) == (number + 1, 0)
+            await until(lambda: upstream.open_connections == 0)
+            assert upstream.connections == number + 1
 
 
 async def test_transport_reuses_one_timer_per_connection() -> None:
@@ -210,7 +210,7 @@ async def test_transport_reuses_one_timer_per_connection() -> None:
     "response", [OK, b"no HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"]
 )
 async def test_closed_connection_is_freed_without_the_collector(response: bytes) -> None:
-    async with exact_upstream(responding(response)) as upstream, direct_transport(read=0.1) as transport:
+    async with exact_upstream(responding(response)) as upstream, direct_transport(read=0.5) as transport:
         gc.collect()
         gc.disable()
         try:

@@ -6,7 +6,7 @@ from time import monotonic
 
 import httpx
 import pytest
-from support.exact_upstream import OK, direct_transport, exact_upstream, send
+from support.exact_upstream import OK, direct_transport, exact_upstream, send, until
 
 pytestmark = pytest.mark.anyio
 
@@ -48,12 +48,12 @@ async def test_maximum_counts_all_origins_and_idle_connections() -> None:
 
 async def test_wait_for_a_connection_ends_as_a_connect_timeout() -> None:
     async def respond_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(2)
         writer.write(OK)
 
     async with (
         exact_upstream(respond_late) as upstream,
-        direct_transport(max_connections=1, pool=0.1) as transport,
+        direct_transport(max_connections=1, read=4, pool=1) as transport,
     ):
         results = await asyncio.gather(*(send(transport, upstream.url) for _ in range(3)))
         assert results == ["200 ok", *["ConnectTimeout upstream-connect-timeout no-reply"] * 2]
@@ -61,14 +61,21 @@ async def test_wait_for_a_connection_ends_as_a_connect_timeout() -> None:
         assert await send(transport, upstream.url) == "200 ok"
 
 
-async def test_total_time_of_waiting_requests_is_a_connect_timeout() -> None:
+async def test_total_time_of_waiting_request_is_a_connect_timeout() -> None:
+    async def respond_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await asyncio.sleep(0.5)
+        writer.write(OK)
+
     async with (
-        exact_upstream(respond_slowly) as upstream,
-        direct_transport(max_connections=1, total=0.07) as transport,
+        exact_upstream(respond_late) as upstream,
+        direct_transport(max_connections=1) as transport,
     ):
-        results = await asyncio.gather(*(send(transport, upstream.url) for _ in range(4)))
-        assert results[0] == "200 ok"
-        assert results[-1] == "ConnectTimeout upstream-connect-timeout no-reply"
+        first = asyncio.create_task(send(transport, upstream.url))
+        await until(lambda: upstream.heads)
+        late = httpx.Request("PUT", upstream.url, extensions={"timeout": {"total": 0.05}})
+        with pytest.raises(httpx.ConnectTimeout):
+            await transport.handle_async_request(late)
+        assert (await first, len(upstream.heads)) == ("200 ok", 1)
 
 
 async def test_cancelled_wait_gives_its_place_to_the_next() -> None:
@@ -95,12 +102,11 @@ async def test_failed_connections_give_their_places_back() -> None:
 
 
 async def test_idle_connection_is_closed_after_its_time() -> None:
-    async with exact_upstream(OK) as upstream, direct_transport(idle=0.1) as transport:
+    async with exact_upstream(OK) as upstream, direct_transport(idle=1) as transport:
         await send(transport, upstream.url)
         await send(transport, upstream.url)
         assert (upstream.connections, upstream.open_connections) == (1, 1)
-        await asyncio.sleep(0.3)
-        assert upstream.open_connections == 0
+        await until(lambda: upstream.open_connections == 0)
         assert await send(transport, upstream.url) == "200 ok"
         assert upstream.connections == 2
 
@@ -124,8 +130,7 @@ async def test_close_ends_idle_connections_and_running_requests() -> None:
         await asyncio.sleep(0.02)
         await transport.aclose()
         assert await task == "ReadError upstream-reset closed"
-        await asyncio.sleep(0.1)
-        assert upstream.open_connections == 0
+        await until(lambda: upstream.open_connections == 0)
 
 
 async def test_upstream_with_ipv6_address_is_reached() -> None:
