@@ -7,10 +7,9 @@ line of its own and no share of its own in what callers share.
 from collections.abc import Callable
 from typing import Final
 
-from cachetools import LRUCache
-
 from gateway.exchange import FhirRequest, Headers
 from gateway.http.callers import credential, fingerprint
+from gateway.http.latest_times import LatestTimes
 
 #: Name of all callers and sites that no upstream has confirmed.
 UNPROVED: Final = "unproved"
@@ -51,30 +50,24 @@ class ProvedCallers:
     """Times of the last 2xx of an upstream, by caller and by site; `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._callers: LRUCache[str, float] = LRUCache(_MAX_CALLERS)
-        self._sites: LRUCache[str, float] = LRUCache(_MAX_SITES)
+        self._callers = LatestTimes(clock, _MAX_CALLERS)
+        self._sites = LatestTimes(clock, _MAX_SITES)
 
     def record_success(self, caller: str, guid: str = "") -> None:
         """Note a 2xx of the upstream to a caller, at a site if there is one."""
-        now = self._clock()
         if caller:
-            self._callers[caller] = now
+            self._callers.record(caller)
         if guid:
-            self._sites[guid] = now
+            self._sites.record(guid)
 
     def is_proved(self, caller: str, within: float = PROOF_SECONDS) -> bool:
         """Whether the upstream has accepted the caller's credential in the last `within` seconds."""
-        return self._is_recent(self._callers, caller, within)
+        return self._callers.is_within(caller, within)
 
     def is_site_proved(self, guid: str) -> bool:
         """Whether an upstream has responded with 2xx for this site in the last day."""
-        return self._is_recent(self._sites, guid, PROOF_SECONDS)
+        return self._sites.is_within(guid, PROOF_SECONDS)
 
     def forget(self, caller: str) -> None:
         """Forget the proof of a caller whose credential the upstream has refused."""
-        self._callers.pop(caller, None)
-
-    def _is_recent(self, times: LRUCache[str, float], name: str, within: float) -> bool:
-        recorded_at = times.get(name)
-        return recorded_at is not None and self._clock() - recorded_at < within
+        self._callers.forget(caller)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.http import callers
 from gateway.http.callers import fingerprint, is_background, keyed_fingerprint, ledger_label
 
 KEY = ("ocp-apim-subscription-key", "demo-key")
@@ -60,3 +61,16 @@ def test_spellings_of_one_credential_are_one_caller() -> None:
     assert len({fingerprint((("authorization", each),)) for each in (*others, "Bearer a")}) == 8
     keys = {fingerprint((("ocp-apim-subscription-key", each),)) for each in ("bearer a", "Bearer a")}
     assert len(keys) == 2
+
+
+def test_long_credentials_are_not_kept_in_memory() -> None:
+    before = callers._kept_identity.cache_info().currsize
+    tokens = [(("authorization", f"Bearer {number}{'x' * 4_096}"),) for number in range(3)]
+    assert len({fingerprint(token) for token in tokens}) == 3
+    assert callers._kept_identity.cache_info().currsize == before
+
+
+def test_number_of_kept_identities_is_limited() -> None:
+    for number in range(1_100):
+        fingerprint((("ocp-apim-subscription-key", f"key-{number}"),))
+    assert callers._kept_identity.cache_info().currsize == 1_000
