@@ -94,6 +94,8 @@ class ResponseCache:
 
     async def _lookup_of(self, request: FhirRequest, site: Site) -> CacheLookup | None:
         version = await self._config.version_of(site)
+        if self._config.freshness_of(site).profile == "off":
+            return None
         access = await self._access.access_of(request, site.guid)
         return lookup_for(request, site, self._config, version, access)
 

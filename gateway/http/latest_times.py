@@ -14,6 +14,9 @@ class LatestTimes:
         self._max_names = max_names
         self._times: dict[str, float] = {}
 
+    def __len__(self) -> int:
+        return len(self._times)
+
     def record(self, name: str) -> None:
         """Note an event now."""
         self._times.pop(name, None)

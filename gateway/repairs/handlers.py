@@ -86,11 +86,12 @@ class RequestRepairs:
 
     def __init__(self, inner: Handler, repairs: Sequence[Repair]) -> None:
         self._inner = inner
-        self._repairs = repairs
+        self._repairs = [repair for repair in repairs if repair.request]
+        self._cached_steps = lru_cache(maxsize=1024)(self._active_steps)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the response to the repaired request. Raises Failure if a repair rejects the request."""
-        active = [repair for repair in self._repairs if repair.is_active(request.site)]
+        active = self._cached_steps(request.site.disabled_repairs) if request.site else ()
         is_large = len(request.body) > MAX_LOOP_BYTES
         repaired, applied_ids = (
             await _run_in_thread(lambda: _repair_request(request, active))
@@ -102,6 +103,9 @@ class RequestRepairs:
             return response
         all_ids = dict.fromkeys((*applied_ids, *response.applied_repairs))
         return response.replace(applied_repairs=tuple(all_ids))
+
+    def _active_steps(self, disabled_ids: frozenset[str]) -> tuple[Repair, ...]:
+        return tuple(repair for repair in self._repairs if repair.issue.id not in disabled_ids)
 
 
 def _repair_request(request: FhirRequest, repairs: Sequence[Repair]) -> tuple[FhirRequest, tuple[str, ...]]:

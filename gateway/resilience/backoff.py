@@ -22,7 +22,12 @@ class ExponentialBackoff:
 
 def max_wait(request: FhirRequest, configured_max: float) -> float:
     """Maximum total wait in seconds: `Prefer: wait=` (RFC 7240 section 4.3), at most the configured one."""
-    match = _PREFER_WAIT.search(request.header("prefer").lower())
+    return max_wait_of(request.header("prefer"), configured_max)
+
+
+def max_wait_of(prefer: str, configured_max: float) -> float:
+    """Maximum total wait in seconds by the value of the field Prefer."""
+    match = _PREFER_WAIT.search(prefer.lower()) if prefer else None
     return min(configured_max, float(match[1])) if match else configured_max
 
 

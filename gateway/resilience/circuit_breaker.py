@@ -83,6 +83,11 @@ class CircuitRegistry:
         """Circuit of a site or caller; `fresh`: as the store has it now, not the local copy."""
         return await self._replicated_circuits.get(name, skip_local_copy=fresh) or CLOSED
 
+    def _known_circuit(self, name: str) -> Circuit | None:
+        """Circuit in a fresh local copy; None if there is no such copy."""
+        copy = self._replicated_circuits.fresh_copy(name)
+        return copy and (copy[1] or CLOSED)
+
     async def troubled_circuits(self, sites: Iterable[str] = ()) -> dict[str, Circuit]:
         """Circuits with recent failures by site: the worst of its own and its callers' in this process."""
         names = {*sites, *self._replicated_circuits.names()}
@@ -109,8 +114,8 @@ class CircuitRegistry:
         half_open = ""
         site = request.asked_site
         for name in filter(None, self.names_of(request, site)) if site else ():
-            circuit = await self.circuit_of(name)
-            state = circuit.state(self.now())
+            circuit = self._known_circuit(name) or await self.circuit_of(name)
+            state = "closed" if circuit is CLOSED else circuit.state(self.now())
             if state == "open":
                 raise self.open_failure(circuit, circuit.seconds_until_half_open(self.now()))
             half_open = half_open or (name if state == "half-open" else "")
@@ -140,9 +145,11 @@ class CircuitRegistry:
     async def record_response(self, request: FhirRequest, site: Site, started_at: float) -> None:
         """Close the circuits, unless the request started before the last counted failure."""
         names = self.names_of(request, site)
-        self._failing_callers.pop(names.site, None)
+        if names.site in self._failing_callers:
+            del self._failing_callers[names.site]
         for name in filter(None, names):
-            await self._count_response(site, name, started_at)
+            if self._known_circuit(name) is not CLOSED:
+                await self._count_response(site, name, started_at)
 
     async def _count_failure(
         self, site: Site, name: str, failure: Failure, started_at: float, *, opens_at_once: bool = False

@@ -156,17 +156,25 @@ def scope_keys(request: FhirRequest, secret: bytes) -> dict[str, str]:
 
     A request that Halo Cloud answers alone belongs to no scope of a practice.
     """
-    asked = request.asked_site
-    site, caller = asked.guid if asked else "", keyed_fingerprint(request.headers, secret)
+    asked, caller = request.asked_site, keyed_fingerprint(request.headers, secret)
+    site = asked.guid if asked else ""
     keys = {"gateway": f"gateway:{urlsplit(request.upstream_base).netloc}"}
-    keys |= {"caller": f"caller:{caller}"} if caller else {}
     keys |= {"site": f"site:{site}"} if site else {}
-    keys |= {"caller-at-site": f"caller-at-site:{site}:{caller}"} if site else {}
+    keys |= caller_keys(request, secret)
     day = _practitioner_day(request)
     if site and day:
         practitioner = f"{site}:{keyed_hash(day, secret)}"
         keys["practitioner"] = f"practitioner:{practitioner}"
         keys["caller-practitioner"] = f"caller-practitioner:{practitioner}:{caller}"
+    return keys
+
+
+def caller_keys(request: FhirRequest, secret: bytes) -> dict[str, str]:
+    """Scope keys of a request's caller alone, and of the caller at its site."""
+    asked, caller = request.asked_site, keyed_fingerprint(request.headers, secret)
+    keys = {"caller": f"caller:{caller}"} if caller else {}
+    if asked and asked.guid:
+        keys["caller-at-site"] = f"caller-at-site:{asked.guid}:{caller}"
     return keys
 
 

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
-from cachetools import TTLCache
 
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
+from gateway.http.latest_times import LatestTimes
 from gateway.resilience.pause_rules import (
     MAX_PAUSE_SECONDS,
     OWN_SCOPES,
     RULES,
     Pause,
     PauseRule,
+    caller_keys,
     matching_rule,
     pause_after_refusal,
     scope_keys,
@@ -28,8 +29,6 @@ _ALL_PAUSES_KEY: Final = "all"
 #: Callers that are remembered as served, and for how many seconds.
 _MAX_SERVED: Final = 10_000
 _SERVED_SECONDS: Final = 3_600.0
-#: Scopes in which callers are remembered as served.
-_SERVED_SCOPES: Final = ("caller", "caller-at-site")
 #: Scopes of all callers that do not concern a caller who was served within the hour.
 _EXEMPTING_SCOPES: Final = frozenset({"gateway", "site"})
 
@@ -52,14 +51,16 @@ class PauseRegistry:
         self._replicated_pauses = ReplicatedValues(
             store, dict[str, Pause], "pauses:", clock, lifetime=MAX_PAUSE_SECONDS
         )
-        self._served: TTLCache[str, None] = TTLCache(_MAX_SERVED, _SERVED_SECONDS, clock)
+        self._served = LatestTimes(clock, _MAX_SERVED)
         self.now = clock
         self.rules = (*rules, *own_rules)
         self._secret = secret
 
     async def active_pauses(self) -> dict[str, Pause]:
         """Return the active pauses by scope key."""
-        return active(await self._replicated_pauses.get(_ALL_PAUSES_KEY), self.now())
+        copy = self._replicated_pauses.fresh_copy(_ALL_PAUSES_KEY)
+        pauses = copy[1] if copy else await self._replicated_pauses.get(_ALL_PAUSES_KEY)
+        return active(pauses, self.now())
 
     async def clear_pause(self, scope_key: str) -> bool:
         """End a pause; return whether it was active."""
@@ -79,12 +80,13 @@ class PauseRegistry:
 
     async def record_response(self, request: FhirRequest, started_at: float) -> None:
         """Remember that the caller is served; end what other callers' refusals said of all callers."""
-        keys = scope_keys(request, self._secret)
-        for scope in _SERVED_SCOPES:
-            if scope in keys:
-                self._served[keys[scope]] = None
-        shared = {keys[scope] for scope in OWN_SCOPES if scope in keys}
+        for key in caller_keys(request, self._secret).values():
+            self._served.record(key)
         pauses = await self.active_pauses()
+        if not pauses:
+            return
+        keys = scope_keys(request, self._secret)
+        shared = {keys[scope] for scope in OWN_SCOPES if scope in keys}
         if any(is_disproved(key, pause, shared, started_at) for key, pause in pauses.items()):
             await self._update(lambda stored: without_disproved(stored, shared, started_at))
 
@@ -104,7 +106,8 @@ class PauseRegistry:
 
     def _is_served(self, scope: str, keys: Mapping[str, str]) -> bool:
         """Whether the caller had a response within the hour: from the upstream, or from the site."""
-        return keys.get("caller" if scope in {"gateway", "caller"} else "caller-at-site") in self._served
+        key = keys.get("caller" if scope in {"gateway", "caller"} else "caller-at-site")
+        return key is not None and self._served.is_within(key, _SERVED_SECONDS)
 
     async def _update(self, change: Callable[[dict[str, Pause]], dict[str, Pause]]) -> dict[str, Pause]:
         """Change the active pauses in the store, and return them."""

@@ -69,12 +69,8 @@ class RateLimits:
 
     async def blocked_seconds(self, key: str) -> float:
         """Seconds until a key may send the next request: by the upstream's Retry-After, or a full window."""
-        held, windows = await self._held_seconds(key), self._windows
+        held, windows = _held_seconds(await self._learned_rates.get(key), self.now()), self._windows
         return held if windows is None else max(held, await windows.wait_seconds(caller_part(key)))
-
-    async def _held_seconds(self, key: str) -> float:
-        learned_rate = await self._learned_rates.get(key)
-        return max(0.0, learned_rate.blocked_until - self.now()) if learned_rate else 0.0
 
     async def blocked_keys(self) -> dict[str, LearnedRate]:
         """Return the learned rates of the keys that this process knows to be blocked now."""
@@ -92,7 +88,10 @@ class RateLimits:
 
         `in_windows`: the request has been counted in the windows already.
         """
-        rate, held = await self.current_rate(key), await self._held_seconds(key)
+        if not self._learned_rates.fresh_copy(key):
+            await self._learned_rates.get(key)  # meanwhile a refusal of another request may have come
+        learned_rate, now = await self._learned_rates.get(key), self.now()
+        rate, held = effective_rate(learned_rate, self._ceiling, now), _held_seconds(learned_rate, now)
         delay = held if held or rate is None else await self._slot_delay(key, rate)
         if delay or in_windows or self._windows is None:
             return delay
@@ -152,6 +151,10 @@ class RateLimits:
             return True
         self._full_slots[key] = current_slot
         return False
+
+
+def _held_seconds(learned_rate: LearnedRate | None, now: float) -> float:
+    return max(0.0, learned_rate.blocked_until - now) if learned_rate else 0.0
 
 
 def caller_part(key: str) -> str:

@@ -80,6 +80,8 @@ class Retry:
                     use = UpstreamUse(use.requests + failure.upstream_use.requests)
                     await self._sleep(wait)
                 else:
+                    if attempts == 1:
+                        return response
                     headers = (*response.headers, *_attempts_header(attempts))
                     return response.replace(headers=headers, upstream_use=use.plus(response.upstream_use))
                 attempts, request = attempts + 1, request.with_used_permit()

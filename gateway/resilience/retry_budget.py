@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cachetools import LRUCache, TTLCache
 
 from gateway.http.callers import keyed_hash
-from gateway.resilience.retry_policy import RetryBudgetPolicy, slots_of_last_hour
+from gateway.resilience.retry_policy import RetryBudgetPolicy, slot_at, slots_of_last_hour
 from gateway.stores.base import Store
 
 _HOUR_SECONDS = 3_600.0
@@ -95,9 +95,9 @@ class RetryBudget:
         return max(sum(shared_counts), sum(local_counts[slot] for slot in slots))
 
     async def _add(self, kind: str, site: str, caller: str, amount: int) -> None:
-        slots, local_counts = slots_of_last_hour(self._clock()), self._local_counts[kind, site, caller]
-        if slots[0] not in local_counts:
-            for slot in local_counts.keys() - slots:
-                del local_counts[slot]
-        local_counts[slots[0]] += amount
-        await self._store.increment(f"{kind}:{site}:{caller}:{slots[0]}", amount, _RETENTION_SECONDS)
+        slot, local_counts = slot_at(self._clock()), self._local_counts[kind, site, caller]
+        if slot not in local_counts:
+            for old in local_counts.keys() - slots_of_last_hour(self._clock()):
+                del local_counts[old]
+        local_counts[slot] += amount
+        await self._store.increment(f"{kind}:{site}:{caller}:{slot}", amount, _RETENTION_SECONDS)

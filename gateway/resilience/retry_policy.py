@@ -70,7 +70,12 @@ def max_retries(failure: Failure, *, retry_on_timeout: bool) -> int:
     return table.get(failure.kind.code, 0)
 
 
+def slot_at(now: float) -> int:
+    """Number of the ten-minute slot of a time."""
+    return int(now // SLOT_SECONDS)
+
+
 def slots_of_last_hour(now: float) -> tuple[int, ...]:
     """Numbers of the ten-minute slots of the last hour, the current slot first."""
-    current = int(now // SLOT_SECONDS)
+    current = slot_at(now)
     return tuple(current - offset for offset in range(6))

@@ -11,7 +11,7 @@ from gateway.dates.registry import NO_DECLARED_DATES, DeclaredDates, resolve_par
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.fhir.interaction import Interaction
-from gateway.fhir.search_params import Parameter, SearchParams, parse_search
+from gateway.fhir.search_params import NO_PARAMETERS, Parameter, SearchParams, parse_search
 
 
 class SearchLimits(NamedTuple):
@@ -58,6 +58,8 @@ def parse_limited_search(
 
     `resource` is the searched type; `place` names another origin than URL and form, for people.
     """
+    if not (query or form):
+        return NO_PARAMETERS
     require_few_parameters(limits, query, form, place=place)
     if len(query) + len(form) > limits.max_length:
         text = f"The search {_place_name(place)} is longer than {limits.max_length:,} bytes. Shorten it"

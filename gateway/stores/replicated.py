@@ -53,10 +53,15 @@ class ReplicatedValues(Generic[T]):
         """Return the value of a name, or None; `skip_local_copy`: as the store has it now."""
         if skip_local_copy:
             return self._set_local_copy(name, await self._read_store(name))
-        read_at, value = self._local_copies.get(name, _NO_LOCAL_COPY)
-        if 0 <= self._clock() - read_at < self._max_local_age:
-            return value
+        copy = self.fresh_copy(name)
+        if copy:
+            return copy[1]
         return (await self._shared_reads.run(name, partial(self._refresh_local_copy, name), lambda: None))[0]
+
+    def fresh_copy(self, name: str) -> tuple[float, T | None] | None:
+        """Return the time of the last read and the value, without an await; None if `get` reads the store."""
+        copy = self._local_copies.get(name)
+        return copy if copy and 0 <= self._clock() - copy[0] < self._max_local_age else None
 
     async def set(self, name: str, value: T) -> None:
         """Store a value."""

@@ -1,5 +1,6 @@
 """Access log: one line per request with its names, codes, size and duration, but no values."""
 
+import logging
 from collections.abc import Callable
 from time import perf_counter
 
@@ -23,6 +24,8 @@ class AccessLog:
         """Return the inner response, unchanged."""
         start = self._clock()
         response = await self._inner(request)
+        if not _log.is_enabled_for(logging.INFO):
+            return response
         _log.info(
             "request",
             **request_log_fields(request),

@@ -1,6 +1,7 @@
 """Address of the client behind a request, also behind trusted proxies: for limits, never for access."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from gateway.settings import Server
 _IPV6_PREFIX = 64
 #: Maximum number of proxies in a row that are looked through.
 _MAX_HOPS = 10
+#: Maximum number of parsed addresses in memory, and of characters of one.
+_MAX_KEPT, _MAX_KEPT_LENGTH = 1_000, 64
 
 
 def client_address(request: Request, server: Server) -> str:
@@ -24,9 +27,7 @@ def client_address(request: Request, server: Server) -> str:
         if not _is_trusted(address, server):
             break
         address = _parse_address(hop) or address
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, _IPV6_PREFIX), strict=False))
-    return str(address or "")
+    return _name_of(address) if address else ""
 
 
 def is_from_trusted_proxy(request: Request, server: Server) -> bool:
@@ -48,8 +49,19 @@ def _is_trusted(address: IPv4Address | IPv6Address | None, server: Server) -> bo
     return address is not None and any(address in network for network in server.trusted_proxies)
 
 
+@lru_cache(_MAX_KEPT)
+def _name_of(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_PREFIX), strict=False))
+    return str(address)
+
+
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Parse an address, also one with a port; an IPv4 address in IPv6 is the IPv4 address."""
+    return _kept_address(text) if len(text) <= _MAX_KEPT_LENGTH else _address_in(text)
+
+
+def _address_in(text: str) -> IPv4Address | IPv6Address | None:
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -61,3 +73,7 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+#: Most connections carry many requests, and parsing an address takes as long as a handler.
+_kept_address = lru_cache(_MAX_KEPT)(_address_in)

@@ -19,6 +19,7 @@ from gateway.upstreams.failures import UNRECOGNISED_RESPONSE
 from gateway.web.client_connection import run_until_shutdown, run_while_connected
 from gateway.web.errors import error_response, internal_error, shutdown_failure
 from gateway.web.fast_path import FastPathCache, request_from_scope
+from gateway.web.header_fields import DecodedRequest
 from gateway.web.request_reader import request_id_of
 
 _log = structlog.get_logger()
@@ -75,7 +76,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a response to one request, also after an exception."""
-        request = Request(scope, receive)
+        request = DecodedRequest(scope, receive)
         try:
             reading = self._read_request(request)
             fhir_request = await run_until_shutdown(reading, self._has_ended, shutdown_failure)

@@ -141,7 +141,8 @@ async def read_body(request: Request, limit: int, setting: str = "") -> bytes:
 
     The failure names the limit and its setting, if one is given.
     """
-    if request.method in SAFE_METHODS and not _BODY_HEADERS & set(request.headers):
+    has_body = any(name in request.headers for name in _BODY_HEADERS)
+    if request.method in SAFE_METHODS and not has_body:
         return b""
     blocks, block, size = list[bytes](), bytearray(), 0
     try:

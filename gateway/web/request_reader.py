@@ -24,7 +24,7 @@ from gateway.http.negotiation import (
 )
 from gateway.http.proved_callers import caller_at_upstream
 from gateway.http.request_path import Target
-from gateway.resilience.backoff import max_wait
+from gateway.resilience.backoff import max_wait, max_wait_of
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.sql.interaction import sql_interaction
 from gateway.sql.operation import parse_operation
@@ -177,7 +177,8 @@ async def fhir_request(
     response_format = _response_format(request, interaction, search, address.version)
     if response_format not in JSON_MEDIA_TYPES:
         headers = tuple(header for header in headers if header[0] not in _FORM_CONDITIONS)
-    result = FhirRequest(
+    max_seconds = settings.retry.max_wait_seconds
+    return FhirRequest(
         method=request.method,
         interaction=interaction,
         path=address.path,
@@ -193,8 +194,8 @@ async def fhir_request(
         client_address=client_address(request, settings.server),
         caller=caller_at_upstream(address.upstream_base, headers),
         received_at=datetime.now(UTC),
+        deadline=monotonic() + max_wait_of(request.headers.get("prefer", ""), max_seconds),
     )
-    return with_deadline(result, settings)
 
 
 def with_deadline(request: FhirRequest, settings: Settings) -> FhirRequest:
@@ -251,8 +252,7 @@ def request_id_of(request: Request) -> str:
 def _decode_headers(request: Request, scheme: CredentialScheme) -> Headers:
     """Header fields without credentials that the API does not require. Raises Failure 400."""
     foreign = CREDENTIALS.difference(scheme.headers)
-    fields = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
-    headers = tuple(header for header in fields if header[0] not in foreign)
+    headers = tuple([field for field in request.headers.items() if field[0] not in foreign])
     for name, value in headers:
         if name in SENT_HEADERS and not is_plain_value(value):
             text = f"The header field {name} contains a byte that is not visible ASCII. Remove or escape it."
