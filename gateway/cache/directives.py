@@ -74,9 +74,9 @@ def parse_directives(headers: Headers) -> Mapping[str, str]:
 
 def request_directives(request: FhirRequest) -> RequestDirectives:
     """Read the client's Cache-Control; Pragma counts only without it (RFC 9111 section 5.4)."""
-    directives = parse_directives(request.headers)
     if not request.header("cache-control"):
         return RequestDirectives(no_cache="no-cache" in request.header("pragma").lower())
+    directives = parse_directives(request.headers)
     max_stale = directives.get("max-stale", "0")
     return RequestDirectives(
         no_cache="no-cache" in directives,

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
-
 from gateway.exchange import Headers
 from gateway.http.headers import CREDENTIALS
+from gateway.stores.bounded_dict import BoundedDict
 
-#: Maximum number of caller names in memory; the least recently used name is dropped first.
+#: Maximum number of caller names in memory; the one set the longest ago is dropped first.
 _MAX_NAMES: Final = 1_000
 #: Maximum number of identities in memory, and of characters of a credential among them (4 MB together).
 _MAX_IDENTITIES: Final = 1_000
@@ -116,7 +115,7 @@ def is_background(headers: Headers) -> bool:
 class CallerNames:
     """Names of callers for operators and logs, by keyed fingerprint."""
 
-    _names: LRUCache[str, str] = field(default_factory=lambda: LRUCache(_MAX_NAMES))
+    _names: BoundedDict[str, str] = field(default_factory=lambda: BoundedDict(_MAX_NAMES))
 
     def remember(self, key: str, name: str) -> None:
         """Remember the name of a caller."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from gateway.stores.bounded_dict import BoundedDict
+
 
 class LatestTimes:
     """Time of the latest event of each name; of more than `max_names`, the longest past is forgotten first.
@@ -11,18 +13,14 @@ class LatestTimes:
 
     def __init__(self, clock: Callable[[], float], max_names: int) -> None:
         self._clock = clock
-        self._max_names = max_names
-        self._times: dict[str, float] = {}
+        self._times = BoundedDict[str, float](max_names)
 
     def __len__(self) -> int:
         return len(self._times)
 
     def record(self, name: str) -> None:
         """Note an event now."""
-        self._times.pop(name, None)
         self._times[name] = self._clock()
-        if len(self._times) > self._max_names:
-            del self._times[next(iter(self._times))]
 
     def is_within(self, name: str, seconds: float) -> bool:
         """Whether the latest event of a name was less than `seconds` ago."""

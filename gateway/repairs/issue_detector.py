@@ -4,13 +4,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from cachetools import LRUCache
-
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.repairs.witness import NamedWitnesses, observations
 from gateway.sites.issue_states import IssueStates
 from gateway.sql.operation import parse_operation
+from gateway.stores.bounded_dict import BoundedDict
 
 #: Seconds between two answers of one kind at one site that witnesses see, and kinds in memory.
 SAMPLE_SECONDS: Final = 30.0
@@ -39,7 +38,7 @@ class IssueDetector:
         self._witnesses = tuple(witnesses)
         self._is_proved = is_proved
         self._clock = clock
-        self._sampled_at: LRUCache[tuple[object, ...], float] = LRUCache(_MAX_KINDS)
+        self._sampled_at = BoundedDict[tuple[object, ...], float](_MAX_KINDS)
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, unchanged. Raises the inner Failure."""

@@ -170,6 +170,8 @@ def _has_room(limits: BulkheadLimits, at_site: int, at_all_sites: int) -> bool:
 
 def _add(counts: Counter[Key], key: Key, change: int) -> None:
     """Change a count; a count of 0 takes no memory."""
-    counts[key] += change
-    if not counts[key]:
-        del counts[key]
+    count = counts.get(key, 0) + change
+    if count:
+        counts[key] = count
+    else:
+        counts.pop(key, None)

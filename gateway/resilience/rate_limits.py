@@ -19,6 +19,7 @@ from gateway.resilience.learned_rate import (
 from gateway.resilience.rate_windows import RateWindows
 from gateway.resilience.sliding_window import SentRequest, SlidingWindow
 from gateway.stores.base import Store
+from gateway.stores.bounded_dict import BoundedDict
 from gateway.stores.replicated import ReplicatedValues
 
 _log = structlog.get_logger()
@@ -166,7 +167,7 @@ class SendCounter:
     """Requests of each key in the current and the previous second, and the time of the last one."""
 
     def __init__(self) -> None:
-        self._counts: LRUCache[str, tuple[float, int, int]] = LRUCache(_MAX_KEYS)
+        self._counts = BoundedDict[str, tuple[float, int, int]](_MAX_KEYS)
 
     def add(self, key: str, now: float) -> None:
         """Count a request; the least recently used key is dropped if there are too many."""

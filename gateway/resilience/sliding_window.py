@@ -8,14 +8,14 @@ limit per second: after a stall in the network, evenly sent requests arrive toge
 from collections import deque
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
+from gateway.stores.bounded_dict import BoundedDict
 
 #: Seconds after which a request is assumed to have arrived, even without any response.
 MAX_ARRIVAL_DELAY: Final = 1.0
 #: Seconds after a response within which the requests sent before it arrive: network delays differ.
 _JITTER: Final = 0.25
 _WINDOW_SECONDS: Final = 1.0
-#: Maximum number of keys in memory; the least recently used key is dropped first.
+#: Maximum number of keys in memory; the one set the longest ago is dropped first.
 _MAX_KEYS: Final = 4_096
 
 
@@ -31,7 +31,7 @@ class SlidingWindow:
     """Requests by key; each counts from its sending until one second after its latest possible arrival."""
 
     def __init__(self) -> None:
-        self._windows: LRUCache[str, _KeyWindow] = LRUCache(_MAX_KEYS)
+        self._windows = BoundedDict[str, _KeyWindow](_MAX_KEYS)
         self._last_number = 0
 
     def record_sent(self, key: str, now: float) -> SentRequest:
