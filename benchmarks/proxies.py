@@ -1,5 +1,6 @@
 """Reverse proxies on the server's core: `with NAME(upstream, folder) as server`."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,8 @@ from benchmarks.scratch import python_with
 
 Proxy = Callable[[Server, Path], AbstractContextManager[Server]]
 _ROOT = Path(__file__).parent.parent
+#: Environment variable with the folder of an older checkout to compare with.
+BENCH_BEFORE = "BENCH_BEFORE"
 _UVICORN = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 
 
@@ -20,13 +23,26 @@ def gateway(upstream: Server, folder: Path) -> AbstractContextManager[Server]:
     return serve_gateway(upstream, folder / "gateway.log", log__level="warning", cache__profile="off")
 
 
+def gateway_before(upstream: Server, folder: Path) -> AbstractContextManager[Server]:
+    """The gateway of the checkout that BENCH_BEFORE names, without its cache."""
+    log, checkout = folder / "gateway-before.log", os.environ[BENCH_BEFORE]
+    return serve_gateway(upstream, log, checkout, log__level="warning", cache__profile="off")
+
+
 @contextmanager
-def serve_gateway(upstream: Server, log: Path, **settings: object) -> Iterator[Server]:
-    """Run `halo-gateway serve` with these settings, `section__name=value`, else the defaults."""
+def serve_gateway(
+    upstream: Server, log: Path, checkout: str = str(_ROOT), **settings: object
+) -> Iterator[Server]:
+    """Run `halo-gateway serve` with these settings, `section__name=value`, else the defaults.
+
+    `checkout` is the folder with the code of the gateway.
+    """
     port = measure.free_port()
     options = {"upstream__url": upstream.url, "sites__default__time_zone": "Australia/Sydney", **settings}
     environment = {f"HALO_GATEWAY_{name.upper()}": str(value) for name, value in options.items()}
-    command = (sys.executable, "-m", "gateway", "serve", "--port", str(port))
+    environment["PYTHONPATH"] = checkout
+    # -P: the current folder may be another checkout.
+    command = (sys.executable, "-P", "-m", "gateway", "serve", "--port", str(port))
     with measure.run_server(command, port, log, environment=environment) as server:
         yield server
 
@@ -45,12 +61,17 @@ def no_proxy(upstream: Server, folder: Path) -> Iterator[Server]:
     yield upstream
 
 
+def gateways() -> dict[str, Proxy]:
+    """This gateway, and that of BENCH_BEFORE if it is set."""
+    return {"gateway": gateway} | ({"gateway before": gateway_before} if BENCH_BEFORE in os.environ else {})
+
+
 def contenders() -> dict[str, Proxy]:
-    """Proxies by name; prints which are not available."""
+    """Proxies by name, with the gateway of BENCH_BEFORE; prints which are not available."""
     proxies: dict[str, Proxy] = {
         "none": no_proxy,
         "nginx": nginx,
-        "gateway": gateway,
+        **gateways(),
         "starlette+httpx": uvicorn_proxy(Path(sys.executable), starlette_httpx.__name__),
     }
     python = python_with("fastapi-proxy-lib", "fastapi", "uvicorn", "uvloop", "httptools")

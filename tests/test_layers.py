@@ -120,6 +120,7 @@ IMPURE = {
     "web/endpoint.py": "starlette structlog",
     "web/errors.py": "starlette structlog uuid",
     "web/fast_path.py": "asyncio starlette structlog time",
+    "web/header_fields.py": "starlette",
     "web/mounted_reader.py": "starlette",
     "web/openapi.py": "starlette",
     "web/pages.py": "starlette",

@@ -27,7 +27,7 @@ _BACKGROUND_PRIORITY = re.compile(r"(?:^|,)\s*u=7\s*(?:[,;]|$)")
 
 
 class _Identity(NamedTuple):
-    """A caller's credential in its usual spelling, its fingerprint, and its label; see the functions below."""
+    """A caller's credential in its usual spelling, its fingerprint and its label, as below."""
 
     credential: Headers
     fingerprint: str

@@ -71,7 +71,7 @@ def max_retries(failure: Failure, *, retry_on_timeout: bool) -> int:
 
 
 def slot_at(now: float) -> int:
-    """Number of the ten-minute slot of a time."""
+    """Return the number of the ten-minute slot of a time."""
     return int(now // SLOT_SECONDS)
 
 

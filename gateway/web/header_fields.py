@@ -1,9 +1,11 @@
 """Header fields of a request, decoded once: its reader asks for a dozen of them by name."""
 
-from typing import overload
+from typing import TypeVar, overload
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+
+T = TypeVar("T")
 
 
 class HeaderFields(Headers):
@@ -28,9 +30,12 @@ class HeaderFields(Headers):
     def get(self, key: str, /) -> str | None: ...
 
     @overload
-    def get(self, key: str, /, default: str) -> str: ...
+    def get(self, key: str, default: str, /) -> str: ...
 
-    def get(self, key: str, /, default: str | None = None) -> str | None:
+    @overload
+    def get(self, key: str, default: T, /) -> str | T: ...
+
+    def get(self, key: str, default: T | None = None, /) -> str | T | None:
         """Return the first value of a name."""
         return self._first_values.get(key.lower(), default)
 
