@@ -31,6 +31,7 @@ from gateway.http.cache_status import (
     cache_outcome,
     forward_status,
     with_cache_status,
+    with_own_cache_status,
 )
 from gateway.stores.base import Store
 from gateway.stores.single_flight import SingleFlight
@@ -261,12 +262,12 @@ class CacheBypass:
 async def _pass_through(request: FhirRequest, forward: ForwardReason, inner: Handler) -> FhirResponse:
     """Return the inner response with Cache-Status, without storing it. Raises Failure."""
     try:
-        response = without_cache_headers(await inner(request))
+        response = await inner(request)
     except Failure as failure:
         raise with_cache_status(failure, forward_status(failure, forward)) from failure
     is_empty = request.plan.split_searches == ()
     status = CacheStatus("", detail="empty") if is_empty else CacheStatus(forward, status=response.status)
-    return response.with_header("cache-status", status.header_value)
+    return with_own_cache_status(response, status)
 
 
 def _not_stored_failure() -> Failure:

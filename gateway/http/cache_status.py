@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import Literal
 
 from gateway.errors.failure import Failure
+from gateway.exchange import FhirResponse
+from gateway.http.headers import CACHING_HEADERS
 
 CACHE_NAME = "halo-gateway"
 
@@ -80,6 +82,16 @@ def cache_outcome(header_value: str, status: int) -> str:
     if not outcome and any(parameter.startswith("fwd=") for parameter in parameters):
         return "not-stored"
     return "revalidated" if outcome == "hit" and status == HTTPStatus.NOT_MODIFIED else outcome
+
+
+#: Header fields about the upstream's and other caches.
+_FOREIGN_HEADERS = frozenset({"cache-status", *CACHING_HEADERS})
+
+
+def with_own_cache_status(response: FhirResponse, status: CacheStatus) -> FhirResponse:
+    """Return an upstream's response with this Cache-Status, without fields of other caches, in one copy."""
+    own = [field for field in response.headers if field[0] not in _FOREIGN_HEADERS]
+    return response.replace(headers=(*own, ("cache-status", status.header_value)))
 
 
 def with_cache_status(failure: Failure, status: CacheStatus, age: int | None = None) -> Failure:

@@ -43,8 +43,9 @@ def unique_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     by_url: dict[str, list[Entry]] = {}
     unique = []
     for entry in entries:
-        others = by_url.setdefault(entry.full_url, []) if entry.full_url else []
-        if any(_is_same_version(entry, other) for other in others):
+        url = entry.full_url
+        others = by_url.setdefault(url, []) if url else []
+        if others and any(_is_same_version(entry, other) for other in others):
             continue
         others.append(entry)
         unique.append(entry)

@@ -62,7 +62,7 @@ def with_stated_modes(request: FhirRequest, bundle: Bundle) -> Bundle:
 
     An entry of the searched type stays as it is: without a mode, it counts as a match.
     """
-    if not request.interaction.is_search:
+    if not request.interaction.is_search or all(map(stated_mode, bundle.entries)):
         return bundle
     entries = tuple(_with_mode(request.interaction.type, entry) for entry in bundle.entries)
     is_same = all(new is old for new, old in zip(entries, bundle.entries, strict=True))

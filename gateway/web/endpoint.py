@@ -140,9 +140,9 @@ def response_headers(response: FhirResponse, identifier: str) -> list[tuple[byte
 
 def _shared_headers(response: FhirResponse) -> list[tuple[bytes, bytes]]:
     """Header fields of a response that do not depend on the request's id."""
-    names = {name for name, _ in response.headers}
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
-    headers += [header for header in _DEFAULT_HEADERS if header[0].decode() not in names]
+    names = [name for name, _ in headers]
+    headers += [header for header in _DEFAULT_HEADERS if header[0] not in names]
     if response.applied_repairs:
         headers.append((b"gateway-repairs", ", ".join(response.applied_repairs).encode()))
     return headers
