@@ -83,6 +83,7 @@ IMPURE = {
     "server/admin_port.py": "asyncio socket starlette structlog uvicorn",
     "server/connection.py": "asyncio starlette structlog uvicorn",
     "server/fast_path_protocol.py": "time uvicorn",
+    "server/joined_writes.py": "asyncio",
     "server/serve.py": "asyncio socket starlette threading uvicorn",
     "server/upgrade_offer.py": "uvicorn",
     "settings/redis_url.py": "redis",

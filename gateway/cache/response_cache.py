@@ -271,8 +271,7 @@ async def _pass_through(request: FhirRequest, forward: ForwardReason, inner: Han
 
 
 def _not_stored_failure() -> Failure:
-    failure = Failure(NOT_CACHED)
-    return with_cache_status(failure, forward_status(failure, "request"))
+    return with_cache_status(Failure(NOT_CACHED), CacheStatus("", detail=NOT_CACHED.code))
 
 
 #: Resource type (may be empty) and outcome -> number of requests.
@@ -297,6 +296,5 @@ class CacheOutcomeCounter:
         return response
 
     def _count_outcome(self, request: FhirRequest, cache_status: str, status: int) -> None:
-        outcome = cache_outcome(cache_status, status)
-        if outcome:
+        if outcome := cache_outcome(cache_status, status):
             self._outcome_counts[request.interaction.type, outcome] += 1

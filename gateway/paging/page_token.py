@@ -66,8 +66,8 @@ def page_token_for(
     )
 
 
-#: Size in bytes of a token that a small window compresses as well; the usual one takes 256 kB of memory, whose
-#: allocation takes eight times as long as the compression.
+#: Size in bytes of a token that a small window compresses as well: the usual one takes 256 kB, whose
+#: allocation takes longer than the compression.
 _SMALL_BYTES, _SMALL_WINDOW, _SMALL_MEMORY = 2_000, 12, 4
 
 

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.errors import catalog
 from gateway.errors.failure import Failure, FailureKind
+from gateway.server.joined_writes import JoinedWrites
 from gateway.server.upgrade_offer import HttpProtocol
 from gateway.settings import Server
 from gateway.web.endpoint import response_headers, send_response
@@ -182,6 +183,8 @@ class LimitedConnection(WriteTimeout):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running_cycle = cycle
+        if cycle.scope["method"] != "HEAD":
+            cycle.transport = JoinedWrites(cycle.transport)  # type: ignore[assignment] # all that it uses
         super()._start_asgi_task(cycle, app)
 
     def _rejection_kind(self) -> FailureKind | None:

@@ -23,7 +23,7 @@ def client_address(request: Request, server: Server) -> str:
     one. Earlier addresses are the client's own words.
     """
     address = _parse_address(_peer(request))
-    for hop in _forwarded_hops(request):
+    for hop in _forwarded_hops(request) if server.trusted_proxies else ():
         if not _is_trusted(address, server):
             break
         address = _parse_address(hop) or address
@@ -36,7 +36,8 @@ def is_from_trusted_proxy(request: Request, server: Server) -> bool:
 
 
 def _peer(request: Request) -> str:
-    return request.client.host if request.client else ""
+    client = request.client
+    return client.host if client else ""
 
 
 def _forwarded_hops(request: Request) -> Iterator[str]:

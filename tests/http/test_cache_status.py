@@ -11,6 +11,7 @@ from gateway.http.cache_status import (
     forward_status,
     upstream_query_saved_by,
     with_cache_status,
+    with_own_cache_status,
 )
 
 
@@ -88,3 +89,9 @@ def test_cache_status_gives_the_outcome(status: CacheStatus, http_status: int, o
 @pytest.mark.parametrize("field", ["", "other-cache"])
 def test_field_without_cache_decision_has_no_outcome(field: str) -> None:
     assert cache_outcome(field, 200) == ""
+
+
+def test_own_status_replaces_the_fields_of_other_caches() -> None:
+    headers = (("age", "3"), ("etag", '"1"'), ("cache-status", "upstream; hit"), ("vary", "accept"))
+    response = with_own_cache_status(FhirResponse(200, headers), CacheStatus("bypass", status=200))
+    assert response.headers == (("etag", '"1"'), ("cache-status", "halo-gateway; fwd=bypass; fwd-status=200"))

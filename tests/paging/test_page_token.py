@@ -25,6 +25,14 @@ def test_decoded_token_has_its_position_and_time_in_seconds() -> None:
     assert page_token_for("Patient", "", NOW, LATER, START).position == START
 
 
+@pytest.mark.parametrize("length", [0, 1_500, 2_500, 60_000])
+def test_token_of_any_length_is_decoded_and_compressed(length: int) -> None:
+    query = "x" * length
+    data = encode(page_token_for("Patient", query, NOW, NOW, START))
+    assert decode(data).query == query
+    assert len(data) < 200
+
+
 def test_token_expires_after_its_lifetime() -> None:
     assert not TOKEN.is_expired(LATER.replace(microsecond=0))
     assert TOKEN.is_expired(LATER + timedelta(seconds=1))
