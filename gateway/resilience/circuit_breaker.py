@@ -148,8 +148,7 @@ class CircuitRegistry:
         if names.site in self._failing_callers:
             del self._failing_callers[names.site]
         for name in filter(None, names):
-            if self._known_circuit(name) is not CLOSED:
-                await self._count_response(site, name, started_at)
+            await self._count_response(site, name, started_at)
 
     async def _count_failure(
         self, site: Site, name: str, failure: Failure, started_at: float, *, opens_at_once: bool = False
@@ -181,7 +180,7 @@ class CircuitRegistry:
         return has_opened
 
     async def _count_response(self, site: Site, name: str, started_at: float) -> None:
-        before = await self.circuit_of(name)
+        before = self._known_circuit(name) or await self.circuit_of(name)
         if before is CLOSED or circuit_after_response(before, started_at) is before:
             return
         after = await self._replicated_circuits.update(
@@ -297,5 +296,4 @@ def _scope(name: str) -> str:
 
 
 def _none_if_closed(circuit: Circuit | None, started_at: float) -> Circuit | None:
-    is_closed = circuit is None or circuit_after_response(circuit, started_at) is CLOSED
-    return None if is_closed else circuit
+    return None if circuit is None or circuit_after_response(circuit, started_at) is CLOSED else circuit
