@@ -26,6 +26,12 @@ _MINUTE_SECONDS: Final = 60
 _CLOCK_TEXTS: Final = tuple(f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
 _MINUTE_NUMBERS: Final = {text: number for number, text in enumerate(_CLOCK_TEXTS)}
 _DAY_SECONDS: Final = 86_400
+#: Date and minute, second, fraction with its point, label; each but the first may be empty.
+_Parts = tuple[str, str, str, str]
+#: What mostly follows the minute -> second, fraction and label.
+_USUAL_ENDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    f":{second:02}{label}": (f"{second:02}", "", label) for second in range(60) for label in ("", "Z")
+}
 
 #: Mode -> function from a label to the valid offset; `None`: the digits are the site's wall clock.
 _TRUSTED_OFFSETS: Final[Mapping[LabelMode, Callable[[str], str | None]]] = {
@@ -42,13 +48,13 @@ def corrected_instant(text: str, mode: LabelMode, zone: tzinfo, output: InstantO
 
     `None` for a bare date, which has no instant, and for text that is not a FHIR time.
     """
-    match = _TIME.fullmatch(text)
-    if match is None:
+    parts = _split_time(text)
+    if parts is None:
         return None
-    shifted = _shift_by_minutes(match, mode, zone, output)
+    shifted = _shift_by_minutes(text, parts, mode, zone, output)
     if shifted is not None:
         return shifted
-    digits, second, fraction, label = match.groups(default="")
+    digits, second, fraction, label = parts
     trusted_offset = _TRUSTED_OFFSETS[mode](label)
     try:
         time = parse_stored_date(f"{digits}:{second or '00'}{trusted_offset or ''}")
@@ -58,17 +64,29 @@ def corrected_instant(text: str, mode: LabelMode, zone: tzinfo, output: InstantO
     return _format_instant(int(instant), fraction, zone if output == "site" else UTC)
 
 
+def _split_time(text: str) -> _Parts | None:
+    """Parts of a time; None for other text. The date of a usual one is not checked yet."""
+    usual = _USUAL_ENDS.get(text[16:])
+    if usual is not None and text[10:16] in _MINUTE_NUMBERS:
+        return text[:16], *usual
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    digits, second, fraction, label = match.groups(default="")
+    return digits, second, fraction, label
+
+
 def _shift_by_minutes(
-    match: re.Match[str], mode: LabelMode, zone: tzinfo, output: InstantOutput
+    text: str, parts: _Parts, mode: LabelMode, zone: tzinfo, output: InstantOutput
 ) -> str | None:
     """Correct instant by a shift of minutes; None near a change of the clock or for unusual text."""
-    digits, second, fraction, label = match.groups(default="")
+    digits, second, fraction, label = parts
     constant_day, minute = _constant_offset_day(zone, digits[:10]), _MINUTE_NUMBERS.get(digits[10:])
     if constant_day is None or minute is None or second >= "60":
         return None
     trusted_offset = _TRUSTED_OFFSETS[mode](label)
     if trusted_offset == label == "Z" and output == "utc" and second:
-        return match[0]
+        return text
     if trusted_offset not in {None, "Z"}:
         return None
     days, offset, site_label = constant_day

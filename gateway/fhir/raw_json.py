@@ -199,6 +199,11 @@ def array_objects(raw: Raw | None) -> list[dict[str, Raw]]:
     return [object_fields(item) for item in array_items(raw)]
 
 
+def encoded_size(objects: list[dict[str, Raw]]) -> int:
+    """Size in bytes of objects as a JSON array without white space between their fields."""
+    return len(_encode(objects))
+
+
 def string_value(raw: Raw | None) -> str:
     """Text of a raw JSON string; empty if it is absent or not a string."""
     try:

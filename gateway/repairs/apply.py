@@ -1,7 +1,7 @@
 """Application of the repairs to a response, in pieces, so that other requests can run in between."""
 
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Raw
@@ -10,7 +10,7 @@ from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
 from gateway.fhir.includes import search_mode
-from gateway.fhir.raw_json import array_objects, string_value
+from gateway.fhir.raw_json import array_objects, encoded_size, string_value
 from gateway.repairs.repair import Fields, Links, Repair
 from gateway.search.entries import needed_includes
 
@@ -24,6 +24,8 @@ MAX_LOOP_BYTES: Final = 32_000
 
 T = TypeVar("T")
 _NO_RESOURCE = Raw()
+#: Entries of a piece: the smallest take most of their time for being entries.
+_MAX_PIECE_ENTRIES: Final = 256
 _NamedSteps = Sequence[tuple[str, Callable[[FhirRequest, T], T]]]
 
 
@@ -87,6 +89,25 @@ def _size(raw: Raw) -> int:
     return memoryview(raw).nbytes
 
 
+def _pieces_of(chunk: Entries) -> Iterator[tuple[Entries, bool]]:
+    """Yield pieces of about CHUNK_BYTES at most, and whether a piece is one entry above MAX_LOOP_BYTES."""
+    sizes = [memoryview(fields.get("resource", _NO_RESOURCE)).nbytes for fields in chunk]
+    if encoded_size(chunk) - sum(sizes) > MAX_LOOP_BYTES:  # another field may be large, too
+        sizes = [sum(map(_size, fields.values())) for fields in chunk]
+    start, piece_bytes = 0, 0
+    for place, size in enumerate(sizes):
+        piece_bytes += size
+        if piece_bytes > CHUNK_BYTES or size > MAX_LOOP_BYTES or place - start >= _MAX_PIECE_ENTRIES:
+            if start < place:
+                yield chunk[start:place], False
+            start, piece_bytes = place, size
+        if size > MAX_LOOP_BYTES:
+            yield chunk[place : place + 1], True
+            start, piece_bytes = place + 1, 0
+    if start < len(chunk):
+        yield chunk[start:], False
+
+
 class _ResponseRepair:
     """Repairs one response and records the repairs that changed it."""
 
@@ -134,20 +155,22 @@ class _ResponseRepair:
             entries += yield from self._repair_entries(chunk)
 
     def _repair_entries(self, chunk: Entries) -> Generator[bool, None, list[Entry]]:
-        entries, repaired_bytes = list[Entry](), 0
-        for fields in chunk:
-            size = sum(map(_size, fields.values()))
-            repaired_bytes += size
-            if repaired_bytes > CHUNK_BYTES or size > MAX_LOOP_BYTES:
-                repaired_bytes = 0
-                yield size > MAX_LOOP_BYTES
-            entries.append(self._repair_entry(Entry(fields)))
+        entries = list[Entry]()
+        for piece, is_large in _pieces_of(chunk):
+            if entries or is_large:
+                yield is_large
+            entries += map(self._repair_entry, piece)
         yield False
         return entries
 
-    def _repair_entry(self, old: Entry) -> Entry:
+    def _repair_entry(self, fields: Fields) -> Entry:
         """Return the repaired entry; a new one keeps no reference to the old body."""
-        new = self._apply_steps(self._steps.entry, old)
+        new = old = Entry(fields)
+        for repair_id, facet in self._steps.entry:
+            changed = facet(self._request, new)
+            if changed is not new:
+                self._applied_ids.add(repair_id)
+                new = changed
         return new if new is old else Entry({name: raw.copy() for name, raw in new.fields.items()})
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:

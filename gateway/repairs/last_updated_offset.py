@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.dates.instants import LabelMode, corrected_instant
 from gateway.exchange import FhirRequest, Site
@@ -26,7 +27,7 @@ def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
     old = entry.fields.get("resource")
     if old is None:
         return entry
-    new = with_meta_element(old, "lastUpdated", lambda kind, text: _correct_for_site(site, kind, text))
+    new = with_meta_element(old, "lastUpdated", partial(_correct_for_site, site))
     return entry if new is old else entry.with_field("resource", new)
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import Raw
+
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import string_json
@@ -19,9 +21,23 @@ def rebase_links(request: FhirRequest, links: Links) -> Links:
 
 def rebase_full_url(request: FhirRequest, entry: Entry) -> Entry:
     """Return the entry with an absolute `fullUrl` on the gateway's base; other URLs and `urn:` stay."""
+    rebased = _rebase_by_prefix(request, entry.fields.get("fullUrl"))
+    if rebased is not None:
+        return entry.with_field("fullUrl", rebased)
     old = entry.full_url
     new = resolve_public_url(request, old)
     return entry if new == old else entry.with_field("fullUrl", string_json(new))
+
+
+def _rebase_by_prefix(request: FhirRequest, url: Raw | None) -> Raw | None:
+    """Return the JSON of a URL below the upstream's base, without decoding it; None for any other."""
+    if url is None or request.full_url_prefixes is None:
+        return None
+    upstream, public = request.full_url_prefixes
+    old = bytes(url)
+    if not old.startswith(upstream) or b"\\" in old:
+        return None
+    return Raw(public + old[len(upstream) :])
 
 
 def witness_links(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:

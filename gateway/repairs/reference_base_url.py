@@ -38,12 +38,22 @@ def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
     """Return the entry with the upstream's URLs on the gateway's base."""
     if request.site is None:
         return entry
+    may_name_base = _may_be_on_origin if request.site.is_mount else _may_name_base
     for name, raw in entry.fields.items():
-        if name not in _ENTRY_PARTS:
+        if name not in _ENTRY_PARTS or not may_name_base(bytes(raw)):
             continue
         new = _to_public_value(request, raw, name)
         entry = entry if new is raw else entry.with_field(name, new)
     return entry
+
+
+def _may_name_base(body: bytes) -> bool:
+    """Whether a value may contain a URL on a site's base; most do not, and one search shows it."""
+    return b"/fhir" in body and any(needle in body for needle in _BASE_NEEDLES)
+
+
+def _may_be_on_origin(_: bytes) -> bool:
+    return True
 
 
 def _to_public_value(request: FhirRequest, raw: Raw, name: str) -> Raw:
