@@ -4,6 +4,7 @@ Only the envelope is decoded, so an unchanged resource keeps its bytes.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Self
 
 import msgspec
@@ -16,6 +17,14 @@ _replace = msgspec.structs.replace
 #: Digits of the largest `total`.
 _MAX_TOTAL_DIGITS = 10
 _NULL = Raw(b"null")
+#: Usual JSON of `entry.search`, compared without decoding: a page may have thousands of entries.
+_MODES = {
+    spelling % name.encode(): name
+    for spelling in (b'{"mode":"%s"}', b'{"mode": "%s"}')
+    for name in ("match", "include", "outcome")
+}
+_NO_SEARCH = Raw(b"")
+_MODES[bytes(_NO_SEARCH)] = ""
 #: First bytes of the JSON that `encode_without_links` returns.
 _BODY_PREFIX = b'{"resourceType":"Bundle"'
 
@@ -43,6 +52,13 @@ class Entry(msgspec.Struct, frozen=True):
         return string_value(self.fields.get("fullUrl"))
 
     @property
+    def stated_mode(self) -> str:
+        """`entry.search.mode`; empty if absent."""
+        raw = self.fields.get("search", _NO_SEARCH)
+        mode = _MODES.get(bytes(raw))
+        return _decode_mode(raw) if mode is None else mode
+
+    @property
     def resource(self) -> Raw | None:
         """Bytes of the resource, or None if absent."""
         return self.fields.get("resource")
@@ -52,7 +68,7 @@ class Entry(msgspec.Struct, frozen=True):
         return Entry({**self.fields, name: value})
 
 
-class Bundle(msgspec.Struct, frozen=True):
+class Bundle(msgspec.Struct, frozen=True, dict=True):
     """A Bundle: `fields` as received; `links` and `entries` replace the fields of the same meaning."""
 
     fields: Mapping[str, Raw]
@@ -68,6 +84,28 @@ class Bundle(msgspec.Struct, frozen=True):
             links=self.links if links is None else links,
             entries=self.entries if entries is None else entries,
         )
+
+    @cached_property
+    def stated_modes(self) -> tuple[str, ...]:
+        """`search.mode` of each entry; empty if absent."""
+        get, raws = _MODES.get, [entry.fields.get("search", _NO_SEARCH) for entry in self.entries]
+        modes = [get(bytes(raw)) for raw in raws]
+        if None in modes:
+            modes = [
+                _decode_mode(raw) if mode is None else mode for mode, raw in zip(modes, raws, strict=True)
+            ]
+        return tuple(modes)
+
+    @cached_property
+    def match_flags(self) -> tuple[bool, ...]:
+        """Whether each entry is a match: one without a mode is."""
+        return tuple([mode == "match" or not mode for mode in self.stated_modes])
+
+    @property
+    def outcome_entries(self) -> list[Entry]:
+        """Entries of mode `outcome`."""
+        modes = self.stated_modes
+        return [self.entries[place] for place, mode in enumerate(modes) if mode == "outcome"]
 
     @property
     def total(self) -> int | None:
@@ -107,6 +145,10 @@ def bundle_from_fields(fields: Mapping[str, Raw]) -> Bundle:
     links = tuple(_parse_link(object_fields(raw)) for raw in array_items(fields.get("link")))
     entries = tuple(Entry(object_fields(raw)) for raw in array_items(fields.get("entry")))
     return Bundle(fields, links, entries)
+
+
+def _decode_mode(search: Raw) -> str:
+    return string_value(object_fields(search).get("mode"))
 
 
 def _parse_link(fields: Mapping[str, Raw]) -> Link:

@@ -8,25 +8,11 @@ from gateway.fhir.raw_json import object_fields, string_value
 
 _REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"\\#]+)"')
 _RESOURCE_PATH = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
-#: Usual JSON of `entry.search`, compared without decoding: a page may have thousands of entries.
-_MODES = {
-    spelling % name.encode(): name
-    for spelling in (b'{"mode":"%s"}', b'{"mode": "%s"}')
-    for name in ("match", "include", "outcome")
-}
 
 
 def search_mode(entry: Entry) -> str:
     """`entry.search.mode`; `match` if absent."""
-    return stated_mode(entry) or "match"
-
-
-def stated_mode(entry: Entry) -> str:
-    """`entry.search.mode`; empty if absent."""
-    raw = entry.fields.get("search")
-    if raw is None:
-        return ""
-    return _MODES.get(bytes(raw)) or string_value(object_fields(raw).get("mode"))
+    return entry.stated_mode or "match"
 
 
 def resource_key(entry: Entry) -> str:

@@ -8,7 +8,6 @@ from gateway.dates.registry import is_registered
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
-from gateway.fhir.includes import stated_mode
 from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, JudgedCriteria, Parameter
 from gateway.packs.conditions import Condition, without_search_parameter
@@ -167,7 +166,7 @@ class _JudgedMatches:
     def keeps(self, request: FhirRequest, entry: Entry) -> bool:
         """Whether an entry is no match of this type, or meets the criteria. Raises UnreadableError."""
         judged = self._judged_criteria(request)
-        if judged is None or entry.resource is None or stated_mode(entry) in {"include", "outcome"}:
+        if judged is None or entry.resource is None or entry.stated_mode in {"include", "outcome"}:
             return True
         is_match = resource_type(entry.resource) == request.interaction.type
         return not is_match or judged.meets(decode_resource(entry.resource))

@@ -6,7 +6,6 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, Position
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import SearchParams
 
 _MAX_COUNT_DIGITS: Final = 9
@@ -29,8 +28,7 @@ def require_whole_page(sent_search: SearchParams, bundle: Bundle) -> bool:
     total = bundle.total
     if total is None or _counts_only(sent_search) or "signature" in bundle.fields:
         return True
-    modes = [search_mode(entry) for entry in bundle.entries]
-    matches, includes = modes.count("match"), modes.count("include")
+    matches, includes = _match_count(bundle), bundle.stated_modes.count("include")
     if total <= matches:
         return True
     if matches and matches >= _page_size(sent_search):
@@ -55,7 +53,7 @@ def total_of_page(
 
 
 def _match_count(bundle: Bundle) -> int:
-    return sum(search_mode(entry) == "match" for entry in bundle.entries)
+    return bundle.match_flags.count(True)
 
 
 def _counts_only(search: SearchParams) -> bool:

@@ -7,11 +7,12 @@ from msgspec import Raw
 from gateway.errors.operation_outcome import encode_resource, information_outcome
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
-from gateway.fhir.includes import reachable_includes, resource_key, search_mode, stated_mode
+from gateway.fhir.includes import reachable_includes, resource_key, search_mode
 from gateway.fhir.raw_json import encode, object_fields, string_json, string_value
 from gateway.upstreams.entry_modes import may_include_type
 
 _INCLUDE_MODE = encode({"mode": string_json("include")})
+_NO_URL = Raw()
 _OUTCOME_MODE = encode({"mode": string_json("outcome")})
 
 
@@ -22,7 +23,7 @@ def possible_includes(request: FhirRequest, filtered: Iterable[Entry]) -> tuple[
     """
     if not may_include_type(request.client_search, request.interaction.type):
         return ()
-    return tuple(entry.with_field("search", _INCLUDE_MODE) for entry in filtered if not stated_mode(entry))
+    return tuple(entry.with_field("search", _INCLUDE_MODE) for entry in filtered if not entry.stated_mode)
 
 
 def needed_includes(
@@ -40,6 +41,8 @@ def unique_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
     bdl-7 permits a `fullUrl` twice if `meta.versionId` differs.
     """
+    if _have_different_urls(entries):
+        return tuple(entries)
     by_url: dict[str, list[Entry]] = {}
     unique = []
     for entry in entries:
@@ -50,6 +53,12 @@ def unique_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:
         others.append(entry)
         unique.append(entry)
     return tuple(unique)
+
+
+def _have_different_urls(entries: Sequence[Entry]) -> bool:
+    """Whether no `fullUrl` occurs twice, as far as its JSON shows without decoding."""
+    urls = [bytes(entry.fields.get("fullUrl", _NO_URL)) for entry in entries]
+    return len(set(urls)) == len(urls) and b"\\" not in b"".join(urls)
 
 
 def _is_same_version(entry: Entry, other: Entry) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from urllib.parse import unquote
 
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import RESULT_ONLY_PARAMETERS, SearchParams
 from gateway.paging.upstream_links import PLAIN_POSITIONS, self_link_search
 from gateway.search.split_plan import ELEMENT_HIDING_PARAMETERS
@@ -117,8 +116,7 @@ def _plain_value(text: str) -> str:
 def has_ignored_warning(names: AbstractSet[str], bundle: Bundle) -> bool:
     """Whether a warning among the entries names one of these parameters."""
     pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names).encode())
-    outcomes = (entry for entry in bundle.entries if search_mode(entry) == "outcome")
-    return any(pattern.search(bytes(entry.resource or b"")) for entry in outcomes)
+    return any(pattern.search(bytes(entry.resource or b"")) for entry in bundle.outcome_entries)
 
 
 def may_hide_elements(sent_search: SearchParams) -> bool:

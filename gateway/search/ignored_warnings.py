@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from gateway.fhir.bundle import Bundle
-from gateway.fhir.includes import search_mode
 from gateway.fhir.search_params import SearchParams
 
 #: Parameters that are never worth a word.
@@ -37,8 +36,8 @@ def warned_parameters(sent_search: SearchParams, bundle: Bundle) -> frozenset[st
 
 
 def _issues(bundle: Bundle) -> Iterator[dict[str, Any]]:
-    for entry in bundle.entries:
-        if search_mode(entry) == "outcome" and entry.resource is not None:
+    for entry in bundle.outcome_entries:
+        if entry.resource is not None:
             issues = msgspec.json.decode(entry.resource, type=dict[str, Any]).get("issue")
             yield from (issue for issue in _list(issues) if isinstance(issue, dict))
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
+from operator import not_
 from typing import Self
 
 from gateway.cache.directives import ResponseDirectives
@@ -12,7 +14,6 @@ from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, START, FhirRequest, FhirResponse, Headers, Paging, Position, UpstreamUse
 from gateway.fhir.bundle import Bundle, Entry
-from gateway.fhir.includes import search_mode
 from gateway.fhir.raw_json import decode_resource
 from gateway.fhir.search_params import SearchParams
 from gateway.paging.upstream_links import link_positions
@@ -73,11 +74,10 @@ class MergedSearch:
         needs_filter = position.needs_filter or self.needs_filter or self._has_ignored_date(position, bundle)
         is_disproved = not needs_filter and self._is_disproved_by(position, bundle)
         needs_filter = needs_filter or is_disproved
-        modes = [(entry, search_mode(entry) == "match") for entry in bundle.entries]
-        matches = [entry for entry, is_match in modes if is_match]
+        matches = list(compress(bundle.entries, bundle.match_flags))
         remaining = self._remaining_matches(matches, position, needs_filter=needs_filter)
         filtered = [] if remaining is matches else _without(matches, remaining)
-        other_entries = (entry for entry, is_match in modes if not is_match)
+        other_entries = compress(bundle.entries, map(not_, bundle.match_flags))
         total = total_of_page(self.request, self._search_at(position), position, bundle)
         return replace(
             self,

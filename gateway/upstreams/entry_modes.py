@@ -7,7 +7,6 @@ from msgspec import Raw
 from gateway.dates.registry import reference_targets
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Bundle, Entry
-from gateway.fhir.includes import stated_mode
 from gateway.fhir.raw_json import UnreadableError, encode, object_fields, string_json, string_value
 from gateway.fhir.search_params import SearchParams
 
@@ -62,7 +61,7 @@ def with_stated_modes(request: FhirRequest, bundle: Bundle) -> Bundle:
 
     An entry of the searched type stays as it is: without a mode, it counts as a match.
     """
-    if not request.interaction.is_search or all(map(stated_mode, bundle.entries)):
+    if not request.interaction.is_search or all(bundle.stated_modes):
         return bundle
     entries = tuple(_with_mode(request.interaction.type, entry) for entry in bundle.entries)
     is_same = all(new is old for new, old in zip(entries, bundle.entries, strict=True))
@@ -70,7 +69,7 @@ def with_stated_modes(request: FhirRequest, bundle: Bundle) -> Bundle:
 
 
 def _with_mode(searched_type: str, entry: Entry) -> Entry:
-    if entry.resource is None or stated_mode(entry):
+    if entry.resource is None or entry.stated_mode:
         return entry
     mode = mode_by_type(searched_type, resource_type(entry.resource))
     if mode == "match":

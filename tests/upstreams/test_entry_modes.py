@@ -6,7 +6,6 @@ from msgspec import Raw
 from support.requests import fhir_request
 
 from gateway.fhir.bundle import Bundle, Entry
-from gateway.fhir.includes import stated_mode
 from gateway.fhir.search_params import parse_search
 from gateway.upstreams.entry_modes import may_include_type, resource_type, with_stated_modes
 
@@ -30,8 +29,8 @@ def entry(type_: str, search: str | None = None) -> Entry:
 def test_only_the_searched_type_can_match(type_: str, search: str | None, expected: str) -> None:
     bundle = Bundle({}, (), (entry(type_, search),))
     result = with_stated_modes(fhir_request("Observation", "code=x"), bundle)
-    assert stated_mode(result.entries[0]) == expected
-    assert (result is bundle) == (stated_mode(bundle.entries[0]) == expected)
+    assert result.entries[0].stated_mode == expected
+    assert (result is bundle) == (bundle.entries[0].stated_mode == expected)
     if search and "score" in search:
         assert b'"score":0.5' in bytes(result.entries[0].fields["search"])
 
