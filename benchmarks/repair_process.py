@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-RepairFunction = Callable[[bytes], Awaitable[bytes]]
+#: Repairs the body that `read` returns, and keeps no other reference to it, as for an upstream's answer.
+RepairFunction = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 UPSTREAM = "https://api.haloconnect.io"
 SECONDS = 0.5
@@ -33,8 +34,8 @@ def orjson_round_trip() -> RepairFunction:
     """Decode and encode with orjson, without any repair."""
     import orjson
 
-    async def repair(body: bytes) -> bytes:
-        return bytes(orjson.dumps(orjson.loads(body)))
+    async def repair(read: Callable[[], bytes]) -> bytes:
+        return bytes(orjson.dumps(orjson.loads(read())))
 
     return repair
 
@@ -48,8 +49,8 @@ def response_repairs() -> RepairFunction:
 
     request, facets = fhir_request("Appointment"), apply.response_steps(REPAIRS)
 
-    async def repair(body: bytes) -> bytes:
-        steps = apply.repair_response(request, FhirResponse(200, body=body), facets)
+    async def repair(read: Callable[[], bytes]) -> bytes:
+        steps = apply.repair_response(request, FhirResponse(200, body=read()), facets)
         while True:
             try:
                 next(steps)
@@ -74,16 +75,19 @@ def all_handlers() -> RepairFunction:
 
     configure_logging("error")
 
-    async def upstream(request: FhirRequest) -> FhirResponse:
-        return FhirResponse(200, (("content-type", "application/json"),), request.body)
+    bodies: list[Callable[[], bytes]] = []
+
+    async def upstream(_: FhirRequest) -> FhirResponse:
+        return FhirResponse(200, (("content-type", "application/json"),), bodies.pop()())
 
     runtime = Runtime(Settings(cache=Cache(profile="off")))  # pass-through is measured
     knowledge = initial_knowledge(runtime.settings, lambda: 0.0)
     handle = practice_chain(runtime, upstream, runtime.cache_config, knowledge).handler
     request = fhir_request("Appointment")
 
-    async def repair(body: bytes) -> bytes:
-        response: FhirResponse = await handle(request.replace(body=body))
+    async def repair(read: Callable[[], bytes]) -> bytes:
+        bodies.append(read)
+        response: FhirResponse = await handle(request)
         return response.body
 
     return repair
@@ -92,16 +96,16 @@ def all_handlers() -> RepairFunction:
 async def measure_repair(repair: RepairFunction, read: Callable[[], bytes]) -> Figures:
     """Memory of the first run, median rate of several runs, longest block of one more run."""
     before = resident_bytes("VmRSS")
-    body = read()
-    result = await repair(body)
+    result = await repair(read)
     memory = resident_bytes("VmHWM") - before
+    body = read()
     assert len(json.loads(result)["entry"]) == body.count(b'"fullUrl"'), "the repaired page must be whole"
     times: list[float] = []
     while sum(times) < SECONDS or len(times) < 3:
         start = perf_counter()
-        await repair(body)
+        await repair(lambda: body)
         times.append(perf_counter() - start)
-    return Figures(len(body) / median(times), memory, await longest_block(lambda: repair(body)))
+    return Figures(len(body) / median(times), memory, await longest_block(lambda: repair(lambda: body)))
 
 
 async def longest_block(

@@ -41,7 +41,7 @@ class Link(msgspec.Struct, frozen=True):
         return self if url == self.url else _replace(self, url=url)
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A `Bundle.entry`, or a single resource in the same form."""
 
     fields: Mapping[str, Raw]

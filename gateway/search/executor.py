@@ -1,5 +1,7 @@
 """Execution of a search: as many upstream requests as its dates need, and as few as possible."""
 
+import asyncio
+
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE
@@ -14,6 +16,8 @@ from gateway.search.provably_empty import provably_empty_searchset
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
 _MAX_LINK_LENGTH = 60_000
+#: A look at that many entries takes a fraction of a millisecond.
+_MANY_ENTRIES = 1_000
 
 
 class SearchExecutor:
@@ -41,7 +45,10 @@ class SearchExecutor:
             if merged.is_complete or merged.next_position is None:
                 break
             position = merged.next_position
-        return merged.merged_response()
+        await _let_others_run(merged)
+        response = merged.merged_response()
+        await _let_others_run(merged)
+        return response
 
     async def _read_page(
         self, request: FhirRequest, merged_search: MergedSearch, position: Position
@@ -50,9 +57,24 @@ class SearchExecutor:
         try:
             response = await self._inner(upstream_page_request(request.after(use), position))
             use = use.plus(response.upstream_use)
+            await _read_modes(response)
             return merged_search.add_page(position, response)
         except Failure as failure:
             raise failure.with_upstream_use(use.plus(failure.upstream_use)) from failure.__cause__
+
+
+async def _read_modes(response: FhirResponse) -> None:
+    """Read the modes of the entries, which the page needs, while it is a step of its own."""
+    await _let_others_run(response)
+    if response.bundle is not None and response.bundle.match_flags:
+        await _let_others_run(response)
+
+
+async def _let_others_run(result: MergedSearch | FhirResponse) -> None:
+    """Let other requests run before the next look at all entries, if they are many."""
+    entries = result.matches if isinstance(result, MergedSearch) else result.bundle and result.bundle.entries
+    if len(entries or ()) > _MANY_ENTRIES:
+        await asyncio.sleep(0)
 
 
 def empty_searchset() -> FhirResponse:
