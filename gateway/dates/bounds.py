@@ -1,7 +1,7 @@
 """Tolerance of `ap`, and bounds in the format that Halo accepts."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Final
 
@@ -9,6 +9,7 @@ from gateway.dates.timezones import offset_at
 from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_1, YEAR_10000, DateValue, Time, simplify_time
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WALL_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
 def widen_approximate(value: DateValue, now: datetime, site_zone: tzinfo) -> DateValue:
@@ -26,7 +27,8 @@ def widen_approximate(value: DateValue, now: datetime, site_zone: tzinfo) -> Dat
 def epoch_seconds(moment: datetime) -> Time:
     """Exact seconds since 1970 on the UTC axis."""
     elapsed = moment - _EPOCH
-    return simplify_time(elapsed.days * DAY + elapsed.seconds + Fraction(elapsed.microseconds, 1_000_000))
+    seconds = elapsed.days * DAY + elapsed.seconds
+    return seconds + Fraction(elapsed.microseconds, 1_000_000) if elapsed.microseconds else seconds
 
 
 def day_text(time: int) -> str:
@@ -36,9 +38,7 @@ def day_text(time: int) -> str:
 
 def second_text(time: int) -> str:
     """Time as `YYYY-MM-DDThh:mm:ss`."""
-    day, second = divmod(time, DAY)
-    minute, second = divmod(second, 60)
-    return f"{day_text(day * DAY)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
+    return (_WALL_EPOCH + timedelta(0, time)).isoformat()
 
 
 def range_text(value: DateValue) -> str:

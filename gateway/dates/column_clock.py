@@ -6,6 +6,8 @@ from datetime import tzinfo
 from fractions import Fraction
 from typing import Final, Literal, Self
 
+import msgspec
+
 from gateway.dates.timezones import (
     BEGIN,
     END,
@@ -44,8 +46,7 @@ class ColumnClock:
         return self if site_zone in self.zones else replace(self, zones=(*self.zones, site_zone))
 
 
-@dataclass(frozen=True, slots=True)
-class Edges:
+class Edges(msgspec.Struct, frozen=True):
     """Both ends of a search range on the column's clock: lowest and highest time that the clock may show.
 
     The two differ inside a fold, and by what is not known about the clock. Outer conditions take `low` for
@@ -86,6 +87,9 @@ class Edges:
 def column_edges(value: DateValue, site_zone: tzinfo, clock: ColumnClock) -> Edges:
     """Edges of the range on the column's clock; unchanged if both are on the site's wall clock."""
     span = value if value.end > value.start else replace(value, end=_time_after(value.start))
+    if len(clock.zones) == 1:
+        only = _edges_in(clock.zones[0], span, site_zone, clock.labels)
+        return Edges(*only, clock, site_zone, span)
     parts = [_edges_in(zone, span, site_zone, clock.labels) for zone in clock.zones]
     start_lows, start_highs, end_lows, end_highs = zip(*parts, strict=True)
     return Edges(min(start_lows), max(start_highs), min(end_lows), max(end_highs), clock, site_zone, span)

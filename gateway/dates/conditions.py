@@ -1,10 +1,11 @@
 """Upstream queries for sets of stored starts: as few as possible, with conditions the upstream supports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
 from typing import Final
+
+import msgspec
 
 from gateway.dates.bounds import day_text, second_text
 from gateway.dates.intervals import (
@@ -29,8 +30,7 @@ Repeats = tuple[tuple[DateValue, ...], ...]
 Group = tuple[Interval, tuple[DateValue, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(msgspec.Struct, frozen=True):
     """Upstream queries, whether they select exactly the set, and a single query that selects a superset.
 
     `parts`, of queries that may overlap: for each query the values, as alternatives, all of whose matches it
@@ -74,11 +74,11 @@ def single_value_conditions(
     if parts is None:
         return None
     hull = coalesce_to(separate, 1)
-    return Conditions(
-        tuple(range_conditions(part, support, day=day) for part in parts),
-        exact=parts == intervals,
-        fallback=range_conditions(hull[0], support, day=day) if _is_close_superset(hull, intervals) else None,
-    )
+    queries = tuple([range_conditions(part, support, day=day) for part in parts])
+    fallback = None
+    if _is_close_superset(hull, intervals):
+        fallback = queries[0] if hull == parts else range_conditions(hull[0], support, day=day)
+    return Conditions(queries, exact=parts == intervals, fallback=fallback)
 
 
 def multi_value_conditions(
@@ -128,7 +128,7 @@ def _reduce_parts(intervals: Intervals, count: int) -> Intervals | None:
 
 
 def _is_close_superset(superset: Intervals, intervals: Intervals) -> bool:
-    return covered_time(superset) <= covered_time(intervals) * (1 + _MAX_WASTE)
+    return superset == intervals or covered_time(superset) <= covered_time(intervals) * (1 + _MAX_WASTE)
 
 
 def range_conditions(
@@ -137,10 +137,11 @@ def range_conditions(
     """Conditions with `ge` and `lt`; without bounds a presence test, or no condition if not `presence`."""
     lower, upper = bounds
     texts = []
+    text_of = day_text if day else second_text
     if lower != BEGIN or (upper == END and presence):
-        texts.append(f"ge{_format_bound(floor_seconds(support) if lower == BEGIN else int(lower), day=day)}")
+        texts.append("ge" + text_of(floor_seconds(support) if lower == BEGIN else int(lower)))
     if upper != END:
-        texts.append(f"lt{_format_bound(int(upper), day=day)}")
+        texts.append("lt" + text_of(int(upper)))
     return tuple(texts)
 
 

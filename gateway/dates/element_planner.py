@@ -1,9 +1,10 @@
 """Date plan of a parameter on one element: sets for points, bounds for ranges."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Final
+
+import msgspec
 
 from gateway.dates.column_clock import ColumnClock, Edges, column_edges
 from gateway.dates.conditions import (
@@ -17,7 +18,7 @@ from gateway.dates.conditions import (
 )
 from gateway.dates.intervals import Intervals, coalesce_to, intersection, union
 from gateway.dates.matcher import DatePredicate
-from gateway.dates.plan import TOO_COSTLY, DatePlan, rejected_plan, strategy_name
+from gateway.dates.plan import TOO_COSTLY, DatePlan, Query, Strategy, rejected_plan, strategy_name
 from gateway.dates.points import (
     Lattice,
     Sets,
@@ -34,8 +35,7 @@ from gateway.dates.timezones import BEGIN, END
 from gateway.dates.value import DAY, DateValue
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterValues:
+class ParameterValues(msgspec.Struct, frozen=True):
     """Values of a parameter.
 
     `multi_valued`: the element may have several values. `is_direct`: the matches contain the element.
@@ -49,8 +49,7 @@ class ParameterValues:
     is_direct: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _ElementConditions:
+class _ElementConditions(msgspec.Struct, frozen=True):
     """Conditions, and whether the upstream's response to them is exact; `inexact_reason` if it is not."""
 
     conditions: Conditions | None
@@ -126,8 +125,8 @@ def _plan_points(
     precision, floor = support.precision_of(parameter), floor_seconds(support)
     unit, lattice = unit_floor(precision), lattice_for(parameter.kind, precision)
     sets = [[_clipped_sets(value, lattice, edges, floor) for value, edges in repeat] for repeat in repeats]
-    outer = [union(each for each, _ in repeat) for repeat in sets]
-    inner = [union(each for _, each in repeat) for repeat in sets]
+    outer = [union([each for each, _ in repeat]) for repeat in sets]
+    inner = [union([each for _, each in repeat]) for repeat in sets]
     if criterion.multi_valued:
         reason = _inexact_reason(lattice, repeats, _ELEMENT_REPEATS)
         if not all(outer):
@@ -179,41 +178,46 @@ def _to_plan(
     if conditions is None:
         return rejected_plan(criterion.name, "too-costly", TOO_COSTLY)
     is_visible = criterion.is_direct and bool(parameter.paths)
-    plan = DatePlan(
-        criterion.name,
-        "empty",
-        conditions.queries,
-        _NO_VALUE_POSSIBLE,
-        predicate=DatePredicate(parameter, criterion.values) if is_visible else None,
-        cacheable=_is_cacheable(criterion.values),
-        values=criterion.values,
-        clock=clock,
-    )
-    return _upstream_plan(plan, parameter, result, conditions) if conditions.queries else plan
-
-
-def _upstream_plan(
-    plan: DatePlan, parameter: DateParameter, result: _ElementConditions, conditions: Conditions
-) -> DatePlan:
+    predicate = DatePredicate(parameter, criterion.values) if is_visible else None
     queries, exact = conditions.queries, result.exact and conditions.exact
     dedupe = bool(conditions.parts) and len(queries) > 1
-    if plan.predicate is None and (dedupe or not exact):
-        return rejected_plan(plan.name, "not-supported", _CANNOT_CHECK)
-    inexact_reason = result.inexact_reason if conditions.exact or not result.exact else _ONE_CONDITION
-    return replace(
-        plan,
-        strategy=strategy_name(len(queries), exact=exact, dedupe=dedupe) if all(queries) else "drop+filter",
-        reason=_EXACT_REASONS[min(len(queries), 2)] if exact else _doubt(plan.clock) or inexact_reason,
-        exact=exact,
-        dedupe=dedupe,
-        fallback=conditions.fallback,
-        parts=_part_predicates(parameter, conditions) if dedupe else (),
+    if queries and predicate is None and (dedupe or not exact):
+        return rejected_plan(criterion.name, "not-supported", _CANNOT_CHECK)
+    return DatePlan(
+        criterion.name,
+        _strategy_of(queries, exact=exact, dedupe=dedupe),
+        queries,
+        _reason_of(result, conditions, clock),
+        exact or not queries,
+        dedupe,
+        predicate,
+        _is_cacheable(criterion.values),
+        conditions.fallback if queries else None,
+        None,
+        criterion.values,
+        _part_predicates(parameter, conditions) if dedupe else (),
+        clock,
     )
 
 
-def _doubt(clock: ColumnClock | None) -> str:
+def _strategy_of(queries: Sequence[Query], *, exact: bool, dedupe: bool) -> Strategy:
+    if not queries:
+        return "empty"
+    return strategy_name(len(queries), exact=exact, dedupe=dedupe) if all(queries) else "drop+filter"
+
+
+def _reason_of(result: _ElementConditions, conditions: Conditions, clock: ColumnClock) -> str:
+    if not conditions.queries:
+        return _NO_VALUE_POSSIBLE
+    if result.exact and conditions.exact:
+        return _EXACT_REASONS[min(len(conditions.queries), 2)]
+    inexact_reason = result.inexact_reason if conditions.exact or not result.exact else _ONE_CONDITION
+    return _doubt(clock) or inexact_reason
+
+
+def _doubt(clock: ColumnClock) -> str:
     """Return the reason for a filter if the clock is not known; empty if it is."""
-    if clock is None or clock.is_known:
+    if clock.is_known:
         return ""
     return _CLOCK_UNKNOWN if len(clock.zones) > 1 else _LABELS_UNKNOWN
 

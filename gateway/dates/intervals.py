@@ -1,6 +1,6 @@
 """Sets of times as ordered, disjoint, non-adjacent half-open intervals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -20,8 +20,11 @@ def interval(lower: Time, upper: Time) -> Intervals:
 
 def union(sets: Iterable[Intervals]) -> Intervals:
     """Return the times in at least one set."""
+    pairs = [pair for intervals in sets for pair in intervals]
+    if len(pairs) <= 1:
+        return tuple(pairs)
     merged: list[Interval] = []
-    for lower, upper in sorted(pair for intervals in sets for pair in intervals):
+    for lower, upper in sorted(pairs):
         if merged and lower <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(upper, merged[-1][1]))
         else:
@@ -29,8 +32,10 @@ def union(sets: Iterable[Intervals]) -> Intervals:
     return tuple(merged)
 
 
-def intersection(sets: Iterable[Intervals]) -> Intervals:
+def intersection(sets: Sequence[Intervals]) -> Intervals:
     """Return the times in every set."""
+    if len(sets) == 1:
+        return sets[0]
     return complement(union(map(complement, sets)))
 
 
@@ -52,6 +57,8 @@ def coalesce_to(intervals: Intervals, max_intervals: int) -> Intervals:
 
 def close_gaps(intervals: Intervals, width: int) -> Intervals:
     """Superset without the gaps of at most `width` seconds."""
+    if len(intervals) <= 1:
+        return intervals
     wider = union([tuple((lower, upper + width) for lower, upper in intervals)])
     return tuple((lower, upper - width) for lower, upper in wider)
 

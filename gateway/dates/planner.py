@@ -6,9 +6,11 @@ The gateway sends only `ge` and `lt`, which select the same rows under every mod
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Final
+
+import msgspec
 
 from gateway.dates.bounds import day_text, second_text, widen_approximate
 from gateway.dates.column_clock import ColumnClock, column_edges
@@ -83,8 +85,7 @@ def operation_date(name: str, text: str, zone: tzinfo) -> DatePlan:
     return DatePlan(name, "single", ((day_text(day),),), reason)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlanContext:
+class _PlanContext(msgspec.Struct, frozen=True):
     support: DateSearchSupport
     zone: tzinfo
     now: datetime
@@ -105,7 +106,7 @@ def _plan_resolved(
     try:
         if resolved_parameter.composite:
             return _plan_composite(name, resolved_parameter, raw_values, context)
-        values = tuple(tuple(context.parse_value(text) for text in _COMMA.split(raw)) for raw in raw_values)
+        values = tuple([tuple(map(context.parse_value, _COMMA.split(raw))) for raw in raw_values])
     except DateValueError:
         return rejected_plan(name, "value", _SYNTAX)
     return _plan_all_types(name, resolved_parameter, values, context)
@@ -144,7 +145,7 @@ def _plan_all_types(
         resolved_parameter.via == "direct",
     )
     plans = [plan_element(criterion, parameter) for parameter in resolved_parameter.parameters]
-    if any(plan.problem or plan.queries != plans[0].queries for plan in plans[1:]):
+    if len(plans) > 1 and any(plan.problem or plan.queries != plans[0].queries for plan in plans[1:]):
         return rejected_plan(name, "not-supported", _AMBIGUOUS_TYPE)
     return plans[0]
 

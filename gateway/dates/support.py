@@ -111,5 +111,7 @@ def _fact_about(table: Mapping[ParameterKey, _Fact], parameter: DateParameter) -
 
 
 def _entry_for(table: Mapping[ParameterKey, _Fact], parameter: DateParameter, code: str) -> _Fact | None:
+    if not table:
+        return None
     fact = table.get((parameter.resource, code))
     return fact if fact is not None else table.get(("*", code))

@@ -17,7 +17,6 @@ Segment = tuple[int, int, int]
 BEGIN: Final = -(10**8) * DAY
 END: Final = 10**8 * DAY
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = YEAR_1 + 3 * DAY, YEAR_10000 - 3 * DAY
 
 
@@ -97,6 +96,8 @@ def instants_at(zone: tzinfo, wall: Time) -> tuple[Time, ...]:
 @lru_cache(maxsize=8192)
 def segments_around(zone: tzinfo, day: int) -> tuple[Segment, ...]:
     """Segments around a day, of UTC or wall clock: the margin covers every offset. Outer ends are open."""
+    if zone is UTC:
+        return ((BEGIN, END, 0),)
     changes = [change for near_day in range(day - 2, day + 3) for change in _offset_changes(zone, near_day)]
     offsets = [_utc_offset(zone, (day - 2) * DAY), *(after for _, after in changes)]
     edges = [BEGIN, *(instant for instant, _ in changes), END]
@@ -119,6 +120,5 @@ def _bisect_change(zone: tzinfo, start: int, end: int) -> Iterable[tuple[int, in
 
 @lru_cache(maxsize=8192)
 def _utc_offset(zone: tzinfo, instant: int) -> int:
-    moment = _EPOCH + timedelta(seconds=min(max(instant, _FIRST), _LAST))
-    offset = moment.astimezone(zone).utcoffset() or timedelta()
+    offset = datetime.fromtimestamp(min(max(instant, _FIRST), _LAST), zone).utcoffset() or timedelta()
     return offset.days * DAY + offset.seconds
