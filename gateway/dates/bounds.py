@@ -1,9 +1,10 @@
 """Tolerance of `ap`, and bounds in the format that Halo accepts."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Final
+
+from msgspec.structs import replace
 
 from gateway.dates.timezones import offset_at
 from gateway.dates.value import DAY, EPOCH_ORDINAL, YEAR_1, YEAR_10000, DateValue, Time, simplify_time

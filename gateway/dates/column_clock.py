@@ -1,12 +1,12 @@
 """Search ranges on the clock of the upstream's column, as wide as what is not known about that clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import tzinfo
 from fractions import Fraction
 from typing import Final, Literal, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.dates.timezones import (
     BEGIN,
@@ -29,8 +29,7 @@ Floor = Callable[[Time], int]
 _BOUNDED_PREFIXES: Final = frozenset({"eq", "ne", "ap"})
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnClock:
+class ColumnClock(msgspec.Struct, frozen=True):
     """Possible zones of a column's wall clock, and the meaning of the labels of the times shown."""
 
     zones: tuple[tzinfo, ...]

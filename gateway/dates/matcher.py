@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from gateway.dates.registry import DateParameter
 from gateway.dates.timezones import BEGIN, END, instants_at, offset_at, utc_low
@@ -22,8 +23,7 @@ StoredRange = tuple[DateValue | None, DateValue | None]
 _MINUTE_SECONDS: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class DatePredicate:
+class DatePredicate(msgspec.Struct, frozen=True):
     """The client's condition: a match meets at least one value of every repeat. `ap` is already widened."""
 
     parameter: DateParameter

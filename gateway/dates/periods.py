@@ -1,8 +1,9 @@
 """Conditions for elements that may be a Period or Timing: supersets with `ge` and `lt`, or exact."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from gateway.dates.bounds import second_text
 from gateway.dates.column_clock import Edge, Edges

@@ -1,11 +1,13 @@
 """Date plans of single parameters, and their combination into the queries of a search."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import product
 from math import prod
 from typing import Any, Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.dates.bounds import range_text
 from gateway.dates.column_clock import ColumnClock
@@ -29,8 +31,7 @@ ProblemKind = Literal["value", "not-supported", "too-costly"]
 Query = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DateProblem:
+class DateProblem(msgspec.Struct, frozen=True):
     """Reason for which the gateway rejects a search: names the parameter, never its value.
 
     `kind` is the issue type of the OperationOutcome, `message` the code of R4's operation-outcome system.
@@ -42,8 +43,7 @@ class DateProblem:
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class DatePlan:
+class DatePlan(msgspec.Struct, frozen=True):
     """Upstream queries for a date parameter, in ascending order of date.
 
     `exact`: the response needs no filter. `dedupe`: the queries overlap. `predicate`: the client's condition,
@@ -102,8 +102,7 @@ class DatePlan:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DateQueries:
+class DateQueries(msgspec.Struct, frozen=True):
     """Upstream queries of a search, as the `(name, value)` pairs of its date parameters.
 
     `plans` are those that the queries carry out: some may have their fallback and a filter.

@@ -6,11 +6,11 @@ The gateway sends only `ge` and `lt`, which select the same rows under every mod
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.dates.bounds import day_text, second_text, widen_approximate
 from gateway.dates.column_clock import ColumnClock, column_edges

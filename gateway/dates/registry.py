@@ -7,11 +7,12 @@ tests/recipes/date_parameters.py generates it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final, Literal
+
+import msgspec
 
 _TABLE: Final[dict[str, dict[str, Any]]] = json.loads(
     files("gateway.dates").joinpath("date_parameters.json").read_bytes()
@@ -33,16 +34,14 @@ _SINGLE_TYPE_KINDS: Final[Mapping[tuple[str, ...], ElementKind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DatePath:
+class DatePath(msgspec.Struct, frozen=True):
     """Element names from the resource to a value, and the FHIR type of the value."""
 
     steps: tuple[str, ...]
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class DateParameter:
+class DateParameter(msgspec.Struct, frozen=True):
     """A search parameter of type date: its element types, whether it repeats, and the paths of its values.
 
     `kind` is `range` if the element may be a Period or Timing. The gateway cannot filter without `paths`.
@@ -55,8 +54,7 @@ class DateParameter:
     paths: tuple[DatePath, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedParameter:
+class ResolvedParameter(msgspec.Struct, frozen=True):
     """Date parameters that a parameter name of a search resolves to.
 
     `parameters`: one per resource type in which the chain may end. `via`: how the name reaches them; matches

@@ -1,11 +1,12 @@
 """FHIR date values as exact half-open ranges (R4 search.html 3.1.1.4.7, datatypes.html date and dateTime)."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, TypeAlias
+
+import msgspec
 
 #: Exact seconds since 1970-01-01T00:00:00, on the UTC axis or on a wall clock.
 Time: TypeAlias = int | Fraction
@@ -40,8 +41,7 @@ class DateValueError(ValueError):
         super().__init__(f"Not a valid date. Write dates as {GRAMMAR}.")
 
 
-@dataclass(frozen=True, slots=True)
-class DateValue:
+class DateValue(msgspec.Struct, frozen=True):
     """A prefix and the range `[start, end)` of a unit of the written precision.
 
     A fraction of a second is a point, with `end` equal to `start`. The range is on the UTC axis if

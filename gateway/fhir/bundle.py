@@ -90,11 +90,8 @@ class Bundle(msgspec.Struct, frozen=True, dict=True):
         """`search.mode` of each entry; empty if absent."""
         get, raws = _MODES.get, [entry.fields.get("search", _NO_SEARCH) for entry in self.entries]
         modes = [get(bytes(raw)) for raw in raws]
-        if None in modes:
-            modes = [
-                _decode_mode(raw) if mode is None else mode for mode, raw in zip(modes, raws, strict=True)
-            ]
-        return tuple(modes)
+        pairs = zip(modes, raws, strict=True)
+        return tuple([_decode_mode(raw) if mode is None else mode for mode, raw in pairs])
 
     @cached_property
     def match_flags(self) -> tuple[bool, ...]:

@@ -1,9 +1,11 @@
 """Matches that contradict the date conditions sent: a criterion was ignored, or a clock is wrong."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.dates.bounds import epoch_seconds
 from gateway.dates.matcher import DatePredicate, has_readable_value, meets_predicate

@@ -6,10 +6,11 @@ of the two accepted formats (`YYYY-MM-DD`, `YYYY-MM-DDThh:mm:ss`) expresses exac
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from gateway.dates import planner
 from gateway.dates.bounds import second_text

@@ -6,9 +6,11 @@ parts are. Of overlapping parts, `DatePlan.is_match_of` decides.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.dates.matcher import DatePredicate, meets_predicate
 from gateway.dates.plan import DatePlan
