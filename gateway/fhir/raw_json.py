@@ -111,8 +111,20 @@ def _decode_any_numbers(raw: bytes | Raw) -> dict[str, Any]:
 
 
 def has_surrogates(body: bytes) -> bool:
-    """Whether JSON may contain an escaped half of a UTF-16 pair."""
-    return _SURROGATE_START.search(body) is not None
+    """Whether JSON may contain an escaped half of a UTF-16 pair; most has no backslash at all."""
+    if b"\\" not in body:
+        return False
+    starts = range(0, len(body), _PIECE)
+    return any(_SURROGATE_START.search(body, start, start + _PIECE + 2) for start in starts)
+
+
+def contains(body: bytes, word: bytes) -> bool:
+    """Whether a body contains a word; other threads run between its pieces.
+
+    A search from the end takes half the time of one from the start.
+    """
+    ends = range(_PIECE, len(body) + _PIECE, _PIECE)
+    return any(body.rfind(word, end - _PIECE, end + len(word) - 1) >= 0 for end in ends)
 
 
 def without_lone_surrogates(body: bytes) -> bytes:
@@ -122,14 +134,14 @@ def without_lone_surrogates(body: bytes) -> bytes:
     """
     if not has_surrogates(body):
         return body
-    return b"".join(_SURROGATES.sub(_without_lone_surrogate, piece) for piece in _pieces(body))
+    return b"".join(_SURROGATES.sub(_without_lone_surrogate, piece) for piece in string_pieces(body))
 
 
 def _without_lone_surrogate(escape: re.Match[bytes]) -> bytes:
     return escape[0][: -len(escape[1])] + b"ufffd" if escape[1] else escape[0]
 
 
-def _pieces(body: bytes) -> Iterator[bytes]:
+def string_pieces(body: bytes) -> Iterator[bytes]:
     """Yield pieces of JSON that end behind a quote: no escape is cut, and other threads run in between."""
     start = 0
     while start < len(body):

@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
+from typing import TypeVar
 
 import httpx
 import structlog
@@ -73,6 +74,9 @@ _UNSENT_KINDS = {
     )
 }
 _PROXY_CODES = {catalog.PROXY_REFUSED.code, catalog.PROXY_UNAVAILABLE.code}
+#: Bytes of a FHIR body that are searched in the event loop, in less than a millisecond.
+_MAX_LOOP_BYTES = 1_000_000
+_T = TypeVar("_T")
 #: Methods that need Content-Length even without a body (RFC 9110 section 8.6).
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -120,11 +124,13 @@ class UpstreamClient:
                 del failure
         if reads_fhir(self._dialect, request):
             filtered = with_media_type(request, filtered)
-        body = downgrade_ignored_parameters(filtered.body) if request.interaction.is_search else filtered.body
+        body = filtered.body
+        if request.interaction.is_search:
+            body = await _run_beside(lambda: downgrade_ignored_parameters(filtered.body), len(body))
         return filtered if body is filtered.body else filtered.replace(body=body)
 
     async def _judge(self, request: FhirRequest, response: FhirResponse) -> Failure | None:
-        """Return the failure of a response; a large one that is no FHIR is judged in a thread, by pieces."""
+        """Return the failure of a response; a large one is judged in a thread, by pieces."""
         judge = partial(
             self._dialect.failure_from_response,
             request,
@@ -133,10 +139,8 @@ class UpstreamClient:
             wait_limits=self._wait_limits,
             upstream_text=self._upstream_text,
         )
-        if reads_fhir(self._dialect, request) or len(response.body) <= MAX_ERROR_BODY_BYTES:
-            return judge()
-        with frequent_switches():
-            return await asyncio.to_thread(judge)
+        limit = _MAX_LOOP_BYTES if reads_fhir(self._dialect, request) else MAX_ERROR_BODY_BYTES
+        return await _run_beside(judge, len(response.body), limit)
 
     def _relayed_headers(self, headers: Headers) -> Headers:
         """Fields for the client; counts those that no HTTP response can contain."""
@@ -267,10 +271,15 @@ async def _readable_json(body: bytes) -> bytes:
     marked = body.removeprefix(BOM_UTF8)
     if not has_surrogates(marked):
         return marked
-    if len(marked) <= MAX_ERROR_BODY_BYTES:
-        return without_lone_surrogates(marked)
+    return await _run_beside(lambda: without_lone_surrogates(marked), len(marked), MAX_ERROR_BODY_BYTES)
+
+
+async def _run_beside(compute: Callable[[], _T], size: int, limit: int = _MAX_LOOP_BYTES) -> _T:
+    """Return what is computed of a body; of one above the limit in a thread, beside which the loop runs."""
+    if size <= limit:
+        return compute()
     with frequent_switches():
-        return await asyncio.to_thread(without_lone_surrogates, marked)
+        return await asyncio.to_thread(compute)
 
 
 def _transport_failure(request: FhirRequest, error: httpx.HTTPError, timeout: FailureKind) -> Failure:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway.exchange import FhirRequest
-from gateway.fhir.raw_json import UnreadableError, decode_resource
+from gateway.fhir.raw_json import UnreadableError, contains, decode_resource, string_pieces
 from gateway.upstreams.entry_modes import may_include_type, resource_type
 from gateway.upstreams.identifier_criteria import identifier_criteria, may_have_identifiers
 from gateway.upstreams.include_check import includes_other_patient
@@ -91,10 +91,11 @@ def _searchset_is_wrong(request: FhirRequest, body: bytes) -> bool:
 
 def _mentions_only_named(criterion: IdCriterion, body: bytes) -> bool:
     """Whether the body mentions no patient but those of a reference criterion; quick, and the usual case."""
-    if b"\\u" in body:  # an escape may hide a mention
+    if contains(body, rb"\u"):  # an escape may hide a mention
         return False
     named = {value.id.encode() for value in criterion.values if value.type in {"", "Patient"}}
-    return bool(criterion.paths) and named.issuperset(PATIENT_MENTION.findall(body))
+    mentions = map(PATIENT_MENTION.findall, string_pieces(body))
+    return bool(criterion.paths) and all(map(named.issuperset, mentions))
 
 
 def _matches_and_includes(request: FhirRequest, entries: Iterable[_Entry]) -> tuple[list[Raw], list[Raw]]:

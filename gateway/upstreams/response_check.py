@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.fhir.raw_json import UnreadableError, decode_readable, object_fields, string_value
+from gateway.fhir.raw_json import UnreadableError, contains, decode_readable, object_fields, string_value
 from gateway.http.preferences import accepts_asynchronous_response
 from gateway.upstreams.envelopes import FHIR_ENVELOPES
 from gateway.upstreams.error_body import (
@@ -175,7 +175,7 @@ class ResponseCheck:
         """Whether the Bundle has the required type, if any, and the body reports no error at its root."""
         body, kind = self.response.body, _BUNDLE_TYPES.get(self.request.interaction.code, "")
         start = _BUNDLE_START.match(body[:500]) if kind else None
-        may_report = self._has_envelopes and any(body.rfind(name) >= 0 for name in _ERROR_FIELDS)
+        may_report = self._has_envelopes and any(contains(body, name) for name in _ERROR_FIELDS)
         if may_report or (kind and start is None):
             head = _decode_or_none(body, _ResourceHead) or _ResourceHead()
             return kind in ("", head.type) and not (self._has_envelopes and head.has_error)
@@ -229,7 +229,7 @@ class ResponseCheck:
     @property
     def _reports_error(self) -> bool:
         """Whether a body that need not be FHIR reports an error; one that cannot is not decoded."""
-        if not (self._has_envelopes or _OUTCOME in self.response.body):
+        if not (self._has_envelopes or contains(self.response.body, _OUTCOME)):
             return False
         error = parse_upstream_error(self.error_body, self.envelopes)
         is_outcome = error.shape == "outcome"

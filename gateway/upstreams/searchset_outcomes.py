@@ -16,7 +16,7 @@ from msgspec import Raw
 
 from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry, bundle_from_fields
-from gateway.fhir.raw_json import object_fields, string_value
+from gateway.fhir.raw_json import contains, object_fields, string_value
 from gateway.http.preferences import requires_strict_handling
 from gateway.upstreams.error_body import is_failure_outcome, issue_text
 from gateway.upstreams.own_words import OwnWords
@@ -67,7 +67,7 @@ def downgrade_ignored_parameters(body: bytes) -> bytes:
 
 
 def _outcome_entries(body: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    for entry in _decode_entries(body) if _OUTCOME_MARKER in body else ():
+    for entry in _decode_entries(body) if contains(body, _OUTCOME_MARKER) else ():
         raw = bytes(entry.resource)
         resource = _decode_object(raw) if _OUTCOME_MARKER in raw else {}
         if resource.get("resourceType") == "OperationOutcome":
