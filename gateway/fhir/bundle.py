@@ -23,6 +23,8 @@ _MODES = {
     for spelling in (b'{"mode":"%s"}', b'{"mode": "%s"}')
     for name in ("match", "include", "outcome")
 }
+#: Shared by the entries of all pages, because each of its own takes a hundred bytes.
+_SEARCHES = {json: Raw(json) for json in _MODES}
 _NO_SEARCH = Raw(b"")
 _MODES[bytes(_NO_SEARCH)] = ""
 #: First bytes of the JSON that `encode_without_links` returns.
@@ -50,6 +52,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     def full_url(self) -> str:
         """`entry.fullUrl`, or an empty string if absent."""
         return string_value(self.fields.get("fullUrl"))
+
+    def detached(self) -> "Entry":
+        """Return the entry without a reference to the text from which it was decoded."""
+        fields = {name: raw.copy() for name, raw in self.fields.items()}
+        if "search" in fields:
+            fields["search"] = _SEARCHES.get(bytes(fields["search"]), fields["search"])
+        return Entry(fields)
 
     @property
     def stated_mode(self) -> str:
