@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gateway.fhir.bundle import Bundle, Link, bundle_from_fields, insert_links
-from gateway.fhir.raw_json import UnreadableError, object_fields
+from gateway.fhir.bundle import Bundle, Entry, Link, bundle_from_fields, insert_links
+from gateway.fhir.raw_json import UnreadableError, array_objects, object_fields
 
 BODY = (
     b'{"resourceType":"Bundle","type":"searchset","x":1.00,"link":[{"relation":"next","url":"u","id":"k"}],'
@@ -73,3 +73,31 @@ def test_inserted_links_keep_other_fields(names: list[str], place: int) -> None:
 )
 def test_total_is_an_unsigned_int_or_none(total: str, expected: int | None) -> None:
     assert parse(b'{"resourceType":"Bundle","total":%s}' % total.encode()).total == expected
+
+
+@pytest.mark.parametrize(
+    ("search", "mode", "is_match"),
+    [
+        (b'{"mode":"match"}', "match", True),
+        (b'{ "mode" : "include" }', "include", False),
+        (b'{"score":1,"mode":"outcome"}', "outcome", False),
+        (b'{"mode":"mat\\u0063h"}', "match", True),
+        (b'{"mode":5}', "", True),
+        (b"{}", "", True),
+        (None, "", True),
+    ],
+)
+def test_mode_of_an_entry_in_any_spelling_is_read(search: bytes | None, mode: str, *, is_match: bool) -> None:
+    entry = Entry({} if search is None else {"search": Raw(search)})
+    bundle = Bundle({}, (), (entry, Entry({"search": Raw(b'{"mode":"include"}')})))
+    assert entry.stated_mode == mode
+    assert bundle.stated_modes == (mode, "include")
+    assert bundle.match_flags == (is_match, False)
+    assert bundle.replace(entries=()).stated_modes == ()
+
+
+def test_detached_entry_has_the_same_fields() -> None:
+    text = b'[{"fullUrl":"urn:x","search":{"mode":"match"},"resource":{"id":"1"}}]'
+    entry = Entry(array_objects(Raw(text))[0])
+    assert entry.detached() == entry
+    assert entry.detached().fields["search"] is entry.detached().fields["search"]

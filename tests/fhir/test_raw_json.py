@@ -14,7 +14,9 @@ from gateway.fhir.raw_json import (
     UnreadableError,
     array_items,
     array_objects,
+    contains,
     decode_resource,
+    has_surrogates,
     json_depth,
     object_fields,
     string_json,
@@ -198,3 +200,17 @@ def test_unreadable_resource_is_not_decoded(body: bytes) -> None:
 
 def test_null_is_an_empty_array() -> None:
     assert (array_items(Raw(b"null")), array_objects(Raw(b"null"))) == ([], [])
+
+
+@pytest.mark.parametrize("place", [0, 1, 65_530, 65_535, 65_536, 65_537, 131_070, 200_000 - 6])
+def test_word_is_found_wherever_pieces_of_the_body_end(place: int) -> None:
+    body = b" " * place + b"\\ud83d" + b" " * (200_000 - 6 - place)
+    assert contains(body, b"\\ud83d")
+    assert has_surrogates(body)
+    assert not contains(body, b"\\ud83e")
+    assert not has_surrogates(body.replace(b"ud", b"ue"))
+
+
+def test_empty_body_contains_no_word() -> None:
+    assert not contains(b"", b"x")
+    assert not has_surrogates(b"")

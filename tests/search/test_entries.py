@@ -35,6 +35,13 @@ def test_entries_without_url_all_stay() -> None:
     assert unique_entries(entries) == entries
 
 
+def test_url_is_the_same_in_another_spelling() -> None:
+    first, other = entry("1", url="https://h/1"), entry("2", url="https://h/2")
+    spelt = first.with_field("fullUrl", Raw(b'"https:\\/\\/h\\/1"'))
+    assert unique_entries([first, other]) == (first, other)
+    assert unique_entries([first, other, spelt]) == (first, other)
+
+
 def test_filtered_entry_without_mode_may_be_an_include() -> None:
     request = fhir_request("Observation", "code=x&_include=Observation:has-member")
     silent, stated = entry("1"), entry("2", "match")
