@@ -1,5 +1,12 @@
-"""Median time of planning a date parameter, with empty and with filled caches."""
+"""Median time of planning a date parameter, with empty and with filled caches.
 
+`BENCH_BEFORE` names a checkout of an older commit, whose figures come from the same run.
+"""
+
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter_ns
@@ -19,6 +26,7 @@ _CACHE_CLEARS: list[Callable[[], None]] = [
     for function in vars(module).values()
     if hasattr(function, "cache_clear")
 ]
+BEFORE = os.environ.get("BENCH_BEFORE", "")
 RUNS = {"cold": 100, "warm": 1000}
 #: Resource type, parameter, its values.
 TYPICAL = (
@@ -43,8 +51,26 @@ def test_date_parameter_is_planned_fast() -> None:
     rows = [(_search_text(*case), *(f"{time:.1f}" for time in row)) for case, row in times.items()]
     print_table("one date parameter, median µs per plan", ("", *RUNS), rows)
     print_line("")
+    before = _medians_before()
     for kind, column in zip(RUNS, zip(*times.values(), strict=True), strict=True):
-        print_aim(f"median of these, {kind}, µs", median(column), 40)
+        print_aim(f"median of these, {kind}, µs", median(column), 30)
+        if before:
+            print_aim(f"median of these, {kind} : before", median(column) / before[kind], 0.9)
+
+
+def _medians_before() -> dict[str, float]:
+    """Medians of the older commit by kind; empty without it."""
+    if not BEFORE:
+        return {}
+    script = (
+        "import json; from statistics import median; from benchmarks import test_rewrite as t;"
+        "print(json.dumps({kind: median(t._median_micros(case, kind) for case in t.TYPICAL) for kind in t.RUNS}))"
+    )
+    environment = os.environ | {"PYTHONPATH": "tests"}
+    command = (sys.executable, "-c", script)
+    done = subprocess.run(command, cwd=BEFORE, env=environment, stdout=subprocess.PIPE, check=True)
+    medians: dict[str, float] = json.loads(done.stdout)
+    return medians
 
 
 def _median_micros(case: tuple[str, ...], kind: str) -> float:

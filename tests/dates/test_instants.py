@@ -95,5 +95,22 @@ def test_correction_is_idempotent(text: str, label: str, mode: LabelMode, output
         assert corrected_instant(once, "ok", SYDNEY) == corrected_instant(f"{text}{label}", mode, SYDNEY)
 
 
+@given(
+    st.from_regex(
+        r"(19|20)\d\d-(0\d|1[0-3])-([0-2]\d|3[0-3])T([01]\d|2[0-5]):[0-6]\d:[0-6]\d", fullmatch=True
+    ),
+    st.sampled_from(("", "Z")),
+    st.sampled_from(MODES),
+    st.sampled_from(("utc", "site")),
+)
+def test_usual_times_are_corrected_as_unusual(
+    text: str, label: str, mode: LabelMode, output: InstantOutput
+) -> None:
+    """A fraction, which takes the general way, changes nothing else."""
+    usual = corrected_instant(f"{text}{label}", mode, SYDNEY, output)
+    unusual = corrected_instant(f"{text}.25{label}", mode, SYDNEY, output)
+    assert usual == (unusual and unusual.replace(".25", ""))
+
+
 def test_only_digits_of_utc_show_the_instant() -> None:
     assert {mode for mode in MODES if label_meaning(mode) == "exact"} == {"utc-labelled-local"}
