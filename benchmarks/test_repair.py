@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(200)]
 SIZES = {"20 kB": 20_000, "300 kB": 300_000, "1 MB": 1_000_000, "8 MB": 8_000_000}
 #: Bundles that need repairs of links and every `fullUrl`; and of every `lastUpdated` as well.
 STAMPS = {"links, fullUrl": samples.CLEAN, "+ lastUpdated": samples.NAIVE}
+#: Of the CPU's time: other processes of the machine may run meanwhile.
 HEAD = ("", "MB/s", ": orjson", "peak memory", "longest hold ms")
 ORJSON = "orjson loads + dumps"
 #: Bytes: for smaller bundles the steps of memory allocation are too coarse.

@@ -37,3 +37,24 @@ def test_repair_of_headers_does_not_undo_that_of_the_body() -> None:
     repaired: FhirResponse = end.value.value
     assert repaired.applied_repairs == ("reference-base-url",)
     assert b"api.haloconnect.io" not in repaired.with_encoded_body().body
+
+
+@pytest.mark.parametrize(
+    ("entry", "count", "pieces", "is_large"),
+    [
+        ({}, 10_000, 39, False),
+        ({"resource": {"text": "x" * 1_000}}, 640, 10, False),
+        ({"resource": {"text": "x" * 40_000}}, 10, 10, True),
+        ({"fullUrl": "x" * 40_000}, 10, 10, True),
+        ({"link": ["x" * 40_000]}, 10, 10, True),
+    ],
+)
+def test_pieces_are_bounded_by_bytes_and_by_entries(
+    entry: dict[str, object], count: int, pieces: int, *, is_large: bool
+) -> None:
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry] * count}
+    steps = repair_response(fhir_request(), json_response(bundle), response_steps(REPAIRS))
+    turns = list(steps)
+    assert len(turns) >= pieces
+    assert (True in turns) == is_large
+    assert turns.count(True) == (count if is_large else 0)

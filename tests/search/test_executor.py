@@ -1,5 +1,6 @@
 """Execution of searches in several upstream requests."""
 
+import asyncio
 from collections.abc import Callable
 from itertools import count
 
@@ -12,6 +13,7 @@ from support.scripted_upstream import ScriptedUpstream
 from gateway.errors.catalog import UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Position, UpstreamUse
+from gateway.fhir.bundle import Bundle
 from gateway.repairs.search_date_format import rewrite_dates
 from gateway.search.executor import SearchExecutor
 
@@ -150,3 +152,15 @@ async def test_link_that_cannot_be_sent_is_the_upstreams_error(link: str) -> Non
     request = fhir_request("Patient", "name=x").with_plan(position=Position(upstream_link=link))
     with pytest.raises(Failure, match="upstream-link"):
         await execute(request, lambda _: page([]))
+
+
+@pytest.mark.parametrize(("entries", "turns"), [(100, 0), (2_000, 4)])
+async def test_other_requests_run_between_looks_at_many_entries(entries: int, turns: int) -> None:
+    response = page([entry(str(number)) for number in range(entries)]).with_parsed_bundle()
+    task, seen = asyncio.ensure_future(execute(fhir_request("Appointment"), lambda _: response)), -1
+    while not task.done():
+        seen += 1
+        await asyncio.sleep(0)
+    assert seen >= turns
+    assert (seen == 0) == (turns == 0)
+    assert len((task.result()[0].bundle or Bundle({}, (), ())).entries) == entries
