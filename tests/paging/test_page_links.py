@@ -1,5 +1,6 @@
 """Page links: tokens, bindings and lifetimes."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -270,3 +271,14 @@ async def test_other_responses_to_a_transaction_stay(content: dict[str, Any]) ->
     """After a transaction, which has changed data, a link that leads nowhere must not hide that."""
     response, _ = await call_page_links(search_request("", path="", method="POST"), content)
     assert msgspec.json.decode(response.body) == content
+
+
+@pytest.mark.parametrize(("entries", "turns"), [(100, 1), (2_000, 3)])
+async def test_other_requests_run_around_the_encoding_of_many_entries(entries: int, turns: int) -> None:
+    page = BUNDLE | {"entry": [{"fullUrl": f"urn:x:{number}"} for number in range(entries)]}
+    task, seen = asyncio.ensure_future(call_page_links(fhir_request("Patient"), page)), 0
+    while not task.done():
+        seen += 1
+        await asyncio.sleep(0)
+    assert seen == turns
+    assert task.result()[0].body.count(b"urn:x:") == entries
