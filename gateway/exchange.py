@@ -15,7 +15,7 @@ from gateway.dates.plan import DatePlan
 from gateway.dates.support import DateSearchSupport
 from gateway.fhir.bundle import Bundle, bundle_from_fields
 from gateway.fhir.interaction import SAFE_METHODS, Interaction
-from gateway.fhir.raw_json import string_json, string_value, utf8_object_fields
+from gateway.fhir.raw_json import string_value, utf8_object_fields
 from gateway.fhir.resource_types import FhirVersion
 from gateway.fhir.search_params import NO_PARAMETERS, JudgedCriteria, SearchParams
 
@@ -190,17 +190,6 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
         """Prefixes of URLs on the public and on the upstream base, and the length of that base."""
         bases = (self.public_base, self.upstream_base)
         return tuple(((f"{base}/", f"{base}?"), len(base)) for base in bases)
-
-    @cached_property
-    def full_url_prefixes(self) -> tuple[bytes, bytes] | None:
-        """Begin of the JSON of a URL below the upstream's base, and below the public base.
-
-        None if a URL may be below both, and for a mount, whose URLs may be anywhere on its origin.
-        """
-        upstream, public = (f"{base}/" for base in (self.upstream_base, self.public_base))
-        if self.is_mounted or upstream.startswith((public, f"{self.public_base}?")):
-            return None
-        return bytes(string_json(upstream))[:-1], bytes(string_json(public))[:-1]
 
     @cached_property
     def upstream_body(self) -> bytes:

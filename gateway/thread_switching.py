@@ -1,5 +1,6 @@
 """How soon a thread that computes gives way to the event loop."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,3 +45,8 @@ def frequent_switches() -> Iterator[None]:
         yield
     finally:
         _computations.end()
+
+
+async def let_others_run() -> None:
+    """Let the event loop run what else is ready, once."""
+    await asyncio.sleep(0)

@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """`entry.fullUrl`, or an empty string if absent."""
         return string_value(self.fields.get("fullUrl"))
 
-    def detached(self) -> "Entry":
+    def detach(self) -> "Entry":
         """Return the entry without a reference to the text from which it was decoded."""
         fields = {name: raw.copy() for name, raw in self.fields.items()}
         if "search" in fields:

@@ -1,6 +1,5 @@
 """Page links on the gateway's own base: encrypted positions instead of the upstream's page URLs."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,6 +16,7 @@ from gateway.http.callers import fingerprint
 from gateway.paging.operation_links import kept_links, nested_search, operation_positions
 from gateway.paging.page_token import decode, encode, page_token_for
 from gateway.paging.upstream_links import link_positions
+from gateway.thread_switching import let_others_run
 
 PAGE_PARAMETER = "_page"
 #: Encoding that many entries takes a fraction of a millisecond.
@@ -140,10 +140,10 @@ async def _encode_apart(response: FhirResponse) -> FhirResponse:
     """Return the response encoded; other requests run before and after that of a large Bundle."""
     is_large = response.bundle is not None and len(response.bundle.entries) > _MANY_ENTRIES
     if is_large:
-        await asyncio.sleep(0)
+        await let_others_run()
     response = response.with_encoded_body()
     if is_large:
-        await asyncio.sleep(0)
+        await let_others_run()
     return response
 
 

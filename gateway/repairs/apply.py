@@ -171,7 +171,7 @@ class _ResponseRepair:
             if changed is not new:
                 self._applied_ids.add(repair_id)
                 new = changed
-        return new if new is old else new.detached()
+        return new if new is old else new.detach()
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})

@@ -1,6 +1,7 @@
 """Repair of Bundle links and `fullUrl` on the upstream's host, to which clients must not send their key."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Raw
 
@@ -31,13 +32,23 @@ def rebase_full_url(request: FhirRequest, entry: Entry) -> Entry:
 
 def _rebase_by_prefix(request: FhirRequest, url: Raw | None) -> Raw | None:
     """Return the JSON of a URL below the upstream's base, without decoding it; None for any other."""
-    if url is None or request.full_url_prefixes is None:
+    prefixes = None if request.is_mounted else _prefixes(request.upstream_base, request.public_base)
+    if url is None or prefixes is None:
         return None
-    upstream, public = request.full_url_prefixes
+    upstream, public = prefixes
     old = bytes(url)
     if not old.startswith(upstream) or b"\\" in old:
         return None
     return Raw(public + old[len(upstream) :])
+
+
+@lru_cache(maxsize=1024)
+def _prefixes(upstream_base: str, public_base: str) -> tuple[bytes, bytes] | None:
+    """Begin of the JSON of a URL below the upstream's base, and below the public base; None if below both."""
+    upstream, public = f"{upstream_base}/", f"{public_base}/"
+    if upstream.startswith((public, f"{public_base}?")):
+        return None
+    return bytes(string_json(upstream))[:-1], bytes(string_json(public))[:-1]
 
 
 def witness_links(request: FhirRequest, answer: UpstreamAnswer) -> Iterator[tuple[str, Verdict]]:

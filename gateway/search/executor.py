@@ -1,7 +1,5 @@
 """Execution of a search: as many upstream requests as its dates need, and as few as possible."""
 
-import asyncio
-
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.errors.operation_outcome import MEDIA_TYPE
@@ -13,6 +11,7 @@ from gateway.paging.upstream_links import shows_criteria
 from gateway.search.counts import count_matches
 from gateway.search.merge import MergedSearch
 from gateway.search.provably_empty import provably_empty_searchset
+from gateway.thread_switching import let_others_run
 
 #: Characters of a link that can be sent: httpx accepts URLs of up to 65,536.
 _MAX_LINK_LENGTH = 60_000
@@ -74,7 +73,7 @@ async def _let_others_run(result: MergedSearch | FhirResponse) -> None:
     """Let other requests run before the next look at all entries, if they are many."""
     entries = result.matches if isinstance(result, MergedSearch) else result.bundle and result.bundle.entries
     if len(entries or ()) > _MANY_ENTRIES:
-        await asyncio.sleep(0)
+        await let_others_run()
 
 
 def empty_searchset() -> FhirResponse:

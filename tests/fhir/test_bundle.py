@@ -99,5 +99,5 @@ def test_mode_of_an_entry_in_any_spelling_is_read(search: bytes | None, mode: st
 def test_detached_entry_has_the_same_fields() -> None:
     text = b'[{"fullUrl":"urn:x","search":{"mode":"match"},"resource":{"id":"1"}}]'
     entry = Entry(array_objects(Raw(text))[0])
-    assert entry.detached() == entry
-    assert entry.detached().fields["search"] is entry.detached().fields["search"]
+    assert entry.detach() == entry
+    assert entry.detach().fields["search"] is entry.detach().fields["search"]
