@@ -99,7 +99,7 @@ IMPURE = {
     "telemetry/log_config.py": "asyncio clock structlog",
     "telemetry/metrics.py": "starlette",
     "telemetry/process_log.py": "structlog threading",
-    "thread_switching.py": "threading",
+    "thread_switching.py": "asyncio threading",
     "upstreams/client.py": "asyncio httpx structlog",
     "upstreams/site_statements.py": "structlog",
     "upstreams/connection.py": "asyncio httpx",

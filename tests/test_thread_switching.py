@@ -1,8 +1,11 @@
 """Threads give way more often while one computes, and as usual after the last."""
 
+import asyncio
 import sys
 
-from gateway.thread_switching import frequent_switches
+import pytest
+
+from gateway.thread_switching import frequent_switches, let_others_run
 
 
 def test_usual_interval_returns_after_the_last_block() -> None:
@@ -25,3 +28,11 @@ def test_shorter_interval_stays() -> None:
             assert sys.getswitchinterval() < 0.000_2
     finally:
         sys.setswitchinterval(usual)
+
+
+@pytest.mark.anyio
+async def test_others_run_once_in_between() -> None:
+    seen: list[int] = []
+    asyncio.get_running_loop().call_soon(seen.append, 1)
+    await let_others_run()
+    assert seen == [1]
