@@ -31,6 +31,7 @@ from gateway.sites.engine_version import with_engine_versions
 from gateway.sql.held_polls import is_held
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web import documents
+from gateway.web.app_reader import with_app
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.content_coding import RequestDecompression
@@ -77,9 +78,13 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     passthrough = passthrough_chain(runtime, client_for("halo-sql"))
     counter = runtime.rejection_counter
     endpoint = partial(Endpoint, has_ended=runtime.has_ended.is_set)
-    fhir_endpoint = endpoint(reader.read_fhir, fhir.handler, counter(), runtime.fast_path_cache)
-    other_endpoint = endpoint(reader.read_passthrough, passthrough.handler, counter(is_fhir=False))
-    sql_endpoint = endpoint(reader.read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
+    apps = runtime.apps
+    fhir_endpoint = endpoint(
+        with_app(reader.read_fhir, apps), fhir.handler, counter(), runtime.fast_path_cache
+    )
+    read_other, read_sql = with_app(reader.read_passthrough, apps), with_app(reader.read_sql, apps)
+    other_endpoint = endpoint(read_other, passthrough.handler, counter(is_fhir=False))
+    sql_endpoint = endpoint(read_sql, sql.handler, counter(is_fhir=False), ends_with_client=is_held)
     prefix = mounted.path if mounted else ""
     fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
@@ -96,14 +101,17 @@ def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mo
     client_for = upstream_client(runtime, upstream, extensions)
     version_of = runtime.engine_versions_of(upstream).local_version
     reader = MountedRequestReader(runtime.settings, name, upstream, version_of)
-    has_ended = runtime.has_ended.is_set
+    has_ended, apps = runtime.has_ended.is_set, runtime.apps
     if dialect.is_fhir:
         chain = mounted_fhir_chain(runtime, upstream, client_for, extensions)
-        endpoint = Endpoint(reader.read_fhir, chain.handler, counter(name), has_ended=has_ended)
+        endpoint = Endpoint(
+            with_app(reader.read_fhir, apps), chain.handler, counter(name), has_ended=has_ended
+        )
         return Mount(_fhir_routes(upstream.path, endpoint), (chain,))
     chain = mounted_passthrough_chain(runtime, upstream, client_for, extensions)
     rejections = counter(name, is_fhir=False)
-    endpoint = Endpoint(reader.read_passthrough, chain.handler, rejections, has_ended=has_ended)
+    read_request = with_app(reader.read_passthrough, apps)
+    endpoint = Endpoint(read_request, chain.handler, rejections, has_ended=has_ended)
     return Mount([Route(upstream.path + "/{path:path}", endpoint)], (chain,))
 
 

@@ -204,13 +204,15 @@ class CacheValidity(NamedTuple):
 
     Both are durations, because a clock of the computer may be set back.
     `is_locally_current` returns whether no write through this process has invalidated the response;
-    `is_current` checks that for all replicas and is None if there are none.
+    `is_current` checks that for all replicas and is None if there are none. `detail`: why it counts as fresh
+    after its lifetime, for Cache-Status.
     """
 
     age: float
     fresh_seconds: float
     is_locally_current: Callable[[], bool]
     is_current: Callable[[], Awaitable[bool]] | None = None
+    detail: str = ""
 
 
 class Paging(NamedTuple):

@@ -14,6 +14,7 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.admin.health import Checks
+from gateway.apps.recognition import AppDirectory
 from gateway.builders import (
     RequestPolicies,
     cache_config,
@@ -83,6 +84,7 @@ class Runtime:
         for caution in self.cautions:
             _log.warning("configuration", setting=caution.setting, warning=caution.text)
         self.sites = ConfiguredSites(settings)
+        self.apps = AppDirectory(settings.apps)
         self._site_settings = site_settings_lookup(settings)
         self._process_secret = token_hex()
         self.token_cipher = token_cipher(settings, self._process_secret)
@@ -128,7 +130,8 @@ class Runtime:
             fast_path_bytes(self.settings.cache),
             self.recorder,
             self.monotonic,
-            vary_by_peer=bool(self.settings.server.trusted_proxies),
+            vary_by_peer=bool(self.settings.server.trusted_proxies) or self.apps.varies_by_address,
+            vary_by_user_agent=self.apps.varies_by_user_agent,
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
         )
@@ -162,7 +165,7 @@ class Runtime:
         """Cache configuration of one upstream; the version is that of its `Extensions`."""
         version_of = self.engine_versions_of(upstream).shared_version
         config = cache_config(self.settings, self._process_secret, version_of, packs_version)
-        return replace(config, is_proved=self.is_proved_caller)
+        return replace(config, is_proved=self.is_proved_caller, apps=self.apps.apps)
 
     def mount_cache_config_of(self, upstream: MountedUpstream, packs_version: str = "") -> CacheConfig:
         """Cache configuration of a mounted upstream: its own profile, and no callers who share responses."""

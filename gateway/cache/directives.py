@@ -62,6 +62,11 @@ class ResponseDirectives:
     lifetime: float = inf
     may_serve_stale: bool = True
 
+    @property
+    def max_accepted_age(self) -> float:
+        """Age up to which an app may accept the response, in seconds: the upstream's own lifetime wins."""
+        return self.lifetime if self.may_serve_stale else 0.0
+
 
 def parse_directives(headers: Headers) -> Mapping[str, str]:
     """Return all Cache-Control directives, names in lower case; of a repeated directive, the first."""

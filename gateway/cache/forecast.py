@@ -9,20 +9,28 @@ from gateway.cache.stored_response import StoredResponse
 class CacheForecast(NamedTuple):
     """Use of the cache: `age` of the stored response and `lifetime` of it, or of a new one, in seconds.
 
-    `stale`: the stored response is served at once, and the upstream asked for a new one.
+    `stale`: the stored response is served at once, and the upstream asked for a new one. `accepted_age`: of
+    data that the requesting app accepts, in seconds; 0: only for its lifetime.
     """
 
     use: Literal["bypass", "hit", "stale", "miss"]
     lifetime: float = 0.0
     age: float = 0.0
+    accepted_age: float = 0.0
 
 
 BYPASS = CacheForecast("bypass")
 
 
 def is_hit(lookup: CacheLookup, stored: StoredResponse, age: float) -> bool:
-    """Whether a stored response of this age is served without an upstream request."""
-    return lookup.directives.permits(age, stored.lifetime, stored.stale_if_error)
+    """Whether a stored response of this age is served without an upstream request.
+
+    `min-fresh` and `max-stale` of the client count from the ordinary lifetime.
+    """
+    directives = lookup.directives
+    if directives.permits(age, stored.lifetime, stored.stale_if_error):
+        return True
+    return not directives.min_fresh and directives.permits(age, lookup.lifetime_of(stored))
 
 
 def forecast(
@@ -32,7 +40,11 @@ def forecast(
     if lookup is None or lookup.directives.no_store:
         return BYPASS
     if stored and is_hit(lookup, stored, stored.age(now)):
-        return CacheForecast("hit", stored.lifetime, stored.age(now))
+        accepted_age = lookup.lifetime_of(stored)
+        return CacheForecast(
+            "hit", stored.lifetime, stored.age(now), accepted_age if accepted_age > stored.lifetime else 0.0
+        )
     if stored and may_serve_stale:
         return CacheForecast("stale", stored.lifetime, stored.age(now))
-    return CacheForecast("miss", lookup.freshness.lifetime(lookup.types))
+    lifetime, accepted_age = lookup.freshness.lifetime(lookup.types), lookup.accepted_age(lookup.types)
+    return CacheForecast("miss", lifetime, accepted_age=accepted_age if accepted_age > lifetime else 0.0)

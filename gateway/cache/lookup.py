@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
 
+from gateway.apps.app import App
+from gateway.cache.accepted_ages import accepted_age, longest_accepted_age
 from gateway.cache.caller_access import Access
 from gateway.cache.directives import RequestDirectives, request_directives
 from gateway.cache.freshness import Freshness, is_cacheable, requested_types
 from gateway.cache.key import cache_key
+from gateway.cache.stored_response import StoredResponse
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import fingerprint, is_background
 
@@ -28,7 +31,7 @@ class CacheConfig:
     the version of the configuration and of the site's engine. `shared_callers` maps a caller's fingerprint to
     its group. `max_body`: bytes. `lock_seconds`: time after which the lock of a crashed replica expires; 0
     without replicas. `is_proved`: whether the upstream has served the caller of a request.
-    `client_cache_control`: Cache-Control of responses to clients.
+    `client_cache_control`: Cache-Control of responses to clients. `apps`: those that accept older data.
     """
 
     secret: bytes
@@ -40,6 +43,7 @@ class CacheConfig:
     max_detached_fetches: int = 100
     client_cache_control: str = "private, no-cache"
     is_proved: Callable[[FhirRequest], bool] = lambda _: True
+    apps: Mapping[str, App] = field(default_factory=dict)
 
     def cache_control_of(self, status: int) -> str:
         """Cache-Control of a response to a client; a job (202) is never stored."""
@@ -61,6 +65,7 @@ class CacheLookup:
     freshness: Freshness
     directives: RequestDirectives
     access: Access = _FULL_ACCESS
+    apps: Mapping[str, App] = field(default_factory=dict)
 
     def is_accessible(self, requested_at: float) -> bool:
         """Whether the caller was not refused since a response was requested."""
@@ -76,6 +81,28 @@ class CacheLookup:
         """Key of a fetch by this caller only."""
         return f"{self.key} {self.caller_fingerprint}"
 
+    @property
+    def purpose(self) -> str:
+        """Purpose of the app that sent the request; empty if it is of none."""
+        app = self.apps.get(self.request.app)
+        return app.purpose if app else ""
+
+    def lifetime_of(self, stored: StoredResponse) -> float:
+        """Seconds for which a response may be served to the app, from the upstream request on.
+
+        Its lifetime, or the age that the app accepts, if that is more and the response permits it.
+        """
+        return max(stored.lifetime, min(self.accepted_age(stored.types), stored.max_accepted_age))
+
+    def accepted_age(self, types: frozenset[str]) -> float:
+        """Highest age of data of these types that the app accepts, in seconds; 0: only what is fresh."""
+        app = self.apps.get(self.request.app)
+        return accepted_age(app, types, self.freshness) if app else 0.0
+
+    def longest_accepted_age(self, types: frozenset[str]) -> float:
+        """Highest age of data of these types that any app accepts, in seconds."""
+        return longest_accepted_age(self.apps.values(), types, self.freshness)
+
     def end_of_access(self, expires_at: float) -> float:
         """Return the time until which a response may be served: also the end of a membership in a group."""
         return min(expires_at, self.access.ends_at)
@@ -90,4 +117,5 @@ def lookup_for(
         return None
     key = cache_key(request, config.secret, version=version, shared_callers=config.shared_callers)
     caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
-    return CacheLookup(request, site.guid, key, caller, types, freshness, request_directives(request), access)
+    directives = request_directives(request)
+    return CacheLookup(request, site.guid, key, caller, types, freshness, directives, access, config.apps)

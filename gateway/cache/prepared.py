@@ -15,7 +15,7 @@ from gateway.http.cache_status import CacheStatus
 RawHeader = tuple[bytes, bytes]
 
 #: Request header fields that affect only the content coding and the request id of a response.
-_IRRELEVANT_HEADERS = frozenset(
+IRRELEVANT_HEADERS = frozenset(
     {b"accept-encoding", b"connection", b"traceparent", b"tracestate", b"user-agent", b"x-request-id"}
 )
 #: Request header fields that need the application: cache directives, conditions, ranges, a body.
@@ -91,7 +91,11 @@ class PreparedResponse:
     def per_request_headers(self, now: float, request_id: str) -> "PerRequestHeaders":
         """Return the header fields of one request at `now` (seconds of the monotonic clock)."""
         age = max(0, int(now - self.requested_at))
-        return PerRequestHeaders(age, _cache_status_value(int(self.fresh_until - now)), request_id.encode())
+        return PerRequestHeaders(
+            age,
+            _cache_status_value(int(self.fresh_until - now), self.cache_validity.detail),
+            request_id.encode(),
+        )
 
 
 class PerRequestHeaders(NamedTuple):
@@ -117,18 +121,23 @@ class PerRequestHeaders(NamedTuple):
 
 
 @lru_cache(4_096)
-def _cache_status_value(ttl: int) -> bytes:
-    return CacheStatus(ttl=ttl).header_value.encode()
+def _cache_status_value(ttl: int, detail: str) -> bytes:
+    return CacheStatus(ttl=ttl, detail=detail).header_value.encode()
 
 
-def parse_fast_path_request(target: bytes, headers: Iterable[RawHeader], peer: str) -> FastPathRequest | None:
+def parse_fast_path_request(
+    target: bytes,
+    headers: Iterable[RawHeader],
+    peer: str,
+    irrelevant_headers: frozenset[bytes] = IRRELEVANT_HEADERS,
+) -> FastPathRequest | None:
     """Parse a GET (names in lower case); None if it needs the application.
 
     Unknown header fields are part of the key, in the order received.
     """
     irrelevant, relevant = dict[bytes, bytes](), list[RawHeader]()
     for header in headers:
-        if header[0] in _IRRELEVANT_HEADERS:
+        if header[0] in irrelevant_headers:
             irrelevant[header[0]] = header[1]
         elif header[0] in _BYPASS_HEADERS:
             return None

@@ -164,28 +164,34 @@ class ResponseCache:
         return await self._fetches.run(key, fetch, version, require_new=lookup.directives.requires_new_fetch)
 
     def _stored_response(self, lookup: CacheLookup, entry: StoredResponse, detail: str = "") -> FhirResponse:
-        age = self._age_of(entry)
-        status = CacheStatus(ttl=int(entry.lifetime - age), detail=detail)
+        age, accepted_age = self._age_of(entry), lookup.lifetime_of(entry)
+        is_accepted = not detail and entry.lifetime <= age < accepted_age
+        fresh_until = accepted_age if is_accepted else entry.lifetime
+        detail = lookup.purpose if is_accepted else detail
+        status = CacheStatus(ttl=int(fresh_until - age), detail=detail)
         response = entry.response
         if isinstance(response, Failure):
             raise with_cache_status(response, status, age=int(age))
-        if age >= entry.lifetime:
+        if age >= fresh_until:
             requested_at = datetime.fromtimestamp(entry.requested_at, UTC)
             response = mark_stale(response, requested_at.isoformat(timespec="seconds"))
         else:
-            response = response.replace(cache_validity=self._validity(lookup, entry))
+            response = response.replace(cache_validity=self._validity(lookup, entry, fresh_until, detail))
         return self._with_cache_headers(lookup.request, response.with_header("age", str(int(age))), status)
 
-    def _validity(self, lookup: CacheLookup, entry: StoredResponse) -> CacheValidity:
+    def _validity(
+        self, lookup: CacheLookup, entry: StoredResponse, fresh_until: float, detail: str
+    ) -> CacheValidity:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
         is_site_unchanged = counters.local_change_check(lookup.site)
         is_caller_unchanged = self._access.local_change_check(lookup.request)
-        expires_at = lookup.end_of_access(entry.requested_at + entry.lifetime)
+        expires_at = lookup.end_of_access(entry.requested_at + fresh_until)
         return CacheValidity(
             self._age_of(entry),
             expires_at - self._now().timestamp(),
             lambda: is_site_unchanged() and is_caller_unchanged(),
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
+            detail,
         )
 
     def _with_cache_headers(

@@ -138,6 +138,8 @@ class ResponseStore:
             metadata.counters,
             lookup.freshness.stale_if_error_seconds(types) if directives.may_serve_stale else 0,
             lookup.freshness.stale_while_revalidate_seconds(types) if directives.may_serve_stale else 0,
+            types=types,
+            max_accepted_age=min(lookup.longest_accepted_age(types), directives.max_accepted_age),
         )
         tags = types | response_patient_tags(lookup.request, response, types)
         return await self._write_if_current(lookup, entry.with_response(response), tags)

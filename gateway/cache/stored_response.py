@@ -34,7 +34,9 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     """A response with the time of its upstream request (seconds since 1970), its lifetime and its counters.
 
     `counters`: the invalidation counters at that time. `lifetime` in seconds; `stale_if_error` and
-    `stale_while_revalidate` in seconds past it. `failure`: set if the response is a 404.
+    `stale_while_revalidate` in seconds past it. `failure`: set if the response is a 404. `types`: all
+    resource types of request and response. `max_accepted_age`: age up to which an app may accept it, in
+    seconds.
     """
 
     requested_at: float
@@ -50,6 +52,8 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     ignored_parameters: frozenset[str] = frozenset()
     failure: "StoredFailure | None" = None
     links_omitted: bool = False
+    types: frozenset[str] = frozenset()
+    max_accepted_age: float = 0.0
 
     @property
     def response(self) -> FhirResponse | Failure:
@@ -68,7 +72,8 @@ class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
     @property
     def retention_seconds(self) -> float:
         """Seconds after the upstream request in which the response may be served."""
-        return self.lifetime + max(self.stale_if_error, self.stale_while_revalidate)
+        ordinary = self.lifetime + max(self.stale_if_error, self.stale_while_revalidate)
+        return max(ordinary, self.max_accepted_age)
 
     def age(self, now: float) -> float:
         """Return the seconds since the upstream request, which is the age of the data or more.

@@ -143,13 +143,19 @@ def _failure_text(failure: Failure) -> str:
 
 
 def _cache_line(cache: CacheForecast) -> str:
+    accepted = f" This app accepts data of up to {cache.accepted_age:.0f} s." if cache.accepted_age else ""
+    return _use_of_cache(cache) + accepted
+
+
+def _use_of_cache(cache: CacheForecast) -> str:
     if cache.use == "bypass":
         return "cache: not used for this search."
     if cache.use == "stale":
         return f"cache: {cache.age:.0f} s old, served at once while the upstream queries below renew it."
     if cache.use == "miss":
         return f"cache: no stored response. A new one serves for at most {cache.lifetime:.0f} s."
-    return f"cache: hit, {cache.age:.0f} s old, for {cache.lifetime - cache.age:.0f} s more."
+    remaining = max(cache.lifetime, cache.accepted_age) - cache.age
+    return f"cache: hit, {cache.age:.0f} s old, for {remaining:.0f} s more."
 
 
 def _cost_text(run: DryRun, planned: FhirRequest) -> str:

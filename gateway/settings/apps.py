@@ -1,10 +1,12 @@
 """Settings of the apps that share an integrator's key (docs/apps.md)."""
 
+from ipaddress import IPv6Network
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.apps.app import OTHER, Purpose
+from gateway.cache.accepted_ages import ACCEPTING_PURPOSES, excessive_ages
 from gateway.settings.base import NotBoolean, Section, TypeKey
 from gateway.settings.secrets import SharedSecret
 from gateway.settings.trusted_networks import TrustedNetworks
@@ -15,6 +17,8 @@ MAX_APPS: Final = 100
 _MAX_CALLERS: Final = 100
 #: Upper limit of a budget, which leaves room for the sum of a year.
 _MAX_BUDGET: Final = 10**15
+#: Addresses of IPv6 clients are known as networks of this size (web/client_address.py).
+_CLIENT_PREFIX: Final = 64
 
 
 def _check_name(name: str) -> str:
@@ -79,6 +83,38 @@ class App(Section):
     def _require_recognition(self) -> Self:
         if not (self.callers or self.user_agent or self.networks):
             raise ValueError("needs callers, user_agent or networks: nothing says which requests are its own")
+        return self
+
+    @field_validator("networks")
+    @classmethod
+    def _require_whole_ipv6_networks(cls, networks: TrustedNetworks) -> TrustedNetworks:
+        """Return the networks. Raises ValueError for a part of a client's own network, which never fits."""
+        if any(isinstance(each, IPv6Network) and each.prefixlen > _CLIENT_PREFIX for each in networks):
+            raise ValueError(f"an IPv6 network of clients has at most /{_CLIENT_PREFIX}: name the whole /64")
+        return networks
+
+    @model_validator(mode="after")
+    def _require_accepted_ages_below_ceilings(self) -> Self:
+        if self.freshness and self.purpose not in ACCEPTING_PURPOSES:
+            raise ValueError(
+                f"freshness has no effect with purpose {self.purpose}, which accepts no older data: remove"
+                " it, or set purpose to display or interactive"
+            )
+        if excessive := excessive_ages(self.freshness):
+            raise ValueError(f"freshness is above the ceilings of docs/apps.md: {'; '.join(excessive)}")
+        return self
+
+    @model_validator(mode="after")
+    def _require_safe_hard_budget(self) -> Self:
+        if self.budget.hard and not self.callers:
+            raise ValueError(
+                "budget.hard needs callers: without them, any caller could use up the app's budget"
+            )
+        if self.budget.hard and self.purpose == "clinical" and not self.budget.hard_for_clinical:
+            raise ValueError(
+                "budget.hard with purpose clinical needs budget.hard_for_clinical: it stops reads on which a"
+                " treatment may depend"
+            )
         return self
 
 

@@ -39,8 +39,10 @@ class AccessLog:
 
 def request_log_fields(request: FhirRequest) -> dict[str, object]:
     """Return the fields of a request that may be logged: names and codes, no values, ids or paths."""
+    app = {"app": request.app} if request.app else {}
     return {
         "request_id": request.request_id,
+        **app,
         "site": request.site.name if request.site else "",
         "method": request.method,
         "interaction": request.interaction.name,

@@ -11,6 +11,7 @@ from cachetools import TLRUCache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.cache.prepared import (
+    IRRELEVANT_HEADERS,
     FastPathRequest,
     PerRequestHeaders,
     PreparedResponse,
@@ -40,18 +41,20 @@ class FastPathCache:
     """Fresh responses of the cache by raw request, limited to `max_bytes`.
 
     They end by `clock`, a monotonic one in seconds: no clock that is set back keeps them. `vary_by_peer`: the
-    response depends on the client's address. As with the response cache, a response ends with its lifetime
-    and with every write at its site, and each request is counted and logged; `log_request_factory` renders
-    the constant part of its log line once.
+    response depends on the client's address; `vary_by_user_agent`: on its User-Agent, by which an app is
+    recognised. As with the response cache, a response ends with its lifetime and with every write at its
+    site, and each request is counted and logged; `log_request_factory` renders the constant part of its log
+    line once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the process
         self,
         max_bytes: int,
         recorder: Recorder,
         clock: Callable[[], float],
         *,
         vary_by_peer: bool = False,
+        vary_by_user_agent: bool = False,
         outcome_counts: Counter[tuple[str, str]] | None = None,
         log_request_factory: LogRequestFactory | None = None,
     ) -> None:
@@ -61,6 +64,7 @@ class FastPathCache:
         self._recorder = recorder
         self._clock = clock
         self._vary_by_peer = vary_by_peer
+        self._irrelevant_headers = IRRELEVANT_HEADERS - ({b"user-agent"} if vary_by_user_agent else set())
         self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
         self._log_request_factory = log_request_factory or _make_log_request
         self._compressions: set[asyncio.Task[None]] = set()
@@ -82,7 +86,8 @@ class FastPathCache:
 
     def parse_request(self, target: bytes, headers: Sequence[RawHeader], peer: str) -> FastPathRequest | None:
         """Parse a raw GET request; None if the fast path does not support it."""
-        return parse_fast_path_request(target, headers, peer if self._vary_by_peer else "")
+        varying_peer = peer if self._vary_by_peer else ""
+        return parse_fast_path_request(target, headers, varying_peer, self._irrelevant_headers)
 
     def find_response(self, raw_request: FastPathRequest) -> PreparedResponse | None:
         """Return the stored response if this process knows of no invalidation; else None."""

@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from gateway.cache.prepared import (
+    IRRELEVANT_HEADERS,
     PreparedResponse,
     RawHeader,
     encode_response,
@@ -51,11 +52,35 @@ def test_irrelevant_header_keeps_key(name: str) -> None:
     "name",
     [
         *("accept", "accept-language", "authorization", "deviceid", "host", "ocp-apim-subscription-key"),
-        *("prefer", "priority", "x-forwarded-host", "x-forwarded-proto", "cookie", "x-unknown"),
+        *(
+            "prefer",
+            "priority",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "cookie",
+            "x-unknown",
+            "gateway-app",
+        ),
     ],
 )
 def test_any_other_header_changes_key(name: str) -> None:
     assert key((name.encode(), b"a")) != key((name.encode(), b"b")) != key()
+
+
+def test_user_agent_changes_key_where_apps_are_recognised_by_it() -> None:
+    varying = IRRELEVANT_HEADERS - {b"user-agent"}
+    requests = [
+        parse_fast_path_request(TARGET, [(b"user-agent", agent)], "", varying) for agent in (b"a", b"b")
+    ]
+    assert len({request.key for request in requests if request}) == 2
+
+
+def test_purpose_is_told_where_the_lifetime_is_over() -> None:
+    validity = CacheValidity(0.0, 60.0, lambda: True, None, "display")
+    plain = encode_response((), b"")
+    response = PreparedResponse(validity, 100.0, 160.0, 130.0, plain, None, discard_log)
+    expected = b"halo-gateway; hit; ttl=50; detail=display"
+    assert response.per_request_headers(110.0, "r").cache_status == expected
 
 
 def test_target_and_address_change_key() -> None:

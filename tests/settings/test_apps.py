@@ -14,6 +14,25 @@ from gateway.settings import Settings
         ({"apps": {"board": {}}}, "needs callers, user_agent or networks"),
         ({"apps": {"other": {"user_agent": "a"}}}, "choose another name"),
         ({"apps": {"board": {"user_agent": "a", "callers": ["abc"]}}}, "pattern"),
+        (
+            {"apps": {"a": {"user_agent": "a", "freshness": {"Slot": 6}, "purpose": "display"}}},
+            "at most 5 sec",
+        ),
+        (
+            {"apps": {"a": {"user_agent": "a", "freshness": {"Observation": 1}}}},
+            "never older than its lifetime",
+        ),
+        ({"apps": {"a": {"user_agent": "a", "freshness": {"*": 1}}}}, "never older than its lifetime"),
+        (
+            {"apps": {"a": {"user_agent": "a", "freshness": {"Appointment": 9}, "purpose": "booking"}}},
+            "no effect with purpose booking",
+        ),
+        ({"apps": {"a": {"user_agent": "a", "budget": {"hard": True}}}}, "budget.hard needs callers"),
+        (
+            {"apps": {"a": {"callers": ["0" * 64], "purpose": "clinical", "budget": {"hard": True}}}},
+            "needs budget.hard_for_clinical",
+        ),
+        ({"apps": {"a": {"networks": ["2001:db8::/96"]}}}, "at most /64"),
         ({"budget_webhook": {"url": "https://example.org/"}}, "needs both url and secret"),
         ({"ledger": {"price_per_query": -1}}, "greater than or equal"),
         ({"ledger": {"currency": "dollars"}}, "pattern"),
@@ -22,3 +41,13 @@ from gateway.settings import Settings
 def test_wrong_setting_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Settings.model_validate(settings)
+
+
+def test_accepted_ages_within_the_ceilings_are_permitted() -> None:
+    ages = {"Appointment": 30, "Schedule": 12, "Slot": 5}
+    budget = {"hard": True, "hard_for_clinical": True}
+    apps = {
+        "board": {"user_agent": "a", "purpose": "display", "freshness": ages},
+        "ward": {"callers": ["0" * 64], "purpose": "clinical", "budget": budget},
+    }
+    assert Settings.model_validate({"apps": apps}).apps["board"].freshness == ages

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 from support.requests import fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
-from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.access_log import AccessLog, request_log_fields
 
 
 @pytest.mark.anyio
@@ -27,3 +27,8 @@ async def test_request_is_logged_without_values() -> None:
         "bytes": 2,
     }
     assert line["parameters"] == ["_count", "family"]
+    assert "app" not in line
+
+
+def test_app_is_logged_where_apps_are_configured() -> None:
+    assert request_log_fields(fhir_request("Patient/1").replace(app="other"))["app"] == "other"
