@@ -25,11 +25,12 @@ KIND: ContextVar[str] = ContextVar("KIND", default="practice")
 
 @dataclass(frozen=True)
 class Request:
-    """A request of an app; `path` is relative to the FHIR base and includes the query."""
+    """A request; `path` is relative to the FHIR base and includes the query, `app` is in its User-Agent."""
 
     method: str
     path: str
     body: bytes = b""
+    app: str = ""
 
     @property
     def content_type(self) -> str:
@@ -38,13 +39,14 @@ class Request:
 
     @property
     def headers(self) -> Headers:
-        """Header fields, the same for every app."""
+        """Header fields, the same for every app except its User-Agent."""
         values = {
             "host": HOST,
             "accept": FHIR,
             "ocp-apim-subscription-key": KEY,
             "content-length": str(len(self.body) or ""),
             "content-type": self.content_type,
+            "user-agent": self.app and f"{self.app}/2.1",
         }
         return [(name.encode(), value.encode()) for name, value in values.items() if value]
 

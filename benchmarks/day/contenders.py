@@ -21,6 +21,7 @@ from gateway.app import create_app
 from gateway.emulator.sites import BRISBANE
 from gateway.ledger.cost import CostClass
 from gateway.settings import Settings
+from gateway.settings.apps import App
 from gateway.web.fast_path import FastPathMiddleware
 
 TOKEN = SECRET
@@ -35,6 +36,17 @@ GATEWAY_SETTINGS = Settings.model_validate(
         "upstream": {"url": "http://halo"},
         "sites": {BRISBANE: _PROBED_SITE},
         "admin": {"token": TOKEN},
+    }
+)
+#: The same gateway with the apps of the trace: two show the data, and one books.
+DISPLAY_APPS = frozenset({"board", "panel"})
+DISPLAY_SETTINGS = GATEWAY_SETTINGS.model_copy(
+    update={
+        "apps": {
+            **{name: App(user_agent=f"{name}/*", purpose="display") for name in sorted(DISPLAY_APPS)},
+            "check-in": App(user_agent="check-in/*", purpose="booking"),
+            "sync": App(user_agent="sync/*", purpose="sync"),
+        }
     }
 )
 
@@ -96,19 +108,33 @@ def nginx(start: float, end: float, *, extra_seconds: int = 0) -> Bill:
 def gateway(start: float, end: float) -> Bill:
     """Replay the day with the apps connected to the gateway, configured only with the time zone."""
     halo, events = prepare_day(start, end)
-    return _bill(halo, *run_simulated(halo.clock, lambda: _through_gateway(halo, events)))
+    oracle = Oracle(halo)
+    return _bill(
+        halo, *run_simulated(halo.clock, lambda: _through_gateway(halo, events, oracle, GATEWAY_SETTINGS))
+    )
 
 
-async def _through_gateway(halo: Halo, events: Sequence[Event]) -> tuple[Observations, tuple[int, int]]:
+def display(start: float, end: float) -> Bill:
+    """Replay the day with the apps connected to the gateway, the screens declared as `display`."""
+    halo, events = prepare_day(start, end)
+    oracle = Oracle(halo, display_apps=DISPLAY_APPS)
+    return _bill(
+        halo, *run_simulated(halo.clock, lambda: _through_gateway(halo, events, oracle, DISPLAY_SETTINGS))
+    )
+
+
+async def _through_gateway(
+    halo: Halo, events: Sequence[Event], oracle: Oracle, settings: Settings
+) -> tuple[Observations, tuple[int, int]]:
     app = create_app(
-        GATEWAY_SETTINGS,
+        settings,
         transport=InProcessTransport(halo),
         now=halo.clock.now,
         monotonic=lambda: halo.clock.now().timestamp(),
     )
     client: Client = client_of(FastPathMiddleware(app, app.state.http.hits))
     async with app.router.lifespan_context(app):
-        observations = await replay(events, client, halo, Oracle(halo))
+        observations = await replay(events, client, halo, oracle)
         lines = await call_app(
             app, "GET", "/admin/ledger", [(b"authorization", f"Bearer {TOKEN}".encode())], b""
         )

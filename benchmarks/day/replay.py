@@ -9,17 +9,21 @@ import msgspec
 
 from benchmarks.day.asgi_client import KIND, Client, Request, Response
 from benchmarks.day.events import Call, Change, Event
-from benchmarks.day.halo import Halo
+from benchmarks.day.halo import STAMP, Halo
 from benchmarks.day.truth import Oracle, ParsedRequest, Verdict, parse_request
 
 
 @dataclass
 class Observations:
-    """Observations of the apps: requests by kind of traffic, verdicts, descriptions of wrong bodies."""
+    """Observations of the apps: requests by kind of traffic, verdicts, descriptions of wrong bodies.
+
+    `oldest_polls`: highest age of a poll's data when it arrived, by app, in seconds.
+    """
 
     requests: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     wrong_bodies: list[str] = field(default_factory=list)
+    oldest_polls: dict[str, float] = field(default_factory=dict)
 
 
 async def replay(
@@ -64,15 +68,19 @@ async def _run_call(
         if oracle and call.kind != "write":
             parsed_request = parse_request(call.request, page)
             _record_verdict(
-                oracle.verdict(parsed_request, response, sent, halo.clock.seconds),
+                oracle.verdict(parsed_request, response, sent, halo.clock.seconds, request.app),
                 parsed_request,
                 sent,
                 observations,
             )
+        if call.kind == "poll":
+            age = halo.clock.seconds - float(response.header(STAMP))
+            oldest = observations.oldest_polls
+            oldest[request.app] = max(age, oldest.get(request.app, 0.0))
         next_path = _next_page_path(response) if call.pages else ""
         if not next_path:
             return
-        request, page = Request("GET", next_path), page + 1
+        request, page = Request("GET", next_path, app=request.app), page + 1
 
 
 def _record_verdict(

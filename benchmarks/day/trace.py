@@ -4,7 +4,8 @@ The practice is the emulator's Brisbane with 600 patients: eight practitioners, 
 56 of 96 booked beforehand. Monday 22 June 2026, local time; screens are on from 7:30 to 18:30.
 
 One integrator, one subscription key, three apps. Halo has no users and requires only the key; staff sign in
-at the apps. The three apps are therefore one caller, without any configuration.
+at the apps. The three apps are therefore one caller, without any configuration. Each names itself in its
+User-Agent, by which a gateway can be configured to recognise it; the nightly job names itself `sync`.
 
 - *board*: the waiting room's screen, three desks, the nurses' station. Five clients, every 30 s: today's
   appointments, and the practitioners and locations that they reference (Appointments contain no names).
@@ -34,7 +35,7 @@ two visits of three, a corrected telephone number of one patient in ten.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
@@ -87,8 +88,8 @@ class Day:
         before = sorted(change for change in (*changes, *self._app_writes) if change.at < start)
         return [*before, *(event for event in self.events if start <= event.at < end)]
 
-    def _add_calls(self, at: float, kind: str, *requests: Request, pages: bool = False) -> None:
-        self.events += (Call(at, kind, request, pages) for request in requests)
+    def _add_calls(self, at: float, kind: str, app: str, *requests: Request, pages: bool = False) -> None:
+        self.events += (Call(at, kind, replace(request, app=app), pages) for request in requests)
 
     def _add_polling(self) -> None:
         for app, interval in (
@@ -99,13 +100,13 @@ class Day:
         ):
             at = OPEN + self._rng.uniform(0, 300)
             while at < CLOSE:
-                self._add_calls(at, "poll", app_requests.TODAYS_APPOINTMENTS[app])
-                self._add_calls(at, "directory", *app_requests.DIRECTORY_REQUESTS[app])
+                self._add_calls(at, "poll", app, app_requests.TODAYS_APPOINTMENTS[app])
+                self._add_calls(at, "directory", app, *app_requests.DIRECTORY_REQUESTS[app])
                 at += interval * self._rng.uniform(0.98, 1.02)
 
     def _add_sync(self) -> None:
         for number, request in enumerate(app_requests.SYNC_REQUESTS):
-            self._add_calls(2 * HOUR + 20 * number, "sync", request, pages=True)
+            self._add_calls(2 * HOUR + 20 * number, "sync", "sync", request, pages=True)
 
     def _add_bookings(self) -> Iterator[Visit]:
         """Visits that people book, at least half an hour after the booking."""
@@ -130,7 +131,10 @@ class Day:
             for number in range(self._rng.randrange(3, 6)):
                 at += self._rng.uniform(8, 40)
                 self._add_calls(
-                    at, "slots", *app_requests.free_slots(self._rng.randrange(3), with_schedules=not number)
+                    at,
+                    "slots",
+                    "check-in",
+                    *app_requests.free_slots(self._rng.randrange(3), with_schedules=not number),
                 )
             ends.append(at + 20)
         return sorted(ends)
@@ -169,10 +173,10 @@ class Day:
     def _add_chart(self, at: float, app: str, patient: str, *, second: bool = False) -> None:
         rng, doctor = self._rng, self._doctor_of(patient)
         self._add_calls(
-            at, "patient", app_requests.read_patient(patient), *app_requests.chart_lists(app, patient)
+            at, "patient", app, app_requests.read_patient(patient), *app_requests.chart_lists(app, patient)
         )
         self._add_calls(
-            at, "directory", Request("GET", f"Practitioner/{doctor}"), Request("GET", "Organization/1")
+            at, "directory", app, Request("GET", f"Practitioner/{doctor}"), Request("GET", "Organization/1")
         )
         next_at = at
         for _ in range(rng.randrange(4)):
@@ -180,6 +184,7 @@ class Day:
             self._add_calls(
                 next_at,
                 "patient",
+                app,
                 app_requests.read_patient(patient),
                 rng.choice(app_requests.chart_lists(app, patient)),
             )
@@ -189,8 +194,8 @@ class Day:
     def _add_write(self, at: float, row: Resource, request: Request) -> None:
         """Add a write of the check-in app and the read after it."""
         self._app_writes.append(Change(at, row["resourceType"], row["id"], row))
-        self._add_calls(at, "write", request)
-        self._add_calls(at + 1.5, "poll", app_requests.TODAYS_APPOINTMENTS["check-in"])
+        self._add_calls(at, "write", "check-in", request)
+        self._add_calls(at + 1.5, "poll", "check-in", app_requests.TODAYS_APPOINTMENTS["check-in"])
 
     def _doctor_of(self, patient: str) -> str:
         reference = self._patients[patient]["generalPractitioner"][0]["reference"]

@@ -41,6 +41,8 @@ R4 = apply_merge_patch(
     },
 )
 PAGE = 50
+#: Ages that apps for display accept, where they differ from the lifetime.
+DISPLAY_SECONDS = {"Appointment": 30, "Schedule": 30}
 
 
 @dataclass(frozen=True)
@@ -68,28 +70,37 @@ def parse_request(request: Request, page: int = 0) -> ParsedRequest:
 
 
 class Oracle:
-    """Judges responses: under R4 those of a gateway, under the emulator's settings those of Halo."""
+    """Judges responses: under R4 those of a gateway, under the emulator's settings those of Halo.
 
-    def __init__(self, halo: Halo, settings: EmulatorSettings = R4) -> None:
+    `display_apps` accept older data, as docs/apps.md promises; every other app gets what docs/cache.md says.
+    """
+
+    def __init__(
+        self, halo: Halo, settings: EmulatorSettings = R4, display_apps: frozenset[str] = frozenset()
+    ) -> None:
         self._halo = halo
+        self._display_apps = display_apps
         self._settings = settings
         self._expected_digests: dict[object, bytes] = {}
         self._digests: dict[bytes, bytes] = {}
 
-    def verdict(self, request: ParsedRequest, response: Response, sent: float, received: float) -> Verdict:
-        """Verdict on body and time of a response. `sent` and `received` in seconds."""
+    def verdict(
+        self, request: ParsedRequest, response: Response, sent: float, received: float, app: str = ""
+    ) -> Verdict:
+        """Verdict on body and time of a response to an app. `sent` and `received` in seconds."""
         read = float(response.header(STAMP))
         if self._digest(response.body) != self._expected_digest(request, read):
             return "never existed"
         if read < max(self._last_write(type_, sent) for type_ in request.types):
             return "older than a write"
-        return "too old" if read < min(sent, received - self.lifetime(request)) else "correct"
+        return "too old" if read < min(sent, received - self.lifetime(request, app)) else "correct"
 
-    def lifetime(self, request: ParsedRequest) -> int:
-        """Maximum lifetime of docs/cache.md in seconds; synchronisation requests are not cached."""
+    def lifetime(self, request: ParsedRequest, app: str = "") -> int:
+        """Maximum age for an app in seconds; synchronisation requests are not cached."""
         if any(name == "_lastUpdated" for name, _ in request.pairs):
             return 0
-        return min(lifetime_of_type(type_).balanced for type_ in request.types)
+        ceilings = DISPLAY_SECONDS if app in self._display_apps else {}
+        return min(ceilings.get(type_, lifetime_of_type(type_).balanced) for type_ in request.types)
 
     def _last_write(self, name: str, sent: float) -> float:
         """Time of the last write of an app whose response arrived before `sent`, in seconds, or -1."""

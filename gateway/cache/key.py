@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import msgspec
 
+from gateway.cache.patient_spellings import patient_criterion
 from gateway.exchange import FhirRequest
 from gateway.fhir.search_params import Parameter, SearchParams
 from gateway.http.callers import fingerprint
@@ -29,6 +30,7 @@ _CUMULATIVE_PARAMETERS = frozenset(
 )
 
 Pairs = list[tuple[str, str]]
+CanonicalParameters = Callable[..., Pairs]
 
 
 def canonical_parameters(search: SearchParams, *, commutes: bool = True) -> Pairs:
@@ -57,13 +59,16 @@ def cache_key(
     *,
     version: str = "",
     shared_callers: Mapping[str, str] | None = None,
+    any_patient_spelling: bool = False,
 ) -> str:
     """Cache key of a request, as HMAC-SHA-256 in hex; `version`: of configuration and engine.
 
     `shared_callers` maps a caller's fingerprint to the group of callers that share cached responses.
+    `any_patient_spelling`: `patient=12` and `patient=Patient/12` have the same key.
     """
+    canonical = _with_plain_patients if any_patient_spelling else canonical_parameters
     parts = msgspec.json.encode(
-        [version, _caller_parts(request, shared_callers or {}), *_request_parts(request)]
+        [version, _caller_parts(request, shared_callers or {}), *_request_parts(request, canonical)]
     )
     return hmac.new(secret, parts, hashlib.sha256).hexdigest()
 
@@ -73,7 +78,17 @@ def _caller_parts(request: FhirRequest, shared_callers: Mapping[str, str]) -> li
     return ["group", shared_callers[caller]] if caller in shared_callers else ["caller", caller]
 
 
-def _request_parts(request: FhirRequest) -> Iterable[object]:
+def _with_plain_patients(search: SearchParams, *, commutes: bool = True) -> Pairs:
+    """Canonical parameters with the patients of a criterion `patient` as ids, marked apart from any value."""
+    criterion = patient_criterion(search)
+    pairs = canonical_parameters(search, commutes=commutes)
+    return [
+        ("patient", f"ids {criterion.value}") if criterion and name == "patient" else (name, value)
+        for name, value in pairs
+    ]
+
+
+def _request_parts(request: FhirRequest, canonical_parameters: CanonicalParameters) -> Iterable[object]:
     act, position, site = request.interaction, request.plan.position, request.site
     commutes = site is None or site.date_support.supports_repeated_parameter
     canonical = partial(canonical_parameters, commutes=commutes)

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from math import inf
+from typing import NamedTuple
 
 from gateway.apps.app import App
 from gateway.cache.accepted_ages import accepted_age, longest_accepted_age
@@ -11,6 +13,7 @@ from gateway.cache.caller_access import Access
 from gateway.cache.directives import RequestDirectives, request_directives
 from gateway.cache.freshness import Freshness, is_cacheable, requested_types
 from gateway.cache.key import cache_key
+from gateway.cache.patient_spellings import PatientSpellings, Scope, Spelling, patient_criterion
 from gateway.cache.stored_response import StoredResponse
 from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import fingerprint, is_background
@@ -50,11 +53,20 @@ class CacheConfig:
         return "no-store" if status == HTTPStatus.ACCEPTED else self.client_cache_control
 
 
+class SpelledSearch(NamedTuple):
+    """A search from whose response the gateway may learn; `key` is the same for both spellings."""
+
+    scope: Scope
+    spelling: Spelling
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
     """A request with its cache key, resource types and cache directives; `site` is the Halo GUID.
 
     `caller_fingerprint` differs for callers, and for background work, of which only one may be rejected.
+    `spelled`: for searches by patient only.
     """
 
     request: FhirRequest
@@ -65,6 +77,7 @@ class CacheLookup:
     freshness: Freshness
     directives: RequestDirectives
     access: Access = _FULL_ACCESS
+    spelled: "SpelledSearch | None" = None
     apps: Mapping[str, App] = field(default_factory=dict)
 
     def is_accessible(self, requested_at: float) -> bool:
@@ -94,6 +107,10 @@ class CacheLookup:
         """
         return max(stored.lifetime, min(self.accepted_age(stored.types), stored.max_accepted_age))
 
+    def fresh_until(self, stored: StoredResponse, age: float) -> float:
+        """Age at which a response of this age stops to be fresh: its lifetime, then what the app accepts."""
+        return self.lifetime_of(stored) if age >= stored.lifetime else stored.lifetime
+
     def accepted_age(self, types: frozenset[str]) -> float:
         """Highest age of data of these types that the app accepts, in seconds; 0: only what is fresh."""
         app = self.apps.get(self.request.app)
@@ -109,13 +126,34 @@ class CacheLookup:
 
 
 def lookup_for(
-    request: FhirRequest, site: Site, config: CacheConfig, version: str = "", access: Access = _FULL_ACCESS
+    request: FhirRequest,
+    site: Site,
+    config: CacheConfig,
+    version: str = "",
+    access: Access = _FULL_ACCESS,
+    spellings: PatientSpellings | None = None,
 ) -> CacheLookup | None:
     """Return the lookup of a request, or None if it is not cacheable; `version` is from `version_of`."""
     freshness, types = config.freshness_of(site), requested_types(request)
     if not is_cacheable(request) or freshness.lifetime(types) <= 0:
         return None
-    key = cache_key(request, config.secret, version=version, shared_callers=config.shared_callers)
+    key_of = partial(cache_key, request, config.secret, version=version, shared_callers=config.shared_callers)
+    spelled = _spelled_search(request, site, version, key_of) if spellings else None
+    key = spelled.key if spellings and spelled and spellings.are_alike(spelled.scope) else key_of()
     caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
     directives = request_directives(request)
-    return CacheLookup(request, site.guid, key, caller, types, freshness, directives, access, config.apps)
+    return CacheLookup(
+        request, site.guid, key, caller, types, freshness, directives, access, spelled, config.apps
+    )
+
+
+def _spelled_search(
+    request: FhirRequest, site: Site, version: str, key_of: Callable[..., str]
+) -> SpelledSearch | None:
+    """Return what both spellings of a search by patient share; None for any other request."""
+    is_search = request.interaction.code == "search-type"
+    criterion = patient_criterion(request.client_search) if is_search else None
+    if criterion is None:
+        return None
+    scope = Scope(site.guid, request.interaction.type, version, criterion.is_list)
+    return SpelledSearch(scope, criterion.spelling, key_of(any_patient_spelling=True))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -98,7 +98,7 @@ class ResponseCache:
         if self._config.freshness_of(site).profile == "off":
             return None
         access = await self._access.access_of(request, site.guid)
-        return lookup_for(request, site, self._config, version, access)
+        return lookup_for(request, site, self._config, version, access, self._store.spellings)
 
     async def _serve_lookup(self, lookup: CacheLookup) -> FhirResponse:
         stored = await self._read_stored(lookup)
@@ -108,7 +108,7 @@ class ResponseCache:
             raise _not_stored_failure()
         if stored and self._may_revalidate(lookup, stored):
             self._fetches.run_detached(
-                lookup.key, self._fetch_function(lookup, stored), self._version_function(lookup)
+                lookup.key, partial(self._store.fetch, lookup, stored), self._version_function(lookup)
             )
             return self._stored_response(lookup, stored, "revalidating")
         return await self._fetch_or_stale(lookup, stored)
@@ -160,14 +160,13 @@ class ResponseCache:
     async def _run_single_flight(
         self, lookup: CacheLookup, key: str, entry: StoredResponse | None
     ) -> tuple[FetchResult, bool]:
-        fetch, version = self._fetch_function(lookup, entry), self._version_function(lookup)
+        fetch, version = partial(self._store.fetch, lookup, entry), self._version_function(lookup)
         return await self._fetches.run(key, fetch, version, require_new=lookup.directives.requires_new_fetch)
 
     def _stored_response(self, lookup: CacheLookup, entry: StoredResponse, detail: str = "") -> FhirResponse:
-        age, accepted_age = self._age_of(entry), lookup.lifetime_of(entry)
-        is_accepted = not detail and entry.lifetime <= age < accepted_age
-        fresh_until = accepted_age if is_accepted else entry.lifetime
-        detail = lookup.purpose if is_accepted else detail
+        age = self._age_of(entry)
+        fresh_until = lookup.fresh_until(entry, age)
+        detail = lookup.purpose if entry.lifetime <= age < fresh_until else detail
         status = CacheStatus(ttl=int(fresh_until - age), detail=detail)
         response = entry.response
         if isinstance(response, Failure):
@@ -176,12 +175,11 @@ class ResponseCache:
             requested_at = datetime.fromtimestamp(entry.requested_at, UTC)
             response = mark_stale(response, requested_at.isoformat(timespec="seconds"))
         else:
-            response = response.replace(cache_validity=self._validity(lookup, entry, fresh_until, detail))
+            validity = self._validity(lookup, entry, fresh_until)
+            response = response.replace(cache_validity=validity._replace(detail=detail))
         return self._with_cache_headers(lookup.request, response.with_header("age", str(int(age))), status)
 
-    def _validity(
-        self, lookup: CacheLookup, entry: StoredResponse, fresh_until: float, detail: str
-    ) -> CacheValidity:
+    def _validity(self, lookup: CacheLookup, entry: StoredResponse, fresh_until: float) -> CacheValidity:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
         is_site_unchanged = counters.local_change_check(lookup.site)
         is_caller_unchanged = self._access.local_change_check(lookup.request)
@@ -191,7 +189,6 @@ class ResponseCache:
             expires_at - self._now().timestamp(),
             lambda: is_site_unchanged() and is_caller_unchanged(),
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
-            detail,
         )
 
     def _with_cache_headers(
@@ -214,11 +211,6 @@ class ResponseCache:
         if lookup.directives.no_cache or (entry and self._age_of(entry) < entry.lifetime):
             return "request"
         return "stale" if entry else "uri-miss"
-
-    def _fetch_function(
-        self, lookup: CacheLookup, entry: StoredResponse | None
-    ) -> Callable[[], Awaitable[FetchResult]]:
-        return lambda: self._store.fetch(lookup, entry)
 
     def _version_function(self, lookup: CacheLookup) -> Callable[[], object]:
         return lambda: self._store.counters.local_marks(lookup.site, lookup.types | {ANY_PATIENT})

@@ -10,6 +10,7 @@ from gateway.cache.directives import ResponseDirectives, response_directives
 from gateway.cache.freshness import NOT_FOUND_SECONDS, returned_types
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig, CacheLookup
+from gateway.cache.patient_spellings import PatientSpellings, answer_of, is_plain
 from gateway.cache.patient_tags import request_patient_tags, response_patient_tags
 from gateway.cache.stored_response import (
     StoredResponse,
@@ -65,6 +66,7 @@ class ResponseStore:
         self._config = config
         self._now = now
         self.counters = counters
+        self.spellings = PatientSpellings(lambda: self._timestamp)
 
     async def get(self, lookup: CacheLookup) -> StoredResponse | None:
         """Return the stored response of any age, unless a write or a refusal has invalidated it."""
@@ -107,8 +109,17 @@ class ResponseStore:
         if not is_storable(lookup.request, response):
             return FetchResult(response, lookup.caller_fingerprint)
         response = with_validators(response, self._now())
+        self._learn_spelling(lookup, metadata, response)
         is_stored = await self._store_response(lookup, metadata, response, response_directives(response))
         return FetchResult(response, lookup.caller_fingerprint, is_stored=is_stored)
+
+    def _learn_spelling(self, lookup: CacheLookup, metadata: StoredResponse, response: FhirResponse) -> None:
+        """Learn from the upstream's own response whether the site reads both spellings of a patient alike."""
+        spelled = lookup.spelled
+        if spelled is not None and is_plain(lookup.request):
+            moment = metadata.requested_at, metadata.counters
+            if answer := answer_of(response, spelled.spelling, *moment):
+                self.spellings.record_answer(spelled.scope, spelled.key, answer)
 
     async def _failure_result(
         self, lookup: CacheLookup, metadata: StoredResponse, failure: Failure
