@@ -11,10 +11,11 @@ from support.secrets import SECRET
 
 from benchmarks.day.asgi_client import Client, call_app, client_of
 from benchmarks.day.events import Event
+from benchmarks.day.floor import fewest_queries
 from benchmarks.day.halo import SETTINGS, Halo
 from benchmarks.day.nginx_model import Nginx
 from benchmarks.day.replay import Observations, replay
-from benchmarks.day.trace import Day
+from benchmarks.day.trace import SCREENS, Day
 from benchmarks.day.truth import Oracle
 from benchmarks.day.virtual import Clock, run_simulated
 from gateway.app import create_app
@@ -38,8 +39,8 @@ GATEWAY_SETTINGS = Settings.model_validate(
         "admin": {"token": TOKEN},
     }
 )
-#: The same gateway with the apps of the trace: two show the data, and one books.
-DISPLAY_APPS = frozenset({"board", "panel"})
+#: The same gateway with the apps of the trace: the 17 screens show data, and check-in books.
+DISPLAY_APPS = frozenset(SCREENS.values())
 DISPLAY_SETTINGS = GATEWAY_SETTINGS.model_copy(
     update={
         "apps": {
@@ -144,6 +145,14 @@ async def _through_gateway(
 def _billed_totals(lines: list[dict[str, Any]]) -> tuple[int, int]:
     billed_lines = [line for line in lines if line["class"] == CostClass.BILLED]
     return sum(line["queries"] for line in billed_lines), sum(line["bytes"] for line in billed_lines)
+
+
+def floors(start: float, end: float) -> tuple[Counter[str], Counter[str]]:
+    """Fewest queries by kind of traffic: with nothing configured, and with the screens as `display`."""
+    halo, events = prepare_day(start, end)
+    oracles = Oracle(halo), Oracle(halo, display_apps=DISPLAY_APPS)
+    without_apps, with_apps = (fewest_queries(events, oracle) for oracle in oracles)
+    return without_apps, with_apps
 
 
 def _bill(halo: Halo, observations: Observations, ledger: tuple[int, int] = (0, 0)) -> Bill:

@@ -5,7 +5,8 @@ The practice is the emulator's Brisbane with 600 patients: eight practitioners, 
 
 One integrator, one subscription key, three apps. Halo has no users and requires only the key; staff sign in
 at the apps. The three apps are therefore one caller, without any configuration. Each names itself in its
-User-Agent, by which a gateway can be configured to recognise it; the nightly job names itself `sync`.
+User-Agent, by which a gateway can be configured to recognise it: what polls today's appointments for
+check-in names itself `check-in-screen`, what searches and books `check-in`, the nightly job `sync`.
 
 - *board*: the waiting room's screen, three desks, the nurses' station. Five clients, every 30 s: today's
   appointments, and the practitioners and locations that they reference (Appointments contain no names).
@@ -47,6 +48,8 @@ from gateway.emulator.data.records import Record
 
 OPEN, CLOSE = 7.5 * HOUR, 18.5 * HOUR
 BOOKING_RATIO = 0.6
+#: Names in the User-Agent of what polls, by app; what books calls itself `check-in`.
+SCREENS = {"board": "board", "panel": "panel", "check-in": "check-in-screen"}
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ class Day:
         ):
             at = OPEN + self._rng.uniform(0, 300)
             while at < CLOSE:
-                self._add_calls(at, "poll", app, app_requests.TODAYS_APPOINTMENTS[app])
-                self._add_calls(at, "directory", app, *app_requests.DIRECTORY_REQUESTS[app])
+                screen = SCREENS[app]
+                self._add_calls(at, "poll", screen, app_requests.TODAYS_APPOINTMENTS[app])
+                self._add_calls(at, "directory", screen, *app_requests.DIRECTORY_REQUESTS[app])
                 at += interval * self._rng.uniform(0.98, 1.02)
 
     def _add_sync(self) -> None:

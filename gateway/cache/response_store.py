@@ -109,8 +109,9 @@ class ResponseStore:
         if not is_storable(lookup.request, response):
             return FetchResult(response, lookup.caller_fingerprint)
         response = with_validators(response, self._now())
-        self._learn_spelling(lookup, metadata, response)
         is_stored = await self._store_response(lookup, metadata, response, response_directives(response))
+        if is_stored:  # so no write has come in between
+            self._learn_spelling(lookup, metadata, response)
         return FetchResult(response, lookup.caller_fingerprint, is_stored=is_stored)
 
     def _learn_spelling(self, lookup: CacheLookup, metadata: StoredResponse, response: FhirResponse) -> None:

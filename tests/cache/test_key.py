@@ -45,6 +45,20 @@ def test_equivalent_searches_have_same_key(query: str, other_query: str) -> None
     assert key(request_for(query=query)) == key(request_for(query=other_query))
 
 
+def test_patient_spellings_share_a_key_only_on_request() -> None:
+    by_id, by_reference = (
+        request_for("Condition", f"patient={value}&_count=5") for value in ("12", "Patient/12")
+    )
+    assert key(by_id) != key(by_reference)
+    shared = key(by_id, any_patient_spelling=True)
+    assert shared == key(by_reference, any_patient_spelling=True)
+    assert shared not in {key(by_id), key(by_reference)}
+    others = ("patient=13", "patient:Patient=12", "subject=12", "subject=Patient/12", "patient=12,13")
+    assert shared not in {
+        key(request_for("Condition", f"{query}&_count=5"), any_patient_spelling=True) for query in others
+    }
+
+
 @pytest.mark.parametrize(
     ("query", "other_query"),
     [
