@@ -202,10 +202,9 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
 class CacheValidity(NamedTuple):
     """Validity of a fresh response from the cache: its age now, and for how many seconds it stays fresh.
 
-    Both are durations, because a clock of the computer may be set back.
-    `is_locally_current` returns whether no write through this process has invalidated the response;
-    `is_current` checks that for all replicas and is None if there are none. `detail`: why it counts as fresh
-    after its lifetime, for Cache-Status.
+    Both are durations, because a clock may be set back. `is_locally_current` returns whether no write
+    through this process has invalidated the response; `is_current` checks that for all replicas and is None
+    if there are none. `detail`: why it is fresh past its lifetime, for Cache-Status.
     """
 
     age: float

@@ -1,5 +1,7 @@
 """Ages that apps accept: ceilings by type, purposes, and the site's own lifetimes."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.apps.app import App, Purpose
@@ -100,3 +102,8 @@ def test_excessive_age_names_its_ceiling() -> None:
         "Observation: never older than its lifetime",
         "*: never older than its lifetime",
     ]
+
+
+def test_page_has_the_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "apps.md"
+    assert ceilings_table() in page.read_text(encoding="utf-8")
