@@ -123,9 +123,8 @@ class FhirRequest(msgspec.Struct, frozen=True, dict=True):
     FHIR base on the gateway and on the upstream, without a trailing slash. `response_format` is a media type.
     `client_address` is for limits only. `caller` is the caller's identity at the upstream; read it by
     `http.proved_callers.caller_of`. `app` is the name of the app that sent it, `other` if it is of none, and
-    empty if no apps are configured.
-    `deadline` ends all waits except upstream requests, in seconds of a monotonic clock. `send_permit` comes
-    from the rate limiter.
+    empty if no apps are configured. `deadline` ends all waits except upstream requests, in seconds of a
+    monotonic clock. `send_permit` comes from the rate limiter.
     """
 
     method: str
