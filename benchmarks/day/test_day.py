@@ -92,7 +92,7 @@ def _print_aims(bills: Bills) -> None:
     measure.print_aim("queries : nginx's", gateway[0] / nginx[0], 0.5)
     measure.print_aim("queries : none's", gateway[0] / none[0], 0.2)
     measure.print_aim("bytes : nginx's", gateway[1] / nginx[1], 0.5)
-    measure.print_aim("bytes : none's", gateway[1] / none[1], 0.35)
+    measure.print_aim("bytes : none's", gateway[1] / none[1], 0.2)
     measure.print_aim("display: queries : nginx's", display[0] / nginx[0], 0.26)
     measure.print_aim("display: queries : none's", display[0] / none[0], 0.1)
     measure.print_aim("display: bytes : none's", display[1] / none[1], 0.12)

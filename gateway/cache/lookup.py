@@ -54,11 +54,11 @@ class CacheConfig:
 
 
 class SpelledSearch(NamedTuple):
-    """A search from whose response the gateway may learn; `key` is the same for both spellings."""
+    """A search from whose response the gateway may learn; `key_of` returns the key of both its spellings."""
 
     scope: Scope
     spelling: Spelling
-    key: str
+    key_of: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def lookup_for(
         return None
     key_of = partial(cache_key, request, config.secret, version=version, shared_callers=config.shared_callers)
     spelled = _spelled_search(request, site, version, key_of) if spellings else None
-    key = spelled.key if spellings and spelled and spellings.are_alike(spelled.scope) else key_of()
+    key = spelled.key_of() if spellings and spelled and spellings.are_alike(spelled.scope) else key_of()
     caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
     directives = request_directives(request)
     return CacheLookup(
@@ -156,4 +156,4 @@ def _spelled_search(
     if criterion is None:
         return None
     scope = Scope(site.guid, request.interaction.type, version, criterion.is_list)
-    return SpelledSearch(scope, criterion.spelling, key_of(any_patient_spelling=True))
+    return SpelledSearch(scope, criterion.spelling, partial(key_of, any_patient_spelling=True))

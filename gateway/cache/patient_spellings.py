@@ -66,7 +66,7 @@ class _Identified(msgspec.Struct):
 
 def patient_criterion(search: SearchParams) -> PatientCriterion | None:
     """Return the one criterion `patient` of a search, all patients in one spelling; else None."""
-    values = search.values("patient")
+    values = [item.value for item in search.parameters if item.name == "patient"]
     if len(values) != 1 or any(_names_patients(item.name) for item in search.parameters):
         return None
     parts = values[0].split(",", _MAX_PATIENTS)

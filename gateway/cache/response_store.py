@@ -120,7 +120,7 @@ class ResponseStore:
         if spelled is not None and is_plain(lookup.request):
             moment = metadata.requested_at, metadata.counters
             if answer := answer_of(response, spelled.spelling, *moment):
-                self.spellings.record_answer(spelled.scope, spelled.key, answer)
+                self.spellings.record_answer(spelled.scope, spelled.key_of(), answer)
 
     async def _failure_result(
         self, lookup: CacheLookup, metadata: StoredResponse, failure: Failure

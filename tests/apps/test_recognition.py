@@ -5,8 +5,9 @@ from time import perf_counter
 import pytest
 
 from gateway.apps.app import App
-from gateway.apps.recognition import NO_APPS, AppDirectory, UserAgentPattern
+from gateway.apps.recognition import APP_HEADER, NO_APPS, AppDirectory, UserAgentPattern
 from gateway.http.callers import fingerprint
+from gateway.http.headers import SENT_HEADERS
 from gateway.http.proved_callers import caller_at_upstream
 from gateway.settings.apps import App as AppSettings
 
@@ -112,6 +113,10 @@ def test_remembered_requests_are_bounded() -> None:
     app_of(apps, ("user-agent", "Board/" + "x" * 10_000))
     assert len(apps._names) <= 1_000
     assert all(len(request.user_agent) < 600 for request in apps._names)
+
+
+def test_header_is_not_sent_upstream() -> None:
+    assert APP_HEADER not in SENT_HEADERS
 
 
 def test_app_has_purpose_and_ages_of_its_settings() -> None:
