@@ -14,7 +14,9 @@ from starlette.routing import Route
 from gateway.admin.allowed_hosts import AllowedHosts, names_of
 from gateway.admin.health import livez, no_problem, readyz
 from gateway.admin.landing import landing_page
+from gateway.admin.ledger import AppReports
 from gateway.admin.operations import Operations
+from gateway.app_builders import prices_of
 from gateway.chain import (
     Chain,
     halo_chains,
@@ -149,7 +151,8 @@ def create_app(
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
-    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses)
+    app_reports = AppReports(runtime.ledger.rows_by_app, prices_of(settings), runtime.app_usage.statuses)
+    admin = operations.admin_endpoints(runtime.ledger.rows, runtime.cap_statuses, app_reports)
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []

@@ -14,6 +14,8 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.admin.health import Checks
+from gateway.app_builders import app_usage_of
+from gateway.apps.app import OTHER
 from gateway.apps.recognition import AppDirectory
 from gateway.builders import (
     RequestPolicies,
@@ -35,7 +37,9 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.resource_types import RESOURCE_TYPES_BY_VERSION
 from gateway.http.proved_callers import ProvedCallers, caller_of
 from gateway.ledger.caps import DailyCap
+from gateway.ledger.counts import AppUsageByDay
 from gateway.ledger.daily_usage import CapStatus, DailyUsage
+from gateway.ledger.ledger import Claim
 from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
@@ -51,6 +55,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.web.fast_path import FastPathCache, LogRequestFactory
 from gateway.web.rejections import RejectionCounter
+from gateway.webhooks.budget_messages import budget_messages
 
 _log = structlog.get_logger()
 
@@ -98,6 +103,7 @@ class Runtime:
         self.cache_config = self.cache_config_of(settings.upstream)
         self.proved_callers = ProvedCallers(time.monotonic)
         self._create_recorder()
+        self.budget_messages = budget_messages(settings.budget_webhook, self.metrics, self.exit_stack)
         self.cache_now = SteadyClock(self.now, self.monotonic)
         self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
         self.outcome_counts = OutcomeCounts()
@@ -113,6 +119,10 @@ class Runtime:
         self.daily_usage = DailyUsage(self._daily_cap, self.sites)
         self.ledger.set_usage_listener(lambda usage: self.daily_usage.update_from_ledger(usage, self.now()))
         self.metrics.register_caps(self.cap_statuses)
+        self.app_usage = app_usage_of(self.settings)
+        if self.app_usage.has_budgets:
+            self.ledger.follow_apps(self._update_app_usage, self._announce_budgets)
+            self.metrics.register_budgets(lambda: self.app_usage.statuses(self.now()))
         self.names = LedgerNames(
             self.proved_callers, _configured_names(self.settings), self.daily_usage.has_ledger_line
         )
@@ -123,7 +133,15 @@ class Runtime:
             self.names,
             site_of=self.sites,
             now=self.now,
+            app_usage=self.app_usage,
+            unread_app=OTHER if self.settings.apps else "",
         )
+
+    def _update_app_usage(self, usage: AppUsageByDay) -> None:
+        self.app_usage.update_from_ledger(usage, self.now())
+
+    def _announce_budgets(self, claim: Claim) -> None:
+        self.app_usage.announce_due(self.now(), claim, self.budget_messages.send)
 
     def _create_fast_path_cache(self) -> FastPathCache:
         return FastPathCache(
@@ -219,8 +237,10 @@ class Runtime:
             if self._admin_socket
             else nullcontext()
         ):
+            self.budget_messages.open()
             await asyncio.to_thread(self.ledger.open)
             yield
+        await asyncio.to_thread(self.app_usage.stop_notices)
         await self.exit_stack.aclose()
         for pool in self._pools:
             await pool.aclose()

@@ -89,7 +89,7 @@ IRRELEVANT_SETTINGS = (
     {"upstream": {"max_connections": 7, "requests_per_second": 3}},
     {"upstream": {"proxy": "http://user:Zzyzx@127.0.0.1:3128"}},
     {"apps": {"board": {"user_agent": "Board/*", "purpose": "display"}}},
-    {"budget_webhook": {"url": "https://alerts.example", "secret": SECRET}},
+    {"budget_webhook": {"url": "https://alerts.example", "secret": f"whsec_{SECRET}"}},
     {"cache": {"max_bytes": 1_000_000, "lock_seconds": 1, "redis": {"timeout": 2}}},
 )
 RELEVANT_SETTINGS = (

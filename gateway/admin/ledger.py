@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,13 +15,39 @@ from gateway.admin.endpoints import EndpointTable
 from gateway.admin.requests import NO_STORE_HEADERS, SiteNames, bad_request, json_response, query_parameters
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
+from gateway.ledger.app_report import PERIODS, apps_as_json, charge_back_csv
+from gateway.ledger.budgets import BudgetStatus
 from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.ledger.prices import NO_PRICES, Prices
 from gateway.ledger.report import as_csv, as_json
 
-_REPORT_FORMATS = ("json", "csv")
 ReadRows = Callable[[str, str], list[LedgerRow]]
+#: Permitted values of the parameters of a report; the first is the default.
+_VALUES = {"format": ("json", "csv"), "by": ("", "app"), "period": PERIODS}
+
+
+class ReportOptions(NamedTuple):
+    """Parameters of a report: site as the operator wrote it, first ISO day, and its form."""
+
+    site: str
+    since: str
+    format: str
+    by: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppReports:
+    """Source of the reports by app: rows split by app, prices, and the use of budgets."""
+
+    read_rows: ReadRows = lambda _site, _since: []
+    prices: Prices = NO_PRICES
+    budget_statuses: Callable[[datetime], list[BudgetStatus]] = lambda _: []
+
+
+NO_APP_REPORTS = AppReports()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,7 @@ class LedgerEndpoints:
     cap_statuses: Callable[[], list[CapStatus]]
     site_names: SiteNames
     now: Callable[[], datetime]
+    apps: AppReports = NO_APP_REPORTS
 
     def endpoints(self) -> EndpointTable:
         """Endpoints by method and path."""
@@ -39,15 +66,28 @@ class LedgerEndpoints:
 
     async def get_ledger(self, request: Request) -> Response:
         """Return the rows of a site since a day. Raises Failure 400 or 503."""
-        site, since, format_ = _report_options(request)
-        rows = await run_in_threadpool(_read_rows, self.read_rows, self.site_names.guid_of(site), since)
-        aliases = self.site_names.aliases
-        if format_ == "csv":
-            return PlainTextResponse(as_csv(rows, aliases), headers=NO_STORE_HEADERS, media_type="text/csv")
-        now = self.now()
-        statuses = (status for status in self.cap_statuses() if site in {"", status.site, status.name})
+        options = _report_options(request)
+        read_rows = self.apps.read_rows if options.by else self.read_rows
+        guid = self.site_names.guid_of(options.site)
+        rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)
+        return self._report_by_app(rows, options) if options.by else self._report(rows, options)
+
+    def _report(self, rows: list[LedgerRow], options: ReportOptions) -> Response:
+        aliases, now = self.site_names.aliases, self.now()
+        if options.format == "csv":
+            return _csv_response(as_csv(rows, aliases))
+        statuses = (
+            status for status in self.cap_statuses() if options.site in {"", status.site, status.name}
+        )
         caps = list(map(_cap_status_json, statuses))
         return json_response({**as_json(rows, aliases, now), "caps": caps}, now)
+
+    def _report_by_app(self, rows: list[LedgerRow], options: ReportOptions) -> Response:
+        aliases, now, prices = self.site_names.aliases, self.now(), self.apps.prices
+        if options.format == "csv":
+            return _csv_response(charge_back_csv(rows, aliases, prices, options.period))
+        budgets = list(map(_budget_json, self.apps.budget_statuses(now)))
+        return json_response({**apps_as_json(rows, prices, now), "budgets": budgets}, now)
 
 
 def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
@@ -59,15 +99,33 @@ def _read_rows(read_rows: ReadRows, guid: str, since: str) -> list[LedgerRow]:
         raise Failure(catalog.GATEWAY_OVERLOADED, text=text) from None
 
 
-def _report_options(request: Request) -> tuple[str, str, str]:
-    """Parse site, since and format. Raises Failure 400."""
-    parameters = query_parameters(request, ("site", "since", "format"))
-    since, format_ = parameters.get("since", ""), parameters.get("format", "json")
-    if format_ not in _REPORT_FORMATS:
-        raise bad_request("format must be json or csv.", "http.format")
+def _csv_response(content: str) -> Response:
+    return PlainTextResponse(content, headers=NO_STORE_HEADERS, media_type="text/csv")
+
+
+def _report_options(request: Request) -> ReportOptions:
+    """Parse the parameters. Raises Failure 400."""
+    parameters = query_parameters(request, ("site", "since", *_VALUES))
+    since = parameters.get("since", "")
+    values = {name: parameters.get(name, permitted[0]) for name, permitted in _VALUES.items()}
+    for name, permitted in _VALUES.items():
+        if values[name] not in permitted:
+            raise bad_request(f"{name} must be {' or '.join(filter(None, permitted))}.", f"http.{name}")
     with suppress(ValueError):
-        return parameters.get("site", ""), since and date.fromisoformat(since).isoformat(), format_
+        day = since and date.fromisoformat(since).isoformat()
+        return ReportOptions(parameters.get("site", ""), day, **values)
     raise bad_request("since must be a date like 2026-07-01.", "http.since")
+
+
+def _budget_json(status: BudgetStatus) -> dict[str, Any]:
+    return {
+        **status.key._asdict(),
+        "used": status.used,
+        "limit": status.limit,
+        "usedRatio": round(status.ratio, 4),
+        "hard": status.is_hard,
+        "resetsAt": status.resets_at.isoformat(),
+    }
 
 
 def _cap_status_json(status: CapStatus) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 
 from gateway.admin.cache import CacheEndpoints, outcomes_by_type
 from gateway.admin.endpoints import AdminEndpoints
-from gateway.admin.ledger import LedgerEndpoints
+from gateway.admin.ledger import NO_APP_REPORTS, AppReports, LedgerEndpoints
 from gateway.admin.requests import SiteNames
 from gateway.admin.site_status import SiteStatusReader, UpstreamHandlers
 from gateway.admin.sites import SiteEndpoints
@@ -79,7 +79,10 @@ class Operations:
         return self._mounts.get(guid) or self.find_site(guid)
 
     def admin_endpoints(
-        self, read_rows: Callable[[str, str], list[LedgerRow]], cap_statuses: Callable[[], list[CapStatus]]
+        self,
+        read_rows: Callable[[str, str], list[LedgerRow]],
+        cap_statuses: Callable[[], list[CapStatus]],
+        app_reports: AppReports = NO_APP_REPORTS,
     ) -> AdminEndpoints:
         """Admin endpoints; without a token only for a separate port."""
         token, sites = self.settings.admin.token, self.settings.sites
@@ -88,7 +91,7 @@ class Operations:
             self._mounts,
         )
         groups = (
-            LedgerEndpoints(read_rows, cap_statuses, names, self.now),
+            LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports),
             CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
             SiteEndpoints(self._status_reader, names, self.now),
         )

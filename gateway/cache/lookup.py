@@ -65,7 +65,7 @@ class SpelledSearch(NamedTuple):
 class CacheLookup:
     """A request with its cache key, resource types and cache directives; `site` is the Halo GUID.
 
-    `caller_fingerprint` differs for callers, and for background work, of which only one may be rejected.
+    `caller_fingerprint` differs for callers, their apps, and background work, of which one may be rejected.
     `spelled`: for searches by patient only.
     """
 
@@ -140,7 +140,7 @@ def lookup_for(
     key_of = partial(cache_key, request, config.secret, version=version, shared_callers=config.shared_callers)
     spelled = _spelled_search(request, site, version, key_of) if spellings else None
     key = spelled.key_of() if spellings and spelled and spellings.are_alike(spelled.scope) else key_of()
-    caller = f"{fingerprint(request.headers)} {is_background(request.headers)}"
+    caller = f"{fingerprint(request.headers)} {is_background(request.headers)} {request.app}"
     directives = request_directives(request)
     return CacheLookup(
         request, site.guid, key, caller, types, freshness, directives, access, spelled, config.apps

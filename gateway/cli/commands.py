@@ -140,14 +140,21 @@ def _probe_sql(settings: configuration.Settings, guid: str, key: dict[str, str],
 @click.option("--site", default="", help="Halo GUID of one practice.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the practice's time zone.")
 @click.option("--csv", is_flag=True, help="One line per day and cost class, to reconcile with the invoice.")
+@click.option("--by", type=click.Choice(["app"]), help="Totals by app; with --csv, to charge costs.")
+@click.option(
+    "--period", type=click.Choice(["day", "month"]), default="day", help="Period of a line of CSV by app."
+)
 @config_option
-def ledger(site: str, since: datetime | None, *, csv: bool, config: Path | None) -> None:
+def ledger(
+    site: str, since: datetime | None, by: str | None, period: str, *, csv: bool, config: Path | None
+) -> None:
     """Print the billed and the saved queries."""
-    from gateway.cli.ledger import ledger_report
+    from gateway.cli.ledger import ReportForm, ledger_report
 
     with errors_as_click_exceptions():
         first_day = since.date() if since else None
-        click.echo(ledger_report(_load_settings(config), site, first_day, csv=csv))
+        form = ReportForm(csv, by == "app", period)
+        click.echo(ledger_report(_load_settings(config), site, first_day, form))
 
 
 _url_option = click.option(

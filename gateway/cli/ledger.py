@@ -2,15 +2,32 @@
 
 import sqlite3
 from datetime import date
+from typing import NamedTuple
 
+from gateway.app_builders import prices_of
 from gateway.builders import ledger_url
 from gateway.ledger import redis_ledger, sqlite_ledger
+from gateway.ledger.app_report import PERIODS, apps_as_table, charge_back_csv
 from gateway.ledger.cost import LedgerRow
-from gateway.ledger.report import as_csv, as_table
+from gateway.ledger.prices import Prices
+from gateway.ledger.report import SiteNames, as_csv, as_table
 from gateway.settings import Settings
 
 
-def ledger_report(settings: Settings, site: str = "", since: date | None = None, *, csv: bool = False) -> str:
+class ReportForm(NamedTuple):
+    """Form of a report: CSV or a table, and whether by app; `period` of the rows of CSV by app."""
+
+    csv: bool = False
+    by_app: bool = False
+    period: str = PERIODS[0]
+
+
+TABLE = ReportForm()
+
+
+def ledger_report(
+    settings: Settings, site: str = "", since: date | None = None, form: ReportForm = TABLE
+) -> str:
     """Return the ledger as a table, or all rows as CSV, even while gateways write to it.
 
     `site` is a Halo GUID or an alias. Raises ValueError if the file is not a ledger, if Redis is unavailable,
@@ -20,17 +37,27 @@ def ledger_report(settings: Settings, site: str = "", since: date | None = None,
         guid: site_settings.name for guid, site_settings in settings.sites.items() if site_settings.name
     }
     site_guid = next((guid for guid, alias in aliases.items() if alias == site), site.lower())
-    rows = _read_rows(settings, site_guid, since.isoformat() if since else "")
-    return as_csv(rows, aliases).rstrip() if csv else as_table(rows, aliases)
+    rows = _read_rows(settings, site_guid, since.isoformat() if since else "", by_app=form.by_app)
+    if form.by_app:
+        return _report_by_app(rows, aliases, prices_of(settings), form)
+    return as_csv(rows, aliases).rstrip() if form.csv else as_table(rows, aliases)
 
 
-def _read_rows(settings: Settings, guid: str, since: str) -> list[LedgerRow]:
+def _report_by_app(rows: list[LedgerRow], aliases: SiteNames, prices: Prices, form: ReportForm) -> str:
+    if form.csv:
+        return charge_back_csv(rows, aliases, prices, form.period).rstrip()
+    return apps_as_table(rows, prices)
+
+
+def _read_rows(settings: Settings, guid: str, since: str, *, by_app: bool) -> list[LedgerRow]:
     url, path = ledger_url(settings), settings.ledger.path
     try:
         if url:
-            return redis_ledger.read_rows(url, guid, since)
+            read_redis = redis_ledger.read_rows_by_app if by_app else redis_ledger.read_rows
+            return read_redis(url, guid, since)
         if path:
-            return sqlite_ledger.read_rows(path, guid, since)
+            read_file = sqlite_ledger.read_rows_by_app if by_app else sqlite_ledger.read_rows
+            return read_file(path, guid, since)
     except sqlite3.Error as error:
         raise ValueError(f"{path} cannot be read as a ledger: {error}") from None
     except ConnectionError as error:

@@ -578,6 +578,16 @@ WRITE_OUTCOME_UNKNOWN = FailureKind(
     " Read the resource before you send the change again.",
     retry_advice=RetryAdvice.AFTER_CHANGE,
 )
+APP_BUDGET_USED = FailureKind(
+    "app-budget-used",
+    429,
+    "throttled",
+    "The app has used its budget of queries or bytes. This query was not sent. Reads from the cache and"
+    " writes go on. The operator of the gateway can raise the budget. Retry after the time in Retry-After.",
+    retry_advice=RetryAdvice.YES,
+    retry_after=3_600,
+    may_have_run=False,
+)
 GATEWAY_OVERLOADED = FailureKind(
     "overloaded",
     503,

@@ -41,7 +41,10 @@ def counts_against_cap(caller: str, cost: CostClass) -> bool:
 
 
 class LedgerKey(NamedTuple):
-    """Key of a row: no patient, no search value, no credential. `day` is ISO 8601 in the site's own zone."""
+    """Key of a row: no patient, no search value, no credential. `day` is ISO 8601 in the site's own zone.
+
+    `app` is the name of a configured app or `other`; empty if no apps are configured, and in totals.
+    """
 
     day: str
     site: str
@@ -49,6 +52,12 @@ class LedgerKey(NamedTuple):
     type: str
     interaction: str
     cost: CostClass
+    app: str = ""
+
+    @property
+    def total(self) -> "LedgerKey":
+        """Key of the row with the total of all apps."""
+        return self._replace(app="") if self.app else self
 
 
 class LedgerRow(NamedTuple):
@@ -62,7 +71,8 @@ class LedgerRow(NamedTuple):
 class Attribution(NamedTuple):
     """Site, caller, type and interaction of a request: `site` is a Halo GUID, `name` and `caller` aliases.
 
-    `is_unproved_site`: no upstream has confirmed the GUID, so that it has no line of its own.
+    `is_unproved_site`: no upstream has confirmed the GUID, so that it has no line of its own. `app` as in
+    `FhirRequest`.
     """
 
     site: str
@@ -73,6 +83,7 @@ class Attribution(NamedTuple):
     interaction: str
     is_batch: bool = False
     is_unproved_site: bool = False
+    app: str = ""
 
     @property
     def is_unproved(self) -> bool:
@@ -83,7 +94,7 @@ class Attribution(NamedTuple):
         """Key of the ledger's row at this time."""
         day = now.astimezone(self.zone).date().isoformat()
         site = UNPROVED if self.is_unproved_site else self.site
-        return LedgerKey(day, site, self.caller, self.type, self.interaction, cost)
+        return LedgerKey(day, site, self.caller, self.type, self.interaction, cost, self.app)
 
 
 #: Failures that require a query: not found, conflict, gone, precondition failed, too large.

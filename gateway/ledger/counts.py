@@ -1,15 +1,18 @@
 """Counts that wait to be written, and the interface of the ledger's backends."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Protocol
 
-from gateway.ledger.cost import LedgerKey, LedgerRow
+from gateway.ledger.cost import LedgerKey, LedgerRow, counts_against_cap
 
 #: Key -> queries, bytes.
 Counts = Mapping[LedgerKey, tuple[int, int]]
 #: Site GUID and ISO day -> billed or possibly billed queries of proved callers, bytes.
 BillableUsage = Mapping[tuple[str, str], tuple[int, int]]
+#: App and ISO day -> the same.
+AppUsageByDay = Mapping[tuple[str, str], tuple[int, int]]
 
 
 class PendingCounts:
@@ -59,11 +62,23 @@ class LedgerBackend(Protocol):
         ...
 
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
-        """Rows of one site or all, from an ISO day on."""
+        """Rows of one site or all, from an ISO day on: totals of all apps."""
+        ...
+
+    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
+        """Return the same rows split by app; a part that no app has stays under the app ""."""
         ...
 
     def billable_usage(self, since: str) -> BillableUsage | None:
         """Billable usage of all processes from an ISO day on; None if it is unchanged since the last call."""
+        ...
+
+    def app_usage(self, since: str) -> AppUsageByDay:
+        """Billable usage of all processes by app and day, from an ISO day on."""
+        ...
+
+    def claim(self, notice: str) -> bool:
+        """Whether this call is the first of all processes, ever, that claims a notice; it is stored."""
         ...
 
     @property
@@ -81,9 +96,9 @@ class LedgerBackend(Protocol):
 
 
 def sorted_rows(counts: Counts) -> list[LedgerRow]:
-    """Convert counts to rows, in the ledger's order: by day, site, caller, type, class."""
+    """Convert counts to rows, in the ledger's order: by day, site, caller, type, class, app."""
     rows = (LedgerRow(key, *amounts) for key, amounts in counts.items())
-    return sorted(rows, key=lambda row: (row.key[:4], row.key.cost))
+    return sorted(rows, key=lambda row: (row.key[:4], row.key.cost, row.key.app))
 
 
 def merge_rows(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
@@ -92,3 +107,47 @@ def merge_rows(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
     for row in rows:
         sums.add(row.key, row.octets, row.queries)
     return sorted_rows(sums.drain())
+
+
+def total_counts(counts: Counts) -> dict[LedgerKey, tuple[int, int]]:
+    """Return the counts without their apps, added up."""
+    sums = PendingCounts()
+    for key, (queries, octets) in counts.items():
+        sums.add(key.total, octets, queries)
+    return sums.drain()
+
+
+def app_counts(counts: Counts) -> dict[LedgerKey, tuple[int, int]]:
+    """Return the counts of apps alone."""
+    return {key: amounts for key, amounts in counts.items() if key.app}
+
+
+def sum_app_usage(rows: Iterable[LedgerRow]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Billable usage of rows with an app, by app and day: queries of proved callers, as for caps."""
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for key, queries, octets in rows:
+        if key.app and counts_against_cap(key.caller, key.cost):
+            before = sums.get((key.app, key.day), (0, 0))
+            sums[key.app, key.day] = before[0] + queries, before[1] + octets
+    return sums
+
+
+def split_by_app(totals: Iterable[LedgerRow], parts: Iterable[LedgerRow]) -> list[LedgerRow]:
+    """Split totals into the parts of apps, and one without app for the rest; the sums are the totals.
+
+    The rest is what a process without apps has counted. Parts without their total, or above it, are left out:
+    their total was deleted because of its age.
+    """
+    parts_by_total: dict[LedgerKey, list[LedgerRow]] = defaultdict(list)
+    for part in parts:
+        parts_by_total[part.key.total].append(part)
+    split: list[LedgerRow] = []
+    for total in totals:
+        own = parts_by_total.get(total.key, [])
+        queries = total.queries - sum(part.queries for part in own)
+        octets = total.octets - sum(part.octets for part in own)
+        if queries < 0 or octets < 0:
+            own, queries, octets = [], total.queries, total.octets
+        rest = [LedgerRow(total.key, queries, octets)] if queries or octets else []
+        split += [*rest, *own]
+    return sorted_rows({row.key: (row.queries, row.octets) for row in split})

@@ -5,17 +5,23 @@ the counts wait in memory, one pair of numbers per row, until it can.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 import structlog
 
-from gateway.ledger.cost import BILLABLE_CLASSES, LedgerRow
-from gateway.ledger.counts import BillableUsage, Counts, LedgerBackend, PendingCounts
+from gateway.ledger.budgets import earliest_day
+from gateway.ledger.cost import LedgerRow, counts_against_cap
+from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, LedgerBackend, PendingCounts
 
 _log = structlog.get_logger()
 
+#: Claims a notice; whether no process has claimed it before.
+Claim = Callable[[str], bool]
+#: Site or app, and ISO day; queries, and bytes.
+_UsageKey = tuple[str, str]
+_Amounts = tuple[int, int]
 #: Maximum difference between the current day of any time zone and that of UTC.
 _ONE_DAY = timedelta(days=1)
 
@@ -35,7 +41,10 @@ class Ledger:
         self._now = now
         self._pending_counts = PendingCounts()
         self._own_usage: dict[tuple[str, str], tuple[int, int]] = {}
+        self._own_app_usage: dict[tuple[str, str], tuple[int, int]] = {}
         self._usage_listener: Callable[[BillableUsage], None] | None = None
+        self._app_listener: Callable[[AppUsageByDay], None] | None = None
+        self._announce_due: Callable[[Claim], None] = lambda _: None
         self._write_lock = Lock()
         self._close_event = Event()
         self._writer_thread = Thread(target=self._flush_periodically, name="ledger", daemon=True)
@@ -46,6 +55,15 @@ class Ledger:
     def set_usage_listener(self, listener: Callable[[BillableUsage], None]) -> None:
         """Call a listener whenever the billable usage of other and earlier processes changes."""
         self._usage_listener = listener
+
+    def follow_apps(
+        self, listener: Callable[[AppUsageByDay], None], announce_due: Callable[[Claim], None]
+    ) -> None:
+        """Call a listener with the usage of apps by other processes, and then `announce_due`.
+
+        `announce_due` gets the function that claims a notice for this process. It runs in the writer thread.
+        """
+        self._app_listener, self._announce_due = listener, announce_due
 
     def open(self) -> None:
         """Read the billable usage of earlier processes, and start the writer thread."""
@@ -60,6 +78,12 @@ class Ledger:
         self._flush()
         with self._write_lock:
             return self._backend.rows(site, since)
+
+    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
+        """Return the same rows split by app; their sums are the totals. Raises as `rows` does."""
+        self._flush()
+        with self._write_lock:
+            return self._backend.rows_by_app(site, since)
 
     async def problem(self) -> str:
         """Problem of the backend, as a text for the operator; empty if there is none."""
@@ -87,6 +111,8 @@ class Ledger:
                 self._persist_counts(self._pending_counts.drain())
                 self._backend.flush()
                 self._notify_listener()
+                if not self._close_event.is_set():
+                    self._announce_due(self._backend.claim)
             except (sqlite3.Error, ConnectionError) as error:
                 self._record_failure(error)
             else:
@@ -99,31 +125,49 @@ class Ledger:
             self._pending_counts.restore(counts)
             raise
         for key, (queries, octets) in counts.items():
-            if key.cost in BILLABLE_CLASSES:
-                before = self._own_usage.get((key.site, key.day), (0, 0))
-                self._own_usage[key.site, key.day] = before[0] + queries, before[1] + octets
+            if counts_against_cap(key.caller, key.cost):
+                _add_usage(self._own_usage, (key.site, key.day), (queries, octets))
+                if key.app and self._app_listener:
+                    _add_usage(self._own_app_usage, (key.app, key.day), (queries, octets))
 
     def _notify_listener(self) -> None:
-        """Pass the usage of other processes to the listener: that of all, minus that of this process."""
+        """Pass the usage of other processes to the listeners: that of all, minus that of this process."""
         if self._usage_listener is None:
             return
-        since = (self._now() - _ONE_DAY).date().isoformat()
-        self._own_usage = {key: amounts for key, amounts in self._own_usage.items() if key[1] >= since}
+        now = self._now()
+        since = (now - _ONE_DAY).date().isoformat()
+        self._own_usage = _usage_since(self._own_usage, since)
         usage = self._backend.billable_usage(since)
-        if usage is not None:
-            self._usage_listener(
-                {key: self._subtract_own_usage(key, *amounts) for key, amounts in usage.items()}
-            )
-
-    def _subtract_own_usage(self, key: tuple[str, str], queries: int, octets: int) -> tuple[int, int]:
-        own_usage = self._own_usage.get(key, (0, 0))
-        return queries - own_usage[0], octets - own_usage[1]
+        if usage is None:
+            return
+        self._usage_listener(_without_own(usage, self._own_usage))
+        if self._app_listener is not None:
+            self._own_app_usage = _usage_since(self._own_app_usage, earliest_day(now))
+            apps = self._backend.app_usage(earliest_day(now))
+            self._app_listener(_without_own(apps, self._own_app_usage))
 
     def _record_failure(self, error: sqlite3.Error | ConnectionError) -> None:
         if not self._problem:
             _log.error("ledger-write-failed", exception=type(error).__name__, code=_error_code(error))
         self._problem = f"not written: {_error_code(error)}"
         self._backend.release()
+
+
+def _add_usage(sums: dict[_UsageKey, _Amounts], key: _UsageKey, amounts: _Amounts) -> None:
+    before = sums.get(key, (0, 0))
+    sums[key] = before[0] + amounts[0], before[1] + amounts[1]
+
+
+def _usage_since(usage: dict[_UsageKey, _Amounts], since: str) -> dict[_UsageKey, _Amounts]:
+    return {key: amounts for key, amounts in usage.items() if key[1] >= since}
+
+
+def _without_own(
+    usage: Mapping[_UsageKey, _Amounts], own: Mapping[_UsageKey, _Amounts]
+) -> dict[_UsageKey, _Amounts]:
+    """Usage of all processes minus that of this process."""
+    pairs = ((key, amounts, own.get(key, (0, 0))) for key, amounts in usage.items())
+    return {key: (all_[0] - own_[0], all_[1] - own_[1]) for key, all_, own_ in pairs}
 
 
 def _error_code(error: sqlite3.Error | ConnectionError) -> str:

@@ -37,10 +37,15 @@ class UpstreamMeter:
         self._clock = clock
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
-        """Call the inner handler. Raises Failure 429 for batch requests at a site whose cap is reached."""
+        """Call the inner handler.
+
+        Raises Failure 429 for batch requests at a site whose cap is reached, and for an app whose hard budget
+        is used.
+        """
         attribution, billable = self._recorder.attribution_of(request), is_billable(request)
         if billable:
             self._recorder.require_within_cap(attribution)
+            self._recorder.require_within_budget(request, attribution)
         start, cost, octets = self._clock(), cost_before_response(request), 0
         open_request = self._recorder.begin_request(attribution, cost)
         try:

@@ -8,6 +8,8 @@ from gateway.exchange import FhirRequest, Headers, Site
 from gateway.fhir.interaction import Interaction
 from gateway.http.callers import is_background
 from gateway.http.proved_callers import UNPROVED, caller_of
+from gateway.ledger.app_usage import AppUsage
+from gateway.ledger.budgets import budget_refusal, may_be_refused
 from gateway.ledger.caps import batch_rejected, next_midnight
 from gateway.ledger.cost import BILLABLE_CLASSES, Attribution, CostClass, LedgerKey
 from gateway.ledger.daily_usage import DailyUsage
@@ -53,10 +55,11 @@ class MetricsSink(Protocol):
 class Recorder:
     """Counts each request in the ledger, the daily usage and the metrics.
 
-    `site_of` returns a site by GUID, for requests that are not FHIR.
+    `site_of` returns a site by GUID, for requests that are not FHIR. `unread_app`: app of the requests that
+    are rejected before they are read, empty if no apps are configured.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators, each once
         self,
         ledger: LedgerSink,
         daily_usage: DailyUsage,
@@ -65,9 +68,13 @@ class Recorder:
         *,
         site_of: Callable[[str], Site | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        app_usage: AppUsage | None = None,
+        unread_app: str = "",
     ) -> None:
         self._ledger = ledger
         self._daily_usage = daily_usage
+        self._app_usage = app_usage or AppUsage({})
+        self._unread_app = unread_app
         self._site_by_guid = site_of
         self._names = names
         self._now = now
@@ -78,17 +85,23 @@ class Recorder:
     def attribution_of(self, request: FhirRequest) -> Attribution:
         """Site, caller, type and interaction of a request; stored responses keep it to count later hits."""
         site, interaction = self._request_site(request), request.interaction
-        return self._attribution_for(site, request.headers, interaction, caller_of(request))
+        return self._attribution_for(site, request.headers, interaction, caller_of(request), request.app)
 
     def record_success(self, request: FhirRequest) -> None:
         """Note a 2xx of the upstream, which proves the request's caller and site."""
         self._names.record_success(request, self._request_site(request))
 
     def record_rejection(
-        self, site: Site | None, headers: Headers, interaction: Interaction, code: str, caller: str
+        self,
+        site: Site | None,
+        headers: Headers,
+        interaction: Interaction,
+        code: str,
+        caller: str,
+        app: str = "",
     ) -> None:
-        """Count a request rejected before it was read, as free; `caller` as in `FhirRequest`."""
-        attribution = self._attribution_for(site, headers, interaction, caller)
+        """Count a request rejected before it was read, as free; `caller` and `app` as in `FhirRequest`."""
+        attribution = self._attribution_for(site, headers, interaction, caller, app or self._unread_app)
         self.count_requests(attribution, CostClass.FREE)
         self.metrics.count_failure(attribution, code)
 
@@ -114,6 +127,7 @@ class Recorder:
         self.metrics.count_requests(attribution, cost, octets, queries)
         if cost in BILLABLE_CLASSES:
             self._daily_usage.add(attribution, cost, octets, now, queries)
+            self._app_usage.add(attribution, cost, octets, now, queries)
         if seconds is not None:
             self.metrics.observe_upstream_seconds(attribution, seconds)
 
@@ -141,6 +155,15 @@ class Recorder:
         if self._daily_usage.rejects_batch(attribution, now):
             raise batch_rejected(now, attribution.zone)
 
+    def require_within_budget(self, request: FhirRequest, attribution: Attribution) -> None:
+        """Raise Failure 429 for a query of an app whose hard budget is used."""
+        if not may_be_refused(request):
+            return
+        now = self._now()
+        status = self._app_usage.used_budget(attribution, now)
+        if status is not None:
+            raise budget_refusal(status, now, attribution.zone)
+
     def _daily_key(
         self, attribution: Attribution, cost: CostClass, now: datetime
     ) -> tuple[LedgerKey, datetime]:
@@ -152,7 +175,7 @@ class Recorder:
         return daily_key
 
     def _attribution_for(
-        self, site: Site | None, headers: Headers, interaction: Interaction, identity: str
+        self, site: Site | None, headers: Headers, interaction: Interaction, identity: str, app: str
     ) -> Attribution:
         caller = self._names.caller(headers, identity)
         is_unproved = site is not None and not self._names.has_name(site.guid)
@@ -165,6 +188,7 @@ class Recorder:
             interaction.name,
             caller.is_batch or is_background(headers),
             is_unproved,
+            app,
         )
 
     def _request_site(self, request: FhirRequest) -> Site | None:

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from gateway.ledger import counts
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow, counts_against_cap
-from gateway.ledger.counts import BillableUsage, Counts, merge_rows
+from gateway.ledger.counts import AppUsageByDay, BillableUsage, Counts, merge_rows
 from gateway.ledger.outbox import Batch, Outbox
 
 _log = structlog.get_logger()
@@ -25,6 +25,9 @@ _REQUIRED_POLICY = "noeviction"
 #: The braces place all keys in one slot of a Redis Cluster.
 _PREFIX = "halo-gateway/{ledger}/"
 _LINES_PREFIX, _PAID_PREFIX, _HASHES_KEY = _PREFIX + "lines/", _PREFIX + "paid/", _PREFIX + "hashes"
+#: Parts of apps, beside the totals above, which versions without apps go on reading and writing.
+_APP_LINES_PREFIX, _APP_PAID_PREFIX = _PREFIX + "lines-by-app/", _PREFIX + "paid-by-app/"
+_NOTICE_PREFIX = _PREFIX + "notice/"
 _QUERIES_FIELD, _BYTES_FIELD = "queries", "bytes"
 _SEPARATOR = "\t"
 #: KEYS: sender, the set of hashes, hashes. ARGV: batch number, retention in seconds, then for each increment
@@ -81,6 +84,31 @@ class RedisLedger:
         with _raise_connection_errors():
             return merge_rows([*read_stored_rows(self._redis, site, since), *self._outbox.rows(site, since)])
 
+    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
+        """Return the same rows split by app. Raises ConnectionError."""
+        with _raise_connection_errors():
+            stored_parts = read_stored_rows(self._redis, site, since, _APP_LINES_PREFIX)
+        parts = merge_rows([*stored_parts, *self._outbox.app_rows(site, since)])
+        return counts.split_by_app(self.rows(site, since), parts)
+
+    def app_usage(self, since: str) -> AppUsageByDay:
+        """Billable usage by app and day of all replicas in Redis plus the waiting usage of this one."""
+        sums = Counter[tuple[str, str, str]]()
+        for (app, day), (queries, octets) in counts.sum_app_usage(self._outbox.app_rows("", since)).items():
+            sums[app, day, _QUERIES_FIELD], sums[app, day, _BYTES_FIELD] = queries, octets
+        with _raise_connection_errors():
+            for day, field, amount in _read_hash_fields(self._redis, _APP_PAID_PREFIX, since):
+                app, quantity = field.split(_SEPARATOR)
+                sums[app, day, quantity] += amount
+        return {
+            (app, day): (sums[app, day, _QUERIES_FIELD], sums[app, day, _BYTES_FIELD]) for app, day, _ in sums
+        }
+
+    def claim(self, notice: str) -> bool:
+        """Whether no replica has claimed the notice before."""
+        with _raise_connection_errors():
+            return bool(self._redis.set(_NOTICE_PREFIX + notice, "1", nx=True, ex=self._retention_seconds))
+
     def billable_usage(self, since: str) -> BillableUsage:
         """Billable usage of all replicas in Redis plus the waiting usage of this one, by site and day."""
         with _raise_connection_errors():
@@ -131,6 +159,13 @@ def read_rows(url: str, site: str = "", since: str = "", *, timeout: float = 5.0
         return read_stored_rows(redis, site, since)
 
 
+def read_rows_by_app(url: str, site: str = "", since: str = "", *, timeout: float = 5.0) -> list[LedgerRow]:
+    """Return the same rows, split by app; parts are read first, as they only grow. Raises ConnectionError."""
+    with _redis_client(url, timeout) as redis, _raise_connection_errors():
+        parts = read_stored_rows(redis, site, since, _APP_LINES_PREFIX)
+        return counts.split_by_app(read_stored_rows(redis, site, since), parts)
+
+
 def _redis_client(url: str, timeout: float) -> Redis:
     return Redis.from_url(
         url,
@@ -152,7 +187,7 @@ def _raise_connection_errors() -> Iterator[None]:
 
 def script_arguments(batch: Batch, retention_seconds: int) -> tuple[list[str], list[str | int]]:
     """KEYS and ARGV of `ADD_BATCH_SCRIPT` for a batch."""
-    sums = _hash_increments(batch.rows)
+    sums = _hash_increments([*batch.rows, *batch.parts])
     hashes = list(dict.fromkeys(key for key, _ in sums))
     numbers = {key: number for number, key in enumerate(hashes, 1)}
     keys = [f"{_PREFIX}sender/{batch.sender}", _HASHES_KEY, *hashes]
@@ -180,21 +215,26 @@ def _hash_increments(rows: Iterable[LedgerRow]) -> Counter[tuple[str, str]]:
     """Hash and field -> amount."""
     sums: Counter[tuple[str, str]] = Counter()
     for key, queries, octets in rows:
-        names = {_LINES_PREFIX + key.day: _SEPARATOR.join(key[1:])}
+        lines, paid, owner = (
+            (_APP_LINES_PREFIX, _APP_PAID_PREFIX, key.app)
+            if key.app
+            else (_LINES_PREFIX, _PAID_PREFIX, key.site)
+        )
+        names = {lines + key.day: _SEPARATOR.join(key[1:] if key.app else key[1:6])}
         if counts_against_cap(key.caller, key.cost):
-            names[_PAID_PREFIX + key.day] = key.site
+            names[paid + key.day] = owner
         for hash_key, name in names.items():
             sums[hash_key, name + _SEPARATOR + _QUERIES_FIELD] += queries
             sums[hash_key, name + _SEPARATOR + _BYTES_FIELD] += octets
     return sums
 
 
-def read_stored_rows(redis: Redis, site: str, since: str) -> list[LedgerRow]:
+def read_stored_rows(redis: Redis, site: str, since: str, prefix: str = _LINES_PREFIX) -> list[LedgerRow]:
     """Rows of one site or all, from an ISO day on, in the ledger's order."""
     sums = counts.PendingCounts()
-    for day, field, amount in _read_hash_fields(redis, _LINES_PREFIX, since):
-        guid, caller, resource_type, interaction, cost, quantity = field.split(_SEPARATOR)
-        key = LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost))
+    for day, field, amount in _read_hash_fields(redis, prefix, since):
+        guid, caller, resource_type, interaction, cost, *app, quantity = field.split(_SEPARATOR)
+        key = LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost), *app)
         if site in {"", guid}:
             sums.add(key, *((0, amount) if quantity == _QUERIES_FIELD else (amount, 0)))
     return counts.sorted_rows(sums.drain())

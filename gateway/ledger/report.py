@@ -66,9 +66,9 @@ def as_json(rows: Sequence[LedgerRow], names: SiteNames, as_of: datetime) -> dic
     days = totals_by_day(rows).items()
     return {
         "asOf": as_of.isoformat(),
-        **_totals_object(totals_by_class(rows)),
+        **totals_object(totals_by_class(rows)),
         "days": [
-            {"day": day, "site": site, "name": names.get(site, ""), **_totals_object(amounts)}
+            {"day": day, "site": site, "name": names.get(site, ""), **totals_object(amounts)}
             for (day, site), amounts in days
         ],
         "rows": [dict(zip(COLUMNS, _row_cells(row, names), strict=True)) for row in rows],
@@ -105,11 +105,12 @@ def _table_cells(amounts: AmountsByClass) -> tuple[str, ...]:
     return (*counts, str(paid), f"{saved_ratio(amounts):.0%}")
 
 
-def _totals_object(amounts: AmountsByClass) -> dict[str, Any]:
+def totals_object(amounts: AmountsByClass) -> dict[str, Any]:
+    """Totals by class and the saved share, as a JSON object."""
     totals = {str(cost): {"queries": sums.queries, "bytes": sums.octets} for cost, sums in amounts.items()}
     return {"totals": totals, "savedShare": round(saved_ratio(amounts), 4)}
 
 
 def _row_cells(row: LedgerRow, names: SiteNames) -> tuple[str | int, ...]:
-    day, site, *fields = row.key
+    day, site, *fields = row.key[:6]
     return day, site, names.get(site, ""), *map(str, fields), row.queries, row.octets

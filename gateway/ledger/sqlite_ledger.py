@@ -7,7 +7,15 @@ from pathlib import Path
 
 from gateway.http.proved_callers import UNPROVED
 from gateway.ledger.cost import BILLABLE_CLASSES, CostClass, LedgerKey, LedgerRow
-from gateway.ledger.counts import BillableUsage, Counts
+from gateway.ledger.counts import (
+    AppUsageByDay,
+    BillableUsage,
+    Counts,
+    app_counts,
+    split_by_app,
+    sum_app_usage,
+    total_counts,
+)
 from gateway.ledger.file_mode import restrict_to_owner
 
 #: All stored fields of a request.
@@ -21,19 +29,46 @@ COLUMN_DEFINITIONS = """
     queries INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
 """
+#: The table `ledger` has the totals, as in versions without apps, which go on reading and writing it; the
+#: others have the parts of apps. One transaction writes all of them.
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS ledger ({COLUMN_DEFINITIONS}
     PRIMARY KEY (day, site, caller, type, interaction, class)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger_by_app ({COLUMN_DEFINITIONS}
+    app TEXT NOT NULL,
+    PRIMARY KEY (day, site, caller, type, interaction, class, app)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paid_by_app (
+    day TEXT NOT NULL, app TEXT NOT NULL, queries INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (day, app)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claimed_notices (
+    notice TEXT PRIMARY KEY, day TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
 _UPSERT_ROW = """
 INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
 """
-_DELETE_OLD_ROWS = "DELETE FROM ledger WHERE day < date('now', ?)"
+_UPSERT_APP_ROW = _UPSERT_ROW.replace("ledger VALUES (", "ledger_by_app VALUES (?, ")
+_UPSERT_PAID_ROW = """
+INSERT INTO paid_by_app VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
+"""
+_CLAIM = "INSERT OR IGNORE INTO claimed_notices VALUES (?, date('now'))"
+_DELETIONS = tuple(
+    f"DELETE FROM {table} WHERE day < date('now', ?)"  # noqa: S608 - the gateway's own words
+    for table in ("ledger", "ledger_by_app", "paid_by_app", "claimed_notices")
+)
 _SELECT_ROWS = (
     "SELECT * FROM ledger WHERE day >= ? AND (? = '' OR site = ?) ORDER BY day, site, caller, type, class"
 )
+_SELECT_APP_ROWS = (
+    "SELECT day, site, caller, type, interaction, class, queries, bytes, app FROM ledger_by_app"
+    " WHERE day >= ? AND (? = '' OR site = ?)"
+)
+_HAS_APPS = "SELECT 1 FROM sqlite_master WHERE name = 'ledger_by_app'"
 _BILLABLE_LIST = ", ".join(f"'{cost}'" for cost in sorted(BILLABLE_CLASSES))
 _SELECT_BILLABLE = f"""
 SELECT site, day, sum(queries), sum(bytes) FROM ledger
@@ -60,8 +95,12 @@ class SqliteLedger:
         """Add counts, all or none."""
         if counts:
             with self._open_connection() as file:
-                file.executemany(_UPSERT_ROW, ((*key, *amounts) for key, amounts in counts.items()))
-                file.execute(_DELETE_OLD_ROWS, (self._retention_modifier,))
+                file.executemany(
+                    _UPSERT_ROW, ((*key[:6], *amounts) for key, amounts in total_counts(counts).items())
+                )
+                _add_app_counts(file, app_counts(counts))
+                for deletion in _DELETIONS:
+                    file.execute(deletion, (self._retention_modifier,))
 
     def flush(self) -> None:
         """Do nothing: no counts wait."""
@@ -69,6 +108,21 @@ class SqliteLedger:
     def rows(self, site: str = "", since: str = "") -> list[LedgerRow]:
         """Rows of one site or all, from an ISO day on."""
         return _select_rows(self._open_connection(), site, since)
+
+    def rows_by_app(self, site: str = "", since: str = "") -> list[LedgerRow]:
+        """Return the same rows, split by app."""
+        return _select_rows_by_app(self._open_connection(), site, since)
+
+    def app_usage(self, since: str) -> AppUsageByDay:
+        """Billable usage by app and day."""
+        query = "SELECT app, day, queries, bytes FROM paid_by_app WHERE day >= ?"
+        records = self._open_connection().execute(query, (since,))
+        return {(app, day): (queries, octets) for app, day, queries, octets in records}
+
+    def claim(self, notice: str) -> bool:
+        """Whether no process that shares the file has claimed the notice before."""
+        with self._open_connection() as file:
+            return file.execute(_CLAIM, (notice,)).rowcount > 0
 
     def billable_usage(self, since: str) -> BillableUsage | None:
         """Billable usage by site and day; None if no other process has written since the last call."""
@@ -124,6 +178,12 @@ def read_rows(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
         return _select_rows(file, site, since)
 
 
+def read_rows_by_app(path: Path, site: str = "", since: str = "") -> list[LedgerRow]:
+    """Return the same rows, split by app. Raises sqlite3.Error."""
+    with _open_read_only(path) as file:
+        return _select_rows_by_app(file, site, since)
+
+
 @contextmanager
 def _open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
     file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)
@@ -137,10 +197,25 @@ def _select_rows(connection: sqlite3.Connection, site: str, since: str) -> list[
     return query_rows(connection, _SELECT_ROWS, since, site, site)
 
 
+def _select_rows_by_app(connection: sqlite3.Connection, site: str, since: str) -> list[LedgerRow]:
+    """Read the parts first: they only grow, so that no part is above a total that is read later."""
+    has_apps = connection.execute(_HAS_APPS).fetchone()  # a file of an older version has no parts
+    parts = query_rows(connection, _SELECT_APP_ROWS, since, site, site) if has_apps else []
+    return split_by_app(_select_rows(connection, site, since), parts)
+
+
+def _add_app_counts(file: sqlite3.Connection, counts: Counts) -> None:
+    file.executemany(_UPSERT_APP_ROW, ((*key[:6], *amounts, key.app) for key, amounts in counts.items()))
+    usage = sum_app_usage(LedgerRow(key, *amounts) for key, amounts in counts.items())
+    file.executemany(_UPSERT_PAID_ROW, ((day, app, *amounts) for (app, day), amounts in usage.items()))
+
+
 def query_rows(connection: sqlite3.Connection, query: str, *values: str | int) -> list[LedgerRow]:
-    """Execute a query for the columns; return the rows."""
+    """Execute a query for the columns, after which the app may follow; return the rows."""
     records = connection.execute(query, values)
     return [
-        LedgerRow(LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost)), queries, octets)
-        for day, guid, caller, resource_type, interaction, cost, queries, octets in records
+        LedgerRow(
+            LedgerKey(day, guid, caller, resource_type, interaction, CostClass(cost), *app), queries, octets
+        )
+        for day, guid, caller, resource_type, interaction, cost, queries, octets, *app in records
     ]

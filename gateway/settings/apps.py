@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from gateway.apps.app import OTHER, Purpose
 from gateway.cache.accepted_ages import ACCEPTING_PURPOSES, excessive_ages
 from gateway.settings.base import NotBoolean, Section, TypeKey
-from gateway.settings.secrets import SharedSecret
+from gateway.settings.secrets import WebhookSecret
 from gateway.settings.trusted_networks import TrustedNetworks
 from gateway.settings.webhooks import ReceiverUrl
 
@@ -126,9 +126,10 @@ class BudgetWebhook(Section):
         description="URL of the receiver. Plain http only to localhost, a private IP address or a name"
         " without a dot. Redirects are not followed.",
     )
-    secret: SharedSecret | None = Field(
+    secret: WebhookSecret | None = Field(
         None,
-        description="Secret of the signature (Standard Webhooks), `whsec_` and base64. Required with url.",
+        description="Secret of the signature (Standard Webhooks): `whsec_` and 24 to 64 random bytes in"
+        " base64. Required with url.",
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Value types of secrets: encryption keys, the token of /admin, and what is shared with another party."""
 
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64decode, urlsafe_b64decode
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -15,6 +15,12 @@ _MAX_KEYS: Final = 10
 _MIN_SHARED_CHARACTERS: Final = 16
 _MAX_SHARED_CHARACTERS: Final = 500
 _MIN_DISTINCT_CHARACTERS: Final = 8
+#: Form of a secret of Standard Webhooks (https://www.standardwebhooks.com).
+WEBHOOK_KEY_PREFIX: Final = "whsec_"
+_MIN_WEBHOOK_BYTES, _MAX_WEBHOOK_BYTES = 24, 64
+_HOW_TO_MAKE_WEBHOOK_KEY: Final = (
+    "must be whsec_ and 24 to 64 random bytes in base64; make them with: openssl rand -base64 32"
+)
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _HOW_TO_MAKE: Final = (
@@ -44,6 +50,21 @@ def _check_shared_secret(secret: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _check_webhook_secret(secret: SecretStr) -> SecretStr:
+    """Return the secret without space around it. Raises ValueError if it is not as Standard Webhooks says."""
+    text = secret.get_secret_value().strip()
+    encoded = text.removeprefix(WEBHOOK_KEY_PREFIX)
+    try:
+        content = b64decode(encoded, validate=True)
+    except ValueError:
+        content = b""
+    if encoded == text or not _MIN_WEBHOOK_BYTES <= len(content) <= _MAX_WEBHOOK_BYTES:
+        raise ValueError(_HOW_TO_MAKE_WEBHOOK_KEY)
+    if len(set(content)) < _MIN_DISTINCT_CHARACTERS:
+        raise ValueError("can be guessed: it consists of few different bytes")
+    return SecretStr(text)
+
+
 def _decode(text: str) -> bytes:
     """Return the bytes that a text encodes; none if it is neither hexadecimal nor base64."""
     if _HEXADECIMAL.fullmatch(text):
@@ -63,6 +84,7 @@ def _check_distinct(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 #: The first encrypts, all decrypt.
 RotatingKeys = Annotated[tuple[Secret, ...], Field(max_length=_MAX_KEYS), AfterValidator(_check_distinct)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 SharedSecret = Annotated[SecretStr, AfterValidator(_check_shared_secret)]
 #: Any may have signed.
 SharedSecrets = Annotated[

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ledger.budgets import BudgetStatus
 from gateway.ledger.caps import used_ratio
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
@@ -24,6 +25,8 @@ _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 #: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
+#: App and cost class -> requests, bytes.
+AppCounts = dict[tuple[str, CostClass], list[int]]
 #: Makes the metrics of a state that was read; for any thread.
 MakeFamilies = Callable[[], Iterable[Metric]]
 #: Reads a state in the event loop.
@@ -39,7 +42,9 @@ class Metrics:
         self._state_readers: list[StateReader] = []
         self._renderings = SingleFlight[bytes](1)
         self._request_counts: RequestCounts = {}
+        self._app_counts: AppCounts = {}
         registry.register(_RequestCollector(self._request_counts))
+        registry.register(_AppCollector(self._app_counts))
         self._durations = cache(
             Histogram(
                 "halo_gateway_upstream_request_duration_seconds",
@@ -85,6 +90,13 @@ class Metrics:
         else:
             amounts[0] += queries
             amounts[1] += octets
+        if attribution.app:
+            self._count_app_requests(attribution.app, cost, octets, queries)
+
+    def _count_app_requests(self, app: str, cost: CostClass, octets: int, queries: int) -> None:
+        amounts = self._app_counts.setdefault((app, cost), [0, 0])
+        amounts[0] += queries
+        amounts[1] += octets
 
     def observe_upstream_seconds(self, attribution: Attribution, seconds: float) -> None:
         """Record the duration of an upstream request."""
@@ -112,6 +124,10 @@ class Metrics:
     def register_caps(self, cap_statuses: Callable[[], Iterable[CapStatus]]) -> None:
         """Include the used share of each site's daily caps."""
         self._registry.register(_CapCollector(cap_statuses))
+
+    def register_budgets(self, statuses: Callable[[], Iterable[BudgetStatus]]) -> None:
+        """Include the used share of each app's budgets."""
+        self._registry.register(_BudgetCollector(statuses))
 
     def register(self, collector: Collector) -> None:
         """Include the metrics of another collector, such as a cache's size."""
@@ -173,6 +189,43 @@ class _RequestCollector(Collector):
         for labels, size in sizes.items():
             octets.add_metric(labels, size)
         yield octets
+
+
+class _AppCollector(Collector):
+    """Requests and bytes by app; nothing if no apps are configured."""
+
+    def __init__(self, counts: AppCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        if not self._counts:
+            return
+        labels = ("app", "class")
+        requests = CounterMetricFamily(
+            "halo_gateway_app_requests", "Requests by app and class", labels=labels
+        )
+        octets = CounterMetricFamily(
+            "halo_gateway_app_response_bytes", "Bytes of responses by app and class", labels=labels
+        )
+        for key, (queries, size) in list(self._counts.items()):
+            requests.add_metric(key, queries)
+            octets.add_metric(key, size)
+        yield from (requests, octets)
+
+
+class _BudgetCollector(Collector):
+    def __init__(self, statuses: Callable[[], Iterable[BudgetStatus]]) -> None:
+        self._statuses = statuses
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        ratios = GaugeMetricFamily(
+            "halo_gateway_app_budget_used_ratio",
+            "Used share of an app's budget today or this month (1: used)",
+            labels=("app", "budget"),
+        )
+        for status in self._statuses():
+            ratios.add_metric((status.key.app, status.key.budget), status.ratio)
+        yield ratios
 
 
 class _CapCollector(Collector):

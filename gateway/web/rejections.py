@@ -59,6 +59,11 @@ class EntryRejection:
         """Return the OperationOutcome of the failure."""
         _log.info("request-rejected", code=failure.kind.code, status=failure.kind.status)
         self.recorder.record_rejection(
-            request.site, request.headers, request.interaction, failure.kind.code, caller_of(request)
+            request.site,
+            request.headers,
+            request.interaction,
+            failure.kind.code,
+            caller_of(request),
+            request.app,
         )
         return error_response(failure, request)

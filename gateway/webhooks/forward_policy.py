@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from gateway.webhooks.delivery import Delivery
 from gateway.webhooks.signature import signature_of
 
 #: Attempts per webhook, and seconds of each.
@@ -33,10 +34,10 @@ def wait_seconds(attempt: int, chance: float) -> float:
     return longest * (_MIN_SHARE + (1 - _MIN_SHARE) * chance)
 
 
-def own_signature(secret: str, body: bytes, now: float) -> tuple[tuple[str, str], ...]:
+def own_signature(secret: str, delivery: Delivery, now: float) -> tuple[tuple[str, str], ...]:
     """Header fields of the gateway's own signature of one attempt; none without a secret."""
     if not secret:
         return ()
     timestamp = str(int(now))
-    signature = signature_of(secret, body, timestamp)
+    signature = signature_of(secret, delivery.body, timestamp)
     return (("gateway-timestamp", timestamp), ("gateway-signature-256", signature))

@@ -2,20 +2,31 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import httpx
 import structlog
 
+from gateway.upstreams.transport import PooledTransport
 from gateway.webhooks.delivery import Delivery
-from gateway.webhooks.forward_policy import MAX_ATTEMPTS, own_signature, verdict_of, wait_seconds
-from gateway.webhooks.metrics import WebhookMetrics
+from gateway.webhooks.forward_policy import ATTEMPT_SECONDS, MAX_ATTEMPTS, verdict_of, wait_seconds
 
 _log = structlog.get_logger()
 #: Maximum numbers of webhooks that are not delivered yet, of bytes of their bodies, and of those being sent.
 MAX_WAITING, MAX_WAITING_BYTES, MAX_SENDING = 1_000, 8_000_000, 4
 #: Seconds in which a process that ends tries to deliver what waits.
 DRAIN_SECONDS = 3.0
+#: Header fields of an attempt to deliver, by the time in seconds since 1970.
+Sign = Callable[[Delivery, float], Sequence[tuple[str, str]]]
 _FIXED_HEADERS = (("user-agent", "halo-gateway"), ("via", "1.1 halo-gateway"))
+
+
+class OutcomeCounter(Protocol):
+    """Counts what became of webhooks at a receiver; see `webhooks/metrics.py`."""
+
+    def count_forwarded(self, receiver: str, outcome: str, count: int = 1) -> None:
+        """Count webhooks by their outcome."""
+        ...
 
 
 class Forwarder:
@@ -23,16 +34,16 @@ class Forwarder:
 
     They are sent in the order of their arrival, but a later one does not wait for one that failed.
     `clock` returns seconds since 1970, `jitter` a random number from 0 to 1. `drain_seconds`: how long a
-    process that ends waits.
+    process that ends waits. `sign` returns the header fields of one attempt at a time.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, each once
         self,
         name: str,
         url: str,
-        secret: str,
+        sign: Sign,
         transport: httpx.AsyncBaseTransport,
-        metrics: WebhookMetrics,
+        metrics: OutcomeCounter,
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
@@ -41,7 +52,7 @@ class Forwarder:
     ) -> None:
         self._name = name
         self._url = url
-        self._secret = secret
+        self._sign = sign
         self._transport = transport
         self._metrics = metrics
         self._clock = clock
@@ -106,7 +117,7 @@ class Forwarder:
     async def _send(self, delivery: Delivery) -> int | None:
         """Send a webhook once, and return the receiver's status; None if there was no response."""
         async with self._sending:
-            signature = own_signature(self._secret, delivery.body, self._clock())
+            signature = self._sign(delivery, self._clock())
             headers = [*delivery.headers, *signature, *_FIXED_HEADERS]
             request = httpx.Request("POST", self._url, headers=headers, content=delivery.body)
             try:
@@ -122,6 +133,16 @@ class Forwarder:
                 await self._is_closing.wait()
         except TimeoutError:
             return
+
+
+def receiver_transport() -> PooledTransport:
+    """Return connections to one receiver, with the limits of an attempt; only the status counts."""
+    return PooledTransport(
+        limits=httpx.Limits(max_connections=MAX_SENDING, keepalive_expiry=20.0),
+        timeout=httpx.Timeout(ATTEMPT_SECONDS),
+        max_body=None,
+        total_timeout=ATTEMPT_SECONDS,
+    )
 
 
 async def close_all(forwarders: Sequence[Forwarder]) -> None:

@@ -5,8 +5,8 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
-import httpx
 from starlette.routing import Route
 
 from gateway.cache.invalidation import InvalidationCounters
@@ -17,10 +17,9 @@ from gateway.settings.resolve import site_settings_lookup
 from gateway.settings.webhooks import Receiver
 from gateway.stores.base import Store
 from gateway.telemetry.metrics import Metrics
-from gateway.upstreams.transport import PooledTransport
 from gateway.webhooks.delivery import Notice, invalidated_types
-from gateway.webhooks.forward_policy import ATTEMPT_SECONDS
-from gateway.webhooks.forwarder import MAX_SENDING, Forwarder, close_all
+from gateway.webhooks.forward_policy import own_signature
+from gateway.webhooks.forwarder import Forwarder, close_all, receiver_transport
 from gateway.webhooks.metrics import WebhookMetrics
 from gateway.webhooks.receiver import HALO_WEBHOOK_PATH, Invalidate, SignaturePolicy, WebhookReceiver
 
@@ -72,16 +71,12 @@ def invalidation_of(
 
 
 def _forwarder(name: str, receiver: Receiver, metrics: WebhookMetrics) -> Forwarder:
+    secret = receiver.secret.get_secret_value() if receiver.secret else ""
     return Forwarder(
         name,
         str(receiver.url),
-        receiver.secret.get_secret_value() if receiver.secret else "",
-        PooledTransport(
-            limits=httpx.Limits(max_connections=MAX_SENDING, keepalive_expiry=20.0),
-            timeout=httpx.Timeout(ATTEMPT_SECONDS),
-            max_body=None,  # only the status counts
-            total_timeout=ATTEMPT_SECONDS,
-        ),
+        partial(own_signature, secret),
+        receiver_transport(),
         metrics,
         clock=time.time,
         jitter=random.random,

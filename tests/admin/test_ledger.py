@@ -88,7 +88,7 @@ async def test_ledger_as_csv_has_every_row() -> None:
     [
         ("since=yesterday", "2026-07-01"),
         ("format=xml", "json or csv"),
-        ("day=1", "Unknown query parameter. Allowed: site, since, format."),
+        ("day=1", "Unknown query parameter. Allowed: site, since, format, by, period."),
     ],
 )
 async def test_invalid_parameter_is_rejected(query: str, text: str) -> None:

@@ -8,7 +8,7 @@ from support.redis_server import redis_server
 from support.requests import GUID
 from support.secrets import SECRET
 
-from gateway.cli.ledger import ledger_report
+from gateway.cli.ledger import ReportForm, ledger_report
 from gateway.ledger.cost import CostClass, LedgerKey
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.redis_ledger import RedisLedger
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def row_count(path: Path, site: str = "", since: date | None = None) -> int:
-    return len(ledger_report(ledger_settings(path), site, since, csv=True).splitlines()) - 1
+    return len(ledger_report(ledger_settings(path), site, since, ReportForm(csv=True)).splitlines()) - 1
 
 
 def test_csv_has_rows_of_site_and_period(path: Path) -> None:
@@ -80,7 +80,7 @@ def test_report_reads_ledger_in_redis() -> None:
         for key in keys_of(TODAY):
             ledger.add(key, 500)
         ledger.close()
-        assert len(ledger_report(settings, "harbour", csv=True).splitlines()) == 2
+        assert len(ledger_report(settings, "harbour", form=ReportForm(csv=True)).splitlines()) == 2
         redis.stop()
         with pytest.raises(ValueError, match=r"cache\.redis\.url is unavailable: ConnectionError"):
             ledger_report(settings)

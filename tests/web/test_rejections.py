@@ -136,6 +136,6 @@ def test_rejected_entry_of_a_batch_is_counted_and_answered() -> None:
     request = fhir_request("Patient/1", headers=tuple(KEY.items()))
     response = EntryRejection(recorder_of(recorded))(request, Failure(catalog.BATCH_CHANGE_HELD))
     ((key, _),) = recorded.lines
-    assert key[1:2] + key[3:] == (GUID, "Patient", "read", CostClass.FREE)
+    assert key[1:2] + key[3:] == (GUID, "Patient", "read", CostClass.FREE, "")
     assert recorded.codes == ["batch-change-held"]
     assert (response.status, json.loads(response.body)["resourceType"]) == (503, "OperationOutcome")

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.webhooks.delivery import Delivery
 from gateway.webhooks.forward_policy import MAX_ATTEMPTS, own_signature, verdict_of, wait_seconds
+
+DELIVERY = Delivery(b"{}", ())
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def test_all_attempts_take_a_few_minutes() -> None:
 
 
 def test_own_signature_is_of_the_time_of_the_attempt() -> None:
-    fields = dict(own_signature("synthetic secret", b"{}", 1_782_000_000.9))
+    fields = dict(own_signature("synthetic secret", DELIVERY, 1_782_000_000.9))
     expected = hmac.new(b"synthetic secret", b"{}.1782000000", "sha256").hexdigest()
     assert fields == {"gateway-timestamp": "1782000000", "gateway-signature-256": expected}
-    assert own_signature("", b"{}", 1_782_000_000.9) == ()
+    assert own_signature("", DELIVERY, 1_782_000_000.9) == ()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.telemetry.metrics import Metrics
 from gateway.webhooks import forwarder
 from gateway.webhooks.delivery import Delivery
-from gateway.webhooks.forward_policy import MAX_ATTEMPTS
+from gateway.webhooks.forward_policy import MAX_ATTEMPTS, own_signature
 from gateway.webhooks.forwarder import Forwarder, close_all
 from gateway.webhooks.metrics import WebhookMetrics
 
@@ -64,7 +65,7 @@ class Case:
         self.forwarder = Forwarder(
             "billing",
             "https://receiver.example/hook",
-            secret,
+            partial(own_signature, secret),
             self.endpoint,
             self.outcomes,
             clock=lambda: 1_782_000_000.0,

@@ -1,0 +1,37 @@
+"""Builders of the budgets of apps and of prices from the settings."""
+
+from decimal import Decimal
+from typing import get_args
+
+from gateway.dates.timezones import load_zone
+from gateway.ledger.app_usage import AppUsage
+from gateway.ledger.budgets import AppBudget, BudgetName
+from gateway.ledger.prices import Prices
+from gateway.settings import Settings
+from gateway.settings.apps import App
+from gateway.settings.resolve import merged_site_settings
+
+
+def prices_of(settings: Settings) -> Prices:
+    """Prices of queries and bytes; none of them unless configured."""
+    options = settings.ledger
+    return Prices(_decimal(options.price_per_query), _decimal(options.price_per_megabyte), options.currency)
+
+
+def _decimal(price: float | None) -> Decimal | None:
+    """Price with the digits of the configuration, not those of its binary form."""
+    return None if price is None else Decimal(str(price))
+
+
+def app_usage_of(settings: Settings) -> AppUsage:
+    """Usage of the apps with a budget, by the days of the practices' usual time zone."""
+    zones = [site.time_zone for site in settings.sites.values() if site.time_zone]
+    default = merged_site_settings(settings, settings.server.default_site or "").time_zone
+    zone = default or next(iter(zones), None) or "UTC"
+    return AppUsage({name: _budget_of(app) for name, app in settings.apps.items()}, load_zone(zone))
+
+
+def _budget_of(app: App) -> AppBudget:
+    limits = {name: getattr(app.budget, name) for name in get_args(BudgetName)}
+    is_hard = app.budget.hard and (app.purpose != "clinical" or app.budget.hard_for_clinical)
+    return AppBudget({name: limit for name, limit in limits.items() if limit}, is_hard)
