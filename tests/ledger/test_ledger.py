@@ -176,3 +176,16 @@ def test_schema_has_no_column_for_a_patient(path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         columns = [column[1] for column in file.execute("PRAGMA table_info(ledger)")]
     assert columns == ["day", "site", "caller", "type", "interaction", "class", "queries", "bytes"]
+
+
+def test_queries_of_unproved_callers_reduce_no_usage_of_others(path: Path) -> None:
+    usages: list[dict[tuple[str, str], tuple[int, int]]] = []
+    observed, concurrent = Ledger(SqliteLedger(path)), Ledger(SqliteLedger(path))
+    observed.set_usage_listener(lambda usage: usages.append(dict(usage)))
+    observed.add(row_key()._replace(caller="unproved"), 10, 5)
+    observed.rows()
+    concurrent.add(row_key(), 10)
+    concurrent.close()
+    observed.rows()
+    observed.close()
+    assert usages[-1] == {(GUID, TODAY): (1, 10)}

@@ -11,7 +11,10 @@ from support.requests import NOW, fhir_request, json_response
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirRequest, FhirResponse, Handler
+from gateway.fhir.interaction import Interaction
 from gateway.fhir.raw_json import UnreadableError
+from gateway.ledger.app_usage import AppUsage
+from gateway.ledger.budgets import AppBudget
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import CostClass
 from gateway.ledger.daily_usage import DailyUsage
@@ -28,8 +31,12 @@ RESPONSE = json_response({"resourceType": "Bundle"})
 ERROR = json_response({"statusCode": 404, "message": "gone"}, 404)
 
 
-def create_recorder(sink: RecordingSink, cap: DailyCap | None = None) -> Recorder:
-    return Recorder(sink, DailyUsage(lambda _: cap), sink, ledger_names(), now=lambda: NOW)
+def create_recorder(
+    sink: RecordingSink, cap: DailyCap | None = None, app_usage: AppUsage | None = None
+) -> Recorder:
+    return Recorder(
+        sink, DailyUsage(lambda _: cap), sink, ledger_names(), now=lambda: NOW, app_usage=app_usage
+    )
 
 
 def upstream_with(result: FhirResponse | Exception) -> Handler:
@@ -307,3 +314,26 @@ async def test_search_for_inactive_records_counts_their_repair() -> None:
     for repairs in (sink.repairs, refused_sink.repairs):
         ((_, fired, active),) = repairs
         assert fired == active == ["inactive-records"]
+
+
+async def test_used_hard_budget_ends_queries_of_its_app_but_not_its_writes() -> None:
+    sink, usage = RecordingSink(), AppUsage({"board": AppBudget({"queries_per_day": 1}, is_hard=True)})
+    recorder = create_recorder(sink, app_usage=usage)
+    chain = SavingsMeter(UpstreamMeter(upstream_with(RESPONSE), recorder), recorder)
+    board = SEARCH.replace(app="board")
+    create = board.replace(method="POST", interaction=Interaction("create", "Patient"))
+    metadata = board.replace(interaction=Interaction("capabilities"))
+    requests = (board, board, create, metadata, SEARCH.replace(app="other"))
+    first, second, *others = [await call(chain, request) for request in requests]
+    assert [client_view(result) for result in (first, *others)] == [RESPONSE] * 4
+    assert isinstance(second, Failure)
+    assert (second.kind.code, second.kind.status) == ("app-budget-used", 429)
+    assert sink.codes == ["app-budget-used"]
+    assert [key.cost for key, _ in sink.lines] == [
+        CostClass.BILLED,
+        CostClass.PAUSED,
+        CostClass.BILLED,
+        CostClass.FREE,
+        CostClass.BILLED,
+    ]
+    assert [key.app for key, _ in sink.lines] == ["board"] * 4 + ["other"]

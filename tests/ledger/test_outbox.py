@@ -129,3 +129,65 @@ def test_schema_has_no_column_for_a_patient(path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         columns = [column[1] for column in file.execute("PRAGMA table_info(waiting)")]
     assert columns == ["day", "site", "caller", "type", "interaction", "class", "queries", "bytes", "batch"]
+
+
+BOARD = KEY._replace(app="board")
+
+
+def test_parts_of_apps_are_sent_with_their_total() -> None:
+    outbox = Outbox()
+    outbox.put({KEY: (1, 10), BOARD: (2, 20)})
+    batch = outbox.next_batch()
+    assert batch is not None
+    assert (batch.rows, batch.parts) == ([LedgerRow(KEY, 3, 30)], [LedgerRow(BOARD, 2, 20)])
+    assert outbox.app_rows() == [LedgerRow(BOARD, 2, 20)]
+    assert outbox.unpersisted_count == 3
+    outbox.delete_batch(batch.number)
+    assert outbox.next_batch() is None
+    assert outbox.rows() == outbox.app_rows() == []
+    outbox.close()
+
+
+def test_no_part_is_sent_before_its_total() -> None:
+    outbox = Outbox()
+    apps = [f"app-{number}" for number in range(3)]
+    keys = [key_of_caller(number)._replace(app=app) for number in range(400) for app in apps]
+    outbox.put(dict.fromkeys(keys, (1, 10)))
+    totals: dict[LedgerKey, int] = {}
+    parts: dict[LedgerKey, int] = {}
+    while batch := outbox.next_batch():
+        assert len(batch.rows) <= 500
+        assert len(batch.parts) <= 500
+        totals.update({row.key: row.queries for row in batch.rows})
+        parts.update({row.key: row.queries for row in batch.parts})
+        assert {key.total for key in parts} <= set(totals)
+        outbox.delete_batch(batch.number)
+    assert set(parts) == set(keys)
+    assert sum(parts.values()) == sum(totals.values()) == len(keys)
+    outbox.close()
+
+
+def test_older_version_sends_the_totals(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put({BOARD: (2, 20)})
+    batch = outbox.next_batch()
+    outbox.close()
+    assert batch is not None
+    with closing(sqlite3.connect(path)) as old, old:
+        assert old.execute("SELECT max(batch) FROM waiting").fetchone() == (batch.number,)
+        old.execute("DELETE FROM waiting WHERE batch = ?", (batch.number,))
+        old.execute("UPDATE sender SET batch = ?", (batch.number + 1,))
+    newer = Outbox(path)
+    newer.put({KEY: (1, 10)})
+    left = newer.next_batch()
+    assert left is not None
+    assert (left.number, left.rows, left.parts) == (batch.number, [], batch.parts)
+    newer.delete_batch(left.number)
+    following = newer.next_batch()
+    assert following is not None
+    assert (following.number, following.rows, following.parts) == (
+        batch.number + 2,
+        [LedgerRow(KEY, 1, 10)],
+        [],
+    )
+    newer.close()

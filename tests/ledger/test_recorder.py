@@ -173,3 +173,13 @@ def test_unfinished_request_is_counted_once_as_maybe_billed() -> None:
     recorder.end_request(running, attribution, CostClass.BILLED, 20, 0.5)
     recorder.count_unfinished()
     assert (sink.costs, sink.octets) == ([CostClass.BILLED, CostClass.MAYBE_BILLED], [20, 0])
+
+
+def test_rejection_before_the_request_is_read_is_of_the_unread_app() -> None:
+    sink = RecordingSink()
+    recorder = Recorder(
+        sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW, unread_app="other"
+    )
+    recorder.record_rejection(SITE, KEY, NOT_FHIR, "unknown-path", "")
+    recorder.record_rejection(SITE, KEY, NOT_FHIR, "batch-entry-invalid", "", "board")
+    assert [key.app for key, _ in sink.lines] == ["other", "board"]

@@ -18,7 +18,7 @@ from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import Attribution, CostClass, LedgerKey, LedgerRow
 from gateway.ledger.daily_usage import DailyUsage
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.redis_ledger import RedisLedger, read_rows
+from gateway.ledger.redis_ledger import RedisLedger, read_rows, read_rows_by_app
 
 NOW = datetime.now(UTC)
 TODAY = NOW.astimezone(SITE.zone).date().isoformat()
@@ -311,3 +311,26 @@ def test_cap_continues_from_the_last_usage_during_an_outage(
     redis.start()
     wait_until(lambda: (first.queries, second.queries) == (11, 11))
     assert first.rejects_batch()
+
+
+def test_rows_by_app_are_parts_of_the_totals_of_all_replicas(redis: RedisServer) -> None:
+    board, backend = KEY._replace(app="board"), RedisLedger(redis.url, timeout=5)
+    first, older = redis_ledger(redis), redis_ledger(redis)
+    first.add(board, 10)
+    older.add(KEY, 10)
+    older.rows()
+    assert first.rows() == [LedgerRow(KEY, 2, 20)]
+    first.add(board._replace(cost=CostClass.HIT), 7)
+    first.rows()
+    expected = [
+        LedgerRow(HIT._replace(app="board"), 1, 7),
+        LedgerRow(KEY, 1, 10),
+        LedgerRow(board, 1, 10),
+    ]
+    assert first.rows_by_app() == older.rows_by_app() == read_rows_by_app(redis.url) == expected
+    backend.add_counts({board: (2, 20)})
+    assert backend.app_usage("") == {("board", TODAY): (3, 30)}
+    assert backend.rows_by_app()[-1] == LedgerRow(board, 3, 30)
+    assert backend.billable_usage("") == {(GUID, TODAY): (4, 40)}
+    for each in (first, older, backend):
+        each.close()

@@ -1,5 +1,7 @@
 """Hashes and fields of the ledger in Redis."""
 
+from collections.abc import Sequence
+
 from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
@@ -11,9 +13,9 @@ HIT = KEY._replace(cost=CostClass.HIT)
 PREFIX = "halo-gateway/{ledger}/"
 
 
-def increments(*rows: LedgerRow) -> dict[tuple[str, str], int]:
+def increments(*rows: LedgerRow, parts: Sequence[LedgerRow] = ()) -> dict[tuple[str, str], int]:
     """Increments of a batch: hash and field -> amount."""
-    keys, values = script_arguments(Batch("sender-1", 7, list(rows)), 86_400)
+    keys, values = script_arguments(Batch("sender-1", 7, list(rows), list(parts)), 86_400)
     assert keys[:2] == [PREFIX + "sender/sender-1", PREFIX + "hashes"]
     assert values[:2] == [7, 86_400]
     triples = zip(*(values[2 + offset :: 3] for offset in range(3)), strict=True)
@@ -48,3 +50,17 @@ def test_billable_usage_is_summed_by_site_and_day() -> None:
     assert sums["paid/2026-07-01", f"{GUID}\tqueries"] == 3
     assert sums["paid/2026-07-02", f"{GUID}\tqueries"] == 4
     assert len(sums) == 10
+
+
+def test_part_of_an_app_has_hashes_of_its_own() -> None:
+    board = KEY._replace(app="board")
+    sums = increments(parts=[LedgerRow(board, 2, 20), LedgerRow(board._replace(cost=CostClass.HIT), 1, 5)])
+    fields, hit_fields = "\t".join(board[1:]), "\t".join(HIT._replace(app="board")[1:])
+    assert sums == {
+        ("lines-by-app/2026-07-01", f"{fields}\tqueries"): 2,
+        ("lines-by-app/2026-07-01", f"{fields}\tbytes"): 20,
+        ("lines-by-app/2026-07-01", f"{hit_fields}\tqueries"): 1,
+        ("lines-by-app/2026-07-01", f"{hit_fields}\tbytes"): 5,
+        ("paid-by-app/2026-07-01", "board\tqueries"): 2,
+        ("paid-by-app/2026-07-01", "board\tbytes"): 20,
+    }

@@ -1,6 +1,8 @@
 """Ledger backend in SQLite."""
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,10 +11,23 @@ from support.requests import GUID
 
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.ledger import Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows
+from gateway.ledger.sqlite_ledger import SqliteLedger, read_rows, read_rows_by_app
 
 TODAY = datetime.now(UTC).date().isoformat()
 KEY = LedgerKey(TODAY, GUID, "c0ffee00", "Patient", "read", CostClass.BILLED)
+BOARD = KEY._replace(app="board")
+#: What versions without apps execute: the release before this table.
+OLD_SCHEMA = """
+CREATE TABLE IF NOT EXISTS ledger (
+    day TEXT NOT NULL, site TEXT NOT NULL, caller TEXT NOT NULL, type TEXT NOT NULL,
+    interaction TEXT NOT NULL, class TEXT NOT NULL, queries INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (day, site, caller, type, interaction, class)
+) STRICT, WITHOUT ROWID;
+"""
+OLD_UPSERT = """
+INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET queries = queries + excluded.queries, bytes = bytes + excluded.bytes
+"""
 
 
 @pytest.fixture
@@ -85,3 +100,68 @@ def test_other_users_cannot_read_the_files(path: Path) -> None:
     finally:
         os.umask(previous)
     assert modes == {path.name: 0o600, f"{path.name}-wal": 0o600, f"{path.name}-shm": 0o600}
+
+
+def test_rows_by_app_are_parts_of_the_totals(path: Path) -> None:
+    file = SqliteLedger(path)
+    file.add_counts({KEY: (1, 10), BOARD: (2, 20), KEY._replace(app="other"): (4, 40)})
+    file.add_counts({BOARD: (2, 20)})
+    assert file.rows() == read_rows(path) == [LedgerRow(KEY, 9, 90)]
+    expected = [
+        LedgerRow(KEY, 1, 10),
+        LedgerRow(BOARD, 4, 40),
+        LedgerRow(KEY._replace(app="other"), 4, 40),
+    ]
+    assert file.rows_by_app() == read_rows_by_app(path) == expected
+    assert file.rows_by_app("elsewhere") == file.rows_by_app(since="2999-01-01") == []
+    assert file.billable_usage("") == {(GUID, TODAY): (9, 90)}
+    assert file.app_usage("") == {("board", TODAY): (4, 40), ("other", TODAY): (4, 40)}
+    file.close()
+
+
+def test_older_version_reads_and_writes_the_same_file(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(OLD_SCHEMA)
+        old.execute(OLD_UPSERT, (*KEY[:6], 1, 10))
+    assert read_rows_by_app(path) == [LedgerRow(KEY, 1, 10)]
+    new = SqliteLedger(path)
+    new.add_counts({BOARD: (2, 20)})
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(OLD_SCHEMA)
+        old.execute(OLD_UPSERT, (*KEY[:6], 4, 40))
+        assert old.execute("SELECT * FROM ledger").fetchall() == [(*KEY[:6], 7, 70)]
+        old.execute(OLD_UPSERT, (*KEY[:6], 1, 10))
+    assert new.rows_by_app() == [LedgerRow(KEY, 6, 60), LedgerRow(BOARD, 2, 20)]
+    new.close()
+
+
+def test_totals_and_parts_are_written_together_or_not_at_all(path: Path) -> None:
+    file = SqliteLedger(path)
+    file.add_counts({BOARD: (1, 10)})
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("DROP TABLE paid_by_app")
+    with pytest.raises(sqlite3.Error):
+        file.add_counts({BOARD: (1, 10)})
+    assert read_rows(path) == [LedgerRow(KEY, 1, 10)]
+    assert read_rows_by_app(path) == [LedgerRow(BOARD, 1, 10)]
+    file.close()
+
+
+def test_old_days_are_deleted_with_their_parts(path: Path) -> None:
+    file = SqliteLedger(path, retention_days=10)
+    file.add_counts({BOARD._replace(day="2020-01-01"): (1, 10), BOARD: (1, 10)})
+    assert file.rows_by_app() == [LedgerRow(BOARD, 1, 10)]
+    assert file.app_usage("") == {("board", TODAY): (1, 10)}
+    file.close()
+
+
+def test_notice_is_claimed_once_for_all_processes(path: Path) -> None:
+    first, second = SqliteLedger(path), SqliteLedger(path)
+    assert [first.claim("a"), second.claim("a"), second.claim("b"), first.claim("b")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    first.close()
+    second.close()
