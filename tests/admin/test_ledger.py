@@ -2,17 +2,20 @@
 
 import csv
 import sqlite3
+from decimal import Decimal
 from io import StringIO
 
 import pytest
 from support.operators import admin_response, issue
 from support.requests import GUID, NOW
 
-from gateway.admin.ledger import LedgerEndpoints
+from gateway.admin.ledger import AppReports, LedgerEndpoints
 from gateway.admin.requests import SiteNames
+from gateway.ledger.budgets import BudgetKey, BudgetStatus
 from gateway.ledger.caps import DailyCap, Usage
 from gateway.ledger.cost import CostClass, LedgerKey, LedgerRow
 from gateway.ledger.daily_usage import CapStatus
+from gateway.ledger.prices import Prices
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +114,37 @@ async def test_unreadable_ledger_is_503_without_exception_text(error: Exception)
     assert response.headers["retry-after"]
     assert "/readyz" in issue(response)["details"]["text"]
     assert str(error) not in response.text
+
+
+BUDGET = BudgetStatus(BudgetKey("board", "queries_per_day", "2026-07-01"), 8, 10, is_hard=True, resets_at=NOW)
+
+
+def app_endpoints() -> LedgerEndpoints:
+    rows = [LedgerRow(ROWS[0].key._replace(app="board"), 3, 900)]
+    apps = AppReports(lambda _site, _since: rows, Prices(Decimal("0.5"), None, "AUD"), lambda _: [BUDGET])
+    return LedgerEndpoints(Ledger().rows, list, SiteNames({GUID: "harbour"}), lambda: NOW, apps)
+
+
+async def test_ledger_by_app_has_costs_and_budgets() -> None:
+    body = (await admin_response("GET", "/admin/ledger?by=app", [app_endpoints()])).json()
+    assert [(app["app"], app["cost"]) for app in body["apps"]] == [("board", "1.50")]
+    assert (body["cost"], body["currency"]) == ("1.50", "AUD")
+    assert body["budgets"] == [
+        {
+            "app": "board",
+            "budget": "queries_per_day",
+            "period": "2026-07-01",
+            "used": 8,
+            "limit": 10,
+            "usedRatio": 0.8,
+            "hard": True,
+            "resetsAt": NOW.isoformat(),
+        }
+    ]
+
+
+async def test_ledger_by_app_may_be_csv_by_month() -> None:
+    path = "/admin/ledger?by=app&format=csv&period=month"
+    response = await admin_response("GET", path, [app_endpoints()])
+    assert response.headers["content-type"].startswith("text/csv")
+    assert response.text.splitlines()[1] == f"2026-07,board,{GUID},harbour,3,0,900,1.50,AUD"

@@ -9,7 +9,7 @@ from support.requests import fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
 from gateway.cache.response_cache import CacheBypass, ResponseCache
-from gateway.errors.catalog import UPSTREAM_TIMEOUT
+from gateway.errors.catalog import APP_BUDGET_USED, UPSTREAM_TIMEOUT
 from gateway.errors.failure import Failure
 from gateway.exchange import NO_USE, FhirResponse, UpstreamUse
 from gateway.http.callers import fingerprint
@@ -140,6 +140,24 @@ async def test_rejected_batch_fetch_does_not_reject_interactive_requests() -> No
         ["fwd=uri-miss", "fwd-status=200", "stored", "collapsed"],
     ]
     assert len(practice.upstream_requests) == 2
+
+
+async def test_refused_app_does_not_fail_another_app_of_its_caller() -> None:
+    practice = Practice()
+    practice.may_respond.clear()
+    practice.response = Failure(APP_BUDGET_USED)
+    boards = [asyncio.create_task(practice.cache(get_request().replace(app="board"))) for _ in range(2)]
+    await turns()
+    practice.response = json_response(PATIENT)
+    letters = asyncio.create_task(practice.cache(get_request().replace(app="letters")))
+    await turns()
+    practice.may_respond.set()
+    results = await asyncio.gather(*boards, letters, return_exceptions=True)
+    assert [result.kind is APP_BUDGET_USED for result in results[:2] if isinstance(result, Failure)] == [
+        True
+    ] * 2
+    assert isinstance(results[2], FhirResponse)
+    assert results[2].status == 200
 
 
 async def test_refused_key_does_not_fail_other_callers_of_group() -> None:

@@ -84,3 +84,35 @@ def test_report_reads_ledger_in_redis() -> None:
         redis.stop()
         with pytest.raises(ValueError, match=r"cache\.redis\.url is unavailable: ConnectionError"):
             ledger_report(settings)
+
+
+def test_report_by_app_is_a_table_or_csv(path: Path) -> None:
+    ledger = Ledger(SqliteLedger(path))
+    ledger.add(keys_of(TODAY)[0]._replace(app="board"), 500)
+    ledger.close()
+    settings = ledger_settings(path)
+    settings = settings.model_copy(
+        update={"ledger": settings.ledger.model_copy(update={"price_per_query": 0.1})}
+    )
+    table = ledger_report(settings, form=ReportForm(by_app=True))
+    assert [line.split()[:2] for line in table.splitlines()[1:]] == [
+        ["-", "4"],
+        ["board", "1"],
+        ["total", "5"],
+    ]
+    rows = ledger_report(settings, "harbour", TODAY, ReportForm(csv=True, by_app=True)).splitlines()
+    assert rows[1:] == [
+        f"{TODAY},,{GUID},harbour,1,0,500,0.10,AUD",
+        f"{TODAY},board,{GUID},harbour,1,0,500,0.10,AUD",
+    ]
+    months = ledger_report(settings, form=ReportForm(csv=True, by_app=True, period="month"))
+    assert months.splitlines()[1].startswith(f"{TODAY - timedelta(days=1):%Y-%m},")
+
+
+def test_report_by_app_reads_ledger_in_redis() -> None:
+    with redis_server() as redis:
+        settings = ledger_settings(None, cache={"redis": {"url": redis.url}, "keys": [SECRET]})
+        ledger = Ledger(RedisLedger(redis.url))
+        ledger.add(keys_of(TODAY)[0]._replace(app="board"), 500)
+        ledger.close()
+        assert "board" in ledger_report(settings, form=ReportForm(by_app=True))

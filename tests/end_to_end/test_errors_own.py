@@ -269,7 +269,7 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
 ]
 #: Tested in test_resilience (full queue), test_shutdown, test_cache (cache), tests/server/test_connection.py
 #: (raw sockets), tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome),
-#: test_batch (outcomes of entries), and test_entries_pages and test_entries_dropped (pages and parameters).
+#: test_batch (outcomes of entries), test_app_budgets (budgets), and test_entries_pages and test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.UPSTREAM_CODING,
     catalog.REQUEST_REPAIR_FAILED,
@@ -288,6 +288,7 @@ TESTED_ELSEWHERE = {
     catalog.UPSTREAM_PAGE_MISSING,
     catalog.UPSTREAM_INCOMPLETE,
     catalog.PARAMETER_IGNORED,
+    catalog.APP_BUDGET_USED,
 }
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from support.secrets import SECRET
 
 from gateway.settings import Settings
+
+URL = "https://alerts.example/"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,11 @@ from gateway.settings import Settings
         ),
         ({"apps": {"a": {"networks": ["2001:db8::/96"]}}}, "at most /64"),
         ({"budget_webhook": {"url": "https://example.org/"}}, "needs both url and secret"),
+        ({"budget_webhook": {"url": URL, "secret": SECRET}}, "must be whsec_ and 24 to 64 random bytes"),
+        ({"budget_webhook": {"url": URL, "secret": "whsec_YWJj"}}, "24 to 64 random bytes"),
+        ({"budget_webhook": {"url": URL, "secret": f"whsec_{'QUJD' * 22}"}}, "24 to 64 random bytes"),
+        ({"budget_webhook": {"url": URL, "secret": f"whsec_{'A' * 43}!"}}, "24 to 64 random bytes"),
+        ({"budget_webhook": {"url": URL, "secret": f"whsec_{'QUFB' * 10}"}}, "can be guessed"),
         ({"ledger": {"price_per_query": -1}}, "greater than or equal"),
         ({"ledger": {"currency": "dollars"}}, "pattern"),
     ],
@@ -51,3 +59,10 @@ def test_accepted_ages_within_the_ceilings_are_permitted() -> None:
         "ward": {"callers": ["0" * 64], "purpose": "clinical", "budget": budget},
     }
     assert Settings.model_validate({"apps": apps}).apps["board"].freshness == ages
+
+
+def test_secret_of_standard_webhooks_is_accepted() -> None:
+    text = f"whsec_{SECRET}"
+    settings = Settings.model_validate({"budget_webhook": {"url": URL, "secret": f"{text}\n"}})
+    assert settings.budget_webhook.secret is not None
+    assert settings.budget_webhook.secret.get_secret_value() == text

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from support.asgi import asgi_request
 from support.requests import GUID, NOW, SITE
 
+from gateway.ledger.budgets import BudgetKey, BudgetStatus
 from gateway.ledger.caps import DailyCap, Usage
 from gateway.ledger.cost import Attribution, CostClass
 from gateway.ledger.daily_usage import CapStatus
@@ -53,6 +54,25 @@ async def test_many_requests_may_be_counted_at_once() -> None:
     samples = await samples_of(metrics)
     assert samples["halo_gateway_requests_total", "cost=avoided:hit,site=harbour,type=Patient"] == 50
     assert samples["halo_gateway_response_bytes_total", "cost=avoided:hit,site=harbour"] == 5_001
+
+
+async def test_requests_are_counted_by_app_only_if_there_are_apps() -> None:
+    metrics = Metrics()
+    metrics.count_requests(ATTRIBUTION, CostClass.BILLED, 900)
+    assert not any("_app_" in name for name, _ in await samples_of(metrics))
+    metrics.count_requests(ATTRIBUTION._replace(app="board"), CostClass.HIT, 900, 3)
+    metrics.count_requests(ATTRIBUTION._replace(app="board", type="Slot"), CostClass.HIT, 100)
+    samples = await samples_of(metrics)
+    assert samples["halo_gateway_app_requests_total", "app=board,class=avoided:hit"] == 4
+    assert samples["halo_gateway_app_response_bytes_total", "app=board,class=avoided:hit"] == 1_000
+
+
+async def test_used_share_of_budgets_is_a_gauge() -> None:
+    metrics = Metrics()
+    key = BudgetKey("board", "queries_per_day", "2026-07-01")
+    metrics.register_budgets(lambda: [BudgetStatus(key, 8, 10, is_hard=False, resets_at=NOW)])
+    samples = await samples_of(metrics)
+    assert samples["halo_gateway_app_budget_used_ratio", "app=board,budget=queries_per_day"] == 0.8
 
 
 async def test_upstream_duration_is_a_histogram_by_site() -> None:
