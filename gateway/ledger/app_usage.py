@@ -86,7 +86,7 @@ class AppUsage:
         used_up = [
             self._status_of(attribution.app, name, now, attribution.zone)
             for name, limit in budget.limits.items()
-            if self._used(attribution.app, name, day) >= limit
+            if self._amount_of(attribution.app, name, day) >= limit
         ]
         return max(used_up, key=lambda status: status.resets_at, default=None)
 
@@ -149,13 +149,13 @@ class AppUsage:
         budget, day = self._budgets[app], _day_at(now, zone)
         return BudgetStatus(
             BudgetKey(app, name, period_of(name, day)),
-            self._used(app, name, day),
+            self._amount_of(app, name, day),
             budget.limits[name],
             budget.is_hard,
             reset_time(name, now, zone),
         )
 
-    def _used(self, app: str, name: BudgetName, day: str) -> int:
+    def _amount_of(self, app: str, name: BudgetName, day: str) -> int:
         key = app, period_of(name, day)
         with self._lock:
             usage = _sum(self._own_usage.get(key), self._other_usage.get(key, _NONE))

@@ -269,7 +269,8 @@ REQUESTS: list[tuple[FailureKind, SendRequest]] = [
 ]
 #: Tested in test_resilience (full queue), test_shutdown, test_cache (cache), tests/server/test_connection.py
 #: (raw sockets), tests/adversary/test_s12_operators_port.py (host), test_errors_writes (unknown outcome),
-#: test_batch (outcomes of entries), test_app_budgets (budgets), and test_entries_pages and test_entries_dropped (pages and parameters).
+#: test_batch (outcomes of entries), test_app_budgets (budgets), and test_entries_pages and
+#: test_entries_dropped (pages and parameters).
 TESTED_ELSEWHERE = {
     catalog.UPSTREAM_CODING,
     catalog.REQUEST_REPAIR_FAILED,

@@ -316,7 +316,7 @@ async def test_search_for_inactive_records_counts_their_repair() -> None:
         assert fired == active == ["inactive-records"]
 
 
-async def test_used_hard_budget_ends_queries_of_its_app_but_not_its_writes() -> None:
+async def test_used_hard_budget_ends_queries_but_no_writes() -> None:
     sink, usage = RecordingSink(), AppUsage({"board": AppBudget({"queries_per_day": 1}, is_hard=True)})
     recorder = create_recorder(sink, app_usage=usage)
     chain = SavingsMeter(UpstreamMeter(upstream_with(RESPONSE), recorder), recorder)

@@ -175,7 +175,7 @@ def test_unfinished_request_is_counted_once_as_maybe_billed() -> None:
     assert (sink.costs, sink.octets) == ([CostClass.BILLED, CostClass.MAYBE_BILLED], [20, 0])
 
 
-def test_rejection_before_the_request_is_read_is_of_the_unread_app() -> None:
+def test_rejected_request_is_of_the_unread_app() -> None:
     sink = RecordingSink()
     recorder = Recorder(
         sink, DailyUsage(lambda _: None), sink, ledger_names(), now=lambda: NOW, unread_app="other"

@@ -313,7 +313,7 @@ def test_cap_continues_from_the_last_usage_during_an_outage(
     assert first.rejects_batch()
 
 
-def test_rows_by_app_are_parts_of_the_totals_of_all_replicas(redis: RedisServer) -> None:
+def test_rows_by_app_are_parts_of_the_totals(redis: RedisServer) -> None:
     board, backend = KEY._replace(app="board"), RedisLedger(redis.url, timeout=5)
     first, older = redis_ledger(redis), redis_ledger(redis)
     first.add(board, 10)
