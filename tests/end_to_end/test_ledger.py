@@ -17,7 +17,7 @@ from conftest import KEY, Pair
 from end_to_end.ledger_gateway import TOKEN, ledger_gateway, settings_for
 from structlog.testing import capture_logs
 
-from gateway.cli.ledger import ledger_report
+from gateway.cli.ledger import ReportForm, ledger_report
 from gateway.emulator.sites import PERTH, SITES, SYDNEY
 from gateway.ledger.caps import DailyCap
 from gateway.ledger.cost import CostClass, LedgerRow
@@ -215,7 +215,7 @@ def test_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     sites = {SYDNEY: {"name": "Halo Clinic Sydney"}}
     settings = Settings.model_validate({"sites": sites, "ledger": {"path": gateway.path}})
     assert "Halo Clinic Sydney" in ledger_report(settings)
-    head, row = ledger_report(settings, SYDNEY, csv=True).splitlines()
+    head, row = ledger_report(settings, SYDNEY, form=ReportForm(csv=True)).splitlines()
     assert head.endswith("class,queries,bytes")
     assert ",Patient,read,billed,1," in row
     assert len(ledger_report(settings, PERTH, csv=True).splitlines()) == 1
