@@ -218,7 +218,7 @@ def test_report_reads_beside_the_running_gateway(gateway: Gateway) -> None:
     head, row = ledger_report(settings, SYDNEY, form=ReportForm(csv=True)).splitlines()
     assert head.endswith("class,queries,bytes")
     assert ",Patient,read,billed,1," in row
-    assert len(ledger_report(settings, PERTH, csv=True).splitlines()) == 1
+    assert len(ledger_report(settings, PERTH, form=ReportForm(csv=True)).splitlines()) == 1
 
 
 @contextmanager
