@@ -179,7 +179,7 @@ def create_app(
         [admin_landing, *common_routes, *metrics_routes, *admin.admin_port_routes()],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
-    app.state.http = protocol_class(settings.server, None if is_shared else runtime.fast_path_cache)
+    app.state.http = protocol_class(settings.server, runtime.fast_path_cache)
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app

@@ -34,6 +34,7 @@ from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import PmsIdentity
 from gateway.sql.time_limit import max_seconds_in_queue
 from gateway.stores.base import Store
+from gateway.stores.channel import Channel, NoChannel
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.upstreams.client import Timeout, TimeoutOf
@@ -88,6 +89,12 @@ def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
     exit_stack.push_async_callback(shared.aclose)
     exit_stack.push_async_callback(fallback.aclose)
     return fallback
+
+
+def open_channel(cache: Cache) -> Channel:
+    """Channel of the replicas that share a store; the application opens it."""
+    url = cache.redis.url
+    return RedisChannel(url.get_secret_value(), cache.redis.timeout) if url else NoChannel()
 
 
 def fast_path_bytes(cache: Cache) -> int:

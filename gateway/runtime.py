@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +23,7 @@ from gateway.builders import (
     caller_secret,
     create_ledger,
     fast_path_bytes,
+    open_channel,
     open_store,
     remaining_wait_of,
     token_cipher,
@@ -50,6 +51,8 @@ from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site
 from gateway.sites.engine_version import EngineVersions
 from gateway.sites.issue_states import IssueStates
 from gateway.stores.base import Store
+from gateway.stores.channel import Channel, NoChannel
+from gateway.stores.fallback import FallbackStore
 from gateway.stores.namespace import NamespacedStore
 from gateway.telemetry.metrics import Metrics
 from gateway.upstreams.halo_connect import HALO_CONNECT
@@ -81,6 +84,8 @@ class Runtime:
     now: UtcClock = utc_now
     log_request_factory: LogRequestFactory | None = None
     monotonic: Callable[[], float] = monotonic_clock
+    #: To the processes that share the store; None: a channel through Redis, if there is one.
+    channel: Channel | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -105,7 +110,11 @@ class Runtime:
         self._create_recorder()
         self.budget_messages = budget_messages(settings.budget_webhook, self.metrics, self.exit_stack)
         self.cache_now = SteadyClock(self.now, self.monotonic)
-        self.counters = InvalidationCounters(self.store, is_shared=self.cache_config.lock_seconds > 0)
+        self.channel = self.channel or open_channel(settings.cache)
+        is_shared = self.cache_config.lock_seconds > 0
+        self.counters = InvalidationCounters(self.store, is_shared=is_shared, channel=self.channel)
+        if isinstance(self.store, FallbackStore):
+            self.store.recovery_listener = self.counters.invalidate_everywhere
         self.outcome_counts = OutcomeCounts()
         self.remaining_wait = remaining_wait_of(settings)
         self.rewrite_queue = RewriteQueue(self.is_proved_caller, self.remaining_wait)
@@ -144,7 +153,7 @@ class Runtime:
         self.app_usage.announce_due(self.now(), claim, self.budget_messages.send)
 
     def _create_fast_path_cache(self) -> FastPathCache:
-        return FastPathCache(
+        cache = FastPathCache(
             fast_path_bytes(self.settings.cache),
             self.recorder,
             self.monotonic,
@@ -153,6 +162,8 @@ class Runtime:
             outcome_counts=self.outcome_counts,
             log_request_factory=self.log_request_factory,
         )
+        cache.watch(self.counters.generation, self.channel or NoChannel())
+        return cache
 
     def store_of(self, upstream: Upstream) -> Store:
         """Part of the store with the state of one upstream, such as its circuits and pauses."""
@@ -239,7 +250,9 @@ class Runtime:
         ):
             self.budget_messages.open()
             await asyncio.to_thread(self.ledger.open)
-            yield
+            async with self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext():
+                yield
+        self.fast_path_cache.flush()
         await asyncio.to_thread(self.app_usage.stop_notices)
         await self.exit_stack.aclose()
         for pool in self._pools:

@@ -52,13 +52,17 @@ NO_APP_REPORTS = AppReports()
 
 @dataclass(frozen=True, slots=True)
 class LedgerEndpoints:
-    """Endpoint of the ledger; `read_rows` reads it by site GUID and first ISO day, empty for all."""
+    """Endpoint of the ledger; `read_rows` reads it by site GUID and first ISO day, empty for all.
+
+    `count_waiting` counts what waits in memory first.
+    """
 
     read_rows: ReadRows
     cap_statuses: Callable[[], list[CapStatus]]
     site_names: SiteNames
     now: Callable[[], datetime]
     apps: AppReports = NO_APP_REPORTS
+    count_waiting: Callable[[], None] = lambda: None
 
     def endpoints(self) -> EndpointTable:
         """Endpoints by method and path."""
@@ -67,6 +71,7 @@ class LedgerEndpoints:
     async def get_ledger(self, request: Request) -> Response:
         """Return the rows of a site since a day. Raises Failure 400 or 503."""
         options = _report_options(request)
+        self.count_waiting()
         read_rows = self.apps.read_rows if options.by else self.read_rows
         guid = self.site_names.guid_of(options.site)
         rows = await run_in_threadpool(_read_rows, read_rows, guid, options.since)

@@ -91,7 +91,7 @@ class Operations:
             self._mounts,
         )
         groups = (
-            LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports),
+            LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, self._flush_hits),
             CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
             SiteEndpoints(self._status_reader, names, self.now),
         )
@@ -101,6 +101,7 @@ class Operations:
 
     async def read_metrics(self) -> Callable[[], list[Metric]]:
         """Read the current state; return a function for any thread that makes its metrics."""
+        self._flush_hits()
         aliases = {caller.name for caller in self.settings.ledger.callers.values()}
         stats, outages = await self.store.read_stats(), self._store_outages
         is_down = isinstance(self.store, FallbackStore) and self.store.is_down
@@ -114,6 +115,7 @@ class Operations:
 
     async def cache_statistics(self) -> Mapping[str, Any]:
         """Statistics of store, fast path and cache."""
+        self._flush_hits()
         stats = await self.store.read_stats()
         return {
             "profile": self.settings.cache.profile,
@@ -139,6 +141,11 @@ class Operations:
         """Purge the responses of a site, of one type, or those that may concern one patient."""
         for cache in self.response_caches:
             await cache.purge(site, purge_tags(site, type_, patient, self.secret))
+
+    def _flush_hits(self) -> None:
+        """Count the hits of the fast path that are not counted yet."""
+        for cache in self.fast_path_caches:
+            cache.flush()
 
     @property
     def _fetches_in_flight(self) -> int:

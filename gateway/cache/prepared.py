@@ -66,7 +66,8 @@ class PreparedResponse:
 
     It is served until `expires_at`, even if it is fresh until `fresh_until`; its data is of `requested_at`.
     These are seconds of a monotonic clock. `attribution` says for whom it is counted; `log_request` logs one
-    request by its id and duration in milliseconds.
+    request by its id and duration in milliseconds. `is_confirmed`: the store that replicas share knew no
+    invalidation after this was made; those that follow are pushed.
     """
 
     cache_validity: CacheValidity
@@ -77,6 +78,7 @@ class PreparedResponse:
     attribution: Any
     log_request: Callable[[str, float], None]
     gzip: EncodedResponse | None = None
+    is_confirmed: bool = False
 
     @property
     def memory_size(self) -> int:

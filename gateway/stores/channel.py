@@ -5,6 +5,8 @@ from typing import Protocol
 
 #: Receives one message of another process.
 Listener = Callable[[bytes], None]
+#: The channel itself calls the listener with this after a gap: messages of others may have been lost.
+MESSAGES_LOST = b""
 
 
 class Channel(Protocol):

@@ -47,6 +47,8 @@ class FallbackStore:
         self._active_spare: Store | None = None
         self._problem = ""
         self.outages = 0
+        #: Called when the shared store is in use again: writes through others were unknown in the meantime.
+        self.recovery_listener: Callable[[], Awaitable[None]] | None = None
         self._missed_increments: TLRUCache[str, _MissedIncrement] = TLRUCache(
             _MAX_MISSED_INCREMENTS, ttu=_expires_at, timer=clock
         )
@@ -129,6 +131,8 @@ class FallbackStore:
                 continue
             self._active_spare, self._problem = None, ""
             _log.info("shared-store-up")
+            if self.recovery_listener:
+                await self.recovery_listener()
             return
 
     async def _replay_missed_increments(self) -> None:

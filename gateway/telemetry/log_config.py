@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from threading import RLock
 from typing import Any, BinaryIO, cast
 
 import msgspec
@@ -60,26 +61,28 @@ def _encode_json(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
 
 
 class BatchedLogStream:
-    """A stream that writes the lines of one event loop iteration together; without a loop, at once."""
+    """A stream that writes the lines of one event loop iteration together; without a loop, at once.
+
+    `add_lines` adds the parts of a line that may wait for `write_out`. Lines are written in the order in
+    which they were added, from any thread.
+    """
 
     def __init__(self, stream: BinaryIO, *, logs_info: bool = True) -> None:
         self._stream = stream
         self._pending_lines: list[bytes] = []
         self._logs_info = logs_info
+        self._is_scheduled = False
+        self._write_lock = RLock()
+        self.add_lines = self._pending_lines.extend
 
     def event_logger(self, event: str, fields: Mapping[str, Any]) -> LogEvent:
         """Return a function that logs an event at level info; the fields are encoded once."""
-        start = msgspec.json.encode({**fields, "event": event, "level": "info"})[:-1]
+        return EventLogger(self, event, fields) if self._logs_info else lambda _, __: None
 
-        def log_event(request_id: str, ms: float) -> None:
-            time = datetime.now(UTC).isoformat()[:-6].encode()
-            self.write(
-                b'%b,"request_id":"%b","ms":%.1f,"timestamp":"%bZ"}\n'
-                % (start, request_id.encode(), ms, time)
-            )
-            self.flush()
-
-        return log_event if self._logs_info else lambda _, __: None
+    @property
+    def pending_count(self) -> int:
+        """Number of lines and parts of lines that wait."""
+        return len(self._pending_lines)
 
     def write(self, line: bytes) -> None:
         """Add a line."""
@@ -92,12 +95,44 @@ class BatchedLogStream:
         except RuntimeError:
             self.write_out()
             return
-        if len(self._pending_lines) == 1:
+        if not self._is_scheduled:
+            self._is_scheduled = True
             loop.call_soon(self.write_out)
 
     def write_out(self) -> None:
-        """Write the added lines."""
-        count = len(self._pending_lines)
-        self._stream.write(b"".join(self._pending_lines[:count]))
+        """Write the added lines; if the stream is broken, they are dropped."""
+        with self._write_lock:
+            self._is_scheduled = False
+            lines = self._pending_lines[:]
+            del self._pending_lines[: len(lines)]
+            if lines:
+                self._stream.write(b"".join(lines))
+                self._stream.flush()
+
+
+class EventLogger:
+    """Logs one event at level info; its fields are encoded once, as the start of its lines."""
+
+    __slots__ = ("_stream", "add_lines", "line_start")
+
+    def __init__(self, stream: BatchedLogStream, event: str, fields: Mapping[str, Any]) -> None:
+        self._stream = stream
+        self.add_lines = stream.add_lines
+        start = msgspec.json.encode({**fields, "event": event, "level": "info"})[:-1]
+        self.line_start = start + b',"request_id":"'
+
+    def __call__(self, request_id: str, ms: float) -> None:
+        """Log the event by its request id and its duration in milliseconds."""
+        self._stream.write(b"".join((self.line_start, request_id.encode(), self.line_end(ms))))
         self._stream.flush()
-        del self._pending_lines[:count]
+
+    @staticmethod
+    def line_end(ms: float) -> bytes:
+        """Return the end of a line that is written now."""
+        time = datetime.now(UTC).isoformat()[:-6].encode()
+        return b'","ms":%.1f,"timestamp":"%bZ"}\n' % (ms, time)
+
+    @property
+    def stream(self) -> BatchedLogStream:
+        """The stream of the lines."""
+        return self._stream

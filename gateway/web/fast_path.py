@@ -10,6 +10,7 @@ import structlog
 from cachetools import TLRUCache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.cache.invalidation import Generation
 from gateway.cache.prepared import (
     IRRELEVANT_HEADERS,
     FastPathRequest,
@@ -22,7 +23,10 @@ from gateway.cache.prepared import (
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.ledger.cost import CostClass
 from gateway.ledger.recorder import Recorder
+from gateway.stores.channel import Channel, NoChannel
 from gateway.telemetry.access_log import request_log_fields
+from gateway.web.head_table import HeadEntry, HeadTable
+from gateway.web.hit_records import HitRecords
 from gateway.web.request_id import request_id
 
 _log = structlog.get_logger()
@@ -35,6 +39,8 @@ _MIN_GZIP_BYTES, _MAX_GZIP_BYTES = 1_000, 8_000_000
 _GZIP_LEVEL = 4
 #: Maximum seconds that a response is stored, because its page links expire sooner than new ones.
 _MAX_SECONDS = 60.0
+#: Share of the memory for the answers by request head, whose bodies are counted again: one in this number.
+_SHARE_OF_HEADS = 4
 
 
 class FastPathCache:
@@ -58,16 +64,27 @@ class FastPathCache:
         outcome_counts: Counter[tuple[str, str]] | None = None,
         log_request_factory: LogRequestFactory | None = None,
     ) -> None:
+        self.heads = HeadTable(max_bytes // _SHARE_OF_HEADS)
         self._responses: TLRUCache[bytes, PreparedResponse] = TLRUCache(
-            max_bytes, ttu=_expires_at, timer=clock, getsizeof=_memory_size
+            max_bytes - max_bytes // _SHARE_OF_HEADS, ttu=_expires_at, timer=clock, getsizeof=_memory_size
         )
         self._recorder = recorder
-        self._clock = clock
-        self._vary_by_peer = vary_by_peer
+        self.clock = clock
+        #: Its number changes with each invalidation that this process knows.
+        self.generation = Generation()
+        #: Whether all invalidations of other processes are known; None if there is no other process.
+        self.is_channel_current: Callable[[], bool] | None = None
+        self.vary_by_peer = vary_by_peer
         self._irrelevant_headers = IRRELEVANT_HEADERS - ({b"user-agent"} if vary_by_user_agent else set())
         self._outcome_counts = Counter[tuple[str, str]]() if outcome_counts is None else outcome_counts
+        self.records = HitRecords(recorder, self._outcome_counts, self.heads.keep)
         self._log_request_factory = log_request_factory or _make_log_request
         self._compressions: set[asyncio.Task[None]] = set()
+
+    def watch(self, generation: Generation, channel: Channel) -> None:
+        """Heed the invalidations that `generation` counts and a channel brings; call it before serving."""
+        self.generation = generation
+        self.is_channel_current = None if isinstance(channel, NoChannel) else channel.is_current
 
     @property
     def entry_count(self) -> int:
@@ -77,16 +94,16 @@ class FastPathCache:
     @property
     def used_bytes(self) -> int:
         """Bytes in use, including overhead."""
-        return int(self._responses.currsize)
+        return int(self._responses.currsize) + self.heads.used_bytes
 
     @property
     def max_bytes(self) -> int:
         """Maximum bytes in use."""
-        return int(self._responses.maxsize)
+        return int(self._responses.maxsize) + self.heads.max_bytes
 
     def parse_request(self, target: bytes, headers: Sequence[RawHeader], peer: str) -> FastPathRequest | None:
         """Parse a raw GET request; None if the fast path does not support it."""
-        varying_peer = peer if self._vary_by_peer else ""
+        varying_peer = peer if self.vary_by_peer else ""
         return parse_fast_path_request(target, headers, varying_peer, self._irrelevant_headers)
 
     def find_response(self, raw_request: FastPathRequest) -> PreparedResponse | None:
@@ -99,6 +116,38 @@ class FastPathCache:
             return hit
         self._responses.pop(raw_request.key, None)
         return None
+
+    def may_serve_at_once(self, hit: PreparedResponse) -> bool:
+        """Whether no other process can have invalidated a response without this one knowing."""
+        is_current = self.is_channel_current
+        if is_current is None:
+            return hit.cache_validity.is_current is None
+        return is_current() and (hit.is_confirmed or hit.cache_validity.is_current is None)
+
+    async def confirm(self, hit: PreparedResponse) -> bool:
+        """Whether a response is valid by the store that replicas share, if they do."""
+        is_current = hit.cache_validity.is_current
+        hit.is_confirmed = is_current is None or await is_current()
+        return hit.is_confirmed
+
+    def add_head(self, head: bytes, peer: str, request: FastPathRequest, hit: PreparedResponse) -> None:
+        """Store the answer to a request head, if it is a plain one, so that it is not parsed again."""
+        entry = self.heads.add(head, peer if self.vary_by_peer else "", request, hit)
+        if entry:
+            self.records.watch(entry)
+
+    def renew_entry(self, entry: HeadEntry, default_headers: Sequence[RawHeader], now: float) -> bool:
+        """Check an entry as `find_response` does, and render or drop it; return whether it is valid."""
+        is_valid = self.find_response(entry.request) is entry.hit and self.may_serve_at_once(entry.hit)
+        if is_valid:
+            entry.render(default_headers, self.generation.number, now)
+        else:
+            self.heads.drop(entry)
+        return is_valid
+
+    def flush(self) -> None:
+        """Count the hits that wait, and write their log lines; for the thread of the event loop."""
+        self.records.flush()
 
     def add_response(
         self,
@@ -117,7 +166,7 @@ class FastPathCache:
             "repairs": response.applied_repairs,
         }
         del fields["request_id"]
-        now = self._clock()
+        now = self.clock()
         fresh_until = now + validity.fresh_seconds
         prepared = PreparedResponse(
             validity,
@@ -140,7 +189,7 @@ class FastPathCache:
         hit.log_request(identifier, (perf_counter() - started_at) * 1000)
         if raw_request.accepts_gzip and hit.gzip is None:
             self._start_compression(raw_request.key, hit)
-        return hit.per_request_headers(self._clock(), identifier)
+        return hit.per_request_headers(self.clock(), identifier)
 
     def _store(self, key: bytes, prepared: PreparedResponse) -> None:
         """Store a response, or replace it after its size has changed; none that is larger than the cache."""
@@ -176,7 +225,7 @@ class FastPathMiddleware:
         """Send the stored response, or call the application."""
         started_at, request = perf_counter(), request_from_scope(self._hits, scope)
         hit = request and self._hits.find_response(request)
-        if request is None or hit is None or not await _is_current(hit):
+        if request is None or hit is None or not await self._hits.confirm(hit):
             await self._app(scope, receive, send)
             return
         own, encoded = self._hits.record_hit(request, hit, started_at), hit.encoding_for(request)
@@ -196,10 +245,6 @@ def request_from_scope(hits: FastPathCache, scope: Scope) -> FastPathRequest | N
 
 def _make_log_request(event: str, fields: Mapping[str, object]) -> LogRequest:
     return lambda request_id, ms: _log.info(event, **fields, request_id=request_id, ms=round(ms, 1))
-
-
-async def _is_current(hit: PreparedResponse) -> bool:
-    return hit.cache_validity.is_current is None or await hit.cache_validity.is_current()
 
 
 def _expires_at(_: object, hit: PreparedResponse, __: float) -> float:

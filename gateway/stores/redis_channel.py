@@ -1,0 +1,128 @@
+"""Channel of the processes that share a Redis: its publish and subscribe, with a heartbeat.
+
+A process knows that it has missed nothing up to a moment if a message that it sent itself at that moment has
+come back: Redis delivers all messages in one order, and says so at each new subscription.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from math import inf
+from secrets import token_bytes
+from struct import Struct
+from time import monotonic
+from typing import Any, Self
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gateway.stores.channel import MESSAGES_LOST, Listener
+
+_NAME = b"halo-gateway/invalidations"
+#: Seconds between heartbeats, and the age at which the last one that came back says nothing any more.
+_HEARTBEAT_SECONDS, MAX_DELAY = 0.25, 1.0
+#: Seconds without a message, not even a heartbeat, after which a connection is given up.
+_MAX_SILENCE = 2.0
+#: Seconds before the first and the last of the attempts to connect.
+_MIN_PAUSE, _MAX_PAUSE = 0.1, 2.0
+#: Largest message of another process that is read, in bytes.
+_MAX_MESSAGE_BYTES = 1_000_000
+_ID_BYTES = 16
+_Time = Struct("!d")
+
+
+class RedisChannel:
+    """Messages of this process to the others; `async with` opens it. `timeout` of a command, in seconds.
+
+    A message that Redis did not take is not lost for the others: they learn, once it does, that something is
+    missing.
+    """
+
+    def __init__(self, url: str, timeout: float = 0.5) -> None:
+        # One attempt: after a silent new connection nothing may be taken for complete.
+        retry = Retry(NoBackoff(), 0)
+        self._redis: Redis = Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        )
+        self._timeout = timeout
+        self._id = token_bytes(_ID_BYTES)
+        self._listener: Listener = lambda _: None
+        self._current_until = -inf
+        self._has_unsent = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def set_listener(self, listener: Listener) -> None:
+        """Call a listener with each message of another process, in the event loop."""
+        self._listener = listener
+
+    async def publish(self, message: bytes) -> None:
+        """Send a message to all other processes."""
+        try:
+            await self._send(message)
+        except (RedisError, OSError, TimeoutError):
+            self._has_unsent = True
+
+    def is_current(self) -> bool:
+        """Whether every message that was published more than `MAX_DELAY` seconds ago has been received."""
+        return monotonic() < self._current_until
+
+    async def __aenter__(self) -> Self:
+        create_task = asyncio.get_running_loop().create_task
+        self._tasks = [create_task(self._receive_forever()), create_task(self._send_heartbeats())]
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    async def _send(self, message: bytes) -> None:
+        async with asyncio.timeout(self._timeout):
+            await self._redis.publish(_NAME, self._id + message)
+
+    async def _send_heartbeats(self) -> None:
+        """Send this process's clock to itself; before it, what the others must know that was not sent."""
+        while True:
+            try:
+                if self._has_unsent:
+                    await self._send(MESSAGES_LOST)
+                    self._has_unsent = False
+                async with asyncio.timeout(self._timeout):
+                    await self._redis.publish(_NAME + self._id, _Time.pack(monotonic()))
+            except (RedisError, OSError, TimeoutError):
+                pass
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _receive_forever(self) -> None:
+        """Receive messages; after a break connect again, each time after a longer pause."""
+        pause = _MIN_PAUSE
+        while True:
+            try:
+                async with self._redis.pubsub() as subscription:
+                    await subscription.subscribe(_NAME, _NAME + self._id)
+                    while message := await subscription.get_message(timeout=_MAX_SILENCE):
+                        pause = _MIN_PAUSE
+                        self._take(message)
+            except (RedisError, OSError, TimeoutError):
+                pass
+            self._current_until = -inf
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE)
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        """Take a message: of another process, a heartbeat of this one, or that a subscription begins."""
+        channel, data = message["channel"], message["data"]
+        if message["type"] == "subscribe":
+            self._current_until = -inf
+            self._listener(MESSAGES_LOST)
+        elif channel != _NAME:
+            self._current_until = _sent_at(data) + MAX_DELAY
+        elif not data.startswith(self._id) and _ID_BYTES <= len(data) <= _MAX_MESSAGE_BYTES:
+            self._listener(data[_ID_BYTES:])
+
+
+def _sent_at(heartbeat: bytes) -> float:
+    """Return when a heartbeat was sent; never, if it is none."""
+    return float(_Time.unpack(heartbeat)[0]) if len(heartbeat) == _Time.size else -inf
