@@ -41,6 +41,7 @@ def contenders(body: Path) -> dict[str, Proxy]:
     environment = {BODY: str(body)}
     proxies: dict[str, Proxy] = {
         "nginx proxy_cache": partial(nginx, path_prefix=f"/{STORED_FOLDER}/"),
+        "bare protocol": _bare_protocol(body),
         "starlette route": uvicorn_proxy(Path(sys.executable), starlette_route.__name__, environment),
     }
     program = _mitmdump()
@@ -48,6 +49,18 @@ def contenders(body: Path) -> dict[str, Proxy]:
         measure.print_line("without mitmproxy: mitmdump is not on PATH and could not be installed")
         return proxies
     return {**proxies, "mitmproxy": _mitmproxy(program, environment)}
+
+
+def _bare_protocol(body: Path) -> Proxy:
+    @contextmanager
+    def proxy(upstream: Server, folder: Path) -> Iterator[Server]:
+        del upstream
+        port, program = measure.free_port(), Path(__file__).with_name("bare_protocol.py")
+        command = (sys.executable, str(program), str(port), str(body))
+        with measure.run_server(command, port, folder / "bare.log") as server:
+            yield server
+
+    return proxy
 
 
 def _mitmdump() -> Path | None:

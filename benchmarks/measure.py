@@ -174,23 +174,41 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-def run_wrk(
-    server: Server, path: str, connections: int, seconds: int, *, pause: int = 0, headers: HeaderLines = ()
+def run_wrk(  # noqa: PLR0913 - the options of one run
+    server: Server,
+    path: str,
+    connections: int,
+    seconds: int,
+    *,
+    pause: int = 0,
+    headers: HeaderLines = (),
+    varies_id: bool = False,
 ) -> Load:
     """Run wrk and add the server's CPU time; parameters as in `start_wrk`."""
-    before = server.cpu
-    load = wrk_result(start_wrk(f"{server.url}/{path}", connections, seconds, pause=pause, headers=headers))
+    before, url = server.cpu, f"{server.url}/{path}"
+    process = start_wrk(url, connections, seconds, pause=pause, headers=headers, varies_id=varies_id)
+    load = wrk_result(process)
     return replace(load, cpu=(server.cpu - before) / max(load.rate * seconds, 1))
 
 
 def start_wrk(
-    url: str, connections: int, seconds: int, *, pause: int = 0, headers: HeaderLines = ()
+    url: str,
+    connections: int,
+    seconds: int,
+    *,
+    pause: int = 0,
+    headers: HeaderLines = (),
+    varies_id: bool = False,
 ) -> "subprocess.Popen[str]":
-    """Start wrk; `wrk_result` waits for it. `pause` in milliseconds before each request."""
+    """Start wrk; `wrk_result` waits for it. `pause` in milliseconds before each request.
+
+    `varies_id`: each request has an X-Request-Id of its own.
+    """
     script = Path(__file__).with_name("report.lua")
     shape = ("-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s")
     header_options = (word for header in (": ".join(KEY), *headers) for word in ("-H", header))
     command = pin_to_core(LOAD, "wrk", *shape, *header_options, "-s", str(script), url, "--", str(pause))
+    command += ("vary",) if varies_id else ()
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

@@ -119,7 +119,7 @@ class InvalidationCounters:
         await self._channel.publish(_message(site, all_tags))
 
     async def invalidate_everywhere(self) -> None:
-        """Drop all marks here and elsewhere: writes may have been unknown, such as in an outage of the store."""
+        """Drop all marks, here and elsewhere: some writes were unknown, such as in an outage of the store."""
         self._drop_marks()
         await self._channel.publish(_EVERYTHING)
 
@@ -145,7 +145,7 @@ class InvalidationCounters:
         self._default_mark = self.generation.number
 
     def _apply_message(self, message: bytes) -> None:
-        """Mark the writes of another process; an empty message: some may be unknown. Ignore what is no message."""
+        """Mark the writes of another process, or drop all marks if some are unknown; ignore other bytes."""
         if message in (MESSAGES_LOST, _EVERYTHING):
             self._drop_marks()
             return

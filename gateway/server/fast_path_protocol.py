@@ -53,20 +53,12 @@ class FastPathProtocol(LimitedConnection):
         self._peer = self.client[0] if self.client and self.hits.vary_by_peer else ""
 
     def data_received(self, data: bytes) -> None:
-        """Write the hit of a known request head, or parse the bytes.
-
-        This is the hot path: at most one look-up by the clock, and one write.
-        """
+        """Write the hit of a known request head, or parse the bytes."""
         if self._is_idle:
             entry = self._find_entry(data)
             if entry is not None:
                 now = self._clock()
-                if (
-                    now < entry.valid_until
-                    and entry.generation == self._generation.number
-                    and entry.peer == self._peer
-                    and (self._is_channel_current is None or self._is_channel_current())
-                ) or self._renew(entry, now):
+                if self._is_valid(entry, now) or self._renew(entry, now):
                     self._write_entry(entry, new_request_id(), now)
                     return
             elif len(data) <= MAX_HEAD_BYTES and self._write_varied(data):

@@ -35,6 +35,8 @@ class HitRecords:
         self._stream: BatchedLogStream | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.line_end, self.line_end_until = b"", -inf
+        #: Number of the hits that were counted.
+        self.counted = 0
         #: Add an entry with its first hit that is not counted yet.
         self.add_active: Callable[[HeadEntry], None] = self._active.append
 
@@ -65,7 +67,7 @@ class HitRecords:
 
     def _count(self, entry: HeadEntry) -> None:
         hits, entry.hits, attribution = entry.hits, 0, entry.hit.attribution
-        octets = len(entry.hit.plain.body)
+        octets, self.counted = len(entry.hit.plain.body), self.counted + hits
         self._recorder.count_requests(attribution, CostClass.HIT, octets, queries=hits)
         self._outcome_counts[attribution.type, "hit"] += hits
         self._keep(entry)
