@@ -6,6 +6,7 @@ import pytest
 
 from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
+from gateway.stores.channel import Listener
 from gateway.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -105,3 +106,91 @@ async def test_dropped_local_mark_counts_as_write() -> None:
     assert not is_unchanged()
     assert counters.local_change_check(SITE)()
     assert len(counters._local_mark_by_tag) <= 5
+
+
+class Line:
+    """A channel that records what is published."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Listener] = []
+        self.messages: list[bytes] = []
+
+    def set_listener(self, listener: Listener) -> None:
+        self.listeners.append(listener)
+
+    async def publish(self, message: bytes) -> None:
+        self.messages.append(message)
+
+    def is_current(self) -> bool:
+        return True
+
+
+async def test_write_is_published_once_the_store_has_it() -> None:
+    store, line, other = MemoryStore(), Line(), Line()
+    counters = InvalidationCounters(store, channel=line)
+    others = InvalidationCounters(MemoryStore(), channel=other)
+    is_unchanged, marks = others.local_change_check(SITE), others.local_marks(SITE, ["Patient"])
+    slots, number = others.local_marks(SITE, ["Slot"]), others.generation.number
+    await counters.increment(SITE, ["Patient"])
+    (message,) = line.messages
+    other.listeners[0](message)
+    assert not is_unchanged()
+    assert others.local_marks(SITE, ["Patient"]) != marks
+    assert others.local_marks(SITE, ["Slot"]) == slots
+    assert others.generation.number > number
+    assert other.messages == []
+
+
+@pytest.mark.parametrize("tags", [["x" * 500], [f"T{number}" for number in range(2_000)]])
+async def test_write_with_unusual_tags_invalidates_the_site(tags: list[str]) -> None:
+    line, other = Line(), Line()
+    counters = InvalidationCounters(MemoryStore(), channel=line)
+    others = InvalidationCounters(MemoryStore(), channel=other)
+    marks = others.local_marks(SITE, ["Patient"])
+    await counters.increment(SITE, tags)
+    other.listeners[0](line.messages[0])
+    assert others.local_marks(SITE, ["Patient"]) != marks
+
+
+@pytest.mark.parametrize("message", [b"", b"*"])
+async def test_gap_in_the_messages_changes_every_mark(message: bytes) -> None:
+    line = Line()
+    counters = InvalidationCounters(MemoryStore(), channel=line)
+    await counters.increment(SITE, ["Patient"])
+    checks = [counters.local_change_check(site) for site in (SITE, "another site")]
+    number = counters.generation.number
+    line.listeners[0](message)
+    assert [check() for check in checks] == [False, False]
+    assert counters.generation.number > number
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"\xc1", b"\x00", b"{}", b"\x92\xa1s\xa1t", b"\x92\xa1s\x91\x01", b"\x92\x01\x90", b"\xff" * 99],
+)
+async def test_malformed_message_is_ignored(message: bytes) -> None:
+    line = Line()
+    counters = InvalidationCounters(MemoryStore(), channel=line)
+    is_unchanged, number = counters.local_change_check("s"), counters.generation.number
+    line.listeners[0](message)
+    assert is_unchanged()
+    assert counters.generation.number == number
+
+
+async def test_marks_of_others_are_bounded() -> None:
+    line, other = Line(), Line()
+    counters = InvalidationCounters(MemoryStore(), channel=line)
+    others = InvalidationCounters(MemoryStore(), max_local_marks=5, channel=other)
+    for number in range(50):
+        await counters.increment(f"site {number}", ["Slot"])
+        other.listeners[0](line.messages[-1])
+    assert len(others._local_mark_by_tag) <= 5
+
+
+async def test_recovery_is_told_to_all() -> None:
+    line = Line()
+    counters = InvalidationCounters(MemoryStore(), channel=line)
+    is_unchanged = counters.local_change_check(SITE)
+    await counters.invalidate_everywhere()
+    assert not is_unchanged()
+    assert line.messages == [b"*"]

@@ -26,7 +26,7 @@ class Client:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.socket = gateway.connect()
+        self.socket, self.received = gateway.connect(), b""
         self.hits = gateway.app.state.http.hits
         self.ordinary = [self.ask(HEAD) for _ in range(4)][2]
 
@@ -42,14 +42,15 @@ class Client:
         return self.read()
 
     def read(self) -> bytes:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += read_chunk(self.socket)
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-        while length and len(body) < int(length[1]):
+        while b"\r\n\r\n" not in self.received:
+            self.received += read_chunk(self.socket)
+        head, _, body = self.received.partition(b"\r\n\r\n")
+        found = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        length = int(found[1]) if found else 0
+        while len(body) < length:
             body += read_chunk(self.socket)
-        return head + b"\r\n\r\n" + body
+        self.received = body[length:]
+        return head + b"\r\n\r\n" + body[:length]
 
     def count(self) -> int:
         """Hits that were not parsed so far."""
@@ -87,20 +88,18 @@ def test_unparsed_hit_equals_the_parsed_one(client: Client) -> None:
     answer = client.ask(HEAD)
     assert client.count() == before + 1
     assert VARIED.sub(b"", answer) == VARIED.sub(b"", client.ordinary)
-    assert [name for name in re.findall(rb"(?m)^([A-Za-z-]+): ", answer)] == re.findall(
-        rb"(?m)^([A-Za-z-]+): ", client.ordinary
-    )
+    names = [re.findall(rb"(?m)^([A-Za-z-]+): ", response) for response in (answer, client.ordinary)]
+    assert names[0] == names[1]
     assert field(answer, "cache-status").startswith("halo-gateway; hit; ttl=")
 
 
-def test_age_lifetime_and_date_are_right_to_the_second(client: Client) -> None:
+def test_age_and_lifetime_are_right_to_the_second(client: Client) -> None:
     first = client.ask(HEAD)
     sleep(2.05)
     second = client.ask(HEAD)
     assert int(field(second, "age")) - int(field(first, "age")) in {2, 3}
     ttls = [int(field(answer, "cache-status").rpartition("=")[2]) for answer in (first, second)]
     assert ttls[0] - ttls[1] in {2, 3}
-    assert field(first, "date") != field(second, "date")
 
 
 def test_each_hit_has_an_id_of_its_own(client: Client) -> None:
@@ -156,7 +155,7 @@ PARSED: dict[str, Callable[[bytes], tuple[bytes, ...]]] = {
 def test_any_other_bytes_are_parsed(client: Client, name: str) -> None:
     before = client.count()
     segments = PARSED[name](HEAD)
-    if name in {"HEAD"}:
+    if name == "HEAD":
         client.send(*segments)
         assert client.socket.recv(65_536).endswith(b"\r\n\r\n")
     else:
@@ -242,9 +241,9 @@ def test_reader_that_pauses_gets_every_answer(gateway: Gateway) -> None:
         for _ in range(300):
             connection.sendall(search)
             sleep(0.001)
-        connection.shutdown(socket.SHUT_WR)
+        connection.sendall(raw_get("Patient?_count=30", connection="close").encode())
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
-    assert received.count(b"HTTP/1.1 200 ") == 300
+    assert received.count(b"HTTP/1.1 200 ") == 301
     httpx.get(f"{gateway.url}/metrics", trust_env=False)
     assert 0 < hits.records.counted < 300
 
@@ -258,26 +257,28 @@ def test_idle_time_begins_with_the_last_hit(pair: Pair) -> None:
             assert client.ask(HEAD).startswith(b"HTTP/1.1 200 ")
         assert client.count() == before + 6
         started_at = monotonic()
-        assert client.socket.recv(10) == b""
+        with client.socket:
+            assert client.socket.recv(10) == b""
         assert 0.9 < monotonic() - started_at < 2
 
 
-def test_surplus_connection_is_refused(pair: Pair) -> None:
+def test_requests_on_a_surplus_connection_are_parsed(pair: Pair) -> None:
     for gateway in gateway_with(pair, max_connections=1):
         client = Client(gateway)
-        with gateway.connect() as surplus:
+        before = client.count()
+        with client.socket, gateway.connect() as surplus:
             for _ in range(3):
-                surplus.sendall(HEAD.replace(b"Patient/1", b"Patient/2"))
-                response = surplus.recv(65_536)
-                assert response.startswith(b"HTTP/1.1 503 ") or response == b""
-        client.socket.close()
+                surplus.sendall(HEAD)
+                read_response_head(surplus)
+        assert client.count() == before
 
 
 def test_server_that_drains_closes_the_connection(pair: Pair) -> None:
     for gateway in gateway_with(pair):
         client = Client(gateway)
         client.ask(HEAD)
-    assert client.socket.recv(10) == b""
+    with client.socket:
+        assert client.socket.recv(10) == b""
 
 
 @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
@@ -287,7 +288,8 @@ def test_forwarded_client_gets_its_own_answer(pair: Pair, trusted: tuple[str, ..
         before = client.count()
         assert client.ask(HEAD).startswith(b"HTTP/1.1 200 ")
         assert client.count() == before + 1
-        with socket.create_connection(("127.0.0.1", client.socket.getpeername()[1]), 30, ("127.0.0.2", 0)) as other:
+        address = client.socket.getpeername()
+        with client.socket, socket.create_connection(address, 30, ("127.0.0.2", 0)) as other:
             for _ in range(3):
                 other.sendall(HEAD)
                 read_response_head(other)

@@ -1,0 +1,114 @@
+"""Messages through a real Redis: delay, outages, and what is no message."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+from redis.asyncio import Redis
+from support.redis_server import RedisServer, redis_server
+
+from gateway.stores.channel import MESSAGES_LOST
+from gateway.stores.redis_channel import MAX_DELAY, RedisChannel
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+def listening_channel(redis: RedisServer) -> tuple[RedisChannel, list[bytes]]:
+    channel, messages = RedisChannel(redis.url), list[bytes]()
+    channel.set_listener(messages.append)
+    return channel, messages
+
+
+async def wait_until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not come true"
+        await asyncio.sleep(0.01)
+
+
+async def test_message_reaches_the_others_in_order(redis: RedisServer) -> None:
+    (first, own), (second, messages) = listening_channel(redis), listening_channel(redis)
+    assert not second.is_current()
+    async with first, second:
+        await wait_until(lambda: first.is_current() and second.is_current())
+        assert set(messages) == {MESSAGES_LOST}
+        own.clear()
+        messages.clear()
+        for number in range(20):
+            await first.publish(b"%d" % number)
+        await wait_until(lambda: len(messages) == 20)
+        assert messages == [b"%d" % number for number in range(20)]
+        assert own == []
+        assert second.is_current()
+    assert not second._tasks[0].cancelled() or second._tasks[0].done()
+
+
+async def test_frozen_redis_makes_nobody_current(redis: RedisServer) -> None:
+    (first, _), (second, messages) = listening_channel(redis), listening_channel(redis)
+    async with first, second:
+        await wait_until(lambda: first.is_current() and second.is_current())
+        redis.signal(signal.SIGSTOP)
+        await asyncio.sleep(MAX_DELAY + 0.1)
+        assert not first.is_current()
+        assert not second.is_current()
+        messages.clear()
+        await first.publish(b"unsent")
+        redis.signal(signal.SIGCONT)
+        await wait_until(lambda: second.is_current() and bool({b"unsent", MESSAGES_LOST} & {*messages}))
+
+
+async def test_restarted_redis_means_lost_messages(redis: RedisServer) -> None:
+    (first, own), (second, messages) = listening_channel(redis), listening_channel(redis)
+    async with first, second:
+        await wait_until(lambda: first.is_current() and second.is_current())
+        redis.stop()
+        await first.publish(b"lost")
+        own.clear()
+        messages.clear()
+        redis.start()
+        await wait_until(lambda: first.is_current() and second.is_current())
+        assert MESSAGES_LOST in own
+        assert MESSAGES_LOST in messages
+        await wait_until(lambda: not first._has_unsent)
+        await first.publish(b"again")
+        await wait_until(lambda: b"again" in messages)
+        assert b"lost" not in messages
+
+
+async def test_sender_without_redis_tells_of_it_later(redis: RedisServer) -> None:
+    (first, _), (second, messages) = listening_channel(redis), listening_channel(redis)
+    async with first, second:
+        await wait_until(second.is_current)
+        messages.clear()
+        first._has_unsent = True
+        await wait_until(lambda: messages == [MESSAGES_LOST])
+
+
+async def test_broken_subscription_is_noticed(redis: RedisServer) -> None:
+    channel, messages = listening_channel(redis)
+    async with channel, Redis.from_url(redis.url) as client:
+        await wait_until(channel.is_current)
+        messages.clear()
+        await client.client_kill_filter(_type="pubsub")
+        await wait_until(lambda: MESSAGES_LOST in messages)
+        await wait_until(channel.is_current)
+
+
+@pytest.mark.parametrize("data", [b"", b"short", b"x" * 1_000_017])
+async def test_bytes_that_are_no_message_are_ignored(redis: RedisServer, data: bytes) -> None:
+    channel, messages = listening_channel(redis)
+    async with channel, Redis.from_url(redis.url) as client:
+        await wait_until(channel.is_current)
+        messages.clear()
+        await client.publish("halo-gateway/invalidations", data)
+        await client.publish(b"halo-gateway/invalidations" + channel._id, data)
+        await client.publish("halo-gateway/invalidations", b"i" * 16 + b"whole")
+        await wait_until(lambda: messages == [b"whole"])
