@@ -26,6 +26,7 @@ _HEARTBEAT_SECONDS, MAX_DELAY = 0.25, 1.0
 _MAX_SILENCE = 2.0
 #: Seconds before the first and the last of the attempts to connect.
 _MIN_PAUSE, _MAX_PAUSE = 0.1, 2.0
+_MAX_CANCELLATIONS = 20
 #: Largest message of another process that is read, in bytes.
 _MAX_MESSAGE_BYTES = 1_000_000
 _ID_BYTES = 16
@@ -73,9 +74,13 @@ class RedisChannel:
         return self
 
     async def __aexit__(self, *problem: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # More than once: redis-py may take the cancellation for a failure of its connection.
+        for _ in range(_MAX_CANCELLATIONS):
+            running = [task for task in self._tasks if not task.done()]
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running, timeout=_MIN_PAUSE)
         await self._redis.aclose()
 
     async def _send(self, message: bytes) -> None:
