@@ -14,6 +14,7 @@ import httpx
 from conftest import KEY, Pair
 from server.test_fast_path_protocol import BASE, raw_get, read_response_head
 from support.redis_server import redis_server
+from support.secrets import SECRET
 
 HITS = 2_000
 HEAD = raw_get().encode()
@@ -22,7 +23,11 @@ HEAD = raw_get().encode()
 @contextmanager
 def process(pair: Pair, log: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A gateway in a process of its own, and its URL."""
-    options = {"upstream__url": pair.emulator.url, "sites__default__time_zone": "Australia/Sydney", **settings}
+    options = {
+        "upstream__url": pair.emulator.url,
+        "sites__default__time_zone": "Australia/Sydney",
+        **settings,
+    }
     environment = {f"HALO_GATEWAY_{name.upper()}": value for name, value in options.items()}
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
     with (
@@ -60,7 +65,7 @@ def test_no_line_is_lost_at_sigterm(pair: Pair, tmp_path: Path) -> None:
 
 def test_write_elsewhere_is_never_followed_by_an_old_hit(pair: Pair, tmp_path: Path) -> None:
     with redis_server() as redis:
-        settings = {"cache__redis__url": redis.url, "cache__keys": '["' + "k" * 44 + '"]'}
+        settings = {"cache__redis__url": redis.url, "cache__keys": f'["{SECRET}"]'}
         settings["server__public_url"] = "https://gw.example"
         with (
             process(pair, tmp_path / "a", **settings) as (_, first),
