@@ -1,4 +1,4 @@
-"""Hits that are not parsed, of real processes: none is lost at SIGTERM, none is old after a write elsewhere."""
+"""Hits that are not parsed, of real processes: none is lost at SIGTERM, or old after a write elsewhere."""
 
 import json
 import os
