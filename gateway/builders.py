@@ -4,7 +4,6 @@ import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
 from functools import partial
 
 import httpx
@@ -16,8 +15,6 @@ from gateway.exchange import FhirRequest, Site
 from gateway.http.callers import CallerNames, is_background, keyed_fingerprint, ledger_label
 from gateway.http.proved_callers import UNPROVED, ProvedCallers, caller_of
 from gateway.key_derivation import derive_key
-from gateway.ledger.ledger import Ledger
-from gateway.ledger.sqlite_ledger import SqliteLedger
 from gateway.paging.page_token import TokenCipher
 from gateway.resilience.backoff import ExponentialBackoff, remaining_wait
 from gateway.resilience.circuit_breaker import CircuitRegistry
@@ -34,9 +31,6 @@ from gateway.settings.resolve import site_settings_lookup
 from gateway.sites.directory import PmsIdentity
 from gateway.sql.time_limit import max_seconds_in_queue
 from gateway.stores.base import Store
-from gateway.stores.channel import Channel, NoChannel
-from gateway.stores.fallback import FallbackStore
-from gateway.stores.memory import MemoryStore
 from gateway.upstreams.client import Timeout, TimeoutOf
 from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
@@ -75,51 +69,6 @@ IRRELEVANT_TO_RESPONSES: dict[str, tuple[bool | set[str], str]] = {
     ),
     "cache": ({"max_bytes", "max_detached_fetches", "lock_seconds", "redis"}, "size and place of the cache"),
 }
-
-
-def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
-    """Open the store of the settings; `exit_stack` closes it."""
-    create_memory_store: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
-    if cache.redis.url is None:
-        return create_memory_store()
-    from gateway.stores.redis import RedisStore
-
-    shared = RedisStore(cache.redis.url.get_secret_value(), list(_plaintext_keys(cache)), cache.redis.timeout)
-    fallback = FallbackStore(shared, create_memory_store)
-    exit_stack.push_async_callback(shared.aclose)
-    exit_stack.push_async_callback(fallback.aclose)
-    return fallback
-
-
-def open_channel(cache: Cache) -> Channel:
-    """Channel of the replicas that share a store; the application opens it."""
-    url = cache.redis.url
-    return RedisChannel(url.get_secret_value(), cache.redis.timeout) if url else NoChannel()
-
-
-def fast_path_bytes(cache: Cache) -> int:
-    """Maximum size of the cache of prepared responses, in bytes."""
-    return cache.max_bytes // 4
-
-
-def create_ledger(settings: Settings) -> Ledger:
-    """Ledger of all replicas in Redis if they share one, else in a file or in memory."""
-    options, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
-    if url:
-        from gateway.ledger.redis_ledger import RedisLedger
-
-        return Ledger(RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout))
-    return Ledger(SqliteLedger(options.path, options.retention_days))
-
-
-def ledger_url(settings: Settings) -> str:
-    """URL of the Redis with the ledger of all replicas; empty if the ledger is in a file or in memory.
-
-    Without `ledger.store`, a configured `ledger.path` means a file.
-    """
-    options, url = settings.ledger, settings.cache.redis.url
-    is_shared = options.store == "redis" if options.store else options.path is None
-    return url.get_secret_value() if url and is_shared else ""
 
 
 def cache_config(

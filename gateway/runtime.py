@@ -17,17 +17,7 @@ from gateway.admin.health import Checks
 from gateway.app_builders import app_usage_of
 from gateway.apps.app import OTHER
 from gateway.apps.recognition import AppDirectory
-from gateway.builders import (
-    RequestPolicies,
-    cache_config,
-    caller_secret,
-    create_ledger,
-    fast_path_bytes,
-    open_channel,
-    open_store,
-    remaining_wait_of,
-    token_cipher,
-)
+from gateway.builders import RequestPolicies, cache_config, caller_secret, remaining_wait_of, token_cipher
 from gateway.cache.freshness import ANY_TYPE, Freshness
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.lookup import CacheConfig
@@ -50,6 +40,7 @@ from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
 from gateway.sites.engine_version import EngineVersions
 from gateway.sites.issue_states import IssueStates
+from gateway.store_builders import create_ledger, fast_path_bytes, open_channel, open_store
 from gateway.stores.base import Store
 from gateway.stores.channel import Channel, NoChannel
 from gateway.stores.fallback import FallbackStore
@@ -250,7 +241,9 @@ class Runtime:
         ):
             self.budget_messages.open()
             await asyncio.to_thread(self.ledger.open)
-            async with self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext():
+            async with (
+                self.channel if isinstance(self.channel, AbstractAsyncContextManager) else nullcontext()
+            ):
                 yield
         self.fast_path_cache.flush()
         await asyncio.to_thread(self.app_usage.stop_notices)

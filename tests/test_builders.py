@@ -1,6 +1,5 @@
-"""Builders: store, cache configuration and ledger."""
+"""Builders: cache configuration, connections and policies."""
 
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,36 +8,12 @@ from support.plugins import PluginFolder
 from support.requests import SITE, fhir_request, sql_request
 from support.secrets import SECRET
 
-from gateway.builders import (
-    IRRELEVANT_TO_RESPONSES,
-    cache_config,
-    connection_pool,
-    create_ledger,
-    ledger_url,
-    open_store,
-    sql_timeout,
-)
+from gateway.builders import IRRELEVANT_TO_RESPONSES, cache_config, connection_pool, sql_timeout
 from gateway.settings import Cache, Settings, Sql, Upstream
-from gateway.stores.fallback import FallbackStore
-from gateway.stores.memory import MemoryStore
 from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
 
 SHARED = Cache.model_validate({"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]})
-
-
-def test_store_without_redis_is_in_memory() -> None:
-    assert isinstance(open_store(Cache(), AsyncExitStack()), MemoryStore)
-
-
-@pytest.mark.anyio
-async def test_unavailable_redis_is_replaced_by_memory() -> None:
-    async with AsyncExitStack() as exit_stack:
-        store = open_store(SHARED, exit_stack)
-        assert isinstance(store, FallbackStore)
-        await store.set("a", b"1", 10)
-        assert await store.get("a") == b"1"
-        assert await store.problem()
 
 
 async def engine_version(guid: str) -> str:
@@ -135,22 +110,6 @@ def test_all_irrelevant_settings_exist_and_are_tested() -> None:
     for name, (parts, _) in IRRELEVANT_TO_RESPONSES.items():
         section = getattr(Settings(), name)
         assert parts is True or (isinstance(parts, set) and parts <= set(type(section).model_fields))
-
-
-def test_replicas_with_redis_share_a_ledger_without_configured_file(tmp_path: Path) -> None:
-    redis = {"redis": {"url": "redis://127.0.0.1:1"}, "keys": [SECRET]}
-    path = str(tmp_path / "ledger.db")
-    for ledger, url in (
-        ({}, "redis://127.0.0.1:1"),
-        ({"path": path}, ""),
-        ({"path": path, "store": "redis"}, "redis://127.0.0.1:1"),
-        ({"path": path, "store": "file"}, ""),
-        ({"store": "file"}, ""),
-    ):
-        settings = Settings.model_validate({"cache": redis, "ledger": ledger})
-        create_ledger(settings)
-        assert ledger_url(settings) == url
-    assert ledger_url(Settings()) == ""
 
 
 def test_sql_query_may_take_its_time_in_the_queue() -> None:

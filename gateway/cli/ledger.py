@@ -5,13 +5,13 @@ from datetime import date
 from typing import NamedTuple
 
 from gateway.app_builders import prices_of
-from gateway.builders import ledger_url
 from gateway.ledger import redis_ledger, sqlite_ledger
 from gateway.ledger.app_report import PERIODS, apps_as_table, charge_back_csv
 from gateway.ledger.cost import LedgerRow
 from gateway.ledger.prices import Prices
 from gateway.ledger.report import SiteNames, as_csv, as_table
 from gateway.settings import Settings
+from gateway.store_builders import ledger_url
 
 
 class ReportForm(NamedTuple):

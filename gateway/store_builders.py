@@ -1,0 +1,61 @@
+"""Builders of the store, the channel and the ledger of a process, in its memory, a file or Redis."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.sqlite_ledger import SqliteLedger
+from gateway.settings import Cache, Settings
+from gateway.stores.base import Store
+from gateway.stores.channel import Channel, NoChannel
+from gateway.stores.fallback import FallbackStore
+from gateway.stores.memory import MemoryStore
+
+
+def open_store(cache: Cache, exit_stack: AsyncExitStack) -> Store:
+    """Open the store of the settings; `exit_stack` closes it."""
+    create_memory_store: Callable[[], Store] = lambda: MemoryStore(cache.max_bytes - fast_path_bytes(cache))  # noqa: E731 - a factory
+    if cache.redis.url is None:
+        return create_memory_store()
+    from gateway.stores.redis import RedisStore  # the import takes 50 ms
+
+    url, keys = cache.redis.url.get_secret_value(), [key.get_secret_value() for key in cache.keys]
+    shared = RedisStore(url, keys, cache.redis.timeout)
+    fallback = FallbackStore(shared, create_memory_store)
+    exit_stack.push_async_callback(shared.aclose)
+    exit_stack.push_async_callback(fallback.aclose)
+    return fallback
+
+
+def open_channel(cache: Cache) -> Channel:
+    """Channel of the replicas that share a store; the application opens it."""
+    if cache.redis.url is None:
+        return NoChannel()
+    from gateway.stores.redis_channel import RedisChannel
+
+    return RedisChannel(cache.redis.url.get_secret_value(), cache.redis.timeout)
+
+
+def fast_path_bytes(cache: Cache) -> int:
+    """Maximum size of the cache of prepared responses, in bytes."""
+    return cache.max_bytes // 4
+
+
+def create_ledger(settings: Settings) -> Ledger:
+    """Ledger of all replicas in Redis if they share one, else in a file or in memory."""
+    options, url, timeout = settings.ledger, ledger_url(settings), settings.cache.redis.timeout
+    if url:
+        from gateway.ledger.redis_ledger import RedisLedger
+
+        return Ledger(RedisLedger(url, options.path, retention_days=options.retention_days, timeout=timeout))
+    return Ledger(SqliteLedger(options.path, options.retention_days))
+
+
+def ledger_url(settings: Settings) -> str:
+    """URL of the Redis with the ledger of all replicas; empty if the ledger is in a file or in memory.
+
+    Without `ledger.store`, a configured `ledger.path` means a file.
+    """
+    options, url = settings.ledger, settings.cache.redis.url
+    is_shared = options.store == "redis" if options.store else options.path is None
+    return url.get_secret_value() if url and is_shared else ""
