@@ -1,6 +1,7 @@
 """ASGI application: the routes, with one line per upstream and per endpoint."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from gateway.chain import (
 from gateway.plugins.extensions_of import extensions_of
 from gateway.runtime import Runtime, monotonic_clock, utc_now
 from gateway.server.fast_path_protocol import protocol_class
+from gateway.server.worker import Worker
 from gateway.settings import MountedUpstream, Settings
 from gateway.sites.engine_version import with_engine_versions
 from gateway.sql.held_polls import is_held
@@ -44,6 +46,7 @@ from gateway.web.mounted_reader import MountedRequestReader
 from gateway.web.openapi import openapi_endpoint
 from gateway.web.request_reader import RequestReader
 from gateway.webhooks.routes import webhook_routes
+from gateway.worker_routes import WorkerRoutes
 
 #: Checks of /readyz.
 CHECKS = {"configuration": no_problem}
@@ -140,6 +143,7 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     log_request_factory: LogRequestFactory | None = None,
     monotonic: Callable[[], float] = monotonic_clock,
+    worker: Worker | None = None,
 ) -> Starlette:
     """ASGI application of a gateway with these settings.
 
@@ -147,7 +151,7 @@ def create_app(
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port;
     `state.end_waits` ends the polls that are held open; requests in flight then have `state.drain_seconds`.
     """
-    runtime = Runtime(settings, transport, now, log_request_factory, monotonic)
+    runtime = Runtime(settings, transport, now, log_request_factory, monotonic, worker)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
@@ -156,6 +160,13 @@ def create_app(
     is_shared = settings.cache.redis.url is not None
     common_routes, metrics_routes = _common_routes(runtime), [Route("/metrics", runtime.metrics.endpoint)]
     fast_path = [Middleware(FastPathMiddleware, hits=runtime.fast_path_cache)] if is_shared else []
+    admin_routes, lifespan = admin.admin_port_routes(), runtime.lifespan
+    shared_routes = admin.shared_port_routes()
+    if worker:
+        sums = WorkerRoutes(worker, _starlette([*metrics_routes, *admin_routes]), is_shared)
+        lifespan = partial(_worker_lifespan, runtime, sums)
+        admin_routes, metrics_routes = sums.with_sums(admin_routes), sums.with_sums(metrics_routes)
+        shared_routes = sums.with_sums(shared_routes)
     budget = BodyBudget(settings.server.max_total_body)
     app = _starlette(
         [
@@ -165,24 +176,30 @@ def create_app(
             Route("/", landing_page(settings, CHECKS, runtime.warnings)),
             *common_routes,
             *([] if settings.admin.listen else metrics_routes),
-            *admin.shared_port_routes(),
+            *shared_routes,
         ],
         middleware=[
             *fast_path,
             Middleware(RequestDecompression, unread_paths=_unread_paths(settings)),
             Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
         ],
-        lifespan=runtime.lifespan,
+        lifespan=lifespan,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(
-        [admin_landing, *common_routes, *metrics_routes, *admin.admin_port_routes()],
+        [admin_landing, *common_routes, *metrics_routes, *admin_routes],
         middleware=[Middleware(AllowedHosts, names=names_of(settings.admin))],
     )
     app.state.http = protocol_class(settings.server, runtime.fast_path_cache)
     app.state.end_waits = runtime.has_ended.set
     app.state.drain_seconds = settings.server.drain_seconds
     return app
+
+
+@asynccontextmanager
+async def _worker_lifespan(runtime: Runtime, sums: WorkerRoutes, app: Starlette) -> AsyncIterator[None]:
+    async with runtime.lifespan(app), sums.lifespan(runtime.store):
+        yield
 
 
 def _unread_paths(settings: Settings) -> tuple[str, ...]:

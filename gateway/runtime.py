@@ -35,6 +35,8 @@ from gateway.ledger.names import CallerConfig, ConfiguredNames, LedgerNames
 from gateway.ledger.recorder import Recorder
 from gateway.repairs.rewrite_queue import RewriteQueue
 from gateway.server.admin_port import bind, serve_admin_port
+from gateway.server.worker import Worker
+from gateway.server.worker_store import WorkerStore
 from gateway.settings import MountedUpstream, Settings, Upstream
 from gateway.settings.cautions import find_cautions
 from gateway.settings.resolve import ConfiguredSites, probed_issues_lookup, site_settings_lookup
@@ -77,23 +79,27 @@ class Runtime:
     monotonic: Callable[[], float] = monotonic_clock
     #: To the processes that share the store; None: a channel through Redis, if there is one.
     channel: Channel | None = None
+    worker: Worker | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
         self._pools: list[httpx.AsyncBaseTransport] = []
         self.cautions = find_cautions(settings)
-        for caution in self.cautions:
+        worker = self.worker
+        for caution in self.cautions if worker is None or worker.number == 1 else ():
             _log.warning("configuration", setting=caution.setting, warning=caution.text)
         self.sites = ConfiguredSites(settings)
         self.apps = AppDirectory(settings.apps)
         self._site_settings = site_settings_lookup(settings)
-        self._process_secret = token_hex()
+        self._process_secret = worker.process_secret if worker else token_hex()
         self.token_cipher = token_cipher(settings, self._process_secret)
         self.caller_secret = caller_secret(settings, self._process_secret)
         listen = settings.admin.listen
-        self._admin_socket = bind(listen) if listen else None
+        self._admin_socket = worker.admin_socket if worker else bind(listen) if listen else None
         self.exit_stack = AsyncExitStack()
         self.store = open_store(settings.cache, self.exit_stack)
+        if worker and worker.channel:
+            self.channel, self.store = worker.channel, WorkerStore(self.store, worker.channel)
         self._engine_versions: dict[str, EngineVersions] = {}
         self._issue_states: dict[str, IssueStates] = {}
         self.cache_config = self.cache_config_of(settings.upstream)

@@ -34,11 +34,22 @@ def _load_settings(config: Path | None) -> configuration.Settings:
 @main.command(cls=ServerCommand)
 @host_option
 @click.option("--port", type=PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Number of processes that serve, one per core. Default: server.workers.",
+    show_default=False,
+)
 @config_option
-def serve(host: str, port: int, config: Path | None) -> None:
+def serve(host: str, port: int, workers: int | None, config: Path | None) -> None:
     """Run the gateway."""
     start_log()
     settings = _load_settings(config)
+    if (workers or settings.server.workers) > 1:
+        from gateway.cli.serve_workers import serve_workers
+
+        with errors_as_click_exceptions():
+            sys.exit(serve_workers(settings, host, port, workers or settings.server.workers))
     from gateway.app import create_app
     from gateway.server.serve import Server, bind_sockets
     from gateway.telemetry.log_config import configure_logging

@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
         try:
             super().run(sockets)
         finally:
-            _close_sockets(sockets)
+            close_sockets(sockets)
 
     @property
     def url(self) -> str:
@@ -98,28 +98,44 @@ class Server(uvicorn.Server):
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """Bind a socket for each address of a host. Raises OSError with host, port and the reason."""
+def bind_sockets(host: str, port: int, *, shares_port: bool = False) -> list[socket.socket]:
+    """Bind a socket for each address of a host. Raises OSError with host, port and the reason.
+
+    `shares_port`: other sockets of this process may have the port, too (SO_REUSEPORT).
+    """
     sockets: list[socket.socket] = []
     try:
-        _bind_addresses(host, port, sockets)
+        _bind_addresses(host, port, sockets, shares_port=shares_port)
     except (OSError, UnicodeError) as error:
-        _close_sockets(sockets)
+        close_sockets(sockets)
         reason = getattr(error, "strerror", None) or "not a host name"
         raise OSError(f"cannot listen on {host}, port {port}: {reason}") from None
     return sockets
 
 
-def _close_sockets(sockets: list[socket.socket]) -> None:
+def close_sockets(sockets: list[socket.socket]) -> None:
+    """Close sockets."""
     for bound_socket in sockets:
         bound_socket.close()
 
 
-def _bind_addresses(host: str, port: int, sockets: list[socket.socket]) -> None:
+def bind_worker_sockets(host: str, port: int, count: int) -> list[list[socket.socket]]:
+    """Bind sockets for each of `count` workers to one port. Raises OSError with host, port and the reason.
+
+    The system deals connections out to them evenly, which it does not with one socket: who is idle at that
+    moment would take all. The first socket does not share the port, so that another server on it is an error.
+    """
+    alone = bind_sockets(host, port)
+    port = alone[0].getsockname()[1]
+    close_sockets(alone)
+    return [bind_sockets(host, port, shares_port=True) for _ in range(count)]
+
+
+def _bind_addresses(host: str, port: int, sockets: list[socket.socket], *, shares_port: bool) -> None:
     missing_address = None
     for family, address in _resolve_addresses(host, port):
         try:
-            sockets.append(_listening_socket(family, address))
+            sockets.append(_listening_socket(family, address, shares_port=shares_port))
         except OSError as error:
             if error.errno not in _MISSING_ADDRESS_ERRORS:
                 raise
@@ -134,12 +150,14 @@ def _resolve_addresses(host: str, port: int) -> list[tuple[int, Any]]:
     return list(dict.fromkeys((family, address) for family, _, _, _, address in infos))
 
 
-def _listening_socket(family: int, address: Any) -> socket.socket:
+def _listening_socket(family: int, address: Any, *, shares_port: bool) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:  # IPv4 has its own socket
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shares_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
     except OSError:
         listening.close()

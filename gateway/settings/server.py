@@ -89,6 +89,13 @@ class Server(Section):
         " get 429 for this upstream. One credential counts once, and gets 429 alone after ten refusals. Raise"
         " it if more callers than that share an address, and their tokens may expire together.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Number of processes that serve, one per core. Without cache.redis.url each has a cache, a"
+        " ledger without a path and circuits of its own; a write ends stored responses in all.",
+    )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
     max_uri: ByteCount = Field(
         16_000, description="Maximum length of a request's path and query, in characters."

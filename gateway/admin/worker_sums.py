@@ -1,0 +1,107 @@
+"""One response of operators' endpoints out of those of all workers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import Any, Final
+
+Fields = dict[str, Any]
+#: Combines the JSON objects of all workers, the answering one first.
+CombineResponses = Callable[[Sequence[Fields]], Fields]
+
+#: States of a circuit, the worst last.
+_STATES: Final = ("closed", "half-open", "open")
+#: Numbers of a cache that are not sums.
+_SAME_MEMBERS: Final = frozenset({"asOf", "profile", "kind"})
+
+
+def summed_statistics(responses: Sequence[Fields], *, has_shared_store: bool = False) -> Fields:
+    """Sum the statistics of caches; a shared store reports the same figures to all."""
+    total: Fields = reduce(_with_sums, responses)
+    return total | ({"store": responses[0]["store"]} if has_shared_store else {})
+
+
+def _with_sums(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {
+            name: one[name] if name in _SAME_MEMBERS else _with_sums(one.get(name), other.get(name))
+            for name in (*one, *(name for name in other if name not in one))
+        }
+    if _is_number(one) and _is_number(other):
+        return one + other
+    return other if one is None else one
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def worst_sites(responses: Sequence[Fields]) -> Fields:
+    """Return each site in the worst state that a worker knows, with the pauses and requests of all."""
+    sites: dict[str, Fields] = {}
+    for site in (site for response in responses for site in response["sites"]):
+        known = sites.get(site["site"])
+        sites[site["site"]] = site if known is None else _worse_site(known, site)
+    keys: dict[tuple[str, str], Fields] = {}
+    for key in (key for response in responses for key in response["keys"]):
+        name = key["upstream"], key["caller"]
+        keys[name] = key if name not in keys else _joint_key(keys[name], key)
+    return responses[0] | {"sites": list(sites.values()), "keys": list(keys.values())}
+
+
+def _worse_site(one: Fields, other: Fields) -> Fields:
+    worse = max(one, other, key=_badness)
+    retries = {name: max(one["retries"][name], other["retries"][name]) for name in ("queries", "spent")}
+    return worse | {
+        "pauses": _all_pauses(one["pauses"], other["pauses"]),
+        "retries": retries | {"left": min(one["retries"]["left"], other["retries"]["left"])},
+        "running": one["running"] + other["running"],
+        "waiting": one["waiting"] + other["waiting"],
+    }
+
+
+def _badness(site: Fields) -> tuple[int, float, int]:
+    return _STATES.index(site["state"]), site["secondsLeft"], site["failures"]
+
+
+def _all_pauses(*groups: Sequence[Fields]) -> list[Fields]:
+    """Return all pauses by name, each with its latest end."""
+    pauses: dict[str, Fields] = {}
+    for pause in sorted((pause for group in groups for pause in group), key=lambda each: each["until"] or ""):
+        pauses[pause["pause"]] = pause
+    return [pauses[name] for name in sorted(pauses)]
+
+
+def _joint_key(one: Fields, other: Fields) -> Fields:
+    rates = [key["perSecond"] for key in (one, other) if key["perSecond"] is not None]
+    return one | {
+        "perSecond": min(rates, default=None),
+        "blockedUntil": max((one["blockedUntil"], other["blockedUntil"]), key=lambda until: until or ""),
+        "waiting": one["waiting"] + other["waiting"],
+    }
+
+
+def all_pauses(responses: Sequence[Fields]) -> Fields:
+    """Return the pauses of all workers; their rules are the same."""
+    return responses[0] | {"pauses": _all_pauses(*(response["pauses"] for response in responses))}
+
+
+def all_resets(responses: Sequence[Fields]) -> Fields:
+    """Return what any worker has reset."""
+    items = dict.fromkeys(item for response in responses for item in response["reset"])
+    return responses[0] | {"reset": list(items)}
+
+
+def first_response(responses: Sequence[Fields]) -> Fields:
+    """Return the response of the answering worker: all say the same."""
+    return responses[0]
+
+
+#: What combines the responses to each method and path.
+COMBINATIONS: Final[Mapping[tuple[str, str], CombineResponses]] = {
+    ("GET", "/admin/cache"): summed_statistics,
+    ("GET", "/admin/sites"): worst_sites,
+    ("GET", "/admin/pauses"): all_pauses,
+    ("POST", "/admin/purge"): first_response,
+    ("POST", "/admin/sites/{siteId}/reset"): all_resets,
+    ("POST", "/admin/pauses/clear"): all_resets,
+}

@@ -1,0 +1,136 @@
+"""Operators' endpoints of one of several workers: each responds for all of them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import httpx
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.admin.worker_sums import COMBINATIONS, CombineResponses, summed_statistics
+from gateway.server.siblings import SiblingAnswer, SiblingRequest
+from gateway.server.worker import Worker
+from gateway.stores.base import Store
+from gateway.telemetry.metric_sums import counters_of, summed_page
+
+#: Path of the metrics.
+METRICS_PATH: Final = "/metrics"
+#: Header fields that a sibling must see to decide as the answering worker did.
+_PASSED_FIELDS: Final = ("authorization", "content-type", "origin", "sec-fetch-site")
+#: Seconds between two looks for messages of siblings by a worker without requests.
+_RECEIVE_SECONDS: Final = 0.05
+#: Beyond this many bytes a body is no request of an operator.
+_MAX_BODY: Final = 10_000
+
+
+@dataclass
+class WorkerRoutes:
+    """Routes that answer for all workers, and the answers of this one to the others.
+
+    `app` has the same endpoints for this worker alone. Its metrics include the counters of the workers that
+    it replaced, so that no sum goes back.
+    """
+
+    worker: Worker
+    app: Starlette
+    has_shared_store: bool
+    _earlier_page: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._earlier_page = self.worker.pages.read(self.worker.number)
+
+    def with_sums(self, routes: Iterable[Route]) -> list[Route]:
+        """Return routes whose responses are those of all workers, where there is a way to combine them."""
+        return [self._with_sum(route) for route in routes]
+
+    async def answer(self, request: SiblingRequest) -> SiblingAnswer:
+        """Answer a request of another worker."""
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
+            response = await client.request(
+                request.method, request.target, headers=request.headers, content=request.body
+            )
+        body = response.content
+        if request.target == METRICS_PATH and response.is_success:
+            body = await run_in_threadpool(self._own_page, body)
+        return SiblingAnswer(response.status_code, body)
+
+    @asynccontextmanager
+    async def lifespan(self, store: Store) -> AsyncIterator[None]:
+        """Answer siblings, and receive their messages, until the context ends."""
+        receiving = asyncio.create_task(_receive_messages(getattr(store, "receive", None)))
+        async with self.worker.siblings.serve(self.answer):
+            yield
+        receiving.cancel()
+        with suppress(asyncio.CancelledError):
+            await receiving
+
+    def _with_sum(self, route: Route) -> Route:
+        method = "POST" if "POST" in (route.methods or ()) else "GET"
+        endpoint: Callable[[Request], Any] = route.endpoint
+        if route.path == METRICS_PATH:
+            return Route(route.path, partial(self._sum_of_metrics, endpoint), methods=["GET"])
+        combine = COMBINATIONS.get((method, route.path))
+        if combine is None:
+            return route
+        if combine is summed_statistics:
+            combine = partial(summed_statistics, has_shared_store=self.has_shared_store)
+        return Route(route.path, partial(self._combined, endpoint, combine), methods=[method])
+
+    async def _sum_of_metrics(self, endpoint: Callable[[Request], Any], request: Request) -> Response:
+        own: Response = await endpoint(request)
+        own_page = await run_in_threadpool(self._own_page, bytes(own.body))
+        answers = await self.worker.siblings.ask(SiblingRequest("GET", METRICS_PATH))
+        pages = [own_page]
+        for number, answer in answers.items():
+            pages.append(answer.body if answer else self.worker.pages.read(number))
+        summed = partial(summed_page, pages, has_shared_store=self.has_shared_store)
+        return _with_body(own, await run_in_threadpool(summed))
+
+    def _own_page(self, page: bytes) -> bytes:
+        """Return this worker's page with the counters of its predecessors, which outlive it, too."""
+        whole = summed_page([page, self._earlier_page]) if self._earlier_page else page
+        self.worker.pages.write(self.worker.number, counters_of(whole))
+        return whole
+
+    async def _combined(
+        self, endpoint: Callable[[Request], Any], combine: CombineResponses, request: Request
+    ) -> Response:
+        if int(request.headers.get("content-length", "0") or 0) > _MAX_BODY:
+            return await endpoint(request)  # type: ignore[no-any-return] # it refuses the body
+        body = await request.body()
+        own: Response = await endpoint(request)
+        if own.status_code != httpx.codes.OK:
+            return own
+        answers = await self.worker.siblings.ask(_passed_request(request, body))
+        bodies = [answer.body for answer in answers.values() if answer and answer.status == httpx.codes.OK]
+        return _with_body(own, _combined_body(combine, [bytes(own.body), *bodies]))
+
+
+def _passed_request(request: Request, body: bytes) -> SiblingRequest:
+    fields = [(name, value) for name, value in request.headers.items() if name in _PASSED_FIELDS]
+    query = f"?{request.url.query}" if request.url.query else ""
+    return SiblingRequest(request.method, request.url.path + query, fields, body)
+
+
+def _combined_body(combine: CombineResponses, bodies: Sequence[bytes]) -> bytes:
+    return json.dumps(combine([json.loads(body) for body in bodies])).encode()
+
+
+def _with_body(response: Response, body: bytes) -> Response:
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(body, response.status_code, headers)
+
+
+async def _receive_messages(receive: Callable[[], Any] | None) -> None:
+    while receive is not None:
+        await asyncio.sleep(_RECEIVE_SECONDS)
+        await receive()
