@@ -21,7 +21,7 @@ from gateway.server.siblings import Inboxes, Siblings
 from gateway.server.worker import Worker, WorkerServer
 from gateway.server.worker_group import WorkerGroup
 from gateway.settings import Settings
-from gateway.settings.worker_shares import settings_of_worker
+from gateway.settings.worker_shares import settings_of_worker, with_own_outbox
 from gateway.telemetry.log_config import BatchedLogStream, LogEvent, configure_logging
 
 
@@ -30,7 +30,7 @@ def serve_workers(settings: Settings, host: str, port: int, count: int) -> int:
 
     Raises OSError if an address cannot be bound or a worker does not start.
     """
-    sys.stderr = io.TextIOWrapper(SharedLogStream(2, anonymous_file()), write_through=True)  # type: ignore[type-var]
+    sys.stderr = io.TextIOWrapper(SharedLogStream(2, anonymous_file()), write_through=True)
     log_stream = configure_logging(settings.log.level)
     sockets = bind_worker_sockets(host, port, count)
     listen = settings.admin.listen
@@ -77,9 +77,8 @@ class WorkerParent:
         for other in (each for index, each in enumerate(self.sockets) if index + 1 != number):
             close_sockets(other)
         add_to_log_lines(number)
-        app = create_app(
-            self.settings, log_request_factory=self._log_factory(number), worker=self._worker(number)
-        )
+        settings = with_own_outbox(self.settings, number)
+        app = create_app(settings, log_request_factory=self._log_factory(number), worker=self._worker(number))
         WorkerServer(app, self.host, self.port, status, lifeline).run(self.sockets[number - 1])
         atexit._run_exitfuncs()  # noqa: SLF001 - such as the last lines of the log; a forked process has no other end
 

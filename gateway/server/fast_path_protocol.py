@@ -14,9 +14,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gateway.cache.prepared import RawHeader, render_headers
 from gateway.server.connection import LimitedConnection, limited_connection_class
 from gateway.settings import Server
+from gateway.web import request_id
 from gateway.web.fast_path import FastPathCache
 from gateway.web.head_table import MAX_HEAD_BYTES, SEPARATE_WRITE_BYTES, HeadEntry
-from gateway.web.request_id import new_request_id, raw_request_id
+from gateway.web.request_id import raw_request_id
 
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -59,7 +60,7 @@ class FastPathProtocol(LimitedConnection):
             if entry is not None:
                 now = self._clock()
                 if self._is_valid(entry, now) or self._renew(entry, now):
-                    self._write_entry(entry, new_request_id(), now)
+                    self._write_entry(entry, request_id.new_request_id(), now)
                     return
             elif len(data) <= MAX_HEAD_BYTES and self._write_varied(data):
                 return

@@ -16,8 +16,8 @@ from gateway.stores.channel import Listener
 
 _log = structlog.get_logger()
 
-#: Bytes of one ring: thousands of writes in the time of one stall.
-RING_BYTES: Final = 1_048_576
+#: Bytes of one ring: what a busy worker publishes in half a minute.
+RING_BYTES: Final = 8_388_608
 #: Bytes of the length before each message, and of an end of a ring.
 _LENGTH_BYTES: Final = 4
 _END_BYTES: Final = 8
@@ -102,7 +102,7 @@ class LocalChannel:
     """Messages of one worker to all others (`stores/channel.py`), and of the others to it.
 
     A new worker reads what is published after this call. `fall_behind` is called if messages were overwritten
-    before this worker read them, which takes a megabyte of writes while it stalls.
+    before this worker read them, which takes megabytes of them while it stalls.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Store in the memory of one worker, whose invalidation counters follow the writes of all workers."""
+"""Store in the memory of one worker, which follows what the stores of all other workers learn."""
 
 from typing import Final
 
@@ -7,55 +7,72 @@ import msgspec
 from gateway.server.local_channel import LocalChannel
 from gateway.stores.base import Store, StoreStats
 
-#: Beginning of the names of invalidation counters.
-_COUNTER_PREFIX: Final = "counter/"
+#: Beginning of the names of stored responses, which stay in the worker that fetched them.
+_OWN_PREFIX: Final = "response/"
 #: Topic of this store's messages.
 _TOPIC: Final = b"\x01"
-_decode = msgspec.msgpack.Decoder(tuple[str, int, float]).decode
+#: Maximum size of a value that is published, in bytes; no state of the gateway is as large.
+_MAX_VALUE: Final = 65_536
+
+
+class _Increment(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    name: str
+    amount: int
+    seconds: float
+
+
+class _Value(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """A value that was set; None: deleted."""
+
+    name: str
+    value: bytes | None
+    seconds: float
+
+
+_decode = msgspec.msgpack.Decoder(_Increment | _Value).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class WorkerStore:
-    """A store in memory that publishes what it adds to an invalidation counter, and adds what others publish.
+    """A store in memory that publishes its counters and values, but no responses, and takes those of others.
 
     Before it reads or counts, it receives what is new: a response stored before a write of another worker
-    is never current after it.
+    is never current after it. Locks hold among the requests of one worker. `store` never waits.
     """
 
     def __init__(self, store: Store, channel: LocalChannel) -> None:
         self._store = store
         self._channel = channel
-        #: By name, what others have added and this store has not yet: added before the next read.
-        self._foreign_increments: dict[str, tuple[int, float]] = {}
+        #: What others published and this store does not have yet, by name: at most until its next use.
+        self._increments: dict[str, _Increment] = {}
+        self._values: dict[str, _Value] = {}
         channel.set_topic_listener(_TOPIC, self._note_message)
 
     async def get(self, name: str) -> bytes | None:
         """Return the value stored under a name, or None."""
+        await self.receive()
         return await self._store.get(name)
 
     async def set(self, name: str, value: bytes, seconds: float) -> None:
         """Store a value for a number of seconds."""
+        await self.receive()
+        if not name.startswith(_OWN_PREFIX) and len(value) <= _MAX_VALUE:
+            self._publish(_Value(name, bytes(value), seconds))
         await self._store.set(name, value, seconds)
 
     async def delete(self, *names: str) -> None:
         """Delete values."""
+        await self.receive()
+        for name in names:
+            self._publish(_Value(name, None, 0.0))
         await self._store.delete(*names)
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
-        """Increment a counter and return its value, with the increments of all workers if it is shared."""
-        if not name.startswith(_COUNTER_PREFIX):
-            return await self._store.increment(name, amount, seconds)
+        """Increment a counter and return its value, which includes what other workers have added."""
         if amount:
-            self._channel.publish_now(_TOPIC, _encode((name, amount, seconds)))
+            self._publish(_Increment(name, amount, seconds))
         await self.receive()
         return await self._store.increment(name, amount, seconds)
-
-    async def receive(self) -> None:
-        """Add what other workers have published."""
-        self._channel.receive()
-        while self._foreign_increments:
-            name, increment = self._foreign_increments.popitem()
-            await self._store.increment(name, *increment)
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
         """Acquire a lock among the requests of this worker."""
@@ -73,6 +90,27 @@ class WorkerStore:
         """Return the problem of the store."""
         return await self._store.problem()
 
+    async def receive(self) -> None:
+        """Take what other workers have published."""
+        self._channel.receive()
+        while self._increments:
+            name, change = self._increments.popitem()
+            await self._store.increment(name, change.amount, change.seconds)
+        while self._values:
+            name, stored = self._values.popitem()
+            if stored.value is None:
+                await self._store.delete(name)
+            else:
+                await self._store.set(name, stored.value, stored.seconds)
+
+    def _publish(self, change: _Increment | _Value) -> None:
+        self._channel.publish_now(_TOPIC, _encode(change))
+
     def _note_message(self, message: bytes) -> None:
-        name, amount, seconds = _decode(message)
-        self._foreign_increments[name] = self._foreign_increments.get(name, (0, 0.0))[0] + amount, seconds
+        change = _decode(message)
+        if isinstance(change, _Value):
+            self._values[change.name] = change
+            return
+        earlier = self._increments.get(change.name)
+        amount = change.amount + (earlier.amount if earlier else 0)
+        self._increments[change.name] = _Increment(change.name, amount, change.seconds)

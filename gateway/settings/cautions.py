@@ -34,6 +34,14 @@ def _has_replica_local_ledger(settings: Settings) -> bool:
     return settings.cache.redis.url is not None and ledger.store is None and ledger.path is not None
 
 
+def _has_separate_workers(settings: Settings) -> bool:
+    return settings.server.workers > 1 and settings.cache.redis.url is None
+
+
+def _has_separate_ledgers(settings: Settings) -> bool:
+    return _has_separate_workers(settings) and settings.ledger.path is None
+
+
 def _has_webhooks_without_secret(settings: Settings) -> bool:
     return not settings.webhooks.secrets and any(
         site.webhooks.invalidates for site in settings.sites.values()
@@ -75,6 +83,23 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
             "ledger.store",
             "Only ledger.path is set, so ledger and caps count this replica alone. Set `redis` for one ledger"
             " of all replicas, or `file`.",
+        ),
+    ),
+    (
+        _has_separate_workers,
+        Caution(
+            "server.workers",
+            "Without cache.redis.url the workers share writes, refusals, pauses, circuits and rates, but each"
+            " stores responses of its own, and sends its own request where another worker already waits for"
+            " the same response. Set cache.redis.url to share both.",
+        ),
+    ),
+    (
+        _has_separate_ledgers,
+        Caution(
+            "ledger.path",
+            "Several workers without ledger.path count in memory, each for itself: caps apply to each alone,"
+            " and /admin/ledger shows the worker that responds. Set ledger.path or cache.redis.url.",
         ),
     ),
     (

@@ -13,7 +13,7 @@ def _sum(one: float, other: float) -> float:
     return one + other
 
 
-#: Gauges that are no sum: by the end of their names, what combines those of two workers. All others are summed.
+#: Gauges that are no sum: what combines those of two workers, by the end of their names.
 GAUGE_RULES: Final[Mapping[str, Combine]] = {
     "_created": min,
     "_ratio": max,
@@ -61,7 +61,8 @@ def counters_of(page: bytes) -> bytes:
 
 
 def _add_page(families: dict[bytes, _Family], page: bytes, has_shared_store: bool) -> None:
-    known, family, combine = set(families), _Family(), _sum
+    known, family = set(families), _Family()
+    combine: Combine = _sum
     for line in page.splitlines():
         if line.startswith(b"#"):
             _, kind, name, *rest = line.split(b" ", 3)
