@@ -1,0 +1,113 @@
+"""A gateway with two workers and no Redis: writes hold in both at once, and operators see one gateway."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import Pair
+from support.secrets import SECRET
+from support.workers import WorkersGateway, workers_gateway
+
+PATIENT = "/Patient/1"
+ADMIN = {"authorization": f"Bearer {SECRET}"}
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
+
+
+@pytest.fixture
+def gateway(pair: Pair, tmp_path: Path) -> Iterator[WorkersGateway]:
+    with workers_gateway(pair.emulator.url, tmp_path, ADMIN__TOKEN=SECRET) as gateway:
+        yield gateway
+
+
+def city_of(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return str(response.json()["address"][0]["city"])
+
+
+def set_city(client: httpx.Client, city: str) -> None:
+    patient = client.get(PATIENT).json()
+    patient["address"][0]["city"] = city
+    response = client.put(PATIENT, json=patient, headers={"content-type": "application/fhir+json"})
+    assert response.status_code == 200, response.text
+
+
+def metric(gateway: WorkersGateway, sample: str) -> float:
+    text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+    match = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+    return float(match[1]) if match else 0.0
+
+
+def test_write_ends_stored_responses_of_all_workers(gateway: WorkersGateway) -> None:
+    with gateway.clients() as clients:
+        for attempt in range(15):
+            for client in (*clients, *clients):  # the second round is served by the fast path
+                client.get(PATIENT)
+            set_city(clients[attempt], f"Town {attempt}")
+            assert {city_of(client.get(PATIENT)) for client in clients} == {f"Town {attempt}"}
+    hits = [line for line in gateway.lines("request") if line["method"] == "GET"]
+    assert {line["worker"] for line in hits} == {1, 2}
+    assert len({line["request_id"] for line in hits}) == len(hits)
+
+
+def test_connections_are_spread_over_workers(gateway: WorkersGateway) -> None:
+    with gateway.clients(64) as clients:
+        for client in clients:
+            client.get(PATIENT)
+        counts = [sum(line["worker"] == each for line in gateway.lines("request")) for each in (1, 2)]
+    assert sum(counts) == 64
+    assert min(counts) >= 12
+
+
+def test_metrics_are_sums_that_survive_a_killed_worker(gateway: WorkersGateway) -> None:
+    sample = 'halo_gateway_cache_requests_total{outcome="hit",type="Patient"}'
+    with gateway.clients() as clients:
+        for client in (*clients, *clients):
+            client.get(PATIENT)
+        before = metric(gateway, sample)
+    assert before == 2 * len(clients) - 2
+    os.kill(gateway.children()[0], signal.SIGKILL)
+    for _ in range(40):
+        assert metric(gateway, sample) >= before
+        time.sleep(0.02)
+    assert [line["exit_code"] for line in gateway.lines("worker-ended")] == [-signal.SIGKILL]
+
+
+def test_operators_see_the_statistics_of_all_workers(gateway: WorkersGateway) -> None:
+    with gateway.clients() as clients:
+        for client in clients:
+            client.get(PATIENT)
+        statistics = httpx.get(f"{gateway.url}/admin/cache", headers=ADMIN, trust_env=False).json()
+        assert statistics["requests"] == {"hit": len(clients) - 2, "miss": 2}
+        purge = {"site": "00000000-0000-4000-8000-000000005d00", "type": "Patient"}
+        httpx.post(f"{gateway.url}/admin/purge", headers=ADMIN, json=purge, trust_env=False)
+        for client in clients:
+            client.get(PATIENT)
+        statistics = httpx.get(f"{gateway.url}/admin/cache", headers=ADMIN, trust_env=False).json()
+    assert statistics["requests"]["miss"] == 4
+
+
+def test_operators_of_all_workers_need_the_token(gateway: WorkersGateway) -> None:
+    assert httpx.get(f"{gateway.url}/admin/cache", trust_env=False).status_code == 401
+
+
+def test_circuit_opened_by_one_worker_is_open_in_all_and_reset_in_all(
+    gateway: WorkersGateway, pair: Pair
+) -> None:
+    pair.fault(kind="reset", times=3)
+    with gateway.clients() as clients:
+        for client in clients[:3]:
+            client.get(PATIENT)
+        time.sleep(1.2)  # the age of a local copy
+        statuses = {client.get(PATIENT).status_code for client in clients}
+        assert statuses == {503}
+        sites = httpx.get(f"{gateway.url}/admin/sites", headers=ADMIN, trust_env=False).json()["sites"]
+        assert [site["state"] for site in sites] == ["open"]
+        url = f"{gateway.url}/admin/sites/{sites[0]['site']}/reset"
+        assert "circuit" in httpx.post(url, headers=ADMIN, json={}, trust_env=False).json()["reset"]
+        assert {client.get(PATIENT).status_code for client in clients} == {200}

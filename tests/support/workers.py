@@ -1,0 +1,82 @@
+"""A gateway with several workers, as a process with a log that tests read."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from conftest import KEY, ROOT
+
+from gateway.emulator.sites import SYDNEY
+
+#: Connections that a test opens: with two workers, one alone gets all of them once in 8 million runs.
+CONNECTIONS = 24
+
+
+@dataclass
+class WorkersGateway:
+    """Process of the parent, its URL, and the file with the log of all."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        """Lines of the log, or those of one event; a line that is no JSON raises ValueError."""
+        lines = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if event in {"", line["event"]}]
+
+    @property
+    def path(self) -> str:
+        """Base URL of a site."""
+        return f"{self.url}/integrator/sites/{SYDNEY}/fhir/R4"
+
+    def children(self) -> list[int]:
+        """Process ids of the workers."""
+        pid = self.process.pid
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [int(child) for child in text.split()]
+
+    @contextmanager
+    def clients(self, count: int = CONNECTIONS) -> Iterator[list[httpx.Client]]:
+        """Clients with one connection each."""
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(httpx.Client(base_url=self.path, headers=KEY, trust_env=False, timeout=20))
+                for _ in range(count)
+            ]
+
+
+@contextmanager
+def workers_gateway(
+    upstream: str, folder: Path, *arguments: str, count: int = 2, **environment: str
+) -> Iterator[WorkersGateway]:
+    """A gateway with several workers, all killed at the end."""
+    settings = {"UPSTREAM__URL": upstream, "SITES__DEFAULT__TIME_ZONE": "Australia/Sydney", **environment}
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--workers", str(count), *arguments]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HALO_GATEWAY_")}
+    log = folder / "log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=ROOT,
+            env=inherited | {f"HALO_GATEWAY_{name}": value for name, value in settings.items()},
+        ) as process,
+    ):
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            assert line.startswith("halo-gateway listening on http://"), log.read_text()
+            yield WorkersGateway(process, line.split()[-1], log)
+        finally:
+            process.kill()
