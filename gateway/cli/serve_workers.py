@@ -71,6 +71,7 @@ class WorkerParent:
             return group.run()
         finally:
             self._release()
+            self.inboxes.close()
 
     def _serve_worker(self, number: int, status: int, lifeline: int) -> None:
         """Serve as one worker, in its own process, until a signal."""

@@ -51,6 +51,11 @@ class Inboxes:
         for inbox in (each for pair in self.pairs for each in pair):
             inbox.setblocking(False)
 
+    def close(self) -> None:
+        """Close the inboxes, in this process."""
+        for inbox in (each for pair in self.pairs for each in pair):
+            inbox.close()
+
 
 class Siblings:
     """The other workers, as one of them sees them; its number counts from 1."""

@@ -48,7 +48,9 @@ class WorkersGateway:
         """Clients with one connection each."""
         with ExitStack() as stack:
             yield [
-                stack.enter_context(httpx.Client(base_url=self.path, headers=KEY, trust_env=False, timeout=20))
+                stack.enter_context(
+                    httpx.Client(base_url=self.path, headers=KEY, trust_env=False, timeout=20)
+                )
                 for _ in range(count)
             ]
 
