@@ -20,9 +20,7 @@ from gateway.server.worker import READY
 
 _log = structlog.get_logger()
 
-#: Seconds that workers have beyond the time for their requests.
-_SECONDS_AFTER_DRAIN: Final = 5
-#: A second signal within these seconds is the first one: `timeout` and shells send to a process and its group.
+#: A second signal within these seconds is the first one: `timeout` signals a process and then its group.
 _SAME_SIGNAL_SECONDS: Final = 1.0
 #: Seconds before a worker is replaced that died soon after its start, by the number of such deaths in a row.
 _DELAYS: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -63,6 +61,8 @@ class WorkerGroup:
     on_ready: Callable[[], None]
     release: Callable[[], None]
     drain_seconds: float
+    #: Seconds that workers have beyond the time for their requests.
+    extra_seconds: float = 5.0
     _children: dict[int, _Child] = field(default_factory=dict)
     _early_deaths: dict[int, int] = field(default_factory=dict)
     _starts: dict[int, float] = field(default_factory=dict)
@@ -201,7 +201,7 @@ class WorkerGroup:
     def _end_workers(self, wake: int) -> bool:
         """Let all workers finish their requests, and kill those that do not; return whether it had to."""
         self._signal_times = self._signal_times or [time.monotonic()]
-        deadline = time.monotonic() + self.drain_seconds + _SECONDS_AFTER_DRAIN
+        deadline = time.monotonic() + self.drain_seconds + self.extra_seconds
         self.release()
         self._send(signal.SIGTERM)
         while self._children and time.monotonic() < deadline and not self._has_second_signal:

@@ -93,8 +93,8 @@ class Server(Section):
         1,
         ge=1,
         le=64,
-        description="Number of processes that serve, one per core. Limits of memory and connections are those of"
-        " each. Without cache.redis.url each stores responses of its own.",
+        description="Number of processes that serve, one per core. Limits of memory and connections are"
+        " those of each. Without cache.redis.url each stores responses of its own.",
     )
     timeouts: ClientTimeouts = Field(ClientTimeouts(), description="Timeouts of a client's connection.")
     max_uri: ByteCount = Field(

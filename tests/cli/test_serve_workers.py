@@ -145,13 +145,6 @@ def test_workers_end_after_their_parent_was_killed(gateway: WorkersGateway) -> N
     assert not accepts_connections(gateway.url)
 
 
-def test_worker_that_cannot_start_is_reported_once(emulator: RunningEmulator, tmp_path: Path) -> None:
-    completed = run_serve("--workers", "3", UPSTREAM__CA_FILE=str(tmp_path / "missing"))
-    assert completed.returncode == 1
-    assert completed.stdout == ""
-    assert completed.stderr.count("start-failed") == 1
-
-
 def test_port_in_use_is_the_same_error_as_without_workers(gateway: WorkersGateway) -> None:
     port = gateway.url.rpartition(":")[2]
     completed = run_serve("--workers", "2", "--port", port)
