@@ -17,8 +17,9 @@ import pytest
 
 KEY = ("Ocp-Apim-Subscription-Key", "demo-key")
 HeaderLines = tuple[str, ...]
-_CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
-SERVER, LOAD = _CORES[0], _CORES[-1]
+#: Cores that this process may use.
+CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
+SERVER, LOAD = CORES[0], CORES[-1]
 _UNAVAILABLE = [program for program in ("nginx", "wrk", "taskset") if which(program) is None]
 _UNAVAILABLE += [] if SERVER != LOAD else ["a second core"]
 
@@ -111,7 +112,7 @@ def free_port() -> int:
         return port
 
 
-def pin_to_core(core: int, *command: str) -> tuple[str, ...]:
+def pin_to_core(core: int | str, *command: str) -> tuple[str, ...]:
     """The command, restricted to that core if `taskset` is installed."""
     return ("taskset", "-c", str(core), *command) if which("taskset") else command
 
@@ -122,7 +123,7 @@ def run_server(
     port: int,
     log: Path,
     *,
-    core: int = SERVER,
+    core: int | str = SERVER,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run a server on that port, pinned to one core; it is terminated at the end."""

@@ -83,7 +83,7 @@ class WorkerRoutes:
             return route
         if combine is summed_statistics:
             combine = partial(summed_statistics, has_shared_store=self.has_shared_store)
-        return Route(route.path, partial(self._combined, endpoint, combine), methods=[method])
+        return Route(route.path, partial(self._combine, endpoint, combine), methods=[method])
 
     async def _sum_of_metrics(self, endpoint: Callable[[Request], Any], request: Request) -> Response:
         own: Response = await endpoint(request)
@@ -101,7 +101,7 @@ class WorkerRoutes:
         self.worker.pages.write(self.worker.number, counters_of(whole))
         return whole
 
-    async def _combined(
+    async def _combine(
         self, endpoint: Callable[[Request], Any], combine: CombineResponses, request: Request
     ) -> Response:
         if int(request.headers.get("content-length", "0") or 0) > _MAX_BODY:

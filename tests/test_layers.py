@@ -30,6 +30,7 @@ EXCUSED = {
     "repairs/repair.py": "the shape: tests/repairs/test_repairs.py",
     "sql/batch.py": "the shape: tests/sql/test_proof.py",
     "server/serve.py": "a process: tests/cli/test_commands.py; in a thread: all end-to-end tests",
+    "worker_routes.py": "wiring only: tests/end_to_end/test_workers.py runs it with two processes",
     "stores/base.py": "an interface without code",
     "upstreams/limits.py": "the shape: tests/settings/test_upstreams.py",
 }
@@ -56,6 +57,7 @@ IMPURE = {
     "cli/explain.py": "asyncio clock secrets",
     "cli/ledger.py": "sqlite3",
     "ledger/app_usage.py": "structlog threading",
+    "cli/serve_workers.py": "secrets socket structlog",
     "ledger/counts.py": "threading",
     "ledger/daily_usage.py": "structlog threading",
     "ledger/file_mode.py": "structlog",
@@ -85,8 +87,12 @@ IMPURE = {
     "server/connection.py": "asyncio starlette structlog uvicorn",
     "server/fast_path_protocol.py": "time uvicorn",
     "server/joined_writes.py": "asyncio",
+    "server/local_channel.py": "structlog",
     "server/serve.py": "asyncio socket starlette threading uvicorn",
+    "server/siblings.py": "asyncio socket",
     "server/upgrade_offer.py": "uvicorn",
+    "server/worker.py": "asyncio socket",
+    "server/worker_group.py": "structlog time",
     "settings/redis_url.py": "redis",
     "sites/relocation.py": "asyncio structlog uuid",
     "sql/held_polls.py": "asyncio",
@@ -138,6 +144,7 @@ IMPURE = {
     "webhooks/forwarder.py": "asyncio httpx structlog",
     "webhooks/receiver.py": "asyncio starlette structlog",
     "webhooks/routes.py": "random starlette time",
+    "worker_routes.py": "asyncio httpx starlette",
 }
 #: What makes a module impure; `clock` is a call of datetime.now or date.today.
 _DOORS = {

@@ -50,14 +50,14 @@ def summed_page(pages: Sequence[bytes], *, has_shared_store: bool = False) -> by
     families: dict[bytes, _Family] = {}
     for page in pages:
         _add_page(families, page, has_shared_store)
-    return _rendered(families.values())
+    return _render(families.values())
 
 
 def counters_of(page: bytes) -> bytes:
     """Return the counters and histograms of a page: what remains true of a process that has ended."""
     families: dict[bytes, _Family] = {}
     _add_page(families, page, has_shared_store=False)
-    return _rendered(family for family in families.values() if family.type in _COUNTER_TYPES)
+    return _render(family for family in families.values() if family.type in _COUNTER_TYPES)
 
 
 def _add_page(families: dict[bytes, _Family], page: bytes, has_shared_store: bool) -> None:
@@ -85,7 +85,7 @@ def _rule_of(name: str, type_: str, has_shared_store: bool) -> Combine:
     return next((rule for end, rule in rules.items() if name.endswith(end)), _sum)
 
 
-def _rendered(families: Iterable[_Family]) -> bytes:
+def _render(families: Iterable[_Family]) -> bytes:
     lines = [
         line
         for family in families

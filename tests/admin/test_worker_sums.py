@@ -49,7 +49,7 @@ def test_shared_store_is_counted_once() -> None:
     assert (total["store"]["entries"], total["requests"]) == (2, {"hit": 4})
 
 
-def test_site_is_in_its_worst_state_with_the_pauses_of_all() -> None:
+def test_site_is_in_its_worst_state_with_all_pauses() -> None:
     early, late, other = pause("a", "2026-04-01"), pause("a", "2026-04-02"), pause("b", "2026-04-01")
     closed, opened = site("closed", late, left=3), site("open", early, other, seconds=9)
     for sites in ([closed, opened], [opened, closed]):

@@ -88,7 +88,8 @@ def test_parent_has_no_thread(gateway: WorkersGateway) -> None:
     with gateway.clients(4) as clients:
         for client in clients:
             client.get("/Patient/1")
-    assert os.listdir(f"/proc/{gateway.process.pid}/task") == [str(gateway.process.pid)]
+    tasks = Path(f"/proc/{gateway.process.pid}/task").iterdir()
+    assert [task.name for task in tasks] == [str(gateway.process.pid)]
 
 
 @pytest.mark.parametrize("to_group", [False, True], ids=["parent", "group"])

@@ -96,9 +96,7 @@ def test_operators_of_all_workers_need_the_token(gateway: WorkersGateway) -> Non
     assert httpx.get(f"{gateway.url}/admin/cache", trust_env=False).status_code == 401
 
 
-def test_circuit_opened_by_one_worker_is_open_in_all_and_reset_in_all(
-    gateway: WorkersGateway, pair: Pair
-) -> None:
+def test_circuit_is_open_in_all_workers_and_reset_in_all(gateway: WorkersGateway, pair: Pair) -> None:
     pair.fault(kind="reset", times=3)
     with gateway.clients() as clients:
         for client in clients[:3]:

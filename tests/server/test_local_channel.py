@@ -44,7 +44,7 @@ async def test_messages_arrive_in_order_around_the_end_of_the_ring() -> None:
 
 
 @pytest.mark.anyio
-async def test_worker_that_missed_messages_is_told_and_is_never_current_again() -> None:
+async def test_worker_that_missed_messages_is_never_current_again() -> None:
     rings, calls = SharedRings(2, 4_096), list[str]()
     first, second = LocalChannel(rings, 0, fail), LocalChannel(rings, 1, lambda: calls.append("behind"))
     for _ in range(100):

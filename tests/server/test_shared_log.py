@@ -28,7 +28,7 @@ def test_lines_of_several_processes_never_mix() -> None:
                 os._exit(0)
         pids.append(pid)
     os.close(write)
-    with open(read, "rb") as stream:
+    with os.fdopen(read, "rb") as stream:
         lines = stream.read().splitlines()
     for pid in pids:
         os.waitpid(pid, 0)

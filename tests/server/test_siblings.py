@@ -45,7 +45,7 @@ async def test_sibling_that_does_not_answer_is_none_after_the_time() -> None:
         assert time.monotonic() - started_at < 5
 
 
-async def test_full_inbox_of_a_worker_that_does_not_read_is_no_answer() -> None:
+async def test_full_inbox_is_no_answer() -> None:
     with siblings(2, 0.01) as (first, _):
         answers = await asyncio.gather(*(first.ask(REQUEST) for _ in range(600)))
         assert all(answer == {2: None} for answer in answers)

@@ -22,7 +22,7 @@ def test_worker_has_the_whole_rate_because_workers_share_its_permits() -> None:
     assert settings_of_worker(settings, 4).upstream.requests_per_second == 10
 
 
-def test_outbox_of_a_ledger_in_redis_is_the_worker_s_own(tmp_path: Path) -> None:
+def test_each_worker_has_an_outbox(tmp_path: Path) -> None:
     ledger = {"store": "redis", "path": str(tmp_path / "ledger.db")}
     settings = Settings.model_validate({"cache": REDIS, "ledger": ledger})
     assert with_own_outbox(settings, 2).ledger.path == tmp_path / "ledger.db.worker-2"
