@@ -6,10 +6,12 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
 from conftest import Pair
+from support.redis_server import redis_server
 from support.secrets import SECRET
 from support.workers import WorkersGateway, workers_gateway
 
@@ -53,6 +55,59 @@ def test_write_ends_stored_responses_of_all_workers(gateway: WorkersGateway) -> 
     hits = [line for line in gateway.lines("request") if line["method"] == "GET"]
     assert {line["worker"] for line in hits} == {1, 2}
     assert len({line["request_id"] for line in hits}) == len(hits)
+
+
+def client_by_worker(gateway: WorkersGateway, clients: list[httpx.Client]) -> dict[int, httpx.Client]:
+    """One client for each worker, found by its id in the log."""
+    for number, client in enumerate(clients):
+        client.get(PATIENT, headers={"x-request-id": f"client-{number}"})
+    found: dict[int, httpx.Client] = {}
+    deadline = time.monotonic() + 10
+    while len(found) < 2 and time.monotonic() < deadline:
+        for line in gateway.lines("request"):
+            name, _, number = line["request_id"].rpartition("-")
+            if name == "client":
+                found[line["worker"]] = clients[int(number)]
+    return found
+
+
+def pid_of(gateway: WorkersGateway, worker: int) -> int:
+    """Process id of a worker that was not replaced: they are created in the order of their numbers."""
+    return sorted(gateway.children())[worker - 1]
+
+
+def test_worker_that_stalled_during_a_write_serves_nothing_older(gateway: WorkersGateway) -> None:
+    with gateway.clients() as clients:
+        by_worker = client_by_worker(gateway, clients)
+        for attempt in range(10):
+            for client in (*clients, *clients):
+                client.get(PATIENT)
+            pid = pid_of(gateway, 2)
+            os.kill(pid, signal.SIGSTOP)
+            set_city(by_worker[1], f"Village {attempt}")
+            reader = Thread(target=os.kill, args=(pid, signal.SIGCONT))
+            request = by_worker[2].build_request("GET", PATIENT)
+            reader.start()  # the request may be there before the worker wakes
+            assert city_of(by_worker[2].send(request)) == f"Village {attempt}"
+            reader.join()
+
+
+def test_counters_of_a_worker_that_stalls_are_those_last_shown(gateway: WorkersGateway) -> None:
+    sample = 'halo_gateway_cache_requests_total{outcome="hit",type="Patient"}'
+    with gateway.clients() as clients:
+        by_worker = client_by_worker(gateway, clients)
+        for client in clients:
+            client.get(PATIENT)
+        before = metric(gateway, sample)
+        pid = pid_of(gateway, 2)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            started_at = time.monotonic()
+            page = by_worker[1].get(f"{gateway.url}/metrics").text
+            assert time.monotonic() - started_at < 5
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert f"{sample} {before}\n" in page
 
 
 def test_connections_are_spread_over_workers(gateway: WorkersGateway) -> None:
@@ -109,3 +164,19 @@ def test_circuit_is_open_in_all_workers_and_reset_in_all(gateway: WorkersGateway
         url = f"{gateway.url}/admin/sites/{sites[0]['site']}/reset"
         assert "circuit" in httpx.post(url, headers=ADMIN, json={}, trust_env=False).json()["reset"]
         assert {client.get(PATIENT).status_code for client in clients} == {200}
+
+
+def test_workers_on_one_redis_share_responses(pair: Pair, tmp_path: Path) -> None:
+    with (
+        redis_server() as redis,
+        workers_gateway(
+            pair.emulator.url, tmp_path, CACHE__REDIS__URL=redis.url, CACHE__KEYS=f'["{SECRET}"]'
+        ) as gateway,
+        gateway.clients() as clients,
+    ):
+        assert len(client_by_worker(gateway, clients)) == 2
+        set_city(clients[0], "Shared Town")
+        assert {city_of(client.get(PATIENT)) for client in clients} == {"Shared Town"}
+        reads = [each for each in pair.sent() if each["method"] == "GET"]
+    assert len(reads) == 2  # before the write and after it
+    assert "server.workers" not in {line["setting"] for line in gateway.lines("configuration")}
