@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Final
 
 from gateway.server.kept_pages import KeptPages
@@ -45,6 +47,11 @@ class WorkerServer(Server):
         if self.started:
             asyncio.get_running_loop().add_reader(self._lifeline, self._note_end_of_parent)
             os.write(self._status, READY)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain on SIGTERM. A terminal sends SIGINT to parent and workers: only the parent acts on it."""
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)
 
     def _note_end_of_parent(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline)

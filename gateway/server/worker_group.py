@@ -135,7 +135,8 @@ class WorkerGroup:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for each in (signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(each, signal.SIG_DFL)
             os.close(self._lifeline[1])
             for child in self._children.values():

@@ -92,13 +92,21 @@ def test_parent_has_no_thread(gateway: WorkersGateway) -> None:
     assert [task.name for task in tasks] == [str(gateway.process.pid)]
 
 
-@pytest.mark.parametrize("to_group", [False, True], ids=["parent", "group"])
-def test_sigterm_drains_and_stops_listening(
-    emulator: RunningEmulator, gateway: WorkersGateway, to_group: bool
+@pytest.mark.parametrize(
+    ("number", "to_group"),
+    [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)],
+    ids=["parent", "group", "terminal"],
+)
+def test_signal_drains_and_stops_listening(
+    emulator: RunningEmulator, gateway: WorkersGateway, number: signal.Signals, *, to_group: bool
 ) -> None:
     thread, statuses = slow_request(emulator, gateway)
-    for pid in (*(gateway.children() if to_group else ()), gateway.process.pid):
-        os.kill(pid, signal.SIGTERM)
+    workers = gateway.children() if to_group else []
+    for pid in (gateway.process.pid, *workers):
+        os.kill(pid, number)
+    time.sleep(0.3)
+    for pid in filter(exists, workers):  # as a worker may get it after that of its parent
+        os.kill(pid, number)
     wait_until(lambda: not accepts_connections(gateway.url))
     assert gateway.process.poll() is None, "the process ended before its request"
     thread.join(30)
