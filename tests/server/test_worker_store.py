@@ -75,6 +75,7 @@ async def test_write_through_one_worker_ends_what_the_other_has_stored(
     marks = second.local_marks("site", ["Patient"])
     assert is_unchanged()
     await first.increment("site", ["Patient"])
+    assert not channels[1].is_current()
     assert not is_unchanged()
     assert not await second.is_current("site", snapshot)
     assert second.local_marks("site", ["Patient"]) != marks
