@@ -133,6 +133,8 @@ def operations_of(runtime: Runtime, chains: list[Chain]) -> Operations:
         [chain.upstream_handlers for chain in chains if chain.upstream_handlers],
         runtime.outcome_counts,
         runtime.names.has_name,
+        runtime.shape_log,
+        runtime.monotonic,
     )
 
 

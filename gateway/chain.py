@@ -6,6 +6,7 @@ AccessLog            one log line per request                      telemetry/acc
 ErrorHandler         Failure -> OperationOutcome                   web/errors.py
 BatchExecutor        sends each entry of a batch as one request    batch/executor.py
 SavingsMeter         counts requests answered without a query      ledger/metering.py
+ShapeRecorder        notes the shape of reads and searches         advice/recorder.py
 WriteValidation      rejects or reports writes that are not R4     validation/write_validation.py
 ExplainOperation     POST $explain                                 search/explain.py
 PageLinks            page tokens in, page tokens out               paging/page_links.py
@@ -59,6 +60,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.admin.site_status import UpstreamHandlers
+from gateway.advice.recorder import ShapeRecorder
 from gateway.batch.executor import BatchExecutor
 from gateway.builders import RequestPolicies, connection_pool, sql_timeout
 from gateway.cache.lookup import CacheConfig
@@ -67,7 +69,7 @@ from gateway.exchange import Handler
 from gateway.ledger.metering import SavingsMeter, UpstreamMeter
 from gateway.ledger.rewrite_counts import RewriteCounter
 from gateway.mount_handlers import by_resource, mount_handlers, with_invalidation, with_mount_cache
-from gateway.repairs import BASE_URL_REPAIRS, REPAIRS, WITNESSES, sql_parameter_conversion, witnesses_of
+from gateway.repairs import BASE_URL_REPAIRS, REPAIRS, own_witnesses, sql_parameter_conversion, witnesses_of
 from gateway.repairs.conversion_scopes import ConversionScopes
 from gateway.repairs.extensions import NO_EXTENSIONS, Extensions
 from gateway.repairs.handlers import RequestRepairs, ResponseRepairs
@@ -76,7 +78,6 @@ from gateway.repairs.repair import Repair
 from gateway.repairs.rewrite_queue import AdmissionCheck, after_admission
 from gateway.repairs.sql_parameters import SqlParameters
 from gateway.repairs.submitted_queries import SubmittedQueries
-from gateway.repairs.witness import NamedWitness
 from gateway.resilience.credential_failure_limit import CredentialFailureLimit
 from gateway.resilience.credential_failures import CredentialFailures, FailureLimits
 from gateway.resilience_handlers import ClientFactory, with_resilience
@@ -93,7 +94,6 @@ from gateway.upstreams.async_status import AsyncStatusUrls
 from gateway.upstreams.client import UpstreamClient
 from gateway.upstreams.dialect import Dialect
 from gateway.upstreams.error_rule import ErrorRule
-from gateway.upstreams.halo_connect import HALO_CONNECT
 from gateway.upstreams.retry_after import WaitLimits
 from gateway.upstreams.site_statements import SiteStatements
 from gateway.validation.write_validation import WriteValidation
@@ -161,7 +161,7 @@ def practice_chain(
 def with_batches(handler: Handler, runtime: Runtime, repairs: Sequence[Repair]) -> Handler:
     """Wrap a handler in the outermost handlers, with a BatchExecutor whose entries pass all of them, too."""
     alone = with_observability(handler, runtime, repairs)
-    metered = SavingsMeter(handler, runtime.recorder, repairs)
+    metered = SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)
     reject = EntryRejection(runtime.recorder)
     return AccessLog(ErrorHandler(BatchExecutor(metered, alone, reject, runtime.settings)))
 
@@ -242,7 +242,14 @@ def with_held_polls(handler: Handler, runtime: Runtime, policies: RequestPolicie
 
 def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Repair] = REPAIRS) -> Handler:
     """Wrap a handler in the outermost handlers of every chain; `repairs` are those that it applies."""
-    return AccessLog(ErrorHandler(SavingsMeter(handler, runtime.recorder, repairs)))
+    return AccessLog(ErrorHandler(SavingsMeter(with_advice(handler, runtime), runtime.recorder, repairs)))
+
+
+def with_advice(handler: Handler, runtime: Runtime) -> Handler:
+    """Wrap a handler in ShapeRecorder if operators can ask for advice."""
+    log, admin = runtime.shape_log, runtime.settings.admin
+    recorder = ShapeRecorder(handler, log, runtime.recorder.attribution_of, runtime.monotonic)
+    return recorder if admin.token or admin.listen else handler
 
 
 def upstream_client(
@@ -268,7 +275,7 @@ def upstream_client(
         detector = IssueDetector(
             EngineDetector(UpstreamMeter(client, runtime.recorder), engines),
             runtime.issue_states_of(upstream),
-            (*_own_witnesses(upstream.resolved_dialect), *witnesses_of(extensions.repairs)),
+            (*own_witnesses(upstream.resolved_dialect), *witnesses_of(extensions.repairs)),
             runtime.is_proved,
             time.monotonic if runtime.now is utc_now else lambda: runtime.now().timestamp(),
         )
@@ -282,13 +289,6 @@ def upstream_client(
         )
 
     return client_for
-
-
-def _own_witnesses(dialect: Dialect) -> Sequence[NamedWitness]:
-    """Witnesses of the gateway's own repairs that apply to an upstream; bodies that are no FHIR have none."""
-    if dialect is HALO_CONNECT:
-        return WITNESSES
-    return witnesses_of(BASE_URL_REPAIRS) if dialect.is_fhir else ()
 
 
 def with_rules(dialect: Dialect, rules: tuple[ErrorRule, ...]) -> Dialect:

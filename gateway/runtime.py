@@ -14,6 +14,7 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.admin.health import Checks
+from gateway.advice.shape_log import ShapeLog
 from gateway.app_builders import app_usage_of
 from gateway.apps.app import OTHER
 from gateway.apps.recognition import AppDirectory
@@ -113,6 +114,7 @@ class Runtime:
         if isinstance(self.store, FallbackStore):
             self.store.recovery_listener = self.counters.invalidate_everywhere
         self.outcome_counts = OutcomeCounts()
+        self.shape_log = ShapeLog()
         self.remaining_wait = remaining_wait_of(settings)
         self.rewrite_queue = RewriteQueue(self.is_proved_caller, self.remaining_wait)
         self.fast_path_cache = self._create_fast_path_cache()

@@ -44,6 +44,11 @@ class AdminClient:
         (status,) = self._request_json("GET", f"/admin/sites?{httpx.QueryParams(site=site)}")["sites"]
         return _format_known_issues(status["site"], status["knownIssues"])
 
+    def read_advice(self) -> dict[str, Any]:
+        """Read what apps could ask more cheaply. Raises ValueError that says what to do."""
+        result: dict[str, Any] = self._request_json("GET", "/admin/advice")
+        return result
+
     def reset_site(self, site: str, pause: str = "") -> str:
         """Reset a circuit and pauses, and return a message. Raises ValueError that says what to do."""
         path = f"/admin/sites/{site}/reset" if site else "/admin/pauses/clear"

@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
+from gateway.admin.advice import AdviceEndpoints
 from gateway.admin.cache import CacheEndpoints, outcomes_by_type
 from gateway.admin.endpoints import AdminEndpoints
 from gateway.admin.ledger import NO_APP_REPORTS, AppReports, LedgerEndpoints
@@ -21,6 +22,8 @@ from gateway.admin.state_metrics import (
     site_families,
     store_families,
 )
+from gateway.advice.adviser import Prices
+from gateway.advice.shape_log import ShapeLog
 from gateway.cache.patient_tags import purge_tags
 from gateway.cache.response_cache import ResponseCache
 from gateway.dates.timezones import load_zone
@@ -54,6 +57,8 @@ class Operations:
     upstream_handlers: Sequence[UpstreamHandlers] = ()
     outcome_counts: Mapping[tuple[str, str], int] = field(default_factory=Counter)
     has_name: Callable[[str], bool] = lambda _: True
+    shape_log: ShapeLog = field(default_factory=ShapeLog)
+    monotonic: Callable[[], float] = lambda: 0.0
 
     @cached_property
     def _status_reader(self) -> SiteStatusReader:
@@ -62,6 +67,11 @@ class Operations:
         return SiteStatusReader(
             self.upstream_handlers, configured, self._site_of, self.has_name, further, self._mount_issue_ids
         )
+
+    @property
+    def _prices(self) -> Prices:
+        ledger = self.settings.ledger
+        return Prices(ledger.price_per_query, ledger.price_per_megabyte, ledger.currency)
 
     @cached_property
     def _mounts(self) -> Mapping[str, Site]:
@@ -94,6 +104,7 @@ class Operations:
             LedgerEndpoints(read_rows, cap_statuses, names, self.now, app_reports, self._flush_hits),
             CacheEndpoints(self.cache_statistics, self.purge_responses, names, self.now),
             SiteEndpoints(self._status_reader, names, self.now),
+            AdviceEndpoints(self.shape_log, self._prices, names, self.now, self.monotonic),
         )
         return AdminEndpoints(
             token.get_secret_value() if token else "", groups, self.settings.admin.listen is not None

@@ -1,5 +1,6 @@
 """Command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -194,6 +195,21 @@ def purge(site: str, type_: str, patient: str, url: str, config: Path | None) ->
 def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
     """Show the status of each practice."""
     _run_admin_command(config, url, lambda client: client.format_sites(site, as_json=as_json))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_url_option
+@config_option
+def advise(url: str, config: Path | None, *, as_json: bool) -> None:
+    """Show what apps could ask more cheaply."""
+    from gateway.cli.advise import format_advice
+
+    def show(client: Any) -> str:
+        result = client.read_advice()
+        return json.dumps(result, indent=2) if as_json else format_advice(result)
+
+    _run_admin_command(config, url, show)
 
 
 @main.command()

@@ -5,7 +5,9 @@ from importlib import import_module
 
 from gateway.repairs import capability_statement, further_issues
 from gateway.repairs.repair import KnownIssue, Repair
-from gateway.repairs.witness import Witness
+from gateway.repairs.witness import NamedWitness, Witness
+from gateway.upstreams.dialect import Dialect
+from gateway.upstreams.halo_connect import HALO_CONNECT
 
 #: Ids of the repairs, in order. The file of each has its name with underscores, and defines REPAIR.
 _IDS = (
@@ -49,3 +51,10 @@ WITNESSES = (
     *witnesses_of(REPAIRS),
     *((issue.id, witness) for issue, witness in further_issues.FURTHER_ISSUES),
 )
+
+
+def own_witnesses(dialect: Dialect) -> tuple[NamedWitness, ...]:
+    """Witnesses of the gateway's own repairs that apply to an upstream; bodies that are no FHIR have none."""
+    if dialect is HALO_CONNECT:
+        return WITNESSES
+    return witnesses_of(BASE_URL_REPAIRS) if dialect.is_fhir else ()

@@ -1,0 +1,198 @@
+"""Patterns of requests that cost more than they need to: one function each, over the shape log.
+
+Each prefers silence to wrong advice: its thresholds say how much must have been seen.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import ceil
+from statistics import median
+from typing import Final, NamedTuple
+
+from gateway.advice.shape_log import ShapeRecord
+from gateway.cache.lifetimes import lifetime_of_type
+
+Records = Sequence[ShapeRecord]
+
+#: Reads of one type within `_BURST_SECONDS`: a list with a read for each row.
+_MIN_READS, _BURST_SECONDS = 10, 2.0
+#: Searches that differ in dates only within `_LOOP_SECONDS`: one window after the other.
+_MIN_WINDOWS, _LOOP_SECONDS = 4, 60.0
+_WINDOW_TYPES: Final = frozenset({"Slot", "Schedule", "Appointment"})
+#: Paid repetitions of one request: a timer, no person.
+_MIN_POLLS = 20
+#: Age in seconds that an app for display accepts (docs/apps.md), and the types for which it does.
+_DISPLAY_SECONDS, _DISPLAY_TYPES = 30, frozenset({"Appointment", "AppointmentResponse", "Schedule"})
+#: Pages of at most `_TINY_PAGE` entries that have a further page.
+_MIN_TINY_PAGES, _TINY_PAGE, _USUAL_PAGE = 10, 2, 50
+#: Pages of a walk that reads a whole list, and the seconds between two of them.
+_MIN_WALK_PAGES, _MAX_PAGE_SECONDS = 5, 300.0
+#: Paid requests of the same matches in different spellings, each within the lifetime of the one before.
+_MIN_SPELLINGS = 5
+
+
+class Finding(NamedTuple):
+    """One pattern of one app, caller and site.
+
+    So many `requests` were seen, of which `paid` caused a query; `saved` and `saved_octets` would not have.
+    """
+
+    id: str
+    record: ShapeRecord
+    requests: int
+    paid: int
+    saved: int
+    saved_octets: int
+    instead: str
+
+
+def reads_one_by_one(records: Records) -> Iterator[Finding]:
+    """Yield lists whose rows are read one by one (N+1 queries)."""
+    reads = (record for record in records if not record.is_search)
+    for group in _groups(reads, lambda record: (*record.sender, record.type)):
+        bursts = [burst for burst in _bursts(group, _BURST_SECONDS) if _distinct(burst) >= _MIN_READS]
+        paid = [record for burst in bursts for record in burst if record.is_paid]
+        if len(paid) >= _MIN_READS:
+            count, type_ = sum(map(len, bursts)), group[0].type
+            yield _make_finding(
+                "reads-one-by-one", count, paid, len(paid) - len(bursts), 0, f"GET {type_}?_id=a,b,c"
+            )
+
+
+def loops_over_windows(records: Records) -> Iterator[Finding]:
+    """Yield searches that ask for one window of time after the other."""
+    searches = (
+        record for record in _first_pages(records) if record.type in _WINDOW_TYPES and "(" in record.shape
+    )
+    for group in _groups(searches, lambda record: (*record.sender, record.shape, record.frame)):
+        loops = [loop for loop in _bursts(group, _LOOP_SECONDS) if _distinct(loop) >= _MIN_WINDOWS]
+        paid = [record for loop in loops for record in loop if record.is_paid]
+        if len(paid) >= _MIN_WINDOWS:
+            saved = len(paid) - len(loops)
+            instead = f"one {group[0].shape} with a longer window"
+            yield _make_finding("loops-over-windows", sum(map(len, loops)), paid, saved, 0, instead)
+
+
+def polls_too_often(records: Records) -> Iterator[Finding]:
+    """Yield screens that ask for the same list more often than their readers can see."""
+    searches = (record for record in _first_pages(records) if record.type in _DISPLAY_TYPES)
+    for group in _groups(searches, lambda record: (*record.sender, record.same)):
+        paid = [record for record in group if record.is_paid]
+        if len(paid) < _MIN_POLLS or _median_interval(group) >= _DISPLAY_SECONDS:
+            continue
+        saved = len(paid) - ceil((paid[-1].at - paid[0].at) / _DISPLAY_SECONDS) - 1
+        if saved >= len(paid) / 4:
+            instead = f'{group[0].shape} every {_DISPLAY_SECONDS} s, or purpose = "display" for the app'
+            yield _make_finding(
+                "polls-too-often", len(group), paid, saved, _mean_octets(paid) * saved, instead
+            )
+
+
+def walks_in_tiny_pages(records: Records) -> Iterator[Finding]:
+    """Yield lists that are read in pages of one or two entries."""
+    pages = (r for r in records if r.is_search and r.is_paid and r.has_next and 1 <= r.entries <= _TINY_PAGE)
+    for group in _groups(pages, lambda record: (*record.sender, record.type)):
+        walks = [walk for walk in _bursts(group, _LOOP_SECONDS) if len(walk) >= _MIN_TINY_PAGES]
+        paid = [record for walk in walks for record in walk]
+        saved = sum(len(walk) - ceil(sum(r.entries for r in walk) / _USUAL_PAGE) for walk in walks)
+        if saved > 0:
+            instead = f"GET {group[0].type}?_count={_USUAL_PAGE}"
+            yield _make_finding("walks-in-tiny-pages", len(paid), paid, saved, 0, instead)
+
+
+def repeats_whole_lists(records: Records) -> Iterator[Finding]:
+    """Yield lists that are read to the end again and again, though `_lastUpdated` would give the changes."""
+    for group in _groups((r for r in records if r.is_search), lambda record: (*record.sender, record.type)):
+        walks = [walk for walk in _walks(group) if sum(r.is_paid for r in walk) >= _MIN_WALK_PAGES]
+        for repeated in _groups_of_walks(walks):
+            paid = [record for walk in repeated for record in walk if record.is_paid]
+            again = [record for walk in repeated[1:] for record in walk[1:] if record.is_paid]
+            saved, octets = len(again), sum(record.octets for record in again)
+            instead = f"GET {group[0].type}?_lastUpdated=ge…"
+            yield _make_finding("repeats-whole-lists", len(paid), paid, saved, octets, instead)
+
+
+def spells_differently(records: Records) -> Iterator[Finding]:
+    """Yield equal searches that do not share a response, because they are spelt differently."""
+    paid_searches = (record for record in _first_pages(records) if record.is_paid)
+    for group in _groups(
+        paid_searches, lambda record: (record.caller, record.site, record.type, record.same)
+    ):
+        lifetime = lifetime_of_type(group[0].type).balanced
+        again = [b for a, b in pairwise(group) if a.spelt != b.spelt and b.at - a.at < lifetime]
+        if len(again) >= _MIN_SPELLINGS:
+            octets = sum(record.octets for record in again)
+            instead = "one spelling: the same _count, Prefer and Accept-Language in all apps"
+            yield _make_finding("spells-differently", len(group), group, len(again), octets, instead)
+
+
+Pattern = Callable[[Records], Iterator[Finding]]
+PATTERNS: tuple[Pattern, ...] = (
+    reads_one_by_one,
+    loops_over_windows,
+    polls_too_often,
+    walks_in_tiny_pages,
+    repeats_whole_lists,
+    spells_differently,
+)
+
+
+def _make_finding(id_: str, count: int, paid: Records, saved: int, octets: int, instead: str) -> Finding:
+    return Finding(id_, paid[0], count, len(paid), saved, octets, instead)
+
+
+def _first_pages(records: Iterable[ShapeRecord]) -> Iterator[ShapeRecord]:
+    return (record for record in records if record.is_search and not record.is_page)
+
+
+def _groups(
+    records: Iterable[ShapeRecord], key: Callable[[ShapeRecord], Hashable]
+) -> list[list[ShapeRecord]]:
+    groups: dict[Hashable, list[ShapeRecord]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return list(groups.values())
+
+
+def _bursts(records: Records, seconds: float) -> Iterator[Records]:
+    """Yield the records in order, in groups each of which lasts at most some seconds."""
+    start = 0
+    for number, record in enumerate(records):
+        if record.at - records[start].at > seconds:
+            yield records[start:number]
+            start = number
+    yield records[start:]
+
+
+def _distinct(records: Records) -> int:
+    return len({record.same for record in records})
+
+
+def _walks(records: Records) -> Iterator[Records]:
+    """Yield a first page with the pages that follow it; another walk of the same sender may be mixed in."""
+    walk: list[ShapeRecord] = []
+    for record in records:
+        is_next = record.is_page and bool(walk) and record.at - walk[-1].at <= _MAX_PAGE_SECONDS
+        if not is_next:
+            yield walk
+            walk = []
+        walk.append(record)
+    yield walk
+
+
+def _groups_of_walks(walks: Iterable[Records]) -> Iterator[list[Records]]:
+    """Yield the walks of one search, if there are several and it does not ask for changes only."""
+    groups: dict[bytes, list[Records]] = defaultdict(list)
+    for walk in walks:
+        if not walk[0].is_page and "_lastUpdated" not in walk[0].shape:
+            groups[walk[0].same].append(walk)
+    return (group for group in groups.values() if len(group) > 1)
+
+
+def _median_interval(records: Records) -> float:
+    return median(b.at - a.at for a, b in pairwise(records))
+
+
+def _mean_octets(records: Records) -> int:
+    return sum(record.octets for record in records) // len(records)

@@ -1,0 +1,63 @@
+"""Shape log: the last requests by shape, without any value, for the adviser."""
+
+from collections import deque
+from collections.abc import Iterator
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Final, NamedTuple
+
+#: Requests in memory: the oldest is dropped first. A record needs about 400 bytes.
+MAX_RECORDS: Final = 20_000
+_DIGEST_BYTES: Final = 8
+
+
+class ShapeRecord(NamedTuple):
+    """One request. `at` in seconds of a monotonic clock; `site` a GUID; `caller`, `app`: the ledger's names.
+
+    `same` is equal for requests of the same matches, `frame` also if they differ in dates only, `spelt` only
+    for the same spelling: digests with a key of this process. `entries` of a paid page, with or without a
+    `has_next`. `is_paid`: an upstream query was sent for it.
+    """
+
+    at: float
+    app: str
+    caller: str
+    site: str
+    type: str
+    shape: str
+    is_search: bool
+    is_page: bool = False
+    is_paid: bool = True
+    octets: int = 0
+    entries: int = 0
+    has_next: bool = False
+    same: bytes = b""
+    frame: bytes = b""
+    spelt: bytes = b""
+
+    @property
+    def sender(self) -> tuple[str, str, str]:
+        """App, caller and site: advice is about one of them."""
+        return self.app, self.caller, self.site
+
+
+class ShapeLog:
+    """The last `MAX_RECORDS` requests that passed the handlers; those that are ready to be sent do not."""
+
+    def __init__(self, max_records: int = MAX_RECORDS) -> None:
+        self._records: deque[ShapeRecord] = deque(maxlen=max_records)
+        self._key = token_bytes(32)
+
+    def add(self, record: ShapeRecord) -> None:
+        """Add a request."""
+        self._records.append(record)
+
+    def digest(self, text: str) -> bytes:
+        """Digest of a text that only this process can repeat."""
+        return blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES, key=self._key).digest()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[ShapeRecord]:
+        return iter(tuple(self._records))

@@ -1,0 +1,75 @@
+"""Recorder: which requests are noted, and that no value is among what is noted."""
+
+from datetime import UTC
+
+import pytest
+from support.requests import GUID, fhir_request
+
+from gateway.advice.recorder import ShapeRecorder
+from gateway.advice.shape_log import ShapeLog
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
+from gateway.http.proved_callers import UNPROVED
+from gateway.ledger.cost import Attribution
+
+pytestmark = pytest.mark.anyio
+PAGE = b'{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"fullUrl":"Zzyzx"}]}'
+
+
+def attribution(caller: str = "c0ffee00") -> Attribution:
+    return Attribution(GUID, "harbour", UTC, caller, "Patient", "read")
+
+
+def recorder(log: ShapeLog, result: FhirResponse | Failure, caller: str = "c0ffee00") -> ShapeRecorder:
+    async def inner(_: FhirRequest) -> FhirResponse:
+        if isinstance(result, Failure):
+            raise result
+        return result
+
+    return ShapeRecorder(inner, log, lambda _: attribution(caller), lambda: 7.0)
+
+
+async def test_paid_search_is_noted_with_its_page() -> None:
+    log, response = ShapeLog(), FhirResponse(200, body=PAGE, upstream_use=UpstreamUse(1))
+    handler = recorder(log, response)
+    assert await handler(fhir_request("Patient", "name=Zzyzx&identifier=Zzyzx|1")) is response
+    (record,) = log
+    assert (record.at, record.shape) == (7.0, "GET Patient?identifier&name")
+    assert (record.is_paid, record.entries, record.has_next, record.octets) == (True, 1, True, len(PAGE))
+    assert "Zzyzx" not in repr(list(log))
+
+
+async def test_stored_answer_is_noted_as_not_paid() -> None:
+    log = ShapeLog()
+    await recorder(log, FhirResponse(200, body=PAGE))(fhir_request("Patient/Zzyzx"))
+    (record,) = log
+    assert (record.shape, record.is_paid, record.entries) == ("GET Patient/{id}", False, 0)
+
+
+async def test_failure_is_noted_and_passed_on() -> None:
+    log, failure = ShapeLog(), Failure(catalog.BAD_REQUEST).with_upstream_use(UpstreamUse(1))
+    with pytest.raises(Failure):
+        await recorder(log, failure)(fhir_request("Patient", "name=a"))
+    assert [record.is_paid for record in log] == [True]
+
+
+async def test_write_and_unproved_caller_are_not_noted() -> None:
+    log = ShapeLog()
+    await recorder(log, FhirResponse(201))(fhir_request("Patient", method="POST", body=b"{}"))
+    await recorder(log, FhirResponse(200), UNPROVED)(fhir_request("Patient", "name=a"))
+    assert len(log) == 0
+
+
+async def test_spelling_includes_count_and_preference() -> None:
+    log = ShapeLog()
+    handler = recorder(log, FhirResponse(200))
+    for request in (
+        fhir_request("Patient", "name=a"),
+        fhir_request("Patient", "name=a&_count=5"),
+        fhir_request("Patient", "name=a").replace(headers=(("prefer", "handling=strict"),)),
+    ):
+        await handler(request)
+    records = list(log)
+    assert len({record.same for record in records}) == 1
+    assert len({record.spelt for record in records}) == 3
