@@ -153,7 +153,7 @@ def create_app(
     the store, it also responds to repeated requests. `state.operators` is the application of the admin port;
     `state.end_waits` ends the polls that are held open; requests in flight then have `state.drain_seconds`.
     """
-    runtime = Runtime(settings, transport, now, log_request_factory, monotonic, worker)
+    runtime = Runtime(settings, transport, now, log_request_factory, monotonic, worker=worker)
     mounts = [halo_mount(runtime), *(mount_upstream(runtime, *mount) for mount in settings.upstreams.items())]
     operations = operations_of(runtime, [chain for mount in mounts for chain in mount.chains])
     runtime.metrics.register_state(operations.read_metrics)
