@@ -31,13 +31,13 @@ def test_prices_have_the_digits_of_the_configuration(ledger: dict[str, Any], pri
     [
         ({"hard": True}, True),
         ({}, False),
-        ({"hard": True, "purpose": "clinical"}, False),
+        ({"hard_for_clinical": True, "purpose": "clinical"}, False),
         ({"hard": True, "hard_for_clinical": True, "purpose": "clinical"}, True),
     ],
 )
 def test_clinical_app_is_refused_only_by_name(options: dict[str, Any], *, is_refused: bool) -> None:
     purpose = options.pop("purpose", "interactive")
-    app = {"user_agent": "Board/*", "purpose": purpose, "budget": {"queries_per_day": 1, **options}}
+    app = {"callers": ["0" * 64], "purpose": purpose, "budget": {"queries_per_day": 1, **options}}
     usage = app_usage_of(Settings.model_validate({"apps": {"board": app}}))
     attribution = Attribution(GUID, "harbour", SITE.zone, "c0ffee00", "Slot", "search-type", app="board")
     usage.add(attribution, CostClass.BILLED, 1, NOW)

@@ -48,6 +48,7 @@ IMPURE = {
     "admin/requests.py": "starlette",
     "admin/sites.py": "starlette structlog",
     "admin/wrong_tokens.py": "structlog time",
+    "advice/recorder.py": "structlog",
     "advice/shape_log.py": "secrets",
     "app.py": "httpx starlette",
     "batch/executor.py": "asyncio",

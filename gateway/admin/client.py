@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from gateway.admin.advice_text import format_advice
 from gateway.admin.date_facts import proof_text
 from gateway.settings import Settings
 
@@ -44,10 +45,10 @@ class AdminClient:
         (status,) = self._request_json("GET", f"/admin/sites?{httpx.QueryParams(site=site)}")["sites"]
         return _format_known_issues(status["site"], status["knownIssues"])
 
-    def read_advice(self) -> dict[str, Any]:
-        """Read what apps could ask more cheaply. Raises ValueError that says what to do."""
-        result: dict[str, Any] = self._request_json("GET", "/admin/advice")
-        return result
+    def format_advice(self, *, as_json: bool = False) -> str:
+        """Format what apps could ask more cheaply. Raises ValueError that says what to do."""
+        result = self._request_json("GET", "/admin/advice")
+        return json.dumps(result, indent=2) if as_json else format_advice(result)
 
     def reset_site(self, site: str, pause: str = "") -> str:
         """Reset a circuit and pauses, and return a message. Raises ValueError that says what to do."""

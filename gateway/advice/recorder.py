@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+import structlog
+
 from gateway.advice.shape_log import ShapeLog, ShapeRecord
 from gateway.advice.shapes import criteria_text, is_page, shape_of
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.ledger.cost import Attribution
 
+_log = structlog.get_logger()
 _RECORDED_INTERACTIONS = frozenset({"read", "search-type"})
 #: Header fields that make two entries of the cache out of one search.
 _SPELLING_HEADERS = ("accept-language", "prefer")
@@ -35,10 +38,17 @@ class ShapeRecorder:
         try:
             response = await self._inner(request)
         except Failure as failure:
-            self._record(request, None, is_paid=failure.upstream_use.requests > 0)
+            self._try_to_record(request, None, is_paid=failure.upstream_use.requests > 0)
             raise
-        self._record(request, response, is_paid=response.upstream_use.requests > 0)
+        self._try_to_record(request, response, is_paid=response.upstream_use.requests > 0)
         return response
+
+    def _try_to_record(self, request: FhirRequest, response: FhirResponse | None, *, is_paid: bool) -> None:
+        """Note a request; a bug in doing so must not turn its response into an error."""
+        try:
+            self._record(request, response, is_paid=is_paid)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.error("advice-failed", exception=type(error).__name__)
 
     def _record(self, request: FhirRequest, response: FhirResponse | None, *, is_paid: bool) -> None:
         attribution = self._attribution_of(request)

@@ -1,6 +1,5 @@
 """Command line: `halo-gateway COMMAND`, or `python -m gateway COMMAND`."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +13,13 @@ import click
 from gateway import settings as configuration
 from gateway.cli.documentation import effective_configuration, known_issues_table
 from gateway.cli.emulate import emulate
-from gateway.cli.options import PORT_RANGE, config_option, errors_as_click_exceptions, host_option
+from gateway.cli.options import (
+    PORT_RANGE,
+    config_option,
+    errors_as_click_exceptions,
+    host_option,
+    workers_option,
+)
 from gateway.cli.server_command import ServerCommand, start_log
 from gateway.extras import require_extra
 
@@ -35,12 +40,7 @@ def _load_settings(config: Path | None) -> configuration.Settings:
 @main.command(cls=ServerCommand)
 @host_option
 @click.option("--port", type=PORT_RANGE, default=8080, help="Port to listen on; 0 picks a free port.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    help="Number of processes that serve, one per core. Default: server.workers.",
-    show_default=False,
-)
+@workers_option
 @config_option
 def serve(host: str, port: int, workers: int | None, config: Path | None) -> None:
     """Run the gateway."""
@@ -203,13 +203,7 @@ def sites(site: str, url: str, config: Path | None, *, as_json: bool) -> None:
 @config_option
 def advise(url: str, config: Path | None, *, as_json: bool) -> None:
     """Show what apps could ask more cheaply."""
-    from gateway.cli.advise import format_advice
-
-    def show(client: Any) -> str:
-        result = client.read_advice()
-        return json.dumps(result, indent=2) if as_json else format_advice(result)
-
-    _run_admin_command(config, url, show)
+    _run_admin_command(config, url, lambda client: client.format_advice(as_json=as_json))
 
 
 @main.command()

@@ -33,3 +33,11 @@ def errors_as_click_exceptions() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
+
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Number of processes that serve, one per core. Default: server.workers.",
+    show_default=False,
+)

@@ -133,7 +133,7 @@ REFUSED = {
         "at least",
     ),
     "number: connections": ("[server]\nmax_connections = 10000000000", "server.max_connections", "at most"),
-    "site name: line break": (f'[sites.{GUID}]\nname = "a\\nb"', f"sites.{GUID}.name", "format"),
+    "site name: line break": (f'[sites.{GUID}]\nname = "a\\nb"', f"sites.{GUID}.name", "at most 60 letters"),
     "site name: GUID": (f"[sites.{GUID}]\nname = '{GUID}'", f"sites.{GUID}.name", "GUID"),
     "group: caller in two": (
         f"[cache.shared_callers]\na = ['{'0a' * 32}']\nb = ['{'0a' * 32}']",

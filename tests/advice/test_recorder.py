@@ -3,6 +3,7 @@
 from datetime import UTC
 
 import pytest
+from structlog.testing import capture_logs
 from support.requests import GUID, fhir_request
 
 from gateway.advice.recorder import ShapeRecorder
@@ -73,3 +74,17 @@ async def test_spelling_includes_count_and_preference() -> None:
     records = list(log)
     assert len({record.same for record in records}) == 1
     assert len({record.spelt for record in records}) == 3
+
+
+async def test_bug_in_recording_does_not_change_the_response() -> None:
+    log, response = ShapeLog(), FhirResponse(200)
+
+    def broken(_: FhirRequest) -> Attribution:
+        raise LookupError("Zzyzx")
+
+    async def inner(_: FhirRequest) -> FhirResponse:
+        return response
+
+    with capture_logs() as lines:
+        assert await ShapeRecorder(inner, log, broken, lambda: 0.0)(fhir_request("Patient")) is response
+    assert lines == [{"event": "advice-failed", "exception": "LookupError", "log_level": "error"}]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 HEADERS = (("ocp-apim-subscription-key", "demo"), ("accept", "application/fhir+json"))
 BUDGET = {"queries_per_day": 2, "hard": True}
-APPS = {"board": {"user_agent": "Board/*", "budget": BUDGET}, "letters": {"user_agent": "Letters/*"}}
+APPS = {"board": {"callers": ["0" * 64], "budget": BUDGET}, "letters": {"user_agent": "Letters/*"}}
 
 
 @dataclass

@@ -206,19 +206,25 @@ async def test_transport_reuses_one_timer_per_connection() -> None:
         assert calls[0] <= 2
 
 
+def live_objects() -> list[object]:
+    """Connections and errors of the transport in this process, also of other tests."""
+    return [each for each in gc.get_objects() if isinstance(each, Connection | httpx.TransportError)]
+
+
 @pytest.mark.parametrize(
     "response", [OK, b"no HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"]
 )
 async def test_closed_connection_is_freed_without_the_collector(response: bytes) -> None:
     async with exact_upstream(responding(response)) as upstream, direct_transport(read=0.5) as transport:
         gc.collect()
+        earlier = {id(each) for each in live_objects()}
         gc.disable()
         try:
             await send(transport, upstream.url)
             await transport.aclose()
             del transport
             await asyncio.sleep(0.05)
-            left = [each for each in gc.get_objects() if isinstance(each, Connection | httpx.TransportError)]
+            left = [each for each in live_objects() if id(each) not in earlier]
         finally:
             gc.enable()
         assert left == []

@@ -1,4 +1,4 @@
-"""`halo-gateway advise`: the advice of a running gateway as text."""
+"""Advice as text, for `halo-gateway advise`."""
 
 from typing import Any
 

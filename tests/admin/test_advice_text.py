@@ -1,6 +1,6 @@
 """Advice as text."""
 
-from gateway.cli.advise import format_advice
+from gateway.admin.advice_text import format_advice
 
 ADVICE = {
     "id": "polls-too-often",
