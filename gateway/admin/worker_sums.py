@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
+from gateway.advice.adviser import MAX_ADVICE
+
 Fields = dict[str, Any]
 #: Combines the JSON objects of all workers, the answering one first.
 CombineResponses = Callable[[Sequence[Fields]], Fields]
 
 #: States of a circuit, the worst last.
 _STATES: Final = ("closed", "half-open", "open")
+#: What tells one piece of advice from another.
+_ADVICE_NAMES: Final = ("id", "app", "caller", "site", "shape")
 #: Numbers of a cache that are not sums.
 _SAME_MEMBERS: Final = frozenset({"asOf", "profile", "kind"})
 
@@ -91,6 +95,27 @@ def all_resets(responses: Sequence[Fields]) -> Fields:
     return responses[0] | {"reset": list(items)}
 
 
+def all_advice(responses: Sequence[Fields]) -> Fields:
+    """Return the advice of all workers; what several saw of one sender and shape is added up."""
+    advice: dict[tuple[str, ...], Fields] = {}
+    for piece in (piece for response in responses for piece in response["advice"]):
+        name = tuple(str(piece[part]) for part in _ADVICE_NAMES)
+        advice[name] = _joint_advice(advice[name], piece) if name in advice else piece
+    dearest = sorted(advice.values(), key=lambda piece: -piece["perDay"]["queries"])
+    return responses[0] | {
+        "observedSince": min(response["observedSince"] for response in responses),
+        "requests": sum(response["requests"] for response in responses),
+        "scope": "The requests that passed the handlers of any worker, at most the last 20,000 of each.",
+        "advice": dearest[:MAX_ADVICE],
+    }
+
+
+def _joint_advice(one: Fields, other: Fields) -> Fields:
+    counts = {name: one[name] + other[name] for name in ("requests", "queries")}
+    sums = {name: _with_sums(value, other["perDay"][name]) for name, value in one["perDay"].items()}
+    return one | counts | {"perDay": sums | {"currency": one["perDay"]["currency"]}}
+
+
 def first_response(responses: Sequence[Fields]) -> Fields:
     """Return the response of the answering worker: all say the same."""
     return responses[0]
@@ -98,6 +123,7 @@ def first_response(responses: Sequence[Fields]) -> Fields:
 
 #: What combines the responses to each method and path.
 COMBINATIONS: Final[Mapping[tuple[str, str], CombineResponses]] = {
+    ("GET", "/admin/advice"): all_advice,
     ("GET", "/admin/cache"): summed_statistics,
     ("GET", "/admin/sites"): worst_sites,
     ("GET", "/admin/pauses"): all_pauses,

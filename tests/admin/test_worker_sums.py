@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from gateway.admin.worker_sums import all_pauses, all_resets, first_response, summed_statistics, worst_sites
+from gateway.admin.worker_sums import (
+    all_advice,
+    all_pauses,
+    all_resets,
+    first_response,
+    summed_statistics,
+    worst_sites,
+)
 
 
 def statistics(entries: int, **types: dict[str, int]) -> dict[str, Any]:
@@ -88,3 +95,20 @@ def test_reset_names_what_any_worker_has_reset() -> None:
 
 def test_purge_has_the_response_of_one() -> None:
     assert first_response([{"purged": "site"}, {"purged": "site"}]) == {"purged": "site"}
+
+
+def advice(requests: int, shape: str = "GET Patient/{id}") -> dict[str, Any]:
+    piece = {"id": "reads-one-by-one", "app": None, "caller": "a", "site": "harbour", "shape": shape}
+    per_day = {"queries": requests, "bytes": 10, "cost": 0.5, "currency": "AUD"}
+    return piece | {"requests": requests, "queries": 3, "perDay": per_day}
+
+
+def test_advice_of_workers_is_added_up_by_sender_and_shape() -> None:
+    first = {"asOf": "now", "observedSince": "2", "requests": 7, "scope": "", "advice": [advice(1)]}
+    second = first | {"observedSince": "1", "advice": [advice(2), advice(9, "GET Slot/{id}")]}
+    total = all_advice([first, second])
+    assert (total["observedSince"], total["requests"]) == ("1", 14)
+    dearest, other = total["advice"]
+    assert dearest["shape"] == "GET Slot/{id}"
+    assert (other["requests"], other["queries"]) == (3, 6)
+    assert other["perDay"] == {"queries": 3, "bytes": 20, "cost": 1.0, "currency": "AUD"}
