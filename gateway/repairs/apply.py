@@ -11,7 +11,7 @@ from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
 from gateway.fhir.includes import search_mode
 from gateway.fhir.raw_json import array_objects, encoded_size, string_value
-from gateway.repairs.repair import Fields, Links, Repair
+from gateway.repairs.repair import Fields, Links, Repair, entry_change
 from gateway.search.entries import needed_includes
 
 #: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
@@ -114,6 +114,8 @@ class _ResponseRepair:
     def __init__(self, request: FhirRequest, steps: ResponseSteps) -> None:
         self._request = request
         self._steps = steps
+        self._detaches = True
+        self._changes = [(repair_id, entry_change(facet, request)) for repair_id, facet in steps.entry]
         self._applied_ids = set[str]()
 
     @property
@@ -133,6 +135,7 @@ class _ResponseRepair:
         return response
 
     def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[bool, None, FhirResponse]:
+        self._detaches = len(body) > CHUNK_BYTES
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
             if len(body) > MAX_LOOP_BYTES:
@@ -164,14 +167,14 @@ class _ResponseRepair:
         return entries
 
     def _repair_entry(self, fields: Fields) -> Entry:
-        """Return the repaired entry; a new one keeps no reference to the old body."""
+        """Return the repaired entry; a new one of a large Bundle keeps no reference to the old body."""
         new = old = Entry(fields)
-        for repair_id, facet in self._steps.entry:
-            changed = facet(self._request, new)
+        for repair_id, change in self._changes:
+            changed = change(new)
             if changed is not new:
                 self._applied_ids.add(repair_id)
                 new = changed
-        return new if new is old else new.detach()
+        return new if new is old or not self._detaches else new.detach()
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})

@@ -9,7 +9,7 @@ from gateway.exchange import FhirRequest, Site
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import encode, object_fields, string_value
 from gateway.fhir.resource_edit import with_meta_element, with_text_field
-from gateway.repairs.repair import Fields, KnownIssue, Repair
+from gateway.repairs.repair import EntryChange, EntryFacet, Fields, KnownIssue, Repair, unchanged_entry
 from gateway.repairs.witness import UpstreamAnswer, typed_fields
 from gateway.sites.issue_states import Verdict
 
@@ -17,18 +17,26 @@ from gateway.sites.issue_states import Verdict
 _MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
-def correct_entry(request: FhirRequest, entry: Entry) -> Entry:
-    """Return the entry with `meta.lastUpdated` and `response.lastModified` as instants, or without them."""
-    site = request.site
+def _instant_change(request: FhirRequest) -> EntryChange:
+    """Return a change of `meta.lastUpdated` and `response.lastModified` to instants; others are removed."""
+    site, kind = request.site, request.interaction.type
     if site is None:
-        return entry
-    if "response" in entry.fields:
-        entry = _correct_last_modified(site, request.interaction.type, entry)
-    old = entry.fields.get("resource")
-    if old is None:
-        return entry
-    new = with_meta_element(old, "lastUpdated", partial(_correct_for_site, site))
-    return entry if new is old else entry.with_field("resource", new)
+        return unchanged_entry
+    change = partial(_correct_for_site, site)
+
+    def correct(entry: Entry) -> Entry:
+        if "response" in entry.fields:
+            entry = _correct_last_modified(site, kind, entry)
+        old = entry.fields.get("resource")
+        if old is None:
+            return entry
+        new = with_meta_element(old, "lastUpdated", change)
+        return entry if new is old else entry.with_field("resource", new)
+
+    return correct
+
+
+correct_entry = EntryFacet(_instant_change)
 
 
 def correct_bundle_fields(request: FhirRequest, fields: Fields) -> Fields:

@@ -9,9 +9,11 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import string_json
 from gateway.http.urls import resolve_public_url
-from gateway.repairs.repair import KnownIssue, Links, Repair
+from gateway.repairs.repair import EntryChange, EntryFacet, KnownIssue, Links, Repair
 from gateway.repairs.witness import UpstreamAnswer
 from gateway.sites.issue_states import Verdict
+
+_NO_URL = Raw()
 
 
 def rebase_links(request: FhirRequest, links: Links) -> Links:
@@ -20,26 +22,27 @@ def rebase_links(request: FhirRequest, links: Links) -> Links:
     return links if new == links else new
 
 
-def rebase_full_url(request: FhirRequest, entry: Entry) -> Entry:
-    """Return the entry with an absolute `fullUrl` on the gateway's base; other URLs and `urn:` stay."""
-    rebased = _rebase_by_prefix(request, entry.fields.get("fullUrl"))
-    if rebased is not None:
-        return entry.with_field("fullUrl", rebased)
-    old = entry.full_url
-    new = resolve_public_url(request, old)
-    return entry if new == old else entry.with_field("fullUrl", string_json(new))
+def _full_url_change(request: FhirRequest) -> EntryChange:
+    """Return a change to an absolute `fullUrl` on the gateway's base; other URLs and `urn:` stay.
 
-
-def _rebase_by_prefix(request: FhirRequest, url: Raw | None) -> Raw | None:
-    """Return the JSON of a URL below the upstream's base, without decoding it; None for any other."""
+    The JSON of a URL below the upstream's base is not decoded.
+    """
     prefixes = None if request.is_mounted else _prefixes(request.upstream_base, request.public_base)
-    if url is None or prefixes is None:
-        return None
-    upstream, public = prefixes
-    old = bytes(url)
-    if not old.startswith(upstream) or b"\\" in old:
-        return None
-    return Raw(public + old[len(upstream) :])
+    upstream, public = prefixes or (b"", b"")
+    length = len(upstream)
+
+    def rebase(entry: Entry) -> Entry:
+        url = bytes(entry.fields.get("fullUrl", _NO_URL))
+        if length and url.startswith(upstream) and b"\\" not in url:
+            return entry.with_field("fullUrl", Raw(public + url[length:]))
+        old = entry.full_url
+        new = resolve_public_url(request, old)
+        return entry if new == old else entry.with_field("fullUrl", string_json(new))
+
+    return rebase
+
+
+rebase_full_url = EntryFacet(_full_url_change)
 
 
 @lru_cache(maxsize=1024)

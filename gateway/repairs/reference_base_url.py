@@ -22,7 +22,7 @@ from gateway.http.mounted_urls import (
     to_upstream_json,
 )
 from gateway.http.urls import map_addresses, to_public_headers, to_public_url, to_upstream_url
-from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.repair import EntryChange, EntryFacet, KnownIssue, Repair, unchanged_entry
 from gateway.repairs.witness import UpstreamAnswer, typed_fields
 from gateway.sites.issue_states import Verdict
 
@@ -34,26 +34,32 @@ _BASE_NEEDLES = (b"/fhir/R4", rb"\/fhir\/R4")
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
-def to_public_entry(request: FhirRequest, entry: Entry) -> Entry:
-    """Return the entry with the upstream's URLs on the gateway's base."""
+def _url_change(request: FhirRequest) -> EntryChange:
+    """Return a change of the upstream's URLs in an entry to those on the gateway's base."""
     if request.site is None:
+        return unchanged_entry
+    is_mount = request.site.is_mount
+
+    def to_public(entry: Entry) -> Entry:
+        for name, raw in entry.fields.items():
+            if name not in _ENTRY_PARTS or not (is_mount or _may_name_base(bytes(raw))):
+                continue
+            new = _to_public_value(request, raw, name)
+            entry = entry if new is raw else entry.with_field(name, new)
         return entry
-    may_name_base = _may_be_on_origin if request.site.is_mount else _may_name_base
-    for name, raw in entry.fields.items():
-        if name not in _ENTRY_PARTS or not may_name_base(bytes(raw)):
-            continue
-        new = _to_public_value(request, raw, name)
-        entry = entry if new is raw else entry.with_field(name, new)
-    return entry
+
+    return to_public
+
+
+to_public_entry = EntryFacet(_url_change)
 
 
 def _may_name_base(body: bytes) -> bool:
-    """Whether a value may contain a URL on a site's base; most do not, and one search shows it."""
-    return b"/fhir" in body and any(needle in body for needle in _BASE_NEEDLES)
+    """Whether a value may contain a URL on a site's base; most do not, and one search shows it.
 
-
-def _may_be_on_origin(_: bytes) -> bool:
-    return True
+    A search from the end takes a fraction of the time of one from the start.
+    """
+    return body.rfind(b"/fhir") >= 0 and any(needle in body for needle in _BASE_NEEDLES)
 
 
 def _to_public_value(request: FhirRequest, raw: Raw, name: str) -> Raw:

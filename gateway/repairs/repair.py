@@ -6,6 +6,7 @@ shows whether the repair changed it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec import Raw
 
@@ -15,6 +16,31 @@ from gateway.repairs.witness import Witness
 
 Links = tuple[Link, ...]
 Fields = Mapping[str, Raw]
+EntryChange = Callable[[Entry], Entry]
+
+
+class EntryFacet:
+    """Facet of an entry that depends on the request in a part that is decided once per response.
+
+    `change_for` returns what is done to each entry of the response to a request.
+    """
+
+    def __init__(self, change_for: Callable[[FhirRequest], EntryChange]) -> None:
+        self.change_for = change_for
+
+    def __call__(self, request: FhirRequest, entry: Entry) -> Entry:
+        """Return the changed entry; the same object if there is nothing to repair."""
+        return self.change_for(request)(entry)
+
+
+def entry_change(facet: Callable[[FhirRequest, Entry], Entry], request: FhirRequest) -> EntryChange:
+    """Return what a facet does to each entry of the response to a request."""
+    return facet.change_for(request) if isinstance(facet, EntryFacet) else partial(facet, request)
+
+
+def unchanged_entry(entry: Entry) -> Entry:
+    """Return the entry itself: the change of a facet for a response without anything to repair."""
+    return entry
 
 
 @dataclass(frozen=True, slots=True)
