@@ -35,12 +35,18 @@ BundleChunks = Generator[Entries, None, dict[str, Raw]]
 def split_bundle(body: bytes) -> BundleChunks:
     """Yield the decoded entries of a Bundle in chunks; return its top-level fields.
 
-    The entries of a small Bundle, and any other resource, stay in the fields. Raises UnreadableError.
+    The entries of some small Bundles, and any other resource, stay in the fields. Raises UnreadableError.
     """
-    start = _ENTRY_ARRAY.search(body) if len(body) > CHUNK_BYTES else None
+    start = _ENTRY_ARRAY.search(body)
     head = _fields_before_entries(body, start.end()) if start else None
     if start is None or head is None:
         return utf8_object_fields(body)
+    if len(body) <= CHUNK_BYTES:
+        entries = _last_entries(body, start.end() - 1) if "signature" not in head else None
+        if not entries:
+            return utf8_object_fields(body)
+        yield entries
+        return head
     rest = yield from _entry_chunks(body, start.end())
     tail = utf8_object_fields(b'{"entry":[' + body[rest:])
     yield array_objects(tail.pop("entry"))
@@ -57,6 +63,12 @@ def _fields_before_entries(body: bytes, end: int) -> dict[str, Raw] | None:
         return None
     is_bundle = string_value(fields.get("resourceType")) == "Bundle" and list(fields)[-1] == "entry"
     return fields if is_bundle and bytes(fields["entry"]) == b"[]" else None
+
+
+def _last_entries(body: bytes, start: int) -> Entries | None:
+    """Entries of the array that begins at `start` and ends the Bundle; None if it is not the last field."""
+    end = len(body) - 1
+    return _parse_array(body[start:end]) if body.endswith(b"]}") else None
 
 
 def _entry_chunks(body: bytes, start: int) -> Generator[Entries, None, int]:
@@ -86,9 +98,14 @@ def _find_cut(body: bytes, start: int, key: bytes) -> Iterator[tuple[Entries, in
 
 def _parse_chunk(chunk: bytes) -> Entries | None:
     """Entries of a chunk; None if a cut is wrong. Raises UnreadableError if an entry is not an object."""
-    raw = Raw(b"[" + chunk + b"]")
+    return _parse_array(b"[" + chunk + b"]")
+
+
+def _parse_array(array: bytes) -> Entries | None:
+    """Objects of an array; None if the text is no array. Raises UnreadableError if an item is no object."""
+    raw = Raw(array)
     try:
-        chunk.decode()
+        array.decode()
         return array_objects(raw)
     except UnicodeDecodeError:
         return None

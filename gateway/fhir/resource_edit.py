@@ -12,22 +12,43 @@ _SCALARS = rb'(?:"\w++"\s*+:\s*+(?:"[^"\\]*+"|true|false)\s*+,\s*+)*'
 
 #: (resource type, old text) -> new text, or None to remove the element.
 TextMapper = Callable[[str, str], str | None]
+#: Texts whose change one edit remembers: the resources of a page were often changed together.
+_MAX_KNOWN = 256
 
 
 def with_meta_element(resource: Raw, name: str, change: TextMapper) -> Raw:
     """Return the resource with `meta.<name>` changed or removed; the same object if unchanged."""
-    body = bytes(resource)
-    match = _element_pattern(name).match(body)
-    if match is None:
-        return _edit_by_decoding(resource, name, change) if f'"{name}"'.encode() in body else resource
-    old = match[2].decode()
-    new = change(match[1].decode(), old)
-    if new == old:
-        return resource
-    if new is None:
-        return _edit_by_decoding(resource, name, change)
-    start, end = match.span(2)
-    return Raw(body[:start] + string_json_content(new) + body[end:])
+    return meta_element_edit(name, change)(resource)
+
+
+def meta_element_edit(name: str, change: TextMapper) -> Callable[[Raw], Raw]:
+    """Return the edit of `with_meta_element` for many resources; `change` must be pure."""
+    pattern, json_name = _element_pattern(name), f'"{name}"'.encode()
+    known: dict[tuple[bytes, ...], bytes | None] = {}
+
+    def changed_text(key: tuple[bytes, ...]) -> bytes | None:
+        type_, old = key
+        new = change(type_.decode(), old.decode())
+        text = new if new is None else string_json_content(new)
+        if len(known) < _MAX_KNOWN:
+            known[key] = text
+        return text
+
+    def edit(resource: Raw) -> Raw:
+        body = bytes(resource)
+        match = pattern.match(body)
+        if match is None:
+            return _edit_by_decoding(resource, name, change) if json_name in body else resource
+        key = match.groups()
+        new = known[key] if key in known else changed_text(key)
+        if new == key[1]:
+            return resource
+        if new is None:
+            return _edit_by_decoding(resource, name, change)
+        start, end = match.span(2)
+        return Raw(body[:start] + new + body[end:])
+
+    return edit
 
 
 @cache

@@ -114,7 +114,7 @@ class _ResponseRepair:
     def __init__(self, request: FhirRequest, steps: ResponseSteps) -> None:
         self._request = request
         self._steps = steps
-        self._detaches = True
+        self._is_large = False
         self._changes = [(repair_id, entry_change(facet, request)) for repair_id, facet in steps.entry]
         self._applied_ids = set[str]()
 
@@ -135,7 +135,7 @@ class _ResponseRepair:
         return response
 
     def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[bool, None, FhirResponse]:
-        self._detaches = len(body) > CHUNK_BYTES
+        self._is_large = len(body) > MAX_LOOP_BYTES
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
             if len(body) > MAX_LOOP_BYTES:
@@ -159,11 +159,13 @@ class _ResponseRepair:
 
     def _repair_entries(self, chunk: Entries) -> Generator[bool, None, list[Entry]]:
         entries = list[Entry]()
-        for piece, is_large in _pieces_of(chunk):
+        is_whole = not self._is_large and len(chunk) <= _MAX_PIECE_ENTRIES
+        for piece, is_large in [(chunk, False)] if is_whole else _pieces_of(chunk):
             if entries or is_large:
                 yield is_large
             entries += map(self._repair_entry, piece)
-        yield False
+        if self._is_large:
+            yield False
         return entries
 
     def _repair_entry(self, fields: Fields) -> Entry:
@@ -174,7 +176,7 @@ class _ResponseRepair:
             if changed is not new:
                 self._applied_ids.add(repair_id)
                 new = changed
-        return new if new is old or not self._detaches else new.detach()
+        return new if new is old or not self._is_large else new.detach()
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})

@@ -8,7 +8,7 @@ from gateway.dates.instants import LabelMode, corrected_instant
 from gateway.exchange import FhirRequest, Site
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import encode, object_fields, string_value
-from gateway.fhir.resource_edit import with_meta_element, with_text_field
+from gateway.fhir.resource_edit import meta_element_edit, with_text_field
 from gateway.repairs.repair import EntryChange, EntryFacet, Fields, KnownIssue, Repair, unchanged_entry
 from gateway.repairs.witness import UpstreamAnswer, typed_fields
 from gateway.sites.issue_states import Verdict
@@ -22,7 +22,7 @@ def _instant_change(request: FhirRequest) -> EntryChange:
     site, kind = request.site, request.interaction.type
     if site is None:
         return unchanged_entry
-    change = partial(_correct_for_site, site)
+    edit = meta_element_edit("lastUpdated", partial(_correct_for_site, site))
 
     def correct(entry: Entry) -> Entry:
         if "response" in entry.fields:
@@ -30,7 +30,7 @@ def _instant_change(request: FhirRequest) -> EntryChange:
         old = entry.fields.get("resource")
         if old is None:
             return entry
-        new = with_meta_element(old, "lastUpdated", change)
+        new = edit(old)
         return entry if new is old else entry.with_field("resource", new)
 
     return correct
