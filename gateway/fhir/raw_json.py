@@ -123,6 +123,8 @@ def contains(body: bytes, word: bytes) -> bool:
 
     A search from the end takes half the time of one from the start.
     """
+    if len(body) <= _PIECE:
+        return body.rfind(word) >= 0
     ends = range(_PIECE, len(body) + _PIECE, _PIECE)
     return any(body.rfind(word, end - _PIECE, end + len(word) - 1) >= 0 for end in ends)
 

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
+import msgspec
+
 Place = Literal["url", "form"]
 
 #: Parameters of every search that the registry lists for no resource type (R4 search.html, tables).
@@ -40,8 +42,7 @@ RESULT_ONLY_PARAMETERS = frozenset(
 _SAFE = "-._~!*'()/,;:@$|"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A `name=value` of a search: decoded, with its raw text and its place."""
 
     name: str

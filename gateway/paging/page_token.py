@@ -69,15 +69,28 @@ def page_token_for(
 #: Size in bytes of a token that a small window compresses as well: the usual one takes 256 kB, whose
 #: allocation takes longer than the compression.
 _SMALL_BYTES, _SMALL_WINDOW, _SMALL_MEMORY = 2_000, 12, 4
+#: Size in bytes of a token that compression makes hardly smaller.
+_TINY_BYTES = 128
+#: Begin of the format of zlib, and of its only block, which is not compressed (RFC 1950; RFC 1951, 3.2.4).
+_STORED = b"\x78\x01\x01"
 
 
 def encode(token: PageToken) -> bytes:
     """Encode a token as few bytes."""
     data = msgspec.msgpack.encode(token)
+    if len(data) <= _TINY_BYTES:
+        return _store(data)
     if len(data) > _SMALL_BYTES:
         return zlib.compress(data, 9)
     compressor = zlib.compressobj(9, wbits=_SMALL_WINDOW, memLevel=_SMALL_MEMORY)
     return compressor.compress(data) + compressor.flush()
+
+
+def _store(data: bytes) -> bytes:
+    """Return data in the format of zlib, uncompressed: its compressor takes longer than all else in a link."""
+    size = len(data)
+    lengths = size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+    return b"".join((_STORED, lengths, data, zlib.adler32(data).to_bytes(4)))
 
 
 def decode(data: bytes) -> PageToken:

@@ -45,7 +45,8 @@ def _is_self(bundle: Bundle) -> bool:
 def _is_start(link: str, sent_search: SearchParams) -> bool:
     """Whether a link states the search itself, without a place in its result."""
     stated = parse_search(split_url(link).query)
-    return bool(stated.parameters) and _pairs(stated) == _pairs(sent_search)
+    is_as_long = len(stated.parameters) == len(sent_search.parameters)
+    return bool(stated.parameters) and is_as_long and _pairs(stated) == _pairs(sent_search)
 
 
 def _pairs(search: SearchParams) -> Counter[tuple[str, str]]:

@@ -1,11 +1,13 @@
 """Merging of upstream pages, of one or several searches, into one client page with an exact total."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress
 from operator import not_
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.cache.directives import ResponseDirectives
 from gateway.dates.matcher import DatePredicate, meets_predicate
@@ -43,21 +45,20 @@ from gateway.search.parts import PartCriterion, part_criteria
 from gateway.upstreams.entry_modes import with_stated_modes
 
 
-@dataclass(frozen=True)
-class MergedSearch:
+class MergedSearch(msgspec.Struct, frozen=True, dict=True):
     """Result of the upstream pages read so far for one client page of a search."""
 
     request: FhirRequest
     matches: tuple[Entry, ...] = ()
     other_entries: tuple[Entry, ...] = ()
     totals: Mapping[int, int] | None = None
-    read_matches: Mapping[int, int] = field(default_factory=dict)
+    read_matches: Mapping[int, int] = {}
     needs_filter: bool = False
     is_disproved: bool = False
     first_response: FhirResponse | None = None
     applied_repairs: tuple[str, ...] = ()
     ignored_parameters: frozenset[str] = frozenset()
-    page_positions: Mapping[str, Position] = field(default_factory=dict)
+    page_positions: Mapping[str, Position] = {}
     warnings: tuple[str, ...] = ()
     directives: ResponseDirectives | None = None
     upstream_pages: int = 0

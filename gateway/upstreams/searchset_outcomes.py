@@ -45,6 +45,8 @@ def failing_outcome(body: bytes, request: FhirRequest) -> bytes:
 
     With `Prefer: handling=strict` an ignored parameter is a failure, too.
     """
+    if not contains(body, _OUTCOME_MARKER):
+        return b""
     strict = requires_strict_handling(request)
     own_words = OwnWords(request)
     return next(
