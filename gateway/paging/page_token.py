@@ -87,7 +87,7 @@ def encode(token: PageToken) -> bytes:
 
 
 def _store(data: bytes) -> bytes:
-    """Return data in the format of zlib, uncompressed: its compressor takes longer than all else in a link."""
+    """Return data in the format of zlib, uncompressed: compression takes longer than the rest of a link."""
     size = len(data)
     lengths = size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
     return b"".join((_STORED, lengths, data, zlib.adler32(data).to_bytes(4)))

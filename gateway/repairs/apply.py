@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from operator import is_
 from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Raw
@@ -11,7 +12,7 @@ from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
 from gateway.fhir.includes import search_mode
 from gateway.fhir.raw_json import array_objects, encoded_size, string_value
-from gateway.repairs.repair import Fields, Links, Repair, entry_change
+from gateway.repairs.repair import Fields, Links, Repair, entry_change, unchanged_entry
 from gateway.search.entries import needed_includes
 
 #: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
@@ -115,7 +116,8 @@ class _ResponseRepair:
         self._request = request
         self._steps = steps
         self._is_large = False
-        self._changes = [(repair_id, entry_change(facet, request)) for repair_id, facet in steps.entry]
+        changes = [(repair_id, entry_change(facet, request)) for repair_id, facet in steps.entry]
+        self._changes = [each for each in changes if each[1] is not unchanged_entry]
         self._applied_ids = set[str]()
 
     @property
@@ -163,20 +165,22 @@ class _ResponseRepair:
         for piece, is_large in [(chunk, False)] if is_whole else _pieces_of(chunk):
             if entries or is_large:
                 yield is_large
-            entries += map(self._repair_entry, piece)
+            entries += self._repair_piece(piece)
         if self._is_large:
             yield False
         return entries
 
-    def _repair_entry(self, fields: Fields) -> Entry:
-        """Return the repaired entry; a new one of a large Bundle keeps no reference to the old body."""
-        new = old = Entry(fields)
+    def _repair_piece(self, piece: Entries) -> list[Entry]:
+        """Return the repaired entries; a new one of a large Bundle keeps no reference to the old body."""
+        new = old = list(map(Entry, piece))
         for repair_id, change in self._changes:
-            changed = change(new)
-            if changed is not new:
+            changed = list(map(change, new))
+            if not all(map(is_, changed, new)):
                 self._applied_ids.add(repair_id)
                 new = changed
-        return new if new is old or not self._is_large else new.detach()
+        if new is old or not self._is_large:
+            return new
+        return [entry if entry is same else entry.detach() for entry, same in zip(new, old, strict=True)]
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})

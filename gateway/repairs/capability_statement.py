@@ -5,6 +5,7 @@ without interactions that the gateway cannot pass on and with those that it adds
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +16,7 @@ from gateway.exchange import FhirRequest
 from gateway.fhir.bundle import Entry
 from gateway.fhir.raw_json import array_items, encode, object_fields, string_json, string_value
 from gateway.http.negotiation import FHIR_JSON
-from gateway.repairs.repair import KnownIssue, Repair
+from gateway.repairs.repair import EntryChange, EntryFacet, KnownIssue, Repair, unchanged_entry
 from gateway.repairs.unlisted_capabilities import Unlisted, unlisted_capabilities
 from gateway.repairs.witness import UpstreamAnswer
 from gateway.sites.issue_states import Verdict
@@ -61,15 +62,19 @@ _INACTIVE_NOTES = {
 def make_repair(other_repairs: Sequence[Repair]) -> Repair:
     """Return the repair, which lists the other active repairs."""
 
+    def statement_change(request: FhirRequest) -> EntryChange:
+        is_statement = request.interaction.code == "capabilities"
+        return partial(rewrite_entry, request) if is_statement else unchanged_entry
+
     def rewrite_entry(request: FhirRequest, entry: Entry) -> Entry:
-        old = entry.resource if request.interaction.code == "capabilities" else None
+        old = entry.resource
         if old is None:
             return entry
         repair_ids = [repair.issue.id for repair in (*other_repairs, own) if repair.is_active(request.site)]
         new = _gateway_statement(request, object_fields(old), repair_ids)
         return entry if bytes(new) == bytes(old) else entry.with_field("resource", new)
 
-    own = Repair(ISSUE, entry=rewrite_entry, witness=witness_statement)
+    own = Repair(ISSUE, entry=EntryFacet(statement_change), witness=witness_statement)
     return own
 
 

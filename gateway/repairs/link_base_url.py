@@ -32,9 +32,10 @@ def _full_url_change(request: FhirRequest) -> EntryChange:
     length = len(upstream)
 
     def rebase(entry: Entry) -> Entry:
-        url = bytes(entry.fields.get("fullUrl", _NO_URL))
+        fields = entry.fields
+        url = bytes(fields.get("fullUrl", _NO_URL))
         if length and url.startswith(upstream) and b"\\" not in url:
-            return entry.with_field("fullUrl", Raw(public + url[length:]))
+            return Entry({**fields, "fullUrl": Raw(public + url[length:])})
         old = entry.full_url
         new = resolve_public_url(request, old)
         return entry if new == old else entry.with_field("fullUrl", string_json(new))

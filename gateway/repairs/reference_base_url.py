@@ -31,6 +31,7 @@ _RELATIVE_REFERENCE_JSON = re.compile(rb'"reference"\s*:\s*"[A-Z][A-Za-z]+/')
 _ENTRY_PARTS = frozenset({"resource", "link", "request", "response"})
 #: End of every URL on the site's base, with both spellings of a slash in JSON.
 _BASE_NEEDLES = (b"/fhir/R4", rb"\/fhir\/R4")
+_BASE_NEEDLE = b"/fhir"
 _JSON_INTERACTIONS = frozenset({"create", "update", "transaction", "operation"})
 
 
@@ -42,24 +43,16 @@ def _url_change(request: FhirRequest) -> EntryChange:
 
     def to_public(entry: Entry) -> Entry:
         for name, raw in entry.fields.items():
-            if name not in _ENTRY_PARTS or not (is_mount or _may_name_base(bytes(raw))):
-                continue
-            new = _to_public_value(request, raw, name)
-            entry = entry if new is raw else entry.with_field(name, new)
+            # Most values have no such URL. A search from the end is several times as fast as `in`.
+            if name in _ENTRY_PARTS and (is_mount or bytes(raw).rfind(_BASE_NEEDLE) >= 0):
+                new = _to_public_value(request, raw, name)
+                entry = entry if new is raw else entry.with_field(name, new)
         return entry
 
     return to_public
 
 
 to_public_entry = EntryFacet(_url_change)
-
-
-def _may_name_base(body: bytes) -> bool:
-    """Whether a value may contain a URL on a site's base; most do not, and one search shows it.
-
-    A search from the end takes a fraction of the time of one from the start.
-    """
-    return body.rfind(b"/fhir") >= 0 and any(needle in body for needle in _BASE_NEEDLES)
 
 
 def _to_public_value(request: FhirRequest, raw: Raw, name: str) -> Raw:
