@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 from msgspec import Raw
 
-from gateway.fhir.raw_json import _encode, array_items, object_fields, string_json, string_value
+from gateway.fhir.raw_json import _encode, array_objects, object_fields, string_json, string_value
 
 _replace = msgspec.structs.replace
 
@@ -148,9 +148,8 @@ def insert_links(body: bytes, links: Sequence[Link]) -> bytes:
 
 def bundle_from_fields(fields: Mapping[str, Raw]) -> Bundle:
     """Bundle with these top-level fields. Raises UnreadableError if a part has the wrong shape."""
-    links = tuple(_parse_link(object_fields(raw)) for raw in array_items(fields.get("link")))
-    entries = tuple(Entry(object_fields(raw)) for raw in array_items(fields.get("entry")))
-    return Bundle(fields, links, entries)
+    links = tuple(map(_parse_link, array_objects(fields.get("link"))))
+    return Bundle(fields, links, tuple(map(Entry, array_objects(fields.get("entry")))))
 
 
 def _decode_mode(search: Raw) -> str:

@@ -83,7 +83,8 @@ def repair_response(
         response = response.replace(body=body)
     elif body:
         response = yield from repair.repair_body(response, body)
-    return response.replace(applied_repairs=repair.applied_repairs) if repair.applied_repairs else response
+    applied = repair.applied_repairs
+    return response.replace(applied_repairs=applied) if applied else response
 
 
 def _size(raw: Raw) -> int:
@@ -146,7 +147,8 @@ class _ResponseRepair:
         if "signature" in fields:
             self._applied_ids.clear()
             return response.replace(body=body).with_header(*UNCHANGED_HEADER)
-        entries += yield from self._repair_entries(array_objects(fields.get("entry")))
+        rest = array_objects(fields.get("entry"))
+        entries += (yield from self._repair_entries(rest)) if rest else ()
         new = yield from self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids else body)
 
@@ -184,14 +186,15 @@ class _ResponseRepair:
 
     def _repair_bundle(self, fields: Fields, entries: list[Entry]) -> Generator[bool, None, Bundle]:
         empty = bundle_from_fields({name: raw for name, raw in fields.items() if name != "entry"})
-        if any(_size(raw) > MAX_LOOP_BYTES for name, raw in fields.items() if name != "entry"):
+        own = [raw for name, raw in fields.items() if name != "entry"] if self._is_large else []
+        if any(_size(raw) > MAX_LOOP_BYTES for raw in own):
             yield True
-        own = self._apply_steps(self._steps.fields, fields)
+        fields = self._apply_steps(self._steps.fields, fields)
         links = self._apply_steps(self._steps.links, empty.links)
         kept = yield from self._kept_entries(entries)
         if len(kept) < len(entries):  # `total` counts what is removed
-            own = {name: raw for name, raw in own.items() if name != "total"}
-        return Bundle(own, links, tuple(kept))
+            fields = {name: raw for name, raw in fields.items() if name != "total"}
+        return Bundle(fields, links, tuple(kept))
 
     def _kept_entries(self, entries: list[Entry]) -> Generator[bool, None, Sequence[Entry]]:
         """Return the entries of a searchset that all repairs keep, with the includes that they need."""
