@@ -157,7 +157,9 @@ def _parse_parameters(text: str, place: Place) -> Iterable[Parameter]:
 
 def _parse_parameter(raw: str, place: Place = "url") -> Parameter:
     name, _, value = raw.partition("=")
-    return Parameter(unquote_plus(name), unquote_plus(value), raw, place)
+    if "%" in raw or "+" in raw:
+        name, value = unquote_plus(name), unquote_plus(value)
+    return Parameter(name, value, raw, place)
 
 
 def _is_zero(text: str) -> bool:

@@ -26,7 +26,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 def stated_search(sent_search: SearchParams, bundle: Bundle) -> SearchParams | None:
     """Search in the upstream's `self` link; None if the link says nothing about the criteria."""
-    self_search = self_link_search(bundle)
+    self_search = self_link_search(bundle) if sent_search.parameters else None
     if self_search is None:
         return None
     stated, sent = _codes(self_search), _codes(sent_search)

@@ -67,6 +67,38 @@ def test_body_without_leading_bundle_type_is_not_split(body: dict[str, object]) 
     assert decoded(fields) == body
 
 
+def test_last_entries_of_a_small_bundle_are_decoded_once() -> None:
+    bundle = {"resourceType": "Bundle", "total": 2, "entry": [entry(1), entry(2)]}
+    chunks, fields = read(json.dumps(bundle).encode())
+    assert entries_of(chunks) == bundle["entry"]
+    assert decoded(fields) == bundle | {"entry": []}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"resourceType":"Bundle","entry":[{"a":1}],"z":[0]}',
+        b'{"resourceType":"Bundle","entry":[{"a":1}]}\n',
+        b'{"resourceType":"Bundle","signature":{},"entry":[{"a":1}]}',
+        b'{"resourceType":"List","entry":[{"a":1}]}',
+        b'{"resourceType":"Bundle","entry":[{"a":1},7,{"a":"x]}"}],"total":[]}',
+    ],
+)
+def test_other_small_body_is_decoded_as_a_whole(body: bytes) -> None:
+    chunks, fields = read(body)
+    assert chunks == []
+    assert decoded(fields) == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [b'[{"a":1},]', b'[{"a":1,"a":2}]', b'[{"a":"\xff"}]', b"[7]", b'[{"a":1}]}]', b'[{"a":1}],"entry":[]'],
+)
+def test_corrupt_small_bundle_is_rejected(entries: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read(b'{"resourceType":"Bundle","entry":' + entries + b"}")
+
+
 def test_entries_without_recognised_cut_come_last() -> None:
     bundle = large_bundle(0) | {"entry": [{"a": 1}] + [{"b": "x" * 900}] * 100}
     chunks, _ = read(json.dumps(bundle).encode())

@@ -1,9 +1,11 @@
 """Edits of Resource.meta."""
 
+import json
+
 import pytest
 from msgspec import Raw
 
-from gateway.fhir.resource_edit import with_meta_element
+from gateway.fhir.resource_edit import meta_element_edit, with_meta_element
 
 
 def test_meta_element_is_changed_in_place() -> None:
@@ -38,3 +40,23 @@ def test_only_top_level_meta_is_changed(body: bytes) -> None:
     edited = bytes(with_meta_element(Raw(body), "lastUpdated", change))
     assert calls == [("Patient", "old")]
     assert b"".join(edited.split()) == b"".join(body.replace(b"old", b"new").split())
+
+
+def test_edit_asks_once_for_each_type_and_text() -> None:
+    asked = []
+
+    def change(type_: str, text: str) -> str | None:
+        asked.append((type_, text))
+        return None if text == "no" else f"{type_} {text}"
+
+    edit = meta_element_edit("lastUpdated", change)
+    bodies = [
+        f'{{"resourceType":"{type_}","meta":{{"lastUpdated":"{text}"}}}}'.encode()
+        for type_ in ("A", "B")
+        for text in ("1", "1", "2")
+    ]
+    old = [json.loads(body)["meta"]["lastUpdated"] for body in bodies]
+    new = [json.loads(bytes(edit(Raw(body))))["meta"]["lastUpdated"] for body in bodies]
+    assert new == [f"{type_} {text}" for type_, text in zip("AAABBB", old, strict=True)]
+    assert asked == [("A", "1"), ("A", "2"), ("B", "1"), ("B", "2")]
+    assert "lastUpdated" not in bytes(edit(Raw(bodies[0].replace(b'"1"', b'"no"')))).decode()

@@ -1,9 +1,14 @@
+import json
+
 import pytest
+from msgspec import Raw
 from support.requests import fhir_request, json_response
 
-from gateway.exchange import FhirResponse
+from gateway.exchange import FhirRequest, FhirResponse
+from gateway.fhir.bundle import Entry
 from gateway.repairs import REPAIRS
 from gateway.repairs.apply import repair_response, response_steps
+from gateway.repairs.repair import EntryChange, EntryFacet, KnownIssue, Repair, unchanged_entry
 
 
 @pytest.mark.parametrize(
@@ -58,3 +63,38 @@ def test_pieces_are_bounded_by_bytes_and_by_entries(
     assert len(turns) >= pieces
     assert (True in turns) == is_large
     assert turns.count(True) == (count if is_large else 0)
+
+
+@pytest.mark.parametrize("size", [10, 3_000])
+def test_facet_is_prepared_once_per_response(size: int) -> None:
+    """What it depends on besides the entry is the request; a large Bundle has several pieces."""
+    prepared = []
+
+    def change_for(request: FhirRequest) -> EntryChange:
+        prepared.append(request.path)
+        return lambda entry: entry if "search" in entry.fields else entry.with_field("search", Raw(b"{}"))
+
+    repair = Repair(KnownIssue("x", "", ""), entry=EntryFacet(change_for))
+    entries = [{"fullUrl": "urn:1"}, {"search": {}}] * 10 + [{"id": "x" * size}] * 20
+    bundle = {"resourceType": "Bundle", "entry": entries}
+    steps = repair_response(fhir_request("Slot"), json_response(bundle), response_steps([repair]))
+    with pytest.raises(StopIteration) as end:
+        [next(steps) for _ in range(100)]
+    assert prepared == ["Slot"]
+    repaired: FhirResponse = end.value.value
+    expected = [entry if "search" in entry else {**entry, "search": {}} for entry in entries]
+    assert json.loads(repaired.with_encoded_body().body)["entry"] == expected
+    assert repaired.applied_repairs == ("x",)
+
+
+def test_facet_without_anything_to_do_is_not_called() -> None:
+    repair = Repair(KnownIssue("x", "", ""), entry=EntryFacet(lambda _: unchanged_entry))
+    bundle = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:1"}]}
+    response = json_response(bundle)
+    steps = repair_response(fhir_request("Slot"), response, response_steps([repair]))
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value.body is response.body
+    entry = Entry({})
+    assert repair.entry is not None
+    assert repair.entry(fhir_request("Slot"), entry) is entry
