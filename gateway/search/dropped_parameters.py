@@ -22,7 +22,7 @@ _WARNING: Final = (
 
 def require_parameters_used(request: FhirRequest, dropped: AbstractSet[str]) -> None:
     """Raise Failure 400 for a dropped parameter if handling is strict, or if it selects a patient."""
-    is_strict = requires_strict_handling(request)
+    is_strict = bool(dropped) and requires_strict_handling(request)
     for name in sorted(dropped):
         if is_strict or may_name_patient(request.interaction.type, name):
             raise Failure(catalog.PARAMETER_IGNORED, expression=f"http.{_printable_name(name)}")
