@@ -60,3 +60,17 @@ def test_edit_asks_once_for_each_type_and_text() -> None:
     assert new == [f"{type_} {text}" for type_, text in zip("AAABBB", old, strict=True)]
     assert asked == [("A", "1"), ("A", "2"), ("B", "1"), ("B", "2")]
     assert "lastUpdated" not in bytes(edit(Raw(bodies[0].replace(b'"1"', b'"no"')))).decode()
+
+
+def test_edit_remembers_a_limited_number_of_texts() -> None:
+    asked = []
+
+    def change(_: str, text: str) -> str | None:
+        asked.append(text)
+        return text
+
+    edit = meta_element_edit("lastUpdated", change)
+    bodies = [b'{"resourceType":"A","meta":{"lastUpdated":"%d"}}' % number for number in range(300)]
+    resources = [Raw(body) for body in bodies] * 2
+    assert [edit(resource) for resource in resources] == resources
+    assert len(asked) == 300 + 300 - 256
