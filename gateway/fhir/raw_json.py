@@ -70,11 +70,16 @@ class UnreadableError(ValueError):
 
 def utf8_object_fields(body: bytes) -> dict[str, Raw]:
     """Top-level fields of a body. Raises UnreadableError also if any part of it is not UTF-8."""
+    require_utf8(body)
+    return object_fields(body)
+
+
+def require_utf8(body: bytes) -> None:
+    """Raise UnreadableError for a body of which a part is not UTF-8."""
     try:
         body.decode()
     except UnicodeDecodeError as problem:
         raise UnreadableError(type(problem).__name__) from problem
-    return object_fields(body)
 
 
 def object_fields(body: bytes | Raw) -> dict[str, Raw]:

@@ -11,9 +11,10 @@ from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
 from gateway.fhir.includes import search_mode
-from gateway.fhir.raw_json import array_objects, encoded_size, string_value
+from gateway.fhir.raw_json import array_objects, encoded_size, require_utf8, string_value
 from gateway.repairs.repair import Fields, Links, Repair, entry_change, unchanged_entry
 from gateway.search.entries import needed_includes
+from gateway.upstreams.response_check import is_checked_resource
 
 #: Header of a Bundle that no repair changed, URLs included, because a change would break its signature.
 UNCHANGED_HEADER = ("gateway-unchanged", "signature")
@@ -139,6 +140,9 @@ class _ResponseRepair:
 
     def _repair_json(self, response: FhirResponse, body: bytes) -> Generator[bool, None, FhirResponse]:
         self._is_large = len(body) > MAX_LOOP_BYTES
+        if not self._is_large and is_checked_resource(self._request, response, body):
+            require_utf8(body)
+            return response.replace(body=self._repair_lone_resource(body))
         fields, entries = yield from self._repair_pieces(split_bundle(body))
         if string_value(fields.get("resourceType")) != "Bundle":
             if len(body) > MAX_LOOP_BYTES:

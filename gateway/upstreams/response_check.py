@@ -21,6 +21,7 @@ from gateway.upstreams.searchset_outcomes import failing_outcome
 from gateway.upstreams.server_answers import is_other_answer
 
 _NO_BODY = frozenset({202, 204, 205})
+_OK = 200
 _ACCEPTED = 202
 _NOT_MODIFIED = 304
 _SUCCESS_STATUSES = frozenset({200, 201, 202, 203, 204, 205, 304})
@@ -32,6 +33,7 @@ _BUNDLE_START = re.compile(
     rb'\s*"type"\s*:\s*"([a-z-]{1,32})"'
 )
 _ERROR_FIELDS = (b'"errorDetails"', b'"errorCode"', b'"errorMessage"', b'"executionFailed"')
+_ERROR_NAMES = frozenset({"errorDetails", "errorCode", "errorMessage"})
 #: Bytes of a large body that are searched at once; a mark and spaces before JSON, and how many of them count.
 _PIECE = 65_536
 _ERROR_FIELD = re.compile(rb'"(?:errorDetails|errorCode|errorMessage)"\s*+(?!:\s*+null)|"executionFailed"')
@@ -165,8 +167,7 @@ class ResponseCheck:
         return (
             bool(received)
             and self.expected_type in {"", received}
-            and self._is_expected_bundle
-            and self._has_expected_id
+            and (self._is_expected_read if self._is_read else self._is_expected_bundle)
             and not names_other_patient(self.request, self.response.body)
         )
 
@@ -182,20 +183,27 @@ class ResponseCheck:
         return start is None or start[1].decode() == kind
 
     @property
-    def _has_expected_id(self) -> bool:
+    def _is_read(self) -> bool:
+        return self.request.interaction.code in _READ_INTERACTIONS
+
+    @property
+    def _is_expected_read(self) -> bool:
         """Whether a read returned the resource, and the version, with the requested id, by case.
 
         R4 http.html: a SHALL. A resource with two `id` members fails: another parser might use the other
-        value. A resource that names no version may be the one.
+        value. A resource that names no version may be the one. It reports no error at its root.
+        `is_checked_resource` tells the repairs that they need not decode it again.
         """
         interaction = self.request.interaction
-        if interaction.code not in _READ_INTERACTIONS:
-            return True
         try:
             fields = object_fields(self.response.body)
             meta = object_fields(fields["meta"]) if "meta" in fields else {}
         except UnreadableError:
             return False
+        if self._has_envelopes and not _ERROR_NAMES.isdisjoint(fields):
+            head = _decode_or_none(self.response.body, _ResourceHead) or _ResourceHead()
+            if head.has_error:
+                return False
         version = string_value(meta.get("versionId")) if interaction.code == "vread" else ""
         is_version = version in {"", self.request.path.rpartition("/")[2]}
         return string_value(fields.get("id")) == interaction.id and is_version
@@ -238,6 +246,19 @@ class ResponseCheck:
     @property
     def _is_failing_outcome(self) -> bool:
         return is_failure_outcome(_decode_or_none(self.response.body, dict[str, Any]) or {})
+
+
+def is_checked_resource(request: FhirRequest, response: FhirResponse, body: bytes) -> bool:
+    """Whether the upstream client has checked that a body is one resource, and no Bundle.
+
+    A read passed `ResponseCheck`: the body is one JSON object without repeated names, of the type that was
+    asked for.
+    """
+    interaction = request.interaction
+    if interaction.code not in _READ_INTERACTIONS or response.status != _OK or interaction.type == "Bundle":
+        return False
+    match = _RESOURCE_TYPE.match(body[:200])
+    return match is not None and match[1].decode() == interaction.type
 
 
 def _query_error_fields(body: bytes) -> bytes:

@@ -6,6 +6,7 @@ from support.requests import fhir_request, json_response
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.fhir.bundle import Entry
+from gateway.fhir.raw_json import UnreadableError
 from gateway.repairs import REPAIRS
 from gateway.repairs.apply import repair_response, response_steps
 from gateway.repairs.repair import EntryChange, EntryFacet, KnownIssue, Repair, unchanged_entry
@@ -98,3 +99,17 @@ def test_facet_without_anything_to_do_is_not_called() -> None:
     entry = Entry({})
     assert repair.entry is not None
     assert repair.entry(fhir_request("Slot"), entry) is entry
+
+
+def test_checked_read_must_still_be_utf_8() -> None:
+    request, body = fhir_request("Patient/p-1"), b'{"resourceType":"Patient","id":"p-1","x":"\xff"}'
+    steps = repair_response(request, FhirResponse(200, body=body), response_steps(REPAIRS))
+    with pytest.raises(UnreadableError):
+        list(steps)
+
+
+def test_read_of_another_type_is_decoded() -> None:
+    request, body = fhir_request("Patient/p-1"), b'{"resourceType":"Bundle","resourceType":"Bundle"}'
+    steps = repair_response(request, FhirResponse(200, body=body), response_steps(REPAIRS))
+    with pytest.raises(UnreadableError):
+        list(steps)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from support.dialects import KEY, firely, request, response
+from support.requests import fhir_request
 
 from gateway.exchange import FhirRequest, FhirResponse
 from gateway.upstreams.halo_envelopes import HALO_ENVELOPES
-from gateway.upstreams.response_check import ResponseCheck
+from gateway.upstreams.response_check import ResponseCheck, is_checked_resource
 
 _BUNDLE = {"resourceType": "Bundle", "type": "searchset"}
 _HISTORY = {"resourceType": "Bundle", "type": "history"}
@@ -158,3 +159,20 @@ def test_error_of_a_large_query_in_unusual_json_is_found(start: str) -> None:
     )
     check = halo_check(request("GET somewhere/else"), response(200, text.encode()), is_fhir=False)
     assert not check.is_acceptable
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "is_checked"),
+    [
+        ("Patient/p", 200, b'{"resourceType":"Patient","id":"p"}', True),
+        ("Patient/p", 201, b'{"resourceType":"Patient","id":"p"}', False),
+        ("Patient/p", 200, b'{"id":"p","resourceType":"Patient"}', False),
+        ("Patient/p", 200, b'{"resourceType":"Bundle","id":"p"}', False),
+        ("Bundle/b", 200, b'{"resourceType":"Bundle","id":"b"}', False),
+        ("Patient", 200, b'{"resourceType":"Patient","id":"p"}', False),
+    ],
+)
+def test_only_a_read_of_its_own_type_is_checked(
+    path: str, status: int, body: bytes, is_checked: bool
+) -> None:
+    assert is_checked_resource(fhir_request(path), FhirResponse(status), body) is is_checked
