@@ -69,10 +69,20 @@ def ledger_label(headers: Headers) -> str:
 
 
 def _identity_in(headers: Headers) -> _Identity:
-    """Identity of the caller; that of a credential of unusual length is not kept."""
+    """Identity of the caller; that of a credential of unusual length is not kept beyond the next request.
+
+    The handlers of one request ask with the same tuple, which cannot change and is held here, so that no
+    other object can have its place in memory.
+    """
+    global _last_identity  # noqa: PLW0603 - one for the process
+    last_headers, identity = _last_identity
+    if last_headers is headers:
+        return identity
     fields = tuple([field for field in headers if field[0] in CREDENTIALS])
     is_kept = sum([len(value) for _, value in fields]) <= _MAX_KEPT_LENGTH
-    return _kept_identity(fields) if is_kept else _identity_of(fields)
+    identity = _kept_identity(fields) if is_kept else _identity_of(fields)
+    _last_identity = headers, identity
+    return identity
 
 
 def _identity_of(fields: Headers) -> _Identity:
@@ -128,3 +138,7 @@ class CallerNames:
     def name_of(self, key: str) -> str:
         """Name of a caller, or the beginning of its fingerprint."""
         return self._names.get(key, key[:8])
+
+
+#: Header fields that were asked for last, and the identity in them; replaced as one, for any thread.
+_last_identity: tuple[Headers, _Identity] = ((), _identity_of(()))

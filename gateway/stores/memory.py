@@ -7,6 +7,7 @@ from time import monotonic
 from cachetools import TLRUCache
 
 from gateway.stores.base import StoreStats
+from gateway.stores.bounded_dict import BoundedDict
 
 #: Bytes that a stored value needs beyond its own: objects, hash and heap entries.
 ENTRY_OVERHEAD = 600
@@ -20,10 +21,10 @@ class _StoredValue:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Counter:
     value: int
-    seconds: float
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class _Lock:
     seconds: float
 
 
-def _expires_at(_: str, item: _StoredValue | _Counter | _Lock, now: float) -> float:
+def _expires_at(_: str, item: _StoredValue | _Lock, now: float) -> float:
     return now + item.seconds
 
 
@@ -55,7 +56,8 @@ class MemoryStore:
             max_bytes, ttu=_expires_at, timer=clock, getsizeof=lambda item: len(item.value) + ENTRY_OVERHEAD
         )
         count = max(_MIN_COUNTERS, max_bytes // _COUNTER_SHARE // _COUNTER_BYTES)
-        self._counters: TLRUCache[str, _Counter] = TLRUCache(count, ttu=_expires_at, timer=clock)
+        self._clock = clock
+        self._counters = BoundedDict[str, _Counter](count)
         self._locks: TLRUCache[str, _Lock] = TLRUCache(count, ttu=_expires_at, timer=clock)
 
     @property
@@ -84,10 +86,10 @@ class MemoryStore:
 
     async def increment(self, name: str, amount: int, seconds: float) -> int:
         """Increment a counter and return its value; an amount of 0 does not create a counter."""
-        counter = self._counters.get(name)
-        value = (counter.value if counter else 0) + amount
-        if counter or amount:
-            self._counters[name] = _Counter(value, seconds)
+        counter, now = self._counters.get(name), self._clock()
+        value = amount if counter is None or now >= counter.expires_at else counter.value + amount
+        if amount or value:
+            self._counters[name] = _Counter(value, now + seconds)
         return value
 
     async def acquire_lock(self, name: str, holder: str, seconds: float) -> bool:
