@@ -39,6 +39,7 @@ from gateway.web.app_reader import with_app
 from gateway.web.body_budget import BodyBudget, BodyBudgetMiddleware
 from gateway.web.code_system import CODE_SYSTEM_PATH, code_system_endpoint
 from gateway.web.content_coding import RequestDecompression
+from gateway.web.direct_routes import DirectApplication
 from gateway.web.endpoint import Endpoint
 from gateway.web.errors import not_found
 from gateway.web.fast_path import FastPathMiddleware, LogRequestFactory
@@ -66,10 +67,11 @@ SQL_PATHS = (
 
 
 class Mount(NamedTuple):
-    """Routes of one upstream, and their chains."""
+    """Routes of one upstream, their chains, and the endpoint of practices."""
 
     routes: list[Route]
     chains: tuple[Chain, ...]
+    fhir_endpoint: Endpoint | None = None
 
 
 def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Mount:
@@ -94,7 +96,7 @@ def halo_mount(runtime: Runtime, mounted: MountedUpstream | None = None) -> Moun
     fhir_routes = [route for base in FHIR_PATHS for route in _fhir_routes(prefix + base, fhir_endpoint)]
     other_routes = [Route(prefix + path, other_endpoint) for path in OTHER_PATHS]
     sql_routes = [Route(prefix + path, sql_endpoint) for path in SQL_PATHS]
-    return Mount([*fhir_routes, *sql_routes, *other_routes], (fhir, sql, passthrough))
+    return Mount([*fhir_routes, *sql_routes, *other_routes], (fhir, sql, passthrough), fhir_endpoint)
 
 
 def mount_upstream(runtime: Runtime, name: str, upstream: MountedUpstream) -> Mount:
@@ -186,6 +188,7 @@ def create_app(
             Middleware(BodyBudgetMiddleware, budget=budget, server=settings.server),
         ],
         lifespan=lifespan,
+        fhir_endpoint=None if is_shared else mounts[0].fhir_endpoint,
     )
     admin_landing = Route("/", landing_page(settings, CHECKS, runtime.warnings, show_base_urls=False))
     app.state.operators = _starlette(
@@ -229,7 +232,7 @@ def _common_routes(runtime: Runtime) -> list[Route]:
 
 
 def _starlette(routes: list[Route], **options: Any) -> Starlette:
-    app = Starlette(routes=routes, exception_handlers={HTTPException: not_found}, **options)
+    app = DirectApplication(routes=routes, exception_handlers={HTTPException: not_found}, **options)
     app.router.redirect_slashes = False  # the absolute URL of a redirect would ignore proxy prefixes
     return app
 

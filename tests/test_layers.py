@@ -128,6 +128,7 @@ IMPURE = {
     "web/client_connection.py": "asyncio starlette",
     "web/code_system.py": "starlette",
     "web/content_coding.py": "starlette",
+    "web/direct_routes.py": "starlette",
     "web/documents.py": "asyncio starlette",
     "web/endpoint.py": "starlette structlog",
     "web/errors.py": "starlette structlog uuid",

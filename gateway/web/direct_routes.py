@@ -1,0 +1,48 @@
+"""Application whose FHIR requests without a body go to their endpoint without middleware and routes.
+
+They are most of all requests, and middleware and routes would pass each on unchanged.
+"""
+
+import re
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+#: Paths that reach the FHIR endpoint of practices by the routes of `gateway/app.py`, with their parameters;
+#: of several routes that match, the first counts, and those of a FHIR base come first.
+_FHIR_PATH = re.compile(
+    r"/(?:integrator|desktop)/sites/(?P<siteId>[^/]+)/fhir/R4/(?P<path>(?!CodeSystem/).*)\Z"
+)
+#: Fields of a body, which a middleware counts or unpacks.
+_BODY_FIELDS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
+
+class DirectApplication(Starlette):
+    """A Starlette application; `fhir_endpoint` gets the requests for which `fhir_path_params` is not None."""
+
+    def __init__(self, fhir_endpoint: ASGIApp | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._fhir_endpoint = fhir_endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, or the lifespan."""
+        params = fhir_path_params(scope) if self._fhir_endpoint else None
+        if params is None or self._fhir_endpoint is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["path_params"] = params
+            await self._fhir_endpoint(scope, receive, send)
+
+
+def fhir_path_params(scope: Scope) -> dict[str, str] | None:
+    """Return the path parameters of a FHIR request to a practice without a body; None for any other."""
+    if scope["type"] != "http" or scope.get("root_path"):
+        return None
+    match = _FHIR_PATH.match(scope["path"])
+    if match is None:
+        return None
+    for name, _ in scope["headers"]:
+        if name in _BODY_FIELDS:
+            return None
+    return match.groupdict()
