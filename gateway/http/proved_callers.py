@@ -5,6 +5,7 @@ line of its own and no share of its own in what callers share.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from gateway.exchange import FhirRequest, Headers
@@ -24,8 +25,12 @@ def caller_at_upstream(upstream_url: str, headers: Headers) -> str:
     """Identity of a caller at one upstream: its origin and the fingerprint; empty without a credential."""
     if not credential(headers):
         return ""
-    origin = "/".join(upstream_url.split("/", 3)[:3])
-    return f"{origin} {fingerprint(headers)}"
+    return f"{_origin_of(upstream_url)} {fingerprint(headers)}"
+
+
+@lru_cache(256)
+def _origin_of(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])
 
 
 def caller_of(request: FhirRequest) -> str:

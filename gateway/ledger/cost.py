@@ -5,6 +5,7 @@ Halo does not publish its billing rules in detail; `docs/ledger.md` lists the as
 
 from datetime import datetime, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -169,6 +170,13 @@ def saving_of_failure(failure: Failure, *, has_upstream_request: bool) -> CostCl
 
 
 def _saving_in_cache_status(headers: Headers) -> CostClass | None:
-    value = next((value for name, value in headers if name == "cache-status"), "")
+    for name, value in headers:
+        if name == "cache-status":
+            return _saving_in(value)
+    return None
+
+
+@lru_cache(256)
+def _saving_in(value: str) -> CostClass | None:
     saving = cache_status.upstream_query_saved_by(value)
     return CostClass(f"avoided:{saving}") if saving else None

@@ -91,7 +91,7 @@ class SavingsMeter:
         if cost is not None:
             self._recorder.count_requests(attribution, cost, len(response.body))
         if has_upstream_request and response.status < HTTPStatus.BAD_REQUEST:
-            active = [name for name in self._active_repairs(request) if name != _ERROR_ENVELOPE]
+            active = self._examining_repairs(request)
             self._recorder.metrics.count_repairs(attribution, response.applied_repairs, active)
         elif _INACTIVE_RECORDS in response.applied_repairs:
             self._recorder.metrics.count_repairs(attribution, [_INACTIVE_RECORDS], [_INACTIVE_RECORDS])
@@ -114,6 +114,10 @@ class SavingsMeter:
         ):
             fired = [_ERROR_ENVELOPE] if error_envelope.needs_repair(failure.upstream_response) else []
             self._recorder.metrics.count_repairs(attribution, fired, [_ERROR_ENVELOPE])
+
+    def _examining_repairs(self, request: FhirRequest) -> tuple[str, ...]:
+        """Active repairs that examine good answers."""
+        return tuple([name for name in self._active_repairs(request) if name != _ERROR_ENVELOPE])
 
     def _active_repairs(self, request: FhirRequest) -> list[str]:
         """Repairs that examine answers of FHIR; that of SQL queries counts itself."""

@@ -192,7 +192,8 @@ class Recorder:
         )
 
     def _request_site(self, request: FhirRequest) -> Site | None:
+        if request.site is not None and request.interaction.code != "sql":
+            return request.site
         api, _, site_path = request.path.partition("/sites/")
-        is_passed = request.site is None or request.interaction.code == "sql"
-        has_guid = is_passed and api in _API_SEGMENTS
+        has_guid = api in _API_SEGMENTS
         return self._site_by_guid(site_path.partition("/")[0].lower()) if has_guid else request.site

@@ -25,6 +25,9 @@ _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 #: Cost class, site and resource type -> requests, bytes.
 RequestCounts = dict[tuple[CostClass, str, str], list[int]]
+#: Site, repairs that changed a response, and those that examined it -> responses, and how many of them the
+#: counter of each repair has.
+RepairCounts = dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[int]]
 #: App and cost class -> requests, bytes.
 AppCounts = dict[tuple[str, CostClass], list[int]]
 #: Makes the metrics of a state that was read; for any thread.
@@ -43,6 +46,8 @@ class Metrics:
         self._renderings = SingleFlight[bytes](1)
         self._request_counts: RequestCounts = {}
         self._app_counts: AppCounts = {}
+        self._repair_counts: RepairCounts = {}
+        registry.register(_Flush(self._count_waiting_repairs))
         registry.register(_RequestCollector(self._request_counts))
         registry.register(_AppCollector(self._app_counts))
         self._durations = cache(
@@ -110,8 +115,20 @@ class Metrics:
         self, attribution: Attribution, fired_repairs: Sequence[str], active_repairs: Sequence[str]
     ) -> None:
         """Count the repairs that examined an upstream response, and those of them that changed it."""
-        for repair in active_repairs:
-            self._repairs(repair, attribution.name, "fired" if repair in fired_repairs else "no-op").inc()
+        key = attribution.name, tuple(fired_repairs), tuple(active_repairs)
+        amounts = self._repair_counts.get(key)
+        if amounts is None:
+            self._repair_counts[key] = [1, 0]
+        else:
+            amounts[0] += 1
+
+    def _count_waiting_repairs(self) -> None:
+        """Count each repair of the responses since the last scrape; in the scrape's thread."""
+        for (site, fired, active), amounts in tuple(self._repair_counts.items()):
+            total = amounts[0]
+            count, amounts[1] = total - amounts[1], total
+            for repair in active if count else ():
+                self._repairs(repair, site, "fired" if repair in fired else "no-op").inc(count)
 
     def count_sql_command(self, outcome: str) -> None:
         """Count a command of a stored procedure by what became of it."""
@@ -166,6 +183,17 @@ def _render_all(registry: CollectorRegistry, states: Iterable[MakeFamilies]) -> 
     state_registry = CollectorRegistry()
     state_registry.register(_StateCollector(states))
     return generate_latest(registry) + generate_latest(state_registry)
+
+
+class _Flush(Collector):
+    """Counts what waits, before the collectors that are registered later read it."""
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        self._flush = flush
+
+    def collect(self) -> Iterator[Metric]:
+        self._flush()
+        yield from ()
 
 
 class _RequestCollector(Collector):

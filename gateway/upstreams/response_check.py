@@ -138,7 +138,7 @@ class ResponseCheck:
         The gateway sends no condition with a request that changes nothing.
         """
         request, status = self.request, self.response.status
-        if request.interaction.is_write:
+        if status == _OK or request.interaction.is_write:
             return False
         is_unasked = bool(self.expected_type) and not accepts_asynchronous_response(request)
         return status == _NOT_MODIFIED or (status == _ACCEPTED and is_unasked)
