@@ -1,6 +1,7 @@
 """Cache-Status field (RFC 9211), without a cache key."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
@@ -71,6 +72,7 @@ def forward_status(failure: Failure, forward: ForwardReason, *, collapsed: bool 
     return CacheStatus(forward, status=status, collapsed=collapsed)
 
 
+@lru_cache(256)
 def cache_outcome(header_value: str, status: int) -> str:
     """Outcome of the cache for statistics; empty if the request did not reach the cache.
 

@@ -43,7 +43,7 @@ def _rewrite_body(request: FhirRequest, site: Site) -> FhirRequest:
 
 
 def _rewrite_search(request: FhirRequest, site: Site) -> FhirRequest:
-    plan = plan_search(request, request.upstream_search, site)
+    plan = plan_search(request, request.upstream_search, site) if request.upstream_search.parameters else None
     if plan is None:
         return request
     if plan.problem:

@@ -195,6 +195,8 @@ class FastPathProtocol(LimitedConnection):
         )
 
     def _write_hit(self) -> bool:
+        if not self.hits.has_responses:
+            return False
         started_at, peer = perf_counter(), self.client[0] if self.client else ""
         request = self.hits.parse_request(self.url, self.headers, peer)
         hit = request and self.hits.find_response(request)

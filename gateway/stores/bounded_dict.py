@@ -15,6 +15,6 @@ class BoundedDict(dict[K, V]):
 
     def __setitem__(self, key: K, value: V) -> None:
         self.pop(key, None)
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         if len(self) > self.max_items:
             del self[next(iter(self))]

@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+from collections.abc import Callable
 from math import inf
 from typing import NamedTuple, cast
 
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = self._due_at = self._ends_at = self._read_seconds = inf
         self._is_exchanging = self._is_written = self._is_paused = False
+        self._is_readable: Callable[[], bool] | None = None
         #: Why the exchange failed: `closed`, `reset`, `no-response`; empty if it did not.
         self._problem = ""
 
@@ -52,7 +54,10 @@ class Connection(asyncio.Protocol):
 
         The event loop may not have read yet what the socket has received.
         """
-        return self._transport is not None and self.is_open and not _is_readable(self._transport)
+        if self._transport is None or not self.is_open:
+            return False
+        self._is_readable = self._is_readable or _readable_check(self._transport)
+        return not self._is_readable()
 
     async def exchange(self, head: bytes, body: bytes, limits: Limits, *, has_body: bool = True) -> Received:
         """Write a request once, and return its response when that is complete.
@@ -215,10 +220,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
 
-def _is_readable(transport: asyncio.Transport) -> bool:
-    connection = transport.get_extra_info("socket")
+def _readable_check(transport: asyncio.Transport) -> Callable[[], bool]:
+    """Return a function: whether the open transport's socket has received something."""
+    number = transport.get_extra_info("socket").fileno()
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([connection.fileno()], [], [], 0)[0])
+        return lambda: bool(select.select([number], [], [], 0)[0])
     poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    poll.register(number, select.POLLIN)
+    return lambda: bool(poll.poll(0))

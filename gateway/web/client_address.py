@@ -22,7 +22,10 @@ def client_address(request: Request, server: Server) -> str:
     It is the peer, unless that is a trusted proxy: then the last address in its X-Forwarded-For that is not
     one. Earlier addresses are the client's own words.
     """
-    address = _parse_address(_peer(request))
+    peer = _peer(request)
+    if not server.trusted_proxies and len(peer) <= _MAX_KEPT_LENGTH:
+        return _kept_name(peer)
+    address = _parse_address(peer)
     for hop in _forwarded_hops(request) if server.trusted_proxies else ():
         if not _is_trusted(address, server):
             break
@@ -78,3 +81,10 @@ def _address_in(text: str) -> IPv4Address | IPv6Address | None:
 
 #: Most connections carry many requests, and parsing an address takes as long as a handler.
 _kept_address = lru_cache(_MAX_KEPT)(_address_in)
+
+
+@lru_cache(_MAX_KEPT)
+def _kept_name(text: str) -> str:
+    """Name of the address in a text; empty if it has none."""
+    address = _address_in(text)
+    return _name_of(address) if address else ""

@@ -92,6 +92,11 @@ class FastPathCache:
         return len(self._responses)
 
     @property
+    def has_responses(self) -> bool:
+        """Whether a request is worth parsing: there may be a stored response."""
+        return bool(self._responses.currsize)
+
+    @property
     def used_bytes(self) -> int:
         """Bytes in use, including overhead."""
         return int(self._responses.currsize) + self.heads.used_bytes

@@ -4,6 +4,7 @@ from typing import TypeVar, overload
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 T = TypeVar("T")
 
@@ -42,15 +43,18 @@ class HeaderFields(Headers):
     def getlist(self, key: str) -> list[str]:
         """Return all values of a name in order."""
         name = key.lower()
-        return [value for other, value in self._pairs if other == name] if name in self._first_values else []
+        if name not in self._first_values:
+            return []
+        if len(self._first_values) == len(self._pairs):  # no name is repeated
+            return [self._first_values[name]]
+        return [value for other, value in self._pairs if other == name]
 
 
 class DecodedRequest(Request):
-    """A request whose header fields are decoded once."""
+    """A request whose header fields are decoded once; `headers` is an attribute, which is read often."""
 
-    @property
-    def headers(self) -> Headers:
-        """Header fields of the request."""
-        if not hasattr(self, "_headers"):
-            self._headers = HeaderFields(self.scope["headers"])
-        return self._headers
+    headers: Headers = Headers()  # replaces Starlette's property
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.headers = HeaderFields(scope["headers"])
