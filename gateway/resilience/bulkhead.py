@@ -37,8 +37,10 @@ class BulkheadLimits(NamedTuple):
 
 
 class _Waiter(NamedTuple):
+    """A request in the queue; the result is True with its slot, and False when its wait is over."""
+
     ticket: QueueTicket
-    granted: asyncio.Future[None]
+    granted: asyncio.Future[bool]
 
 
 class Bulkhead:
@@ -118,21 +120,25 @@ class Bulkhead:
         )
 
     async def _wait_for_slot(self, ticket: QueueTicket, max_wait: float) -> None:
-        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(ticket, loop.create_future())
         self._queues.setdefault(ticket.key, FairQueue()).add(ticket, waiter)
+        timer = loop.call_later(max_wait, _end_wait, waiter.granted)  # costs half of `asyncio.timeout`
         try:
-            async with asyncio.timeout(max_wait):
-                await waiter.granted
-        except BaseException as error:
+            is_granted = await waiter.granted
+        except BaseException:
             self._cancel_wait(waiter)
-            if isinstance(error, TimeoutError):
-                raise Failure(GATEWAY_OVERLOADED, text=self._full_text) from None
             raise
+        finally:
+            timer.cancel()
+        if not is_granted:
+            self._cancel_wait(waiter)
+            raise Failure(GATEWAY_OVERLOADED, text=self._full_text)
 
     def _cancel_wait(self, waiter: _Waiter) -> None:
         """Leave the queue, or release a slot that was granted at the same moment."""
         ticket, granted = waiter
-        if granted.done() and not granted.cancelled():
+        if granted.done() and not granted.cancelled() and granted.result():
             self._release_slot(ticket)
         elif ticket.key in self._queues:
             self._queues[ticket.key].remove(ticket, waiter)
@@ -150,7 +156,7 @@ class Bulkhead:
         while (waiter := queue.take_next(may_run)) is not None:
             if not waiter.granted.done():
                 self._count_running(waiter.ticket, 1)
-                waiter.granted.set_result(None)
+                waiter.granted.set_result(True)
         self._discard_empty_queue(site)
 
     def _count_running(self, ticket: QueueTicket, change: int) -> None:
@@ -161,6 +167,11 @@ class Bulkhead:
     def _discard_empty_queue(self, site: str) -> None:
         if not len(self._queues[site]):
             del self._queues[site]
+
+
+def _end_wait(granted: asyncio.Future[bool]) -> None:
+    if not granted.done():
+        granted.set_result(False)
 
 
 def _has_room(limits: BulkheadLimits, at_site: int, at_all_sites: int) -> bool:

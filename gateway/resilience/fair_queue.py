@@ -20,13 +20,15 @@ class FairQueue(Generic[T]):
 
     def __init__(self) -> None:
         self._queues: dict[bool, dict[str, deque[T]]] = {False: {}, True: {}}
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(len(items) for by_caller in self._queues.values() for items in by_caller.values())
+        return self._count
 
     def add(self, ticket: QueueTicket, item: T) -> None:
         """Append an item to the queue of its caller."""
         self._queues[ticket.is_batch].setdefault(ticket.caller, deque()).append(item)
+        self._count += 1
 
     def waiting_of(self, ticket: QueueTicket) -> int:
         """Return the number of waiting items of a ticket's caller."""
@@ -37,6 +39,7 @@ class FairQueue(Generic[T]):
         for by_caller in self._queues.values():
             caller = next(filter(may_run, by_caller), None)
             if caller is not None:
+                self._count -= 1
                 return _take_first(by_caller, caller)
         return None
 
@@ -46,6 +49,7 @@ class FairQueue(Generic[T]):
         items = by_caller.get(ticket.caller, deque())
         if item in items:
             items.remove(item)
+            self._count -= 1
         if not items:
             by_caller.pop(ticket.caller, None)
 
