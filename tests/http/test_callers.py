@@ -74,3 +74,15 @@ def test_number_of_kept_identities_is_limited() -> None:
     for number in range(1_100):
         fingerprint((("ocp-apim-subscription-key", f"key-{number}"),))
     assert callers._kept_identity.cache_info().currsize == 1_000
+
+
+def test_identity_asked_for_last_is_not_that_of_the_next_caller() -> None:
+    first, second = (KEY,), (("ocp-apim-subscription-key", "other-key"),)
+    alone = [fingerprint(headers) for headers in (first, second)]
+    assert [fingerprint(headers) for headers in (first, first, second, first)] == [
+        alone[0],
+        alone[0],
+        alone[1],
+        alone[0],
+    ]
+    assert alone[0] != alone[1]

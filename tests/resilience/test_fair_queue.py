@@ -42,3 +42,13 @@ def test_callers_who_may_not_run_are_passed_over() -> None:
 def test_waiting_items_of_a_caller_are_counted() -> None:
     queue = queue_of(("a", False), ("a", True), ("b", False))
     assert [queue.waiting_of(QueueTicket("k", caller)) for caller in "abc"] == [2, 1, 0]
+
+
+def test_length_follows_every_change() -> None:
+    queue = queue_of(("a", False), ("a", True), ("b", False))
+    assert len(queue) == 3
+    queue.take_next()
+    queue.remove(QueueTicket("key", "absent"), 9)
+    assert len(queue) == 2
+    assert len(take_all(queue)) == 2
+    assert len(queue) == 0

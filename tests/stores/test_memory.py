@@ -59,6 +59,19 @@ async def test_values_do_not_evict_counters() -> None:
     assert await store.increment("counter", 0, 60) == 3
 
 
+async def test_counter_ends_its_seconds_after_the_last_increment() -> None:
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    await store.increment("counter", 3, 60)
+    clock.now += 59
+    assert await store.increment("counter", 1, 60) == 4
+    clock.now += 59
+    assert await store.increment("counter", 0, 60) == 4
+    clock.now += 60
+    assert await store.increment("counter", 0, 60) == 0
+    assert await store.increment("counter", 1, 60) == 1
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefgh"), st.binary(max_size=300), st.floats(0.1, 50)), max_size=60)
 )

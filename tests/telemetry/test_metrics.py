@@ -96,6 +96,13 @@ async def test_failures_and_repairs_are_counted() -> None:
     assert samples["halo_gateway_repairs_total", "outcome=no-op,repair=last-updated-offset,site=harbour"] == 1
 
 
+async def test_repairs_of_each_scrape_are_added_to_those_before() -> None:
+    metrics, name = Metrics(), ("halo_gateway_repairs_total", "outcome=no-op,repair=a,site=harbour")
+    for count in (1, 2):
+        metrics.count_repairs(ATTRIBUTION, (), ("a",))
+        assert [(await samples_of(metrics))[name] for _ in range(2)] == [count, count]
+
+
 async def test_metrics_contain_neither_caller_nor_guid() -> None:
     metrics = Metrics()
     metrics.count_requests(ATTRIBUTION, CostClass.BILLED, 900)
