@@ -19,7 +19,10 @@ _BODY_FIELDS = frozenset({b"content-encoding", b"content-length", b"transfer-enc
 
 
 class DirectApplication(Starlette):
-    """A Starlette application; `fhir_endpoint` gets the requests for which `fhir_path_params` is not None."""
+    """A Starlette application; `fhir_endpoint` gets the requests for which `fhir_path_params` is not None.
+
+    An application whose routes were taken away answers nothing directly either.
+    """
 
     def __init__(self, fhir_endpoint: ASGIApp | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -27,7 +30,7 @@ class DirectApplication(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the lifespan."""
-        params = fhir_path_params(scope) if self._fhir_endpoint else None
+        params = fhir_path_params(scope) if self._fhir_endpoint and self.router.routes else None
         if params is None or self._fhir_endpoint is None:
             await super().__call__(scope, receive, send)
         else:

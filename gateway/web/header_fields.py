@@ -3,7 +3,7 @@
 from typing import TypeVar, overload
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import Request, empty_receive
 from starlette.types import Receive, Scope
 
 T = TypeVar("T")
@@ -55,6 +55,6 @@ class DecodedRequest(Request):
 
     headers: Headers = Headers()  # replaces Starlette's property
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive = empty_receive) -> None:
         super().__init__(scope, receive)
         self.headers = HeaderFields(scope["headers"])
