@@ -1,8 +1,9 @@
 """Sites that answer `patient=12` and `patient=Patient/12` alike, so that both share one stored response.
 
 It is learned from the upstream's own responses only, by site, resource type and version: both spellings of
-one search by one caller, shortly after each other and without a write in between, not empty, with the same
-resources byte for byte. A version that was once seen to answer them differently is never trusted again.
+one search by one caller, shortly after each other and without a write in between, both complete, with the same
+resources byte for byte in the same order. A version that was once seen to answer them differently is never
+trusted again.
 """
 
 import re
@@ -24,6 +25,8 @@ MAX_SECONDS_BETWEEN: Final = 60.0
 MAX_SECONDS_TRUSTED: Final = 3_600.0
 #: Maximum numbers of remembered sites with a type, and of responses that wait for the other spelling.
 _MAX_VERDICTS, _MAX_ANSWERS = 10_000, 1_000
+#: Resources that both responses have at least: fewer say nothing of the order.
+_MIN_RESOURCES: Final = 2
 #: Maximum number of patients in one search.
 _MAX_PATIENTS: Final = 20
 
@@ -51,13 +54,19 @@ class Scope(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Resources of one response: their ids, a digest of their bytes, and when and after which write."""
+    """Resources of one response: their ids, a digest of their bytes, and when and after which write.
+
+    `total` and `has_next` as the upstream stated them. `is_complete`: it surely has all matches.
+    """
 
     spelling: Spelling
     ids: frozenset[str]
     digest: bytes
     requested_at: float
     counters: Mapping[str, int]
+    total: int | None = None
+    has_next: bool = False
+    is_complete: bool = True
 
 
 class _Identified(msgspec.Struct):
@@ -94,11 +103,18 @@ def is_plain(request: FhirRequest) -> bool:
 
 
 def answer_of(
-    response: FhirResponse, spelling: Spelling, requested_at: float, counters: Mapping[str, int]
+    response: FhirResponse,
+    spelling: Spelling,
+    requested_at: float,
+    counters: Mapping[str, int],
+    *,
+    has_count: bool = False,
 ) -> Answer | None:
-    """Return the resources of a searchset; None if one has no id."""
+    """Return the resources of a searchset; None if one has no id. `has_count`: the search has `_count`."""
     bundle = response.with_parsed_bundle().bundle
-    resources = [bytes(entry.resource or b"{}") for entry in (bundle.entries if bundle else ())]
+    if bundle is None:
+        return None
+    resources = [bytes(entry.resource or b"{}") for entry in bundle.entries]
     try:
         ids = [msgspec.json.decode(resource, type=_Identified).id for resource in resources]
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -106,7 +122,11 @@ def answer_of(
     if not all(ids):
         return None
     digest = blake2b(b"\n".join(resources), digest_size=16).digest()
-    return Answer(spelling, frozenset(ids), digest, requested_at, counters)
+    positions = response.paging.page_positions if response.paging else {}
+    has_next = "next" in positions or any(link.relation == "next" for link in bundle.links)
+    matches = sum(bundle.match_flags)
+    is_last = not has_next and (not has_count if bundle.total is None else bundle.total == matches)
+    return Answer(spelling, frozenset(ids), digest, requested_at, counters, bundle.total, has_next, is_last)
 
 
 def compare(one: Answer, other: Answer) -> Literal["alike", "different", "unknown"]:
@@ -118,9 +138,10 @@ def compare(one: Answer, other: Answer) -> Literal["alike", "different", "unknow
         return "unknown"
     if abs(one.requested_at - other.requested_at) > MAX_SECONDS_BETWEEN:
         return "unknown"
-    if one.ids != other.ids:
+    if (one.ids, one.total, one.has_next) != (other.ids, other.total, other.has_next):
         return "different"
-    return "alike" if one.ids and one.digest == other.digest else "unknown"
+    is_proof = one.is_complete and other.is_complete and len(one.ids) >= _MIN_RESOURCES
+    return "alike" if is_proof and one.digest == other.digest else "unknown"
 
 
 class PatientSpellings:

@@ -119,7 +119,8 @@ class ResponseStore:
         spelled = lookup.spelled
         if spelled is not None and is_plain(lookup.request):
             moment = metadata.requested_at, metadata.counters
-            if answer := answer_of(response, spelled.spelling, *moment):
+            has_count = bool(lookup.request.client_search.values("_count"))
+            if answer := answer_of(response, spelled.spelling, *moment, has_count=has_count):
                 self.spellings.record_answer(spelled.scope, spelled.key_of(), answer)
 
     async def _failure_result(

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from support.cache import Practice, get_request, searchset, status
-from support.requests import fhir_request
+from support.requests import fhir_request, json_response
 
 from gateway.cache.freshness import Freshness
 from gateway.cache.patient_spellings import (
@@ -63,8 +64,20 @@ def test_only_plain_searches_teach(query: str, is_learned_from: bool) -> None:
     assert is_plain(fhir_request("Condition", query)) is is_learned_from
 
 
-def answer(spelling: Spelling, *resources: dict[str, Any], at: float = 0.0, write: int = 1) -> Answer:
-    result = answer_of(searchset(*resources), spelling, at, {"all": write})
+BOTH = (ONE, OTHER)
+NEXT = {"link": [{"relation": "next", "url": "https://a.example/Condition?page=2"}]}
+
+
+def answer(
+    spelling: Spelling,
+    *resources: dict[str, Any],
+    at: float = 0.0,
+    write: int = 1,
+    has_count: bool = False,
+    **fields: object,
+) -> Answer:
+    document = msgspec.json.decode(searchset(*resources).body) | fields
+    result = answer_of(json_response(document), spelling, at, {"all": write}, has_count=has_count)
     assert result is not None
     return result
 
@@ -72,52 +85,69 @@ def answer(spelling: Spelling, *resources: dict[str, Any], at: float = 0.0, writ
 @pytest.mark.parametrize(
     ("other", "verdict"),
     [
-        (answer("reference", ONE), "alike"),
-        (answer("reference", ONE, at=60), "alike"),
-        (answer("reference", ONE, at=61), "unknown"),
-        (answer("reference", ONE, write=2), "unknown"),
-        (answer("id", ONE), "unknown"),
-        (answer("reference", ONE | {"note": []}), "unknown"),
-        (answer("reference", ONE, OTHER), "different"),
+        (answer("reference", *BOTH), "alike"),
+        (answer("reference", *BOTH, at=60), "alike"),
+        (answer("reference", *BOTH, at=61), "unknown"),
+        (answer("reference", *BOTH, write=2), "unknown"),
+        (answer("id", *BOTH), "unknown"),
+        (answer("reference", ONE, OTHER | {"note": []}), "unknown"),
+        (answer("reference", OTHER, ONE), "unknown"),
+        (answer("reference", ONE), "different"),
         (answer("reference", OTHER), "different"),
         (answer("reference"), "different"),
+        (answer("reference", *BOTH, total=3), "different"),
+        (answer("reference", *BOTH, **NEXT), "different"),
     ],
 )
 def test_comparison_proves_only_what_both_show(other: Answer, verdict: str) -> None:
-    assert compare(answer("id", ONE), other) == compare(other, answer("id", ONE)) == verdict
+    assert compare(answer("id", *BOTH), other) == compare(other, answer("id", *BOTH)) == verdict
 
 
-def test_empty_responses_prove_nothing() -> None:
-    assert compare(answer("id"), answer("reference")) == "unknown"
+@pytest.mark.parametrize(
+    ("resources", "fields", "verdict"),
+    [
+        ((), {}, "unknown"),
+        ((ONE,), {"total": 1}, "unknown"),  # it says nothing of the order
+        (BOTH, {"total": 2}, "alike"),
+        (BOTH, {"total": 2, "has_count": True}, "alike"),
+        (BOTH, {"total": 3}, "unknown"),
+        (BOTH, {"has_count": True}, "unknown"),  # the page may be full
+        (BOTH, {"total": 2, **NEXT}, "unknown"),
+    ],
+)
+def test_only_complete_lists_prove_anything(
+    resources: tuple[dict[str, Any], ...], fields: dict[str, Any], verdict: str
+) -> None:
+    assert compare(answer("id", *resources, **fields), answer("reference", *resources, **fields)) == verdict
 
 
 def test_difference_outlives_every_proof() -> None:
     spellings = PatientSpellings(lambda: 0.0)
-    spellings.record_answer(SCOPE, "a", answer("id", ONE))
-    spellings.record_answer(SCOPE, "a", answer("reference", ONE))
+    spellings.record_answer(SCOPE, "a", answer("id", *BOTH))
+    spellings.record_answer(SCOPE, "a", answer("reference", *BOTH))
     assert spellings.are_alike(SCOPE)
     assert not spellings.are_alike(SCOPE._replace(version="26.2"))
     assert not spellings.are_alike(SCOPE._replace(is_list=True))
-    spellings.record_answer(SCOPE, "b", answer("id", ONE))
+    spellings.record_answer(SCOPE, "b", answer("id", *BOTH))
     spellings.record_answer(SCOPE, "b", answer("reference"))
     assert not spellings.are_alike(SCOPE)
-    spellings.record_answer(SCOPE, "a", answer("id", ONE))
-    spellings.record_answer(SCOPE, "a", answer("reference", ONE))
+    spellings.record_answer(SCOPE, "a", answer("id", *BOTH))
+    spellings.record_answer(SCOPE, "a", answer("reference", *BOTH))
     assert not spellings.are_alike(SCOPE)
 
 
 def test_responses_of_other_searches_are_not_compared() -> None:
     spellings = PatientSpellings(lambda: 0.0)
-    spellings.record_answer(SCOPE, "a", answer("id", ONE))
-    spellings.record_answer(SCOPE, "b", answer("reference", ONE))
+    spellings.record_answer(SCOPE, "a", answer("id", *BOTH))
+    spellings.record_answer(SCOPE, "b", answer("reference", *BOTH))
     assert not spellings.are_alike(SCOPE)
 
 
 def test_proof_ends_after_an_hour() -> None:
     now = 0.0
     spellings = PatientSpellings(lambda: now)
-    spellings.record_answer(SCOPE, "a", answer("id", ONE))
-    spellings.record_answer(SCOPE, "a", answer("reference", ONE))
+    spellings.record_answer(SCOPE, "a", answer("id", *BOTH))
+    spellings.record_answer(SCOPE, "a", answer("reference", *BOTH))
     now = 3_599.0
     assert spellings.are_alike(SCOPE)
     now = 3_600.0
@@ -129,7 +159,7 @@ def test_tables_are_bounded() -> None:
     for number in range(10):
         scope = SCOPE._replace(site=str(number))
         for spelling in ("id", "reference"):
-            spellings.record_answer(scope, str(number), answer(spelling, ONE))
+            spellings.record_answer(scope, str(number), answer(spelling, *BOTH))
     alike = [number for number in range(10) if spellings.are_alike(SCOPE._replace(site=str(number)))]
     assert alike == [8, 9]
     assert len(spellings._answers) == 3
@@ -140,7 +170,7 @@ class Chart(Practice):
 
     def __init__(self) -> None:
         super().__init__(Freshness())
-        self.response = searchset(ONE)
+        self.response = searchset(*BOTH)
 
     async def is_hit(self, query: str, key: str = "demo") -> bool:
         request = get_request("Condition", query, ocp_apim_subscription_key=key)
@@ -167,7 +197,7 @@ async def test_site_that_reads_one_spelling_only_is_never_shared() -> None:
     assert not await chart.is_hit("patient=1")
     chart.response = searchset()
     assert not await chart.is_hit("patient=Patient/1")
-    chart.response = searchset(ONE)
+    chart.response = searchset(*BOTH)
     await chart.is_hit("patient=2")
     assert not await chart.is_hit("patient=Patient/2")
     await chart.is_hit("patient=3")
@@ -182,3 +212,15 @@ async def test_write_between_the_responses_proves_nothing() -> None:
     assert not await chart.is_hit("patient=Patient/1")
     await chart.is_hit("patient=12")
     assert not await chart.is_hit("patient=Patient/12")
+
+
+@pytest.mark.anyio
+async def test_first_rows_of_longer_lists_prove_nothing() -> None:
+    """The rows of page 1 are the same, the totals are not: the spellings have other matches."""
+    chart = Chart()
+    for query, total in (("patient=1&_count=2", 2), ("patient=Patient/1&_count=2", 3)):
+        document = msgspec.json.decode(searchset(*BOTH).body) | {"total": total}
+        chart.response = json_response(document)
+        assert not await chart.is_hit(query)
+    await chart.is_hit("patient=2")
+    assert not await chart.is_hit("patient=Patient/2")
