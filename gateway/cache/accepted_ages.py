@@ -1,6 +1,6 @@
 """Table of the ages that apps may accept past a type's lifetime, with the reason for each ceiling.
 
-The ceilings are code, not settings. The stored lifetime stays as it is: an app only accepts more age.
+The ceilings are code, not settings. The stored lifetime stays as it is: an app only accepts more or less age.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,29 +58,28 @@ def ceiling_of_type(type_: str) -> int | None:
     return _CEILING_BY_TYPE.get(type_, _CEILING_BY_TYPE["*"]).seconds
 
 
-def accepted_age(app: App, types: Iterable[str], freshness: Freshness) -> float:
+def accepted_age(app: App | None, types: Iterable[str], freshness: Freshness) -> float | None:
     """Return the highest age of stored data of these types that an app accepts, in seconds.
 
-    0 for an app that accepts only what is fresh. A site's own shorter lifetime of a type stands: it says
-    that this site's data must not be older, for whatever purpose.
+    None for no app, or one that accepts what is fresh, and nothing else. A site's own shorter lifetime of a
+    type stands: it says that this site's data must not be older, for whatever purpose.
     """
-    if app.purpose not in ACCEPTING_PURPOSES:
-        return 0.0
+    if app is None or app.purpose not in ACCEPTING_PURPOSES:
+        return None
     return float(min((_accepted_age_of_type(app, type_, freshness) for type_ in types), default=0))
 
 
 def _accepted_age_of_type(app: App, type_: str, freshness: Freshness) -> int:
     lifetime, ceiling = freshness.lifetime((type_,)), ceiling_of_type(type_)
-    if ceiling is None or lifetime < lifetime_of_type(type_).balanced:
-        return lifetime
-    default = ceiling if app.purpose == "display" else lifetime
-    return max(lifetime, min(ceiling, app.accepted_ages.get(type_, default)))
+    is_shortened = lifetime < lifetime_of_type(type_).balanced
+    highest = lifetime if ceiling is None or is_shortened else max(lifetime, ceiling)
+    return min(highest, app.accepted_ages.get(type_, highest if app.purpose == "display" else lifetime))
 
 
 def longest_accepted_age(apps: Iterable[App], types: Iterable[str], freshness: Freshness) -> float:
     """Return the highest age that any of these apps accepts, in seconds."""
     all_types = tuple(types)
-    return max((accepted_age(app, all_types, freshness) for app in apps), default=0.0)
+    return max((accepted_age(app, all_types, freshness) or 0.0 for app in apps), default=0.0)
 
 
 def excessive_ages(freshness: Mapping[str, int]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
+from typing import Self
 
 from gateway.exchange import FhirRequest, FhirResponse, Headers
 from gateway.http.headers import SENT_HEADERS
@@ -39,6 +40,10 @@ class RequestDirectives:
     def requires_new_fetch(self) -> bool:
         """Whether the response must come from an upstream request that begins after this request."""
         return self.no_cache or self.max_age <= 0
+
+    def with_max_age(self, seconds: float) -> Self:
+        """Return directives that permit no response older than this."""
+        return replace(self, max_age=min(self.max_age, seconds))
 
     def permits(self, age: float, lifetime: float, max_staleness: float = 0.0) -> bool:
         """Whether a stored response of this age may be served, at most `max_staleness` past its lifetime."""

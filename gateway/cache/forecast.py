@@ -28,9 +28,10 @@ def is_hit(lookup: CacheLookup, stored: StoredResponse, age: float) -> bool:
     `min-fresh` and `max-stale` of the client count from the ordinary lifetime.
     """
     directives = lookup.directives
-    if directives.permits(age, stored.lifetime, stored.stale_if_error):
+    accepted = lookup.lifetime_of(stored)
+    if directives.permits(age, min(accepted, stored.lifetime), stored.stale_if_error):
         return True
-    return not directives.min_fresh and directives.permits(age, lookup.lifetime_of(stored))
+    return not directives.min_fresh and directives.permits(age, accepted)
 
 
 def forecast(
@@ -40,11 +41,13 @@ def forecast(
     if lookup is None or lookup.directives.no_store:
         return BYPASS
     if stored and is_hit(lookup, stored, stored.age(now)):
-        accepted_age = lookup.lifetime_of(stored)
-        return CacheForecast(
-            "hit", stored.lifetime, stored.age(now), accepted_age if accepted_age > stored.lifetime else 0.0
-        )
+        accepted = lookup.lifetime_of(stored)
+        lifetime, older = min(accepted, stored.lifetime), accepted if accepted > stored.lifetime else 0.0
+        return CacheForecast("hit", lifetime, stored.age(now), older)
     if stored and may_serve_stale:
         return CacheForecast("stale", stored.lifetime, stored.age(now))
     lifetime, accepted_age = lookup.freshness.lifetime(lookup.types), lookup.accepted_age(lookup.types)
-    return CacheForecast("miss", lifetime, accepted_age=accepted_age if accepted_age > lifetime else 0.0)
+    accepted = lifetime if accepted_age is None else accepted_age
+    return CacheForecast(
+        "miss", min(lifetime, accepted), accepted_age=accepted if accepted > lifetime else 0.0
+    )

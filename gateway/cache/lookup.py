@@ -103,18 +103,19 @@ class CacheLookup:
     def lifetime_of(self, stored: StoredResponse) -> float:
         """Seconds for which a response may be served to the app, from the upstream request on.
 
-        Its lifetime, or the age that the app accepts, if that is more and the response permits it.
+        Its lifetime, or the age that the app accepts: less, or more if the response permits it.
         """
-        return max(stored.lifetime, min(self.accepted_age(stored.types), stored.max_accepted_age))
+        accepted = self.accepted_age(stored.types or self.types)
+        return stored.lifetime if accepted is None else min(accepted, _highest_age(stored))
 
     def fresh_until(self, stored: StoredResponse, age: float) -> float:
         """Age at which a response of this age stops to be fresh: its lifetime, then what the app accepts."""
-        return self.lifetime_of(stored) if age >= stored.lifetime else stored.lifetime
+        accepted = self.lifetime_of(stored)
+        return accepted if age >= stored.lifetime else min(accepted, stored.lifetime)
 
-    def accepted_age(self, types: frozenset[str]) -> float:
-        """Highest age of data of these types that the app accepts, in seconds; 0: only what is fresh."""
-        app = self.apps.get(self.request.app)
-        return accepted_age(app, types, self.freshness) if app else 0.0
+    def accepted_age(self, types: frozenset[str]) -> float | None:
+        """Highest age of data of these types that the app accepts, in seconds; None: what is fresh."""
+        return accepted_age(self.apps.get(self.request.app), types, self.freshness)
 
     def longest_accepted_age(self, types: frozenset[str]) -> float:
         """Highest age of data of these types that any app accepts, in seconds."""
@@ -123,6 +124,11 @@ class CacheLookup:
     def end_of_access(self, expires_at: float) -> float:
         """Return the time until which a response may be served: also the end of a membership in a group."""
         return min(expires_at, self.access.ends_at)
+
+
+def _highest_age(stored: StoredResponse) -> float:
+    """Highest age at which any app may get a response, in seconds."""
+    return max(stored.lifetime, stored.max_accepted_age)
 
 
 def lookup_for(
@@ -142,6 +148,9 @@ def lookup_for(
     key = spelled.key_of() if spellings and spelled and spellings.are_alike(spelled.scope) else key_of()
     caller = f"{fingerprint(request.headers)} {is_background(request.headers)} {request.app}"
     directives = request_directives(request)
+    accepted = accepted_age(config.apps.get(request.app), types, freshness)
+    if accepted is not None and accepted < freshness.lifetime(types):  # as if the client asked for it
+        directives = directives.with_max_age(accepted)
     return CacheLookup(
         request, site.guid, key, caller, types, freshness, directives, access, spelled, config.apps
     )

@@ -1,9 +1,9 @@
 """Sites that answer `patient=12` and `patient=Patient/12` alike, so that both share one stored response.
 
 It is learned from the upstream's own responses only, by site, resource type and version: both spellings of
-one search by one caller, shortly after each other and without a write in between, both complete, with the same
-resources byte for byte in the same order. A version that was once seen to answer them differently is never
-trusted again.
+one search by one caller, shortly after each other and without a write in between, both complete, with the
+same resources byte for byte in the same order. A version that was once seen to answer them differently is
+never trusted again.
 """
 
 import re

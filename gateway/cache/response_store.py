@@ -94,7 +94,7 @@ class ResponseStore:
         if (
             stored is None
             or stored.requested_at <= requested_after
-            or stored.age(self._timestamp) >= stored.lifetime
+            or not lookup.directives.permits(stored.age(self._timestamp), stored.lifetime)
         ):
             return None
         return FetchResult(stored.response, lookup.caller_fingerprint, is_stored=True, is_collapsed=True)

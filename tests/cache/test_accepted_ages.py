@@ -42,13 +42,16 @@ def test_display_accepts_the_ceiling_of_all_types(types: tuple[str, ...], age: i
 
 @pytest.mark.parametrize("purpose", ["booking", "clinical", "sync"])
 def test_other_purposes_accept_nothing_older(purpose: Purpose) -> None:
-    assert accepted_age(App("kiosk", purpose, {"Appointment": 30}), ("Appointment",), Freshness()) == 0
+    assert accepted_age(App("kiosk", purpose, {"Appointment": 30}), ("Appointment",), Freshness()) is None
 
 
 def test_interactive_app_accepts_what_its_freshness_says() -> None:
     assert accepted_age(App("panel"), ("Appointment",), Freshness()) == 5
     assert accepted_age(App("panel", "interactive", {"Appointment": 20}), ("Appointment",), Freshness()) == 20
     assert accepted_age(App("board", "display", {"Appointment": 10}), ("Appointment",), Freshness()) == 10
+    assert accepted_age(App("board", "display", {"Appointment": 2}), ("Appointment",), Freshness()) == 2
+    assert accepted_age(App("panel", "interactive", {"Slot": 0}), ("Slot", "Patient"), Freshness()) == 0
+    assert accepted_age(None, ("Slot",), Freshness()) is None
 
 
 @pytest.mark.parametrize("type_", ["Appointment", "Slot", "Patient", "AllergyIntolerance", "Unheard"])

@@ -17,6 +17,9 @@ APPS = {
     "board": App("board", "display"),
     "kiosk": App("kiosk", "booking"),
     "panel": App("panel", "interactive", {"Appointment": 12}),
+    "desk": App("desk", "interactive", {"Appointment": 2}),
+    "wall": App("wall", "display", {"Appointment": 2}),
+    "queue": App("queue", "display", {"Appointment": 0}),
 }
 APPOINTMENT = {"resourceType": "Appointment", "id": "1"}
 
@@ -37,7 +40,8 @@ class Diary(Practice):
 
 
 @pytest.mark.parametrize(
-    ("app", "last_hit"), [("board", 29), ("panel", 11), ("kiosk", 4), ("other", 4), ("", 4)]
+    ("app", "last_hit"),
+    [("board", 29), ("panel", 11), ("kiosk", 4), ("desk", 1), ("wall", 1), ("other", 4), ("", 4)],
 )
 async def test_app_gets_data_up_to_its_own_age(app: str, last_hit: int) -> None:
     diary = Diary()
@@ -47,6 +51,35 @@ async def test_app_gets_data_up_to_its_own_age(app: str, last_hit: int) -> None:
     diary.advance(1)
     assert "fwd=" in status(await diary.poll(app))
     assert diary.query_count == 2
+
+
+@pytest.mark.parametrize("app", ["wall", "queue"])
+async def test_app_below_the_lifetime_gets_nothing_stale(app: str) -> None:
+    diary = Diary(Freshness(stale_while_revalidate={"Appointment": 60}, stale_if_error={"Appointment": 60}))
+    await diary.poll("kiosk")
+    diary.advance(6)
+    assert "fwd=" in status(await diary.poll(app))
+    diary.advance(6)
+    assert "; hit" in status(await diary.poll("kiosk"))
+
+
+async def test_zero_seconds_are_never_from_the_cache() -> None:
+    diary = Diary()
+    for count in (1, 2):
+        assert "fwd=" in status(await diary.poll("queue"))
+        assert diary.query_count == count
+    assert "; hit" in status(await diary.poll("kiosk"))
+
+
+async def test_missing_resource_is_kept_while_the_app_accepts_it() -> None:
+    diary = Diary()
+    diary.response = Failure(NOT_FOUND)
+    request = get_request("Appointment/9").replace(app="wall")
+    for seconds, count in ((0, 1), (1, 1), (1, 2)):
+        diary.advance(seconds)
+        with pytest.raises(Failure):
+            await diary.cache(request)
+        assert diary.query_count == count
 
 
 async def test_age_and_purpose_are_shown_after_the_lifetime() -> None:
@@ -186,6 +219,17 @@ async def test_prepared_response_ends_with_the_age_of_its_app(app: str, seconds:
     validity = (await diary.poll(app)).cache_validity
     assert validity is not None
     assert (validity.fresh_seconds, validity.detail) == (30 - seconds, "display")
+
+
+async def test_prepared_response_ends_before_the_lifetime_if_asked() -> None:
+    diary = Diary()
+    await diary.poll("kiosk")
+    diary.advance(1)
+    response = await diary.poll("wall")
+    assert response.cache_validity is not None
+    assert response.cache_validity.fresh_seconds == 1
+    forecast = await diary.cache.forecast(get_request("Appointment", "date=2026-04-01").replace(app="wall"))
+    assert (forecast.use, forecast.lifetime, forecast.accepted_age) == ("hit", 2, 0)
 
 
 async def test_prepared_response_says_nothing_before_the_lifetime_ends() -> None:
