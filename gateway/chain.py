@@ -248,7 +248,8 @@ def with_observability(handler: Handler, runtime: Runtime, repairs: Sequence[Rep
 def with_advice(handler: Handler, runtime: Runtime) -> Handler:
     """Wrap a handler in ShapeRecorder if operators can ask for advice."""
     log, admin = runtime.shape_log, runtime.settings.admin
-    recorder = ShapeRecorder(handler, log, runtime.recorder.attribution_of, runtime.monotonic)
+    attribution_of, apps = runtime.recorder.attribution_of, runtime.apps.apps
+    recorder = ShapeRecorder(handler, log, attribution_of, runtime.monotonic, apps)
     return recorder if admin.token or admin.listen else handler
 
 

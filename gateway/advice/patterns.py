@@ -8,12 +8,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from gateway.advice.shape_log import ShapeRecord
 from gateway.cache.lifetimes import lifetime_of_type
 
 Records = Sequence[ShapeRecord]
+T = TypeVar("T")
 
 #: Reads of one type within `_BURST_SECONDS`: a list with a read for each row.
 _MIN_READS, _BURST_SECONDS = 10, 2.0
@@ -24,7 +25,9 @@ _WINDOW_TYPES: Final = frozenset({"Slot", "Schedule", "Appointment"})
 _MIN_POLLS = 20
 #: Age in seconds that an app for display accepts (docs/apps.md), and the types for which it does.
 _DISPLAY_SECONDS, _DISPLAY_TYPES = 30, frozenset({"Appointment", "AppointmentResponse", "Schedule"})
-#: Pages of at most `_TINY_PAGE` entries that have a further page.
+#: Purposes of apps that may read older data; empty: not configured. No other app is advised to.
+_DISPLAY_PURPOSES: Final = frozenset({"", "interactive", "display"})
+#: Pages of a walk with at most `_TINY_PAGE` entries that have a further page.
 _MIN_TINY_PAGES, _TINY_PAGE, _USUAL_PAGE = 10, 2, 50
 #: Pages of a walk that reads a whole list, and the seconds between two of them.
 _MIN_WALK_PAGES, _MAX_PAGE_SECONDS = 5, 300.0
@@ -76,29 +79,42 @@ def loops_over_windows(records: Records) -> Iterator[Finding]:
 
 def polls_too_often(records: Records) -> Iterator[Finding]:
     """Yield screens that ask for the same list more often than their readers can see."""
-    searches = (record for record in _first_pages(records) if record.type in _DISPLAY_TYPES)
+    searches = (record for record in _first_pages(records) if _may_be_read_less_often(record))
     for group in _groups(searches, lambda record: (*record.sender, record.same)):
         paid = [record for record in group if record.is_paid]
         if len(paid) < _MIN_POLLS or _median_interval(group) >= _DISPLAY_SECONDS:
             continue
         saved = len(paid) - ceil((paid[-1].at - paid[0].at) / _DISPLAY_SECONDS) - 1
         if saved >= len(paid) / 4:
-            instead = f'{group[0].shape} every {_DISPLAY_SECONDS} s, or purpose = "display" for the app'
+            app = "" if paid[0].purpose == "display" else ', or purpose = "display" for the app'
+            instead = f"{group[0].shape} every {_DISPLAY_SECONDS} s{app}"
             yield _make_finding(
                 "polls-too-often", len(group), paid, saved, _mean_octets(paid) * saved, instead
             )
 
 
+def _may_be_read_less_often(record: ShapeRecord) -> bool:
+    """Whether a search may be that of a screen that shows and books nothing."""
+    return record.type in _DISPLAY_TYPES and record.purpose in _DISPLAY_PURPOSES and not record.demands_fresh
+
+
 def walks_in_tiny_pages(records: Records) -> Iterator[Finding]:
-    """Yield lists that are read in pages of one or two entries."""
-    pages = (r for r in records if r.is_search and r.is_paid and r.has_next and 1 <= r.entries <= _TINY_PAGE)
-    for group in _groups(pages, lambda record: (*record.sender, record.type)):
-        walks = [walk for walk in _bursts(group, _LOOP_SECONDS) if len(walk) >= _MIN_TINY_PAGES]
-        paid = [record for walk in walks for record in walk]
-        saved = sum(len(walk) - ceil(sum(r.entries for r in walk) / _USUAL_PAGE) for walk in walks)
-        if saved > 0:
-            instead = f"GET {group[0].type}?_count={_USUAL_PAGE}"
+    """Yield lists that are read from page to page of one or two entries."""
+    for group in _groups((r for r in records if r.is_search), lambda record: (*record.sender, record.type)):
+        walks = [walk for walk in _walks(group) if len(_tiny_pages(walk)) >= _MIN_TINY_PAGES]
+        for same in _groups(walks, lambda walk: walk[0].shape):
+            tiny = list(map(_tiny_pages, same))
+            paid = [record for pages in tiny for record in pages]
+            saved = sum(len(pages) - ceil(sum(r.entries for r in pages) / _USUAL_PAGE) for pages in tiny)
+            instead = _with_part(same[0][0].shape, f"_count={_USUAL_PAGE}")
             yield _make_finding("walks-in-tiny-pages", len(paid), paid, saved, 0, instead)
+
+
+def _tiny_pages(walk: Records) -> Records:
+    """Return the paid pages of a walk from its first page on, if all have one or two entries."""
+    paid = [record for record in walk if record.is_paid and record.has_next]
+    is_tiny = all(1 <= record.entries <= _TINY_PAGE for record in paid)
+    return paid if is_tiny and walk and not walk[0].is_page else ()
 
 
 def repeats_whole_lists(records: Records) -> Iterator[Finding]:
@@ -109,13 +125,13 @@ def repeats_whole_lists(records: Records) -> Iterator[Finding]:
             paid = [record for walk in repeated for record in walk if record.is_paid]
             again = [record for walk in repeated[1:] for record in walk[1:] if record.is_paid]
             saved, octets = len(again), sum(record.octets for record in again)
-            instead = f"GET {group[0].type}?_lastUpdated=ge…"
+            instead = _with_part(repeated[0][0].shape, "_lastUpdated=ge…")
             yield _make_finding("repeats-whole-lists", len(paid), paid, saved, octets, instead)
 
 
 def spells_differently(records: Records) -> Iterator[Finding]:
     """Yield equal searches that do not share a response, because they are spelt differently."""
-    paid_searches = (record for record in _first_pages(records) if record.is_paid)
+    paid_searches = (r for r in _first_pages(records) if r.is_paid and not r.demands_fresh)
     for group in _groups(
         paid_searches, lambda record: (record.caller, record.site, record.type, record.same)
     ):
@@ -146,12 +162,10 @@ def _first_pages(records: Iterable[ShapeRecord]) -> Iterator[ShapeRecord]:
     return (record for record in records if record.is_search and not record.is_page)
 
 
-def _groups(
-    records: Iterable[ShapeRecord], key: Callable[[ShapeRecord], Hashable]
-) -> list[list[ShapeRecord]]:
-    groups: dict[Hashable, list[ShapeRecord]] = defaultdict(list)
-    for record in records:
-        groups[key(record)].append(record)
+def _groups(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    groups: dict[Hashable, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
     return list(groups.values())
 
 
@@ -183,11 +197,16 @@ def _walks(records: Records) -> Iterator[Records]:
 
 def _groups_of_walks(walks: Iterable[Records]) -> Iterator[list[Records]]:
     """Yield the walks of one search, if there are several and it does not ask for changes only."""
-    groups: dict[bytes, list[Records]] = defaultdict(list)
-    for walk in walks:
-        if not walk[0].is_page and "_lastUpdated" not in walk[0].shape:
-            groups[walk[0].same].append(walk)
-    return (group for group in groups.values() if len(group) > 1)
+    whole = (walk for walk in walks if not walk[0].is_page and "_lastUpdated" not in walk[0].shape)
+    return (group for group in _groups(whole, lambda walk: walk[0].same) if len(group) > 1)
+
+
+def _with_part(shape: str, part: str) -> str:
+    """Return a shape with one part in place of those of the same name; all criteria stay."""
+    path, _, query = shape.partition("?")
+    name = part.partition("=")[0]
+    others = [each for each in query.split("&") if each and each.partition("=")[0] != name]
+    return f"{path}?{'&'.join(sorted([*others, part]))}"
 
 
 def _median_interval(records: Records) -> float:

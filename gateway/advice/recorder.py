@@ -1,11 +1,18 @@
 """Recorder of the shape log: a handler that notes each read and search after its response."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from math import inf
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
 from gateway.advice.shape_log import ShapeLog, ShapeRecord
 from gateway.advice.shapes import criteria_text, is_page, shape_of
+from gateway.apps.app import App
+from gateway.cache.directives import request_directives
+from gateway.cache.lifetimes import lifetime_of_type
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
 from gateway.ledger.cost import Attribution
@@ -14,10 +21,15 @@ _log = structlog.get_logger()
 _RECORDED_INTERACTIONS = frozenset({"read", "search-type"})
 #: Header fields that make two entries of the cache out of one search.
 _SPELLING_HEADERS = ("accept-language", "prefer")
+#: Size of a page in bytes up to which its entries are counted: a page of one or two is small.
+_MAX_COUNTED_BYTES: Final = 65_536
+#: Link to a further page. Quotes inside of a text are escaped, so that no text of a record has this.
+_NEXT_LINK = re.compile(rb'"relation"\s*:\s*"next"')
+_NO_APPS: Final[Mapping[str, App]] = MappingProxyType({})
 
 
 class ShapeRecorder:
-    """Notes reads and searches of callers with a name; `attribution_of` names site, caller and app."""
+    """Notes reads and searches of callers with a name; `attribution_of` names site and caller."""
 
     def __init__(
         self,
@@ -25,11 +37,13 @@ class ShapeRecorder:
         log: ShapeLog,
         attribution_of: Callable[[FhirRequest], Attribution],
         clock: Callable[[], float],
+        apps: Mapping[str, App] = _NO_APPS,
     ) -> None:
         self._inner = inner
         self._log = log
         self._attribution_of = attribution_of
         self._clock = clock
+        self._apps = apps
 
     async def __call__(self, request: FhirRequest) -> FhirResponse:
         """Return the inner response, unchanged. Raises Failure."""
@@ -57,7 +71,8 @@ class ShapeRecorder:
         digest, search, act = self._log.digest, request.client_search, request.interaction
         same = f"{act.id} {criteria_text(search, act.type)}"
         headers = [request.header(name) for name in _SPELLING_HEADERS]
-        body = response.body if response and is_paid and act.is_search else b""
+        entries, has_next = _count_entries(response) if response and is_paid and act.is_search else (0, False)
+        app = self._apps.get(request.app)
         record = ShapeRecord(
             self._clock(),
             request.app,
@@ -69,10 +84,26 @@ class ShapeRecorder:
             is_page(request),
             is_paid,
             len(response.body) if response else 0,
-            body.count(b'"fullUrl"'),
-            b'"next"' in body,
+            entries,
+            has_next,
             digest(same),
             digest(criteria_text(search, act.type, with_dates=False)),
             digest(f"{same} {search.values('_count')} {headers}"),
+            app.purpose if app else "",
+            _demands_fresh(request, app),
         )
         self._log.add(record)
+
+
+def _count_entries(response: FhirResponse) -> tuple[int, bool]:
+    """Return the number of entries of a small page, and whether it links to a further one; else 0."""
+    if len(response.body) > _MAX_COUNTED_BYTES:
+        return 0, False
+    return response.body.count(b'"fullUrl"'), _NEXT_LINK.search(response.body) is not None
+
+
+def _demands_fresh(request: FhirRequest, app: App | None) -> bool:
+    """Whether the client, or the freshness of its app, permits no stored response of the usual age."""
+    directives, type_ = request_directives(request), request.interaction.type
+    age = min(directives.max_age, app.accepted_ages.get(type_, inf) if app else inf)
+    return directives.no_cache or directives.no_store or age < lifetime_of_type(type_).balanced

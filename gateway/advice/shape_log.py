@@ -15,8 +15,9 @@ class ShapeRecord(NamedTuple):
     """One request. `at` in seconds of a monotonic clock; `site` a GUID; `caller`, `app`: the ledger's names.
 
     `same` is equal for requests of the same matches, `frame` also if they differ in dates only, `spelt` only
-    for the same spelling: digests with a key of this process. `entries` of a paid page, with or without a
-    `has_next`. `is_paid`: an upstream query was sent for it.
+    for the same spelling: digests with a key of this process. `entries` of a small paid page, with or without
+    `has_next`. `is_paid`: an upstream query was sent for it; `demands_fresh`: the client permitted no stored
+    response of the usual age. `purpose` of the app, if it is configured.
     """
 
     at: float
@@ -34,6 +35,8 @@ class ShapeRecord(NamedTuple):
     same: bytes = b""
     frame: bytes = b""
     spelt: bytes = b""
+    purpose: str = ""
+    demands_fresh: bool = False
 
     @property
     def sender(self) -> tuple[str, str, str]:

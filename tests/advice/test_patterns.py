@@ -38,9 +38,9 @@ def polls(count: int, step: float = 8, **fields: Any) -> list[ShapeRecord]:
 
 
 def pages(count: int, step: float = 1, start: float = 0, **fields: Any) -> list[ShapeRecord]:
-    page = {"is_search": True, "entries": 1, "has_next": True, "shape": "GET Patient?_count=1"}
-    first = record(start, same=b"walk", **{**page, **fields})
-    rest = {**page, "is_page": True, "shape": "GET Patient (next page)", **fields}
+    page = {"is_search": True, "entries": 1, "has_next": True, "shape": "GET Patient?_count=1", **fields}
+    first = record(start, same=b"walk", **page)
+    rest = {**page, "is_page": True, "shape": "GET Patient (next page)"}
     return [first, *(record(start + number * step, **rest) for number in range(1, count))]
 
 
@@ -77,9 +77,19 @@ NEAR_MISSES: dict[str, tuple[Callable[..., Iterable[Finding]], list[ShapeRecord]
     "19 polls": (patterns.polls_too_often, polls(19)),
     "slow polls": (patterns.polls_too_often, polls(100, step=30)),
     "polls of patients": (patterns.polls_too_often, polls(100, type="Patient")),
+    "polls of a booking app": (patterns.polls_too_often, polls(100, purpose="booking")),
+    "polls of a clinical app": (patterns.polls_too_often, polls(100, purpose="clinical")),
+    "polls of a job": (patterns.polls_too_often, polls(100, purpose="sync")),
+    "polls for fresh data": (patterns.polls_too_often, polls(100, demands_fresh=True)),
     "polls that were stored": (patterns.polls_too_often, polls(100, is_paid=False)),
     "nine tiny pages": (patterns.walks_in_tiny_pages, pages(9)),
     "usual pages": (patterns.walks_in_tiny_pages, pages(20, entries=50)),
+    "latest records of many patients": (
+        patterns.walks_in_tiny_pages,
+        [each._replace(is_page=False) for each in pages(39, shape="GET Observation?_count=1&_sort&patient")],
+    ),
+    "pages without their first": (patterns.walks_in_tiny_pages, pages(20)[1:]),
+    "larger pages in the walk": (patterns.walks_in_tiny_pages, [*pages(12), *pages(5, entries=9)[1:]]),
     "searches with one match": (patterns.walks_in_tiny_pages, pages(20, has_next=False)),
     "one whole list": (patterns.repeats_whole_lists, pages(6)),
     "short lists": (patterns.repeats_whole_lists, [*pages(4), *pages(4, start=100)]),
@@ -91,6 +101,7 @@ NEAR_MISSES: dict[str, tuple[Callable[..., Iterable[Finding]], list[ShapeRecord]
         ],
     ),
     "four spellings": (patterns.spells_differently, spellings(5)),
+    "spellings for fresh data": (patterns.spells_differently, spellings(8, demands_fresh=True)),
     "one spelling": (patterns.spells_differently, [each._replace(spelt=b"") for each in spellings(20)]),
     "spellings far apart": (patterns.spells_differently, spellings(8, step=60)),
 }
@@ -103,6 +114,22 @@ def test_pattern_is_found_with_its_saving(name: str) -> None:
     assert finding.saved == saved
     assert finding.paid <= finding.requests
     assert finding.instead
+
+
+def test_screen_for_display_is_advised_a_longer_interval_only() -> None:
+    (finding,) = patterns.polls_too_often(polls(100, purpose="display"))
+    assert finding.instead == "GET Appointment?date(ge,lt) every 30 s"
+    (finding,) = patterns.polls_too_often(polls(100, purpose="interactive"))
+    assert finding.instead.endswith('every 30 s, or purpose = "display" for the app')
+
+
+def test_cheaper_call_keeps_all_criteria() -> None:
+    walk = pages(12, shape="GET Patient?_count=1&_sort&name")
+    (finding,) = patterns.walks_in_tiny_pages(walk)
+    assert finding.instead == "GET Patient?_count=50&_sort&name"
+    again = [record._replace(at=record.at + 100) for record in walk]
+    (finding,) = patterns.repeats_whole_lists([*walk, *again])
+    assert finding.instead == "GET Patient?_count=1&_lastUpdated=ge…&_sort&name"
 
 
 @pytest.mark.parametrize("name", NEAR_MISSES)

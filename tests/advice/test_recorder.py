@@ -8,6 +8,7 @@ from support.requests import GUID, fhir_request
 
 from gateway.advice.recorder import ShapeRecorder
 from gateway.advice.shape_log import ShapeLog
+from gateway.apps.app import App
 from gateway.errors import catalog
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, UpstreamUse
@@ -20,6 +21,10 @@ PAGE = b'{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry"
 
 def attribution(caller: str = "c0ffee00") -> Attribution:
     return Attribution(GUID, "harbour", UTC, caller, "Patient", "read")
+
+
+async def answer(_: FhirRequest) -> FhirResponse:
+    return FhirResponse(200)
 
 
 def recorder(log: ShapeLog, result: FhirResponse | Failure, caller: str = "c0ffee00") -> ShapeRecorder:
@@ -39,6 +44,47 @@ async def test_paid_search_is_noted_with_its_page() -> None:
     assert (record.at, record.shape) == (7.0, "GET Patient?identifier&name")
     assert (record.is_paid, record.entries, record.has_next, record.octets) == (True, 1, True, len(PAGE))
     assert "Zzyzx" not in repr(list(log))
+
+
+async def test_next_link_in_a_text_is_none() -> None:
+    log, text = ShapeLog(), b'{"entry":[{"fullUrl":"a","div":"\\"relation\\":\\"next\\"","code":"next"}]}'
+    await recorder(log, FhirResponse(200, body=text, upstream_use=UpstreamUse(1)))(
+        fhir_request("Patient", "a")
+    )
+    assert [(record.entries, record.has_next) for record in log] == [(1, False)]
+
+
+async def test_large_page_is_not_scanned() -> None:
+    log, body = ShapeLog(), PAGE + b" " * 65_536
+    await recorder(log, FhirResponse(200, body=body, upstream_use=UpstreamUse(1)))(
+        fhir_request("Patient", "a")
+    )
+    assert [(record.entries, record.has_next, record.octets) for record in log] == [(0, False, len(body))]
+
+
+@pytest.mark.parametrize(
+    ("app", "cache_control", "demands_fresh"),
+    [
+        ("board", "", False),
+        ("board", "no-cache", True),
+        ("board", "no-store", True),
+        ("board", "max-age=2", True),
+        ("board", "max-age=60", False),
+        ("panel", "", True),
+        ("other", "", False),
+    ],
+)
+async def test_demand_for_fresh_data_is_noted(app: str, cache_control: str, demands_fresh: bool) -> None:
+    log, apps = (
+        ShapeLog(),
+        {"board": App("board", "display"), "panel": App("panel", "interactive", {"Slot": 0})},
+    )
+    handler = ShapeRecorder(answer, log, lambda _: attribution(), lambda: 7.0, apps)
+    headers = (("cache-control", cache_control),) if cache_control else ()
+    await handler(fhir_request("Slot", "start=2026-07-01").replace(app=app, headers=headers))
+    (record,) = log
+    assert record.demands_fresh is demands_fresh
+    assert record.purpose == {"board": "display", "panel": "interactive", "other": ""}[app]
 
 
 async def test_stored_answer_is_noted_as_not_paid() -> None:
