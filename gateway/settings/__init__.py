@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 
 from gateway.plugins.load import Plugins
 from gateway.settings.admin import Admin
-from gateway.settings.apps import MAX_APPS, App, AppName, BudgetWebhook
+from gateway.settings.apps import MAX_APPS, MIN_RETENTION_DAYS, App, AppName, BudgetWebhook
 from gateway.settings.base import MountName, RepairSwitches, Section, SiteKey, with_lower_case_guids
 from gateway.settings.cache import Cache, Ledger, LedgerCaller
 from gateway.settings.environment import describe_duplicates, describe_unknown_variables
@@ -120,6 +120,16 @@ class Settings(Section):
     def _require_redis_for_ledger(self) -> Self:
         if self.ledger.store == "redis" and self.cache.redis.url is None:
             raise ValueError("ledger.store redis needs cache.redis.url")
+        return self
+
+    @model_validator(mode="after")
+    def _require_rows_of_a_month(self) -> Self:
+        monthly = [name for name, app in self.apps.items() if app.budget.is_monthly]
+        if monthly and self.ledger.retention_days < MIN_RETENTION_DAYS:
+            raise ValueError(
+                f"ledger.retention_days must be at least {MIN_RETENTION_DAYS}, because the monthly budget of"
+                f" apps.{monthly[0]} counts the rows of the month"
+            )
         return self
 
 

@@ -17,6 +17,8 @@ MAX_APPS: Final = 100
 _MAX_CALLERS: Final = 100
 #: Upper limit of a budget, which leaves room for the sum of a year.
 _MAX_BUDGET: Final = 10**15
+#: Days for which the ledger keeps rows if an app has a budget by month: the longest month, in any zone.
+MIN_RETENTION_DAYS: Final = 32
 #: Addresses of IPv6 clients are known as networks of this size (web/client_address.py).
 _CLIENT_PREFIX: Final = 64
 
@@ -52,6 +54,24 @@ class Budget(Section):
     hard_for_clinical: bool = Field(
         False, description="Whether `hard` also applies to an app whose purpose is clinical."
     )
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether any use is limited."""
+        return self.is_monthly or self.queries_per_day is not None or self.bytes_per_day is not None
+
+    @property
+    def is_monthly(self) -> bool:
+        """Whether the use in a month is limited."""
+        return self.queries_per_month is not None or self.bytes_per_month is not None
+
+    @model_validator(mode="after")
+    def _require_limit(self) -> Self:
+        if self.hard and not self.has_limit:
+            raise ValueError("hard has no effect without a limit: set queries_per_day, or remove it")
+        if self.hard_for_clinical and not self.hard:
+            raise ValueError("hard_for_clinical has no effect without hard: set both, or remove it")
+        return self
 
 
 class App(Section):

@@ -9,6 +9,8 @@ from support.secrets import SECRET
 from gateway.settings import Settings
 
 URL = "https://alerts.example/"
+HARD = {"queries_per_day": 1, "hard": True}
+MONTHLY = {"bytes_per_month": 1}
 
 
 @pytest.mark.parametrize(
@@ -30,10 +32,19 @@ URL = "https://alerts.example/"
             {"apps": {"a": {"user_agent": "a", "freshness": {"Appointment": 9}, "purpose": "booking"}}},
             "no effect with purpose booking",
         ),
-        ({"apps": {"a": {"user_agent": "a", "budget": {"hard": True}}}}, "budget.hard needs callers"),
+        ({"apps": {"a": {"user_agent": "a", "budget": HARD}}}, "budget.hard needs callers"),
         (
-            {"apps": {"a": {"callers": ["0" * 64], "purpose": "clinical", "budget": {"hard": True}}}},
+            {"apps": {"a": {"callers": ["0" * 64], "purpose": "clinical", "budget": HARD}}},
             "needs budget.hard_for_clinical",
+        ),
+        ({"apps": {"a": {"user_agent": "a", "budget": {"hard": True}}}}, "no effect without a limit"),
+        (
+            {"apps": {"a": {"user_agent": "a", "budget": {"bytes_per_day": 1, "hard_for_clinical": True}}}},
+            "no effect without hard",
+        ),
+        (
+            {"apps": {"a": {"user_agent": "a", "budget": MONTHLY}}, "ledger": {"retention_days": 31}},
+            r"retention_days must be at least 32, .* monthly budget of apps\.a ",
         ),
         ({"apps": {"a": {"networks": ["2001:db8::/96"]}}}, "at most /64"),
         ({"budget_webhook": {"url": "https://example.org/"}}, "needs both url and secret"),
@@ -53,12 +64,19 @@ def test_wrong_setting_is_refused(settings: dict[str, Any], message: str) -> Non
 
 def test_accepted_ages_within_the_ceilings_are_permitted() -> None:
     ages = {"Appointment": 30, "Schedule": 12, "Slot": 5}
-    budget = {"hard": True, "hard_for_clinical": True}
+    budget = {**HARD, "hard_for_clinical": True}
     apps = {
         "board": {"user_agent": "a", "purpose": "display", "freshness": ages},
         "ward": {"callers": ["0" * 64], "purpose": "clinical", "budget": budget},
     }
     assert Settings.model_validate({"apps": apps}).apps["board"].freshness == ages
+
+
+@pytest.mark.parametrize(("budget", "days"), [(MONTHLY, 32), (HARD, 1), ({}, 1)])
+def test_retention_covers_the_period_of_a_budget(budget: dict[str, Any], days: int) -> None:
+    apps = {"a": {"callers": ["0" * 64], "budget": budget}}
+    settings = Settings.model_validate({"apps": apps, "ledger": {"retention_days": days}})
+    assert settings.ledger.retention_days == days
 
 
 def test_secret_of_standard_webhooks_is_accepted() -> None:
