@@ -106,7 +106,8 @@ def budget_refusal(status: BudgetStatus, now: datetime, zone: tzinfo) -> Failure
     """Failure of a query beyond a hard budget; `zone` is the practice's."""
     app, budget, _ = status.key
     text = (
-        f"The app {app} has used its budget {budget}. No query was sent. It begins anew at"
+        f"The app {app} has used its budget {budget}. This query was not sent; if the request needs several,"
+        " earlier ones may have been sent and billed. The budget begins anew at"
         f" {status.resets_at.astimezone(zone).isoformat(timespec='minutes')}. Reads from the cache and writes"
         f" go on. The operator of the gateway can raise apps.{app}.budget.{budget}. Retry after the time in"
         " Retry-After."

@@ -111,8 +111,9 @@ def test_refusal_names_the_app_the_budget_and_the_reset() -> None:
     failure = budget_refusal(status(10, resets_at=datetime(2026, 7, 1, 14, tzinfo=UTC)), NOW, SYDNEY)
     assert (failure.kind.status, failure.kind.code, failure.retry_after) == (429, "app-budget-used", 43_200)
     assert not failure.kind.may_have_run
-    for part in ("The app board", "queries_per_day", "2026-07-02T00:00+10:00", "No query was sent"):
+    for part in ("The app board", "queries_per_day", "2026-07-02T00:00+10:00", "query was not sent"):
         assert part in failure.text
+    assert "earlier ones may have been sent" in failure.text
 
 
 def test_retry_after_is_at_most_a_day() -> None:
