@@ -116,6 +116,8 @@ def _report_options(request: Request) -> ReportOptions:
     for name, permitted in _VALUES.items():
         if values[name] not in permitted:
             raise bad_request(f"{name} must be {' or '.join(filter(None, permitted))}.", f"http.{name}")
+    if values["period"] != PERIODS[0] and (values["by"], values["format"]) != ("app", "csv"):
+        raise bad_request("period=month needs by=app and format=csv.", "http.period")
     with suppress(ValueError):
         day = since and date.fromisoformat(since).isoformat()
         return ReportOptions(parameters.get("site", ""), day, **values)

@@ -15,7 +15,9 @@ from gateway.settings.secrets import RotatingKeys
 class LedgerCaller(Section):
     """Name of a caller. A caller without one appears as eight digits derived from its credentials."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = Field(description="Alias of the caller.")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._][A-Za-z0-9._-]{0,39}$")] = Field(
+        description="Alias of the caller."
+    )
     batch: bool = Field(False, description="Whether all requests of the caller are batch work.")
 
 

@@ -98,8 +98,9 @@ _CAUTIONS: Final[tuple[tuple[Callable[[Settings], bool], Caution], ...]] = (
         _has_separate_ledgers,
         Caution(
             "ledger.path",
-            "Several workers without ledger.path count in memory, each for itself: caps apply to each alone,"
-            " and /admin/ledger shows the worker that responds. Set ledger.path or cache.redis.url.",
+            "Several workers without ledger.path count in memory, each for itself: caps and the budgets of"
+            " apps apply to each alone, and /admin/ledger shows the worker that responds. Set ledger.path or"
+            " cache.redis.url.",
         ),
     ),
     (

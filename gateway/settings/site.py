@@ -172,6 +172,8 @@ class ProbedIssues(Section):
 def _check_site_name(name: str) -> str:
     if re.fullmatch(GUID_PATTERN, name, re.IGNORECASE):
         raise ValueError("must not be a GUID, which could be that of another site")
+    if name.startswith("-"):
+        raise ValueError("must not begin with -, which spreadsheets read as a formula in reports as CSV")
     return _require_characters(name, "LMN", _NAME_MARKS, 60)
 
 

@@ -91,6 +91,9 @@ async def test_ledger_as_csv_has_every_row() -> None:
     [
         ("since=yesterday", "2026-07-01"),
         ("format=xml", "json or csv"),
+        ("period=month", "period=month needs by=app and format=csv."),
+        ("by=app&period=month", "period=month needs by=app and format=csv."),
+        ("format=csv&period=month", "period=month needs by=app and format=csv."),
         ("day=1", "Unknown query parameter. Allowed: site, since, format, by, period."),
     ],
 )

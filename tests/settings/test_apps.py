@@ -55,6 +55,7 @@ MONTHLY = {"bytes_per_month": 1}
         ({"budget_webhook": {"url": URL, "secret": f"whsec_{'QUFB' * 10}"}}, "can be guessed"),
         ({"ledger": {"price_per_query": -1}}, "greater than or equal"),
         ({"ledger": {"currency": "dollars"}}, "pattern"),
+        ({"ledger": {"callers": {"c0ffee00": {"name": "-1"}}}}, "pattern"),
     ],
 )
 def test_wrong_setting_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -39,6 +39,12 @@ def test_cautions_follow_from_the_settings(values: dict[str, Any], settings: lis
     assert [caution.setting for caution in find_cautions(Settings.model_validate(values))] == settings
 
 
+def test_workers_without_a_shared_ledger_count_budgets_alone() -> None:
+    settings = Settings.model_validate({"server": {"workers": 2}, "paging": KEYS})
+    caution = next(each for each in find_cautions(settings) if each.setting == "ledger.path")
+    assert "the budgets of apps apply to each alone" in caution.text
+
+
 def test_default_time_zone_caution_names_risk_and_remedy() -> None:
     caution, *_ = find_cautions(Settings.model_validate({"sites": {"default": PERTH}}))
     assert "dates are shifted" in caution.text

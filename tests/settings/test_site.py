@@ -26,7 +26,17 @@ def test_alias_of_a_practice_may_be_its_display_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a\nb", "a\x1b[31m", "a\x00", 'a"b', "<b>", "a" * 61, "0A1B2C3D-0000-4000-8000-00000000000a"]
+    "name",
+    [
+        "a\nb",
+        "a\x1b[31m",
+        "a\x00",
+        'a"b',
+        "<b>",
+        "a" * 61,
+        "-SUM(A1,A2)",
+        "0A1B2C3D-0000-4000-8000-00000000000a",
+    ],
 )
 def test_other_alias_is_rejected(name: str) -> None:
     with pytest.raises(ValidationError):
