@@ -163,8 +163,6 @@ def ledger(
     """Print the billed and the saved queries."""
     from gateway.cli.ledger import ReportForm, ledger_report
 
-    if period != "day" and not (csv and by):
-        raise click.UsageError("--period month needs --by app and --csv.")
     with errors_as_click_exceptions():
         first_day = since.date() if since else None
         form = ReportForm(csv, by == "app", period)

@@ -31,8 +31,10 @@ def ledger_report(
     """Return the ledger as a table, or all rows as CSV, even while gateways write to it.
 
     `site` is a Halo GUID or an alias. Raises ValueError if the file is not a ledger, if Redis is unavailable,
-    and if the settings have no ledger.
+    if the settings have no ledger, and for a period that the form does not have.
     """
+    if form.period != PERIODS[0] and not (form.csv and form.by_app):
+        raise ValueError("--period month needs --by app and --csv")
     aliases = {
         guid: site_settings.name for guid, site_settings in settings.sites.items() if site_settings.name
     }

@@ -1,5 +1,6 @@
 """Settings of the apps that share an integrator's key (docs/apps.md)."""
 
+import re
 from ipaddress import IPv6Network
 from typing import Annotated, Final, Self
 
@@ -7,7 +8,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway.apps.app import OTHER, Purpose
 from gateway.cache.accepted_ages import ACCEPTING_PURPOSES, excessive_ages
+from gateway.fhir.resource_types import RESOURCE_TYPES
 from gateway.settings.base import NotBoolean, Section, TypeKey
+from gateway.settings.masked import redact_key
 from gateway.settings.secrets import WebhookSecret
 from gateway.settings.trusted_networks import TrustedNetworks
 from gateway.settings.webhooks import ReceiverUrl
@@ -29,8 +32,17 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_fingerprint(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError(
+            "must be 64 hexadecimal digits in lower case, the SHA-256 of a credential: docs/apps.md says how"
+            " to make them"
+        )
+    return text
+
+
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,30}$"), AfterValidator(_check_name)]
-Fingerprint = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, AfterValidator(_check_fingerprint)]
 Amount = Annotated[int, NotBoolean, Field(gt=0, le=_MAX_BUDGET)]
 
 
@@ -120,6 +132,8 @@ class App(Section):
                 f"freshness has no effect with purpose {self.purpose}, which accepts no older data: remove"
                 " it, or set purpose to display or interactive"
             )
+        if unknown := sorted(set(self.freshness) - RESOURCE_TYPES - {"*"}):
+            raise ValueError(f"freshness: no such resource type in R4: {redact_key(unknown[0])}")
         if excessive := excessive_ages(self.freshness):
             raise ValueError(f"freshness is above the ceilings of docs/apps.md: {'; '.join(excessive)}")
         return self

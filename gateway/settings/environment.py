@@ -1,6 +1,7 @@
 """Settings from environment variables, and problems of their names.
 
-A shell cannot export a variable with a hyphen in its name, so `_` stands for `-` in GUIDs and ids of repairs.
+A shell cannot export a variable with a hyphen in its name, so `_` stands for `-` in GUIDs, in ids of repairs,
+and in names of apps and mounted upstreams, which have no `_`.
 """
 
 import json
@@ -19,13 +20,19 @@ PREFIX: Final = "HALO_GATEWAY_"
 SEPARATOR: Final = "__"
 #: Variables of commands, which read them in upper case only.
 _COMMAND_VARIABLES: Final = frozenset({"HALO_GATEWAY_CONFIG", "HALO_GATEWAY_PROBE_KEY"})
+#: Tables whose keys have hyphens, and the length of a name with a key. A setting below it must follow: a
+#: platform injects variables such as …UPSTREAMS__X_SERVICE_HOST.
+_TABLES_WITH_HYPHENS: Final = frozenset({"apps", "upstreams"})
+_NAME_LENGTH: Final = 2
 _REPAIR_IDS: Final = {repair.issue.id.replace("-", "_"): repair.issue.id for repair in REPAIRS}
 
 
 def setting_name(variable: str) -> SettingName:
     """Return the name of the setting for a variable that begins with `PREFIX`."""
     segments = variable[len(PREFIX) :].lower().split(SEPARATOR)
-    return tuple(map(_normalize_segment, segments, ["", *segments]))
+    name = tuple(map(_normalize_segment, segments, ["", *segments]))
+    has_named_table = len(name) > _NAME_LENGTH and name[0] in _TABLES_WITH_HYPHENS
+    return (name[0], name[1].replace("_", "-"), *name[_NAME_LENGTH:]) if has_named_table else name
 
 
 def is_setting(model: Any, variable: str) -> bool:

@@ -52,6 +52,8 @@ _EXAMPLES: Final = {
     "upstreams": "health-gorilla",
     "shared_callers": "front-desk",
     "callers": "0a1b2c3d",
+    "user_agent": "WaitingRoom/*",
+    "currency": "AUD",
     "column_time_zones": "Appointment.date",
     "date_precision": "Appointment.date",
     "extra_date_parameters": "Appointment.date",
@@ -98,7 +100,8 @@ def _table_of_key(error: ErrorDetails) -> str:
 
 
 def _is_unknown_name(error: ErrorDetails) -> bool:
-    return error["type"] == _UNKNOWN_NAME_ERROR or _table_of_key(error) in KEY_PLACEHOLDERS
+    is_wrong_key = error["type"] == _PATTERN_ERROR and _table_of_key(error) in KEY_PLACEHOLDERS
+    return is_wrong_key or error["type"] == _UNKNOWN_NAME_ERROR
 
 
 def _error_line(model: Any, error: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""Value type of networks whose hosts the gateway trusts as reverse proxies."""
+"""Value type of networks whose hosts the gateway trusts, as reverse proxies or as clients of an app."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
@@ -21,7 +21,7 @@ def _check_size(networks: tuple[Network, ...]) -> tuple[Network, ...]:
     if any(map(_is_too_large, _join_neighbours(networks))):
         raise ValueError(
             "a network is larger than /8 (IPv4) or /16 (IPv6), so it contains addresses of strangers: name"
-            " the networks of your proxies only"
+            " smaller networks, of your own proxies or clients only"
         )
     return networks
 

@@ -406,10 +406,3 @@ def test_validate_checks_all_files_and_sets_exit_code(
 def test_validate_reads_standard_input() -> None:
     result = CliRunner().invoke(main, ["validate", "-"], input='{"resourceType":"Patient","nmae":1}')
     assert (result.exit_code, result.output.endswith("R4 does not define here: nmae\n")) == (1, True)
-
-
-@pytest.mark.parametrize("options", [(), ("--by", "app"), ("--csv",)])
-def test_month_without_csv_by_app_is_refused(options: tuple[str, ...]) -> None:
-    code, output = run("ledger", "--period", "month", *options)
-    assert code == 2
-    assert "--period month needs --by app and --csv." in output

@@ -116,3 +116,9 @@ def test_report_by_app_reads_ledger_in_redis() -> None:
         ledger.add(keys_of(TODAY)[0]._replace(app="board"), 500)
         ledger.close()
         assert "board" in ledger_report(settings, form=ReportForm(by_app=True))
+
+
+@pytest.mark.parametrize(("csv", "by_app"), [(False, False), (False, True), (True, False)])
+def test_months_are_refused_except_in_csv_by_app(csv: bool, by_app: bool) -> None:
+    with pytest.raises(ValueError, match="--period month needs --by app and --csv"):
+        ledger_report(Settings(), form=ReportForm(csv, by_app, "month"))

@@ -18,7 +18,10 @@ MONTHLY = {"bytes_per_month": 1}
     [
         ({"apps": {"board": {}}}, "needs callers, user_agent or networks"),
         ({"apps": {"other": {"user_agent": "a"}}}, "choose another name"),
-        ({"apps": {"board": {"user_agent": "a", "callers": ["abc"]}}}, "pattern"),
+        ({"apps": {"board": {"user_agent": "a", "callers": ["abc"]}}}, "64 hexadecimal digits in lower"),
+        ({"apps": {"board": {"callers": ["A" * 64]}}}, "64 hexadecimal digits in lower"),
+        ({"apps": {"a": {"user_agent": "a", "freshness": {"Appointmnt": 1}}}}, "no such resource type"),
+        ({"apps": {"a": {"networks": ["0.0.0.0/0"]}}}, "your own proxies or clients"),
         (
             {"apps": {"a": {"user_agent": "a", "freshness": {"Slot": 6}, "purpose": "display"}}},
             "at most 5 sec",

@@ -13,6 +13,10 @@ from gateway.settings.problems import describe_errors
 HOW_TO_MAKE_ONE = (
     "must be at least 32 random bytes in base64 or hexadecimal; make them with: openssl rand -base64 32"
 )
+HOW_TO_HASH = (
+    "must be 64 hexadecimal digits in lower case, the SHA-256 of a credential: docs/apps.md says how to make"
+    " them"
+)
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 
@@ -27,6 +31,22 @@ def error_lines(values: dict[str, Any]) -> list[str]:
     [
         ({"sever": {}}, "sever: no such setting. Did you mean server?"),
         ({"sites": {"harbour": {}}}, "sites.harbour: no such setting. Did you mean sites.<guid>?"),
+        (
+            {"apps": {"other": {"user_agent": "a"}}},
+            "apps.other: other is the name of all requests that are of no app: choose another name",
+        ),
+        (
+            {"apps": {"a": {"user_agent": "Ö*"}}},
+            "apps.a.user_agent: has the wrong format; write, for example, WaitingRoom/*",
+        ),
+        (
+            {"apps": {"a": {"callers": ["demo-key"]}}},
+            f"apps.a.callers.0: {HOW_TO_HASH}",
+        ),
+        (
+            {"ledger": {"currency": "=1+1"}},
+            "ledger.currency: has the wrong format; write, for example, AUD",
+        ),
         ({"log": {"level": "Zzyzx"}}, "log.level: must be 'debug', 'info', 'warning' or 'error'"),
         ({"log": "Zzyzx"}, "log: must be a table of settings; in an environment variable it is JSON"),
         (
