@@ -33,7 +33,6 @@ from gateway.sql.time_limit import max_seconds_in_queue
 from gateway.stores.base import Store
 from gateway.upstreams.client import Timeout, TimeoutOf
 from gateway.upstreams.direct_transport import DirectTransport
-from gateway.upstreams.transport import PooledTransport
 
 #: Headers that distinguish programs with the same key; used for fairness only.
 _FAIRNESS_HEADERS = ("user-agent", "x-forwarded-for")
@@ -120,16 +119,19 @@ def _plaintext_keys(cache: Cache) -> Iterator[str]:
     return (key.get_secret_value() for key in cache.keys)
 
 
+def _transport_of(upstream: UpstreamSettings) -> Callable[..., httpx.AsyncBaseTransport]:
+    if upstream.proxy is None:
+        return DirectTransport
+    from gateway.upstreams.transport import PooledTransport  # the import of aiohttp takes 0.1 s
+
+    return partial(PooledTransport, proxy=upstream.proxy.get_secret_value())
+
+
 def connection_pool(
     upstream: UpstreamSettings, max_connections: int | None = None
-) -> DirectTransport | PooledTransport:
+) -> httpx.AsyncBaseTransport:
     """Create the connection pool of an upstream. Raises OSError if upstream.ca_file is unreadable."""
-    transport = (
-        partial(PooledTransport, proxy=upstream.proxy.get_secret_value())
-        if upstream.proxy
-        else DirectTransport
-    )
-    return transport(
+    return _transport_of(upstream)(
         limits=httpx.Limits(
             max_connections=max_connections or upstream.max_connections,
             keepalive_expiry=upstream.timeouts.idle,

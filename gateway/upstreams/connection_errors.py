@@ -8,8 +8,6 @@ import re
 import ssl
 from socket import gaierror
 
-import aiohttp
-
 from gateway.errors import catalog
 from gateway.errors.failure import FailureKind
 
@@ -30,48 +28,25 @@ _KINDS_BY_ERRNO = {
     errno.ECONNREFUSED: catalog.UPSTREAM_REFUSED,
     errno.ETIMEDOUT: catalog.UPSTREAM_CONNECT_TIMEOUT,
 }
-#: Exception after the connection was there, kind of failure and reason; first match wins.
-_LATER_KINDS: tuple[tuple[type[BaseException], FailureKind, str], ...] = (
-    (aiohttp.ServerDisconnectedError, catalog.UPSTREAM_RESET, "closed"),
-    (TimeoutError, catalog.UPSTREAM_TIMEOUT, "no-response"),
-    (aiohttp.InvalidURL, catalog.UPSTREAM_CONNECT, "invalid-url"),
-    (aiohttp.ClientPayloadError, catalog.UPSTREAM_RESET, "body-incomplete"),
-    (aiohttp.ClientResponseError, catalog.UPSTREAM_RESET, "not-http"),
-    (OSError, catalog.UPSTREAM_RESET, "reset"),
-)
 #: What an exception of the transport says: a code of the gateway, and a reason or a proxy's status.
 _TEXT = re.compile(r"([a-z0-9-]{1,64}) ([A-Za-z0-9-]{1,64})", re.ASCII)
 
 
-def error_text(error: BaseException) -> str:
-    """Return the code and the reason of an error of aiohttp, as `upstream-certificate expired`."""
-    kind, reason = error_kind(error)
-    return f"{kind.code} {reason}"
-
-
 def read_error_text(text: str) -> tuple[str, str]:
-    """Return the code and the reason in a text of `error_text`; empty if it is another text."""
+    """Return the code and the reason in the text of a transport's error; empty if it is another text."""
     match = _TEXT.fullmatch(text)
     return (match[1], match[2]) if match else ("", "")
 
 
-def error_kind(error: BaseException) -> tuple[FailureKind, str]:
-    """Return the kind of failure of an error of aiohttp, and its reason."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError):
-        return connection_problem(error)
-    rows = ((kind, reason) for type_, kind, reason in _LATER_KINDS if isinstance(error, type_))
-    return next(rows, (catalog.UPSTREAM_RESET, "broken"))
-
-
 def connection_problem(error: BaseException) -> tuple[FailureKind, str]:
-    """Return the kind and the reason of an error before the request was sent: Python's, or aiohttp's."""
+    """Return the kind and the reason of an error before the request was sent: Python's or aiohttp's."""
     cause = getattr(error, "certificate_error", getattr(error, "os_error", error))
     number = getattr(cause, "errno", None) or 0
     if isinstance(cause, TimeoutError) and not number:
         return catalog.UPSTREAM_CONNECT_TIMEOUT, "no-reply"
     if isinstance(cause, ssl.SSLCertVerificationError):
         return catalog.UPSTREAM_CERTIFICATE, certificate_reason(cause)
-    if isinstance(cause, gaierror) or isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(cause, gaierror):
         return catalog.UPSTREAM_UNKNOWN_HOST, "name-not-resolved"
     if isinstance(cause, ssl.SSLError):
         return _handshake_problem(cause)

@@ -18,7 +18,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.errors import catalog
-from gateway.upstreams.connection_errors import error_kind, error_text
+from gateway.upstreams.aiohttp_errors import error_kind, error_text
 from gateway.upstreams.content_codings import PIECE_BYTES, content_codings, undo_codings
 from gateway.upstreams.tls import ssl_context
 

@@ -7,7 +7,6 @@ from typing import Protocol
 import httpx
 import structlog
 
-from gateway.upstreams.transport import PooledTransport
 from gateway.webhooks.delivery import Delivery
 from gateway.webhooks.forward_policy import ATTEMPT_SECONDS, MAX_ATTEMPTS, verdict_of, wait_seconds
 
@@ -135,8 +134,10 @@ class Forwarder:
             return
 
 
-def receiver_transport() -> PooledTransport:
+def receiver_transport() -> httpx.AsyncBaseTransport:
     """Return connections to one receiver, with the limits of an attempt; only the status counts."""
+    from gateway.upstreams.transport import PooledTransport  # the import of aiohttp takes 0.1 s
+
     return PooledTransport(
         limits=httpx.Limits(max_connections=MAX_SENDING, keepalive_expiry=20.0),
         timeout=httpx.Timeout(ATTEMPT_SECONDS),

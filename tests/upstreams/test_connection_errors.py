@@ -1,18 +1,16 @@
 """Connection errors over real sockets and real TLS: each kind and reason, as the transport says them."""
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import aiohttp
 import httpx
 import pytest
 from support.outbound import Server, authority, run_server, wait_for_close
 
-from gateway.upstreams.connection_errors import error_kind, read_error_text
+from gateway.upstreams.connection_errors import read_error_text
 from gateway.upstreams.direct_transport import DirectTransport
 from gateway.upstreams.transport import PooledTransport
 
@@ -107,20 +105,6 @@ async def test_real_error_has_its_kind_and_reason(
         await pool.aclose()
         await wait_for_close()
     assert f"{type(raised.value).__name__} {raised.value}" == expected
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "reason"),
-    [
-        (errno.ENETUNREACH, "upstream-connect", "ENETUNREACH"),
-        (errno.ETIMEDOUT, "upstream-connect-timeout", "ETIMEDOUT"),
-        (0, "upstream-connect", "unknown"),
-    ],
-)
-def test_error_of_the_operating_system_has_its_name(number: int, code: str, reason: str) -> None:
-    error = aiohttp.ClientConnectorError(None, OSError(number, "Zzyzx"))  # type: ignore[arg-type]
-    kind, found = error_kind(error)
-    assert (kind.code, found) == (code, reason)
 
 
 @pytest.mark.parametrize("text", ["", "upstream-certificate", "a b c", "no Zzyzx\n", "x" * 65 + " y"])
