@@ -13,6 +13,7 @@ import httpx
 from gateway.errors import catalog
 from gateway.upstreams.connection import Connection
 from gateway.upstreams.connection_errors import connection_problem
+from gateway.upstreams.name_resolver import NameResolver
 
 #: Seconds after which the next address of a name is tried as well (RFC 8305 section 5).
 _NEXT_ADDRESS_SECONDS = 0.25
@@ -33,12 +34,17 @@ class ConnectionPool:
     """
 
     def __init__(
-        self, limits: httpx.Limits, connect_seconds: float | None, tls_context: ssl.SSLContext
+        self,
+        limits: httpx.Limits,
+        connect_seconds: float | None,
+        tls_context: ssl.SSLContext,
+        names: NameResolver | None = None,
     ) -> None:
         self._max_connections = inf if limits.max_connections is None else limits.max_connections
         self._idle_seconds = limits.keepalive_expiry
         self._connect_seconds = inf if connect_seconds is None else connect_seconds
         self._tls_context = tls_context
+        self._names = names or NameResolver()
         #: Idle connections by origin; the one that was used last is the last.
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -101,10 +107,7 @@ class ConnectionPool:
     async def _connect(self, origin: Origin) -> Connection:
         """Look up the name, and connect to the first of its addresses that responds. Raises OSError."""
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-        connected = await aiohappyeyeballs.start_connection(
-            addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
-        )
+        connected = await self._reach(origin)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         _, connection = await loop.create_connection(
             lambda: Connection(loop),
@@ -113,6 +116,17 @@ class ConnectionPool:
             server_hostname=origin.host.rstrip(".") if origin.is_tls else None,
         )
         return connection
+
+    async def _reach(self, origin: Origin) -> socket.socket:
+        """Open a TCP connection. Addresses of which none responds are looked up again. Raises OSError."""
+        addresses = await self._names.resolve(origin.host, origin.port)
+        try:
+            return await aiohappyeyeballs.start_connection(
+                addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+            )
+        except BaseException:
+            self._names.forget(origin.host, origin.port)
+            raise
 
     def _make_room(self) -> None:
         """Close idle connections, to whichever origin, that would be more than the maximum."""

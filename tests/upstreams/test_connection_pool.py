@@ -2,11 +2,20 @@
 
 import asyncio
 import socket
-from time import monotonic
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from math import inf
+from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import pytest
 from support.exact_upstream import OK, direct_transport, exact_upstream, send, until
+
+from gateway.upstreams.connection_pool import ConnectionPool, Origin
+from gateway.upstreams.name_resolver import Addresses, NameResolver
 
 pytestmark = pytest.mark.anyio
 
@@ -15,6 +24,18 @@ pytestmark = pytest.mark.anyio
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
     """Run every test on both event loops: their errors and their closing of connections differ."""
     return "asyncio", {"use_uvloop": request.param}
+
+
+@asynccontextmanager
+async def named_pool(look_up: Callable[..., Addresses]) -> AsyncIterator[ConnectionPool]:
+    """Open a pool whose names are looked up by a function."""
+    limits = httpx.Limits(max_connections=40, keepalive_expiry=5)
+    pool = ConnectionPool(limits, 5, ssl.create_default_context(), NameResolver(look_up))
+    try:
+        yield pool
+    finally:
+        pool.close()
+        await asyncio.sleep(0)
 
 
 async def respond_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
@@ -141,25 +162,68 @@ async def test_upstream_with_ipv6_address_is_reached() -> None:
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 async def test_next_address_of_a_name_is_tried(family: socket.AddressFamily) -> None:
     """The other address refuses connections."""
-    loop = asyncio.get_running_loop()
-    async with exact_upstream(OK) as upstream, direct_transport() as transport:
+    async with exact_upstream(OK) as upstream:
         port = httpx.URL(upstream.url).port
         refused = ("127.0.0.2", port) if family is socket.AF_INET else ("::1", port, 0, 0)
         addresses = [
             (family, socket.SOCK_STREAM, 6, "", refused),
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
         ]
+        async with named_pool(lambda *_, **__: addresses) as pool:
+            await pool.acquire(Origin(False, "two.example", port or 0), inf)
+            await until(lambda: upstream.connections == 1)
 
-        async def resolve(host: str, *arguments: object, **options: object) -> list[object]:
-            is_name = host == "two.example"
-            return list(addresses) if is_name else await getaddrinfo(host, *arguments, **options)  # type: ignore[arg-type]
 
-        getaddrinfo = loop.getaddrinfo
-        loop.getaddrinfo = resolve  # type: ignore[method-assign, assignment]
-        try:
-            assert await send(transport, f"http://two.example:{port}") == "200 ok"
-        finally:
-            del loop.getaddrinfo
+async def test_requests_at_once_share_one_look_up() -> None:
+    look_ups = []
+
+    def look_up(host: str, port: int, **options: Any) -> Addresses:
+        look_ups.append(host)
+        sleep(0.05)
+        return socket.getaddrinfo("127.0.0.1", port, **options)
+
+    async with exact_upstream(OK) as upstream, named_pool(look_up) as pool:
+        origin = Origin(False, "one.example", httpx.URL(upstream.url).port or 0)
+        await asyncio.gather(*(pool.acquire(origin, inf) for _ in range(20)))
+        await until(lambda: upstream.connections == 20)
+        assert look_ups == ["one.example"]
+
+
+async def test_hanging_look_up_of_one_host_delays_no_other() -> None:
+    resolved = threading.Event()
+
+    def look_up(host: str, port: int, **options: Any) -> Addresses:
+        if host == "silent.example":
+            resolved.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return socket.getaddrinfo("127.0.0.1", port, **options)
+
+    async with exact_upstream(OK) as upstream, named_pool(look_up) as pool:
+        port = httpx.URL(upstream.url).port or 0
+        silent = Origin(False, "silent.example", port)
+        hanging = [asyncio.create_task(pool.acquire(silent, inf)) for _ in range(20)]
+        await asyncio.sleep(0.02)
+        async with asyncio.timeout(2):
+            await asyncio.gather(*(pool.acquire(Origin(False, f"{n}.example", port), inf) for n in range(3)))
+        resolved.set()
+        errors = await asyncio.gather(*hanging, return_exceptions=True)
+        assert {str(error) for error in errors} == {"upstream-unknown-host name-not-resolved"}
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+async def test_addresses_that_were_not_reached_are_looked_up_again(is_reached: bool) -> None:
+    look_ups = []
+
+    def look_up(host: str, port: int, **options: Any) -> Addresses:
+        look_ups.append(host)
+        return socket.getaddrinfo("127.0.0.1" if is_reached else "127.0.0.2", port, **options)
+
+    async with exact_upstream(OK) as upstream, named_pool(look_up) as pool:
+        origin = Origin(False, "one.example", httpx.URL(upstream.url).port or 0)
+        for _ in range(2):
+            with nullcontext() if is_reached else pytest.raises(httpx.ConnectError):
+                await pool.acquire(origin, inf)
+        assert len(look_ups) == (1 if is_reached else 2)
 
 
 async def test_silent_address_ends_as_a_connect_timeout() -> None:
