@@ -159,6 +159,13 @@ class LimitedConnection(WriteTimeout):
                 self._current_part if self._header_bytes or self._current_part == "body" else ""
             )
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field without the white space behind its value, which is no part of it (RFC 9110 5.5).
+
+        The parser leaves it there; a key followed by a space would be another caller than the key.
+        """
+        super().on_header(name, value.rstrip(b" \t"))
+
     def on_headers_complete(self) -> None:
         """Handle the request, or reject it and close the connection."""
         self._current_part = "body"

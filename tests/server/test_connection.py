@@ -54,6 +54,13 @@ def test_slow_headers_end_connection(data: bytes) -> None:
         assert status(response) == (200 if data else 0)
 
 
+@pytest.mark.parametrize("field", ["abc", "abc ", "abc\t \t", " \tabc\t", "abc \t\r\nX-Next: a"])
+def test_white_space_around_a_value_is_no_part_of_it(field: str) -> None:
+    with limited_server() as server, connect(server) as client:
+        client.sendall(f"GET /key HTTP/1.1\r\nHost: gw\r\nConnection: close\r\nKey:{field}\r\n\r\n".encode())
+        assert read_until_closed(client).endswith(b"\r\n'abc'")
+
+
 def test_steady_headers_do_not_extend_timeout() -> None:
     with limited_server(**timeouts(headers=0.5)) as server, connect(server) as client:
         client.settimeout(0.05)

@@ -43,6 +43,10 @@ async def respond_before_body(request: Request) -> Response:
     return PlainTextResponse("no")
 
 
+async def respond_with_key(request: Request) -> Response:
+    return PlainTextResponse(repr(request.headers["key"]))
+
+
 async def respond_slowly(request: Request) -> Response:
     del request
     await asyncio.sleep(1)
@@ -57,6 +61,7 @@ async def respond_large(request: Request) -> Response:
 ROUTES = [
     Route("/small", respond_small),
     Route("/livez", respond_small),
+    Route("/key", respond_with_key),
     Route("/whole", respond_after_body, methods=["POST"]),
     Route("/early", respond_before_body, methods=["POST"]),
     Route("/slow", respond_slowly),
