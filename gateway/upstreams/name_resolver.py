@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from ipaddress import ip_address
 from math import inf
 from typing import Any
 
@@ -65,6 +66,7 @@ class NameResolver:
 def _numeric(host: str, port: int) -> Addresses:
     """Return what an address stands for, without a look-up; nothing for a name."""
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
+        ip_address(host)
+    except ValueError:
         return ()
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
