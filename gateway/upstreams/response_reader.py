@@ -99,6 +99,8 @@ class ResponseReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a field; those after the body, and those that follow the response, are only counted."""
         self._count(len(name) + len(value))
+        if b"\0" in value:  # must not be read as it is (RFC 9110 section 5.5)
+            self._fail("not-http")
         if not self.has_head and not self.problem:
             self.fields.append((name, value.rstrip(b" \t")))
 
@@ -115,7 +117,7 @@ class ResponseReader:
             return
         status = self._parser.get_status_code()
         if status < HTTPStatus.OK:
-            if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            if status == HTTPStatus.SWITCHING_PROTOCOLS or status < HTTPStatus.CONTINUE:
                 self._fail("not-http")
             return
         self._version = self._parser.get_http_version()
@@ -131,6 +133,8 @@ class ResponseReader:
             if lower_name == b"content-length":
                 return True
             if lower_name == b"transfer-encoding":
+                if value.lower() == b"identity":  # of older servers: no coding, so until the end
+                    continue
                 if value.lower() != b"chunked":
                     self._fail("not-http")
                 return True

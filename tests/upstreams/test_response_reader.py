@@ -77,7 +77,11 @@ def test_connection_is_not_reused_unless_the_response_ends_exactly(response: byt
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: unknown\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 099 OK\r\nContent-Length: 2\r\n\r\nok" + OK,
+        OK.replace(b"\r\n\r\n", b"\r\nX: a\0b\r\n\r\n"),
+        CHUNKED.replace(b"t\r\n\r\n", b"\0\r\n\r\n"),
         b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
@@ -94,7 +98,9 @@ def test_other_bytes_are_no_response(response: bytes) -> None:
 
 
 def test_end_of_the_connection_ends_a_response_without_length_only() -> None:
-    for response, is_complete in ((CLOSE, True), (OK[:-1], False), (CHUNKED[:-2], False), (b"HTTP", False)):
+    identity = CLOSE.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: identity\r\n\r\n")
+    partial = ((response, False) for response in (OK[:-1], CHUNKED[:-2], b"HTTP"))
+    for response, is_complete in ((CLOSE, True), (identity, True), *partial):
         reader = read(response)
         assert not reader.is_complete
         reader.feed_end()
