@@ -6,6 +6,7 @@ from left to right: if a chunk is a list of complete values, its cuts are betwee
 
 import re
 from collections.abc import Generator, Iterator
+from itertools import chain, islice
 
 from msgspec import Raw
 
@@ -23,6 +24,7 @@ CHUNK_BYTES = 64_000
 _ENTRY_ARRAY = re.compile(rb'"entry"\s*:\s*\[')
 _FIRST_KEY = re.compile(rb'\s*\{\s*("\w+")')
 _ENTRY_BOUNDARY = re.compile(rb"\}(\s*,\s*)\{\s*\Z")
+_ANY_BOUNDARY = re.compile(rb"\}(\s{0,200},\s{0,200})\{")
 #: Maximum bytes between two entries. A longer gap is not recognised as a cut.
 _MAX_WHITESPACE = 200
 #: Maximum guesses per chunk; then the rest of the Bundle is decoded at once.
@@ -74,10 +76,9 @@ def _last_entries(body: bytes, start: int) -> Entries | None:
 def _entry_chunks(body: bytes, start: int) -> Generator[Entries, None, int]:
     """Yield chunks of entries; return the offset of the rest, which is not split."""
     key = _FIRST_KEY.match(body, start)
-    while key is not None:
-        chunk = next(_find_cut(body, start, key[1]), None)
-        if chunk is None:
-            break
+    while chunk := next(
+        chain(_find_cut(body, start, key[1]) if key else (), _find_any_cut(body, start)), None
+    ):
         entries, start = chunk
         yield entries
     return start
@@ -93,6 +94,15 @@ def _find_cut(body: bytes, start: int, key: bytes) -> Iterator[tuple[Entries, in
         boundary = _ENTRY_BOUNDARY.search(body, max(start, after_quote - _MAX_WHITESPACE), after_quote - 1)
         entries = _parse_chunk(body[start : boundary.start() + 1]) if boundary else None
         if boundary and entries is not None:
+            yield entries, boundary.end(1)
+
+
+def _find_any_cut(body: bytes, start: int) -> Iterator[tuple[Entries, int]]:
+    """Yield cuts as `_find_cut` does, for entries without a common first key."""
+    first = start + CHUNK_BYTES
+    for boundary in islice(_ANY_BOUNDARY.finditer(body, first, first + CHUNK_BYTES), _MAX_ATTEMPTS):
+        entries = _parse_chunk(body[start : boundary.start() + 1])
+        if entries is not None:
             yield entries, boundary.end(1)
 
 

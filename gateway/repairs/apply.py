@@ -7,7 +7,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Raw
 
-from gateway.exchange import FhirRequest, FhirResponse, Headers
+from gateway.errors import catalog
+from gateway.errors.failure import Failure
+from gateway.exchange import FhirRequest, FhirResponse, Headers, may_write
 from gateway.fhir.bundle import Bundle, Entry, bundle_from_fields
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, BundleChunks, Entries, split_bundle
 from gateway.fhir.includes import search_mode
@@ -23,6 +25,9 @@ _JSON_TYPE = re.compile("(?<!nd)json", re.IGNORECASE)
 
 #: Size in bytes of the largest value that is repaired in the event loop, where it takes some milliseconds.
 MAX_LOOP_BYTES: Final = 32_000
+
+#: Maximum number of entries of a Bundle: opened, each costs a hundred bytes and more, however small it is.
+MAX_ENTRIES: Final = 100_000
 
 T = TypeVar("T")
 _NO_RESOURCE = Raw()
@@ -152,6 +157,7 @@ class _ResponseRepair:
             self._applied_ids.clear()
             return response.replace(body=body).with_header(*UNCHANGED_HEADER)
         rest = array_objects(fields.get("entry"))
+        self._require_count(len(entries) + len(rest))
         entries += (yield from self._repair_entries(rest)) if rest else ()
         new = yield from self._repair_bundle(fields, entries)
         return response.replace(bundle=new, body=b"" if self._applied_ids else body)
@@ -163,7 +169,15 @@ class _ResponseRepair:
                 chunk = next(chunks)
             except StopIteration as end:
                 return end.value, entries
+            self._require_count(len(entries) + len(chunk))
             entries += yield from self._repair_entries(chunk)
+
+    def _require_count(self, entry_count: int) -> None:
+        """Raise Failure if a Bundle has too many entries to be opened."""
+        if entry_count > MAX_ENTRIES:
+            is_write = may_write(self._request)
+            kind = catalog.WRITE_OUTCOME_UNKNOWN if is_write else catalog.RESPONSE_TOO_LARGE
+            raise Failure(kind, diagnostics=f"request={self._request.request_id}")
 
     def _repair_entries(self, chunk: Entries) -> Generator[bool, None, list[Entry]]:
         entries = list[Entry]()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from gateway.fhir.chunked_bundle import CHUNK_BYTES, Entries, split_bundle
-from gateway.fhir.raw_json import UnreadableError, array_objects, encode, string_value
+from gateway.fhir.raw_json import UnreadableError, array_objects, encode, encoded_size, string_value
 
 
 def read(body: bytes) -> tuple[list[Entries], dict[str, Raw]]:
@@ -137,3 +137,16 @@ def test_any_sizes_and_contents_are_complete(sizes: list[int], filling: str) -> 
     chunks, fields = read(json.dumps({"resourceType": "Bundle", "entry": entries}).encode())
     assert entries_of(chunks or [array_objects(fields["entry"])]) == entries
     assert string_value(fields["resourceType"]) == "Bundle"
+
+
+@pytest.mark.parametrize(
+    "item", ["{}", "{ }", '{"a%d":{}}', '{"x":[{},{},{}],"y%d":"},{"}', '{"y%d":1} , {"resource":{}}']
+)
+def test_entries_without_a_common_first_key_are_cut(item: str) -> None:
+    items = [item.replace("%d", str(number)) for number in range(30_000)]
+    text = '{"resourceType":"Bundle","entry":[' + ",".join(items) + "]}"
+    chunks, fields = read(text.encode())
+    assert entries_of(chunks) == json.loads(text)["entry"]
+    assert len(chunks) > 1
+    assert max(map(encoded_size, chunks)) < 2 * CHUNK_BYTES
+    assert bytes(fields["entry"]) == b"[]"
