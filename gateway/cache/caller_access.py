@@ -5,6 +5,7 @@ from http import HTTPStatus
 from math import inf
 from typing import Final, NamedTuple
 
+from gateway.cache.freshness import ANY_TYPE
 from gateway.cache.invalidation import InvalidationCounters
 from gateway.errors.failure import Failure
 from gateway.exchange import FhirRequest, FhirResponse, Handler
@@ -29,16 +30,20 @@ class Access(NamedTuple):
 
     Responses that were requested at or before `refused_at` are not served; it is infinite for a caller of a
     group that the upstream has not served within the hour. `ends_at`: end of the membership in a group.
+    `is_unchanged`: whether this process knows of no refusal of the caller and no write at the site since this
+    was read.
     """
 
     refused_at: float = 0.0
     ends_at: float = inf
+    is_unchanged: Callable[[], bool] = lambda: True
 
 
 class CallerAccess:
     """Refusals of callers and responses to members of groups, shared through the store.
 
-    `shared_callers` maps a caller's fingerprint to its group. `counters` tell the fast path of a refusal.
+    `shared_callers` maps a caller's fingerprint to its group. `counters` tell the fast path of a refusal, and
+    other processes that their copies of it are out of date.
     """
 
     def __init__(
@@ -50,7 +55,13 @@ class CallerAccess:
         now: Callable[[], float],
     ) -> None:
         self._refusals = ReplicatedValues(
-            store, dict[str, float], "refused:", now, lifetime=_REFUSAL_SECONDS, max_local_age=5.0
+            store,
+            dict[str, float],
+            "refused:",
+            now,
+            lifetime=_REFUSAL_SECONDS,
+            max_local_age=5.0,
+            version_of=lambda caller: counters.local_marks(_counter_name(caller), (ANY_TYPE,)),
         )
         self._responses = ReplicatedValues(
             store, float, "served:", now, lifetime=MEMBERSHIP_SECONDS, max_local_age=5.0
@@ -63,13 +74,14 @@ class CallerAccess:
     async def access_of(self, request: FhirRequest, site: str) -> Access:
         """Return the access of the request's caller at a site (Halo GUID)."""
         caller = self._caller_of(request)
+        is_unchanged = self._change_check(caller, site)  # before anything is read that a change may follow
         refusals = await self._refusals.get(caller) or {}
         refused_at = max(refusals.get(site, 0.0), refusals.get(_ANY_SITE, 0.0))
         if not self._is_in_group(request):
-            return Access(refused_at)
+            return Access(refused_at, is_unchanged=is_unchanged)
         served_at = await self._responses.get(caller) or -inf
         is_member = self._now() < served_at + MEMBERSHIP_SECONDS and served_at > refused_at
-        return Access(refused_at if is_member else inf, served_at + MEMBERSHIP_SECONDS)
+        return Access(refused_at if is_member else inf, served_at + MEMBERSHIP_SECONDS, is_unchanged)
 
     async def record_refusal(self, request: FhirRequest, failure: Failure) -> None:
         """Note that the upstream refused the caller, by its status: here, or at all sites for its key."""
@@ -90,9 +102,9 @@ class CallerAccess:
         if now - (await self._responses.get(caller) or -inf) > _RENEWAL_SECONDS:
             await self._responses.set(caller, now)
 
-    def local_change_check(self, request: FhirRequest) -> Callable[[], bool]:
-        """Return a function: whether this process knows no refusal of the caller since this call."""
-        return self._counters.local_change_check(_counter_name(self._caller_of(request)))
+    def _change_check(self, caller: str, site: str) -> Callable[[], bool]:
+        checks = [self._counters.local_change_check(name) for name in (_counter_name(caller), site)]
+        return lambda: checks[0]() and checks[1]()
 
     def _is_in_group(self, request: FhirRequest) -> bool:
         return bool(self._shared_callers) and fingerprint(request.headers) in self._shared_callers

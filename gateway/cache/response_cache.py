@@ -181,13 +181,11 @@ class ResponseCache:
 
     def _validity(self, lookup: CacheLookup, entry: StoredResponse, fresh_until: float) -> CacheValidity:
         counters, is_shared = self._store.counters, self._config.lock_seconds > 0
-        is_site_unchanged = counters.local_change_check(lookup.site)
-        is_caller_unchanged = self._access.local_change_check(lookup.request)
         expires_at = lookup.end_of_access(entry.requested_at + fresh_until)
         return CacheValidity(
             self._age_of(entry),
             expires_at - self._now().timestamp(),
-            lambda: is_site_unchanged() and is_caller_unchanged(),
+            lookup.access.is_unchanged,
             partial(counters.is_current, lookup.site, entry.counters) if is_shared else None,
         )
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 #: Names with a local copy; the oldest copy is deleted first.
 _MAX_LOCAL_COPIES = 4_096
 #: Stands for a missing local copy.
-_NO_LOCAL_COPY = (float("-inf"), None)
+_NO_LOCAL_COPY = (float("-inf"), None, None)
 #: Seconds after which the lock of a crashed change expires, and between two attempts to get it.
 _CHANGE_LOCK_SECONDS, _LOCK_POLL_SECONDS = 2.0, 0.01
 
@@ -27,10 +27,11 @@ class ReplicatedValues(Generic[T]):
 
     A value expires `lifetime` seconds after it was set. A replica sees a change by another replica at most
     `max_local_age` seconds later. Concurrent reads of an expired local copy share one read of the store.
-    While the store is down, the local copy stays in use.
+    While the store is down, the local copy stays in use. `version_of` a name: a local copy of another version
+    is read again from the store, at any age.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - times and versions of the local copies
         self,
         store: Store,
         value_type: type[T],
@@ -39,6 +40,7 @@ class ReplicatedValues(Generic[T]):
         *,
         lifetime: float,
         max_local_age: float = 1.0,
+        version_of: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._store = store
         self._decode = msgspec.msgpack.Decoder(value_type).decode
@@ -46,26 +48,30 @@ class ReplicatedValues(Generic[T]):
         self._clock = clock
         self._lifetime = lifetime
         self._max_local_age = max_local_age
-        self._local_copies: dict[str, tuple[float, T | None]] = {}
+        self._version_of = version_of
+        self._local_copies: dict[str, tuple[float, T | None, object]] = {}
         self._shared_reads = SingleFlight[T | None](_MAX_LOCAL_COPIES)
 
     async def get(self, name: str, *, skip_local_copy: bool = False) -> T | None:
         """Return the value of a name, or None; `skip_local_copy`: as the store has it now."""
         if skip_local_copy:
-            return self._set_local_copy(name, await self._read_store(name))
+            version = self._version_of(name)
+            return self._set_local_copy(name, await self._read_store(name), version)
         copy = self.fresh_copy(name)
         if copy:
             return copy[1]
-        return (await self._shared_reads.run(name, partial(self._refresh_local_copy, name), lambda: None))[0]
+        refresh, version = partial(self._refresh_local_copy, name), partial(self._version_of, name)
+        return (await self._shared_reads.run(name, refresh, version))[0]
 
     def fresh_copy(self, name: str) -> tuple[float, T | None] | None:
         """Return the time of the last read and the value, without an await; None if `get` reads the store."""
-        copy = self._local_copies.get(name)
-        return copy if copy and 0 <= self._clock() - copy[0] < self._max_local_age else None
+        time, value, version = self._local_copies.get(name, _NO_LOCAL_COPY)
+        is_fresh = 0 <= self._clock() - time < self._max_local_age and version == self._version_of(name)
+        return (time, value) if is_fresh else None
 
     async def set(self, name: str, value: T) -> None:
         """Store a value."""
-        self._set_local_copy(name, value)
+        self._set_local_copy(name, value, self._version_of(name))
         await self._store.set(self._prefix + name, msgspec.msgpack.encode(value), self._lifetime)
 
     async def update(self, name: str, change: Callable[[T | None], T | None]) -> T | None:
@@ -84,19 +90,19 @@ class ReplicatedValues(Generic[T]):
 
     async def delete(self, name: str) -> None:
         """Delete a value."""
-        self._set_local_copy(name, None)
+        self._set_local_copy(name, None, self._version_of(name))
         await self._store.delete(self._prefix + name)
 
     def names(self) -> tuple[str, ...]:
         """Names with a value in a local copy."""
-        return tuple(name for name, (_, value) in self._local_copies.items() if value is not None)
+        return tuple(name for name, (_, value, _) in self._local_copies.items() if value is not None)
 
     async def _refresh_local_copy(self, name: str) -> T | None:
         """Read the store for all waiting calls; a value set or deleted in this process meanwhile is newer."""
-        before = self._local_copies.get(name)
+        before, version = self._local_copies.get(name), self._version_of(name)
         value = await self._read_store(name)
         after = self._local_copies.get(name)
-        return after[1] if after and after is not before else self._set_local_copy(name, value)
+        return after[1] if after and after is not before else self._set_local_copy(name, value, version)
 
     async def _read_store(self, name: str) -> T | None:
         """Read the value from the store, or from the local copy while the store is down."""
@@ -124,9 +130,10 @@ class ReplicatedValues(Generic[T]):
         except msgspec.DecodeError:
             return None
 
-    def _set_local_copy(self, name: str, value: T | None) -> T | None:
+    def _set_local_copy(self, name: str, value: T | None, version: object) -> T | None:
+        """Note a value, and the version before the store was asked for it."""
         self._local_copies.pop(name, None)
-        self._local_copies[name] = self._clock(), value
+        self._local_copies[name] = self._clock(), value, version
         if len(self._local_copies) > _MAX_LOCAL_COPIES:
             del self._local_copies[next(iter(self._local_copies))]
         return value

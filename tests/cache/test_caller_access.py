@@ -7,9 +7,13 @@ from support.cache import KEY, Practice, get_request, status
 from support.requests import SITE, json_response
 
 from gateway.cache.freshness import Freshness
+from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.response_cache import ResponseCache
 from gateway.errors.failure import Failure, FailureKind
 from gateway.http.callers import fingerprint
+from gateway.server.local_channel import LocalChannel, SharedRings
+from gateway.server.worker_store import WorkerStore
+from gateway.stores.memory import MemoryStore
 from gateway.upstreams.failures import CREDENTIALS_INVALID, FORBIDDEN, RATE_LIMITED, UNAVAILABLE
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +116,44 @@ async def test_replicas_share_refusals() -> None:
     practice.response = response
     practice.advance(6)
     assert "fwd" in status(await practice.get())
+
+
+async def test_refusal_at_one_worker_ends_what_the_other_has_ready() -> None:
+    practice, rings = Practice(), SharedRings(2, 65_536)
+    channels = [LocalChannel(rings, number) for number in range(2)]
+    first, second = (
+        ResponseCache(
+            practice.upstream,
+            store,
+            practice.config,
+            practice.clock,
+            InvalidationCounters(store, channel=line),
+        )
+        for line, store in (
+            (line, WorkerStore(MemoryStore(clock=practice._timestamp), line)) for line in channels
+        )
+    )
+    for _ in range(2):
+        validity = (await second(get_request())).cache_validity
+    practice.response = refusal(CREDENTIALS_INVALID)
+    with pytest.raises(Failure):
+        await first(get_request("Slot/1"))
+    assert not channels[1].is_current()
+    assert validity
+    assert not validity.is_locally_current()
+    with pytest.raises(Failure):
+        await second(get_request())
+
+
+async def test_response_read_before_a_refusal_is_not_kept_ready() -> None:
+    practice = Practice()
+    await practice.get()
+    lookup = await practice.cache._lookup_of(get_request(), SITE)
+    assert lookup
+    await refuse(practice, CREDENTIALS_INVALID)
+    validity = (await practice.cache._serve_lookup(lookup)).cache_validity
+    assert validity
+    assert not validity.is_locally_current()
 
 
 async def test_refusals_of_many_sites_end_all_that_is_stored() -> None:

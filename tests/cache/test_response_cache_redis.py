@@ -3,16 +3,18 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from stores.test_fallback import until_back
+from stores.test_redis_channel import wait_until
 from structlog.testing import capture_logs
 from support.cache import PATIENT, Practice, status
 from support.redis_server import RedisServer, redis_server
 from support.requests import json_response
 
+from gateway.cache.invalidation import InvalidationCounters
 from gateway.cache.response_cache import ResponseCache
 from gateway.errors.catalog import WRITE_OUTCOME_UNKNOWN
 from gateway.errors.failure import Failure
@@ -20,6 +22,8 @@ from gateway.exchange import FhirResponse
 from gateway.stores.fallback import FallbackStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from gateway.stores.redis_channel import RedisChannel
+from gateway.upstreams.failures import CREDENTIALS_INVALID
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +49,10 @@ class RedisPractice(Practice):
         self.redis = RedisStore(server.url, ["synthetic key"], timeout=2)
         self.shared_store = FallbackStore(self.redis, MemoryStore, probe_interval=0.05)
         self.cache = ResponseCache(self.upstream, self.shared_store, self.config, self.clock)
+
+    def use_channel(self, channel: RedisChannel) -> None:
+        counters = InvalidationCounters(self.shared_store, is_shared=True, channel=channel)
+        self.cache = ResponseCache(self.upstream, self.shared_store, self.config, self.clock, counters)
 
 
 @asynccontextmanager
@@ -122,3 +130,32 @@ async def test_redis_with_unknown_password_fails_no_request() -> None:
             for expected in ("fwd=uri-miss", "hit"):
                 assert expected in status(await practice.get())
             assert "AuthenticationError" in await practice.shared_store.problem()
+
+
+@asynccontextmanager
+async def replicas_with_channels(server: RedisServer) -> AsyncIterator[tuple[RedisPractice, RedisPractice]]:
+    """Yield two replicas that tell each other of writes."""
+    async with AsyncExitStack() as stack:
+        practices = [await stack.enter_async_context(redis_practice(server)) for _ in range(2)]
+        channels = [await stack.enter_async_context(RedisChannel(server.url)) for _ in range(2)]
+        for each, channel in zip(practices, channels, strict=True):
+            each.use_channel(channel)
+        await wait_until(lambda: all(channel.is_current() for channel in channels))
+        yield practices[0], practices[1]
+
+
+async def test_refusal_that_is_pushed_ends_the_copies_of_other_replicas() -> None:
+    """It counts at once, though the other replica has just read that there is none."""
+    refusal = Failure(CREDENTIALS_INVALID, upstream_response=json_response({}, CREDENTIALS_INVALID.status))
+    with redis_server() as server:
+        async with replicas_with_channels(server) as (practice, replica):
+            await practice.get()
+            validity = (await replica.get()).cache_validity
+            assert validity
+            assert validity.is_locally_current()
+            practice.response = replica.response = refusal
+            with pytest.raises(Failure):
+                await practice.get("Slot/1")
+            await wait_until(lambda: not validity.is_locally_current())
+            with pytest.raises(Failure):
+                await replica.get()

@@ -58,6 +58,19 @@ async def test_change_is_visible_to_other_replica_within_a_second() -> None:
     assert await second.get("a") is None
 
 
+async def test_local_copy_of_an_earlier_version_is_read_again() -> None:
+    clock, versions = Clock(), {"a": 1}
+    store = LossyStore(clock=clock)
+    first = ReplicatedValues[int](store, int, "n:", clock, lifetime=60)
+    second = ReplicatedValues[int](store, int, "n:", clock, lifetime=60, version_of=versions.get)
+    assert await second.get("a") is None
+    await first.set("a", 1)
+    assert await second.get("a") is None
+    versions["a"] = 2
+    assert await second.get("a") == 1
+    assert second.fresh_copy("a")
+
+
 async def test_value_expires_after_its_lifetime() -> None:
     clock, _, values, _ = two_replicas()
     await values.set("a", 1)
