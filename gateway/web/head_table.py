@@ -15,6 +15,7 @@ MAX_HEAD_BYTES, MAX_ENTRIES, _ENTRY_OVERHEAD = 8_192, 4_096, 1_500
 _PLAIN_HEAD = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~\-0-9A-Za-z]+:[\t -~]*\r\n)+\r\n")
 #: A field that may differ in each request, with one value of visible characters.
 _VARIED_FIELD = re.compile(rb"\r\n((?i:x-request-id|traceparent|tracestate)): ?([!-~]{0,512})(?=\r\n)")
+_END_OF_HEAD = b"\r\n\r\n"
 _STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
 #: Bytes from which a body is written separately: copying it behind the headers would cost more.
 SEPARATE_WRITE_BYTES = 65_536
@@ -67,9 +68,12 @@ class HeadTable:
         return len(self._entries)
 
     def find_varied(self, head: bytes) -> tuple[HeadEntry, bytes] | None:
-        """Return the entry of a head without the fields that vary, and the client's request id or b""."""
+        """Return the entry of a head without the fields that vary, and the client's request id or b"".
+
+        None also if such a field follows the empty line: what follows a head is no part of it.
+        """
         parts = _VARIED_FIELD.split(head)
-        if len(parts) == 1:
+        if len(parts) == 1 or not parts[-1].endswith(_END_OF_HEAD):
             return None
         names = [name.lower() for name in parts[1::3]]
         entry = self.find(b"".join(parts[::3]))

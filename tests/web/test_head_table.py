@@ -61,6 +61,23 @@ def test_fields_that_vary_are_no_part_of_the_key() -> None:
     assert table.find_varied(HEAD[:-2] + b"x-request-id: c\r\n d\r\n\r\n") is None
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"x-request-id: c\r\n",
+        b"x-request-id: c\r\ntraceparent: b\r\n",
+        b"x-request-id: c\r\n\r\n",
+        b"\r\nx-request-id: c\r\n",
+        b"\r\nx-request-id: c\r\n\r\n",
+    ],
+)
+def test_field_behind_the_head_is_no_field(rest: bytes) -> None:
+    table = HeadTable(100_000)
+    add(table)
+    assert table.find_varied(HEAD + rest) is None
+    assert table.find_varied(HEAD[:-2] + b"tracestate: d\r\n\r\n" + rest) is None
+
+
 def test_field_in_a_value_or_target_is_no_field() -> None:
     table = HeadTable(100_000)
     add(table)
